@@ -1,0 +1,67 @@
+"""Every error pageswap raises on purpose: one base class, and the exit code each kind ends with."""
+
+from __future__ import annotations
+
+
+class PageswapError(Exception):
+    """Something a person must act on; its text says what, where, and the cure."""
+
+    exit_code = 3
+
+
+class UsageError(PageswapError, ValueError):
+    """A command was given arguments that cannot be meant."""
+
+    exit_code = 1
+
+
+class SpecError(UsageError):
+    """An experiment file is wrong; the text starts with file:line and the key path."""
+
+
+class HostError(PageswapError):
+    """A host could not be used."""
+
+    exit_code = 3
+
+
+class LeaseHeldError(HostError):
+    """Another measurement holds the host; the text names who and since when."""
+
+
+class StoreError(PageswapError):
+    """The run's database could not be read or written."""
+
+    exit_code = 3
+
+
+class JournalError(HostError):
+    """What a host sent back is not a journal of this run."""
+
+
+class BuildError(PageswapError):
+    """The C core could not be built."""
+
+    exit_code = 1
+
+
+class CoreError(PageswapError, OSError):
+    """A call of the C core failed; holds the failing call's name and the errno."""
+
+    exit_code = 2
+
+    def __init__(self, call: str, errno: int, errno_name: str, detail: str = "") -> None:
+        """Take the failing call's name, the positive errno and its symbolic name."""
+        super().__init__(errno, f"{call}: {errno_name}{': ' + detail if detail else ''}")
+        self.call = call
+        self.errno_name = errno_name
+
+    def __str__(self) -> str:
+        """Give ``call: ERRNO`` rather than OSError's own form."""
+        return str(self.strerror)
+
+
+class MethodUnavailableError(PageswapError):
+    """The host lacks what a method needs; the text names it and the cure."""
+
+    exit_code = 2

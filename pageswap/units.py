@@ -1,0 +1,61 @@
+"""Sizes, durations and numbers: strict reading of what people write, and one way to print each."""
+
+from __future__ import annotations
+
+import re
+
+from pageswap.errors import UsageError
+
+_FACTORS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+_SIZE = re.compile(r"(?P<number>[0-9][0-9_]*)(?P<unit>KiB|MiB|GiB|TiB|)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|min|h)")
+_LOOSE_SIZE = re.compile(r"(?P<number>[0-9]+)\s*(?P<letter>[kKmMgGtT])(?:[iI]?[bB])?")
+
+
+def parse_size(text: str) -> int:
+    """Read ``4096``, ``4KiB``, ``2MiB`` or ``1GiB`` as bytes.
+
+    Raises UsageError, with the spelling that was probably meant, on anything else.
+    """
+    match = _SIZE.fullmatch(text)
+    if match:
+        return int(match["number"]) * _FACTORS[match["unit"]]
+    loose = _LOOSE_SIZE.fullmatch(text)
+    cure = f"write '{loose['number']}{loose['letter'].upper()}iB'" if loose else "write 4096, 4KiB, 2MiB or 1GiB"
+    raise UsageError(f"'{text}' is not a size; {cure}")
+
+
+def format_size(size_bytes: int) -> str:
+    """Print bytes in the largest binary unit that divides them: 4096 -> ``4KiB``, 4097 -> ``4097``."""
+    for unit in ("TiB", "GiB", "MiB", "KiB"):
+        if size_bytes and size_bytes % _FACTORS[unit] == 0:
+            return f"{size_bytes // _FACTORS[unit]}{unit}"
+    return str(size_bytes)
+
+
+def parse_duration(text: str) -> float:
+    """Read ``500ms``, ``60s``, ``5min`` or ``1h`` as seconds; raises UsageError on anything else."""
+    match = _DURATION.fullmatch(text)
+    if not match:
+        raise UsageError(f"'{text}' is not a duration; write 500ms, 60s, 5min or 1h")
+    return float(match["number"]) * _SECONDS[match["unit"]]
+
+
+def format_duration(seconds: float) -> str:
+    """Print seconds for a person: ``0.4s``, ``12s``, ``3min 20s``, ``2h 5min``."""
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes}min {rest}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes}min"
+
+
+def format_count(count: float) -> str:
+    """Print a count with thousands separators: 65530 -> ``65,530``."""
+    return f"{count:,.0f}"

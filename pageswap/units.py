@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from pageswap.errors import UsageError
-
 _FACTORS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _SIZE = re.compile(r"(?P<number>[0-9][0-9_]*)(?P<unit>KiB|MiB|GiB|TiB|)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
@@ -16,14 +14,14 @@ _LOOSE_SIZE = re.compile(r"(?P<number>[0-9]+)\s*(?P<letter>[kKmMgGtT])(?:[iI]?[b
 def parse_size(text: str) -> int:
     """Read ``4096``, ``4KiB``, ``2MiB`` or ``1GiB`` as bytes.
 
-    Raises UsageError, with the spelling that was probably meant, on anything else.
+    Raises ValueError, with the spelling that was probably meant, on anything else.
     """
     match = _SIZE.fullmatch(text)
     if match:
         return int(match["number"]) * _FACTORS[match["unit"]]
     loose = _LOOSE_SIZE.fullmatch(text)
     cure = f"write '{loose['number']}{loose['letter'].upper()}iB'" if loose else "write 4096, 4KiB, 2MiB or 1GiB"
-    raise UsageError(f"'{text}' is not a size; {cure}")
+    raise ValueError(f"'{text}' is not a size; {cure}")
 
 
 def format_size(size_bytes: int) -> str:
@@ -35,10 +33,10 @@ def format_size(size_bytes: int) -> str:
 
 
 def parse_duration(text: str) -> float:
-    """Read ``500ms``, ``60s``, ``5min`` or ``1h`` as seconds; raises UsageError on anything else."""
+    """Read ``500ms``, ``60s``, ``5min`` or ``1h`` as seconds; raises ValueError on anything else."""
     match = _DURATION.fullmatch(text)
     if not match:
-        raise UsageError(f"'{text}' is not a duration; write 500ms, 60s, 5min or 1h")
+        raise ValueError(f"'{text}' is not a duration; write 500ms, 60s, 5min or 1h")
     return float(match["number"]) * _SECONDS[match["unit"]]
 
 

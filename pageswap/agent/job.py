@@ -1,0 +1,74 @@
+"""The job file: what an agent is asked to measure, and the words for how each trial can end."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+FORMAT = 1
+
+OK = "ok"
+UNAVAILABLE = "unavailable"
+SKIPPED = "skipped"
+FAILED = "failed"
+CORRUPT = "corrupt"
+TIMEOUT = "timeout"
+KILLED = "killed"
+OOM = "oom"
+INTERRUPTED = "interrupted"
+LOST = "lost"
+STATUSES = (OK, UNAVAILABLE, SKIPPED, FAILED, CORRUPT, TIMEOUT, KILLED, OOM, INTERRUPTED, LOST)
+
+# These say nothing about the method, only that the trial was cut short, so `resume` measures them again.
+RETRIED = (KILLED, INTERRUPTED, LOST)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialSpec:
+    """One case to execute once: levels as plain values (sizes in bytes), and its place in the run."""
+
+    trial_id: str
+    attempt: int
+    workload: str
+    method: str
+    backing: str
+    page_size: int
+    region_size: int
+    iterations: int
+    threads: int
+    touch: str
+    rounds: int
+    seed: int
+    timeout_s: float
+    block: int
+    position: int
+    warmup: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the trial as a JSON object with the field names above."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """All trials one agent executes in order on one host; written as one JSON file."""
+
+    run_id: str
+    experiment: str
+    host: str
+    segment: int
+    lease_s: float
+    tune: bool
+    wait: bool
+    trials: tuple[TrialSpec, ...]
+    format: int = FORMAT
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the whole job as one JSON object."""
+        return dataclasses.asdict(self)
+
+
+def job_from_json(document: dict[str, Any]) -> Job:
+    """Build a Job from `Job.to_json`'s object; raises TypeError or KeyError when a field is missing or unknown."""
+    trials = tuple(TrialSpec(**trial) for trial in document["trials"])
+    return Job(**{**document, "trials": trials})

@@ -1,0 +1,67 @@
+/* The core's whole interface. It is read twice, by the C compiler through pageswap.h and by cffi,
+ * so that the two cannot disagree; therefore no preprocessor directive may stand here.
+ *
+ * Every function returns 0 or a negative errno and fills *error with the call that failed. The library
+ * never prints, aborts or exits. Sizes are bytes, times nanoseconds. */
+
+typedef struct {
+    int32_t errnum;   /* positive errno, 0 when nothing failed */
+    char call[48];    /* the system call or check that failed */
+    char detail[208]; /* what is missing and the cure, or empty */
+} ps_error;
+
+typedef struct {
+    const char *name;
+    const char *summary;
+    const char *family;       /* "copy", "remap", "window" or "control" */
+    uint32_t workloads;       /* bit i: the workload ps_workload_name(i) */
+    uint32_t backings;        /* bit i: the backing ps_backing_name(i) */
+    int32_t splits_mappings;  /* 1 when every moved page may become a mapping of its own */
+    int32_t available;        /* 0: `reason` says what is missing and the cure */
+    char reason[256];
+} ps_method_info;
+
+typedef struct {
+    const char *method;
+    const char *workload;
+    const char *backing;
+    uint64_t page_bytes;
+    uint64_t region_bytes;
+    uint64_t iterations;
+    uint64_t seed;            /* of the schedule and of the stamps */
+    uint32_t threads;
+    uint32_t rounds;
+    int32_t touch;            /* 1: read every moved page inside the timed region */
+    int32_t cpu;              /* the CPU to pin to, or -1 for the last one allowed */
+} ps_trial;
+
+typedef struct {
+    uint64_t elapsed_ns;      /* the sum of the rounds */
+    uint64_t setup_ns;        /* mapping, stamping, the schedule, the method's own set-up */
+    uint64_t verify_ns;       /* comparing with the model, counting mappings between rounds */
+    uint64_t minor_faults;    /* inside the timed rounds only, as all counters below */
+    uint64_t major_faults;
+    uint64_t voluntary_switches;
+    uint64_t involuntary_switches;
+    uint64_t vmas_peak;       /* most mappings of the process seen at the borders of rounds */
+    int32_t cpu;
+    int32_t verified;         /* 0: a page is not what the model says; the next four tell which */
+    uint64_t wrong_slot;
+    uint64_t wrong_offset;    /* of the first wrong 8-byte word in that page */
+    uint64_t found_word;
+    uint64_t expected_word;
+} ps_result;
+
+int ps_method_count(void);
+int ps_method_describe(int index, ps_method_info *info);
+int ps_workload_count(void);
+const char *ps_workload_name(int index);
+int ps_backing_count(void);
+const char *ps_backing_name(int index);
+
+/* Runs one trial in the calling process, which it pins and whose mappings it changes: call it in a
+ * process of its own. rounds_ns has room for trial->rounds values. */
+int ps_run_trial(const ps_trial *trial, ps_result *result, uint64_t *rounds_ns, ps_error *error);
+
+/* Arranges that the kernel kills this process when its parent dies. */
+int ps_die_with_parent(ps_error *error);

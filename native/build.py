@@ -1,0 +1,160 @@
+"""Builds the C core: cffi's API mode with the limited API, so that one binary serves every Python from 3.9 on."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import sysconfig
+from typing import Any
+
+import cffi
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+MODULE = "pageswap.native._core"
+FLAGS = ("-std=gnu17", "-O2", "-fPIC", "-fvisibility=hidden", "-pthread", "-D_GNU_SOURCE", f"-ffile-prefix-map={ROOT}=.")
+WARNINGS = ("-Wall", "-Wextra", "-Wshadow", "-Wvla", "-Wstrict-prototypes", "-Wmissing-prototypes")
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g")
+
+
+class BuildFailedError(Exception):
+    """The compiler refused; the text is the command and what the compiler said."""
+
+
+def sources() -> list[pathlib.Path]:
+    """Give the core's C files, sorted so that every build links them in the same order."""
+    return sorted([*HERE.glob("*.c"), *HERE.glob("methods/*.c")])
+
+
+def ffi_builder() -> cffi.FFI:
+    """Describe the core to cffi: its whole interface is api.cdef.h."""
+    ffi = cffi.FFI()
+    ffi.cdef((HERE / "api.cdef.h").read_text(encoding="utf-8"))
+    ffi.set_source(
+        MODULE,
+        '#include "pageswap.h"',
+        sources=[os.path.relpath(path, ROOT) for path in sources()],
+        include_dirs=["native"],
+        extra_compile_args=list(FLAGS),
+        py_limited_api=True,
+    )
+    return ffi
+
+
+def compiler() -> list[str]:
+    """Give the C compiler's command: $CC, or cc."""
+    return shlex.split(os.environ.get("CC", "")) or ["cc"]
+
+
+def source_hash(flags: tuple[str, ...], compiler_version: str) -> str:
+    """Hash everything that decides the binary: sources, this file, flags, compiler, cffi."""
+    digest = hashlib.sha256()
+    files = [*sources(), *sorted(HERE.glob("*.h")), *sorted(HERE.glob("*.def")), HERE / "build.py"]
+    for path in files:
+        digest.update(f"{path.relative_to(HERE)}\0".encode() + path.read_bytes() + b"\0")
+    portable_flags = [flag for flag in flags if not flag.startswith("-ffile-prefix-map")]
+    digest.update("\0".join([*portable_flags, compiler_version, cffi.__version__, sysconfig.get_path("include")]).encode())
+    return digest.hexdigest()
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own argv
+    if done.returncode:
+        raise BuildFailedError(f"{shlex.join(command)}\n{done.stderr.strip()}")
+
+
+def _compiler_version() -> str:
+    try:
+        done = subprocess.run([*compiler(), "--version"], capture_output=True, text=True, check=True)  # noqa: S603
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise BuildFailedError(f"no working C compiler: {shlex.join(compiler())} --version: {error}") from error
+    return done.stdout.splitlines()[0]
+
+
+def build(*, sanitize: bool = False) -> dict[str, Any]:
+    """Build the core unless the one at hand is the same, and return its facts (see `pageswap.native.core_info`).
+
+    With `sanitize` a second core with AddressSanitizer and UndefinedBehaviorSanitizer is built, with a copy of the
+    Python side, under build/sanitized. Raises BuildFailedError with the compiler's words.
+    """
+    root = ROOT / "build" / "sanitized" if sanitize else ROOT
+    folder = root / "pageswap" / "native"
+    folder.mkdir(parents=True, exist_ok=True)
+    if sanitize:
+        _copy_python_side(root)
+    flags = (*FLAGS, *SANITIZERS) if sanitize else FLAGS
+    version = _compiler_version()
+    facts = {
+        "source_hash": source_hash(flags, version),
+        "compiler": version,
+        "flags": " ".join(flag for flag in flags if not flag.startswith("-ffile-prefix-map")),
+    }
+    objects = ROOT / "build" / ("objects-sanitized" if sanitize else "objects")
+    objects.mkdir(parents=True, exist_ok=True)
+    with (objects / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once build once
+        known = _facts_of(folder)
+        if known is None or known["source_hash"] != facts["source_hash"]:
+            _compile(folder, objects, flags)
+            core_hash = hashlib.sha256((folder / "_core.abi3.so").read_bytes()).hexdigest()
+            known = {"core_hash": core_hash, **facts}
+            part = folder / "_core.json.part"
+            part.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+            part.replace(folder / "_core.json")
+    return known
+
+
+def _facts_of(folder: pathlib.Path) -> dict[str, Any] | None:
+    """Give the facts of the core that lies there, or None when it is missing or not the one the facts describe."""
+    try:
+        facts: dict[str, Any] = json.loads((folder / "_core.json").read_text(encoding="utf-8"))
+        binary = (folder / "_core.abi3.so").read_bytes()
+    except (OSError, ValueError):
+        return None
+    return facts if hashlib.sha256(binary).hexdigest() == facts.get("core_hash") else None
+
+
+def _copy_python_side(root: pathlib.Path) -> None:
+    for path in [*(ROOT / "pageswap").glob("*.py"), *(ROOT / "pageswap" / "native").glob("*.py")]:
+        target = root / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+
+
+def _compile(folder: pathlib.Path, objects: pathlib.Path, flags: tuple[str, ...]) -> None:
+    glue = objects / "_core_glue.c"
+    ffi_builder().emit_c_code(str(glue))
+    # The glue lies in a build folder; what it includes and what `__FILE__` says must not depend on where that is.
+    text = re.sub(r'#line \d+ ".*"', "", glue.read_text(encoding="utf-8"))
+    glue.write_text(text, encoding="utf-8")
+    includes = [f"-I{HERE}", f"-I{sysconfig.get_path('include')}", f"-I{sysconfig.get_path('platinclude')}"]
+    jobs = [(path, WARNINGS) for path in sources()] + [(glue, ())]
+    products = [objects / (str(path.relative_to(ROOT)).replace("/", ".") + ".o") for path, _ in jobs]
+    commands = [
+        [*compiler(), *flags, *warnings, *includes, "-c", str(path), "-o", str(product)]
+        for (path, warnings), product in zip(jobs, products, strict=True)
+    ]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(_run, commands))
+    part = folder / "_core.abi3.so.part"
+    sanitizers = [flag for flag in flags if flag.startswith("-fsanitize")]
+    _run([*compiler(), "-shared", "-pthread", *sanitizers, *map(str, products), "-o", str(part)])
+    part.replace(folder / "_core.abi3.so")
+
+
+ffi = None if __name__ == "__main__" else ffi_builder()
+
+if __name__ == "__main__":
+    try:
+        built = build(sanitize="--sanitize" in sys.argv[1:])
+    except BuildFailedError as failure:
+        sys.exit(f"error: the C core could not be built\n{failure}")
+    print(json.dumps(built))  # noqa: T201  # its output

@@ -1,0 +1,140 @@
+/* What the files of the core share: the region under test, the method table's row, and the few
+ * services a method may use. methods/memcpy.c is the shortest method that shows all of it. */
+#ifndef PAGESWAP_H
+#define PAGESWAP_H
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api.cdef.h"
+
+#define PS_BASE_PAGE ((size_t)4096)
+#define PS_HUGE_PAGE ((size_t)2 << 20)
+#define PS_MAX_ROUNDS 100000u
+
+enum ps_family { PS_COPY, PS_REMAP, PS_WINDOW, PS_CONTROL };
+
+/* The X-macro lists: one line registers a backing, a workload. Bit numbers follow the order. */
+#define PS_BACKINGS(X) \
+    X(private_anon)    \
+    X(shared_anon)
+
+#define PS_WORKLOADS(X) X(swap)
+
+enum ps_backing {
+#define X(name) PS_BACKING_##name,
+    PS_BACKINGS(X)
+#undef X
+        PS_BACKING_COUNT
+};
+
+enum ps_workload {
+#define X(name) PS_WORKLOAD_##name,
+    PS_WORKLOADS(X)
+#undef X
+        PS_WORKLOAD_COUNT
+};
+
+#define PS_ANY_BACKING ((1u << PS_BACKING_COUNT) - 1)
+
+/* Flags of a method. */
+#define PS_SPLITS_MAPPINGS 1u /* a moved page becomes a mapping of its own */
+#define PS_MOVES_NOTHING 2u   /* the control: after the schedule every page is where it was */
+
+/* The memory under test: `pages` slots of `page_bytes` each, stamped before and verified after. */
+struct ps_region {
+    unsigned char *base;    /* slot 0; 2 MiB-aligned */
+    unsigned char *scratch; /* room for one page, outside the region, 2 MiB-aligned, prefaulted */
+    size_t page_bytes;
+    size_t pages;
+    size_t touch_step; /* distance of the reads that pay a page's deferred faults: the kernel's page size */
+    int touch;         /* read every moved page after its move */
+    enum ps_backing backing;
+    void *private;   /* the method's own, from setup to teardown */
+    ps_error *error; /* where ps_fail() notes the failing call */
+
+    unsigned char *reserved; /* the whole address range, freed at the end */
+    size_t reserved_bytes;
+};
+
+/* A method. A NULL hook means "does not do that" and is checked in one place. */
+struct ps_method {
+    const char *name;
+    const char *summary;
+    enum ps_family family;
+    unsigned flags;
+    unsigned backings; /* bits of enum ps_backing it works on */
+
+    /* Why this build lacks it, or NULL. */
+    const char *unavailable;
+
+    /* Not required. Returns 0, or a negative errno after ps_unavailable() named what the host lacks and the cure. */
+    int (*probe)(ps_error *why);
+
+    /* Not required. Called outside the timed region, after the pages were stamped. */
+    int (*setup)(struct ps_region *region);
+
+    /* Workload `swap`: exchanges the pages in slots a[i] and b[i], for i = 0 .. n-1 in this order; a[i] == b[i] is
+     * allowed and changes nothing. After each exchange it calls ps_touch() on both. The whole schedule is known, so
+     * a method may look ahead. */
+    int (*swap_many)(struct ps_region *region, const uint32_t *a, const uint32_t *b, size_t n);
+
+    /* Not required. Where the page in a slot can be read, when that is not base + slot * page_bytes. Used by
+     * verification only. */
+    const unsigned char *(*locate)(struct ps_region *region, size_t slot);
+
+    /* Not required. Undoes setup; also called when a hook failed. */
+    void (*teardown)(struct ps_region *region);
+};
+
+/* registry.c */
+const struct ps_method *ps_method_find(const char *name);
+int ps_method_probe(const struct ps_method *method, ps_error *why);
+
+/* region.c */
+int ps_region_map(struct ps_region *region, const ps_trial *trial, enum ps_backing backing);
+void ps_region_unmap(struct ps_region *region);
+
+static inline unsigned char *ps_slot(const struct ps_region *region, size_t slot)
+{
+    return region->base + slot * region->page_bytes;
+}
+
+/* Pays, when the trial asks for it, every fault that moving this page may have put off. */
+static inline void ps_touch(const struct ps_region *region, const unsigned char *page)
+{
+    if (!region->touch)
+        return;
+    for (size_t offset = 0; offset < region->page_bytes; offset += region->touch_step)
+        (void)*(const volatile uint64_t *)(page + offset);
+}
+
+/* error.c: all return the negative errno, so that `return ps_fail(...)` reads well. */
+int ps_error_set(ps_error *error, int errnum, const char *call, const char *detail);
+int ps_fail(struct ps_region *region, const char *call); /* from the current errno */
+int ps_unavailable(ps_error *why, int errnum, const char *reason_and_cure);
+
+/* schedule.c */
+int ps_schedule_make(uint64_t seed, size_t pages, size_t n, uint32_t *a, uint32_t *b);
+uint64_t ps_mix(uint64_t value); /* splitmix64's finaliser */
+
+/* stamp.c */
+void ps_stamp(const struct ps_region *region, uint64_t seed);
+int ps_verify(struct ps_region *region, const struct ps_method *method, uint64_t seed, const uint32_t *model,
+              ps_result *result);
+
+/* clock.c: the only file that reads the clock. */
+uint64_t ps_now_ns(void);
+
+/* counters.c */
+struct ps_counters {
+    uint64_t minor_faults, major_faults, voluntary_switches, involuntary_switches;
+};
+int ps_counters_read(struct ps_counters *counters, ps_error *error);
+int ps_mappings_count(uint64_t *count, ps_error *error);
+
+/* cpu.c */
+int ps_cpu_pin(int wanted, int32_t *pinned, ps_error *error);
+
+#endif

@@ -1,0 +1,89 @@
+/* The table of methods, and the names of workloads and backings, as the outside sees them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "pageswap.h"
+
+#define PS_METHOD(name) extern const struct ps_method ps_method_##name;
+#include "methods.def"
+#undef PS_METHOD
+
+static const struct ps_method *const methods[] = {
+#define PS_METHOD(name) &ps_method_##name,
+#include "methods.def"
+#undef PS_METHOD
+};
+
+static const char *const workload_names[] = {
+#define X(name) #name,
+    PS_WORKLOADS(X)
+#undef X
+};
+
+static const char *const backing_names[] = {
+#define X(name) #name,
+    PS_BACKINGS(X)
+#undef X
+};
+
+static const char *const family_names[] = {"copy", "remap", "window", "control"};
+
+int ps_method_count(void)
+{
+    return (int)(sizeof methods / sizeof *methods);
+}
+
+int ps_workload_count(void)
+{
+    return PS_WORKLOAD_COUNT;
+}
+
+const char *ps_workload_name(int index)
+{
+    return index < 0 || index >= PS_WORKLOAD_COUNT ? NULL : workload_names[index];
+}
+
+int ps_backing_count(void)
+{
+    return PS_BACKING_COUNT;
+}
+
+const char *ps_backing_name(int index)
+{
+    return index < 0 || index >= PS_BACKING_COUNT ? NULL : backing_names[index];
+}
+
+const struct ps_method *ps_method_find(const char *name)
+{
+    for (int i = 0; i < ps_method_count(); i++)
+        if (strcmp(methods[i]->name, name) == 0)
+            return methods[i];
+    return NULL;
+}
+
+int ps_method_probe(const struct ps_method *method, ps_error *why)
+{
+    if (method->unavailable)
+        return ps_unavailable(why, ENOSYS, method->unavailable);
+    return method->probe ? method->probe(why) : 0;
+}
+
+int ps_method_describe(int index, ps_method_info *info)
+{
+    ps_error why = {0};
+
+    if (index < 0 || index >= ps_method_count())
+        return -ENOENT;
+    const struct ps_method *const method = methods[index];
+
+    memset(info, 0, sizeof *info);
+    info->name = method->name;
+    info->summary = method->summary;
+    info->family = family_names[method->family];
+    info->workloads = method->swap_many ? 1u << PS_WORKLOAD_swap : 0;
+    info->backings = method->backings;
+    info->splits_mappings = (method->flags & PS_SPLITS_MAPPINGS) != 0;
+    info->available = ps_method_probe(method, &why) == 0;
+    (void)snprintf(info->reason, sizeof info->reason, "%s", why.detail);
+    return 0;
+}

@@ -1,0 +1,50 @@
+/* Stamping and verification: each page carries its identity in every 8-byte word of its full width, so that a page
+ * that is torn, doubled, lost, shifted or in the wrong slot cannot pass. */
+#include <string.h>
+
+#include "pageswap.h"
+
+static uint64_t first_word(uint64_t seed, uint64_t page)
+{
+    return ps_mix(seed ^ ps_mix(page + 1));
+}
+
+/* Added from word to word; odd, so that no two words of a page are equal. */
+#define WORD_STEP 0x9e3779b97f4a7c15u
+
+void ps_stamp(const struct ps_region *region, uint64_t seed)
+{
+    const size_t words = region->page_bytes / sizeof(uint64_t);
+
+    for (size_t page = 0; page < region->pages; page++) {
+        uint64_t *word = (uint64_t *)(void *)ps_slot(region, page);
+        uint64_t value = first_word(seed, page);
+
+        for (size_t i = 0; i < words; i++, value += WORD_STEP)
+            word[i] = value;
+    }
+}
+
+/* Returns 1 and describes the first wrong word, or 0 when every page is where `model` (slot -> page) says. */
+int ps_verify(struct ps_region *region, const struct ps_method *method, uint64_t seed, const uint32_t *model,
+              ps_result *result)
+{
+    const size_t words = region->page_bytes / sizeof(uint64_t);
+
+    for (size_t slot = 0; slot < region->pages; slot++) {
+        const unsigned char *bytes = method->locate ? method->locate(region, slot) : ps_slot(region, slot);
+        const uint64_t *word = (const uint64_t *)(const void *)bytes;
+        uint64_t expected = first_word(seed, model[slot]);
+
+        for (size_t i = 0; i < words; i++, expected += WORD_STEP) {
+            if (word[i] == expected)
+                continue;
+            result->wrong_slot = slot;
+            result->wrong_offset = i * sizeof(uint64_t);
+            result->found_word = word[i];
+            result->expected_word = expected;
+            return 1;
+        }
+    }
+    return 0;
+}

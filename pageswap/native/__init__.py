@@ -1,0 +1,29 @@
+"""The C core as Python sees it; the only package that imports the compiled module."""
+
+from __future__ import annotations
+
+from pageswap.native.core import (
+    BACKINGS,
+    TOUCHES,
+    WORKLOADS,
+    MethodInfo,
+    TrialParams,
+    TrialResult,
+    core_info,
+    die_with_parent,
+    methods,
+    run_trial,
+)
+
+__all__ = [
+    "BACKINGS",
+    "TOUCHES",
+    "WORKLOADS",
+    "MethodInfo",
+    "TrialParams",
+    "TrialResult",
+    "core_info",
+    "die_with_parent",
+    "methods",
+    "run_trial",
+]

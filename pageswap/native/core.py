@@ -1,0 +1,165 @@
+"""Calls the C core: allocate, call, turn a return code into an exception."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import pathlib
+from typing import Any
+
+from pageswap.errors import CoreError, MethodUnavailableError
+from pageswap.native._core import ffi, lib
+
+TOUCHES = ("none", "moved")
+
+
+def _names(count: int, name_of: Any) -> tuple[str, ...]:  # noqa: ANN401  # a cffi function
+    return tuple(ffi.string(name_of(index)).decode() for index in range(count))
+
+
+WORKLOADS = _names(lib.ps_workload_count(), lib.ps_workload_name)
+BACKINGS = _names(lib.ps_backing_count(), lib.ps_backing_name)
+
+
+@dataclasses.dataclass(frozen=True)
+class MethodInfo:
+    """One way to move pages, and whether this host can; `reason` names what is missing and the cure."""
+
+    name: str
+    summary: str
+    family: str
+    workloads: tuple[str, ...]
+    backings: tuple[str, ...]
+    splits_mappings: bool
+    available: bool
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialParams:
+    """What one trial measures; sizes in bytes, `touch` is one of TOUCHES, `cpu` -1 takes the last allowed CPU."""
+
+    method: str
+    workload: str
+    backing: str
+    page_bytes: int
+    region_bytes: int
+    iterations: int
+    threads: int
+    touch: str
+    rounds: int
+    seed: int
+    cpu: int = -1
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialResult:
+    """What one trial measured; times in ns; counters cover the timed rounds; `reason` tells the first wrong page."""
+
+    verified: bool
+    reason: str
+    elapsed_ns: int
+    rounds_ns: list[int]
+    setup_ns: int
+    verify_ns: int
+    minor_faults: int
+    major_faults: int
+    voluntary_switches: int
+    involuntary_switches: int
+    vmas_peak: int
+    cpu: int
+
+
+def _chosen(names: tuple[str, ...], bits: int) -> tuple[str, ...]:
+    return tuple(name for index, name in enumerate(names) if bits >> index & 1)
+
+
+def methods() -> list[MethodInfo]:
+    """List every method in the table's order, each probed on this host."""
+    found = []
+    info = ffi.new("ps_method_info *")
+    for index in range(lib.ps_method_count()):
+        lib.ps_method_describe(index, info)
+        found.append(
+            MethodInfo(
+                name=ffi.string(info.name).decode(),
+                summary=ffi.string(info.summary).decode(),
+                family=ffi.string(info.family).decode(),
+                workloads=_chosen(WORKLOADS, info.workloads),
+                backings=_chosen(BACKINGS, info.backings),
+                splits_mappings=bool(info.splits_mappings),
+                available=bool(info.available),
+                reason=ffi.string(info.reason).decode(),
+            )
+        )
+    return found
+
+
+def core_info() -> dict[str, str]:
+    """Give core_hash (sha256 of the binary), source_hash, compiler and flags, as the build noted them."""
+    facts: dict[str, str] = json.loads(pathlib.Path(__file__).with_name("_core.json").read_text(encoding="utf-8"))
+    return facts
+
+
+def _raise(error: Any) -> None:  # noqa: ANN401  # a cffi struct
+    call, detail = ffi.string(error.call).decode(), ffi.string(error.detail).decode()
+    if call == "probe":
+        raise MethodUnavailableError(detail)
+    name = errno.errorcode.get(error.errnum, f"errno {error.errnum}")
+    raise CoreError(call, error.errnum, name, detail)
+
+
+def run_trial(params: TrialParams) -> TrialResult:
+    """Run one trial in this process, which gets pinned and whose mappings change: call it in a child.
+
+    Raises MethodUnavailableError when the host lacks what the method needs, CoreError when a call failed.
+    """
+    names = [ffi.new("char[]", name.encode()) for name in (params.method, params.workload, params.backing)]
+    trial = ffi.new(
+        "ps_trial *",
+        {
+            "method": names[0],
+            "workload": names[1],
+            "backing": names[2],
+            "page_bytes": params.page_bytes,
+            "region_bytes": params.region_bytes,
+            "iterations": params.iterations,
+            "seed": params.seed,
+            "threads": params.threads,
+            "rounds": params.rounds,
+            "touch": TOUCHES.index(params.touch),
+            "cpu": params.cpu,
+        },
+    )
+    result, error = ffi.new("ps_result *"), ffi.new("ps_error *")
+    rounds_ns = ffi.new("uint64_t[]", params.rounds)
+    if lib.ps_run_trial(trial, result, rounds_ns, error):
+        _raise(error)
+    reason = ""
+    if not result.verified:
+        reason = (
+            f"slot {result.wrong_slot} is wrong from byte {result.wrong_offset} on: "
+            f"found {result.found_word:#018x}, expected {result.expected_word:#018x}"
+        )
+    return TrialResult(
+        verified=bool(result.verified),
+        reason=reason,
+        elapsed_ns=result.elapsed_ns,
+        rounds_ns=list(rounds_ns),
+        setup_ns=result.setup_ns,
+        verify_ns=result.verify_ns,
+        minor_faults=result.minor_faults,
+        major_faults=result.major_faults,
+        voluntary_switches=result.voluntary_switches,
+        involuntary_switches=result.involuntary_switches,
+        vmas_peak=result.vmas_peak,
+        cpu=result.cpu,
+    )
+
+
+def die_with_parent() -> None:
+    """Arrange that the kernel kills this process when its parent dies; raises CoreError."""
+    error = ffi.new("ps_error *")
+    if lib.ps_die_with_parent(error):
+        _raise(error)

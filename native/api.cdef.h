@@ -29,10 +29,13 @@ typedef struct {
     uint64_t region_bytes;
     uint64_t iterations;
     uint64_t seed;            /* of the schedule and of the stamps */
-    uint32_t threads;
+    uint32_t threads;         /* each works on its own share of the slots and of the iterations */
     uint32_t rounds;
     int32_t touch;            /* 1: read every moved page inside the timed region */
-    int32_t cpu;              /* the CPU to pin to, or -1 for the last one allowed */
+    const int32_t *cpus;      /* the CPUs to pin to, thread 0's first; NULL: the last ones allowed */
+    uint32_t cpu_count;
+    const uint32_t *given_a;  /* a schedule of `iterations` pairs of slots instead of a random one, or NULL; */
+    const uint32_t *given_b;  /* for one thread only */
 } ps_trial;
 
 typedef struct {

@@ -31,7 +31,7 @@ class BuildFailedError(Exception):
 
 def sources() -> list[pathlib.Path]:
     """Give the core's C files, sorted so that every build links them in the same order."""
-    return sorted([*HERE.glob("*.c"), *HERE.glob("methods/*.c")])
+    return sorted([*HERE.glob("*.c"), *HERE.glob("methods/*.c"), *HERE.glob("workloads/*.c")])
 
 
 def ffi_builder() -> cffi.FFI:

@@ -12,13 +12,19 @@
 #define PS_BASE_PAGE ((size_t)4096)
 #define PS_HUGE_PAGE ((size_t)2 << 20)
 #define PS_MAX_ROUNDS 100000u
+#define PS_MAX_THREADS 1024u
 
 enum ps_family { PS_COPY, PS_REMAP, PS_WINDOW, PS_CONTROL };
 
 /* The X-macro lists: one line registers a backing, a workload. Bit numbers follow the order. */
 #define PS_BACKINGS(X) \
     X(private_anon)    \
-    X(shared_anon)
+    X(shared_anon)     \
+    X(memfd)           \
+    X(thp)             \
+    X(thp_off)         \
+    X(hugetlb_2m)      \
+    X(hugetlb_1g)
 
 #define PS_WORKLOADS(X) X(swap)
 
@@ -36,26 +42,50 @@ enum ps_workload {
         PS_WORKLOAD_COUNT
 };
 
+#define PS_BACKING(name) (1u << PS_BACKING_##name)
 #define PS_ANY_BACKING ((1u << PS_BACKING_COUNT) - 1)
+#define PS_HUGETLB_BACKINGS (PS_BACKING(hugetlb_2m) | PS_BACKING(hugetlb_1g))
 
 /* Flags of a method. */
 #define PS_SPLITS_MAPPINGS 1u /* a moved page becomes a mapping of its own */
 #define PS_MOVES_NOTHING 2u   /* the control: after the schedule every page is where it was */
 
-/* The memory under test: `pages` slots of `page_bytes` each, stamped before and verified after. */
+/* One thread's share of the memory under test: `pages` slots of `page_bytes`, stamped before and verified after. */
 struct ps_region {
-    unsigned char *base;    /* slot 0; 2 MiB-aligned */
+    unsigned char *base;    /* slot 0 */
     unsigned char *scratch; /* room for one page, outside the region, 2 MiB-aligned, prefaulted */
     size_t page_bytes;
     size_t pages;
-    size_t touch_step; /* distance of the reads that pay a page's deferred faults: the kernel's page size */
-    int touch;         /* read every moved page after its move */
+    size_t kernel_page_bytes; /* what the kernel maps at least: 4 KiB, or the huge page of hugetlb */
+    int touch;                /* read every moved page after its move */
     enum ps_backing backing;
-    void *private;   /* the method's own, from setup to teardown */
-    ps_error *error; /* where ps_fail() notes the failing call */
+    int fd;             /* of a memfd, else -1 */
+    size_t file_offset; /* of slot 0 in that file */
+    void *private;      /* the method's own, from setup to teardown */
+    ps_error *error;    /* where ps_fail() notes the failing call */
+};
 
-    unsigned char *reserved; /* the whole address range, freed at the end */
+/* The whole mapping that the shares of all threads are cut from. */
+struct ps_memory {
+    unsigned char *base;
+    unsigned char *scratch; /* one page a thread, each 2 MiB-aligned */
+    size_t scratch_stride;
+    int fd;
+    unsigned char *reserved; /* the address range, freed at the end */
     size_t reserved_bytes;
+};
+
+/* One thread's part of a trial. */
+struct ps_work {
+    const ps_trial *trial;
+    const struct ps_method *method;
+    struct ps_region region;
+    size_t iterations;     /* this thread's share */
+    uint64_t seed;         /* of this thread's stamps and schedule */
+    uint32_t *a, *b;       /* the schedule: slots to exchange */
+    uint32_t *model;       /* slot -> page, as the schedule leaves it */
+    int failed;            /* a negative errno, with its call in `error` */
+    ps_error error;
 };
 
 /* A method. A NULL hook means "does not do that" and is checked in one place. */
@@ -88,13 +118,32 @@ struct ps_method {
     void (*teardown)(struct ps_region *region);
 };
 
+/* What is asked of a method. Hooks run in this order, on each thread's share; only `run` is timed. */
+struct ps_workload_ops {
+    const char *name;
+    int (*can)(const struct ps_method *method);
+    int (*prepare)(struct ps_work *work);
+    int (*run)(struct ps_work *work, size_t begin, size_t end); /* iterations begin .. end-1 */
+    int (*verify)(struct ps_work *work, ps_result *result);     /* 0, or 1 after describing what is wrong */
+    void (*release)(struct ps_work *work);
+};
+
 /* registry.c */
+const struct ps_workload_ops *ps_workload_find(const char *name);
+int ps_backing_find(const char *name); /* or -1 */
 const struct ps_method *ps_method_find(const char *name);
 int ps_method_probe(const struct ps_method *method, ps_error *why);
 
 /* region.c */
-int ps_region_map(struct ps_region *region, const ps_trial *trial, enum ps_backing backing);
-void ps_region_unmap(struct ps_region *region);
+size_t ps_kernel_page_bytes(enum ps_backing backing);
+int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backing backing, ps_error *error);
+void ps_memory_unmap(struct ps_memory *memory);
+void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, const ps_trial *trial,
+                   enum ps_backing backing, uint32_t thread);
+int ps_thp_check(const struct ps_memory *memory, const ps_trial *trial, ps_error *error);
+
+/* trial.c: a share's memory for schedule and model; `what` names it in the error. */
+void *ps_allocate(struct ps_work *work, size_t count, size_t size, const char *what);
 
 static inline unsigned char *ps_slot(const struct ps_region *region, size_t slot)
 {
@@ -106,7 +155,7 @@ static inline void ps_touch(const struct ps_region *region, const unsigned char 
 {
     if (!region->touch)
         return;
-    for (size_t offset = 0; offset < region->page_bytes; offset += region->touch_step)
+    for (size_t offset = 0; offset < region->page_bytes; offset += region->kernel_page_bytes)
         (void)*(const volatile uint64_t *)(page + offset);
 }
 
@@ -116,13 +165,12 @@ int ps_fail(struct ps_region *region, const char *call); /* from the current err
 int ps_unavailable(ps_error *why, int errnum, const char *reason_and_cure);
 
 /* schedule.c */
-int ps_schedule_make(uint64_t seed, size_t pages, size_t n, uint32_t *a, uint32_t *b);
+void ps_schedule_make(uint64_t seed, size_t pages, size_t n, uint32_t *a, uint32_t *b);
 uint64_t ps_mix(uint64_t value); /* splitmix64's finaliser */
 
 /* stamp.c */
 void ps_stamp(const struct ps_region *region, uint64_t seed);
-int ps_verify(struct ps_region *region, const struct ps_method *method, uint64_t seed, const uint32_t *model,
-              ps_result *result);
+int ps_verify(struct ps_work *work, ps_result *result);
 
 /* clock.c: the only file that reads the clock. */
 uint64_t ps_now_ns(void);
@@ -133,8 +181,17 @@ struct ps_counters {
 };
 int ps_counters_read(struct ps_counters *counters, ps_error *error);
 int ps_mappings_count(uint64_t *count, ps_error *error);
+int ps_huge_bytes(const unsigned char *begin, size_t bytes, uint64_t *huge_bytes, ps_error *error); /* AnonHugePages */
 
 /* cpu.c */
-int ps_cpu_pin(int wanted, int32_t *pinned, ps_error *error);
+int ps_cpu_choose(const ps_trial *trial, int32_t *cpus, ps_error *error);
+int ps_cpu_pin(int32_t cpu, ps_error *error);
+
+/* threads.c: runs `threads` shares of a round side by side. */
+struct ps_team;
+struct ps_team *ps_team_start(struct ps_work *works, uint32_t threads, const struct ps_workload_ops *workload,
+                              const int32_t *cpus, ps_error *error);
+uint64_t ps_team_round(struct ps_team *team, uint32_t round); /* its elapsed ns, from start to the last one's end */
+void ps_team_stop(struct ps_team *team);
 
 #endif

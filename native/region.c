@@ -1,52 +1,153 @@
-/* Regions: one reserved address range that holds the slots, a gap, and the scratch page, so that no other mapping of
- * the process is a neighbour of the memory under test or takes the scratch slot's address while it is empty. */
+/* Memory under test: one reserved address range that holds the slots, a gap, and a scratch page for each thread, so
+ * that no other mapping of the process is a neighbour of the slots or takes a scratch slot's address while it is
+ * empty. */
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "pageswap.h"
 
-static int backing_flags(enum ps_backing backing)
-{
-    return backing == PS_BACKING_shared_anon ? MAP_SHARED | MAP_ANONYMOUS : MAP_PRIVATE | MAP_ANONYMOUS;
-}
+#ifndef MAP_HUGE_SHIFT
+#define MAP_HUGE_SHIFT 26
+#endif
+#define MAP_2MB (21 << MAP_HUGE_SHIFT)
+#define MAP_1GB (30 << MAP_HUGE_SHIFT)
+
+struct kind {
+    int flags;
+    int advice; /* for madvise, or -1 */
+    size_t kernel_page_bytes;
+};
+
+static const struct kind kinds[] = {
+    [PS_BACKING_private_anon] = {MAP_PRIVATE | MAP_ANONYMOUS, -1, PS_BASE_PAGE},
+    [PS_BACKING_shared_anon] = {MAP_SHARED | MAP_ANONYMOUS, -1, PS_BASE_PAGE},
+    [PS_BACKING_memfd] = {MAP_SHARED, -1, PS_BASE_PAGE},
+    [PS_BACKING_thp] = {MAP_PRIVATE | MAP_ANONYMOUS, MADV_HUGEPAGE, PS_BASE_PAGE},
+    [PS_BACKING_thp_off] = {MAP_PRIVATE | MAP_ANONYMOUS, MADV_NOHUGEPAGE, PS_BASE_PAGE},
+    [PS_BACKING_hugetlb_2m] = {MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_2MB, -1, PS_HUGE_PAGE},
+    [PS_BACKING_hugetlb_1g] = {MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_1GB, -1, (size_t)1 << 30},
+};
 
 static size_t round_up(size_t bytes, size_t unit)
 {
     return (bytes + unit - 1) / unit * unit;
 }
 
-int ps_region_map(struct ps_region *region, const ps_trial *trial, enum ps_backing backing)
+static size_t largest(size_t a, size_t b)
 {
-    const size_t region_bytes = trial->region_bytes;
-    const size_t scratch_offset = round_up(region_bytes, PS_HUGE_PAGE) + PS_HUGE_PAGE;
-    const size_t used_bytes = scratch_offset + round_up(trial->page_bytes, PS_HUGE_PAGE) + PS_HUGE_PAGE;
-    const int flags = backing_flags(backing);
-    unsigned char *const reserved =
-        mmap(NULL, used_bytes + PS_HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return a > b ? a : b;
+}
 
-    if (reserved == MAP_FAILED)
-        return ps_fail(region, "mmap (address range)");
-    region->reserved = reserved;
-    region->reserved_bytes = used_bytes + PS_HUGE_PAGE;
-    region->base = (unsigned char *)round_up((size_t)reserved, PS_HUGE_PAGE);
-    region->scratch = region->base + scratch_offset;
-    region->page_bytes = trial->page_bytes;
-    region->pages = region_bytes / trial->page_bytes;
-    region->touch_step = PS_BASE_PAGE;
-    region->touch = trial->touch;
-    region->backing = backing;
-    if (mmap(region->base, region_bytes, PROT_READ | PROT_WRITE, flags | MAP_FIXED, -1, 0) == MAP_FAILED)
-        return ps_fail(region, "mmap (region)");
-    if (mmap(region->scratch, region->page_bytes, PROT_READ | PROT_WRITE, flags | MAP_FIXED, -1, 0) == MAP_FAILED)
-        return ps_fail(region, "mmap (scratch)");
-    memset(region->scratch, 0x5a, region->page_bytes); /* its faults belong to the set-up */
+size_t ps_kernel_page_bytes(enum ps_backing backing)
+{
+    return kinds[backing].kernel_page_bytes;
+}
+
+static int no_huge_pages(enum ps_backing backing, size_t bytes, ps_error *error)
+{
+    const size_t page = kinds[backing].kernel_page_bytes;
+    char detail[sizeof error->detail];
+
+    (void)snprintf(detail, sizeof detail,
+                   "needs %zu free huge pages of %zu KiB; as root: echo %zu > "
+                   "/sys/kernel/mm/hugepages/hugepages-%zukB/nr_hugepages",
+                   bytes / page, page >> 10, bytes / page, page >> 10);
+    return ps_unavailable(error, ENOMEM, detail);
+}
+
+static int map_part(const struct ps_memory *memory, unsigned char *at, size_t bytes, off_t file_offset,
+                    enum ps_backing backing, const char *call, ps_error *error)
+{
+    const struct kind *const kind = &kinds[backing];
+
+    if (mmap(at, bytes, PROT_READ | PROT_WRITE, kind->flags | MAP_FIXED, memory->fd, file_offset) == MAP_FAILED)
+        return ps_error_set(error, errno, call, "");
+    if (kind->advice >= 0 && madvise(at, bytes, kind->advice) != 0)
+        return errno == EINVAL ? ps_unavailable(error, EINVAL, "this kernel has no transparent huge pages")
+                               : ps_error_set(error, errno, "madvise", "");
     return 0;
 }
 
-void ps_region_unmap(struct ps_region *region)
+int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backing backing, ps_error *error)
 {
-    /* Cannot fail for a range that mmap returned, and nothing could be done about it. */
-    if (region->reserved)
-        (void)munmap(region->reserved, region->reserved_bytes);
-    region->reserved = NULL;
+    const size_t unit = largest(PS_HUGE_PAGE, kinds[backing].kernel_page_bytes);
+    const size_t stride = round_up(trial->page_bytes, unit);
+    const size_t region_bytes = trial->region_bytes;
+    const size_t scratch_offset = round_up(region_bytes, unit) + unit;
+    const size_t scratch_bytes = (trial->threads - 1) * stride + round_up(trial->page_bytes, kinds[backing].kernel_page_bytes);
+    const size_t reserved_bytes = scratch_offset + trial->threads * stride + 2 * unit;
+    int failed;
+
+    memory->fd = -1;
+    if (region_bytes % kinds[backing].kernel_page_bytes != 0)
+        return ps_unavailable(error, EINVAL, "the region is not a whole number of the backing's huge pages");
+    memory->reserved = mmap(NULL, reserved_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory->reserved == MAP_FAILED) {
+        memory->reserved = NULL;
+        return ps_error_set(error, errno, "mmap (address range)", "");
+    }
+    memory->reserved_bytes = reserved_bytes;
+    memory->base = (unsigned char *)round_up((size_t)memory->reserved, unit);
+    memory->scratch = memory->base + scratch_offset;
+    memory->scratch_stride = stride;
+    if (backing == PS_BACKING_memfd) {
+        if ((memory->fd = memfd_create("pageswap", MFD_CLOEXEC)) < 0)
+            return ps_error_set(error, errno, "memfd_create", "");
+        if (ftruncate(memory->fd, (off_t)(region_bytes + scratch_bytes)) != 0)
+            return ps_error_set(error, errno, "ftruncate", "");
+    }
+    if ((failed = map_part(memory, memory->base, region_bytes, 0, backing, "mmap (region)", error)) == 0)
+        failed = map_part(memory, memory->scratch, scratch_bytes, (off_t)region_bytes, backing, "mmap (scratch)", error);
+    if (failed == -ENOMEM && (PS_HUGETLB_BACKINGS & (1u << backing)))
+        return no_huge_pages(backing, region_bytes + scratch_bytes, error);
+    return failed;
+}
+
+void ps_memory_unmap(struct ps_memory *memory)
+{
+    /* Neither can fail for what mmap and memfd_create returned, and nothing could be done about it. */
+    if (memory->reserved)
+        (void)munmap(memory->reserved, memory->reserved_bytes);
+    if (memory->fd >= 0)
+        (void)close(memory->fd);
+    memory->reserved = NULL;
+    memory->fd = -1;
+}
+
+/* Cuts thread `thread`'s share of the slots, with its own scratch page. */
+void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, const ps_trial *trial,
+                   enum ps_backing backing, uint32_t thread)
+{
+    const size_t pages = trial->region_bytes / trial->page_bytes;
+    const size_t begin = pages * thread / trial->threads;
+    const size_t end = pages * (thread + 1) / trial->threads;
+
+    region->base = memory->base + begin * trial->page_bytes;
+    region->scratch = memory->scratch + thread * memory->scratch_stride;
+    region->page_bytes = trial->page_bytes;
+    region->pages = end - begin;
+    region->kernel_page_bytes = kinds[backing].kernel_page_bytes;
+    region->touch = trial->touch;
+    region->backing = backing;
+    region->fd = memory->fd;
+    region->file_offset = begin * trial->page_bytes;
+    memset(region->scratch, 0x5a, region->page_bytes); /* its faults belong to the set-up */
+}
+
+/* After stamping: is a region that was asked to be of huge pages really of huge pages? */
+int ps_thp_check(const struct ps_memory *memory, const ps_trial *trial, ps_error *error)
+{
+    uint64_t huge_bytes;
+    char detail[sizeof error->detail];
+    const int failed = ps_huge_bytes(memory->base, trial->region_bytes, &huge_bytes, error);
+
+    if (failed || huge_bytes >= trial->region_bytes / PS_HUGE_PAGE * PS_HUGE_PAGE)
+        return failed;
+    (void)snprintf(detail, sizeof detail,
+                   "only %llu of %llu KiB became huge pages; set /sys/kernel/mm/transparent_hugepage/enabled to madvise "
+                   "or always, or free memory",
+                   (unsigned long long)huge_bytes >> 10, (unsigned long long)trial->region_bytes >> 10);
+    return ps_unavailable(error, ENOMEM, detail);
 }

@@ -14,8 +14,12 @@ static const struct ps_method *const methods[] = {
 #undef PS_METHOD
 };
 
-static const char *const workload_names[] = {
-#define X(name) #name,
+#define X(name) extern const struct ps_workload_ops ps_workload_##name;
+PS_WORKLOADS(X)
+#undef X
+
+static const struct ps_workload_ops *const workloads[] = {
+#define X(name) &ps_workload_##name,
     PS_WORKLOADS(X)
 #undef X
 };
@@ -40,7 +44,7 @@ int ps_workload_count(void)
 
 const char *ps_workload_name(int index)
 {
-    return index < 0 || index >= PS_WORKLOAD_COUNT ? NULL : workload_names[index];
+    return index < 0 || index >= PS_WORKLOAD_COUNT ? NULL : workloads[index]->name;
 }
 
 int ps_backing_count(void)
@@ -59,6 +63,22 @@ const struct ps_method *ps_method_find(const char *name)
         if (strcmp(methods[i]->name, name) == 0)
             return methods[i];
     return NULL;
+}
+
+const struct ps_workload_ops *ps_workload_find(const char *name)
+{
+    for (int i = 0; i < PS_WORKLOAD_COUNT; i++)
+        if (strcmp(workloads[i]->name, name) == 0)
+            return workloads[i];
+    return NULL;
+}
+
+int ps_backing_find(const char *name)
+{
+    for (int i = 0; i < PS_BACKING_COUNT; i++)
+        if (strcmp(backing_names[i], name) == 0)
+            return i;
+    return -1;
 }
 
 int ps_method_probe(const struct ps_method *method, ps_error *why)
@@ -80,7 +100,8 @@ int ps_method_describe(int index, ps_method_info *info)
     info->name = method->name;
     info->summary = method->summary;
     info->family = family_names[method->family];
-    info->workloads = method->swap_many ? 1u << PS_WORKLOAD_swap : 0;
+    for (unsigned i = 0; i < PS_WORKLOAD_COUNT; i++)
+        info->workloads |= workloads[i]->can(method) ? 1u << i : 0;
     info->backings = method->backings;
     info->splits_mappings = (method->flags & PS_SPLITS_MAPPINGS) != 0;
     info->available = ps_method_probe(method, &why) == 0;

@@ -56,17 +56,15 @@ static uint32_t below(struct generator *generator, uint32_t bound)
     return (uint32_t)(product >> 32);
 }
 
-int ps_schedule_make(uint64_t seed, size_t pages, size_t n, uint32_t *a, uint32_t *b)
+/* `pages` is 2 to 2^32-1: a trial with other numbers was refused. */
+void ps_schedule_make(uint64_t seed, size_t pages, size_t n, uint32_t *a, uint32_t *b)
 {
     struct generator generator;
 
-    if (pages < 2 || pages > UINT32_MAX)
-        return -EINVAL;
     seed_generator(&generator, seed);
     for (size_t i = 0; i < n; i++) {
         a[i] = below(&generator, (uint32_t)pages);
         b[i] = below(&generator, (uint32_t)pages - 1);
         b[i] += b[i] >= a[i]; /* skips a[i] itself: a swap moves two pages */
     }
-    return 0;
 }

@@ -25,16 +25,17 @@ void ps_stamp(const struct ps_region *region, uint64_t seed)
     }
 }
 
-/* Returns 1 and describes the first wrong word, or 0 when every page is where `model` (slot -> page) says. */
-int ps_verify(struct ps_region *region, const struct ps_method *method, uint64_t seed, const uint32_t *model,
-              ps_result *result)
+/* Returns 1 and describes the first wrong word, or 0 when every page is where the model (slot -> page) says. */
+int ps_verify(struct ps_work *work, ps_result *result)
 {
+    struct ps_region *const region = &work->region;
     const size_t words = region->page_bytes / sizeof(uint64_t);
 
     for (size_t slot = 0; slot < region->pages; slot++) {
-        const unsigned char *bytes = method->locate ? method->locate(region, slot) : ps_slot(region, slot);
+        const unsigned char *bytes =
+            work->method->locate ? work->method->locate(region, slot) : ps_slot(region, slot);
         const uint64_t *word = (const uint64_t *)(const void *)bytes;
-        uint64_t expected = first_word(seed, model[slot]);
+        uint64_t expected = first_word(work->seed, work->model[slot]);
 
         for (size_t i = 0; i < words; i++, expected += WORD_STEP) {
             if (word[i] == expected)

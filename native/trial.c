@@ -1,4 +1,4 @@
-/* One trial, in order: pin, map, stamp, schedule, the method's set-up, the timed rounds, verification, clean-up. */
+/* One trial, in order: check, pin, map, stamp, the method's set-up, the timed rounds, verification, clean-up. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,83 +9,124 @@
 
 struct run {
     const ps_trial *trial;
+    const struct ps_workload_ops *workload;
     const struct ps_method *method;
-    struct ps_region region;
-    uint32_t *a, *b;  /* the schedule: slots to exchange */
-    uint32_t *model;  /* slot -> page, as the schedule leaves it */
+    enum ps_backing backing;
+    struct ps_memory memory;
+    struct ps_work *works; /* one a thread */
+    int32_t *cpus;
+    struct ps_team *team;
     ps_result *result;
     ps_error *error;
 };
 
-static int find_name(int count, const char *(*name_of)(int), const char *wanted)
-{
-    for (int i = 0; i < count; i++)
-        if (strcmp(name_of(i), wanted) == 0)
-            return i;
-    return -1;
-}
-
-/* The spec was checked long before; this guards the library against every other caller. */
-static int check(struct run *run, enum ps_backing *backing)
-{
-    const ps_trial *const trial = run->trial;
-    const int backing_index = find_name(ps_backing_count(), ps_backing_name, trial->backing);
-
-    run->method = ps_method_find(trial->method);
-    if (!run->method)
-        return ps_error_set(run->error, EINVAL, "method", "no such method");
-    if (find_name(ps_workload_count(), ps_workload_name, trial->workload) < 0 || !run->method->swap_many)
-        return ps_error_set(run->error, EINVAL, "workload", "the method does not do this workload");
-    if (backing_index < 0)
-        return ps_error_set(run->error, EINVAL, "backing", "no such backing");
-    if (trial->page_bytes == 0 || trial->page_bytes % PS_BASE_PAGE != 0)
-        return ps_error_set(run->error, EINVAL, "page_bytes", "must be a multiple of 4096");
-    if (trial->region_bytes % trial->page_bytes != 0 || trial->region_bytes / trial->page_bytes < 2 ||
-        trial->region_bytes / trial->page_bytes > UINT32_MAX)
-        return ps_error_set(run->error, EINVAL, "region_bytes", "must be 2 to 2^32-1 whole pages");
-    if (trial->iterations == 0 || trial->rounds == 0 || trial->rounds > trial->iterations ||
-        trial->rounds > PS_MAX_ROUNDS)
-        return ps_error_set(run->error, EINVAL, "rounds", "must be 1 to 100000 and at most the iterations");
-    if (trial->threads != 1)
-        return ps_error_set(run->error, EINVAL, "threads", "must be 1");
-    *backing = (enum ps_backing)backing_index;
-    if (!(run->method->backings & (1u << *backing)))
-        return ps_error_set(run->error, ENOTSUP, "probe", "the method does not work on this backing; choose another");
-    return ps_method_probe(run->method, run->error);
-}
-
-static void *allocate(struct run *run, size_t count, size_t size, const char *what)
+void *ps_allocate(struct ps_work *work, size_t count, size_t size, const char *what)
 {
     void *const memory = count > SIZE_MAX / size ? NULL : malloc(count * size);
 
     if (!memory)
-        (void)ps_error_set(run->error, ENOMEM, what, "");
+        (void)ps_error_set(&work->error, ENOMEM, what, "");
     return memory;
 }
 
+static int refuse(struct run *run, const char *field, const char *expected)
+{
+    return ps_error_set(run->error, EINVAL, field, expected);
+}
+
+/* The spec was checked long before; this guards the library against every other caller. */
+static int check(struct run *run)
+{
+    const ps_trial *const trial = run->trial;
+    const uint64_t pages = trial->page_bytes ? trial->region_bytes / trial->page_bytes : 0;
+    const int backing = ps_backing_find(trial->backing);
+
+    run->method = ps_method_find(trial->method);
+    run->workload = ps_workload_find(trial->workload);
+    if (!run->method)
+        return refuse(run, "method", "no such method");
+    if (!run->workload || !run->workload->can(run->method))
+        return refuse(run, "workload", "the method does not do this workload");
+    if (backing < 0)
+        return refuse(run, "backing", "no such backing");
+    if (trial->page_bytes == 0 || trial->page_bytes % PS_BASE_PAGE != 0)
+        return refuse(run, "page_bytes", "must be a multiple of 4096");
+    if (trial->threads == 0 || trial->threads > PS_MAX_THREADS)
+        return refuse(run, "threads", "must be 1 to 1024");
+    if (trial->region_bytes % trial->page_bytes != 0 || pages / trial->threads < 2 || pages > UINT32_MAX)
+        return refuse(run, "region_bytes", "must be whole pages, 2 a thread at least, 2^32-1 in all at most");
+    if (trial->rounds == 0 || trial->rounds > PS_MAX_ROUNDS || trial->iterations / trial->threads < trial->rounds)
+        return refuse(run, "rounds", "must be 1 to 100000 and at most the iterations of a thread");
+    if (!trial->given_a != !trial->given_b || (trial->given_a && trial->threads != 1))
+        return refuse(run, "given_a", "a given schedule has two sides and one thread");
+    run->backing = (enum ps_backing)backing;
+    if (!(run->method->backings & (1u << backing)))
+        return ps_unavailable(run->error, ENOTSUP, "the method does not work on this backing; choose another");
+    if (run->method->family == PS_REMAP && trial->page_bytes % ps_kernel_page_bytes(run->backing) != 0)
+        return ps_unavailable(run->error, EINVAL, "the kernel maps this backing in larger pages; use a page_size that is a "
+                                                  "multiple of its huge page");
+    return ps_method_probe(run->method, run->error);
+}
+
+/* Prepares one thread's share on the CPU that will use it, so that its memory is local to that CPU. */
+static int prepare_share(struct run *run, uint32_t thread)
+{
+    const ps_trial *const trial = run->trial;
+    struct ps_work *const work = &run->works[thread];
+    int failed = ps_cpu_pin(run->cpus[thread], run->error);
+
+    if (failed)
+        return failed;
+    work->trial = trial;
+    work->method = run->method;
+    work->region.error = &work->error;
+    work->iterations = trial->iterations * (thread + 1) / trial->threads - trial->iterations * thread / trial->threads;
+    work->seed = trial->seed + ps_mix(thread);
+    ps_region_cut(&work->region, &run->memory, trial, run->backing, thread);
+    ps_stamp(&work->region, work->seed);
+    if ((failed = run->workload->prepare(work)) != 0)
+        *run->error = work->error;
+    return failed;
+}
+
+static int set_up_methods(struct run *run)
+{
+    for (uint32_t thread = 0; thread < run->trial->threads && run->method->setup; thread++) {
+        const int failed = run->method->setup(&run->works[thread].region);
+
+        if (failed) {
+            *run->error = run->works[thread].error;
+            return failed;
+        }
+    }
+    return 0;
+}
+
 /* Everything that must not be timed: it ends with every page of the region, the scratch and the schedule present. */
-static int prepare(struct run *run, enum ps_backing backing)
+static int prepare(struct run *run)
 {
     const ps_trial *const trial = run->trial;
     const uint64_t begin_ns = ps_now_ns();
     int failed;
 
-    if ((failed = ps_cpu_pin(trial->cpu, &run->result->cpu, run->error)) != 0 ||
-        (failed = ps_region_map(&run->region, trial, backing)) != 0)
+    run->works = calloc(trial->threads, sizeof *run->works);
+    run->cpus = calloc(trial->threads, sizeof *run->cpus);
+    if (!run->works || !run->cpus)
+        return ps_error_set(run->error, ENOMEM, "calloc (threads)", "");
+    if ((failed = ps_cpu_choose(trial, run->cpus, run->error)) != 0 ||
+        (failed = ps_memory_map(&run->memory, trial, run->backing, run->error)) != 0)
         return failed;
-    if (!(run->a = allocate(run, trial->iterations, sizeof *run->a, "malloc (schedule)")) ||
-        !(run->b = allocate(run, trial->iterations, sizeof *run->b, "malloc (schedule)")) ||
-        !(run->model = allocate(run, run->region.pages, sizeof *run->model, "malloc (model)")))
-        return -ENOMEM;
-    for (size_t slot = 0; slot < run->region.pages; slot++)
-        run->model[slot] = (uint32_t)slot;
-    if ((failed = ps_schedule_make(trial->seed, run->region.pages, trial->iterations, run->a, run->b)) != 0)
-        return ps_error_set(run->error, -failed, "schedule", "");
-    ps_stamp(&run->region, trial->seed);
-    if (run->method->setup && (failed = run->method->setup(&run->region)) != 0)
+    for (uint32_t thread = 0; thread < trial->threads && !failed; thread++)
+        failed = prepare_share(run, thread);
+    if (failed || (run->backing == PS_BACKING_thp && (failed = ps_thp_check(&run->memory, trial, run->error)) != 0) ||
+        (failed = ps_cpu_pin(run->cpus[0], run->error)) != 0 || (failed = set_up_methods(run)) != 0)
         return failed;
+    run->team = ps_team_start(run->works, trial->threads, run->workload, run->cpus, run->error);
+    if (!run->team)
+        return -run->error->errnum;
     while (ps_now_ns() - begin_ns < WARM_CORE_NS)
         ;
+    run->result->cpu = run->cpus[0];
     run->result->setup_ns = ps_now_ns() - begin_ns;
     return 0;
 }
@@ -114,30 +155,34 @@ static void add_difference(ps_result *result, const struct ps_counters *before, 
     result->involuntary_switches += after->involuntary_switches - before->involuntary_switches;
 }
 
+/* Returns the first failed share's error, or 0. */
+static int first_failure(struct run *run)
+{
+    for (uint32_t thread = 0; thread < run->trial->threads; thread++)
+        if (run->works[thread].failed) {
+            *run->error = run->works[thread].error;
+            return run->works[thread].failed;
+        }
+    return 0;
+}
+
 static int measure(struct run *run, uint64_t *rounds_ns)
 {
-    const ps_trial *const trial = run->trial;
+    const uint32_t rounds = run->trial->rounds;
     const int splits = (run->method->flags & PS_SPLITS_MAPPINGS) != 0;
-    size_t begin = 0;
     int failed = sample_mappings(run);
 
-    for (uint32_t round = 0; round < trial->rounds && !failed; round++) {
-        /* Equal slices; where they cannot be, the sizes differ by one. */
-        const size_t end = (size_t)((unsigned __int128)trial->iterations * (round + 1) / trial->rounds);
+    for (uint32_t round = 0; round < rounds && !failed; round++) {
         struct ps_counters before, after;
 
         if ((failed = ps_counters_read(&before, run->error)) != 0)
             break;
-        const uint64_t begin_ns = ps_now_ns();
-
-        failed = run->method->swap_many(&run->region, run->a + begin, run->b + begin, end - begin);
-        rounds_ns[round] = ps_now_ns() - begin_ns;
-        if (failed || (failed = ps_counters_read(&after, run->error)) != 0)
+        rounds_ns[round] = ps_team_round(run->team, round);
+        if ((failed = first_failure(run)) != 0 || (failed = ps_counters_read(&after, run->error)) != 0)
             break;
         run->result->elapsed_ns += rounds_ns[round];
         add_difference(run->result, &before, &after);
-        begin = end;
-        if (splits || round + 1 == trial->rounds)
+        if (splits || round + 1 == rounds)
             failed = sample_mappings(run);
     }
     return failed;
@@ -147,35 +192,37 @@ static void verify(struct run *run)
 {
     const uint64_t begin_ns = ps_now_ns();
 
-    if (!(run->method->flags & PS_MOVES_NOTHING))
-        for (size_t i = 0; i < run->trial->iterations; i++) {
-            const uint32_t page = run->model[run->a[i]];
-
-            run->model[run->a[i]] = run->model[run->b[i]];
-            run->model[run->b[i]] = page;
-        }
-    run->result->verified = !ps_verify(&run->region, run->method, run->trial->seed, run->model, run->result);
+    run->result->verified = 1;
+    for (uint32_t thread = 0; thread < run->trial->threads && run->result->verified; thread++)
+        run->result->verified = !run->workload->verify(&run->works[thread], run->result);
     run->result->verify_ns += ps_now_ns() - begin_ns;
+}
+
+static void clean_up(struct run *run)
+{
+    ps_team_stop(run->team);
+    for (uint32_t thread = 0; run->works && thread < run->trial->threads; thread++) {
+        if (run->method->teardown)
+            run->method->teardown(&run->works[thread].region);
+        run->workload->release(&run->works[thread]);
+    }
+    ps_memory_unmap(&run->memory);
+    free(run->cpus);
+    free(run->works);
 }
 
 int ps_run_trial(const ps_trial *trial, ps_result *result, uint64_t *rounds_ns, ps_error *error)
 {
-    struct run run = {.trial = trial, .result = result, .error = error, .region = {.error = error}};
-    enum ps_backing backing;
+    struct run run = {.trial = trial, .result = result, .error = error, .memory = {.fd = -1}};
 
     memset(result, 0, sizeof *result);
     memset(error, 0, sizeof *error);
-    int failed = check(&run, &backing);
+    int failed = check(&run);
 
     if (failed)
         return failed;
-    if ((failed = prepare(&run, backing)) == 0 && (failed = measure(&run, rounds_ns)) == 0)
+    if ((failed = prepare(&run)) == 0 && (failed = measure(&run, rounds_ns)) == 0)
         verify(&run);
-    if (run.method->teardown)
-        run.method->teardown(&run.region);
-    free(run.model);
-    free(run.b);
-    free(run.a);
-    ps_region_unmap(&run.region);
+    clean_up(&run);
     return failed;
 }

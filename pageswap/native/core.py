@@ -38,7 +38,11 @@ class MethodInfo:
 
 @dataclasses.dataclass(frozen=True)
 class TrialParams:
-    """What one trial measures; sizes in bytes, `touch` is one of TOUCHES, `cpu` -1 takes the last allowed CPU."""
+    """What one trial measures; sizes in bytes, `touch` is one of TOUCHES.
+
+    `cpus` are the CPUs that the threads are pinned to, thread 0's first; empty takes the last ones allowed. `pairs`
+    is a schedule of `iterations` pairs of slots instead of a random one.
+    """
 
     method: str
     workload: str
@@ -50,7 +54,8 @@ class TrialParams:
     touch: str
     rounds: int
     seed: int
-    cpu: int = -1
+    cpus: tuple[int, ...] = ()
+    pairs: tuple[tuple[int, int], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +120,8 @@ def run_trial(params: TrialParams) -> TrialResult:
 
     Raises MethodUnavailableError when the host lacks what the method needs, CoreError when a call failed.
     """
+    cpus = ffi.new("int32_t[]", params.cpus)
+    given = [ffi.new("uint32_t[]", [pair[side] for pair in params.pairs]) for side in (0, 1)]
     names = [ffi.new("char[]", name.encode()) for name in (params.method, params.workload, params.backing)]
     trial = ffi.new(
         "ps_trial *",
@@ -129,7 +136,10 @@ def run_trial(params: TrialParams) -> TrialResult:
             "threads": params.threads,
             "rounds": params.rounds,
             "touch": TOUCHES.index(params.touch),
-            "cpu": params.cpu,
+            "cpus": cpus if params.cpus else ffi.NULL,
+            "cpu_count": len(params.cpus),
+            "given_a": given[0] if params.pairs else ffi.NULL,
+            "given_b": given[1] if params.pairs else ffi.NULL,
         },
     )
     result, error = ffi.new("ps_result *"), ffi.new("ps_error *")

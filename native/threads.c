@@ -1,0 +1,117 @@
+/* The team: the threads of a trial, pinned, that run each round side by side between two barriers. One thread is the
+ * calling one; with threads == 1 no other is made and no barrier is met. */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "pageswap.h"
+
+struct member {
+    struct ps_team *team;
+    struct ps_work *work;
+    pthread_t thread;
+    int32_t cpu;
+};
+
+struct ps_team {
+    struct member *members; /* members[0] is the calling thread */
+    uint32_t threads;
+    uint32_t started;
+    const struct ps_workload_ops *workload;
+    _Atomic uint32_t round; /* the round that may run: 1 .. rounds; UINT32_MAX tells the members to leave */
+    _Atomic uint32_t done;  /* members that finished it */
+};
+
+/* Threads have CPUs of their own, so a wait is short; yielding serves a host that takes them away. */
+static void pause_briefly(unsigned *spins)
+{
+    if (++*spins % 4096 == 0)
+        (void)sched_yield();
+    else
+        __builtin_ia32_pause();
+}
+
+static void run_slice(struct member *member, uint32_t round)
+{
+    struct ps_work *const work = member->work;
+    const uint32_t rounds = work->trial->rounds;
+    /* Equal slices; where they cannot be, the sizes differ by one. */
+    const size_t begin = (size_t)((unsigned __int128)work->iterations * round / rounds);
+    const size_t end = (size_t)((unsigned __int128)work->iterations * (round + 1) / rounds);
+
+    work->failed = member->team->workload->run(work, begin, end);
+}
+
+static void *serve(void *argument)
+{
+    struct member *const member = argument;
+    struct ps_team *const team = member->team;
+
+    member->work->failed = ps_cpu_pin(member->cpu, &member->work->error);
+    for (uint32_t next = 1;; next++) {
+        unsigned spins = 0;
+        uint32_t round;
+
+        while ((round = atomic_load_explicit(&team->round, memory_order_acquire)) < next)
+            pause_briefly(&spins);
+        if (round == UINT32_MAX)
+            return NULL;
+        if (!member->work->failed)
+            run_slice(member, next - 1);
+        atomic_fetch_add_explicit(&team->done, 1, memory_order_release);
+    }
+}
+
+struct ps_team *ps_team_start(struct ps_work *works, uint32_t threads, const struct ps_workload_ops *workload,
+                              const int32_t *cpus, ps_error *error)
+{
+    struct ps_team *const team = calloc(1, sizeof *team);
+
+    if (!team || !(team->members = calloc(threads, sizeof *team->members))) {
+        free(team);
+        (void)ps_error_set(error, ENOMEM, "calloc (team)", "");
+        return NULL;
+    }
+    team->threads = threads;
+    team->workload = workload;
+    for (uint32_t i = 0; i < threads; i++)
+        team->members[i] = (struct member){.team = team, .work = &works[i], .cpu = cpus[i]};
+    for (team->started = 1; team->started < threads; team->started++) {
+        struct member *const member = &team->members[team->started];
+        const int failed = pthread_create(&member->thread, NULL, serve, member);
+
+        if (failed) {
+            (void)ps_error_set(error, failed, "pthread_create", "");
+            ps_team_stop(team);
+            return NULL;
+        }
+    }
+    return team;
+}
+
+uint64_t ps_team_round(struct ps_team *team, uint32_t round)
+{
+    unsigned spins = 0;
+    const uint64_t begin_ns = ps_now_ns();
+
+    if (team->threads > 1) {
+        atomic_store_explicit(&team->done, 0, memory_order_relaxed);
+        atomic_store_explicit(&team->round, round + 1, memory_order_release);
+    }
+    run_slice(&team->members[0], round);
+    while (atomic_load_explicit(&team->done, memory_order_acquire) < team->threads - 1)
+        pause_briefly(&spins);
+    return ps_now_ns() - begin_ns;
+}
+
+void ps_team_stop(struct ps_team *team)
+{
+    if (!team)
+        return;
+    atomic_store_explicit(&team->round, UINT32_MAX, memory_order_release);
+    for (uint32_t i = 1; i < team->started; i++)
+        (void)pthread_join(team->members[i].thread, NULL);
+    free(team->members);
+    free(team);
+}

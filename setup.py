@@ -1,0 +1,5 @@
+"""Says one thing pyproject.toml cannot: which file describes the C core to cffi."""
+
+from setuptools import setup
+
+setup(cffi_modules=["native/build.py:ffi"])

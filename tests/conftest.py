@@ -1,0 +1,21 @@
+"""Keeps the tests away from their user: a cache folder of their own, and no settings from the environment."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Point $PAGESWAP_HOME, which every agent and subprocess inherits, at a folder that ends with the session."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PAGESWAP_HOME", str(tmp_path_factory.mktemp("pageswap-home")))
+        for name in [name for name in os.environ if name.startswith("INVOKE_")]:
+            patch.delenv(name)
+        yield

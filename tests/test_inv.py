@@ -1,0 +1,316 @@
+"""The wrapper, in a copy of its own with a lock file of one small wheel: no network, and no tool but those named."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ALWAYS = ("cat", "flock", "mkdir", "mktemp", "rm", "sha256sum", "tail")
+
+
+def make_wheel(folder: Path, version: str) -> str:
+    """Write a wheel of a stand-in for invoke that prints its arguments; return its line of a lock file."""
+    files = {
+        "invoke/__init__.py": "",
+        "invoke/__main__.py": "import os, sys\nprint('invoke', sys.argv[1:], os.getcwd())\n",
+        f"invoke-{version}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: invoke\nVersion: {version}\n",
+        f"invoke-{version}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(
+        f"{name},sha256={base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip('=')},{len(text)}\n"
+        for name, text in files.items()
+    )
+    path = folder / f"invoke-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+        wheel.writestr(f"invoke-{version}.dist-info/RECORD", record + f"invoke-{version}.dist-info/RECORD,,\n")
+    return f"invoke=={version} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+
+
+class Checkout:
+    """A folder with ./inv, a lock file, and the only tools that ./inv can find."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make it in a folder whose name has a space."""
+        self.root = folder / "a checkout"
+        self.bin = folder / "bin"
+        self.wheels = folder / "wheels"
+        for path in (self.root, self.bin, self.wheels):
+            path.mkdir()
+        shutil.copy2(ROOT / "inv", self.root)
+        self.lock("1.0")
+        self.give(*ALWAYS, "cc")
+        self.script("id", "echo 1000")
+        (self.bin / "python3").symlink_to(os.path.realpath(sys.executable))
+
+    def lock(self, version: str) -> None:
+        """Let the lock file ask for this version."""
+        (self.root / "requirements.lock").write_text(make_wheel(self.wheels, version))
+
+    def give(self, *names: str) -> None:
+        """Put tools of this machine on the wrapper's PATH."""
+        for name in names:
+            found = shutil.which(name)
+            assert found is not None, name
+            (self.bin / name).symlink_to(found)
+
+    def take(self, *names: str) -> None:
+        """Take tools off the wrapper's PATH."""
+        for name in names:
+            (self.bin / name).unlink()
+
+    def script(self, name: str, text: str) -> None:
+        """Put a tool on the wrapper's PATH that does what `text` says."""
+        (self.bin / name).unlink(missing_ok=True)
+        (self.bin / name).write_text(f"#!/bin/sh\n{text}\n")
+        (self.bin / name).chmod(0o755)
+
+    def start(self, *args: str, **options: Any) -> subprocess.Popen[str]:
+        """Start ./inv with nothing of the caller's environment."""
+        environment = {
+            "PATH": str(self.bin),
+            "HOME": str(self.root.parent),
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": str(self.wheels),
+            "PIP_CONFIG_FILE": os.devnull,
+        }
+        return subprocess.Popen(
+            [options.pop("inv", str(self.root / "inv")), *args],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
+    def inv(self, *args: str, **options: Any) -> tuple[int, str, str]:
+        """Run ./inv; return its exit code, stdout and stderr."""
+        process = self.start(*args, **options)
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out, err
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    """Give a checkout in which ./inv never ran."""
+    return Checkout(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """Give a checkout in which ./inv ran once; its tests leave it as they found it."""
+    checkout = Checkout(tmp_path_factory.mktemp("made"))
+    assert checkout.inv()[0] == 0
+
+    return checkout
+
+
+def test_first_run_makes_the_environment_and_passes_the_arguments_on(checkout: Checkout) -> None:
+    """One line says what is made; pip's own words are not seen; arguments and directory arrive as they were."""
+    elsewhere = checkout.root.parent
+
+    code, out, err = checkout.inv("run", "--spec", "with space.yaml", cwd=elsewhere)
+
+    assert code == 0, err
+    arguments = ["--search-root", str(checkout.root), "run", "--spec", "with space.yaml"]
+    assert out == f"invoke {arguments} {elsewhere}\n"
+    assert len(err.splitlines()) == 1
+    assert "making .venv from requirements.lock" in err
+
+
+def test_nothing_changed_runs_one_program(made: Checkout) -> None:
+    """With .venv current, the wrapper needs no tool but the one that hashes the lock file."""
+    bare = made.root.parent / "bare"
+    bare.mkdir()
+    (bare / "sha256sum").symlink_to(made.bin / "sha256sum")
+    made.bin, everything = bare, made.bin
+    try:
+        code, out, err = made.inv("plan")
+    finally:
+        made.bin = everything
+
+    assert (code, err) == (0, "")
+    assert out.startswith("invoke ")
+
+
+def test_called_through_a_link_and_a_relative_path(made: Checkout) -> None:
+    """The checkout is found from a symbolic link on PATH and from `../inv`."""
+    link = made.root.parent / "pageswap"
+    link.symlink_to(made.root / "inv")
+    below = made.root / "experiments"
+    below.mkdir()
+
+    assert made.inv(inv=str(link), cwd=below)[0] == 1  # readlink is not on this PATH, and that is said
+
+    made.give("readlink")
+    assert made.inv(inv=str(link), cwd=below)[0] == 0
+    assert made.inv(inv="../inv", cwd=below)[1] == f"invoke ['--search-root', '{made.root}'] {below}\n"
+
+
+def test_changed_lock_file_installs_again(checkout: Checkout) -> None:
+    """A lock file with other content is installed, however its time stamp reads."""
+    checkout.inv()
+    before = (checkout.root / "requirements.lock").stat()
+    checkout.lock("2.0")
+    os.utime(checkout.root / "requirements.lock", ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    code, _, err = checkout.inv()
+
+    assert code == 0
+    assert "making .venv" in err
+    assert list((checkout.root / ".venv").glob("lib/python*/site-packages/invoke-2.0.dist-info"))
+    assert not list((checkout.root / ".venv").glob("lib/python*/site-packages/invoke-1.0.dist-info"))
+
+
+def test_moved_checkout_and_deleted_python_are_repaired(checkout: Checkout) -> None:
+    """An environment that points at another place, or at a Python that is gone, is made again."""
+    checkout.inv()
+    moved = checkout.root.with_name("moved here")
+    checkout.root = checkout.root.rename(moved)
+
+    code, out, err = checkout.inv()
+    assert code == 0
+    assert "making .venv" in err
+    assert str(moved) in out
+
+    (moved / ".venv/bin/python").unlink()
+    (moved / ".venv/bin/python").symlink_to("/nowhere/python3")
+    code, _, err = checkout.inv()
+    assert code == 0
+    assert "making .venv" in err
+    assert checkout.inv()[2] == ""
+
+
+def test_killed_first_run_is_repaired(checkout: Checkout) -> None:
+    """What a first run left when it was killed half-way is never taken for an environment."""
+    process = checkout.start(start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not (checkout.root / ".venv/bin/python").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+    code, out, err = checkout.inv()
+
+    assert code == 0, err
+    assert out.startswith("invoke ")
+
+
+def test_two_first_runs_at_once_make_it_once(checkout: Checkout) -> None:
+    """The second waits for the first and finds its work done."""
+    processes = [checkout.start("one"), checkout.start("two")]
+    answers = [process.communicate(timeout=120) for process in processes]
+
+    assert [process.returncode for process in processes] == [0, 0], answers
+    assert sum(err.count("making .venv") for _, err in answers) == 1
+
+
+def test_pip_failure_shows_its_last_words(checkout: Checkout) -> None:
+    """A hash that does not match ends with pip's reason and code 1, and the next run tries again."""
+    lock = checkout.root / "requirements.lock"
+    good = lock.read_text()
+    lock.write_text("invoke==1.0 --hash=sha256:" + "0" * 64 + "\n")
+
+    code, out, err = checkout.inv()
+    assert (code, out) == (1, "")
+    assert "HASHES" in err
+    assert err.splitlines()[-1].startswith("inv: could not make .venv (whole log: ")
+
+    lock.write_text(good)
+    assert checkout.inv()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("tool", "line"),
+    [
+        ("apt-get", "    sudo apt-get update && sudo apt-get install --no-install-recommends -y gcc libc6-dev"),
+        ("dnf", "    sudo dnf install -y gcc glibc-devel kernel-headers"),
+        ("zypper", "    sudo zypper install -y gcc glibc-devel linux-glibc-devel"),
+        ("pacman", "    sudo pacman -S --needed gcc glibc linux-api-headers"),
+        ("apk", "    sudo apk add gcc musl-dev linux-headers"),
+    ],
+)
+def test_missing_compiler_as_a_user_prints_the_command(checkout: Checkout, tool: str, line: str) -> None:
+    """Nothing is installed for who is not root; the exact command is the last line; exit 1."""
+    checkout.take("cc")
+    checkout.script(tool, "echo installed something >&2")
+
+    code, out, err = checkout.inv("run")
+
+    assert (code, out) == (1, "")
+    assert err.splitlines()[-1] == line
+    assert "a C compiler" in err
+    assert "installed something" not in err
+    assert not (checkout.root / ".venv").exists()
+
+
+def test_missing_python_as_a_user_prints_the_command(checkout: Checkout) -> None:
+    """Without any Python the command names the newest one that apt knows, with headers and venv."""
+    checkout.take("python3")
+    checkout.script("apt-get", "exit 99")
+    checkout.script("apt-cache", 'case "$*" in *python3.12*) echo "Package: it";; *) exit 100;; esac')
+
+    code, _, err = checkout.inv()
+
+    assert code == 1
+    expected = "apt-get install --no-install-recommends -y python3.12 python3.12-dev python3.12-venv"
+    assert err.splitlines()[-1] == f"    sudo apt-get update && sudo {expected}"
+
+
+def test_root_installs_with_apt(checkout: Checkout) -> None:
+    """As root the lists are fetched, what is missing and nothing else is installed, one line says so, work goes on."""
+    checkout.take("cc")
+    checkout.give("ln")
+    checkout.script("id", "echo 0")
+    gcc = shutil.which("cc")
+    log = checkout.root.parent / "apt.log"
+    checkout.script(
+        "apt-get", f'echo "$* $DEBIAN_FRONTEND" >>"{log}"\n[ "$1" = update ] || ln -s {gcc} "{checkout.bin}/cc"'
+    )
+
+    code, out, err = checkout.inv()
+
+    assert code == 0, err
+    assert out.startswith("invoke ")
+    assert log.read_text().splitlines() == [
+        "update noninteractive",
+        "install --no-install-recommends -y gcc libc6-dev noninteractive",
+    ]
+    assert "inv: apt-get install --no-install-recommends gcc libc6-dev" in err.splitlines()
+
+
+def test_root_is_told_when_apt_fails(checkout: Checkout) -> None:
+    """apt's own words are shown when it cannot install, and the code is 1."""
+    checkout.take("cc")
+    checkout.script("id", "echo 0")
+    checkout.script("apt-get", "echo E: no such package; exit 100")
+
+    code, _, err = checkout.inv()
+
+    assert code == 1
+    assert "E: no such package" in err
+
+
+def test_python_without_headers_is_passed_over(checkout: Checkout) -> None:
+    """A Python that lacks Python.h or venv is not used when another on PATH has them."""
+    real = os.path.realpath(sys.executable)
+    checkout.script("python3", "echo part 3.11")
+    (checkout.bin / "python3.11").symlink_to(real)
+
+    code, _, err = checkout.inv()
+
+    assert code == 0, err
+    assert f"with {real} " in err

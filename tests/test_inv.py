@@ -293,7 +293,7 @@ def test_root_installs_with_apt(checkout: Checkout) -> None:
 
 
 def test_root_is_told_when_apt_fails(checkout: Checkout) -> None:
-    """apt's own words are shown when it cannot install, and the code is 1."""
+    """What apt said is shown when it cannot install, and the code is 1."""
     checkout.take("cc")
     checkout.script("id", "echo 0")
     checkout.script("apt-get", "echo E: no such package; exit 100")

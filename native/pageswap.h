@@ -88,6 +88,14 @@ struct ps_work {
     ps_error error;
 };
 
+/* One step of a batch: `pages` neighbouring pages go from `from` to `to`, which is empty (what is there may be lost).
+ * The ranges do not overlap. Both lie in the region, its scratch, or its spare slots. */
+struct ps_move {
+    unsigned char *to;
+    unsigned char *from;
+    size_t pages;
+};
+
 /* A method. A NULL hook means "does not do that" and is checked in one place. */
 struct ps_method {
     const char *name;
@@ -109,6 +117,11 @@ struct ps_method {
      * allowed and changes nothing. After each exchange it calls ps_touch() on both. The whole schedule is known, so
      * a method may look ahead. */
     int (*swap_many)(struct ps_region *region, const uint32_t *a, const uint32_t *b, size_t n);
+
+    /* Workloads `permute` and `move`: carries out the moves in this order, touching each page at its new place with
+     * ps_touch(). When a move fails, *done is the number of moves that were completed, and the failed one has moved
+     * nothing. `from` need not keep its bytes. */
+    int (*move_many)(struct ps_region *region, const struct ps_move *moves, size_t n, size_t *done);
 
     /* Not required. Where the page in a slot can be read, when that is not base + slot * page_bytes. Used by
      * verification only. */

@@ -1,0 +1,55 @@
+"""The columns and queries that rows, cases and missing trials are read back with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pageswap.agent.job import RETRIED
+from pageswap.store.schema import LEVEL_FIELDS, PLACE_FIELDS
+
+# Name -> SQL, in the order of the export, whose rates are derived from these. Sizes in bytes, times in nanoseconds,
+# started_at in UTC ISO 8601.
+_COLUMNS: Final = {
+    "run_id": "r.run_id",
+    "experiment": "r.experiment ->> 'name'",
+    "host": "o.host",
+    **{name: f"c.{name}" for name in ("workload", "method", "backing", "page_size", "region_size", "iterations")},
+    **{name: f"c.{name}" for name in ("threads", "touch")},
+    **{name: f"t.{name}" for name in ("block", "position", "warmup")},
+    **{name: f"o.{name}" for name in ("attempt", "status", "reason", "elapsed_ns")},
+    **{name: f"o.{name}" for name in ("setup_ns", "verify_ns", "minor_faults", "major_faults")},
+    **{name: f"o.{name}" for name in ("voluntary_switches", "involuntary_switches", "vmas_peak", "rounds_ns")},
+    "started_at": "o.started_at",
+    "trial_id": "o.trial_id",
+    "case_id": "t.case_id",
+    "seed": "t.seed",
+    "cpu": "o.cpu",
+}
+COLUMNS: Final = tuple(_COLUMNS)
+
+_LAST = "o.attempt = (SELECT max(attempt) FROM outcome WHERE host = o.host AND trial_id = o.trial_id)"
+
+_ATTEMPTS: Final = f"""
+SELECT {", ".join(f"{sql} AS {name}" for name, sql in _COLUMNS.items())}
+FROM outcome o JOIN trial t USING (trial_id) JOIN cases c USING (case_id) JOIN host h ON h.host = o.host, run r
+{{where}} ORDER BY h.position, t.ordinal, o.attempt
+"""  # noqa: S608 - the names are this module's own
+LAST_ATTEMPTS: Final = _ATTEMPTS.format(where=f"WHERE {_LAST}")
+EVERY_ATTEMPT: Final = _ATTEMPTS.format(where="")
+
+STATUS_COUNTS: Final = f"SELECT o.status, count(*) FROM outcome o WHERE {_LAST} GROUP BY o.status"  # noqa: S608 - likewise
+
+CASES: Final = f"SELECT case_id, {', '.join(LEVEL_FIELDS)} FROM cases ORDER BY position"  # noqa: S608 - likewise
+
+# A trial is missing without an outcome, or when its last one says only that it was cut short.
+MISSING: Final = f"""
+SELECT {", ".join(f"c.{name}" for name in LEVEL_FIELDS)}, {", ".join(f"t.{name}" for name in PLACE_FIELDS)},
+       coalesce(o.attempt, 0) + 1 AS attempt
+FROM trial t JOIN cases c USING (case_id)
+LEFT JOIN outcome o ON o.host = ?1 AND o.trial_id = t.trial_id AND {_LAST}
+WHERE o.status IS NULL OR o.status IN ({", ".join(f"'{status}'" for status in RETRIED)})
+ORDER BY t.ordinal
+"""  # noqa: S608 - likewise
+
+# Which trials the segments from ?2 on have answered on host ?1, however they ended.
+ANSWERED: Final = "SELECT DISTINCT trial_id FROM outcome WHERE host = ?1 AND segment >= ?2"

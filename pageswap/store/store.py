@@ -1,0 +1,303 @@
+"""The store: creates a run's database, takes in journals exactly once, and gives the rows back."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import sqlite3
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Self
+
+from pageswap.agent.clock import utc_now
+from pageswap.agent.job import TrialSpec
+from pageswap.errors import JournalError, StoreError
+from pageswap.store import rows
+from pageswap.store.inserts import insert_entry, insert_run, insert_trials
+from pageswap.store.journal import parse_line
+from pageswap.store.schema import (
+    LEVEL_FIELDS,
+    PLACE_FIELDS,
+    check_version,
+    connect,
+    create_tables,
+    store_error,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from pageswap.plan import Plan
+
+_BOOLEANS = ("warmup",)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Segment:
+    """One start of an agent: how many bytes of its journal are stored, and why no more will come (None: may come)."""
+
+    host: str
+    segment: int
+    journal_offset: int
+    ended: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ingested:
+    """What one call of `Store.ingest` added: the trials' journal fields, and why the journal ended if it did."""
+
+    trials: list[dict[str, Any]]
+    ended: str | None
+
+
+class Store:
+    """A run's database; safe to share between threads, as each call holds its lock for one transaction."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        """Take an open database; use `create` or `open`."""
+        self._path = path
+        self._connection = connection
+        self._lock = threading.RLock()
+
+    @classmethod
+    def create(  # noqa: PLR0913 - what a run is made of
+        cls,
+        path: Path,
+        *,
+        run_id: str,
+        plan: Plan,
+        hosts: Sequence[str],
+        provenance: Mapping[str, Any],
+        options: Mapping[str, Any],
+    ) -> Self:
+        """Write a new database holding `plan` for `hosts`, and open it.
+
+        It is written beside `path` and renamed, so that a file at `path` is always whole. Raises StoreError.
+        """
+        if path.exists():
+            raise StoreError(f"{path}: exists already; a run is written once, use 'inv resume' to go on with it")
+        new = path.with_name(f"{path.name}.{os.getpid()}.new")
+        with _clear_errors(path, "cannot be created"):
+            connection = connect(new)
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                create_tables(connection)
+                insert_run(connection, (run_id, utc_now()), plan.experiment, (provenance, options))
+                connection.executemany(
+                    "INSERT INTO host VALUES (?, ?, NULL, NULL)", [(h, i) for i, h in enumerate(hosts)]
+                )
+                insert_trials(connection, plan.trials)
+                connection.execute("COMMIT")
+                connection.close()
+                new.rename(path)
+                _sync_folder(path.parent)
+            except BaseException:
+                connection.close()
+                with contextlib.suppress(OSError):
+                    new.unlink(missing_ok=True)
+                    new.with_name(f"{new.name}-journal").unlink(missing_ok=True)
+                raise
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a run's database; raises StoreError when it is absent, damaged, newer or something else."""
+        if not path.is_file():
+            raise StoreError(f"{path}: there is no run database; was the run killed before its plan was stored?")
+        with _clear_errors(path, "cannot be opened"):
+            connection = connect(path)
+            try:
+                check_version(connection, path)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(path, connection)
+
+    def close(self) -> None:
+        """Close the database; harmless when closed."""
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        """Give the store itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    @property
+    def path(self) -> Path:
+        """The database's file."""
+        return self._path
+
+    def meta(self) -> dict[str, Any]:
+        """Give run_id, created_at, experiment, spec_text, provenance, options and hosts (in the run's order)."""
+        (row,) = self._read("SELECT run_id, created_at, experiment, spec_text, provenance, options FROM run")
+        run_id, created_at, experiment, spec_text, provenance, options = row
+        return {
+            "run_id": run_id,
+            "created_at": created_at,
+            "experiment": json.loads(experiment),
+            "spec_text": spec_text,
+            "provenance": json.loads(provenance),
+            "options": json.loads(options),
+            "hosts": [host for (host,) in self._read("SELECT host FROM host ORDER BY position")],
+        }
+
+    def environments(self) -> dict[str, dict[str, Any]]:
+        """Give each host's environment as its latest agent found it; hosts not yet reached are absent."""
+        found = self._read("SELECT host, environment FROM host WHERE environment IS NOT NULL ORDER BY position")
+        return {host: json.loads(environment) for host, environment in found}
+
+    def methods(self) -> dict[str, list[dict[str, Any]]]:
+        """Give each host's methods, available or why not; hosts not yet reached are absent."""
+        found = self._read("SELECT host, methods FROM host WHERE methods IS NOT NULL ORDER BY position")
+        return {host: json.loads(methods) for host, methods in found}
+
+    def cases(self) -> list[dict[str, Any]]:
+        """Give each case's case_id and levels (sizes in bytes), in the plan's order."""
+        names = ("case_id", *LEVEL_FIELDS)
+        return [dict(zip(names, row, strict=True)) for row in self._read(rows.CASES)]
+
+    def columns(self) -> tuple[str, ...]:
+        """Name the columns of `rows` and `all_attempts`."""
+        return rows.COLUMNS
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Give each (host, trial)'s last attempt in the order of `columns`; unmeasured is None.
+
+        `rounds_ns` is a JSON array as text, `warmup` 0 or 1. A trial without an outcome is not a row.
+        """
+        return self._read(rows.LAST_ATTEMPTS)
+
+    def all_attempts(self) -> list[tuple[Any, ...]]:
+        """Give every attempt, also those that a later one superseded, in the form of `rows`."""
+        return self._read(rows.EVERY_ATTEMPT)
+
+    def status_counts(self) -> Counter[str]:
+        """Count the last attempts' statuses over all hosts, warm-ups included."""
+        return Counter(dict(self._read(rows.STATUS_COUNTS)))
+
+    def trial_count(self) -> int:
+        """Give how many trials the plan has for each host."""
+        ((count,),) = self._read("SELECT count(*) FROM trial")
+        return int(count)
+
+    def missing(self, host: str) -> list[TrialSpec]:
+        """Give the trials `host` still owes, in the plan's order, each with the attempt number to run it as."""
+        names = (*LEVEL_FIELDS, *PLACE_FIELDS, "attempt")
+        return [_trial_spec(dict(zip(names, row, strict=True))) for row in self._read(rows.MISSING, host)]
+
+    def answered(self, host: str, first_segment: int) -> set[str]:
+        """Give the trial ids that `host`'s segments from `first_segment` on have an outcome for."""
+        return {trial_id for (trial_id,) in self._read(rows.ANSWERED, host, first_segment)}
+
+    def segments(self, host: str) -> list[Segment]:
+        """Give every start of an agent on `host`, oldest first."""
+        found = self._read(
+            "SELECT host, segment, journal_offset, ended FROM segment WHERE host = ? ORDER BY segment", host
+        )
+        return [Segment(*row) for row in found]
+
+    def new_segment(self, host: str) -> int:
+        """Write down that an agent is about to be started on `host`; gives the segment's number, from 1."""
+        with self._transaction("a new segment cannot be stored") as connection:
+            query = "SELECT coalesce(max(segment), 0) + 1 FROM segment WHERE host = ?"
+            (segment,) = connection.execute(query, (host,)).fetchone()
+            connection.execute(
+                "INSERT INTO segment (host, segment, created_at) VALUES (?, ?, ?)", (host, segment, utc_now())
+            )
+        return int(segment)
+
+    def end_segment(self, host: str, segment: int, why: str) -> None:
+        """Write down that nothing more will come from a segment, keeping an earlier reason."""
+        with self._transaction("a segment's end cannot be stored") as connection:
+            connection.execute(
+                "UPDATE segment SET ended = coalesce(ended, ?) WHERE host = ? AND segment = ?", (why, host, segment)
+            )
+
+    def ingest(self, host: str, segment: int, offset: int, lines: Iterable[bytes]) -> Ingested:
+        """Store whole journal lines, the first of which starts at byte `offset`, exactly once.
+
+        Rows and the journal's new offset are one transaction. Lines that are stored already (by offset, or by their
+        sequence number when a host repeats itself) are passed over. Raises StoreError when nothing could be stored,
+        and JournalError at the first line that is not the journal's next: what came before it is stored.
+        """
+        refused: JournalError | None = None
+        trials: list[dict[str, Any]] = []
+        with self._transaction("rows cannot be stored") as connection:
+            query = "SELECT journal_offset, next_seq, ended FROM segment WHERE host = ? AND segment = ?"
+            stored = connection.execute(query, (host, segment)).fetchone()
+            if stored is None:
+                raise StoreError(f"{self._path}: has no segment {segment} of host '{host}'")
+            done, next_seq, ended = stored
+            (run_id,) = connection.execute("SELECT run_id FROM run").fetchone()
+            if offset > done:
+                raise JournalError(f"{host}: segment {segment}: bytes {done:,} to {offset:,} of its journal are lost")
+            for line in lines:
+                start, offset = offset, offset + len(line)
+                if start < done:
+                    continue
+                try:
+                    entry = parse_line(line, run_id=run_id, host=host, segment=segment)
+                    if entry.seq > next_seq:
+                        raise JournalError(f"line {entry.seq} where line {next_seq} was expected")  # noqa: TRY301
+                    if entry.seq == next_seq:
+                        ended = insert_entry(connection, host, segment, entry)
+                        next_seq += 1
+                        if entry.kind == "trial":
+                            trials.append(entry.fields)
+                except JournalError as error:
+                    refused = JournalError(f"{host}: segment {segment}: journal byte {start:,}: {error}")
+                    break
+                done = offset
+            update = "UPDATE segment SET journal_offset = ?, next_seq = ?, ended = ? WHERE host = ? AND segment = ?"
+            connection.execute(update, (done, next_seq, ended, host, segment))
+        if refused is not None:
+            raise refused
+        return Ingested(trials, ended)
+
+    def _read(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
+        with self._lock, _clear_errors(self._path, "cannot be read"):
+            return self._connection.execute(query, arguments).fetchall()
+
+    @contextlib.contextmanager
+    def _transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
+        """Hold the lock and one transaction; any error leaves the database as it was."""
+        with self._lock, _clear_errors(self._path, doing):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # A full disk rolls back by itself.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+
+@contextlib.contextmanager
+def _clear_errors(path: Path, doing: str) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise store_error(path, doing, error) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _trial_spec(fields: dict[str, Any]) -> TrialSpec:
+    return TrialSpec(**{**fields, **{name: bool(fields[name]) for name in _BOOLEANS}})

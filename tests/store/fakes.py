@@ -1,0 +1,105 @@
+"""A plan and an agent's journal made by hand, for tests that need no host."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from pageswap.agent.job import TrialSpec
+
+RUN_ID = "20250131T120000Z-0a1b2c"
+HOST = "local"
+
+
+@dataclasses.dataclass
+class FakeExperiment:
+    """What the store reads of an experiment."""
+
+    name: str = "fake"
+    question: str = "Is <it> fast?"
+    workload: str = "swap"
+    baseline: dict[str, Any] = dataclasses.field(default_factory=lambda: {"method": "memcpy"})
+    repeats: int = 2
+    text: str = "name: fake\n"
+
+
+@dataclasses.dataclass
+class FakePlan:
+    """What the store reads of a plan."""
+
+    experiment: FakeExperiment
+    trials: list[TrialSpec]
+
+
+def make_plan(*, cases: int = 3, blocks: int = 2) -> FakePlan:
+    """Give a plan of one warm-up block and `blocks` measured ones over `cases` cases."""
+    trials = [
+        TrialSpec(
+            trial_id=f"{'w0' if block < 0 else f'b{block:02d}'}.c{case:04d}",
+            attempt=1,
+            workload="swap",
+            method="memcpy" if case % 2 else "null",
+            backing="private_anon",
+            page_size=4096,
+            region_size=(case + 1) << 20,
+            iterations=1000,
+            threads=1,
+            touch="none",
+            rounds=2,
+            seed=block + 1,
+            timeout_s=60.0,
+            block=max(block, 0),
+            position=case,
+            warmup=block < 0,
+        )
+        for block in range(-1, blocks)
+        for case in range(cases)
+    ]
+    return FakePlan(FakeExperiment(), trials)
+
+
+class FakeJournal:
+    """Writes an agent's journal lines in order, each with the next sequence number."""
+
+    def __init__(self, *, run_id: str = RUN_ID, host: str = HOST, segment: int = 1) -> None:
+        """Start an empty journal."""
+        self._head = {"run_id": run_id, "host": host, "segment": segment}
+        self._seq = 0
+
+    def line(self, kind: str, **fields: object) -> bytes:
+        """Give the next line, newline included."""
+        document = {"seq": self._seq, **self._head, "kind": kind, **fields}
+        self._seq += 1
+        return json.dumps(document).encode() + b"\n"
+
+    def begin(self, **environment: object) -> bytes:
+        """Give the first line."""
+        found = {"hostname": "box", "cpus": 2, **environment}
+        return self.line("begin", format=1, pid=1, started_at="2025-01-31T12:00:00Z", environment=found, methods=[])
+
+    def trial(self, trial_id: str, **fields: object) -> bytes:
+        """Give the line of a trial that ended well unless `fields` say otherwise."""
+        return self.line("trial", **{**OUTCOME, "trial_id": trial_id, **fields})
+
+    def end(self, why: str = "done") -> bytes:
+        """Give the last line."""
+        return self.line("end", why=why, finished_at="2025-01-31T12:00:01Z")
+
+
+OUTCOME: dict[str, Any] = {
+    "attempt": 1,
+    "status": "ok",
+    "reason": "",
+    "cpu": 1,
+    "elapsed_ns": 2000,
+    "rounds_ns": [900, 1100],
+    "setup_ns": 10,
+    "verify_ns": 20,
+    "minor_faults": 1,
+    "major_faults": 0,
+    "voluntary_switches": 0,
+    "involuntary_switches": None,
+    "vmas_peak": 30,
+    "started_at": "2025-01-31T12:00:00.5Z",
+}

@@ -1,0 +1,244 @@
+"""The store keeps a run's plan and takes each journal line in exactly once."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pageswap.agent.job import RETRIED, STATUSES
+from pageswap.errors import JournalError, StoreError
+from pageswap.store import Segment, Store
+from tests.store.fakes import HOST, RUN_ID, FakeJournal, make_plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def create(path: Path, hosts: list[str]) -> Store:
+    """Create a store of the default plan."""
+    return Store.create(path, run_id=RUN_ID, plan=make_plan(), hosts=hosts, provenance={}, options={})
+
+
+def named(store: Store, rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """Give rows as mappings."""
+    return [dict(zip(store.columns(), row, strict=True)) for row in rows]
+
+
+class TestCreate:
+    """A new database holds everything the run was made of."""
+
+    def test_meta_gives_back_what_was_given(self, store: Store) -> None:
+        """The run's id, experiment, spec text, provenance, options and hosts."""
+        meta = store.meta()
+
+        assert meta["run_id"] == RUN_ID
+        assert meta["experiment"]["name"] == "fake"
+        assert meta["experiment"]["baseline"] == {"method": "memcpy"}
+        assert "text" not in meta["experiment"]
+        assert meta["spec_text"] == "name: fake\n"
+        assert meta["provenance"] == {"commit": None}
+        assert meta["options"] == {"tune": False}
+        assert meta["hosts"] == [HOST]
+
+    def test_cases_come_back_in_order(self, store: Store) -> None:
+        """Each with its id and typed levels."""
+        cases = store.cases()
+
+        assert [case["case_id"] for case in cases] == ["c0000", "c0001", "c0002"]
+        assert cases[2]["region_size"] == 3 << 20
+        assert cases[1]["method"] == "memcpy"
+
+    def test_a_new_run_misses_the_whole_plan(self, store: Store) -> None:
+        """In the plan's order, every field as it was planned."""
+        assert make_plan().trials == store.missing(HOST)
+
+    def test_seeds_may_use_all_bits_of_a_signed_word(self, tmp_path: Path) -> None:
+        """The largest seed comes back as it was."""
+        plan = make_plan(cases=1, blocks=1)
+        plan.trials = [type(trial)(**{**trial.to_json(), "seed": (1 << 63) - 1}) for trial in plan.trials]
+
+        with Store.create(tmp_path / "s", run_id="r", plan=plan, hosts=["h"], provenance={}, options={}) as store:
+            assert plan.trials == store.missing("h")
+
+    def test_an_existing_run_is_not_overwritten(self, store: Store) -> None:
+        """A run is written once."""
+        with pytest.raises(StoreError, match="exists already"):
+            create(store.path, [HOST])
+
+    def test_nothing_is_left_when_it_fails(self, tmp_path: Path) -> None:
+        """Neither the database nor a half-written one beside it."""
+        with pytest.raises(StoreError, match="UNIQUE"):
+            create(tmp_path / "run.sqlite", ["same", "same"])
+
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_missing_folder_is_named(self, tmp_path: Path) -> None:
+        """No traceback of the operating system."""
+        with pytest.raises(StoreError, match=r"none/run\.sqlite: cannot be created"):
+            create(tmp_path / "none" / "run.sqlite", [HOST])
+
+
+class TestIngest:
+    """Journal lines become rows exactly once."""
+
+    def test_rows_have_what_the_journal_said(self, store: Store) -> None:
+        """Levels from the plan, outcome from the journal, null kept as None."""
+        journal = FakeJournal()
+        added = store.ingest(HOST, 1, 0, [journal.begin(), journal.trial("b00.c0001"), journal.end()])
+        (row,) = named(store, store.rows())
+
+        assert [trial["trial_id"] for trial in added.trials] == ["b00.c0001"]
+        assert added.ended == "done"
+        assert (row["method"], row["block"], row["warmup"], row["case_id"]) == ("memcpy", 0, 0, "c0001")
+        assert (row["status"], row["elapsed_ns"], row["rounds_ns"]) == ("ok", 2000, "[900,1100]")
+        assert row["involuntary_switches"] is None
+        assert store.environments() == {HOST: {"hostname": "box", "cpus": 2}}
+        assert store.status_counts() == {"ok": 1}
+
+    def test_unmeasured_fields_are_none(self, store: Store) -> None:
+        """A trial that never ran has no zeros."""
+        journal = FakeJournal()
+        nothing = dict.fromkeys(("elapsed_ns", "rounds_ns", "cpu", "vmas_peak", "started_at"))
+        store.ingest(HOST, 1, 0, [journal.trial("b00.c0000", status="unavailable", reason="no mremap", **nothing)])
+        (row,) = named(store, store.rows())
+
+        assert [row[name] for name in nothing] == [None] * 5
+        assert row["reason"] == "no mremap"
+
+    def test_unknown_fields_are_kept_aside(self, store: Store) -> None:
+        """A newer agent's extra facts are not lost."""
+        store.ingest(HOST, 1, 0, [FakeJournal().trial("b00.c0000", fork_ns=7)])
+
+        with sqlite3.connect(store.path) as connection:
+            assert connection.execute("SELECT extra FROM outcome").fetchall() == [('{"fork_ns":7}',)]
+        connection.close()
+
+    def test_the_same_lines_five_times_are_stored_once(self, store: Store) -> None:
+        """Told apart by their offset."""
+        journal = FakeJournal()
+        lines = [journal.begin(), journal.trial("b00.c0000"), journal.trial("b00.c0001")]
+        counts = [len(store.ingest(HOST, 1, 0, lines).trials) for _ in range(5)]
+
+        assert counts == [2, 0, 0, 0, 0]
+        assert len(store.all_attempts()) == 2
+
+    def test_a_host_that_repeats_itself_adds_nothing(self, store: Store) -> None:
+        """Told apart by their sequence numbers, as the offset goes on."""
+        journal = FakeJournal()
+        lines = [journal.begin(), journal.trial("b00.c0000")]
+        once = sum(map(len, lines))
+        store.ingest(HOST, 1, 0, [*lines, *lines, *lines])
+        added = store.ingest(HOST, 1, 3 * once, [journal.trial("b00.c0001")])
+
+        assert len(added.trials) == 1
+        assert len(store.all_attempts()) == 2
+
+    def test_overlapping_pieces_join(self, store: Store) -> None:
+        """A reattached stream may start before what is stored."""
+        journal = FakeJournal()
+        lines = [journal.begin(), *(journal.trial(f"b00.c000{case}") for case in range(3)), journal.end()]
+        store.ingest(HOST, 1, 0, lines[:3])
+        store.ingest(HOST, 1, len(lines[0]), lines[1:])
+
+        assert len(store.rows()) == 3
+        assert store.segments(HOST) == [Segment(HOST, 1, sum(map(len, lines)), "done")]
+
+    def test_a_hole_is_refused(self, store: Store) -> None:
+        """Bytes that never came are not passed over."""
+        with pytest.raises(JournalError, match="bytes 0 to 10 of its journal are lost"):
+            store.ingest(HOST, 1, 10, [FakeJournal().begin()])
+
+    def test_lines_before_a_bad_one_are_kept(self, store: Store) -> None:
+        """And the offset stands before the bad one."""
+        journal = FakeJournal()
+        good = [journal.begin(), journal.trial("b00.c0000")]
+        with pytest.raises(JournalError, match="local: segment 1: journal byte"):
+            store.ingest(HOST, 1, 0, [*good, b"garbage\n", journal.trial("b00.c0001")])
+
+        assert len(store.rows()) == 1
+        assert store.segments(HOST)[0].journal_offset == sum(map(len, good))
+
+    @pytest.mark.parametrize(
+        ("other", "message"),
+        [
+            ({"run_id": "another"}, "run_id"),
+            ({"host": "another"}, "host"),
+            ({"segment": 2}, "segment"),
+        ],
+    )
+    def test_another_runs_lines_are_refused(self, store: Store, other: dict[str, Any], message: str) -> None:
+        """As are another host's or segment's."""
+        with pytest.raises(JournalError, match=message):
+            store.ingest(HOST, 1, 0, [FakeJournal(**other).begin()])
+
+        assert store.rows() == []
+
+    def test_a_trial_outside_the_plan_is_refused(self, store: Store) -> None:
+        """However well-formed."""
+        with pytest.raises(JournalError, match="not in this run's plan"):
+            store.ingest(HOST, 1, 0, [FakeJournal().trial("b99.c0000")])
+
+    @pytest.mark.parametrize("attempt", [1, 3])
+    def test_an_attempt_out_of_turn_is_refused(self, store: Store, attempt: int) -> None:
+        """Neither the same one twice nor one that skips a number."""
+        journal = FakeJournal()
+        with pytest.raises(JournalError, match=f"attempt {attempt} of trial b00.c0000 after attempt 1"):
+            store.ingest(HOST, 1, 0, [journal.trial("b00.c0000"), journal.trial("b00.c0000", attempt=attempt)])
+
+        assert len(store.all_attempts()) == 1
+
+    def test_an_unknown_segment_is_refused(self, store: Store) -> None:
+        """A segment is written down before its agent starts."""
+        with pytest.raises(StoreError, match="no segment 7 of host 'local'"):
+            store.ingest(HOST, 7, 0, [])
+
+
+class TestMissing:
+    """What a host still owes."""
+
+    @pytest.mark.parametrize("status", STATUSES)
+    def test_only_trials_cut_short_are_owed_again(self, store: Store, status: str) -> None:
+        """With the next attempt's number; every other status is final."""
+        store.ingest(HOST, 1, 0, [FakeJournal().trial("b00.c0001", status=status)])
+        owed = {trial.trial_id: trial.attempt for trial in store.missing(HOST)}
+
+        assert (2 if status in RETRIED else None) == owed.get("b00.c0001")
+        assert set(owed) | {"b00.c0001"} == {trial.trial_id for trial in make_plan().trials}
+
+    def test_a_superseded_attempt_stays(self, store: Store) -> None:
+        """The last one is the row, the earlier one is still in the database."""
+        store.ingest(HOST, 1, 0, [FakeJournal().trial("b00.c0001", status="killed", reason="signal 9")])
+        second = store.new_segment(HOST)
+        store.ingest(HOST, second, 0, [FakeJournal(segment=second).trial("b00.c0001", attempt=2)])
+
+        assert [row["attempt"] for row in named(store, store.rows())] == [2]
+        assert [row["status"] for row in named(store, store.all_attempts())] == ["killed", "ok"]
+        assert store.answered(HOST, 2) == {"b00.c0001"}
+        assert store.answered(HOST, 3) == set()
+
+    def test_hosts_are_counted_apart(self, tmp_path: Path) -> None:
+        """One host's outcome is not another's."""
+        with create(tmp_path / "run.sqlite", ["b", "a"]) as store:
+            store.new_segment("b")
+            store.ingest("b", 1, 0, [FakeJournal(host="b").trial("b00.c0001")])
+
+            assert store.meta()["hosts"] == ["b", "a"]
+            assert (len(store.missing("a")), len(store.missing("b"))) == (9, 8)
+
+
+class TestSegments:
+    """Each start of an agent is written down first."""
+
+    def test_an_end_is_kept_once(self, store: Store) -> None:
+        """The journal's own word is not overwritten by a later guess."""
+        journal = FakeJournal()
+        store.ingest(HOST, 1, 0, [journal.begin(), journal.end("drained")])
+        store.end_segment(HOST, 1, "agent gone")
+
+        assert [segment.ended for segment in store.segments(HOST)] == ["drained"]
+
+    def test_numbers_go_up_per_host(self, store: Store) -> None:
+        """From one."""
+        assert [store.new_segment(HOST), store.new_segment(HOST)] == [2, 3]

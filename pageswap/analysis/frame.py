@@ -1,0 +1,110 @@
+"""Stored trials as one table, with the export's columns, types and derived rates."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from pageswap.analysis.rundata import RunData
+
+EXPORT_COLUMNS = (
+    "run_id",
+    "experiment",
+    "host",
+    "workload",
+    "method",
+    "backing",
+    "page_size",
+    "region_size",
+    "iterations",
+    "threads",
+    "touch",
+    "block",
+    "position",
+    "warmup",
+    "attempt",
+    "status",
+    "reason",
+    "elapsed_ns",
+    "ns_per_op",
+    "ops_per_s",
+    "bytes_per_s",
+    "setup_ns",
+    "verify_ns",
+    "minor_faults",
+    "major_faults",
+    "voluntary_switches",
+    "involuntary_switches",
+    "vmas_peak",
+    "rounds_ns",
+    "started_at",
+)
+IDENTITY_COLUMNS = ("trial_id", "case_id", "seed", "cpu")
+DERIVED_COLUMNS = ("ns_per_op", "ops_per_s", "bytes_per_s")
+INTEGER_COLUMNS = (
+    "page_size",
+    "region_size",
+    "iterations",
+    "threads",
+    "block",
+    "position",
+    "attempt",
+    "elapsed_ns",
+    "setup_ns",
+    "verify_ns",
+    "minor_faults",
+    "major_faults",
+    "voluntary_switches",
+    "involuntary_switches",
+    "vmas_peak",
+    "cpu",
+)
+_NS_PER_S = 1e9
+_MOVED_PAGES = {"swap": 2.0}
+
+
+def frame(run_data: RunData) -> pd.DataFrame:
+    """Give one row per trial (its last attempt), warm-ups and every status included.
+
+    The columns are `EXPORT_COLUMNS`, then `IDENTITY_COLUMNS`, then whatever else is stored. Sizes are bytes, times ns.
+    ns_per_op, ops_per_s and bytes_per_s are computed here and only for trials that ended ``ok``: what a ``corrupt``
+    trial took is kept in elapsed_ns, but it is no result. bytes_per_s counts both pages of a swap and is empty for
+    other workloads. rounds_ns is JSON text.
+    """
+    names = list(run_data.columns())
+    stored = pd.DataFrame.from_records([tuple(row) for row in run_data.rows()], columns=names)
+    wanted = list(EXPORT_COLUMNS + IDENTITY_COLUMNS)
+    order = wanted + [name for name in names if name not in wanted]
+    table = stored.reindex(columns=order)
+    for name in order:
+        table[name] = _typed(name, table[name])
+    return _with_rates(table)
+
+
+def _typed(name: str, column: pd.Series[Any]) -> pd.Series[Any]:
+    if name in INTEGER_COLUMNS:
+        return column.astype("Int64")
+    if name in DERIVED_COLUMNS:
+        return pd.Series(float("nan"), index=column.index, dtype="float64")
+    if name == "warmup":
+        return column.fillna(value=False).astype(bool)
+    if name == "seed":
+        # A seed may use all 64 bits, one more than a signed integer column holds.
+        return column.astype("object")
+    if name == "rounds_ns":
+        column = column.map(lambda value: json.dumps(value) if isinstance(value, list | tuple) else value)
+    return column.astype("str")
+
+
+def _with_rates(table: pd.DataFrame) -> pd.DataFrame:
+    elapsed_ns = table["elapsed_ns"].astype("float64")
+    iterations = table["iterations"].astype("float64")
+    is_result = (table["status"] == "ok") & (elapsed_ns > 0) & (iterations > 0)
+    table["ns_per_op"] = (elapsed_ns / iterations).where(is_result)
+    table["ops_per_s"] = _NS_PER_S / table["ns_per_op"]
+    moved = table["workload"].map(_MOVED_PAGES).astype("float64")
+    table["bytes_per_s"] = moved * table["page_size"].astype("float64") * table["ops_per_s"]
+    return table

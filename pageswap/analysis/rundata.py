@@ -1,0 +1,38 @@
+"""What analysis and report need of a stored run, so that neither depends on how it is stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+FACTORS = ("method", "page_size", "region_size", "iterations", "backing", "threads", "touch", "workload")
+
+
+class RunData(Protocol):
+    """A run that can be read; `pageswap.store.Store` is one."""
+
+    def meta(self) -> Mapping[str, Any]:
+        """Give run_id, created_at, experiment{}, spec_text, provenance{}, options{} and the list of hosts."""
+
+    def environments(self) -> Mapping[str, Mapping[str, Any]]:
+        """Give what is known of each host, by host name; a host that was never reached is absent."""
+
+    def methods(self) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """Give each host's methods with their name, family and summary; a host that was never reached is absent."""
+
+    def cases(self) -> Sequence[Mapping[str, Any]]:
+        """Give each case as its case_id and its levels, in the plan's order; sizes in bytes."""
+
+    def columns(self) -> Sequence[str]:
+        """Name the columns of `rows`."""
+
+    def rows(self) -> Iterable[Sequence[Any]]:
+        """Give the last attempt of each trial that has an outcome; what was not measured is None."""
+
+
+def levels_of(case: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a case's levels alone, factors in their usual order first."""
+    names = [name for name in FACTORS if name in case] + [name for name in case if name not in FACTORS]
+    return {name: case[name] for name in names if name not in ("case_id", "index")}

@@ -1,0 +1,286 @@
+"""What a run found: for each host and case its median, its ratio to the baseline, and how its trials ended."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pageswap.analysis.frame import frame
+from pageswap.analysis.intervals import MINIMUM_N, Interval, median_intervals
+from pageswap.analysis.rundata import levels_of
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    import numpy.typing as npt
+    import pandas as pd
+
+    from pageswap.analysis.rundata import RunData
+
+    Floats = npt.NDArray[np.float64]
+
+FASTER = "faster"
+SLOWER = "slower"
+NO_DIFFERENCE = "no difference found"
+TOO_FEW = "too few"
+BASELINE = "baseline"
+NOT_COMPARED = "not compared"
+NOT_MEASURED = "not measured"
+
+_COSTS = ("minor_faults", "major_faults", "voluntary_switches", "involuntary_switches", "vmas_peak")
+
+
+@dataclasses.dataclass(frozen=True)
+class Ending:
+    """How some measured trials of one case ended other than ok, and the reason they share."""
+
+    status: str
+    reason: str
+    trials: int
+
+
+@dataclasses.dataclass(frozen=True)
+class CaseSummary:
+    """One case on one host; what could not be computed is None, and `note` says why.
+
+    ``ratio`` is the speed-up over the baseline: exp of the median over blocks of log(ns of the baseline / ns of the
+    case), so above 1 is faster; ``ratio_n`` is the number of blocks. ``costs`` are medians per trial.
+    """
+
+    host: str
+    case_id: str
+    levels: dict[str, Any]
+    verdict: str
+    note: str
+    statuses: dict[str, int]
+    endings: tuple[Ending, ...]
+    n: int
+    median_ns: float | None
+    median_ci: Interval | None
+    ops_per_s: float | None
+    bytes_per_s: float | None
+    ratio: float | None
+    ratio_n: int
+    ratio_ci: Interval | None
+    costs: dict[str, float | None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """A run as the report shows it.
+
+    ``varying`` names the factors with more than one level, ``fixed`` holds the others. ``block_values`` holds, for each
+    (host, case_id), the (block, ratio) pairs its ratio was made from; without a baseline, (block, ns per operation).
+    ``missing`` is how many measured trials have no outcome yet. ``cpus`` gives each host's processor, ``families`` each
+    method's family, where they are known.
+    """
+
+    run_id: str
+    experiment: str
+    question: str
+    workload: str
+    baseline: dict[str, Any]
+    hosts: tuple[str, ...]
+    varying: tuple[str, ...]
+    fixed: dict[str, Any]
+    cases: tuple[CaseSummary, ...]
+    statuses: dict[str, int]
+    trials: int
+    warmups: int
+    missing: int
+    block_values: dict[tuple[str, str], list[tuple[int, float]]]
+    cpus: dict[str, str]
+    families: dict[str, str]
+
+    @property
+    def has_baseline(self) -> bool:
+        """Say whether the experiment compares its cases with one of them."""
+        return bool(self.baseline)
+
+
+def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> Summary:
+    """Summarise a run; ``trials`` is its `frame`, for a caller that has it already.
+
+    Warm-ups are counted but enter no figure, and neither does any trial that did not end ``ok``. A case is compared, on
+    its own host and block by block, with the case whose levels are the same but for those the baseline names.
+    """
+    table = frame(run_data) if trials is None else trials
+    meta = run_data.meta()
+    experiment = meta["experiment"]
+    baseline = dict(experiment.get("baseline") or {})
+    cases = {str(case["case_id"]): levels_of(case) for case in run_data.cases()}
+    hosts = tuple(dict.fromkeys([str(host) for host in meta.get("hosts") or ()] + table["host"].unique().tolist()))
+    measured = table[~table["warmup"]]
+    keys = [(host, case_id) for host in hosts for case_id in cases]
+    workload = str(experiment.get("workload", ""))
+    figures = _Figures(keys, measured, _partners(keys, cases, baseline))
+    endings = _endings(measured)
+    levels = {name: list(dict.fromkeys(case.get(name) for case in cases.values())) for name in _names(cases)}
+    expected = int(experiment.get("repeats") or 0) * len(keys)
+    return Summary(
+        run_id=str(meta.get("run_id", "")),
+        experiment=str(experiment.get("name", "")),
+        question=str(experiment.get("question") or ""),
+        workload=workload,
+        baseline=baseline,
+        hosts=hosts,
+        varying=tuple(name for name, values in levels.items() if len(values) > 1),
+        fixed={name: values[0] for name, values in levels.items() if len(values) == 1},
+        cases=tuple(
+            figures.case(row, cases[case_id], endings.get((host, case_id), ()), workload)
+            for row, (host, case_id) in enumerate(keys)
+        ),
+        statuses={str(name): int(count) for name, count in measured["status"].value_counts().items()},
+        trials=len(measured),
+        warmups=len(table) - len(measured),
+        missing=max(0, expected - len(measured)),
+        block_values=figures.block_values(),
+        cpus={host: str(facts.get("cpu_model") or "") for host, facts in run_data.environments().items()},
+        families={str(m["name"]): str(m["family"]) for methods in run_data.methods().values() for m in methods},
+    )
+
+
+def _names(cases: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for case in cases.values() for name in case))
+
+
+def _partners(
+    keys: Sequence[tuple[str, str]], cases: Mapping[str, Mapping[str, Any]], baseline: Mapping[str, Any]
+) -> list[int | None]:
+    """Find for each (host, case) the index of the one it is compared with; its own index when it is a baseline."""
+    if not baseline:
+        return [None] * len(keys)
+    by_levels = {_key(levels): case_id for case_id, levels in cases.items()}
+    partner_of = {case_id: by_levels.get(_key({**levels, **baseline})) for case_id, levels in cases.items()}
+    index = {key: row for row, key in enumerate(keys)}
+    return [index.get((host, partner_of[case_id] or "")) for host, case_id in keys]
+
+
+def _key(levels: Mapping[str, Any]) -> Hashable:
+    return tuple(sorted((name, str(value)) for name, value in levels.items()))
+
+
+def _endings(measured: pd.DataFrame) -> dict[tuple[str, str], tuple[Ending, ...]]:
+    other = measured[measured["status"] != "ok"]
+    counts: Counter[tuple[str, str, str, str]] = Counter(
+        zip(other["host"], other["case_id"], other["status"], other["reason"].fillna(""), strict=True)
+    )
+    found: defaultdict[tuple[str, str], list[Ending]] = defaultdict(list)
+    for (host, case_id, status, reason), trials in counts.items():
+        found[host, case_id].append(Ending(status, reason, trials))
+    return {key: tuple(endings) for key, endings in found.items()}
+
+
+class _Figures:
+    """The run's numbers as matrices of (host and case) by block, so that all cases are computed at once."""
+
+    def __init__(self, keys: list[tuple[str, str]], measured: pd.DataFrame, partners: list[int | None]) -> None:
+        index = {key: row for row, key in enumerate(keys)}
+        places = zip(measured["host"], measured["case_id"], strict=True)
+        rows = np.array([index.get(key, -1) for key in places], dtype=int)
+        ours = measured[rows >= 0].assign(row=rows[rows >= 0])
+        blocks, columns = np.unique(ours["block"].to_numpy(dtype=np.int64), return_inverse=True)
+        self.keys = keys
+        self.blocks = blocks
+        self.ns = np.full((len(keys), len(blocks)), math.nan)
+        self.ns[ours["row"], columns] = ours["ns_per_op"].to_numpy(dtype=np.float64)
+        self.partners = partners
+        self.has_partner = np.array([partner is not None for partner in partners], dtype=bool)
+        self.log_ratios = self._log_ratios()
+        self.n = (~np.isnan(self.ns)).sum(axis=1)
+        self.pairs = (~np.isnan(self.log_ratios)).sum(axis=1)
+        self.median, self.median_low, self.median_high = median_intervals(self.ns)
+        self.ratio, self.ratio_low, self.ratio_high = (np.exp(part) for part in median_intervals(self.log_ratios))
+        self.costs = self._costs(ours)
+        self.statuses = self._statuses(ours)
+
+    def _log_ratios(self) -> Floats:
+        logs = np.log(self.ns)
+        ratios = np.full_like(logs, math.nan)
+        for row, partner in enumerate(self.partners):
+            if partner is not None and partner != row:
+                ratios[row] = logs[partner] - logs[row]
+        return ratios
+
+    @staticmethod
+    def _costs(ours: pd.DataFrame) -> dict[int, dict[str, float | None]]:
+        results = ours[ours["status"] == "ok"]
+        table = results[list(_COSTS)].astype("float64").groupby(results["row"]).median()
+        names = [str(name) for name in table.columns]
+        return {
+            int(row): {name: None if math.isnan(value) else value for name, value in zip(names, values, strict=True)}
+            for row, values in zip(table.index, table.to_numpy().tolist(), strict=True)
+        }
+
+    @staticmethod
+    def _statuses(ours: pd.DataFrame) -> dict[int, dict[str, int]]:
+        found: defaultdict[int, dict[str, int]] = defaultdict(dict)
+        for (row, status), count in Counter(zip(ours["row"], ours["status"], strict=True)).items():
+            found[int(row)][status] = count
+        return found
+
+    def case(self, row: int, levels: dict[str, Any], endings: tuple[Ending, ...], workload: str) -> CaseSummary:
+        """Gather one row's figures."""
+        host, case_id = self.keys[row]
+        ns = _present(self.median[row])
+        ops_per_s = 1e9 / ns if ns else None
+        pages = 2 * levels.get("page_size", 0) if levels.get("workload", workload) == "swap" else 0
+        verdict, note = self._verdict(row, endings)
+        return CaseSummary(
+            host=host,
+            case_id=case_id,
+            levels=levels,
+            verdict=verdict,
+            note=note,
+            statuses=self.statuses.get(row, {}),
+            endings=endings,
+            n=int(self.n[row]),
+            median_ns=ns,
+            median_ci=_pair(self.median_low[row], self.median_high[row]),
+            ops_per_s=ops_per_s,
+            bytes_per_s=ops_per_s * pages if ops_per_s and pages else None,
+            ratio=_present(self.ratio[row]),
+            ratio_n=int(self.pairs[row]),
+            ratio_ci=_pair(self.ratio_low[row], self.ratio_high[row]),
+            costs=self.costs.get(row, dict.fromkeys(_COSTS)),
+        )
+
+    def _verdict(self, row: int, endings: tuple[Ending, ...]) -> tuple[str, str]:
+        pairs, partner = int(self.pairs[row]), self.partners[row]
+        if not self.n[row]:
+            return NOT_MEASURED, "" if endings else "no outcome yet"
+        if partner == row:
+            return BASELINE, ""
+        if partner is None:
+            return NOT_COMPARED, "no baseline case has its other levels" if self.has_partner.any() else "no baseline"
+        if not pairs:
+            is_measured = self.n[partner] > 0
+            return (
+                NOT_COMPARED,
+                f"its baseline was {'never measured in the same block' if is_measured else NOT_MEASURED}",
+            )
+        if pairs < MINIMUM_N:
+            return TOO_FEW, f"{pairs} of at least {MINIMUM_N} blocks"
+        is_faster, is_slower = self.ratio_low[row] > 1, self.ratio_high[row] < 1
+        return (FASTER if is_faster else SLOWER if is_slower else NO_DIFFERENCE), ""
+
+    def block_values(self) -> dict[tuple[str, str], list[tuple[int, float]]]:
+        """Give for each (host, case_id) its (block, ratio) pairs, or (block, ns per op) when nothing has a baseline."""
+        values = np.exp(self.log_ratios) if self.has_partner.any() else self.ns
+        found = {}
+        for row, key in enumerate(self.keys):
+            there = np.flatnonzero(~np.isnan(values[row]))
+            found[key] = list(zip(self.blocks[there].tolist(), values[row][there].tolist(), strict=True))
+        return found
+
+
+def _present(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _pair(low: float, high: float) -> Interval | None:
+    return None if math.isnan(low) or math.isnan(high) else Interval(float(low), float(high))

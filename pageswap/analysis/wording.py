@@ -1,0 +1,144 @@
+"""Numbers and levels as a person reads them: rounded to what is known, always with a unit."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from pageswap.units import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pageswap.analysis.intervals import Interval
+
+_SIZES = ("page_size", "region_size")
+_COUNTS = ("iterations", "threads")
+_LONGEST_NAME = 80
+_UNKNOWN_DIGITS = 2
+_KNOWN_DIGITS = 4
+_MOST_DIGITS = 5
+_TWO_DIGITS_UP_TO = 354
+_OPERATIONS = {"swap": "swap", "move": "move", "grow": "growth", "call": "call", "permute": "page"}
+
+
+def operation(workload: str) -> str:
+    """Name what one iteration of a workload is, in the singular."""
+    return _OPERATIONS.get(workload, "operation")
+
+
+def decimals(value: float, interval: Interval | None) -> int:
+    """Say how many decimals of a value are worth printing; negative is to the left of the point.
+
+    With an interval this is the Particle Data Group's rule (Review of Particle Physics, section 5.3): half its width is
+    kept to two digits when its first three are 100 to 354, to one from there to 949, above that it counts as 1000 and
+    has two again. Without an interval nothing is known of the precision, and two significant digits are printed.
+    """
+    if not value or not math.isfinite(value):
+        return 0
+    magnitude = math.floor(math.log10(abs(value)))
+    if interval is None:
+        return _UNKNOWN_DIGITS - 1 - magnitude
+    half = (interval.high - interval.low) / 2
+    if half <= 0 or not math.isfinite(half):
+        return _KNOWN_DIGITS - 1 - magnitude
+    place = math.floor(math.log10(half))
+    leading = round(half / 10 ** (place - 2))
+    digits = 1 - place if leading <= _TWO_DIGITS_UP_TO else -place
+    return min(max(digits, -magnitude), _MOST_DIGITS - 1 - magnitude)
+
+
+def rounded(value: float, places: int) -> str:
+    """Print a number with a fixed count of decimals and thousands separators; never in scientific notation."""
+    return f"{round(value, places):,.{max(0, places)}f}"
+
+
+def ratio_text(ratio: float, interval: Interval | None) -> str:
+    """Print a speed-up as ``1.85x``."""
+    return f"{rounded(ratio, decimals(ratio, interval))}x"
+
+
+def interval_text(value: float, interval: Interval | None) -> str:
+    """Print ``1.80 to 1.90``, both ends with the decimals of the value between them; nothing without an interval."""
+    if interval is None:
+        return ""
+    places = decimals(value, interval)
+    return f"{rounded(interval.low, places)} to {rounded(interval.high, places)}"
+
+
+def nanoseconds_text(value_ns: float, interval: Interval | None) -> str:
+    """Print a time in ns, without its unit, which stands in the column's head."""
+    return rounded(value_ns, decimals(value_ns, interval))
+
+
+def scaled(value: float, interval: Interval | None, centre: float) -> str:
+    """Print a rate with a decimal prefix, ``1.09 M``, to as many digits as the time it was made from is known."""
+    digits = _significant(centre, interval)
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= factor:
+            return f"{_with_digits(value / factor, digits)} {prefix}"
+    return f"{_with_digits(value, digits)} "
+
+
+def _significant(value: float, interval: Interval | None) -> int:
+    if not value:
+        return 1
+    return min(_KNOWN_DIGITS, max(1, decimals(value, interval) + math.floor(math.log10(abs(value))) + 1))
+
+
+def _with_digits(value: float, digits: int) -> str:
+    places = digits - 1 - math.floor(math.log10(value)) if value > 0 else 0
+    return rounded(value, places)
+
+
+def count_text(value: float | None) -> str:
+    """Print a count that may be the middle of two, and nothing for one that was not taken."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+
+
+def level_text(factor: str, value: Any) -> str:  # noqa: ANN401 - a level is whatever the factor holds
+    """Print one level as the experiment file writes it: ``4KiB``, ``200,000``, ``memcpy``."""
+    if factor in _SIZES and isinstance(value, int):
+        return format_size(value)
+    if factor in _COUNTS and isinstance(value, int):
+        return f"{value:,}"
+    return clipped(str(value), _LONGEST_NAME)
+
+
+def level_phrase(factor: str, value: Any) -> str:  # noqa: ANN401 - a level is whatever the factor holds
+    """Print one level so that it can stand in a sentence after "with": ``4KiB pages``, ``a 128MiB region``."""
+    text = level_text(factor, value)
+    phrases = {
+        "method": text,
+        "page_size": f"{text} pages",
+        "region_size": f"a {text} region",
+        "iterations": f"{text} iterations",
+        "threads": f"{text} thread{'' if value == 1 else 's'}",
+        "touch": f"touch {text}",
+    }
+    return phrases.get(factor, f"{text} {factor}")
+
+
+def levels_phrase(levels: Mapping[str, Any]) -> str:
+    """Join the phrases of several levels: ``4KiB pages, a 128MiB region, touch none``."""
+    return ", ".join(level_phrase(factor, value) for factor, value in levels.items())
+
+
+def listed(words: list[str], last: str = "and") -> str:
+    """Join words as a sentence does: ``a``, ``a and b``, ``a, b and c``."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def clipped(text: str, longest: int) -> str:
+    """Shorten a text to a number of characters, at a word where there is one, with a mark that it was."""
+    if len(text) <= longest:
+        return text
+    head = text[: longest - 1]
+    return f"{head.rsplit(' ', 1)[0] if ' ' in head[longest // 2 :] else head}…"
+
+
+def plural(count: int, noun: str, several: str = "") -> str:
+    """Print a count with its noun: ``1 case``, ``12 cases``."""
+    return f"{count:,} {noun if count == 1 else several or noun + 's'}"

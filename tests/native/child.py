@@ -1,0 +1,60 @@
+"""Runs trials as the agent does, in a forked child each, because a trial pins its process and remaps its memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from typing import Any
+
+from pageswap import native
+from pageswap.errors import CoreError, MethodUnavailableError
+
+KIB, MIB = 1 << 10, 1 << 20
+
+
+def params(method: str = "memcpy", **changes: Any) -> native.TrialParams:  # noqa: ANN401  # any field
+    """Give a tiny trial of 64 pages with some fields changed; rounds follow when few pairs or iterations are given."""
+    fields: dict[str, Any] = {
+        "method": method,
+        "workload": "swap",
+        "backing": "private_anon",
+        "page_bytes": 4 * KIB,
+        "region_bytes": 256 * KIB,
+        "iterations": 301,
+        "threads": 1,
+        "touch": "none",
+        "rounds": 3,
+        "seed": 42,
+    } | changes
+    if fields.get("pairs"):
+        fields["iterations"] = len(fields["pairs"])
+    fields["rounds"] = min(fields["rounds"], fields["iterations"])
+    return native.TrialParams(**fields)
+
+
+def run(trial: native.TrialParams) -> native.TrialResult:
+    """Run a trial in a child and give its result, or raise here what it raised there; a signal is an error too."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            answer = {"result": dataclasses.asdict(native.run_trial(trial))}
+        except MethodUnavailableError as error:
+            answer = {"unavailable": str(error)}
+        except CoreError as error:
+            answer = {"core": [error.call, error.errno, error.errno_name, str(error)]}
+        os.write(writer, json.dumps(answer).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        text = pipe.read()
+    _, status = os.waitpid(pid, 0)
+    assert status == 0, f"the child ended with wait status {status}"
+    document = json.loads(text)
+    if "unavailable" in document:
+        raise MethodUnavailableError(document["unavailable"])
+    if "core" in document:
+        call, errnum, name, _ = document["core"]
+        raise CoreError(call, errnum, name)
+    return native.TrialResult(**document["result"])

@@ -1,0 +1,109 @@
+"""One trial: what it refuses, what it counts, and that equal seeds give equal schedules."""
+
+from __future__ import annotations
+
+import os
+
+import child
+import pytest
+
+from pageswap import native
+from pageswap.errors import CoreError, MethodUnavailableError
+
+REFUSED = {
+    "an unknown method": {"method": "teleport"},
+    "an unknown workload": {"workload": "juggle"},
+    "an unknown backing": {"backing": "cheese"},
+    "a page of no bytes": {"page_bytes": 0},
+    "a page that is not whole base pages": {"page_bytes": 5000},
+    "a region that is not whole pages": {"region_bytes": 256 * child.KIB + 1},
+    "a region of one page": {"region_bytes": 4 * child.KIB},
+    "no iterations": {"iterations": 0, "rounds": 1},
+    "no rounds": {"rounds": 0},
+    "no threads": {"threads": 0},
+    "too many threads": {"threads": 5000},
+    "a slot outside the region": {"pairs": ((0, 64),)},
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_impossible_trials_are_refused_and_never_crash(name: str) -> None:
+    """The spec is checked earlier; the core must stand on its own all the same."""
+    with pytest.raises(CoreError) as caught:
+        child.run(child.params(**REFUSED[name]))
+
+    assert caught.value.errno_name == "EINVAL"
+
+
+def test_more_threads_than_cpus_is_unavailable_with_the_cure() -> None:
+    """Threads that share a CPU would measure the scheduler."""
+    cpus = tuple(sorted(os.sched_getaffinity(0)))
+    with pytest.raises(MethodUnavailableError, match=r"needs? as many CPUs|fewer threads"):
+        child.run(child.params(threads=len(cpus) + 1, cpus=cpus, region_bytes=child.MIB * 16, iterations=100_000))
+
+
+def test_the_trial_runs_where_it_was_told_to() -> None:
+    """The CPU is part of the conditions, so it is recorded."""
+    cpu = min(os.sched_getaffinity(0))
+
+    assert child.run(child.params(cpus=(cpu,))).cpu == cpu
+
+
+def test_without_a_wish_the_last_allowed_cpu_is_taken() -> None:
+    """The first CPUs serve most interrupts."""
+    assert child.run(child.params()).cpu == max(os.sched_getaffinity(0))
+
+
+def test_a_control_that_moves_nothing_verifies_as_unmoved() -> None:
+    """`null` must not verify because nobody looked: the model of its schedule is the identity."""
+    assert child.run(child.params("null")).verified
+
+
+@pytest.mark.parametrize("method", ["memcpy", "copy_words"])
+def test_copying_causes_no_faults_inside_the_rounds(method: str) -> None:
+    """Everything a copy touches is present before the clock starts."""
+    result = child.run(child.params(method, region_bytes=16 * child.MIB, iterations=5000))
+
+    assert result.minor_faults == 0
+    assert result.major_faults == 0
+
+
+def test_reading_remapped_shared_pages_faults_inside_the_rounds() -> None:
+    """touch: moved exists to pay exactly these."""
+    quiet = child.run(child.params("mremap_fixed", backing="shared_anon", iterations=300, touch="none"))
+    paid = child.run(child.params("mremap_fixed", backing="shared_anon", iterations=300, touch="moved"))
+
+    assert quiet.minor_faults <= paid.minor_faults
+
+
+def test_every_displaced_page_is_counted_as_a_mapping() -> None:
+    """16 MiB of 4 KiB pages swapped at random end as nearly as many mappings as pages."""
+    result = child.run(child.params("mremap_fixed", region_bytes=16 * child.MIB, iterations=20_000))
+
+    assert 3500 < result.vmas_peak < 5500
+
+
+def test_rounds_slice_the_iterations_even_when_they_do_not_divide() -> None:
+    """Seven rounds of 20 iterations: every iteration runs once, else verification would fail."""
+    result = child.run(child.params(iterations=20, rounds=7))
+
+    assert result.verified
+    assert len(result.rounds_ns) == 7
+
+
+def test_a_trial_as_large_as_memory_cannot_hold_fails_with_its_call() -> None:
+    """An mmap that the kernel refuses is named, not a crash."""
+    with pytest.raises(CoreError) as caught:
+        child.run(child.params(region_bytes=1 << 46, page_bytes=1 << 30, iterations=10))
+
+    assert caught.value.call.startswith("mmap")
+    assert caught.value.errno_name == "ENOMEM"
+
+
+def test_the_core_knows_how_it_was_built() -> None:
+    """Compiler, flags and hash are conditions of every figure."""
+    facts = native.core_info()
+
+    assert len(facts["core_hash"]) == 64
+    assert facts["compiler"]
+    assert "-O2" in facts["flags"]

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
     from pageswap.agent.job import TrialSpec
     from pageswap.spec import Experiment
-    from pageswap.store.journal import Entry
 
 
 def _json(document: object) -> str:
     return json.dumps(document, default=str, allow_nan=False, separators=(",", ":"))
+
+
+# What every journal line says of itself, and a trial's line beside its outcome.
+_HEAD = ("kind", "seq", "run_id", "host", "segment")
+_OWN = ("trial_id", "attempt")
 
 
 def insert_run(
@@ -63,42 +67,42 @@ def _case_id(trial: TrialSpec) -> str:
     return trial.trial_id.rpartition(".")[2]
 
 
-def insert_entry(connection: sqlite3.Connection, host: str, segment: int, entry: Entry) -> str | None:
-    """Store one line that is the journal's next; gives why the journal ended if this line says so."""
-    fields = entry.fields
-    if entry.kind == "begin":
+def insert_record(connection: sqlite3.Connection, record: dict[str, Any]) -> None:
+    """Store one checked journal line that is its segment's next; raises JournalError when it does not fit the plan."""
+    key = (record["host"], record["segment"])
+    if record["kind"] == "begin":
         connection.execute(
             "UPDATE host SET environment = ?, methods = ? WHERE host = ?",
-            (_json(fields["environment"]), _json(fields["methods"]), host),
+            (_json(record["environment"]), _json(record["methods"]), record["host"]),
         )
         connection.execute(
-            "UPDATE segment SET started_at = ? WHERE host = ? AND segment = ?",
-            (fields.get("started_at"), host, segment),
+            "UPDATE segment SET started_at = ? WHERE host = ? AND segment = ?", (record["started_at"], *key)
         )
-    elif entry.kind == "tune":
-        connection.execute("INSERT INTO tunable VALUES (?, ?, ?, ?)", (host, segment, entry.seq, _json(fields)))
-    elif entry.kind == "trial":
-        _insert_outcome(connection, host, segment, fields)
-    return str(fields["why"]) if entry.kind == "end" else None
+    elif record["kind"] == "tune":
+        change = {name: value for name, value in record.items() if name not in _HEAD}
+        connection.execute("INSERT INTO tunable VALUES (?, ?, ?, ?)", (*key, record["seq"], _json(change)))
+    elif record["kind"] == "trial":
+        _insert_outcome(connection, record)
 
 
-def _insert_outcome(connection: sqlite3.Connection, host: str, segment: int, fields: dict[str, Any]) -> None:
-    trial_id, attempt = fields["trial_id"], fields["attempt"]
+def _insert_outcome(connection: sqlite3.Connection, record: dict[str, Any]) -> None:
+    host, trial_id, attempt = record["host"], record["trial_id"], record["attempt"]
+    where = f"{host}, segment {record['segment']}"
     known = connection.execute(
         "SELECT (SELECT max(attempt) FROM outcome WHERE host = ?1 AND trial_id = ?2) FROM trial WHERE trial_id = ?2",
         (host, trial_id),
     ).fetchone()
     if known is None:
-        raise JournalError(f"trial {trial_id!r:.80} is not in this run's plan")
+        raise JournalError(f"{where}: trial {trial_id!r:.80} is not in this run's plan")
     if attempt != (known[0] or 0) + 1:
-        raise JournalError(f"attempt {attempt} of trial {trial_id} after attempt {known[0] or 0}")
-    rounds = fields.get("rounds_ns")
-    values = {**fields, "rounds_ns": None if rounds is None else _json(rounds)}
-    extra = {name: value for name, value in fields.items() if name not in ("trial_id", "attempt", *OUTCOME_TYPES)}
+        raise JournalError(f"{where}: attempt {attempt} of trial {trial_id} after attempt {known[0] or 0}")
+    rounds = record["rounds_ns"]
+    values = {**record, "rounds_ns": None if rounds is None else _json(rounds)}
+    extra = {name: value for name, value in record.items() if name not in (*_HEAD, *_OWN, *OUTCOME_TYPES)}
     connection.execute(
         f"INSERT INTO outcome VALUES ({_marks(len(OUTCOME_TYPES) + 5)})",  # noqa: S608 - question marks
         (
-            *(host, trial_id, attempt, segment),
+            *(host, trial_id, attempt, record["segment"]),
             *(values.get(name) for name in OUTCOME_TYPES),
             _json(extra) if extra else None,
         ),

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pageswap.agent.clock import utc_now
 from pageswap.agent.job import TrialSpec
+from pageswap.agent.journal import ENDS, JournalReader
 from pageswap.errors import JournalError, StoreError
 from pageswap.store import rows
-from pageswap.store.inserts import insert_entry, insert_run, insert_trials
-from pageswap.store.journal import parse_line
+from pageswap.store.inserts import insert_record, insert_run, insert_trials
 from pageswap.store.schema import (
     LEVEL_FIELDS,
     PLACE_FIELDS,
@@ -226,9 +226,9 @@ class Store:
     def ingest(self, host: str, segment: int, offset: int, lines: Iterable[bytes]) -> Ingested:
         """Store whole journal lines, the first of which starts at byte `offset`, exactly once.
 
-        Rows and the journal's new offset are one transaction. Lines that are stored already (by offset, or by their
-        sequence number when a host repeats itself) are passed over. Raises StoreError when nothing could be stored,
-        and JournalError at the first line that is not the journal's next: what came before it is stored.
+        Rows and the journal's new offset are one transaction. Lines that are stored already are passed over. Raises
+        StoreError when nothing could be stored, and JournalError at the first line that is not the journal's next:
+        what came before it is stored.
         """
         refused: JournalError | None = None
         trials: list[dict[str, Any]] = []
@@ -238,26 +238,28 @@ class Store:
             if stored is None:
                 raise StoreError(f"{self._path}: has no segment {segment} of host '{host}'")
             done, next_seq, ended = stored
-            (run_id,) = connection.execute("SELECT run_id FROM run").fetchone()
             if offset > done:
                 raise JournalError(f"{host}: segment {segment}: bytes {done:,} to {offset:,} of its journal are lost")
+            (run_id,) = connection.execute("SELECT run_id FROM run").fetchone()
+            reader = JournalReader(run_id=run_id, host=host, segment=segment, offset=done)
             for line in lines:
                 start, offset = offset, offset + len(line)
                 if start < done:
                     continue
                 try:
-                    entry = parse_line(line, run_id=run_id, host=host, segment=segment)
-                    if entry.seq > next_seq:
-                        raise JournalError(f"line {entry.seq} where line {next_seq} was expected")  # noqa: TRY301
-                    if entry.seq == next_seq:
-                        ended = insert_entry(connection, host, segment, entry)
+                    for record in reader.feed(line):
+                        _check_turn(record, next_seq, ended)
+                        insert_record(connection, record)
                         next_seq += 1
-                        if entry.kind == "trial":
-                            trials.append(entry.fields)
+                        if record["kind"] == "trial":
+                            trials.append(record)
+                    done, ended = reader.offset, reader.end or ended
                 except JournalError as error:
-                    refused = JournalError(f"{host}: segment {segment}: journal byte {start:,}: {error}")
+                    refused = error
                     break
-                done = offset
+                except UnicodeEncodeError as error:
+                    refused = JournalError(f"{host}, segment {segment}, byte {start}: {error}")
+                    break
             update = "UPDATE segment SET journal_offset = ?, next_seq = ?, ended = ? WHERE host = ? AND segment = ?"
             connection.execute(update, (done, next_seq, ended, host, segment))
         if refused is not None:
@@ -281,6 +283,15 @@ class Store:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+
+def _check_turn(record: dict[str, Any], next_seq: int, ended: str | None) -> None:
+    """Refuse what a reader that starts in the middle of a journal cannot know to be wrong."""
+    if record["seq"] != next_seq or ended in ENDS:
+        expected = "nothing" if ended in ENDS else f"line {next_seq}"
+        raise JournalError(
+            f"{record['host']}, segment {record['segment']}: line {record['seq']} where {expected} was expected"
+        )
 
 
 @contextlib.contextmanager

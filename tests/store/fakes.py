@@ -103,3 +103,9 @@ OUTCOME: dict[str, Any] = {
     "vmas_peak": 30,
     "started_at": "2025-01-31T12:00:00.5Z",
 }
+
+
+def begin_with(trial_id: str, *, host: str = HOST, segment: int = 1, **fields: object) -> list[bytes]:
+    """Give a journal's first line and one trial's."""
+    journal = FakeJournal(host=host, segment=segment)
+    return [journal.begin(), journal.trial(trial_id, **fields)]

@@ -23,7 +23,9 @@ ROOT = Path(__file__).parents[2]
 def fill(store: Store, blocks: int) -> int:
     """Ingest trials with much to say until the store refuses; give how many it took."""
     journal = FakeJournal()
-    offset = taken = 0
+    taken = 0
+    store.ingest(HOST, 1, 0, [journal.begin()])
+    offset = store.segments(HOST)[0].journal_offset
     for block in range(blocks):
         line = journal.trial(f"b{block:02d}.c0000", reason="x" * 9000)
         store.ingest(HOST, 1, offset, [line])
@@ -49,7 +51,8 @@ def check_intact(path: Path, blocks: int) -> None:
         rows = len(store.rows())
         assert 0 < rows < blocks
         journal = FakeJournal()
-        lines = [journal.trial(f"b{block:02d}.c0000", reason="x" * 9000) for block in range(blocks)]
+        lines = [journal.begin()]
+        lines += [journal.trial(f"b{block:02d}.c0000", reason="x" * 9000) for block in range(blocks)]
         store.ingest(HOST, 1, 0, lines)
         assert len(store.rows()) == blocks
 

@@ -10,7 +10,7 @@ import pytest
 from pageswap.agent.job import RETRIED, STATUSES
 from pageswap.errors import JournalError, StoreError
 from pageswap.store import Segment, Store
-from tests.store.fakes import HOST, RUN_ID, FakeJournal, make_plan
+from tests.store.fakes import HOST, RUN_ID, FakeJournal, begin_with, make_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,9 +99,8 @@ class TestIngest:
 
     def test_unmeasured_fields_are_none(self, store: Store) -> None:
         """A trial that never ran has no zeros."""
-        journal = FakeJournal()
-        nothing = dict.fromkeys(("elapsed_ns", "rounds_ns", "cpu", "vmas_peak", "started_at"))
-        store.ingest(HOST, 1, 0, [journal.trial("b00.c0000", status="unavailable", reason="no mremap", **nothing)])
+        nothing = dict.fromkeys(("elapsed_ns", "rounds_ns", "cpu", "vmas_peak", "setup_ns"))
+        store.ingest(HOST, 1, 0, begin_with("b00.c0000", status="unavailable", reason="no mremap", **nothing))
         (row,) = named(store, store.rows())
 
         assert [row[name] for name in nothing] == [None] * 5
@@ -109,7 +108,7 @@ class TestIngest:
 
     def test_unknown_fields_are_kept_aside(self, store: Store) -> None:
         """A newer agent's extra facts are not lost."""
-        store.ingest(HOST, 1, 0, [FakeJournal().trial("b00.c0000", fork_ns=7)])
+        store.ingest(HOST, 1, 0, begin_with("b00.c0000", fork_ns=7))
 
         with sqlite3.connect(store.path) as connection:
             assert connection.execute("SELECT extra FROM outcome").fetchall() == [('{"fork_ns":7}',)]
@@ -124,16 +123,40 @@ class TestIngest:
         assert counts == [2, 0, 0, 0, 0]
         assert len(store.all_attempts()) == 2
 
-    def test_a_host_that_repeats_itself_adds_nothing(self, store: Store) -> None:
-        """Told apart by their sequence numbers, as the offset goes on."""
+    def test_a_host_that_repeats_itself_is_refused(self, store: Store) -> None:
+        """Also when the repetition comes at new offsets, at once or later: nothing is doubled."""
         journal = FakeJournal()
         lines = [journal.begin(), journal.trial("b00.c0000")]
-        once = sum(map(len, lines))
-        store.ingest(HOST, 1, 0, [*lines, *lines, *lines])
-        added = store.ingest(HOST, 1, 3 * once, [journal.trial("b00.c0001")])
+        with pytest.raises(JournalError):
+            store.ingest(HOST, 1, 0, [*lines, *lines])
+        with pytest.raises(JournalError):
+            store.ingest(HOST, 1, sum(map(len, lines)), lines[1:])
 
-        assert len(added.trials) == 1
-        assert len(store.all_attempts()) == 2
+        assert len(store.all_attempts()) == 1
+
+    def test_a_line_after_the_end_is_refused(self, store: Store) -> None:
+        """Also when it comes later."""
+        journal = FakeJournal()
+        lines = [journal.begin(), journal.end()]
+        store.ingest(HOST, 1, 0, lines)
+        with pytest.raises(JournalError, match="line 2 where nothing was expected"):
+            store.ingest(HOST, 1, sum(map(len, lines)), [journal.trial("b00.c0001")])
+
+    @pytest.mark.parametrize("value", [b"NaN", b"-1", b'"x"', b"1e3", b"9223372036854775808"])
+    def test_an_impossible_measure_is_refused(self, store: Store, value: bytes) -> None:
+        """Nothing but whole numbers that fit, or null."""
+        journal = FakeJournal()
+        lines = [journal.begin(), journal.trial("b00.c0001").replace(b'"elapsed_ns": 2000', b'"elapsed_ns": ' + value)]
+        with pytest.raises(JournalError):
+            store.ingest(HOST, 1, 0, lines)
+
+        assert store.rows() == []
+
+    def test_text_that_is_not_text_is_refused(self, store: Store) -> None:
+        """Half a surrogate pair is JSON, but no database takes it."""
+        journal = FakeJournal()
+        with pytest.raises(JournalError, match="surrogates"):
+            store.ingest(HOST, 1, 0, [journal.begin(), journal.trial("b00.c0001", reason="\ud800")])
 
     def test_overlapping_pieces_join(self, store: Store) -> None:
         """A reattached stream may start before what is stored."""
@@ -154,7 +177,7 @@ class TestIngest:
         """And the offset stands before the bad one."""
         journal = FakeJournal()
         good = [journal.begin(), journal.trial("b00.c0000")]
-        with pytest.raises(JournalError, match="local: segment 1: journal byte"):
+        with pytest.raises(JournalError, match="on local, segment 1, byte"):
             store.ingest(HOST, 1, 0, [*good, b"garbage\n", journal.trial("b00.c0001")])
 
         assert len(store.rows()) == 1
@@ -178,14 +201,16 @@ class TestIngest:
     def test_a_trial_outside_the_plan_is_refused(self, store: Store) -> None:
         """However well-formed."""
         with pytest.raises(JournalError, match="not in this run's plan"):
-            store.ingest(HOST, 1, 0, [FakeJournal().trial("b99.c0000")])
+            store.ingest(HOST, 1, 0, begin_with("b99.c0000"))
 
     @pytest.mark.parametrize("attempt", [1, 3])
     def test_an_attempt_out_of_turn_is_refused(self, store: Store, attempt: int) -> None:
         """Neither the same one twice nor one that skips a number."""
         journal = FakeJournal()
         with pytest.raises(JournalError, match=f"attempt {attempt} of trial b00.c0000 after attempt 1"):
-            store.ingest(HOST, 1, 0, [journal.trial("b00.c0000"), journal.trial("b00.c0000", attempt=attempt)])
+            store.ingest(
+                HOST, 1, 0, [journal.begin(), journal.trial("b00.c0000"), journal.trial("b00.c0000", attempt=attempt)]
+            )
 
         assert len(store.all_attempts()) == 1
 
@@ -201,7 +226,7 @@ class TestMissing:
     @pytest.mark.parametrize("status", STATUSES)
     def test_only_trials_cut_short_are_owed_again(self, store: Store, status: str) -> None:
         """With the next attempt's number; every other status is final."""
-        store.ingest(HOST, 1, 0, [FakeJournal().trial("b00.c0001", status=status)])
+        store.ingest(HOST, 1, 0, begin_with("b00.c0001", status=status))
         owed = {trial.trial_id: trial.attempt for trial in store.missing(HOST)}
 
         assert (2 if status in RETRIED else None) == owed.get("b00.c0001")
@@ -209,9 +234,9 @@ class TestMissing:
 
     def test_a_superseded_attempt_stays(self, store: Store) -> None:
         """The last one is the row, the earlier one is still in the database."""
-        store.ingest(HOST, 1, 0, [FakeJournal().trial("b00.c0001", status="killed", reason="signal 9")])
+        store.ingest(HOST, 1, 0, begin_with("b00.c0001", status="killed", reason="signal 9"))
         second = store.new_segment(HOST)
-        store.ingest(HOST, second, 0, [FakeJournal(segment=second).trial("b00.c0001", attempt=2)])
+        store.ingest(HOST, second, 0, begin_with("b00.c0001", segment=second, attempt=2))
 
         assert [row["attempt"] for row in named(store, store.rows())] == [2]
         assert [row["status"] for row in named(store, store.all_attempts())] == ["killed", "ok"]
@@ -222,7 +247,7 @@ class TestMissing:
         """One host's outcome is not another's."""
         with create(tmp_path / "run.sqlite", ["b", "a"]) as store:
             store.new_segment("b")
-            store.ingest("b", 1, 0, [FakeJournal(host="b").trial("b00.c0001")])
+            store.ingest("b", 1, 0, begin_with("b00.c0001", host="b"))
 
             assert store.meta()["hosts"] == ["b", "a"]
             assert (len(store.missing("a")), len(store.missing("b"))) == (9, 8)

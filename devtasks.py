@@ -1,0 +1,131 @@
+"""What the developer's tasks do: tests, lint, formatting and the speed table."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pageswap.errors import BuildError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).resolve().parent
+TOOLS = Path(sys.executable).parent
+PYTHON_FILES = ("pageswap", "native", "tests", "tasks.py", "devtasks.py", "setup.py")
+
+
+def build_core(*, sanitize: bool = False) -> str:
+    """Build the core unless the one at hand is current, and return its facts as JSON text. Raises BuildError."""
+    command = [sys.executable, "native/build.py", *(["--sanitize"] if sanitize else [])]
+    # A process of its own: its inputs are the compiler's, and cffi's parser stays out of every other command.
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BuildError(done.stderr.strip().removeprefix("error: "))
+    return done.stdout.strip()
+
+
+def test(args: str, only: str) -> int:
+    """Run pytest; when nothing is picked out, run the core's tests once more under ASan and UBSan."""
+    build_core()
+    pytest = [sys.executable, "-m", "pytest"]
+    chosen = [*shlex.split(args), *(["-k", only] if only else [])]
+    code = subprocess.run([*pytest, *chosen], cwd=ROOT, check=False).returncode
+    if chosen:
+        return code
+    print("\nThe core's tests again, under AddressSanitizer and UndefinedBehaviorSanitizer", flush=True)
+    return _sanitized(pytest) or code
+
+
+def _sanitized(pytest: list[str]) -> int:
+    library = _compiler_file("libasan.so")
+    if not library.is_absolute():
+        required = "sanitizers" in os.environ.get("PAGESWAP_REQUIRE", "").split(",")
+        print(f"{'FAILED' if required else 'SKIPPED'}: the C compiler has no libasan.so; install gcc's sanitizers")
+        return int(required)
+    build_core(sanitize=True)
+    environment = {
+        **os.environ,
+        "LD_PRELOAD": str(library),
+        # Python itself leaks by design at its end; every error of the core still stops the process.
+        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+        "PAGESWAP_SANITIZED": "1",
+    }
+    paths = ["-o", "pythonpath=build/sanitized tests", "-p", "no:cacheprovider"]
+    return subprocess.run([*pytest, *paths, "tests/native"], cwd=ROOT, env=environment, check=False).returncode
+
+
+def _compiler_file(name: str) -> Path:
+    done = subprocess.run(["cc", f"-print-file-name={name}"], capture_output=True, text=True, check=True)
+    return Path(done.stdout.strip())
+
+
+def lint() -> int:
+    """Run every checker, show what each one that fails says, and return 1 when any did."""
+    failed = []
+    for name, command in _checkers():
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        print(f"{'FAILED' if done.returncode else 'ok    '}  {name}", flush=True)
+        if done.returncode:
+            failed.append(name)
+            print(done.stdout.strip() + "\n", flush=True)
+    print(f"{len(failed)} of {len(_checkers())} checkers failed: {', '.join(failed)}" if failed else "lint: clean")
+    return int(bool(failed))
+
+
+def _checkers() -> list[tuple[str, list[str]]]:
+    c_files = _names("native/*.c", "native/methods/*.c")
+    compile_only = ["gcc", "-std=gnu17", "-O2", "-D_GNU_SOURCE", "-Inative", "-Wall", "-Wextra", "-Werror"]
+    return [
+        ("ruff check", [_tool("ruff"), "check", "--quiet", *PYTHON_FILES]),
+        ("ruff format", [_tool("ruff"), "format", "--quiet", "--diff", *PYTHON_FILES]),
+        ("mypy", [_tool("mypy"), "--no-error-summary"]),
+        ("import-linter", [_tool("lint-imports"), "--no-logo"]),
+        ("clang-format", [_tool("clang-format"), "--dry-run", "-Werror", *c_files, *_names("native/*.h")]),
+        ("gcc -Wall -Wextra", [*compile_only, "-fsyntax-only", *c_files]),
+        *((f"gcc -fanalyzer {path}", [*compile_only, "-fanalyzer", "-S", "-o", "/dev/null", path]) for path in c_files),
+        (
+            "cppcheck",
+            [
+                _tool("cppcheck"),
+                "--quiet",
+                "--enable=warning,performance,portability",
+                "--inline-suppr",
+                "--error-exitcode=1",
+                "--std=c11",
+                "-Inative",
+                *c_files,
+            ],
+        ),
+    ]
+
+
+def format_code() -> int:
+    """Apply ruff's and clang-format's formatting in place."""
+    commands: Sequence[list[str]] = (
+        [_tool("ruff"), "format", *PYTHON_FILES],
+        [_tool("clang-format"), "-i", *_names("native/*.[ch]", "native/methods/*.c")],
+    )
+    return max(subprocess.run(command, cwd=ROOT, check=False).returncode for command in commands)
+
+
+def bench(only: str) -> int:
+    """Print the speed table."""
+    build_core()
+    command = [sys.executable, "tests/bench/table.py", *([only] if only else [])]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False).returncode
+
+
+def _tool(name: str) -> str:
+    return str(TOOLS / name)
+
+
+def _names(*patterns: str) -> list[str]:
+    return sorted(str(path.relative_to(ROOT)) for pattern in patterns for path in ROOT.glob(pattern))

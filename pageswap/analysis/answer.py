@@ -37,9 +37,9 @@ _WORDS_OF_FAMILY = {"copy": ("copy", "copies", "memcpy"), "remap": ("remap",), "
 def answer(summary: Summary) -> list[str]:
     """Give the answer, the first sentence being the finding and any others its limits.
 
-    "faster" and "slower" stand only where the 95 % interval of the ratio excludes 1, "no difference found" where it does not.
-    A leading "yes" or "no" is given only when the question asks whether something is faster than the baseline, and all that was
-    compared agrees. Methods of the family ``control`` move nothing and take no part.
+    "faster" and "slower" stand only where the 95 % interval of the ratio excludes 1, "no difference found" elsewhere.
+    A leading "yes" or "no" is given only when the question asks whether something is faster than the baseline and
+    all that was compared agrees. Methods of the family ``control`` move nothing and take no part.
     """
     findings = _comparison(summary) if summary.has_baseline else _ranking(summary)
     return [*findings, *_limits(summary)]
@@ -74,8 +74,8 @@ def _where(summary: Summary, cases: Iterable[CaseSummary]) -> str:
         place = listed([f"{name} ({host})" for name, host in zip(names, hosts, strict=True)])
     else:
         place = f"{len(hosts)} hosts with {len(distinct)} kinds of processor"
-    sizes = {name: summary.fixed[name] for name in ("page_size", "region_size") if name in summary.fixed}
-    return f"On {clipped(place, 200)}{', with ' + levels_phrase(sizes).replace(', ', ' in ') if sizes else ''}: "
+    sizes = [level_phrase(name, summary.fixed[name]) for name in ("page_size", "region_size") if name in summary.fixed]
+    return f"On {clipped(place, 200)}{', with ' + ' in '.join(sizes) if sizes else ''}: "
 
 
 def _contender(summary: Summary, case: CaseSummary) -> str:
@@ -93,12 +93,12 @@ def _place(summary: Summary, case: CaseSummary, besides: Iterable[str]) -> str:
     return f"{' with ' + words if words else ''}{host}"
 
 
-def _figure(case: CaseSummary) -> str:
+def _figure(case: CaseSummary, then: str) -> str:
+    """Print a ratio, what comes after it, and its interval."""
     if case.ratio is None:
-        return "not compared"
-    if case.ratio_ci is None:
-        return ratio_text(case.ratio, None)
-    return f"{ratio_text(case.ratio, case.ratio_ci)} (95 % CI {interval_text(case.ratio, case.ratio_ci)})"
+        return "no known ratio"
+    ci = f" (95 % CI {interval_text(case.ratio, case.ratio_ci)})" if case.ratio_ci else ""
+    return f"{ratio_text(case.ratio, case.ratio_ci)} {then}".rstrip() + ci
 
 
 def _clause(summary: Summary, name: str, cases: Sequence[CaseSummary]) -> str:
@@ -107,20 +107,19 @@ def _clause(summary: Summary, name: str, cases: Sequence[CaseSummary]) -> str:
     few = verdicts[TOO_FEW]
     if few == len(cases):
         most = max(case.ratio_n for case in cases)
-        return f"too few blocks to say whether {name} is faster than {base} ({most} compared, {MINIMUM_N} needed)" + (
-            f"; it ran at about {_range(summary, cases)} its speed"
-        )
+        head = f"too few blocks to say whether {name} is faster than {base} ({most} compared, {MINIMUM_N} needed)"
+        return f"{head}; so far it ran at {_range(summary, cases)}"
     if len(verdicts) > 1:
         counts = [(FASTER, "faster in {}"), (SLOWER, "slower in {}"), (NO_DIFFERENCE, "no difference found in {}")]
         parts = [words.format(verdicts[verdict]) for verdict, words in counts if verdicts[verdict]]
         parts += [f"too few blocks in {few}"] if few else []
         head = f"{name} against {base} depends on the case: {', '.join(parts)} of {plural(len(cases), 'comparison')}"
-        return f"{head}; it ran at {_range(summary, cases)} its speed"
+        return f"{head}; it ran at {_range(summary, cases)}"
     (verdict,) = verdicts
     everywhere = f" in all {len(cases)} comparisons" if len(cases) > 1 else ""
     if verdict == NO_DIFFERENCE:
-        return f"no difference found between {name} and {base}{everywhere}: {_range(summary, cases)} its speed"
-    return f"{name} was {verdict} than {base}{everywhere}: it ran at {_range(summary, cases)} its speed"
+        return f"no difference found between {name} and {base}{everywhere}: {_range(summary, cases)}"
+    return f"{name} was {verdict} than {base}{everywhere}: it ran at {_range(summary, cases)}"
 
 
 def _range(summary: Summary, cases: Sequence[CaseSummary]) -> str:
@@ -128,9 +127,9 @@ def _range(summary: Summary, cases: Sequence[CaseSummary]) -> str:
     ordered = sorted(cases, key=lambda case: case.ratio or 0)
     low, high = ordered[0], ordered[-1]
     if low is high:
-        return _figure(low) + _place(summary, low, summary.baseline)
-    ends = [f"{_figure(case)}{_place(summary, case, summary.baseline)}" for case in (low, high)]
-    return f"{ends[0]} to {ends[1]},"
+        return _figure(low, "its speed" + _place(summary, low, summary.baseline))
+    places = [_place(summary, case, summary.baseline) for case in (low, high)]
+    return f"between {_figure(low, 'its speed' + places[0])} and {_figure(high, places[1].strip())}"
 
 
 def _overview(summary: Summary, groups: dict[str, list[CaseSummary]]) -> str:
@@ -144,14 +143,12 @@ def _overview(summary: Summary, groups: dict[str, list[CaseSummary]]) -> str:
     else:
         named = f" ({listed(everywhere)})" if 0 < len(everywhere) <= _CONTENDERS_NAMED else ""
         counts = [f"{len(everywhere)} in every case measured{named}"] if everywhere else []
-        counts += [f"{len(somewhere)} in some"] if somewhere else []
-        head = (
-            f"of {len(groups)} alternatives to {base}, {listed(counts)} {'was' if len(groups) == 1 else 'were'} faster"
-        )
-    ends = [
-        f"{word}, {_contender(summary, case)}, ran at {_figure(case)} its speed{_place(summary, case, summary.baseline)}"
-        for word, case in (("the fastest", ordered[-1]), ("the slowest", ordered[0]))
-    ]
+        counts += [f"{len(somewhere)} in some cases"] if somewhere else []
+        head = f"of {len(groups)} alternatives, {listed(counts)} ran faster than {base}"
+    ends = []
+    for word, case in (("the fastest", ordered[-1]), ("the slowest", ordered[0])):
+        figure = _figure(case, "its speed" + _place(summary, case, summary.baseline))
+        ends.append(f"{word}, {_contender(summary, case)}, ran at {figure}")
     return f"{head}; {'; '.join(ends)}"
 
 
@@ -176,8 +173,9 @@ def _ranking(summary: Summary) -> list[str]:
     where, what = _where(summary, measured), operation(summary.workload)
     if len(measured) == 1:
         return [_sentence(f"{where}{_timed(summary, measured[0])} per {what}")]
-    ends = f"the smallest median was {_timed(summary, measured[0])} per {what}, the largest {_timed(summary, measured[-1])}"
-    return [_sentence(where + ends), "The experiment names no baseline, so no ratios are given."]
+    ends = [_timed(summary, case) for case in (measured[0], measured[-1])]
+    sentence = _sentence(f"{where}the smallest median time per {what} was {ends[0]}, the largest {ends[1]}")
+    return [sentence, "The experiment names no baseline, so no ratios are given."]
 
 
 def _timed(summary: Summary, case: CaseSummary) -> str:

@@ -51,8 +51,9 @@ def median_intervals(samples: Floats) -> tuple[Floats, Floats, Floats]:
 
     The interval is bootstrapped, bias-corrected and accelerated (Efron 1987, JASA 82, 171), with a fixed seed, so the
     same data give the same figures. Where BCa is undefined, as when leaving out any one value leaves the median as it
-    was, it is the percentile interval of the same resamples. A median is NaN where a row is empty, its interval's ends
-    where fewer than `MINIMUM_N` values are there.
+    was, it is the percentile interval of the same resamples. It is never narrower than the exact interval between two
+    order statistics: a bootstrap of the median of seven holds the truth in 88 of 100 samples, not in 95. A median is
+    NaN where a row is empty, its interval's ends where fewer than `MINIMUM_N` values are there.
     """
     rows = samples.shape[0]
     point, low, high = (np.full(rows, math.nan) for _ in range(3))
@@ -74,7 +75,17 @@ def _interval(dense: Floats) -> tuple[Floats, Floats]:
     undefined = np.flatnonzero(np.isnan(low) | np.isnan(high))
     if len(undefined):
         low[undefined], high[undefined] = _bootstrap(dense[undefined], "percentile")
-    return low, high
+    exact_low, exact_high = _order_statistics(dense)
+    return np.minimum(low, exact_low), np.maximum(high, exact_high)
+
+
+def _order_statistics(dense: Floats) -> tuple[Floats, Floats]:
+    """Give the k-th smallest and k-th largest values, k the largest for which they hold the median often enough."""
+    count = dense.shape[1]
+    tails = stats.binom.cdf(np.arange(count // 2), count, 0.5)
+    k = int((tails <= (1 - CONFIDENCE) / 2).sum())
+    ordered = np.sort(dense, axis=1)
+    return ordered[:, k - 1], ordered[:, count - k]
 
 
 def _bootstrap(dense: Floats, method: Literal["BCa", "percentile"]) -> tuple[Floats, Floats]:

@@ -199,7 +199,7 @@ class _Figures:
         self.statuses = self._statuses(ours)
 
     def _log_ratios(self) -> Floats:
-        logs = np.log(self.ns)
+        logs: Floats = np.log(self.ns)
         ratios = np.full_like(logs, math.nan)
         for row, partner in enumerate(self.partners):
             if partner is not None and partner != row:

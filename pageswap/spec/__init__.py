@@ -1,0 +1,26 @@
+"""Reads experiment files, strictly: YAML -> Experiment, and the cases it stands for."""
+
+from __future__ import annotations
+
+from pageswap.spec.cases import build_cases
+from pageswap.spec.experiment import Experiment
+from pageswap.spec.factors import FACTORS, Factor, Level
+from pageswap.spec.loader import load, loads
+from pageswap.spec.overrides import override
+from pageswap.spec.source import resolve_spec_path
+from pageswap.spec.vocabulary import KnownMethod, Vocabulary, core_vocabulary
+
+__all__ = [
+    "FACTORS",
+    "Experiment",
+    "Factor",
+    "KnownMethod",
+    "Level",
+    "Vocabulary",
+    "build_cases",
+    "core_vocabulary",
+    "load",
+    "loads",
+    "override",
+    "resolve_spec_path",
+]

@@ -1,0 +1,177 @@
+"""Builds an experiment's cases from its factors, and refuses those that could not be measured or compared."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING
+
+from pageswap.errors import UsageError
+from pageswap.spec.experiment import MAX_TRIALS
+from pageswap.spec.factors import FACTORS, show_levels
+from pageswap.spec.wording import listed
+from pageswap.units import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pageswap.spec.experiment import Experiment
+    from pageswap.spec.factors import Level
+
+    Case = dict[str, Level]
+    Levels = Mapping[str, tuple[Level, ...]]
+
+# The core numbers slots with 32 bits.
+_MAX_PAGES = 2**32 - 1
+
+
+def build_cases(experiment: Experiment) -> list[Case]:
+    """Give every case as factor -> level: the product, less `exclude`, plus `include`, of that what --filter keeps.
+
+    An entry of `include` is a product of its own: factors that it does not name keep all their levels. The order is
+    that of the registry, the first factor varying slowest. Raises SpecError when the cases are too many or none, when
+    one makes no sense (a page larger than its region), when the baseline is not among them, and, unless the command
+    line changed the levels, when an entry of `exclude` or `include` changes nothing.
+    """
+    _check_count(experiment)
+    cases = _product(experiment.factors)
+    cases = _without_excluded(experiment, cases)
+    cases = _with_included(experiment, cases)
+    cases = _kept(experiment, cases)
+    _check_sizes(experiment, cases)
+    _check_rounds(experiment, cases)
+    _check_baseline(experiment, cases)
+    return cases
+
+
+def _product(levels: Levels) -> list[Case]:
+    return [dict(zip(levels, combination, strict=True)) for combination in itertools.product(*levels.values())]
+
+
+def _matches(case: Case, levels: Levels) -> bool:
+    return all(case[name] in allowed for name, allowed in levels.items())
+
+
+def _check_count(experiment: Experiment) -> None:
+    """Refuse a plan that is too large from its numbers alone, before anything of that size is built."""
+    cases = math.prod(len(levels) for levels in experiment.factors.values())
+    for entry in experiment.include:
+        cases += math.prod(len(levels) for levels in {**experiment.factors, **entry}.values())
+    trials = cases * (experiment.repeats + experiment.warmups)
+    if trials > MAX_TRIALS:
+        raise experiment.error(
+            "repeats",
+            f"{cases:,} cases x ({experiment.repeats:,} repeats + {experiment.warmups:,} warmups) are {trials:,} "
+            f"trials; at most {MAX_TRIALS:,}, counted before exclude; take fewer levels or fewer repeats",
+        )
+
+
+def _without_excluded(experiment: Experiment, cases: list[Case]) -> list[Case]:
+    for index, entry in enumerate(experiment.exclude):
+        left = [case for case in cases if not _matches(case, entry)]
+        if len(left) == len(cases) and not experiment.overrides:
+            raise experiment.error(
+                f"exclude[{index}]",
+                "removes no case, since earlier entries of exclude already remove all it matches; delete it",
+            )
+        cases = left
+    if not cases and not experiment.include and not experiment.overrides:
+        raise experiment.error("exclude", "removes every case; nothing is left to measure; make an entry narrower")
+    return cases
+
+
+def _with_included(experiment: Experiment, cases: list[Case]) -> list[Case]:
+    known = {tuple(case.values()) for case in cases} if experiment.include else set()
+    every = list(cases)
+    for index, entry in enumerate(experiment.include):
+        added = [case for case in _product({**experiment.factors, **entry}) if tuple(case.values()) not in known]
+        if not added and not experiment.overrides:
+            raise experiment.error(f"include[{index}]", "adds no case, since all of them are there already; delete it")
+        known.update(tuple(case.values()) for case in added)
+        every += added
+    return every
+
+
+def _kept(experiment: Experiment, cases: list[Case]) -> list[Case]:
+    for name, wanted in experiment.keep.items():
+        present = {case[name] for case in cases}
+        for level in wanted:
+            if cases and level not in present:
+                show = FACTORS[name].show
+                have = listed(map(show, _in_order(present)))
+                raise UsageError(f"--filter {name}: no case has {show(level)}; the cases have {have}")
+        cases = [case for case in cases if case[name] in wanted]
+    if not cases:
+        arguments = " ".join(experiment.overrides)
+        raise UsageError(f"{arguments}: no case is left; keep or set other levels")
+    return cases
+
+
+def _in_order(levels: set[Level]) -> list[Level]:
+    return sorted(levels, key=lambda level: (isinstance(level, str), level))
+
+
+def _check_sizes(experiment: Experiment, cases: list[Case]) -> None:
+    pairs = {(int(c["page_size"]), int(c["region_size"]), int(c["threads"])): c for c in reversed(cases)}
+    for (page_bytes, region_bytes, threads), case in reversed(pairs.items()):
+        page, region = format_size(page_bytes), format_size(region_bytes)
+        cure = f"choose others, or exclude: [{{page_size: {page}, region_size: {region}}}]"
+        pages = region_bytes // page_bytes
+        if page_bytes > region_bytes:
+            raise experiment.error(
+                _path_of(experiment, "page_size", case), f"{page} is larger than the region of {region}; {cure}"
+            )
+        where = _path_of(experiment, "region_size", case)
+        if region_bytes % page_bytes:
+            raise experiment.error(where, f"{region} is not a multiple of the page_size {page}; {cure}")
+        if pages < 2 * threads:
+            has = "one page" if pages == 1 else f"{pages} pages"
+            raise experiment.error(
+                where, f"a region of {region} has {has} of {page}; a swap needs two pages a thread; {cure}"
+            )
+        if pages > _MAX_PAGES:
+            raise experiment.error(
+                where,
+                f"a region of {region} has {pages:,} pages of {page}; the core counts at most {_MAX_PAGES:,}; {cure}",
+            )
+
+
+def _path_of(experiment: Experiment, name: str, case: Case) -> str:
+    """Give the key path of the level that `case` has of a factor: in its list, or in the include that brought it."""
+    levels = experiment.factors[name]
+    if case[name] in levels:
+        return f"{name}[{levels.index(case[name])}]" if len(levels) > 1 else name
+    index = next(i for i, entry in enumerate(experiment.include) if case[name] in entry.get(name, ()))
+    return f"include[{index}]"
+
+
+def _check_rounds(experiment: Experiment, cases: list[Case]) -> None:
+    fewest = min(cases, key=lambda case: int(case["iterations"]))
+    iterations = int(fewest["iterations"])
+    if iterations < experiment.rounds:
+        raise experiment.error(
+            _path_of(experiment, "iterations", fewest),
+            f"{iterations:,} iterations cannot be cut into {experiment.rounds:,} rounds; "
+            f"write 'rounds: {iterations}' or less, or more iterations",
+        )
+
+
+def _check_baseline(experiment: Experiment, cases: list[Case]) -> None:
+    baseline = {name: (level,) for name, level in experiment.baseline.items()}
+    if any(_matches(case, baseline) for case in cases):
+        return
+    raise experiment.error(
+        "baseline",
+        f"no case has {show_levels(experiment.baseline)}; {_nearest_cases(experiment, cases)}; "
+        f"choose a baseline among the cases{', or keep it' if experiment.overrides else ''}",
+    )
+
+
+def _nearest_cases(experiment: Experiment, cases: list[Case]) -> str:
+    """Say which levels the cases do have of the first factor whose baseline level none has."""
+    for name, level in experiment.baseline.items():
+        present = {case[name] for case in cases}
+        if level not in present:
+            after = f" after {' '.join(experiment.overrides)}" if experiment.overrides else ""
+            return f"their {name}{after} is {listed(map(FACTORS[name].show, _in_order(present)))}"
+    return "each level is there, but no case has them together"

@@ -1,0 +1,60 @@
+"""What an experiment file says, once it is known to make sense."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from pageswap.errors import SpecError
+
+if TYPE_CHECKING:
+    from pageswap.spec.factors import Level
+
+# Bounds that keep a typing error from asking for years of measuring, or for a plan that no memory holds.
+MAX_TRIALS = 1_000_000
+MAX_REPEATS = 10_000
+MAX_WARMUPS = 100
+MAX_ROUNDS = 1_000
+# SQLite's integers, and JSON readers that know 64 bits, are signed.
+MAX_SEED = 2**63 - 1
+MIN_TIMEOUT_S = 0.1
+MAX_TIMEOUT_S = 86_400.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """One experiment: a question, factors with their levels (sizes in bytes), and how often each case is measured.
+
+    `factors` has every factor of the registry that the workload uses, in the registry's order. `exclude` and
+    `include` have, for each entry, the levels that the named factors may take. `baseline` has one level a factor.
+    `keep` is what --filter keeps, and `overrides` are the command-line arguments that changed the file's own words.
+    `text` is the file, verbatim; `lines` tells the line of each key path (``method[2]``).
+    """
+
+    name: str
+    question: str
+    workload: str
+    factors: dict[str, tuple[Level, ...]]
+    exclude: tuple[dict[str, tuple[Level, ...]], ...]
+    include: tuple[dict[str, tuple[Level, ...]], ...]
+    baseline: dict[str, Level]
+    repeats: int
+    warmups: int
+    rounds: int
+    seed: int
+    timeout_s: float
+    hosts: tuple[str, ...]
+    text: str
+    path: str
+    lines: dict[str, int]
+    keep: dict[str, tuple[Level, ...]] = dataclasses.field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
+
+    def error(self, key_path: str, message: str) -> SpecError:
+        """Make the error that `message` at `key_path` is: with file and line, or the argument that replaced them."""
+        key = key_path.partition("[")[0]
+        argument = next((word for word in self.overrides if word.startswith(f"--set {key}=")), None)
+        if argument:
+            return SpecError(f"{argument}: {message}")
+        line = self.lines.get(key_path, self.lines.get(key))
+        return SpecError(f"{self.path}:{line or 1}: {key_path}: {message}")

@@ -1,0 +1,80 @@
+"""Applies the command line's --set, --filter and --repeats to an experiment, as strictly as the file is read."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from pageswap.errors import UsageError
+from pageswap.spec.experiment import MAX_REPEATS
+from pageswap.spec.factors import Level, find_factor, parse_count
+from pageswap.spec.vocabulary import Vocabulary, core_vocabulary
+from pageswap.spec.wording import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pageswap.spec.experiment import Experiment
+
+
+def override(
+    experiment: Experiment,
+    *,
+    set_: Iterable[str] = (),
+    filter_: Iterable[str] = (),
+    repeats: int | None = None,
+    vocabulary: Vocabulary | None = None,
+) -> Experiment:
+    """Give the experiment with levels replaced (`set_`), cases kept (`filter_`) and another number of repeats.
+
+    `set_` and `filter_` hold texts such as ``page_size=4KiB,2MiB``. Raises UsageError that starts with the argument.
+    """
+    names = vocabulary or core_vocabulary()
+    set_, filter_ = tuple(set_), tuple(filter_)
+    factors = {**experiment.factors, **_read("--set", set_, experiment.workload, names)}
+    keep = _read("--filter", filter_, experiment.workload, names)
+    words = [f"--set {_shown(text)}" for text in set_] + [f"--filter {_shown(text)}" for text in filter_]
+    if repeats is None:
+        return dataclasses.replace(experiment, factors=factors, keep=keep, overrides=tuple(words))
+    try:
+        count = parse_count(str(repeats), 1, MAX_REPEATS)
+    except ValueError as error:
+        raise UsageError(f"--repeats: {error}") from None
+    return dataclasses.replace(
+        experiment, factors=factors, keep=keep, repeats=count, overrides=(*words, f"--repeats {count}")
+    )
+
+
+def _shown(text: str) -> str:
+    return quoted(text)[1:-1]
+
+
+def _read(argument: str, texts: Iterable[str], workload: str, vocabulary: Vocabulary) -> dict[str, tuple[Level, ...]]:
+    """Read ``factor=level,level`` texts; each factor may be given once."""
+    found: dict[str, tuple[Level, ...]] = {}
+    for text in texts:
+        name, equals, values = text.partition("=")
+        if not equals:
+            raise UsageError(
+                f"{argument}: {quoted(text)} has no '='; write factor=level,level such as page_size=4KiB,2MiB"
+            )
+        place = f"{argument} {_shown(name)}"
+        if name in found:
+            raise UsageError(f"{place}: is given twice; write {argument} {_shown(name)}=level,level once")
+        try:
+            factor = find_factor(name, workload)
+            levels = [factor.parse(value, vocabulary, workload) for value in _split(values)]
+        except ValueError as error:
+            raise UsageError(f"{place}: {error}") from None
+        for index, level in enumerate(levels):
+            if level in levels[:index]:
+                raise UsageError(f"{place}: {quoted(factor.show(level))} is given twice; keep one")
+        found[name] = tuple(levels)
+    return found
+
+
+def _split(values: str) -> list[str]:
+    levels = values.split(",")
+    if "" in levels:
+        raise ValueError(f"{quoted(values)} has an empty level; write levels with one comma between them")
+    return levels

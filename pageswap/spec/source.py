@@ -1,0 +1,93 @@
+"""Gets an experiment file's text: found by name, small, regular, UTF-8, and free of characters that hide."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+from pageswap.errors import SpecError
+from pageswap.spec.wording import guess, quoted
+
+MAX_BYTES = 1 << 20
+_SUFFIXES = ("", ".yaml", ".yml")
+
+# YAML breaks lines at NEL, LS and PS too, which no editor shows: the line numbers of errors would not be the reader's.
+# C0 and C1 controls and DEL never belong in an experiment; lone surrogates are not text.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+
+
+def resolve_spec_path(text: str, experiments_dir: Path) -> Path:
+    """Find the file that ``--spec`` names: a path, or a file name in `experiments_dir` with or without ``.yaml``.
+
+    A bare name is looked for in `experiments_dir` first, then here; a path is as from here. Raises SpecError when
+    there is none, and when a relative path climbs out of the current folder.
+    """
+    if not text or "\0" in text:
+        raise SpecError(f"--spec: {quoted(text)} is not a file name; give a path or the name of a file in experiments/")
+    wanted = Path(text)
+    if not wanted.is_absolute() and Path(os.path.normpath(text)).parts[:1] == (os.pardir,):
+        raise SpecError(
+            f"--spec: {quoted(text)} climbs out of this folder; give the absolute path {quoted(os.path.abspath(text))}"  # noqa: PTH100 - resolve() would follow links
+        )
+    is_bare = wanted.name == text
+    folders = (experiments_dir, Path()) if is_bare else (Path(),)
+    for folder in folders:
+        for suffix in _SUFFIXES:
+            found = folder / f"{text}{suffix}"
+            if os.path.isfile(found):  # noqa: PTH113 - unlike Path.is_file, never raises on an overlong name
+                return found
+    if not is_bare:
+        return wanted
+    near = sorted(path.name for path in experiments_dir.glob("*.y*ml"))
+    hint = guess(text, near) or f"; it has {', '.join(near) or 'no file'}"
+    raise SpecError(f"--spec: there is no {quoted(text)} in {experiments_dir}{hint}")
+
+
+def shown_path(path: Path) -> str:
+    """Give the path as errors show it: from the current folder when it lies inside, on one line."""
+    whole = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
+    inside = os.path.relpath(whole)
+    return quoted(whole if inside.startswith(os.pardir) else inside)[1:-1] if len(whole) < MAX_BYTES else "(long path)"
+
+
+def read_text(path: Path) -> str:
+    """Read an experiment file; raises SpecError unless it is a regular, readable UTF-8 file of at most 1 MiB."""
+    name = shown_path(path)
+    try:
+        # Opened without blocking: a pipe or a device is then refused by its kind rather than waited for.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise SpecError(f"{name}: there is no such file; give a path or the name of a file in experiments/") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise SpecError(f"{name}: cannot be read: {why}") from error
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise SpecError(f"{name}: is a directory; name an experiment file in it")
+        if not stat.S_ISREG(status.st_mode):
+            raise SpecError(f"{name}: is not a regular file; an experiment is a YAML file")
+        if status.st_size > MAX_BYTES:
+            raise SpecError(
+                f"{name}: holds {status.st_size:,} bytes; an experiment has at most {MAX_BYTES:,} bytes (1 MiB)"
+            )
+        # Files of /proc say 0 bytes and hold more, and a file may grow: never read past the limit.
+        try:
+            raw = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise SpecError(f"{name}: cannot be read: {error.strerror}") from error
+    if len(raw) > MAX_BYTES:
+        raise SpecError(f"{name}: holds more than {MAX_BYTES:,} bytes; an experiment has at most that (1 MiB)")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise SpecError(f"{name}:{line}: byte {raw[error.start]:#04x} is not UTF-8; save the file as UTF-8") from None
+
+
+def forbidden_character(text: str) -> tuple[int, str] | None:
+    """Give the index and the name (``U+0000``) of the first character that may not stand in an experiment."""
+    found = _FORBIDDEN.search(text)
+    return (found.start(), f"U+{ord(found[0]):04X}") if found else None

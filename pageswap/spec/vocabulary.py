@@ -1,0 +1,42 @@
+"""The names a spec may use for methods, workloads, backings and touches, as the C core defines them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class KnownMethod:
+    """What planning needs to know of a method: its family (which sets its cost) and the workloads it does."""
+
+    family: str
+    workloads: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Vocabulary:
+    """Every name of the core that a spec may use."""
+
+    methods: Mapping[str, KnownMethod]
+    workloads: tuple[str, ...]
+    backings: tuple[str, ...]
+    touches: tuple[str, ...]
+
+
+@functools.cache
+def core_vocabulary() -> Vocabulary:
+    """Ask the built core for its names; a method that this host lacks is known all the same."""
+    # Imported here so that specs can be read with another vocabulary where no core is built.
+    from pageswap import native  # noqa: PLC0415
+
+    return Vocabulary(
+        methods={method.name: KnownMethod(method.family, method.workloads) for method in native.methods()},
+        workloads=native.WORKLOADS,
+        backings=native.BACKINGS,
+        touches=native.TOUCHES,
+    )

@@ -13,6 +13,7 @@
 #define PS_HUGE_PAGE ((size_t)2 << 20)
 #define PS_MAX_ROUNDS 100000u
 #define PS_MAX_THREADS 1024u
+#define PS_EMPTY UINT32_MAX
 
 enum ps_family { PS_COPY, PS_REMAP, PS_WINDOW, PS_CONTROL };
 
@@ -53,9 +54,11 @@ enum ps_workload {
 /* One thread's share of the memory under test: `pages` slots of `page_bytes`, stamped before and verified after. */
 struct ps_region {
     unsigned char *base;    /* slot 0 */
-    unsigned char *scratch; /* room for one page, outside the region, 2 MiB-aligned, prefaulted */
+    unsigned char *scratch; /* outside the slots, 2 MiB-aligned, prefaulted */
+    size_t scratch_bytes;   /* at least one page; for small pages more, so that runs of neighbours fit */
     size_t page_bytes;
-    size_t pages;
+    size_t pages;       /* slots that hold a page at the start */
+    size_t spare_pages; /* empty slots right after them, for the workload `move` */
     size_t kernel_page_bytes; /* what the kernel maps at least: 4 KiB, or the huge page of hugetlb */
     int touch;                /* read every moved page after its move */
     enum ps_backing backing;
@@ -68,8 +71,9 @@ struct ps_region {
 /* The whole mapping that the shares of all threads are cut from. */
 struct ps_memory {
     unsigned char *base;
-    unsigned char *scratch; /* one page a thread, each 2 MiB-aligned */
-    size_t scratch_stride;
+    size_t slots; /* pages and spare slots of all threads */
+    unsigned char *scratch;
+    size_t scratch_stride; /* from one thread's scratch to the next one's */
     int fd;
     unsigned char *reserved; /* the address range, freed at the end */
     size_t reserved_bytes;
@@ -83,7 +87,8 @@ struct ps_work {
     size_t iterations;     /* this thread's share */
     uint64_t seed;         /* of this thread's stamps and schedule */
     uint32_t *a, *b;       /* the schedule: slots to exchange */
-    uint32_t *model;       /* slot -> page, as the schedule leaves it */
+    uint32_t *model;       /* slot -> page, as the schedule leaves it; PS_EMPTY where a slot holds none */
+    void *private;         /* the workload's own, from prepare to release */
     int failed;            /* a negative errno, with its call in `error` */
     ps_error error;
 };
@@ -134,10 +139,14 @@ struct ps_method {
 /* What is asked of a method. Hooks run in this order, on each thread's share; only `run` is timed. */
 struct ps_workload_ops {
     const char *name;
+    size_t spare_share; /* empty slots for each that holds a page: 0 or 1 */
     int (*can)(const struct ps_method *method);
     int (*prepare)(struct ps_work *work);
     int (*run)(struct ps_work *work, size_t begin, size_t end); /* iterations begin .. end-1 */
     int (*verify)(struct ps_work *work, ps_result *result);     /* 0, or 1 after describing what is wrong */
+    /* Not required. After a failed run and the method's teardown: brings every page that was under way to its old or
+     * its new place, and sets the model to where that is. */
+    void (*rescue)(struct ps_work *work);
     void (*release)(struct ps_work *work);
 };
 
@@ -149,7 +158,8 @@ int ps_method_probe(const struct ps_method *method, ps_error *why);
 
 /* region.c */
 size_t ps_kernel_page_bytes(enum ps_backing backing);
-int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backing backing, ps_error *error);
+int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backing backing, size_t spare_share,
+                  ps_error *error);
 void ps_memory_unmap(struct ps_memory *memory);
 void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, const ps_trial *trial,
                    enum ps_backing backing, uint32_t thread);
@@ -180,6 +190,11 @@ int ps_unavailable(ps_error *why, int errnum, const char *reason_and_cure);
 /* schedule.c */
 void ps_schedule_make(uint64_t seed, size_t pages, size_t n, uint32_t *a, uint32_t *b);
 uint64_t ps_mix(uint64_t value); /* splitmix64's finaliser */
+
+/* pairs.c: a share's schedule of pairs and the model of what it does. */
+int ps_pairs_prepare(struct ps_work *work);
+void ps_pairs_model(struct ps_work *work, size_t begin, size_t end);
+void ps_pairs_release(struct ps_work *work);
 
 /* stamp.c */
 void ps_stamp(const struct ps_region *region, uint64_t seed);

@@ -70,14 +70,15 @@ static int map_part(const struct ps_memory *memory, unsigned char *at, size_t by
     return 0;
 }
 
-int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backing backing, ps_error *error)
+int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backing backing, size_t spare_share,
+                  ps_error *error)
 {
     const size_t unit = largest(PS_HUGE_PAGE, kinds[backing].kernel_page_bytes);
     const size_t stride = round_up(trial->page_bytes, unit);
-    const size_t region_bytes = trial->region_bytes;
+    const size_t region_bytes = trial->region_bytes * (1 + spare_share);
     const size_t scratch_offset = round_up(region_bytes, unit) + unit;
-    const size_t scratch_bytes = (trial->threads - 1) * stride + round_up(trial->page_bytes, kinds[backing].kernel_page_bytes);
-    const size_t reserved_bytes = scratch_offset + trial->threads * stride + 2 * unit;
+    const size_t scratch_bytes = trial->threads * stride;
+    const size_t reserved_bytes = scratch_offset + scratch_bytes + 2 * unit;
     int failed;
 
     memory->fd = -1;
@@ -90,6 +91,7 @@ int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backi
     }
     memory->reserved_bytes = reserved_bytes;
     memory->base = (unsigned char *)round_up((size_t)memory->reserved, unit);
+    memory->slots = region_bytes / trial->page_bytes;
     memory->scratch = memory->base + scratch_offset;
     memory->scratch_stride = stride;
     if (backing == PS_BACKING_memfd) {
@@ -121,19 +123,22 @@ void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, con
                    enum ps_backing backing, uint32_t thread)
 {
     const size_t pages = trial->region_bytes / trial->page_bytes;
-    const size_t begin = pages * thread / trial->threads;
-    const size_t end = pages * (thread + 1) / trial->threads;
+    const size_t ratio = memory->slots / pages; /* slots for each page */
+    const size_t begin = pages * thread / trial->threads * ratio;
+    const size_t end = pages * (thread + 1) / trial->threads * ratio;
 
     region->base = memory->base + begin * trial->page_bytes;
     region->scratch = memory->scratch + thread * memory->scratch_stride;
     region->page_bytes = trial->page_bytes;
-    region->pages = end - begin;
+    region->pages = (end - begin) / ratio;
+    region->spare_pages = end - begin - region->pages;
     region->kernel_page_bytes = kinds[backing].kernel_page_bytes;
     region->touch = trial->touch;
     region->backing = backing;
     region->fd = memory->fd;
     region->file_offset = begin * trial->page_bytes;
-    memset(region->scratch, 0x5a, region->page_bytes); /* its faults belong to the set-up */
+    region->scratch_bytes = memory->scratch_stride;
+    memset(region->scratch, 0x5a, region->scratch_bytes); /* its faults belong to the set-up */
 }
 
 /* After stamping: is a region that was asked to be of huge pages really of huge pages? */

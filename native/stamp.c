@@ -31,7 +31,9 @@ int ps_verify(struct ps_work *work, ps_result *result)
     struct ps_region *const region = &work->region;
     const size_t words = region->page_bytes / sizeof(uint64_t);
 
-    for (size_t slot = 0; slot < region->pages; slot++) {
+    for (size_t slot = 0; slot < region->pages + region->spare_pages; slot++) {
+        if (work->model[slot] == PS_EMPTY)
+            continue;
         const unsigned char *bytes =
             work->method->locate ? work->method->locate(region, slot) : ps_slot(region, slot);
         const uint64_t *word = (const uint64_t *)(const void *)bytes;

@@ -114,7 +114,8 @@ static int prepare(struct run *run)
     if (!run->works || !run->cpus)
         return ps_error_set(run->error, ENOMEM, "calloc (threads)", "");
     if ((failed = ps_cpu_choose(trial, run->cpus, run->error)) != 0 ||
-        (failed = ps_memory_map(&run->memory, trial, run->backing, run->error)) != 0)
+        (failed = ps_memory_map(&run->memory, trial, run->backing, run->workload->spare_share,
+                                run->error)) != 0)
         return failed;
     for (uint32_t thread = 0; thread < trial->threads && !failed; thread++)
         failed = prepare_share(run, thread);
@@ -198,14 +199,30 @@ static void verify(struct run *run)
     run->result->verify_ns += ps_now_ns() - begin_ns;
 }
 
-static void clean_up(struct run *run)
+static void tear_down_methods(struct run *run)
 {
-    ps_team_stop(run->team);
-    for (uint32_t thread = 0; run->works && thread < run->trial->threads; thread++) {
-        if (run->method->teardown)
-            run->method->teardown(&run->works[thread].region);
-        run->workload->release(&run->works[thread]);
+    for (uint32_t thread = 0; thread < run->trial->threads && run->method->teardown; thread++)
+        run->method->teardown(&run->works[thread].region);
+}
+
+/* A batch that failed half-way must not have lost a page: says in the error which of the two it was. */
+static void account_for_pages(struct run *run)
+{
+    ps_result after = {0};
+    const char *verdict = "every page is at its old or its new place";
+
+    for (uint32_t thread = 0; thread < run->trial->threads; thread++) {
+        run->workload->rescue(&run->works[thread]);
+        if (ps_verify(&run->works[thread], &after))
+            verdict = "PAGES WERE LOST";
     }
+    (void)ps_error_set(run->error, run->error->errnum, run->error->call, verdict);
+}
+
+static void release(struct run *run)
+{
+    for (uint32_t thread = 0; run->works && thread < run->trial->threads; thread++)
+        run->workload->release(&run->works[thread]);
     ps_memory_unmap(&run->memory);
     free(run->cpus);
     free(run->works);
@@ -221,8 +238,15 @@ int ps_run_trial(const ps_trial *trial, ps_result *result, uint64_t *rounds_ns, 
 
     if (failed)
         return failed;
-    if ((failed = prepare(&run)) == 0 && (failed = measure(&run, rounds_ns)) == 0)
-        verify(&run);
-    clean_up(&run);
+    if ((failed = prepare(&run)) == 0) {
+        if ((failed = measure(&run, rounds_ns)) == 0)
+            verify(&run);
+        ps_team_stop(run.team);
+    }
+    if (run.works)
+        tear_down_methods(&run);
+    if (run.team && failed && run.workload->rescue)
+        account_for_pages(&run);
+    release(&run);
     return failed;
 }

@@ -1,38 +1,9 @@
 /* swap: exchanges the pages of the schedule's pairs, one after the other. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "../pageswap.h"
 
 static int can(const struct ps_method *method)
 {
     return method->swap_many != NULL;
-}
-
-static int take_given(struct ps_work *work)
-{
-    const ps_trial *const trial = work->trial;
-
-    for (size_t i = 0; i < work->iterations; i++)
-        if (trial->given_a[i] >= work->region.pages || trial->given_b[i] >= work->region.pages)
-            return ps_error_set(&work->error, EINVAL, "schedule", "a given slot lies outside the region");
-    memcpy(work->a, trial->given_a, work->iterations * sizeof *work->a);
-    memcpy(work->b, trial->given_b, work->iterations * sizeof *work->b);
-    return 0;
-}
-
-static int prepare(struct ps_work *work)
-{
-    if (!(work->a = ps_allocate(work, work->iterations, sizeof *work->a, "malloc (schedule)")) ||
-        !(work->b = ps_allocate(work, work->iterations, sizeof *work->b, "malloc (schedule)")) ||
-        !(work->model = ps_allocate(work, work->region.pages, sizeof *work->model, "malloc (model)")))
-        return -ENOMEM;
-    for (size_t slot = 0; slot < work->region.pages; slot++)
-        work->model[slot] = (uint32_t)slot;
-    if (work->trial->given_a)
-        return take_given(work);
-    ps_schedule_make(work->seed, work->region.pages, work->iterations, work->a, work->b);
-    return 0;
 }
 
 static int run(struct ps_work *work, size_t begin, size_t end)
@@ -42,28 +13,15 @@ static int run(struct ps_work *work, size_t begin, size_t end)
 
 static int verify(struct ps_work *work, ps_result *result)
 {
-    if (!(work->method->flags & PS_MOVES_NOTHING))
-        for (size_t i = 0; i < work->iterations; i++) {
-            const uint32_t page = work->model[work->a[i]];
-
-            work->model[work->a[i]] = work->model[work->b[i]];
-            work->model[work->b[i]] = page;
-        }
+    ps_pairs_model(work, 0, work->iterations);
     return ps_verify(work, result);
-}
-
-static void release(struct ps_work *work)
-{
-    free(work->model);
-    free(work->b);
-    free(work->a);
 }
 
 const struct ps_workload_ops ps_workload_swap = {
     .name = "swap",
     .can = can,
-    .prepare = prepare,
+    .prepare = ps_pairs_prepare,
     .run = run,
     .verify = verify,
-    .release = release,
+    .release = ps_pairs_release,
 };

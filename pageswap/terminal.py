@@ -1,0 +1,134 @@
+"""What a command prints for a person: tables of a plan, of hosts, and of what a run found."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pageswap.units import format_duration, format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pageswap.analysis.summary import CaseSummary, Summary
+    from pageswap.plan import Plan
+
+_WIDTH_OF_FILES = 160
+_CASES_SHOWN = 60
+_ENDINGS_SHOWN = 40
+_STYLES = {"ok": "green", "warn": "yellow", "bad": "red", "faster": "green", "slower": "red"}
+
+
+def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[str] = frozenset()) -> None:
+    """Print rows of plain text under their headings; the columns named in `right` are flush right."""
+    # What a file or a pipe gets must not depend on the width of a terminal that is not there.
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDTH_OF_FILES, highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+    console.print(table)
+
+
+def level_text(factor: str, value: object) -> str:
+    """Print one level as an experiment file writes it: ``4KiB``, ``200,000``, ``memcpy``."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return format_size(value) if factor.endswith("_size") else f"{value:,}"
+    return str(value)
+
+
+def show_plan(plan: Plan) -> None:
+    """Print a plan's cases with their memory, and what running it takes."""
+    experiment = plan.experiment
+    print(f"{experiment.name}: {experiment.question}" if experiment.question else experiment.name)
+    names = list(plan.cases[0].levels)
+    levels = {name: {case.levels[name] for case in plan.cases} for name in names}
+    varying = [name for name in names if len(levels[name]) > 1] or names[:1]
+    fixed = [f"{name} {level_text(name, plan.cases[0].levels[name])}" for name in names if name not in varying]
+    print("everywhere: " + ", ".join(fixed) + "\n" if fixed else "")
+    show_table(
+        ("case", *varying, "memory"),
+        (
+            (
+                case.case_id,
+                *(level_text(name, case.levels[name]) for name in varying),
+                _mebibytes(plan.memory_bytes(case)),
+            )
+            for case in plan.cases[:_CASES_SHOWN]
+        ),
+        right=frozenset({"memory"}),
+    )
+    _say_rest(len(plan.cases), _CASES_SHOWN, "cases; --json lists all")
+    print(
+        f"\n{len(plan.cases):,} cases, {len(plan.trials):,} trials in {experiment.warmups} warm-up and"
+        f" {experiment.repeats} measured blocks; about {format_duration(plan.estimate_seconds())}"
+    )
+
+
+def show_methods(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Print every method of each host: available, or why not."""
+    for host, methods in found.items():
+        print(f"{host}:")
+        show_table(
+            ("method", "family", "workloads", "", "what it does, or what it lacks"),
+            (
+                (
+                    str(method["name"]),
+                    str(method["family"]),
+                    ", ".join(method["workloads"]),
+                    "ok" if method["available"] else "unavailable",
+                    str(method["summary"] if method["available"] else method["reason"]),
+                )
+                for method in methods
+            ),
+        )
+
+
+def show_doctor(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Print each host's findings, the cure under what needs one."""
+    for host, checks in found.items():
+        print(f"{host}:")
+        show_table(
+            ("", "check", "found", "cure"),
+            ([str(check.get(key) or "") for key in ("status", "check", "found", "cure")] for check in checks),
+        )
+
+
+def show_summary(summary: Summary) -> None:
+    """Print every case's figures, then each group of trials that did not end ok with its reason."""
+    from pageswap.analysis import wording  # noqa: PLC0415 - draws in pandas, which showing a plan does not need
+
+    def row(case: CaseSummary) -> list[str]:
+        place = [case.host] if len(summary.hosts) > 1 else []
+        levels = [level_text(name, case.levels.get(name)) for name in summary.varying]
+        if case.median_ns is None:
+            return [*place, *levels, "", "", "", "", case.verdict]
+        ratio = "" if case.ratio is None else wording.ratio_text(case.ratio, case.ratio_ci)
+        interval = "" if case.ratio is None else wording.interval_text(case.ratio, case.ratio_ci)
+        median = wording.nanoseconds_text(case.median_ns, case.median_ci)
+        return [*place, *levels, median, ratio, interval, str(case.n), case.verdict]
+
+    place = ["host"] if len(summary.hosts) > 1 else []
+    numbers = (f"ns per {wording.operation(summary.workload)}", "ratio", "95 % interval", "n")
+    rows = (row(case) for case in summary.cases[:_CASES_SHOWN])
+    show_table((*place, *summary.varying, *numbers, ""), rows, frozenset(numbers))
+    _say_rest(len(summary.cases), _CASES_SHOWN, "cases; the report has all")
+    endings = [(case, ending) for case in summary.cases for ending in case.endings]
+    for case, ending in endings[:_ENDINGS_SHOWN]:
+        levels = ", ".join(level_text(name, case.levels.get(name)) for name in summary.varying)
+        print(f"{ending.status}: {levels}: {wording.plural(ending.trials, 'trial')}: {ending.reason}")
+    _say_rest(len(endings), _ENDINGS_SHOWN, "such groups; the report has all")
+
+
+def _say_rest(count: int, shown: int, what: str) -> None:
+    if count > shown:
+        print(f"... and {count - shown:,} more {what}")
+
+
+def _mebibytes(size_bytes: int) -> str:
+    return f"{size_bytes / 2**20:,.0f} MiB"

@@ -1,0 +1,216 @@
+"""The commands: thin invoke tasks, and the only file that knows what lies where in this repository."""
+
+from __future__ import annotations
+
+import functools
+import json as json_
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.exceptions import Exit
+from invoke.tasks import Task, task
+
+sys.dont_write_bytecode = False  # invoke turns the cache off, and every command would compile pageswap anew
+
+import devtasks  # noqa: E402 - after the line above
+from pageswap.errors import PageswapError, UsageError  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from invoke.context import Context
+
+    from pageswap.plan import Plan
+
+ROOT = Path(__file__).resolve().parent
+EXPERIMENTS = ROOT / "experiments"
+RESULTS = ROOT / "results"
+ERROR_LOG = ROOT / "build" / "error.log"
+INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
+INTERRUPTED = 130
+
+HELP = {
+    "spec": "the experiment: a path, or a file name in experiments/",
+    "run": "the run: its id, a path, or `latest`",
+    "hosts": "where to measure; only `local` so far",
+    "set": "factor=v1,v2: measure these levels instead of the file's; may be repeated",
+    "filter": "factor=v: keep only the cases with this level; may be repeated",
+    "repeats": "how many blocks, instead of the file's `repeats`",
+    "json": "print one JSON document on stdout and nothing else there",
+    "tune": "as root: raise vm.max_map_count while measuring, and restore it after",
+    "dry": "show the plan and run nothing",
+    "strict": "exit 2 when a trial was unavailable or skipped, too",
+    "wait": "wait while another measurement holds the host, rather than give up",
+}
+GROUPS = {
+    "Prepare": ("build", "check", "plan", "methods", "doctor"),
+    "Measure": ("run", "resume"),
+    "Read": ("report", "export"),
+    "Develop": ("test", "lint", "format", "bench"),
+}
+
+
+def command(**options: Any) -> Callable[[Callable[..., int | None]], Task]:
+    """Make a task whose errors are one line on stderr and the documented exit code, never a traceback."""
+
+    def decorate(body: Callable[..., int | None]) -> Task:
+        @functools.wraps(body)
+        def guarded(*args: Any, **kwargs: Any) -> None:
+            code = _run_guarded(functools.partial(body, *args, **kwargs))
+            if code:
+                raise Exit(code=code)
+
+        texts = {name: text for name, text in HELP.items() if name in _arguments(body)} | options.pop("help", {})
+        made: Task = task(guarded, auto_shortflags=False, positional=[], help=texts, **options)
+        return made
+
+    return decorate
+
+
+def _arguments(body: Callable[..., Any]) -> set[str]:
+    return {name.rstrip("_") for name in body.__code__.co_varnames[: body.__code__.co_argcount]}
+
+
+def _run_guarded(body: Callable[[], int | None]) -> int:
+    try:
+        code = body() or 0
+        sys.stdout.flush()
+    except PageswapError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit must not fail again
+        return 0
+    except Exit:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last stop; the traceback goes to a file
+        ERROR_LOG.parent.mkdir(exist_ok=True)
+        ERROR_LOG.write_text(traceback.format_exc(), encoding="utf-8")
+        print(f"error: {type(error).__name__}: {error} (a bug; traceback: {ERROR_LOG})", file=sys.stderr)
+        return INTERNAL_ERROR
+    return code
+
+
+def _spec_path(text: str) -> Path:
+    """Find an experiment file; a name is looked up in experiments/, and may not lead out of it."""
+    names = sorted(path.name for path in EXPERIMENTS.glob("*.yaml"))
+    if not text:
+        raise UsageError(f"--spec is missing: give a path, or one of experiments/: {', '.join(names)}")
+    given, named = Path(text), EXPERIMENTS / text
+    if not given.is_absolute() and ".." in given.parts:
+        inside = [folder for folder in (Path.cwd(), ROOT) if given.resolve().is_relative_to(folder.resolve())]
+        if not inside:
+            raise UsageError(f"--spec {text}: leads out of this folder; name such a file by its absolute path")
+    for path in (given, named):
+        if path.exists():
+            return path
+    if not given.suffix and named.with_suffix(".yaml").exists():
+        return named.with_suffix(".yaml")
+    raise UsageError(f"--spec {text}: no such file, here or in experiments/, which has: {', '.join(names)}")
+
+
+def _run_folder(text: str) -> Path:
+    """Find a run's folder from its id, a path to it or to its run.sqlite, or `latest`."""
+    runs = sorted(RESULTS.glob("*/*/run.sqlite"), key=lambda path: path.parent.name)
+    if not text:
+        raise UsageError("--run is missing: give a run id, a path, or `latest`")
+    if text == "latest":
+        if not runs:
+            raise UsageError(f"--run latest: there is no run in {RESULTS}; `inv run --spec smoke.yaml` makes one")
+        return runs[-1].parent
+    found = [path.parent for path in runs if path.parent.name == text]
+    path = Path(text).resolve()
+    if not found and path.name == "run.sqlite" and path.is_file():
+        found = [path.parent]
+    if not found and (path / "run.sqlite").is_file():
+        found = [path]
+    if not found:
+        known = ", ".join(run.parent.name for run in runs[-5:]) or "none"
+        raise UsageError(f"--run {text}: no such run; the newest in {RESULTS}: {known}")
+    return found[0]
+
+
+def _number(flag: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"{flag}: expected a whole number, found {text!r}") from None
+
+
+def _local(hosts: str) -> None:
+    if hosts not in {"", "local"}:
+        raise UsageError(f"--hosts {hosts}: only this machine can be measured so far; leave it out, or say `local`")
+
+
+def _plan(spec: str, set_: list[str] | None, filter_: list[str] | None, repeats: str | None) -> Plan:
+    from pageswap import plan as planning
+    from pageswap import spec as specs
+
+    devtasks.build_core()  # it knows the names of the methods
+    blocks = _number("--repeats", repeats)
+    return planning.make(specs.load(_spec_path(spec)), set_=set_ or [], filter_=filter_ or [], repeats=blocks)
+
+
+def _print_json(document: object) -> None:
+    json_.dump(document, sys.stdout, indent=1)
+    print()
+
+
+@command(default=True)
+def tasks(_context: Context) -> None:
+    """List the commands."""
+    known = {made.name: made for made in globals().values() if isinstance(made, Task)}
+    print("pageswap: the fastest way to move pages of virtual memory, measured\n")
+    for group, names in GROUPS.items():
+        print(group)
+        for name in names:
+            print(f"  {name:8} {(known[name].__doc__ or '').splitlines()[0]}")
+        print()
+    print("`inv --help NAME` explains one and its arguments")
+
+
+@command()
+def build(_context: Context, hosts: str = "") -> None:
+    """Build the C core, unless the one at hand is current."""
+    _local(hosts)
+    facts = json_.loads(devtasks.build_core())
+    print(f"core {facts['core_hash'][:12]} by {facts['compiler']} with {facts['flags']}")
+
+
+@command()
+def check(_context: Context, spec: str = "") -> None:
+    """Check an experiment file without running it."""
+    plan = _plan(spec, None, None, None)
+    print(f"{plan.experiment.path}: ok: {len(plan.cases):,} cases, {len(plan.trials):,} trials")
+
+
+@command()
+def test(_context: Context, args: str = "", k: str = "") -> int:
+    """Run the tests, then the core's once more under ASan and UBSan."""
+    return devtasks.test(args, k)
+
+
+@command()
+def lint(_context: Context) -> int:
+    """Run every checker: ruff, mypy, import-linter, clang-format, gcc, cppcheck."""
+    return devtasks.lint()
+
+
+@command(name="format")
+def format_code(_context: Context) -> int:
+    """Format all Python and C in place."""
+    return devtasks.format_code()
+
+
+@command()
+def bench(_context: Context, only: str = "") -> int:
+    """Measure pageswap itself: the speed table."""
+    return devtasks.bench(only)

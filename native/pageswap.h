@@ -27,7 +27,9 @@ enum ps_family { PS_COPY, PS_REMAP, PS_WINDOW, PS_CONTROL };
     X(hugetlb_2m)      \
     X(hugetlb_1g)
 
-#define PS_WORKLOADS(X) X(swap)
+#define PS_WORKLOADS(X) \
+    X(swap)             \
+    X(permute)
 
 enum ps_backing {
 #define X(name) PS_BACKING_##name,

@@ -1,0 +1,189 @@
+/* permute: the round's swaps are handed over as one batch, composed into one permutation, and each page moves once.
+ *
+ * Composing is part of the timed work. The permutation is walked cycle by cycle: the page of the first slot goes to
+ * scratch, every other page to its new slot, and the one in scratch to the last; so k pages take k + 1 moves, where
+ * pairwise swaps take three each. Cycles that run side by side through neighbouring slots are moved as runs, which a
+ * method may carry out in one call. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../pageswap.h"
+
+struct batch {
+    uint32_t *from; /* slot -> the slot whose page it gets; after the walk every slot gets its own */
+    struct ps_move *moves;
+    size_t count, done;
+    size_t begin, end; /* the iterations that it composes */
+};
+
+static int can(const struct ps_method *method)
+{
+    return method->move_many != NULL;
+}
+
+static int prepare(struct ps_work *work)
+{
+    struct batch *batch;
+    const int failed = ps_pairs_prepare(work);
+
+    if (failed)
+        return failed;
+    if (!(batch = work->private = ps_allocate(work, 1, sizeof *batch, "malloc (batch)")))
+        return -ENOMEM;
+    /* No cycle is shorter than two slots, so there is at most one move to scratch for two pages. */
+    const size_t most = work->region.pages + work->region.pages / 2;
+
+    memset(batch, 0, sizeof *batch);
+    if (!(batch->from = ps_allocate(work, work->region.pages, sizeof *batch->from, "malloc (permutation)")) ||
+        !(batch->moves = ps_allocate(work, most, sizeof *batch->moves, "malloc (moves)")))
+        return -ENOMEM;
+    memset(batch->moves, 0, most * sizeof *batch->moves); /* their faults belong to the set-up */
+    for (size_t slot = 0; slot < work->region.pages; slot++)
+        batch->from[slot] = (uint32_t)slot;
+    return 0;
+}
+
+static void compose(struct ps_work *work, size_t begin, size_t end)
+{
+    uint32_t *const from = ((struct batch *)work->private)->from;
+
+    for (size_t i = begin; i < end; i++) {
+        const uint32_t page = from[work->a[i]];
+
+        from[work->a[i]] = from[work->b[i]];
+        from[work->b[i]] = page;
+    }
+}
+
+/* How many neighbouring slots from `slot` on get neighbouring pages, `most` at most. */
+static size_t run_length(const uint32_t *from, size_t slot, size_t most)
+{
+    size_t length = 1;
+
+    while (length < most && from[slot + length] == from[slot] + length)
+        length++;
+    return length;
+}
+
+/* The longest run that can go through the whole cycle of `first` side by side: it is as long everywhere, and no slot
+ * of the cycle lies inside the run of another. For the second it is enough that none lies inside the run of `first`:
+ * if s and s + k were both in the cycle, with k below the width, then so would be first and first + k, because the
+ * runs move in parallel. */
+static size_t cycle_width(const struct ps_region *region, const uint32_t *from, size_t first)
+{
+    size_t width = region->scratch_bytes / region->page_bytes;
+
+    if (width > region->pages - first)
+        width = region->pages - first;
+    width = run_length(from, first, width);
+    for (size_t slot = from[first]; slot != first && width > 1; slot = from[slot]) {
+        /* Slots below `first` are in their place already, so a cycle that starts here never leads below it. */
+        if (slot - first < width)
+            width = slot - first;
+        if (width > region->pages - slot)
+            width = region->pages - slot;
+        width = run_length(from, slot, width);
+    }
+    return width;
+}
+
+static struct ps_move *emit_cycle(const struct ps_region *region, uint32_t *from, size_t first, struct ps_move *move)
+{
+    const size_t width = cycle_width(region, from, first);
+
+    *move++ = (struct ps_move){region->scratch, ps_slot(region, first), width};
+    for (size_t slot = first, next;; slot = next) {
+        next = from[slot];
+        for (size_t i = 0; i < width; i++)
+            from[slot + i] = (uint32_t)(slot + i);
+        if (next == first) {
+            *move++ = (struct ps_move){ps_slot(region, slot), region->scratch, width};
+            return move;
+        }
+        *move++ = (struct ps_move){ps_slot(region, slot), ps_slot(region, next), width};
+    }
+}
+
+static int run(struct ps_work *work, size_t begin, size_t end)
+{
+    struct batch *const batch = work->private;
+    struct ps_move *move = batch->moves;
+
+    batch->begin = begin;
+    batch->end = end;
+    batch->done = 0;
+    compose(work, begin, end);
+    for (size_t slot = 0; slot < work->region.pages; slot++)
+        if (batch->from[slot] != slot)
+            move = emit_cycle(&work->region, batch->from, slot, move);
+    batch->count = (size_t)(move - batch->moves);
+    const int failed = work->method->move_many(&work->region, batch->moves, batch->count, &batch->done);
+
+    if (!failed)
+        batch->done = batch->count;
+    return failed;
+}
+
+static int verify(struct ps_work *work, ps_result *result)
+{
+    ps_pairs_model(work, 0, work->iterations);
+    return ps_verify(work, result);
+}
+
+/* The slot of an address, or pages for scratch. */
+static size_t slot_of(const struct ps_region *region, const unsigned char *at)
+{
+    return at == region->scratch ? region->pages : (size_t)(at - region->base) / region->page_bytes;
+}
+
+/* Finishes the cycle that was under way by copying, which needs nothing of the kernel; the model follows each move
+ * that was made. */
+static void rescue(struct ps_work *work)
+{
+    struct batch *const batch = work->private;
+    struct ps_region *const region = &work->region;
+    size_t finish = batch->done;
+    uint32_t *const aside = malloc(region->scratch_bytes / region->page_bytes * sizeof *aside);
+
+    if (!aside)
+        return; /* then the pages do not verify, and the error says so */
+    if (finish < batch->count && batch->moves[finish].to != region->scratch)
+        while (batch->moves[finish++].from != region->scratch)
+            ;
+    ps_pairs_model(work, 0, batch->begin);
+    for (size_t i = 0; i < finish; i++) {
+        const struct ps_move *const move = &batch->moves[i];
+        const size_t to = slot_of(region, move->to), from = slot_of(region, move->from);
+
+        if (i >= batch->done)
+            memcpy(move->to, move->from, move->pages * region->page_bytes);
+        for (size_t page = 0; page < move->pages; page++) {
+            const uint32_t moved = from == region->pages ? aside[page] : work->model[from + page];
+
+            *(to == region->pages ? &aside[page] : &work->model[to + page]) = moved;
+        }
+    }
+    free(aside);
+}
+
+static void release(struct ps_work *work)
+{
+    struct batch *const batch = work->private;
+
+    if (batch) {
+        free(batch->moves);
+        free(batch->from);
+    }
+    free(batch);
+    ps_pairs_release(work);
+}
+
+const struct ps_workload_ops ps_workload_permute = {
+    .name = "permute",
+    .can = can,
+    .prepare = prepare,
+    .run = run,
+    .verify = verify,
+    .rescue = rescue,
+    .release = release,
+};

@@ -1,0 +1,132 @@
+"""The agent as a program: one verb as its argument, a JSON document on standard input, JSON on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from pageswap.agent.lock import AgentLock
+from pageswap.agent.surroundings import Surroundings
+from pageswap.agent.workdir import WorkDir
+from pageswap.errors import HostError, PageswapError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CAP_BYTES = 128 << 20
+_INTERRUPTED = 130
+
+# Each verb imports what it needs itself: `status` is asked often and must be quick.
+
+
+def main(argv: list[str] | None = None, around: Surroundings | None = None) -> int:
+    """Do what one verb says and give the exit status: 0, or 1 after one line {"error": what, and the cure}."""
+    try:
+        return _verb(sys.argv[1:] if argv is None else argv)(_read_document(), around or Surroundings())
+    except PageswapError as error:
+        _say({"error": str(error)})
+    except BrokenPipeError:
+        pass  # Nobody is left to tell.
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - a person reads one sentence
+        _say({"error": f"the agent failed: {type(error).__name__}: {error}"})
+    return 1
+
+
+def _verb(arguments: list[str]) -> Callable[[dict[str, Any], Surroundings], int]:
+    verb = _VERBS.get(arguments[0]) if len(arguments) == 1 else None
+    if verb is None:
+        raise HostError(f"expected one verb of {', '.join(_VERBS)}, not {arguments!r}")
+    return verb
+
+
+def _read_document() -> dict[str, Any]:
+    """Read one JSON object; a line that is one already is enough, for those who cannot close the input."""
+    data = bytearray()
+    while True:
+        chunk = os.read(0, 1 << 16)
+        data += chunk
+        if len(data) > _CAP_BYTES:
+            raise HostError(f"standard input: more than {_CAP_BYTES >> 20} MiB")
+        if chunk and not chunk.endswith(b"\n"):
+            continue
+        try:
+            document = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            if chunk:
+                continue
+            raise HostError(f"standard input: expected a JSON object ({error})") from error
+        if not isinstance(document, dict):
+            raise HostError("standard input: expected a JSON object")
+        return document
+
+
+def _say(word: dict[str, Any]) -> None:
+    try:
+        sys.stdout.write(json.dumps(word, separators=(",", ":")) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _field(document: dict[str, Any], name: str, kind: type) -> Any:  # noqa: ANN401 - of that kind
+    value = document.get(name)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise HostError(f"standard input: {name} is {value!r:.60}, expected {kind.__name__}")
+    return value
+
+
+def _work(document: dict[str, Any]) -> WorkDir:
+    return WorkDir(_field(document, "work_dir", str))
+
+
+def _facts(document: dict[str, Any], around: Surroundings) -> int:  # noqa: ARG001 - a verb's signature
+    from pageswap.agent.facts import facts  # noqa: PLC0415
+
+    _say(facts(around))
+    return 0
+
+
+def _start(document: dict[str, Any], around: Surroundings) -> int:
+    from pageswap.agent.start import start  # noqa: PLC0415
+
+    start(_work(document), _field(document, "job", dict), around, _say)
+    return 0
+
+
+def _follow(document: dict[str, Any], around: Surroundings) -> int:  # noqa: ARG001 - a verb's signature
+    from pageswap.agent.follow import stream  # noqa: PLC0415
+
+    work = _work(document)
+    offset = _field(document, "offset", int)
+    if offset < 0:
+        raise HostError(f"standard input: offset is {offset}, expected 0 or more")
+    stream(work, offset, AgentLock(work.lock), 1)
+    return 0
+
+
+def _stop(document: dict[str, Any], around: Surroundings) -> int:  # noqa: ARG001 - a verb's signature
+    from pageswap.agent.stop import stop  # noqa: PLC0415
+
+    _say(stop(AgentLock(_work(document).lock), _field(document, "how", str)))
+    return 0
+
+
+def _status(document: dict[str, Any], around: Surroundings) -> int:  # noqa: ARG001 - a verb's signature
+    work = _work(document)
+    pid = AgentLock(work.lock).holder()
+    _say({"alive": pid is not None, "pid": pid, "journal_bytes": work.journal_bytes(), "log": work.log_tail()})
+    return 0
+
+
+_VERBS: dict[str, Callable[[dict[str, Any], Surroundings], int]] = {
+    "facts": _facts,
+    "start": _start,
+    "follow": _follow,
+    "stop": _stop,
+    "status": _status,
+}

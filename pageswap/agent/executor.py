@@ -1,0 +1,122 @@
+"""Executes one trial in a child and says, from how that ended, which of the ten statuses it has and why."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+from pageswap.agent import cgroup, job
+from pageswap.agent.journal import MEASURES
+from pageswap.agent.preflight import address_space_cap
+from pageswap.units import format_count
+
+if TYPE_CHECKING:
+    from pageswap.agent.child import Ending, Nursery
+    from pageswap.agent.core import Core
+    from pageswap.agent.hostfiles import HostFiles
+
+_CURE = "use a smaller region_size or free memory"
+_UNMEASURED: dict[str, Any] = dict.fromkeys(MEASURES)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a trial ended; `measures` has every one of journal.MEASURES, None where nothing was measured."""
+
+    status: str
+    reason: str
+    measures: dict[str, Any] = dataclasses.field(default_factory=lambda: dict(_UNMEASURED))
+    # The child could not be killed: whatever is measured next is measured beside it.
+    undead: bool = False
+
+
+class Executor:
+    """Runs trials on chosen CPUs, one at a time."""
+
+    def __init__(self, core: Core, nursery: Nursery, files: HostFiles, *, cpus: tuple[int, ...] = ()) -> None:
+        """Take the CPUs for a trial's threads, the first thread's first; empty leaves the choice to the core."""
+        self._core = core
+        self._nursery = nursery
+        self._files = files
+        self._cpus = cpus
+        self._groups = cgroup.memory_groups(files)
+
+    def run(self, trial: job.TrialSpec) -> Outcome:
+        """Execute the trial once; whatever it does, an Outcome comes back."""
+        cpus = self._cpus[: trial.threads] if trial.threads <= len(self._cpus) else ()
+        cap_bytes = address_space_cap(trial, self._files)
+        kills = cgroup.oom_kills(self._files, self._groups)
+        ending = self._nursery.run(
+            lambda: self._core.run_trial(trial, cpus), timeout_s=trial.timeout_s, address_space_bytes=cap_bytes
+        )
+        if ending.message is not None:
+            return _from_message(ending.message, cap_bytes)
+        if ending.signal == signal.SIGKILL and ending.cause == "exit":
+            if cgroup.oom_kills(self._files, self._groups) > kills:
+                return Outcome(job.OOM, f"the kernel's OOM killer took the trial; {_CURE}")
+            return Outcome(job.KILLED, "SIGKILL from outside")
+        return _from_ending(ending, trial)
+
+
+def _from_message(message: dict[str, Any], cap_bytes: int | None) -> Outcome:
+    if "result" in message:
+        return _from_result(message["result"])
+    if "core" in message:
+        call, errno_name, text = message["core"]
+        # mremap's ENOMEM is about the number of mappings, not about memory.
+        if errno_name == "ENOMEM" and call.split(" ")[0] in ("mmap", "malloc", "calloc"):
+            return Outcome(job.OOM, f"{text}; {_cap_words(cap_bytes)}")
+        return Outcome(job.FAILED, text)
+    if "unavailable" in message:
+        return Outcome(job.UNAVAILABLE, message["unavailable"])
+    if "memory" in message:
+        return Outcome(job.OOM, f"no memory; {_cap_words(cap_bytes)}")
+    return Outcome(job.FAILED, message["error"])
+
+
+def _from_result(result: dict[str, Any]) -> Outcome:
+    measures = {name: result[name] for name in MEASURES}
+    if result["verified"]:
+        return Outcome(job.OK, "", measures)
+    return Outcome(job.CORRUPT, f"verification: {result['reason']}", measures)
+
+
+def _from_ending(ending: Ending, trial: job.TrialSpec) -> Outcome:
+    if ending.cause == "stop":
+        return Outcome(job.INTERRUPTED, "the run was stopped while the trial ran")
+    if ending.cause == "deadline":
+        return Outcome(job.TIMEOUT, f"did not end within {trial.timeout_s:g} s; its processes were killed")
+    if ending.cause == "undead":
+        return Outcome(job.TIMEOUT, "did not die when killed; this host needs a reboot", undead=True)
+    if ending.cause == "flood":
+        return Outcome(job.FAILED, "the trial's result is too large; use fewer rounds")
+    if ending.signal:
+        return Outcome(job.KILLED, _signal_name(ending.signal))
+    return Outcome(job.FAILED, f"the trial's process ended with exit status {ending.exit_status} and no result")
+
+
+def _cap_words(cap_bytes: int | None) -> str:
+    if cap_bytes is None:
+        return _CURE
+    return f"a trial of this size is allowed {format_count(cap_bytes >> 20)} MiB of addresses; {_CURE}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def measured_cpus(threads: int) -> tuple[tuple[int, ...], set[int]]:
+    """Choose the CPUs for `threads` threads and those left for everything else, of the ones this process may use.
+
+    The last ones are measured on, since interrupts and daemons gather on the first. Where none would be left the rest
+    is all but the first measured one, or all there are.
+    """
+    allowed = sorted(os.sched_getaffinity(0), reverse=True)
+    chosen = tuple(allowed[:threads])
+    rest = set(allowed) - set(chosen) or set(allowed[1:]) or set(allowed)
+    return chosen, rest

@@ -1,0 +1,78 @@
+"""Reads the small text files a kernel describes its host with, below a root that tests can replace."""
+
+from __future__ import annotations
+
+import os
+
+_CAP_BYTES = 1 << 20
+
+
+class HostFiles:
+    """Files like ``/proc/meminfo``; what is absent or unreadable is None, never an exception."""
+
+    def __init__(self, root: str = "/") -> None:
+        """Look below `root`, normally the real one."""
+        self._root = root
+
+    def path(self, path: str) -> str:
+        """Give where the absolute `path` really lies."""
+        return path if self._root == "/" else self._root.rstrip("/") + path
+
+    def text(self, path: str) -> str | None:
+        """Read a file's first MiB without the white space around it."""
+        try:
+            descriptor = os.open(self.path(path), os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            chunks = []
+            left = _CAP_BYTES
+            while left > 0:
+                chunk = os.read(descriptor, min(left, 1 << 16))
+                if not chunk:
+                    break
+                chunks.append(chunk)
+                left -= len(chunk)
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+        return b"".join(chunks).decode("utf-8", "replace").strip()
+
+    def integer(self, path: str) -> int | None:
+        """Read a file that holds one decimal number."""
+        return _integer(self.text(path))
+
+    def table(self, path: str) -> dict[str, int]:
+        """Read ``name value`` lines as of /proc/meminfo (its kB become bytes), /proc/vmstat or memory.events."""
+        numbers: dict[str, int] = {}
+        for line in (self.text(path) or "").splitlines():
+            words = line.split()
+            value = _integer(words[1]) if len(words) > 1 else None
+            if value is not None:
+                numbers[words[0].rstrip(":")] = value * 1024 if words[-1] == "kB" else value
+        return numbers
+
+    def choice(self, path: str) -> str | None:
+        """Read the bracketed word of a file like ``always [madvise] never``."""
+        text = self.text(path) or ""
+        start, end = text.find("["), text.find("]")
+        return text[start + 1 : end] if 0 <= start < end else None
+
+    def names(self, path: str) -> list[str]:
+        """List a folder, sorted; empty when there is none."""
+        try:
+            return sorted(os.listdir(self.path(path)))
+        except OSError:
+            return []
+
+    def usable(self, path: str) -> bool:
+        """Tell whether this process may open `path` for reading and writing."""
+        return os.access(self.path(path), os.R_OK | os.W_OK)
+
+
+def _integer(text: str | None) -> int | None:
+    try:
+        return int(text) if text is not None else None
+    except ValueError:
+        return None

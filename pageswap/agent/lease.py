@@ -1,0 +1,157 @@
+"""The one-measurement-at-a-time lease of a host: an abstract Unix socket that also names its holder.
+
+An abstract socket needs no file and no permission, so it holds across users, and the kernel removes it with its
+holder. It lives in a network namespace: containers with one of their own do not see each other's lease.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import socket
+import struct
+import time
+from typing import TYPE_CHECKING, Any
+
+from pageswap.errors import LeaseHeldError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NAME = "\0pageswap/lease"
+# A killed agent's child lives on for the moment its memory takes to be unmapped; so long the lease may look held.
+PATIENCE_S = 2.0
+_RETRY_S = 0.05
+_ANSWER_S = 1.0
+_CAP_BYTES = 4096
+
+
+class HeldError(LeaseHeldError):
+    """Another agent measures on this host; `holder` is its description."""
+
+    def __init__(self, holder: dict[str, Any]) -> None:
+        """Take the holder as `who_holds` gives it."""
+        super().__init__(f"the host is measured by {describe(holder)}; wait for it with --wait, or stop that run")
+        self.holder = holder
+
+
+class Lease:
+    """The held lease; answers whoever connects with one JSON line."""
+
+    def __init__(self, listener: socket.socket, holder: dict[str, Any]) -> None:
+        """Take the listening socket and what to tell those who ask."""
+        self._listener = listener
+        self._answer = json.dumps(holder, separators=(",", ":")).encode() + b"\n"
+
+    def fileno(self) -> int:
+        """Give the descriptor to poll for questions."""
+        return self._listener.fileno()
+
+    def serve(self) -> None:
+        """Answer everyone who has connected, never waiting for any of them."""
+        while True:
+            try:
+                asker, _ = self._listener.accept()
+            except OSError:
+                return
+            with asker:
+                try:
+                    asker.setblocking(False)  # noqa: FBT003 - socket's own signature
+                    asker.send(self._answer)
+                except OSError:
+                    continue  # They have gone, which is their right.
+
+    def close(self) -> None:
+        """Give the lease back."""
+        self._listener.close()
+
+
+def try_take(holder: dict[str, Any], name: str = NAME) -> Lease | None:
+    """Take the lease if it is free; `holder` is {pid, user, run_id, since}."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        listener.bind(name)
+        listener.listen(16)
+        listener.setblocking(False)  # noqa: FBT003 - socket's own signature
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            return None
+        raise
+    return Lease(listener, holder)
+
+
+def take(
+    holder: dict[str, Any],
+    name: str = NAME,
+    *,
+    patience_s: float = PATIENCE_S,
+    pause: Callable[[float], None] = time.sleep,
+) -> Lease:
+    """Take the lease, trying for `patience_s` seconds; raises HeldError naming the holder when it stays held."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        lease = try_take(holder, name)
+        if lease is not None:
+            return lease
+        if time.monotonic() >= deadline:
+            found = who_holds(name)
+            if found is not None:
+                raise HeldError(found)
+        pause(_RETRY_S)
+
+
+def who_holds(name: str = NAME) -> dict[str, Any] | None:
+    """Ask who holds the lease: {pid, user, run_id, since}, unknown parts None; None when nobody does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as asker:
+        asker.settimeout(_ANSWER_S)
+        try:
+            asker.connect(name)
+        except ConnectionRefusedError:
+            return None
+        except OSError:
+            # A full queue of askers, or a holder too busy to answer: held, by someone who cannot be named.
+            return {"pid": None, "user": None, "run_id": None, "since": None}
+        # The kernel's word on who listens is worth more than the holder's own, and is there even if it is stopped.
+        pid, uid, _ = struct.unpack("3i", asker.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        holder: dict[str, Any] = {"pid": pid or None, "user": user_name(uid), "run_id": None, "since": None}
+        said = _read_answer(asker)
+    for key in ("run_id", "since"):
+        value = said.get(key)
+        if isinstance(value, str) and len(value) < 100 and value.isprintable():  # noqa: PLR2004 - a name, not a novel
+            holder[key] = value
+    return holder
+
+
+def _read_answer(asker: socket.socket) -> dict[str, Any]:
+    data = b""
+    try:
+        while not data.endswith(b"\n") and len(data) < _CAP_BYTES:
+            chunk = asker.recv(_CAP_BYTES)
+            if not chunk:
+                break
+            data += chunk
+        said = json.loads(data)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def describe(holder: dict[str, Any]) -> str:
+    """Say who holds the lease in one phrase."""
+    words = f"process {holder.get('pid') or '?'} of user {holder.get('user') or '?'}"
+    if holder.get("run_id"):
+        words += f", run {holder['run_id']}"
+    if holder.get("since"):
+        words += f", since {holder['since']}"
+    return words
+
+
+def user_name(uid: int) -> str:
+    """Give a user's name, or the number where it has none."""
+    import pwd  # noqa: PLC0415 - `status` does not need it
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -1,0 +1,185 @@
+"""Knows before a trial whether this host can run it: the method, the mappings it makes, the memory it needs."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import resource
+from typing import TYPE_CHECKING, Any
+
+from pageswap.agent import cgroup, job
+from pageswap.units import format_count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pageswap.agent.hostfiles import HostFiles
+
+MAX_MAP_COUNT = "/proc/sys/vm/max_map_count"
+_HUGE_PAGE_BYTES = 2 << 20
+_SCHEDULE_BYTES = 8  # two 32-bit slot numbers an iteration
+_MODEL_BYTES = 16  # a page's place in the model and, for methods that keep one, in their own table
+_THREAD_BYTES = 8 << 20  # a stack
+# What a C library, the interpreter's heap and a method's small things may add.
+_MARGIN_BYTES = 256 << 20
+_SPARE_BYTES = 64 << 20
+_SPARE_MAPPINGS = 64
+# Sanitizers reserve terabytes of addresses for their shadow; no cap can be computed there.
+_SHADOW_BYTES = 1 << 40
+_STRICT_OVERCOMMIT = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class MemoryNeed:
+    """The memory of one trial in bytes, by purpose."""
+
+    region_bytes: int
+    scratch_bytes: int
+    schedule_bytes: int
+    model_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        """Give the sum."""
+        return self.region_bytes + self.scratch_bytes + self.schedule_bytes + self.model_bytes
+
+
+def memory_need(trial: job.TrialSpec) -> MemoryNeed:
+    """Compute what a trial allocates; a region of reserved huge pages takes nothing from the free memory."""
+    reserved = trial.backing.startswith("hugetlb")
+    return MemoryNeed(
+        region_bytes=0 if reserved else trial.region_size,
+        scratch_bytes=0 if reserved else trial.threads * trial.page_size,
+        schedule_bytes=_SCHEDULE_BYTES * trial.iterations,
+        model_bytes=_MODEL_BYTES * (trial.region_size // trial.page_size),
+    )
+
+
+def mappings_need(trial: job.TrialSpec, base: int) -> int:
+    """Compute how many mappings a method that splits them may make; `base` is what the process has without it.
+
+    A swap moves two pages, and each can make a mapping of its own out of the one it leaves and the one it enters.
+    """
+    pages = trial.region_size // trial.page_size
+    return min(pages, 4 * trial.iterations + 1) + base + _SPARE_MAPPINGS
+
+
+def address_space_cap(trial: job.TrialSpec, files: HostFiles) -> int | None:
+    """Compute RLIMIT_AS for a trial's process in bytes; None under a sanitizer.
+
+    The region counts twice: aligned, reserved with its scratch, and for some methods mapped a second time.
+    """
+    now = _address_space(files)
+    if now is None or now > _SHADOW_BYTES:
+        return None
+    need = memory_need(trial)
+    own = need.scratch_bytes + need.schedule_bytes + need.model_bytes + trial.threads * _THREAD_BYTES
+    unit = 1 << 30 if trial.backing == "hugetlb_1g" else _HUGE_PAGE_BYTES
+    reserved = 2 * trial.region_size + trial.threads * (trial.page_size + unit) + 4 * unit
+    return min(now + own + reserved + _MARGIN_BYTES, (1 << 63) - 1)
+
+
+class Preflight:
+    """Decides about each trial from the methods' own word and the host's present numbers."""
+
+    def __init__(self, methods: list[dict[str, Any]], files: HostFiles, *, tune_problem: str = "") -> None:
+        """Take the probed methods; `tune_problem` says why a limit was not raised although that was asked for."""
+        self._methods: Mapping[str, dict[str, Any]] = {method["name"]: method for method in methods}
+        self._files = files
+        self._tune_problem = tune_problem
+        self._groups = cgroup.memory_groups(files)
+        self._base_mappings = base_mappings(files)
+
+    def refusal(self, trial: job.TrialSpec) -> tuple[str, str] | None:
+        """Give the status (`unavailable` or `skipped`) and the reason with numbers and cure; None when it can run."""
+        reason = self._method_reason(trial) or self._mappings_reason(trial)
+        if reason:
+            return job.UNAVAILABLE, reason
+        reason = self._memory_reason(trial)
+        return (job.SKIPPED, reason) if reason else None
+
+    def mappings_wanted(self, trials: tuple[job.TrialSpec, ...]) -> int:
+        """Give the largest number of mappings that any of the trials may make, 0 when none splits any."""
+        wanted = [mappings_need(trial, self._base_mappings) for trial in trials if self._splits(trial)]
+        return max(wanted, default=0)
+
+    def _splits(self, trial: job.TrialSpec) -> bool:
+        method = self._methods.get(trial.method)
+        return bool(method and method["available"] and method["splits_mappings"])
+
+    def _method_reason(self, trial: job.TrialSpec) -> str:
+        method = self._methods.get(trial.method)
+        if method is None:
+            return f"this core has no method '{trial.method}'; 'inv methods' lists them"
+        if not method["available"]:
+            return str(method["reason"])
+        if trial.workload not in method["workloads"]:
+            return f"{trial.method} does not do '{trial.workload}', only {', '.join(method['workloads'])}"
+        backings = method.get("backings")
+        if backings and trial.backing not in backings:
+            return f"{trial.method} does not work on {trial.backing}, only on {', '.join(backings)}"
+        return ""
+
+    def _mappings_reason(self, trial: job.TrialSpec) -> str:
+        limit = self._files.integer(MAX_MAP_COUNT)
+        if limit is None or not self._splits(trial):
+            return ""
+        need = mappings_need(trial, self._base_mappings)
+        if need <= limit:
+            return ""
+        region = need - self._base_mappings - _SPARE_MAPPINGS
+        return (
+            f"needs up to {format_count(need)} mappings ({format_count(region)} of the region, "
+            f"{self._base_mappings} of the process, {_SPARE_MAPPINGS} spare), "
+            f"vm.max_map_count is {format_count(limit)}; "
+            + (self._tune_problem or "run with --tune as root")
+            + f", or: sysctl -w vm.max_map_count={need}"
+        )
+
+    def _memory_reason(self, trial: job.TrialSpec) -> str:
+        need = memory_need(trial)
+        wanted = need.total_bytes + _SPARE_BYTES
+        for free_bytes, where in self._free(trial, wanted):
+            if free_bytes < wanted:
+                return (
+                    f"needs {_mebibytes(wanted)} ({_mebibytes(need.region_bytes)} region, "
+                    f"{_mebibytes(need.scratch_bytes)} scratch, {_mebibytes(need.schedule_bytes)} schedule, "
+                    f"{_mebibytes(need.model_bytes)} model, {_mebibytes(_SPARE_BYTES)} spare), "
+                    f"{_mebibytes(max(free_bytes, 0))} {where}; "
+                    "use a smaller region_size or fewer iterations, or free memory"
+                )
+        return ""
+
+    def _free(self, trial: job.TrialSpec, enough: int) -> list[tuple[int, str]]:
+        """List each bound on what may be allocated, in bytes, with the words that name it."""
+        bounds = []
+        memory = self._files.table("/proc/meminfo")
+        if "MemAvailable" in memory:
+            bounds.append((memory["MemAvailable"], "are available on this host"))
+        if self._files.integer("/proc/sys/vm/overcommit_memory") == _STRICT_OVERCOMMIT and "CommitLimit" in memory:
+            free_bytes = memory["CommitLimit"] - memory.get("Committed_AS", 0)
+            bounds.append((free_bytes, "may still be committed (vm.overcommit_memory is 2)"))
+        for group in self._groups:
+            in_group = group.free_bytes(self._files, enough)
+            if in_group is not None:
+                bounds.append((in_group, f"are left in the control group {group.folder}"))
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if limit != resource.RLIM_INFINITY:
+            hugetlb_bytes = trial.region_size if trial.backing.startswith("hugetlb") else 0
+            free_bytes = limit - (_address_space(self._files) or 0) - hugetlb_bytes
+            bounds.append((free_bytes, "of addresses are left (ulimit -v)"))
+        return bounds
+
+
+def base_mappings(files: HostFiles) -> int:
+    """Count this process's mappings, which a forked child starts with."""
+    return len((files.text("/proc/self/maps") or "").splitlines())
+
+
+def _address_space(files: HostFiles) -> int | None:
+    words = (files.text("/proc/self/statm") or "").split()
+    return int(words[0]) * os.sysconf("SC_PAGE_SIZE") if words else None
+
+
+def _mebibytes(size_bytes: int) -> str:
+    return f"{format_count(-(-size_bytes >> 20))} MiB"

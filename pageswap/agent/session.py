@@ -1,0 +1,157 @@
+"""Executes a job: each trial in turn, its outcome in the journal before the next, until the end or a reason to stop."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from pageswap.agent import environment, executor, job
+from pageswap.agent.child import Nursery
+from pageswap.agent.clock import utc_now
+from pageswap.agent.follow import FollowedMark
+from pageswap.agent.journal import Journal
+from pageswap.agent.preflight import Preflight
+from pageswap.agent.tunables import MAX_MAP_COUNT
+from pageswap.errors import HostError
+
+if TYPE_CHECKING:
+    from pageswap.agent.core import Core
+    from pageswap.agent.lease import Lease
+    from pageswap.agent.signals import StopSignals
+    from pageswap.agent.surroundings import Surroundings
+    from pageswap.agent.workdir import WorkDir
+
+_PROBE_S = 60.0
+
+
+def log(text: str) -> None:
+    """Write a line to the agent's log, which is standard error; a full disk must not end the job twice."""
+    try:
+        sys.stderr.write(f"{utc_now()} {text}\n")
+        sys.stderr.flush()
+    except OSError:
+        pass
+
+
+def probe_methods(core: Core, nursery: Nursery) -> list[dict[str, Any]]:
+    """Ask the core, in a child, for its methods; raises HostError when the core dies or hangs over it."""
+    ending = nursery.run(core.methods, timeout_s=_PROBE_S)
+    if ending.message is None or "result" not in ending.message:
+        raise HostError(f"the core cannot probe its methods here: {ending.message or ending}")
+    return list(ending.message["result"])
+
+
+class Session:
+    """One job on this host, by the holder of the lease."""
+
+    def __init__(
+        self, the_job: job.Job, work: WorkDir, around: Surroundings, signals: StopSignals, lease: Lease
+    ) -> None:
+        """Take the job, where its files go, the host, the signals to obey and the lease to answer for."""
+        self._job = the_job
+        self._work = work
+        self._files = around.files
+        self._signals = signals
+        self._lease = lease
+        self._core = around.core()
+        self._tunables = around.tunables()
+
+    def run(self) -> None:
+        """Execute all trials and write the journal from its begin to its end.
+
+        Raises JournalError when the journal cannot be written: the job ends there, its settings restored.
+        """
+        mark = FollowedMark(self._work.followed)
+        allowed = os.sched_getaffinity(0)
+        threads = max((trial.threads for trial in self._job.trials), default=1)
+        cpus, rest = executor.measured_cpus(threads)
+        os.sched_setaffinity(0, rest)
+        nursery = Nursery(
+            self._signals, die_with_parent=self._core.die_with_parent, lease=self._lease, allowed_cpus=allowed
+        )
+        restored = self._restore("what a killed run left behind")
+        methods = probe_methods(self._core, nursery)
+        journal = Journal(self._work.journal, run_id=self._job.run_id, host=self._job.host, segment=self._job.segment)
+        journal.append(
+            "begin",
+            format=job.FORMAT,
+            pid=os.getpid(),
+            started_at=utc_now(),
+            environment=environment.read(self._files, self._core.info(), allowed_cpus=allowed),
+            methods=methods,
+        )
+        try:
+            for event in restored:
+                journal.append("tune", **event)
+            problem = self._tune(journal, Preflight(methods, self._files))
+            preflight = Preflight(methods, self._files, tune_problem=problem)
+            trial_executor = executor.Executor(self._core, nursery, self._files, cpus=cpus)
+            why = self._run_trials(journal, mark, preflight, trial_executor)
+        finally:
+            restored = self._restore("this job's changes")
+        for event in restored:
+            journal.append("tune", **event)
+        journal.append("end", why=why, finished_at=utc_now())
+        journal.close()
+        log(f"ended: {why}")
+
+    def _run_trials(
+        self, journal: Journal, mark: FollowedMark, preflight: Preflight, trial_executor: executor.Executor
+    ) -> str:
+        # Whatever lives now lives to the end: a collection in a child would copy every page of it.
+        gc.collect()
+        gc.freeze()
+        for trial in self._job.trials:
+            self._lease.serve()
+            if self._signals.requested:
+                return self._signals.requested
+            if mark.idle_s() > self._job.lease_s:
+                log(f"nobody has followed for {self._job.lease_s:g} s")
+                return "lease_expired"
+            begin_ns = time.monotonic_ns()
+            started_at = utc_now()
+            refusal = preflight.refusal(trial)
+            outcome = executor.Outcome(*refusal) if refusal else trial_executor.run(trial)
+            journal.append(
+                "trial",
+                trial_id=trial.trial_id,
+                attempt=trial.attempt,
+                status=outcome.status,
+                reason=outcome.reason,
+                started_at=started_at,
+                wall_ns=time.monotonic_ns() - begin_ns,
+                **outcome.measures,
+            )
+            if outcome.undead:
+                log("a trial could not be killed: nothing more can be measured beside it")
+                return "killed"
+        return "done"
+
+    def _tune(self, journal: Journal, preflight: Preflight) -> str:
+        """Raise what the job's trials need if that was asked for; gives the reason when it could not be done."""
+        wanted = preflight.mappings_wanted(self._job.trials) if self._job.tune else 0
+        if not wanted:
+            return ""
+        try:
+            change = self._tunables.raise_to(MAX_MAP_COUNT, wanted, self._job.run_id)
+        except HostError as error:
+            log(str(error))
+            return str(error)
+        if change:
+            journal.append("tune", **change)
+        return ""
+
+    def _restore(self, whose: str) -> list[dict[str, Any]]:
+        if not self._tunables.may_change:
+            return []
+        try:
+            events = self._tunables.restore()
+        except HostError as error:
+            log(f"cannot restore {whose}: {error}")
+            return []
+        for event in events:
+            log(f"restored {whose}: {event}")
+        return events

@@ -1,0 +1,75 @@
+"""Requests to stop, and children's deaths, turned into something a poll loop can wait for."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
+DRAIN = signal.SIGUSR1
+KILL = signal.SIGTERM
+_HOW = {signal.SIGUSR1: "drained", signal.SIGINT: "drained", signal.SIGTERM: "killed"}
+
+
+class StopSignals:
+    """While entered: SIGUSR1 and SIGINT ask to finish the trial in hand, SIGTERM to kill it, SIGCHLD only wakes.
+
+    `requested` is "" or the `why` the journal will end with; a kill outranks a drain.
+    """
+
+    def __init__(self) -> None:
+        """Catch nothing yet."""
+        self.requested = ""
+        self._read = self._write = -1
+        self._former: dict[int, Any] = {}
+        self._former_wakeup = -1
+
+    def __enter__(self) -> StopSignals:
+        """Install the handlers."""
+        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._former_wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        for number in _HOW:
+            self._former[number] = signal.signal(number, self._ask)
+        # SIGCHLD's default writes nothing to the wake-up descriptor; it needs a handler, even an empty one.
+        self._former[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _nothing)
+        self._former[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Put the former handlers back."""
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._former_wakeup)
+        os.close(self._read)
+        os.close(self._write)
+
+    def fileno(self) -> int:
+        """Give the descriptor that becomes readable with every signal."""
+        return self._read
+
+    def clear(self) -> None:
+        """Make the descriptor unreadable until the next signal."""
+        try:
+            while len(os.read(self._read, 4096)) == 4096:  # noqa: PLR2004 - a full read may have left some
+                pass
+        except BlockingIOError:
+            pass
+
+    def forget(self) -> None:
+        """In a forked child: give every signal its default meaning, and leave the parent's descriptor alone."""
+        signal.set_wakeup_fd(-1)
+        for number in self._former:
+            signal.signal(number, signal.SIG_DFL)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's signature
+        if self.requested != "killed":
+            self.requested = _HOW[signal.Signals(number)]
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    """Do nothing, but be a handler."""

@@ -1,0 +1,52 @@
+"""What the agent takes from its host, in one place: tests give it another lease, another core, other files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pageswap.agent.hostfiles import HostFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pageswap.agent.core import Core
+    from pageswap.agent.tunables import Tunables
+
+
+class Surroundings:
+    """The real host unless told otherwise; everything costly is made when it is first asked for."""
+
+    def __init__(
+        self,
+        *,
+        files: HostFiles | None = None,
+        lease_name: str | None = None,
+        lease_patience_s: float = 2.0,
+        load_core: Callable[[], Core] | None = None,
+        make_tunables: Callable[[], Tunables] | None = None,
+    ) -> None:
+        """Take replacements for the files, the lease's name and patience, the C core and the tunables' paths."""
+        self.files = files or HostFiles()
+        self._lease_name = lease_name
+        self.lease_patience_s = lease_patience_s
+        self._load_core = load_core
+        self._make_tunables = make_tunables
+
+    @property
+    def lease_name(self) -> str:
+        """Give the abstract address of the host's lease."""
+        from pageswap.agent import lease  # noqa: PLC0415 - not needed by `status`
+
+        return self._lease_name or lease.NAME
+
+    def core(self) -> Core:
+        """Load the C core; raises ImportError or OSError where it cannot run."""
+        from pageswap.agent.core import native_core  # noqa: PLC0415 - loads the shared object
+
+        return (self._load_core or native_core)()
+
+    def tunables(self) -> Tunables:
+        """Give access to the kernel settings that `--tune` raises."""
+        from pageswap.agent.tunables import Tunables  # noqa: PLC0415 - not needed by `status`
+
+        return (self._make_tunables or Tunables)()

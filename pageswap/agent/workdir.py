@@ -1,0 +1,131 @@
+"""Where an agent keeps its files on a host: the cache's root, private folders, and one segment's paths."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from pageswap.errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def cache_root(environ: Mapping[str, str] | None = None, *, fallback: str = "/tmp") -> str:  # noqa: S108 - owner-checked
+    """Give the folder for bundles and runs, made private: $PAGESWAP_HOME, $XDG_CACHE_HOME/pageswap, ~/.cache/pageswap.
+
+    Where none of them can be written (no home, read-only home) it is `fallback`/pageswap-<uid>. Raises HostError when
+    that, or an explicit $PAGESWAP_HOME, cannot be used either.
+    """
+    environ = os.environ if environ is None else environ
+    asked = environ.get("PAGESWAP_HOME")
+    if asked:
+        return private_folder(os.path.abspath(asked))
+    candidates = []
+    if environ.get("XDG_CACHE_HOME", "").startswith("/"):
+        candidates.append(environ["XDG_CACHE_HOME"])
+    if environ.get("HOME", "").startswith("/"):
+        candidates.append(environ["HOME"] + "/.cache")
+    for candidate in candidates:
+        try:
+            return private_folder(candidate + "/pageswap")
+        except HostError:  # noqa: PERF203 - two rounds at most
+            continue
+    return private_folder(f"{fallback}/pageswap-{os.geteuid()}")
+
+
+def private_folder(path: str) -> str:
+    """Make `path` a folder that only this user may enter (0700, parents too where missing), and give it back.
+
+    Raises HostError when it cannot be made, is not a folder, belongs to someone else or cannot be written.
+    """
+    try:
+        _make(path)
+        found = os.lstat(path)
+    except OSError as error:
+        raise HostError(f"{path}: cannot be made: {error.strerror}; set PAGESWAP_HOME to a folder of yours") from error
+    if not stat.S_ISDIR(found.st_mode):
+        raise HostError(f"{path}: is not a folder (nor may it be a link); move it away or set PAGESWAP_HOME")
+    if found.st_uid != os.geteuid():
+        raise HostError(f"{path}: belongs to user {found.st_uid}, not to {os.geteuid()}; set PAGESWAP_HOME")
+    try:
+        if found.st_mode & 0o077:
+            os.chmod(path, 0o700)
+    except OSError as error:
+        raise HostError(f"{path}: cannot be made private: {error.strerror}; set PAGESWAP_HOME") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise HostError(f"{path}: cannot be written; set PAGESWAP_HOME to a folder of yours")
+    return path
+
+
+def _make(path: str) -> None:
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        parent = os.path.dirname(path)
+        if parent == path:
+            raise
+        _make(parent)
+        _make(path)
+
+
+class WorkDir:
+    """The files of one segment of a run on one host."""
+
+    def __init__(self, path: str) -> None:
+        """Take the segment's folder; raises HostError unless it is absolute."""
+        if not path.startswith("/"):
+            raise HostError(f"work_dir: '{path}' is not an absolute path")
+        self.path = path
+        self.job = path + "/job.json"
+        self.journal = path + "/journal.jsonl"
+        self.log = path + "/agent.log"
+        self.lock = path + "/agent.lock"
+        self.followed = path + "/followed"
+
+    def journal_bytes(self) -> int:
+        """Give the journal's length, 0 before it exists."""
+        try:
+            return os.stat(self.journal).st_size
+        except FileNotFoundError:
+            return 0
+
+    def log_tail(self, cap_bytes: int = 2000) -> str:
+        """Give the end of the agent's log, "" before it exists."""
+        try:
+            with open(self.log, "rb") as log:
+                log.seek(max(0, os.fstat(log.fileno()).st_size - cap_bytes))
+                return log.read(cap_bytes).decode("utf-8", "replace").strip()
+        except OSError:
+            return ""
+
+
+def sync_folder(path: str) -> None:
+    """Make a folder's entries durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_durably(path: str, data: bytes) -> None:
+    """Replace a file by `data` so that after a crash either the old or the new one is there, whole."""
+    new = f"{path}.new"
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            left = memoryview(data)
+            while left:
+                left = left[os.write(descriptor, left) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(new, path)
+    except OSError:
+        os.unlink(new)
+        raise
+    sync_folder(os.path.dirname(path))

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import functools
 import json as json_
-import os
 import sys
-import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from invoke.exceptions import Exit
 from invoke.tasks import Task, task
@@ -16,7 +14,8 @@ from invoke.tasks import Task, task
 sys.dont_write_bytecode = False  # invoke turns the cache off, and every command would compile pageswap anew
 
 import devtasks  # noqa: E402 - after the line above
-from pageswap.errors import PageswapError, UsageError  # noqa: E402
+from pageswap.errors import UsageError  # noqa: E402
+from pageswap.exits import guarded  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,13 +23,12 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from pageswap.plan import Plan
+    from pageswap.store import Store
 
 ROOT = Path(__file__).resolve().parent
 EXPERIMENTS = ROOT / "experiments"
 RESULTS = ROOT / "results"
 ERROR_LOG = ROOT / "build" / "error.log"
-INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
-INTERRUPTED = 130
 
 HELP = {
     "spec": "the experiment: a path, or a file name in experiments/",
@@ -42,6 +40,11 @@ HELP = {
     "json": "print one JSON document on stdout and nothing else there",
     "tune": "as root: raise vm.max_map_count while measuring, and restore it after",
     "dry": "show the plan and run nothing",
+    "to": "csv, parquet or json",
+    "out": "the file to write, or a folder for it, instead of the run's own folder",
+    "only": "one figure's name, instead of all",
+    "args": "what to hand to pytest, instead of all tests, such as 'tests/spec -x'",
+    "k": "only tests whose name matches, as pytest's -k",
     "strict": "exit 2 when a trial was unavailable or skipped, too",
     "wait": "wait while another measurement holds the host, rather than give up",
 }
@@ -53,48 +56,24 @@ GROUPS = {
 }
 
 
-def command(**options: Any) -> Callable[[Callable[..., int | None]], Task]:
+def command(**options: Any) -> Callable[[Callable[..., int | None]], Task[Any]]:
     """Make a task whose errors are one line on stderr and the documented exit code, never a traceback."""
 
-    def decorate(body: Callable[..., int | None]) -> Task:
+    def decorate(body: Callable[..., int | None]) -> Task[Any]:
         @functools.wraps(body)
-        def guarded(*args: Any, **kwargs: Any) -> None:
-            code = _run_guarded(functools.partial(body, *args, **kwargs))
+        def run_body(*args: Any, **kwargs: Any) -> None:
+            code = guarded(functools.partial(body, *args, **kwargs), ERROR_LOG)
             if code:
                 raise Exit(code=code)
 
         texts = {name: text for name, text in HELP.items() if name in _arguments(body)} | options.pop("help", {})
-        made: Task = task(guarded, auto_shortflags=False, positional=[], help=texts, **options)
-        return made
+        return cast("Task[Any]", task(run_body, auto_shortflags=False, positional=[], help=texts, **options))
 
     return decorate
 
 
 def _arguments(body: Callable[..., Any]) -> set[str]:
     return {name.rstrip("_") for name in body.__code__.co_varnames[: body.__code__.co_argcount]}
-
-
-def _run_guarded(body: Callable[[], int | None]) -> int:
-    try:
-        code = body() or 0
-        sys.stdout.flush()
-    except PageswapError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit must not fail again
-        return 0
-    except Exit:
-        raise
-    except Exception as error:  # noqa: BLE001 - the last stop; the traceback goes to a file
-        ERROR_LOG.parent.mkdir(exist_ok=True)
-        ERROR_LOG.write_text(traceback.format_exc(), encoding="utf-8")
-        print(f"error: {type(error).__name__}: {error} (a bug; traceback: {ERROR_LOG})", file=sys.stderr)
-        return INTERNAL_ERROR
-    return code
 
 
 def _spec_path(text: str) -> Path:
@@ -108,7 +87,7 @@ def _spec_path(text: str) -> Path:
         if not inside:
             raise UsageError(f"--spec {text}: leads out of this folder; name such a file by its absolute path")
     for path in (given, named):
-        if path.exists():
+        if path.exists() and not path.is_dir():
             return path
     if not given.suffix and named.with_suffix(".yaml").exists():
         return named.with_suffix(".yaml")
@@ -159,6 +138,22 @@ def _plan(spec: str, set_: list[str] | None, filter_: list[str] | None, repeats:
     return planning.make(specs.load(_spec_path(spec)), set_=set_ or [], filter_=filter_ or [], repeats=blocks)
 
 
+def _store(folder: Path) -> Store:
+    from pageswap.store import Store
+
+    return Store.open(folder / "run.sqlite")
+
+
+def _facts(hosts: str) -> dict[str, dict[str, Any]]:
+    from pageswap.fleet import LocalTarget, make_bundle
+
+    _local(hosts)
+    devtasks.build_core()
+    target = LocalTarget()
+    target.ensure_bundle(make_bundle())
+    return {target.name: target.call("facts", {})}
+
+
 def _print_json(document: object) -> None:
     json_.dump(document, sys.stdout, indent=1)
     print()
@@ -190,6 +185,68 @@ def check(_context: Context, spec: str = "") -> None:
     """Check an experiment file without running it."""
     plan = _plan(spec, None, None, None)
     print(f"{plan.experiment.path}: ok: {len(plan.cases):,} cases, {len(plan.trials):,} trials")
+
+
+@command(iterable=["set_", "filter_"])
+def plan(
+    _context: Context,
+    spec: str = "",
+    set_: list[str] | None = None,
+    filter_: list[str] | None = None,
+    repeats: str | None = None,
+    json: bool = False,
+) -> None:
+    """List what a run would measure, with its memory and time; run nothing."""
+    made = _plan(spec, set_, filter_, repeats)
+    if json:
+        return _print_json(made.to_json())
+    from pageswap import terminal
+
+    return terminal.show_plan(made)
+
+
+@command()
+def report(_context: Context, run: str = "") -> None:
+    """Write a run's report anew, from what is stored."""
+    from pageswap.report import render
+
+    folder = _run_folder(run)
+    with _store(folder) as store:
+        print(f"report: {render(store, folder / 'report.html')}")
+
+
+@command()
+def export(_context: Context, run: str = "", to: str = "csv", out: str = "") -> None:
+    """Write every trial of a run to a CSV, Parquet or JSON file."""
+    folder = _run_folder(run)
+    from pageswap.analysis import export as exporting
+
+    with _store(folder) as store:
+        print(exporting.export(store, to, Path(out) if out else None))
+
+
+@command()
+def methods(_context: Context, hosts: str = "", json: bool = False) -> None:
+    """List every way to move pages: available here, or why not."""
+    found = {host: facts["methods"] for host, facts in _facts(hosts).items()}
+    if json:
+        return _print_json(found)
+    from pageswap import terminal
+
+    return terminal.show_methods(found)
+
+
+@command()
+def doctor(_context: Context, hosts: str = "", json: bool = False) -> None:
+    """Say what on this machine would spoil a measurement, each with its cure."""
+    found = _facts(hosts)
+    if json:
+        return _print_json(
+            {host: {"checks": facts["doctor"], "lease": facts["lease"]} for host, facts in found.items()}
+        )
+    from pageswap import terminal
+
+    return terminal.show_doctor({host: facts["doctor"] for host, facts in found.items()})
 
 
 @command()

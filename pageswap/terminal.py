@@ -26,13 +26,16 @@ _STYLES = {"ok": "green", "warn": "yellow", "bad": "red", "faster": "green", "sl
 def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[str] = frozenset()) -> None:
     """Print rows of plain text under their headings; the columns named in `right` are flush right."""
     # What a file or a pipe gets must not depend on the width of a terminal that is not there.
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDTH_OF_FILES, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_FILES, highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
         table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-    console.print(table)
+    with console.capture() as printed:
+        console.print(table)
+    # rich fills the last column with blanks, which wrap where the window is made narrower later.
+    print("\n".join(line.rstrip() for line in printed.get().splitlines()))
 
 
 def level_text(factor: str, value: object) -> str:
@@ -43,30 +46,31 @@ def level_text(factor: str, value: object) -> str:
 
 
 def show_plan(plan: Plan) -> None:
-    """Print a plan's cases with their memory, and what running it takes."""
-    experiment = plan.experiment
-    print(f"{experiment.name}: {experiment.question}" if experiment.question else experiment.name)
+    """Print a plan's cases with their cost, and what running it takes."""
+    experiment, estimate = plan.experiment, plan.estimate
+    print(f"{experiment.name}: {experiment.question}")
     names = list(plan.cases[0].levels)
-    levels = {name: {case.levels[name] for case in plan.cases} for name in names}
-    varying = [name for name in names if len(levels[name]) > 1] or names[:1]
+    varying = [name for name in names if len({case.levels[name] for case in plan.cases}) > 1] or names[:1]
     fixed = [f"{name} {level_text(name, plan.cases[0].levels[name])}" for name in names if name not in varying]
-    print("everywhere: " + ", ".join(fixed) + "\n" if fixed else "")
+    print(f"everywhere: {experiment.workload}, {', '.join(fixed)}\n")
+    shown = list(zip(plan.cases, estimate.cases, strict=True))[:_CASES_SHOWN]
     show_table(
-        ("case", *varying, "memory"),
+        ("case", *varying, "memory", "a trial"),
         (
             (
                 case.case_id,
                 *(level_text(name, case.levels[name]) for name in varying),
-                _mebibytes(plan.memory_bytes(case)),
+                _mebibytes(cost.memory_bytes),
+                format_duration(cost.seconds),
             )
-            for case in plan.cases[:_CASES_SHOWN]
+            for case, cost in shown
         ),
-        right=frozenset({"memory"}),
+        right=frozenset({"memory", "a trial"}),
     )
     _say_rest(len(plan.cases), _CASES_SHOWN, "cases; --json lists all")
     print(
-        f"\n{len(plan.cases):,} cases, {len(plan.trials):,} trials in {experiment.warmups} warm-up and"
-        f" {experiment.repeats} measured blocks; about {format_duration(plan.estimate_seconds())}"
+        f"\n{len(plan.cases):,} cases in {experiment.warmups} warm-up and {experiment.repeats} measured blocks:"
+        f" {len(plan.trials):,} trials, about {format_duration(estimate.seconds)}, {_mebibytes(estimate.memory_bytes)}"
     )
 
 

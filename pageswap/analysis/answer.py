@@ -162,7 +162,7 @@ def _yes_or_no(summary: Summary, compared: Sequence[CaseSummary]) -> str:
     verdicts = {case.verdict for case in compared}
     if verdicts == {FASTER}:
         return "yes, "
-    return "no, " if verdicts <= {SLOWER, NO_DIFFERENCE} else ""
+    return "no, " if verdicts == {SLOWER} else ""
 
 
 def _ranking(summary: Summary) -> list[str]:

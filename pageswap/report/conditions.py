@@ -1,0 +1,101 @@
+"""What was measured where and with what: a host's facts and the run's provenance as labelled text."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Fact = tuple[str, str]
+
+_NOT_RECORDED = "not recorded"
+_HOST_FACTS = {
+    "cpu_model": "CPU",
+    "microcode": "Microcode",
+    "cpus": "CPUs",
+    "cpus_allowed": "CPUs allowed",
+    "governor": "Frequency governor",
+    "turbo": "Turbo",
+    "hypervisor": "Hypervisor",
+    "kernel": "Kernel",
+    "kernel_build": "Kernel build",
+    "mitigations": "Mitigations",
+    "thp": "Transparent huge pages",
+    "mem_total": "Memory",
+    "mem_available": "Memory available at start",
+    "swap_total": "Swap space",
+    "cgroup_memory_limit": "Memory limit (cgroup)",
+    "max_map_count": "vm.max_map_count",
+    "overcommit_memory": "vm.overcommit_memory",
+    "rlimits": "Resource limits",
+    "aslr": "Address space randomisation",
+    "userfaultfd": "userfaultfd",
+    "clocksource": "Clock source",
+    "loadavg": "Load average at start",
+    "libc": "C library",
+    "python": "Python",
+}
+_CORE_FACTS = {
+    "compiler": "Compiler",
+    "flags": "Compiler flags",
+    "core_hash": "Core, SHA-256",
+    "source_hash": "Core's sources, SHA-256",
+}
+_BYTES = ("mem_total", "mem_available", "swap_total", "cgroup_memory_limit")
+_ABSENT = {
+    "cgroup_memory_limit": "none",
+    "hypervisor": "none found",
+    "governor": "not exposed to this host",
+    "turbo": "not exposed to this host",
+}
+_GIB = 1 << 30
+
+
+def host_facts(environment: Mapping[str, Any]) -> list[Fact]:
+    """List a host's environment as (label, text), the known facts first, then any other it has."""
+    core = environment.get("core") or {}
+    facts = [(label, _text(name, environment.get(name))) for name, label in _HOST_FACTS.items()]
+    facts += [(label, _text(name, core.get(name))) for name, label in _CORE_FACTS.items()]
+    others = [name for name in environment if name not in _HOST_FACTS and name not in ("core", "hostname")]
+    facts += [(name, _text(name, environment[name])) for name in others]
+    return facts + [(f"core {name}", _text(name, core[name])) for name in core if name not in _CORE_FACTS]
+
+
+def run_facts(meta: Mapping[str, Any]) -> list[Fact]:
+    """List a run's identity and provenance as (label, text)."""
+    provenance = dict(meta.get("provenance") or {})
+    commit = provenance.pop("commit", None)
+    dirty = provenance.pop("dirty", None)
+    state = {True: " with uncommitted changes", False: " (clean)"}.get(dirty, " (unknown whether changed)")
+    facts = [
+        ("Run", str(meta.get("run_id", ""))),
+        ("Started", str(meta.get("created_at") or _NOT_RECORDED)),
+        ("Commit", f"{commit}{state}" if commit else _NOT_RECORDED),
+        ("pageswap", str(provenance.pop("version", None) or _NOT_RECORDED)),
+        ("Command", str(provenance.pop("command", None) or _NOT_RECORDED)),
+    ]
+    facts += [(name, _text(name, value)) for name, value in provenance.items()]
+    options = meta.get("options") or {}
+    return [*facts, ("Options", _nested(options) or "none")]
+
+
+def _text(name: str, value: object) -> str:
+    if value is None:
+        return _ABSENT.get(name, _NOT_RECORDED)
+    if name in _BYTES and isinstance(value, int):
+        return f"{value / _GIB:,.2f} GiB ({value:,} bytes)" if value else "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return _nested(value)
+
+
+def _nested(value: object) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {_nested(part)}" for key, part in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_nested(part) for part in value)
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,118 @@
+"""Which cases a chart shows: all of a usual run, a bounded and declared choice of a huge one."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, TypeVar
+
+from pageswap.analysis.wording import clipped, level_text, levels_phrase, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pageswap.analysis.summary import CaseSummary, Summary
+
+T = TypeVar("T")
+
+MOST_PLOTS = 16
+MOST_ROWS = 24
+MOST_DOTS = 3_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Cases that share every level but the compared ones, as rows of one plot."""
+
+    title: str
+    rows: tuple[tuple[str, CaseSummary], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """The plots to draw, how many dots each of their cases may have, and in words what was left out."""
+
+    groups: tuple[Group, ...]
+    dots_per_case: int
+    left_out: str
+
+
+def select(summary: Summary) -> Selection:
+    """Choose what to draw: at most `MOST_PLOTS` plots of `MOST_ROWS` rows with `MOST_DOTS` dots in all.
+
+    Plots are taken evenly over the run, the ones with the smallest and the largest value always among them; of a plot's
+    rows the slowest and the fastest are.
+    """
+    compared = _row_factors(summary)
+    groups = _groups(summary, compared)
+    chosen = _chosen_groups(groups, summary)
+    drawn = [Group(group.title, _chosen_rows(group.rows, summary)) for group in chosen]
+    shown = sum(len(group.rows) for group in drawn)
+    total = sum(len(group.rows) for group in groups)
+    most = max((len(summary.block_values.get((c.host, c.case_id), ())) for g in drawn for _, c in g.rows), default=0)
+    dots = max(1, MOST_DOTS // max(1, shown))
+    parts = []
+    if shown < total:
+        parts.append(
+            f"The charts show {shown:,} of {plural(total, 'case')}: plots taken evenly over the run, with the smallest "
+            f"and largest values always among them. The table below has every case."
+        )
+    if dots < most:
+        parts.append(f"Of each case at most {dots} of {most} blocks are drawn as dots, evenly spaced over the run.")
+    return Selection(tuple(drawn), dots, " ".join(parts))
+
+
+def value_of(case: CaseSummary, summary: Summary) -> float | None:
+    """Give what is drawn for a case: its ratio, or its median ns in a run without a baseline."""
+    return case.ratio if summary.has_baseline else case.median_ns
+
+
+def _row_factors(summary: Summary) -> tuple[str, ...]:
+    if summary.has_baseline:
+        return tuple(summary.baseline)
+    return ("method",) if "method" in summary.varying or not summary.varying else (summary.varying[0],)
+
+
+def _groups(summary: Summary, compared: tuple[str, ...]) -> list[Group]:
+    rows: dict[tuple[str, str], list[tuple[str, CaseSummary]]] = {}
+    others = [name for name in summary.varying if name not in compared]
+    for case in summary.cases:
+        if summary.has_baseline and all(case.levels.get(name) == level for name, level in summary.baseline.items()):
+            continue
+        where = levels_phrase({name: case.levels[name] for name in others})
+        host = clipped(case.host, 80) if len(summary.hosts) > 1 else ""
+        label = ", ".join(level_text(name, case.levels.get(name)) for name in compared)
+        rows.setdefault((host, where), []).append((label, case))
+    return [Group(": ".join(part for part in key if part) or "All cases", tuple(found)) for key, found in rows.items()]
+
+
+def _chosen_groups(groups: list[Group], summary: Summary) -> list[Group]:
+    if len(groups) <= MOST_PLOTS:
+        return groups
+    extremes = [
+        (value, index)
+        for index, group in enumerate(groups)
+        for _, case in group.rows
+        if (value := value_of(case, summary)) is not None
+    ]
+    indices = set(evenly(range(len(groups)), MOST_PLOTS - 2))
+    if extremes:
+        indices |= {min(extremes)[1], max(extremes)[1]}
+    return [groups[index] for index in sorted(indices)]
+
+
+def _chosen_rows(rows: tuple[tuple[str, CaseSummary], ...], summary: Summary) -> tuple[tuple[str, CaseSummary], ...]:
+    if len(rows) <= MOST_ROWS:
+        return rows
+    ranked = sorted((value, index) for index, (_, case) in enumerate(rows) if (value := value_of(case, summary)))
+    half = MOST_ROWS // 2
+    kept = {index for _, index in (*ranked[:half], *ranked[-half:])} or set(range(MOST_ROWS))
+    return tuple(row for index, row in enumerate(rows) if index in kept)
+
+
+def evenly(items: Sequence[T], most: int) -> list[T]:
+    """Give at most so many of a sequence's items, evenly spaced, the first and the last among them."""
+    if len(items) <= most:
+        return list(items)
+    if most == 1:
+        return [items[0]]
+    return [items[index * (len(items) - 1) // (most - 1)] for index in range(most)]

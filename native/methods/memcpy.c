@@ -26,10 +26,23 @@ static int swap_many(struct ps_region *region, const uint32_t *a, const uint32_t
     return 0;
 }
 
+static int move_many(struct ps_region *region, const struct ps_move *moves, size_t n, size_t *done)
+{
+    for (*done = 0; *done < n; ++*done) {
+        const struct ps_move *const move = &moves[*done];
+
+        memcpy(move->to, move->from, move->pages * region->page_bytes);
+        for (size_t page = 0; page < move->pages; page++)
+            ps_touch(region, move->to + page * region->page_bytes);
+    }
+    return 0;
+}
+
 const struct ps_method ps_method_memcpy = {
     .name = "memcpy",
     .summary = "three memcpy() calls through a page-sized buffer",
     .family = PS_COPY,
     .backings = PS_ANY_BACKING,
     .swap_many = swap_many,
+    .move_many = move_many,
 };

@@ -2,23 +2,15 @@
  *
  * System calls: mremap(MREMAP_MAYMOVE | MREMAP_FIXED): scratch <- B, B <- A, A <- scratch. Moves: page-table entries
  * and, above all, mappings: each displaced page becomes a mapping (VMA) of its own. Needs: vm.max_map_count above the
- * number of pages. Not a batch: the kernel takes one contiguous range a call. */
-#define _GNU_SOURCE
-#include <sys/mman.h>
+ * number of pages. Not a batch: one call a page, see mremap_multi. Not atomic: after a failed call a page stays in the
+ * scratch slot. */
+#include "../mremap_move.h"
 
-#include "../pageswap.h"
-
-static int setup(struct ps_region *region)
+static int move_page(struct ps_region *region, unsigned char *to, unsigned char *from)
 {
-    /* The scratch slot starts empty, as every swap leaves it: else the first swap would pay an unmapping. */
-    return munmap(region->scratch, region->page_bytes) == 0 ? 0 : ps_fail(region, "munmap (scratch)");
-}
+    const int failed = ps_mremap(to, from, region->page_bytes);
 
-static int move(struct ps_region *region, unsigned char *from, unsigned char *to)
-{
-    if (mremap(from, region->page_bytes, region->page_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED)
-        return ps_fail(region, "mremap");
-    return 0;
+    return failed ? ps_error_set(region->error, -failed, "mremap", "") : 0;
 }
 
 static int swap_many(struct ps_region *region, const uint32_t *a, const uint32_t *b, size_t n)
@@ -30,11 +22,38 @@ static int swap_many(struct ps_region *region, const uint32_t *a, const uint32_t
 
         if (page_a == page_b)
             continue; /* its mapping would be gone after the first call */
-        if ((failed = move(region, page_b, region->scratch)) != 0 || (failed = move(region, page_a, page_b)) != 0 ||
-            (failed = move(region, region->scratch, page_a)) != 0)
+        if ((failed = move_page(region, region->scratch, page_b)) != 0 ||
+            (failed = move_page(region, page_b, page_a)) != 0 ||
+            (failed = move_page(region, page_a, region->scratch)) != 0)
             return failed;
         ps_touch(region, page_a);
         ps_touch(region, page_b);
+    }
+    return 0;
+}
+
+/* One call a page, also in a run: nobody knows where in it a mapping ends, and before Linux 6.17 no call may pass
+ * that. */
+static int move_run(struct ps_region *region, const struct ps_move *move)
+{
+    for (size_t page = 0; page < move->pages; page++) {
+        const size_t offset = page * region->page_bytes;
+        const int failed = ps_mremap(move->to + offset, move->from + offset, region->page_bytes);
+
+        if (failed)
+            return ps_mremap_undo(region, move, -failed);
+        ps_touch(region, move->to + offset);
+    }
+    return 0;
+}
+
+static int move_many(struct ps_region *region, const struct ps_move *moves, size_t n, size_t *done)
+{
+    for (*done = 0; *done < n; ++*done) {
+        const int failed = move_run(region, &moves[*done]);
+
+        if (failed)
+            return failed;
     }
     return 0;
 }
@@ -45,6 +64,7 @@ const struct ps_method ps_method_mremap_fixed = {
     .family = PS_REMAP,
     .flags = PS_SPLITS_MAPPINGS,
     .backings = PS_ANY_BACKING,
-    .setup = setup,
+    .setup = ps_mremap_setup,
     .swap_many = swap_many,
+    .move_many = move_many,
 };

@@ -32,6 +32,7 @@ def insert_run(
     """Store the run's id and time, its experiment, and the documents beside it."""
     fields = dataclasses.asdict(experiment)
     spec_text = fields.pop("text")
+    fields.pop("lines", None)
     values = (*name, _json(fields), spec_text, *(_json(document) for document in documents))
     connection.execute("INSERT INTO run VALUES (1, ?, ?, ?, ?, ?, ?)", values)
 

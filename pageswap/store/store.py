@@ -9,7 +9,7 @@ import os
 import sqlite3
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from pageswap.agent.clock import utc_now
 from pageswap.agent.job import TrialSpec
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pageswap.plan import Plan
+
+# How the end of a segment begins whose agent never ran.
+NOT_STARTED: Final = "not started"
 
 _BOOLEANS = ("warmup",)
 
@@ -184,6 +187,17 @@ class Store:
     def status_counts(self) -> Counter[str]:
         """Count the last attempts' statuses over all hosts, warm-ups included."""
         return Counter(dict(self._read(rows.STATUS_COUNTS)))
+
+    def outcome_count(self) -> int:
+        """Count all attempts of all trials on all hosts."""
+        ((count,),) = self._read("SELECT count(*) FROM outcome")
+        return int(count)
+
+    def has_begun(self) -> bool:
+        """Tell whether an agent may ever have run for this run."""
+        return bool(
+            self._read("SELECT 1 FROM segment WHERE ended IS NULL OR ended NOT LIKE ? LIMIT 1", f"{NOT_STARTED}%")
+        )
 
     def trial_count(self) -> int:
         """Give how many trials the plan has for each host."""

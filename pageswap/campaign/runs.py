@@ -1,0 +1,101 @@
+"""The folders of runs: naming a new one, finding one by what a person types, and holding it for one controller."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import fcntl
+import os
+import re
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pageswap.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DATABASE: Final = "run.sqlite"
+REPORT: Final = "report.html"
+_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+_SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_SHOWN = 5
+
+
+def new_run_id() -> str:
+    """Make a run id that sorts by time: ``20250131T120000Z-0a1b2c``."""
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}"
+
+
+def make_run_dir(results_dir: Path, experiment: str, run_id: str) -> Path:
+    """Make and give `results_dir`/`experiment`/`run_id`; raises StoreError when it cannot be."""
+    if not _SAFE_NAME.fullmatch(experiment):
+        raise UsageError(f"'{experiment}' cannot name a folder of results; use letters, digits, _ . and -")
+    folder = results_dir / experiment / run_id
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be made: {error.strerror}; check permissions and free space") from error
+    return folder
+
+
+def find_run(results_dir: Path, text: str) -> Path:
+    """Find a run's folder from its id, the unique beginning of one, a path to it or to its database, or ``latest``.
+
+    Raises UsageError when there is none or more than one, naming what was probably meant, and for any path that is not
+    below `results_dir`.
+    """
+    runs = {path.parent.name: path.parent for path in sorted(results_dir.glob(f"*/*/{DATABASE}"))}
+    newest = sorted(name for name in runs if _RUN_ID.fullmatch(name))
+    if not text:
+        raise UsageError("--run is missing: give a run id, a path, or `latest`")
+    if text == "latest":
+        if not newest:
+            raise UsageError(f"--run latest: there is no run in {results_dir}; `inv run --spec smoke.yaml` makes one")
+        return runs[newest[-1]]
+    if "/" in text or text in (".", ".."):
+        return _run_at(results_dir, text)
+    found = [name for name in runs if name == text] or [name for name in runs if name.startswith(text)]
+    if len(found) > 1:
+        raise UsageError(f"--run {text}: {len(found)} runs begin so: {', '.join(sorted(found)[-_SHOWN:])}; type more")
+    if not found:
+        if Path(text).exists():
+            return _run_at(results_dir, text)
+        meant = difflib.get_close_matches(text, runs, n=1)
+        hint = f"did you mean '{meant[0]}'?" if meant else f"the newest: {', '.join(newest[-_SHOWN:]) or 'none'}"
+        raise UsageError(f"--run {text}: no such run in {results_dir}; {hint}")
+    return runs[found[0]]
+
+
+def _run_at(results_dir: Path, text: str) -> Path:
+    """Give the run that a path leads to, wherever links in it point."""
+    path = Path(os.path.realpath(text))
+    folder = path.parent if path.name == DATABASE else path
+    if not folder.is_relative_to(os.path.realpath(results_dir)):
+        raise UsageError(f"--run {text}: leads out of {results_dir}; runs are looked for there only")
+    if not (folder / DATABASE).is_file():
+        cure = "give the folder of one run" if folder.is_dir() else "no such folder"
+        if _RUN_ID.fullmatch(folder.name) and folder.is_dir():
+            cure = "it was killed before its plan was stored; nothing was measured, so start it again"
+        raise UsageError(f"--run {text}: there is no {DATABASE}: {cure}")
+    return folder
+
+
+@contextlib.contextmanager
+def held(run_dir: Path) -> Iterator[None]:
+    """Hold a run's folder for this controller; raises UsageError while another one has it.
+
+    An flock ends with its holder however that ends. It is on the folder: closing any descriptor of the database itself
+    would drop SQLite's own locks.
+    """
+    descriptor = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"{run_dir}: another process is at work on this run; wait for it to end") from None
+        yield
+    finally:
+        os.close(descriptor)

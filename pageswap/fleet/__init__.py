@@ -1,0 +1,9 @@
+"""The machines that are measured and the ways to reach them: one protocol, whether local or remote."""
+
+from __future__ import annotations
+
+from pageswap.fleet.bundle import Bundle, make_bundle
+from pageswap.fleet.local import LocalTarget
+from pageswap.fleet.target import Stream, Target
+
+__all__ = ["Bundle", "LocalTarget", "Stream", "Target", "make_bundle"]

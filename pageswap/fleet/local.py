@@ -1,0 +1,119 @@
+"""The machine itself as a target: the same program, job file and journal as on a remote one, without a network."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pageswap.agent.workdir import cache_root
+from pageswap.errors import HostError
+from pageswap.fleet.target import Stream, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pageswap.fleet.bundle import Bundle
+
+_READ_BYTES = 1 << 16
+_COMPLAINT_BYTES = 2000
+_EXIT_PATIENCE_S = 10.0
+
+# All that an agent inherits: the size of the environment moves the stack of the measured process, so it should not
+# depend on the shell that `inv` was typed in. The rest is what Python and a sanitizer's runtime need to load.
+_INHERITED: Final = (
+    *("HOME", "PATH", "USER", "LOGNAME", "TMPDIR", "XDG_CACHE_HOME", "PAGESWAP_HOME"),
+    *("LD_LIBRARY_PATH", "LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"),
+)
+
+
+class LocalTarget(Target):
+    """The machine that the controller runs on."""
+
+    def __init__(self, name: str = "local", python: str = sys.executable) -> None:
+        """Take the host's name in the results and the Python its agent runs on."""
+        self.name = name
+        self.python = python
+        self._bundle_dir: Path | None = None
+
+    def ensure_bundle(self, bundle: Bundle) -> None:
+        """Write the bundle below the cache unless it is there, whole; raises HostError."""
+        self._bundle_dir = bundle.write_below(Path(cache_root()) / "bundles")
+
+    def work_dir(self, run_id: str, segment: int) -> str:
+        """Name the folder below the cache; raises HostError when there is no place for a cache."""
+        return f"{cache_root()}/runs/{run_id}/{self.name}/{segment}"
+
+    def open(self, verb: str, document: dict[str, Any]) -> Stream:
+        """Start the agent's program with `verb`; raises HostError when it cannot be."""
+        if self._bundle_dir is None:
+            raise HostError(f"{self.name}: no bundle was put there yet")
+        command = [self.python, "-I", "-S", "-B", str(self._bundle_dir), verb]
+        return _LocalStream(self.name, command, json.dumps(document).encode())
+
+
+class _LocalStream:
+    """A child process in its own session, so that the terminal's Ctrl-C reaches the controller only."""
+
+    def __init__(self, name: str, command: Sequence[str], stdin: bytes) -> None:
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the stream
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own Python and a verb; what varies goes to its standard input
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._complaints,
+                cwd="/",
+                env={key: os.environ[key] for key in _INHERITED if key in os.environ},
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._complaints.close()
+            raise HostError(f"{name}: {command[0]}: {error.strerror}") from error
+        assert self._process.stdin is not None  # noqa: S101 - asked for above
+        assert self._process.stdout is not None  # noqa: S101 - asked for above
+        # A program that dies before it has read all says why on its standard error.
+        with contextlib.suppress(BrokenPipeError), self._process.stdin as pipe:
+            pipe.write(stdin)
+        self._output = self._process.stdout.fileno()
+        self._poll = select.poll()
+        self._poll.register(self._output, select.POLLIN)
+        self._is_at_end = False
+        self._complaint: str | None = None
+
+    def read(self, timeout_s: float | None = None) -> bytes | None:
+        """Wait for output."""
+        if not self._poll.poll(None if timeout_s is None else timeout_s * 1000):
+            return None
+        data = os.read(self._output, _READ_BYTES)
+        self._is_at_end = not data
+        return data
+
+    def cancel(self) -> None:
+        """Kill the process; its end of the pipe closes with it."""
+        self._process.kill()
+
+    def close(self) -> str:
+        """End the process if it still runs."""
+        if self._complaint is None:
+            self._complaint = self._end()
+        return self._complaint
+
+    def _end(self) -> str:
+        if self._is_at_end:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_EXIT_PATIENCE_S)
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        with self._complaints as complaints:
+            size = complaints.seek(0, os.SEEK_END)
+            complaints.seek(max(0, size - _COMPLAINT_BYTES))
+            return complaints.read().decode("utf-8", "backslashreplace").strip()

@@ -52,6 +52,7 @@ enum ps_workload {
 /* Flags of a method. */
 #define PS_SPLITS_MAPPINGS 1u /* a moved page becomes a mapping of its own */
 #define PS_MOVES_NOTHING 2u   /* the control: after the schedule every page is where it was */
+#define PS_LOW_MEMORY 4u    /* the region must lie below 4 GiB */
 
 /* One thread's share of the memory under test: `pages` slots of `page_bytes`, stamped before and verified after. */
 struct ps_region {

@@ -78,15 +78,19 @@ int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backi
     const size_t region_bytes = trial->region_bytes * (1 + spare_share);
     const size_t scratch_offset = round_up(region_bytes, unit) + unit;
     const size_t scratch_bytes = trial->threads * stride;
+    const int low = ps_method_find(trial->method)->flags & PS_LOW_MEMORY ? MAP_32BIT : 0;
     const size_t reserved_bytes = scratch_offset + scratch_bytes + 2 * unit;
     int failed;
 
     memory->fd = -1;
     if (region_bytes % kinds[backing].kernel_page_bytes != 0)
         return ps_unavailable(error, EINVAL, "the region is not a whole number of the backing's huge pages");
-    memory->reserved = mmap(NULL, reserved_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    memory->reserved = mmap(NULL, reserved_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | low, -1, 0);
     if (memory->reserved == MAP_FAILED) {
         memory->reserved = NULL;
+        if (low && errno == ENOMEM)
+            return ps_unavailable(error, ENOMEM, "the method needs addresses below 2 GiB, and the region does not fit "
+                                                 "there; use a smaller region_size");
         return ps_error_set(error, errno, "mmap (address range)", "");
     }
     memory->reserved_bytes = reserved_bytes;

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pageswap.errors import UsageError
 from pageswap.spec.experiment import MAX_TRIALS
 from pageswap.spec.factors import FACTORS, show_levels
-from pageswap.spec.wording import listed
+from pageswap.spec.wording import listed, short
 from pageswap.units import format_size
 
 if TYPE_CHECKING:
@@ -102,9 +102,12 @@ def _kept(experiment: Experiment, cases: list[Case]) -> list[Case]:
                 raise UsageError(f"--filter {name}: no case has {show(level)}; the cases have {have}")
         cases = [case for case in cases if case[name] in wanted]
     if not cases:
-        arguments = " ".join(experiment.overrides)
-        raise UsageError(f"{arguments}: no case is left; keep or set other levels")
+        raise UsageError(f"{_arguments(experiment)}: no case is left; keep or set other levels")
     return cases
+
+
+def _arguments(experiment: Experiment) -> str:
+    return " ".join(map(short, experiment.overrides))
 
 
 def _in_order(levels: set[Level]) -> list[Level]:
@@ -172,6 +175,6 @@ def _nearest_cases(experiment: Experiment, cases: list[Case]) -> str:
     for name, level in experiment.baseline.items():
         present = {case[name] for case in cases}
         if level not in present:
-            after = f" after {' '.join(experiment.overrides)}" if experiment.overrides else ""
+            after = f" after {_arguments(experiment)}" if experiment.overrides else ""
             return f"their {name}{after} is {listed(map(FACTORS[name].show, _in_order(present)))}"
     return "each level is there, but no case has them together"

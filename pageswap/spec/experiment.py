@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from pageswap.errors import SpecError
+from pageswap.spec.wording import short
 
 if TYPE_CHECKING:
     from pageswap.spec.factors import Level
@@ -55,6 +56,6 @@ class Experiment:
         key = key_path.partition("[")[0]
         argument = next((word for word in self.overrides if word.startswith(f"--set {key}=")), None)
         if argument:
-            return SpecError(f"{argument}: {message}")
+            return SpecError(f"{short(argument)}: {message}")
         line = self.lines.get(key_path, self.lines.get(key))
         return SpecError(f"{self.path}:{line or 1}: {key_path}: {message}")

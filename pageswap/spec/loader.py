@@ -20,7 +20,7 @@ from pageswap.spec.factors import FACTORS, Level, find_factor, parse_count
 from pageswap.spec.nodes import Mapping, Node, Scalar, Sequence, parse_tree
 from pageswap.spec.source import read_text, shown_path
 from pageswap.spec.vocabulary import Vocabulary, core_vocabulary
-from pageswap.spec.wording import guess, listed, quoted
+from pageswap.spec.wording import guess, listed, quoted, short
 from pageswap.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class _Reader:
             self.lines[key] = scalar.line
             if key not in FACTORS and key not in _OTHER_KEYS:
                 hint = guess(key, (*_OTHER_KEYS, *FACTORS))
-                raise self.error(scalar.line, quoted(key)[1:-1], f"unknown key{hint or ';'} docs/spec.md lists them")
+                raise self.error(scalar.line, short(key), f"unknown key{hint or ';'} docs/spec.md lists them")
         for key, example in _REQUIRED.items():
             if key not in self.root.entries:
                 raise self.error(1, key, f"is missing; add a line such as '{example}'")
@@ -180,7 +180,7 @@ class _Reader:
             )
         found = {}
         for name, (key, value) in node.entries.items():
-            path = f"{key_path}.{quoted(name)[1:-1]}"
+            path = f"{key_path}.{short(name)}"
             found[name] = self.several(value, path, self.level_parser(name, key.line, path))
         return {name: found[name] for name in FACTORS if name in found}
 

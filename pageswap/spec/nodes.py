@@ -10,7 +10,7 @@ import yaml
 
 from pageswap.errors import SpecError
 from pageswap.spec.source import MAX_BYTES, forbidden_character
-from pageswap.spec.wording import quoted
+from pageswap.spec.wording import quoted, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +68,8 @@ def parse_tree(text: str, name: str) -> Mapping:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise SpecError(f"{name}:{_line_of(mark)}: is not YAML: {error.problem or error.context}") from None
+    except SpecError:  # is a ValueError too
+        raise
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # PyYAML converts escapes and version numbers with chr() and int(), whose own errors get through.
         raise SpecError(f"{name}: is not YAML: {str(error).splitlines()[0][:200]}") from None
@@ -199,4 +201,4 @@ class _Builder:
 
 def _shown(path: str) -> str:
     """Give the key path before its colon, safe to print; nothing for the top."""
-    return f"{quoted(path)[1:-1]}: " if path else ""
+    return f"{short(path)}: " if path else ""

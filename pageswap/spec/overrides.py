@@ -9,7 +9,7 @@ from pageswap.errors import UsageError
 from pageswap.spec.experiment import MAX_REPEATS
 from pageswap.spec.factors import Level, find_factor, parse_count
 from pageswap.spec.vocabulary import Vocabulary, core_vocabulary
-from pageswap.spec.wording import quoted
+from pageswap.spec.wording import quoted, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,7 @@ def override(
     set_, filter_ = tuple(set_), tuple(filter_)
     factors = {**experiment.factors, **_read("--set", set_, experiment.workload, names)}
     keep = _read("--filter", filter_, experiment.workload, names)
-    words = [f"--set {_shown(text)}" for text in set_] + [f"--filter {_shown(text)}" for text in filter_]
+    words = [f"--set {text}" for text in set_] + [f"--filter {text}" for text in filter_]
     if repeats is None:
         return dataclasses.replace(experiment, factors=factors, keep=keep, overrides=tuple(words))
     try:
@@ -45,10 +45,6 @@ def override(
     )
 
 
-def _shown(text: str) -> str:
-    return quoted(text)[1:-1]
-
-
 def _read(argument: str, texts: Iterable[str], workload: str, vocabulary: Vocabulary) -> dict[str, tuple[Level, ...]]:
     """Read ``factor=level,level`` texts; each factor may be given once."""
     found: dict[str, tuple[Level, ...]] = {}
@@ -58,9 +54,9 @@ def _read(argument: str, texts: Iterable[str], workload: str, vocabulary: Vocabu
             raise UsageError(
                 f"{argument}: {quoted(text)} has no '='; write factor=level,level such as page_size=4KiB,2MiB"
             )
-        place = f"{argument} {_shown(name)}"
+        place = f"{argument} {short(name)}"
         if name in found:
-            raise UsageError(f"{place}: is given twice; write {argument} {_shown(name)}=level,level once")
+            raise UsageError(f"{place}: is given twice; write {argument} {short(name)}=level,level once")
         try:
             factor = find_factor(name, workload)
             levels = [factor.parse(value, vocabulary, workload) for value in _split(values)]

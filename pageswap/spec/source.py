@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from pageswap.errors import SpecError
-from pageswap.spec.wording import guess, quoted
+from pageswap.spec.wording import guess, printable, quoted
 
 MAX_BYTES = 1 << 20
 _SUFFIXES = ("", ".yaml", ".yml")
@@ -29,7 +29,8 @@ def resolve_spec_path(text: str, experiments_dir: Path) -> Path:
     wanted = Path(text)
     if not wanted.is_absolute() and Path(os.path.normpath(text)).parts[:1] == (os.pardir,):
         raise SpecError(
-            f"--spec: {quoted(text)} climbs out of this folder; give the absolute path {quoted(os.path.abspath(text))}"  # noqa: PTH100 - resolve() would follow links
+            f"--spec: {quoted(text)} climbs out of this folder; give the absolute path "
+            f"'{printable(os.path.abspath(text))}'"  # noqa: PTH100 - resolve() would follow links
         )
     is_bare = wanted.name == text
     folders = (experiments_dir, Path()) if is_bare else (Path(),)
@@ -49,7 +50,7 @@ def shown_path(path: Path) -> str:
     """Give the path as errors show it: from the current folder when it lies inside, on one line."""
     whole = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
     inside = os.path.relpath(whole)
-    return quoted(whole if inside.startswith(os.pardir) else inside)[1:-1] if len(whole) < MAX_BYTES else "(long path)"
+    return printable(whole if inside.startswith(os.pardir) else inside)
 
 
 def read_text(path: Path) -> str:
@@ -63,21 +64,15 @@ def read_text(path: Path) -> str:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise SpecError(f"{name}: cannot be read: {why}") from error
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise SpecError(f"{name}: is a directory; name an experiment file in it")
-        if not stat.S_ISREG(status.st_mode):
-            raise SpecError(f"{name}: is not a regular file; an experiment is a YAML file")
-        if status.st_size > MAX_BYTES:
-            raise SpecError(
-                f"{name}: holds {status.st_size:,} bytes; an experiment has at most {MAX_BYTES:,} bytes (1 MiB)"
-            )
+    try:
+        _check_kind(os.fstat(descriptor), name)
         # Files of /proc say 0 bytes and hold more, and a file may grow: never read past the limit.
-        try:
+        with open(descriptor, "rb", closefd=False) as file:
             raw = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise SpecError(f"{name}: cannot be read: {error.strerror}") from error
+    except OSError as error:
+        raise SpecError(f"{name}: cannot be read: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
     if len(raw) > MAX_BYTES:
         raise SpecError(f"{name}: holds more than {MAX_BYTES:,} bytes; an experiment has at most that (1 MiB)")
     try:
@@ -85,6 +80,17 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise SpecError(f"{name}:{line}: byte {raw[error.start]:#04x} is not UTF-8; save the file as UTF-8") from None
+
+
+def _check_kind(status: os.stat_result, name: str) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise SpecError(f"{name}: is a directory; name an experiment file in it")
+    if not stat.S_ISREG(status.st_mode):
+        raise SpecError(f"{name}: is not a regular file; an experiment is a YAML file")
+    if status.st_size > MAX_BYTES:
+        raise SpecError(
+            f"{name}: holds {status.st_size:,} bytes; an experiment has at most {MAX_BYTES:,} bytes (1 MiB)"
+        )
 
 
 def forbidden_character(text: str) -> tuple[int, str] | None:

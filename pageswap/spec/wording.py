@@ -18,28 +18,36 @@ _CLOSE_ENOUGH = 0.6
 _TELLING_PART = 3
 
 
+def printable(text: str) -> str:
+    """Give `text` on one line, with every character that cannot be printed escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
+
+
+def short(text: str) -> str:
+    """Give `text` printable, and cut when long."""
+    return printable(text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "...")
+
+
 def quoted(text: str) -> str:
-    """Give `text` between single quotes, on one line, cut when long, with what cannot be printed escaped."""
-    shown = text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in shown)
-    return f"'{safe}'"
+    """Give `text` printable, cut when long, between single quotes."""
+    return f"'{short(text)}'"
 
 
 def guess(word: str, names: Iterable[str]) -> str:
     """Give ``; did you mean 'NAME'?`` for the name nearest to `word`, or nothing when none is near.
 
-    A name is near when difflib finds it close, or when one of the two is a part of the other: ``avx2`` means
-    ``exchange_avx2``.
+    A name is near when one of the two is a part of the other, as ``avx2`` is of ``exchange_avx2``, or else when
+    difflib finds it close.
     """
     if len(word) > _SHOWN_CHARACTERS:
         return ""
     lowered = word.lower()
-    best, best_ratio = "", 0.0
+    best, best_rank = "", (False, 0.0)
     for name in names:
         ratio = difflib.SequenceMatcher(None, lowered, name.lower()).ratio()
         is_part = len(lowered) >= _TELLING_PART and (lowered in name.lower() or name.lower() in lowered)
-        if (ratio >= _CLOSE_ENOUGH or is_part) and ratio > best_ratio:
-            best, best_ratio = name, ratio
+        if (ratio >= _CLOSE_ENOUGH or is_part) and (is_part, ratio) > best_rank:
+            best, best_rank = name, (is_part, ratio)
     return f"; did you mean '{best}'?" if best else ""
 
 

@@ -1,0 +1,43 @@
+"""A small experiment to plan, with names that no core can change."""
+
+from __future__ import annotations
+
+import pytest
+
+from pageswap.spec import Experiment, KnownMethod, Vocabulary, loads
+
+TEXT = """\
+name: tiny
+question: Which one is faster?
+method: [null, memcpy, mremap_fixed]
+region_size: [1MiB, 2MiB]
+iterations: 1000
+touch: [none, moved]
+baseline: {method: memcpy}
+repeats: 5
+warmups: 2
+rounds: 4
+timeout: 3s
+"""
+
+
+@pytest.fixture(scope="session")
+def vocabulary() -> Vocabulary:
+    """Give one method of three families, and one family that the cost model does not know."""
+    return Vocabulary(
+        methods={
+            "null": KnownMethod("control", ("swap",)),
+            "memcpy": KnownMethod("copy", ("swap",)),
+            "mremap_fixed": KnownMethod("remap", ("swap",)),
+            "teleport": KnownMethod("quantum", ("swap",)),
+        },
+        workloads=("swap",),
+        backings=("private_anon", "shared_anon"),
+        touches=("none", "moved"),
+    )
+
+
+@pytest.fixture
+def experiment(vocabulary: Vocabulary) -> Experiment:
+    """Give 12 cases, 5 blocks and 2 warm-up blocks."""
+    return loads(TEXT, "tiny.yaml", vocabulary=vocabulary)

@@ -1,0 +1,55 @@
+"""Estimates are rough, but never forget what a trial needs, and never pass the timeout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pageswap.plan import make
+
+if TYPE_CHECKING:
+    from pageswap.spec import Experiment, Vocabulary
+
+
+def test_memory_is_region_scratch_schedule_and_model(experiment: Experiment, vocabulary: Vocabulary) -> None:
+    """The plan's is that of its largest case, as trials run one at a time."""
+    estimate = make(experiment, vocabulary=vocabulary).estimate
+
+    assert estimate.cases[0].memory_bytes == (1 << 20) + 4096 + 8 * 1000 + 4 * 256
+    assert estimate.memory_bytes == (2 << 20) + 4096 + 8 * 1000 + 4 * 512
+
+
+def test_total_counts_every_block(experiment: Experiment, vocabulary: Vocabulary) -> None:
+    """Warm-up blocks take time as well."""
+    plan = make(experiment, vocabulary=vocabulary)
+
+    assert plan.estimate.seconds == pytest.approx(7 * sum(cost.seconds for cost in plan.estimate.cases))
+    assert plan.estimate.at_most_seconds == 7 * 12 * 3.0
+
+
+def test_remapping_is_expected_to_take_longer_than_copying_4_kib(
+    experiment: Experiment, vocabulary: Vocabulary
+) -> None:
+    """By the order of magnitude that was measured."""
+    plan = make(experiment, set_=["iterations=100000"], vocabulary=vocabulary)
+    seconds = {case.levels["method"]: cost.seconds for case, cost in zip(plan.cases, plan.estimate.cases, strict=True)}
+
+    assert seconds["null"] < seconds["memcpy"] < seconds["mremap_fixed"] / 5
+
+
+def test_no_trial_is_expected_to_pass_its_timeout(experiment: Experiment, vocabulary: Vocabulary) -> None:
+    """It would be ended there."""
+    plan = make(experiment, set_=["iterations=1000000000"], vocabulary=vocabulary)
+
+    assert max(cost.seconds for cost in plan.estimate.cases) == 3.0
+
+
+def test_a_family_that_the_model_does_not_know_is_taken_for_the_slowest(
+    experiment: Experiment, vocabulary: Vocabulary
+) -> None:
+    """A new family must not make planning fail."""
+    plan = make(experiment, set_=["method=memcpy,mremap_fixed,teleport", "touch=none"], vocabulary=vocabulary)
+    seconds = [cost.seconds for cost in plan.estimate.cases]
+
+    assert seconds[4] > seconds[0]

@@ -1,0 +1,159 @@
+"""A plan is a randomised complete block design that the seed decides."""
+
+from __future__ import annotations
+
+import collections
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pageswap.errors import UsageError
+from pageswap.plan import Plan, make
+from pageswap.spec import loads
+
+if TYPE_CHECKING:
+    from pageswap.agent.job import TrialSpec
+    from pageswap.spec import Experiment, Vocabulary
+
+
+@pytest.fixture
+def plan(experiment: Experiment, vocabulary: Vocabulary) -> Plan:
+    """Give the plan of the small experiment."""
+    return make(experiment, vocabulary=vocabulary)
+
+
+def _blocks(plan: Plan) -> dict[tuple[bool, int], list[TrialSpec]]:
+    blocks: dict[tuple[bool, int], list[TrialSpec]] = collections.defaultdict(list)
+    for trial in plan.trials:
+        blocks[trial.warmup, trial.block].append(trial)
+    return blocks
+
+
+def _case_ids(trials: list[TrialSpec]) -> list[str]:
+    return [trial.trial_id.rpartition(".")[2] for trial in trials]
+
+
+def test_names_cases_by_their_place_in_the_product(plan: Plan) -> None:
+    """Sizes are bytes."""
+    assert [case.case_id for case in plan.cases] == [f"c{index:04d}" for index in range(12)]
+    assert plan.cases[5].index == 5
+    assert plan.cases[5].levels == {
+        "method": "memcpy",
+        "page_size": 4096,
+        "region_size": 1 << 20,
+        "iterations": 1000,
+        "backing": "private_anon",
+        "threads": 1,
+        "touch": "moved",
+    }
+
+
+def test_warm_up_blocks_come_first_and_every_block_is_whole(plan: Plan) -> None:
+    """Each holds each case once, at positions 0 to n - 1, and blocks do not interleave."""
+    blocks = _blocks(plan)
+
+    assert list(blocks) == [(True, 0), (True, 1), (False, 0), (False, 1), (False, 2), (False, 3), (False, 4)]
+    assert [trial for trials in blocks.values() for trial in trials] == list(plan.trials)
+    for trials in blocks.values():
+        assert sorted(_case_ids(trials)) == [case.case_id for case in plan.cases]
+        assert [trial.position for trial in trials] == list(range(12))
+
+
+def test_trial_ids_are_unique_and_tell_block_and_case(plan: Plan) -> None:
+    """They are the key under which an outcome is stored."""
+    ids = {trial.trial_id for trial in plan.trials}
+
+    assert len(ids) == 7 * 12
+    assert {"w0.c0000", "w1.c0011", "b00.c0004", "b04.c0000"} <= ids
+    for trial in plan.trials:
+        assert trial.trial_id.startswith(f"w{trial.block}." if trial.warmup else f"b{trial.block:02d}.")
+
+
+def test_a_trial_holds_its_case_s_levels_and_the_experiment_s_settings(plan: Plan) -> None:
+    """The agent needs nothing else."""
+    levels = {case.case_id: case.levels for case in plan.cases}
+    for trial in plan.trials:
+        fields = trial.to_json()
+        assert {name: fields[name] for name in levels["c0000"]} == levels[trial.trial_id.rpartition(".")[2]]
+        assert (trial.workload, trial.rounds, trial.timeout_s, trial.attempt) == ("swap", 4, 3.0, 1)
+
+
+def test_all_trials_of_a_block_share_a_schedule_and_no_two_blocks_do(plan: Plan) -> None:
+    """So that the methods of a block are compared on the same pages, and the blocks sample different ones."""
+    seeds = [{trial.seed for trial in trials} for trials in _blocks(plan).values()]
+
+    assert all(len(of_block) == 1 for of_block in seeds)
+    assert len(set.union(*seeds)) == 7
+
+
+def test_blocks_have_different_orders(plan: Plan) -> None:
+    """A drift of the machine must not fall on the same case each time."""
+    orders = {tuple(_case_ids(trials)) for trials in _blocks(plan).values()}
+
+    assert len(orders) == 7
+
+
+def test_the_same_seed_gives_the_same_plan_and_another_does_not(experiment: Experiment, vocabulary: Vocabulary) -> None:
+    """A plan is reproduced from its spec."""
+    again = loads(experiment.text, "other.yaml", vocabulary=vocabulary)
+    other = loads(experiment.text + "seed: 43\n", "tiny.yaml", vocabulary=vocabulary)
+
+    plan = make(experiment, vocabulary=vocabulary)
+
+    assert make(again, vocabulary=vocabulary).trials == plan.trials
+    assert [t.trial_id for t in make(other, vocabulary=vocabulary).trials] != [t.trial_id for t in plan.trials]
+    assert {t.seed for t in make(other, vocabulary=vocabulary).trials}.isdisjoint(t.seed for t in plan.trials)
+
+
+def test_more_repeats_leave_the_earlier_blocks_as_they_were(experiment: Experiment, vocabulary: Vocabulary) -> None:
+    """Also when the ids of the blocks need another digit."""
+    few = make(experiment, repeats=5, vocabulary=vocabulary).trials
+    many = make(experiment, repeats=101, vocabulary=vocabulary).trials
+
+    assert len(many) == (101 + 2) * 12
+    assert [(t.position, t.seed, t.method) for t in few] == [(t.position, t.seed, t.method) for t in many[: len(few)]]
+    assert many[-1].trial_id.startswith("b100.")
+    assert len({trial.trial_id for trial in many}) == len(many)
+
+
+def test_set_and_filter_change_the_cases(experiment: Experiment, vocabulary: Vocabulary) -> None:
+    """And the plan's experiment tells how."""
+    plan = make(experiment, set_=["region_size=4MiB"], filter_=["touch=none"], vocabulary=vocabulary)
+
+    assert [(case.levels["method"], case.levels["region_size"]) for case in plan.cases] == [
+        ("null", 4 << 20),
+        ("memcpy", 4 << 20),
+        ("mremap_fixed", 4 << 20),
+    ]
+    assert plan.experiment.overrides == ("--set region_size=4MiB", "--filter touch=none")
+
+
+def test_refuses_a_bad_argument(experiment: Experiment, vocabulary: Vocabulary) -> None:
+    """Before anything is planned."""
+    with pytest.raises(UsageError, match=r"^--set page_size: '4K' is not a size; write '4KiB'$"):
+        make(experiment, set_=["page_size=4K"], vocabulary=vocabulary)
+
+
+def test_case_ids_of_a_large_plan_sort_in_their_order(experiment: Experiment, vocabulary: Vocabulary) -> None:
+    """The store sorts them as text."""
+    sizes = ",".join(f"{n}MiB" for n in range(1, 1801))
+
+    plan = make(experiment, set_=[f"region_size={sizes}"], repeats=1, vocabulary=vocabulary)
+
+    ids = [case.case_id for case in plan.cases]
+    assert len(ids) == 10_800
+    assert ids == sorted(ids)
+
+
+def test_json_names_each_trial_s_case_and_the_estimate(plan: Plan) -> None:
+    """One document, and each trial's levels stand in it once, with their case."""
+    document = json.loads(json.dumps(plan.to_json()))
+
+    assert document["experiment"] == "tiny"
+    assert document["baseline"] == {"method": "memcpy"}
+    assert document["cases"][5]["region_size"] == 1 << 20
+    assert document["cases"][5]["memory_bytes"] == plan.estimate.cases[5].memory_bytes
+    assert [trial["trial_id"] for trial in document["trials"]] == [trial.trial_id for trial in plan.trials]
+    assert {trial["case_id"] for trial in document["trials"]} == {case["case_id"] for case in document["cases"]}
+    assert document["estimate"]["at_most_seconds"] == 7 * 12 * 3.0

@@ -1,0 +1,65 @@
+"""A vocabulary that no core can change, and a way to write specs that differ in one key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pageswap.spec import Experiment, KnownMethod, Vocabulary, loads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BASE = {
+    "name": "tiny",
+    "question": "Which one is faster?",
+    "workload": "swap",
+    "method": "[memcpy, mremap_fixed]",
+    "page_size": "4KiB",
+    "region_size": "[1MiB, 2MiB]",
+    "iterations": "1000",
+    "backing": "shared_anon",
+    "touch": "[none, moved]",
+    "baseline": "{method: memcpy}",
+    "repeats": "3",
+}
+
+
+@pytest.fixture(scope="session")
+def vocabulary() -> Vocabulary:
+    """Give names that stand whatever the core learns."""
+    return Vocabulary(
+        methods={
+            "null": KnownMethod("control", ("swap", "permute")),
+            "memcpy": KnownMethod("copy", ("swap", "permute")),
+            "exchange_avx2": KnownMethod("copy", ("swap",)),
+            "exchange_nt_avx2": KnownMethod("copy", ("swap",)),
+            "mremap_fixed": KnownMethod("remap", ("swap",)),
+            "compose": KnownMethod("copy", ("permute",)),
+        },
+        workloads=("swap", "permute"),
+        backings=("private_anon", "shared_anon"),
+        touches=("none", "moved"),
+    )
+
+
+@pytest.fixture(scope="session")
+def spec_text() -> Callable[..., str]:
+    """Give a valid spec's text, one key a line, with keys replaced, added, or (None) left out."""
+
+    def make(**changes: str | None) -> str:
+        keys = {**BASE, **changes}
+        return "".join(f"{key}: {value}\n" for key, value in keys.items() if value is not None)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def read(vocabulary: Vocabulary, spec_text: Callable[..., str]) -> Callable[..., Experiment]:
+    """Load `spec_text` with the fixed vocabulary, as the file ``a.yaml``."""
+
+    def make(**changes: str | None) -> Experiment:
+        return loads(spec_text(**changes), "a.yaml", vocabulary=vocabulary)
+
+    return make

@@ -1,0 +1,38 @@
+"""Errors quote on one line, and guess only what is near."""
+
+from __future__ import annotations
+
+import pytest
+
+from pageswap.spec.wording import guess, listed, quoted
+
+NAMES = ("exchange_nt_avx2", "exchange_avx2", "memcpy", "mremap_fixed")
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [("avx2", "exchange_avx2"), ("memcopy", "memcpy"), ("MEMCPY", "memcpy"), ("mremap", "mremap_fixed")],
+)
+def test_guesses_a_near_name_or_one_that_it_is_a_part_of(word: str, name: str) -> None:
+    """The shortest of the names that hold it, since that is the nearest."""
+    assert guess(word, NAMES) == f"; did you mean '{name}'?"
+
+
+@pytest.mark.parametrize("word", ["", "x", "quux", "m" * 100_000])
+def test_guesses_nothing_when_no_name_is_near(word: str) -> None:
+    """A far guess sends people the wrong way; a huge word costs no time."""
+    assert guess(word, NAMES) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a", "'a'"), ("a\nb\x1b[31m", "'a\\nb\\x1b[31m'"), ("x" * 61, "'" + "x" * 60 + "...'"), ("\ud800", "'\\ud800'")],
+)
+def test_quotes_on_one_line_whatever_it_is(text: str, expected: str) -> None:
+    """No terminal escape, no line break, nothing endless."""
+    assert quoted(text) == expected
+
+
+def test_lists_the_first_names_and_tells_how_many_there_are() -> None:
+    """A thousand levels do not fill the screen."""
+    assert listed(map(str, range(1000)), most=3) == "0, 1, 2, ... (1,000 in all)"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from invoke.context import Context
 
+    from pageswap.campaign import Outcome
     from pageswap.plan import Plan
     from pageswap.store import Store
 
@@ -94,27 +95,6 @@ def _spec_path(text: str) -> Path:
     raise UsageError(f"--spec {text}: no such file, here or in experiments/, which has: {', '.join(names)}")
 
 
-def _run_folder(text: str) -> Path:
-    """Find a run's folder from its id, a path to it or to its run.sqlite, or `latest`."""
-    runs = sorted(RESULTS.glob("*/*/run.sqlite"), key=lambda path: path.parent.name)
-    if not text:
-        raise UsageError("--run is missing: give a run id, a path, or `latest`")
-    if text == "latest":
-        if not runs:
-            raise UsageError(f"--run latest: there is no run in {RESULTS}; `inv run --spec smoke.yaml` makes one")
-        return runs[-1].parent
-    found = [path.parent for path in runs if path.parent.name == text]
-    path = Path(text).resolve()
-    if not found and path.name == "run.sqlite" and path.is_file():
-        found = [path.parent]
-    if not found and (path / "run.sqlite").is_file():
-        found = [path]
-    if not found:
-        known = ", ".join(run.parent.name for run in runs[-5:]) or "none"
-        raise UsageError(f"--run {text}: no such run; the newest in {RESULTS}: {known}")
-    return found[0]
-
-
 def _number(flag: str, text: str | None) -> int | None:
     if text is None:
         return None
@@ -138,6 +118,31 @@ def _plan(spec: str, set_: list[str] | None, filter_: list[str] | None, repeats:
     return planning.make(specs.load(_spec_path(spec)), set_=set_ or [], filter_=filter_ or [], repeats=blocks)
 
 
+def _show_plan(made: Plan, as_json: bool) -> None:
+    from pageswap import terminal
+
+    if as_json:
+        _print_json(made.to_json())
+    else:
+        terminal.show_plan(made)
+
+
+def _conclude(outcome: Outcome, as_json: bool) -> int:
+    """Print what a run found; the last line says where the report lies. Returns the exit code."""
+    from pageswap import terminal
+    from pageswap.analysis.answer import answer
+    from pageswap.analysis.summary import summarise
+
+    with _store(outcome.run_dir) as store:
+        summary = summarise(store)
+        found = (outcome, summary, answer(summary), terminal.troubles(store))
+    if as_json:
+        _print_json(terminal.conclusion_as_json(*found))
+    else:
+        terminal.show_conclusion(*found)
+    return outcome.exit_code
+
+
 def _store(folder: Path) -> Store:
     from pageswap.store import Store
 
@@ -155,7 +160,7 @@ def _facts(hosts: str) -> dict[str, dict[str, Any]]:
 
 
 def _print_json(document: object) -> None:
-    json_.dump(document, sys.stdout, indent=1)
+    json_.dump(document, sys.stdout, indent=1, allow_nan=False)
     print()
 
 
@@ -197,20 +202,64 @@ def plan(
     json: bool = False,
 ) -> None:
     """List what a run would measure, with its memory and time; run nothing."""
-    made = _plan(spec, set_, filter_, repeats)
-    if json:
-        return _print_json(made.to_json())
-    from pageswap import terminal
+    _show_plan(_plan(spec, set_, filter_, repeats), json)
 
-    return terminal.show_plan(made)
+
+@command(iterable=["set_", "filter_"])
+def run(
+    _context: Context,
+    spec: str = "",
+    hosts: str = "",
+    set_: list[str] | None = None,
+    filter_: list[str] | None = None,
+    repeats: str | None = None,
+    tune: bool = False,
+    wait: bool = False,
+    strict: bool = False,
+    dry: bool = False,
+    json: bool = False,
+) -> int:
+    """Measure an experiment, then write its report."""
+    made = _plan(spec, set_, filter_, repeats)
+    _local(hosts or ",".join(made.experiment.hosts))
+    if dry:
+        _show_plan(made, json)
+        return 0
+    from pageswap import campaign
+    from pageswap.progress import ProgressShown
+
+    with ProgressShown() as shown:
+        outcome = campaign.run(
+            made,
+            results_dir=RESULTS,
+            options=campaign.Options(tune=tune, wait=wait, strict=strict),
+            provenance=campaign.provenance(ROOT, ["inv", *sys.argv[sys.argv.index("run") :]]),
+            on_event=shown,
+        )
+    return _conclude(outcome, json)
+
+
+@command()
+def resume(_context: Context, run: str = "", wait: bool = False, json: bool = False) -> int:
+    """Finish what a run still lacks, then write its report."""
+    from pageswap import campaign
+    from pageswap.progress import ProgressShown
+
+    folder = campaign.find_run(RESULTS, run)
+    devtasks.build_core()
+    with ProgressShown() as shown:
+        outcome = campaign.resume(folder, wait=wait or None, on_event=shown)
+    return _conclude(outcome, json)
 
 
 @command()
 def report(_context: Context, run: str = "") -> None:
     """Write a run's report anew, from what is stored."""
-    from pageswap.report import render
+    from pageswap.campaign import find_run
 
-    folder = _run_folder(run)
+    folder = find_run(RESULTS, run)
+    from pageswap.report import render  # only now: it is slow to import
+
     with _store(folder) as store:
         print(f"report: {render(store, folder / 'report.html')}")
 
@@ -218,8 +267,10 @@ def report(_context: Context, run: str = "") -> None:
 @command()
 def export(_context: Context, run: str = "", to: str = "csv", out: str = "") -> None:
     """Write every trial of a run to a CSV, Parquet or JSON file."""
-    folder = _run_folder(run)
-    from pageswap.analysis import export as exporting
+    from pageswap.campaign import find_run
+
+    folder = find_run(RESULTS, run)
+    from pageswap.analysis import export as exporting  # only now: it is slow to import
 
     with _store(folder) as store:
         print(exporting.export(store, to, Path(out) if out else None))
@@ -229,24 +280,24 @@ def export(_context: Context, run: str = "", to: str = "csv", out: str = "") -> 
 def methods(_context: Context, hosts: str = "", json: bool = False) -> None:
     """List every way to move pages: available here, or why not."""
     found = {host: facts["methods"] for host, facts in _facts(hosts).items()}
-    if json:
-        return _print_json(found)
     from pageswap import terminal
 
-    return terminal.show_methods(found)
+    if json:
+        _print_json(found)
+    else:
+        terminal.show_methods(found)
 
 
 @command()
 def doctor(_context: Context, hosts: str = "", json: bool = False) -> None:
     """Say what on this machine would spoil a measurement, each with its cure."""
     found = _facts(hosts)
-    if json:
-        return _print_json(
-            {host: {"checks": facts["doctor"], "lease": facts["lease"]} for host, facts in found.items()}
-        )
     from pageswap import terminal
 
-    return terminal.show_doctor({host: facts["doctor"] for host, facts in found.items()})
+    if json:
+        _print_json({host: {"checks": facts["doctor"], "lease": facts["lease"]} for host, facts in found.items()})
+    else:
+        terminal.show_doctor({host: facts["doctor"] for host, facts in found.items()})
 
 
 @command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pageswap.analysis.summary import CaseSummary, Summary
+    from pageswap.campaign import Outcome
     from pageswap.plan import Plan
+    from pageswap.store import Store
 
 _WIDTH_OF_FILES = 160
 _CASES_SHOWN = 60
-_ENDINGS_SHOWN = 40
+_TROUBLES_SHOWN = 40
 _STYLES = {"ok": "green", "warn": "yellow", "bad": "red", "faster": "green", "slower": "red"}
 
 
@@ -103,30 +106,84 @@ def show_doctor(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         )
 
 
-def show_summary(summary: Summary) -> None:
-    """Print every case's figures, then each group of trials that did not end ok with its reason."""
+@dataclasses.dataclass(frozen=True)
+class Troubles:
+    """Trials of one case on one host that ended alike, other than ok; warm-ups count."""
+
+    status: str
+    reason: str
+    host: str
+    levels: dict[str, Any]
+    trial_ids: list[str]
+
+
+def troubles(store: Store) -> list[Troubles]:
+    """Give every trial that did not end ok, those that ended alike together, in the order they ran."""
+    columns = store.columns()
+    cases = {case["case_id"]: {name: case[name] for name in case if name != "case_id"} for case in store.cases()}
+    found: dict[tuple[str, ...], list[str]] = {}
+    for row in store.rows():
+        trial = dict(zip(columns, row, strict=True))
+        if trial["status"] != "ok":
+            key = (trial["status"], trial["reason"] or "", trial["host"], trial["case_id"])
+            found.setdefault(key, []).append(trial["trial_id"])
+    return [Troubles(status, why, host, cases[case], ids) for (status, why, host, case), ids in found.items()]
+
+
+def show_conclusion(outcome: Outcome, summary: Summary, sentences: Sequence[str], troubled: Sequence[Troubles]) -> None:
+    """Print the answer, every case's figures, what did not end ok, and last where the report lies."""
+    print("\n".join(sentences) + "\n")
+    _show_cases(summary)
+    print()
+    for trouble in troubled[:_TROUBLES_SHOWN]:
+        place = [f"{trouble.host}:"] if len(summary.hosts) > 1 else []
+        levels = ", ".join(level_text(name, trouble.levels.get(name)) for name in summary.varying)
+        count = f"{len(trouble.trial_ids)} trials" if len(trouble.trial_ids) > 1 else trouble.trial_ids[0]
+        print(" ".join([f"{trouble.status}:", *place, f"{levels} ({count}): {trouble.reason}"]))
+    _say_rest(len(troubled), _TROUBLES_SHOWN, "such groups of trials; the report has all")
+    for host, error in outcome.host_errors.items():
+        print(f"{host}: {error}")
+    if outcome.missing:
+        print(f"{outcome.missing:,} trials are missing; `inv resume --run {outcome.run_id}` runs them")
+    print(f"report: {outcome.report_path or 'none, as nothing was measured'}")
+
+
+def conclusion_as_json(
+    outcome: Outcome, summary: Summary, sentences: Sequence[str], troubled: Sequence[Troubles]
+) -> dict[str, Any]:
+    """Give what `show_conclusion` prints, and all cases' figures, as one JSON object."""
+    return {
+        "run_id": outcome.run_id,
+        "run_dir": str(outcome.run_dir),
+        "report": str(outcome.report_path) if outcome.report_path else None,
+        "exit_code": outcome.exit_code,
+        "statuses": dict(outcome.statuses),
+        "missing": outcome.missing,
+        "host_errors": {host: str(error) for host, error in outcome.host_errors.items()},
+        "answer": list(sentences),
+        "cases": [dataclasses.asdict(case) for case in summary.cases],
+        "troubles": [dataclasses.asdict(trouble) for trouble in troubled],
+    }
+
+
+def _show_cases(summary: Summary) -> None:
     from pageswap.analysis import wording  # noqa: PLC0415 - draws in pandas, which showing a plan does not need
 
     def row(case: CaseSummary) -> list[str]:
-        place = [case.host] if len(summary.hosts) > 1 else []
-        levels = [level_text(name, case.levels.get(name)) for name in summary.varying]
+        cells = [case.host] if len(summary.hosts) > 1 else []
+        cells += [level_text(name, case.levels.get(name)) for name in summary.varying]
         if case.median_ns is None:
-            return [*place, *levels, "", "", "", "", case.verdict]
+            return [*cells, "", "", "", "", case.verdict]
         ratio = "" if case.ratio is None else wording.ratio_text(case.ratio, case.ratio_ci)
         interval = "" if case.ratio is None else wording.interval_text(case.ratio, case.ratio_ci)
         median = wording.nanoseconds_text(case.median_ns, case.median_ci)
-        return [*place, *levels, median, ratio, interval, str(case.n), case.verdict]
+        return [*cells, median, ratio, interval, str(case.n), case.verdict]
 
     place = ["host"] if len(summary.hosts) > 1 else []
     numbers = (f"ns per {wording.operation(summary.workload)}", "ratio", "95 % interval", "n")
     rows = (row(case) for case in summary.cases[:_CASES_SHOWN])
     show_table((*place, *summary.varying, *numbers, ""), rows, frozenset(numbers))
     _say_rest(len(summary.cases), _CASES_SHOWN, "cases; the report has all")
-    endings = [(case, ending) for case in summary.cases for ending in case.endings]
-    for case, ending in endings[:_ENDINGS_SHOWN]:
-        levels = ", ".join(level_text(name, case.levels.get(name)) for name in summary.varying)
-        print(f"{ending.status}: {levels}: {wording.plural(ending.trials, 'trial')}: {ending.reason}")
-    _say_rest(len(endings), _ENDINGS_SHOWN, "such groups; the report has all")
 
 
 def _say_rest(count: int, shown: int, what: str) -> None:

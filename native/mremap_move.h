@@ -2,6 +2,7 @@
 #ifndef PAGESWAP_MREMAP_MOVE_H
 #define PAGESWAP_MREMAP_MOVE_H
 
+#include <string.h>
 #include <sys/mman.h>
 
 #include "pageswap.h"
@@ -23,21 +24,32 @@ static inline int ps_mremap_setup(struct ps_region *region)
     return 0;
 }
 
-/* Moves back every page of a run that left its place (there, nothing is mapped now), and notes the run's failure. */
-static inline int ps_mremap_undo(struct ps_region *region, const struct ps_move *move, int errnum)
+static inline int ps_map_plain(unsigned char *at, size_t bytes)
 {
-    const char *verdict = "";
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+
+    return mmap(at, bytes, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED ? -errno : 0;
+}
+
+/* Notes the failure of a run, and leaves both its ends mapped and its pages at the old one. What already went is
+ * brought back by copying: where mremap failed for want of mappings it would fail again, and one plain mapping still
+ * fits below the limit at which mremap gives up. A failed batch ends the trial, so what the memory is made of matters
+ * no more. */
+static inline int ps_mremap_give_up(struct ps_region *region, const struct ps_move *move, int errnum)
+{
+    const size_t bytes = move->pages * region->page_bytes;
+    size_t gone = 0;
     unsigned char present;
+    int failed = 0;
 
-    for (size_t page = 0; page < move->pages; page++) {
-        const size_t offset = page * region->page_bytes;
-
-        if (mincore(move->from + offset, PS_BASE_PAGE, &present) == 0 || errno != ENOMEM)
-            continue;
-        if (ps_mremap(move->from + offset, move->to + offset, region->page_bytes) != 0)
-            verdict = "a part of the run stays at its new place: the way back failed too";
-    }
-    return ps_error_set(region->error, errnum, "mremap", verdict);
+    /* Mappings go in the order of their addresses; where one went, none is left. */
+    while (gone < bytes && mincore(move->from + gone, PS_BASE_PAGE, &present) != 0 && errno == ENOMEM)
+        gone += region->page_bytes;
+    if (gone > 0 && (failed = ps_map_plain(move->from, gone)) == 0)
+        memcpy(move->from, move->to, gone);
+    if (!failed)
+        failed = ps_map_plain(move->to, bytes);
+    return ps_error_set(region->error, errnum, "mremap", failed ? "the way back failed too: no mapping is left" : "");
 }
 
 #endif

@@ -41,7 +41,7 @@ static int move_run(struct ps_region *region, const struct ps_move *move)
         const int failed = ps_mremap(move->to + offset, move->from + offset, region->page_bytes);
 
         if (failed)
-            return ps_mremap_undo(region, move, -failed);
+            return ps_mremap_give_up(region, move, -failed);
         ps_touch(region, move->to + offset);
     }
     return 0;

@@ -4,7 +4,7 @@
  * entries and each mapping of the run. Needs: Linux 6.17, a run that begins in a mapping, source and destination that
  * do not overlap, no userfaultfd on any of it, vm.max_map_count above the number of mappings. Not cheaper for a page
  * that moves alone: that is mremap_fixed. Not atomic: the kernel stops at the mapping that fails, and what went is
- * moved back here. */
+ * copied back here. */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ static int move_many(struct ps_region *region, const struct ps_move *moves, size
         const int failed = ps_mremap(move->to, move->from, move->pages * region->page_bytes);
 
         if (failed)
-            return ps_mremap_undo(region, move, -failed);
+            return ps_mremap_give_up(region, move, -failed);
         for (size_t page = 0; page < move->pages; page++)
             ps_touch(region, move->to + page * region->page_bytes);
     }

@@ -95,12 +95,24 @@ static int swap_many(struct ps_region *region, const uint32_t *a, const uint32_t
     return 0;
 }
 
+/* A failed batch ends the trial, so what already went is brought back by copying, which needs nothing more of the
+ * kernel than to watch the range no longer. */
+static int give_up(struct ps_region *region, const struct ps_move *move, size_t moved, int errnum)
+{
+    struct session *const session = region->private;
+
+    (void)close(session->fd);
+    session->fd = -1;
+    memcpy(move->from, move->to, moved);
+    return ps_error_set(region->error, errnum, "ioctl(UFFDIO_MOVE)", "");
+}
+
 /* One call a run. A destination that is not empty holds nothing of worth, and is emptied. */
 static int move_run(struct ps_region *region, const struct ps_move *move)
 {
     const struct session *const session = region->private;
     const size_t bytes = move->pages * region->page_bytes;
-    size_t moved = 0, back = 0;
+    size_t moved = 0;
     int failed = move_range(session->fd, move->to, move->from, bytes, &moved);
 
     if (failed == -EEXIST) {
@@ -109,13 +121,7 @@ static int move_run(struct ps_region *region, const struct ps_move *move)
         else
             failed = move_range(session->fd, move->to, move->from, bytes, &moved);
     }
-    if (!failed)
-        return 0;
-    const char *const verdict = move_range(session->fd, move->from, move->to, moved, &back) == 0
-                                    ? ""
-                                    : "a part of the run stays at its new place: the way back failed too";
-
-    return ps_error_set(region->error, -failed, "ioctl(UFFDIO_MOVE)", verdict);
+    return failed ? give_up(region, move, moved, -failed) : 0;
 }
 
 static int move_many(struct ps_region *region, const struct ps_move *moves, size_t n, size_t *done)

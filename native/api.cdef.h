@@ -32,6 +32,11 @@ typedef struct {
     uint32_t threads;         /* each works on its own share of the slots and of the iterations */
     uint32_t rounds;
     int32_t touch;            /* 1: read every moved page inside the timed region */
+    const char *pattern;      /* of the pairs: "random", "sequential" or "strided" */
+    uint64_t distance;        /* in pages: between a pair's partners (sequential), or from pair to pair (strided) */
+    uint64_t run_pages;       /* pages a move takes, for the workload `move` */
+    int32_t page_aligned;     /* 1: the region starts one base page beyond a 2 MiB border */
+    int32_t busy_neighbours;  /* 1: the host's other allowed CPUs spin in threads of this process */
     const int32_t *cpus;      /* the CPUs to pin to, thread 0's first; NULL: the last ones allowed */
     uint32_t cpu_count;
     const uint32_t *given_a;  /* a schedule of `iterations` pairs of slots instead of a random one, or NULL; */
@@ -61,6 +66,12 @@ int ps_workload_count(void);
 const char *ps_workload_name(int index);
 int ps_backing_count(void);
 const char *ps_backing_name(int index);
+
+int ps_pattern_count(void);
+const char *ps_pattern_name(int index);
+
+/* How much memory a trial takes: slots, scratch, schedule and model; 0 when it makes no sense. */
+uint64_t ps_trial_bytes(const ps_trial *trial);
 
 /* Runs one trial in the calling process, which it pins and whose mappings it changes: call it in a
  * process of its own. rounds_ns has room for trial->rounds values. */

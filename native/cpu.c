@@ -6,28 +6,29 @@
 
 #include "pageswap.h"
 
-/* Gives each thread a CPU of its own: those asked for, or the last ones allowed, because the first ones serve most
- * interrupts. More threads than CPUs is refused: they would measure the scheduler. */
-int ps_cpu_choose(const ps_trial *trial, int32_t *cpus, ps_error *error)
+/* Lists the CPUs that the trial may use: those asked for, or all allowed ones, the last first, because the first ones
+ * serve most interrupts. The first `threads` of them are the threads'; more threads than CPUs is refused: they would
+ * measure the scheduler. `cpus` has room for PS_MAX_CPUS. */
+int ps_cpu_choose(const ps_trial *trial, int32_t *cpus, uint32_t *count, ps_error *error)
 {
     cpu_set_t allowed;
-    uint32_t chosen = 0;
 
+    *count = 0;
     if (trial->cpus) {
-        for (; chosen < trial->threads && chosen < trial->cpu_count; chosen++)
-            cpus[chosen] = trial->cpus[chosen];
+        for (; *count < PS_MAX_CPUS && *count < trial->cpu_count; ++*count)
+            cpus[*count] = trial->cpus[*count];
     } else {
         if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
             return ps_error_set(error, errno, "sched_getaffinity", "");
-        for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && chosen < trial->threads; cpu--)
+        for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && *count < PS_MAX_CPUS; cpu--)
             if (CPU_ISSET(cpu, &allowed))
-                cpus[chosen++] = cpu;
+                cpus[(*count)++] = cpu;
     }
-    if (chosen < trial->threads) {
+    if (*count < trial->threads) {
         char detail[sizeof error->detail];
 
         (void)snprintf(detail, sizeof detail, "%u threads need as many CPUs, %u allowed; use fewer threads",
-                       trial->threads, chosen);
+                       trial->threads, *count);
         return ps_unavailable(error, EINVAL, detail);
     }
     return 0;

@@ -29,7 +29,22 @@ enum ps_family { PS_COPY, PS_REMAP, PS_WINDOW, PS_CONTROL };
 
 #define PS_WORKLOADS(X) \
     X(swap)             \
-    X(permute)
+    X(permute)          \
+    X(move)             \
+    X(grow)             \
+    X(call)
+
+#define PS_PATTERNS(X) \
+    X(random)          \
+    X(sequential)      \
+    X(strided)
+
+enum ps_pattern {
+#define X(name) PS_PATTERN_##name,
+    PS_PATTERNS(X)
+#undef X
+        PS_PATTERN_COUNT
+};
 
 enum ps_backing {
 #define X(name) PS_BACKING_##name,
@@ -104,6 +119,14 @@ struct ps_move {
     size_t pages;
 };
 
+/* A block of the workload `grow`: where and how large it was made, and is now. */
+struct ps_block {
+    unsigned char *first;
+    size_t first_size;
+    unsigned char *bytes;
+    size_t size;
+};
+
 /* A method. A NULL hook means "does not do that" and is checked in one place. */
 struct ps_method {
     const char *name;
@@ -128,8 +151,19 @@ struct ps_method {
 
     /* Workloads `permute` and `move`: carries out the moves in this order, touching each page at its new place with
      * ps_touch(). When a move fails, *done is the number of moves that were completed, and the failed one has moved
-     * nothing. `from` need not keep its bytes. */
+     * nothing and leaves both its ends mapped. After a move `from` need not keep its bytes. */
     int (*move_many)(struct ps_region *region, const struct ps_move *moves, size_t n, size_t *done);
+
+    /* Workload `grow`: makes, enlarges and frees a block of memory, which will grow to final_bytes. `block_grow` may move it, keeps its first old_bytes
+     * and gives NULL, with errno set, when it cannot. */
+    unsigned char *(*block_new)(size_t bytes, size_t final_bytes);
+    unsigned char *(*block_grow)(unsigned char *block, size_t old_bytes, size_t new_bytes);
+    void (*block_free)(const struct ps_block *block);
+
+    /* Workload `call`: the same kernel entry n times; `call_refill`, not required, makes ready for the next n outside
+     * the timing. */
+    int (*call_many)(struct ps_region *region, size_t n);
+    int (*call_refill)(struct ps_region *region, size_t n);
 
     /* Not required. Where the page in a slot can be read, when that is not base + slot * page_bytes. Used by
      * verification only. */
@@ -142,10 +176,16 @@ struct ps_method {
 /* What is asked of a method. Hooks run in this order, on each thread's share; only `run` is timed. */
 struct ps_workload_ops {
     const char *name;
-    size_t spare_share; /* empty slots for each that holds a page: 0 or 1 */
+    size_t spare_share;         /* empty slots for each that holds a page: 0 or 1 */
+    int own_memory;             /* the method makes the memory itself; the region is only two pages */
+    size_t bytes_an_iteration;  /* of the schedule */
+    size_t bytes_a_page;        /* of the model and what else goes with the slots */
     int (*can)(const struct ps_method *method);
     int (*prepare)(struct ps_work *work);
+    int (*settle)(struct ps_work *work); /* Not required. Untimed, after the method's setup. */
+    int (*before_round)(struct ps_work *work, size_t begin, size_t end); /* Not required. Untimed. */
     int (*run)(struct ps_work *work, size_t begin, size_t end); /* iterations begin .. end-1 */
+    int (*after_round)(struct ps_work *work, size_t begin, size_t end); /* Not required. Untimed. */
     int (*verify)(struct ps_work *work, ps_result *result);     /* 0, or 1 after describing what is wrong */
     /* Not required. After a failed run and the method's teardown: brings every page that was under way to its old or
      * its new place, and sets the model to where that is. */
@@ -156,6 +196,7 @@ struct ps_workload_ops {
 /* registry.c */
 const struct ps_workload_ops *ps_workload_find(const char *name);
 int ps_backing_find(const char *name); /* or -1 */
+int ps_pattern_find(const char *name); /* or -1 */
 const struct ps_method *ps_method_find(const char *name);
 int ps_method_probe(const struct ps_method *method, ps_error *why);
 
@@ -191,7 +232,13 @@ int ps_fail(struct ps_region *region, const char *call); /* from the current err
 int ps_unavailable(ps_error *why, int errnum, const char *reason_and_cure);
 
 /* schedule.c */
-void ps_schedule_make(uint64_t seed, size_t pages, size_t n, uint32_t *a, uint32_t *b);
+struct ps_generator {
+    uint64_t state[4];
+};
+void ps_generator_seed(struct ps_generator *generator, uint64_t seed);
+uint32_t ps_generator_below(struct ps_generator *generator, uint32_t bound);
+void ps_schedule_make(enum ps_pattern pattern, uint64_t distance, uint64_t seed, size_t pages, size_t n, uint32_t *a,
+                      uint32_t *b);
 uint64_t ps_mix(uint64_t value); /* splitmix64's finaliser */
 
 /* pairs.c: a share's schedule of pairs and the model of what it does. */
@@ -202,6 +249,8 @@ void ps_pairs_release(struct ps_work *work);
 /* stamp.c */
 void ps_stamp(const struct ps_region *region, uint64_t seed);
 int ps_verify(struct ps_work *work, ps_result *result);
+void ps_stamp_bytes(unsigned char *bytes, size_t size, uint64_t seed);
+int ps_verify_bytes(const unsigned char *bytes, size_t size, uint64_t seed, ps_result *result);
 
 /* clock.c: the only file that reads the clock. */
 uint64_t ps_now_ns(void);
@@ -215,13 +264,20 @@ int ps_mappings_count(uint64_t *count, ps_error *error);
 int ps_huge_bytes(const unsigned char *begin, size_t bytes, uint64_t *huge_bytes, ps_error *error); /* AnonHugePages */
 
 /* cpu.c */
-int ps_cpu_choose(const ps_trial *trial, int32_t *cpus, ps_error *error);
+#define PS_MAX_CPUS 1024u
+int ps_cpu_choose(const ps_trial *trial, int32_t *cpus, uint32_t *count, ps_error *error);
 int ps_cpu_pin(int32_t cpu, ps_error *error);
+
+/* neighbours.c: threads that only spin, one on each of the CPUs. */
+struct ps_neighbours;
+struct ps_neighbours *ps_neighbours_start(const int32_t *cpus, uint32_t count, ps_error *error);
+void ps_neighbours_stop(struct ps_neighbours *all);
 
 /* threads.c: runs `threads` shares of a round side by side. */
 struct ps_team;
 struct ps_team *ps_team_start(struct ps_work *works, uint32_t threads, const struct ps_workload_ops *workload,
                               const int32_t *cpus, ps_error *error);
+size_t ps_round_begin(size_t iterations, uint32_t rounds, uint32_t round); /* the first iteration of a round */
 uint64_t ps_team_round(struct ps_team *team, uint32_t round); /* its elapsed ns, from start to the last one's end */
 void ps_team_stop(struct ps_team *team);
 

@@ -94,9 +94,9 @@ int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backi
         return ps_error_set(error, errno, "mmap (address range)", "");
     }
     memory->reserved_bytes = reserved_bytes;
-    memory->base = (unsigned char *)round_up((size_t)memory->reserved, unit);
+    memory->base = (unsigned char *)round_up((size_t)memory->reserved, unit) + (trial->page_aligned ? PS_BASE_PAGE : 0);
     memory->slots = region_bytes / trial->page_bytes;
-    memory->scratch = memory->base + scratch_offset;
+    memory->scratch = (unsigned char *)round_up((size_t)memory->reserved, unit) + scratch_offset;
     memory->scratch_stride = stride;
     if (backing == PS_BACKING_memfd) {
         if ((memory->fd = memfd_create("pageswap", MFD_CLOEXEC)) < 0)
@@ -150,7 +150,7 @@ int ps_thp_check(const struct ps_memory *memory, const ps_trial *trial, ps_error
 {
     uint64_t huge_bytes;
     char detail[sizeof error->detail];
-    const int failed = ps_huge_bytes(memory->base, trial->region_bytes, &huge_bytes, error);
+    const int failed = ps_huge_bytes(memory->base, memory->slots * trial->page_bytes, &huge_bytes, error);
 
     if (failed || huge_bytes >= trial->region_bytes / PS_HUGE_PAGE * PS_HUGE_PAGE)
         return failed;

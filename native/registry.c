@@ -30,6 +30,12 @@ static const char *const backing_names[] = {
 #undef X
 };
 
+static const char *const pattern_names[] = {
+#define X(name) #name,
+    PS_PATTERNS(X)
+#undef X
+};
+
 static const char *const family_names[] = {"copy", "remap", "window", "control"};
 
 int ps_method_count(void)
@@ -55,6 +61,24 @@ int ps_backing_count(void)
 const char *ps_backing_name(int index)
 {
     return index < 0 || index >= PS_BACKING_COUNT ? NULL : backing_names[index];
+}
+
+int ps_pattern_count(void)
+{
+    return PS_PATTERN_COUNT;
+}
+
+const char *ps_pattern_name(int index)
+{
+    return index < 0 || index >= PS_PATTERN_COUNT ? NULL : pattern_names[index];
+}
+
+int ps_pattern_find(const char *name)
+{
+    for (int i = 0; i < PS_PATTERN_COUNT; i++)
+        if (strcmp(pattern_names[i], name) == 0)
+            return i;
+    return -1;
 }
 
 const struct ps_method *ps_method_find(const char *name)

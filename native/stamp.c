@@ -12,42 +12,60 @@ static uint64_t first_word(uint64_t seed, uint64_t page)
 /* Added from word to word; odd, so that no two words of a page are equal. */
 #define WORD_STEP 0x9e3779b97f4a7c15u
 
+static void stamp(unsigned char *bytes, size_t size, uint64_t value)
+{
+    uint64_t *const word = (uint64_t *)(void *)bytes;
+
+    for (size_t i = 0; i < size / sizeof *word; i++, value += WORD_STEP)
+        word[i] = value;
+}
+
+/* Returns 1 and describes the first wrong word, or 0. */
+static int differs(const unsigned char *bytes, size_t size, uint64_t expected, ps_result *result)
+{
+    const uint64_t *const word = (const uint64_t *)(const void *)bytes;
+
+    for (size_t i = 0; i < size / sizeof *word; i++, expected += WORD_STEP) {
+        if (word[i] == expected)
+            continue;
+        result->wrong_offset = i * sizeof *word;
+        result->found_word = word[i];
+        result->expected_word = expected;
+        return 1;
+    }
+    return 0;
+}
+
 void ps_stamp(const struct ps_region *region, uint64_t seed)
 {
-    const size_t words = region->page_bytes / sizeof(uint64_t);
-
-    for (size_t page = 0; page < region->pages; page++) {
-        uint64_t *word = (uint64_t *)(void *)ps_slot(region, page);
-        uint64_t value = first_word(seed, page);
-
-        for (size_t i = 0; i < words; i++, value += WORD_STEP)
-            word[i] = value;
-    }
+    for (size_t page = 0; page < region->pages; page++)
+        stamp(ps_slot(region, page), region->page_bytes, first_word(seed, page));
 }
 
 /* Returns 1 and describes the first wrong word, or 0 when every page is where the model (slot -> page) says. */
 int ps_verify(struct ps_work *work, ps_result *result)
 {
     struct ps_region *const region = &work->region;
-    const size_t words = region->page_bytes / sizeof(uint64_t);
 
     for (size_t slot = 0; slot < region->pages + region->spare_pages; slot++) {
         if (work->model[slot] == PS_EMPTY)
             continue;
-        const unsigned char *bytes =
+        const unsigned char *const bytes =
             work->method->locate ? work->method->locate(region, slot) : ps_slot(region, slot);
-        const uint64_t *word = (const uint64_t *)(const void *)bytes;
-        uint64_t expected = first_word(work->seed, work->model[slot]);
 
-        for (size_t i = 0; i < words; i++, expected += WORD_STEP) {
-            if (word[i] == expected)
-                continue;
-            result->wrong_slot = slot;
-            result->wrong_offset = i * sizeof(uint64_t);
-            result->found_word = word[i];
-            result->expected_word = expected;
+        result->wrong_slot = slot;
+        if (differs(bytes, region->page_bytes, first_word(work->seed, work->model[slot]), result))
             return 1;
-        }
     }
     return 0;
+}
+
+void ps_stamp_bytes(unsigned char *bytes, size_t size, uint64_t seed)
+{
+    stamp(bytes, size, first_word(seed, 0));
+}
+
+int ps_verify_bytes(const unsigned char *bytes, size_t size, uint64_t seed, ps_result *result)
+{
+    return differs(bytes, size, first_word(seed, 0), result);
 }

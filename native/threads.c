@@ -32,13 +32,17 @@ static void pause_briefly(unsigned *spins)
         __builtin_ia32_pause();
 }
 
+/* Equal slices; where they cannot be, the sizes differ by one. */
+size_t ps_round_begin(size_t iterations, uint32_t rounds, uint32_t round)
+{
+    return (size_t)((unsigned __int128)iterations * round / rounds);
+}
+
 static void run_slice(struct member *member, uint32_t round)
 {
     struct ps_work *const work = member->work;
-    const uint32_t rounds = work->trial->rounds;
-    /* Equal slices; where they cannot be, the sizes differ by one. */
-    const size_t begin = (size_t)((unsigned __int128)work->iterations * round / rounds);
-    const size_t end = (size_t)((unsigned __int128)work->iterations * (round + 1) / rounds);
+    const size_t begin = ps_round_begin(work->iterations, work->trial->rounds, round);
+    const size_t end = ps_round_begin(work->iterations, work->trial->rounds, round + 1);
 
     work->failed = member->team->workload->run(work, begin, end);
 }

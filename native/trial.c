@@ -1,4 +1,5 @@
 /* One trial, in order: check, pin, map, stamp, the method's set-up, the timed rounds, verification, clean-up. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,13 +10,16 @@
 
 struct run {
     const ps_trial *trial;
+    ps_trial shape; /* the same, with the region that the workload really takes */
     const struct ps_workload_ops *workload;
     const struct ps_method *method;
     enum ps_backing backing;
     struct ps_memory memory;
     struct ps_work *works; /* one a thread */
-    int32_t *cpus;
+    int32_t *cpus; /* first the threads', then those that are left */
+    uint32_t cpu_count;
     struct ps_team *team;
+    struct ps_neighbours *neighbours;
     ps_result *result;
     ps_error *error;
 };
@@ -53,13 +57,24 @@ static int check(struct run *run)
         return refuse(run, "page_bytes", "must be a multiple of 4096");
     if (trial->threads == 0 || trial->threads > PS_MAX_THREADS)
         return refuse(run, "threads", "must be 1 to 1024");
+    if (ps_pattern_find(trial->pattern) < 0)
+        return refuse(run, "pattern", "no such pattern");
     if (trial->region_bytes % trial->page_bytes != 0 || pages / trial->threads < 2 || pages > UINT32_MAX)
         return refuse(run, "region_bytes", "must be whole pages, 2 a thread at least, 2^32-1 in all at most");
     if (trial->rounds == 0 || trial->rounds > PS_MAX_ROUNDS || trial->iterations / trial->threads < trial->rounds)
         return refuse(run, "rounds", "must be 1 to 100000 and at most the iterations of a thread");
     if (!trial->given_a != !trial->given_b || (trial->given_a && trial->threads != 1))
         return refuse(run, "given_a", "a given schedule has two sides and one thread");
+    if (trial->distance == 0 || trial->distance > pages / trial->threads / 2)
+        return refuse(run, "distance", "must be 1 to half the pages of a thread");
+    if (trial->run_pages == 0 || trial->run_pages > pages / trial->threads)
+        return refuse(run, "run_pages", "must be 1 to the pages of a thread");
     run->backing = (enum ps_backing)backing;
+    run->shape = *trial;
+    if (trial->page_aligned && ((PS_HUGETLB_BACKINGS | PS_BACKING(thp)) & (1u << backing)))
+        return ps_unavailable(run->error, EINVAL, "huge pages are always aligned; use alignment 2MiB or another backing");
+    if (run->workload->own_memory)
+        run->shape.region_bytes = 2 * trial->page_bytes * trial->threads;
     if (!(run->method->backings & (1u << backing)))
         return ps_unavailable(run->error, ENOTSUP, "the method does not work on this backing; choose another");
     if (run->method->family == PS_REMAP && trial->page_bytes % ps_kernel_page_bytes(run->backing) != 0)
@@ -82,7 +97,7 @@ static int prepare_share(struct run *run, uint32_t thread)
     work->region.error = &work->error;
     work->iterations = trial->iterations * (thread + 1) / trial->threads - trial->iterations * thread / trial->threads;
     work->seed = trial->seed + ps_mix(thread);
-    ps_region_cut(&work->region, &run->memory, trial, run->backing, thread);
+    ps_region_cut(&work->region, &run->memory, &run->shape, run->backing, thread);
     ps_stamp(&work->region, work->seed);
     if ((failed = run->workload->prepare(work)) != 0)
         *run->error = work->error;
@@ -102,6 +117,19 @@ static int set_up_methods(struct run *run)
     return 0;
 }
 
+static int settle(struct run *run)
+{
+    for (uint32_t thread = 0; thread < run->trial->threads && run->workload->settle; thread++) {
+        const int failed = run->workload->settle(&run->works[thread]);
+
+        if (failed) {
+            *run->error = run->works[thread].error;
+            return failed;
+        }
+    }
+    return 0;
+}
+
 /* Everything that must not be timed: it ends with every page of the region, the scratch and the schedule present. */
 static int prepare(struct run *run)
 {
@@ -110,20 +138,24 @@ static int prepare(struct run *run)
     int failed;
 
     run->works = calloc(trial->threads, sizeof *run->works);
-    run->cpus = calloc(trial->threads, sizeof *run->cpus);
+    run->cpus = calloc(PS_MAX_CPUS, sizeof *run->cpus);
     if (!run->works || !run->cpus)
         return ps_error_set(run->error, ENOMEM, "calloc (threads)", "");
-    if ((failed = ps_cpu_choose(trial, run->cpus, run->error)) != 0 ||
-        (failed = ps_memory_map(&run->memory, trial, run->backing, run->workload->spare_share,
+    if ((failed = ps_cpu_choose(trial, run->cpus, &run->cpu_count, run->error)) != 0 ||
+        (failed = ps_memory_map(&run->memory, &run->shape, run->backing, run->workload->spare_share,
                                 run->error)) != 0)
         return failed;
     for (uint32_t thread = 0; thread < trial->threads && !failed; thread++)
         failed = prepare_share(run, thread);
-    if (failed || (run->backing == PS_BACKING_thp && (failed = ps_thp_check(&run->memory, trial, run->error)) != 0) ||
-        (failed = ps_cpu_pin(run->cpus[0], run->error)) != 0 || (failed = set_up_methods(run)) != 0)
+    if (failed || (run->backing == PS_BACKING_thp && (failed = ps_thp_check(&run->memory, &run->shape, run->error)) != 0) ||
+        (failed = ps_cpu_pin(run->cpus[0], run->error)) != 0 || (failed = set_up_methods(run)) != 0 ||
+        (failed = settle(run)) != 0)
         return failed;
     run->team = ps_team_start(run->works, trial->threads, run->workload, run->cpus, run->error);
     if (!run->team)
+        return -run->error->errnum;
+    if (trial->busy_neighbours && !(run->neighbours = ps_neighbours_start(run->cpus + trial->threads,
+                                                                          run->cpu_count - trial->threads, run->error)))
         return -run->error->errnum;
     while (ps_now_ns() - begin_ns < WARM_CORE_NS)
         ;
@@ -167,6 +199,21 @@ static int first_failure(struct run *run)
     return 0;
 }
 
+/* Calls a hook that stands before or after a round, for every share; its time counts as set-up or verification. */
+static int beside_round(struct run *run, int (*hook)(struct ps_work *, size_t, size_t), uint32_t round, uint64_t *spent_ns)
+{
+    const uint64_t begin_ns = ps_now_ns();
+
+    for (uint32_t thread = 0; thread < run->trial->threads && hook; thread++) {
+        struct ps_work *const work = &run->works[thread];
+
+        work->failed = hook(work, ps_round_begin(work->iterations, run->trial->rounds, round),
+                            ps_round_begin(work->iterations, run->trial->rounds, round + 1));
+    }
+    *spent_ns += ps_now_ns() - begin_ns;
+    return first_failure(run);
+}
+
 static int measure(struct run *run, uint64_t *rounds_ns)
 {
     const uint32_t rounds = run->trial->rounds;
@@ -176,7 +223,8 @@ static int measure(struct run *run, uint64_t *rounds_ns)
     for (uint32_t round = 0; round < rounds && !failed; round++) {
         struct ps_counters before, after;
 
-        if ((failed = ps_counters_read(&before, run->error)) != 0)
+        if ((failed = beside_round(run, run->workload->before_round, round, &run->result->setup_ns)) != 0 ||
+            (failed = ps_counters_read(&before, run->error)) != 0)
             break;
         rounds_ns[round] = ps_team_round(run->team, round);
         if ((failed = first_failure(run)) != 0 || (failed = ps_counters_read(&after, run->error)) != 0)
@@ -185,6 +233,8 @@ static int measure(struct run *run, uint64_t *rounds_ns)
         add_difference(run->result, &before, &after);
         if (splits || round + 1 == rounds)
             failed = sample_mappings(run);
+        if (!failed)
+            failed = beside_round(run, run->workload->after_round, round, &run->result->verify_ns);
     }
     return failed;
 }
@@ -216,7 +266,7 @@ static void account_for_pages(struct run *run)
         if (ps_verify(&run->works[thread], &after))
             verdict = "PAGES WERE LOST";
     }
-    (void)ps_error_set(run->error, run->error->errnum, run->error->call, verdict);
+    (void)snprintf(run->error->detail, sizeof run->error->detail, "%s", verdict);
 }
 
 static void release(struct run *run)
@@ -226,6 +276,23 @@ static void release(struct run *run)
     ps_memory_unmap(&run->memory);
     free(run->cpus);
     free(run->works);
+}
+
+uint64_t ps_trial_bytes(const ps_trial *trial)
+{
+    const struct ps_workload_ops *const workload = ps_workload_find(trial->workload);
+    const int backing = ps_backing_find(trial->backing);
+
+    if (!workload || backing < 0 || !trial->page_bytes || !trial->rounds)
+        return 0;
+    const uint64_t pages = trial->region_bytes / trial->page_bytes;
+    const uint64_t unit = ps_kernel_page_bytes((enum ps_backing)backing);
+    const uint64_t scratch = (trial->page_bytes + PS_HUGE_PAGE + unit) * trial->threads;
+
+    if (workload->own_memory) /* the blocks of one round, while each is being copied */
+        return trial->region_bytes * (trial->iterations / trial->rounds + 2);
+    return trial->region_bytes * (1 + workload->spare_share) + scratch + pages * workload->bytes_a_page +
+           trial->iterations * workload->bytes_an_iteration;
 }
 
 int ps_run_trial(const ps_trial *trial, ps_result *result, uint64_t *rounds_ns, ps_error *error)
@@ -238,14 +305,16 @@ int ps_run_trial(const ps_trial *trial, ps_result *result, uint64_t *rounds_ns, 
 
     if (failed)
         return failed;
-    if ((failed = prepare(&run)) == 0) {
-        if ((failed = measure(&run, rounds_ns)) == 0)
-            verify(&run);
-        ps_team_stop(run.team);
-    }
+    failed = prepare(&run);
+    const int prepared = !failed;
+
+    if (prepared && (failed = measure(&run, rounds_ns)) == 0)
+        verify(&run);
+    ps_neighbours_stop(run.neighbours);
+    ps_team_stop(run.team);
     if (run.works)
         tear_down_methods(&run);
-    if (run.team && failed && run.workload->rescue)
+    if (prepared && failed && run.workload->rescue)
         account_for_pages(&run);
     release(&run);
     return failed;

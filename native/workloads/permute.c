@@ -136,8 +136,7 @@ static size_t slot_of(const struct ps_region *region, const unsigned char *at)
     return at == region->scratch ? region->pages : (size_t)(at - region->base) / region->page_bytes;
 }
 
-/* Finishes the cycle that was under way by copying, which needs nothing of the kernel; the model follows each move
- * that was made. */
+/* Finishes the cycle that was under way by copying; the model follows each move that was made. */
 static void rescue(struct ps_work *work)
 {
     struct batch *const batch = work->private;
@@ -180,6 +179,8 @@ static void release(struct ps_work *work)
 
 const struct ps_workload_ops ps_workload_permute = {
     .name = "permute",
+    .bytes_an_iteration = 2 * sizeof(uint32_t),
+    .bytes_a_page = 2 * sizeof(uint32_t) + 3 * sizeof(struct ps_move) / 2,
     .can = can,
     .prepare = prepare,
     .run = run,

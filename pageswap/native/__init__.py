@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pageswap.native.core import (
+    ALIGNMENTS,
     BACKINGS,
+    NEIGHBOURS,
+    PATTERNS,
     TOUCHES,
     WORKLOADS,
     MethodInfo,
@@ -13,10 +16,14 @@ from pageswap.native.core import (
     die_with_parent,
     methods,
     run_trial,
+    trial_bytes,
 )
 
 __all__ = [
+    "ALIGNMENTS",
     "BACKINGS",
+    "NEIGHBOURS",
+    "PATTERNS",
     "TOUCHES",
     "WORKLOADS",
     "MethodInfo",
@@ -26,4 +33,5 @@ __all__ = [
     "die_with_parent",
     "methods",
     "run_trial",
+    "trial_bytes",
 ]

@@ -12,6 +12,8 @@ from pageswap.errors import CoreError, MethodUnavailableError
 from pageswap.native._core import ffi, lib
 
 TOUCHES = ("none", "moved")
+ALIGNMENTS = ("2MiB", "page")
+NEIGHBOURS = ("idle", "spinning")
 
 
 def _names(count: int, name_of: Any) -> tuple[str, ...]:  # noqa: ANN401  # a cffi function
@@ -20,6 +22,7 @@ def _names(count: int, name_of: Any) -> tuple[str, ...]:  # noqa: ANN401  # a cf
 
 WORKLOADS = _names(lib.ps_workload_count(), lib.ps_workload_name)
 BACKINGS = _names(lib.ps_backing_count(), lib.ps_backing_name)
+PATTERNS = _names(lib.ps_pattern_count(), lib.ps_pattern_name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +57,11 @@ class TrialParams:
     touch: str
     rounds: int
     seed: int
+    pattern: str = "random"
+    distance: int = 1
+    run_pages: int = 1
+    alignment: str = "2MiB"
+    neighbours: str = "idle"
     cpus: tuple[int, ...] = ()
     pairs: tuple[tuple[int, int], ...] = ()
 
@@ -115,36 +123,49 @@ def _raise(error: Any) -> None:  # noqa: ANN401  # a cffi struct
     raise CoreError(call, error.errnum, name, detail)
 
 
+class _Trial:
+    """A ps_trial and everything it points to, which cffi frees with the last reference."""
+
+    def __init__(self, params: TrialParams) -> None:
+        strings = ("method", "workload", "backing", "pattern")
+        numbers = (
+            "page_bytes",
+            "region_bytes",
+            "iterations",
+            "seed",
+            "threads",
+            "rounds",
+            "distance",
+            "run_pages",
+        )
+        fields = {name: getattr(params, name) for name in numbers}
+        self._held = {name: ffi.new("char[]", getattr(params, name).encode()) for name in strings}
+        if params.cpus:
+            self._held["cpus"] = ffi.new("int32_t[]", params.cpus)
+        if params.pairs:
+            self._held["given_a"] = ffi.new("uint32_t[]", [pair[0] for pair in params.pairs])
+            self._held["given_b"] = ffi.new("uint32_t[]", [pair[1] for pair in params.pairs])
+        fields["touch"] = TOUCHES.index(params.touch)
+        fields["page_aligned"] = ALIGNMENTS.index(params.alignment)
+        fields["busy_neighbours"] = NEIGHBOURS.index(params.neighbours)
+        fields["cpu_count"] = len(params.cpus)
+        self.pointer = ffi.new("ps_trial *", {**fields, **self._held})
+
+
+def trial_bytes(params: TrialParams) -> int:
+    """Give the bytes of memory that a trial takes: slots, scratch, schedule and model."""
+    return int(lib.ps_trial_bytes(_Trial(params).pointer))
+
+
 def run_trial(params: TrialParams) -> TrialResult:
     """Run one trial in this process, which gets pinned and whose mappings change: call it in a child.
 
     Raises MethodUnavailableError when the host lacks what the method needs, CoreError when a call failed.
     """
-    cpus = ffi.new("int32_t[]", params.cpus)
-    given = [ffi.new("uint32_t[]", [pair[side] for pair in params.pairs]) for side in (0, 1)]
-    names = [ffi.new("char[]", name.encode()) for name in (params.method, params.workload, params.backing)]
-    trial = ffi.new(
-        "ps_trial *",
-        {
-            "method": names[0],
-            "workload": names[1],
-            "backing": names[2],
-            "page_bytes": params.page_bytes,
-            "region_bytes": params.region_bytes,
-            "iterations": params.iterations,
-            "seed": params.seed,
-            "threads": params.threads,
-            "rounds": params.rounds,
-            "touch": TOUCHES.index(params.touch),
-            "cpus": cpus if params.cpus else ffi.NULL,
-            "cpu_count": len(params.cpus),
-            "given_a": given[0] if params.pairs else ffi.NULL,
-            "given_b": given[1] if params.pairs else ffi.NULL,
-        },
-    )
+    trial = _Trial(params)
     result, error = ffi.new("ps_result *"), ffi.new("ps_error *")
     rounds_ns = ffi.new("uint64_t[]", params.rounds)
-    if lib.ps_run_trial(trial, result, rounds_ns, error):
+    if lib.ps_run_trial(trial.pointer, result, rounds_ns, error):
         _raise(error)
     reason = ""
     if not result.verified:

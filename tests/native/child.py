@@ -13,7 +13,7 @@ from pageswap.errors import CoreError, MethodUnavailableError
 KIB, MIB = 1 << 10, 1 << 20
 
 
-def params(method: str = "memcpy", **changes: Any) -> native.TrialParams:  # noqa: ANN401  # any field
+def params(method: str = "memcpy", **changes: Any) -> native.TrialParams:
     """Give a tiny trial of 64 pages with some fields changed; rounds follow when few pairs or iterations are given."""
     fields: dict[str, Any] = {
         "method": method,
@@ -55,6 +55,6 @@ def run(trial: native.TrialParams) -> native.TrialResult:
     if "unavailable" in document:
         raise MethodUnavailableError(document["unavailable"])
     if "core" in document:
-        call, errnum, name, _ = document["core"]
-        raise CoreError(call, errnum, name)
+        call, errnum, name, text = document["core"]
+        raise CoreError(call, errnum, name, text.partition(f"{name}: ")[2])
     return native.TrialResult(**document["result"])

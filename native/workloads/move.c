@@ -1,0 +1,160 @@
+/* move: one-way moves into empty slots, as a compacting collector makes them. An iteration is one move of `run_pages`
+ * neighbouring pages.
+ *
+ * The share has as many empty slots as pages. A pass takes the runs of one half in random order and lays them down one
+ * after the other in the other half; the next pass goes back. Before the first timed pass every page is moved singly
+ * to a random slot, outside the timing: so a heap looks that was compacted before, and for a method that moves
+ * mappings every page has become a mapping of its own. */
+#include <stdlib.h>
+
+#include "../pageswap.h"
+
+struct moves {
+    struct ps_move *list; /* the pages' single moves that scatter them, then one an iteration */
+    size_t scatter;
+    size_t done; /* of all in the list */
+};
+
+static int can(const struct ps_method *method)
+{
+    return method->move_many != NULL;
+}
+
+static void shuffle(struct ps_generator *generator, uint32_t *order, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        order[i] = (uint32_t)i;
+    for (size_t i = n; i > 1; i--) {
+        const uint32_t j = ps_generator_below(generator, (uint32_t)i);
+        const uint32_t taken = order[i - 1];
+
+        order[i - 1] = order[j];
+        order[j] = taken;
+    }
+}
+
+/* Fills `list` with up to `most` moves of one pass, whose pages lie in half `from` (0 or 1); returns how many. */
+static size_t lay_pass(const struct ps_region *region, const uint32_t *order, size_t run_pages, int from, size_t most,
+                       struct ps_move *list)
+{
+    const size_t runs = (region->pages + run_pages - 1) / run_pages;
+    unsigned char *const source = ps_slot(region, from ? region->pages : 0);
+    unsigned char *to = ps_slot(region, from ? 0 : region->pages);
+    size_t n = 0;
+
+    for (; n < runs && n < most; n++) {
+        const size_t first = (size_t)order[n] * run_pages;
+        const size_t pages = region->pages - first < run_pages ? region->pages - first : run_pages;
+
+        list[n] = (struct ps_move){to, source + first * region->page_bytes, pages};
+        to += pages * region->page_bytes;
+    }
+    return n;
+}
+
+static void lay_all(struct ps_work *work, struct moves *moves, uint32_t *order)
+{
+    const struct ps_region *const region = &work->region;
+    const size_t run_pages = work->trial->run_pages;
+    struct ps_generator generator;
+    size_t laid = 0;
+
+    ps_generator_seed(&generator, work->seed);
+    shuffle(&generator, order, region->pages);
+    moves->scatter = lay_pass(region, order, 1, 0, region->pages, moves->list);
+    for (int from = 1; laid < work->iterations; from = !from) {
+        shuffle(&generator, order, (region->pages + run_pages - 1) / run_pages);
+        laid += lay_pass(region, order, run_pages, from, work->iterations - laid, moves->list + moves->scatter + laid);
+    }
+}
+
+static int prepare(struct ps_work *work)
+{
+    const size_t pages = work->region.pages;
+    uint32_t *const order = ps_allocate(work, pages, sizeof *order, "malloc (order)");
+    struct moves *moves;
+
+    if (!order)
+        return -ENOMEM;
+    if (!(work->model = ps_allocate(work, 2 * pages, sizeof *work->model, "malloc (model)")) ||
+        !(moves = work->private = ps_allocate(work, 1, sizeof *moves, "malloc (moves)"))) {
+        free(order);
+        return -ENOMEM;
+    }
+    moves->done = 0;
+    moves->list = ps_allocate(work, pages + work->iterations, sizeof *moves->list, "malloc (moves)");
+    if (moves->list)
+        lay_all(work, moves, order);
+    free(order);
+    return moves->list ? 0 : -ENOMEM;
+}
+
+static int carry_out(struct ps_work *work, size_t begin, size_t n)
+{
+    struct moves *const moves = work->private;
+    size_t done = 0;
+    const int failed = work->method->move_many(&work->region, moves->list + begin, n, &done);
+
+    moves->done = begin + (failed ? done : n);
+    return failed;
+}
+
+static int settle(struct ps_work *work)
+{
+    return carry_out(work, 0, ((struct moves *)work->private)->scatter);
+}
+
+static int run(struct ps_work *work, size_t begin, size_t end)
+{
+    return carry_out(work, ((struct moves *)work->private)->scatter + begin, end - begin);
+}
+
+/* The model follows the moves that were made. A failed move has moved nothing, so there is nothing to rescue. */
+static void follow(struct ps_work *work)
+{
+    const struct ps_region *const region = &work->region;
+    const struct moves *const moves = work->private;
+
+    for (size_t slot = 0; slot < 2 * region->pages; slot++)
+        work->model[slot] = slot < region->pages ? (uint32_t)slot : PS_EMPTY;
+    for (size_t i = 0; i < moves->done; i++) {
+        const struct ps_move *const move = &moves->list[i];
+        const size_t to = (size_t)(move->to - region->base) / region->page_bytes;
+        const size_t from = (size_t)(move->from - region->base) / region->page_bytes;
+
+        for (size_t page = 0; page < move->pages; page++) {
+            work->model[to + page] = work->model[from + page];
+            work->model[from + page] = PS_EMPTY;
+        }
+    }
+}
+
+static int verify(struct ps_work *work, ps_result *result)
+{
+    follow(work);
+    return ps_verify(work, result);
+}
+
+static void release(struct ps_work *work)
+{
+    struct moves *const moves = work->private;
+
+    if (moves)
+        free(moves->list);
+    free(moves);
+    free(work->model);
+}
+
+const struct ps_workload_ops ps_workload_move = {
+    .name = "move",
+    .spare_share = 1,
+    .bytes_an_iteration = sizeof(struct ps_move),
+    .bytes_a_page = 3 * sizeof(uint32_t) + sizeof(struct ps_move),
+    .can = can,
+    .prepare = prepare,
+    .settle = settle,
+    .run = run,
+    .verify = verify,
+    .rescue = follow,
+    .release = release,
+};

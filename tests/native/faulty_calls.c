@@ -1,0 +1,111 @@
+/* An LD_PRELOAD shim for tests: lets every FAULTY_EVERY-th call of one kind, from the FAULTY_FROM-th on, fail or fall
+ * short, and says at exit how many did. FAULTY_CALL: move (UFFDIO_MOVE), mremap or ldt (writes of modify_ldt).
+ * FAULTY_HOW: an errno's number; short (a part moves, then EAGAIN); ignore (nothing happens, success is claimed). */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define MOVE_IOCTL 0xc028aa05u
+#define PAGE 4096u
+
+struct move_request {
+    uint64_t to, from, bytes, mode;
+    int64_t moved;
+};
+
+static unsigned long calls, faults;
+
+static int is_faulty(const char *kind)
+{
+    const char *const wanted = getenv("FAULTY_CALL");
+    const char *const every = getenv("FAULTY_EVERY");
+    const char *const from = getenv("FAULTY_FROM");
+
+    if (!wanted || strcmp(wanted, kind) != 0)
+        return 0;
+    calls++;
+    if (calls < (from ? strtoul(from, NULL, 10) : 1) || calls % (every ? strtoul(every, NULL, 10) : 1) != 0)
+        return 0;
+    faults++;
+    return 1;
+}
+
+static int fails_with(void)
+{
+    return (int)strtol(getenv("FAULTY_HOW"), NULL, 10);
+}
+
+__attribute__((destructor)) static void tell(void)
+{
+    if (calls)
+        (void)fprintf(stderr, "faults=%lu of %lu\n", faults, calls);
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, request);
+    struct move_request *const move = va_arg(arguments, void *);
+    va_end(arguments);
+    if ((uint32_t)request == MOVE_IOCTL && is_faulty("move")) {
+        if (strcmp(getenv("FAULTY_HOW"), "short") != 0) {
+            move->moved = -fails_with();
+            errno = fails_with();
+            return -1;
+        }
+        if (move->bytes > PAGE) {
+            const uint64_t bytes = move->bytes;
+
+            move->bytes = bytes / 2 / PAGE * PAGE;
+            const int failed = (int)syscall(SYS_ioctl, fd, request, move);
+
+            move->bytes = bytes;
+            errno = failed ? errno : EAGAIN;
+            return -1;
+        }
+    }
+    return (int)syscall(SYS_ioctl, fd, request, move);
+}
+
+void *mremap(void *old, size_t old_bytes, size_t new_bytes, int flags, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, flags);
+    void *const to = va_arg(arguments, void *);
+    va_end(arguments);
+    if ((flags & MREMAP_FIXED) && is_faulty("mremap")) {
+        errno = fails_with();
+        return MAP_FAILED;
+    }
+    return (void *)syscall(SYS_mremap, old, old_bytes, new_bytes, flags, to);
+}
+
+long syscall(long number, ...)
+{
+    static long (*real)(long, ...);
+    va_list arguments;
+    long a[6];
+
+    va_start(arguments, number);
+    for (int i = 0; i < 6; i++)
+        a[i] = va_arg(arguments, long);
+    va_end(arguments);
+    if (!real)
+        real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+    if (number == SYS_modify_ldt && a[0] != 0 && is_faulty("ldt")) {
+        if (strcmp(getenv("FAULTY_HOW"), "ignore") == 0)
+            return 0;
+        return (long)(uint32_t)-fails_with(); /* as the kernel returns it: an int that was not widened */
+    }
+    return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}

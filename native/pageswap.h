@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "api.cdef.h"
+#include "cpu_features.h"
 
 #define PS_BASE_PAGE ((size_t)4096)
 #define PS_HUGE_PAGE ((size_t)2 << 20)
@@ -133,7 +134,8 @@ struct ps_method {
     const char *summary;
     enum ps_family family;
     unsigned flags;
-    unsigned backings; /* bits of enum ps_backing it works on */
+    unsigned backings;     /* bits of enum ps_backing it works on */
+    unsigned cpu_features; /* PS_CPU() bits it cannot run without */
 
     /* Why this build lacks it, or NULL. */
     const char *unavailable;

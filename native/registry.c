@@ -109,6 +109,10 @@ int ps_method_probe(const struct ps_method *method, ps_error *why)
 {
     if (method->unavailable)
         return ps_unavailable(why, ENOSYS, method->unavailable);
+    const int failed = ps_cpu_probe(method->cpu_features, why);
+
+    if (failed)
+        return failed;
     return method->probe ? method->probe(why) : 0;
 }
 

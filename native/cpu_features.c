@@ -1,0 +1,127 @@
+/* Asks the CPU (CPUID) and the kernel (XCR0) which instruction sets a method may use.
+ *
+ * PAGESWAP_CPU_FEATURES, a list such as "-avx512f,-avx2", takes features away, so that a lesser CPU can be simulated;
+ * it cannot add one. A word in it that is not understood takes all away, because a typing error must not pass for a
+ * mask. */
+#include <cpuid.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pageswap.h"
+
+#define ALL_FEATURES ((1u << PS_CPU_FEATURE_COUNT) - 1)
+
+/* Bits of XCR0: the kernel saves and restores these registers. Intel SDM volume 1, chapter 13.3. */
+#define XCR0_AVX 0x06u    /* XMM, upper halves of YMM */
+#define XCR0_AVX512 0xe6u /* those, the mask registers, upper halves of ZMM, ZMM16 to 31 */
+
+static const char *const names[] = {
+#define X(name) #name,
+    PS_CPU_FEATURES(X)
+#undef X
+};
+
+struct found {
+    unsigned cpu;    /* what the CPU has */
+    unsigned kernel; /* what it has and the kernel lets it use */
+};
+
+static unsigned enabled_registers(void)
+{
+    unsigned eax, ebx, ecx, edx;
+
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_OSXSAVE))
+        return 0;
+    __asm__ volatile("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
+    return eax;
+}
+
+static struct found ask(void)
+{
+    const unsigned registers = enabled_registers();
+    struct found found = {0};
+    unsigned eax, ebx, ecx, edx;
+
+    if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) {
+        found.cpu |= ebx & bit_AVX2 ? PS_CPU(avx2) : 0;
+        found.cpu |= ebx & bit_AVX512F ? PS_CPU(avx512f) : 0;
+    }
+    if (__get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx))
+        found.cpu |= ecx & bit_PRFCHW ? PS_CPU(prefetchw) : 0;
+    found.kernel = found.cpu;
+    if ((registers & XCR0_AVX) != XCR0_AVX)
+        found.kernel &= ~PS_CPU(avx2);
+    if ((registers & XCR0_AVX512) != XCR0_AVX512)
+        found.kernel &= ~PS_CPU(avx512f);
+    return found;
+}
+
+static unsigned feature_named(const char *name, size_t length)
+{
+    for (unsigned i = 0; i < PS_CPU_FEATURE_COUNT; i++)
+        if (strlen(names[i]) == length && strncmp(names[i], name, length) == 0)
+            return 1u << i;
+    return 0;
+}
+
+/* Returns the features that the environment takes away; *understood is 0 when it holds anything else. */
+static unsigned masked(int *understood)
+{
+    const char *word = getenv("PAGESWAP_CPU_FEATURES");
+    unsigned mask = 0;
+
+    *understood = 1;
+    while (word && *word) {
+        const size_t length = strcspn(word, ",");
+        const unsigned feature = *word == '-' ? feature_named(word + 1, length - 1) : 0;
+
+        if (!feature) {
+            *understood = 0;
+            return ALL_FEATURES;
+        }
+        mask |= feature;
+        word += length;
+        word += *word == ',';
+    }
+    return mask;
+}
+
+int ps_cpu_has(unsigned features)
+{
+    int understood;
+
+    return (features & ~(ask().kernel & ~masked(&understood))) == 0;
+}
+
+int ps_cpu_probe(unsigned features, ps_error *why)
+{
+    const struct found found = ask();
+    int understood;
+    const unsigned mask = masked(&understood);
+    const unsigned missing = features & ~(found.kernel & ~mask);
+    char reason[sizeof why->detail];
+
+    if (!missing)
+        return 0;
+    const unsigned first = missing & -missing;
+    const char *const name = names[__builtin_ctz(missing)];
+
+    if (!(found.cpu & first))
+        (void)snprintf(reason, sizeof reason,
+                       "this CPU has no %s; measure it on one that has, here choose a method that asks for less", name);
+    else if (!(found.kernel & first))
+        (void)snprintf(
+            reason, sizeof reason,
+            "the CPU has %s but the kernel or hypervisor does not enable its registers; boot without noxsave, "
+            "clearcpuid= and the like",
+            name);
+    else if (!understood)
+        (void)snprintf(reason, sizeof reason,
+                       "PAGESWAP_CPU_FEATURES takes features away, as in -avx512f,-avx2, and what it holds is none of "
+                       "these; correct or unset it");
+    else
+        (void)snprintf(reason, sizeof reason, "PAGESWAP_CPU_FEATURES takes %s away; unset it to use this CPU's own",
+                       name);
+    return ps_unavailable(why, ENOTSUP, reason);
+}

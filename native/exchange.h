@@ -1,0 +1,106 @@
+/* The loops that the exchange methods share. A method brings its own way of exchanging one cache line of each page,
+ * which the compiler inlines: every function here is compiled anew, for that method's instruction set, in its file. */
+#ifndef PAGESWAP_EXCHANGE_H
+#define PAGESWAP_EXCHANGE_H
+
+#include "pageswap.h"
+
+#define PS_LINE_BYTES ((size_t)64)
+
+/* How far a method without knowledge of the coming pairs fetches ahead inside its two pages. Zen 5 has room for 24
+ * misses of its first-level cache: 16 lines of each page fill that, more wait and delay the line that is needed next.
+ */
+#define PS_NEAR_BYTES (16 * PS_LINE_BYTES)
+
+/* How many pairs ahead address translations are fetched: a page walk takes longer than the lines of one base page. */
+#define PS_WALK_PAIRS ((size_t)4)
+
+#define PS_INLINE static inline __attribute__((always_inline))
+
+/* Exchanges the 64 bytes at `a` with those at `b`; both are 64-byte aligned and equal or disjoint. */
+typedef void (*ps_exchange_line)(unsigned char *a, unsigned char *b);
+
+/* Asks for a line that will be needed soon. */
+typedef void (*ps_fetch_line)(const unsigned char *line);
+
+PS_INLINE void ps_fetch_t0(const unsigned char *line)
+{
+    __builtin_prefetch(line);
+}
+
+/* Fetches for writing: a store to the line need not ask for it again. Needs PS_CPU(prefetchw). Spelt out, because the
+ * compiler's builtin turns into prefetcht0 wherever a function's target does not name that instruction. */
+PS_INLINE void ps_fetch_w(const unsigned char *line)
+{
+    __asm__ volatile("prefetchw %0" : : "m"(*line));
+}
+
+PS_INLINE void ps_fetch_both(ps_fetch_line fetch, const unsigned char *a, const unsigned char *b, size_t bytes)
+{
+    for (size_t offset = 0; offset < bytes; offset += PS_LINE_BYTES) {
+        fetch(a + offset);
+        fetch(b + offset);
+    }
+}
+
+PS_INLINE void ps_exchange(ps_exchange_line exchange_line, unsigned char *a, unsigned char *b, size_t bytes)
+{
+    for (size_t offset = 0; offset < bytes; offset += PS_LINE_BYTES)
+        exchange_line(a + offset, b + offset);
+}
+
+/* Exchanges `bytes` at a and b while as many bytes at next_a and next_b are fetched. */
+PS_INLINE void ps_exchange_and_fetch(ps_exchange_line exchange_line, unsigned char *a, unsigned char *b,
+                                     ps_fetch_line fetch, const unsigned char *next_a, const unsigned char *next_b,
+                                     size_t bytes)
+{
+    for (size_t offset = 0; offset < bytes; offset += PS_LINE_BYTES) {
+        fetch(next_a + offset);
+        fetch(next_b + offset);
+        exchange_line(a + offset, b + offset);
+    }
+}
+
+/* Exchanges one pair after the other, as if the coming pairs were not known: it fetches ahead inside a pair only. */
+PS_INLINE void ps_exchange_pairs(ps_exchange_line exchange_line, struct ps_region *region, const uint32_t *a,
+                                 const uint32_t *b, size_t n)
+{
+    const size_t body = region->page_bytes - PS_NEAR_BYTES;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned char *const page_a = ps_slot(region, a[i]);
+        unsigned char *const page_b = ps_slot(region, b[i]);
+
+        ps_fetch_both(ps_fetch_t0, page_a, page_b, PS_NEAR_BYTES);
+        ps_exchange_and_fetch(exchange_line, page_a, page_b, ps_fetch_t0, page_a + PS_NEAR_BYTES,
+                              page_b + PS_NEAR_BYTES, body);
+        ps_exchange(exchange_line, page_a + body, page_b + body, PS_NEAR_BYTES);
+        ps_touch(region, page_a);
+        ps_touch(region, page_b);
+    }
+}
+
+/* Exchanges all pairs as one stream of lines: one base page behind the line that is exchanged, whether that is in the
+ * same page or in the next pair, the lines are fetched. After the last pair that is the last pair again. */
+PS_INLINE void ps_exchange_stream(ps_exchange_line exchange_line, struct ps_region *region, const uint32_t *a,
+                                  const uint32_t *b, size_t n)
+{
+    const size_t body = region->page_bytes - PS_BASE_PAGE;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned char *const page_a = ps_slot(region, a[i]);
+        unsigned char *const page_b = ps_slot(region, b[i]);
+        const size_t next = i + 1 < n ? i + 1 : i;
+        const size_t walk = i + PS_WALK_PAIRS < n ? i + PS_WALK_PAIRS : n - 1;
+
+        ps_fetch_both(ps_fetch_w, ps_slot(region, a[walk]), ps_slot(region, b[walk]), PS_LINE_BYTES);
+        ps_exchange_and_fetch(exchange_line, page_a, page_b, ps_fetch_w, page_a + PS_BASE_PAGE, page_b + PS_BASE_PAGE,
+                              body);
+        ps_exchange_and_fetch(exchange_line, page_a + body, page_b + body, ps_fetch_w, ps_slot(region, a[next]),
+                              ps_slot(region, b[next]), PS_BASE_PAGE);
+        ps_touch(region, page_a);
+        ps_touch(region, page_b);
+    }
+}
+
+#endif

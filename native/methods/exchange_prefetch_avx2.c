@@ -1,0 +1,21 @@
+/* exchange_prefetch_avx2: as exchange_avx2, but the coming pairs are fetched meanwhile.
+ *
+ * System calls: none. Moves: 2 * page_bytes read and written a swap, no temporary. Needs: a CPU and a kernel with AVX2,
+ * and with PREFETCHW; a caller who knows which pair comes next. Every line of the next pair is asked for one base page
+ * before its turn, the address translations four pairs before. Not for a single pair: see exchange_avx2. */
+#include "../exchange_avx2.h"
+
+PS_TARGET_AVX2 static int swap_many(struct ps_region *region, const uint32_t *a, const uint32_t *b, size_t n)
+{
+    ps_exchange_stream(ps_exchange_line_avx2, region, a, b, n);
+    return 0;
+}
+
+const struct ps_method ps_method_exchange_prefetch_avx2 = {
+    .name = "exchange_prefetch_avx2",
+    .summary = "exchanges through 256-bit registers while the next pair is prefetched",
+    .family = PS_COPY,
+    .cpu_features = PS_CPU(avx2) | PS_CPU(prefetchw),
+    .backings = PS_ANY_BACKING,
+    .swap_many = swap_many,
+};

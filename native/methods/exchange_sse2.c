@@ -1,0 +1,20 @@
+/* exchange_sse2: exchanges two pages, a cache line at a time, through eight 128-bit registers.
+ *
+ * System calls: none. Moves: 2 * page_bytes read and written a swap, no temporary. Needs: nothing, SSE2 is part of
+ * x86-64. Fetches ahead inside the two pages, as one can who knows only this pair; it does not look at the coming
+ * pairs: see exchange_prefetch_avx2. */
+#include "../exchange_sse2.h"
+
+static int swap_many(struct ps_region *region, const uint32_t *a, const uint32_t *b, size_t n)
+{
+    ps_exchange_pairs(ps_exchange_line_sse2, region, a, b, n);
+    return 0;
+}
+
+const struct ps_method ps_method_exchange_sse2 = {
+    .name = "exchange_sse2",
+    .summary = "exchanges both pages through 128-bit registers, without a temporary",
+    .family = PS_COPY,
+    .backings = PS_ANY_BACKING,
+    .swap_many = swap_many,
+};

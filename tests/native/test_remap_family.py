@@ -140,7 +140,8 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     compiler = shutil.which(os.environ.get("CC", "cc"))
     require("cc", compiler, "no C compiler to build the library that makes calls fail")
     library = tmp_path_factory.mktemp("shim") / "faulty_calls.so"
-    command = [str(compiler), "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", library, HERE / "faulty_calls.c"]
+    source = str(HERE / "faulty_calls.c")
+    command = [str(compiler), "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(library), source]
     subprocess.run(command, check=True, timeout=60)
     return library
 
@@ -349,3 +350,25 @@ def test_ldt_window_fills_the_whole_table() -> None:
     result = child.run(child.params("ldt_window", region_bytes=32 * child.MIB, pairs=pairs, touch="moved"))
 
     assert result.verified, result.reason
+
+
+def test_probes_and_trials_leave_no_descriptor_and_no_mapping_behind() -> None:
+    """The agent probes in its own process, and a campaign runs thousands of trials."""
+
+    def count() -> list[int]:
+        maps = pathlib.Path("/proc/self/maps").read_text(encoding="utf-8")
+        return [len(os.listdir("/proc/self/fd")), maps.count("\n")]
+
+    def run() -> list[list[int]]:
+        counts = []
+        for _ in range(3):
+            native.methods()
+            for method in METHODS.values():
+                if method.family in ("remap", "window") and method.available and "swap" in method.workloads:
+                    native.run_trial(child.params(method.name, backing=method.backings[0]))
+            counts.append(count())
+        return counts
+
+    _, second, third = in_child(run)
+
+    assert second == third

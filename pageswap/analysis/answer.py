@@ -10,6 +10,7 @@ from pageswap.analysis.intervals import MINIMUM_N
 from pageswap.analysis.summary import BASELINE, FASTER, NO_DIFFERENCE, NOT_COMPARED, SLOWER, TOO_FEW
 from pageswap.analysis.wording import (
     clipped,
+    decimals,
     interval_text,
     level_phrase,
     level_text,
@@ -19,6 +20,7 @@ from pageswap.analysis.wording import (
     operation,
     plural,
     ratio_text,
+    rounded,
 )
 
 if TYPE_CHECKING:
@@ -56,7 +58,8 @@ def _comparison(summary: Summary) -> list[str]:
     yes_or_no = _yes_or_no(summary, compared)
     if len(groups) <= _CONTENDERS_NAMED:
         clauses = [_clause(summary, name, cases) for name, cases in groups.items()]
-        return [_sentence(where + yes_or_no + "; ".join(clauses))]
+        extremes = [sentence for name, cases in groups.items() for sentence in _extremes(summary, name, cases)]
+        return [_sentence(where + yes_or_no + "; ".join(clauses)), *extremes]
     return [_sentence(where + yes_or_no + _overview(summary, groups))]
 
 
@@ -108,28 +111,51 @@ def _clause(summary: Summary, name: str, cases: Sequence[CaseSummary]) -> str:
     if few == len(cases):
         most = max(case.ratio_n for case in cases)
         head = f"too few blocks to say whether {name} is faster than {base} ({most} compared, {MINIMUM_N} needed)"
-        return f"{head}; so far it ran at {_range(summary, cases)}"
+        return f"{head}, so far it ran at {_range(cases)}"
     if len(verdicts) > 1:
         counts = [(FASTER, "faster in {}"), (SLOWER, "slower in {}"), (NO_DIFFERENCE, "no difference found in {}")]
         parts = [words.format(verdicts[verdict]) for verdict, words in counts if verdicts[verdict]]
         parts += [f"too few blocks in {few}"] if few else []
         head = f"{name} against {base} depends on the case: {', '.join(parts)} of {plural(len(cases), 'comparison')}"
-        return f"{head}; it ran at {_range(summary, cases)}"
+        return f"{head}, at {_range(cases)}"
     (verdict,) = verdicts
-    everywhere = f" in all {len(cases)} comparisons" if len(cases) > 1 else ""
+    everywhere = _everywhere(len(cases))
     if verdict == NO_DIFFERENCE:
-        return f"no difference found between {name} and {base}{everywhere}: {_range(summary, cases)}"
-    return f"{name} was {verdict} than {base}{everywhere}: it ran at {_range(summary, cases)}"
+        return f"no difference found between {name} and {base}{everywhere}, at {_range(cases)}"
+    return f"{name} was {verdict} than {base}{everywhere}, at {_range(cases)}"
 
 
-def _range(summary: Summary, cases: Sequence[CaseSummary]) -> str:
-    """Print the ratio of one case, or the smallest and largest of several with where they were found."""
+def _everywhere(comparisons: int) -> str:
+    return {1: "", 2: " in both comparisons"}.get(comparisons, f" in all {comparisons} comparisons")
+
+
+def _ends(cases: Iterable[CaseSummary]) -> tuple[CaseSummary, CaseSummary]:
+    """Give the cases with the smallest and the largest ratio."""
     ordered = sorted(cases, key=lambda case: case.ratio or 0)
-    low, high = ordered[0], ordered[-1]
+    return ordered[0], ordered[-1]
+
+
+def _range(cases: Sequence[CaseSummary]) -> str:
+    """Print the ratio of one case, or the smallest and largest of several, with what their intervals span."""
+    low, high = _ends(cases)
     if low is high:
-        return _figure(low, "its speed" + _place(summary, low, summary.baseline))
-    places = [_place(summary, case, summary.baseline) for case in (low, high)]
-    return f"between {_figure(low, 'its speed' + places[0])} and {_figure(high, places[1].strip())}"
+        return _figure(low, "its speed")
+    intervals = [case.ratio_ci for case in cases if case.ratio_ci]
+    texts = list(dict.fromkeys(ratio_text(case.ratio or 0, case.ratio_ci) for case in (low, high)))
+    if not intervals:
+        return f"{' to '.join(texts)} its speed"
+    places = min(decimals(case.ratio or 0, case.ratio_ci) for case in (low, high))
+    span = [rounded(min(part.low for part in intervals), places), rounded(max(part.high for part in intervals), places)]
+    return f"{' to '.join(texts)} its speed (95 % CIs within {' to '.join(span)})"
+
+
+def _extremes(summary: Summary, name: str, cases: Sequence[CaseSummary]) -> list[str]:
+    """Say where a contender's smallest and largest ratios were found, when the two are surely different."""
+    low, high = _ends(cases)
+    if not low.ratio_ci or not high.ratio_ci or low.ratio_ci.high >= high.ratio_ci.low:
+        return []
+    ends = [_figure(case, _place(summary, case, summary.baseline).strip()) for case in (low, high)]
+    return [_sentence(f"For {name} the speed ranged from {ends[0]} to {ends[1]}")]
 
 
 def _overview(summary: Summary, groups: dict[str, list[CaseSummary]]) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 # Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 14.3: BCa wants 1,000 resamples or more.
-RESAMPLES = 1_999
+RESAMPLES = 1_000
 SEED = 20_100
 # Below six not even the range from the smallest to the largest value holds the median with 95 % confidence: it does
 # with probability 1 - 2 * 0.5**n, 0.9375 at five (David and Nagaraja, Order Statistics, 3rd ed., section 7.1).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from xml.etree import ElementTree as ET
 
 import altair as alt
@@ -12,7 +12,15 @@ import vl_convert
 from markupsafe import Markup
 
 from pageswap.analysis.summary import FASTER, NO_DIFFERENCE, NOT_COMPARED, SLOWER, TOO_FEW
-from pageswap.analysis.wording import interval_text, nanoseconds_text, operation, ratio_text, rounded
+from pageswap.analysis.wording import (
+    clipped,
+    interval_text,
+    levels_phrase,
+    nanoseconds_text,
+    operation,
+    ratio_text,
+    rounded,
+)
 from pageswap.report.selection import evenly, value_of
 from pageswap.report.text import visible
 
@@ -23,9 +31,12 @@ if TYPE_CHECKING:
     from pageswap.report.selection import Group, Selection
 
 _VEGA_LITE = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-_ROW_PX = 54
-_DOTS_PX = (19, 35)
+_ROW_PX = 60
+# Below the row's middle, where the value and its interval are.
+_DOTS_PX = (38, 52)
 _STATIC_PX = 700
+_LONGEST_BASELINE = 24
+_ALIGNMENTS: tuple[Literal["left", "center", "right"], ...] = ("left", "center", "right")
 _GREY = "#767676"
 # Okabe and Ito's palette (2008), told apart with any colour vision; the shapes tell as much without colour.
 _LOOKS = {
@@ -87,11 +98,10 @@ def _plot(
     ]
     chart = _chart(_Axes(summary, names, domain), rows, points)
     description = f"{group.title}. " + "; ".join(f"{row['Case']}: {row['label']}" for row in rows)
-    spec = chart.properties(width="container", description=visible(description)).to_dict()
-    static = chart.properties(width=_STATIC_PX).to_dict()
-    return Plot(
-        group.title, visible(description), spec, _checked(vl_convert.vegalite_to_svg(static, vl_version=_VEGA_LITE))
-    )
+    static = chart.properties(width=_STATIC_PX, description=visible(description)).to_dict()
+    static["datasets"] = _datasets(rows, points)
+    svg = _checked(vl_convert.vegalite_to_svg(static, vl_version=_VEGA_LITE))
+    return Plot(group.title, visible(description), {**static, "width": "container"}, svg)
 
 
 def _row(summary: Summary, name: str, case: CaseSummary, domain: tuple[float, float]) -> dict[str, Any]:
@@ -136,31 +146,39 @@ class _Axes:
 
     @property
     def quantity(self) -> str:
-        return "Speed over baseline" if self.summary.has_baseline else f"ns per {operation(self.summary.workload)}"
+        if not self.summary.has_baseline:
+            return f"ns per {operation(self.summary.workload)}"
+        return f"Speed relative to {visible(clipped(levels_phrase(self.summary.baseline), _LONGEST_BASELINE))}"
 
     def x(self, field: str = "value") -> alt.X:
-        suffix, note = (" + 'x'", "; 1x is the baseline") if self.summary.has_baseline else ("", "")
+        suffix = " + 'x'" if self.summary.has_baseline else ""
         axis = alt.Axis(
             values=ticks(*self.domain), labelExpr=f"format(datum.value, ','){suffix}", labelOverlap="greedy", grid=True
         )
         scale = alt.Scale(type="log", domain=list(self.domain), nice=False)
-        return alt.X(f"{field}:Q", title=f"{self.quantity} (log scale{note})", axis=axis, scale=scale)
+        return alt.X(f"{field}:Q", title=f"{self.quantity} (log scale)", axis=axis, scale=scale)
 
     def y(self) -> alt.Y:
-        return alt.Y("row:N", title=None, sort=self.names, axis=alt.Axis(labelLimit=150, ticks=False, domain=False))
+        return alt.Y(
+            "row:N",
+            title=None,
+            sort=self.names,
+            scale=alt.Scale(padding=0),
+            axis=alt.Axis(labelLimit=150, ticks=False, domain=False),
+        )
 
 
 def _chart(axes: _Axes, rows: list[dict[str, Any]], points: list[dict[str, Any]]) -> alt.LayerChart:
     layers: list[alt.Chart] = []
     if axes.summary.has_baseline:
-        rule = _on([{"value": 1}]).mark_rule(strokeDash=[4, 3], color=_GREY, size=1.5)
+        rule = _on("baseline").mark_rule(strokeDash=[4, 3], color=_GREY, size=1.5)
         layers.append(rule.encode(x=axes.x()))
     if points:
         offset = alt.YOffset("block:Q", scale=alt.Scale(range=list(_DOTS_PX)))
         tips = [_tip("Case"), _tip("Block"), _tip("Value", axes.quantity)]
-        dots = _on(points).mark_circle(size=26, opacity=0.4, color=_GREY)
+        dots = _on("blocks").mark_circle(size=26, opacity=0.4, color=_GREY)
         layers.append(dots.encode(x=axes.x(), y=axes.y(), yOffset=offset, tooltip=tips))
-    layers += _measured(axes, [row for row in rows if not row.get("is_missing")])
+    layers += _measured(axes, _with_value(rows))
     layers += _labels(axes, rows)
     chart: alt.LayerChart = (
         alt.layer(*layers)
@@ -172,12 +190,22 @@ def _chart(axes: _Axes, rows: list[dict[str, Any]], points: list[dict[str, Any]]
     return chart
 
 
-def _on(values: list[dict[str, Any]]) -> alt.Chart:
-    return alt.Chart(alt.InlineData(values=values))
+def _on(dataset: str) -> alt.Chart:
+    # By name, for Altair copies and checks whatever is inside a chart once for each of its layers.
+    return alt.Chart(alt.NamedData(name=dataset))
 
 
 def _tip(field: str, title: str = "") -> alt.Tooltip:
     return alt.Tooltip(f"{field}:N", title=title or field)
+
+
+def _datasets(rows: list[dict[str, Any]], points: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    labels = {str(align): [row for row in rows if row["align"] == align] for align in _ALIGNMENTS}
+    return {"baseline": [{"value": 1}], "blocks": points, "measured": _with_value(rows), **labels}
+
+
+def _with_value(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in rows if not row.get("is_missing")]
 
 
 def _measured(axes: _Axes, rows: list[dict[str, Any]]) -> list[alt.Chart]:
@@ -193,18 +221,17 @@ def _measured(axes: _Axes, rows: list[dict[str, Any]]) -> list[alt.Chart]:
     tips = [_tip("Case"), _tip("Value", axes.quantity), _tip("CI", "95 % CI"), _tip("Blocks")]
     tips += [_tip("Time"), _tip("Verdict")] if has_baseline else []
     tips.append(_tip("Trials"))
-    base = _on(rows)
+    base = _on("measured")
     interval = base.mark_rule(size=3).encode(x=axes.x("low"), x2="high:Q", y=axes.y(), color=colour, tooltip=tips)
-    point = base.mark_point(size=170, filled=True, opacity=1)
+    point = base.mark_point(size=110, filled=True, opacity=1)
     return [interval, point.encode(x=axes.x(), y=axes.y(), color=colour, shape=shape, tooltip=tips)]
 
 
 def _labels(axes: _Axes, rows: list[dict[str, Any]]) -> list[alt.Chart]:
     layers: list[alt.Chart] = []
-    for align in ("left", "center", "right"):
-        found = [row for row in rows if row["align"] == align]
-        if found:
-            text = _on(found).mark_text(align=align, dy=-17, fontSize=12, fontWeight=600, limit=260)
+    for align in _ALIGNMENTS:
+        if any(row["align"] == align for row in rows):
+            text = _on(align).mark_text(align=align, dy=-15, fontSize=12, fontWeight=600, limit=260)
             layers.append(text.encode(x=axes.x(), y=axes.y(), text="label:N"))
     return layers
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST_PLOTS = 16
+MOST_PLOTS = 12
 MOST_ROWS = 24
 MOST_DOTS = 3_000
 
@@ -78,11 +78,15 @@ def _groups(summary: Summary, compared: tuple[str, ...]) -> list[Group]:
     for case in summary.cases:
         if summary.has_baseline and all(case.levels.get(name) == level for name, level in summary.baseline.items()):
             continue
-        where = levels_phrase({name: case.levels[name] for name in others})
+        where = f"with {levels_phrase({name: case.levels[name] for name in others})}" if others else ""
         host = clipped(case.host, 80) if len(summary.hosts) > 1 else ""
         label = ", ".join(level_text(name, case.levels.get(name)) for name in compared)
         rows.setdefault((host, where), []).append((label, case))
-    return [Group(": ".join(part for part in key if part) or "All cases", tuple(found)) for key, found in rows.items()]
+    return [Group(_title(*key), tuple(found)) for key, found in rows.items()]
+
+
+def _title(host: str, where: str) -> str:
+    return f"{host}, {where}".strip(", ") if host else f"W{where[1:]}" if where else "All cases"
 
 
 def _chosen_groups(groups: list[Group], summary: Summary) -> list[Group]:

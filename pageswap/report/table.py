@@ -13,6 +13,7 @@ from pageswap.analysis.wording import (
     level_text,
     nanoseconds_text,
     operation,
+    plural,
     ratio_text,
     scaled,
 )
@@ -43,17 +44,20 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A case's cells, the class its verdict is shown by, and how its trials ended with the reasons."""
+    """A case's cells, the class its verdict is shown by, and why it has no figures or lost trials.
+
+    A case that was not measured has only the cells that name it, and its reasons take the place of all others.
+    """
 
     cells: tuple[str, ...]
     kind: str
-    trials: str
+    is_measured: bool
     reasons: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """All cases; the trials' column stands after the last of `columns`. ``head`` is how many columns name the case."""
+    """All cases; ``head`` is how many of the columns name a case."""
 
     columns: tuple[Column, ...]
     head: int
@@ -68,8 +72,8 @@ def table(summary: Summary) -> Table:
     columns += [Column(name, is_number=False) for name in names]
     head = len(columns)
     what = operation(summary.workload)
-    columns += [Column("Blocks"), Column("Median time", f"ns per {what}"), Column("95 % CI", f"ns per {what}")]
-    columns += [Column("Speed", "x baseline"), Column("95 % CI", "x baseline"), Column("Finding", is_number=False)]
+    columns += [Column("Finding", is_number=False), Column("Speed", "x baseline"), Column("95 % CI", "x baseline")]
+    columns += [Column("Median time", f"ns per {what}"), Column("95 % CI", f"ns per {what}"), Column("Trials")]
     columns += [Column("Rate", f"{what}s/s"), Column("Throughput", "B/s")]
     columns += [Column(title, unit) for title, unit in _COSTS.values()]
     cells = [_cells(summary, case, names) for case in summary.cases]
@@ -77,7 +81,12 @@ def table(summary: Summary) -> Table:
     reasons = sum(len(case.endings) for case in summary.cases)
     longest = min(_LONGEST_REASON, max(_SHORTEST_REASON, _REASONS_BUDGET // max(1, reasons)))
     rows = tuple(
-        Row(tuple(row[index] for index in used), _kind(case), _trials(case), _reasons(case, longest))
+        Row(
+            tuple(row[index] for index in used if case.n or index < head),
+            _kind(case),
+            case.n > 0,
+            _reasons(case, longest),
+        )
         for case, row in zip(summary.cases, cells, strict=True)
     )
     is_cut = any(len(ending.reason) > longest for case in summary.cases for ending in case.endings)
@@ -91,12 +100,12 @@ def _cells(summary: Summary, case: CaseSummary, names: tuple[str, ...]) -> list[
     return [
         *host,
         *(level_text(name, case.levels.get(name, "")) for name in names),
-        str(case.n),
-        nanoseconds_text(ns, ns_ci) if ns else "",
-        (interval_text(ns, ns_ci) or few) if ns else "",
+        f"{case.verdict}: {case.note}" if case.note else case.verdict,
         ratio_text(ratio, ratio_ci) if ratio else "",
         (interval_text(ratio, ratio_ci) or few) if ratio else "",
-        f"{case.verdict}: {case.note}" if case.note else case.verdict,
+        nanoseconds_text(ns, ns_ci) if ns else "",
+        (interval_text(ns, ns_ci) or few) if ns else "",
+        _trials(case),
         scaled(case.ops_per_s, ns_ci, ns) if ns and case.ops_per_s else "",
         scaled(case.bytes_per_s, ns_ci, ns) if ns and case.bytes_per_s else "",
         *(count_text(case.costs[name]) for name in _COSTS),
@@ -112,9 +121,9 @@ def _trials(case: CaseSummary) -> str:
 
 
 def _reasons(case: CaseSummary, longest: int) -> tuple[str, ...]:
-    several = len(case.endings) > 1
-    return tuple(
-        f"{ending.status}: {clipped(ending.reason, longest)}" if several else clipped(ending.reason, longest)
-        for ending in case.endings
-        if ending.reason
-    )
+    """Say how trials ended other than ok: ``unavailable (7 trials): what is missing, and the cure``."""
+    found = []
+    for ending in case.endings:
+        head = f"{ending.status} ({plural(ending.trials, 'trial')})"
+        found.append(f"{head}: {clipped(ending.reason, longest)}" if ending.reason else head)
+    return tuple(found) if found or case.n else ("no outcome yet: inv resume measures it",)

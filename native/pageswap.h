@@ -63,6 +63,7 @@ enum ps_workload {
 
 #define PS_BACKING(name) (1u << PS_BACKING_##name)
 #define PS_ANY_BACKING ((1u << PS_BACKING_COUNT) - 1)
+#define PS_HUGE_CAPABLE_BACKINGS (PS_BACKING(private_anon) | PS_BACKING(thp) | PS_BACKING(thp_off))
 #define PS_HUGETLB_BACKINGS (PS_BACKING(hugetlb_2m) | PS_BACKING(hugetlb_1g))
 
 /* Flags of a method. */
@@ -264,6 +265,46 @@ struct ps_counters {
 int ps_counters_read(struct ps_counters *counters, ps_error *error);
 int ps_mappings_count(uint64_t *count, ps_error *error);
 int ps_huge_bytes(const unsigned char *begin, size_t bytes, uint64_t *huge_bytes, ps_error *error); /* AnonHugePages */
+
+/* The counters of a trial beyond those of getrusage; PS_UNSUPPORTED where the host has none, never 0 in its place. */
+#define PS_UNSUPPORTED UINT64_MAX
+#define PS_COUNTERS(X)                                                                            \
+    X(vmas_final)         /* mappings of the process after the last round */                      \
+    X(anon_huge_before)   /* bytes of the region on huge pages (AnonHugePages) */                 \
+    X(anon_huge_after)                                                                            \
+    X(thp_splits)         /* of the whole host while the rounds ran, as the next four */          \
+    X(tlb_shootdowns)     /* interrupts */                                                        \
+    X(swap_ins)           /* pages */                                                             \
+    X(steal_ns)           /* CPU time that the hypervisor gave to others */                       \
+    X(foreign_cpu_ns)     /* CPU time that other processes and interrupts took */                 \
+    X(cycles)             /* of the trial's threads inside the rounds, as the next three */       \
+    X(instructions)                                                                               \
+    X(dtlb_misses)                                                                                \
+    X(page_walk_cycles)
+
+enum ps_counter {
+#define X(name) PS_COUNTER_##name,
+    PS_COUNTERS(X)
+#undef X
+        PS_COUNTER_COUNT
+};
+_Static_assert(PS_COUNTER_COUNT == sizeof(((ps_result *)0)->counters) / sizeof(uint64_t), "api.cdef.h has room for all");
+
+/* host_counters.c */
+struct ps_host_counters {
+    uint64_t tlb_shootdowns, thp_splits, swap_ins, steal_ns, busy_ns, own_ns;
+};
+void ps_host_counters_read(struct ps_host_counters *counters);
+void ps_host_counters_since(const struct ps_host_counters *before, uint64_t *counters);
+
+/* perf.c */
+#define PS_PERF_EVENTS 4
+struct ps_perf {
+    int fd[PS_PERF_EVENTS];
+};
+void ps_perf_open(struct ps_perf *perf);
+void ps_perf_switch(const struct ps_perf *perf, int on);
+void ps_perf_close(struct ps_perf *perf, uint64_t *counters);
 
 /* cpu.c */
 #define PS_MAX_CPUS 1024u

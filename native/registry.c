@@ -36,6 +36,12 @@ static const char *const pattern_names[] = {
 #undef X
 };
 
+static const char *const counter_names[] = {
+#define X(name) #name,
+    PS_COUNTERS(X)
+#undef X
+};
+
 static const char *const family_names[] = {"copy", "remap", "window", "control"};
 
 int ps_method_count(void)
@@ -61,6 +67,16 @@ int ps_backing_count(void)
 const char *ps_backing_name(int index)
 {
     return index < 0 || index >= PS_BACKING_COUNT ? NULL : backing_names[index];
+}
+
+int ps_counter_count(void)
+{
+    return PS_COUNTER_COUNT;
+}
+
+const char *ps_counter_name(int index)
+{
+    return index < 0 || index >= PS_COUNTER_COUNT ? NULL : counter_names[index];
 }
 
 int ps_pattern_count(void)

@@ -20,6 +20,7 @@ struct run {
     uint32_t cpu_count;
     struct ps_team *team;
     struct ps_neighbours *neighbours;
+    struct ps_perf perf;
     ps_result *result;
     ps_error *error;
 };
@@ -151,6 +152,7 @@ static int prepare(struct run *run)
         (failed = ps_cpu_pin(run->cpus[0], run->error)) != 0 || (failed = set_up_methods(run)) != 0 ||
         (failed = settle(run)) != 0)
         return failed;
+    ps_perf_open(&run->perf); /* before the threads, which it follows */
     run->team = ps_team_start(run->works, trial->threads, run->workload, run->cpus, run->error);
     if (!run->team)
         return -run->error->errnum;
@@ -214,7 +216,7 @@ static int beside_round(struct run *run, int (*hook)(struct ps_work *, size_t, s
     return first_failure(run);
 }
 
-static int measure(struct run *run, uint64_t *rounds_ns)
+static int time_rounds(struct run *run, uint64_t *rounds_ns)
 {
     const uint32_t rounds = run->trial->rounds;
     const int splits = (run->method->flags & PS_SPLITS_MAPPINGS) != 0;
@@ -226,7 +228,9 @@ static int measure(struct run *run, uint64_t *rounds_ns)
         if ((failed = beside_round(run, run->workload->before_round, round, &run->result->setup_ns)) != 0 ||
             (failed = ps_counters_read(&before, run->error)) != 0)
             break;
+        ps_perf_switch(&run->perf, 1);
         rounds_ns[round] = ps_team_round(run->team, round);
+        ps_perf_switch(&run->perf, 0);
         if ((failed = first_failure(run)) != 0 || (failed = ps_counters_read(&after, run->error)) != 0)
             break;
         run->result->elapsed_ns += rounds_ns[round];
@@ -237,6 +241,39 @@ static int measure(struct run *run, uint64_t *rounds_ns)
             failed = beside_round(run, run->workload->after_round, round, &run->result->verify_ns);
     }
     return failed;
+}
+
+/* Huge pages matter only where a region may have them; the walk over smaps is long when mappings are many. */
+static int huge_bytes(struct run *run, enum ps_counter counter)
+{
+    if (run->workload->own_memory || !(PS_HUGE_CAPABLE_BACKINGS & (1u << run->backing)))
+        return 0;
+    return ps_huge_bytes(run->memory.base, run->memory.slots * run->trial->page_bytes, &run->result->counters[counter],
+                         run->error);
+}
+
+static int measure(struct run *run, uint64_t *rounds_ns)
+{
+    uint64_t *const counters = run->result->counters;
+    struct ps_host_counters before;
+    const uint64_t begin_ns = ps_now_ns();
+    int failed = huge_bytes(run, PS_COUNTER_anon_huge_before);
+
+    if (failed)
+        return failed;
+    ps_host_counters_read(&before);
+    const uint64_t between_ns = ps_now_ns();
+
+    failed = time_rounds(run, rounds_ns);
+    const uint64_t end_ns = ps_now_ns();
+
+    ps_host_counters_since(&before, counters);
+    ps_perf_close(&run->perf, counters);
+    if (failed || (failed = ps_mappings_count(&counters[PS_COUNTER_vmas_final], run->error)) != 0 ||
+        (failed = huge_bytes(run, PS_COUNTER_anon_huge_after)) != 0)
+        return failed;
+    run->result->verify_ns += between_ns - begin_ns + ps_now_ns() - end_ns;
+    return 0;
 }
 
 static void verify(struct run *run)
@@ -271,6 +308,7 @@ static void account_for_pages(struct run *run)
 
 static void release(struct run *run)
 {
+    ps_perf_close(&run->perf, run->result->counters); /* of a trial that was not prepared */
     for (uint32_t thread = 0; run->works && thread < run->trial->threads; thread++)
         run->workload->release(&run->works[thread]);
     ps_memory_unmap(&run->memory);
@@ -297,9 +335,10 @@ uint64_t ps_trial_bytes(const ps_trial *trial)
 
 int ps_run_trial(const ps_trial *trial, ps_result *result, uint64_t *rounds_ns, ps_error *error)
 {
-    struct run run = {.trial = trial, .result = result, .error = error, .memory = {.fd = -1}};
+    struct run run = {.trial = trial, .result = result, .error = error, .memory = {.fd = -1}, .perf = {{-1, -1, -1, -1}}};
 
     memset(result, 0, sizeof *result);
+    memset(result->counters, 0xff, sizeof result->counters); /* PS_UNSUPPORTED until counted */
     memset(error, 0, sizeof *error);
     int failed = check(&run);
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pageswap.native.core import (
     ALIGNMENTS,
     BACKINGS,
+    COUNTERS,
     NEIGHBOURS,
     PATTERNS,
     TOUCHES,
@@ -22,6 +23,7 @@ from pageswap.native.core import (
 __all__ = [
     "ALIGNMENTS",
     "BACKINGS",
+    "COUNTERS",
     "NEIGHBOURS",
     "PATTERNS",
     "TOUCHES",

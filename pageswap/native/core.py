@@ -12,6 +12,7 @@ from pageswap.errors import CoreError, MethodUnavailableError
 from pageswap.native._core import ffi, lib
 
 TOUCHES = ("none", "moved")
+_UNSUPPORTED = 2**64 - 1
 ALIGNMENTS = ("2MiB", "page")
 NEIGHBOURS = ("idle", "spinning")
 
@@ -22,6 +23,7 @@ def _names(count: int, name_of: Any) -> tuple[str, ...]:  # noqa: ANN401  # a cf
 
 WORKLOADS = _names(lib.ps_workload_count(), lib.ps_workload_name)
 BACKINGS = _names(lib.ps_backing_count(), lib.ps_backing_name)
+COUNTERS = _names(lib.ps_counter_count(), lib.ps_counter_name)
 PATTERNS = _names(lib.ps_pattern_count(), lib.ps_pattern_name)
 
 
@@ -68,7 +70,10 @@ class TrialParams:
 
 @dataclasses.dataclass(frozen=True)
 class TrialResult:
-    """What one trial measured; times in ns; counters cover the timed rounds; `reason` tells the first wrong page."""
+    """What one trial measured; times in ns; counters cover the timed rounds; `reason` tells the first wrong page.
+
+    `counters` maps each of COUNTERS to its count, or to None where the host does not count it.
+    """
 
     verified: bool
     reason: str
@@ -82,6 +87,7 @@ class TrialResult:
     involuntary_switches: int
     vmas_peak: int
     cpu: int
+    counters: dict[str, int | None]
 
 
 def _chosen(names: tuple[str, ...], bits: int) -> tuple[str, ...]:
@@ -186,6 +192,10 @@ def run_trial(params: TrialParams) -> TrialResult:
         involuntary_switches=result.involuntary_switches,
         vmas_peak=result.vmas_peak,
         cpu=result.cpu,
+        counters={
+            name: None if result.counters[index] == _UNSUPPORTED else result.counters[index]
+            for index, name in enumerate(COUNTERS)
+        },
     )
 
 

@@ -107,3 +107,25 @@ def test_the_core_knows_how_it_was_built() -> None:
     assert len(facts["core_hash"]) == 64
     assert facts["compiler"]
     assert "-O2" in facts["flags"]
+
+
+def test_what_the_host_does_not_count_is_none_and_never_zero() -> None:
+    """A hypervisor without performance counters must not read as a program without cycles."""
+    counters = child.run(child.params(region_bytes=4 * child.MIB, iterations=2000)).counters
+
+    assert set(counters) == set(native.COUNTERS)
+    assert counters["cycles"] is None or counters["cycles"] > 0
+    assert counters["vmas_final"] is not None
+
+
+def test_counters_of_huge_pages_see_them_and_their_splitting() -> None:
+    """Swapping small pages of a region on huge pages by mremap must split them, and that must be visible."""
+    trial = child.params("mremap_fixed", backing="thp", region_bytes=8 * child.MIB, iterations=2000)
+    try:
+        counters = child.run(trial).counters
+    except MethodUnavailableError as error:
+        pytest.skip(str(error))
+
+    assert counters["anon_huge_before"] == 8 * child.MIB
+    assert counters["anon_huge_after"] < 8 * child.MIB
+    assert counters["thp_splits"] is None or counters["thp_splits"] > 0

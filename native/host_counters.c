@@ -1,0 +1,115 @@
+/* What the kernel counted for the whole host while the rounds ran: TLB shootdowns, huge pages split, pages swapped in,
+ * time stolen by the hypervisor, and CPU time that went to others. What a host does not count is PS_UNSUPPORTED, never
+ * 0. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "pageswap.h"
+
+/* Sums the columns of the line of /proc/interrupts that begins with `label`. */
+static uint64_t interrupts(const char *label)
+{
+    FILE *const file = fopen("/proc/interrupts", "re");
+    char line[16384]; /* a column a CPU */
+    uint64_t sum = PS_UNSUPPORTED;
+
+    if (!file)
+        return PS_UNSUPPORTED;
+    while (fgets(line, sizeof line, file)) {
+        const char *at = line + strspn(line, " ");
+        unsigned long long count;
+        int used;
+
+        if (strncmp(at, label, strlen(label)) != 0)
+            continue;
+        sum = 0;
+        for (at += strlen(label); sscanf(at, "%llu%n", &count, &used) == 1; at += used)
+            sum += count;
+        break;
+    }
+    (void)fclose(file);
+    return sum;
+}
+
+/* Sums the values of those lines of /proc/vmstat whose names are given, or PS_UNSUPPORTED when none is there. */
+static uint64_t vmstat(const char *const *names)
+{
+    FILE *const file = fopen("/proc/vmstat", "re");
+    char name[64];
+    unsigned long long value;
+    uint64_t sum = PS_UNSUPPORTED;
+
+    if (!file)
+        return PS_UNSUPPORTED;
+    while (fscanf(file, "%63s %llu", name, &value) == 2)
+        for (const char *const *wanted = names; *wanted; wanted++)
+            if (strcmp(name, *wanted) == 0)
+                sum = (sum == PS_UNSUPPORTED ? 0 : sum) + value;
+    (void)fclose(file);
+    return sum;
+}
+
+static uint64_t own_cpu_ns(void)
+{
+    struct rusage usage;
+
+    if (getrusage(RUSAGE_SELF, &usage) != 0)
+        return 0;
+    return ((uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec) * 1000000000u +
+           ((uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec) * 1000u;
+}
+
+/* The first line of /proc/stat: user nice system idle iowait irq softirq steal, in clock ticks over all CPUs. */
+static void cpu_times(struct ps_host_counters *counters)
+{
+    FILE *const file = fopen("/proc/stat", "re");
+    const uint64_t tick_ns = 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK);
+    unsigned long long user, nice, system, idle, iowait, irq, softirq, steal;
+
+    counters->steal_ns = counters->busy_ns = PS_UNSUPPORTED;
+    if (!file)
+        return;
+    if (fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle, &iowait, &irq,
+               &softirq, &steal) == 8) {
+        counters->steal_ns = steal * tick_ns;
+        counters->busy_ns = (user + nice + system + irq + softirq) * tick_ns;
+    }
+    (void)fclose(file);
+}
+
+void ps_host_counters_read(struct ps_host_counters *counters)
+{
+    static const char *const splits[] = {"thp_split_page", "thp_split_pmd", NULL};
+    static const char *const swap_ins[] = {"pswpin", NULL};
+
+    counters->tlb_shootdowns = interrupts("TLB:");
+    counters->thp_splits = vmstat(splits);
+    counters->swap_ins = vmstat(swap_ins);
+    cpu_times(counters);
+    counters->own_ns = own_cpu_ns();
+}
+
+static uint64_t difference(uint64_t before, uint64_t after)
+{
+    if (before == PS_UNSUPPORTED || after == PS_UNSUPPORTED)
+        return PS_UNSUPPORTED;
+    return after > before ? after - before : 0;
+}
+
+void ps_host_counters_since(const struct ps_host_counters *before, uint64_t *counters)
+{
+    struct ps_host_counters after;
+
+    ps_host_counters_read(&after);
+    counters[PS_COUNTER_tlb_shootdowns] = difference(before->tlb_shootdowns, after.tlb_shootdowns);
+    counters[PS_COUNTER_thp_splits] = difference(before->thp_splits, after.thp_splits);
+    counters[PS_COUNTER_swap_ins] = difference(before->swap_ins, after.swap_ins);
+    counters[PS_COUNTER_steal_ns] = difference(before->steal_ns, after.steal_ns);
+    const uint64_t busy_ns = difference(before->busy_ns, after.busy_ns);
+    const uint64_t own_ns = difference(before->own_ns, after.own_ns);
+
+    /* Both are counted in ticks of different clocks, so a quiet host may come out slightly below nothing. */
+    counters[PS_COUNTER_foreign_cpu_ns] = busy_ns == PS_UNSUPPORTED ? PS_UNSUPPORTED : difference(own_ns, busy_ns);
+}

@@ -89,8 +89,9 @@ int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backi
     if (memory->reserved == MAP_FAILED) {
         memory->reserved = NULL;
         if (low && errno == ENOMEM)
-            return ps_unavailable(error, ENOMEM, "the method needs addresses below 2 GiB, and the region does not fit "
-                                                 "there; use a smaller region_size");
+            return ps_unavailable(error, ENOMEM,
+                                  "the method needs addresses below 2 GiB, and the region does not fit "
+                                  "there; use a smaller region_size");
         return ps_error_set(error, errno, "mmap (address range)", "");
     }
     memory->reserved_bytes = reserved_bytes;
@@ -105,7 +106,8 @@ int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backi
             return ps_error_set(error, errno, "ftruncate", "");
     }
     if ((failed = map_part(memory, memory->base, region_bytes, 0, backing, "mmap (region)", error)) == 0)
-        failed = map_part(memory, memory->scratch, scratch_bytes, (off_t)region_bytes, backing, "mmap (scratch)", error);
+        failed =
+            map_part(memory, memory->scratch, scratch_bytes, (off_t)region_bytes, backing, "mmap (scratch)", error);
     if (failed == -ENOMEM && (PS_HUGETLB_BACKINGS & (1u << backing)))
         return no_huge_pages(backing, region_bytes + scratch_bytes, error);
     return failed;
@@ -154,9 +156,10 @@ int ps_thp_check(const struct ps_memory *memory, const ps_trial *trial, ps_error
 
     if (failed || huge_bytes >= trial->region_bytes / PS_HUGE_PAGE * PS_HUGE_PAGE)
         return failed;
-    (void)snprintf(detail, sizeof detail,
-                   "only %llu of %llu KiB became huge pages; set /sys/kernel/mm/transparent_hugepage/enabled to madvise "
-                   "or always, or free memory",
-                   (unsigned long long)huge_bytes >> 10, (unsigned long long)trial->region_bytes >> 10);
+    (void)snprintf(
+        detail, sizeof detail,
+        "only %llu of %llu KiB became huge pages; set /sys/kernel/mm/transparent_hugepage/enabled to madvise "
+        "or always, or free memory",
+        (unsigned long long)huge_bytes >> 10, (unsigned long long)trial->region_bytes >> 10);
     return ps_unavailable(error, ENOMEM, detail);
 }

@@ -357,7 +357,7 @@ def test_probes_and_trials_leave_no_descriptor_and_no_mapping_behind() -> None:
 
     def count() -> list[int]:
         maps = pathlib.Path("/proc/self/maps").read_text(encoding="utf-8")
-        return [len(os.listdir("/proc/self/fd")), maps.count("\n")]
+        return [len(list(pathlib.Path("/proc/self/fd").iterdir())), maps.count("\n")]
 
     def run() -> list[list[int]]:
         counts = []

@@ -11,8 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# For regions of 16 MiB and 2 GiB with a scratch page for each of two threads.
-WANTED = {"hugepages-2048kB": 12, "hugepages-1048576kB": 4}
+# For regions of 16 MiB and 2 GiB, as many empty slots, and the scratch.
+WANTED = {"hugepages-2048kB": 20, "hugepages-1048576kB": 5}
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ def test_every_method_file_is_in_the_table_and_every_line_of_the_table_has_a_fil
 
 
 def test_the_table_says_what_each_method_is() -> None:
-    """`methods` is what people choose from: no empty summary, no claim of nothing, a reason exactly when unavailable."""
+    """`methods` is what people choose from: a summary, a claim, and a reason exactly when unavailable."""
     for method in METHODS.values():
         assert method.summary
         assert method.family in ("copy", "remap", "window", "control")

@@ -1,0 +1,178 @@
+"""The workloads besides swap, over every method that does them: batches, one-way moves, growing blocks, plain calls."""
+
+from __future__ import annotations
+
+import pathlib
+
+import child
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pageswap import native
+from pageswap.errors import CoreError, MethodUnavailableError
+
+METHODS = native.methods()
+PAGES = 64
+
+
+def doing(workload: str) -> list[tuple[str, str]]:
+    """List (method, backing) for everything the table says can do a workload."""
+    return [(m.name, backing) for m in METHODS if workload in m.workloads for backing in m.backings]
+
+
+def run_or_skip(trial: native.TrialParams) -> native.TrialResult:
+    """Run a trial; a host that lacks what it needs is a skip that says so."""
+    try:
+        return child.run(trial)
+    except MethodUnavailableError as error:
+        pytest.skip(f"{trial.method} on {trial.backing}: {error}")
+
+
+def large_pages(backing: str) -> dict[str, int]:
+    """Give the page and region that a backing of huge pages needs."""
+    if backing == "hugetlb_1g":
+        return {"page_bytes": 1024 * child.MIB, "region_bytes": 2048 * child.MIB, "iterations": 3}
+    if backing in ("thp", "hugetlb_2m"):
+        return {"page_bytes": 2 * child.MIB, "region_bytes": 16 * child.MIB}
+    return {}
+
+
+def test_every_workload_has_methods() -> None:
+    """A workload that nothing does would be a word without a meaning."""
+    for workload in native.WORKLOADS:
+        assert doing(workload), workload
+
+
+@pytest.mark.parametrize(("method", "backing"), doing("permute"))
+@pytest.mark.parametrize("rounds", [1, 3])
+@pytest.mark.usefixtures("huge_pages")
+def test_a_batch_leaves_every_page_where_its_swaps_would(method: str, backing: str, rounds: int) -> None:
+    """Composed or one by one, the outcome is the same; each round is a batch of its own."""
+    trial = child.params(
+        method, workload="permute", backing=backing, rounds=rounds, touch="moved", **large_pages(backing)
+    )
+    result = run_or_skip(trial)
+
+    assert result.verified, result.reason
+
+
+def rotation(pages: int, by: int) -> tuple[tuple[int, int], ...]:
+    """Give swaps whose composition moves every page `by` slots on: long cycles of neighbours."""
+    return tuple((slot, slot + by) for _ in range(1) for slot in range(pages - by))
+
+
+BATCHES = {
+    "nothing in sum": ((1, 2), (1, 2)),
+    "a page with itself": ((5, 5),),
+    "halves exchanged: one run of half the region": tuple((i, i + 32) for i in range(32)),
+    "neighbouring runs": tuple((i, i + 4) for i in range(4)) + tuple((i + 8, i + 20) for i in range(4)),
+    "rotated by one": rotation(PAGES, 1),
+    "rotated by three": rotation(PAGES, 3),
+    "rotated by seventeen": rotation(PAGES, 17),
+    "a run to the very end": tuple((i, i + 60) for i in range(4)),
+}
+
+
+@pytest.mark.parametrize("name", BATCHES)
+@pytest.mark.parametrize("method", sorted({method for method, _ in doing("permute")}))
+def test_batches_with_runs_of_neighbours_are_applied_right(method: str, name: str) -> None:
+    """Runs are where one call moves many pages, and where an off-by-one would hide."""
+    trial = child.params(method, workload="permute", pairs=BATCHES[name], rounds=1, touch="moved")
+    result = run_or_skip(trial)
+
+    assert result.verified, result.reason
+
+
+@pytest.mark.parametrize("method", sorted({method for method, _ in doing("permute")}))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    blocks=st.lists(
+        st.tuples(st.integers(0, PAGES - 1), st.integers(0, PAGES - 1), st.integers(1, 20)), min_size=1, max_size=12
+    )
+)
+def test_any_batch_of_exchanged_runs_is_applied_right(method: str, blocks: list[tuple[int, int, int]]) -> None:
+    """Hypothesis exchanges ranges that may overlap, which makes runs, broken runs and cycles of every shape."""
+    pairs = tuple((a + i, b + i) for a, b, length in blocks for i in range(min(length, PAGES - max(a, b))))
+    result = run_or_skip(child.params(method, workload="permute", pairs=pairs, rounds=1))
+
+    assert result.verified, result.reason
+
+
+@pytest.mark.parametrize(("method", "backing"), doing("move"))
+@pytest.mark.parametrize("run_pages", [1, 5, 8])
+@pytest.mark.usefixtures("huge_pages")
+def test_moved_pages_arrive_in_the_empty_half(method: str, backing: str, run_pages: int) -> None:
+    """Single pages and runs, also runs that do not divide the region, to and fro in several passes."""
+    trial = child.params(
+        method, workload="move", backing=backing, run_pages=run_pages, touch="moved", **large_pages(backing)
+    )
+    if trial.run_pages > trial.region_bytes // trial.page_bytes:
+        pytest.skip("the region has fewer pages than the run")
+    result = run_or_skip(trial)
+
+    assert result.verified, result.reason
+
+
+@pytest.mark.parametrize("method", sorted({method for method, _ in doing("grow")}))
+@pytest.mark.parametrize("pattern", ["sequential", "random"])
+def test_grown_blocks_keep_their_bytes(method: str, pattern: str) -> None:
+    """By doubling and by random steps, small enough for the heap and large enough for mappings."""
+    for region_bytes in (128 * child.KIB, 3 * child.MIB, 70 * child.MIB):
+        trial = child.params(
+            method, workload="grow", region_bytes=region_bytes, iterations=6, pattern=pattern, touch="moved"
+        )
+        result = run_or_skip(trial)
+
+        assert result.verified, result.reason
+
+
+@pytest.mark.parametrize("method", sorted({method for method, _ in doing("call")}))
+def test_calls_leave_the_region_alone(method: str) -> None:
+    """An odd count, so that what goes to and fro ends away from home."""
+    result = run_or_skip(child.params(method, workload="call", iterations=101, rounds=2))
+
+    assert result.verified, result.reason
+    assert result.elapsed_ns > 0
+
+
+@pytest.mark.parametrize("pattern", native.PATTERNS)
+@pytest.mark.parametrize("distance", [1, 3, 32])
+def test_every_pattern_of_pairs_verifies(pattern: str, distance: int) -> None:
+    """Patterns only choose pairs; the model follows whatever they choose."""
+    result = child.run(child.params("memcpy", pattern=pattern, distance=distance, iterations=500))
+
+    assert result.verified, result.reason
+
+
+def test_a_region_off_the_huge_page_border_works() -> None:
+    """alignment: page exists to show what whole page tables that move together are worth."""
+    result = child.run(child.params("mremap_fixed", alignment="page", page_bytes=2 * child.MIB, region_bytes=8 << 20))
+
+    assert result.verified, result.reason
+
+
+def test_busy_neighbours_spin_while_the_trial_runs() -> None:
+    """The other CPU belongs to the same process, so a page that moves must be announced to it."""
+    result = run_or_skip(child.params("mremap_fixed", neighbours="spinning"))
+
+    assert result.verified, result.reason
+
+
+def test_a_batch_that_fails_half_way_says_that_no_page_was_lost() -> None:
+    """The mapping limit stops mremap in the middle of a cycle; every page is at its old or its new place."""
+    pages = int(pathlib.Path("/proc/sys/vm/max_map_count").read_text(encoding="ascii")) + 1024
+    trial = child.params("mremap_fixed", workload="permute", region_bytes=pages * 4096, iterations=4 * pages, rounds=1)
+    with pytest.raises(CoreError, match="every page is at its old or its new place") as caught:
+        child.run(trial)
+
+    assert caught.value.errno_name == "ENOMEM"
+
+
+def test_the_memory_of_a_trial_is_known_before_it_runs() -> None:
+    """The agent compares it with what the host has: slots, scratch, schedule and model, and for `move` empty slots."""
+    swap = native.trial_bytes(child.params(region_bytes=64 * child.MIB, iterations=1000))
+    move = native.trial_bytes(child.params(workload="move", region_bytes=64 * child.MIB, iterations=1000))
+
+    assert 64 * child.MIB < swap < 70 * child.MIB
+    assert 128 * child.MIB < move < 140 * child.MIB

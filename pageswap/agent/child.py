@@ -100,7 +100,7 @@ class Nursery:
             _write_all(write, _message(work))
             status = 0
         except BaseException:  # noqa: BLE001 - the parent sees a child without a message; the log has the rest
-            traceback.print_exc()
+            _log_exception()
         finally:
             os._exit(status)
 
@@ -162,11 +162,19 @@ def _message(work: Callable[[], Any]) -> bytes:
         except MemoryError:
             return _NO_MEMORY
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes the trial's reason
-            traceback.print_exc()
+            _log_exception()
             message = {"error": f"{type(error).__name__}: {error}"}
         return json.dumps(message, separators=(",", ":")).encode() + b"\n"
     except MemoryError:
         return _NO_MEMORY
+
+
+def _log_exception() -> None:
+    try:
+        # Not through sys.stderr: where the log cannot be written, that is no reason to lose the trial's result.
+        os.write(2, traceback.format_exc().encode("utf-8", "replace"))
+    except OSError:
+        pass
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -145,7 +145,7 @@ class Preflight:
                     f"needs {_mebibytes(wanted)} ({_mebibytes(need.region_bytes)} region, "
                     f"{_mebibytes(need.scratch_bytes)} scratch, {_mebibytes(need.schedule_bytes)} schedule, "
                     f"{_mebibytes(need.model_bytes)} model, {_mebibytes(_SPARE_BYTES)} spare), "
-                    f"{_mebibytes(max(free_bytes, 0))} {where}; "
+                    f"{format_count(max(free_bytes, 0) >> 20)} MiB {where}; "
                     "use a smaller region_size or fewer iterations, or free memory"
                 )
         return ""

@@ -60,16 +60,15 @@ def private_folder(path: str) -> str:
 
 
 def _make(path: str) -> None:
-    try:
-        os.mkdir(path, 0o700)
-    except FileExistsError:
-        return
-    except FileNotFoundError:
-        parent = os.path.dirname(path)
-        if parent == path:
-            raise
-        _make(parent)
-        _make(path)
+    """Make a folder and those above it that are missing, all of them private."""
+    missing = [path]
+    while not os.path.lexists(os.path.dirname(missing[-1])):
+        missing.append(os.path.dirname(missing[-1]))
+    for folder in reversed(missing):
+        try:
+            os.mkdir(folder, 0o700)
+        except FileExistsError:  # noqa: PERF203 - a handful of folders, and another agent may be making them too
+            continue
 
 
 class WorkDir:

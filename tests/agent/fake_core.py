@@ -1,0 +1,142 @@
+"""A hand-written core whose methods end in every way a trial can end; the method's name says which."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pageswap.agent.core import Core
+from pageswap.errors import CoreError, MethodUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pageswap.agent.job import TrialSpec
+
+_PR_SET_PDEATHSIG = 1
+
+
+def result(trial: TrialSpec, **changes: object) -> dict[str, Any]:
+    """Give what a trial that went well measures."""
+    return {
+        "verified": True,
+        "reason": "",
+        "elapsed_ns": 1000,
+        "rounds_ns": [1000 // trial.rounds] * trial.rounds,
+        "setup_ns": 10,
+        "verify_ns": 20,
+        "minor_faults": 1,
+        "major_faults": 0,
+        "voluntary_switches": 0,
+        "involuntary_switches": 0,
+        "vmas_peak": 30,
+        "cpu": 0,
+    } | changes
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+def _hang() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        time.sleep(60)
+
+
+def _hang_with_grandchild() -> None:
+    # Its number of seconds is what the test finds it by.
+    subprocess.Popen(["sleep", "987654"], stdin=subprocess.DEVNULL)
+    _hang()
+
+
+def _leave_grandchild() -> None:
+    subprocess.Popen(["sleep", "987654"], stdin=subprocess.DEVNULL)
+
+
+def _fill_memory() -> None:
+    kept = []
+    while True:
+        kept.append(bytearray(64 << 20))
+
+
+def _descriptors() -> str:
+    kept = []
+    for descriptor in sorted(Path("/proc/self/fd").iterdir(), key=lambda path: int(path.name)):
+        try:
+            kept.append(str(descriptor.readlink()).split(":")[0])
+        except FileNotFoundError:
+            continue
+    return " ".join(kept[3:])
+
+
+ENDINGS: dict[str, Callable[[TrialSpec], Any]] = {
+    "good": lambda _: None,
+    "splitter": lambda _: None,
+    "slow": lambda _: time.sleep(0.3),
+    "segv": lambda _: os.kill(os.getpid(), signal.SIGSEGV),
+    "sigkill": lambda _: os.kill(os.getpid(), signal.SIGKILL),
+    "exit": lambda _: os._exit(3),
+    "hang": lambda _: _hang(),
+    "hang_with_grandchild": lambda _: _hang_with_grandchild(),
+    "leave_grandchild": lambda _: _leave_grandchild(),
+    "fill_memory": lambda _: _fill_memory(),
+    "mmap_enomem": lambda _: _raise(CoreError("mmap (region)", 12, "ENOMEM")),
+    "mremap_enomem": lambda _: _raise(CoreError("mremap", 12, "ENOMEM", "iteration 7")),
+    "no_device": lambda _: _raise(MethodUnavailableError("no /dev/thing; load the thing module")),
+    "bug": lambda _: {}["missing"],
+}
+CHANGES: dict[str, Callable[[TrialSpec], dict[str, Any]]] = {
+    "corrupt": lambda _: {"verified": False, "reason": "slot 3 is wrong"},
+    "flood": lambda _: {"rounds_ns": [10**15] * 400_000},
+    "descriptors": lambda _: {"verified": False, "reason": _descriptors()},
+    "affinity": lambda _: {"verified": False, "reason": repr(sorted(os.sched_getaffinity(0)))},
+    "attempts": lambda trial: {"verified": False, "reason": str(trial.attempt)},
+}
+
+
+def run_trial(trial: TrialSpec, cpus: tuple[int, ...]) -> dict[str, Any]:
+    """End as the trial's method says."""
+    ENDINGS.get(trial.method, lambda _: None)(trial)
+    changes = CHANGES.get(trial.method, lambda _: {})(trial)
+    return result(trial, **{"cpu": cpus[0] if cpus else None, **changes})
+
+
+def die_with_parent() -> None:
+    """Do what the core does, without the core."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def methods() -> list[dict[str, Any]]:
+    """List every ending as a method, and one that this host lacks."""
+    common = {"summary": "", "family": "copy", "workloads": ["swap"], "available": True, "reason": ""}
+    found = [{"name": name, "splits_mappings": name == "splitter", **common} for name in [*ENDINGS, *CHANGES]]
+    return [*found, {**found[0], "name": "absent", "available": False, "reason": "no such CPU; use another"}]
+
+
+def fake_core() -> Core:
+    """Give the whole core."""
+    return Core(
+        methods=methods, info=lambda: {"core_hash": "0" * 64}, run_trial=run_trial, die_with_parent=die_with_parent
+    )
+
+
+def processes_with(argument: str) -> list[int]:
+    """List the living processes that have `argument` on their command line."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if argument.encode() in words and state not in "ZX":
+            found.append(int(folder.name))
+    return found

@@ -1,0 +1,74 @@
+"""The program's manners: one line of JSON for every mistake, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from agent.harness import Host
+
+_COMMAND = [sys.executable, "-m", "pageswap.agent"]
+
+
+def _run(*arguments: str, given: bytes = b"{}") -> dict[str, object]:
+    done = subprocess.run([*_COMMAND, *arguments], input=given, capture_output=True, check=False)
+    assert done.stderr == b""
+    assert done.returncode == 1
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer
+
+
+@pytest.mark.parametrize("arguments", [(), ("dance",), ("status", "now"), ("--help",)])
+def test_anything_but_one_verb_is_refused_with_the_verbs(arguments: tuple[str, ...]) -> None:
+    """The error lists them."""
+    assert "expected one verb of facts, start, follow, stop, status" in str(_run(*arguments)["error"])
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (b"", "expected a JSON object"),
+        (b"nonsense", "expected a JSON object"),
+        (b"nonsense\n", "expected a JSON object"),
+        (b"[]", "expected a JSON object"),
+        (b"[" * 100_000, "expected a JSON object"),
+        (b"\xff\n", "expected a JSON object"),
+        (b"{}", "work_dir is None, expected str"),
+        (b'{"work_dir":1}', "work_dir is 1, expected str"),
+        (b'{"work_dir":"here"}', "'here' is not an absolute path"),
+    ],
+)
+def test_bad_input_is_one_clear_error(given: bytes, problem: str) -> None:
+    """Whatever comes in."""
+    assert problem in str(_run("status", given=given)["error"])
+
+
+def test_one_line_of_input_is_enough(host: Host) -> None:
+    """Over some connections the input cannot be closed."""
+    with subprocess.Popen([*_COMMAND, "status"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(json.dumps({"work_dir": str(host.work_dir)}).encode() + b"\n")
+        process.stdin.flush()
+        answer = json.loads(process.stdout.readline())
+
+    assert answer == {"alive": False, "pid": None, "journal_bytes": 0, "log": ""}
+
+
+def test_status_loads_neither_the_core_nor_what_only_a_job_needs() -> None:
+    """It is asked often, and must be quick."""
+    script = (
+        "import sys; from pageswap.agent.cli import main; main(['status']);"
+        "print([name for name in sys.modules if name.startswith(('pageswap.native', '_cffi', 'dataclasses', 'pwd'))])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", script], input=b'{"work_dir":"/nowhere"}', capture_output=True, check=True
+    )
+
+    assert done.stdout.splitlines()[1] == b"[]"

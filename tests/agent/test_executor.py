@@ -1,0 +1,242 @@
+"""Every way a trial can end, made to happen in a real child process, gets its own status and reason."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from agent import fake_core
+from agent.harness import make_trial, wait_until
+from requirement import require
+
+from pageswap.agent import executor, job
+from pageswap.agent.child import Nursery
+from pageswap.agent.executor import Executor, Outcome
+from pageswap.agent.hostfiles import HostFiles
+from pageswap.agent.journal import MEASURES
+from pageswap.agent.signals import StopSignals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def signals() -> Iterator[StopSignals]:
+    """Listen as the agent does."""
+    with StopSignals() as signals:
+        yield signals
+
+
+@pytest.fixture
+def run(signals: StopSignals) -> Executor:
+    """Make an executor of fake trials."""
+    core = fake_core.fake_core()
+    return Executor(core, Nursery(signals, die_with_parent=core.die_with_parent), HostFiles())
+
+
+def _nothing_measured(outcome: Outcome) -> bool:
+    return outcome.measures == dict.fromkeys(MEASURES)
+
+
+def test_a_good_trial_is_ok_with_all_its_measures(run: Executor) -> None:
+    """What the core measured comes out as it was."""
+    outcome = run.run(make_trial("good"))
+
+    assert (outcome.status, outcome.reason) == (job.OK, "")
+    expected = fake_core.result(make_trial("good"), cpu=None)
+    assert outcome.measures == {name: expected[name] for name in MEASURES}
+
+
+def test_a_trial_that_does_not_verify_is_corrupt_and_keeps_its_times(run: Executor) -> None:
+    """The first wrong page becomes the reason."""
+    outcome = run.run(make_trial("corrupt"))
+
+    assert (outcome.status, outcome.reason) == (job.CORRUPT, "verification: slot 3 is wrong")
+    assert outcome.measures["elapsed_ns"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "reason"),
+    [
+        ("mremap_enomem", job.FAILED, "mremap: ENOMEM: iteration 7"),
+        ("mmap_enomem", job.OOM, "mmap (region): ENOMEM; a trial of this size is allowed"),
+        ("fill_memory", job.OOM, "no memory; a trial of this size is allowed"),
+        ("no_device", job.UNAVAILABLE, "no /dev/thing; load the thing module"),
+        ("bug", job.FAILED, "KeyError: 'missing'"),
+        ("segv", job.KILLED, "SIGSEGV"),
+        ("sigkill", job.KILLED, "SIGKILL from outside"),
+        ("exit", job.FAILED, "the trial's process ended with exit status 3 and no result"),
+        ("flood", job.FAILED, "the trial's result is too large; use fewer rounds"),
+    ],
+)
+def test_each_end_has_its_status_and_reason_and_measures_nothing(
+    run: Executor, method: str, status: str, reason: str
+) -> None:
+    """Errors of the core, signals, exits and memory are told apart."""
+    outcome = run.run(make_trial(method))
+
+    assert outcome.status == status
+    assert outcome.reason.startswith(reason)
+    assert _nothing_measured(outcome)
+
+
+def test_one_end_does_not_touch_the_next_trial(run: Executor) -> None:
+    """After a crash, a hang and a full memory the same executor still measures."""
+    for method in ("segv", "fill_memory", "exit"):
+        run.run(make_trial(method))
+
+    assert run.run(make_trial("good")).status == job.OK
+
+
+def test_a_hanging_trial_is_a_timeout_and_its_whole_group_dies(run: Executor) -> None:
+    """The deadline kills the child, although it ignores SIGTERM, and what the child had started."""
+    outcome = run.run(make_trial("hang_with_grandchild", timeout_s=0.5))
+
+    assert outcome.status == job.TIMEOUT
+    assert outcome.reason == "did not end within 0.5 s; its processes were killed"
+    wait_until(lambda: not fake_core.processes_with("987654"), "the grandchild's death")
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, 0)
+
+
+def test_a_good_trial_leaves_no_grandchild_and_is_not_held_up_by_it(run: Executor) -> None:
+    """A grandchild that keeps the result pipe open neither delays the result nor lives on."""
+    outcome = run.run(make_trial("leave_grandchild"))
+
+    assert outcome.status == job.OK
+    wait_until(lambda: not fake_core.processes_with("987654"), "the grandchild's death")
+
+
+def test_a_kill_request_interrupts_the_trial(run: Executor, signals: StopSignals) -> None:
+    """SIGTERM to the agent ends the child at once."""
+    _after(0.3, signal.SIGTERM)
+
+    outcome = run.run(make_trial("hang"))
+
+    assert outcome.status == job.INTERRUPTED
+    assert signals.requested == "killed"
+
+
+def test_a_drain_request_lets_the_trial_finish(run: Executor, signals: StopSignals) -> None:
+    """SIGUSR1 to the agent during a trial changes nothing about that trial."""
+    _after(0.1, signal.SIGUSR1)
+
+    outcome = run.run(make_trial("slow"))
+
+    assert outcome.status == job.OK
+    assert signals.requested == "drained"
+
+
+def _after(seconds: float, number: int) -> None:
+    """Send this process a signal later, from a process of its own: forking beside a thread is what we never do."""
+    me = os.getpid()
+    if os.fork() == 0:
+        if os.fork() == 0:
+            signal.set_wakeup_fd(-1)
+            threading.Event().wait(seconds)
+            os.kill(me, number)
+        os._exit(0)
+    os.wait()
+
+
+def test_the_child_has_none_of_the_agents_descriptors(run: Executor, tmp_path: Path) -> None:
+    """Only the result pipe is open in a trial: the lease, the lock and the journal die with the agent."""
+    with (tmp_path / "journal").open("w"):
+        outcome = run.run(make_trial("descriptors"))
+
+    assert outcome.reason == "verification: pipe"
+
+
+def test_the_child_may_use_the_cpus_the_agent_has_left(signals: StopSignals) -> None:
+    """An agent that moved away from the measured CPU does not lock its trials out of it."""
+    allowed = os.sched_getaffinity(0)
+    require("cpus", len(allowed) > 1, "needs two CPUs")
+    core = fake_core.fake_core()
+    cpus, rest = executor.measured_cpus(1)
+    nursery = Nursery(signals, die_with_parent=core.die_with_parent, allowed_cpus=allowed)
+    os.sched_setaffinity(0, rest)
+    try:
+        outcome = Executor(core, nursery, HostFiles(), cpus=cpus).run(make_trial("affinity"))
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+    assert outcome.reason == f"verification: {sorted(allowed)}"
+    assert outcome.measures["cpu"] == max(allowed)
+    assert max(allowed) not in rest
+
+
+def test_a_trial_dies_with_a_killed_agent(tmp_path: Path) -> None:
+    """Kill -9 of the agent leaves no child behind."""
+    mark = tmp_path / "child"
+    agent = os.fork()
+    if agent == 0:
+        core = fake_core.fake_core()
+        with StopSignals() as signals:
+            Nursery(signals, die_with_parent=core.die_with_parent).run(
+                lambda: (mark.write_text(str(os.getpid())), signal.pause()), timeout_s=60
+            )
+        os._exit(0)
+    wait_until(lambda: mark.exists() and mark.read_text(), "the trial's start")
+    child = int(mark.read_text())
+
+    os.kill(agent, signal.SIGKILL)
+    os.waitpid(agent, 0)
+
+    wait_until(lambda: not Path(f"/proc/{child}").exists() or _is_zombie(child), "the trial's death")
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_the_memory_cap_holds_for_the_child_alone(run: Executor) -> None:
+    """The limit that stopped a trial is not the agent's own."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    run.run(make_trial("fill_memory"))
+
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+def test_the_oom_killer_is_told_from_other_kills(signals: StopSignals) -> None:
+    """SIGKILL while the kernel counts an OOM kill in the trial's control group is `oom`."""
+    parent = Path("/sys/fs/cgroup/memory")
+    limit = "memory.limit_in_bytes"
+    if not (parent / limit).exists():
+        parent, limit = Path("/sys/fs/cgroup"), "memory.max"
+    group = parent / "pageswap-test-oom"
+    require("cgroup", os.geteuid() == 0 and os.access(parent, os.W_OK), "needs root and a writable memory cgroup")
+    try:
+        group.mkdir(exist_ok=True)
+        (group / limit).write_text(str(48 << 20))
+    except OSError as error:
+        require("cgroup", present=False, reason=f"no memory cgroup can be made: {error}")
+    here = _own_group(parent, group)
+    (group / "cgroup.procs").write_text(str(os.getpid()))
+    try:
+        core = fake_core.fake_core()
+        # Its cap of addresses is far above the group's limit: only the OOM killer can stop it.
+        trial = make_trial("fill_memory", region_size=4 << 30)
+        outcome = Executor(core, Nursery(signals, die_with_parent=core.die_with_parent), HostFiles()).run(trial)
+    finally:
+        (here / "cgroup.procs").write_text(str(os.getpid()))
+        group.rmdir()
+
+    assert outcome.status == job.OOM
+    assert "OOM killer" in outcome.reason
+
+
+def _own_group(parent: Path, group: Path) -> Path:
+    """Find the group to return to."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if ("memory" in controllers.split(",")) == (parent.name == "memory") and (controllers or parent != group):
+            return parent / path.lstrip("/")
+    return parent

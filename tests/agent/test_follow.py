@@ -1,0 +1,175 @@
+"""Following a journal: whole lines, from anywhere, to its end, and the agent knows whether somebody does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from agent.harness import Host, make_trial, wait_until
+
+from pageswap.agent.follow import FollowedMark, stream, touch
+from pageswap.agent.lock import AgentLock
+from pageswap.agent.workdir import WorkDir
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _follow(host: Host, offset: int = 0) -> bytes:
+    with host.popen("follow", offset=offset) as follower:
+        output, errors = follower.communicate(timeout=60)
+    assert (follower.returncode, errors) == (0, b"")
+    return output
+
+
+def test_the_whole_journal_is_streamed_to_its_end(host: Host) -> None:
+    """Byte for byte, while it is written."""
+    host.start(*[make_trial("slow")] * 3)
+
+    assert _follow(host) == (host.work_dir / "journal.jsonl").read_bytes()
+
+
+def test_following_starts_at_the_offset(host: Host) -> None:
+    """A controller that lost its connection goes on where it was; at the end there is nothing more."""
+    host.start(make_trial())
+    host.finish()
+    data = (host.work_dir / "journal.jsonl").read_bytes()
+    offset = data.index(b"\n") + 1
+
+    assert _follow(host, offset) == data[offset:]
+    assert _follow(host, len(data)) == b""
+
+
+def test_a_dead_agents_journal_ends_without_its_torn_line(host: Host) -> None:
+    """Whole lines only, and no waiting for more."""
+    pid = host.start(make_trial(), make_trial("hang"))
+    wait_until(lambda: len(host.trials()) == 1, "the first trial")
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: host.alive() is None, "the agent's death")
+    whole = (host.work_dir / "journal.jsonl").read_bytes()
+    with (host.work_dir / "journal.jsonl").open("ab") as journal:
+        journal.write(b'{"kind":"tri')
+
+    assert _follow(host) == whole
+
+
+def test_following_ends_when_the_agent_dies(host: Host) -> None:
+    """Killed while it is followed."""
+    pid = host.start(make_trial(), make_trial("hang"))
+    with host.popen("follow", offset=0) as follower:
+        assert follower.stdout
+        follower.stdout.readline()
+        os.kill(pid, signal.SIGKILL)
+        follower.communicate(timeout=60)
+
+    assert follower.returncode == 0
+
+
+def test_a_follower_nobody_reads_goes_away(host: Host) -> None:
+    """Or it would keep the agent at work for nobody."""
+    host.start(make_trial("hang"))
+    with host.popen("follow", offset=0) as follower:
+        assert follower.stdout
+        follower.stdout.readline()
+        follower.stdout.close()
+        follower.wait(timeout=30)
+
+    assert host.alive()
+
+
+def test_a_killed_follower_leaves_the_agent_at_work(host: Host) -> None:
+    """And another one gets everything."""
+    host.start(*[make_trial("slow")] * 4)
+    with host.popen("follow", offset=0) as follower:
+        assert follower.stdout
+        follower.stdout.readline()
+        follower.kill()
+
+    assert _follow(host).count(b"\n") == 6
+
+
+def test_offsets_and_folders_that_cannot_be_are_errors(host: Host) -> None:
+    """Each with what is wrong."""
+    assert "no journal and no agent" in host.call("follow", offset=0)["error"]
+    host.start(make_trial())
+    host.finish()
+
+    assert "another journal than was read before" in host.call("follow", offset=10**9)["error"]
+    assert "expected 0 or more" in host.call("follow", offset=-1)["error"]
+    assert "expected int" in host.call("follow", offset="0")["error"]
+
+
+def test_a_line_is_not_sent_before_it_is_whole(tmp_path: Path) -> None:
+    """A line written in two parts arrives as one."""
+    work = WorkDir(str(tmp_path))
+    lock = AgentLock(work.lock)
+    agent = os.fork()
+    if agent == 0:
+        AgentLock(work.lock).take()
+        with (tmp_path / "journal.jsonl").open("wb", buffering=0) as journal:
+            for part in (b'{"kind":"be', b'gin"}\n{"kind":', b'"end"}\n'):
+                journal.write(part)
+                time.sleep(0.2)
+        os._exit(0)
+    wait_until(lambda: lock.holder() and work.journal_bytes(), "the journal")
+    read, write = os.pipe()
+
+    stream(work, 0, lock, write)
+
+    os.waitpid(agent, 0)
+    assert os.read(read, 1000) == b'{"kind":"begin"}\n{"kind":"end"}\n'
+    os.close(read)
+    os.close(write)
+
+
+def test_the_follower_leaves_the_measured_cpu(tmp_path: Path) -> None:
+    """It may not disturb what it watches."""
+    allowed = os.sched_getaffinity(0)
+    (tmp_path / "journal.jsonl").write_bytes(b'{"kind":"end"}\n')
+    read, write = os.pipe()
+    try:
+        stream(WorkDir(str(tmp_path)), 0, AgentLock(str(tmp_path / "agent.lock")), write)
+        left = os.sched_getaffinity(0)
+    finally:
+        os.sched_setaffinity(0, allowed)
+        os.close(read)
+        os.close(write)
+
+    assert max(allowed) not in left or len(allowed) == 1
+
+
+def test_the_mark_tells_for_how_long_nobody_followed(tmp_path: Path) -> None:
+    """It counts from the start, and anew from each touch."""
+    mark = FollowedMark(str(tmp_path / "followed"))
+    first = mark.idle_s()
+    time.sleep(0.05)
+    second = mark.idle_s()
+    touch(str(tmp_path / "followed"))
+    third = mark.idle_s()
+
+    assert 0 <= first < second
+    assert second >= 0.05
+    assert third < second
+
+
+@pytest.mark.parametrize("step_s", [-86_400, 86_400])
+def test_a_step_of_the_wall_clock_does_not_expire_the_lease(tmp_path: Path, step_s: int) -> None:
+    """A mark touched with a clock that is a day off counts as touched since the last look."""
+    path = tmp_path / "followed"
+    mark = FollowedMark(str(path))
+    now = time.time() + step_s
+    os.utime(path, (now, now))
+
+    assert mark.idle_s() < 60
+
+
+def test_a_removed_mark_is_no_follower(tmp_path: Path) -> None:
+    """And no crash."""
+    mark = FollowedMark(str(tmp_path / "followed"))
+    (tmp_path / "followed").unlink()
+    time.sleep(0.02)
+
+    assert mark.idle_s() >= 0.02

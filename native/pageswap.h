@@ -33,7 +33,8 @@ enum ps_family { PS_COPY, PS_REMAP, PS_WINDOW, PS_CONTROL };
     X(permute)          \
     X(move)             \
     X(grow)             \
-    X(call)
+    X(call)             \
+    X(limit)
 
 #define PS_PATTERNS(X) \
     X(random)          \
@@ -156,6 +157,10 @@ struct ps_method {
      * ps_touch(). When a move fails, *done is the number of moves that were completed, and the failed one has moved
      * nothing and leaves both its ends mapped. After a move `from` need not keep its bytes. */
     int (*move_many)(struct ps_region *region, const struct ps_move *moves, size_t n, size_t *done);
+
+    /* Workload `limit`, instead of swap_many: copies the page in slot from[i] to slot to[i], for i = 0 .. n-1. Both
+     * sides advance in address order and begin again at the end of their half of the region. */
+    int (*copy_many)(struct ps_region *region, const uint32_t *from, const uint32_t *to, size_t n);
 
     /* Workload `grow`: makes, enlarges and frees a block of memory, which will grow to final_bytes. `block_grow` may move it, keeps its first old_bytes
      * and gives NULL, with errno set, when it cannot. */

@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from pageswap.agent.preflight import memory_need
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pageswap.spec import Experiment, Level, Vocabulary
-
-# A schedule is two 32-bit slots an iteration, the model of verification one 32-bit page number a slot.
-_SCHEDULE_BYTES = 8
-_MODEL_BYTES = 4
+    from pageswap.agent.job import TrialSpec
+    from pageswap.spec import Vocabulary
 
 # Measured on a 2-vCPU AMD EPYC (Zen 5) virtual machine, Linux 6.18. Other machines differ by a factor of two, and a
 # cache-sized region by three: good enough to tell seconds from minutes from hours, and for nothing else.
@@ -61,32 +60,28 @@ class Estimate:
     at_most_seconds: float
 
 
-def estimate(experiment: Experiment, cases: Sequence[Mapping[str, Level]], vocabulary: Vocabulary) -> Estimate:
-    """Estimate what `cases` cost, each measured in every block of the experiment."""
-    costs = tuple(_case(experiment, case, vocabulary) for case in cases)
-    blocks = experiment.repeats + experiment.warmups
+def estimate(trials: Sequence[TrialSpec], blocks: int, vocabulary: Vocabulary) -> Estimate:
+    """Estimate what `blocks` blocks cost; `trials` holds one trial of each case, in the cases' order."""
+    costs = tuple(_trial(trial, vocabulary) for trial in trials)
     return Estimate(
         cases=costs,
         memory_bytes=max(cost.memory_bytes for cost in costs),
         seconds=blocks * sum(cost.seconds for cost in costs),
-        at_most_seconds=blocks * len(costs) * experiment.timeout_s,
+        at_most_seconds=blocks * sum(trial.timeout_s for trial in trials),
     )
 
 
-def _case(experiment: Experiment, case: Mapping[str, Level], vocabulary: Vocabulary) -> CaseEstimate:
-    page_bytes, region_bytes = int(case["page_size"]), int(case["region_size"])
-    iterations, pages = int(case["iterations"]), region_bytes // page_bytes
-    family = vocabulary.methods[str(case["method"])].family
+def _trial(trial: TrialSpec, vocabulary: Vocabulary) -> CaseEstimate:
+    family = vocabulary.methods[trial.method].family
     # A family that this table does not know yet is taken for the slowest: too long a guess surprises less.
     cost = _ITERATION.get(family, _ITERATION["remap"])
     seconds = (
         _TRIAL_S
-        + region_bytes / _SETUP_BYTES_PER_S
-        + region_bytes / _VERIFY_BYTES_PER_S
-        + iterations * (_SCHEDULE_S + cost.fixed_s + cost.byte_s * page_bytes)
-        + (_SPLIT_S * min(pages, 2 * iterations) * experiment.rounds if family == "remap" else 0.0)
+        + trial.region_size / _SETUP_BYTES_PER_S
+        + trial.region_size / _VERIFY_BYTES_PER_S
+        + trial.iterations * (_SCHEDULE_S + cost.fixed_s + cost.byte_s * trial.page_size)
     )
-    return CaseEstimate(
-        memory_bytes=region_bytes + page_bytes + _SCHEDULE_BYTES * iterations + _MODEL_BYTES * pages,
-        seconds=min(seconds, experiment.timeout_s),
-    )
+    if family == "remap":
+        pages = trial.region_size // trial.page_size
+        seconds += _SPLIT_S * min(pages, 2 * trial.iterations) * trial.rounds
+    return CaseEstimate(memory_need(trial).total_bytes, min(seconds, trial.timeout_s))

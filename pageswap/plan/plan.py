@@ -103,7 +103,8 @@ def make(
     digits = max(_CASE_DIGITS, len(str(len(every) - 1)))
     cases = tuple(Case(index, f"c{index:0{digits}d}", levels) for index, levels in enumerate(every))
     trials = tuple(trial for block in _blocks(changed) for trial in _trials(changed, cases, *block))
-    return Plan(changed, cases, trials, estimate(changed, every, names))
+    one_of_each = sorted(trials[: len(cases)], key=lambda trial: trial.trial_id)
+    return Plan(changed, cases, trials, estimate(one_of_each, changed.warmups + changed.repeats, names))
 
 
 def _blocks(experiment: Experiment) -> Iterator[tuple[str, int, bool]]:

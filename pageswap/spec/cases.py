@@ -128,10 +128,9 @@ def _check_sizes(experiment: Experiment, cases: list[Case]) -> None:
         if region_bytes % page_bytes:
             raise experiment.error(where, f"{region} is not a multiple of the page_size {page}; {cure}")
         if pages < 2 * threads:
-            has = "one page" if pages == 1 else f"{pages} pages"
-            raise experiment.error(
-                where, f"a region of {region} has {has} of {page}; a swap needs two pages a thread; {cure}"
-            )
+            has = "one page" if pages == 1 else f"{pages:,} pages"
+            needs = "two pages" if threads == 1 else f"two pages for each of its {threads:,} threads"
+            raise experiment.error(where, f"a region of {region} has {has} of {page}; a swap needs {needs}; {cure}")
         if pages > _MAX_PAGES:
             raise experiment.error(
                 where,
@@ -149,14 +148,20 @@ def _path_of(experiment: Experiment, name: str, case: Case) -> str:
 
 
 def _check_rounds(experiment: Experiment, cases: list[Case]) -> None:
-    fewest = min(cases, key=lambda case: int(case["iterations"]))
-    iterations = int(fewest["iterations"])
-    if iterations < experiment.rounds:
+    fewest = min(cases, key=_iterations_a_thread)
+    share = _iterations_a_thread(fewest)
+    if share < experiment.rounds:
+        threads = int(fewest["threads"])
+        of = f" of each of {threads:,} threads" if threads > 1 else ""
+        lower = f"write 'rounds: {share}' or less, or more iterations" if share else "write more iterations"
         raise experiment.error(
             _path_of(experiment, "iterations", fewest),
-            f"{iterations:,} iterations cannot be cut into {experiment.rounds:,} rounds; "
-            f"write 'rounds: {iterations}' or less, or more iterations",
+            f"{share:,} iterations{of} cannot be cut into {experiment.rounds:,} rounds; {lower}",
         )
+
+
+def _iterations_a_thread(case: Case) -> int:
+    return int(case["iterations"]) // int(case["threads"])
 
 
 def _check_baseline(experiment: Experiment, cases: list[Case]) -> None:

@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pageswap.agent.preflight import memory_need
 from pageswap.plan import make
 
 if TYPE_CHECKING:
     from pageswap.spec import Experiment, Vocabulary
 
 
-def test_memory_is_region_scratch_schedule_and_model(experiment: Experiment, vocabulary: Vocabulary) -> None:
+def test_memory_is_what_the_agent_will_ask_for(experiment: Experiment, vocabulary: Vocabulary) -> None:
     """The plan's is that of its largest case, as trials run one at a time."""
-    estimate = make(experiment, vocabulary=vocabulary).estimate
+    plan = make(experiment, vocabulary=vocabulary)
+    needs = {trial.trial_id: memory_need(trial).total_bytes for trial in plan.trials}
 
-    assert estimate.cases[0].memory_bytes == (1 << 20) + 4096 + 8 * 1000 + 4 * 256
-    assert estimate.memory_bytes == (2 << 20) + 4096 + 8 * 1000 + 4 * 512
+    assert [cost.memory_bytes for cost in plan.estimate.cases] == [needs[f"b00.{case.case_id}"] for case in plan.cases]
+    assert plan.estimate.memory_bytes == max(needs.values()) > 2 << 20
 
 
 def test_total_counts_every_block(experiment: Experiment, vocabulary: Vocabulary) -> None:

@@ -76,6 +76,18 @@ def test_include_may_bring_back_what_exclude_removed(read: Read) -> None:
 
 BAD_CASES = [
     (
+        {"region_size": "32KiB", "threads": "[4, 5]"},
+        "a.yaml:6: region_size: a region of 32KiB has 8 pages of 4KiB; a swap needs two pages for each of its 5",
+    ),
+    (
+        {"threads": "101"},
+        "a.yaml:7: iterations: 9 iterations of each of 101 threads cannot be cut into 10 rounds; write 'rounds: 9'",
+    ),
+    (
+        {"threads": "1024", "region_size": "1GiB"},
+        "a.yaml:7: iterations: 0 iterations of each of 1,024 threads cannot be cut into 10 rounds; write more",
+    ),
+    (
         {"page_size": "[4KiB, 2MiB]"},
         "a.yaml:5: page_size[1]: 2MiB is larger than the region of 1MiB; choose others, or exclude: [{page_size: 2MiB",
     ),
@@ -86,7 +98,7 @@ BAD_CASES = [
     ),
     (
         {"region_size": "4KiB"},
-        "a.yaml:6: region_size: a region of 4KiB has one page of 4KiB; a swap needs two pages a thread",
+        "a.yaml:6: region_size: a region of 4KiB has one page of 4KiB; a swap needs two pages; choose",
     ),
     (
         {"region_size": "[1MiB, 16TiB]"},
@@ -124,6 +136,10 @@ BAD_CASES = [
     (
         {"include": "[{method: memcpy, touch: none}]"},
         "a.yaml:12: include[0]: adds no case, since all of them are there already; delete it",
+    ),
+    (
+        {"include": "[{region_size: 8MiB}, {region_size: 8MiB, touch: moved}]"},
+        "a.yaml:12: include[1]: adds no case, since all of them are there already; delete it",
     ),
     (
         {"repeats": "10000", "warmups": "100", "region_size": str([f"{n}MiB" for n in range(1, 101)])},

@@ -178,7 +178,7 @@ BAD_VALUES = [
     ({"timeout": "25h"}, "a.yaml:12: timeout: '25h' is not from 0.1s to 24h 0min"),
     ({"timeout": "9" * 400 + "h"}, "is not a duration"),
     ({"threads": "0"}, "a.yaml:12: threads: '0' is less than 1"),
-    ({"threads": "1025"}, "a.yaml:12: threads: '1025' is more than 1,024"),
+    ({"threads": "1025"}, "a.yaml:12: threads: '1025' is more than 1,024 (the core runs no more)"),
     ({"hosts": "'-oProxyCommand=x'"}, "a.yaml:12: hosts: '-oProxyCommand=x' is not a host; write name, user@name"),
     ({"hosts": "[a, 'b;reboot']"}, "a.yaml:12: hosts[1]: 'b;reboot' is not a host"),
     ({"hosts": "[a, a]"}, "a.yaml:12: hosts[1]: is the same as hosts[0]; keep one"),
@@ -220,16 +220,6 @@ def test_refuses_a_bad_value_with_its_place_and_cure(read: Read, changes: dict[s
     assert text.count("a.yaml") == 1
     assert text.isprintable()
     assert caught.value.exit_code == 1
-
-
-def test_refuses_threads_that_the_core_does_not_run(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One constant says how many it runs."""
-    monkeypatch.setattr("pageswap.spec.factors.SUPPORTED_THREADS", 2)
-
-    with pytest.raises(SpecError, match=r"a\.yaml:12: threads: '3' is more than the core runs, which is 2"):
-        read(threads="3")
-
-    assert read(threads="2").factors["threads"] == (2,)
 
 
 def test_refuses_a_factor_that_the_workload_does_not_use(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:

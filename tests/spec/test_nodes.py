@@ -44,7 +44,7 @@ REFUSED = [
     ("a: 1\nb: 2\u2028c: 3\n", "f:2: holds the character U+2028"),
     ("a: \ud800\n", "f:1: holds the character U+D800"),
     ('a: 1\nb: "\\0"\n', "f:2: b: holds the character U+0000"),
-    ("a: " + "[" * 9, "f:1: lists and mappings are nested more than 8 deep"),
+    ("a: " + "[" * 8, "f:1: lists and mappings are nested more than 8 deep"),
     ("[" * 100_000, "f:1: lists and mappings are nested more than 8 deep"),
     ("- " * 100_000, "f:1: lists and mappings are nested more than 8 deep"),
     ("a: [" + "1," * 20_000 + "]\n", "f:1: has more than 20,000 values; an experiment has fewer"),
@@ -72,3 +72,8 @@ def test_keeps_the_text_and_the_line_of_every_value() -> None:
 
     assert tree.entries["a"] == (Scalar("a", 1), Scalar("010", 1))
     assert tree.entries["b"][1] == Sequence([Scalar("no", 3), Scalar("~", 4, is_null=True), Scalar("~", 5)], 3)
+
+
+def test_takes_the_deepest_nesting_that_is_allowed() -> None:
+    """One level less than what is refused."""
+    assert list(parse_tree("a: " + "[" * 7 + "]" * 7, "f").entries) == ["a"]

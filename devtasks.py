@@ -56,7 +56,7 @@ def _sanitized(pytest: list[str]) -> int:
         "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
         "PAGESWAP_SANITIZED": "1",
     }
-    paths = ["-o", "pythonpath=build/sanitized tests", "-p", "no:cacheprovider"]
+    paths = ["-o", "pythonpath=build/sanitized tests tests/native", "-p", "no:cacheprovider"]
     return subprocess.run([*pytest, *paths, "tests/native"], cwd=ROOT, env=environment, check=False).returncode
 
 

@@ -33,6 +33,7 @@ def vocabulary() -> Vocabulary:
         methods={
             "null": KnownMethod("control", ("swap", "permute")),
             "memcpy": KnownMethod("copy", ("swap", "permute")),
+            "copy_words": KnownMethod("copy", ("swap",)),
             "exchange_avx2": KnownMethod("copy", ("swap",)),
             "exchange_nt_avx2": KnownMethod("copy", ("swap",)),
             "mremap_fixed": KnownMethod("remap", ("swap",)),

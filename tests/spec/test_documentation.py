@@ -1,0 +1,61 @@
+"""docs/spec.md says what the code does: every key, its default, and examples that load."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pageswap.spec import FACTORS, loads
+from pageswap.spec.loader import DEFAULT_WORKLOAD, DEFAULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pageswap.spec import Experiment, Vocabulary
+
+PAGE = (Path(__file__).parents[2] / "docs" / "spec.md").read_text(encoding="utf-8")
+# | `key` | type | default | limits | `example` |
+ROWS = {
+    row[1]: (row[2].strip("`"), row[3])
+    for row in re.finditer(r"^\| `(\w+)` \|[^|]*\| ([^|]*) \|[^|]*\| `(\w+: [^`]*)` \|$", PAGE, re.MULTILINE)
+}
+REQUIRED = ("name", "question", "method", "baseline")
+
+
+def test_lists_every_key_and_no_other() -> None:
+    """A new factor is not done before its row is there."""
+    assert set(ROWS) == {*REQUIRED, *FACTORS, *DEFAULTS, "workload", "exclude", "include", "hosts"}
+
+
+@pytest.mark.parametrize("key", ROWS)
+def test_gives_the_default_that_the_code_has(key: str) -> None:
+    """Word for word."""
+    factor = FACTORS.get(key)
+    code = {"workload": DEFAULT_WORKLOAD, "exclude": "none", "include": "none", "hosts": "this machine", **DEFAULTS}
+    expected = "required" if key in REQUIRED else factor.default if factor else code[key]
+
+    assert ROWS[key][0] == expected
+
+
+@pytest.mark.parametrize("key", ROWS)
+def test_gives_an_example_that_loads(read: Callable[..., Experiment], key: str) -> None:
+    """In an experiment that has the levels that the examples of exclude and baseline speak of."""
+    around = {
+        "method": "[memcpy, copy_words]",
+        "region_size": "1GiB",
+        "iterations": "1000000",
+        "baseline": "{method: memcpy}",
+    }
+
+    read(**{**around, key: ROWS[key][1].partition(": ")[2]})
+
+
+def test_opens_with_an_experiment_that_loads(vocabulary: Vocabulary) -> None:
+    """It is what people copy."""
+    block = re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+
+    assert block
+    assert loads(block[1], "docs/spec.md", vocabulary=vocabulary).name == "mremap_vs_copy"

@@ -226,15 +226,15 @@ def run(
         _show_plan(made, json)
         return 0
     from pageswap import campaign
-    from pageswap.progress import ProgressShown
+    from pageswap.campaign.progress import shown
 
-    with ProgressShown() as shown:
+    with shown() as on_event:
         outcome = campaign.run(
             made,
             results_dir=RESULTS,
             options=campaign.Options(tune=tune, wait=wait, strict=strict),
             provenance=campaign.provenance(ROOT, ["inv", *sys.argv[sys.argv.index("run") :]]),
-            on_event=shown,
+            on_event=on_event,
         )
     return _conclude(outcome, json)
 
@@ -243,12 +243,12 @@ def run(
 def resume(_context: Context, run: str = "", wait: bool = False, json: bool = False) -> int:
     """Finish what a run still lacks, then write its report."""
     from pageswap import campaign
-    from pageswap.progress import ProgressShown
+    from pageswap.campaign.progress import shown
 
     folder = campaign.find_run(RESULTS, run)
     devtasks.build_core()
-    with ProgressShown() as shown:
-        outcome = campaign.resume(folder, wait=wait or None, on_event=shown)
+    with shown() as on_event:
+        outcome = campaign.resume(folder, wait=wait or None, on_event=on_event)
     return _conclude(outcome, json)
 
 

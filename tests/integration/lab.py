@@ -65,6 +65,7 @@ class Lab:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
     def start_run(self, spec: Path, **options: object) -> subprocess.Popen[str]:
@@ -79,7 +80,7 @@ class Lab:
 
     def runs(self) -> list[Path]:
         """List the folders of runs whose database is there, oldest first."""
-        return sorted((path.parent for path in self.results.glob("*/*/run.sqlite")), key=lambda path: path.name)
+        return sorted((path.parent for path in self.results.glob("*/*/run.sqlite")), key=_created_at)
 
     def processes(self) -> dict[str, list[int]]:
         """Find this lab's starters, agents, trial children and followers through /proc."""
@@ -109,6 +110,12 @@ class Lab:
         for pids in self.processes().values():
             for pid in pids:
                 kill(pid)
+
+
+def _created_at(run_dir: Path) -> str:
+    """Tell when a run began; two ids of the same second do not."""
+    with Store.open(run_dir / "run.sqlite") as store:
+        return str(store.meta()["created_at"])
 
 
 def _is_session_apart(pid: int) -> bool:

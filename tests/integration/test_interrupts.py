@@ -1,0 +1,210 @@
+"""Ctrl-C, two controllers on one host, and disks that fill up: each ends as documented, and the run can go on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.lab import last_attempts, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.integration.lab import Lab
+
+SECONDS = 20_000_000  # iterations that keep a trial busy for seconds
+BRIEF = 60_000
+# Sixty trials of these outlast the two seconds for which the lease of a dying agent is waited for.
+MEDIUM = 500_000
+
+
+def is_measuring(lab: Lab) -> bool:
+    """Tell whether rows are there and more are being made."""
+    return bool(lab.runs() and last_attempts(lab.runs()[0]) and lab.processes()["trial child"])
+
+
+def press_ctrl_c(controller: subprocess.Popen[str]) -> None:
+    """Send SIGINT to the controller's whole process group, as a terminal does."""
+    os.killpg(controller.pid, signal.SIGINT)
+
+
+def check_resume_completes(lab: Lab, trials: int) -> None:
+    """Assert that the only run comes to a good end."""
+    (run,) = lab.runs()
+    code, errors = lab.resume(run)
+    rows = last_attempts(run)
+    assert code == 0, errors
+    assert len(rows) == len(set(rows)) == trials
+    assert {status for _, status in rows} == {"ok"}
+
+
+class TestCtrlC:
+    """The terminal's signal reaches the controller and nothing else."""
+
+    def test_once_lets_the_trial_in_hand_end(self, lab: Lab) -> None:
+        """Exit code 130, every stored row whole, the rest by resume."""
+        controller = lab.start_run(lab.spec(repeats=9, iterations=BRIEF))
+        wait_until(lambda: is_measuring(lab))
+        press_ctrl_c(controller)
+        _, errors = controller.communicate(timeout=60)
+        rows = last_attempts(lab.runs()[0])
+
+        assert controller.returncode == 130, errors
+        assert "interrupted: the trial in hand ends" in errors
+        assert 0 < len(rows) < 60
+        assert {status for _, status in rows} == {"ok"}
+        assert not any(lab.processes().values())
+        check_resume_completes(lab, 60)
+
+    def test_twice_kills_the_trial_in_hand(self, lab: Lab) -> None:
+        """Exit code 130, and that trial is a row that says so."""
+        controller = lab.start_run(lab.spec(repeats=1, iterations=SECONDS))
+        wait_until(lambda: lab.processes()["trial child"] and lab.processes()["follower"])
+        press_ctrl_c(controller)
+        assert controller.stderr is not None
+        wait_until(lambda: "interrupted:" in controller.stderr.readline())  # type: ignore[union-attr]
+        press_ctrl_c(controller)
+        _, errors = controller.communicate(timeout=60)
+
+        assert controller.returncode == 130, errors
+        assert "interrupted again" in errors
+        assert [status for _, status in last_attempts(lab.runs()[0])] == ["interrupted"]
+        assert not any(lab.processes().values())
+
+    def test_while_waiting_for_another_run_gives_up_the_place(self, lab: Lab) -> None:
+        """Exit code 130; the other run goes on, and resume makes up for this one."""
+        first = lab.start_run(lab.spec(repeats=1, iterations=SECONDS))
+        wait_until(lambda: lab.processes()["trial child"])
+        second = lab.start_run(lab.spec(repeats=1), wait=True)
+        wait_until(lambda: len(lab.runs()) == 2 and lab.processes()["starter"])
+        press_ctrl_c(second)
+        _, errors = second.communicate(timeout=60)
+
+        assert second.returncode == 130, errors
+        assert len(lab.processes()["agent"]) == 1
+        assert not lab.processes()["starter"]
+        press_ctrl_c(first)
+        press_ctrl_c(first)
+        first.communicate(timeout=60)
+        assert first.returncode == 130
+        assert last_attempts(lab.runs()[1]) == []
+        code, errors = lab.resume(lab.runs()[1])
+        assert code == 0, errors
+        assert len(last_attempts(lab.runs()[1])) == 12
+
+
+class TestTwoAtOnce:
+    """One measurement at a time on a host."""
+
+    def test_the_second_run_is_told_who_measures(self, lab: Lab) -> None:
+        """Exit code 3 with process, user, run and time; it leaves no empty run behind."""
+        first = lab.start_run(lab.spec(repeats=9, iterations=MEDIUM))
+        wait_until(lambda: lab.processes()["trial child"])
+        (agent,) = lab.processes()["agent"]
+        second = lab.start_run(lab.spec(repeats=1))
+        _, errors = second.communicate(timeout=60)
+        _, first_errors = first.communicate(timeout=60)
+
+        assert second.returncode == 3
+        assert f"local: is measured by process {agent} of user" in errors
+        assert f"run {lab.runs()[0].name}, since 20" in errors
+        assert "--wait" in errors
+        assert first.returncode == 0, first_errors
+        assert len(lab.runs()) == 1
+
+    def test_the_second_run_waits_if_told_to(self, lab: Lab) -> None:
+        """And then measures everything."""
+        first = lab.start_run(lab.spec(repeats=9, iterations=MEDIUM))
+        wait_until(lambda: lab.processes()["trial child"])
+        second = lab.start_run(lab.spec(repeats=1), wait=True)
+        _, errors = second.communicate(timeout=60)
+        _, first_errors = first.communicate(timeout=60)
+
+        assert "waiting for process" in errors
+        assert (first.returncode, second.returncode) == (0, 0), errors + first_errors
+        assert [len(last_attempts(run)) for run in lab.runs()] == [60, 12]
+
+    def test_a_run_has_one_controller(self, lab: Lab) -> None:
+        """Resuming what is being run is a mistake that changes nothing."""
+        controller = lab.start_run(lab.spec(repeats=9, iterations=BRIEF))
+        wait_until(lambda: is_measuring(lab))
+        code, errors = lab.resume(lab.runs()[0])
+        _, first_errors = controller.communicate(timeout=60)
+
+        assert code == 1
+        assert "another process is at work on this run" in errors
+        assert controller.returncode == 0, first_errors
+
+
+@pytest.fixture
+def small_disk(lab: Lab) -> Iterator[Callable[[str], Path]]:
+    """Give what mounts a file system of 4 MiB at a folder of the lab's."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    mounted: list[Path] = []
+
+    def mount(name: str) -> Path:
+        folder = lab.folder / name
+        folder.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", folder], check=True)
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Leave no room."""
+    path = folder / "filler"
+    with path.open("wb", buffering=0) as file:
+        for size in (1 << 16, 1 << 12, 1):
+            try:
+                while file.write(b"x" * size):
+                    pass
+            except OSError:
+                continue
+    return path
+
+
+class TestFullDisk:
+    """A full disk stops a run with its reason and loses nothing."""
+
+    def test_where_the_results_are(self, lab: Lab, small_disk: Callable[[str], Path]) -> None:
+        """Exit code 3, earlier rows intact; with room again, resume completes the run."""
+        disk = small_disk("results")
+        controller = lab.start_run(lab.spec(repeats=9, iterations=BRIEF))
+        wait_until(lambda: is_measuring(lab))
+        filler = fill(disk)
+        _, errors = controller.communicate(timeout=60)
+        rows = last_attempts(lab.runs()[0])
+
+        assert controller.returncode == 3, errors
+        assert "run.sqlite: rows cannot be stored: database or disk is full; the disk or a quota is full" in errors
+        assert "Traceback" not in errors
+        assert 0 < len(rows) < 60
+        wait_until(lambda: not any(lab.processes().values()))
+        filler.unlink()
+        check_resume_completes(lab, 60)
+
+    def test_where_the_journal_is(self, lab: Lab, small_disk: Callable[[str], Path]) -> None:
+        """The host's reason is passed on; rows before it are stored, and resume completes the run."""
+        disk = small_disk("home")
+        controller = lab.start_run(lab.spec(repeats=9, iterations=BRIEF))
+        wait_until(lambda: is_measuring(lab))
+        filler = fill(disk)
+        _, errors = controller.communicate(timeout=60)
+        rows = last_attempts(lab.runs()[0])
+
+        assert controller.returncode == 3, errors
+        assert "No space left on device" in errors
+        assert "Traceback" not in errors
+        assert 0 < len(rows) < 60
+        filler.unlink()
+        check_resume_completes(lab, 60)

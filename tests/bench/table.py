@@ -12,22 +12,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import big_store
+import runs
 
 from pageswap.errors import PageswapError
-from pageswap.native import TrialParams, run_trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 TAKES = 5
-SEED = 42
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,37 +35,10 @@ class Figure:
     limit: str
 
 
-def nanoseconds_per_op(method: str, region_bytes: int, iterations: int) -> float:
-    """Run one trial in this process; return ns per operation. Raises PageswapError."""
-    result = run_trial(
-        TrialParams(
-            method=method,
-            workload="swap",
-            backing="shared_anon",
-            page_bytes=4096,
-            region_bytes=region_bytes,
-            iterations=iterations,
-            threads=1,
-            touch="none",
-            rounds=10,
-            seed=SEED,
-        )
-    )
-    if not result.verified:
-        raise PageswapError(f"{method}: {result.reason}")
-    return result.elapsed_ns / iterations
-
-
-def core(method: str, *, region_mib: int = 256, iterations: int = 200_000) -> str:
-    """Give a method's median ns per swap, each take in a process of its own, or why there is none."""
-    takes = []
-    for _ in range(TAKES):
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            try:
-                takes.append(pool.submit(nanoseconds_per_op, method, region_mib << 20, iterations).result())
-            except PageswapError as error:
-                return str(error)
-    return f"{statistics.median(takes):,.1f} ns"
+def core(method: str, folder: Path, *, region: str = "256MiB", iterations: int = 200_000) -> str:
+    """Give a method's median ns per iteration as `inv run` measures it, or why there is none."""
+    takes, reasons = runs.nanoseconds_per_op(folder, method, region, iterations, TAKES)
+    return f"{statistics.median(takes):,.1f} ns" if takes else reasons[0]
 
 
 def command(*arguments: str, home: Path) -> tuple[float, float]:
@@ -87,27 +56,27 @@ def command(*arguments: str, home: Path) -> tuple[float, float]:
 
 def plan(folder: Path) -> str:
     """Time `inv plan` over 100,000 trials."""
-    spec = big_store.write_spec(folder, repeats=1000)
+    spec = runs.write_spec(folder, repeats=1000)
     return f"{statistics.median(command('plan', '--spec', str(spec), home=folder)[0] for _ in range(3)):.2f} s"
 
 
 def report(folder: Path) -> str:
     """Time `inv report` from a store of 100,000 trials, and take its peak resident size."""
-    run = big_store.write_run(folder, repeats=1000)
-    seconds, mebibytes = command("report", "--run", str(run), home=folder)
+    with runs.run_in(ROOT / "results", repeats=1000) as run:
+        seconds, mebibytes = command("report", "--run", str(run), home=folder)
     return f"{seconds:.1f} s, {mebibytes:,.0f} MiB"
 
 
 def orchestration(folder: Path) -> str:
     """Time what 200 tiny trials cost beyond set-up, measurement and verification."""
-    return f"{big_store.overhead_ms_per_trial(folder):.2f} ms"
+    return f"{runs.overhead_ms_per_trial(folder):.2f} ms"
 
 
 FIGURES: dict[str, tuple[str, Callable[[Path], str], str]] = {
-    "null": ("null, per iteration", lambda _: core("null", region_mib=16, iterations=20_000_000), "3 ns"),
-    "memcpy": ("memcpy, 4 KiB of 256 MiB, per swap", lambda _: core("memcpy"), ""),
-    "copy_words": ("copy_words, 4 KiB of 256 MiB, per swap", lambda _: core("copy_words"), ""),
-    "mremap_fixed": ("mremap_fixed, 4 KiB of 256 MiB, per swap", lambda _: core("mremap_fixed"), ""),
+    "null": ("null, per iteration", lambda folder: core("null", folder, region="16MiB", iterations=20_000_000), "3 ns"),
+    "memcpy": ("memcpy, 4 KiB of 256 MiB, per swap", lambda folder: core("memcpy", folder), ""),
+    "copy_words": ("copy_words, 4 KiB of 256 MiB, per swap", lambda folder: core("copy_words", folder), ""),
+    "mremap_fixed": ("mremap_fixed, 4 KiB of 256 MiB, per swap", lambda folder: core("mremap_fixed", folder), ""),
     "orchestration": ("a trial's overhead, over 200 tiny trials", orchestration, "10 ms"),
     "plan": ("inv plan, 100,000 trials", plan, "5 s"),
     "report": ("inv report, 100,000 trials", report, "20 s, 1024 MiB"),

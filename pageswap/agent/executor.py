@@ -23,7 +23,7 @@ _UNMEASURED: dict[str, Any] = dict.fromkeys(MEASURES)
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a trial ended; `measures` has every one of journal.MEASURES, None where nothing was measured."""
+    """How a trial ended; `measures` has at least journal.MEASURES, None where nothing was measured."""
 
     status: str
     reason: str
@@ -78,6 +78,8 @@ def _from_message(message: dict[str, Any], cap_bytes: int | None) -> Outcome:
 
 def _from_result(result: dict[str, Any]) -> Outcome:
     measures = {name: result[name] for name in MEASURES}
+    if "counters" in result:  # what else this core counts, by name
+        measures["counters"] = result["counters"]
     if result["verified"]:
         return Outcome(job.OK, "", measures)
     return Outcome(job.CORRUPT, f"verification: {result['reason']}", measures)

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 MAX_MAP_COUNT = "/proc/sys/vm/max_map_count"
 _HUGE_PAGE_BYTES = 2 << 20
-_SCHEDULE_BYTES = 8  # two 32-bit slot numbers an iteration
-_MODEL_BYTES = 16  # a page's place in the model and, for methods that keep one, in their own table
 _THREAD_BYTES = 8 << 20  # a stack
 # What a C library, the interpreter's heap and a method's small things may add.
 _MARGIN_BYTES = 256 << 20
@@ -27,6 +25,27 @@ _SPARE_MAPPINGS = 64
 # Sanitizers reserve terabytes of addresses for their shadow; no cap can be computed there.
 _SHADOW_BYTES = 1 << 40
 _STRICT_OVERCOMMIT = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class _Shape:
+    """What a workload keeps: how many regions, and how many bytes for each iteration and each page."""
+
+    regions: int
+    iteration_bytes: int
+    page_bytes: int
+
+
+# A pair is two 32-bit slot numbers, a move two addresses and a length; a page has its place in the model, in a table
+# of the method's, and where pages move in batches in the list of one batch's moves.
+_SHAPES = {
+    "swap": _Shape(1, 8, 16),
+    "call": _Shape(1, 8, 16),
+    "permute": _Shape(1, 8, 64),
+    "move": _Shape(2, 24, 64),
+    "limit": _Shape(1, 32, 16),
+}
+_UNKNOWN_SHAPE = _Shape(2, 24, 64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,12 +65,20 @@ class MemoryNeed:
 
 def memory_need(trial: job.TrialSpec) -> MemoryNeed:
     """Compute what a trial allocates; a region of reserved huge pages takes nothing from the free memory."""
+    shape = _SHAPES.get(trial.workload, _UNKNOWN_SHAPE)
+    region_bytes = trial.region_size * shape.regions
+    if trial.workload == "grow":
+        # The blocks of one round live together, and a copied one has its old and its new place.
+        region_bytes = trial.region_size * (trial.iterations // trial.rounds + 2)
+    elif trial.workload == "call":
+        # The region is two pages, and a call may need a fresh page each time, made before its round.
+        region_bytes = trial.page_size * (trial.iterations // trial.rounds + 2)
     reserved = trial.backing.startswith("hugetlb")
     return MemoryNeed(
-        region_bytes=0 if reserved else trial.region_size,
-        scratch_bytes=0 if reserved else trial.threads * trial.page_size,
-        schedule_bytes=_SCHEDULE_BYTES * trial.iterations,
-        model_bytes=_MODEL_BYTES * (trial.region_size // trial.page_size),
+        region_bytes=0 if reserved else region_bytes,
+        scratch_bytes=0 if reserved else trial.threads * _round_up(trial.page_size, _HUGE_PAGE_BYTES),
+        schedule_bytes=shape.iteration_bytes * trial.iterations,
+        model_bytes=shape.page_bytes * (trial.region_size // trial.page_size),
     )
 
 
@@ -60,8 +87,8 @@ def mappings_need(trial: job.TrialSpec, base: int) -> int:
 
     A swap moves two pages, and each can make a mapping of its own out of the one it leaves and the one it enters.
     """
-    pages = trial.region_size // trial.page_size
-    return min(pages, 4 * trial.iterations + 1) + base + _SPARE_MAPPINGS
+    slots = trial.region_size // trial.page_size * _SHAPES.get(trial.workload, _UNKNOWN_SHAPE).regions
+    return min(slots, 4 * trial.iterations + 1) + base + _SPARE_MAPPINGS
 
 
 def address_space_cap(trial: job.TrialSpec, files: HostFiles) -> int | None:
@@ -73,9 +100,11 @@ def address_space_cap(trial: job.TrialSpec, files: HostFiles) -> int | None:
     if now is None or now > _SHADOW_BYTES:
         return None
     need = memory_need(trial)
-    own = need.scratch_bytes + need.schedule_bytes + need.model_bytes + trial.threads * _THREAD_BYTES
     unit = 1 << 30 if trial.backing == "hugetlb_1g" else _HUGE_PAGE_BYTES
-    reserved = 2 * trial.region_size + trial.threads * (trial.page_size + unit) + 4 * unit
+    reserved = (
+        2 * max(need.region_bytes, trial.region_size) + trial.threads * _round_up(trial.page_size, unit) + 4 * unit
+    )
+    own = need.schedule_bytes + need.model_bytes + trial.threads * _THREAD_BYTES
     return min(now + own + reserved + _MARGIN_BYTES, (1 << 63) - 1)
 
 
@@ -179,6 +208,10 @@ def base_mappings(files: HostFiles) -> int:
 def _address_space(files: HostFiles) -> int | None:
     words = (files.text("/proc/self/statm") or "").split()
     return int(words[0]) * os.sysconf("SC_PAGE_SIZE") if words else None
+
+
+def _round_up(size_bytes: int, unit: int) -> int:
+    return -(-size_bytes // unit) * unit
 
 
 def _mebibytes(size_bytes: int) -> str:

@@ -130,14 +130,24 @@ def test_what_all_trials_want_is_the_largest_of_the_splitters(tmp_path: Path) ->
 
 
 def test_memory_is_counted_by_purpose(tmp_path: Path) -> None:
-    """Region, scratch, eight bytes an iteration, sixteen a page; a reserved region costs no free memory."""
+    """Region, huge pages of scratch, eight bytes an iteration, sixteen a page; reserved memory is not free memory."""
     need = memory_need(make_trial(**{**_QUESTION, "threads": 2}))
 
-    assert (need.region_bytes, need.scratch_bytes) == (256 << 20, 8192)
+    assert (need.region_bytes, need.scratch_bytes) == (256 << 20, 4 << 20)
     assert (need.schedule_bytes, need.model_bytes) == (1_600_000, 16 * 65_536)
-    assert need.total_bytes == (256 << 20) + 8192 + 1_600_000 + 16 * 65_536
+    assert need.total_bytes == (256 << 20) + (4 << 20) + 1_600_000 + 16 * 65_536
     assert memory_need(make_trial(backing="hugetlb_2m", region_size=1 << 30)).region_bytes == 0
     assert _refusal(_files(tmp_path), backing="hugetlb_2m", region_size=8 << 30, page_size=2 << 20) is None
+
+
+@pytest.mark.parametrize(
+    ("workload", "regions"), [("swap", 1), ("permute", 1), ("limit", 1), ("move", 2), ("grow", 12), ("other", 2)]
+)
+def test_a_workload_counts_all_regions_it_keeps(workload: str, regions: int) -> None:
+    """A move needs room to move to, growing needs one round's blocks; an unknown workload is taken for the larger."""
+    trial = make_trial(workload=workload, iterations=100, rounds=10)
+
+    assert memory_need(trial).region_bytes == regions * trial.region_size
 
 
 def test_a_region_larger_than_the_memory_is_skipped_with_the_numbers(tmp_path: Path) -> None:
@@ -145,7 +155,7 @@ def test_a_region_larger_than_the_memory_is_skipped_with_the_numbers(tmp_path: P
     refusal = _refusal(_files(tmp_path), region_size=4 * _GIB)
 
     reason = (
-        "needs 4,177 MiB (4,096 MiB region, 1 MiB scratch, 1 MiB schedule, 16 MiB model, 64 MiB spare), "
+        "needs 4,179 MiB (4,096 MiB region, 2 MiB scratch, 1 MiB schedule, 16 MiB model, 64 MiB spare), "
         "4,096 MiB are available on this host; use a smaller region_size or fewer iterations, or free memory"
     )
     assert refusal == (job.SKIPPED, reason)

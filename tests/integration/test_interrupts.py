@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SECONDS = 20_000_000  # iterations that keep a trial busy for seconds
 BRIEF = 60_000
 # Sixty trials of these outlast the two seconds for which the lease of a dying agent is waited for.
-MEDIUM = 500_000
+MEDIUM = 300_000
 
 
 def is_measuring(lab: Lab) -> bool:

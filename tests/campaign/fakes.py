@@ -1,0 +1,109 @@
+"""A host made by hand: its agents write the journals that a test wrote for them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+from pageswap.agent.job import Job, job_from_json
+from pageswap.fleet import Bundle, Stream, Target
+from tests.store.fakes import FakeJournal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BUNDLE = Bundle({}, "0" * 64)
+
+
+def journal_of(job: Job) -> FakeJournal:
+    """Start the journal that an agent with this job would write."""
+    return FakeJournal(run_id=job.run_id, host=job.host, segment=job.segment)
+
+
+def work_through(job: Job, *, ended: str | None = "done", most: int | None = None, **fields: object) -> bytes:
+    """Write the journal of an agent that measures its trials, or the first `most`, all ending as `fields` say."""
+    journal = journal_of(job)
+    lines = [journal.begin()]
+    lines += [journal.trial(trial.trial_id, attempt=trial.attempt, **fields) for trial in job.trials[:most]]
+    return b"".join([*lines, journal.end(ended)] if ended else lines)
+
+
+class FakeStream:
+    """Gives prepared chunks, then the end."""
+
+    def __init__(self, chunks: list[bytes]) -> None:
+        """Take the chunks."""
+        self._chunks = chunks
+
+    def read(self, timeout_s: float | None = None) -> bytes | None:  # noqa: ARG002 - nothing to wait for
+        """Give the next chunk."""
+        return self._chunks.pop(0) if self._chunks else b""
+
+    def cancel(self) -> None:
+        """Forget the rest."""
+        self._chunks.clear()
+
+    def close(self) -> str:
+        """Complain about nothing."""
+        return ""
+
+
+@dataclasses.dataclass
+class Segment:
+    """What a fake agent left: its job and its journal."""
+
+    job: Job
+    journal: bytes = b""
+
+
+class FakeTarget(Target):
+    """Each start takes the next script: a journal, or an answer such as {"held_by": ...}."""
+
+    def __init__(self, *scripts: Callable[[Job], bytes | dict[str, Any]], name: str = "local") -> None:
+        """Take what each agent will do."""
+        self.name = name
+        self.python = "python3"
+        self.segments: dict[str, Segment] = {}
+        self.stops: list[tuple[str, str]] = []
+        self.cut_streams_at: int | None = None
+        self.scripts = list(scripts)
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs of all agents so far."""
+        return [segment.job for segment in self.segments.values()]
+
+    def ensure_bundle(self, bundle: Bundle) -> None:
+        """Need no bundle."""
+
+    def work_dir(self, run_id: str, segment: int) -> str:
+        """Name a folder that is never made."""
+        return f"/fake/{run_id}/{segment}"
+
+    def open(self, verb: str, document: dict[str, Any]) -> Stream:
+        """Answer a verb at once."""
+        work_dir = document["work_dir"]
+        if verb == "start":
+            return self._answer(self._start(work_dir, job_from_json(document["job"])))
+        journal = self.segments[work_dir].journal if work_dir in self.segments else b""
+        if verb == "follow":
+            left = journal[document["offset"] :]
+            size = self.cut_streams_at or len(left) or 1
+            chunks = [left[start : start + size] for start in range(0, len(left), size)]
+            return FakeStream(chunks[:1] if self.cut_streams_at else chunks)
+        if verb == "stop":
+            self.stops.append((work_dir, document["how"]))
+            return self._answer({"pid": None, "alive": False})
+        assert verb == "status"
+        return self._answer({"alive": False, "pid": None, "journal_bytes": len(journal), "log": "first\nlast words"})
+
+    def _start(self, work_dir: str, job: Job) -> dict[str, Any]:
+        done = self.scripts.pop(0)(job)
+        if isinstance(done, dict):
+            return done
+        self.segments[work_dir] = Segment(job, done)
+        return {"pid": 1234}
+
+    def _answer(self, document: dict[str, Any]) -> FakeStream:
+        return FakeStream([json.dumps(document).encode() + b"\n"])

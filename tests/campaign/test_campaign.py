@@ -1,0 +1,268 @@
+"""A campaign brings a run to its end whatever its hosts' agents do, and says how it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pageswap import campaign
+from pageswap.agent.job import STATUSES, Job
+from pageswap.campaign import events
+from pageswap.errors import HostError, LeaseHeldError
+from pageswap.store import Store
+from tests.campaign.fakes import BUNDLE, FakeTarget, Segment, journal_of, work_through
+from tests.store.fakes import make_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pageswap.campaign import Outcome
+
+SECOND_ATTEMPTS = ("killed", "interrupted", "lost")
+
+
+@pytest.fixture(autouse=True)
+def _no_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pageswap.campaign.campaign.make_bundle", lambda: BUNDLE)
+
+
+def no_report(_store: Store, path: Path) -> Path:
+    """Draw nothing."""
+    return path
+
+
+def run(folder: Path, *targets: FakeTarget, told: list[events.Event] | None = None, **options: Any) -> Outcome:
+    """Run the default plan of nine trials."""
+    return campaign.run(
+        make_plan(),  # type: ignore[arg-type]
+        results_dir=folder,
+        options=campaign.Options(**options),
+        targets=targets,
+        on_event=[].append if told is None else told.append,
+        render=no_report,
+    )
+
+
+def resume(outcome_or_dir: Path, *targets: FakeTarget) -> Outcome:
+    """Resume a run."""
+    return campaign.resume(outcome_or_dir, targets=targets, render=no_report)
+
+
+def attempts(run_dir: Path) -> list[tuple[str, int, str]]:
+    """Give every attempt's trial, number and status."""
+    with Store.open(run_dir / "run.sqlite") as store:
+        places = [store.columns().index(name) for name in ("trial_id", "attempt", "status")]
+        return [tuple(row[place] for place in places) for row in store.all_attempts()]  # type: ignore[misc]
+
+
+class TestOutcome:
+    """What a run ends with."""
+
+    def test_a_good_run(self, tmp_path: Path) -> None:
+        """Exit code 0, all rows, the report beside the database."""
+        told: list[events.Event] = []
+        outcome = run(tmp_path, FakeTarget(work_through), told=told)
+
+        assert outcome.exit_code == 0
+        assert outcome.statuses == {"ok": 9}
+        assert outcome.missing == 0
+        assert outcome.report_path == outcome.run_dir / "report.html"
+        assert outcome.run_dir == tmp_path / "fake" / outcome.run_id
+        assert [type(event) for event in told] == [
+            events.Started,
+            events.Measuring,
+            events.TrialsEnded,
+            events.Finished,
+        ]
+
+    @pytest.mark.parametrize("status", STATUSES)
+    @pytest.mark.parametrize("strict", [False, True])
+    def test_the_exit_code_is_the_documented_one(self, tmp_path: Path, status: str, strict: bool) -> None:  # noqa: FBT001
+        """4 for corrupt, 2 for anything but ok, unavailable and skipped, or with --strict but ok."""
+        harmless = ("ok",) if strict else ("ok", "unavailable", "skipped")
+        expected = 4 if status == "corrupt" else 0 if status in harmless else 2
+        fields = {"status": status, "reason": "because"}
+        outcome = run(tmp_path, FakeTarget(lambda job: work_through(job, **fields)), strict=strict)
+
+        assert outcome.exit_code == expected
+        assert outcome.statuses == {status: 9}
+
+    def test_hosts_are_measured_side_by_side(self, tmp_path: Path) -> None:
+        """Each has all trials; one that fails does not stop the other, and the exit code is 3."""
+
+        def fail(_job: Job) -> dict[str, Any]:
+            return {"error": "no core for this CPU"}
+
+        told: list[events.Event] = []
+        outcome = run(tmp_path, FakeTarget(work_through, name="a"), FakeTarget(fail, name="b"), told=told)
+
+        assert outcome.exit_code == 3
+        assert outcome.statuses == {"ok": 9}
+        assert outcome.missing == 9
+        assert str(outcome.host_errors["b"]) == "b: no core for this CPU"
+        assert [event.host for event in told if isinstance(event, events.HostFailed)] == ["b"]
+
+    def test_options_are_kept_for_resume(self, tmp_path: Path) -> None:
+        """A resume measures under the conditions the run was started with."""
+        first = FakeTarget(lambda job: work_through(job, status="killed", reason="SIGSEGV"))
+        outcome = run(tmp_path, first, tune=True, lease_s=7.0)
+        second = FakeTarget(work_through)
+        resume(outcome.run_dir, second)
+
+        assert [(job.tune, job.lease_s, job.segment) for job in first.jobs + second.jobs] == [
+            (True, 7.0, 1),
+            (True, 7.0, 2),
+        ]
+
+
+class TestAgentsThatFail:
+    """What an agent leaves undone the next one does."""
+
+    def test_an_agent_that_dies_is_replaced(self, tmp_path: Path) -> None:
+        """The next gets the trials that are missing, and nothing else."""
+        target = FakeTarget(lambda job: work_through(job, ended=None, most=4), work_through)
+        outcome = run(tmp_path, target)
+
+        assert outcome.exit_code == 0
+        assert [len(job.trials) for job in target.jobs] == [9, 5]
+        assert {attempt for _, attempt, _ in attempts(outcome.run_dir)} == {1}
+
+    def test_half_a_last_line_is_no_outcome(self, tmp_path: Path) -> None:
+        """The trial it was about is measured again."""
+        target = FakeTarget(lambda job: work_through(job, ended=None, most=4)[:-20], work_through)
+        outcome = run(tmp_path, target)
+
+        assert outcome.statuses == {"ok": 9}
+        assert [len(job.trials) for job in target.jobs] == [9, 6]
+
+    def test_followers_that_die_are_replaced(self, tmp_path: Path) -> None:
+        """However often, as long as each brings something."""
+        target = FakeTarget(work_through)
+        target.cut_streams_at = 700
+        outcome = run(tmp_path, target)
+
+        assert outcome.statuses == {"ok": 9}
+        assert len(target.jobs) == 1
+
+    def test_agents_that_never_finish_a_trial_are_given_up(self, tmp_path: Path) -> None:
+        """After three, with the trial and the agent's own last words."""
+        target = FakeTarget(*[lambda job: work_through(job, ended=None, most=0)] * 9)
+        with pytest.raises(HostError, match=r"local: 3 agents in a row .* w0\.c0000 \(null\).*last words"):
+            run(tmp_path, target)
+
+        assert len(target.jobs) == 3
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda _job: b"\x00garbage\n",
+            lambda _job: b'{"seq": NaN}\n',
+            lambda job: journal_of(job).trial("b99.c0000"),
+            lambda job: work_through(job, most=1),
+            lambda job: b"".join(work_through(Job(**{**vars(job), "run_id": "another"})).splitlines(keepends=True)[1:]),
+            lambda _job: b"x" * (5 << 20),
+        ],
+        ids=["garbage", "NaN", "unplanned", "replayed", "another run", "endless line"],
+    )
+    def test_a_journal_gone_bad_is_cut_off_there(self, tmp_path: Path, spoil: Callable[[Job], bytes]) -> None:
+        """What came before is kept, its agent is stopped, what is missing is measured by another."""
+        target = FakeTarget(lambda job: work_through(job, ended=None, most=4) + spoil(job), work_through)
+        told: list[events.Event] = []
+        outcome = run(tmp_path, target, told=told)
+
+        assert outcome.statuses == {"ok": 9}
+        assert [len(job.trials) for job in target.jobs] == [9, 5]
+        assert [how for _, how in target.stops] == ["kill"]
+        assert any(isinstance(event, events.Noted) for event in told)
+
+    def test_what_kills_its_process_does_not_keep_the_run_from_ending(self, tmp_path: Path) -> None:
+        """A trial cut short is owed to the next resume, not to this run."""
+        target = FakeTarget(lambda job: work_through(job, status="killed", reason="SIGSEGV"))
+        outcome = run(tmp_path, target)
+
+        assert outcome.exit_code == 2
+        assert len(target.jobs) == 1
+        assert outcome.missing == 9
+
+
+class TestLease:
+    """One measurement at a time."""
+
+    def test_another_runs_holder_is_named_and_no_run_is_left(self, tmp_path: Path) -> None:
+        """So that `latest` is not an empty run."""
+        holder = {"pid": 77, "user": "ann", "run_id": "r", "since": "2025-01-31T12:00:00Z"}
+        with pytest.raises(LeaseHeldError, match=r"process 77 of user ann, run r, since 2025.*--wait"):
+            run(tmp_path, FakeTarget(lambda _job: {"held_by": holder}))
+
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_start_that_fails_leaves_no_run(self, tmp_path: Path) -> None:
+        """The host's reason is the error."""
+        with pytest.raises(HostError, match="local: the core does not load"):
+            run(tmp_path, FakeTarget(lambda _job: {"error": "the core does not load"}))
+
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestResume:
+    """What a run still lacks."""
+
+    @pytest.mark.parametrize("status", STATUSES)
+    def test_only_what_was_cut_short_is_measured_again(self, tmp_path: Path, status: str) -> None:
+        """Every other outcome is final; superseded attempts stay."""
+        outcome = run(tmp_path, FakeTarget(lambda job: work_through(job, status=status, reason="")))
+        target = FakeTarget(work_through)
+        again = resume(outcome.run_dir, target)
+        is_retried = status in SECOND_ATTEMPTS
+
+        assert again.statuses == ({"ok": 9} if is_retried else {status: 9})
+        assert len(target.jobs) == (1 if is_retried else 0)
+        assert len(attempts(outcome.run_dir)) == (18 if is_retried else 9)
+
+    def test_what_a_host_finished_meanwhile_is_collected_first(self, tmp_path: Path) -> None:
+        """A controller that died with half of a journal read: nothing is measured twice."""
+        target = FakeTarget(lambda job: work_through(job, ended=None, most=2), lambda _job: {"error": "out of order"})
+        outcome = run(tmp_path, target)
+        assert outcome.exit_code == 3
+        (segment,) = target.segments.values()
+        with Store.open(outcome.run_dir / "run.sqlite") as store:
+            store._connection.execute("UPDATE segment SET ended = NULL")
+        segment.journal = work_through(segment.job)
+        again = resume(outcome.run_dir, target)
+
+        assert again.statuses == {"ok": 9}
+        assert len(target.jobs) == 1
+
+    def test_a_segment_that_never_began_is_written_off(self, tmp_path: Path) -> None:
+        """Noted before its agent was started, by a controller that died then."""
+        outcome = run(tmp_path, FakeTarget(lambda job: work_through(job, status="lost", reason="")))
+        with Store.open(outcome.run_dir / "run.sqlite") as store:
+            assert store.new_segment("local") == 2
+        target = FakeTarget(work_through)
+        again = resume(outcome.run_dir, target)
+
+        assert again.statuses == {"ok": 9}
+        assert [job.segment for job in target.jobs] == [3]
+        # Its starter may have outlived the controller: it must not begin now.
+        assert [(work_dir.rpartition("/")[2], how) for work_dir, how in target.stops] == [("2", "kill")]
+
+    def test_an_agent_of_this_run_that_nobody_knew_of_is_followed(self, tmp_path: Path) -> None:
+        """Its start went unnoticed, and it holds the lease."""
+        outcome = run(tmp_path, FakeTarget(lambda job: work_through(job, status="lost", reason="")))
+        with Store.open(outcome.run_dir / "run.sqlite") as store:
+            store.new_segment("local")
+            job = Job(outcome.run_id, "fake", "local", 2, 60.0, False, False, tuple(store.missing("local")))  # noqa: FBT003
+
+        target = FakeTarget()
+
+        def begin_late(late: Job) -> dict[str, Any]:
+            target.segments[target.work_dir(outcome.run_id, 2)] = Segment(job, work_through(job))
+            return {"held_by": {"pid": 5, "user": "me", "run_id": late.run_id, "since": None}}
+
+        target.scripts.append(begin_late)
+        again = resume(outcome.run_dir, target)
+
+        assert again.statuses == {"ok": 9}
+        assert again.missing == 0

@@ -1,0 +1,127 @@
+"""Progress is a few plain lines in a file, and a bar with the time left on a terminal."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import select
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pageswap.campaign import events, progress
+from pageswap.errors import HostError
+
+STARTED = events.Started("20250131T120000Z-0a1b2c", Path("results/a/x"), ("local",), trials=10, done=2)
+
+
+def ended(status: str = "ok", reason: str = "", trial_id: str = "b00.c0001") -> dict[str, Any]:
+    """Give a trial's journal line, as far as it is shown."""
+    return {"trial_id": trial_id, "status": status, "reason": reason}
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self.now_s
+
+
+def say(*told: events.Event | float) -> list[str]:
+    """Give the lines for events; a number sets the clock."""
+    stream, clock = io.StringIO(), Clock()
+    show = progress.Lines(stream, clock)
+    for event in told:
+        if isinstance(event, float):
+            clock.now_s = event
+        else:
+            show(event)
+    return stream.getvalue().splitlines()
+
+
+def test_a_run_begins_with_its_id_and_folder() -> None:
+    """And how much was done before."""
+    assert say(STARTED) == ["run 20250131T120000Z-0a1b2c: 10 trials on local, 2 done: results/a/x"]
+
+
+def test_lines_are_few_and_tell_the_time_left() -> None:
+    """Half of the eight trials took four seconds, so the rest takes four more."""
+    four = events.TrialsEnded("local", (ended(),) * 4)
+
+    assert say(STARTED, 1.0, events.TrialsEnded("local", ()), 6.0, four, 7.0, events.TrialsEnded("local", ()))[1:] == [
+        "6 of 10 trials: ok 4, about 6.0s left"
+    ]
+
+
+def test_the_end_is_always_told() -> None:
+    """However soon it came."""
+    eight = events.TrialsEnded("local", (ended(),) * 8)
+
+    assert say(STARTED, eight, events.Finished(interrupted=False))[1:] == ["10 of 10 trials: ok 8"]
+
+
+def test_every_bad_ending_is_told_once() -> None:
+    """A method that the host lacks once a case, not once a block; `ok` never."""
+    trials = (
+        ended("failed", "mremap: ENOMEM", "b00.c0001"),
+        ended("failed", "mremap: ENOMEM", "b01.c0001"),
+        ended("unavailable", "no AVX-512", "b00.c0002"),
+        ended("unavailable", "no AVX-512", "b01.c0002"),
+        ended(),
+    )
+
+    assert say(STARTED, events.TrialsEnded("local", trials))[1:] == [
+        "local: b00.c0001: failed: mremap: ENOMEM",
+        "local: b01.c0001: failed: mremap: ENOMEM",
+        "local: c0002: unavailable: no AVX-512",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (events.Waiting("h", {"pid": 5, "user": "ann", "run_id": "r"}), "h: waiting for process 5 of user ann, run r"),
+        (events.Measuring("h", 2, 7, is_reattached=True), "h: agent 7 still works on segment 2; following it"),
+        (events.Noted("h", "odd"), "h: odd"),
+        (events.HostFailed("h", HostError("h: no core")), "error: h: no core"),
+        (events.Stopping("drain"), "interrupted: the trial in hand ends, then the run stops; again to kill it"),
+        (events.Stopping("kill"), "interrupted again: killing the trial in hand"),
+    ],
+)
+def test_what_happens_is_said_in_a_line(event: events.Event, line: str) -> None:
+    """One a kind of event."""
+    assert say(event) == [line]
+
+
+def test_a_file_gets_lines_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is not even imported."""
+    monkeypatch.setitem(sys.modules, "rich.progress", None)
+    with progress.shown(io.StringIO()) as show:
+        assert isinstance(show, progress.Lines)
+
+
+def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With counts, endings and lines above it; markup in a reason is only text."""
+    monkeypatch.setenv("TERM", "xterm")
+    master, slave = pty.openpty()
+    with os.fdopen(slave, "w") as terminal, progress.shown(terminal) as show:
+        show(STARTED)
+        show(events.TrialsEnded("local", (ended(), ended("failed", "[bold]mremap"))))
+        show(events.Finished(interrupted=False))
+    shown = b""
+    while select.select([master], [], [], 0)[0]:
+        try:
+            shown += os.read(master, 1 << 16)
+        except OSError:
+            break
+    os.close(master)
+
+    assert b"4/10" in shown
+    assert b"ok 1, failed 1" in shown
+    assert b"failed: [bold]mremap" in shown

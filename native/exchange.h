@@ -20,16 +20,22 @@
 /* Exchanges the 64 bytes at `a` with those at `b`; both are 64-byte aligned and equal or disjoint. */
 typedef void (*ps_exchange_line)(unsigned char *a, unsigned char *b);
 
-/* Asks for a line that will be needed soon. */
+/* Asks for a line that will be needed soon. Spelt out in assembler: gcc takes a function that holds nothing but its
+ * builtin for one without effect and drops the call, and its builtin for writing yields prefetchw for few targets. */
 typedef void (*ps_fetch_line)(const unsigned char *line);
 
 PS_INLINE void ps_fetch_t0(const unsigned char *line)
 {
-    __builtin_prefetch(line);
+    __asm__ volatile("prefetcht0 %0" : : "m"(*line));
 }
 
-/* Fetches for writing: a store to the line need not ask for it again. Needs PS_CPU(prefetchw). Spelt out, because the
- * compiler's builtin turns into prefetcht0 wherever a function's target does not name that instruction. */
+/* Past the second-level cache, for lines that non-temporal stores will take out of the caches again. */
+PS_INLINE void ps_fetch_nta(const unsigned char *line)
+{
+    __asm__ volatile("prefetchnta %0" : : "m"(*line));
+}
+
+/* For writing: a store to the line need not ask for it again. Needs PS_CPU(prefetchw). */
 PS_INLINE void ps_fetch_w(const unsigned char *line)
 {
     __asm__ volatile("prefetchw %0" : : "m"(*line));
@@ -62,8 +68,8 @@ PS_INLINE void ps_exchange_and_fetch(ps_exchange_line exchange_line, unsigned ch
 }
 
 /* Exchanges one pair after the other, as if the coming pairs were not known: it fetches ahead inside a pair only. */
-PS_INLINE void ps_exchange_pairs(ps_exchange_line exchange_line, struct ps_region *region, const uint32_t *a,
-                                 const uint32_t *b, size_t n)
+PS_INLINE void ps_exchange_pairs(ps_exchange_line exchange_line, ps_fetch_line fetch, struct ps_region *region,
+                                 const uint32_t *a, const uint32_t *b, size_t n)
 {
     const size_t body = region->page_bytes - PS_NEAR_BYTES;
 
@@ -71,9 +77,9 @@ PS_INLINE void ps_exchange_pairs(ps_exchange_line exchange_line, struct ps_regio
         unsigned char *const page_a = ps_slot(region, a[i]);
         unsigned char *const page_b = ps_slot(region, b[i]);
 
-        ps_fetch_both(ps_fetch_t0, page_a, page_b, PS_NEAR_BYTES);
-        ps_exchange_and_fetch(exchange_line, page_a, page_b, ps_fetch_t0, page_a + PS_NEAR_BYTES,
-                              page_b + PS_NEAR_BYTES, body);
+        ps_fetch_both(fetch, page_a, page_b, PS_NEAR_BYTES);
+        ps_exchange_and_fetch(exchange_line, page_a, page_b, fetch, page_a + PS_NEAR_BYTES, page_b + PS_NEAR_BYTES,
+                              body);
         ps_exchange(exchange_line, page_a + body, page_b + body, PS_NEAR_BYTES);
         ps_touch(region, page_a);
         ps_touch(region, page_b);

@@ -7,7 +7,7 @@
 
 PS_TARGET_AVX512 static int swap_many(struct ps_region *region, const uint32_t *a, const uint32_t *b, size_t n)
 {
-    ps_exchange_pairs(ps_exchange_line_avx512, region, a, b, n);
+    ps_exchange_pairs(ps_exchange_line_avx512, ps_fetch_t0, region, a, b, n);
     return 0;
 }
 

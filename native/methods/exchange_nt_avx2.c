@@ -7,7 +7,7 @@
 
 PS_TARGET_AVX2 static int swap_many(struct ps_region *region, const uint32_t *a, const uint32_t *b, size_t n)
 {
-    ps_exchange_pairs(ps_exchange_line_nt_avx2, region, a, b, n);
+    ps_exchange_pairs(ps_exchange_line_nt_avx2, ps_fetch_nta, region, a, b, n);
     _mm_sfence();
     return 0;
 }

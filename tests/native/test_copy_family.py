@@ -1,0 +1,195 @@
+"""The copy family: what a CPU without a feature answers, and that each method is the machine code its name says."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import child
+import pytest
+from requirement import require
+
+from pageswap import native
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LIST_METHODS = (
+    "import json; from pageswap import native; print(json.dumps({m.name: m.reason for m in native.methods()}))"
+)
+RUN_ONE = """
+import sys
+from pageswap import native
+from pageswap.errors import MethodUnavailableError
+try:
+    native.run_trial(native.TrialParams(sys.argv[1], "swap", "private_anon", 4096, 1 << 20, 10, 1, "none", 1, 42))
+except MethodUnavailableError as error:
+    print(error)
+"""
+NEEDS = {
+    "exchange_avx2": {"avx2"},
+    "exchange_avx512": {"avx512f"},
+    "exchange_nt_avx2": {"avx2"},
+    "exchange_nt_avx512": {"avx512f"},
+    "exchange_prefetch_avx2": {"avx2", "prefetchw"},
+    "exchange_prefetch_avx512": {"avx512f", "prefetchw"},
+}
+FEATURES = ("avx2", "avx512f", "prefetchw")
+STORE = re.compile(r"\bv?movnt\w+\s+%")
+
+
+def masked(mask: str, program: str, *arguments: str) -> str:
+    """Run a program in an interpreter that sees this CPU through a mask, and give what it prints."""
+    environment = os.environ | {"PAGESWAP_CPU_FEATURES": mask}
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def reasons(mask: str) -> dict[str, str]:
+    """Give each method's reason under a mask, empty for those that are available."""
+    answer: dict[str, str] = json.loads(masked(mask, LIST_METHODS))
+    return answer
+
+
+def machine_code(method: str) -> str:
+    """Disassemble a method's own object file."""
+    path = ROOT / "build" / "objects" / f"native.methods.{method}.c.o"
+    require("objdump", shutil.which("objdump"), "objdump is not installed; install binutils")
+    require("objects", path.exists(), f"{path} is not there; run native/build.py")
+    command = ["objdump", "-d", "--no-show-raw-insn", str(path)]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    instructions = [line.split("\t", 1)[1] for line in text.splitlines() if re.match(r"\s+[0-9a-f]+:\t", line)]
+    return "\n".join(instructions)
+
+
+def widths(code: str) -> set[str]:
+    """Give the vector registers that move memory; a compiler may keep a pointer in one, which moves nothing."""
+    return {width for line in code.splitlines() if "(" in line for width in re.findall(r"%([xyz]mm)", line)}
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_a_masked_feature_takes_away_just_the_methods_that_need_it(feature: str) -> None:
+    """So a CPU without AVX-512 is simulated: a reason with its cure where it is needed, everything else as before."""
+    before, after = reasons(""), reasons(f"-{feature}")
+
+    for method, reason in after.items():
+        if feature in NEEDS.get(method, ()) and not before[method]:
+            assert reason == f"PAGESWAP_CPU_FEATURES takes {feature} away; unset it to use this CPU's own"
+        else:
+            assert reason == before[method]
+
+
+def test_several_features_can_be_masked_at_once() -> None:
+    """An old CPU lacks more than one."""
+    after = reasons("-avx512f,-avx2")
+
+    assert all(after[method] for method in NEEDS)
+    assert not after["exchange_sse2"]
+
+
+@pytest.mark.parametrize("mask", ["avx2", "+avx2", "-avx", "-avx2 ", "-avx2;-avx512f", "-", ",", "-avx2,,-avx512f"])
+def test_a_mask_that_is_not_understood_takes_everything_away_and_says_so(mask: str) -> None:
+    """A typing error must not pass for a mask, and no word can add a feature."""
+    after = reasons(mask)
+
+    assert all("PAGESWAP_CPU_FEATURES" in after[method] for method in NEEDS)
+    assert not after["exchange_sse2"]
+
+
+def test_a_masked_method_asked_for_by_name_is_refused_and_not_replaced() -> None:
+    """No silent fallback: the trial answers with the reason, not with another method's time."""
+    assert "avx2" in masked("-avx2", RUN_ONE, "exchange_avx2")
+
+
+@pytest.mark.parametrize("mask", ["", "-avx512f", "-avx512f,-avx2"])
+def test_the_stream_copy_verifies_with_each_width_of_store(mask: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes the widest stores that the CPU has; each of them must copy right."""
+    monkeypatch.setenv("PAGESWAP_CPU_FEATURES", mask)
+
+    result = child.run(child.params("stream_copy", workload="limit"))
+
+    assert result.verified, result.reason
+
+
+@pytest.mark.parametrize("method", ["exchange_avx512", "exchange_nt_avx512", "exchange_prefetch_avx512"])
+def test_the_avx512_methods_move_through_512_bit_registers(method: str) -> None:
+    """The one that was asked for is the one that runs: its own function holds no narrower vectors."""
+    assert widths(machine_code(method)) == {"zmm"}
+
+
+@pytest.mark.parametrize("method", ["exchange_avx2", "exchange_nt_avx2", "exchange_prefetch_avx2"])
+def test_the_avx2_methods_move_through_256_bit_registers(method: str) -> None:
+    """They must run on a CPU without AVX-512, and be measured as what they are."""
+    code = machine_code(method)
+
+    assert widths(code) == {"ymm"}
+    assert "%zmm" not in code
+
+
+def test_exchange_sse2_moves_through_128_bit_registers() -> None:
+    """It must run on any x86-64 CPU: no AVX encoding either."""
+    code = machine_code("exchange_sse2")
+
+    assert widths(code) == {"xmm"}
+    assert not re.search(r"^v", code, re.MULTILINE)
+
+
+@pytest.mark.parametrize("method", ["copy_words", "copy_movsb", "process_vm_readv"])
+def test_the_scalar_methods_move_nothing_through_vector_registers(method: str) -> None:
+    """`copy_words` is a word loop only while no compiler makes vectors of it."""
+    assert not re.search(r"%[xyz]mm", machine_code(method))
+
+
+def test_copy_movsb_is_rep_movsb_and_calls_no_library() -> None:
+    """The C library's copy is another method."""
+    code = machine_code("copy_movsb")
+
+    assert "rep movsb" in code
+    assert "call" not in code
+
+
+@pytest.mark.parametrize("method", sorted(NEEDS))
+def test_only_the_nt_methods_store_past_the_caches_and_they_fence(method: str) -> None:
+    """Non-temporal stores are ordered by a fence before anybody else may look."""
+    code = machine_code(method)
+
+    assert bool(STORE.search(code)) == ("_nt_" in method)
+    assert ("sfence" in code) == ("_nt_" in method)
+
+
+@pytest.mark.parametrize("method", ["exchange_sse2", *sorted(NEEDS)])
+def test_the_exchange_methods_keep_their_prefetches_and_inline_their_lines(method: str) -> None:
+    """A compiler may drop a prefetch it takes for a call without effect, and nothing but the speed would show it."""
+    code = machine_code(method)
+    hint = "prefetchw" if "_prefetch_" in method else "prefetchnta" if "_nt_" in method else "prefetcht0"
+
+    assert set(re.findall(r"\bprefetch\w+", code)) == {hint}
+    assert "call" not in code
+
+
+@pytest.mark.parametrize("page_bytes", [4096, 8192, 12288, 65536, child.MIB])
+@pytest.mark.parametrize("method", ["exchange_sse2", *sorted(NEEDS), "copy_movsb", "process_vm_readv"])
+def test_every_page_size_is_moved_right_to_the_last_pair(method: str, page_bytes: int) -> None:
+    """The look-ahead crosses from page to page and ends with the schedule, also when one round has one pair."""
+    if reason := {info.name: info.reason for info in native.methods()}[method]:
+        pytest.skip(reason)
+    pairs = ((0, 4), (4, 0), (2, 2), (1, 2), (2, 1), (3, 4), (4, 4))
+
+    result = child.run(child.params(method, page_bytes=page_bytes, region_bytes=5 * page_bytes, pairs=pairs, rounds=7))
+
+    assert result.verified, result.reason
+
+
+@pytest.mark.parametrize("pages", [2, 3, 64])
+@pytest.mark.parametrize("method", ["memcpy", "exchange_sse2", "stream_copy"])
+def test_the_limit_verifies_on_regions_of_even_and_odd_size(method: str, pages: int) -> None:
+    """The smallest region has one pair, and an odd page is left alone; each turn begins again at the start."""
+    trial = child.params(method, workload="limit", region_bytes=pages * 4096, iterations=101)
+
+    result = child.run(trial)
+
+    assert result.verified, result.reason

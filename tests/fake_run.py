@@ -67,6 +67,7 @@ class FakeRun:
     families: dict[str, str] = dataclasses.field(default_factory=lambda: dict(FAMILIES))
 
     def meta(self) -> dict[str, Any]:
+        """Give a run made by one known command."""
         return {
             "run_id": "20260102T030405Z-abcdef",
             "created_at": "2026-01-02T03:04:05Z",
@@ -83,19 +84,24 @@ class FakeRun:
         }
 
     def environments(self) -> dict[str, dict[str, Any]]:
+        """Give the facts of each host."""
         return self.facts
 
     def methods(self) -> dict[str, list[dict[str, Any]]]:
+        """Give each method with its family."""
         methods = [{"name": name, "family": family} for name, family in self.families.items()]
         return dict.fromkeys(self.facts, methods)
 
     def cases(self) -> list[dict[str, Any]]:
+        """Give the product of the levels."""
         return self.case_list
 
     def columns(self) -> tuple[str, ...]:
+        """Name the fields of `rows`."""
         return COLUMNS
 
     def rows(self) -> list[tuple[Any, ...]]:
+        """Give every outcome."""
         return [tuple(outcome[name] for name in COLUMNS) for outcome in self.outcomes]
 
     def of(self, **levels: Any) -> list[dict[str, Any]]:
@@ -122,8 +128,8 @@ def make_run(  # noqa: PLR0913 - each is a property of the run
 ) -> FakeRun:
     """Make a run of the product of the levels; one warm-up block, then `blocks` blocks.
 
-    ns per operation is the method's speed, times a factor that the whole block shares (log-normal with `block_noise`), times
-    the trial's own (log-normal with `noise`).
+    ns per operation is the method's speed, times a factor that the whole block shares (log-normal with `block_noise`),
+    times the trial's own (log-normal with `noise`).
     """
     chance = random.Random(seed)  # noqa: S311 - a simulation, not a secret
     factors = {

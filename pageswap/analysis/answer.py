@@ -166,6 +166,8 @@ def _overview(summary: Summary, groups: dict[str, list[CaseSummary]]) -> str:
     ordered = sorted((case for cases in groups.values() for case in cases), key=lambda case: case.ratio or 0)
     if not everywhere and not somewhere:
         head = f"none of {len(groups)} alternatives was shown to be faster than {base}"
+    elif len(everywhere) == len(groups):
+        head = f"all {len(groups)} alternatives ran faster than {base} in every case measured"
     else:
         named = f" ({listed(everywhere)})" if 0 < len(everywhere) <= _CONTENDERS_NAMED else ""
         counts = [f"{len(everywhere)} in every case measured{named}"] if everywhere else []

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
+from pyarrow import parquet
 
 from pageswap.analysis.atomic import replacing
 from pageswap.analysis.frame import DERIVED_COLUMNS, INTEGER_COLUMNS, frame
@@ -53,10 +54,15 @@ def _write_csv(table: pd.DataFrame, file: IO[Any]) -> None:
 
 
 def _write_parquet(table: pd.DataFrame, file: IO[Any]) -> None:
-    rounds = pd.Series(_rounds(table), index=table.index, dtype=pd.ArrowDtype(pa.list_(pa.int64())))
+    rounds = _rounds(table)
     # A seed uses all 64 bits, so its column is unsigned.
     seeds = pd.Series(pd.array(table["seed"].tolist(), dtype="UInt64"), index=table.index)
-    table.assign(rounds_ns=rounds, seed=seeds).to_parquet(file, engine="pyarrow", index=False)
+    lists = pd.Series(rounds, index=table.index, dtype="object")
+    arrow = pa.Table.from_pandas(table.assign(rounds_ns=lists, seed=seeds), preserve_index=False)
+    # Named by type, for a run in which nothing was measured has no list to tell it from.
+    index = arrow.schema.get_field_index("rounds_ns")
+    arrow = arrow.set_column(index, "rounds_ns", pa.array(rounds, type=pa.list_(pa.int64())))
+    parquet.write_table(arrow, file)
 
 
 def _write_json(table: pd.DataFrame, file: IO[Any]) -> None:

@@ -122,7 +122,7 @@ def _row(summary: Summary, name: str, case: CaseSummary, domain: tuple[float, fl
         "value": value,
         "low": interval.low if interval else value,
         "high": interval.high if interval else value,
-        "label": f"{text} {case.verdict}" if summary.has_baseline else text,
+        "label": f"{text}, {case.verdict}" if summary.has_baseline else text,
         "Value": text,
         "CI": interval_text(value, interval) or "too few blocks",
         "Blocks": str(case.ratio_n if summary.has_baseline else case.n),

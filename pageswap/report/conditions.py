@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from pageswap.analysis.wording import clipped
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -51,6 +53,8 @@ _ABSENT = {
     "turbo": "not exposed to this host",
 }
 _GIB = 1 << 30
+_LONGEST_LABEL = 100
+_LONGEST_TEXT = 3_000
 
 
 def host_facts(environment: Mapping[str, Any]) -> list[Fact]:
@@ -60,7 +64,8 @@ def host_facts(environment: Mapping[str, Any]) -> list[Fact]:
     facts += [(label, _text(name, core.get(name))) for name, label in _CORE_FACTS.items()]
     others = [name for name in environment if name not in _HOST_FACTS and name not in ("core", "hostname")]
     facts += [(name, _text(name, environment[name])) for name in others]
-    return facts + [(f"core {name}", _text(name, core[name])) for name in core if name not in _CORE_FACTS]
+    facts += [(f"core {name}", _text(name, core[name])) for name in core if name not in _CORE_FACTS]
+    return _bounded(facts)
 
 
 def run_facts(meta: Mapping[str, Any]) -> list[Fact]:
@@ -78,7 +83,12 @@ def run_facts(meta: Mapping[str, Any]) -> list[Fact]:
     ]
     facts += [(name, _text(name, value)) for name, value in provenance.items()]
     options = meta.get("options") or {}
-    return [*facts, ("Options", _nested(options) or "none")]
+    return _bounded([*facts, ("Options", _nested(options) or "none")])
+
+
+def _bounded(facts: list[Fact]) -> list[Fact]:
+    """Shorten texts that no real host has, for a browser lays out a word of ten kilobytes in seconds."""
+    return [(clipped(label, _LONGEST_LABEL), clipped(text, _LONGEST_TEXT)) for label, text in facts]
 
 
 def _text(name: str, value: object) -> str:

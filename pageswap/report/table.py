@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _LONGEST_HOST = 80
 _REASONS_BUDGET = 3_000_000
-_SHORTEST_REASON, _LONGEST_REASON = 120, 4_000
+_SHORTEST_REASON, _LONGEST_REASON = 120, 2_000
 _COSTS = {
     "minor_faults": ("Minor faults", "per trial"),
     "major_faults": ("Major faults", "per trial"),

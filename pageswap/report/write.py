@@ -14,7 +14,7 @@ from pageswap.analysis.answer import answer
 from pageswap.analysis.atomic import replacing
 from pageswap.analysis.intervals import MINIMUM_N, RESAMPLES
 from pageswap.analysis.summary import summarise
-from pageswap.analysis.wording import level_text, plural
+from pageswap.analysis.wording import clipped, level_text, plural
 from pageswap.report.chart import bundle, plots
 from pageswap.report.conditions import host_facts, run_facts
 from pageswap.report.selection import select
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 _HOSTS_OPEN = 4
+_LONGEST_TITLE = 600
 
 
 def render(run_data: RunData, out_path: Path) -> Path:
@@ -65,6 +66,8 @@ def _page(run_data: RunData) -> dict[str, Any]:
     scripts = [bundle(), (TEMPLATES / "charts.js").read_text(encoding="utf-8")]
     return {
         "summary": summary,
+        "title": clipped(summary.question or summary.experiment, _LONGEST_TITLE),
+        "name": clipped(summary.experiment, _LONGEST_TITLE),
         "answer": answer(summary),
         "plots": plots(summary, selection),
         "left_out": selection.left_out,

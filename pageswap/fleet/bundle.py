@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import importlib.util
 import json
+import os
 import py_compile
 import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pageswap
 from pageswap.agent.workdir import private_folder
 from pageswap.errors import BuildError, HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PACKAGE: Final = Path(pageswap.__file__).parent
 _SINGLE_FILES = ("__init__.py", "errors.py", "units.py")
@@ -43,25 +49,37 @@ class Bundle:
     def write_below(self, bundles: Path) -> Path:
         """Give `bundles`/<sha256> with this content, writing it first unless it is there, whole.
 
-        It is written aside and renamed, so that two controllers can do this at once and kill -9 leaves no half one.
+        It is written aside and renamed, so that kill -9 leaves no half one; of two controllers one waits for the other.
         Modules are compiled for this Python beforehand, as agents run with -B. Raises HostError when it cannot be.
         """
         folder = bundles / self.sha256
         try:
             if _is_whole(folder, self.files):
                 return folder
-            private_folder(str(bundles))
-            new = Path(tempfile.mkdtemp(prefix=".new.", dir=bundles))
-            try:
-                self._fill(new)
-                _put_in_place(new, folder)
-            finally:
-                shutil.rmtree(new, ignore_errors=True)
+            with _locked(private_folder(str(bundles))):
+                if not _is_whole(folder, self.files):
+                    self._write(folder)
         except OSError as error:
             raise HostError(
                 f"{folder}: the agent's bundle cannot be written: {error.strerror}; free space or set PAGESWAP_HOME"
             ) from error
         return folder
+
+    def _write(self, folder: Path) -> None:
+        for left_over in folder.parent.glob(".new.*"):
+            # By a controller that was killed: the lock is ours.
+            shutil.rmtree(left_over, ignore_errors=True)
+        new = Path(tempfile.mkdtemp(prefix=".new.", dir=folder.parent))
+        try:
+            self._fill(new)
+            if folder.exists():
+                # Damaged. A folder cannot be replaced by a rename unless it is empty.
+                folder.rename(new / "damaged")
+            new.rename(folder)
+            shutil.rmtree(folder / "damaged", ignore_errors=True)
+        except OSError:
+            shutil.rmtree(new, ignore_errors=True)
+            raise
 
     def _fill(self, folder: Path) -> None:
         for name, content in self.files.items():
@@ -120,20 +138,15 @@ def _is_whole(folder: Path, files: dict[str, bytes]) -> bool:
         return False
 
 
-def _put_in_place(new: Path, folder: Path) -> None:
-    """Rename a finished folder; one that is there already is damaged, or another controller was faster."""
-    for _ in range(2):
-        try:
-            new.chmod(0o700)
-            new.rename(folder)
-        except OSError:
-            if not folder.exists():
-                raise
-            aside = Path(tempfile.mkdtemp(prefix=".old.", dir=folder.parent))
-            folder.replace(aside)
-            shutil.rmtree(aside, ignore_errors=True)
-        else:
-            return
+@contextlib.contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    """Hold a folder's lock, which ends with its holder however that ends."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _sha256(content: bytes) -> str:

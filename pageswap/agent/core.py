@@ -39,6 +39,11 @@ def native_core() -> Core:
             touch=trial.touch,
             rounds=trial.rounds,
             seed=trial.seed,
+            pattern=trial.pattern,
+            distance=trial.distance,
+            run_pages=trial.run_pages,
+            alignment=trial.alignment,
+            neighbours=trial.neighbours,
             cpus=cpus,
         )
         return _fields(native.run_trial(params))

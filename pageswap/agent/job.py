@@ -43,6 +43,11 @@ class TrialSpec:
     block: int
     position: int
     warmup: bool
+    pattern: str = "random"
+    distance: int = 1
+    run_pages: int = 1
+    alignment: str = "2MiB"
+    neighbours: str = "idle"
 
     def to_json(self) -> dict[str, Any]:
         """Give the trial as a JSON object with the field names above."""

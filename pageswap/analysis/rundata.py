@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-FACTORS = ("method", "page_size", "region_size", "iterations", "backing", "threads", "touch", "workload")
+FACTORS = (
+    "method",
+    "page_size",
+    "region_size",
+    "iterations",
+    "backing",
+    "threads",
+    "touch",
+    "pattern",
+    "distance",
+    "run_pages",
+    "alignment",
+    "neighbours",
+    "workload",
+)
 
 
 class RunData(Protocol):

@@ -117,6 +117,11 @@ def level_phrase(factor: str, value: Any) -> str:  # noqa: ANN401 - a level is w
         "iterations": f"{text} iterations",
         "threads": f"{text} thread{'' if value == 1 else 's'}",
         "touch": f"touch {text}",
+        "pattern": f"{text} pairs",
+        "distance": f"distance {text}",
+        "run_pages": f"runs of {text} page{'' if value == 1 else 's'}",
+        "alignment": f"the region aligned to {'a page' if value == 'page' else text}",
+        "neighbours": f"{text} neighbours",
     }
     return phrases.get(factor, f"{text} {factor}")
 

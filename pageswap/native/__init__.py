@@ -5,6 +5,7 @@ from __future__ import annotations
 from pageswap.native.core import (
     ALIGNMENTS,
     BACKINGS,
+    CHOICES,
     COUNTERS,
     NEIGHBOURS,
     PATTERNS,
@@ -23,6 +24,7 @@ from pageswap.native.core import (
 __all__ = [
     "ALIGNMENTS",
     "BACKINGS",
+    "CHOICES",
     "COUNTERS",
     "NEIGHBOURS",
     "PATTERNS",

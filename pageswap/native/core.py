@@ -25,6 +25,14 @@ WORKLOADS = _names(lib.ps_workload_count(), lib.ps_workload_name)
 BACKINGS = _names(lib.ps_backing_count(), lib.ps_backing_name)
 COUNTERS = _names(lib.ps_counter_count(), lib.ps_counter_name)
 PATTERNS = _names(lib.ps_pattern_count(), lib.ps_pattern_name)
+# The levels of every factor that is a choice of words.
+CHOICES = {
+    "backing": BACKINGS,
+    "touch": TOUCHES,
+    "pattern": PATTERNS,
+    "alignment": ALIGNMENTS,
+    "neighbours": NEIGHBOURS,
+}
 
 
 @dataclasses.dataclass(frozen=True)

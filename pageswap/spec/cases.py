@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pageswap.errors import UsageError
 from pageswap.spec.experiment import MAX_TRIALS
-from pageswap.spec.factors import FACTORS, show_levels
+from pageswap.spec.factors import FACTORS, MAX_PAGES, show_levels
 from pageswap.spec.wording import listed, short
 from pageswap.units import format_size
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     Case = dict[str, Level]
     Levels = Mapping[str, tuple[Level, ...]]
-
-# The core numbers slots with 32 bits.
-_MAX_PAGES = 2**32 - 1
 
 
 def build_cases(experiment: Experiment) -> list[Case]:
@@ -39,6 +36,7 @@ def build_cases(experiment: Experiment) -> list[Case]:
     cases = _with_included(experiment, cases)
     cases = _kept(experiment, cases)
     _check_sizes(experiment, cases)
+    _check_spans(experiment, cases)
     _check_rounds(experiment, cases)
     _check_baseline(experiment, cases)
     return cases
@@ -131,11 +129,24 @@ def _check_sizes(experiment: Experiment, cases: list[Case]) -> None:
             has = "one page" if pages == 1 else f"{pages:,} pages"
             needs = "two pages" if threads == 1 else f"two pages for each of its {threads:,} threads"
             raise experiment.error(where, f"a region of {region} has {has} of {page}; a swap needs {needs}; {cure}")
-        if pages > _MAX_PAGES:
+        if pages > MAX_PAGES:
             raise experiment.error(
                 where,
-                f"a region of {region} has {pages:,} pages of {page}; the core counts at most {_MAX_PAGES:,}; {cure}",
+                f"a region of {region} has {pages:,} pages of {page}; the core counts at most {MAX_PAGES:,}; {cure}",
             )
+
+
+def _check_spans(experiment: Experiment, cases: list[Case]) -> None:
+    """Refuse pairs and runs that are longer than the pages that each thread has of the region."""
+    for case in cases:
+        share = int(case["region_size"]) // int(case["page_size"]) // int(case["threads"])
+        for name, most in (("distance", share // 2), ("run_pages", share)):
+            if int(case.get(name, 1)) > most:
+                raise experiment.error(
+                    _path_of(experiment, name, case),
+                    f"{case[name]:,} is more than {most:,}, as each thread has {share:,} pages of "
+                    f"{format_size(int(case['page_size']))} in this case; write a smaller number or a larger region",
+                )
 
 
 def _path_of(experiment: Experiment, name: str, case: Case) -> str:

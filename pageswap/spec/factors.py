@@ -28,6 +28,9 @@ MAX_ITERATIONS = 1_000_000_000
 # The core's own bound, PS_MAX_THREADS. A host with fewer CPUs calls the trial unavailable.
 MAX_THREADS = 1024
 
+# The core numbers slots with 32 bits.
+MAX_PAGES = 2**32 - 1
+
 _LONGEST_NUMBER = 30
 _COUNT = re.compile(r"0|[1-9][0-9]*(?:_[0-9]+)*")
 
@@ -117,11 +120,18 @@ def _method(text: str, vocabulary: Vocabulary, workload: str) -> str:
     return text
 
 
-def _one_of(what: str, names_of: Callable[[Vocabulary], tuple[str, ...]]) -> LevelParser:
+def _pages(what: str) -> LevelParser:
+    def parse(text: str, _vocabulary: Vocabulary, _workload: str) -> int:
+        return parse_count(text, 1, MAX_PAGES, f"{what} at most all pages of a region")
+
+    return parse
+
+
+def _choice(factor: str) -> LevelParser:
     def parse(text: str, vocabulary: Vocabulary, _workload: str) -> str:
-        names = names_of(vocabulary)
+        names = vocabulary.choices[factor]
         if text not in names:
-            raise ValueError(f"unknown {what} {quoted(text)}{guess(text, names) or ';'} it is one of {listed(names)}")
+            raise ValueError(f"unknown {factor} {quoted(text)}{guess(text, names) or ';'} it is one of {listed(names)}")
         return text
 
     return parse
@@ -140,9 +150,14 @@ FACTORS: dict[str, Factor] = {
         Factor("page_size", _page_size, "4KiB", _show_size),
         Factor("region_size", _region_size, "256MiB", _show_size),
         Factor("iterations", _iterations, "200_000", str),
-        Factor("backing", _one_of("backing", lambda names: names.backings), "private_anon", str),
+        Factor("backing", _choice("backing"), "private_anon", str),
         Factor("threads", _threads, "1", str),
-        Factor("touch", _one_of("touch", lambda names: names.touches), "none", str),
+        Factor("touch", _choice("touch"), "none", str),
+        Factor("pattern", _choice("pattern"), "random", str, ("swap", "permute", "grow")),
+        Factor("distance", _pages("a pair spans"), "1", str, ("swap", "permute")),
+        Factor("run_pages", _pages("a run has"), "1", str, ("move",)),
+        Factor("alignment", _choice("alignment"), "2MiB", str),
+        Factor("neighbours", _choice("neighbours"), "idle", str),
     )
 }
 

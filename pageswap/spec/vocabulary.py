@@ -1,4 +1,4 @@
-"""The names a spec may use for methods, workloads, backings and touches, as the C core defines them."""
+"""The names a spec may use for methods, workloads and the levels of other factors, as the C core defines them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ class KnownMethod:
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
-    """Every name of the core that a spec may use."""
+    """Every name of the core that a spec may use; `choices` are the words of each factor that takes words."""
 
     methods: Mapping[str, KnownMethod]
     workloads: tuple[str, ...]
-    backings: tuple[str, ...]
-    touches: tuple[str, ...]
+    choices: Mapping[str, tuple[str, ...]]
 
 
 @functools.cache
@@ -37,6 +36,5 @@ def core_vocabulary() -> Vocabulary:
     return Vocabulary(
         methods={method.name: KnownMethod(method.family, method.workloads) for method in native.methods()},
         workloads=native.WORKLOADS,
-        backings=native.BACKINGS,
-        touches=native.TOUCHES,
+        choices=native.CHOICES,
     )

@@ -9,7 +9,7 @@ from pageswap.store.schema import LEVEL_FIELDS, PLACE_FIELDS
 
 # Name -> SQL, in the order of the export, whose rates are derived from these. Sizes in bytes, times in nanoseconds,
 # started_at in UTC ISO 8601.
-_COLUMNS: Final = {
+_COLUMNS: Final[dict[str, str]] = {
     "run_id": "r.run_id",
     "experiment": "r.experiment ->> 'name'",
     "host": "o.host",
@@ -24,7 +24,9 @@ _COLUMNS: Final = {
     "case_id": "t.case_id",
     "seed": "t.seed",
     "cpu": "o.cpu",
+    "counters": "o.extra -> 'counters'",  # JSON object: name -> count, null where the host does not count it
 }
+_COLUMNS.update({name: f"c.{name}" for name in LEVEL_FIELDS if name not in _COLUMNS})
 COLUMNS: Final = tuple(_COLUMNS)
 
 _LAST = "o.attempt = (SELECT max(attempt) FROM outcome WHERE host = o.host AND trial_id = o.trial_id)"

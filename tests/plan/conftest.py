@@ -32,8 +32,13 @@ def vocabulary() -> Vocabulary:
             "teleport": KnownMethod("quantum", ("swap",)),
         },
         workloads=("swap",),
-        backings=("private_anon", "shared_anon"),
-        touches=("none", "moved"),
+        choices={
+            "backing": ("private_anon", "shared_anon"),
+            "touch": ("none", "moved"),
+            "pattern": ("random", "sequential"),
+            "alignment": ("2MiB", "page"),
+            "neighbours": ("idle", "spinning"),
+        },
     )
 
 

@@ -46,6 +46,10 @@ def test_names_cases_by_their_place_in_the_product(plan: Plan) -> None:
         "backing": "private_anon",
         "threads": 1,
         "touch": "moved",
+        "pattern": "random",
+        "distance": 1,
+        "alignment": "2MiB",
+        "neighbours": "idle",
     }
 
 

@@ -32,16 +32,21 @@ def vocabulary() -> Vocabulary:
     return Vocabulary(
         methods={
             "null": KnownMethod("control", ("swap", "permute")),
-            "memcpy": KnownMethod("copy", ("swap", "permute")),
-            "copy_words": KnownMethod("copy", ("swap",)),
+            "memcpy": KnownMethod("copy", ("swap", "permute", "move")),
+            "copy_words": KnownMethod("copy", ("swap", "move")),
             "exchange_avx2": KnownMethod("copy", ("swap",)),
             "exchange_nt_avx2": KnownMethod("copy", ("swap",)),
             "mremap_fixed": KnownMethod("remap", ("swap",)),
             "compose": KnownMethod("copy", ("permute",)),
         },
-        workloads=("swap", "permute"),
-        backings=("private_anon", "shared_anon"),
-        touches=("none", "moved"),
+        workloads=("swap", "permute", "move"),
+        choices={
+            "backing": ("private_anon", "shared_anon"),
+            "touch": ("none", "moved"),
+            "pattern": ("random", "sequential"),
+            "alignment": ("2MiB", "page"),
+            "neighbours": ("idle", "spinning"),
+        },
     )
 
 

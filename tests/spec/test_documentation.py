@@ -43,7 +43,9 @@ def test_gives_the_default_that_the_code_has(key: str) -> None:
 @pytest.mark.parametrize("key", ROWS)
 def test_gives_an_example_that_loads(read: Callable[..., Experiment], key: str) -> None:
     """In an experiment that has the levels that the examples of exclude and baseline speak of."""
+    factor = FACTORS.get(key)
     around = {
+        "workload": factor.workloads[0] if factor and factor.workloads else "swap",
         "method": "[memcpy, copy_words]",
         "region_size": "1GiB",
         "iterations": "1000000",

@@ -45,5 +45,9 @@ def test_the_replica_has_the_original_program_s_conditions() -> None:
             "backing": "shared_anon",
             "threads": 1,
             "touch": "none",
+            "pattern": "random",
+            "distance": 1,
+            "alignment": "2MiB",
+            "neighbours": "idle",
         }
     assert [case.levels["method"] for case in plan.cases] == ["copy_words", "memcpy", "mremap_fixed"]

@@ -41,6 +41,10 @@ def test_reads_every_key(read: Read) -> None:
         "backing": ("shared_anon",),
         "threads": (1,),
         "touch": ("none", "moved"),
+        "pattern": ("random",),
+        "distance": (1,),
+        "alignment": ("2MiB",),
+        "neighbours": ("idle",),
     }
     assert experiment.exclude == ({"method": ("mremap_fixed",), "touch": ("moved",)},)
     assert experiment.baseline == {"method": "memcpy"}
@@ -63,6 +67,10 @@ def test_gives_documented_defaults(vocabulary: Vocabulary) -> None:
         "backing": ("private_anon",),
         "threads": (1,),
         "touch": ("none",),
+        "pattern": ("random",),
+        "distance": (1,),
+        "alignment": ("2MiB",),
+        "neighbours": ("idle",),
     }
     assert (experiment.repeats, experiment.warmups, experiment.rounds, experiment.seed) == (7, 1, 10, 42)
     assert (experiment.workload, experiment.timeout_s, experiment.hosts) == ("swap", 60.0, ())

@@ -1,0 +1,37 @@
+"""Pairs and runs must fit into the pages that each thread has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pageswap.errors import SpecError
+from pageswap.spec import build_cases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pageswap.spec import Experiment
+
+
+def test_a_pair_spans_at_most_half_the_pages_of_a_thread(read: Callable[..., Experiment]) -> None:
+    """128 of 256 pages are the most; with two threads it is 64."""
+    assert build_cases(read(region_size="1MiB", distance="128"))
+    with pytest.raises(SpecError, match=r"distance: 128 is more than 64, as each thread has 128 pages of 4KiB"):
+        build_cases(read(region_size="1MiB", distance="128", threads="2"))
+
+
+def test_a_run_has_at_most_the_pages_of_a_thread(read: Callable[..., Experiment]) -> None:
+    """A longer run would have nowhere to go."""
+    changes = {"workload": "move", "method": "[memcpy, copy_words]", "region_size": "1MiB"}
+
+    assert build_cases(read(**changes, run_pages="256"))
+    with pytest.raises(SpecError, match=r"a\.yaml:\d+: run_pages: 257 is more than 256"):
+        build_cases(read(**changes, run_pages="257"))
+
+
+def test_a_factor_is_refused_where_the_workload_has_no_use_for_it(read: Callable[..., Experiment]) -> None:
+    """It would seem to have been varied when it was not."""
+    with pytest.raises(SpecError, match=r"run_pages: the workload 'swap' has no use for it; it is for move"):
+        read(run_pages="4")

@@ -42,9 +42,11 @@ class Tunables:
         change = {"name": name, "before": before, "set": value}
         document = {"format": 1, "pid": os.getpid(), "run_id": run_id, "changes": [change]}
         try:
-            os.makedirs(os.path.dirname(self._record), mode=0o755, exist_ok=True)
+            os.makedirs(os.path.dirname(self._record), exist_ok=True)
+            # Everybody may see what is changed on the host, whatever the agent's umask.
+            os.chmod(os.path.dirname(self._record), 0o755)  # noqa: S103 - nothing secret is in it
             sync_folder(os.path.dirname(os.path.dirname(self._record)))
-            write_durably(self._record, json.dumps(document).encode())
+            write_durably(self._record, json.dumps(document).encode(), 0o644)
         except OSError as error:
             raise HostError(f"--tune: {self._record} cannot be written: {error.strerror}") from error
         try:

@@ -111,7 +111,7 @@ def sync_folder(path: str) -> None:
         os.close(descriptor)
 
 
-def write_durably(path: str, data: bytes) -> None:
+def write_durably(path: str, data: bytes, mode: int = 0o600) -> None:
     """Replace a file by `data` so that after a crash either the old or the new one is there, whole."""
     new = f"{path}.new"
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -120,6 +120,7 @@ def write_durably(path: str, data: bytes) -> None:
             left = memoryview(data)
             while left:
                 left = left[os.write(descriptor, left) :]
+            os.fchmod(descriptor, mode)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

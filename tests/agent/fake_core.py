@@ -49,14 +49,14 @@ def _hang() -> None:
         time.sleep(60)
 
 
-def _hang_with_grandchild() -> None:
-    # Its number of seconds is what the test finds it by.
-    subprocess.Popen(["sleep", "987654"], stdin=subprocess.DEVNULL)
+def _leave_grandchild(trial: TrialSpec) -> None:
+    # Its number of seconds, the trial's seed, is what the test finds it by.
+    subprocess.Popen(["sleep", str(trial.seed)], stdin=subprocess.DEVNULL)
+
+
+def _hang_with_grandchild(trial: TrialSpec) -> None:
+    _leave_grandchild(trial)
     _hang()
-
-
-def _leave_grandchild() -> None:
-    subprocess.Popen(["sleep", "987654"], stdin=subprocess.DEVNULL)
 
 
 def _fill_memory() -> None:
@@ -83,8 +83,8 @@ ENDINGS: dict[str, Callable[[TrialSpec], Any]] = {
     "sigkill": lambda _: os.kill(os.getpid(), signal.SIGKILL),
     "exit": lambda _: os._exit(3),
     "hang": lambda _: _hang(),
-    "hang_with_grandchild": lambda _: _hang_with_grandchild(),
-    "leave_grandchild": lambda _: _leave_grandchild(),
+    "hang_with_grandchild": _hang_with_grandchild,
+    "leave_grandchild": _leave_grandchild,
     "fill_memory": lambda _: _fill_memory(),
     "mmap_enomem": lambda _: _raise(CoreError("mmap (region)", 12, "ENOMEM")),
     "mremap_enomem": lambda _: _raise(CoreError("mremap", 12, "ENOMEM", "iteration 7")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 import time
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _DRIVER = Path(__file__).with_name("agent_driver.py")
 _PATIENCE_S = 30.0
+# Unlike those of all other tests that run on this host now.
+UNIQUE = 10**8 + os.getpid()
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from agent import fake_core
-from agent.harness import make_trial, wait_until
+from agent.harness import UNIQUE, make_trial, wait_until
 from requirement import require
 
 from pageswap.agent import executor, job
@@ -95,21 +95,21 @@ def test_one_end_does_not_touch_the_next_trial(run: Executor) -> None:
 
 def test_a_hanging_trial_is_a_timeout_and_its_whole_group_dies(run: Executor) -> None:
     """The deadline kills the child, although it ignores SIGTERM, and what the child had started."""
-    outcome = run.run(make_trial("hang_with_grandchild", timeout_s=0.5))
+    outcome = run.run(make_trial("hang_with_grandchild", seed=UNIQUE, timeout_s=0.5))
 
     assert outcome.status == job.TIMEOUT
     assert outcome.reason == "did not end within 0.5 s; its processes were killed"
-    wait_until(lambda: not fake_core.processes_with("987654"), "the grandchild's death")
+    wait_until(lambda: not fake_core.processes_with(str(UNIQUE)), "the grandchild's death")
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, 0)
 
 
 def test_a_good_trial_leaves_no_grandchild_and_is_not_held_up_by_it(run: Executor) -> None:
     """A grandchild that keeps the result pipe open neither delays the result nor lives on."""
-    outcome = run.run(make_trial("leave_grandchild"))
+    outcome = run.run(make_trial("leave_grandchild", seed=UNIQUE))
 
     assert outcome.status == job.OK
-    wait_until(lambda: not fake_core.processes_with("987654"), "the grandchild's death")
+    wait_until(lambda: not fake_core.processes_with(str(UNIQUE)), "the grandchild's death")
 
 
 def test_a_kill_request_interrupts_the_trial(run: Executor, signals: StopSignals) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from agent import fake_core
-from agent.harness import Host, make_trial, wait_until
+from agent.harness import UNIQUE, Host, make_trial, wait_until
 from requirement import require
 
 from pageswap.agent import job, lease
@@ -116,15 +116,15 @@ def test_drain_finishes_the_trial_in_hand(host: Host) -> None:
 
 def test_kill_interrupts_the_trial_in_hand(host: Host) -> None:
     """The row says so, and nothing is left running."""
-    host.start(make_trial("hang_with_grandchild"), make_trial())
-    wait_until(lambda: fake_core.processes_with("987654"), "the trial")
+    host.start(make_trial("hang_with_grandchild", seed=UNIQUE), make_trial())
+    wait_until(lambda: fake_core.processes_with(str(UNIQUE)), "the trial")
 
     answer = host.call("stop", how="kill")
 
     assert answer["alive"] is False
     assert _statuses(host) == [job.INTERRUPTED]
     assert host.journal()[-1]["why"] == "killed"
-    assert not fake_core.processes_with("987654")
+    assert not fake_core.processes_with(str(UNIQUE))
 
 
 def test_an_agent_that_does_not_listen_is_killed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

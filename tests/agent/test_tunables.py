@@ -66,6 +66,18 @@ def test_the_record_is_there_before_the_setting_changes(host: _Host) -> None:
     assert seen == [(True, 65_530)]
 
 
+def test_every_user_can_see_what_is_changed(host: _Host) -> None:
+    """Doctor names it to whoever asks, although the agent's own files are private."""
+    before = os.umask(0o077)
+    try:
+        host.tunables().raise_to(MAX_MAP_COUNT, 70_000, "r1")
+    finally:
+        os.umask(before)
+
+    assert host.record.stat().st_mode & 0o777 == 0o644
+    assert host.record.parent.stat().st_mode & 0o777 == 0o755
+
+
 def test_a_setting_that_is_high_enough_is_left_alone(host: _Host) -> None:
     """No change, no record."""
     assert host.tunables().raise_to(MAX_MAP_COUNT, 65_530, "r1") is None

@@ -127,6 +127,12 @@ def _show_plan(made: Plan, as_json: bool) -> None:
         terminal.show_plan(made)
 
 
+def _typed() -> list[str]:
+    """Give the arguments as they were typed, without what the wrapper put before them."""
+    arguments = sys.argv[1:]
+    return arguments[2:] if arguments[:1] == ["--search-root"] else arguments
+
+
 def _conclude(outcome: Outcome, as_json: bool) -> int:
     """Print what a run found; the last line says where the report lies. Returns the exit code."""
     from pageswap import terminal
@@ -233,7 +239,7 @@ def run(
             made,
             results_dir=RESULTS,
             options=campaign.Options(tune=tune, wait=wait, strict=strict),
-            provenance=campaign.provenance(ROOT, ["inv", *sys.argv[sys.argv.index("run") :]]),
+            provenance=campaign.provenance(ROOT, ["inv", *_typed()]),
             on_event=on_event,
         )
     return _conclude(outcome, json)

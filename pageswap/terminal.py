@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _WIDTH_OF_FILES = 160
 _CASES_SHOWN = 60
 _TROUBLES_SHOWN = 40
+_NUMBER = re.compile(r"[\d,.]*\d")
 _STYLES = {"ok": "green", "warn": "yellow", "bad": "red", "faster": "green", "slower": "red"}
 
 
@@ -108,7 +110,7 @@ def show_doctor(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Troubles:
-    """Trials of one case on one host that ended alike, other than ok; warm-ups count."""
+    """Trials of one case on one host that ended alike, other than ok; warm-ups count; `reason` is the first one's."""
 
     status: str
     reason: str
@@ -118,16 +120,19 @@ class Troubles:
 
 
 def troubles(store: Store) -> list[Troubles]:
-    """Give every trial that did not end ok, those that ended alike together, in the order they ran."""
+    """Give every trial that did not end ok, those whose reasons differ in numbers alone together."""
     columns = store.columns()
     cases = {case["case_id"]: {name: case[name] for name in case if name != "case_id"} for case in store.cases()}
-    found: dict[tuple[str, ...], list[str]] = {}
+    found: dict[tuple[str, ...], Troubles] = {}
     for row in store.rows():
         trial = dict(zip(columns, row, strict=True))
         if trial["status"] != "ok":
-            key = (trial["status"], trial["reason"] or "", trial["host"], trial["case_id"])
-            found.setdefault(key, []).append(trial["trial_id"])
-    return [Troubles(status, why, host, cases[case], ids) for (status, why, host, case), ids in found.items()]
+            reason, place = trial["reason"] or "", (trial["host"], trial["case_id"])
+            group = Troubles(trial["status"], reason, trial["host"], cases[trial["case_id"]], [])
+            # Free memory, for one, is another number in each block.
+            alike = (*place, trial["status"], _NUMBER.sub("#", reason))
+            found.setdefault(alike, group).trial_ids.append(trial["trial_id"])
+    return list(found.values())
 
 
 def show_conclusion(outcome: Outcome, summary: Summary, sentences: Sequence[str], troubled: Sequence[Troubles]) -> None:
@@ -137,7 +142,10 @@ def show_conclusion(outcome: Outcome, summary: Summary, sentences: Sequence[str]
     print()
     for trouble in troubled[:_TROUBLES_SHOWN]:
         place = [f"{trouble.host}:"] if len(summary.hosts) > 1 else []
-        levels = ", ".join(level_text(name, trouble.levels.get(name)) for name in summary.varying)
+        levels = ", ".join(
+            ("" if name == "method" else f"{name} ") + level_text(name, trouble.levels.get(name))
+            for name in summary.varying
+        )
         count = f"{len(trouble.trial_ids)} trials" if len(trouble.trial_ids) > 1 else trouble.trial_ids[0]
         print(" ".join([f"{trouble.status}:", *place, f"{levels} ({count}): {trouble.reason}"]))
     _say_rest(len(troubled), _TROUBLES_SHOWN, "such groups of trials; the report has all")

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 import tasks
@@ -58,7 +60,7 @@ def test_plan_lists_cases_trials_memory_and_time() -> None:
 
     assert (0, "") == (done.returncode, done.stderr)
     assert "mremap_fixed" in done.stdout
-    assert "5 cases in 1 warm-up and 5 measured blocks: 30 trials, about " in done.stdout
+    assert "5 cases in 1 warm-up and 7 measured blocks: 40 trials, about " in done.stdout
 
 
 def test_plan_as_json_is_one_document() -> None:
@@ -121,3 +123,111 @@ def test_closed_pipe_is_quiet() -> None:
     os.close(write)
 
     assert (0, "") == (done.returncode, done.stderr)
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the commands called in this process keep their runs in a folder of the test's own."""
+    monkeypatch.setattr(tasks, "RESULTS", tmp_path / "results")
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> str:
+    """Write an experiment with one case that can be measured and one that fits into no machine."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return str(path)
+
+
+TINY = """
+name: tiny
+question: Does the command line work?
+method: memcpy
+page_size: 4KiB
+region_size: [64KiB, 8TiB]
+iterations: 10
+backing: private_anon
+baseline: {method: memcpy}
+repeats: 2
+"""
+
+
+def call(name: str, **arguments: object) -> int:
+    """Call a command in this process; return its exit code."""
+    try:
+        COMMANDS[name].body(Context(), **arguments)
+    except Exit as end:
+        return int(end.code)
+    return 0
+
+
+def test_run_ends_with_where_the_report_lies(results: Path, tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The answer, a line a case, what was not measured with its reason, and last the report's absolute path."""
+    assert call("run", spec=tiny, wait=True) == 0
+
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    report = Path(lines[-1].removeprefix("report: "))
+    assert report.is_absolute()
+    assert report.read_text().startswith("<!")
+    assert report.is_relative_to(results / "tiny")
+    assert [line for line in lines if line.startswith("skipped: region_size 8TiB (3 trials): ")]
+    assert "6 of 6 trials" in said.err
+
+
+def test_run_as_json_is_one_document(results: Path, tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --json stdout has the whole outcome as JSON; --strict makes a skipped trial exit 2."""
+    assert call("run", spec=tiny, wait=True, strict=True, json=True) == 2
+
+    document = json.loads(capsys.readouterr().out)
+    assert (2, {"ok": 3, "skipped": 3}) == (document["exit_code"], document["statuses"])
+    assert Path(document["report"]).is_relative_to(results)
+    assert ["w0.c0001", "b00.c0001", "b01.c0001"] == document["troubles"][0]["trial_ids"]
+
+
+def test_what_a_run_left_can_be_resumed_reported_and_exported(
+    results: Path, tiny: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A finished run has nothing to resume; its report and its rows are made from the store alone."""
+    call("run", spec=tiny, wait=True)
+    run_dir = next(results.glob("tiny/*"))
+    (run_dir / "report.html").unlink()
+
+    assert call("resume", run="latest", wait=True) == 0
+    assert call("report", run=run_dir.name) == 0
+    assert call("export", run=str(run_dir), to="json", out=str(results)) == 0
+
+    assert f"report: {run_dir / 'report.html'}" in capsys.readouterr().out
+    assert (run_dir / "report.html").exists()
+    assert len(json.loads((results / "trials.json").read_text())) == 6
+
+
+def test_dry_run_measures_nothing(results: Path, tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """--dry shows the plan."""
+    assert call("run", spec=tiny, dry=True) == 0
+    assert "2 cases in 1 warm-up and 2 measured blocks: 6 trials" in capsys.readouterr().out
+    assert not results.exists()
+
+
+def test_what_is_typed_is_kept_without_the_wrapper(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run's provenance has the command as a person would type it again."""
+    monkeypatch.setattr(sys, "argv", ["invoke", "--search-root", "/x", "run", "--spec", "smoke.yaml"])
+
+    assert ["run", "--spec", "smoke.yaml"] == tasks._typed()
+
+
+def test_methods_and_doctor_tell_as_json() -> None:
+    """Both give one document by host; the doctor's findings have a status, what was found, and a cure or none."""
+    methods = json.loads(inv("methods", "--json").stdout)
+    doctor = json.loads(inv("doctor", "--json").stdout)
+
+    assert {"memcpy", "mremap_fixed"} <= {method["name"] for method in methods["local"]}
+    assert {"ok"} <= {check["status"] for check in doctor["local"]["checks"]} <= {"ok", "warn", "bad"}
+    assert all(check["cure"] for check in doctor["local"]["checks"] if check["status"] != "ok")
+
+
+def test_methods_and_doctor_tell_a_person() -> None:
+    """The tables name every method, and every check of the machine."""
+    assert "mremap_fixed" in inv("methods").stdout
+    assert "mappings" in inv("doctor").stdout

@@ -162,8 +162,8 @@ struct ps_method {
      * sides advance in address order and begin again at the end of their half of the region. */
     int (*copy_many)(struct ps_region *region, const uint32_t *from, const uint32_t *to, size_t n);
 
-    /* Workload `grow`: makes, enlarges and frees a block of memory, which will grow to final_bytes. `block_grow` may move it, keeps its first old_bytes
-     * and gives NULL, with errno set, when it cannot. */
+    /* Workload `grow`: makes, enlarges and frees a block of memory, which will grow to final_bytes. `block_grow` may
+     * move it, keeps its first old_bytes and gives NULL, with errno set, when it cannot. */
     unsigned char *(*block_new)(size_t bytes, size_t final_bytes);
     unsigned char *(*block_grow)(unsigned char *block, size_t old_bytes, size_t new_bytes);
     void (*block_free)(const struct ps_block *block);
@@ -273,18 +273,18 @@ int ps_huge_bytes(const unsigned char *begin, size_t bytes, uint64_t *huge_bytes
 
 /* The counters of a trial beyond those of getrusage; PS_UNSUPPORTED where the host has none, never 0 in its place. */
 #define PS_UNSUPPORTED UINT64_MAX
-#define PS_COUNTERS(X)                                                                            \
-    X(vmas_final)         /* mappings of the process after the last round */                      \
-    X(anon_huge_before)   /* bytes of the region on huge pages (AnonHugePages) */                 \
-    X(anon_huge_after)                                                                            \
-    X(thp_splits)         /* of the whole host while the rounds ran, as the next four */          \
-    X(tlb_shootdowns)     /* interrupts */                                                        \
-    X(swap_ins)           /* pages */                                                             \
-    X(steal_ns)           /* CPU time that the hypervisor gave to others */                       \
-    X(foreign_cpu_ns)     /* CPU time that other processes and interrupts took */                 \
-    X(cycles)             /* of the trial's threads inside the rounds, as the next three */       \
-    X(instructions)                                                                               \
-    X(dtlb_misses)                                                                                \
+#define PS_COUNTERS(X)                                                           \
+    X(vmas_final) /* mappings of the process after the last round */             \
+    X(anon_huge_before) /* bytes of the region on huge pages (AnonHugePages) */  \
+    X(anon_huge_after)                                                           \
+    X(thp_splits) /* of the whole host while the rounds ran, as the next four */ \
+    X(tlb_shootdowns) /* interrupts */                                           \
+    X(swap_ins) /* pages */                                                      \
+    X(steal_ns) /* CPU time that the hypervisor gave to others */                \
+    X(foreign_cpu_ns) /* CPU time that other processes and interrupts took */    \
+    X(cycles) /* of the trial's threads inside the rounds, as the next three */  \
+    X(instructions)                                                              \
+    X(dtlb_misses)                                                               \
     X(page_walk_cycles)
 
 enum ps_counter {
@@ -293,7 +293,8 @@ enum ps_counter {
 #undef X
         PS_COUNTER_COUNT
 };
-_Static_assert(PS_COUNTER_COUNT == sizeof(((ps_result *)0)->counters) / sizeof(uint64_t), "api.cdef.h has room for all");
+_Static_assert(PS_COUNTER_COUNT == sizeof(((ps_result *)0)->counters) / sizeof(uint64_t),
+               "api.cdef.h has room for all");
 
 /* host_counters.c */
 struct ps_host_counters {

@@ -73,14 +73,16 @@ static int check(struct run *run)
     run->backing = (enum ps_backing)backing;
     run->shape = *trial;
     if (trial->page_aligned && ((PS_HUGETLB_BACKINGS | PS_BACKING(thp)) & (1u << backing)))
-        return ps_unavailable(run->error, EINVAL, "huge pages are always aligned; use alignment 2MiB or another backing");
+        return ps_unavailable(run->error, EINVAL,
+                              "huge pages are always aligned; use alignment 2MiB or another backing");
     if (run->workload->own_memory)
         run->shape.region_bytes = 2 * trial->page_bytes * trial->threads;
     if (!(run->method->backings & (1u << backing)))
         return ps_unavailable(run->error, ENOTSUP, "the method does not work on this backing; choose another");
     if (run->method->family == PS_REMAP && trial->page_bytes % ps_kernel_page_bytes(run->backing) != 0)
-        return ps_unavailable(run->error, EINVAL, "the kernel maps this backing in larger pages; use a page_size that is a "
-                                                  "multiple of its huge page");
+        return ps_unavailable(run->error, EINVAL,
+                              "the kernel maps this backing in larger pages; use a page_size that is a "
+                              "multiple of its huge page");
     return ps_method_probe(run->method, run->error);
 }
 
@@ -143,12 +145,12 @@ static int prepare(struct run *run)
     if (!run->works || !run->cpus)
         return ps_error_set(run->error, ENOMEM, "calloc (threads)", "");
     if ((failed = ps_cpu_choose(trial, run->cpus, &run->cpu_count, run->error)) != 0 ||
-        (failed = ps_memory_map(&run->memory, &run->shape, run->backing, run->workload->spare_share,
-                                run->error)) != 0)
+        (failed = ps_memory_map(&run->memory, &run->shape, run->backing, run->workload->spare_share, run->error)) != 0)
         return failed;
     for (uint32_t thread = 0; thread < trial->threads && !failed; thread++)
         failed = prepare_share(run, thread);
-    if (failed || (run->backing == PS_BACKING_thp && (failed = ps_thp_check(&run->memory, &run->shape, run->error)) != 0) ||
+    if (failed ||
+        (run->backing == PS_BACKING_thp && (failed = ps_thp_check(&run->memory, &run->shape, run->error)) != 0) ||
         (failed = ps_cpu_pin(run->cpus[0], run->error)) != 0 || (failed = set_up_methods(run)) != 0 ||
         (failed = settle(run)) != 0)
         return failed;
@@ -202,7 +204,8 @@ static int first_failure(struct run *run)
 }
 
 /* Calls a hook that stands before or after a round, for every share; its time counts as set-up or verification. */
-static int beside_round(struct run *run, int (*hook)(struct ps_work *, size_t, size_t), uint32_t round, uint64_t *spent_ns)
+static int beside_round(struct run *run, int (*hook)(struct ps_work *, size_t, size_t), uint32_t round,
+                        uint64_t *spent_ns)
 {
     const uint64_t begin_ns = ps_now_ns();
 
@@ -335,7 +338,8 @@ uint64_t ps_trial_bytes(const ps_trial *trial)
 
 int ps_run_trial(const ps_trial *trial, ps_result *result, uint64_t *rounds_ns, ps_error *error)
 {
-    struct run run = {.trial = trial, .result = result, .error = error, .memory = {.fd = -1}, .perf = {{-1, -1, -1, -1}}};
+    struct run run = {
+        .trial = trial, .result = result, .error = error, .memory = {.fd = -1}, .perf = {{-1, -1, -1, -1}}};
 
     memset(result, 0, sizeof *result);
     memset(result->counters, 0xff, sizeof result->counters); /* PS_UNSUPPORTED until counted */

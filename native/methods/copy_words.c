@@ -5,12 +5,12 @@
 #include "../pageswap.h"
 
 /* The empty asm hides both words from the vectoriser, so that this stays the scalar exchange that its name says. */
-#define EXCHANGE_WORD(i)                               \
-    do {                                               \
-        uint64_t x = a[i], y = b[i];                   \
-        __asm__ volatile("" : "+r"(x), "+r"(y));       \
-        a[i] = y;                                      \
-        b[i] = x;                                      \
+#define EXCHANGE_WORD(i)                         \
+    do {                                         \
+        uint64_t x = a[i], y = b[i];             \
+        __asm__ volatile("" : "+r"(x), "+r"(y)); \
+        a[i] = y;                                \
+        b[i] = x;                                \
     } while (0)
 
 static void exchange(uint64_t *a, uint64_t *b, size_t page_bytes)

@@ -8,8 +8,7 @@
 static int call_many(struct ps_region *region, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        void *const page =
-            mmap(NULL, region->page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void *const page = mmap(NULL, region->page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
         if (page == MAP_FAILED)
             return ps_fail(region, "mmap");

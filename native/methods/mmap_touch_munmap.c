@@ -1,6 +1,7 @@
 /* mmap_touch_munmap: makes a mapping, writes to it, and takes it away.
  *
- * System calls: mmap, munmap; and one page fault that clears a page. Moves: nothing. A page from the kernel and back. */
+ * System calls: mmap, munmap; and one page fault that clears a page. Moves: nothing. A page from the kernel and back.
+ */
 #include <sys/mman.h>
 
 #include "../pageswap.h"

@@ -3,7 +3,6 @@
  * System calls: mremap without MREMAP_MAYMOVE. Moves: nothing; the new pages fault when they are touched. Needs: room
  * behind the block, which block_new leaves by mapping more and unmapping the rest. Not what happens between other
  * mappings: see mremap_may_move. */
-#define _GNU_SOURCE
 #include <sys/mman.h>
 
 #include "../pageswap.h"

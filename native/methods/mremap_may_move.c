@@ -2,7 +2,6 @@
  *
  * System calls: mremap(MREMAP_MAYMOVE). Moves: page-table entries, or whole page tables where old and new address
  * allow; no bytes. Needs: nothing. Not growth in place: see mremap_in_place. */
-#define _GNU_SOURCE
 #include <sys/mman.h>
 
 #include "../pageswap.h"

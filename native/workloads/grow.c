@@ -95,8 +95,7 @@ static int after_round(struct ps_work *work, size_t begin, size_t end)
         struct ps_block *const block = &blocks->list[i];
 
         if (!blocks->is_wrong)
-            blocks->is_wrong =
-                ps_verify_bytes(block->bytes, block->first_size, work->seed + begin + i, &blocks->wrong);
+            blocks->is_wrong = ps_verify_bytes(block->bytes, block->first_size, work->seed + begin + i, &blocks->wrong);
         /* The new part must be there: writing it must not fault fatally nor reach another block. */
         memset(block->bytes + block->first_size, 0xa5, block->size - block->first_size);
         work->method->block_free(block);

@@ -142,7 +142,7 @@ static void rescue(struct ps_work *work)
     struct batch *const batch = work->private;
     struct ps_region *const region = &work->region;
     size_t finish = batch->done;
-    uint32_t *const aside = malloc(region->scratch_bytes / region->page_bytes * sizeof *aside);
+    uint32_t *const aside = calloc(region->scratch_bytes / region->page_bytes, sizeof *aside);
 
     if (!aside)
         return; /* then the pages do not verify, and the error says so */

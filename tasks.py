@@ -77,24 +77,6 @@ def _arguments(body: Callable[..., Any]) -> set[str]:
     return {name.rstrip("_") for name in body.__code__.co_varnames[: body.__code__.co_argcount]}
 
 
-def _spec_path(text: str) -> Path:
-    """Find an experiment file; a name is looked up in experiments/, and may not lead out of it."""
-    names = sorted(path.name for path in EXPERIMENTS.glob("*.yaml"))
-    if not text:
-        raise UsageError(f"--spec is missing: give a path, or one of experiments/: {', '.join(names)}")
-    given, named = Path(text), EXPERIMENTS / text
-    if not given.is_absolute() and ".." in given.parts:
-        inside = [folder for folder in (Path.cwd(), ROOT) if given.resolve().is_relative_to(folder.resolve())]
-        if not inside:
-            raise UsageError(f"--spec {text}: leads out of this folder; name such a file by its absolute path")
-    for path in (given, named):
-        if path.exists() and not path.is_dir():
-            return path
-    if not given.suffix and named.with_suffix(".yaml").exists():
-        return named.with_suffix(".yaml")
-    raise UsageError(f"--spec {text}: no such file, here or in experiments/, which has: {', '.join(names)}")
-
-
 def _number(flag: str, text: str | None) -> int | None:
     if text is None:
         return None
@@ -111,11 +93,13 @@ def _local(hosts: str) -> None:
 
 def _plan(spec: str, set_: list[str] | None, filter_: list[str] | None, repeats: str | None) -> Plan:
     from pageswap import plan as planning
-    from pageswap import spec as specs
+    from pageswap.spec import load
+    from pageswap.spec.find import find_spec
 
+    path = find_spec(EXPERIMENTS, spec)
     devtasks.build_core()  # it knows the names of the methods
     blocks = _number("--repeats", repeats)
-    return planning.make(specs.load(_spec_path(spec)), set_=set_ or [], filter_=filter_ or [], repeats=blocks)
+    return planning.make(load(path), set_=set_ or [], filter_=filter_ or [], repeats=blocks)
 
 
 def _show_plan(made: Plan, as_json: bool) -> None:

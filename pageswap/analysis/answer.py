@@ -64,7 +64,10 @@ def _comparison(summary: Summary) -> list[str]:
 
 
 def _contestants(summary: Summary) -> list[CaseSummary]:
-    return [case for case in summary.cases if summary.families.get(str(case.levels.get("method"))) != _CONTROL]
+    """Leave out what moves nothing, unless that is what the experiment is about."""
+    moving = [case for case in summary.cases if summary.families.get(str(case.levels.get("method"))) != _CONTROL]
+    is_about_controls = summary.families.get(str(summary.baseline.get("method"))) == _CONTROL
+    return list(summary.cases) if is_about_controls or not moving else moving
 
 
 def _where(summary: Summary, cases: Iterable[CaseSummary]) -> str:

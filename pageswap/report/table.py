@@ -100,7 +100,7 @@ def _cells(summary: Summary, case: CaseSummary, names: tuple[str, ...]) -> list[
     return [
         *host,
         *(level_text(name, case.levels.get(name, "")) for name in names),
-        f"{case.verdict}: {case.note}" if case.note else case.verdict,
+        _finding(summary, case),
         ratio_text(ratio, ratio_ci) if ratio else "",
         (interval_text(ratio, ratio_ci) or few) if ratio else "",
         nanoseconds_text(ns, ns_ci) if ns else "",
@@ -110,6 +110,12 @@ def _cells(summary: Summary, case: CaseSummary, names: tuple[str, ...]) -> list[
         scaled(case.bytes_per_s, ns_ci, ns) if ns and case.bytes_per_s else "",
         *(count_text(case.costs[name]) for name in _COSTS),
     ]
+
+
+def _finding(summary: Summary, case: CaseSummary) -> str:
+    if not summary.has_baseline:
+        return "some trials left out" if case.endings else ""
+    return f"{case.verdict}: {case.note}" if case.note else case.verdict
 
 
 def _kind(case: CaseSummary) -> str:

@@ -122,6 +122,15 @@ def test_controls_take_no_part() -> None:
     assert "null" not in words(make_run(method=["memcpy", "mremap_fixed", "null"], **ONE))
 
 
+def test_an_experiment_about_controls_is_answered() -> None:
+    """Costs of calls are compared with each other."""
+    run = make_run(method=["getpid", "mmap_munmap"], speeds={"getpid": 120, "mmap_munmap": 4_000}, **ONE)
+    run.experiment["baseline"] = {"method": "getpid"}
+    run.families = {"getpid": "control", "mmap_munmap": "control"}
+
+    assert "mmap_munmap was slower than getpid, at 0.030" in words(run)
+
+
 def test_without_a_baseline_the_extremes_are_given() -> None:
     """Times take the place of ratios, and the reader is told."""
     text = words(make_run(baseline={}, **ONE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pathlib
@@ -29,6 +30,15 @@ try:
 except MethodUnavailableError as error:
     print(error)
 """
+RUN_READS = """
+from pageswap import native
+from pageswap.errors import CoreError, MethodUnavailableError
+trial = native.TrialParams("process_vm_readv", "swap", "private_anon", 8192, 1 << 20, 300, 1, "none", 1, 42)
+try:
+    print("verified" if native.run_trial(trial).verified else "corrupt")
+except (CoreError, MethodUnavailableError) as error:
+    print(type(error).__name__, error)
+"""
 NEEDS = {
     "exchange_avx2": {"avx2"},
     "exchange_avx512": {"avx512f"},
@@ -39,6 +49,16 @@ NEEDS = {
 }
 FEATURES = ("avx2", "avx512f", "prefetchw")
 STORE = re.compile(r"\bv?movnt\w+\s+%")
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Compile the shim that stands before process_vm_readv."""
+    require("cc", shutil.which("cc"), "no C compiler")
+    library = tmp_path_factory.mktemp("shim") / "faulty_reads.so"
+    source = pathlib.Path(__file__).with_name("faulty_reads.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", str(source), "-o", str(library)], check=True)
+    return library
 
 
 def masked(mask: str, program: str, *arguments: str) -> str:
@@ -193,3 +213,26 @@ def test_the_limit_verifies_on_regions_of_even_and_odd_size(method: str, pages: 
     result = child.run(trial)
 
     assert result.verified, result.reason
+
+
+@pytest.mark.parametrize(
+    ("how", "answer"),
+    [
+        ("short", r"verified"),
+        ("nothing", r"CoreError .*process_vm_readv: EIO: it read nothing"),
+        (
+            str(errno.ENOSYS),
+            r"MethodUnavailableError .*CONFIG_CROSS_MEMORY_ATTACH.*; use another kernel or allow the call",
+        ),
+        (str(errno.EPERM), r"MethodUnavailableError .*seccomp.*allow the call.*"),
+    ],
+)
+def test_process_vm_readv_reads_on_when_short_and_names_what_forbids_it(
+    how: str, answer: str, shim: pathlib.Path
+) -> None:
+    """A short read must not pass for a page, nor a container's filter for a slow method."""
+    environment = os.environ | {"LD_PRELOAD": str(shim), "FAULTY_READ": how}
+    command = [sys.executable, "-c", RUN_READS]
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+
+    assert re.fullmatch(answer, done.stdout.strip())

@@ -176,7 +176,7 @@ def _chart(axes: _Axes, rows: list[dict[str, Any]], points: list[dict[str, Any]]
     if points:
         offset = alt.YOffset("block:Q", scale=alt.Scale(range=list(_DOTS_PX)))
         tips = [_tip("Case"), _tip("Block"), _tip("Value", axes.quantity)]
-        dots = _on("blocks").mark_circle(size=26, opacity=0.4, color=_GREY)
+        dots = _on("blocks").mark_circle(size=26, opacity=0.65, color=_GREY)
         layers.append(dots.encode(x=axes.x(), y=axes.y(), yOffset=offset, tooltip=tips))
     layers += _measured(axes, _with_value(rows))
     layers += _labels(axes, rows)

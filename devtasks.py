@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ def test(args: str, only: str) -> int:
     build_core()
     pytest = [sys.executable, "-m", "pytest"]
     chosen = [*shlex.split(args), *(["-k", only] if only else [])]
-    code = subprocess.run([*pytest, *chosen], cwd=ROOT, check=False).returncode
+    code = _run([*pytest, *chosen])
     if chosen:
         return code
     print("\nThe core's tests again, under AddressSanitizer and UndefinedBehaviorSanitizer", flush=True)
@@ -58,7 +59,15 @@ def _sanitized(pytest: list[str]) -> int:
         "PAGESWAP_SANITIZED": "1",
     }
     paths = ["-o", "pythonpath=build/sanitized tests tests/native", "-p", "no:cacheprovider"]
-    return subprocess.run([*pytest, *paths, "tests/native"], cwd=ROOT, env=environment, check=False).returncode
+    return _run([*pytest, *paths, "tests/native"], environment)
+
+
+def _run(command: list[str], environment: dict[str, str] | None = None) -> int:
+    code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    if code >= 0:
+        return code
+    print(f"\nFAILED: {shlex.join(command)} was killed by {signal.Signals(-code).name}", flush=True)
+    return 128 - code  # as a shell says it
 
 
 def _compiler_file(name: str) -> Path:

@@ -19,3 +19,11 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("INVOKE_")]:
             patch.delenv(name)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _own_cpus() -> Iterator[None]:
+    """Give a test that ran a trial in this process, which pins it, no influence on the tests after it."""
+    before = os.sched_getaffinity(0)
+    yield
+    os.sched_setaffinity(0, before)

@@ -20,6 +20,9 @@
 /* Exchanges the 64 bytes at `a` with those at `b`; both are 64-byte aligned and equal or disjoint. */
 typedef void (*ps_exchange_line)(unsigned char *a, unsigned char *b);
 
+/* Copies the 64 bytes at `from` to `to`; both are 64-byte aligned and disjoint. */
+typedef void (*ps_copy_line)(unsigned char *to, const unsigned char *from);
+
 /* Asks for a line that will be needed soon. Spelt out in assembler: gcc takes a function that holds nothing but its
  * builtin for one without effect and drops the call, and its builtin for writing yields prefetchw for few targets. */
 typedef void (*ps_fetch_line)(const unsigned char *line);
@@ -106,6 +109,31 @@ PS_INLINE void ps_exchange_stream(ps_exchange_line exchange_line, struct ps_regi
                               ps_slot(region, b[next]), PS_BASE_PAGE);
         ps_touch(region, page_a);
         ps_touch(region, page_b);
+    }
+}
+
+/* Carries out all moves as one stream of lines, fetching as ps_exchange_stream does: one base page ahead, and the
+ * translations some moves before. In a cycle of a permutation the next target is the page that is read now, so that of
+ * its lines only the writing is new. */
+PS_INLINE void ps_move_stream(ps_copy_line copy_line, const struct ps_region *region, const struct ps_move *moves,
+                              size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct ps_move *const move = &moves[i];
+        const struct ps_move *const next = &moves[i + 1 < n ? i + 1 : i];
+        const struct ps_move *const walk = &moves[i + PS_WALK_PAIRS < n ? i + PS_WALK_PAIRS : n - 1];
+        const size_t bytes = move->pages * region->page_bytes;
+
+        ps_fetch_both(ps_fetch_w, walk->from, walk->to, PS_LINE_BYTES);
+        for (size_t offset = 0; offset < bytes; offset += PS_LINE_BYTES) {
+            const size_t left = bytes - PS_BASE_PAGE;
+
+            ps_fetch_w(offset < left ? move->from + offset + PS_BASE_PAGE : next->from + (offset - left));
+            ps_fetch_w(offset < left ? move->to + offset + PS_BASE_PAGE : next->to + (offset - left));
+            copy_line(move->to + offset, move->from + offset);
+        }
+        for (size_t page = 0; page < move->pages; page++)
+            ps_touch(region, move->to + page * region->page_bytes);
     }
 }
 

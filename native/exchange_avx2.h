@@ -21,7 +21,17 @@ PS_TARGET_AVX2 static inline void ps_exchange_line_avx2(unsigned char *a, unsign
     _mm256_store_si256(vb + 1, a1);
 }
 
-/* The same with stores that pass the caches by; the caller ends with _mm_sfence(). */
+PS_TARGET_AVX2 static inline void ps_copy_line_avx2(unsigned char *to, const unsigned char *from)
+{
+    __m256i *const target = (__m256i *)(void *)to;
+    const __m256i *const source = (const __m256i *)(const void *)from;
+    const __m256i v0 = _mm256_load_si256(source), v1 = _mm256_load_si256(source + 1);
+
+    _mm256_store_si256(target, v0);
+    _mm256_store_si256(target + 1, v1);
+}
+
+/* The exchange with stores that pass the caches by; the caller ends with _mm_sfence(). */
 PS_TARGET_AVX2 static inline void ps_exchange_line_nt_avx2(unsigned char *a, unsigned char *b)
 {
     __m256i *const va = (__m256i *)(void *)a;

@@ -17,7 +17,12 @@ PS_TARGET_AVX512 static inline void ps_exchange_line_avx512(unsigned char *a, un
     _mm512_store_si512(b, line_a);
 }
 
-/* The same with stores that pass the caches by; the caller ends with _mm_sfence(). */
+PS_TARGET_AVX512 static inline void ps_copy_line_avx512(unsigned char *to, const unsigned char *from)
+{
+    _mm512_store_si512(to, _mm512_load_si512(from));
+}
+
+/* The exchange with stores that pass the caches by; the caller ends with _mm_sfence(). */
 PS_TARGET_AVX512 static inline void ps_exchange_line_nt_avx512(unsigned char *a, unsigned char *b)
 {
     const __m512i line_a = _mm512_load_si512(a);

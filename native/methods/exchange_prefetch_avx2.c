@@ -2,12 +2,20 @@
  *
  * System calls: none. Moves: 2 * page_bytes read and written a swap, no temporary. Needs: a CPU and a kernel with AVX2,
  * and with PREFETCHW; a caller who knows which pair comes next. Every line of the next pair is asked for one base page
- * before its turn, the address translations four pairs before. Not for a single pair: see exchange_avx2. */
+ * before its turn, the address translations four pairs before. A batch is
+ * copied page by page, with the same look-ahead. Not for a single pair: see exchange_avx2. */
 #include "../exchange_avx2.h"
 
 PS_TARGET_AVX2 static int swap_many(struct ps_region *region, const uint32_t *a, const uint32_t *b, size_t n)
 {
     ps_exchange_stream(ps_exchange_line_avx2, region, a, b, n);
+    return 0;
+}
+
+PS_TARGET_AVX2 static int move_many(struct ps_region *region, const struct ps_move *moves, size_t n, size_t *done)
+{
+    ps_move_stream(ps_copy_line_avx2, region, moves, n);
+    *done = n;
     return 0;
 }
 
@@ -18,4 +26,5 @@ const struct ps_method ps_method_exchange_prefetch_avx2 = {
     .cpu_features = PS_CPU(avx2) | PS_CPU(prefetchw),
     .backings = PS_ANY_BACKING,
     .swap_many = swap_many,
+    .move_many = move_many,
 };

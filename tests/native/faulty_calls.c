@@ -1,6 +1,7 @@
 /* An LD_PRELOAD shim for tests: lets every FAULTY_EVERY-th call of one kind, from the FAULTY_FROM-th on, fail or fall
  * short, and says at exit how many did. FAULTY_CALL: move (UFFDIO_MOVE), mremap or ldt (writes of modify_ldt).
- * FAULTY_HOW: an errno's number; short (a part moves, then EAGAIN); ignore (nothing happens, success is claimed). */
+ * FAULTY_HOW: an errno's number; short (a part moves, then EAGAIN); ignore (nothing happens, success is claimed);
+ * unnoticed (a page moves, then EEXIST, as in Linux 6.18). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -57,6 +58,14 @@ int ioctl(int fd, unsigned long request, ...)
     struct move_request *const move = va_arg(arguments, void *);
     va_end(arguments);
     if ((uint32_t)request == MOVE_IOCTL && is_faulty("move")) {
+        if (strcmp(getenv("FAULTY_HOW"), "unnoticed") == 0) {
+            move->bytes = PAGE;
+            if (syscall(SYS_ioctl, fd, request, move) != 0)
+                return -1;
+            move->moved = -EEXIST;
+            errno = EEXIST;
+            return -1;
+        }
         if (strcmp(getenv("FAULTY_HOW"), "short") != 0) {
             move->moved = -fails_with();
             errno = fails_with();

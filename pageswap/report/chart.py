@@ -23,6 +23,7 @@ from pageswap.analysis.wording import (
 )
 from pageswap.report.selection import evenly, value_of
 from pageswap.report.text import visible
+from pageswap.report.vega import VEGA_LITE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.report.selection import Group, Selection
 
-_VEGA_LITE = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 _ROW_PX = 60
 # Below the row's middle, where the value and its interval are.
 _DOTS_PX = (38, 52)
@@ -74,11 +74,6 @@ def plots(summary: Summary, selection: Selection) -> list[Plot]:
     return [_plot(summary, group, dots, domain) for group in selection.groups]
 
 
-def bundle() -> str:
-    """Give Vega, Vega-Lite and Vega-Embed as one script that defines the global vegaEmbed."""
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=_VEGA_LITE)
-
-
 def _plot(
     summary: Summary, group: Group, dots: dict[tuple[str, str], list[tuple[int, float]]], domain: tuple[float, float]
 ) -> Plot:
@@ -100,7 +95,7 @@ def _plot(
     description = f"{group.title}. " + "; ".join(f"{row['Case']}: {row['label']}" for row in rows)
     static = chart.properties(width=_STATIC_PX, description=visible(description)).to_dict()
     static["datasets"] = _datasets(rows, points)
-    svg = _checked(vl_convert.vegalite_to_svg(static, vl_version=_VEGA_LITE))
+    svg = _checked(vl_convert.vegalite_to_svg(static, vl_version=VEGA_LITE))
     return Plot(group.title, visible(description), {**static, "width": "container"}, svg)
 
 

@@ -15,11 +15,12 @@ from pageswap.analysis.atomic import replacing
 from pageswap.analysis.intervals import MINIMUM_N, RESAMPLES
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.wording import clipped, level_text, plural
-from pageswap.report.chart import bundle, plots
+from pageswap.report.chart import plots
 from pageswap.report.conditions import host_facts, run_facts
 from pageswap.report.selection import select
 from pageswap.report.table import table
 from pageswap.report.text import finalized
+from pageswap.report.vega import bundle
 
 if TYPE_CHECKING:
     from pageswap.analysis.rundata import RunData

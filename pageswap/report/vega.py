@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from importlib import metadata
 from pathlib import Path
 
 import altair as alt
@@ -35,6 +36,6 @@ def bundle() -> str:
 
 def _kept_at() -> Path | None:
     try:
-        return Path(cache_root()) / f"vega-lite-{VEGA_LITE}-vl-convert-{vl_convert.__version__}.js"
+        return Path(cache_root()) / f"vega-lite-{VEGA_LITE}-vl-convert-{metadata.version('vl-convert-python')}.js"
     except HostError:
         return None

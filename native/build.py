@@ -20,7 +20,15 @@ import cffi
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 MODULE = "pageswap.native._core"
-FLAGS = ("-std=gnu17", "-O2", "-fPIC", "-fvisibility=hidden", "-pthread", "-D_GNU_SOURCE", f"-ffile-prefix-map={ROOT}=.")
+FLAGS = (
+    "-std=gnu17",
+    "-O2",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-pthread",
+    "-D_GNU_SOURCE",
+    f"-ffile-prefix-map={ROOT}=.",
+)
 WARNINGS = ("-Wall", "-Wextra", "-Wshadow", "-Wvla", "-Wstrict-prototypes", "-Wmissing-prototypes")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g")
 
@@ -61,7 +69,9 @@ def source_hash(flags: tuple[str, ...], compiler_version: str) -> str:
     for path in files:
         digest.update(f"{path.relative_to(HERE)}\0".encode() + path.read_bytes() + b"\0")
     portable_flags = [flag for flag in flags if not flag.startswith("-ffile-prefix-map")]
-    digest.update("\0".join([*portable_flags, compiler_version, cffi.__version__, sysconfig.get_path("include")]).encode())
+    digest.update(
+        "\0".join([*portable_flags, compiler_version, cffi.__version__, sysconfig.get_path("include")]).encode()
+    )
     return digest.hexdigest()
 
 

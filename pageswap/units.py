@@ -8,6 +8,7 @@ _FACTORS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 4
 _SIZE = re.compile(r"(?P<number>[0-9][0-9_]*)(?P<unit>KiB|MiB|GiB|TiB|)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|min|h)")
+_TENTHS_BELOW_S = 10
 _LOOSE_SIZE = re.compile(r"(?P<number>[0-9]+)\s*(?P<letter>[kKmMgGtT])(?:[iI]?[bB])?")
 
 
@@ -42,16 +43,13 @@ def parse_duration(text: str) -> float:
 
 def format_duration(seconds: float) -> str:
     """Print seconds for a person: ``0.4s``, ``12s``, ``3min 20s``, ``2h 5min``."""
-    if seconds < 10:
+    if seconds < _TENTHS_BELOW_S:
         return f"{seconds:.1f}s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes}min {rest}s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h {minutes}min"
+    minutes, rest_s = divmod(round(seconds), 60)
+    hours, rest_min = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h {rest_min}min"
+    return f"{minutes}min {rest_s}s" if minutes else f"{rest_s}s"
 
 
 def format_count(count: float) -> str:

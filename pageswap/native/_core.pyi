@@ -1,4 +1,4 @@
-"""The compiled module's two names, for the type checker; cffi makes their attributes."""
+# The compiled module's two names, for the type checker; cffi makes their attributes.
 
 from typing import Any
 

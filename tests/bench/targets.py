@@ -24,6 +24,7 @@ from pageswap.store import Store
 BLOCKS = 7
 EXCHANGES = ("exchange_sse2", "exchange_avx2", "exchange_avx512", "exchange_nt_avx2", "exchange_nt_avx512")
 PREFETCHING = ("exchange_prefetch_avx2", "exchange_prefetch_avx512")
+KERNELS = ", ".join(EXCHANGES + PREFETCHING)
 COMMON = """
 question: Does this host reach the targets?
 warmups: 1
@@ -33,9 +34,9 @@ SMALL = "page_size: 4KiB\nregion_size: 256MiB\niterations: 200_000\nbacking: pri
 LARGE = "page_size: 2MiB\nregion_size: 512MiB\niterations: 2000\n"
 # What is measured, part by part; a part is an experiment, and every block of the run has one block of each.
 PARTS = {
-    "pairs": f"workload: swap\nmethod: [memcpy, {', '.join(EXCHANGES + PREFETCHING)}, uffd_move, mremap_fixed]\n{SMALL}",
+    "pairs": f"workload: swap\nmethod: [memcpy, {KERNELS}, uffd_move, mremap_fixed]\n{SMALL}",
     "batch": f"workload: permute\nrounds: 1\nmethod: [memcpy, {', '.join(PREFETCHING)}, uffd_move]\n{SMALL}",
-    "limit": f"workload: limit\nmethod: [memcpy, {', '.join(EXCHANGES + PREFETCHING)}]\n{SMALL}",
+    "limit": f"workload: limit\nmethod: [memcpy, {KERNELS}]\n{SMALL}",
     "thp": f"workload: swap\nmethod: [memcpy, uffd_move]\nbacking: thp\n{LARGE}",
     "aligned": f"workload: swap\nmethod: [memcpy, mremap_fixed]\nbacking: private_anon\n{LARGE}",
 }
@@ -111,7 +112,9 @@ def measure(folder: Path) -> dict[tuple[str, str], list[float]]:
             ok = row["status"] == "ok"
             if not ok:
                 print(f"{row['method']} on {row['backing']}: {row['status']}: {row['reason']}", file=sys.stderr)
-            takes.setdefault(names[row["case_id"]], []).append(row["elapsed_ns"] / row["iterations"] if ok else math.nan)
+            takes.setdefault(names[row["case_id"]], []).append(
+                row["elapsed_ns"] / row["iterations"] if ok else math.nan
+            )
     return takes
 
 

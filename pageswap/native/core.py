@@ -168,7 +168,8 @@ class _Trial:
 
 def trial_bytes(params: TrialParams) -> int:
     """Give the bytes of memory that a trial takes: slots, scratch, schedule and model."""
-    return int(lib.ps_trial_bytes(_Trial(params).pointer))
+    trial = _Trial(params)  # held by name: the pointer alone does not keep what it points to
+    return int(lib.ps_trial_bytes(trial.pointer))
 
 
 def run_trial(params: TrialParams) -> TrialResult:

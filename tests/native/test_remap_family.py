@@ -357,7 +357,9 @@ def test_probes_and_trials_leave_no_descriptor_and_no_mapping_behind() -> None:
 
     def count() -> list[int]:
         maps = pathlib.Path("/proc/self/maps").read_text(encoding="utf-8")
-        return [len(list(pathlib.Path("/proc/self/fd").iterdir())), maps.count("\n")]
+        # A sanitizer's allocator maps memory of its own as it goes.
+        mappings = 0 if os.environ.get("PAGESWAP_SANITIZED") else maps.count("\n")
+        return [len(list(pathlib.Path("/proc/self/fd").iterdir())), mappings]
 
     def run() -> list[list[int]]:
         counts = []

@@ -46,6 +46,8 @@ def _recover(around: Surroundings) -> doctor.Leftover:
         record = tunables.leftover()
         if record is None:
             return doctor.Leftover("none")
+        if tunables.owner() is not None:
+            return doctor.Leftover("in use", f"changed for run {record['run_id']}, which restores it at its end")
         me = {"pid": None, "user": None, "run_id": "doctor", "since": utc_now()}
         held = lease.try_take(me, around.lease_name)
         if held is None:

@@ -1,6 +1,8 @@
 """Kernel settings raised for a job and put back after it, also after a job that was killed.
 
-What was changed is noted in a file before the change: /run is emptied by a reboot, exactly as the settings are.
+What was changed is noted in a file before the change: /run is emptied by a reboot, exactly as the settings are. Beside
+it lies a lock that whoever changed something holds until it is put back. The lease is not enough for that: containers
+may share /run and the kernel's settings and yet not the lease, which is one a network namespace.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import json
 import os
 from typing import Any
 
+from pageswap.agent.lock import AgentLock
 from pageswap.agent.workdir import sync_folder, write_durably
 from pageswap.errors import HostError
 
@@ -23,6 +26,8 @@ class Tunables:
     def __init__(self, record: str = RECORD, sysctl_root: str = SYSCTL_ROOT, *, may_change: bool | None = None) -> None:
         """Take the record's path; `may_change` is whether this user may, by default whether it is root."""
         self._record = record
+        self._lock = AgentLock(os.path.join(os.path.dirname(record), "tunables.lock"))
+        self._is_owner = False
         self._sysctl_root = sysctl_root
         self.may_change = os.geteuid() == 0 if may_change is None else may_change
 
@@ -36,15 +41,41 @@ class Tunables:
             return None
         if not self.may_change:
             raise HostError("--tune was asked for, but the agent is not root")
+        self._own()
+        try:
+            return self._raise(name, before, value, run_id)
+        except HostError:
+            self._disown()
+            raise
+
+    def owner(self) -> int | None:
+        """Give the process that has settings changed now, None when there is none; what a dead one left is nobody's."""
+        return self._lock.holder()
+
+    def _own(self) -> None:
+        try:
+            os.makedirs(os.path.dirname(self._record), exist_ok=True)
+            # Everybody may see what is changed on the host, whatever the agent's umask.
+            os.chmod(os.path.dirname(self._record), 0o755)  # noqa: S103 - nothing secret is in it
+        except OSError as error:
+            raise HostError(f"--tune: {self._record} cannot be written: {error.strerror}") from error
+        if not self._lock.take():
+            raise HostError(
+                f"--tune: process {self.owner()} has settings of this host changed for its own run; wait for its end"
+            )
+        self._is_owner = True
+
+    def _disown(self) -> None:
+        self._lock.release()
+        self._is_owner = False
+
+    def _raise(self, name: str, before: int, value: int, run_id: str) -> dict[str, Any]:
         if self.leftover() is not None:
             # Its notes say what the settings were before anyone changed them, and must not be overwritten.
             raise HostError(f"--tune: {self._record} holds changes that could not be put back; see 'inv doctor'")
         change = {"name": name, "before": before, "set": value}
         document = {"format": 1, "pid": os.getpid(), "run_id": run_id, "changes": [change]}
         try:
-            os.makedirs(os.path.dirname(self._record), exist_ok=True)
-            # Everybody may see what is changed on the host, whatever the agent's umask.
-            os.chmod(os.path.dirname(self._record), 0o755)  # noqa: S103 - nothing secret is in it
             sync_folder(os.path.dirname(os.path.dirname(self._record)))
             write_durably(self._record, json.dumps(document).encode(), 0o644)
         except OSError as error:
@@ -80,12 +111,27 @@ class Tunables:
     def restore(self) -> list[dict[str, Any]]:
         """Put back everything the record names and remove it; gives {name, before, restored, reason} for each.
 
-        A setting that somebody has changed since is left alone: `restored` is None and `reason` says so. Only for the
-        holder of the lease. Raises HostError when it cannot be done; the record stays then.
+        A setting that somebody has changed since is left alone: `restored` is None and `reason` says so. So is what
+        another process that lives has changed. Raises HostError when it cannot be done; the record stays then.
         """
         record = self.leftover()
         if record is None:
+            if self._is_owner:
+                self._disown()
             return []
+        if not self._is_owner:
+            try:
+                self._own()
+            except HostError:
+                if self.owner() is not None:
+                    return []
+                raise
+        try:
+            return self._restore_all(record)
+        finally:
+            self._disown()
+
+    def _restore_all(self, record: dict[str, Any]) -> list[dict[str, Any]]:
         events = [self._restore_one(name=c["name"], before=c["before"], value=c["set"]) for c in record["changes"]]
         self._forget()
         return events

@@ -38,13 +38,14 @@ def host(tmp_path: Path) -> _Host:
 
 def test_raising_notes_the_old_value_first_and_restoring_puts_it_back(host: _Host) -> None:
     """Raise, restore, and nothing is left."""
-    change = host.tunables().raise_to(MAX_MAP_COUNT, 70_000, "r1")
+    tunables = host.tunables()
+    change = tunables.raise_to(MAX_MAP_COUNT, 70_000, "r1")
 
     assert change == {"name": MAX_MAP_COUNT, "before": 65_530, "set": 70_000}
     assert host.value() == 70_000
     assert json.loads(host.record.read_text())["changes"] == [change]
 
-    events = host.tunables().restore()
+    events = tunables.restore()
 
     assert events == [{"name": MAX_MAP_COUNT, "before": 70_000, "restored": 65_530, "reason": ""}]
     assert host.value() == 65_530
@@ -124,10 +125,11 @@ def test_after_a_kill_the_next_one_restores(host: _Host) -> None:
 
 def test_a_value_somebody_changed_since_is_theirs(host: _Host) -> None:
     """Only what is still as it was set is put back."""
-    host.tunables().raise_to(MAX_MAP_COUNT, 70_000, "r1")
+    tunables = host.tunables()
+    tunables.raise_to(MAX_MAP_COUNT, 70_000, "r1")
     host.setting.write_text("262144\n")
 
-    events = host.tunables().restore()
+    events = tunables.restore()
 
     assert events[0]["restored"] is None
     assert "it is 262144 now, not the 70000 set before" in events[0]["reason"]
@@ -137,22 +139,42 @@ def test_a_value_somebody_changed_since_is_theirs(host: _Host) -> None:
 
 def test_a_kill_between_restoring_and_forgetting_does_no_harm(host: _Host) -> None:
     """Restoring twice is restoring once."""
-    host.tunables().raise_to(MAX_MAP_COUNT, 70_000, "r1")
+    tunables = host.tunables()
+    tunables.raise_to(MAX_MAP_COUNT, 70_000, "r1")
     host.setting.write_text("65530\n")
 
-    assert host.tunables().restore()[0]["restored"] == 65_530
+    assert tunables.restore()[0]["restored"] == 65_530
     assert host.value() == 65_530
 
 
 def test_an_unrestored_record_is_never_overwritten(host: _Host) -> None:
     """The value of before the first change is not lost to a second one."""
-    host.tunables().raise_to(MAX_MAP_COUNT, 70_000, "r1")
+    pid = os.fork()
+    if pid == 0:
+        host.tunables().raise_to(MAX_MAP_COUNT, 70_000, "r1")
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
 
     with pytest.raises(HostError, match="could not be put back"):
         host.tunables().raise_to(MAX_MAP_COUNT, 80_000, "r2")
 
     host.tunables().restore()
     assert host.value() == 65_530
+
+
+def test_what_a_living_process_has_changed_is_left_to_it(host: _Host) -> None:
+    """Two containers may share the settings and not the lease: neither restores under the other, nor changes more."""
+    living = host.tunables()
+    living.raise_to(MAX_MAP_COUNT, 70_000, "r1")
+
+    assert host.tunables().restore() == []
+    assert host.value() == 70_000
+    with pytest.raises(HostError, match=f"process {os.getpid()} has settings of this host changed"):
+        host.tunables().raise_to(MAX_MAP_COUNT, 80_000, "r2")
+
+    living.restore()
+    assert host.value() == 65_530
+    assert host.tunables().owner() is None
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"changes":[{"name":"vm.max_map_count"}]}', "[" * 9999])

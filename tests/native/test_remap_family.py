@@ -357,6 +357,8 @@ def test_probes_and_trials_leave_no_descriptor_and_no_mapping_behind() -> None:
 
     def count() -> list[int]:
         maps = pathlib.Path("/proc/self/maps").read_text(encoding="utf-8")
+        if "libasan" in maps:
+            maps = ""  # the sanitizer keeps what was freed, so mappings of its own come and go
         # A sanitizer's allocator maps memory of its own as it goes.
         mappings = 0 if os.environ.get("PAGESWAP_SANITIZED") else maps.count("\n")
         return [len(list(pathlib.Path("/proc/self/fd").iterdir())), mappings]

@@ -36,7 +36,10 @@ class Executor:
     """Runs trials on chosen CPUs, one at a time."""
 
     def __init__(self, core: Core, nursery: Nursery, files: HostFiles, *, cpus: tuple[int, ...] = ()) -> None:
-        """Take the CPUs for a trial's threads, the first thread's first; empty leaves the choice to the core."""
+        """Take the CPUs of a trial: first its threads', then those that busy neighbours may have.
+
+        Empty leaves the choice to the core.
+        """
         self._core = core
         self._nursery = nursery
         self._files = files
@@ -45,11 +48,10 @@ class Executor:
 
     def run(self, trial: job.TrialSpec) -> Outcome:
         """Execute the trial once; whatever it does, an Outcome comes back."""
-        cpus = self._cpus[: trial.threads] if trial.threads <= len(self._cpus) else ()
         cap_bytes = address_space_cap(trial, self._files)
         kills = cgroup.oom_kills(self._files, self._groups)
         ending = self._nursery.run(
-            lambda: self._core.run_trial(trial, cpus), timeout_s=trial.timeout_s, address_space_bytes=cap_bytes
+            lambda: self._core.run_trial(trial, self._cpus), timeout_s=trial.timeout_s, address_space_bytes=cap_bytes
         )
         if ending.message is not None:
             return _from_message(ending.message, cap_bytes)
@@ -113,12 +115,10 @@ def _signal_name(number: int) -> str:
 
 
 def measured_cpus(threads: int) -> tuple[tuple[int, ...], set[int]]:
-    """Choose the CPUs for `threads` threads and those left for everything else, of the ones this process may use.
+    """Order the CPUs that this process may use, and choose those for everything but the `threads` measured threads.
 
     The last ones are measured on, since interrupts and daemons gather on the first. Where none would be left the rest
     is all but the first measured one, or all there are.
     """
-    allowed = sorted(os.sched_getaffinity(0), reverse=True)
-    chosen = tuple(allowed[:threads])
-    rest = set(allowed) - set(chosen) or set(allowed[1:]) or set(allowed)
-    return chosen, rest
+    allowed = tuple(sorted(os.sched_getaffinity(0), reverse=True))
+    return allowed, set(allowed[threads:]) or set(allowed[1:]) or set(allowed)

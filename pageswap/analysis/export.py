@@ -26,18 +26,28 @@ def export(run_data: RunData, to: str, out: Path | None = None) -> Path:
     """Write every trial of a run to one file and give its path.
 
     ``to`` is csv, parquet or json. ``out`` is the file to write, or a folder for ``trials.<to>``; without it the run's
-    own folder is taken. Each format holds the columns of `frame`, in that order: sizes in bytes, times in ns,
-    started_at as UTC ISO 8601, and nothing (CSV) or null for what was not measured. rounds_ns is JSON text in CSV
-    and a list elsewhere. JSON is one array with an object per trial. Raises UsageError on another format, OSError
-    when the file cannot be written.
+    own folder is taken. Each format holds the columns of `frame`, in that order, then one for each counter of the
+    core: sizes in bytes, times in ns, started_at as UTC ISO 8601, and nothing (CSV) or null for what was not measured.
+    rounds_ns is JSON text in CSV and a list elsewhere. JSON is one array with an object per trial. Raises UsageError
+    on another format, OSError when the file cannot be written.
     """
     if to not in WRITERS:
         raise UsageError(f"cannot export to '{to}'; --to takes {', '.join(WRITERS)}")
     path = _destination(run_data, to, out)
-    table = frame(run_data)
+    table = _with_counters(frame(run_data))
     with replacing(path) as file:
         WRITERS[to](table, file)
     return path
+
+
+def _with_counters(table: pd.DataFrame) -> pd.DataFrame:
+    """Give each of the core's counters a column of its own; what a host does not count is empty, never 0."""
+    if "counters" not in table:
+        return table
+    counted = [{} if pd.isna(text) else json.loads(text) for text in table["counters"]]
+    names = {name: None for counts in counted for name in counts}
+    columns = {name: pd.array([counts.get(name) for counts in counted], dtype="Int64") for name in names}
+    return table.drop(columns="counters").assign(**columns)
 
 
 def _destination(run_data: RunData, to: str, out: Path | None) -> Path:

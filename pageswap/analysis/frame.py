@@ -61,9 +61,12 @@ INTEGER_COLUMNS = (
     "involuntary_switches",
     "vmas_peak",
     "cpu",
+    "distance",
+    "run_pages",
 )
 _NS_PER_S = 1e9
-_MOVED_PAGES = {"swap": 2.0}
+# Pages that one iteration moves; a move takes so many runs of `run_pages`. grow and call move none of the region's.
+MOVED_PAGES = {"swap": 2.0, "permute": 2.0, "limit": 2.0, "move": 1.0}
 
 
 def frame(run_data: RunData) -> pd.DataFrame:
@@ -71,8 +74,8 @@ def frame(run_data: RunData) -> pd.DataFrame:
 
     The columns are `EXPORT_COLUMNS`, then `IDENTITY_COLUMNS`, then whatever else is stored. Sizes are bytes, times ns.
     ns_per_op, ops_per_s and bytes_per_s are computed here and only for trials that ended ``ok``: what a ``corrupt``
-    trial took is kept in elapsed_ns, but it is no result. bytes_per_s counts both pages of a swap and is empty for
-    other workloads. rounds_ns is JSON text.
+    trial took is kept in elapsed_ns, but it is no result. bytes_per_s counts both pages of a swap and every page of a
+    moved run, and is empty for workloads that move none. rounds_ns is JSON text.
     """
     names = list(run_data.columns())
     stored = pd.DataFrame.from_records([tuple(row) for row in run_data.rows()], columns=names)
@@ -105,6 +108,8 @@ def _with_rates(table: pd.DataFrame) -> pd.DataFrame:
     is_result = (table["status"] == "ok") & (elapsed_ns > 0) & (iterations > 0)
     table["ns_per_op"] = (elapsed_ns / iterations).where(is_result)
     table["ops_per_s"] = _NS_PER_S / table["ns_per_op"]
-    moved = table["workload"].map(_MOVED_PAGES).astype("float64")
+    moved = table["workload"].map(MOVED_PAGES).astype("float64")
+    if "run_pages" in table:
+        moved *= table["run_pages"].astype("float64")
     table["bytes_per_s"] = moved * table["page_size"].astype("float64") * table["ops_per_s"]
     return table

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pageswap.analysis.frame import frame
+from pageswap.analysis.frame import MOVED_PAGES, frame
 from pageswap.analysis.intervals import MINIMUM_N, Interval, median_intervals
 from pageswap.analysis.rundata import levels_of
 
@@ -228,7 +228,8 @@ class _Figures:
         host, case_id = self.keys[row]
         ns = _present(self.median[row])
         ops_per_s = 1e9 / ns if ns else None
-        pages = 2 * levels.get("page_size", 0) if levels.get("workload", workload) == "swap" else 0
+        moved = MOVED_PAGES.get(levels.get("workload", workload), 0) * levels.get("run_pages", 1)
+        pages = int(moved * levels.get("page_size", 0))
         verdict, note = self._verdict(row, endings)
         return CaseSummary(
             host=host,

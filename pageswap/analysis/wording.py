@@ -19,7 +19,7 @@ _UNKNOWN_DIGITS = 2
 _KNOWN_DIGITS = 4
 _MOST_DIGITS = 5
 _TWO_DIGITS_UP_TO = 354
-_OPERATIONS = {"swap": "swap", "move": "move", "grow": "growth", "call": "call", "permute": "page"}
+_OPERATIONS = {"swap": "swap", "move": "move", "grow": "growth", "call": "call", "permute": "swap", "limit": "swap"}
 
 
 def operation(workload: str) -> str:

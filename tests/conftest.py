@@ -22,8 +22,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _own_cpus() -> Iterator[None]:
-    """Give a test that ran a trial in this process, which pins it, no influence on the tests after it."""
-    before = os.sched_getaffinity(0)
+def _own_process() -> Iterator[None]:
+    """End here a child that a test forked and that did not end itself, and give the test run all its CPUs back.
+
+    A forked child whose error reached pytest would go on with all tests that follow, beside its parent. A trial run in
+    this process pins it.
+    """
+    pid, cpus = os.getpid(), os.sched_getaffinity(0)
     yield
-    os.sched_setaffinity(0, before)
+    if os.getpid() != pid:
+        os._exit(70)
+    os.sched_setaffinity(0, cpus)

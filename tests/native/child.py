@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import traceback
 from typing import Any
 
 from pageswap import native
@@ -44,6 +45,9 @@ def run(trial: native.TrialParams) -> native.TrialResult:
             answer = {"unavailable": str(error)}
         except CoreError as error:
             answer = {"core": [error.call, error.errno, error.errno_name, str(error)]}
+        except BaseException:  # noqa: BLE001 - whatever it is, it must not reach pytest, which goes on in the parent
+            traceback.print_exc()
+            os._exit(1)
         os.write(writer, json.dumps(answer).encode())
         os._exit(0)
     os.close(writer)

@@ -98,7 +98,7 @@ def _complaint(command: list[str]) -> str | None:
 
 
 def _checkers() -> dict[str, list[list[str]]]:
-    c_files = _names("native/*.c", "native/methods/*.c")
+    c_files = _names("native/*.c", "native/methods/*.c", "native/workloads/*.c")
     gcc = ["gcc", "-std=gnu17", "-O2", "-D_GNU_SOURCE", "-Inative", "-Wall", "-Wextra", "-Werror"]
     cppcheck = ["--quiet", "--enable=warning,performance,portability", "--inline-suppr", "--error-exitcode=1"]
     return {
@@ -117,7 +117,7 @@ def format_code() -> int:
     """Apply ruff's and clang-format's formatting in place."""
     commands: Sequence[list[str]] = (
         [_tool("ruff"), "format", *PYTHON_FILES],
-        [_tool("clang-format"), "-i", *_names("native/*.[ch]", "native/methods/*.c")],
+        [_tool("clang-format"), "-i", *_names("native/*.[ch]", "native/*/*.c")],
     )
     return max(subprocess.run(command, cwd=ROOT, check=False).returncode for command in commands)
 

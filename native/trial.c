@@ -133,6 +133,21 @@ static int settle(struct run *run)
     return 0;
 }
 
+/* Before any method moves a mapping: a thread's stack may come to lie in a hole that such a move leaves, and the next
+ * page that is moved there would take its place. */
+static int start_threads(struct run *run)
+{
+    const uint32_t threads = run->trial->threads;
+
+    ps_perf_open(&run->perf); /* before the threads, which it follows */
+    if (!(run->team = ps_team_start(run->works, threads, run->workload, run->cpus, run->error)))
+        return -run->error->errnum;
+    if (run->trial->busy_neighbours &&
+        !(run->neighbours = ps_neighbours_start(run->cpus + threads, run->cpu_count - threads, run->error)))
+        return -run->error->errnum;
+    return 0;
+}
+
 /* Everything that must not be timed: it ends with every page of the region, the scratch and the schedule present. */
 static int prepare(struct run *run)
 {
@@ -151,16 +166,9 @@ static int prepare(struct run *run)
         failed = prepare_share(run, thread);
     if (failed ||
         (run->backing == PS_BACKING_thp && (failed = ps_thp_check(&run->memory, &run->shape, run->error)) != 0) ||
-        (failed = ps_cpu_pin(run->cpus[0], run->error)) != 0 || (failed = set_up_methods(run)) != 0 ||
-        (failed = settle(run)) != 0)
+        (failed = ps_cpu_pin(run->cpus[0], run->error)) != 0 || (failed = start_threads(run)) != 0 ||
+        (failed = set_up_methods(run)) != 0 || (failed = settle(run)) != 0)
         return failed;
-    ps_perf_open(&run->perf); /* before the threads, which it follows */
-    run->team = ps_team_start(run->works, trial->threads, run->workload, run->cpus, run->error);
-    if (!run->team)
-        return -run->error->errnum;
-    if (trial->busy_neighbours && !(run->neighbours = ps_neighbours_start(run->cpus + trial->threads,
-                                                                          run->cpu_count - trial->threads, run->error)))
-        return -run->error->errnum;
     while (ps_now_ns() - begin_ns < WARM_CORE_NS)
         ;
     run->result->cpu = run->cpus[0];

@@ -11,6 +11,7 @@ from pageswap.analysis.summary import BASELINE, FASTER, NO_DIFFERENCE, NOT_COMPA
 from pageswap.analysis.wording import (
     clipped,
     decimals,
+    end_text,
     interval_text,
     level_phrase,
     level_text,
@@ -20,7 +21,6 @@ from pageswap.analysis.wording import (
     operation,
     plural,
     ratio_text,
-    rounded,
 )
 
 if TYPE_CHECKING:
@@ -52,8 +52,9 @@ def _comparison(summary: Summary) -> list[str]:
     where = _where(summary, compared)
     if not compared:
         return [f"{where}nothing could be compared with {_baseline_name(summary)}."]
+    asked_first = sorted(compared, key=lambda case: not _is_asked_for(summary, case))
     groups: dict[str, list[CaseSummary]] = {}
-    for case in compared:
+    for case in asked_first:
         groups.setdefault(_contender(summary, case), []).append(case)
     yes_or_no = _yes_or_no(summary, compared)
     if len(groups) <= _CONTENDERS_NAMED:
@@ -61,6 +62,12 @@ def _comparison(summary: Summary) -> list[str]:
         extremes = [sentence for name, cases in groups.items() for sentence in _extremes(summary, name, cases)]
         return [_sentence(where + yes_or_no + "; ".join(clauses)), *extremes]
     return [_sentence(where + yes_or_no + _overview(summary, groups))]
+
+
+def _is_asked_for(summary: Summary, case: CaseSummary) -> bool:
+    words = _WORDS_OF_FAMILY.get(summary.families.get(str(case.levels.get("method")), ""), ())
+    asked = summary.question.lower().partition(" than ")[0]
+    return any(word in asked for word in words)
 
 
 def _contestants(summary: Summary) -> list[CaseSummary]:
@@ -148,7 +155,10 @@ def _range(cases: Sequence[CaseSummary]) -> str:
     if not intervals:
         return f"{' to '.join(texts)} its speed"
     places = min(decimals(case.ratio or 0, case.ratio_ci) for case in (low, high))
-    span = [rounded(min(part.low for part in intervals), places), rounded(max(part.high for part in intervals), places)]
+    span = [
+        end_text(min(part.low for part in intervals), places),
+        end_text(max(part.high for part in intervals), places),
+    ]
     return f"{' to '.join(texts)} its speed (95 % CIs within {' to '.join(span)})"
 
 
@@ -166,7 +176,9 @@ def _overview(summary: Summary, groups: dict[str, list[CaseSummary]]) -> str:
     base = _baseline_name(summary)
     everywhere = [name for name, cases in groups.items() if all(case.verdict == FASTER for case in cases)]
     somewhere = [n for n, cases in groups.items() if n not in everywhere and any(c.verdict == FASTER for c in cases)]
-    ordered = sorted((case for cases in groups.values() for case in cases), key=lambda case: case.ratio or 0)
+    every = sorted((case for cases in groups.values() for case in cases), key=lambda case: case.ratio or 0)
+    # The ends are chosen among what was shown to differ; where nothing was, they are only the ends of what was found.
+    ordered = [case for case in every if case.verdict in (FASTER, SLOWER)] or every
     if not everywhere and not somewhere:
         head = f"none of {len(groups)} alternatives was shown to be faster than {base}"
     elif len(everywhere) == len(groups):
@@ -174,7 +186,7 @@ def _overview(summary: Summary, groups: dict[str, list[CaseSummary]]) -> str:
     else:
         named = f" ({listed(everywhere)})" if 0 < len(everywhere) <= _CONTENDERS_NAMED else ""
         counts = [f"{len(everywhere)} in every case measured{named}"] if everywhere else []
-        counts += [f"{len(somewhere)} in some cases"] if somewhere else []
+        counts += [f"{len(somewhere)} in a part of the cases"] if somewhere else []
         head = f"of {len(groups)} alternatives, {listed(counts)} ran faster than {base}"
     ends = []
     for word, case in (("the fastest", ordered[-1]), ("the slowest", ordered[0])):
@@ -190,7 +202,10 @@ def _yes_or_no(summary: Summary, compared: Sequence[CaseSummary]) -> str:
     names = (*_WORDS_OF_FAMILY.get(family, ()), *(level_text(*pair).lower() for pair in summary.baseline.items()))
     if not match or any(name in match[1] for name in names) or not any(name in match[2] for name in names):
         return ""
-    verdicts = {case.verdict for case in compared}
+    # A question about remapping is decided by what remaps, whatever else was measured beside it.
+    asked = {kind for kind, words in _WORDS_OF_FAMILY.items() if any(word in match[1] for word in words)}
+    decisive = [c for c in compared if not asked or summary.families.get(str(c.levels.get("method"))) in asked]
+    verdicts = {case.verdict for case in decisive}
     if verdicts == {FASTER}:
         return "yes, "
     return "no, " if verdicts == {SLOWER} else ""
@@ -261,7 +276,13 @@ def _members(summary: Summary, members: Sequence[CaseSummary]) -> str:
         for name in summary.varying
         if all(member.levels[name] == members[0].levels[name] for member in members)
     }
-    first = level_phrase("method", shared.pop("method")) if "method" in shared else plural(len(members), "case")
+    methods = list(dict.fromkeys(str(member.levels["method"]) for member in members if "method" in member.levels))
+    if "method" in shared:
+        first = level_phrase("method", shared.pop("method"))
+    elif "method" in summary.varying and 1 < len(methods) <= _CONTENDERS_NAMED:
+        first = f"{plural(len(members), 'case')} of {listed([level_text('method', name) for name in methods])}"
+    else:
+        first = plural(len(members), "case")
     several = (
         f" in {len(members)} cases"
         if "method" in members[0].levels and len(members) > 1 and " case" not in first

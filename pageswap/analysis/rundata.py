@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pageswap.spec import FACTORS as REGISTRY
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -47,6 +49,13 @@ class RunData(Protocol):
 
 
 def levels_of(case: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a case's levels alone, factors in their usual order first."""
+    """Give a case's levels alone, those that its workload has a use for, factors in their usual order first."""
     names = [name for name in FACTORS if name in case] + [name for name in case if name not in FACTORS]
-    return {name: case[name] for name in names if name not in ("case_id", "index")}
+    return {name: case[name] for name in names if name not in ("case_id", "index") and _means_something(name, case)}
+
+
+def _means_something(name: str, case: Mapping[str, Any]) -> bool:
+    known = REGISTRY.get(name)
+    if name == "distance" and case.get("pattern") == "random":
+        return False
+    return not known or known.workloads is None or case.get("workload") is None or case["workload"] in known.workloads

@@ -31,6 +31,7 @@ BASELINE = "baseline"
 NOT_COMPARED = "not compared"
 NOT_MEASURED = "not measured"
 
+_STAYING = ("control", "window")
 _COSTS = ("minor_faults", "major_faults", "voluntary_switches", "involuntary_switches", "vmas_peak")
 
 
@@ -117,6 +118,7 @@ def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> Summary:
     measured = table[~table["warmup"]]
     keys = [(host, case_id) for host in hosts for case_id in cases]
     workload = str(experiment.get("workload", ""))
+    families = {str(m["name"]): str(m["family"]) for methods in run_data.methods().values() for m in methods}
     figures = _Figures(keys, measured, _partners(keys, cases, baseline))
     endings = _endings(measured)
     levels = {name: list(dict.fromkeys(case.get(name) for case in cases.values())) for name in _names(cases)}
@@ -131,7 +133,9 @@ def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> Summary:
         varying=tuple(name for name, values in levels.items() if len(values) > 1),
         fixed={name: values[0] for name, values in levels.items() if len(values) == 1},
         cases=tuple(
-            figures.case(row, cases[case_id], endings.get((host, case_id), ()), workload)
+            figures.case(
+                row, cases[case_id], endings.get((host, case_id), ()), _pages(cases[case_id], workload, families)
+            )
             for row, (host, case_id) in enumerate(keys)
         ),
         statuses={str(name): int(count) for name, count in measured["status"].value_counts().items()},
@@ -140,8 +144,16 @@ def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> Summary:
         missing=max(0, expected - len(measured)),
         block_values=figures.block_values(),
         cpus={host: str(facts.get("cpu_model") or "") for host, facts in run_data.environments().items()},
-        families={str(m["name"]): str(m["family"]) for methods in run_data.methods().values() for m in methods},
+        families=families,
     )
+
+
+def _pages(levels: Mapping[str, Any], workload: str, families: Mapping[str, str]) -> float:
+    """Count the pages that an iteration brings elsewhere; a control or a window leaves them where they are."""
+    workload = str(levels.get("workload", workload))
+    if workload != "limit" and families.get(str(levels.get("method"))) in _STAYING:
+        return 0.0
+    return MOVED_PAGES.get(workload, 0.0) * float(levels.get("run_pages", 1))
 
 
 def _names(cases: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -223,13 +235,12 @@ class _Figures:
             found[int(row)][status] = count
         return found
 
-    def case(self, row: int, levels: dict[str, Any], endings: tuple[Ending, ...], workload: str) -> CaseSummary:
-        """Gather one row's figures."""
+    def case(self, row: int, levels: dict[str, Any], endings: tuple[Ending, ...], pages: float) -> CaseSummary:
+        """Gather one row's figures; one iteration moves `pages` pages."""
         host, case_id = self.keys[row]
         ns = _present(self.median[row])
         ops_per_s = 1e9 / ns if ns else None
-        moved = MOVED_PAGES.get(levels.get("workload", workload), 0) * levels.get("run_pages", 1)
-        pages = int(moved * levels.get("page_size", 0))
+        moved_bytes = pages * levels.get("page_size", 0)
         verdict, note = self._verdict(row, endings)
         return CaseSummary(
             host=host,
@@ -243,7 +254,7 @@ class _Figures:
             median_ns=ns,
             median_ci=_pair(self.median_low[row], self.median_high[row]),
             ops_per_s=ops_per_s,
-            bytes_per_s=ops_per_s * pages if ops_per_s and pages else None,
+            bytes_per_s=ops_per_s * moved_bytes if ops_per_s and moved_bytes else None,
             ratio=_present(self.ratio[row]),
             ratio_n=int(self.pairs[row]),
             ratio_ci=_pair(self.ratio_low[row], self.ratio_high[row]),

@@ -19,6 +19,7 @@ _UNKNOWN_DIGITS = 2
 _KNOWN_DIGITS = 4
 _MOST_DIGITS = 5
 _TWO_DIGITS_UP_TO = 354
+_MOST_PLACES = 12
 _OPERATIONS = {"swap": "swap", "move": "move", "grow": "growth", "call": "call", "permute": "swap", "limit": "swap"}
 
 
@@ -59,11 +60,26 @@ def ratio_text(ratio: float, interval: Interval | None) -> str:
 
 
 def interval_text(value: float, interval: Interval | None) -> str:
-    """Print ``1.80 to 1.90``, both ends with the decimals of the value between them; nothing without an interval."""
+    """Print ``1.80 to 1.90``, the ends with the decimals of the value between them; nothing without an interval.
+
+    An end that those decimals would turn into 0, or carry onto or past 1, where "faster" begins, gets as many more as
+    it takes to stay itself.
+    """
     if interval is None:
         return ""
     places = decimals(value, interval)
-    return f"{rounded(interval.low, places)} to {rounded(interval.high, places)}"
+    return f"{end_text(interval.low, places)} to {end_text(interval.high, places)}"
+
+
+def end_text(end: float, places: int) -> str:
+    """Print an interval's end so that rounding changes neither its sign nor its side of 1."""
+    while places < _MOST_PLACES and _side(round(end, places)) != _side(end):
+        places += 1
+    return rounded(end, places)
+
+
+def _side(value: float) -> tuple[bool, int]:
+    return value > 0, (value > 1) - (value < 1)
 
 
 def nanoseconds_text(value_ns: float, interval: Interval | None) -> str:
@@ -117,7 +133,7 @@ def level_phrase(factor: str, value: Any) -> str:  # noqa: ANN401 - a level is w
         "iterations": f"{text} iterations",
         "threads": f"{text} thread{'' if value == 1 else 's'}",
         "touch": f"touch {text}",
-        "pattern": f"{text} pairs",
+        "pattern": f"pattern {text}",
         "distance": f"distance {text}",
         "run_pages": f"runs of {text} page{'' if value == 1 else 's'}",
         "alignment": f"the region aligned to {'a page' if value == 'page' else text}",

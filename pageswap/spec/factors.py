@@ -152,11 +152,11 @@ FACTORS: dict[str, Factor] = {
         Factor("iterations", _iterations, "200_000", str),
         Factor("backing", _choice("backing"), "private_anon", str),
         Factor("threads", _threads, "1", str),
-        Factor("touch", _choice("touch"), "none", str),
+        Factor("touch", _choice("touch"), "none", str, ("swap", "permute", "move", "grow", "limit")),
         Factor("pattern", _choice("pattern"), "random", str, ("swap", "permute", "grow")),
         Factor("distance", _pages("a pair spans"), "1", str, ("swap", "permute")),
         Factor("run_pages", _pages("a run has"), "1", str, ("move",)),
-        Factor("alignment", _choice("alignment"), "2MiB", str),
+        Factor("alignment", _choice("alignment"), "2MiB", str, ("swap", "permute", "move", "limit")),
         Factor("neighbours", _choice("neighbours"), "idle", str),
     )
 }

@@ -74,3 +74,12 @@ def test_clipping_marks_what_it_cut() -> None:
 def test_lists_read_as_sentences_do() -> None:
     """Commas, then a word."""
     assert listed(["a", "b", "c"]) == "a, b and c"
+
+
+@pytest.mark.parametrize(("low", "high"), [(4.3, 81.9), (0.0004, 0.023), (1.0004, 6.5), (0.9996, 6.5), (1.8, 1.9)])
+def test_rounding_moves_no_end_to_nothing_or_across_one(low: float, high: float) -> None:
+    """An end printed as 0, or as 1.0 beside the word faster, would contradict the finding."""
+    ends = [float(end) for end in interval_text((low * high) ** 0.5, Interval(low, high)).split(" to ")]
+
+    assert ends[0] > 0
+    assert [(end > 1) for end in ends] == [low > 1, high > 1]

@@ -114,6 +114,27 @@ def test_moved_pages_arrive_in_the_empty_half(method: str, backing: str, run_pag
     assert result.verified, result.reason
 
 
+@pytest.mark.parametrize("workload", ["permute", "move"])
+@pytest.mark.parametrize("run_pages", [1, 8])
+@pytest.mark.parametrize("method", sorted({method for method, _ in doing("move")}))
+def test_two_threads_move_their_own_shares(method: str, workload: str, run_pages: int) -> None:
+    """Enough iterations for several passes: slots that one thread's moves have left must hold nothing of another's."""
+    backing = "memfd" if ("memcpy" in method or "mremap" in method) else "private_anon"
+    trial = child.params(
+        method,
+        workload=workload,
+        backing=backing,
+        threads=2,
+        run_pages=run_pages,
+        region_bytes=child.MIB,
+        iterations=4000,
+        touch="moved",
+    )
+    result = run_or_skip(trial)
+
+    assert result.verified, result.reason
+
+
 @pytest.mark.parametrize("method", sorted({method for method, _ in doing("grow")}))
 @pytest.mark.parametrize("pattern", ["sequential", "random"])
 def test_grown_blocks_keep_their_bytes(method: str, pattern: str) -> None:

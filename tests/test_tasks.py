@@ -84,7 +84,7 @@ def test_paths_are_of_the_folder_where_it_is_typed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("check",), "--spec is missing: give a path, or one of experiments/: mremap_vs_copy.yaml"),
+        (("check",), "--spec is missing: give a path, or one of experiments/: "),
         (("check", "--spec", "nothing.yaml"), "--spec nothing.yaml: no such file, here or in experiments/"),
         (("check", "--spec", "../../../../etc/hostname"), "leads out of this folder"),
         (("check", "--spec", "experiments"), "experiments"),

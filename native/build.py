@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -141,7 +142,8 @@ def _copy_python_side(root: pathlib.Path) -> None:
 
 def _compile(folder: pathlib.Path, objects: pathlib.Path, flags: tuple[str, ...]) -> None:
     glue = objects / "_core_glue.c"
-    ffi_builder().emit_c_code(str(glue))
+    with contextlib.redirect_stdout(sys.stderr):  # cffi tells what it writes; standard output is for the facts
+        ffi_builder().emit_c_code(str(glue))
     # The glue lies in a build folder; what it includes and what `__FILE__` says must not depend on where that is.
     text = re.sub(r'#line \d+ ".*"', "", glue.read_text(encoding="utf-8"))
     glue.write_text(text, encoding="utf-8")

@@ -152,7 +152,7 @@ def show_conclusion(outcome: Outcome, summary: Summary, sentences: Sequence[str]
     for host, error in outcome.host_errors.items():
         print(f"{host}: {error}")
     if outcome.missing:
-        print(f"{outcome.missing:,} trials are missing; `inv resume --run {outcome.run_id}` runs them")
+        print(f"still to run: {outcome.missing:,}; `./inv resume --run {outcome.run_id}` does that")
     print(f"report: {outcome.report_path or 'none, as nothing was measured'}")
 
 

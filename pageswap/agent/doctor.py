@@ -38,7 +38,7 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Leftover:
-    """What became of settings a former agent changed: state is none, in use, left or restored."""
+    """What became of settings a former agent changed: state is none, in use, left, unreadable or restored."""
 
     state: str
     detail: str = ""
@@ -197,6 +197,8 @@ def _tunables(leftover: Leftover) -> Finding:
         return Finding("tunables", "ok", leftover.detail)
     if leftover.state == "restored":
         return Finding("tunables", "warn", f"a killed run had left settings changed; restored now: {leftover.detail}")
+    if leftover.state == "unreadable":
+        return Finding("tunables", "bad", leftover.detail, "as root: check vm.max_map_count, then remove the file")
     return Finding("tunables", "bad", leftover.detail, "as root: inv doctor, which restores it")
 
 

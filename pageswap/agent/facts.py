@@ -60,5 +60,5 @@ def _recover(around: Surroundings) -> doctor.Leftover:
         finally:
             held.close()
     except HostError as error:
-        return doctor.Leftover("left", str(error))
+        return doctor.Leftover("unreadable", str(error))
     return doctor.Leftover("restored", ", ".join(f"{event['name']}={event['restored']}" for event in events))

@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from pageswap.errors import StoreError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -18,10 +20,13 @@ _MODE = 0o644
 def replacing(path: Path) -> Iterator[IO[Any]]:
     """Give a binary file that takes the place of ``path`` when the block ends, and vanishes when it raises.
 
-    A reader sees the old file or the whole new one, also after a crash. Raises OSError when it cannot be written.
+    A reader sees the old file or the whole new one, also after a crash. Raises StoreError when it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        raise _unwritable(path, error) from error
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -29,6 +34,16 @@ def replacing(path: Path) -> Iterator[IO[Any]]:
             os.fsync(file.fileno())
         Path(name).chmod(_MODE)
         Path(name).replace(path)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise _unwritable(path, error) from error
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _unwritable(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"{path}: cannot be written: {error.strerror or error}; free space or check permissions, then make it anew with "
+        "'inv report' or 'inv export': everything that was measured is in the run's database"
+    )

@@ -29,7 +29,7 @@ def export(run_data: RunData, to: str, out: Path | None = None) -> Path:
     own folder is taken. Each format holds the columns of `frame`, in that order, then one for each counter of the
     core: sizes in bytes, times in ns, started_at as UTC ISO 8601, and nothing (CSV) or null for what was not measured.
     rounds_ns is JSON text in CSV and a list elsewhere. JSON is one array with an object per trial. Raises UsageError
-    on another format, OSError when the file cannot be written.
+    on another format, StoreError when the file cannot be written.
     """
     if to not in WRITERS:
         raise UsageError(f"cannot export to '{to}'; --to takes {', '.join(WRITERS)}")

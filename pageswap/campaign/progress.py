@@ -104,8 +104,8 @@ def _words(event: Event) -> str | None:
             return f"{host}: agent {pid} still works on segment {segment}; following it"
         case Noted(host, text):
             return f"{host}: {text}"
-        case HostFailed(_, error):
-            return f"error: {error}"
+        case HostFailed(host, _):
+            return f"{host}: cannot go on"  # why is the command's own last word
         case Stopping(how):
             return _STOPPING[how]
         case _:

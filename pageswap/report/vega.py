@@ -11,7 +11,7 @@ import vl_convert
 
 from pageswap.agent.workdir import cache_root
 from pageswap.analysis.atomic import replacing
-from pageswap.errors import HostError
+from pageswap.errors import HostError, StoreError
 
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
@@ -29,7 +29,7 @@ def bundle() -> str:
             return kept.read_text(encoding="utf-8")
     script = vl_convert.javascript_bundle(_SNIPPET, vl_version=VEGA_LITE)
     if kept is not None:
-        with contextlib.suppress(OSError), replacing(kept) as file:
+        with contextlib.suppress(StoreError), replacing(kept) as file:
             file.write(script.encode())
     return script
 

@@ -34,8 +34,8 @@ _LONGEST_TITLE = 600
 def render(run_data: RunData, out_path: Path) -> Path:
     """Write the report of a run as one self-contained HTML file, and give its path.
 
-    The file makes no network request, is readable without scripts, and appears whole or not at all. Raises OSError when
-    it cannot be written.
+    The file makes no network request, is readable without scripts, and appears whole or not at all. Raises StoreError
+    when it cannot be written.
     """
     page = _page(run_data)
     environment = _environment()

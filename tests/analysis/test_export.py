@@ -11,7 +11,7 @@ import pytest
 from pageswap.analysis import export as export_module
 from pageswap.analysis.export import WRITERS, export
 from pageswap.analysis.frame import EXPORT_COLUMNS, IDENTITY_COLUMNS
-from pageswap.errors import UsageError
+from pageswap.errors import StoreError, UsageError
 from tests.fake_run import FakeRun, make_run
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def test_a_failed_export_leaves_the_old_file(run: FakeRun, tmp_path: Path, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setitem(export_module.WRITERS, "csv", fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StoreError, match="No space left"):
         export(run, "csv", path)
 
     assert [path] == list(tmp_path.iterdir())

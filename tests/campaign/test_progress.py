@@ -89,7 +89,7 @@ def test_every_bad_ending_is_told_once() -> None:
         (events.Waiting("h", {"pid": 5, "user": "ann", "run_id": "r"}), "h: waiting for process 5 of user ann, run r"),
         (events.Measuring("h", 2, 7, is_reattached=True), "h: agent 7 still works on segment 2; following it"),
         (events.Noted("h", "odd"), "h: odd"),
-        (events.HostFailed("h", HostError("h: no core")), "error: h: no core"),
+        (events.HostFailed("h", HostError("h: no core")), "h: cannot go on"),
         (events.Stopping("drain"), "interrupted: the trial in hand ends, then the run stops; again to kill it"),
         (events.Stopping("kill"), "interrupted again: killing the trial in hand"),
     ],

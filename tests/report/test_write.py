@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pageswap.analysis import atomic
+from pageswap.errors import StoreError
 from pageswap.report import render
 from tests.fake_run import FakeRun, make_run
 
@@ -115,7 +116,7 @@ def test_a_report_that_fails_leaves_the_old_one(tmp_path: Path, monkeypatch: pyt
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(atomic.os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StoreError, match="No space left"):
         render(make_run(blocks=1), path)
 
     assert [path] == list(tmp_path.iterdir())

@@ -44,6 +44,6 @@ def replacing(path: Path) -> Iterator[IO[Any]]:
 
 def _unwritable(path: Path, error: OSError) -> StoreError:
     return StoreError(
-        f"{path}: cannot be written: {error.strerror or error}; free space or check permissions, then make it anew with "
-        "'inv report' or 'inv export': everything that was measured is in the run's database"
+        f"{path}: cannot be written: {error.strerror or error}; free space or check permissions, then make it anew "
+        "with 'inv report' or 'inv export': everything that was measured is in the run's database"
     )

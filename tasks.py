@@ -93,10 +93,9 @@ def _local(hosts: str) -> None:
 
 def _plan(spec: str, set_: list[str] | None, filter_: list[str] | None, repeats: str | None) -> Plan:
     from pageswap import plan as planning
-    from pageswap.spec import load
-    from pageswap.spec.find import find_spec
+    from pageswap.spec import load, resolve_spec_path
 
-    path = find_spec(EXPERIMENTS, spec)
+    path = resolve_spec_path(spec, EXPERIMENTS)
     devtasks.build_core()  # it knows the names of the methods
     blocks = _number("--repeats", repeats)
     return planning.make(load(path), set_=set_ or [], filter_=filter_ or [], repeats=blocks)

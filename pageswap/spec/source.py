@@ -24,7 +24,10 @@ def resolve_spec_path(text: str, experiments_dir: Path) -> Path:
     A bare name is looked for in `experiments_dir` first, then here; a path is as from here. Raises SpecError when
     there is none, and when a relative path climbs out of the current folder.
     """
-    if not text or "\0" in text:
+    if not text:
+        there = ", ".join(sorted(path.name for path in experiments_dir.glob("*.yaml")))
+        raise SpecError(f"--spec is missing: give a path, or one of {experiments_dir.name}/: {there}")
+    if "\0" in text:
         raise SpecError(f"--spec: {quoted(text)} is not a file name; give a path or the name of a file in experiments/")
     wanted = Path(text)
     if not wanted.is_absolute() and Path(os.path.normpath(text)).parts[:1] == (os.pardir,):

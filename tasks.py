@@ -14,8 +14,8 @@ from invoke.tasks import Task, task
 sys.dont_write_bytecode = False  # invoke turns the cache off, and every command would compile pageswap anew
 
 import devtasks  # noqa: E402 - after the line above
+from pageswap.console.exits import guarded  # noqa: E402
 from pageswap.errors import UsageError  # noqa: E402
-from pageswap.exits import guarded  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +102,7 @@ def _plan(spec: str, set_: list[str] | None, filter_: list[str] | None, repeats:
 
 
 def _show_plan(made: Plan, as_json: bool) -> None:
-    from pageswap import terminal
+    from pageswap.console import terminal
 
     if as_json:
         _print_json(made.to_json())
@@ -118,9 +118,9 @@ def _typed() -> list[str]:
 
 def _conclude(outcome: Outcome, as_json: bool) -> int:
     """Print what a run found; the last line says where the report lies. Returns the exit code."""
-    from pageswap import terminal
     from pageswap.analysis.answer import answer
     from pageswap.analysis.summary import summarise
+    from pageswap.console import terminal
 
     with _store(outcome.run_dir) as store:
         summary = summarise(store)
@@ -269,7 +269,7 @@ def export(_context: Context, run: str = "", to: str = "csv", out: str = "") -> 
 def methods(_context: Context, hosts: str = "", json: bool = False) -> None:
     """List every way to move pages: available here, or why not."""
     found = {host: facts["methods"] for host, facts in _facts(hosts).items()}
-    from pageswap import terminal
+    from pageswap.console import terminal
 
     if json:
         _print_json(found)
@@ -281,7 +281,7 @@ def methods(_context: Context, hosts: str = "", json: bool = False) -> None:
 def doctor(_context: Context, hosts: str = "", json: bool = False) -> None:
     """Say what on this machine would spoil a measurement, each with its cure."""
     found = _facts(hosts)
-    from pageswap import terminal
+    from pageswap.console import terminal
 
     if json:
         _print_json({host: {"checks": facts["doctor"], "lease": facts["lease"]} for host, facts in found.items()})

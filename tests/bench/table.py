@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import runs
+import targets
 
 from pageswap.errors import PageswapError
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 TAKES = 5
+TARGETS = "targets"  # the ratios between methods, a table of their own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,14 +95,16 @@ def figures(names: list[str]) -> Iterator[Figure]:
 
 def main(arguments: list[str]) -> int:
     """Print one line a figure as it is measured."""
-    unknown = [name for name in arguments if name not in FIGURES]
+    unknown = [name for name in arguments if name not in (*FIGURES, TARGETS)]
     if unknown:
-        print(f"error: no figure {', '.join(unknown)}; there are: {', '.join(FIGURES)}", file=sys.stderr)
+        print(f"error: no figure {', '.join(unknown)}; there are: {', '.join(FIGURES)}, {TARGETS}", file=sys.stderr)
         return 1
-    print(f"{'figure':44} {'measured':>18}   at most")
-    for figure in figures(arguments or list(FIGURES)):
+    names = [name for name in arguments or FIGURES if name != TARGETS]
+    if names:
+        print(f"{'figure':44} {'measured':>18}   at most")
+    for figure in figures(names):
         print(f"{figure.name:44} {figure.value:>18}   {figure.limit}", flush=True)
-    return 0
+    return targets.main() if not arguments or TARGETS in arguments else 0
 
 
 if __name__ == "__main__":

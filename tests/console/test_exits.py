@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pageswap.console.exits import guarded
 from pageswap.errors import HostError, UsageError
-from pageswap.exits import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

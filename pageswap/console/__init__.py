@@ -1,0 +1,1 @@
+"""What the command line needs beside its tasks: how a command ends, and how findings look on a terminal."""

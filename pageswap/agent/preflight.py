@@ -128,9 +128,12 @@ class Preflight:
         return (job.SKIPPED, reason) if reason else None
 
     def mappings_wanted(self, trials: tuple[job.TrialSpec, ...]) -> int:
-        """Give the largest number of mappings that any of the trials may make, 0 when none splits any."""
+        """Give a limit that suffices for the mappings of every trial, 0 when none splits any.
+
+        The agent itself may have a few more by the time of a trial, so as many as are spare are added once more.
+        """
         wanted = [mappings_need(trial, self._base_mappings) for trial in trials if self._splits(trial)]
-        return max(wanted, default=0)
+        return max(wanted) + _SPARE_MAPPINGS if wanted else 0
 
     def _splits(self, trial: job.TrialSpec) -> bool:
         method = self._methods.get(trial.method)

@@ -90,6 +90,10 @@ class _Tally:
                 lines.append(f"{event.host}: {place}: {status}: {reason}")
         return lines
 
+    def is_last_word(self, event: Event) -> bool:
+        """Tell whether the command itself will end with what the event says: nothing was measured then."""
+        return isinstance(event, HostFailed) and not self._statuses
+
     def endings(self) -> str:
         """Give ``ok 12, failed 1``."""
         return ", ".join(f"{status} {count}" for status, count in self._statuses.items())
@@ -104,8 +108,8 @@ def _words(event: Event) -> str | None:
             return f"{host}: agent {pid} still works on segment {segment}; following it"
         case Noted(host, text):
             return f"{host}: {text}"
-        case HostFailed(host, _):
-            return f"{host}: cannot go on"  # why is the command's own last word
+        case HostFailed(_, error):
+            return f"error: {error}"
         case Stopping(how):
             return _STOPPING[how]
         case _:
@@ -139,6 +143,8 @@ class Lines:
                 self._say_state()
         elif isinstance(event, Finished):
             self._say_state()
+        elif self._tally.is_last_word(event):
+            pass
         elif words := _words(event):
             self._say(words)
 
@@ -176,6 +182,8 @@ class Bar:
             )
         elif isinstance(event, TrialsEnded):
             lines += self._tally.add(event)
+        elif self._tally.is_last_word(event):
+            pass
         elif words := _words(event):
             lines.append(words)
         for line in lines:

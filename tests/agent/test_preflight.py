@@ -121,11 +121,13 @@ def test_a_tuning_that_failed_is_part_of_the_reason(tmp_path: Path) -> None:
 
 
 def test_what_all_trials_want_is_the_largest_of_the_splitters(tmp_path: Path) -> None:
-    """The limit is raised once, to what the job needs."""
+    """The limit is raised once, to what the job needs and a little more, as the agent's own mappings may grow."""
     preflight = Preflight(fake_core.methods(), _files(tmp_path))
     small, large = make_trial("splitter"), make_trial("splitter", **_QUESTION)
 
-    assert preflight.mappings_wanted((small, large, make_trial("good", **_QUESTION))) == mappings_need(large, 150)
+    wanted = preflight.mappings_wanted((small, large, make_trial("good", **_QUESTION)))
+
+    assert mappings_need(large, 150) < wanted < mappings_need(large, 150) + 100
     assert preflight.mappings_wanted((make_trial("good", **_QUESTION),)) == 0
 
 

@@ -89,7 +89,6 @@ def test_every_bad_ending_is_told_once() -> None:
         (events.Waiting("h", {"pid": 5, "user": "ann", "run_id": "r"}), "h: waiting for process 5 of user ann, run r"),
         (events.Measuring("h", 2, 7, is_reattached=True), "h: agent 7 still works on segment 2; following it"),
         (events.Noted("h", "odd"), "h: odd"),
-        (events.HostFailed("h", HostError("h: no core")), "h: cannot go on"),
         (events.Stopping("drain"), "interrupted: the trial in hand ends, then the run stops; again to kill it"),
         (events.Stopping("kill"), "interrupted again: killing the trial in hand"),
     ],
@@ -97,6 +96,14 @@ def test_every_bad_ending_is_told_once() -> None:
 def test_what_happens_is_said_in_a_line(event: events.Event, line: str) -> None:
     """One a kind of event."""
     assert say(event) == [line]
+
+
+def test_a_host_s_failure_is_told_unless_the_command_ends_with_it() -> None:
+    """Where nothing was measured it is the command's own error, and would stand there twice."""
+    failed = events.HostFailed("h", HostError("h: no core"))
+
+    assert say(STARTED, failed)[1:] == []
+    assert say(STARTED, events.TrialsEnded("h", (ended(),)), failed)[1:] == ["error: h: no core"]
 
 
 def test_a_file_gets_lines_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:

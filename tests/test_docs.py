@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pageswap import native
+from pageswap.analysis.frame import EXPORT_COLUMNS, IDENTITY_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[1]
 METHODS = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
@@ -37,3 +38,11 @@ def test_every_link_between_pages_leads_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_counter_and_column_is_explained() -> None:
+    """A number nobody can read about is no evidence."""
+    page = (ROOT / "docs" / "columns.md").read_text(encoding="utf-8")
+
+    for name in (*EXPORT_COLUMNS, *IDENTITY_COLUMNS, *native.COUNTERS):
+        assert f"`{name}`" in page, name

@@ -65,6 +65,9 @@ class FakeRun:
     facts: dict[str, dict[str, Any]]
     spec_text: str = SPEC_TEXT
     families: dict[str, str] = dataclasses.field(default_factory=lambda: dict(FAMILIES))
+    spent: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
+    troubles: dict[str, str] = dataclasses.field(default_factory=dict)
+    enough: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
 
     def meta(self) -> dict[str, Any]:
         """Give a run made by one known command."""
@@ -103,6 +106,18 @@ class FakeRun:
     def rows(self) -> list[tuple[Any, ...]]:
         """Give every outcome."""
         return [tuple(outcome[name] for name in COLUMNS) for outcome in self.outcomes]
+
+    def ledger(self) -> dict[str, dict[str, float]]:
+        """Give where each host's time went."""
+        return self.spent
+
+    def problems(self) -> dict[str, str]:
+        """Give why hosts gave nothing more."""
+        return self.troubles
+
+    def stops(self) -> dict[str, dict[str, Any]]:
+        """Give the hosts that stopped early."""
+        return self.enough
 
     def of(self, **levels: Any) -> list[dict[str, Any]]:
         """Give the outcomes whose fields have these values, to be changed in place."""

@@ -49,6 +49,8 @@ class TrialSpec:
     run_pages: int = 1
     alignment: str = "2MiB"
     neighbours: str = "idle"
+    # 1 for the second trial of a baseline's case in a block, which is there to be compared with the first.
+    replica: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Give the trial as a JSON object with the field names above."""

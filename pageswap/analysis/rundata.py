@@ -47,6 +47,15 @@ class RunData(Protocol):
     def rows(self) -> Iterable[Sequence[Any]]:
         """Give the last attempt of each trial that has an outcome; what was not measured is None."""
 
+    def ledger(self) -> Mapping[str, Mapping[str, float]]:
+        """Give the seconds each host spent in each phase beside its trials; a host or phase without any is absent."""
+
+    def problems(self) -> Mapping[str, str]:
+        """Give why a host gave nothing more, with the cure; a host without a problem is absent."""
+
+    def stops(self) -> Mapping[str, Mapping[str, Any]]:
+        """Give {"blocks", "reason"} of each host that stopped before the plan's last block; others are absent."""
+
 
 def levels_of(case: Mapping[str, Any]) -> dict[str, Any]:
     """Give a case's levels alone, those that its workload has a use for, factors in their usual order first."""

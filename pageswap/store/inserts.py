@@ -101,7 +101,8 @@ def _insert_outcome(connection: sqlite3.Connection, record: dict[str, Any]) -> N
     values = {**record, "rounds_ns": None if rounds is None else _json(rounds)}
     extra = {name: value for name, value in record.items() if name not in (*_HEAD, *_OWN, *OUTCOME_TYPES)}
     connection.execute(
-        f"INSERT INTO outcome VALUES ({_marks(len(OUTCOME_TYPES) + 5)})",  # noqa: S608 - question marks
+        f"INSERT INTO outcome (host, trial_id, attempt, segment, {', '.join(OUTCOME_TYPES)}, extra) "  # noqa: S608
+        f"VALUES ({_marks(len(OUTCOME_TYPES) + 5)})",
         (
             *(host, trial_id, attempt, record["segment"]),
             *(values.get(name) for name in OUTCOME_TYPES),

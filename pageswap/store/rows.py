@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pageswap.agent.job import RETRIED
-from pageswap.store.schema import LEVEL_FIELDS, PLACE_FIELDS
+from pageswap.store.schema import EVIDENCE_TYPES, LEVEL_FIELDS, PLACE_FIELDS
 
 # Name -> SQL, in the order of the export, whose rates are derived from these. Sizes in bytes, times in nanoseconds,
 # started_at in UTC ISO 8601.
@@ -24,6 +24,8 @@ _COLUMNS: Final[dict[str, str]] = {
     "case_id": "t.case_id",
     "seed": "t.seed",
     "cpu": "o.cpu",
+    "replica": "t.replica",
+    **{name: f"o.{name}" for name in EVIDENCE_TYPES},
     "counters": "o.extra -> 'counters'",  # JSON object: name -> count, null where the host does not count it
 }
 _COLUMNS.update({name: f"c.{name}" for name in LEVEL_FIELDS if name not in _COLUMNS})
@@ -43,13 +45,15 @@ STATUS_COUNTS: Final = f"SELECT o.status, count(*) FROM outcome o WHERE {_LAST} 
 
 CASES: Final = f"SELECT case_id, {', '.join(LEVEL_FIELDS)} FROM cases ORDER BY position"  # noqa: S608 - likewise
 
-# A trial is missing without an outcome, or when its last one says only that it was cut short.
+# A trial is missing without an outcome, or when its last one says only that it was cut short; but not one of a block
+# that the host need not run.
 MISSING: Final = f"""
 SELECT {", ".join(f"c.{name}" for name in LEVEL_FIELDS)}, {", ".join(f"t.{name}" for name in PLACE_FIELDS)},
        coalesce(o.attempt, 0) + 1 AS attempt
 FROM trial t JOIN cases c USING (case_id)
 LEFT JOIN outcome o ON o.host = ?1 AND o.trial_id = t.trial_id AND {_LAST}
-WHERE o.status IS NULL OR o.status IN ({", ".join(f"'{status}'" for status in RETRIED)})
+WHERE (o.status IS NULL OR o.status IN ({", ".join(f"'{status}'" for status in RETRIED)}))
+AND (t.warmup OR t.block < coalesce((SELECT blocks FROM stopping WHERE host = ?1), t.block + 1))
 ORDER BY t.ordinal
 """  # noqa: S608 - likewise
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 # PRAGMA user_version of the file. History, one line a version, with its why:
 #   1  first: run, host, environment and trial outcomes, with each segment's journal offset beside its rows.
-SCHEMA_VERSION: Final = 1
+#   2  many hosts: where each host's time went (ledger), why one gave no more (host.problem), after which block it may
+#      stop (stopping); trial.replica, to tell a baseline's second trial in a block; evidence of a quiet host a row.
+SCHEMA_VERSION: Final = 2
 
 # PRAGMA application_id: "pswp", so that another program's SQLite file is refused by name.
 APPLICATION_ID: Final = 0x70737770
@@ -23,12 +25,23 @@ APPLICATION_ID: Final = 0x70737770
 BUSY_TIMEOUT_S: Final = 10.0
 
 _SQL_TYPES = {"str": "TEXT", "int": "INTEGER", "float": "REAL", "bool": "INTEGER"}
-_PLACE_FIELDS = ("trial_id", "rounds", "seed", "timeout_s", "block", "position", "warmup")
+_PLACE_FIELDS = ("trial_id", "rounds", "seed", "timeout_s", "block", "position", "warmup", "replica")
 _TRIAL_TYPES = {field.name: str(field.type) for field in dataclasses.fields(TrialSpec)}
 
 # What a trial of the job file says about itself: one order for writing and for reading it back.
 PLACE_FIELDS: Final = tuple(name for name in _TRIAL_TYPES if name in _PLACE_FIELDS)
 LEVEL_FIELDS: Final = tuple(name for name in _TRIAL_TYPES if name not in (*_PLACE_FIELDS, "attempt"))
+
+# What the journal says about how quiet the host was and what ran there; NULL where that could not be read.
+EVIDENCE_TYPES: Final = {
+    "build": "TEXT",
+    "core_hash": "TEXT",
+    "load1_before": "REAL",
+    "load1_after": "REAL",
+    "cpu_khz_before": "INTEGER",
+    "cpu_khz_after": "INTEGER",
+    "throttle_count": "INTEGER",
+}
 
 # What the journal says about a trial's outcome and the database keeps as columns, with their SQL types.
 OUTCOME_TYPES: Final = {
@@ -45,7 +58,11 @@ OUTCOME_TYPES: Final = {
     "vmas_peak": "INTEGER",
     "rounds_ns": "TEXT",
     "started_at": "TEXT",
+    **EVIDENCE_TYPES,
 }
+
+# Where a host's time goes beside its trials' own.
+PHASES: Final = ("connecting", "uploading", "building", "waiting", "running", "collecting")
 
 
 def _columns(names: tuple[str, ...]) -> str:
@@ -56,6 +73,22 @@ _STATUS_LIST = ", ".join(f"'{status}'" for status in STATUSES)
 _OUTCOME_COLUMNS = "".join(
     f"    {name} {kind}{' NOT NULL' if name in ('status', 'reason') else ''},\n" for name, kind in OUTCOME_TYPES.items()
 )
+
+# Tables that version 2 brought: for new files and for those that are migrated.
+TABLES_OF_2: Final = """
+CREATE TABLE ledger (               -- where a host's time went beside its trials' own
+    host TEXT NOT NULL REFERENCES host,
+    phase TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    PRIMARY KEY (host, phase)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE stopping (             -- how many measured blocks a host may run; without a row all of the plan's
+    host TEXT PRIMARY KEY REFERENCES host,
+    blocks INTEGER NOT NULL CHECK (blocks >= 0),
+    reason TEXT                     -- why it is enough; NULL while more may be allowed
+) STRICT, WITHOUT ROWID;
+"""
 
 _DDL = f"""
 CREATE TABLE run (
@@ -72,7 +105,8 @@ CREATE TABLE host (
     host TEXT PRIMARY KEY,
     position INTEGER NOT NULL,
     environment TEXT,               -- JSON object of the latest segment that began; NULL before the first
-    methods TEXT                    -- JSON array, likewise
+    methods TEXT,                   -- JSON array, likewise
+    problem TEXT                    -- why the host gave nothing more, and the cure; NULL when there is nothing to say
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE cases (
@@ -158,14 +192,14 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def create_tables(connection: sqlite3.Connection) -> None:
     """Lay out an empty database inside the caller's transaction."""
-    for statement in _DDL.split(";\n\n"):
+    for statement in (_DDL + TABLES_OF_2).split(";\n\n"):
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
-def check_version(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse another program's file and a newer pageswap's; raises StoreError or sqlite3.Error."""
+def check_version(connection: sqlite3.Connection, path: Path) -> int:
+    """Give the file's version, refusing another program's and a newer pageswap's; raises StoreError, sqlite3.Error."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application_id != APPLICATION_ID:
@@ -174,3 +208,4 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(
             f"{path}: written by a newer pageswap (schema {version}, this one reads {SCHEMA_VERSION}); update pageswap"
         )
+    return int(version)

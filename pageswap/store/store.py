@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import sqlite3
 import threading
@@ -17,10 +18,11 @@ from pageswap.agent.journal import ENDS, JournalReader
 from pageswap.errors import JournalError, StoreError
 from pageswap.store import rows
 from pageswap.store.inserts import insert_record, insert_run, insert_trials
+from pageswap.store.migration import open_migrated
 from pageswap.store.schema import (
     LEVEL_FIELDS,
+    PHASES,
     PLACE_FIELDS,
-    check_version,
     connect,
     create_tables,
     store_error,
@@ -91,7 +93,7 @@ class Store:
                 create_tables(connection)
                 insert_run(connection, (run_id, utc_now()), plan.experiment, (provenance, options))
                 connection.executemany(
-                    "INSERT INTO host VALUES (?, ?, NULL, NULL)", [(h, i) for i, h in enumerate(hosts)]
+                    "INSERT INTO host (host, position) VALUES (?, ?)", [(h, i) for i, h in enumerate(hosts)]
                 )
                 insert_trials(connection, plan.trials)
                 connection.execute("COMMIT")
@@ -108,17 +110,14 @@ class Store:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open a run's database; raises StoreError when it is absent, damaged, newer or something else."""
+        """Open a run's database, bringing an older one to the present schema.
+
+        Raises StoreError when it is absent, damaged, newer or something else.
+        """
         if not path.is_file():
             raise StoreError(f"{path}: there is no run database; was the run killed before its plan was stored?")
         with _clear_errors(path, "cannot be opened"):
-            connection = connect(path)
-            try:
-                check_version(connection, path)
-            except BaseException:
-                connection.close()
-                raise
-        return cls(path, connection)
+            return cls(path, open_migrated(path))
 
     def close(self) -> None:
         """Close the database; harmless when closed."""
@@ -205,13 +204,63 @@ class Store:
         return int(count)
 
     def missing(self, host: str) -> list[TrialSpec]:
-        """Give the trials `host` still owes, in the plan's order, each with the attempt number to run it as."""
+        """Give the trials `host` still owes, in the plan's order, each with the attempt number to run it as.
+
+        Of the measured blocks only those allowed count (`allow_blocks`, `stop`), all while neither was said.
+        """
         names = (*LEVEL_FIELDS, *PLACE_FIELDS, "attempt")
         return [_trial_spec(dict(zip(names, row, strict=True))) for row in self._read(rows.MISSING, host)]
 
     def answered(self, host: str, first_segment: int) -> set[str]:
         """Give the trial ids that `host`'s segments from `first_segment` on have an outcome for."""
         return {trial_id for (trial_id,) in self._read(rows.ANSWERED, host, first_segment)}
+
+    def add_ledger(self, host: str, phase: str, seconds: float) -> None:
+        """Add `seconds` to what `host` spent in one of PHASES."""
+        if phase not in PHASES or not 0.0 <= seconds < math.inf:
+            raise ValueError(f"{seconds!r} s of {phase!r}: expected a finite time in one of {', '.join(PHASES)}")
+        with self._transaction("where time went cannot be stored") as connection:
+            connection.execute(
+                "INSERT INTO ledger VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seconds = seconds + excluded.seconds",
+                (host, phase, seconds),
+            )
+
+    def ledger(self) -> dict[str, dict[str, float]]:
+        """Give the seconds each host spent in each of PHASES; hosts and phases without any are absent."""
+        query = "SELECT host, phase, seconds FROM ledger JOIN host USING (host) ORDER BY position"
+        spent: dict[str, dict[str, float]] = {}
+        for host, phase, seconds in self._read(query):
+            spent.setdefault(host, {})[phase] = seconds
+        return {host: {phase: parts[phase] for phase in PHASES if phase in parts} for host, parts in spent.items()}
+
+    def set_problem(self, host: str, text: str | None) -> None:
+        """Write down why `host` gave nothing more, with the cure; None when it has nothing to say any more."""
+        with self._transaction("a host's problem cannot be stored") as connection:
+            connection.execute("UPDATE host SET problem = ? WHERE host = ?", (text, host))
+
+    def problems(self) -> dict[str, str]:
+        """Give why hosts gave nothing more, in the run's order; hosts without a problem are absent."""
+        return dict(self._read("SELECT host, problem FROM host WHERE problem IS NOT NULL ORDER BY position"))
+
+    def allow_blocks(self, host: str, blocks: int) -> None:
+        """Let `host` run the measured blocks 0 to `blocks` - 1, more of them perhaps later."""
+        self._set_blocks(host, blocks, None)
+
+    def stop(self, host: str, blocks: int, reason: str) -> None:
+        """Let `host` run no more than the first `blocks` measured blocks, and write down why that is enough."""
+        self._set_blocks(host, blocks, reason)
+
+    def _set_blocks(self, host: str, blocks: int, reason: str | None) -> None:
+        with self._transaction("how many blocks are enough cannot be stored") as connection:
+            connection.execute("INSERT OR REPLACE INTO stopping VALUES (?, ?, ?)", (host, blocks, reason))
+
+    def stops(self) -> dict[str, dict[str, Any]]:
+        """Give {"blocks", "reason"} of each host that `stop` was said of; the others are absent."""
+        query = (
+            "SELECT host, blocks, reason FROM stopping JOIN host USING (host) WHERE reason IS NOT NULL"
+            " ORDER BY position"
+        )
+        return {host: {"blocks": blocks, "reason": reason} for host, blocks, reason in self._read(query)}
 
     def segments(self, host: str) -> list[Segment]:
         """Give every start of an agent on `host`, oldest first."""

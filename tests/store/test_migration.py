@@ -1,0 +1,139 @@
+"""A database of an older pageswap is brought to the present schema when it is opened, with nothing lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pageswap.errors import StoreError
+from pageswap.store import Store
+from pageswap.store.schema import EVIDENCE_TYPES, SCHEMA_VERSION
+from tests.store.fakes import RUN_ID, FakeJournal, make_plan
+
+# Made by the first pageswap: hosts lab1 (killed once, resumed) and lab2 (never reached), a plan of two cases.
+GOLD = Path(__file__).parents[1] / "gold" / "run-v1.sqlite"
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """Give a copy of a version-1 file."""
+    return Path(shutil.copy(GOLD, tmp_path / "run.sqlite"))
+
+
+def version(path: Path) -> int:
+    """Read the schema version without pageswap."""
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    finally:
+        connection.close()
+
+
+def shape(path: Path) -> dict[str, set[tuple[Any, ...]]]:
+    """Give each table's columns as (name, type, not null, default, place in the key)."""
+    connection = sqlite3.connect(path)
+    try:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        return {
+            table: {(row[1], row[2], row[3], row[5]) for row in connection.execute(f"PRAGMA table_info({table})")}
+            for table in tables
+        }
+    finally:
+        connection.close()
+
+
+def test_the_gold_file_is_of_version_1() -> None:
+    """Else this file tests nothing."""
+    assert version(GOLD) == 1
+
+
+def test_rows_survive(old: Path) -> None:
+    """Each with its outcome; what version 1 did not know is None, and no trial is a replica."""
+    with Store.open(old) as store:
+        rows = [dict(zip(store.columns(), row, strict=True)) for row in store.rows()]
+        assert [(row["trial_id"], row["attempt"], row["status"]) for row in rows] == [
+            ("w0.c0000", 1, "ok"),
+            ("w0.c0001", 1, "ok"),
+            ("b00.c0000", 1, "ok"),
+            ("b00.c0001", 2, "ok"),
+        ]
+        assert rows[2]["counters"] == '{"swap_ins":0,"steal_ns":0,"foreign_cpu_ns":10000000,"tlb_shootdowns":null}'
+        assert {row["replica"] for row in rows} == {0}
+        assert all(row[name] is None for row in rows for name in EVIDENCE_TYPES)
+        assert len(store.all_attempts()) == 5
+        assert store.meta()["hosts"] == ["lab1", "lab2"]
+        assert (store.ledger(), store.problems(), store.stops()) == ({}, {}, {})
+
+    assert version(old) == SCHEMA_VERSION
+
+
+def test_a_migrated_file_is_laid_out_as_a_new_one(old: Path, tmp_path: Path) -> None:
+    """The same tables with the same columns, whatever way they came."""
+    new = tmp_path / "new.sqlite"
+    Store.create(new, run_id=RUN_ID, plan=make_plan(), hosts=["h"], provenance={}, options={}).close()
+    Store.open(old).close()
+
+    assert shape(old) == shape(new)
+
+
+def test_a_migrated_run_goes_on(old: Path) -> None:
+    """Its open segment takes the journal's next line, and what is missing is owed."""
+    with Store.open(old) as store:
+        assert [trial.trial_id for trial in store.missing("lab1")] == ["b01.c0000", "b01.c0001"]
+        offset = store.segments("lab1")[1].journal_offset
+        journal = FakeJournal(host="lab1", segment=2)
+        journal.begin()
+        journal.trial("b00.c0001", attempt=2)
+        store.ingest("lab1", 2, offset, [journal.trial("b01.c0000", build="host", load1_before=0.25)])
+        store.add_ledger("lab2", "connecting", 1.5)
+        row = dict(zip(store.columns(), store.rows()[-1], strict=True))
+
+        assert (row["build"], row["load1_before"], row["load1_after"]) == ("host", 0.25, None)
+        assert store.ledger() == {"lab2": {"connecting": 1.5}}
+
+
+def test_opening_twice_migrates_once(old: Path) -> None:
+    """And leaves the file alone afterwards."""
+    Store.open(old).close()
+    first = old.read_bytes()
+    Store.open(old).close()
+
+    assert old.read_bytes() == first
+
+
+def test_a_migration_that_fails_leaves_the_old_file(old: Path) -> None:
+    """All of it is one transaction; the cause is named."""
+    connection = sqlite3.connect(old)
+    connection.execute("CREATE TABLE stopping (x)")
+    connection.commit()
+    connection.close()
+    with pytest.raises(StoreError, match="stopping already exists"):
+        Store.open(old)
+
+    assert version(old) == 1
+    assert "ledger" not in shape(old)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a read-only file system needs root")
+def test_an_old_run_on_a_read_only_medium_can_be_read(tmp_path: Path) -> None:
+    """But not written, and that is said; the file stays as it is."""
+    folder = tmp_path / "medium"
+    folder.mkdir()
+    shutil.copy(GOLD, folder / "run.sqlite")
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
+        with Store.open(folder / "run.sqlite") as store:
+            assert store.status_counts() == {"ok": 4}
+            with pytest.raises(StoreError, match="readonly"):
+                store.new_segment("lab1")
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+    assert (folder / "run.sqlite").read_bytes() == GOLD.read_bytes()

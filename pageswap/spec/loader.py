@@ -17,6 +17,7 @@ from pageswap.spec.experiment import (
     Experiment,
 )
 from pageswap.spec.factors import FACTORS, Level, find_factor, parse_count
+from pageswap.spec.hostnames import check_host
 from pageswap.spec.nodes import Mapping, Node, Scalar, Sequence, parse_tree
 from pageswap.spec.source import read_text, shown_path
 from pageswap.spec.vocabulary import Vocabulary, core_vocabulary
@@ -43,10 +44,6 @@ _LONGEST_QUESTION = 500
 _MAX_ENTRIES = 200
 _LONGEST_DURATION = 30
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_HOST = re.compile(
-    r"@[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-    r"|(?:[A-Za-z_][A-Za-z0-9._-]{0,31}@)?(?:[A-Za-z0-9][A-Za-z0-9._-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?"
-)
 
 
 def load(path: Path, *, vocabulary: Vocabulary | None = None) -> Experiment:
@@ -231,7 +228,7 @@ class _Reader:
     def hosts(self) -> tuple[str, ...]:
         if "hosts" not in self.root.entries:
             return ()
-        return self.several(self.root.entries["hosts"][1], "hosts", _parse_host)
+        return self.several(self.root.entries["hosts"][1], "hosts", check_host)
 
 
 def _parse_name(text: str) -> str:
@@ -260,9 +257,3 @@ def _parse_timeout(text: str) -> float:
         least, most = (format_duration(limit) for limit in (MIN_TIMEOUT_S, MAX_TIMEOUT_S))
         raise ValueError(f"{quoted(text)} is not from {least} to {most}; a trial that takes longer is ended")
     return seconds
-
-
-def _parse_host(text: str) -> str:
-    if not _HOST.fullmatch(text):
-        raise ValueError(f"{quoted(text)} is not a host; write name, user@name, name:port, [address]:port or @group")
-    return text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import yaml
 
 from pageswap.errors import SpecError
-from pageswap.spec.source import MAX_BYTES, forbidden_character
+from pageswap.spec.source import EXPERIMENT, MAX_BYTES, FileKind, forbidden_character
 from pageswap.spec.wording import quoted, short
 
 if TYPE_CHECKING:
@@ -51,20 +51,20 @@ class Mapping:
 Node: TypeAlias = "Scalar | Sequence | Mapping"
 
 
-def parse_tree(text: str, name: str) -> Mapping:
+def parse_tree(text: str, name: str, kind: FileKind = EXPERIMENT) -> Mapping:
     """Read one YAML document whose top is a mapping; `name` is the file's name in errors.
 
     Anchors, aliases, tags, merge keys, directives, duplicate keys and a second document are refused when they are
     met, before anything is built from them. Raises SpecError with ``file:line``.
     """
     if len(text) > MAX_BYTES:
-        raise SpecError(f"{name}: holds more than {MAX_BYTES:,} bytes; an experiment has at most that (1 MiB)")
+        raise SpecError(f"{name}: holds more than {MAX_BYTES:,} bytes; {kind.one} has at most that (1 MiB)")
     hidden = forbidden_character(text)
     if hidden:
         line = len(re.findall(r"\r\n|\r|\n", text[: hidden[0]])) + 1
         raise SpecError(f"{name}:{line}: holds the character {hidden[1]}, which cannot be seen; delete it")
     try:
-        tree = _Builder(name).build(yaml.parse(text, Loader=yaml.SafeLoader))
+        tree = _Builder(name, kind).build(yaml.parse(text, Loader=yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise SpecError(f"{name}:{_line_of(mark)}: is not YAML: {error.problem or error.context}") from None
@@ -74,10 +74,10 @@ def parse_tree(text: str, name: str) -> Mapping:
         # PyYAML converts escapes and version numbers with chr() and int(), whose own errors get through.
         raise SpecError(f"{name}: is not YAML: {str(error).splitlines()[0][:200]}") from None
     if tree is None:
-        raise SpecError(f"{name}:1: is empty; an experiment has at least name, question, method and baseline")
+        raise SpecError(f"{name}:1: is empty; {kind.one} has at least {kind.least}")
     if not isinstance(tree, Mapping):
-        kind = "a list" if isinstance(tree, Sequence) else "a single value"
-        raise SpecError(f"{name}:{tree.line}: is {kind}; an experiment is a mapping of 'key: value' lines")
+        found = "a list" if isinstance(tree, Sequence) else "a single value"
+        raise SpecError(f"{name}:{tree.line}: is {found}; {kind.one} is a mapping of 'key: value' lines")
     return tree
 
 
@@ -110,8 +110,9 @@ def _joined(path: str, key: str) -> str:
 class _Builder:
     """Builds the tree from parser events with a stack of its own, so that depth costs no recursion."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, kind: FileKind) -> None:
         self.name = name
+        self.kind = kind
         self.open: list[_Open] = []
         self.root: Node | None = None
         self.nodes = 0
@@ -138,14 +139,14 @@ class _Builder:
     def _document(self, event: yaml.DocumentStartEvent, line: int) -> None:
         self.documents += 1
         if self.documents > 1:
-            raise self._fail(line, "a second document starts; one file is one experiment")
+            raise self._fail(line, f"a second document starts; one file is one {self.kind.noun}")
         if event.version or event.tags:
             raise self._fail(line, "YAML directives (%YAML, %TAG) are not allowed; delete the line")
 
     def _check(self, event: yaml.NodeEvent, line: int) -> None:
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            raise self._fail(line, f"has more than {MAX_NODES:,} values; an experiment has fewer", "")
+            raise self._fail(line, f"has more than {MAX_NODES:,} values; {self.kind.one} has fewer", "")
         if event.anchor is not None:
             sign = "*" if isinstance(event, yaml.AliasEvent) else "&"
             raise self._fail(

@@ -1,7 +1,8 @@
-"""Gets an experiment file's text: found by name, small, regular, UTF-8, and free of characters that hide."""
+"""Gets the text of a file that a person wrote: found by name, small, regular, UTF-8, free of characters that hide."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import stat
@@ -16,6 +17,25 @@ _SUFFIXES = ("", ".yaml", ".yml")
 # YAML breaks lines at NEL, LS and PS too, which no editor shows: the line numbers of errors would not be the reader's.
 # C0 and C1 controls and DEL never belong in an experiment; lone surrogates are not text.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+
+
+@dataclasses.dataclass(frozen=True)
+class FileKind:
+    """What errors call a file of a kind: its noun, what it has at least, and how one is named."""
+
+    noun: str
+    least: str
+    cure: str
+
+    @property
+    def one(self) -> str:
+        """The noun with its article."""
+        return f"an {self.noun}"
+
+
+EXPERIMENT = FileKind(
+    "experiment", "name, question, method and baseline", "give a path or the name of a file in experiments/"
+)
 
 
 def resolve_spec_path(text: str, experiments_dir: Path) -> Path:
@@ -56,19 +76,19 @@ def shown_path(path: Path) -> str:
     return printable(whole if inside.startswith(os.pardir) else inside)
 
 
-def read_text(path: Path) -> str:
-    """Read an experiment file; raises SpecError unless it is a regular, readable UTF-8 file of at most 1 MiB."""
+def read_text(path: Path, kind: FileKind = EXPERIMENT) -> str:
+    """Read a file of a kind; raises SpecError unless it is a regular, readable UTF-8 file of at most 1 MiB."""
     name = shown_path(path)
     try:
         # Opened without blocking: a pipe or a device is then refused by its kind rather than waited for.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise SpecError(f"{name}: there is no such file; give a path or the name of a file in experiments/") from None
+        raise SpecError(f"{name}: there is no such file; {kind.cure}") from None
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise SpecError(f"{name}: cannot be read: {why}") from error
     try:
-        _check_kind(os.fstat(descriptor), name)
+        _check_status(os.fstat(descriptor), name, kind)
         # Files of /proc say 0 bytes and hold more, and a file may grow: never read past the limit.
         with open(descriptor, "rb", closefd=False) as file:
             raw = file.read(MAX_BYTES + 1)
@@ -77,7 +97,7 @@ def read_text(path: Path) -> str:
     finally:
         os.close(descriptor)
     if len(raw) > MAX_BYTES:
-        raise SpecError(f"{name}: holds more than {MAX_BYTES:,} bytes; an experiment has at most that (1 MiB)")
+        raise SpecError(f"{name}: holds more than {MAX_BYTES:,} bytes; {kind.one} has at most that (1 MiB)")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -85,15 +105,13 @@ def read_text(path: Path) -> str:
         raise SpecError(f"{name}:{line}: byte {raw[error.start]:#04x} is not UTF-8; save the file as UTF-8") from None
 
 
-def _check_kind(status: os.stat_result, name: str) -> None:
+def _check_status(status: os.stat_result, name: str, kind: FileKind) -> None:
     if stat.S_ISDIR(status.st_mode):
-        raise SpecError(f"{name}: is a directory; name an experiment file in it")
+        raise SpecError(f"{name}: is a directory; name {kind.one} file in it")
     if not stat.S_ISREG(status.st_mode):
-        raise SpecError(f"{name}: is not a regular file; an experiment is a YAML file")
+        raise SpecError(f"{name}: is not a regular file; {kind.one} is a YAML file")
     if status.st_size > MAX_BYTES:
-        raise SpecError(
-            f"{name}: holds {status.st_size:,} bytes; an experiment has at most {MAX_BYTES:,} bytes (1 MiB)"
-        )
+        raise SpecError(f"{name}: holds {status.st_size:,} bytes; {kind.one} has at most {MAX_BYTES:,} bytes (1 MiB)")
 
 
 def forbidden_character(text: str) -> tuple[int, str] | None:

@@ -27,7 +27,7 @@ def test_reads_every_key(read: Read) -> None:
         rounds="5",
         seed="7",
         timeout="5min",
-        hosts="[alpha, root@beta.example.org:22, '@lab']",
+        hosts="[alpha, beta.example.org, '@lab']",
     )
 
     assert experiment.name == "tiny"
@@ -50,7 +50,7 @@ def test_reads_every_key(read: Read) -> None:
     assert experiment.baseline == {"method": "memcpy"}
     assert (experiment.repeats, experiment.warmups, experiment.rounds, experiment.seed) == (3, 0, 5, 7)
     assert experiment.timeout_s == 300.0
-    assert experiment.hosts == ("alpha", "root@beta.example.org:22", "@lab")
+    assert experiment.hosts == ("alpha", "beta.example.org", "@lab")
 
 
 def test_gives_documented_defaults(vocabulary: Vocabulary) -> None:
@@ -187,7 +187,8 @@ BAD_VALUES = [
     ({"timeout": "9" * 400 + "h"}, "is not a duration"),
     ({"threads": "0"}, "a.yaml:12: threads: '0' is less than 1"),
     ({"threads": "1025"}, "a.yaml:12: threads: '1025' is more than 1,024 (the core runs no more)"),
-    ({"hosts": "'-oProxyCommand=x'"}, "a.yaml:12: hosts: '-oProxyCommand=x' is not a host; write name, user@name"),
+    ({"hosts": "'-oProxyCommand=x'"}, "a.yaml:12: hosts: '-oProxyCommand=x' is not a host; write an alias as ssh"),
+    ({"hosts": "root@beta"}, "a.yaml:12: hosts: 'root@beta' is not an alias; user, port and address belong into"),
     ({"hosts": "[a, 'b;reboot']"}, "a.yaml:12: hosts[1]: 'b;reboot' is not a host"),
     ({"hosts": "[a, a]"}, "a.yaml:12: hosts[1]: is the same as hosts[0]; keep one"),
     # keys

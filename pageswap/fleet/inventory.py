@@ -1,0 +1,266 @@
+"""Reads hosts.yaml: which machines there are, what groups they form, and what measuring each of them needs."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from pageswap.errors import SpecError, UsageError
+from pageswap.spec.factors import MAX_SIZE_BYTES, parse_count
+from pageswap.spec.hostnames import EVERY_HOST, LOCAL, check_alias, check_group, check_host
+from pageswap.spec.nodes import Mapping, Node, Scalar, Sequence, parse_tree
+from pageswap.spec.source import FileKind, read_text, shown_path
+from pageswap.spec.wording import guess, listed, quoted, short
+from pageswap.units import parse_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_T = TypeVar("_T")
+
+DEFAULT_NAME: Final = "hosts.yaml"
+INVENTORY: Final = FileKind("inventory", "hosts", "--inventory takes a path; hosts.example.yaml shows what is in one")
+
+_KEYS = ("hosts", "groups")
+_HOST_KEYS = ("tags", "python", "workdir", "cpu", "memory", "notes")
+_MAX_CPU = 8191  # the kernel's own bound, CONFIG_NR_CPUS
+_LEAST_MEMORY_BYTES = 64 << 20
+_LONGEST_PATH = 200
+_LONGEST_NOTES = 500
+_LONGEST_SIZE = 30
+_PYTHON = re.compile(r"(?:/[A-Za-z0-9_.+-]+)+|[A-Za-z_][A-Za-z0-9_.+-]*")
+
+
+@dataclasses.dataclass(frozen=True)
+class InventoryHost:
+    """A host as the inventory knows it; how it is reached is ssh_config's to say.
+
+    `python` runs the agent there, `workdir` holds bundles and journals, trials are pinned to `cpu` and get at most
+    `memory_bytes`. None: the agent finds out by itself.
+    """
+
+    name: str
+    python: str | None = None
+    workdir: str | None = None
+    cpu: int | None = None
+    memory_bytes: int | None = None
+    tags: tuple[str, ...] = ()
+    notes: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the host as a JSON object with the field names above."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        """Read `to_json`'s object, leaving out what this version does not know."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        fields = {name: value for name, value in document.items() if name in known}
+        return cls(**{**fields, "tags": tuple(fields.get("tags", ()))})
+
+
+@dataclasses.dataclass(frozen=True)
+class Inventory:
+    """The hosts in the file's order, and groups of them; `name` is the file's in errors."""
+
+    name: str = ""
+    hosts: dict[str, InventoryHost] = dataclasses.field(default_factory=dict)
+    groups: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path | None) -> Self:
+        """Read an inventory; without `path` that is ./hosts.yaml, or an empty one where there is none.
+
+        Raises SpecError whose text starts with file:line and the key path.
+        """
+        if path is None:
+            path = Path(DEFAULT_NAME)
+            if not path.exists():
+                return cls()
+        return cls.loads(read_text(path, INVENTORY), shown_path(path))
+
+    @classmethod
+    def loads(cls, text: str, name: str) -> Self:
+        """Read an inventory's text; `name` stands for the file in errors, which are SpecError."""
+        hosts, groups = _Reader(name).read(parse_tree(text, name, INVENTORY))
+        return cls(name, hosts, groups)
+
+    def select(self, wanted: Iterable[str], where: str = "--hosts") -> tuple[InventoryHost, ...]:
+        """Give the hosts that aliases, ``@group``, ``@tag`` and ``@all`` mean, each once, in the order they are named.
+
+        An alias that is not in the inventory is one of ssh_config's. Raises UsageError, which names `where` it stood,
+        for an alias that cannot be one and for an unknown group.
+        """
+        found: dict[str, InventoryHost] = {}
+        for text in wanted:
+            try:
+                names = self._members(text[1:]) if check_host(text).startswith("@") else (text,)
+            except ValueError as error:
+                raise UsageError(f"{where}: {error}") from None
+            for name in names:
+                found.setdefault(name, self.hosts.get(name) or InventoryHost(name))
+        return tuple(found.values())
+
+    def _members(self, group: str) -> tuple[str, ...]:
+        tagged = {tag: () for host in self.hosts.values() for tag in host.tags}
+        members = {
+            EVERY_HOST: tuple(self.hosts),
+            **{tag: tuple(host.name for host in self.hosts.values() if tag in host.tags) for tag in tagged},
+            **self.groups,
+        }
+        if not self.hosts:
+            raise ValueError(
+                f"{quoted('@' + group)}: groups are in an inventory: write {DEFAULT_NAME}, or --inventory PATH"
+            )
+        if not members.get(group):
+            hint = guess(group, members) or f"; there are @{', @'.join(members)}"
+            raise ValueError(f"no host of {self.name} is in the group or has the tag {quoted('@' + group)}{hint}")
+        return members[group]
+
+
+class _Reader:
+    """Walks one inventory's tree."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def read(self, root: Mapping) -> tuple[dict[str, InventoryHost], dict[str, tuple[str, ...]]]:
+        self.check_keys(root, "", _KEYS)
+        if "hosts" not in root.entries:
+            raise self.error(1, "hosts", "is missing; add a line such as 'hosts: {lab1: {cpu: 3}, lab2: }'")
+        hosts = {}
+        for text, (key, node) in self.entries(root, "hosts").items():
+            path = f"hosts.{short(text)}"
+            alias = self.checked(key, path, check_alias)
+            hosts[alias] = self.host(alias, node, path)
+        groups = {}
+        for text, (key, node) in self.entries(root, "groups").items():
+            path = f"groups.{short(text)}"
+            group = self.checked(key, path, check_group)
+            if group == EVERY_HOST:
+                raise self.error(key.line, path, f"'@{EVERY_HOST}' means every host already; choose another name")
+            groups[group] = self.several(node, path, check_alias)
+        self.check_tags(root, hosts, groups)
+        return hosts, groups
+
+    def host(self, alias: str, node: Node, path: str) -> InventoryHost:
+        if isinstance(node, Scalar) and node.is_null:
+            return InventoryHost(alias)
+        if not isinstance(node, Mapping):
+            raise self.error(node.line, path, "is no mapping; write such as {cpu: 3, tags: [zen]}, or nothing at all")
+        self.check_keys(node, path, _HOST_KEYS)
+        given = {key: value for key, (_, value) in node.entries.items()}
+        for key in ("python", "workdir"):
+            if alias == LOCAL and key in given:
+                cure = "the controller's own Python measures here, below $PAGESWAP_HOME"
+                raise self.error(given[key].line, f"{path}.{key}", f"has no meaning for this machine; {cure}")
+
+        def one(key: str, parse: Callable[[str], _T]) -> _T | None:
+            return self.scalar(given[key], f"{path}.{key}", parse) if key in given else None
+
+        return InventoryHost(
+            name=alias,
+            python=one("python", _parse_python),
+            workdir=one("workdir", _parse_folder),
+            cpu=one("cpu", lambda text: parse_count(text, 0, _MAX_CPU, "Linux knows no more CPUs")),
+            memory_bytes=one("memory", _parse_memory),
+            tags=self.several(given["tags"], f"{path}.tags", check_group) if "tags" in given else (),
+            notes=one("notes", _parse_notes) or "",
+        )
+
+    def check_tags(self, root: Mapping, hosts: dict[str, InventoryHost], groups: dict[str, tuple[str, ...]]) -> None:
+        """Refuse a word that is both a group and a tag: ``@word`` would mean either."""
+        for host in hosts.values():
+            for tag in host.tags:
+                if tag in groups or tag == EVERY_HOST:
+                    line = root.entries["hosts"][1].line
+                    what = "means every host" if tag == EVERY_HOST else "is the name of a group"
+                    raise self.error(line, f"hosts.{host.name}.tags", f"'{tag}' {what} already; choose another tag")
+
+    def error(self, line: int, key_path: str, message: str) -> SpecError:
+        return SpecError(f"{self.name}:{line}: {key_path}: {message}")
+
+    def check_keys(self, node: Mapping, path: str, known: tuple[str, ...]) -> None:
+        for key, (scalar, _) in node.entries.items():
+            if key not in known:
+                where = f"{path}.{short(key)}" if path else short(key)
+                hint = guess(key, known) or f"; it is one of {listed(known)}"
+                if key in ("user", "port", "key", "hostname", "host", "address", "proxyjump", "identityfile"):
+                    hint = "; how a host is reached is for ~/.ssh/config to say, under 'Host ALIAS'"
+                raise self.error(scalar.line, where, f"unknown key{hint}")
+
+    def entries(self, root: Mapping, key: str) -> dict[str, tuple[Scalar, Node]]:
+        if key not in root.entries:
+            return {}
+        node = root.entries[key][1]
+        if not isinstance(node, Mapping) or not node.entries:
+            example = "{lab1: {cpu: 3}, lab2: }" if key == "hosts" else "{rack: [lab1, lab2]}"
+            raise self.error(node.line, key, f"is no mapping with entries; write such as {example}")
+        return node.entries
+
+    def checked(self, scalar: Scalar, path: str, parse: Callable[[str], _T]) -> _T:
+        try:
+            return parse(scalar.text)
+        except ValueError as error:
+            raise self.error(scalar.line, path, str(error)) from None
+
+    def scalar(self, node: Node, path: str, parse: Callable[[str], _T]) -> _T:
+        if not isinstance(node, Scalar):
+            kind = "a list" if isinstance(node, Sequence) else "a mapping"
+            raise self.error(node.line, path, f"is {kind}; write a single value")
+        if node.is_null:
+            raise self.error(node.line, path, "has no value; write one or delete the key")
+        return self.checked(node, path, parse)
+
+    def several(self, node: Node, path: str, parse: Callable[[str], _T]) -> tuple[_T, ...]:
+        """Read a value or a list of different values."""
+        if not isinstance(node, Sequence):
+            return (self.scalar(node, path, parse),)
+        if not node.items:
+            raise self.error(node.line, path, "is an empty list; write at least one value or delete the key")
+        found: list[_T] = []
+        for index, item in enumerate(node.items):
+            value = self.scalar(item, f"{path}[{index}]", parse)
+            if value in found:
+                raise self.error(
+                    item.line, f"{path}[{index}]", f"is the same as {path}[{found.index(value)}]; keep one"
+                )
+            found.append(value)
+        return tuple(found)
+
+
+def _parse_python(text: str) -> str:
+    if len(text) > _LONGEST_PATH or not _PYTHON.fullmatch(text) or ".." in text:
+        raise ValueError(f"{quoted(text)} is no Python; write an absolute path or a name such as python3.11")
+    return text
+
+
+def _parse_folder(text: str) -> str:
+    if (
+        len(text) > _LONGEST_PATH
+        or not re.fullmatch(r"/[^/]+(?:/[^/]+)*", text)
+        or not text.isprintable()
+        or any(part in (".", "..") for part in text.split("/"))
+    ):
+        raise ValueError(
+            f"{quoted(text)} is not a folder's absolute path; write such as /var/tmp/pageswap, without '..' or "
+            "a '/' at its end"
+        )
+    return text
+
+
+def _parse_memory(text: str) -> int:
+    if len(text) > _LONGEST_SIZE or not text.isprintable():
+        raise ValueError(f"{quoted(text)} is not a size; write 512MiB or 8GiB")
+    size_bytes = parse_size(text)
+    if not _LEAST_MEMORY_BYTES <= size_bytes <= MAX_SIZE_BYTES:
+        raise ValueError(f"{quoted(text)} is not from 64MiB to 64TiB; it is the most that a trial may use")
+    return size_bytes
+
+
+def _parse_notes(text: str) -> str:
+    if len(text) > _LONGEST_NOTES:
+        raise ValueError(f"has {len(text):,} characters; at most {_LONGEST_NOTES}")
+    return " ".join(text.split())

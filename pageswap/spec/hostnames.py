@@ -1,0 +1,50 @@
+"""The grammar of hosts' names in specs, inventories and `--hosts`: plain aliases, and groups of them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from pageswap.spec.wording import quoted
+
+# This machine, reached without ssh.
+LOCAL: Final = "local"
+
+# In place of a group: every host of the inventory.
+EVERY_HOST: Final = "all"
+
+_ALIAS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+
+
+def check_alias(text: str) -> str:
+    """Give back an alias of a host; raises ValueError with the cure.
+
+    An alias is what a person types after `ssh`, and also a folder's name on the host: it can be neither an option nor
+    a path, a pattern or anything that a shell reads. Who to be there and on which port is ssh_config's to say.
+    """
+    if re.fullmatch(r"[^@\s]+@[^@\s]+|[^:\s]+:[0-9]+|\[[^\]\s]+\](?::[0-9]+)?", text):
+        raise ValueError(
+            f"{quoted(text)} is not an alias; user, port and address belong into ~/.ssh/config, under 'Host NAME': "
+            "write that NAME"
+        )
+    if not _ALIAS.fullmatch(text) or ".." in text:
+        raise ValueError(
+            f"{quoted(text)} is not a host; write an alias as ssh takes it, of at most 200 letters, digits, '.', '-' "
+            "and '_', the first a letter or digit, without '..'"
+        )
+    return text
+
+
+def check_host(text: str) -> str:
+    """Give back an alias, or a group or tag as ``@rack``; raises ValueError with the cure."""
+    if text.startswith("@"):
+        check_group(text[1:])
+        return text
+    return check_alias(text)
+
+
+def check_group(text: str) -> str:
+    """Give back a group's or tag's name; raises ValueError with the cure."""
+    if not _ALIAS.fullmatch(text) or ".." in text:
+        raise ValueError(f"{quoted(text)} is not a group's or tag's name; write letters, digits, '.', '-' and '_'")
+    return text

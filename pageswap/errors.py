@@ -25,6 +25,30 @@ class HostError(PageswapError):
     exit_code = 3
 
 
+class HostUnreachableError(HostError):
+    """No connection to a host came about."""
+
+
+class HostKeyError(HostError):
+    """A host's key is unknown or not the one that is known; nothing was sent to it."""
+
+
+class HostAuthError(HostError):
+    """A host let nobody in with the keys at hand."""
+
+
+class HostLinkLostError(HostError):
+    """The connection to a host broke; what runs there goes on."""
+
+
+class HostPythonError(HostError):
+    """A host has no Python that an agent could run on."""
+
+
+class HostBuildError(HostError):
+    """The C core neither loads on a host nor could be built there."""
+
+
 class LeaseHeldError(HostError):
     """Another measurement holds the host; the text names who and since when."""
 

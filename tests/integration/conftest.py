@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from requirement import require
 
+from tests.integration import network as networks
 from tests.integration.lab import Lab, own_network
+from tests.integration.roots import Roots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.integration.network import Network
+
+_roots = pytest.StashKey[Roots]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put last what needs other Debians, which are made meanwhile."""
+    items.sort(key=_needs_roots)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin to make other Debians if a test needs them."""
+    if any(map(_needs_roots, session.items)) and not (_why_no_roots() or session.config.option.collectonly):
+        session.config.stash[_roots] = Roots()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Begin to make no more of them."""
+    if _roots in config.stash:
+        config.stash[_roots].end()
 
 
 @pytest.fixture
@@ -20,3 +45,28 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         made = Lab(tmp_path)
         yield made
         made.end()
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Iterator[Network]:
+    """Give a network without hosts as yet."""
+    missing = networks.what_is_missing()
+    require("root" if "root" in missing else "sshd", not missing, missing)
+    with networks.network(tmp_path / "network") as made:
+        yield made
+
+
+@pytest.fixture
+def roots(request: pytest.FixtureRequest) -> Roots:
+    """Give the other Debians' files."""
+    missing = _why_no_roots()
+    require("root" if "root" in missing else "debootstrap", not missing, missing)
+    return request.config.stash[_roots]
+
+
+def _needs_roots(item: pytest.Item) -> bool:
+    return "roots" in getattr(item, "fixturenames", ())
+
+
+def _why_no_roots() -> str:
+    return networks.what_is_missing() or ("" if shutil.which("debootstrap") else "no debootstrap: apt-get install it")

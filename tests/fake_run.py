@@ -107,6 +107,11 @@ class FakeRun:
         """Give every outcome."""
         return [tuple(outcome[name] for name in COLUMNS) for outcome in self.outcomes]
 
+    def planned_trials(self) -> int:
+        """Count all cases in all blocks, and the baseline's twice when the run has a control."""
+        controls = len({outcome["case_id"] for outcome in self.outcomes if outcome["replica"]})
+        return len(self.hosts) * self.experiment["repeats"] * (len(self.case_list) + controls)
+
     def ledger(self) -> dict[str, dict[str, float]]:
         """Give where each host's time went."""
         return self.spent
@@ -139,12 +144,13 @@ def make_run(  # noqa: PLR0913 - each is a property of the run
     baseline: dict[str, Any] | None = None,
     speeds: dict[str, float] | None = None,
     seed: int = 1,
+    replicas: bool = False,
     **levels: list[Any],
 ) -> FakeRun:
     """Make a run of the product of the levels; one warm-up block, then `blocks` blocks.
 
     ns per operation is the method's speed, times a factor that the whole block shares (log-normal with `block_noise`),
-    times the trial's own (log-normal with `noise`).
+    times the trial's own (log-normal with `noise`). With `replicas` each measured block has the baseline's cases twice.
     """
     chance = random.Random(seed)  # noqa: S311 - a simulation, not a secret
     factors = {
@@ -163,11 +169,15 @@ def make_run(  # noqa: PLR0913 - each is a property of the run
         {"case_id": f"c{index:04d}", "workload": "swap", **dict(zip(names, values, strict=True))}
         for index, values in enumerate(itertools.product(*factors.values()))
     ]
+    against = {"method": "memcpy"} if baseline is None else baseline
+    twice = [case for case in cases if replicas and against and all(case[key] == against[key] for key in against)]
     outcomes = []
     for host in hosts:
         for block in range(-1, blocks):
             shared = math.exp(chance.gauss(0, block_noise))
-            for position, case in enumerate(chance.sample(cases, len(cases))):
+            slots = [(case, 0) for case in cases] + ([(case, 1) for case in twice] if block >= 0 else [])
+            block_id = "w0" if block < 0 else f"b{block:02d}"
+            for position, (case, replica) in enumerate(chance.sample(slots, len(slots))):
                 ns = speeds.get(case["method"], 1_000.0) * shared * math.exp(chance.gauss(0, noise))
                 elapsed_ns = round(ns * case["iterations"])
                 outcomes.append(
@@ -177,7 +187,7 @@ def make_run(  # noqa: PLR0913 - each is a property of the run
                         "run_id": "20260102T030405Z-abcdef",
                         "experiment": "mremap_vs_copy",
                         "host": host,
-                        "trial_id": f"{'w0' if block < 0 else f'b{block:02d}'}.{case['case_id']}",
+                        "trial_id": f"{block_id}.{case['case_id']}{'.aa' if replica else ''}",
                         "block": max(0, block),
                         "position": position,
                         "warmup": int(block < 0),
@@ -196,6 +206,7 @@ def make_run(  # noqa: PLR0913 - each is a property of the run
                         "started_at": f"2026-01-02T03:{max(0, block):02d}:{position % 60:02d}Z",
                         "seed": 2**63 - 25,
                         "cpu": 1,
+                        "replica": replica,
                     }
                 )
     return FakeRun(
@@ -203,7 +214,7 @@ def make_run(  # noqa: PLR0913 - each is a property of the run
             "name": "mremap_vs_copy",
             "question": "Is remapping a page faster than copying it?",
             "workload": "swap",
-            "baseline": {"method": "memcpy"} if baseline is None else baseline,
+            "baseline": against,
             "repeats": blocks,
             "warmups": 1,
             "rounds": 10,

@@ -22,6 +22,14 @@ STATUSES = (OK, UNAVAILABLE, SKIPPED, FAILED, CORRUPT, TIMEOUT, KILLED, OOM, INT
 # These say nothing about the method, only that the trial was cut short, so `resume` measures them again.
 RETRIED = (KILLED, INTERRUPTED, LOST)
 
+# What the id of a baseline's second trial in a block has after its case: "b03.c0004.aa".
+REPLICA_SUFFIX = ".aa"
+
+
+def case_id_of(trial_id: str) -> str:
+    """Give ``c0004`` of ``b03.c0004`` and of its second trial, ``b03.c0004.aa``."""
+    return trial_id.split(".")[1]
+
 
 @dataclasses.dataclass(frozen=True)
 class TrialSpec:
@@ -52,6 +60,11 @@ class TrialSpec:
     # 1 for the second trial of a baseline's case in a block, which is there to be compared with the first.
     replica: int = 0
 
+    @property
+    def case_id(self) -> str:
+        """The case it is a trial of, as its id names it."""
+        return case_id_of(self.trial_id)
+
     def to_json(self) -> dict[str, Any]:
         """Give the trial as a JSON object with the field names above."""
         return dataclasses.asdict(self)
@@ -69,6 +82,9 @@ class Job:
     tune: bool
     wait: bool
     trials: tuple[TrialSpec, ...]
+    # The CPU of the first measured thread, and the most memory that a trial may use; None leaves both to the agent.
+    cpu: int | None = None
+    memory_cap_bytes: int | None = None
     format: int = FORMAT
 
     def to_json(self) -> dict[str, Any]:

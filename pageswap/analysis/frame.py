@@ -42,7 +42,7 @@ EXPORT_COLUMNS = (
     "rounds_ns",
     "started_at",
 )
-IDENTITY_COLUMNS = ("trial_id", "case_id", "seed", "cpu")
+IDENTITY_COLUMNS = ("trial_id", "case_id", "seed", "cpu", "replica")
 DERIVED_COLUMNS = ("ns_per_op", "ops_per_s", "bytes_per_s")
 INTEGER_COLUMNS = (
     "page_size",
@@ -94,6 +94,8 @@ def _typed(name: str, column: pd.Series[Any]) -> pd.Series[Any]:
         return pd.Series(float("nan"), index=column.index, dtype="float64")
     if name == "warmup":
         return column.fillna(value=False).astype(bool)
+    if name == "replica":
+        return column.fillna(0).astype("int64")
     if name == "seed":
         # A seed may use all 64 bits, one more than a signed integer column holds.
         return column.astype("object")

@@ -47,6 +47,9 @@ class RunData(Protocol):
     def rows(self) -> Iterable[Sequence[Any]]:
         """Give the last attempt of each trial that has an outcome; what was not measured is None."""
 
+    def planned_trials(self) -> int:
+        """Count the measured trials of all hosts together, with an outcome or without one yet."""
+
     def ledger(self) -> Mapping[str, Mapping[str, float]]:
         """Give the seconds each host spent in each phase beside its trials; a host or phase without any is absent."""
 

@@ -116,13 +116,14 @@ def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> Summary:
     cases = {str(case["case_id"]): levels_of(case) for case in run_data.cases()}
     hosts = tuple(dict.fromkeys([str(host) for host in meta.get("hosts") or ()] + table["host"].unique().tolist()))
     measured = table[~table["warmup"]]
+    # The control's second trial of a baseline is no part of any estimate: the pairs would not be alike.
+    first = measured[measured["replica"] == 0]
     keys = [(host, case_id) for host in hosts for case_id in cases]
     workload = str(experiment.get("workload", ""))
     families = {str(m["name"]): str(m["family"]) for methods in run_data.methods().values() for m in methods}
-    figures = _Figures(keys, measured, _partners(keys, cases, baseline))
-    endings = _endings(measured)
+    figures = _Figures(keys, first, _partners(keys, cases, baseline))
+    endings = _endings(first)
     levels = {name: list(dict.fromkeys(case.get(name) for case in cases.values())) for name in _names(cases)}
-    expected = int(experiment.get("repeats") or 0) * len(keys)
     return Summary(
         run_id=str(meta.get("run_id", "")),
         experiment=str(experiment.get("name", "")),
@@ -141,7 +142,7 @@ def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> Summary:
         statuses={str(name): int(count) for name, count in measured["status"].value_counts().items()},
         trials=len(measured),
         warmups=len(table) - len(measured),
-        missing=max(0, expected - len(measured)),
+        missing=max(0, run_data.planned_trials() - len(measured)),
         block_values=figures.block_values(),
         cpus={host: str(facts.get("cpu_model") or "") for host, facts in run_data.environments().items()},
         families=families,

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final, TextIO
 
-from pageswap.agent.job import OK, SKIPPED, UNAVAILABLE
+from pageswap.agent.job import OK, SKIPPED, UNAVAILABLE, case_id_of
 from pageswap.agent.lease import describe
 from pageswap.campaign.events import (
     Finished,
@@ -82,7 +82,7 @@ class _Tally:
             status, reason = trial["status"], trial["reason"]
             self.done += 1
             self._statuses[status] = self._statuses.get(status, 0) + 1
-            case_id = trial["trial_id"].rpartition(".")[2]
+            case_id = case_id_of(trial["trial_id"])
             # A method that the host lacks says so in every block: once a case is enough for those.
             place = case_id if status in (UNAVAILABLE, SKIPPED) else trial["trial_id"]
             if status != OK and (event.host, place, status, reason) not in self._told:

@@ -50,24 +50,37 @@ class CaseEstimate:
 class Estimate:
     """What a plan is expected to take on one host.
 
-    `memory_bytes` is the largest trial's (trials run one at a time), `seconds` the sum over all trials, and
-    `at_most_seconds` the bound that the timeout sets.
+    `memory_bytes` is the largest trial's (trials run one at a time), `seconds` the sum over all trials, `least_seconds`
+    over those that are measured in any case (fewer where a stopping rule may end the run early), and `at_most_seconds`
+    the bound that the timeout sets.
     """
 
     cases: tuple[CaseEstimate, ...]
     memory_bytes: int
     seconds: float
+    least_seconds: float
     at_most_seconds: float
 
 
-def estimate(trials: Sequence[TrialSpec], blocks: int, vocabulary: Vocabulary) -> Estimate:
-    """Estimate what `blocks` blocks cost; `trials` holds one trial of each case, in the cases' order."""
+def estimate(
+    trials: Sequence[TrialSpec], controls: Sequence[TrialSpec], blocks: tuple[int, int, int], vocabulary: Vocabulary
+) -> Estimate:
+    """Estimate a plan's cost.
+
+    `trials` holds one trial of each case, in the cases' order, `controls` one of each that a measured block has twice,
+    and `blocks` the number of warm-up blocks and the least and the most measured ones.
+    """
+    warmups, least, most = blocks
     costs = tuple(_trial(trial, vocabulary) for trial in trials)
+    once = sum(cost.seconds for cost in costs)
+    measured = once + sum(_trial(trial, vocabulary).seconds for trial in controls)
+    timeouts = [sum(trial.timeout_s for trial in part) for part in (trials, controls)]
     return Estimate(
         cases=costs,
         memory_bytes=max(cost.memory_bytes for cost in costs),
-        seconds=blocks * sum(cost.seconds for cost in costs),
-        at_most_seconds=blocks * sum(trial.timeout_s for trial in trials),
+        seconds=warmups * once + most * measured,
+        least_seconds=warmups * once + least * measured,
+        at_most_seconds=warmups * timeouts[0] + most * sum(timeouts),
     )
 
 

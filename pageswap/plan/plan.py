@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.job import TrialSpec
+from pageswap.agent.job import REPLICA_SUFFIX, TrialSpec
 from pageswap.plan.blocks import block_order, schedule_seed
 from pageswap.plan.estimate import Estimate, estimate
 from pageswap.spec import build_cases, core_vocabulary, override
@@ -71,10 +71,11 @@ class Plan:
             "trials": [
                 {
                     "trial_id": trial.trial_id,
-                    "case_id": trial.trial_id.rpartition(".")[2],
+                    "case_id": trial.case_id,
                     "block": trial.block,
                     "position": trial.position,
                     "warmup": trial.warmup,
+                    "replica": trial.replica,
                     "seed": trial.seed,
                 }
                 for trial in self.trials
@@ -93,8 +94,9 @@ def make(
     """Plan an experiment with the command line's changes; the same arguments always give the same plan.
 
     `set_` and `filter_` are texts such as ``page_size=4KiB,2MiB``. Warm-up blocks come first, then measured blocks;
-    each holds every case once in a random order of its own, and all its trials share one page schedule. Raises
-    UsageError for a wrong argument, SpecError for cases that make no sense.
+    each holds every case once in a random order of its own, and all its trials share one page schedule. A measured
+    block holds the baseline's cases twice, the second time as replica 1: the A/A control. Raises UsageError for a wrong
+    argument, SpecError for cases that make no sense.
     """
     names = vocabulary or core_vocabulary()
     changed = override(experiment, set_=set_, filter_=filter_, repeats=repeats, vocabulary=names)
@@ -103,8 +105,11 @@ def make(
     digits = max(_CASE_DIGITS, len(str(len(every) - 1)))
     cases = tuple(Case(index, f"c{index:0{digits}d}", levels) for index, levels in enumerate(every))
     trials = tuple(trial for block in _blocks(changed) for trial in _trials(changed, cases, *block))
-    one_of_each = sorted(trials[: len(cases)], key=lambda trial: trial.trial_id)
-    return Plan(changed, cases, trials, estimate(one_of_each, changed.warmups + changed.repeats, names))
+    of_each = {trial.trial_id.partition(".")[2]: trial for trial in trials}
+    once = [of_each[case.case_id] for case in cases]
+    controls = [trial for trial in of_each.values() if trial.replica]
+    blocks = (changed.warmups, changed.repeats, changed.repeats)
+    return Plan(changed, cases, trials, estimate(once, controls, blocks, names))
 
 
 def _blocks(experiment: Experiment) -> Iterator[tuple[str, int, bool]]:
@@ -126,10 +131,12 @@ def _trials(
     # A block is shuffled by its number, not by its id's width: more repeats leave the earlier blocks as they were.
     name = f"{'w' if is_warmup else 'b'}{number}"
     seed = schedule_seed(experiment.seed, name)
-    for position, index in enumerate(block_order(experiment.seed, name, len(cases))):
-        case = cases[index]
+    twice = () if is_warmup else tuple(case for case in cases if _is_baseline(experiment, case))
+    slots = [(case, 0) for case in cases] + [(case, 1) for case in twice]
+    for position, index in enumerate(block_order(experiment.seed, name, len(slots))):
+        case, replica = slots[index]
         yield TrialSpec(
-            trial_id=f"{block_id}.{case.case_id}",
+            trial_id=f"{block_id}.{case.case_id}{REPLICA_SUFFIX if replica else ''}",
             attempt=_FIRST_ATTEMPT,
             workload=experiment.workload,
             rounds=experiment.rounds,
@@ -138,5 +145,11 @@ def _trials(
             block=number,
             position=position,
             warmup=is_warmup,
+            replica=replica,
             **case.levels,  # type: ignore[arg-type]  # each factor is a field of that name, of its parser's type
         )
+
+
+def _is_baseline(experiment: Experiment, case: Case) -> bool:
+    baseline = experiment.baseline
+    return bool(baseline) and all(case.levels.get(name) == level for name, level in baseline.items())

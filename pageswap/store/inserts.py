@@ -41,7 +41,7 @@ def insert_trials(connection: sqlite3.Connection, trials: Sequence[TrialSpec]) -
     """Store a plan's trials in their order, and the cases they are of."""
     cases: dict[str, TrialSpec] = {}
     for trial in trials:
-        cases.setdefault(_case_id(trial), trial)
+        cases.setdefault(trial.case_id, trial)
     connection.executemany(
         f"INSERT INTO cases VALUES ({_marks(len(LEVEL_FIELDS) + 2)})",  # noqa: S608 - question marks
         [
@@ -53,7 +53,7 @@ def insert_trials(connection: sqlite3.Connection, trials: Sequence[TrialSpec]) -
         f"INSERT INTO trial (ordinal, {', '.join(PLACE_FIELDS)}, case_id) "  # noqa: S608 - TrialSpec's own names
         f"VALUES ({_marks(len(PLACE_FIELDS) + 2)})",
         (
-            (ordinal, *(getattr(trial, name) for name in PLACE_FIELDS), _case_id(trial))
+            (ordinal, *(getattr(trial, name) for name in PLACE_FIELDS), trial.case_id)
             for ordinal, trial in enumerate(trials)
         ),
     )
@@ -61,11 +61,6 @@ def insert_trials(connection: sqlite3.Connection, trials: Sequence[TrialSpec]) -
 
 def _marks(count: int) -> str:
     return ", ".join("?" * count)
-
-
-def _case_id(trial: TrialSpec) -> str:
-    """Give ``c0004`` of ``b03.c0004``."""
-    return trial.trial_id.rpartition(".")[2]
 
 
 def insert_record(connection: sqlite3.Connection, record: dict[str, Any]) -> None:

@@ -57,5 +57,10 @@ AND (t.warmup OR t.block < coalesce((SELECT blocks FROM stopping WHERE host = ?1
 ORDER BY t.ordinal
 """  # noqa: S608 - likewise
 
+PLANNED: Final = """
+SELECT count(*) FROM host h LEFT JOIN stopping s USING (host) JOIN trial t
+ON NOT t.warmup AND (s.blocks IS NULL OR t.block < s.blocks)
+"""
+
 # Which trials the segments from ?2 on have answered on host ?1, however they ended.
 ANSWERED: Final = "SELECT DISTINCT trial_id FROM outcome WHERE host = ?1 AND segment >= ?2"

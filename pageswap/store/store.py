@@ -203,6 +203,11 @@ class Store:
         ((count,),) = self._read("SELECT count(*) FROM trial")
         return int(count)
 
+    def planned_trials(self) -> int:
+        """Count the measured trials of all hosts together, of the blocks that each may run."""
+        ((count,),) = self._read(rows.PLANNED)
+        return int(count)
+
     def missing(self, host: str) -> list[TrialSpec]:
         """Give the trials `host` still owes, in the plan's order, each with the attempt number to run it as.
 

@@ -73,6 +73,18 @@ def test_warmups_enter_no_figure_and_are_counted() -> None:
     assert (summary.warmups, summary.trials) == (3, 21)
 
 
+def test_the_control_enters_no_estimate() -> None:
+    """A baseline measured twice has the figures of its first trials, however its second ones went."""
+    run = make_run(replicas=True, **ONE)
+    once = summarise(run).cases
+    for outcome in run.of(replica=1):
+        outcome["elapsed_ns"] *= 5
+
+    assert len(run.of(replica=1)) == 7
+    assert summarise(run).cases == once
+    assert (summarise(run).trials, summarise(run).missing) == (28, 0)
+
+
 def test_a_block_without_its_baseline_is_left_out_of_the_ratio_alone() -> None:
     """The case's own median keeps the block; the pair is gone."""
     run = make_run(**ONE)

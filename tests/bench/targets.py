@@ -84,8 +84,9 @@ def merged_plan(folder: Path) -> tuple[Plan, dict[str, tuple[str, str]]]:
     blocks: dict[str, list[Any]] = {}
     for part, plan in plans.items():
         for trial in plan.trials:
-            block, _, case_id = trial.trial_id.rpartition(".")
-            renamed = dataclasses.replace(trial, trial_id=f"{block}.{ids[part, case_id]}")
+            block = trial.trial_id.partition(".")[0]
+            new_id = trial.trial_id.replace(trial.case_id, ids[part, trial.case_id])
+            renamed = dataclasses.replace(trial, trial_id=new_id)
             blocks.setdefault(block, []).append(renamed)
     trials = tuple(trial for block in blocks.values() for trial in block)
     names = {
@@ -107,7 +108,7 @@ def measure(folder: Path) -> dict[tuple[str, str], list[float]]:
         columns = store.columns()
         for values in sorted(store.rows(), key=lambda row: row[columns.index("block")]):
             row = dict(zip(columns, values, strict=True))
-            if row["warmup"]:
+            if row["warmup"] or row["replica"]:
                 continue
             ok = row["status"] == "ok"
             if not ok:

@@ -66,10 +66,10 @@ class TestCtrlC:
 
         assert controller.returncode == 130, errors
         assert "interrupted: the trial in hand ends" in errors
-        assert 0 < len(rows) < 60
+        assert 0 < len(rows) < 78
         assert {status for _, status in rows} == {"ok"}
         assert not any(lab.processes().values())
-        check_resume_completes(lab, 60)
+        check_resume_completes(lab, 78)
 
     def test_twice_kills_the_trial_in_hand(self, lab: Lab) -> None:
         """Exit code 130, and that trial is a row that says so."""
@@ -96,7 +96,7 @@ class TestCtrlC:
         assert last_attempts(lab.runs()[1]) == []
         code, errors = lab.resume(lab.runs()[1])
         assert code == 0, errors
-        assert len(last_attempts(lab.runs()[1])) == 12
+        assert len(last_attempts(lab.runs()[1])) == 14
 
 
 class TestTwoAtOnce:
@@ -133,7 +133,7 @@ class TestTwoAtOnce:
 
         assert f"local: waiting for process {os.getpid()} of user" in words
         assert second.returncode == 0, errors
-        assert len(last_attempts(lab.runs()[0])) == 12
+        assert len(last_attempts(lab.runs()[0])) == 14
 
     def test_a_run_has_one_controller(self, lab: Lab) -> None:
         """Resuming what is being run is a mistake that changes nothing."""
@@ -194,10 +194,10 @@ class TestFullDisk:
         assert controller.returncode == 3, errors
         assert "run.sqlite: rows cannot be stored: database or disk is full; the disk or a quota is full" in errors
         assert "Traceback" not in errors
-        assert 0 < len(rows) < 60
+        assert 0 < len(rows) < 78
         wait_until(lambda: not any(lab.processes().values()))
         filler.unlink()
-        check_resume_completes(lab, 60)
+        check_resume_completes(lab, 78)
 
     def test_where_the_journal_is(self, lab: Lab, small_disk: Callable[[str], Path]) -> None:
         """The host's reason is passed on; rows before it are stored, and resume completes the run."""
@@ -211,6 +211,6 @@ class TestFullDisk:
         assert controller.returncode == 3, errors
         assert "No space left on device" in errors
         assert "Traceback" not in errors
-        assert 0 < len(rows) < 60
+        assert 0 < len(rows) < 78
         filler.unlink()
-        check_resume_completes(lab, 60)
+        check_resume_completes(lab, 78)

@@ -50,7 +50,7 @@ def test_every_trial_comes_back_exactly_once_after_thirty_kills(lab: Lab) -> Non
     _, errors = undisturbed.communicate(timeout=60)
     assert undisturbed.returncode == 0, errors
     expected = sorted(last_attempts(lab.runs()[0]))
-    assert len(expected) == 60
+    assert len(expected) == 78
     assert {status for _, status in expected} == {"ok"}
 
     done: set[Path] = set(lab.runs())
@@ -87,7 +87,7 @@ def test_a_run_goes_on_by_itself_when_a_helper_dies(lab: Lab, victim: str) -> No
     _, errors = controller.communicate(timeout=60)
 
     assert controller.returncode == 0, errors
-    assert len(last_attempts(lab.runs()[0])) == 30
+    assert len(last_attempts(lab.runs()[0])) == 38
 
 
 def test_a_killed_trial_is_a_row_and_is_measured_again_by_resume(lab: Lab) -> None:
@@ -106,7 +106,7 @@ def test_a_killed_trial_is_a_row_and_is_measured_again_by_resume(lab: Lab) -> No
     code, errors = lab.resume(lab.runs()[0])
     rows = last_attempts(lab.runs()[0])
     assert code == 0, errors
-    assert len(rows) == len(set(rows)) == 12
+    assert len(rows) == len(set(rows)) == 14
     assert {status for _, status in rows} == {"ok"}
 
 
@@ -120,7 +120,7 @@ def test_an_agent_whose_controller_died_is_followed_again(lab: Lab) -> None:
 
     assert code == 0, errors
     assert "still works on segment 1; following it" in errors
-    assert len(last_attempts(lab.runs()[0])) == 60
+    assert len(last_attempts(lab.runs()[0])) == 78
 
 
 def test_a_run_killed_before_its_plan_was_stored_leaves_no_run(lab: Lab) -> None:
@@ -132,4 +132,4 @@ def test_a_run_killed_before_its_plan_was_stored_leaves_no_run(lab: Lab) -> None
         controller.communicate()
     for run in lab.runs():
         assert lab.resume(run)[0] == 0
-        assert len(last_attempts(run)) == 12
+        assert len(last_attempts(run)) == 14

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import json
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ def _blocks(plan: Plan) -> dict[tuple[bool, int], list[TrialSpec]]:
 
 
 def _case_ids(trials: list[TrialSpec]) -> list[str]:
-    return [trial.trial_id.rpartition(".")[2] for trial in trials]
+    return [trial.case_id for trial in trials]
 
 
 def test_names_cases_by_their_place_in_the_product(plan: Plan) -> None:
@@ -54,21 +55,58 @@ def test_names_cases_by_their_place_in_the_product(plan: Plan) -> None:
 
 
 def test_warm_up_blocks_come_first_and_every_block_is_whole(plan: Plan) -> None:
-    """Each holds each case once, at positions 0 to n - 1, and blocks do not interleave."""
+    """Each holds each case once besides the control, at positions 0 to n - 1, and blocks do not interleave."""
     blocks = _blocks(plan)
 
     assert list(blocks) == [(True, 0), (True, 1), (False, 0), (False, 1), (False, 2), (False, 3), (False, 4)]
     assert [trial for trials in blocks.values() for trial in trials] == list(plan.trials)
     for trials in blocks.values():
-        assert sorted(_case_ids(trials)) == [case.case_id for case in plan.cases]
-        assert [trial.position for trial in trials] == list(range(12))
+        first = [trial for trial in trials if not trial.replica]
+        assert sorted(_case_ids(first)) == [case.case_id for case in plan.cases]
+        assert [trial.position for trial in trials] == list(range(len(trials)))
+
+
+def test_measured_blocks_hold_the_baseline_s_cases_twice(plan: Plan) -> None:
+    """The second trial is the A/A control: the same case in the same block, with an id of its own."""
+    for (is_warmup, _), trials in _blocks(plan).items():
+        second = {trial.trial_id: trial for trial in trials if trial.replica}
+        first = {trial.trial_id: trial for trial in trials if not trial.replica}
+        assert len(second) == (0 if is_warmup else 4)
+        for trial_id, trial in second.items():
+            twin = first[trial_id.removesuffix(".aa")]
+            same = {"trial_id": "", "position": 0, "replica": 0}
+            assert trial.method == "memcpy"
+            assert {**trial.to_json(), **same} == {**twin.to_json(), **same}
+
+
+def test_the_two_trials_of_a_control_come_first_about_equally_often(
+    experiment: Experiment, vocabulary: Vocabulary
+) -> None:
+    """Else what the first of two always has would be taken for a difference: of 1,000 pairs 500 +- 4 sigma (63)."""
+    many = make(experiment, filter_=["region_size=1MiB", "touch=none"], repeats=1000, vocabulary=vocabulary)
+    places = {trial.trial_id: trial.position for trial in many.trials}
+    leads = [places[trial] > place for trial, place in _control_places(places)]
+
+    assert len(leads) == 1000
+    assert 437 < sum(leads) < 563
+
+
+def _control_places(places: dict[str, int]) -> list[tuple[str, int]]:
+    return [(trial_id.removesuffix(".aa"), place) for trial_id, place in places.items() if trial_id.endswith(".aa")]
+
+
+def test_an_experiment_without_a_baseline_has_no_control(experiment: Experiment, vocabulary: Vocabulary) -> None:
+    """There is nothing to measure twice."""
+    plan = make(dataclasses.replace(experiment, baseline={}), vocabulary=vocabulary)
+
+    assert not any(trial.replica for trial in plan.trials)
 
 
 def test_trial_ids_are_unique_and_tell_block_and_case(plan: Plan) -> None:
     """They are the key under which an outcome is stored."""
     ids = {trial.trial_id for trial in plan.trials}
 
-    assert len(ids) == 7 * 12
+    assert len(ids) == 7 * 12 + 5 * 4
     assert {"w0.c0000", "w1.c0011", "b00.c0004", "b04.c0000"} <= ids
     for trial in plan.trials:
         assert trial.trial_id.startswith(f"w{trial.block}." if trial.warmup else f"b{trial.block:02d}.")
@@ -79,7 +117,7 @@ def test_a_trial_holds_its_case_s_levels_and_the_experiment_s_settings(plan: Pla
     levels = {case.case_id: case.levels for case in plan.cases}
     for trial in plan.trials:
         fields = trial.to_json()
-        assert {name: fields[name] for name in levels["c0000"]} == levels[trial.trial_id.rpartition(".")[2]]
+        assert {name: fields[name] for name in levels["c0000"]} == levels[trial.case_id]
         assert (trial.workload, trial.rounds, trial.timeout_s, trial.attempt) == ("swap", 4, 3.0, 1)
 
 
@@ -115,7 +153,7 @@ def test_more_repeats_leave_the_earlier_blocks_as_they_were(experiment: Experime
     few = make(experiment, repeats=5, vocabulary=vocabulary).trials
     many = make(experiment, repeats=101, vocabulary=vocabulary).trials
 
-    assert len(many) == (101 + 2) * 12
+    assert len(many) == (101 + 2) * 12 + 101 * 4
     assert [(t.position, t.seed, t.method) for t in few] == [(t.position, t.seed, t.method) for t in many[: len(few)]]
     assert many[-1].trial_id.startswith("b100.")
     assert len({trial.trial_id for trial in many}) == len(many)
@@ -160,4 +198,4 @@ def test_json_names_each_trial_s_case_and_the_estimate(plan: Plan) -> None:
     assert document["cases"][5]["memory_bytes"] == plan.estimate.cases[5].memory_bytes
     assert [trial["trial_id"] for trial in document["trials"]] == [trial.trial_id for trial in plan.trials]
     assert {trial["case_id"] for trial in document["trials"]} == {case["case_id"] for case in document["cases"]}
-    assert document["estimate"]["at_most_seconds"] == 7 * 12 * 3.0
+    assert document["estimate"]["at_most_seconds"] == (7 * 12 + 5 * 4) * 3.0

@@ -1,0 +1,119 @@
+"""One side of a comparison: the times of a run's cases by host and block, as they are and relative to its baseline."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pageswap.analysis.frame import frame
+from pageswap.analysis.rundata import levels_of
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Mapping
+
+    import numpy.typing as npt
+
+    from pageswap.analysis.rundata import RunData
+
+    Floats = npt.NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One side of a comparison: a run, one of its hosts or all of them (None), and how a person named it."""
+
+    run_data: RunData
+    host: str | None
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """What the reader of a comparison needs to know of one side."""
+
+    name: str
+    run_id: str
+    experiment: str
+    created_at: str
+    commit: str | None
+    dirty: bool | None
+    hosts: tuple[str, ...]
+
+
+class Measured:
+    """One side's figures: the logarithms of ns per operation, by host, case and block."""
+
+    def __init__(self, part: Part) -> None:
+        """Read a run; warm-ups, the baseline's second measurements, and trials that did not end ok are left out."""
+        self.part = part
+        self.meta = part.run_data.meta()
+        experiment = self.meta["experiment"]
+        self.baseline: dict[str, Any] = dict(experiment.get("baseline") or {})
+        workload = experiment.get("workload", "swap")
+        self.levels = {
+            str(case["case_id"]): {"workload": workload, **levels_of(case)} for case in part.run_data.cases()
+        }
+        table = frame(part.run_data)
+        measured = table[~table["warmup"]]
+        if "replica" in measured:
+            # The baseline's second measurement in a block is there to show the noise, not to be a result.
+            measured = measured[measured["replica"].fillna(0).astype(int) == 0]
+        self.logs: dict[tuple[str, str], dict[int, float]] = {}
+        self.endings: dict[tuple[str, str], str] = {}
+        columns = (measured[name] for name in ("host", "case_id", "block", "ns_per_op", "status", "reason"))
+        for host, case_id, block, ns, status, reason in zip(*columns, strict=True):
+            if status == "ok" and ns > 0:
+                self.logs.setdefault((host, case_id), {})[int(block)] = math.log(ns)
+            else:
+                self.endings.setdefault((host, case_id), f"{status}: {reason}" if reason else str(status))
+        known = dict.fromkeys([str(host) for host in self.meta.get("hosts") or ()])
+        self.hosts = tuple(dict.fromkeys([*known, *table["host"].unique().tolist()]))
+        by_levels = {levels_key(levels): case_id for case_id, levels in self.levels.items()}
+        self.baseline_of = {
+            case_id: by_levels.get(levels_key({**levels, **self.baseline})) if self.baseline else None
+            for case_id, levels in self.levels.items()
+        }
+
+    def side(self, hosts: Iterable[str]) -> Side:
+        """Describe this side, of which these hosts take part."""
+        provenance = self.meta.get("provenance") or {}
+        return Side(
+            name=self.part.name,
+            run_id=str(self.meta.get("run_id", "")),
+            experiment=str(self.meta["experiment"].get("name", "")),
+            created_at=str(self.meta.get("created_at") or ""),
+            commit=provenance.get("commit"),
+            dirty=provenance.get("dirty"),
+            hosts=tuple(dict.fromkeys(hosts)),
+        )
+
+    def time(self, host: str, case_id: str) -> Floats:
+        """Give the logarithm of each block's ns per operation."""
+        return np.array(list(self.logs.get((host, case_id), {}).values()))
+
+    def ratio(self, host: str, case_id: str) -> Floats:
+        """Give the same relative to the baseline in the same block; of a baseline, to the middle of its other cases."""
+        own = self.logs.get((host, case_id), {})
+        yardsticks = [self.logs.get((host, other), {}) for other in self._yardsticks(case_id)]
+        found = []
+        for block, value in own.items():
+            others = [yardstick[block] for yardstick in yardsticks if block in yardstick]
+            if others:
+                found.append(value - float(np.median(others)))
+        return np.array(found)
+
+    def _yardsticks(self, case_id: str) -> list[str]:
+        baseline = self.baseline_of[case_id]
+        if baseline is None:
+            return []
+        if baseline != case_id:
+            return [baseline]
+        return [other for other, its in self.baseline_of.items() if its == case_id and other != case_id]
+
+
+def levels_key(levels: Mapping[str, Any]) -> Hashable:
+    """Give what two cases with the same levels share."""
+    return tuple(sorted((name, str(value)) for name, value in levels.items()))

@@ -81,7 +81,7 @@ class Network:
         return ["nsenter", f"--net=/proc/{self._switch.pid}/ns/net", "--"]
 
     def ip(self, *lines: str) -> None:
-        """Set up or change links and addresses at the bridge, in the words of ip(8)."""
+        """Set up or change links and addresses at the bridge, in the words of the tool of this name."""
         _ip(self._switch.pid, lines)
 
     def add(self, name: str, *, lower: str = "/", is_known: bool = True, hidden: Sequence[str] = ()) -> Host:

@@ -16,6 +16,7 @@ typedef struct {
     const char *family;       /* "copy", "remap", "window" or "control" */
     uint32_t workloads;       /* bit i: the workload ps_workload_name(i) */
     uint32_t backings;        /* bit i: the backing ps_backing_name(i) */
+    uint32_t without_scratch; /* bit i: it does this workload without a page of scratch memory a thread */
     int32_t splits_mappings;  /* 1 when every moved page may become a mapping of its own */
     int32_t available;        /* 0: `reason` says what is missing and the cure */
     char reason[256];
@@ -72,9 +73,6 @@ int ps_counter_count(void);
 const char *ps_counter_name(int index);
 int ps_pattern_count(void);
 const char *ps_pattern_name(int index);
-
-/* How much memory a trial takes: slots, scratch, schedule and model; 0 when it makes no sense. */
-uint64_t ps_trial_bytes(const ps_trial *trial);
 
 /* Runs one trial in the calling process, which it pins and whose mappings it changes: call it in a
  * process of its own. rounds_ns has room for trial->rounds values. */

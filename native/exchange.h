@@ -7,9 +7,9 @@
 
 #define PS_LINE_BYTES ((size_t)64)
 
-/* How far a method without knowledge of the coming pairs fetches ahead inside its two pages. Zen 5 has room for 24
- * misses of its first-level cache: 16 lines of each page fill that, more wait and delay the line that is needed next.
- */
+/* How far a method without knowledge of the coming pairs fetches ahead inside its two pages. 16 lines of each page
+ * were best on the CPU this was tuned on (Zen 5). Presumably they fill what it can have outstanding, and more would
+ * delay the line that is needed next; that was not measured. */
 #define PS_NEAR_BYTES (16 * PS_LINE_BYTES)
 
 /* How many pairs ahead address translations are fetched: a page walk takes longer than the lines of one base page. */

@@ -13,17 +13,6 @@ static inline int ps_mremap(unsigned char *to, unsigned char *from, size_t bytes
     return mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED ? -errno : 0;
 }
 
-/* Frees the scratch slots' pages, so that the first moves need not; the range stays reserved, because the stacks of
- * threads are yet to be mapped and must not come to lie there. */
-static inline int ps_mremap_setup(struct ps_region *region)
-{
-    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
-
-    if (mmap(region->scratch, region->scratch_bytes, PROT_NONE, flags, -1, 0) == MAP_FAILED)
-        return ps_fail(region, "mmap (empty scratch)");
-    return 0;
-}
-
 static inline int ps_map_plain(unsigned char *at, size_t bytes)
 {
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;

@@ -72,21 +72,30 @@ enum ps_workload {
 #define PS_MOVES_NOTHING 2u   /* the control: after the schedule every page is where it was */
 #define PS_LOW_MEMORY 4u    /* the region must lie below 4 GiB */
 
+/* What a method's hooks want at region->scratch. A run of addresses is always there for it; whether memory is, the
+ * method says and the workload: a batch (`permute`) passes through the scratch by move_many, a one-way move never. A
+ * method that writes to scratch memory it did not ask for dies of it. */
+enum ps_scratch {
+    PS_SCRATCH_MEMORY, /* copies through it: one page a thread, of the region's backing; what is not said is this */
+    PS_SCRATCH_ADDRESSES, /* moves pages there, also those of a batch: reserved addresses without memory (PROT_NONE) */
+    PS_SCRATCH_NONE, /* does not use it; in a batch, whose moves it copies, it is memory all the same */
+};
+
 /* One thread's share of the memory under test: `pages` slots of `page_bytes`, stamped before and verified after. */
 struct ps_region {
-    unsigned char *base;    /* slot 0 */
-    unsigned char *scratch; /* outside the slots, 2 MiB-aligned, prefaulted */
-    size_t scratch_bytes;   /* at least one page; for small pages more, so that runs of neighbours fit */
+    unsigned char *base; /* slot 0 */
+    unsigned char *scratch; /* outside the slots, 2 MiB-aligned; prefaulted where it is memory: see enum ps_scratch */
+    size_t scratch_bytes; /* at least one page; for small pages more, so that runs of neighbours fit */
     size_t page_bytes;
-    size_t pages;       /* slots that hold a page at the start */
+    size_t pages; /* slots that hold a page at the start */
     size_t spare_pages; /* empty slots right after them, for the workload `move` */
-    size_t kernel_page_bytes; /* what the kernel maps at least: 4 KiB, or the huge page of hugetlb */
-    int touch;                /* read every moved page after its move */
+    size_t touch_bytes; /* what one fault can bring, and so ps_touch()'s step: 4 KiB, or the backing's huge page */
+    int touch; /* read every moved page after its move */
     enum ps_backing backing;
-    int fd;             /* of a memfd, else -1 */
+    int fd; /* of a memfd, else -1 */
     size_t file_offset; /* of slot 0 in that file */
-    void *private;      /* the method's own, from setup to teardown */
-    ps_error *error;    /* where ps_fail() notes the failing call */
+    void *private; /* the method's own, from setup to teardown */
+    ps_error *error; /* where ps_fail() notes the failing call */
 };
 
 /* The whole mapping that the shares of all threads are cut from. */
@@ -95,6 +104,7 @@ struct ps_memory {
     size_t slots; /* pages and spare slots of all threads */
     unsigned char *scratch;
     size_t scratch_stride; /* from one thread's scratch to the next one's */
+    int scratch_is_memory;
     int fd;
     unsigned char *reserved; /* the address range, freed at the end */
     size_t reserved_bytes;
@@ -105,12 +115,12 @@ struct ps_work {
     const ps_trial *trial;
     const struct ps_method *method;
     struct ps_region region;
-    size_t iterations;     /* this thread's share */
-    uint64_t seed;         /* of this thread's stamps and schedule */
-    uint32_t *a, *b;       /* the schedule: slots to exchange */
-    uint32_t *model;       /* slot -> page, as the schedule leaves it; PS_EMPTY where a slot holds none */
-    void *private;         /* the workload's own, from prepare to release */
-    int failed;            /* a negative errno, with its call in `error` */
+    size_t iterations; /* this thread's share */
+    uint64_t seed; /* of this thread's stamps and schedule */
+    uint32_t *a, *b; /* the schedule: slots to exchange */
+    uint32_t *model; /* slot -> page, as the schedule leaves it; PS_EMPTY where a slot holds none */
+    void *private; /* the workload's own, from prepare to release */
+    int failed; /* a negative errno, with its call in `error` */
     ps_error error;
 };
 
@@ -136,7 +146,8 @@ struct ps_method {
     const char *summary;
     enum ps_family family;
     unsigned flags;
-    unsigned backings;     /* bits of enum ps_backing it works on */
+    enum ps_scratch scratch;
+    unsigned backings; /* bits of enum ps_backing it works on */
     unsigned cpu_features; /* PS_CPU() bits it cannot run without */
 
     /* Why this build lacks it, or NULL. */
@@ -184,17 +195,17 @@ struct ps_method {
 /* What is asked of a method. Hooks run in this order, on each thread's share; only `run` is timed. */
 struct ps_workload_ops {
     const char *name;
-    size_t spare_share;         /* empty slots for each that holds a page: 0 or 1 */
-    int own_memory;             /* the method makes the memory itself; the region is only two pages */
-    size_t bytes_an_iteration;  /* of the schedule */
-    size_t bytes_a_page;        /* of the model and what else goes with the slots */
+    size_t spare_share; /* empty slots for each that holds a page: 0 or 1 */
+    int own_memory; /* the method makes the memory itself; the region is only two pages */
+    int hooks_use_scratch; /* it calls hooks that use the scratch as the method says: all but move_many and grow's */
+    int moves_use_scratch; /* it lets move_many move pages to the scratch and from there */
     int (*can)(const struct ps_method *method);
     int (*prepare)(struct ps_work *work);
     int (*settle)(struct ps_work *work); /* Not required. Untimed, after the method's setup. */
     int (*before_round)(struct ps_work *work, size_t begin, size_t end); /* Not required. Untimed. */
     int (*run)(struct ps_work *work, size_t begin, size_t end); /* iterations begin .. end-1 */
     int (*after_round)(struct ps_work *work, size_t begin, size_t end); /* Not required. Untimed. */
-    int (*verify)(struct ps_work *work, ps_result *result);     /* 0, or 1 after describing what is wrong */
+    int (*verify)(struct ps_work *work, ps_result *result); /* 0, or 1 after describing what is wrong */
     /* Not required. After a failed run and the method's teardown: brings every page that was under way to its old or
      * its new place, and sets the model to where that is. */
     void (*rescue)(struct ps_work *work);
@@ -207,11 +218,12 @@ int ps_backing_find(const char *name); /* or -1 */
 int ps_pattern_find(const char *name); /* or -1 */
 const struct ps_method *ps_method_find(const char *name);
 int ps_method_probe(const struct ps_method *method, ps_error *why);
+int ps_scratch_is_memory(const struct ps_method *method, const struct ps_workload_ops *workload);
 
 /* region.c */
 size_t ps_kernel_page_bytes(enum ps_backing backing);
-int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backing backing, size_t spare_share,
-                  ps_error *error);
+int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backing backing,
+                  const struct ps_workload_ops *workload, ps_error *error);
 void ps_memory_unmap(struct ps_memory *memory);
 void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, const ps_trial *trial,
                    enum ps_backing backing, uint32_t thread);
@@ -225,12 +237,14 @@ static inline unsigned char *ps_slot(const struct ps_region *region, size_t slot
     return region->base + slot * region->page_bytes;
 }
 
-/* Pays, when the trial asks for it, every fault that moving this page may have put off. */
+/* Pays, when the trial asks for it, every fault that moving this page may have put off, with one read for each that
+ * there may be: 512 in 2 MiB that the kernel maps by 4 KiB pages, one in a huge page that moves whole. Reading more
+ * would charge the method with the reader's cache misses. */
 static inline void ps_touch(const struct ps_region *region, const unsigned char *page)
 {
     if (!region->touch)
         return;
-    for (size_t offset = 0; offset < region->page_bytes; offset += region->kernel_page_bytes)
+    for (size_t offset = 0; offset < region->page_bytes; offset += region->touch_bytes)
         (void)*(const volatile uint64_t *)(page + offset);
 }
 

@@ -1,6 +1,6 @@
-/* Memory under test: one reserved address range that holds the slots, a gap, and a scratch page for each thread, so
+/* Memory under test: one reserved address range that holds the slots, a gap, and a scratch slot for each thread, so
  * that no other mapping of the process is a neighbour of the slots or takes a scratch slot's address while it is
- * empty. */
+ * empty. The scratch is memory only where pages are copied through it. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -70,16 +70,17 @@ static int map_part(const struct ps_memory *memory, unsigned char *at, size_t by
     return 0;
 }
 
-int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backing backing, size_t spare_share,
-                  ps_error *error)
+int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backing backing,
+                  const struct ps_workload_ops *workload, ps_error *error)
 {
     const size_t unit = largest(PS_HUGE_PAGE, kinds[backing].kernel_page_bytes);
     const size_t stride = round_up(trial->page_bytes, unit);
-    const size_t region_bytes = trial->region_bytes * (1 + spare_share);
+    const size_t region_bytes = trial->region_bytes * (1 + workload->spare_share);
     const size_t scratch_offset = round_up(region_bytes, unit) + unit;
-    const size_t scratch_bytes = trial->threads * stride;
-    const int low = ps_method_find(trial->method)->flags & PS_LOW_MEMORY ? MAP_32BIT : 0;
-    const size_t reserved_bytes = scratch_offset + scratch_bytes + 2 * unit;
+    const struct ps_method *const method = ps_method_find(trial->method);
+    const int low = method->flags & PS_LOW_MEMORY ? MAP_32BIT : 0;
+    const size_t reserved_bytes = scratch_offset + trial->threads * stride + 2 * unit;
+    const size_t scratch_bytes = ps_scratch_is_memory(method, workload) ? trial->threads * stride : 0;
     int failed;
 
     memory->fd = -1;
@@ -99,13 +100,15 @@ int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backi
     memory->slots = region_bytes / trial->page_bytes;
     memory->scratch = (unsigned char *)round_up((size_t)memory->reserved, unit) + scratch_offset;
     memory->scratch_stride = stride;
+    memory->scratch_is_memory = scratch_bytes > 0;
     if (backing == PS_BACKING_memfd) {
         if ((memory->fd = memfd_create("pageswap", MFD_CLOEXEC)) < 0)
             return ps_error_set(error, errno, "memfd_create", "");
         if (ftruncate(memory->fd, (off_t)(region_bytes + scratch_bytes)) != 0)
             return ps_error_set(error, errno, "ftruncate", "");
     }
-    if ((failed = map_part(memory, memory->base, region_bytes, 0, backing, "mmap (region)", error)) == 0)
+    failed = map_part(memory, memory->base, region_bytes, 0, backing, "mmap (region)", error);
+    if (!failed && scratch_bytes > 0)
         failed =
             map_part(memory, memory->scratch, scratch_bytes, (off_t)region_bytes, backing, "mmap (scratch)", error);
     if (failed == -ENOMEM && (PS_HUGETLB_BACKINGS & (1u << backing)))
@@ -124,7 +127,17 @@ void ps_memory_unmap(struct ps_memory *memory)
     memory->fd = -1;
 }
 
-/* Cuts thread `thread`'s share of the slots, with its own scratch page. */
+/* What one fault brings of the pages that are moved. Huge pages that move whole are entered whole; nothing that moves
+ * them here leaves an entry out, so where the kernel splits one after all (anon_huge_after tells), no fault is missed.
+ */
+static size_t touch_bytes(const ps_trial *trial, enum ps_backing backing)
+{
+    if (backing == PS_BACKING_thp && trial->page_bytes % PS_HUGE_PAGE == 0)
+        return PS_HUGE_PAGE;
+    return kinds[backing].kernel_page_bytes;
+}
+
+/* Cuts thread `thread`'s share of the slots, with its own scratch slot. */
 void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, const ps_trial *trial,
                    enum ps_backing backing, uint32_t thread)
 {
@@ -138,13 +151,14 @@ void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, con
     region->page_bytes = trial->page_bytes;
     region->pages = (end - begin) / ratio;
     region->spare_pages = end - begin - region->pages;
-    region->kernel_page_bytes = kinds[backing].kernel_page_bytes;
+    region->touch_bytes = touch_bytes(trial, backing);
     region->touch = trial->touch;
     region->backing = backing;
     region->fd = memory->fd;
     region->file_offset = begin * trial->page_bytes;
     region->scratch_bytes = memory->scratch_stride;
-    memset(region->scratch, 0x5a, region->scratch_bytes); /* its faults belong to the set-up */
+    if (memory->scratch_is_memory)
+        memset(region->scratch, 0x5a, region->scratch_bytes); /* its faults belong to the set-up */
 }
 
 /* After stamping: is a region that was asked to be of huge pages really of huge pages? */

@@ -132,6 +132,12 @@ int ps_method_probe(const struct ps_method *method, ps_error *why)
     return method->probe ? method->probe(why) : 0;
 }
 
+int ps_scratch_is_memory(const struct ps_method *method, const struct ps_workload_ops *workload)
+{
+    return (workload->hooks_use_scratch && method->scratch == PS_SCRATCH_MEMORY) ||
+           (workload->moves_use_scratch && method->scratch != PS_SCRATCH_ADDRESSES);
+}
+
 int ps_method_describe(int index, ps_method_info *info)
 {
     ps_error why = {0};
@@ -146,6 +152,8 @@ int ps_method_describe(int index, ps_method_info *info)
     info->family = family_names[method->family];
     for (unsigned i = 0; i < PS_WORKLOAD_COUNT; i++)
         info->workloads |= workloads[i]->can(method) ? 1u << i : 0;
+    for (unsigned i = 0; i < PS_WORKLOAD_COUNT; i++)
+        info->without_scratch |= workloads[i]->can(method) && !ps_scratch_is_memory(method, workloads[i]) ? 1u << i : 0;
     info->backings = method->backings;
     info->splits_mappings = (method->flags & PS_SPLITS_MAPPINGS) != 0;
     info->available = ps_method_probe(method, &why) == 0;

@@ -160,7 +160,7 @@ static int prepare(struct run *run)
     if (!run->works || !run->cpus)
         return ps_error_set(run->error, ENOMEM, "calloc (threads)", "");
     if ((failed = ps_cpu_choose(trial, run->cpus, &run->cpu_count, run->error)) != 0 ||
-        (failed = ps_memory_map(&run->memory, &run->shape, run->backing, run->workload->spare_share, run->error)) != 0)
+        (failed = ps_memory_map(&run->memory, &run->shape, run->backing, run->workload, run->error)) != 0)
         return failed;
     for (uint32_t thread = 0; thread < trial->threads && !failed; thread++)
         failed = prepare_share(run, thread);
@@ -325,23 +325,6 @@ static void release(struct run *run)
     ps_memory_unmap(&run->memory);
     free(run->cpus);
     free(run->works);
-}
-
-uint64_t ps_trial_bytes(const ps_trial *trial)
-{
-    const struct ps_workload_ops *const workload = ps_workload_find(trial->workload);
-    const int backing = ps_backing_find(trial->backing);
-
-    if (!workload || backing < 0 || !trial->page_bytes || !trial->rounds)
-        return 0;
-    const uint64_t pages = trial->region_bytes / trial->page_bytes;
-    const uint64_t unit = ps_kernel_page_bytes((enum ps_backing)backing);
-    const uint64_t scratch = (trial->page_bytes + PS_HUGE_PAGE + unit) * trial->threads;
-
-    if (workload->own_memory) /* the blocks of one round, while each is being copied */
-        return trial->region_bytes * (trial->iterations / trial->rounds + 2);
-    return trial->region_bytes * (1 + workload->spare_share) + scratch + pages * workload->bytes_a_page +
-           trial->iterations * workload->bytes_an_iteration;
 }
 
 int ps_run_trial(const ps_trial *trial, ps_result *result, uint64_t *rounds_ns, ps_error *error)

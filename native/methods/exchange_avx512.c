@@ -16,6 +16,7 @@ const struct ps_method ps_method_exchange_avx512 = {
     .summary = "exchanges both pages through 512-bit registers, without a temporary",
     .family = PS_COPY,
     .cpu_features = PS_CPU(avx512f),
+    .scratch = PS_SCRATCH_NONE,
     .backings = PS_ANY_BACKING,
     .swap_many = swap_many,
 };

@@ -17,6 +17,7 @@ const struct ps_method ps_method_exchange_nt_avx2 = {
     .summary = "exchanges both pages through 256-bit registers with non-temporal stores",
     .family = PS_COPY,
     .cpu_features = PS_CPU(avx2),
+    .scratch = PS_SCRATCH_NONE,
     .backings = PS_ANY_BACKING,
     .swap_many = swap_many,
 };

@@ -24,6 +24,7 @@ const struct ps_method ps_method_exchange_prefetch_avx512 = {
     .summary = "exchanges through 512-bit registers while the next pair is prefetched",
     .family = PS_COPY,
     .cpu_features = PS_CPU(avx512f) | PS_CPU(prefetchw),
+    .scratch = PS_SCRATCH_NONE,
     .backings = PS_ANY_BACKING,
     .swap_many = swap_many,
     .move_many = move_many,

@@ -15,6 +15,7 @@ const struct ps_method ps_method_exchange_sse2 = {
     .name = "exchange_sse2",
     .summary = "exchanges both pages through 128-bit registers, without a temporary",
     .family = PS_COPY,
+    .scratch = PS_SCRATCH_NONE,
     .backings = PS_ANY_BACKING,
     .swap_many = swap_many,
 };

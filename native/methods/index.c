@@ -48,6 +48,7 @@ const struct ps_method ps_method_index = {
     .name = "index",
     .summary = "exchanges two pointers in a table: the bound that no move of a page can beat",
     .family = PS_WINDOW,
+    .scratch = PS_SCRATCH_NONE,
     .backings = PS_ANY_BACKING,
     .setup = setup,
     .swap_many = swap_many,

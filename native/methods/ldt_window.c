@@ -175,6 +175,7 @@ const struct ps_method ps_method_ldt_window = {
     .summary = "exchanges two descriptors of modify_ldt(): 4 KiB windows that are read through %gs",
     .family = PS_WINDOW,
     .flags = PS_LOW_MEMORY,
+    .scratch = PS_SCRATCH_NONE,
     .backings = PS_ANY_BACKING & ~PS_BACKING(hugetlb_1g),
     .probe = probe,
     .setup = setup,

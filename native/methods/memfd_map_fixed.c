@@ -27,6 +27,7 @@ const struct ps_method ps_method_memfd_map_fixed = {
     .summary = "two mmap(MAP_FIXED) of a memfd with the offsets exchanged; the faults come later",
     .family = PS_REMAP,
     .flags = PS_SPLITS_MAPPINGS,
+    .scratch = PS_SCRATCH_NONE,
     .backings = PS_BACKING(memfd),
     .probe = ps_memfd_probe,
     .setup = ps_file_pages_setup,

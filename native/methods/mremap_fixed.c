@@ -63,8 +63,8 @@ const struct ps_method ps_method_mremap_fixed = {
     .summary = "three mremap(MREMAP_FIXED) calls through an empty slot",
     .family = PS_REMAP,
     .flags = PS_SPLITS_MAPPINGS,
+    .scratch = PS_SCRATCH_ADDRESSES,
     .backings = PS_ANY_BACKING,
-    .setup = ps_mremap_setup,
     .swap_many = swap_many,
     .move_many = move_many,
 };

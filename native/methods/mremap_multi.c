@@ -58,8 +58,8 @@ const struct ps_method ps_method_mremap_multi = {
     .summary = "one mremap(MREMAP_FIXED) call a run, over all the mappings it consists of",
     .family = PS_REMAP,
     .flags = PS_SPLITS_MAPPINGS,
+    .scratch = PS_SCRATCH_ADDRESSES,
     .backings = PS_ANY_BACKING,
     .probe = probe,
-    .setup = ps_mremap_setup,
     .move_many = move_many,
 };

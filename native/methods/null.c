@@ -22,6 +22,7 @@ const struct ps_method ps_method_null = {
     .summary = "walks the schedule and moves nothing: the cost of the harness itself",
     .family = PS_CONTROL,
     .flags = PS_MOVES_NOTHING,
+    .scratch = PS_SCRATCH_NONE,
     .backings = PS_ANY_BACKING,
     .swap_many = swap_many,
 };

@@ -56,6 +56,7 @@ const struct ps_method ps_method_remap_file_pages = {
     .summary = "two remap_file_pages() calls, which Linux emulates by mmap(MAP_FIXED | MAP_POPULATE) since 4.0",
     .family = PS_REMAP,
     .flags = PS_SPLITS_MAPPINGS,
+    .scratch = PS_SCRATCH_NONE,
     .backings = PS_BACKING(memfd) | PS_BACKING(shared_anon),
     .probe = probe,
     .setup = ps_file_pages_setup,

@@ -203,8 +203,8 @@ static int watch(int fd, const unsigned char *begin, size_t bytes)
     return ioctl(fd, UFFDIO_REGISTER, &range) == 0 ? 0 : -errno;
 }
 
-/* A fresh mapping and not only MADV_DONTNEED: that would leave the page table in place, and a huge page would be split
- * to be entered in it. */
+/* Makes an empty slot of reserved addresses. There is no page table below it, so that a huge page can be entered whole.
+ */
 static int empty(unsigned char *begin, size_t bytes)
 {
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
@@ -305,6 +305,7 @@ const struct ps_method ps_method_uffd_move = {
     .name = "uffd_move",
     .summary = "three UFFDIO_MOVE calls through an empty slot: page-table entries move, mappings stay whole",
     .family = PS_REMAP,
+    .scratch = PS_SCRATCH_ADDRESSES,
     .backings = PS_BACKING(private_anon) | PS_BACKING(thp) | PS_BACKING(thp_off),
     .probe = probe,
     .setup = setup,

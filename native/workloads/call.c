@@ -36,6 +36,7 @@ static void release(struct ps_work *work)
 /* A call that is given a page of the region must leave its bytes alone. */
 const struct ps_workload_ops ps_workload_call = {
     .name = "call",
+    .hooks_use_scratch = 1,
     .own_memory = 1,
     .can = can,
     .prepare = prepare,

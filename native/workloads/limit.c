@@ -64,8 +64,7 @@ static int verify(struct ps_work *work, ps_result *result)
 
 const struct ps_workload_ops ps_workload_limit = {
     .name = "limit",
-    .bytes_an_iteration = COPIES * 2 * sizeof(uint32_t),
-    .bytes_a_page = sizeof(uint32_t),
+    .hooks_use_scratch = 1,
     .can = can,
     .prepare = prepare,
     .run = run,

@@ -148,8 +148,6 @@ static void release(struct ps_work *work)
 const struct ps_workload_ops ps_workload_move = {
     .name = "move",
     .spare_share = 1,
-    .bytes_an_iteration = sizeof(struct ps_move),
-    .bytes_a_page = 3 * sizeof(uint32_t) + sizeof(struct ps_move),
     .can = can,
     .prepare = prepare,
     .settle = settle,

@@ -179,8 +179,7 @@ static void release(struct ps_work *work)
 
 const struct ps_workload_ops ps_workload_permute = {
     .name = "permute",
-    .bytes_an_iteration = 2 * sizeof(uint32_t),
-    .bytes_a_page = 2 * sizeof(uint32_t) + 3 * sizeof(struct ps_move) / 2,
+    .moves_use_scratch = 1,
     .can = can,
     .prepare = prepare,
     .run = run,

@@ -19,8 +19,7 @@ static int verify(struct ps_work *work, ps_result *result)
 
 const struct ps_workload_ops ps_workload_swap = {
     .name = "swap",
-    .bytes_an_iteration = 2 * sizeof(uint32_t),
-    .bytes_a_page = sizeof(uint32_t),
+    .hooks_use_scratch = 1,
     .can = can,
     .prepare = ps_pairs_prepare,
     .run = run,

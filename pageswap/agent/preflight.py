@@ -63,8 +63,11 @@ class MemoryNeed:
         return self.region_bytes + self.scratch_bytes + self.schedule_bytes + self.model_bytes
 
 
-def memory_need(trial: job.TrialSpec) -> MemoryNeed:
-    """Compute what a trial allocates; a region of reserved huge pages takes nothing from the free memory."""
+def memory_need(trial: job.TrialSpec, *, scratch: bool = True) -> MemoryNeed:
+    """Compute what a trial allocates; a region of reserved huge pages takes nothing from the free memory.
+
+    `scratch`: its method copies through a page of scratch memory, one for each thread.
+    """
     shape = _SHAPES.get(trial.workload, _UNKNOWN_SHAPE)
     region_bytes = trial.region_size * shape.regions
     if trial.workload == "grow":
@@ -74,9 +77,10 @@ def memory_need(trial: job.TrialSpec) -> MemoryNeed:
         # The region is two pages, and a call may need a fresh page each time, made before its round.
         region_bytes = trial.page_size * (trial.iterations // trial.rounds + 2)
     reserved = trial.backing.startswith("hugetlb")
+    copies = scratch and not reserved
     return MemoryNeed(
         region_bytes=0 if reserved else region_bytes,
-        scratch_bytes=0 if reserved else trial.threads * _round_up(trial.page_size, _HUGE_PAGE_BYTES),
+        scratch_bytes=trial.threads * _round_up(trial.page_size, _HUGE_PAGE_BYTES) if copies else 0,
         schedule_bytes=shape.iteration_bytes * trial.iterations,
         model_bytes=shape.page_bytes * (trial.region_size // trial.page_size),
     )
@@ -139,6 +143,10 @@ class Preflight:
         method = self._methods.get(trial.method)
         return bool(method and method["available"] and method["splits_mappings"])
 
+    def _need(self, trial: job.TrialSpec) -> MemoryNeed:
+        method = self._methods.get(trial.method, {})
+        return memory_need(trial, scratch=trial.workload not in method.get("without_scratch", ()))
+
     def _method_reason(self, trial: job.TrialSpec) -> str:
         method = self._methods.get(trial.method)
         if method is None:
@@ -169,7 +177,7 @@ class Preflight:
         )
 
     def _memory_reason(self, trial: job.TrialSpec) -> str:
-        need = memory_need(trial)
+        need = self._need(trial)
         wanted = need.total_bytes + _SPARE_BYTES
         for free_bytes, where in self._free(trial, wanted):
             if free_bytes < wanted:

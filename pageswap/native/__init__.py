@@ -18,7 +18,6 @@ from pageswap.native.core import (
     die_with_parent,
     methods,
     run_trial,
-    trial_bytes,
 )
 
 __all__ = [
@@ -37,5 +36,4 @@ __all__ = [
     "die_with_parent",
     "methods",
     "run_trial",
-    "trial_bytes",
 ]

@@ -37,13 +37,17 @@ CHOICES = {
 
 @dataclasses.dataclass(frozen=True)
 class MethodInfo:
-    """One way to move pages, and whether this host can; `reason` names what is missing and the cure."""
+    """One way to move pages, and whether this host can; `reason` names what is missing and the cure.
+
+    `without_scratch` are the workloads that it does without a page of scratch memory for each thread.
+    """
 
     name: str
     summary: str
     family: str
     workloads: tuple[str, ...]
     backings: tuple[str, ...]
+    without_scratch: tuple[str, ...]
     splits_mappings: bool
     available: bool
     reason: str
@@ -115,6 +119,7 @@ def methods() -> list[MethodInfo]:
                 family=ffi.string(info.family).decode(),
                 workloads=_chosen(WORKLOADS, info.workloads),
                 backings=_chosen(BACKINGS, info.backings),
+                without_scratch=_chosen(WORKLOADS, info.without_scratch),
                 splits_mappings=bool(info.splits_mappings),
                 available=bool(info.available),
                 reason=ffi.string(info.reason).decode(),
@@ -164,12 +169,6 @@ class _Trial:
         fields["busy_neighbours"] = NEIGHBOURS.index(params.neighbours)
         fields["cpu_count"] = len(params.cpus)
         self.pointer = ffi.new("ps_trial *", {**fields, **self._held})
-
-
-def trial_bytes(params: TrialParams) -> int:
-    """Give the bytes of memory that a trial takes: slots, scratch, schedule and model."""
-    trial = _Trial(params)  # held by name: the pointer alone does not keep what it points to
-    return int(lib.ps_trial_bytes(trial.pointer))
 
 
 def run_trial(params: TrialParams) -> TrialResult:

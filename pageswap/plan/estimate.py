@@ -97,4 +97,5 @@ def _trial(trial: TrialSpec, vocabulary: Vocabulary) -> CaseEstimate:
     if family == "remap":
         pages = trial.region_size // trial.page_size
         seconds += _SPLIT_S * min(pages, 2 * trial.iterations) * trial.rounds
-    return CaseEstimate(memory_need(trial).total_bytes, min(seconds, trial.timeout_s))
+    scratch = trial.workload not in vocabulary.methods[trial.method].without_scratch
+    return CaseEstimate(memory_need(trial, scratch=scratch).total_bytes, min(seconds, trial.timeout_s))

@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class KnownMethod:
-    """What planning needs to know of a method: its family (which sets its cost) and the workloads it does."""
+    """What planning needs to know of a method: its family (which sets its cost) and the workloads it does.
+
+    `without_scratch` are those of them that take no page of scratch memory.
+    """
 
     family: str
     workloads: tuple[str, ...]
+    without_scratch: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +38,10 @@ def core_vocabulary() -> Vocabulary:
     from pageswap import native  # noqa: PLC0415
 
     return Vocabulary(
-        methods={method.name: KnownMethod(method.family, method.workloads) for method in native.methods()},
+        methods={
+            method.name: KnownMethod(method.family, method.workloads, method.without_scratch)
+            for method in native.methods()
+        },
         workloads=native.WORKLOADS,
         choices=native.CHOICES,
     )

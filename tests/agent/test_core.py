@@ -14,7 +14,7 @@ from pageswap.agent import job
 from pageswap.agent.child import Nursery
 from pageswap.agent.executor import Executor, measured_cpus
 from pageswap.agent.hostfiles import HostFiles
-from pageswap.agent.preflight import Preflight, memory_need
+from pageswap.agent.preflight import Preflight
 from pageswap.agent.session import probe_methods
 from pageswap.agent.signals import StopSignals
 
@@ -72,24 +72,6 @@ def test_the_memory_cap_leaves_room_for_the_largest_ordinary_trial(core: Core, m
         )
 
     assert (outcome.status, outcome.reason) == (job.OK, "")
-
-
-@pytest.mark.usefixtures("core")
-@pytest.mark.parametrize("backing", ["private_anon", "memfd"])
-@pytest.mark.parametrize("threads", [1, 2])
-def test_the_memory_sum_is_the_cores_own_for_every_workload(backing: str, threads: int) -> None:
-    """Never less, or a trial would start that cannot fit; and never so much more that one is refused that can."""
-    from pageswap import native  # noqa: PLC0415
-
-    for workload in set(native.WORKLOADS) - {"call"}:  # whose region is not of region_size
-        trial = make_trial(
-            "", workload=workload, backing=backing, threads=threads, region_size=64 << 20, iterations=500
-        )
-        params = native.TrialParams(
-            trial.method, workload, backing, 4096, 64 << 20, 500, threads, trial.touch, trial.rounds, trial.seed
-        )
-        assert native.trial_bytes(params) <= memory_need(trial).total_bytes + (1 << 20) * threads, workload
-        assert memory_need(trial).total_bytes <= 1.1 * native.trial_bytes(params), workload
 
 
 def test_a_real_error_of_the_core_is_failed_with_the_call(core: Core) -> None:

@@ -142,6 +142,15 @@ def test_memory_is_counted_by_purpose(tmp_path: Path) -> None:
     assert _refusal(_files(tmp_path), backing="hugetlb_2m", region_size=8 << 30, page_size=2 << 20) is None
 
 
+def test_scratch_is_counted_for_who_copies_through_it(tmp_path: Path) -> None:
+    """A method says with which workloads it does without, and then needs no room for it."""
+    thrifty = [{**method, "without_scratch": ("swap",)} for method in fake_core.methods()]
+    trial = make_trial(**{**_QUESTION, "page_size": 1 << 30, "region_size": 3 << 30})
+
+    assert "1,024 MiB scratch" in (Preflight(fake_core.methods(), _files(tmp_path)).refusal(trial) or ("", ""))[1]
+    assert Preflight(thrifty, _files(tmp_path)).refusal(trial) is None
+
+
 @pytest.mark.parametrize(
     ("workload", "regions"), [("swap", 1), ("permute", 1), ("limit", 1), ("move", 2), ("grow", 12), ("other", 2)]
 )

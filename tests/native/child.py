@@ -34,6 +34,17 @@ def params(method: str = "memcpy", **changes: Any) -> native.TrialParams:
     return native.TrialParams(**fields)
 
 
+def shape(method: str, backing: str) -> dict[str, int]:
+    """Give the page and region that a backing of huge pages needs, as small as they can be."""
+    if backing not in ("thp", "hugetlb_2m", "hugetlb_1g"):
+        return {}
+    if method == "ldt_window":  # its windows are 4 KiB, whatever is behind them
+        return {"region_bytes": 16 * MIB}
+    if backing == "hugetlb_1g":
+        return {"page_bytes": 1024 * MIB, "region_bytes": 2048 * MIB, "iterations": 3}
+    return {"page_bytes": 2 * MIB, "region_bytes": 16 * MIB}
+
+
 def run(trial: native.TrialParams) -> native.TrialResult:
     """Run a trial in a child and give its result, or raise here what it raised there; a signal is an error too."""
     reader, writer = os.pipe()

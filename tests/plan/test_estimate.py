@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pageswap.agent.preflight import memory_need
 from pageswap.plan import make
+from pageswap.spec import KnownMethod
 
 if TYPE_CHECKING:
     from pageswap.spec import Experiment, Vocabulary
@@ -20,6 +22,19 @@ def test_memory_is_what_the_agent_will_ask_for(experiment: Experiment, vocabular
 
     assert [cost.memory_bytes for cost in plan.estimate.cases] == [needs[f"b00.{case.case_id}"] for case in plan.cases]
     assert plan.estimate.memory_bytes == max(needs.values()) > 2 << 20
+
+
+def test_memory_leaves_out_the_scratch_of_who_does_not_copy_through_it(
+    experiment: Experiment, vocabulary: Vocabulary
+) -> None:
+    """As the agent will count it."""
+    thrifty = dataclasses.replace(
+        vocabulary, methods={**vocabulary.methods, "null": KnownMethod("control", ("swap",), ("swap",))}
+    )
+    before, after = (make(experiment, vocabulary=names).estimate.cases for names in (vocabulary, thrifty))
+
+    assert before[0].memory_bytes - after[0].memory_bytes == 2 << 20
+    assert before[-1] == after[-1]
 
 
 def test_total_counts_every_block(experiment: Experiment, vocabulary: Vocabulary) -> None:

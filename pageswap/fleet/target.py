@@ -50,6 +50,10 @@ class Target(abc.ABC):
     def open(self, verb: str, document: dict[str, Any]) -> Stream:
         """Start `<python> -I -S -B <bundle> <verb>` with the document on its standard input; raises HostError."""
 
+    def ledger(self) -> dict[str, float]:
+        """Give the seconds spent so far by phase: connecting, uploading, building; phases without any may be absent."""
+        return {}
+
     def call(
         self,
         verb: str,

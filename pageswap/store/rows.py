@@ -42,6 +42,7 @@ LAST_ATTEMPTS: Final = _ATTEMPTS.format(where=f"WHERE {_LAST}")
 EVERY_ATTEMPT: Final = _ATTEMPTS.format(where="")
 
 STATUS_COUNTS: Final = f"SELECT o.status, count(*) FROM outcome o WHERE {_LAST} GROUP BY o.status"  # noqa: S608 - likewise
+HOST_STATUS_COUNTS: Final = STATUS_COUNTS.replace("SELECT o.status", "SELECT o.host, o.status") + ", o.host"
 
 CASES: Final = f"SELECT case_id, {', '.join(LEVEL_FIELDS)} FROM cases ORDER BY position"  # noqa: S608 - likewise
 

@@ -187,6 +187,13 @@ class Store:
         """Count the last attempts' statuses over all hosts, warm-ups included."""
         return Counter(dict(self._read(rows.STATUS_COUNTS)))
 
+    def host_status_counts(self) -> dict[str, dict[str, int]]:
+        """Count the last attempts' statuses of each host, warm-ups included; hosts without any are absent."""
+        counts: dict[str, dict[str, int]] = {}
+        for host, status, count in self._read(rows.HOST_STATUS_COUNTS):
+            counts.setdefault(host, {})[status] = count
+        return counts
+
     def outcome_count(self) -> int:
         """Count all attempts of all trials on all hosts."""
         ((count,),) = self._read("SELECT count(*) FROM outcome")

@@ -1,9 +1,12 @@
-"""What the core's tests need of the machine: huge pages, reserved for the session and given back."""
+"""What the core's tests need of the machine: huge pages, and a core with methods that only tests have."""
 
 from __future__ import annotations
 
 import contextlib
 import pathlib
+import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+HERE = pathlib.Path(__file__).resolve().parent
 HUGE_PAGES = pathlib.Path("/sys/kernel/mm/hugepages")
 # For regions of 16 MiB and 2 GiB, as many empty slots, and the scratch. Of the gigantic ones many a machine has two
 # at most, which is enough for what takes no scratch memory.
@@ -39,3 +43,18 @@ def huge_pages() -> Iterator[None]:
     for knob, text in before.items():
         with contextlib.suppress(OSError):
             knob.write_text(text)
+
+
+@pytest.fixture(scope="session")
+def odd_core(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Build a core with the broken and the probing methods in its table, as a new one is added: a file, a line."""
+    root = tmp_path_factory.mktemp("odd")
+    for folder in ("native", "pageswap"):
+        ignored = shutil.ignore_patterns("_core*", "__pycache__")
+        shutil.copytree(HERE.parents[1] / folder, root / folder, ignore=ignored)
+    with (root / "native" / "methods.def").open("a") as table:
+        for path in sorted([*HERE.glob("broken/*.c"), *HERE.glob("probes/*.c")]):
+            shutil.copy(path, root / "native" / "methods")
+            table.write(f"PS_METHOD({path.stem})\n")
+    subprocess.run([sys.executable, root / "native" / "build.py"], check=True, capture_output=True)
+    return root

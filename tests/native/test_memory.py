@@ -8,11 +8,12 @@ import pathlib
 import child
 import pytest
 from agent.harness import make_trial
-from requirement import require
 
 from pageswap import native
 from pageswap.agent.preflight import memory_need
 from pageswap.errors import MethodUnavailableError
+
+pytestmark = pytest.mark.skipif("PAGESWAP_SANITIZED" in os.environ, reason="a sanitizer's own memory would be counted")
 
 # Stacks, a C library's small things, and pages of the interpreter that a child is the first to look at.
 SLACK = 8 * child.MIB
@@ -70,7 +71,6 @@ def kibibytes(status: str, name: str) -> int:
 )
 def test_a_trial_takes_what_was_said(method: str, workload: str, threads: int) -> None:
     """Never more, or a trial would start that cannot fit; and never so much less that one is refused that can."""
-    require("unsanitized", not os.environ.get("PAGESWAP_SANITIZED"), "a sanitizer's own memory is counted too")
     known = {info.name: info for info in native.methods()}[method]
     common = {"workload": workload, "backing": known.backings[0], "threads": threads}
     chosen = numbers(method, workload, threads)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import pathlib
-import shutil
 import subprocess
 import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BROKEN = sorted((ROOT / "tests" / "native" / "broken").glob("*.c"))
+BROKEN = sorted(pathlib.Path(__file__).with_name("broken").glob("*.c"))
 RUN = """
 import dataclasses, json, sys
 from pageswap import native
@@ -20,24 +18,9 @@ print(json.dumps(dataclasses.asdict(native.run_trial(native.TrialParams(**fields
 """
 
 
-@pytest.fixture(scope="module")
-def broken_core(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """Build the core with the broken methods in its table, the way a new method is added: a file and a line each."""
-    root = tmp_path_factory.mktemp("broken")
-    for folder in ("native", "pageswap"):
-        ignored = shutil.ignore_patterns("_core*", "__pycache__")
-        shutil.copytree(ROOT / folder, root / folder, ignore=ignored)
-    with (root / "native" / "methods.def").open("a") as table:
-        for path in BROKEN:
-            shutil.copy(path, root / "native" / "methods")
-            table.write(f"PS_METHOD({path.stem})\n")
-    subprocess.run([sys.executable, root / "native" / "build.py"], check=True, capture_output=True)
-    return root
-
-
 @pytest.mark.parametrize("method", [path.stem for path in BROKEN])
 @pytest.mark.parametrize("page_bytes", [4096, 2 << 20])
-def test_a_broken_swap_is_found(broken_core: pathlib.Path, method: str, page_bytes: int) -> None:
+def test_a_broken_swap_is_found(odd_core: pathlib.Path, method: str, page_bytes: int) -> None:
     """One wrong byte, a swap left out, two pages exchanged twice: each must be seen, and said where."""
     fields = {
         "method": method,
@@ -54,8 +37,8 @@ def test_a_broken_swap_is_found(broken_core: pathlib.Path, method: str, page_byt
     done = subprocess.run(
         [sys.executable, "-c", RUN],
         input=json.dumps(fields),
-        cwd=broken_core,
-        env={"PYTHONPATH": str(broken_core)},
+        cwd=odd_core,
+        env={"PYTHONPATH": str(odd_core)},
         capture_output=True,
         text=True,
         check=True,
@@ -67,7 +50,7 @@ def test_a_broken_swap_is_found(broken_core: pathlib.Path, method: str, page_byt
     assert result["elapsed_ns"] > 0
 
 
-def test_the_wrong_byte_is_named_by_its_place(broken_core: pathlib.Path) -> None:
+def test_the_wrong_byte_is_named_by_its_place(odd_core: pathlib.Path) -> None:
     """The reason leads to the byte: the last word of the page."""
     fields = {
         "method": "wrong_byte",
@@ -85,8 +68,8 @@ def test_the_wrong_byte_is_named_by_its_place(broken_core: pathlib.Path) -> None
     done = subprocess.run(
         [sys.executable, "-c", RUN],
         input=json.dumps(fields),
-        cwd=broken_core,
-        env={"PYTHONPATH": str(broken_core)},
+        cwd=odd_core,
+        env={"PYTHONPATH": str(odd_core)},
         capture_output=True,
         text=True,
         check=True,

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from pageswap.analysis.answer import answer
 from pageswap.analysis.atomic import replacing
-from pageswap.analysis.intervals import MINIMUM_N, RESAMPLES
+from pageswap.analysis.intervals import MINIMUM_N
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.wording import clipped, level_text, plural
 from pageswap.report.chart import plots
@@ -81,7 +81,6 @@ def _page(run_data: RunData) -> dict[str, Any]:
         "commands": _commands(meta),
         "spec_text": str(meta.get("spec_text", "")),
         "minimum_n": MINIMUM_N,
-        "resamples": RESAMPLES,
         "style": _inlined((TEMPLATES / "report.css").read_text(encoding="utf-8"), "style"),
         "scripts": [_inlined(script, "script") for script in scripts],
         "script_hashes": [_csp_hash(script) for script in scripts],

@@ -19,31 +19,45 @@ def test_the_median_is_numpys(count: int) -> None:
     assert np.allclose(np.median(sample, axis=1), median(sample))
 
 
-@pytest.mark.parametrize("count", [6, 7, 10, 20, 40])
-@pytest.mark.parametrize("shape", ["normal", "skewed", "heavy"])
-def test_the_interval_holds_the_true_median_often_enough(count: int, shape: str) -> None:
-    """At least 93 % of 1,000 simulated intervals hold the truth: 95 % less the simulation's own error."""
-    rng = np.random.default_rng(7)
-    samples = {
-        "normal": rng.normal(size=(1_000, count)),
-        "skewed": rng.exponential(size=(1_000, count)) - math.log(2),
-        "heavy": rng.standard_t(3, size=(1_000, count)),
-    }[shape]
+SHAPES = {
+    "normal": lambda rng, size: rng.normal(size=size),
+    "skewed": lambda rng, size: rng.exponential(size=size) - math.log(2),
+    "very skewed": lambda rng, size: np.exp(2 * rng.normal(size=size)) - 1,
+    "heavy": lambda rng, size: rng.standard_t(3, size=size),
+    "contaminated": lambda rng, size: rng.normal(size=size) * np.where(rng.random(size) < 0.1, 10, 1),
+    "flat": lambda rng, size: rng.uniform(-1, 1, size=size),
+}
+
+
+@pytest.mark.parametrize("count", [6, 7, 8, 9, 10, 20, 21, 40])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_interval_holds_the_true_median_as_often_as_it_says(count: int, shape: str) -> None:
+    """Of 4,000 simulated intervals 93 to 97 % hold the truth: 95 %, 1 % for the method, 1 % for the simulation."""
+    samples = SHAPES[shape](np.random.default_rng(7), (4_000, count))
     _, low, high = median_intervals(samples)
 
-    assert np.mean((low <= 0) & (high >= 0)) >= 0.93
+    assert 0.93 <= np.mean((low <= 0) & (high >= 0)) <= 0.97
+
+
+def test_bca_alone_is_scipys() -> None:
+    """Of nine values the bootstrap's ends are outside those between order statistics, and are seen."""
+    row = np.array([0.3, 1.1, 1.7, 2.9, 3.1, 4.6, 5.2, 7.7, 9.1])
+    drawn = stats.bootstrap((row,), np.median, n_resamples=100_000, method="BCa", rng=1).confidence_interval
+    _, low, high = median_intervals(row[np.newaxis])
+
+    assert (drawn.low, drawn.high) == (low[0], high[0])
 
 
 def test_the_interval_is_never_narrower_than_between_order_statistics() -> None:
-    """Twenty values: the sixth smallest to the sixth largest hold the median with 95.9 % (scipy's own table)."""
+    """Twenty values: the sixth smallest to the sixth largest hold the median with 95.9 %, the seventh with 88.5 %."""
     sample = np.random.default_rng(3).normal(size=(50, 20))
     exact = stats.quantile_test(sample[0], q=0, p=0.5).confidence_interval(0.95)
     _, low, high = median_intervals(sample)
     ordered = np.sort(sample, axis=1)
 
     assert exact.low == ordered[0, 5]
-    assert (low <= ordered[:, 5]).all()
-    assert (high >= ordered[:, 14]).all()
+    assert (low <= ordered[:, 6]).all()
+    assert (high >= ordered[:, 13]).all()
 
 
 def test_too_few_values_have_a_median_and_no_interval() -> None:
@@ -64,10 +78,11 @@ def test_equal_values_are_an_interval_of_no_width() -> None:
 
 
 def test_ties_that_leave_bca_undefined_still_have_an_interval() -> None:
-    """Six equal values and one other: the jackknife sees no spread, the percentile interval does."""
+    """Six equal values and one other: the jackknife sees no spread; the interval goes on towards the seventh."""
     _, low, high = median_intervals(np.array([[5.0] * 6 + [9.0]]))
 
-    assert (low[0], high[0]) == (5.0, 9.0)
+    assert low[0] == 5.0
+    assert 5.0 < high[0] < 9.0
 
 
 def test_rows_of_unlike_length_do_not_touch_each_other() -> None:

@@ -12,6 +12,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from pageswap.agent.family import end_descendants, kill_descendants
 from pageswap.agent.journal import MAX_LINE_BYTES
 from pageswap.errors import CoreError, MethodUnavailableError
 
@@ -36,6 +37,8 @@ class Ending:
     cause: str  # exit | deadline | stop | flood | undead
     signal: int
     exit_status: int
+    # Processes it had started could not be killed: whatever is measured next is measured beside them.
+    has_survivors: bool = False
 
 
 class Nursery:
@@ -48,12 +51,18 @@ class Nursery:
         die_with_parent: Callable[[], None],
         lease: Lease | None = None,
         allowed_cpus: set[int] | None = None,
+        is_parent_of_all: bool = False,
     ) -> None:
-        """Take what to watch; `allowed_cpus` are given back to each child when the agent has left some of them."""
+        """Take what to watch; `allowed_cpus` are given back to each child when the agent has left some of them.
+
+        `is_parent_of_all` tells that this process has no other children and adopts orphans (`family.adopt_orphans`):
+        then nothing that a child has started outlives it, whatever session it went to.
+        """
         self._signals = signals
         self._die_with_parent = die_with_parent
         self._lease = lease
         self._allowed_cpus = allowed_cpus
+        self._is_parent_of_all = is_parent_of_all
 
     def run(self, work: Callable[[], Any], *, timeout_s: float, address_space_bytes: int | None = None) -> Ending:
         """Run `work` in a child and give how it ended.
@@ -121,6 +130,8 @@ class Nursery:
             if self._lease and self._lease.fileno() in ready:
                 self._lease.serve()
             cause = self._cause(pid, received, left_s)
+        if cause != "exit":
+            kill_descendants(pid)
         # The dead leader is not waited for yet, so its id cannot have become another group's.
         _kill_group(pid)
         if not self._await_death(pid):
@@ -129,7 +140,8 @@ class Nursery:
         _receive(read, received)
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         exit_status = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
-        return Ending(_parse(received), cause, number, exit_status)
+        has_survivors = self._is_parent_of_all and not end_descendants(_DEATH_S)
+        return Ending(_parse(received), cause, number, exit_status, has_survivors)
 
     def _cause(self, pid: int, received: bytearray, left_s: float) -> str:
         """Say why the child has ended or has to, "" while it may go on."""

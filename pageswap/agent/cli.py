@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.lock import AgentLock
 from pageswap.agent.surroundings import Surroundings
-from pageswap.agent.workdir import WorkDir
+from pageswap.agent.workdir import WorkDir, this_cache
 from pageswap.errors import HostError, PageswapError
 
 if TYPE_CHECKING:
@@ -84,11 +84,25 @@ def _work(document: dict[str, Any]) -> WorkDir:
     return WorkDir(_field(document, "work_dir", str))
 
 
-def _facts(document: dict[str, Any], around: Surroundings) -> int:  # noqa: ARG001 - a verb's signature
+def _facts(document: dict[str, Any], around: Surroundings) -> int:
     from pageswap.agent.facts import facts  # noqa: PLC0415
 
-    _say(facts(around))
+    _say(facts(around, _cache(document)))
     return 0
+
+
+def _clean(document: dict[str, Any], around: Surroundings) -> int:  # noqa: ARG001 - a verb's signature
+    from pageswap.agent.cleaning import clean  # noqa: PLC0415
+
+    older_than_s = document.get("older_than_s", 0.0)
+    if isinstance(older_than_s, bool) or not isinstance(older_than_s, (int, float)) or not older_than_s >= 0:
+        raise HostError(f"standard input: older_than_s is {older_than_s!r:.60}, expected a number of seconds")
+    _say(clean(_cache(document), _field(document, "runs", str), older_than_s=older_than_s))
+    return 0
+
+
+def _cache(document: dict[str, Any]) -> str:
+    return this_cache(None if document.get("cache") is None else _field(document, "cache", str))
 
 
 def _start(document: dict[str, Any], around: Surroundings) -> int:
@@ -129,4 +143,5 @@ _VERBS: dict[str, Callable[[dict[str, Any], Surroundings], int]] = {
     "follow": _follow,
     "stop": _stop,
     "status": _status,
+    "clean": _clean,
 }

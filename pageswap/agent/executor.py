@@ -28,7 +28,7 @@ class Outcome:
     status: str
     reason: str
     measures: dict[str, Any] = dataclasses.field(default_factory=lambda: dict(_UNMEASURED))
-    # The child could not be killed: whatever is measured next is measured beside it.
+    # The child, or what it had started, could not be killed: whatever is measured next is measured beside it.
     undead: bool = False
 
 
@@ -53,6 +53,10 @@ class Executor:
         ending = self._nursery.run(
             lambda: self._core.run_trial(trial, self._cpus), timeout_s=trial.timeout_s, address_space_bytes=cap_bytes
         )
+        outcome = self._outcome(ending, trial, cap_bytes, kills)
+        return dataclasses.replace(outcome, undead=True) if ending.has_survivors else outcome
+
+    def _outcome(self, ending: Ending, trial: job.TrialSpec, cap_bytes: int | None, kills: int) -> Outcome:
         if ending.message is not None:
             return _from_message(ending.message, cap_bytes)
         if ending.signal == signal.SIGKILL and ending.cause == "exit":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent import doctor, environment, lease
@@ -9,17 +10,17 @@ from pageswap.agent.child import Nursery
 from pageswap.agent.clock import utc_now
 from pageswap.agent.session import probe_methods
 from pageswap.agent.signals import StopSignals
-from pageswap.agent.workdir import cache_root
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
     from pageswap.agent.surroundings import Surroundings
 
 
-def facts(around: Surroundings) -> dict[str, Any]:
-    """Gather {"environment", "methods", "doctor", "lease", "cache"}; as root also restores what a dead agent left.
+def facts(around: Surroundings, cache: str) -> dict[str, Any]:
+    """Gather {"environment", "methods", "doctor", "lease", "cache", "time"}.
 
-    Raises HostError when the C core cannot run here.
+    `cache` is the folder for bundles and runs. "time" is this host's clock when it had gathered the rest, in ns since
+    1970 UTC. As root it also restores what a dead agent left changed. Raises HostError when the C core cannot run here.
     """
     try:
         core = around.core()
@@ -29,13 +30,13 @@ def facts(around: Surroundings) -> dict[str, Any]:
         methods = probe_methods(core, Nursery(signals, die_with_parent=core.die_with_parent))
     recovered = _recover(around)
     holder = lease.who_holds(around.lease_name)
-    cache = cache_root()
     return {
         "environment": environment.read(around.files, core.info()),
         "methods": methods,
         "doctor": [finding.to_json() for finding in doctor.examine(around.files, cache, holder, recovered)],
         "lease": holder,
         "cache": cache,
+        "time": time.time_ns(),
     }
 
 

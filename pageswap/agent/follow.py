@@ -8,6 +8,7 @@ import select
 import time
 from typing import TYPE_CHECKING
 
+from pageswap.agent.journal import MAX_LINE_BYTES
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ _TOUCH_S = 1.0
 _PAUSE_S = 0.025
 _LONG_PAUSE_S = 0.1
 _CHUNK_BYTES = 1 << 18
+_LONGEST_END_BYTES = 4096
 
 
 def stream(work: WorkDir, offset: int, lock: AgentLock, output: int) -> None:
@@ -47,7 +49,7 @@ def stream(work: WorkDir, offset: int, lock: AgentLock, output: int) -> None:
             if not _send(output, lines):
                 return
             offset += len(lines)
-            if _has_end(lines) or not (alive or chunk):
+            if _is_over(work, lines, rest) or not (alive or chunk):
                 return
             if chunk:
                 pause_s = _PAUSE_S
@@ -60,8 +62,29 @@ def stream(work: WorkDir, offset: int, lock: AgentLock, output: int) -> None:
             os.close(journal)
 
 
+def ends_in(journal: str) -> bool:
+    """Tell whether a journal has its last line; False where there is none."""
+    try:
+        with open(journal, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _LONGEST_END_BYTES))
+            tail = file.read(_LONGEST_END_BYTES)
+    except OSError:
+        return False
+    return tail.endswith(b"\n") and _has_end(tail)
+
+
+def _is_over(work: WorkDir, lines: bytes, rest: bytes) -> bool:
+    """Tell whether the end was just sent; raises HostError when what follows it is no line."""
+    if _has_end(lines):
+        touch(work.delivered)
+        return True
+    if len(rest) > MAX_LINE_BYTES:
+        raise HostError(f"{work.journal}: a line longer than {MAX_LINE_BYTES} bytes")
+    return False
+
+
 def touch(mark: str) -> None:
-    """Say that the journal is followed now."""
+    """Make a file, or its time of change now."""
     try:
         os.utime(mark)
     except FileNotFoundError:
@@ -71,9 +94,10 @@ def touch(mark: str) -> None:
 class FollowedMark:
     """The agent's view of the mark: for how long nobody has followed."""
 
-    def __init__(self, mark: str) -> None:
-        """Make the mark; the time counts from now on."""
-        touch(mark)
+    def __init__(self, mark: str, *, is_new: bool = True) -> None:
+        """Make the mark unless it is there already (`is_new` false); the time counts from now on."""
+        if is_new:
+            touch(mark)
         self._mark = mark
         self._changed_ns = os.stat(mark).st_mtime_ns
         self._looked = self._followed = time.monotonic()
@@ -119,7 +143,7 @@ def _send(output: int, lines: bytes) -> bool:
 
 def _has_end(lines: bytes) -> bool:
     last = lines[lines.rfind(b"\n", 0, -1) + 1 :]
-    if len(last) > 4096 or b'"end"' not in last:  # noqa: PLR2004 - an end line is short
+    if len(last) > _LONGEST_END_BYTES or b'"end"' not in last:
         return False
     try:
         return bool(json.loads(last).get("kind") == "end")

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.agent import environment, executor, job
 from pageswap.agent.child import Nursery
+from pageswap.agent.cleaning import tidy
 from pageswap.agent.clock import utc_now
+from pageswap.agent.family import adopt_orphans
 from pageswap.agent.follow import FollowedMark
 from pageswap.agent.journal import Journal
 from pageswap.agent.preflight import Preflight
@@ -70,8 +72,13 @@ class Session:
         cpus, rest = executor.measured_cpus(threads)
         os.sched_setaffinity(0, rest)
         nursery = Nursery(
-            self._signals, die_with_parent=self._core.die_with_parent, lease=self._lease, allowed_cpus=allowed
+            self._signals,
+            die_with_parent=self._core.die_with_parent,
+            lease=self._lease,
+            allowed_cpus=allowed,
+            is_parent_of_all=adopt_orphans(),
         )
+        self._tidy()
         restored = self._restore("what a killed run left behind")
         methods = probe_methods(self._core, nursery)
         journal = Journal(self._work.journal, run_id=self._job.run_id, host=self._job.host, segment=self._job.segment)
@@ -143,6 +150,15 @@ class Session:
         if change:
             journal.append("tune", **change)
         return ""
+
+    def _tidy(self) -> None:
+        try:
+            tidied = tidy(self._work.path)
+        except OSError as error:
+            log(f"old work folders are left: {error}")
+            return
+        if tidied and tidied["removed"]:
+            log(f"removed {tidied['removed']} old work folders and bundles of {tidied['bytes']} bytes")
 
     def _restore(self, whose: str) -> list[dict[str, Any]]:
         if not self._tunables.may_change:

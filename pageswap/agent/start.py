@@ -13,6 +13,7 @@ from pageswap.agent import lease
 from pageswap.agent.child import close_all_but
 from pageswap.agent.clock import utc_now
 from pageswap.agent.job import FORMAT, Job, job_from_json
+from pageswap.agent.keeper import keep
 from pageswap.agent.lock import AgentLock
 from pageswap.agent.session import Session, log
 from pageswap.agent.signals import StopSignals
@@ -90,7 +91,10 @@ def _relay(words: int, work: WorkDir, say: Callable[[dict[str, Any]], None]) -> 
 
 
 def _detach(the_job: Job, work: WorkDir, around: Surroundings, write: int) -> None:
-    """Become a daemon: no terminal, no session of the starter's, no descriptor of its but the pipe; never returns."""
+    """Become a daemon: no terminal, no session of the starter's, no descriptor of its but the pipe; never returns.
+
+    The daemon's child is the agent, the daemon itself its keeper.
+    """
     status = 1
     try:
         os.setsid()
@@ -104,7 +108,8 @@ def _detach(the_job: Job, work: WorkDir, around: Surroundings, write: int) -> No
         os.dup2(output, 1)
         os.dup2(output, 2)
         close_all_but(write)
-        status = _Starting(write).run(the_job, work, around)
+        starting = _Starting(write)
+        status = keep(the_job, work, around, lambda: starting.run(the_job, work, around), pipe=write)
     except BaseException:  # noqa: BLE001 - the log is the last one to hear of it
         traceback.print_exc()
     finally:

@@ -35,6 +35,21 @@ def cache_root(environ: Mapping[str, str] | None = None, *, fallback: str = "/tm
     return private_folder(f"{fallback}/pageswap-{os.geteuid()}")
 
 
+def this_cache(asked: str | None = None) -> str:
+    """Give the cache to use: the one `asked` for, else that of the bundle this code runs from, else `cache_root`.
+
+    Raises HostError when it cannot be used.
+    """
+    if asked is not None:
+        if not asked.startswith("/"):
+            raise HostError(f"cache: '{asked}' is not an absolute path")
+        return private_folder(asked)
+    bundles, name = os.path.split(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    if os.path.basename(bundles) == "bundles" and len(name) == 64:  # noqa: PLR2004 - a SHA-256 in hex
+        return private_folder(os.path.dirname(bundles))
+    return cache_root()
+
+
 def private_folder(path: str) -> str:
     """Make `path` a folder that only this user may enter (0700, parents too where missing), and give it back.
 
@@ -84,6 +99,7 @@ class WorkDir:
         self.log = path + "/agent.log"
         self.lock = path + "/agent.lock"
         self.followed = path + "/followed"
+        self.delivered = path + "/delivered"
 
     def journal_bytes(self) -> int:
         """Give the journal's length, 0 before it exists."""

@@ -59,6 +59,16 @@ def _hang_with_grandchild(trial: TrialSpec) -> None:
     _hang()
 
 
+def _leave_daemon(trial: TrialSpec) -> None:
+    # Its parent ends at once, so nothing but having been begotten ties it to the trial.
+    subprocess.run(["setsid", "-f", "sleep", str(trial.seed)], stdin=subprocess.DEVNULL, check=True)
+
+
+def _hang_with_daemon(trial: TrialSpec) -> None:
+    _leave_daemon(trial)
+    _hang()
+
+
 def _fill_memory() -> None:
     kept = []
     while True:
@@ -85,6 +95,8 @@ ENDINGS: dict[str, Callable[[TrialSpec], Any]] = {
     "hang": lambda _: _hang(),
     "hang_with_grandchild": _hang_with_grandchild,
     "leave_grandchild": _leave_grandchild,
+    "hang_with_daemon": _hang_with_daemon,
+    "leave_daemon": _leave_daemon,
     "fill_memory": lambda _: _fill_memory(),
     "mmap_enomem": lambda _: _raise(CoreError("mmap (region)", 12, "ENOMEM")),
     "mremap_enomem": lambda _: _raise(CoreError("mremap", 12, "ENOMEM", "iteration 7")),
@@ -96,6 +108,7 @@ CHANGES: dict[str, Callable[[TrialSpec], dict[str, Any]]] = {
     "flood": lambda _: {"rounds_ns": [10**15] * 400_000},
     "descriptors": lambda _: {"verified": False, "reason": _descriptors()},
     "affinity": lambda _: {"verified": False, "reason": repr(sorted(os.sched_getaffinity(0)))},
+    "survivors": lambda trial: {"verified": False, "reason": repr(processes_with(str(trial.seed)))},
     "attempts": lambda trial: {"verified": False, "reason": str(trial.attempt)},
 }
 

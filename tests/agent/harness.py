@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -127,6 +128,14 @@ class Host:
     def alive(self) -> int | None:
         """Give the agent's process id while it lives."""
         return AgentLock(str(self.work_dir / "agent.lock")).holder()
+
+    def kill_whole(self, pid: int) -> None:
+        """Kill an agent and its keeper, who would tidy up after it."""
+        keeper = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        assert keeper > 1
+        for each in (keeper, pid):
+            os.kill(each, signal.SIGKILL)
+        wait_until(lambda: self.alive() is None, "the agent's death")
 
     def finish(self) -> list[dict[str, Any]]:
         """Wait for the agent's end and give the journal."""

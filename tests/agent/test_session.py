@@ -127,6 +127,26 @@ def test_kill_interrupts_the_trial_in_hand(host: Host) -> None:
     assert not fake_core.processes_with(str(UNIQUE))
 
 
+@pytest.mark.parametrize("method", ["hang_with_daemon", "leave_daemon"])
+def test_a_process_that_left_its_trials_session_ends_with_the_trial(host: Host, method: str) -> None:
+    """Also an orphan; the next trial is measured beside nobody, and the trial that left it is what it would be."""
+    host.start(make_trial(method, seed=UNIQUE, timeout_s=1.0), make_trial("survivors", seed=UNIQUE))
+    host.finish()
+
+    expected = job.TIMEOUT if method.startswith("hang") else job.OK
+    assert _statuses(host) == [expected, job.CORRUPT]
+    assert host.trials()[1]["reason"] == "verification: []"
+
+
+def test_what_a_trial_started_ends_with_a_killed_agent(host: Host) -> None:
+    """SIGKILL of the agent kills the trial; its keeper ends what the trial had started, wherever that went."""
+    pid = host.start(make_trial("hang_with_daemon", seed=UNIQUE))
+    wait_until(lambda: fake_core.processes_with(str(UNIQUE)), "the trial")
+    os.kill(pid, signal.SIGKILL)
+
+    wait_until(lambda: not fake_core.processes_with(str(UNIQUE)), "the end of what the trial had started")
+
+
 def test_an_agent_that_does_not_listen_is_killed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stopped process never sees SIGTERM."""
     monkeypatch.setattr("pageswap.agent.stop._PATIENCE_S", 0.2)
@@ -334,12 +354,22 @@ def test_a_stopped_job_restores_too(host: Host, how: str) -> None:
     assert host.sysctl.read_text() == "65530\n"
 
 
+def test_what_a_killed_agent_left_is_restored_by_its_keeper(host: Host) -> None:
+    """At once, without another agent; the log says so."""
+    pid = host.start(make_trial("splitter", **_QUESTION), make_trial("hang"), tune=True)
+    wait_until(lambda: len(host.trials()) == 1, "the first trial")
+    os.kill(pid, signal.SIGKILL)
+
+    wait_until(lambda: host.sysctl.read_text() == "65530\n", "the former setting")
+    wait_until(lambda: not host.record.exists(), "the record's end")
+    assert f"agent {pid} was killed by signal 9" in host.call("status")["log"]
+
+
 def test_what_a_killed_job_left_is_restored_by_the_next_agent(host: Host) -> None:
     """Whose journal says so, and which measures under the restored limit."""
     pid = host.start(make_trial("splitter", **_QUESTION), make_trial("hang"), tune=True)
     wait_until(lambda: len(host.trials()) == 1, "the first trial")
-    os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: host.alive() is None, "the agent's death")
+    host.kill_whole(pid)
     assert host.sysctl.read_text() != "65530\n"
 
     other = host.beside("r2")
@@ -357,8 +387,7 @@ def test_what_a_killed_job_left_is_restored_by_a_look_at_the_facts(host: Host) -
     wait_until(lambda: len(host.trials()) == 1, "the first trial")
     assert _finding(host, "tunables")["status"] == "ok"
     assert _finding(host, "lease")["status"] == "warn"
-    os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: host.alive() is None, "the agent's death")
+    host.kill_whole(pid)
 
     host.settings["may_change"] = "no"
     assert _finding(host, "tunables")["status"] == "bad"

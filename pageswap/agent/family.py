@@ -1,0 +1,96 @@
+"""Finds and ends all processes that descend from this one, also those that left its session or lost their parents."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+_PR_SET_CHILD_SUBREAPER = 36
+# A process that is stopped cannot fork; a sweep that finds nobody new has found everybody. Each finds the children of
+# those the one before has stopped, so the number bounds only what forks faster than it can be listed.
+_SWEEPS = 50
+_PAUSE_S = 0.01
+
+
+def adopt_orphans() -> bool:
+    """Become the parent of every descendant whose own parent dies, for ever; False where Python lacks ctypes."""
+    try:
+        import ctypes  # noqa: PLC0415 - not in every distribution's smallest Python, see above
+    except ImportError:
+        return False
+    return bool(ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+
+
+def descendants(pid: int) -> set[int]:
+    """List the living processes that descend from `pid`, itself not included."""
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            parent = _living_parent(name)
+            if parent:
+                children.setdefault(parent, []).append(int(name))
+    found: set[int] = set()
+    parents = [pid]
+    while parents:
+        new = [child for child in children.get(parents.pop(), []) if child not in found]
+        found.update(new)
+        parents += new
+    return found
+
+
+def kill_descendants(pid: int) -> None:
+    """Kill all that descends from `pid`, which itself goes on: stopped first, so that none can fork meanwhile."""
+    known: set[int] = set()
+    for _ in range(_SWEEPS):
+        new = descendants(pid) - known
+        if not new:
+            break
+        for each in new:
+            _send(each, signal.SIGSTOP)
+        known |= new
+    for each in known:
+        _send(each, signal.SIGKILL)
+
+
+def end_descendants(patience_s: float) -> bool:
+    """Kill and bury everything this process has adopted or begotten; False when some live on after `patience_s`.
+
+    Only for a process that has no children it still wants.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        if not _bury():
+            return True
+        kill_descendants(os.getpid())
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_PAUSE_S)
+
+
+def _bury() -> bool:
+    """Take the dead children from the process table; tell whether living ones are left."""
+    try:
+        while os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG) is not None:
+            pass
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _living_parent(pid: str) -> int:
+    """Give the parent's process id, 0 for what is dead or gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            # The name, in parentheses, may hold anything.
+            state, parent = file.read(4096).rpartition(b")")[2].split()[:2]
+    except (OSError, ValueError):
+        return 0
+    return 0 if state in (b"Z", b"X") else int(parent)
+
+
+def _send(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except OSError:
+        pass  # Dead already, or another user's by now: whoever waits for its end sees which.

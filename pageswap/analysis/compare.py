@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,13 +18,14 @@ from pageswap.analysis.summary import FASTER, NO_DIFFERENCE, NOT_COMPARED, SLOWE
 from pageswap.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pageswap.analysis.measured import Floats
 
 RATIO: Final = "ratio"
 TIME: Final = "time"
 QUANTITIES: Final = (RATIO, TIME)
+_PERCENT: Final = re.compile(r"(\d{1,4}(?:\.\d{1,4})?)\s?%")
 _SEVERITY: Final = (DOES_NOT_STAND, RESERVATIONS, STANDS)
 
 
@@ -41,9 +43,10 @@ class HostPair:
 class Change:
     """How one case's time changed: a factor, above 1 is slower, with its 95 % interval; None is not known.
 
-    ``change`` is of the compared quantity; ``time_change`` always of the plain time per operation, in ``base_ns`` and
-    ``new_ns``, which holds what the machine itself did meanwhile. ``detectable`` is the smallest change, as a factor
-    above 1, that this comparison could have found. ``over_limit`` says that the gate trips on it.
+    ``change`` is of the compared quantity, for the baseline of its time; ``time_change`` is always of the plain time per
+    operation, which holds what the machine itself did meanwhile. ``base_ns`` and ``new_ns`` are that time's medians.
+    ``detectable`` is the smallest change, as a factor above 1, that this comparison could have found. ``over_limit``
+    says that the gate trips on it.
     """
 
     base_host: str
@@ -93,6 +96,15 @@ class Comparison:
     only_base: tuple[dict[str, Any], ...]
     only_new: tuple[dict[str, Any], ...]
     gate: Gate | None
+
+
+def parse_limit(text: str) -> float:
+    """Read `--fail-above`: ``5%`` gives 0.05. Raises UsageError on anything else."""
+    match = _PERCENT.fullmatch(text)
+    if not match:
+        hint = f"; write '{text}%'" if _PERCENT.fullmatch(f"{text}%") else ""
+        raise UsageError(f"--fail-above: expected a percentage such as 5%, found {text!r}{hint}")
+    return float(match[1]) / 100
 
 
 def compare(base: Part, new: Part, *, by: str | None = None, limit: float | None = None) -> Comparison:
@@ -184,48 +196,75 @@ def _pair(base: Measured, new: Measured, base_host: str, new_host: str) -> HostP
 
 
 def _changes(base: Measured, new: Measured, hosts: tuple[str, str], quantity: str, limit: float | None) -> list[Change]:
-    base_host, new_host = hosts
     theirs = {levels_key(levels): case_id for case_id, levels in new.levels.items()}
-    found = []
-    for case_id, levels in base.levels.items():
-        other = theirs.get(levels_key(levels))
-        if other is None:
-            continue
-        samples = base.time(base_host, case_id), new.time(new_host, other)
-        times = _estimate(*samples)
-        is_baseline = base.baseline_of[case_id] == case_id
-        ratios = _estimate(base.ratio(base_host, case_id), new.ratio(new_host, other)) if quantity == RATIO else times
-        change, ci = ratios
-        verdict, note = _word(ci)
-        if change is None:
-            verdict, note = NOT_COMPARED, _why_not(samples, (base, base_host, case_id), (new, new_host, other))
-        elif verdict == TOO_FEW:
-            note = f"{len(samples[0])} and {len(samples[1])} blocks; at least four each are needed"
-        is_over = ci is not None and limit is not None and ci.low > 1 + limit
-        if is_baseline and quantity == RATIO and verdict == SLOWER and not (times[1] and times[1].low > 1):
-            # Its yardstick are the other cases: without a longer time of its own, it is they that became faster.
-            is_over, verdict, note = False, NO_DIFFERENCE, "the others became faster relative to it, it not slower"
-        found.append(
-            Change(
-                base_host=base_host,
-                new_host=new_host,
-                levels=dict(levels),
-                is_baseline=is_baseline,
-                verdict=verdict,
-                note=note,
-                base_n=len(samples[0]),
-                new_n=len(samples[1]),
-                base_ns=_median_ns(samples[0]),
-                new_ns=_median_ns(samples[1]),
-                change=change,
-                change_ci=ci,
-                time_change=times[0],
-                time_ci=times[1],
-                detectable=None if change is None or ci is None else max(ci.high / change, change / ci.low),
-                over_limit=is_over,
-            )
-        )
-    return found
+    partners = {
+        case_id: theirs[key] for case_id, levels in base.levels.items() if (key := levels_key(levels)) in theirs
+    }
+    return [_change((base, new), hosts, partners, case_id, quantity, limit) for case_id in partners]
+
+
+def _change(  # noqa: PLR0913, PLR0917 - what is compared, and how
+    sides: tuple[Measured, Measured],
+    hosts: tuple[str, str],
+    partners: Mapping[str, str],
+    case_id: str,
+    quantity: str,
+    limit: float | None,
+) -> Change:
+    base, new = sides
+    cases = case_id, partners[case_id]
+    samples = base.time(hosts[0], cases[0]), new.time(hosts[1], cases[1])
+    times = _estimate(*samples)
+    is_baseline = base.baseline_of[case_id] == case_id
+    ratios = times if quantity == TIME else _ratios(sides, hosts, partners, case_id)
+    # A baseline has no yardstick. Its own time is shown, and it must have changed relative to its other cases as well,
+    # or it is the machine that did.
+    change, ci = times if is_baseline else ratios
+    evidence = [ci, ratios[1]] if is_baseline and ratios[0] is not None else [ci]
+    verdict = _word(evidence)
+    note = ""
+    if change is None:
+        verdict, note = NOT_COMPARED, _why_not(samples, *zip(sides, hosts, cases, strict=True))
+    elif verdict == TOO_FEW:
+        note = f"{len(samples[0])} and {len(samples[1])} blocks; at least four each are needed"
+    elif verdict == NO_DIFFERENCE != _word([ci]):
+        note = "its time changed, but not relative to the other cases: that was the machine"
+    return Change(
+        base_host=hosts[0],
+        new_host=hosts[1],
+        levels=dict(base.levels[case_id]),
+        is_baseline=is_baseline,
+        verdict=verdict,
+        note=note,
+        base_n=len(samples[0]),
+        new_n=len(samples[1]),
+        base_ns=_median_ns(samples[0]),
+        new_ns=_median_ns(samples[1]),
+        change=change,
+        change_ci=ci,
+        time_change=times[0],
+        time_ci=times[1],
+        detectable=None if change is None or ci is None else max(ci.high / change, change / ci.low),
+        over_limit=limit is not None and all(each is not None and each.low > 1 + limit for each in evidence),
+    )
+
+
+def _ratios(
+    sides: tuple[Measured, Measured], hosts: tuple[str, str], partners: Mapping[str, str], case_id: str
+) -> tuple[float | None, Interval | None]:
+    base, new = sides
+    baseline = base.baseline_of[case_id]
+    wanted = base.compared_with(case_id) if baseline == case_id else [baseline] if baseline else []
+    # A case that only one side measured would shift the middle of that side alone.
+    both = [
+        other
+        for other in wanted
+        if other in partners and base.logs.get((hosts[0], other)) and new.logs.get((hosts[1], partners[other]))
+    ]
+    return _estimate(
+        base.ratio(hosts[0], case_id, both),
+        new.ratio(hosts[1], partners[case_id], [partners[other] for other in both]),
+    )
 
 
 def _estimate(base: Floats, new: Floats) -> tuple[float | None, Interval | None]:
@@ -235,10 +274,14 @@ def _estimate(base: Floats, new: Floats) -> tuple[float | None, Interval | None]
     return math.exp(point), None if interval is None else Interval(math.exp(interval.low), math.exp(interval.high))
 
 
-def _word(interval: Interval | None) -> tuple[str, str]:
-    if interval is None:
-        return TOO_FEW, ""
-    return (SLOWER if interval.low > 1 else FASTER if interval.high < 1 else NO_DIFFERENCE), ""
+def _word(evidence: Sequence[Interval | None]) -> str:
+    """Say what all intervals agree on."""
+    known = [interval for interval in evidence if interval is not None]
+    if len(known) < len(evidence):
+        return TOO_FEW
+    if all(interval.low > 1 for interval in known):
+        return SLOWER
+    return FASTER if all(interval.high < 1 for interval in known) else NO_DIFFERENCE
 
 
 def _why_not(samples: tuple[Floats, Floats], *places: tuple[Measured, str, str]) -> str:

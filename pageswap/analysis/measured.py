@@ -94,23 +94,18 @@ class Measured:
         """Give the logarithm of each block's ns per operation."""
         return np.array(list(self.logs.get((host, case_id), {}).values()))
 
-    def ratio(self, host: str, case_id: str) -> Floats:
-        """Give the same relative to the baseline in the same block; of a baseline, to the middle of its other cases."""
-        own = self.logs.get((host, case_id), {})
-        yardsticks = [self.logs.get((host, other), {}) for other in self._yardsticks(case_id)]
+    def ratio(self, host: str, case_id: str, yardsticks: Iterable[str]) -> Floats:
+        """Give the same relative to other cases in the same block: to the middle of theirs, where there are several."""
+        theirs = [self.logs.get((host, other), {}) for other in yardsticks]
         found = []
-        for block, value in own.items():
-            others = [yardstick[block] for yardstick in yardsticks if block in yardstick]
+        for block, value in self.logs.get((host, case_id), {}).items():
+            others = [logs[block] for logs in theirs if block in logs]
             if others:
                 found.append(value - float(np.median(others)))
         return np.array(found)
 
-    def _yardsticks(self, case_id: str) -> list[str]:
-        baseline = self.baseline_of[case_id]
-        if baseline is None:
-            return []
-        if baseline != case_id:
-            return [baseline]
+    def compared_with(self, case_id: str) -> list[str]:
+        """List the cases that have this one as their baseline."""
         return [other for other, its in self.baseline_of.items() if its == case_id and other != case_id]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pageswap.analysis.comparability import DOES_NOT_STAND, RESERVATIONS, STANDS
-from pageswap.analysis.compare import Comparison, Part, compare
+from pageswap.analysis.compare import Comparison, Part, compare, parse_limit
 from pageswap.errors import UsageError
 from tests.fake_run import NS_PER_OP, FakeRun, make_run
 
@@ -44,8 +44,9 @@ def test_two_runs_of_the_same_code_pass_the_gate() -> None:
 
 @pytest.mark.parametrize("method", ["copy_words", "mremap_fixed", "memcpy"])
 def test_a_method_slowed_by_a_tenth_trips_the_gate(method: str) -> None:
-    """Also when it is the baseline itself that was slowed; the others' words stay right."""
-    found = compared(make_run(seed=1, **SMALL), make_run(seed=2, speeds=slowed(method, 1.1), **SMALL), limit=0.05)
+    """Also when it is the baseline itself that was slowed."""
+    options = {**SMALL, "block_noise": 0.02}
+    found = compared(make_run(seed=1, **options), make_run(seed=2, speeds=slowed(method, 1.1), **options), limit=0.05)
     change = by_method(found)[method]
 
     assert "slower" == change.verdict
@@ -102,6 +103,28 @@ def test_a_faster_baseline_is_not_called_slower_others() -> None:
     assert "no difference found" == by_method(found)["memcpy"].verdict
     assert found.gate is not None
     assert found.gate.passed is True
+
+
+def test_a_case_that_failed_on_one_side_does_not_shift_the_baselines_yardstick() -> None:
+    """The baseline is judged relative to cases that both sides measured."""
+    options = {**SMALL, "block_noise": 0.01}
+    new = make_run(seed=2, **options)
+    new.end("failed", "mremap: ENOMEM", method="copy_words")
+    found = compared(make_run(seed=1, **options), new, limit=0.05)
+
+    assert "no difference found" == by_method(found)["memcpy"].verdict
+    assert by_method(found)["memcpy"].change == pytest.approx(1, abs=0.03)
+
+
+def test_a_machine_that_drifted_does_not_make_the_baseline_slower() -> None:
+    """The baseline's time grew with all others', and the note says so."""
+    base = make_run(seed=1, **SMALL)
+    found = compared(base, make_run(seed=2, speeds={name: ns * 1.3 for name, ns in NS_PER_OP.items()}, **SMALL))
+    baseline = by_method(found)["memcpy"]
+
+    assert "no difference found" == baseline.verdict
+    assert baseline.time_change == pytest.approx(1.3, abs=0.1)
+    assert "that was the machine" in baseline.note
 
 
 def test_the_smallest_detectable_change_is_said() -> None:
@@ -230,3 +253,18 @@ def test_false_alarms_of_the_gate_are_rare() -> None:
         tripped += not found.gate.passed
 
     assert tripped <= 1
+
+
+@pytest.mark.parametrize(("text", "limit"), [("5%", 0.05), ("0%", 0), ("12.5 %", 0.125), ("100%", 1)])
+def test_a_limit_is_a_percentage(text: str, limit: float) -> None:
+    """Written as one reads it."""
+    assert limit == parse_limit(text)
+
+
+@pytest.mark.parametrize(("text", "hint"), [("5", "; write '5%'"), ("0.05", "; write '0.05%'"), ("-5%", ""), ("x", "")])
+def test_another_limit_is_refused(text: str, hint: str) -> None:
+    """A bare number might mean either."""
+    with pytest.raises(UsageError) as error:
+        parse_limit(text)
+
+    assert f"--fail-above: expected a percentage such as 5%, found {text!r}{hint}" == str(error.value)

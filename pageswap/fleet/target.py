@@ -50,6 +50,9 @@ class Target(abc.ABC):
     def open(self, verb: str, document: dict[str, Any]) -> Stream:
         """Start `<python> -I -S -B <bundle> <verb>` with the document on its standard input; raises HostError."""
 
+    def close(self) -> None:  # noqa: B027 - not every target holds something
+        """Let go of what reaching the machine took; harmless when repeated, and calls may follow."""
+
     def ledger(self) -> dict[str, float]:
         """Give the seconds spent so far by phase: connecting, uploading, building; phases without any may be absent."""
         return {}

@@ -11,6 +11,8 @@ import pytest
 
 from pageswap.errors import BuildError, HostError
 from pageswap.fleet import Bundle, bundle, make_bundle
+from pageswap.fleet.cffi_backend import backend_files
+from pageswap.fleet.onhost import folder as folder_on_host
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,7 +109,7 @@ def test_a_damaged_one_is_written_anew(made: Bundle, tmp_path: Path, damage: str
     made.write_below(tmp_path / "bundles")
 
     assert victim.read_bytes() == made.files["pageswap/agent/cli.py"]
-    assert bundle._is_whole(folder, made.files)
+    assert folder_on_host.is_whole(folder, made.hashes)
     assert list(folder.parent.iterdir()) == [folder]
 
 
@@ -121,7 +123,7 @@ def test_many_controllers_may_write_it_at_once(made: Bundle, tmp_path: Path) -> 
         thread.join()
 
     assert found == [tmp_path / "b" / made.sha256] * 8
-    assert bundle._is_whole(found[0], made.files)
+    assert folder_on_host.is_whole(found[0], made.hashes)
     assert list((tmp_path / "b").iterdir()) == [found[0]]
 
 
@@ -153,6 +155,7 @@ def test_without_a_core_it_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch, 
 
 def test_without_cffi_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not with an ImportError on the host."""
+    backend_files.cache_clear()
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(BuildError, match="cffi is not installed"):
         make_bundle()

@@ -1,0 +1,119 @@
+"""The extension module that a core in cffi's API mode needs, one for every Python that a host may have."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import io
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Final
+
+from pageswap.agent.workdir import cache_root
+from pageswap.errors import BuildError, HostPythonError
+
+_PLATFORM = "manylinux2014_x86_64"
+_DOWNLOAD_S = 120.0
+
+# Python tag -> cffi's version and its wheel's sha256. They are those of requirements.lock, but for Python 3.9, which
+# the last cffi with a wheel for it serves: a backend of either version loads a core that the other one described.
+WHEELS: Final = {
+    "cp39": ("2.0.0", "61d028e90346df14fedc3d1e5441df818d095f3b87d286825dfcbd6459b7ef63"),
+    "cp310": ("2.1.1", "194cffa889098ced9976c3fc6340305e43f6303657d298da55366907c05c22d6"),
+    "cp311": ("2.1.1", "34e261f78cb6ceaaa36f42f2613f4380d94d9c759a9c73c769ee6e0247364632"),
+    "cp312": ("2.1.1", "c1453022f490d2459a11819d83ad1d586e9ff65a12ac3e705ffebd46d3685dcf"),
+    "cp313": ("2.1.1", "a931079504ecc49efed7744c476a5c343a92fabf66dec2db95edb1b2fdc770e2"),
+    "cp314": ("2.1.1", "b0431303acaea1089ad4b3e9ce4e6518193def1118d4073ca848635ee4ea2e96"),
+}
+LOCAL_TAG: Final = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+
+
+@functools.lru_cache(maxsize=len(WHEELS))
+def backend_files(tag: str) -> dict[str, bytes]:
+    """Give the backend for a Python such as "cp39", and the libraries its wheel brought along, as a bundle has them.
+
+    This Python's is the one that is installed; another's is downloaded once. Raises BuildError when cffi is not
+    installed, HostPythonError when there is no backend for that Python or it could not be downloaded.
+    """
+    return _installed() if tag == LOCAL_TAG else _unpacked(_wheel(tag))
+
+
+def is_backend(name: str) -> bool:
+    """Tell whether a bundle's file is part of the backend."""
+    return name.startswith(("_cffi_backend.", "cffi.libs/"))
+
+
+def _installed() -> dict[str, bytes]:
+    spec = importlib.util.find_spec("_cffi_backend")
+    if spec is None or spec.origin is None:
+        raise BuildError("cffi is not installed for this Python; './inv' installs what is missing")
+    origin = Path(spec.origin)
+    files = {origin.name: origin.read_bytes()}
+    # A wheel's backend looks for its libraries in $ORIGIN/cffi.libs, so they must keep that place beside it.
+    for library in sorted((origin.parent / "cffi.libs").glob("*.so*")):
+        files[f"cffi.libs/{library.name}"] = library.read_bytes()
+    return files
+
+
+def _wheel(tag: str) -> bytes:
+    if tag not in WHEELS:
+        raise HostPythonError(
+            f"there is no cffi for a Python {tag}; give the host a 'python:' from 3.9 to 3.14 in the inventory"
+        )
+    version, sha256 = WHEELS[tag]
+    kept = Path(cache_root()) / "wheels" / f"cffi-{version}-{tag}-{_PLATFORM}.whl"
+    if not _is_right(kept, sha256):
+        _download(tag, version, sha256, kept)
+    return kept.read_bytes()
+
+
+def _is_right(path: Path, sha256: str) -> bool:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+    except OSError:
+        return False
+
+
+def _download(tag: str, version: str, sha256: str, kept: Path) -> None:
+    """Have pip get exactly that wheel, and keep it."""
+    kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    python = f"{tag[2]}.{tag[3:]}"
+    with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+        wanted = Path(folder) / "wanted.txt"
+        wanted.write_text(f"cffi=={version} --hash=sha256:{sha256}\n", encoding="utf-8")
+        command = [
+            sys.executable,
+            "-I",
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-input",
+            "--disable-pip-version-check",
+        ]
+        command += ["--only-binary=:all:", "--no-deps", "--require-hashes", "--implementation", "cp"]
+        command += ["--python-version", python, "--platform", _PLATFORM, "--dest", folder, "--requirement", str(wanted)]
+        try:
+            done = subprocess.run(  # noqa: S603 - our own argv
+                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_DOWNLOAD_S, check=False
+            )
+            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        except subprocess.TimeoutExpired:
+            said = [f"no answer within {_DOWNLOAD_S:g} s"]
+        wheel = next(Path(folder).glob("*.whl"), None)
+        if wheel is None or not _is_right(wheel, sha256):
+            raise HostPythonError(
+                f"cffi {version} for Python {python} could not be downloaded ({said[-1] if said else 'no wheel came'});"
+                f" put that wheel into {kept.parent} as {kept.name}, let pip reach an index, or give the host a"
+                f" 'python:' of version {sys.version_info[0]}.{sys.version_info[1]} in the inventory"
+            )
+        wheel.replace(kept)
+
+
+def _unpacked(wheel: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+        return {name: archive.read(name) for name in sorted(archive.namelist()) if is_backend(name)}

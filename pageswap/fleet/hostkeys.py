@@ -1,0 +1,169 @@
+"""Host keys as the user's ssh knows them: reads known_hosts files, judges a key, writes down a new one."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import fnmatch
+import hashlib
+import hmac
+import os
+from typing import TYPE_CHECKING, Final
+
+from pageswap.errors import HostKeyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+SSH_PORT: Final = 22
+
+_CERTIFICATES = "@cert-authority"
+_REVOKED = "@revoked"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Entry:
+    """One line: which names it speaks of, and the key."""
+
+    where: str
+    marker: str
+    names: str
+    key_type: str
+    key: bytes
+
+    def is_about(self, name: str) -> bool:
+        """Tell whether the line's patterns, or its hashed name, match `name` (see sshd(8), known_hosts)."""
+        if self.names.startswith("|1|"):
+            return _matches_hash(self.names, name)
+        is_match = False
+        for pattern in self.names.split(","):
+            if fnmatch.fnmatchcase(name.lower(), _glob(pattern.lstrip("!").lower())):
+                if pattern.startswith("!"):
+                    return False
+                is_match = True
+        return is_match
+
+
+@dataclasses.dataclass(frozen=True)
+class KnownHosts:
+    """The known_hosts files that hold for one host; a new key goes to the first of the user's.
+
+    `name` is the host's name in them: its HostKeyAlias, or the address with the port unless that is 22.
+    """
+
+    name: str
+    user_files: Sequence[Path]
+    global_files: Sequence[Path]
+    fallback: str = ""
+
+    @classmethod
+    def of(cls, host: str, port: int, alias: str | None, user: Sequence[Path], everyone: Sequence[Path]) -> KnownHosts:
+        """Name a host as ssh does: where a port is given, a key that is known for the host without it serves too."""
+        if alias:
+            return cls(alias, user, everyone)
+        if port == SSH_PORT:
+            return cls(host, user, everyone)
+        return cls(f"[{host}]:{port}", user, everyone, fallback=host)
+
+    def key_types(self) -> list[str]:
+        """Give the types of the host's known keys, so that it is asked for one of those."""
+        entries = self._entries(self.name) or (self._entries(self.fallback) if self.fallback else [])
+        return list(dict.fromkeys(entry.key_type for entry in entries if not entry.marker))
+
+    def check(self, key_type: str, key: bytes, *, accept_new: bool, shown: str) -> None:
+        """Return when `key` is the host's; with `accept_new` the first key of an unknown host is written down.
+
+        `shown` names the host in the HostKeyError that is raised for an unknown, a changed and a revoked key.
+        """
+        entries = self._entries(self.name)
+        fingerprint = f"{key_type} {fingerprint_of(key)}"
+        for entry in [*entries, *(self._entries(self.fallback) if self.fallback else [])]:
+            if entry.marker == _REVOKED and entry.key == key:
+                raise HostKeyError(
+                    f"{shown}: its host key {fingerprint} is revoked by {entry.where}; do not connect, ask who runs it"
+                )
+        known = [entry for entry in entries if not entry.marker]
+        if any(entry.key == key for entry in known):
+            return
+        if known:
+            same_type = [entry for entry in known if entry.key_type == key_type] or known
+            raise HostKeyError(
+                f"{shown}: its host key has changed: found {fingerprint}, {same_type[0].where} has"
+                f" {same_type[0].key_type} {fingerprint_of(same_type[0].key)}; somebody may be listening in. If the"
+                f" host was installed anew, type 'ssh-keygen -R {self.name}' and connect once with ssh"
+            )
+        if self.fallback and any(entry.key == key for entry in self._entries(self.fallback) if not entry.marker):
+            return
+        if not accept_new:
+            raise HostKeyError(
+                f"{shown}: its host key {fingerprint} is unknown; compare it with the host's own"
+                " ('ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub' there), then connect once with ssh, or add"
+                " --accept-new"
+            )
+        self._write_down(key_type, key, shown)
+
+    def _entries(self, name: str) -> list[_Entry]:
+        return [
+            entry
+            for path in (*self.user_files, *self.global_files)
+            for entry in _read(path)
+            if entry.is_about(name) and entry.marker != _CERTIFICATES
+        ]
+
+    def _write_down(self, key_type: str, key: bytes, shown: str) -> None:
+        if not self.user_files:
+            raise HostKeyError(f"{shown}: a new host key cannot be kept: ssh_config says 'UserKnownHostsFile none'")
+        path = self.user_files[0]
+        line = f"{self.name} {key_type} {base64.b64encode(key).decode()}\n"
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            try:
+                size = os.fstat(descriptor).st_size
+                is_open_line = size and os.pread(descriptor, 1, size - 1) != b"\n"
+                # One write, appended: keys of several hosts may be written down at once.
+                os.write(descriptor, ("\n" if is_open_line else "").encode() + line.encode())
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise HostKeyError(f"{shown}: {path}: a new host key cannot be kept: {error.strerror}") from error
+
+
+def fingerprint_of(key: bytes) -> str:
+    """Give a key's fingerprint as ssh shows it."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
+
+
+def _read(path: Path) -> Iterator[_Entry]:
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise HostKeyError(f"{path}: known host keys cannot be read: {error.strerror}") from error
+    for number, line in enumerate(lines, start=1):
+        fields = line.split()
+        marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
+        if len(fields) < 3 or fields[0].startswith("#"):  # noqa: PLR2004 - names, type, key
+            continue
+        try:
+            key = base64.b64decode(fields[2], validate=True)
+        except (ValueError, binascii.Error):
+            continue
+        yield _Entry(f"{path}:{number}", marker, fields[0], fields[1], key)
+
+
+def _matches_hash(names: str, name: str) -> bool:
+    """Compare with a name that ssh wrote down hashed: |1|salt|HMAC-SHA1 of the name."""
+    try:
+        salt, wanted = (base64.b64decode(part, validate=True) for part in names[3:].split("|"))
+    except (ValueError, binascii.Error):
+        return False
+    return hmac.compare_digest(hmac.new(salt, name.encode(), hashlib.sha1).digest(), wanted)
+
+
+def _glob(pattern: str) -> str:
+    """Give ssh's pattern, which knows * and ? only, as one of fnmatch."""
+    return pattern.replace("[", "[[]")

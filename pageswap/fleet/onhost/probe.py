@@ -1,0 +1,43 @@
+"""Tells what a bundle must fit on this host: its Python, its C library, and the folder that may hold it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import sysconfig
+from typing import IO, Any
+
+from pageswap.agent.workdir import cache_root, private_folder
+from pageswap.errors import HostError
+
+
+def main(stdin: IO[bytes]) -> None:
+    """Read {"workdir": path or null}, print the facts as one JSON object."""
+    workdir = json.loads(stdin.readline())["workdir"]
+    try:
+        answer = {"cache": private_folder(workdir) if workdir else cache_root(), **facts()}
+    except HostError as error:
+        answer = {"error": str(error)}
+    print(json.dumps(answer), flush=True)  # noqa: T201 - the answer
+
+
+def facts() -> dict[str, Any]:
+    """Give what decides which cffi backend and which core can load."""
+    return {
+        "python": sys.executable,
+        "version": list(sys.version_info[:3]),
+        "implementation": sys.implementation.name,
+        "tag": "cp{}{}".format(*sys.version_info[:2]),
+        "abi": sys.abiflags + ("t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""),
+        "machine": os.uname().machine,
+        "libc": _libc(),
+    }
+
+
+def _libc() -> str:
+    """Give "glibc 2.31", or "" where the C library is another one."""
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (OSError, ValueError):
+        return ""

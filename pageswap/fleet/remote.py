@@ -1,0 +1,92 @@
+"""What is run on a host: one constant shell command whose Python reads our programs from its standard input."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+from typing import Final
+
+from pageswap.errors import HostError
+from pageswap.fleet.cffi_backend import WHEELS
+
+# Reads a line with a length and runs the program that follows. No quote, dollar or backslash: it survives any shell.
+_BOOT: Final = "import sys;i=sys.stdin.buffer;exec(i.read(int(i.readline())))"
+_OPTIONS: Final = "-I -S -B"
+_TOO_OLD: Final = "import sys;sys.exit(sys.version_info<(3,9))"
+_VERSION: Final = "import sys;print(sys.version.split()[0])"
+NO_PYTHON: Final = "no python"
+
+# In the order they are tried; the last is the oldest that serves.
+PYTHONS: Final = ("python3", *(f"python3.{tag[3:]}" for tag in reversed(WHEELS)))
+
+_LOADER: Final = """
+import sys, types
+def load(name, source):
+    parts = name.split(".")
+    for count in range(1, len(parts)):
+        parent = ".".join(parts[:count])
+        if parent not in sys.modules:
+            sys.modules[parent] = types.ModuleType(parent)
+            sys.modules[parent].__path__ = []
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(source, name, "exec"), module.__dict__)
+"""
+_NEEDED: Final = ("pageswap.errors", "pageswap.agent.workdir")
+
+# What no shell, however odd, reads as more than a word when it stands between single quotes.
+_SAFE_PATH = re.compile(r"[\w./+@=:,~ -]{1,4000}")
+
+
+def first_command(python: str | None) -> str:
+    """Give the command that runs a program on the host's first Python >= 3.9, or on the inventory's `python`.
+
+    Without one it prints "NAME VERSION" for each older one and then `NO_PYTHON`. Raises HostError for a path that
+    could mean something to a shell.
+    """
+    names = safe_path(python).replace(" ", "") if python else " ".join(PYTHONS)
+    script = (
+        f"for p in {names}; do"
+        f' if "$p" {_OPTIONS} -c "{_TOO_OLD}" 2>/dev/null; then exec "$p" {_OPTIONS} -c "{_BOOT}"; fi;'
+        f' v=$("$p" -c "{_VERSION}" 2>/dev/null) && echo "$p $v";'
+        f" done; echo {NO_PYTHON}"
+    )
+    return f"exec sh -c '{script}'"
+
+
+def command(python: str) -> str:
+    """Give the command that runs a program on a host's known Python."""
+    return f"exec '{safe_path(python)}' {_OPTIONS} -c '{_BOOT}'"
+
+
+def agent_command(python: str, folder: str, verb: str) -> str:
+    """Give the command that runs an agent's verb from its bundle."""
+    return f"exec '{safe_path(python)}' {_OPTIONS} '{safe_path(folder)}' {shlex.quote(verb)}"
+
+
+def safe_path(path: str) -> str:
+    """Give back a path that means only itself to a shell; raises HostError for any other."""
+    if not _SAFE_PATH.fullmatch(path):
+        raise HostError(
+            f"{path!r:.200}: letters, digits, spaces and ./+@=:,~_- are all that a path on a host may hold; give it a"
+            " 'workdir:' or 'python:' of such in the inventory"
+        )
+    return path
+
+
+@functools.cache
+def program(name: str) -> bytes:
+    """Give one of the programs in onhost/ as the standard input of `command`; its own input follows."""
+    main = f"pageswap.fleet.onhost.{name}"
+    parts = [_LOADER, *(f"load({module!r}, {_source(module)!r})" for module in (*_NEEDED, main))]
+    text = "\n".join([*parts, f"sys.modules[{main!r}].main(i)"]).encode()
+    return b"%d\n%s" % (len(text), text)
+
+
+def _source(module: str) -> str:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise HostError(f"{module}: this installation is incomplete; install it again")
+    return Path(spec.origin).read_text(encoding="utf-8")

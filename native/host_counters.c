@@ -1,6 +1,7 @@
 /* What the kernel counted for the whole host while the rounds ran: TLB shootdowns, huge pages split, pages swapped in,
- * time stolen by the hypervisor, and CPU time that went to others. What a host does not count is PS_UNSUPPORTED, never
- * 0. */
+ * time stolen by the hypervisor, and CPU time that went to others; and of the measured CPU its clock and how often heat
+ * slowed it down. What a host does not count is PS_UNSUPPORTED, never 0. */
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -79,6 +80,27 @@ static void cpu_times(struct ps_host_counters *counters)
     (void)fclose(file);
 }
 
+/* A number that sysfs has for the CPU this runs on: read there, for asking another CPU may interrupt it. */
+static uint64_t of_this_cpu(const char *name)
+{
+    char path[128];
+    unsigned long long value;
+    uint64_t found = PS_UNSUPPORTED;
+    const int cpu = sched_getcpu();
+
+    if (cpu < 0)
+        return PS_UNSUPPORTED;
+    (void)snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/%s", cpu, name);
+    FILE *const file = fopen(path, "re");
+
+    if (!file)
+        return PS_UNSUPPORTED;
+    if (fscanf(file, "%llu", &value) == 1)
+        found = value;
+    (void)fclose(file);
+    return found;
+}
+
 void ps_host_counters_read(struct ps_host_counters *counters)
 {
     static const char *const splits[] = {"thp_split_page", "thp_split_pmd", NULL};
@@ -87,6 +109,8 @@ void ps_host_counters_read(struct ps_host_counters *counters)
     counters->tlb_shootdowns = interrupts("TLB:");
     counters->thp_splits = vmstat(splits);
     counters->swap_ins = vmstat(swap_ins);
+    counters->cpu_khz = of_this_cpu("cpufreq/scaling_cur_freq");
+    counters->throttles = of_this_cpu("thermal_throttle/core_throttle_count");
     cpu_times(counters);
     counters->own_ns = own_cpu_ns();
 }
@@ -107,6 +131,9 @@ void ps_host_counters_since(const struct ps_host_counters *before, uint64_t *cou
     counters[PS_COUNTER_thp_splits] = difference(before->thp_splits, after.thp_splits);
     counters[PS_COUNTER_swap_ins] = difference(before->swap_ins, after.swap_ins);
     counters[PS_COUNTER_steal_ns] = difference(before->steal_ns, after.steal_ns);
+    counters[PS_COUNTER_cpu_khz_before] = before->cpu_khz;
+    counters[PS_COUNTER_cpu_khz_after] = after.cpu_khz;
+    counters[PS_COUNTER_throttle_count] = difference(before->throttles, after.throttles);
     const uint64_t busy_ns = difference(before->busy_ns, after.busy_ns);
     const uint64_t own_ns = difference(before->own_ns, after.own_ns);
 

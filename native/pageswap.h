@@ -296,6 +296,9 @@ int ps_huge_bytes(const unsigned char *begin, size_t bytes, uint64_t *huge_bytes
     X(swap_ins) /* pages */                                                      \
     X(steal_ns) /* CPU time that the hypervisor gave to others */                \
     X(foreign_cpu_ns) /* CPU time that other processes and interrupts took */    \
+    X(cpu_khz_before) /* clock of thread 0's CPU just before the first round */  \
+    X(cpu_khz_after) /* and just after the last */                               \
+    X(throttle_count) /* times that core was slowed down for heat meanwhile */   \
     X(cycles) /* of the trial's threads inside the rounds, as the next three */  \
     X(instructions)                                                              \
     X(dtlb_misses)                                                               \
@@ -312,7 +315,7 @@ _Static_assert(PS_COUNTER_COUNT == sizeof(((ps_result *)0)->counters) / sizeof(u
 
 /* host_counters.c */
 struct ps_host_counters {
-    uint64_t tlb_shootdowns, thp_splits, swap_ins, steal_ns, busy_ns, own_ns;
+    uint64_t tlb_shootdowns, thp_splits, swap_ins, steal_ns, busy_ns, own_ns, cpu_khz, throttles;
 };
 void ps_host_counters_read(struct ps_host_counters *counters);
 void ps_host_counters_since(const struct ps_host_counters *before, uint64_t *counters);

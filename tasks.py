@@ -47,12 +47,16 @@ HELP = {
     "args": "what to hand to pytest, instead of all tests, such as 'tests/spec -x'",
     "k": "only tests whose name matches, as pytest's -k",
     "strict": "exit 2 when a trial was unavailable or skipped, too",
+    "base": "what to compare with: RUN, RUN:HOST, or commit:HASH[/EXPERIMENT][:HOST]",
+    "new": "what to compare, named as --base is",
+    "fail_above": "exit 5 when a case is surely slower by more than this, such as 5%",
+    "by": "compare `ratio`, relative to the run's own baseline, or `time`; without it ratio, where that can be",
     "wait": "wait while another measurement holds the host, rather than give up",
 }
 GROUPS = {
     "Prepare": ("build", "check", "plan", "methods", "doctor"),
     "Measure": ("run", "resume"),
-    "Read": ("report", "export"),
+    "Read": ("report", "export", "compare"),
     "Develop": ("test", "lint", "format", "bench"),
 }
 
@@ -241,12 +245,20 @@ def resume(_context: Context, run: str = "", wait: bool = False, json: bool = Fa
     return _conclude(outcome, json)
 
 
-@command()
-def report(_context: Context, run: str = "") -> None:
+@command(help={"format": "html: the report beside the run, or md: a summary on stdout for a pull request or a README"})
+def report(_context: Context, run: str = "", format: str = "html") -> None:
     """Write a run's report anew, from what is stored."""
     from pageswap.campaign import find_run
 
+    if format not in {"html", "md"}:
+        raise UsageError(f"--format {format}: expected html or md")
     folder = find_run(RESULTS, run)
+    if format == "md":
+        from pageswap.analysis.markdown import summary_as_markdown
+
+        with _store(folder) as store:
+            print(summary_as_markdown(store))
+        return
     from pageswap.report import render  # only now: it is slow to import
 
     with _store(folder) as store:
@@ -263,6 +275,42 @@ def export(_context: Context, run: str = "", to: str = "csv", out: str = "") -> 
 
     with _store(folder) as store:
         print(exporting.export(store, to, Path(out) if out else None))
+
+
+@command(help={"format": "text: a table, or md: Markdown for a pull request"})
+def compare(
+    _context: Context,
+    base: str = "",
+    new: str = "",
+    fail_above: str = "",
+    by: str = "",
+    json: bool = False,
+    format: str = "text",
+) -> int:
+    """Compare two runs, hosts or commits, case by case."""
+    from pageswap.campaign.references import resolve
+
+    if format not in {"text", "md"}:
+        raise UsageError(f"--format {format}: expected text or md")
+    sides = resolve(RESULTS, base, new)
+    from pageswap.analysis import compare as comparing  # only now: it is slow to import
+    from pageswap.analysis.measured import Part
+
+    limit = comparing.parse_limit(fail_above) if fail_above else None
+    with _store(sides[0].folder) as ours, _store(sides[1].folder) as theirs:
+        parts = [Part(store, side.host, side.text) for store, side in zip((ours, theirs), sides, strict=True)]
+        found = comparing.compare(*parts, by=by or None, limit=limit)
+    if json:
+        _print_json(comparing.as_json(found))
+    elif format == "md":
+        from pageswap.analysis.markdown import comparison_as_markdown
+
+        print(comparison_as_markdown(found))
+    else:
+        from pageswap.console.comparison import show_comparison
+
+        show_comparison(found)
+    return comparing.conclude(found)
 
 
 @command()

@@ -9,10 +9,12 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import fuzz
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
 
 HERE = pathlib.Path(__file__).resolve().parent
 HUGE_PAGES = pathlib.Path("/sys/kernel/mm/hugepages")
@@ -58,3 +60,9 @@ def odd_core(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
             table.write(f"PS_METHOD({path.stem})\n")
     subprocess.run([sys.executable, root / "native" / "build.py"], check=True, capture_output=True)
     return root
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many schedules and permutations were compared with the model."""
+    if fuzz.summary():
+        terminalreporter.write_line(fuzz.summary())

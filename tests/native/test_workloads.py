@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 
 import child
+import fuzz
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -76,7 +77,7 @@ def test_batches_with_runs_of_neighbours_are_applied_right(method: str, name: st
 
 
 @pytest.mark.parametrize("method", sorted({method for method, _ in doing("permute")}))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=fuzz.examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     blocks=st.lists(
         st.tuples(st.integers(0, PAGES - 1), st.integers(0, PAGES - 1), st.integers(1, 20)), min_size=1, max_size=12
@@ -88,6 +89,7 @@ def test_any_batch_of_exchanged_runs_is_applied_right(method: str, blocks: list[
     result = run_or_skip(child.params(method, workload="permute", pairs=pairs, rounds=1))
 
     assert result.verified, result.reason
+    fuzz.VERIFIED["permutations"] += 1
 
 
 @pytest.mark.parametrize(

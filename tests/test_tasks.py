@@ -14,6 +14,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 import tasks
+from tests.stored_run import RUN_ID, store_run
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = {made.name: made for made in vars(tasks).values() if isinstance(made, Task)}
@@ -97,6 +98,10 @@ def test_paths_are_of_the_folder_where_it_is_typed(tmp_path: Path) -> None:
         (("report", "--run", "nothing"), "--run nothing: no such run"),
         (("resume",), "--run is missing"),
         (("export", "--run", "../.."), "leads out of"),
+        (("compare", "--new", "latest"), "--base is missing"),
+        (("compare", "--base", "commit:zz", "--new", "latest"), "expected commit:HASH"),
+        (("compare", "--base", "x", "--new", "y", "--format", "html"), "--format html: expected text or md"),
+        (("report", "--run", "latest", "--format", "pdf"), "--format pdf: expected html or md"),
     ],
 )
 def test_wrong_usage_is_one_clear_line(arguments: tuple[str, ...], words: str) -> None:
@@ -233,3 +238,37 @@ def test_methods_and_doctor_tell_a_person() -> None:
     """The tables name every method, and every check of the machine."""
     assert "mremap_fixed" in inv("methods").stdout
     assert "mappings" in inv("doctor").stdout
+
+
+def test_compare_passes_trips_and_refuses_to_decide(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same code passes with 0, a slowed method trips with 5, unlike machines say what differs and end with 1."""
+    store_run(results, 1)
+    store_run(results, 2)
+    store_run(results, 3, speeds={"copy_words": 1_100.0})
+    store_run(results, 4, environment={"cpu_model": "Another"})
+    ids = [RUN_ID.format(number) for number in range(5)]
+
+    assert call("compare", base=ids[1], new=ids[2], fail_above="5%") == 0
+    assert "Gate passed: no case of 3" in capsys.readouterr().out
+    assert call("compare", base=ids[1], new=ids[3], fail_above="5%") == 5
+    assert "Of 3 cases: 1 slower: copy_words +" in capsys.readouterr().out
+    assert call("compare", base=ids[1], new=ids[3]) == 0
+    assert call("compare", base=ids[1], new=ids[4], fail_above="5%") == 1
+    said = capsys.readouterr()
+    assert "cpu_model" in said.out
+    assert "error: --fail-above: nothing is decided, as the comparison does not stand" in said.err
+
+
+def test_compare_and_report_write_json_and_markdown(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each on stdout and nothing else there; JSON is one document and keeps the gate's exit code."""
+    store_run(results, 1)
+    store_run(results, 3, speeds={"copy_words": 1_100.0})
+    ids = {"base": RUN_ID.format(1), "new": f"{RUN_ID.format(3)}:local"}
+
+    assert call("compare", **ids, fail_above="5%", json=True) == 5
+    document = json.loads(capsys.readouterr().out)
+    assert (False, 1) == (document["gate"]["passed"], document["gate"]["tripped"])
+    assert call("compare", **ids, format="md") == 0
+    assert capsys.readouterr().out.startswith("### 20260102T030405Z-000003:local against ")
+    assert call("report", run=RUN_ID.format(1), format="md") == 0
+    assert capsys.readouterr().out.startswith("### Is remapping a page faster than copying it?")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pageswap.analysis.measured import Floats
 
+GATE_TRIPPED: Final = 5
 RATIO: Final = "ratio"
 TIME: Final = "time"
 QUANTITIES: Final = (RATIO, TIME)
@@ -43,7 +44,7 @@ class HostPair:
 class Change:
     """How one case's time changed: a factor, above 1 is slower, with its 95 % interval; None is not known.
 
-    ``change`` is of the compared quantity, for the baseline of its time; ``time_change`` is always of the plain time per
+    ``change`` is of the compared quantity, for the baseline of its time; ``time_change`` is always of the time per
     operation, which holds what the machine itself did meanwhile. ``base_ns`` and ``new_ns`` are that time's medians.
     ``detectable`` is the smallest change, as a factor above 1, that this comparison could have found. ``over_limit``
     says that the gate trips on it.
@@ -142,6 +143,24 @@ def compare(base: Part, new: Part, *, by: str | None = None, limit: float | None
         only_new=tuple(dict(each) for each in theirs.levels.values() if levels_key(each) not in matched),
         gate=None if limit is None else _gate(limit, cases, worst),
     )
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """Give a comparison as a JSON object; changes are factors of time, above 1 is slower."""
+    return dataclasses.asdict(comparison)
+
+
+def conclude(comparison: Comparison) -> int:
+    """Give the exit code: 0, or 5 when the gate trips; raises UsageError when a gate was asked for and decides nothing.
+
+    A pipeline that took an undecided gate for a passed one would let everything through.
+    """
+    gate = comparison.gate
+    if gate is None or gate.passed:
+        return 0
+    if gate.passed is None:
+        raise UsageError(f"--fail-above: {gate.text.rstrip('.')}; leave the gate out to compare all the same")
+    return GATE_TRIPPED
 
 
 def _host_pairs(base: Measured, new: Measured) -> list[tuple[str, str]]:

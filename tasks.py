@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from pageswap.campaign import Outcome
+    from pageswap.fleet import Target
+    from pageswap.fleet.inventory import Inventory, InventoryHost
     from pageswap.plan import Plan
     from pageswap.store import Store
 
@@ -34,7 +36,14 @@ ERROR_LOG = ROOT / "build" / "error.log"
 HELP = {
     "spec": "the experiment: a path, or a file name in experiments/",
     "run": "the run: its id, a path, or `latest`",
-    "hosts": "where to measure; only `local` so far",
+    "hosts": "a,b,@group,@tag,@all: aliases as ssh takes them, or `local`; default: the experiment's, else local",
+    "inventory": "the file that knows the hosts, instead of ./hosts.yaml",
+    "ssh_config": "the file that says how hosts are reached, instead of ~/.ssh/config",
+    "accept_new": "trust the key that a host not known so far shows, and keep it",
+    "at_once": "measure on so many hosts at a time (32)",
+    "patience": "how long to try to reach a host again whose link broke, such as 30s (5min)",
+    "lease": "an agent that nobody follows for so long stops after its trial, such as 10min (60s)",
+    "core": "whose build of the C core measures: controller, host, or auto: the host's where the other does not load",
     "set": "factor=v1,v2: measure these levels instead of the file's; may be repeated",
     "filter": "factor=v: keep only the cases with this level; may be repeated",
     "repeats": "how many blocks, instead of the file's `repeats`",
@@ -44,6 +53,7 @@ HELP = {
     "to": "csv, parquet or json",
     "out": "the file to write, or a folder for it, instead of the run's own folder",
     "only": "one figure's name, instead of all",
+    "all": "also of runs that are not finished, which a resume could still have collected",
     "args": "what to hand to pytest, instead of all tests, such as 'tests/spec -x'",
     "k": "only tests whose name matches, as pytest's -k",
     "strict": "exit 2 when a trial was unavailable or skipped, too",
@@ -54,8 +64,8 @@ HELP = {
     "wait": "wait while another measurement holds the host, rather than give up",
 }
 GROUPS = {
-    "Prepare": ("build", "check", "plan", "methods", "doctor"),
-    "Measure": ("run", "resume"),
+    "Prepare": ("build", "check", "plan", "methods", "doctor", "hosts"),
+    "Measure": ("run", "resume", "clean"),
     "Read": ("report", "export", "compare"),
     "Develop": ("test", "lint", "format", "bench"),
 }
@@ -81,18 +91,60 @@ def _arguments(body: Callable[..., Any]) -> set[str]:
     return {name.rstrip("_") for name in body.__code__.co_varnames[: body.__code__.co_argcount]}
 
 
-def _number(flag: str, text: str | None) -> int | None:
+def _number(flag: str, text: str | None, least: int | None = None) -> int | None:
     if text is None:
         return None
     try:
-        return int(text)
+        number = int(text)
     except ValueError:
         raise UsageError(f"{flag}: expected a whole number, found {text!r}") from None
+    if least is not None and number < least:
+        raise UsageError(f"{flag}: expected at least {least}, found {number}")
+    return number
 
 
-def _local(hosts: str) -> None:
-    if hosts not in {"", "local"}:
-        raise UsageError(f"--hosts {hosts}: only this machine can be measured so far; leave it out, or say `local`")
+def _seconds(flag: str, text: str) -> float:
+    from pageswap.units import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{flag}: {error}") from None
+
+
+def _one_of(flag: str, text: str, words: tuple[str, ...]) -> str:
+    if text not in words:
+        raise UsageError(f"{flag}: expected {', '.join(words[:-1])} or {words[-1]}, found {text!r}")
+    return text
+
+
+def _inventory(path: str) -> Inventory:
+    from pageswap.fleet.inventory import Inventory
+
+    return Inventory.load(Path(path) if path else None)
+
+
+def _chosen(hosts: str, inventory: str, in_spec: tuple[str, ...] = ()) -> tuple[InventoryHost, ...]:
+    """Give the hosts that --hosts names, or else the experiment, or else this machine."""
+    known = _inventory(inventory)
+    if hosts:
+        return known.select([text.strip() for text in hosts.split(",")])
+    return known.select(in_spec or ["local"], "hosts")
+
+
+def _existing(flag: str, path: str) -> str | None:
+    if path and not Path(path).is_file():
+        raise UsageError(f"{flag}: there is no file {path!r}")
+    return str(Path(path).absolute()) if path else None
+
+
+def _targets(chosen: tuple[InventoryHost, ...], ssh_config: str, accept_new: bool, core: str = "auto") -> list[Target]:
+    from pageswap import campaign
+
+    options = campaign.Options(
+        core=_one_of("--core", core, campaign.CORES), ssh_config=_existing("--ssh-config", ssh_config)
+    )
+    return campaign.make_targets(chosen, options, accept_new=accept_new)
 
 
 def _plan(spec: str, set_: list[str] | None, filter_: list[str] | None, repeats: str | None) -> Plan:
@@ -142,19 +194,22 @@ def _store(folder: Path) -> Store:
     return Store.open(folder / "run.sqlite")
 
 
-def _facts(hosts: str) -> dict[str, dict[str, Any]]:
-    from pageswap.fleet import LocalTarget, make_bundle
+def _survey(targets: list[Target], question: Callable[[Target], dict[str, Any]]) -> dict[str, Any]:
+    """Give each host's answer, or the error it has instead."""
+    from pageswap.campaign import survey
+    from pageswap.fleet import make_bundle
 
-    _local(hosts)
     devtasks.build_core()
-    target = LocalTarget()
-    target.ensure_bundle(make_bundle())
-    return {target.name: target.call("facts", {})}
+    return survey.survey(targets, make_bundle(), question)
+
+
+def _answers(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {host: answer for host, answer in found.items() if isinstance(answer, dict)}
 
 
 def _print_json(document: object) -> None:
-    json_.dump(document, sys.stdout, indent=1, allow_nan=False)
-    print()
+    # In one go: json.dump() writes each word by itself, which takes many times as long.
+    sys.stdout.write(json_.dumps(document, indent=1, allow_nan=False) + "\n")
 
 
 @command(default=True)
@@ -171,11 +226,30 @@ def tasks(_context: Context) -> None:
 
 
 @command()
-def build(_context: Context, hosts: str = "") -> None:
-    """Build the C core, unless the one at hand is current."""
-    _local(hosts)
+def build(
+    _context: Context,
+    hosts: str = "",
+    inventory: str = "",
+    ssh_config: str = "",
+    accept_new: bool = False,
+    core: str = "auto",
+    json: bool = False,
+) -> int:
+    """Build the C core, unless the one at hand is current; with --hosts also have all that a run needs on them."""
     facts = json_.loads(devtasks.build_core())
-    print(f"core {facts['core_hash'][:12]} by {facts['compiler']} with {facts['flags']}")
+    found: dict[str, Any] = {}
+    if hosts:
+        from pageswap.campaign import survey
+
+        found = _survey(_targets(_chosen(hosts, inventory), ssh_config, accept_new, core), survey.readiness)
+    from pageswap.console import hosts as showing
+
+    if json:
+        _print_json({"core": facts, "hosts": showing.answers_as_json(found)})
+    else:
+        print(f"core {facts['core_hash'][:12]} by {facts['compiler']} with {facts['flags']}")
+        showing.show_readiness(_answers(found))
+    return showing.show_failures(found)
 
 
 @command()
@@ -203,29 +277,49 @@ def run(
     _context: Context,
     spec: str = "",
     hosts: str = "",
+    inventory: str = "",
+    ssh_config: str = "",
+    accept_new: bool = False,
     set_: list[str] | None = None,
     filter_: list[str] | None = None,
     repeats: str | None = None,
     tune: bool = False,
     wait: bool = False,
     strict: bool = False,
+    core: str = "auto",
+    at_once: str = "32",
+    patience: str = "5min",
+    lease: str = "60s",
     dry: bool = False,
     json: bool = False,
 ) -> int:
     """Measure an experiment, then write its report."""
     made = _plan(spec, set_, filter_, repeats)
-    _local(hosts or ",".join(made.experiment.hosts))
+    chosen = _chosen(hosts, inventory, made.experiment.hosts)
+    from pageswap import campaign
+
+    options = campaign.Options(
+        tune=tune,
+        wait=wait,
+        strict=strict,
+        core=_one_of("--core", core, campaign.CORES),
+        at_once=_number("--at-once", at_once, 1) or 1,
+        patience_s=_seconds("--patience", patience),
+        lease_s=_seconds("--lease", lease),
+        ssh_config=_existing("--ssh-config", ssh_config),
+        hosts=tuple(host.to_json() for host in chosen),
+    )
     if dry:
         _show_plan(made, json)
         return 0
-    from pageswap import campaign
     from pageswap.campaign.progress import shown
 
     with shown() as on_event:
         outcome = campaign.run(
             made,
             results_dir=RESULTS,
-            options=campaign.Options(tune=tune, wait=wait, strict=strict),
+            options=options,
+            targets=campaign.make_targets(chosen, options, accept_new=accept_new),
             provenance=campaign.provenance(ROOT, ["inv", *_typed()]),
             on_event=on_event,
         )
@@ -233,15 +327,33 @@ def run(
 
 
 @command()
-def resume(_context: Context, run: str = "", wait: bool = False, json: bool = False) -> int:
-    """Finish what a run still lacks, then write its report."""
+def resume(
+    _context: Context,
+    run: str = "",
+    hosts: str = "",
+    inventory: str = "",
+    ssh_config: str = "",
+    accept_new: bool = False,
+    wait: bool = False,
+    json: bool = False,
+) -> int:
+    """Finish what a run still lacks, on its hosts or those that --hosts picks out, then write its report."""
     from pageswap import campaign
     from pageswap.campaign.progress import shown
 
     folder = campaign.find_run(RESULTS, run)
+    chosen = _chosen(hosts, inventory) if hosts else ()
     devtasks.build_core()
     with shown() as on_event:
-        outcome = campaign.resume(folder, wait=wait or None, on_event=on_event)
+        outcome = campaign.resume(
+            folder,
+            wait=wait or None,
+            only=[host.name for host in chosen],
+            inventory=_inventory(inventory) if inventory else None,
+            ssh_config=_existing("--ssh-config", ssh_config),
+            accept_new=accept_new,
+            on_event=on_event,
+        )
     return _conclude(outcome, json)
 
 
@@ -314,27 +426,86 @@ def compare(
 
 
 @command()
-def methods(_context: Context, hosts: str = "", json: bool = False) -> None:
-    """List every way to move pages: available here, or why not."""
-    found = {host: facts["methods"] for host, facts in _facts(hosts).items()}
-    from pageswap.console import terminal
+def methods(
+    _context: Context,
+    hosts: str = "",
+    inventory: str = "",
+    ssh_config: str = "",
+    accept_new: bool = False,
+    json: bool = False,
+) -> int:
+    """List every way to move pages: available on each host, or why not."""
+    from pageswap.campaign import survey
 
+    found = _survey(_targets(_chosen(hosts, inventory), ssh_config, accept_new), survey.facts)
+    from pageswap.console import hosts as showing
+
+    there = {host: facts["methods"] for host, facts in _answers(found).items()}
     if json:
-        _print_json(found)
+        _print_json(showing.answers_as_json(found, there))
     else:
-        terminal.show_methods(found)
+        showing.show_method_matrix(there)
+    return showing.show_failures(found)
 
 
 @command()
-def doctor(_context: Context, hosts: str = "", json: bool = False) -> None:
-    """Say what on this machine would spoil a measurement, each with its cure."""
-    found = _facts(hosts)
-    from pageswap.console import terminal
+def doctor(
+    _context: Context,
+    hosts: str = "",
+    inventory: str = "",
+    ssh_config: str = "",
+    accept_new: bool = False,
+    json: bool = False,
+) -> int:
+    """Say what on each host would spoil a measurement, each with its cure."""
+    from pageswap.campaign import survey
+
+    found = _survey(_targets(_chosen(hosts, inventory), ssh_config, accept_new), survey.facts)
+    from pageswap.console import hosts as showing
+
+    there = {host: {"checks": facts["doctor"], "lease": facts["lease"]} for host, facts in _answers(found).items()}
+    if json:
+        _print_json(showing.answers_as_json(found, there))
+    else:
+        showing.show_findings({host: answer["checks"] for host, answer in there.items()})
+    return showing.show_failures(found)
+
+
+@command(name="hosts")
+def list_hosts(_context: Context, inventory: str = "", json: bool = False) -> None:
+    """List the inventory: each host with its groups, tags and settings."""
+    if _typed()[1:2] == ["clean"]:
+        return  # `inv hosts clean` is two commands to invoke, and only the second is meant
+    known = _inventory(inventory)
+    from pageswap.console import hosts as showing
 
     if json:
-        _print_json({host: {"checks": facts["doctor"], "lease": facts["lease"]} for host, facts in found.items()})
+        _print_json(showing.inventory_as_json(known))
     else:
-        terminal.show_doctor({host: facts["doctor"] for host, facts in found.items()})
+        showing.show_inventory(known)
+
+
+@command()
+def clean(
+    _context: Context,
+    hosts: str = "",
+    inventory: str = "",
+    ssh_config: str = "",
+    accept_new: bool = False,
+    all_: bool = False,
+    json: bool = False,
+) -> int:
+    """Remove what finished runs left on hosts (`inv hosts clean`); without --hosts on all of the inventory."""
+    everywhere = "@all" if _inventory(inventory).hosts else "local"
+    targets = _targets(_chosen(hosts or everywhere, inventory), ssh_config, accept_new)
+    found = _survey(targets, lambda target: target.call("clean", {"runs": "all" if all_ else "finished"}))
+    from pageswap.console import hosts as showing
+
+    if json:
+        _print_json(showing.answers_as_json(found))
+    else:
+        showing.show_cleaned(_answers(found))
+    return showing.show_failures(found)
 
 
 @command()

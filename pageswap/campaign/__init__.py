@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pageswap.campaign.campaign import Outcome, resume, run
-from pageswap.campaign.options import Options
+from pageswap.campaign.campaign import resume, run
+from pageswap.campaign.options import CORES, Options
+from pageswap.campaign.outcome import HostOutcome, Outcome
 from pageswap.campaign.provenance import provenance
 from pageswap.campaign.runs import find_run
+from pageswap.campaign.targets import make_targets
 
-__all__ = ["Options", "Outcome", "find_run", "provenance", "resume", "run"]
+__all__ = ["CORES", "HostOutcome", "Options", "Outcome", "find_run", "make_targets", "provenance", "resume", "run"]

@@ -2,50 +2,45 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import queue
+import random
 import shutil
 import signal
 import threading
-from typing import TYPE_CHECKING, Any, Final
+import time
+from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.job import CORRUPT, OK, SKIPPED, UNAVAILABLE
-from pageswap.campaign.events import Finished, HostFailed, Started, Stopping
+from pageswap.campaign.events import Finished, HostEnded, HostFailed, Started, Stopping
 from pageswap.campaign.host import HostCampaign
 from pageswap.campaign.options import Options
+from pageswap.campaign.outcome import Outcome, exit_code, host_outcomes
 from pageswap.campaign.runs import DATABASE, REPORT, held, make_run_dir, new_run_id
+from pageswap.campaign.targets import chosen_hosts, make_targets, recorded_hosts
 from pageswap.errors import HostError, PageswapError, StoreError
-from pageswap.fleet import LocalTarget, make_bundle
+from pageswap.fleet import make_bundle
+from pageswap.fleet.inventory import InventoryHost
+from pageswap.spec.hostnames import LOCAL
 from pageswap.store import Store
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import FrameType
 
     from pageswap.campaign.events import Event
     from pageswap.fleet import Bundle, Target
+    from pageswap.fleet.inventory import Inventory
     from pageswap.plan import Plan
 
-INTERRUPTED_EXIT: Final = 130
-_CORRUPT_EXIT = 4
-_OTHERWISE_EXIT = 2
 _STOPS = ("drain", "kill")
 
 
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """How a run stands now: the last attempts' statuses, and what no host has given yet or why it cannot."""
-
-    run_id: str
-    run_dir: Path
-    report_path: Path | None
-    statuses: Counter[str]
-    missing: int
-    host_errors: dict[str, PageswapError]
-    exit_code: int
+# Hosts that are begun together connect within so many seconds a host, lest their jump host turn some away.
+_JITTER_S = 0.01
+_MOST_JITTER_S = 1.0
 
 
 def run(  # noqa: PLR0913 - what a run is made of, and who watches
@@ -61,11 +56,12 @@ def run(  # noqa: PLR0913 - what a run is made of, and who watches
     """Execute `plan` on `targets` (this machine by default) into `results_dir`/<experiment>/<run id>/.
 
     `on_event` is called in this thread; `render` makes the report, pageswap.report's by default. While this runs,
-    Ctrl-C drains the hosts, twice kills their trials. Raises what made it impossible to measure anything; the run's
-    folder is removed then. Raises StoreError when results cannot be stored: `resume` goes on from what is.
+    Ctrl-C drains the hosts, twice kills their trials. A host that fails stops no other. Raises what made it impossible
+    to measure anything; the run's folder is removed then. Raises StoreError when results cannot be stored: `resume`
+    goes on from what is.
     """
     options = options or Options()
-    targets = targets or [LocalTarget()]
+    targets = targets or make_targets([InventoryHost(LOCAL)], options)
     bundle = make_bundle()
     run_id = new_run_id()
     run_dir = make_run_dir(results_dir, plan.experiment.name, run_id)
@@ -86,25 +82,35 @@ def run(  # noqa: PLR0913 - what a run is made of, and who watches
             raise
 
 
-def resume(
+def resume(  # noqa: PLR0913 - as many as may be said anew, and who watches
     run_dir: Path,
     *,
     wait: bool | None = None,
+    only: Sequence[str] = (),
+    inventory: Inventory | None = None,
+    ssh_config: str | None = None,
+    accept_new: bool = False,
     targets: Sequence[Target] | None = None,
     on_event: Callable[[Event], None] = lambda _event: None,
     render: Callable[[Store, Path], Path] | None = None,
 ) -> Outcome:
-    """Finish what the run in `run_dir` still lacks, with the options it was started with (`wait` may be given anew).
+    """Finish what the run in `run_dir` still lacks, with the options it was started with and its hosts as they were.
 
     What its hosts have measured in the meantime is collected first. Trials that ended killed, interrupted or lost are
-    measured once more; every other outcome is final. Raises as `run` does.
+    measured once more; every other outcome is final. What may be said anew: `wait`, which hosts go on (`only` these),
+    what an `inventory` says of them, and the `ssh_config` that leads there. Raises as `run` does.
     """
     with held(run_dir), Store.open(run_dir / DATABASE) as store:
         meta = store.meta()
         options = Options.from_json(meta["options"])
-        if wait is not None:
-            options = dataclasses.replace(options, wait=wait)
-        targets = targets or [LocalTarget(name) for name in meta["hosts"]]
+        hosts = chosen_hosts(recorded_hosts(meta), only, inventory)
+        options = dataclasses.replace(
+            options,
+            wait=options.wait if wait is None else wait,
+            ssh_config=ssh_config or options.ssh_config,
+            hosts=tuple(host.to_json() for host in hosts),
+        )
+        targets = targets or make_targets(hosts, options, accept_new=accept_new)
         return _Campaign(store, targets, options, on_event).execute(make_bundle(), render)
 
 
@@ -120,6 +126,7 @@ class _Campaign:
         # A SimpleQueue, as a signal handler may put into it whatever the main thread is doing.
         self._events: queue.SimpleQueue[Event | _Ended | _Signal] = queue.SimpleQueue()
         self._hosts = [HostCampaign(target, store, options, self._events.put) for target in targets]
+        self._waiting = collections.deque(self._hosts)
         self._signals = 0
 
     def execute(self, bundle: Bundle, render: Callable[[Store, Path], Path] | None) -> Outcome:
@@ -132,54 +139,77 @@ class _Campaign:
             if isinstance(error, StoreError) or not isinstance(error, PageswapError):
                 raise error
         if errors and not self._signals and self._store.outcome_count() == known:
-            raise next(iter(errors.values()))
+            raise _all_in_one(list(errors.values()))
         return self._outcome(
             {host: error for host, error in errors.items() if isinstance(error, PageswapError)}, render
         )
 
     def _tell_start(self) -> None:
         meta = self._store.meta()
-        trials = self._store.trial_count() * len(self._hosts)
-        owed = sum(len(self._store.missing(host.host)) for host in self._hosts)
+        trials = self._store.trial_count()
+        owed = {host.host: len(self._store.missing(host.host)) for host in self._hosts}
         self._on_event(
-            Started(meta["run_id"], self._store.path.parent, tuple(meta["hosts"]), trials=trials, done=trials - owed)
+            Started(
+                meta["run_id"],
+                self._store.path.parent,
+                tuple(owed),
+                trials=trials * len(owed),
+                done=trials * len(owed) - sum(owed.values()),
+                owed=owed,
+            )
         )
 
     def _drive(self, bundle: Bundle) -> dict[str, Exception]:
         """Run all hosts side by side until each has ended; gives what went wrong, by host."""
         errors: dict[str, Exception] = {}
         with _interrupts(self._events):
-            for host in self._hosts:
-                threading.Thread(target=self._run_host, args=(host, bundle), name=host.host, daemon=True).start()
+            for _ in range(min(self._options.at_once, len(self._hosts))):
+                threading.Thread(target=self._work, args=(bundle,), daemon=True).start()
             running = len(self._hosts)
             while running:
                 event = self._events.get()
                 if isinstance(event, _Ended):
                     running -= 1
-                    if event.error is not None:
-                        self._note_error(event.host, event.error, errors)
+                    self._note_end(event, errors)
                 elif isinstance(event, _Signal):
                     self._stop()
                 else:
                     self._on_event(event)
         return errors
 
-    def _run_host(self, host: HostCampaign, bundle: Bundle) -> None:
-        error: Exception | None = None
-        try:
-            host.run(bundle)
-        except Exception as caught:  # noqa: BLE001 - carried to the main thread, which raises it
-            error = caught
-        self._events.put(_Ended(host.host, error))
+    def _work(self, bundle: Bundle) -> None:
+        """Bring hosts to their end, one after the other, until none is left that nobody has begun."""
+        while True:
+            try:
+                host = self._waiting.popleft()
+            except IndexError:
+                return
+            if len(self._hosts) > 1:
+                most_s = min(_JITTER_S * len(self._hosts), _MOST_JITTER_S)
+                time.sleep(random.uniform(0.0, most_s))  # noqa: S311 - no secret
+            error: Exception | None = None
+            try:
+                host.run(bundle)
+            except Exception as caught:  # noqa: BLE001 - carried to the main thread, which raises it
+                error = caught
+            host.close()
+            self._events.put(_Ended(host.host, error))
 
-    def _note_error(self, host: str, error: Exception, errors: dict[str, Exception]) -> None:
+    def _note_end(self, event: _Ended, errors: dict[str, Exception]) -> None:
+        host, error = event.host, event.error
+        if error is None:
+            self._store.set_problem(host, None)
+            self._on_event(HostEnded(host, len(self._store.missing(host))))
+            return
         errors[host] = error
-        if isinstance(error, PageswapError):
-            self._on_event(HostFailed(host, error))
-        if not isinstance(error, HostError):
+        if isinstance(error, HostError):
+            self._store.set_problem(host, str(error).removeprefix(f"{host}: "))
+        else:
             # Nothing that the other hosts measure could be stored either.
             for other in self._hosts:
                 other.interrupt("drain")
+        if isinstance(error, PageswapError):
+            self._on_event(HostFailed(host, error))
 
     def _stop(self) -> None:
         how = _STOPS[min(self._signals, len(_STOPS) - 1)]
@@ -190,7 +220,7 @@ class _Campaign:
 
     def _outcome(self, errors: dict[str, PageswapError], render: Callable[[Store, Path], Path] | None) -> Outcome:
         statuses = self._store.status_counts()
-        missing = sum(len(self._store.missing(host.host)) for host in self._hosts)
+        hosts = host_outcomes(self._store)
         report_path = None
         if statuses:
             report_path = (render or _render_report)(self._store, self._store.path.with_name(REPORT))
@@ -199,20 +229,11 @@ class _Campaign:
             run_dir=self._store.path.parent,
             report_path=report_path,
             statuses=statuses,
-            missing=missing,
+            missing=sum(host.missing for host in hosts),
+            hosts=hosts,
             host_errors=errors,
-            exit_code=self._exit_code(statuses, errors),
+            exit_code=exit_code(statuses, errors, interrupted=bool(self._signals), strict=self._options.strict),
         )
-
-    def _exit_code(self, statuses: Counter[str], errors: dict[str, PageswapError]) -> int:
-        if self._signals:
-            return INTERRUPTED_EXIT
-        if statuses[CORRUPT]:
-            return _CORRUPT_EXIT
-        if errors:
-            return next(iter(errors.values())).exit_code
-        harmless = (OK,) if self._options.strict else (OK, UNAVAILABLE, SKIPPED)
-        return _OTHERWISE_EXIT if any(statuses[status] for status in statuses if status not in harmless) else 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -226,6 +247,14 @@ class _Ended:
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Signal:
     """Ctrl-C was typed."""
+
+
+def _all_in_one(errors: list[Exception]) -> Exception:
+    """Give the only error, or one with the texts of all, on a line each."""
+    if len(errors) == 1:
+        return errors[0]
+    lines = [f"none of the {len(errors)} hosts could be used", *(str(error) for error in errors)]
+    return HostError("\n  ".join(lines))
 
 
 def _render_report(store: Store, path: Path) -> Path:

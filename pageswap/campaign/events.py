@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Started:
-    """A run begins or goes on: trials over all hosts, and how many of them have their final outcome already."""
+    """A run begins or goes on: trials over all hosts, how many have a final outcome, how many each host owes."""
 
     run_id: str
     run_dir: Path
     hosts: tuple[str, ...]
     trials: int
     done: int
+    owed: dict[str, int]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,6 +65,14 @@ class Stopping:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class HostEnded:
+    """A host has done what it could; `missing` trials were cut short and are owed to a resume."""
+
+    host: str
+    missing: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class HostFailed:
     """A host cannot be used any further."""
 
@@ -78,4 +87,4 @@ class Finished:
     interrupted: bool
 
 
-Event = Started | Waiting | Measuring | TrialsEnded | Noted | Stopping | HostFailed | Finished
+Event = Started | Waiting | Measuring | TrialsEnded | Noted | Stopping | HostEnded | HostFailed | Finished

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.job import Job
-from pageswap.agent.journal import ENDS, MAX_LINE_BYTES
+from pageswap.agent.journal import ENDS
 from pageswap.agent.lease import describe
 from pageswap.campaign.events import Measuring, Noted, TrialsEnded, Waiting
+from pageswap.campaign.feed import Feed
+from pageswap.campaign.ledger import Ledger
+from pageswap.campaign.link import BROKEN, Link
 from pageswap.errors import HostError, JournalError, LeaseHeldError, StoreError
+from pageswap.fleet.inventory import InventoryHost
 from pageswap.store import NOT_STARTED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from pageswap.agent.job import TrialSpec
     from pageswap.campaign.events import Event
     from pageswap.campaign.options import Options
     from pageswap.fleet import Bundle, Stream, Target
     from pageswap.store import Store
-
-# Rows that come fast are stored together, at most this often; one that comes alone is stored at once.
-COMMIT_S: Final = 0.25
 
 # So many agents in a row that end without finishing a single trial are a host's fault, not a chance.
 MAX_FRUITLESS: Final = 3
@@ -48,9 +48,18 @@ class HostCampaign:
         self._options = options
         self._emit = emit
         self.host = target.name
+        facts = (InventoryHost.from_json(host) for host in options.hosts)
+        self._facts = next((host for host in facts if host.name == self.host), InventoryHost(self.host))
         meta = store.meta()
         self._run_id = str(meta["run_id"])
         self._experiment = str(meta["experiment"]["name"])
+        self._first = len(store.segments(self.host)) + 1
+        self._fruitless = 0
+        self._left: int | None = None
+        self._halt = threading.Event()
+        self._ledger = Ledger()
+        self._link = Link(target, self._ledger, patience_s=options.patience_s, tell=self._note, halt=self._halt)
+        self._feed = Feed(store, self.host, self._take_note_of)
         self._guard = threading.Lock()
         self._stopping = ""
         self._work_dir: str | None = None
@@ -60,56 +69,84 @@ class HostCampaign:
     def run(self, bundle: Bundle) -> None:
         """Give every trial that the host still owes one more outcome, unless interrupted.
 
-        Trials that end killed, interrupted or lost here are owed to the next resume, so that a method which kills its
-        process cannot keep the run from ending. Raises LeaseHeldError, HostError or StoreError; what was measured
-        until then is stored or stays in the host's journal for the next resume.
+        A link that breaks is brought up again, and the journal followed from its last stored byte. Trials that end
+        killed, interrupted or lost here are owed to the next resume, so that a method which kills its process cannot
+        keep the run from ending. Raises LeaseHeldError, HostError or StoreError; what was measured until then is
+        stored or stays in the host's journal for the next resume.
         """
-        self._target.ensure_bundle(bundle)
-        before = self._store.segments(self.host)
-        for segment in before:
-            if segment.ended is None:
-                self._collect(segment.segment)
-        first = len(before) + 1
-        fruitless, left = 0, None
-        while not self._stopping:
-            answered = self._store.answered(self.host, first)
-            owed = [trial for trial in self._store.missing(self.host) if trial.trial_id not in answered]
-            if not owed:
-                return
-            fruitless = fruitless + 1 if len(owed) == left else 0
-            if fruitless == MAX_FRUITLESS:
-                raise HostError(self._fruitless_text(owed[0]))
-            left = len(owed)
-            self._run_segment(owed)
+        if self._stopping:
+            return
+        try:
+            self._link.reach(bundle)
+            while True:
+                try:
+                    self._measure()
+                except BROKEN as error:
+                    self._link.reach_again(bundle, error)
+                else:
+                    return
+        finally:
+            with contextlib.suppress(StoreError):
+                for phase, seconds in self._ledger.take().items():
+                    self._store.add_ledger(self.host, phase, seconds)
 
     def interrupt(self, how: str) -> None:
-        """Stop the host's agent, `how` being drain or kill, and start no more; returns when it was told."""
+        """Have the host's agent stopped, `how` being drain or kill, and start no more; does not wait for the host."""
         with self._guard:
             self._stopping = how
             work_dir, waiting = self._work_dir, self._waiting
+        self._halt.set()
         if waiting is not None:
             waiting.cancel()
         elif work_dir is not None:
-            self._stop(work_dir, how)
+            # A host that does not answer must not keep the others from hearing it.
+            threading.Thread(target=self._stop, args=(work_dir, how), daemon=True).start()
 
-    def _run_segment(self, trials: Sequence[TrialSpec]) -> None:
-        segment = self._store.new_segment(self.host)
-        work_dir = self._target.work_dir(self._run_id, segment)
-        job = Job(
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._target.close()
+
+    def _measure(self) -> None:
+        """Collect what earlier agents left, then start agents until nothing is owed any more."""
+        for segment in self._store.segments(self.host):
+            if segment.ended is None:
+                self._collect(segment.segment)
+        with self._ledger.phase("running"):
+            while not self._stopping and self._run_segment():
+                pass
+
+    def _owed(self) -> list[TrialSpec]:
+        answered = self._store.answered(self.host, self._first)
+        return [trial for trial in self._store.missing(self.host) if trial.trial_id not in answered]
+
+    def _next_job(self) -> Job | None:
+        """Give the job for all that is owed, in a segment of its own; None when that is nothing."""
+        owed = self._owed()
+        if not owed:
+            return None
+        self._fruitless = self._fruitless + 1 if len(owed) == self._left else 0
+        if self._fruitless == MAX_FRUITLESS:
+            raise HostError(self._fruitless_text(owed[0]))
+        self._left = len(owed)
+        return Job(
             run_id=self._run_id,
             experiment=self._experiment,
             host=self.host,
-            segment=segment,
+            segment=self._store.new_segment(self.host),
             lease_s=self._options.lease_s,
             tune=self._options.tune,
             wait=self._options.wait,
-            trials=tuple(trials),
+            trials=tuple(owed),
+            cpu=self._facts.cpu,
+            memory_cap_bytes=self._facts.memory_bytes,
         )
-        try:
-            answer = self._start(work_dir, job)
-        except HostError as error:
-            self._give_up(segment, work_dir, error)
-            raise
+
+    def _run_segment(self) -> bool:
+        """Have an agent measure all that is owed; gives False when that is nothing."""
+        started = self._start_next()
+        if started is None:
+            return False
+        segment, work_dir, answer = started
         if "held_by" in answer:
             self._store.end_segment(self.host, segment, f"{NOT_STARTED}: the host was being measured")
             self._yield_to(answer["held_by"])
@@ -121,24 +158,44 @@ class HostCampaign:
             # Cancelled while it waited for the lease; had it just got that, its agent would be without a follower.
             self._stop(work_dir, "kill")
             self._store.end_segment(self.host, segment, f"{NOT_STARTED}: the run was interrupted")
+        return True
+
+    def _start_next(self) -> tuple[int, str, dict[str, Any]] | None:
+        """Start an agent; gives segment, folder and its answer. The job, which may be large, is not kept."""
+        job = self._next_job()
+        if job is None:
+            return None
+        work_dir = self._target.work_dir(self._run_id, job.segment)
+        try:
+            return job.segment, work_dir, self._start(work_dir, job)
+        except BROKEN:
+            # Whether it runs is seen when the host answers again.
+            raise
+        except HostError as error:
+            self._give_up(job.segment, work_dir, error)
+            raise
 
     def _start(self, work_dir: str, job: Job) -> dict[str, Any]:
-        def on_line(line: dict[str, Any], stream: Stream) -> None:
-            if "waiting_for" not in line:
-                return
-            self._emit(Waiting(self.host, line["waiting_for"]))
-            with self._guard:
-                self._waiting = stream
-                is_stopping = bool(self._stopping)
-            if is_stopping:
-                stream.cancel()
+        with contextlib.ExitStack() as phases:
 
-        timeout = {"timeout_s": None} if job.wait else {}
-        try:
-            return self._target.call("start", {"work_dir": work_dir, "job": job.to_json()}, on_line=on_line, **timeout)
-        finally:
-            with self._guard:
-                self._waiting = None
+            def on_line(line: dict[str, Any], stream: Stream) -> None:
+                if "waiting_for" not in line:
+                    return
+                self._emit(Waiting(self.host, line["waiting_for"]))
+                phases.enter_context(self._ledger.phase("waiting"))
+                with self._guard:
+                    self._waiting = stream
+                    is_stopping = bool(self._stopping)
+                if is_stopping:
+                    stream.cancel()
+
+            timeout = {"timeout_s": None} if job.wait else {}
+            document = {"work_dir": work_dir, "job": job.to_json()}
+            try:
+                return self._target.call("start", document, on_line=on_line, **timeout)
+            finally:
+                with self._guard:
+                    self._waiting = None
 
     def _give_up(self, segment: int, work_dir: str, error: HostError) -> None:
         """Write down that a start failed, if that is certain; else the next resume looks again."""
@@ -171,7 +228,8 @@ class HostCampaign:
             return False
         if status["alive"]:
             self._emit(Measuring(self.host, segment, status["pid"], is_reattached=True))
-        self._follow(segment, work_dir)
+        with self._ledger.phase("running" if status["alive"] else "collecting"):
+            self._follow(segment, work_dir)
         return True
 
     def _stop_strays(self) -> None:
@@ -189,7 +247,7 @@ class HostCampaign:
                     if self._follow_once(segment, work_dir, before):
                         return
                 except JournalError as error:
-                    self._emit(Noted(self.host, f"{error}; what it lacks is measured again"))
+                    self._note(f"{error}; what it lacks is measured again")
                     self._stop(work_dir, "kill")
                     self._store.end_segment(self.host, segment, f"refused: {error}")
                     return
@@ -199,7 +257,7 @@ class HostCampaign:
                 is_fruitful = self._offset(segment) > before
                 status = self._target.call("status", {"work_dir": work_dir})
                 if not status["alive"] and not is_fruitful:
-                    self._emit(Noted(self.host, f"{_GONE} before the end of its journal"))
+                    self._note(f"{_GONE} before the end of its journal")
                     self._store.end_segment(self.host, segment, _GONE)
                     return
                 lost = 0 if is_fruitful else lost + 1
@@ -211,35 +269,17 @@ class HostCampaign:
     def _follow_once(self, segment: int, work_dir: str, offset: int) -> bool:
         """Store what one follower streams; gives whether it was the journal's end."""
         stream = self._target.follow(work_dir, offset)
-        pending = b""
-        stored_at = 0.0
         try:
-            while True:
-                wait_s = max(0.0, stored_at + COMMIT_S - time.monotonic()) if b"\n" in pending else None
-                data = stream.read(wait_s)
-                pending += data or b""
-                if b"\n" in pending and (not data or time.monotonic() >= stored_at + COMMIT_S):
-                    whole, _, pending = pending.rpartition(b"\n")
-                    ended = self._ingest(segment, offset, whole + b"\n")
-                    offset += len(whole) + 1
-                    stored_at = time.monotonic()
-                    if ended in ENDS:
-                        return True
-                if len(pending) > MAX_LINE_BYTES and b"\n" not in pending:
-                    raise JournalError(f"{self.host}, segment {segment}: a line longer than {MAX_LINE_BYTES} bytes")
-                if data == b"":
-                    return False
+            return self._feed.take(stream, segment, offset)
         finally:
             stream.close()
 
-    def _ingest(self, segment: int, offset: int, data: bytes) -> str | None:
-        lines = [line + b"\n" for line in data[:-1].split(b"\n")]
-        if lines[0].startswith(b'{"error":'):
-            raise HostError(f"{self.host}: {json.loads(lines[0])['error']}")
-        stored = self._store.ingest(self.host, segment, offset, lines)
-        if stored.trials:
-            self._emit(TrialsEnded(self.host, tuple(stored.trials)))
-        return stored.ended
+    def _take_note_of(self, trials: tuple[dict[str, Any], ...]) -> None:
+        self._link.has_brought_rows()
+        self._emit(TrialsEnded(self.host, trials))
+
+    def _note(self, text: str) -> None:
+        self._emit(Noted(self.host, text))
 
     @contextlib.contextmanager
     def _running(self, work_dir: str) -> Iterator[None]:
@@ -259,7 +299,7 @@ class HostCampaign:
         try:
             self._target.call("stop", {"work_dir": work_dir, "how": how})
         except HostError as error:
-            self._emit(Noted(self.host, f"the agent could not be told to stop: {error}"))
+            self._note(f"the agent could not be told to stop: {error}")
 
     def _offset(self, segment: int) -> int:
         return self._store.segments(self.host)[segment - 1].journal_offset

@@ -1,8 +1,9 @@
-"""Shows a campaign on standard error: a bar with the time left on a terminal, plain lines anywhere else."""
+"""Shows a campaign on standard error: a bar a host with the time left on a terminal, plain lines anywhere else."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import time
 from typing import TYPE_CHECKING, Final, TextIO
@@ -11,6 +12,7 @@ from pageswap.agent.job import OK, SKIPPED, UNAVAILABLE, case_id_of
 from pageswap.agent.lease import describe
 from pageswap.campaign.events import (
     Finished,
+    HostEnded,
     HostFailed,
     Measuring,
     Noted,
@@ -22,7 +24,7 @@ from pageswap.campaign.events import (
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.progress import Progress, TaskID
 
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
 # measurement.
 LINE_EVERY_S: Final = 5.0
 
+# More hosts than this share one bar: a screen has not many more lines.
+_MOST_BARS: Final = 16
+_MOST_NAMED: Final = 8
+
+_NUMBER = re.compile(r"[\d,.]*\d")
 _STOPPING = {
     "drain": "interrupted: the trial in hand ends, then the run stops; again to kill it",
     "kill": "interrupted again: killing the trial in hand",
@@ -58,45 +65,72 @@ def shown(stream: TextIO | None = None) -> Iterator[Callable[[Event], None]]:
         TextColumn("{task.fields[endings]}", markup=False),
     )
     with Progress(*columns, console=Console(file=stream), auto_refresh=False) as bar:
-        yield Bar(bar)
+        yield Bars(bar)
+
+
+class _Count:
+    """Trials of one host, or of all: how many there are, how many ended, and how."""
+
+    def __init__(self, trials: int, done: int) -> None:
+        self.trials = trials
+        self.done = done
+        self.statuses: dict[str, int] = {}
+
+    def add(self, status: str) -> None:
+        """Count one more that ended so."""
+        self.done += 1
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+
+    def endings(self) -> str:
+        """Give ``ok 12, failed 1``."""
+        return ", ".join(f"{status} {count}" for status, count in self.statuses.items())
 
 
 class _Tally:
     """What both ways of showing count: trials ended, how, and which unhappy endings were told already."""
 
     def __init__(self) -> None:
-        self.run_id = ""
-        self.trials = 0
-        self.done = 0
-        self._statuses: dict[str, int] = {}
+        self.all = _Count(0, 0)
+        self.hosts: dict[str, _Count] = {}
         self._told: set[tuple[str, str, str, str]] = set()
 
     def start(self, event: Started) -> None:
         """Begin counting."""
-        self.run_id, self.trials, self.done = event.run_id, event.trials, event.done
+        self.all = _Count(event.trials, event.done)
+        each = event.trials // max(1, len(event.hosts))
+        self.hosts = {host: _Count(each, each - event.owed.get(host, each)) for host in event.hosts}
 
     def add(self, event: TrialsEnded) -> list[str]:
         """Count, and give a line for each new way that a trial did not end ok."""
         lines = []
         for trial in event.trials:
             status, reason = trial["status"], trial["reason"]
-            self.done += 1
-            self._statuses[status] = self._statuses.get(status, 0) + 1
+            self.all.add(status)
+            if event.host in self.hosts:
+                self.hosts[event.host].add(status)
             case_id = case_id_of(trial["trial_id"])
             # A method that the host lacks says so in every block: once a case is enough for those.
             place = case_id if status in (UNAVAILABLE, SKIPPED) else trial["trial_id"]
-            if status != OK and (event.host, place, status, reason) not in self._told:
-                self._told.add((event.host, place, status, reason))
+            # Free memory, for one, is another number in each block.
+            alike = (event.host, place, status, _NUMBER.sub("#", reason))
+            if status != OK and alike not in self._told:
+                self._told.add(alike)
                 lines.append(f"{event.host}: {place}: {status}: {reason}")
         return lines
 
-    def is_last_word(self, event: Event) -> bool:
-        """Tell whether the command itself will end with what the event says: nothing was measured then."""
-        return isinstance(event, HostFailed) and not self._statuses
+    def words(self, event: Event) -> str | None:
+        """Say in one line what happened, unless there is nothing to say or the command itself will end with it."""
+        if isinstance(event, HostFailed) and not self.all.statuses and len(self.hosts) <= 1:
+            return None
+        if isinstance(event, HostEnded):
+            return self._end_of(event) if len(self.hosts) > 1 else None
+        return _words(event)
 
-    def endings(self) -> str:
-        """Give ``ok 12, failed 1``."""
-        return ", ".join(f"{status} {count}" for status, count in self._statuses.items())
+    def _end_of(self, event: HostEnded) -> str:
+        count = self.hosts[event.host]
+        endings = f": {count.endings()}" if count.statuses else ""
+        owed = f"; {event.missing:,} still to run" if event.missing else ""
+        return f"{event.host}: done, {count.done:,} of {count.trials:,} trials{endings}{owed}"
 
 
 def _words(event: Event) -> str | None:
@@ -135,7 +169,7 @@ class Lines:
             self._first = event.done
             self._started_s = self._said_s = self._clock()
             done = f", {event.done:,} done" if event.done else ""
-            self._say(f"run {event.run_id}: {event.trials:,} trials on {', '.join(event.hosts)}{done}: {event.run_dir}")
+            self._say(f"run {event.run_id}: {event.trials:,} trials on {_listed(event.hosts)}{done}: {event.run_dir}")
         elif isinstance(event, TrialsEnded):
             for line in self._tally.add(event):
                 self._say(line)
@@ -143,32 +177,30 @@ class Lines:
                 self._say_state()
         elif isinstance(event, Finished):
             self._say_state()
-        elif self._tally.is_last_word(event):
-            pass
-        elif words := _words(event):
+        elif words := self._tally.words(event):
             self._say(words)
 
     def _say_state(self) -> None:
-        tally, now_s = self._tally, self._clock()
+        count, now_s = self._tally.all, self._clock()
         self._said_s = now_s
-        measured, left = tally.done - self._first, tally.trials - tally.done
+        measured, left = count.done - self._first, count.trials - count.done
         time_left = ""
         if measured and left > 0:
             time_left = f", about {format_duration((now_s - self._started_s) / measured * left)} left"
-        endings = f": {tally.endings()}" if tally.endings() else ""
-        self._say(f"{tally.done:,} of {tally.trials:,} trials{endings}{time_left}")
+        endings = f": {count.endings()}" if count.statuses else ""
+        self._say(f"{count.done:,} of {count.trials:,} trials{endings}{time_left}")
 
     def _say(self, text: str) -> None:
         print(text, file=self._stream, flush=True)
 
 
-class Bar:
-    """A bar on a terminal, lines above it."""
+class Bars:
+    """A bar a host on a terminal, or one for many hosts, and lines above them."""
 
     def __init__(self, progress: Progress) -> None:
         """Take a progress display that refreshes when told to."""
         self._progress = progress
-        self._task: TaskID | None = None
+        self._bars: list[tuple[TaskID, _Count]] = []
         self._tally = _Tally()
 
     def __call__(self, event: Event) -> None:
@@ -177,16 +209,22 @@ class Bar:
         if isinstance(event, Started):
             self._tally.start(event)
             lines.append(f"run {event.run_id}: {event.run_dir}")
-            self._task = self._progress.add_task(
-                ", ".join(event.hosts), total=event.trials, completed=event.done, endings=""
-            )
+            hosts = self._tally.hosts
+            shown = hosts if len(hosts) <= _MOST_BARS else {_listed(event.hosts): self._tally.all}
+            for name, count in shown.items():
+                task = self._progress.add_task(name, total=count.trials, completed=count.done, endings="")
+                self._bars.append((task, count))
         elif isinstance(event, TrialsEnded):
             lines += self._tally.add(event)
-        elif self._tally.is_last_word(event):
-            pass
-        elif words := _words(event):
+        elif words := self._tally.words(event):
             lines.append(words)
         for line in lines:
             self._progress.console.print(line, markup=False, highlight=False)
-        if self._task is not None:
-            self._progress.update(self._task, completed=self._tally.done, endings=self._tally.endings(), refresh=True)
+        for task, count in self._bars:
+            self._progress.update(task, completed=count.done, endings=count.endings())
+        self._progress.refresh()
+
+
+def _listed(hosts: Sequence[str]) -> str:
+    """Name a few hosts, or say how many there are."""
+    return ", ".join(hosts) if len(hosts) <= _MOST_NAMED else f"{len(hosts)} hosts"

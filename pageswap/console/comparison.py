@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pageswap.analysis.percent import detectable_text, findings, percent_interval_text, percent_text, time_text
-from pageswap.console.terminal import level_text, show_table
+from pageswap.console.table import show_table
+from pageswap.console.terminal import level_text
 
 if TYPE_CHECKING:
     from pageswap.analysis.compare import Change, Comparison

@@ -1,46 +1,26 @@
-"""What a command prints for a person: tables of a plan, of hosts, and of what a run found."""
+"""What a command prints for a person: a plan, and what a run found."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-import sys
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
+from pageswap.console import hosts
+from pageswap.console.table import show_table
 from pageswap.units import format_duration, format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.campaign import Outcome
     from pageswap.plan import Plan
     from pageswap.store import Store
 
-_WIDTH_OF_FILES = 160
 _CASES_SHOWN = 60
 _TROUBLES_SHOWN = 40
 _NUMBER = re.compile(r"[\d,.]*\d")
-_STYLES = {"ok": "green", "warn": "yellow", "bad": "red", "faster": "green", "slower": "red"}
-
-
-def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[str] = frozenset()) -> None:
-    """Print rows of plain text under their headings; the columns named in `right` are flush right."""
-    # What a file or a pipe gets must not depend on the width of a terminal that is not there.
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_FILES, highlight=False)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-    with console.capture() as printed:
-        console.print(table)
-    # rich fills the last column with blanks, which wrap where the window is made narrower later.
-    print("\n".join(line.rstrip() for line in printed.get().splitlines()))
 
 
 def level_text(factor: str, value: object) -> str:
@@ -77,35 +57,6 @@ def show_plan(plan: Plan) -> None:
         f"\n{len(plan.cases):,} cases in {experiment.warmups} warm-up and {experiment.repeats} measured blocks:"
         f" {len(plan.trials):,} trials, about {format_duration(estimate.seconds)}, {_mebibytes(estimate.memory_bytes)}"
     )
-
-
-def show_methods(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Print every method of each host: available, or why not."""
-    for host, methods in found.items():
-        print(f"{host}:")
-        show_table(
-            ("method", "family", "workloads", "", "what it does, or what it lacks"),
-            (
-                (
-                    str(method["name"]),
-                    str(method["family"]),
-                    ", ".join(method["workloads"]),
-                    "ok" if method["available"] else "unavailable",
-                    str(method["summary"] if method["available"] else method["reason"]),
-                )
-                for method in methods
-            ),
-        )
-
-
-def show_doctor(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Print each host's findings, the cure under what needs one."""
-    for host, checks in found.items():
-        print(f"{host}:")
-        show_table(
-            ("", "check", "found", "cure"),
-            ([str(check.get(key) or "") for key in ("status", "check", "found", "cure")] for check in checks),
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,8 +100,9 @@ def show_conclusion(outcome: Outcome, summary: Summary, sentences: Sequence[str]
         count = f"{len(trouble.trial_ids)} trials" if len(trouble.trial_ids) > 1 else trouble.trial_ids[0]
         print(" ".join([f"{trouble.status}:", *place, f"{levels} ({count}): {trouble.reason}"]))
     _say_rest(len(troubled), _TROUBLES_SHOWN, "such groups of trials; the report has all")
-    for host, error in outcome.host_errors.items():
-        print(f"{host}: {error}")
+    if len(outcome.hosts) > 1 or any(host.problem for host in outcome.hosts):
+        hosts.show_hosts(outcome.hosts)
+        print()
     if outcome.missing:
         print(f"still to run: {outcome.missing:,}; `./inv resume --run {outcome.run_id}` does that")
     print(f"report: {outcome.report_path or 'none, as nothing was measured'}")
@@ -167,6 +119,7 @@ def conclusion_as_json(
         "exit_code": outcome.exit_code,
         "statuses": dict(outcome.statuses),
         "missing": outcome.missing,
+        "hosts": hosts.hosts_as_json(outcome.hosts),
         "host_errors": {host: str(error) for host, error in outcome.host_errors.items()},
         "answer": list(sentences),
         "cases": [dataclasses.asdict(case) for case in summary.cases],

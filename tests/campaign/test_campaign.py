@@ -74,6 +74,7 @@ class TestOutcome:
             events.Started,
             events.Measuring,
             events.TrialsEnded,
+            events.HostEnded,
             events.Finished,
         ]
 

@@ -1,0 +1,113 @@
+"""Reaching a host and reaching it again: how often, how long, and with which pauses in between."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from pageswap.errors import HostLinkLostError, HostUnreachableError
+from pageswap.units import format_duration
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from pageswap.campaign.ledger import Ledger
+    from pageswap.fleet import Bundle, Target
+
+# A target tries a few times by itself to connect; a link that breaks while the bundle is brought there is for here.
+FIRST_TRIES: Final = 3
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 15.0
+
+# What ends when the link does, and may be asked for once more; anything else would end in the same way again.
+BROKEN: Final = (HostUnreachableError, HostLinkLostError)
+
+
+class Link:
+    """One host's connection, brought up again when it breaks; for the host's own thread."""
+
+    def __init__(  # noqa: PLR0913 - what reaching takes, and what a test sets
+        self,
+        target: Target,
+        ledger: Ledger,
+        *,
+        patience_s: float,
+        tell: Callable[[str], None],
+        halt: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take the host, where its time is written down, how long to try, whom to tell, and what ends all trying."""
+        self._target = target
+        self._ledger = ledger
+        self._patience_s = patience_s
+        self._tell = tell
+        self._halt = halt
+        self._clock = clock
+        self._lost_at: float | None = None
+        self._reached_at = clock()
+
+    def reach(self, bundle: Bundle) -> None:
+        """Connect, and have the bundle on the host; raises HostError."""
+        for left in reversed(range(FIRST_TRIES)):
+            try:
+                self._prepare(bundle)
+            except HostLinkLostError:
+                if not left or self._pause(FIRST_PAUSE_S * 2 ** (FIRST_TRIES - left)):
+                    raise
+            else:
+                return
+
+    def reach_again(self, bundle: Bundle, error: Exception) -> None:
+        """Connect after `error` until the host answers, the patience ends or all is halted; raises HostError then.
+
+        The patience is counted from the loss after which no row came, so that a link which always breaks at once does
+        not keep a run from ending.
+        """
+        if self._lost_at is None or self._clock() - self._reached_at > self._patience_s:
+            self._lost_at = self._clock()
+        lost_at = self._lost_at
+        self._tell(f"{_words(self._target.name, error)}; trying again for up to {format_duration(self._patience_s)}")
+        pause_s = FIRST_PAUSE_S
+        while True:
+            left_s = lost_at + self._patience_s - self._clock()
+            if left_s <= 0:
+                raise HostUnreachableError(
+                    f"{self._target.name}: could not be reached again within {format_duration(self._patience_s)}:"
+                    f" {_words(self._target.name, error)}; what it has measured is kept there: 'inv resume' collects it"
+                ) from error
+            if self._pause(min(pause_s, left_s)):
+                raise error
+            try:
+                self._prepare(bundle)
+            except BROKEN as again:
+                error, pause_s = again, min(2 * pause_s, LONGEST_PAUSE_S)
+            else:
+                self._reached_at = self._clock()
+                self._tell(f"reached again after {format_duration(self._reached_at - lost_at)}")
+                return
+
+    def has_brought_rows(self) -> None:
+        """Take note that the link serves."""
+        self._lost_at = None
+
+    def _prepare(self, bundle: Bundle) -> None:
+        with self._ledger.phase("connecting"):
+            before = self._target.ledger()
+            try:
+                self._target.ensure_bundle(bundle)
+            finally:
+                after = self._target.ledger()
+                phases = ("uploading", "building")
+                self._ledger.move({phase: after.get(phase, 0.0) - before.get(phase, 0.0) for phase in phases})
+
+    def _pause(self, seconds: float) -> bool:
+        """Wait for about so long, as many hosts may have lost a link at once; gives whether all was halted."""
+        with self._ledger.phase("connecting"):
+            return self._halt.wait(seconds * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+
+
+def _words(host: str, error: Any) -> str:  # noqa: ANN401 - any error
+    """Give an error's text without the host's name before it, which stands there already."""
+    return str(error).removeprefix(f"{host}: ")

@@ -1,0 +1,83 @@
+"""How a run stands when its campaign ends: what each host has given, why one gave no more, and the exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Final
+
+from pageswap.agent.job import CORRUPT, OK, SKIPPED, UNAVAILABLE
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pageswap.errors import PageswapError
+    from pageswap.store import Store
+
+INTERRUPTED_EXIT: Final = 130
+_CORRUPT_EXIT = 4
+_OTHERWISE_EXIT = 2
+_MEASURING = "running"
+
+
+@dataclasses.dataclass(frozen=True)
+class HostOutcome:
+    """One host's part: its rows and their statuses, what it still owes, where its time went, and why it gave no more.
+
+    `ledger` has seconds by phase, of all campaigns of this run together; `problem` is "" when there is none.
+    """
+
+    host: str
+    rows: int
+    statuses: dict[str, int]
+    missing: int
+    ledger: dict[str, float]
+    problem: str
+
+    @property
+    def lost_s(self) -> float:
+        """The seconds in which its agents were not measuring: connecting, uploading, building, waiting, collecting."""
+        return sum(seconds for phase, seconds in self.ledger.items() if phase != _MEASURING)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a run stands now: the last attempts' statuses, and what no host has given yet or why it cannot."""
+
+    run_id: str
+    run_dir: Path
+    report_path: Path | None
+    statuses: Counter[str]
+    missing: int
+    hosts: tuple[HostOutcome, ...]
+    host_errors: dict[str, PageswapError]
+    exit_code: int
+
+
+def host_outcomes(store: Store) -> tuple[HostOutcome, ...]:
+    """Give every host's part of the run, in the run's order."""
+    ledger, problems, counts = store.ledger(), store.problems(), store.host_status_counts()
+    return tuple(
+        HostOutcome(
+            host=host,
+            rows=sum(counts.get(host, {}).values()),
+            statuses=dict(counts.get(host, {})),
+            missing=len(store.missing(host)),
+            ledger=ledger.get(host, {}),
+            problem=problems.get(host, ""),
+        )
+        for host in store.meta()["hosts"]
+    )
+
+
+def exit_code(statuses: Counter[str], errors: Mapping[str, PageswapError], *, interrupted: bool, strict: bool) -> int:
+    """Give the documented exit code; of several that apply the one that asks most of a person."""
+    if interrupted:
+        return INTERRUPTED_EXIT
+    if statuses[CORRUPT]:
+        return _CORRUPT_EXIT
+    if errors:
+        return next(iter(errors.values())).exit_code
+    harmless = (OK,) if strict else (OK, UNAVAILABLE, SKIPPED)
+    return _OTHERWISE_EXIT if any(count and status not in harmless for status, count in statuses.items()) else 0

@@ -1,0 +1,81 @@
+"""Asks several hosts the same at once, outside of any run: their facts, or to clean up."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from pageswap.campaign.ledger import Ledger
+from pageswap.campaign.link import Link
+from pageswap.errors import PageswapError
+from pageswap.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pageswap.fleet import Bundle, Target
+
+_T = TypeVar("_T")
+
+# Clocks that differ by less serve: times of day only tell when something was, never how long it took.
+_CLOCK_TOLERANCE_S: Final = 1.0
+
+
+def survey(
+    targets: Sequence[Target], bundle: Bundle, question: Callable[[Target], _T], *, at_once: int = 32
+) -> dict[str, _T | PageswapError]:
+    """Give each host's answer, or why there is none, in the order of `targets`; one that fails stops no other."""
+
+    def ask(target: Target) -> _T | PageswapError:
+        try:
+            Link(target, Ledger(), patience_s=0.0, tell=lambda _text: None, halt=threading.Event()).reach(bundle)
+            return question(target)
+        except PageswapError as error:
+            return error
+        finally:
+            target.close()
+
+    with concurrent.futures.ThreadPoolExecutor(min(at_once, max(1, len(targets)))) as pool:
+        return dict(zip((target.name for target in targets), pool.map(ask, targets), strict=True))
+
+
+def facts(target: Target) -> dict[str, Any]:
+    """Ask for a host's facts; among its doctor's findings is how its clock differs from this machine's."""
+    sent_ns = time.time_ns()
+    found = target.call("facts", {})
+    if isinstance(found.get("time"), int):
+        found["doctor"] = [*found["doctor"], clock_finding(sent_ns, time.time_ns(), found["time"])]
+    return found
+
+
+def readiness(target: Target) -> dict[str, Any]:
+    """Tell what a host would measure with: {"core_hash", "build", "python", "kernel", "ledger"}."""
+    environment = target.call("facts", {})["environment"]
+    core = environment.get("core") or {}
+    return {
+        "core_hash": core.get("core_hash"),
+        "build": core.get("build", "controller"),
+        "python": environment.get("python"),
+        "kernel": environment.get("kernel"),
+        "ledger": target.ledger(),
+    }
+
+
+def clock_finding(sent_ns: int, received_ns: int, host_ns: int) -> dict[str, str]:
+    """Compare a host's clock with the controller's: it was read after `sent_ns` and before `received_ns`.
+
+    All are nanoseconds since 1970, UTC. The clocks differ by no less than what lies outside of that time.
+    """
+    ahead_s, behind_s = (host_ns - received_ns) / 1e9, (sent_ns - host_ns) / 1e9
+    off_s = max(ahead_s, behind_s)
+    if off_s <= _CLOCK_TOLERANCE_S:
+        return {"check": "clock", "status": "ok", "found": "agrees with the controller's", "cure": ""}
+    how = "ahead of" if ahead_s > behind_s else "behind"
+    return {
+        "check": "clock",
+        "status": "warn",
+        "found": f"at least {format_duration(off_s)} {how} the controller's: when a trial ran is told wrongly",
+        "cure": "as root: timedatectl set-ntp true",
+    }

@@ -1,0 +1,172 @@
+"""What a command prints of several hosts: the inventory, each host's part of a run, facts, and what failed where."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import TYPE_CHECKING, Any
+
+from pageswap.console.table import show_table
+from pageswap.errors import PageswapError
+from pageswap.units import format_duration, format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pageswap.campaign import HostOutcome
+    from pageswap.fleet.inventory import Inventory
+
+
+def show_hosts(hosts: Sequence[HostOutcome]) -> None:
+    """Print one line a host of a run: its rows and how they ended, where its time went, and what stopped it."""
+    rows = (
+        (
+            host.host,
+            f"{host.rows:,}",
+            ", ".join(f"{status} {count:,}" for status, count in host.statuses.items()),
+            f"{host.missing:,}" if host.missing else "",
+            format_duration(host.ledger.get("running", 0.0)),
+            _lost(host),
+            host.problem,
+        )
+        for host in hosts
+    )
+    headings = ("host", "rows", "ended", "owed", "running", "lost", "why no more")
+    show_table(headings, rows, frozenset({"rows", "owed", "running"}))
+
+
+def _lost(host: HostOutcome) -> str:
+    """Give the time lost and what took most of it: ``4.2s, connecting 3.9s``."""
+    parts = {phase: seconds for phase, seconds in host.ledger.items() if phase != "running"}
+    if not parts:
+        return ""
+    phase, seconds = max(parts.items(), key=lambda part: part[1])
+    total = format_duration(host.lost_s)
+    return f"{total}, {phase}" if len(parts) == 1 else f"{total}, {phase} {format_duration(seconds)}"
+
+
+def hosts_as_json(hosts: Sequence[HostOutcome]) -> list[dict[str, Any]]:
+    """Give what `show_hosts` prints, each host as a JSON object."""
+    return [{**dataclasses.asdict(host), "lost_s": host.lost_s} for host in hosts]
+
+
+def show_inventory(inventory: Inventory) -> None:
+    """Print each host of an inventory with its groups, tags and settings."""
+    if not inventory.hosts:
+        print("no inventory: --hosts takes any alias of ~/.ssh/config; hosts.example.yaml shows how to write one")
+        return
+    print(f"{inventory.name}:")
+    rows = (
+        (
+            host.name,
+            ", ".join(f"@{group}" for group, members in inventory.groups.items() if host.name in members),
+            ", ".join(f"@{tag}" for tag in host.tags),
+            "" if host.cpu is None else str(host.cpu),
+            "" if host.memory_bytes is None else format_size(host.memory_bytes),
+            host.python or "",
+            host.workdir or "",
+            host.notes,
+        )
+        for host in inventory.hosts.values()
+    )
+    show_table(("host", "groups", "tags", "cpu", "memory", "python", "workdir", "notes"), rows)
+
+
+def inventory_as_json(inventory: Inventory) -> dict[str, Any]:
+    """Give an inventory as one JSON object, sizes in bytes."""
+    return {
+        "inventory": inventory.name or None,
+        "hosts": [host.to_json() for host in inventory.hosts.values()],
+        "groups": {name: list(members) for name, members in inventory.groups.items()},
+    }
+
+
+def show_findings(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Print one line a finding of each host's doctor, with its cure, never folded."""
+    lines = [
+        (host, *(str(check.get(key) or "") for key in ("status", "check", "found", "cure")))
+        for host, checks in found.items()
+        for check in checks
+    ]
+    widths = [max((len(line[column]) for line in lines), default=0) for column in range(3)]
+    for host, status, check, what, cure in lines:
+        place = f"{host:{widths[0]}}  {status:{widths[1]}}  {check:{widths[2]}}"
+        print(f"{place}  {what}{f'; cure: {cure}' if cure else ''}")
+
+
+def show_method_matrix(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Print every method of one host; of several, which host has which, and below why the others have not."""
+    if len(found) == 1:
+        _show_methods(found)
+        return
+    names = list(dict.fromkeys(method["name"] for methods in found.values() for method in methods))
+    have = {host: {method["name"]: method for method in methods} for host, methods in found.items()}
+    reasons: dict[tuple[str, str], list[str]] = {}
+    rows = []
+    for name in names:
+        cells = [name]
+        for host, methods in have.items():
+            method = methods.get(name)
+            if method is None or not method["available"]:
+                reason = "is unknown to its core" if method is None else str(method["reason"])
+                reasons.setdefault((name, reason), []).append(host)
+            cells.append("ok" if method and method["available"] else "-")
+        rows.append(cells)
+    show_table(("method", *found), rows)
+    if reasons:
+        print()
+    for (name, reason), hosts in reasons.items():
+        print(f"{name} on {', '.join(hosts)}: {reason}")
+
+
+def _show_methods(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Print every method of each host: available, or why not."""
+    for host, methods in found.items():
+        print(f"{host}:")
+        show_table(
+            ("method", "family", "workloads", "", "what it does, or what it lacks"),
+            (
+                (
+                    str(method["name"]),
+                    str(method["family"]),
+                    ", ".join(method["workloads"]),
+                    "ok" if method["available"] else "unavailable",
+                    str(method["summary"] if method["available"] else method["reason"]),
+                )
+                for method in methods
+            ),
+        )
+
+
+def show_readiness(found: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print one line a host that could measure now: which core it has, whose build, on which Python and kernel."""
+    for host, answer in found.items():
+        spent = ", ".join(f"{phase} {format_duration(seconds)}" for phase, seconds in answer["ledger"].items())
+        place = f"core {str(answer['core_hash'])[:12]}, built by the {answer['build']}, Python {answer['python']}"
+        print(f"{host}: ready: {place}, Linux {answer['kernel']}{f' ({spent})' if spent else ''}")
+
+
+def show_cleaned(found: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print one line a host: what was removed there, and what was kept because an agent may still need it."""
+    for host, answer in found.items():
+        kept = answer.get("kept") or []
+        rest = f"; kept {', '.join(map(str, kept))}" if kept else ""
+        print(f"{host}: removed {answer['removed']:,} work directories, {answer['bytes'] / 2**20:,.1f} MiB{rest}")
+
+
+def answers_as_json(found: Mapping[str, Any], answers: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Give each host's answer, or {"error"} where it has none but that; `answers` stand in for those in `found`."""
+    return {
+        host: {"error": str(answer)}
+        if isinstance(answer, PageswapError)
+        else (answer if answers is None else answers[host])
+        for host, answer in found.items()
+    }
+
+
+def show_failures(answers: Mapping[str, Any]) -> int:
+    """Print the error of each host that gave none but that, on standard error; gives the exit code, 0 without any."""
+    errors = [answer for answer in answers.values() if isinstance(answer, PageswapError)]
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)
+    return errors[0].exit_code if errors else 0

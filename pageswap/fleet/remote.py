@@ -50,8 +50,8 @@ def first_command(python: str | None) -> str:
     script = (
         f"for p in {names}; do"
         f' if "$p" {_OPTIONS} -c "{_TOO_OLD}" 2>/dev/null; then exec "$p" {_OPTIONS} -c "{_BOOT}"; fi;'
-        f' v=$("$p" -c "{_VERSION}" 2>/dev/null) && echo "$p $v";'
-        f" done; echo {NO_PYTHON}"
+        f' v=$("$p" -c "{_VERSION}" 2>/dev/null) && set -- "$@" "$p $v";'
+        f' done; for l; do echo "$l"; done; echo {NO_PYTHON}'
     )
     return f"exec sh -c '{script}'"
 

@@ -70,9 +70,11 @@ def memory_need(trial: job.TrialSpec, *, scratch: bool = True) -> MemoryNeed:
     """
     shape = _SHAPES.get(trial.workload, _UNKNOWN_SHAPE)
     region_bytes = trial.region_size * shape.regions
+    things = trial.region_size // trial.page_size
     if trial.workload == "grow":
         # The blocks of one round live together, and a copied one has its old and its new place.
         region_bytes = trial.region_size * (trial.iterations // trial.rounds + 2)
+        things = trial.iterations // trial.rounds + 1
     elif trial.workload == "call":
         # The region is two pages, and a call may need a fresh page each time, made before its round.
         region_bytes = trial.page_size * (trial.iterations // trial.rounds + 2)
@@ -82,7 +84,7 @@ def memory_need(trial: job.TrialSpec, *, scratch: bool = True) -> MemoryNeed:
         region_bytes=0 if reserved else region_bytes,
         scratch_bytes=trial.threads * _round_up(trial.page_size, _HUGE_PAGE_BYTES) if copies else 0,
         schedule_bytes=shape.iteration_bytes * trial.iterations,
-        model_bytes=shape.page_bytes * (trial.region_size // trial.page_size),
+        model_bytes=shape.page_bytes * things,
     )
 
 
@@ -95,10 +97,11 @@ def mappings_need(trial: job.TrialSpec, base: int) -> int:
     return min(slots, 4 * trial.iterations + 1) + base + _SPARE_MAPPINGS
 
 
-def address_space_cap(trial: job.TrialSpec, files: HostFiles) -> int | None:
+def address_space_cap(trial: job.TrialSpec, files: HostFiles, memory_cap_bytes: int | None = None) -> int | None:
     """Compute RLIMIT_AS for a trial's process in bytes; None under a sanitizer.
 
-    The region counts twice: aligned, reserved with its scratch, and for some methods mapped a second time.
+    The region counts twice: aligned, reserved with its scratch, and for some methods mapped a second time. For the
+    same reason a cap on memory allows twice as many addresses.
     """
     now = _address_space(files)
     if now is None or now > _SHADOW_BYTES:
@@ -109,17 +112,29 @@ def address_space_cap(trial: job.TrialSpec, files: HostFiles) -> int | None:
         2 * max(need.region_bytes, trial.region_size) + trial.threads * _round_up(trial.page_size, unit) + 4 * unit
     )
     own = need.schedule_bytes + need.model_bytes + trial.threads * _THREAD_BYTES
-    return min(now + own + reserved + _MARGIN_BYTES, (1 << 63) - 1)
+    wanted = own + reserved if memory_cap_bytes is None else min(own + reserved, 2 * memory_cap_bytes)
+    return min(now + wanted + _MARGIN_BYTES, (1 << 63) - 1)
 
 
 class Preflight:
     """Decides about each trial from the methods' own word and the host's present numbers."""
 
-    def __init__(self, methods: list[dict[str, Any]], files: HostFiles, *, tune_problem: str = "") -> None:
-        """Take the probed methods; `tune_problem` says why a limit was not raised although that was asked for."""
+    def __init__(
+        self,
+        methods: list[dict[str, Any]],
+        files: HostFiles,
+        *,
+        tune_problem: str = "",
+        memory_cap_bytes: int | None = None,
+    ) -> None:
+        """Take the probed methods; `tune_problem` says why a limit was not raised although that was asked for.
+
+        `memory_cap_bytes` is the most that a trial may use, None for no such bound.
+        """
         self._methods: Mapping[str, dict[str, Any]] = {method["name"]: method for method in methods}
         self._files = files
         self._tune_problem = tune_problem
+        self._memory_cap_bytes = memory_cap_bytes
         self._groups = cgroup.memory_groups(files)
         self._base_mappings = base_mappings(files)
 
@@ -193,6 +208,8 @@ class Preflight:
     def _free(self, trial: job.TrialSpec, enough: int) -> list[tuple[int, str]]:
         """List each bound on what may be allocated, in bytes, with the words that name it."""
         bounds = []
+        if self._memory_cap_bytes is not None:
+            bounds.append((self._memory_cap_bytes, "are allowed to a trial on this host (memory in hosts.yaml)"))
         memory = self._files.table("/proc/meminfo")
         if "MemAvailable" in memory:
             bounds.append((memory["MemAvailable"], "are available on this host"))

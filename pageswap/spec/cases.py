@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Case = dict[str, Level]
     Levels = Mapping[str, tuple[Level, ...]]
 
+_OWN_PAGES = 2
+
 
 def build_cases(experiment: Experiment) -> list[Case]:
     """Give every case as factor -> level: the product, less `exclude`, plus `include`, of that what --filter keeps.
@@ -35,6 +37,8 @@ def build_cases(experiment: Experiment) -> list[Case]:
     cases = _without_excluded(experiment, cases)
     cases = _with_included(experiment, cases)
     cases = _kept(experiment, cases)
+    if "region_size" not in experiment.factors:
+        cases = [_with_own_size(case) for case in cases]
     _check_sizes(experiment, cases)
     _check_spans(experiment, cases)
     _check_rounds(experiment, cases)
@@ -44,6 +48,12 @@ def build_cases(experiment: Experiment) -> list[Case]:
 
 def _product(levels: Levels) -> list[Case]:
     return [dict(zip(levels, combination, strict=True)) for combination in itertools.product(*levels.values())]
+
+
+def _with_own_size(case: Case) -> Case:
+    """Add the region of a workload whose methods make their memory themselves: two pages a thread."""
+    sized = {**case, "region_size": _OWN_PAGES * int(case["page_size"]) * int(case["threads"])}
+    return {name: sized[name] for name in FACTORS if name in sized}
 
 
 def _matches(case: Case, levels: Levels) -> bool:
@@ -113,6 +123,8 @@ def _in_order(levels: set[Level]) -> list[Level]:
 
 
 def _check_sizes(experiment: Experiment, cases: list[Case]) -> None:
+    if "region_size" not in experiment.factors:
+        return
     pairs = {(int(c["page_size"]), int(c["region_size"]), int(c["threads"])): c for c in reversed(cases)}
     for (page_bytes, region_bytes, threads), case in reversed(pairs.items()):
         page, region = format_size(page_bytes), format_size(region_bytes)

@@ -148,7 +148,8 @@ FACTORS: dict[str, Factor] = {
     for factor in (
         Factor("method", _method, None, str),
         Factor("page_size", _page_size, "4KiB", _show_size),
-        Factor("region_size", _region_size, "256MiB", _show_size),
+        # A call works on two pages a thread, whatever is asked for: spec/cases.py gives its cases their size.
+        Factor("region_size", _region_size, "256MiB", _show_size, ("swap", "permute", "move", "grow", "limit")),
         Factor("iterations", _iterations, "200_000", str),
         Factor("backing", _choice("backing"), "private_anon", str),
         Factor("threads", _threads, "1", str),

@@ -9,10 +9,10 @@ import pytest
 
 from pageswap.agent.preflight import memory_need
 from pageswap.plan import make
-from pageswap.spec import KnownMethod
+from pageswap.spec import KnownMethod, Vocabulary, loads
 
 if TYPE_CHECKING:
-    from pageswap.spec import Experiment, Vocabulary
+    from pageswap.spec import Experiment
 
 
 def test_memory_is_what_the_agent_will_ask_for(experiment: Experiment, vocabulary: Vocabulary) -> None:
@@ -72,3 +72,30 @@ def test_a_family_that_the_model_does_not_know_is_taken_for_the_slowest(
     seconds = [cost.seconds for cost in plan.estimate.cases]
 
     assert seconds[4] > seconds[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "levels", "measured_s"),
+    [
+        ("malloc_copy", "workload: grow\nregion_size: 64MiB\niterations: 20", 1.1),
+        ("mremap_may_move", "workload: grow\nregion_size: 64MiB\niterations: 20", 0.7),
+        ("mremap_may_move", "workload: grow\nregion_size: 1MiB\niterations: 200", 0.12),
+        ("getpid", "workload: call\niterations: 20_000", 0.01),
+        ("mremap_touched", "workload: call\niterations: 20_000", 0.09),
+        ("mmap_touch_munmap", "workload: call\niterations: 20_000", 0.16),
+    ],
+)
+def test_blocks_and_calls_are_foretold_by_the_order_of_magnitude(
+    vocabulary: Vocabulary, method: str, levels: str, measured_s: float
+) -> None:
+    """A block's cost lies outside the timing for the most part; a call's is neither a page's nor a byte's.
+
+    The figures were measured once, on the machine that the model is of.
+    """
+    families = {"malloc_copy": "copy", "mremap_may_move": "remap"}
+    known = KnownMethod(families.get(method, "control"), ("grow", "call"))
+    names = dataclasses.replace(vocabulary, methods={method: known}, workloads=("grow", "call"))
+    text = f"name: tiny\nquestion: How long?\nmethod: {method}\n{levels}\nbaseline: {{method: {method}}}\n"
+    (cost,) = make(loads(text, "tiny.yaml", vocabulary=names), vocabulary=names).estimate.cases
+
+    assert measured_s / 3 < cost.seconds < 7 * measured_s

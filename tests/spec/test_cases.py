@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pageswap.errors import SpecError
-from pageswap.spec import Experiment, build_cases
+from pageswap.spec import Experiment, KnownMethod, Vocabulary, build_cases, loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,3 +174,13 @@ def test_refuses_a_huge_product_without_building_it(read: Read) -> None:
 
     with pytest.raises(SpecError, match="trials; at most 1,000,000, counted before exclude"):
         read(region_size=sizes, iterations=counts, page_size=pages, exclude="[{touch: none}]")
+
+
+def test_a_call_has_two_pages_a_thread_and_no_region_to_choose(vocabulary: Vocabulary) -> None:
+    """The factor is refused where it would do nothing; the rows have the size that the core really takes."""
+    names = dataclasses.replace(vocabulary, methods={"getpid": KnownMethod("control", ("call",))}, workloads=("call",))
+    text = "name: tiny\nquestion: How long?\nworkload: call\nmethod: getpid\nthreads: [1, 4]\nbaseline: {threads: 1}\n"
+
+    assert [8192, 32768] == [case["region_size"] for case in build_cases(loads(text, "a.yaml", vocabulary=names))]
+    with pytest.raises(SpecError, match="the workload 'call' has no use for it"):
+        loads(text + "region_size: 1MiB\n", "a.yaml", vocabulary=names)

@@ -19,6 +19,7 @@ from pageswap.analysis.wording import (
     listed,
     nanoseconds_text,
     operation,
+    percent_text,
     plural,
     ratio_text,
 )
@@ -131,8 +132,14 @@ def _clause(summary: Summary, name: str, cases: Sequence[CaseSummary]) -> str:
     (verdict,) = verdicts
     everywhere = _everywhere(len(cases))
     if verdict == NO_DIFFERENCE:
-        return f"no difference found between {name} and {base}{everywhere}, at {_range(cases)}"
+        return f"no difference found between {name} and {base}{everywhere}, at {_range(cases)}{_smallest(cases)}"
     return f"{name} was {verdict} than {base}{everywhere}, at {_range(cases)}"
+
+
+def _smallest(cases: Sequence[CaseSummary]) -> str:
+    """Say what difference would have been found, the worst case counting: "none found" is not "the same"."""
+    largest = max((case.smallest for case in cases if case.smallest), default=None)
+    return f", where one of {percent_text(largest)} would have been found" if largest else ""
 
 
 def _everywhere(comparisons: int) -> str:

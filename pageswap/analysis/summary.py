@@ -9,24 +9,35 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pageswap.analysis.comparisons import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW, compare
 from pageswap.analysis.frame import MOVED_PAGES, frame
-from pageswap.analysis.intervals import MINIMUM_N, Interval, median_intervals
+from pageswap.analysis.intervals import Interval, median_intervals
+from pageswap.analysis.matrix import Matrix
+from pageswap.analysis.noise import noise_floors
 from pageswap.analysis.rundata import levels_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Mapping
 
-    import numpy.typing as npt
     import pandas as pd
 
+    from pageswap.analysis.findings import Comparison, NoiseFloor
     from pageswap.analysis.rundata import RunData
 
-    Floats = npt.NDArray[np.float64]
+__all__ = [
+    "BASELINE",
+    "FASTER",
+    "NOT_COMPARED",
+    "NOT_MEASURED",
+    "NO_DIFFERENCE",
+    "SLOWER",
+    "TOO_FEW",
+    "CaseSummary",
+    "Ending",
+    "Summary",
+    "summarise",
+]
 
-FASTER = "faster"
-SLOWER = "slower"
-NO_DIFFERENCE = "no difference found"
-TOO_FEW = "too few"
 BASELINE = "baseline"
 NOT_COMPARED = "not compared"
 NOT_MEASURED = "not measured"
@@ -49,7 +60,8 @@ class CaseSummary:
     """One case on one host; what could not be computed is None, and `note` says why.
 
     ``ratio`` is the speed-up over the baseline: exp of the median over blocks of log(ns of the baseline / ns of the
-    case), so above 1 is faster; ``ratio_n`` is the number of blocks. ``costs`` are medians per trial.
+    case), so above 1 is faster; ``ratio_n`` is the number of blocks. ``smallest`` is the smallest difference that the
+    comparison would have found, as a ratio above 1. ``costs`` are medians per trial.
     """
 
     host: str
@@ -67,6 +79,7 @@ class CaseSummary:
     ratio: float | None
     ratio_n: int
     ratio_ci: Interval | None
+    smallest: float | None
     costs: dict[str, float | None]
 
 
@@ -77,7 +90,8 @@ class Summary:
     ``varying`` names the factors with more than one level, ``fixed`` holds the others. ``block_values`` holds, for each
     (host, case_id), the (block, ratio) pairs its ratio was made from; without a baseline, (block, ns per operation).
     ``missing`` is how many measured trials have no outcome yet. ``cpus`` gives each host's processor, ``families`` each
-    method's family, where they are known.
+    method's family, where they are known. ``noise`` holds each host's noise floor, ``comparisons`` what was tested for
+    each (host, case_id) that has a ratio, ``matrix`` the times that all of it comes from.
     """
 
     run_id: str
@@ -96,6 +110,9 @@ class Summary:
     block_values: dict[tuple[str, str], list[tuple[int, float]]]
     cpus: dict[str, str]
     families: dict[str, str]
+    noise: dict[str, NoiseFloor]
+    comparisons: dict[tuple[str, str], Comparison]
+    matrix: Matrix = dataclasses.field(repr=False, compare=False)
 
     @property
     def has_baseline(self) -> bool:
@@ -116,13 +133,12 @@ def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> Summary:
     cases = {str(case["case_id"]): levels_of(case) for case in run_data.cases()}
     hosts = tuple(dict.fromkeys([str(host) for host in meta.get("hosts") or ()] + table["host"].unique().tolist()))
     measured = table[~table["warmup"]]
-    # The control's second trial of a baseline is no part of any estimate: the pairs would not be alike.
-    first = measured[measured["replica"] == 0]
-    keys = [(host, case_id) for host in hosts for case_id in cases]
+    # The control's second trials of a baseline enter no median and no ratio: they are for the noise floor.
+    matrix = Matrix(hosts, cases, baseline, measured)
     workload = str(experiment.get("workload", ""))
     families = {str(m["name"]): str(m["family"]) for methods in run_data.methods().values() for m in methods}
-    figures = _Figures(keys, first, _partners(keys, cases, baseline))
-    endings = _endings(first)
+    figures = _Figures(matrix)
+    endings = _endings(matrix.measured)
     levels = {name: list(dict.fromkeys(case.get(name) for case in cases.values())) for name in _names(cases)}
     return Summary(
         run_id=str(meta.get("run_id", "")),
@@ -137,7 +153,7 @@ def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> Summary:
             figures.case(
                 row, cases[case_id], endings.get((host, case_id), ()), _pages(cases[case_id], workload, families)
             )
-            for row, (host, case_id) in enumerate(keys)
+            for row, (host, case_id) in enumerate(matrix.keys)
         ),
         statuses={str(name): int(count) for name, count in measured["status"].value_counts().items()},
         trials=len(measured),
@@ -146,6 +162,9 @@ def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> Summary:
         block_values=figures.block_values(),
         cpus={host: str(facts.get("cpu_model") or "") for host, facts in run_data.environments().items()},
         families=families,
+        noise=figures.noise,
+        comparisons=figures.comparisons,
+        matrix=matrix,
     )
 
 
@@ -161,22 +180,6 @@ def _names(cases: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for case in cases.values() for name in case))
 
 
-def _partners(
-    keys: Sequence[tuple[str, str]], cases: Mapping[str, Mapping[str, Any]], baseline: Mapping[str, Any]
-) -> list[int | None]:
-    """Find for each (host, case) the index of the one it is compared with; its own index when it is a baseline."""
-    if not baseline:
-        return [None] * len(keys)
-    by_levels = {_key(levels): case_id for case_id, levels in cases.items()}
-    partner_of = {case_id: by_levels.get(_key({**levels, **baseline})) for case_id, levels in cases.items()}
-    index = {key: row for row, key in enumerate(keys)}
-    return [index.get((host, partner_of[case_id] or "")) for host, case_id in keys]
-
-
-def _key(levels: Mapping[str, Any]) -> Hashable:
-    return tuple(sorted((name, str(value)) for name, value in levels.items()))
-
-
 def _endings(measured: pd.DataFrame) -> dict[tuple[str, str], tuple[Ending, ...]]:
     other = measured[measured["status"] != "ok"]
     counts: Counter[tuple[str, str, str, str]] = Counter(
@@ -189,39 +192,21 @@ def _endings(measured: pd.DataFrame) -> dict[tuple[str, str], tuple[Ending, ...]
 
 
 class _Figures:
-    """The run's numbers as matrices of (host and case) by block, so that all cases are computed at once."""
+    """All cases' figures, computed at once."""
 
-    def __init__(self, keys: list[tuple[str, str]], measured: pd.DataFrame, partners: list[int | None]) -> None:
-        index = {key: row for row, key in enumerate(keys)}
-        places = zip(measured["host"], measured["case_id"], strict=True)
-        rows = np.array([index.get(key, -1) for key in places], dtype=int)
-        ours = measured[rows >= 0].assign(row=rows[rows >= 0])
-        blocks, columns = np.unique(ours["block"].to_numpy(dtype=np.int64), return_inverse=True)
-        self.keys = keys
-        self.blocks = blocks
-        self.ns = np.full((len(keys), len(blocks)), math.nan)
-        self.ns[ours["row"], columns] = ours["ns_per_op"].to_numpy(dtype=np.float64)
-        self.partners = partners
-        self.has_partner = np.array([partner is not None for partner in partners], dtype=bool)
-        self.log_ratios = self._log_ratios()
-        self.n = (~np.isnan(self.ns)).sum(axis=1)
-        self.pairs = (~np.isnan(self.log_ratios)).sum(axis=1)
-        self.median, self.median_low, self.median_high = median_intervals(self.ns)
-        self.ratio, self.ratio_low, self.ratio_high = (np.exp(part) for part in median_intervals(self.log_ratios))
-        self.costs = self._costs(ours)
-        self.statuses = self._statuses(ours)
-
-    def _log_ratios(self) -> Floats:
-        logs: Floats = np.log(self.ns)
-        ratios = np.full_like(logs, math.nan)
-        for row, partner in enumerate(self.partners):
-            if partner is not None and partner != row:
-                ratios[row] = logs[partner] - logs[row]
-        return ratios
+    def __init__(self, matrix: Matrix) -> None:
+        self.matrix = matrix
+        self.median, self.median_low, self.median_high = median_intervals(matrix.ns)
+        logs = median_intervals(matrix.log_ratios)
+        self.ratio, self.ratio_low, self.ratio_high = (np.exp(part) for part in logs)
+        self.noise = noise_floors(matrix)
+        self.comparisons = compare(matrix, logs, self.noise)
+        self.costs = self._costs(matrix.trials)
+        self.statuses = self._statuses(matrix.measured)
 
     @staticmethod
-    def _costs(ours: pd.DataFrame) -> dict[int, dict[str, float | None]]:
-        results = ours[ours["status"] == "ok"]
+    def _costs(trials: pd.DataFrame) -> dict[int, dict[str, float | None]]:
+        results = trials[trials["status"] == "ok"]
         table = results[list(_COSTS)].astype("float64").groupby(results["row"]).median()
         names = [str(name) for name in table.columns]
         return {
@@ -230,19 +215,21 @@ class _Figures:
         }
 
     @staticmethod
-    def _statuses(ours: pd.DataFrame) -> dict[int, dict[str, int]]:
+    def _statuses(trials: pd.DataFrame) -> dict[int, dict[str, int]]:
         found: defaultdict[int, dict[str, int]] = defaultdict(dict)
-        for (row, status), count in Counter(zip(ours["row"], ours["status"], strict=True)).items():
-            found[int(row)][status] = count
+        counts = trials.groupby(["row", "status"], sort=False).size().reset_index(name="count")
+        for row, status, count in zip(counts["row"], counts["status"], counts["count"], strict=True):
+            found[int(row)][str(status)] = int(count)
         return found
 
     def case(self, row: int, levels: dict[str, Any], endings: tuple[Ending, ...], pages: float) -> CaseSummary:
         """Gather one row's figures; one iteration moves `pages` pages."""
-        host, case_id = self.keys[row]
+        host, case_id = self.matrix.keys[row]
         ns = _present(self.median[row])
         ops_per_s = 1e9 / ns if ns else None
         moved_bytes = pages * levels.get("page_size", 0)
         verdict, note = self._verdict(row, endings)
+        comparison = self.comparisons.get((host, case_id))
         return CaseSummary(
             host=host,
             case_id=case_id,
@@ -251,43 +238,40 @@ class _Figures:
             note=note,
             statuses=self.statuses.get(row, {}),
             endings=endings,
-            n=int(self.n[row]),
+            n=int(self.matrix.n[row]),
             median_ns=ns,
             median_ci=_pair(self.median_low[row], self.median_high[row]),
             ops_per_s=ops_per_s,
             bytes_per_s=ops_per_s * moved_bytes if ops_per_s and moved_bytes else None,
             ratio=_present(self.ratio[row]),
-            ratio_n=int(self.pairs[row]),
+            ratio_n=int(self.matrix.pairs[row]),
             ratio_ci=_pair(self.ratio_low[row], self.ratio_high[row]),
+            smallest=comparison.smallest if comparison else None,
             costs=self.costs.get(row, dict.fromkeys(_COSTS)),
         )
 
     def _verdict(self, row: int, endings: tuple[Ending, ...]) -> tuple[str, str]:
-        pairs, partner = int(self.pairs[row]), self.partners[row]
-        if not self.n[row]:
+        matrix, partner = self.matrix, int(self.matrix.partners[row])
+        if not matrix.n[row]:
             return NOT_MEASURED, "" if endings else "no outcome yet"
         if partner == row:
             return BASELINE, ""
-        if partner is None:
-            return NOT_COMPARED, "no baseline case has its other levels" if self.has_partner.any() else "no baseline"
-        if not pairs:
-            is_measured = self.n[partner] > 0
-            return (
-                NOT_COMPARED,
-                f"its baseline was {'never measured in the same block' if is_measured else NOT_MEASURED}",
-            )
-        if pairs < MINIMUM_N:
-            return TOO_FEW, f"{pairs} of at least {MINIMUM_N} blocks"
-        is_faster, is_slower = self.ratio_low[row] > 1, self.ratio_high[row] < 1
-        return (FASTER if is_faster else SLOWER if is_slower else NO_DIFFERENCE), ""
+        if partner < 0:
+            return NOT_COMPARED, "no baseline case has its other levels" if matrix.has_partner else "no baseline"
+        if not matrix.pairs[row]:
+            ever = "never measured in the same block" if matrix.n[partner] else NOT_MEASURED
+            return NOT_COMPARED, f"its baseline was {ever}"
+        comparison = self.comparisons[matrix.keys[row]]
+        return comparison.verdict, comparison.why
 
     def block_values(self) -> dict[tuple[str, str], list[tuple[int, float]]]:
         """Give for each (host, case_id) its (block, ratio) pairs, or (block, ns per op) when nothing has a baseline."""
-        values = np.exp(self.log_ratios) if self.has_partner.any() else self.ns
+        matrix = self.matrix
+        values = np.exp(matrix.log_ratios) if matrix.has_partner else matrix.ns
         found = {}
-        for row, key in enumerate(self.keys):
+        for row, key in enumerate(matrix.keys):
             there = np.flatnonzero(~np.isnan(values[row]))
-            found[key] = list(zip(self.blocks[there].tolist(), values[row][there].tolist(), strict=True))
+            found[key] = list(zip(matrix.blocks[there].tolist(), values[row][there].tolist(), strict=True))
         return found
 
 

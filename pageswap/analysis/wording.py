@@ -20,6 +20,7 @@ _KNOWN_DIGITS = 4
 _MOST_DIGITS = 5
 _TWO_DIGITS_UP_TO = 354
 _MOST_PLACES = 12
+_TWICE = 2.0
 _OPERATIONS = {"swap": "swap", "move": "move", "grow": "growth", "call": "call", "permute": "swap", "limit": "swap"}
 
 
@@ -94,6 +95,11 @@ def scaled(value: float, interval: Interval | None, centre: float) -> str:
         if value >= factor:
             return f"{_with_digits(value / factor, digits)} {prefix}"
     return f"{_with_digits(value, digits)} "
+
+
+def percent_text(ratio: float) -> str:
+    """Print how far a ratio above 1 is from 1: ``1.2 %``, from twice on ``3.4x``."""
+    return f"{_with_digits(ratio, _UNKNOWN_DIGITS)}x" if ratio >= _TWICE else f"{_with_digits(100 * (ratio - 1), 2)} %"
 
 
 def _significant(value: float, interval: Interval | None) -> int:

@@ -76,13 +76,22 @@ def test_warmups_enter_no_figure_and_are_counted() -> None:
 def test_the_control_enters_no_estimate() -> None:
     """A baseline measured twice has the figures of its first trials, however its second ones went."""
     run = make_run(replicas=True, **ONE)
-    once = summarise(run).cases
+    once = [(case.median_ns, case.ratio, case.ratio_ci) for case in summarise(run).cases]
     for outcome in run.of(replica=1):
         outcome["elapsed_ns"] *= 5
+    summary = summarise(run)
 
     assert len(run.of(replica=1)) == 7
-    assert summarise(run).cases == once
-    assert (summarise(run).trials, summarise(run).missing) == (28, 0)
+    assert [(case.median_ns, case.ratio, case.ratio_ci) for case in summary.cases] == once
+    assert (summary.trials, summary.missing) == (28, 0)
+
+
+def test_how_a_control_s_trial_ended_is_told() -> None:
+    """It is a trial like any other: one that was corrupt is counted with its case."""
+    run = make_run(replicas=True, **ONE)
+    run.end("corrupt", "page 7", replica=1, block=3)
+
+    assert of(summarise(run), "memcpy").statuses == {"ok": 13, "corrupt": 1}
 
 
 def test_a_block_without_its_baseline_is_left_out_of_the_ratio_alone() -> None:

@@ -1,0 +1,175 @@
+"""Each case against its baseline: tested, corrected for how many were, and put into a word that the figures bear."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+from scipy import special
+
+from pageswap.analysis.findings import Comparison
+from pageswap.analysis.intervals import CONFIDENCE, MINIMUM_N, Interval
+from pageswap.analysis.wording import percent_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy.typing as npt
+
+    from pageswap.analysis.findings import NoiseFloor
+    from pageswap.analysis.matrix import Matrix
+
+    Floats = npt.NDArray[np.float64]
+    Intervals = tuple[Floats, Floats, Floats]
+
+FASTER: Final = "faster"
+SLOWER: Final = "slower"
+NO_DIFFERENCE: Final = "no difference found"
+TOO_FEW: Final = "too few"
+
+WILCOXON: Final = "wilcoxon"
+PAIRED_T: Final = "t"
+
+ALPHA: Final = 1 - CONFIDENCE
+# The power that the smallest difference is stated for: the share of runs that would find it.
+POWER: Final = 0.8
+# Up to here the signed rank's exact distribution is cheap; beyond, the normal one differs in the fourth digit.
+_EXACT_UP_TO: Final = 50
+
+
+def compare(matrix: Matrix, ratios: Intervals, floors: Mapping[str, NoiseFloor]) -> dict[tuple[str, str], Comparison]:
+    """Compare every case that has pairs with its baseline; ``ratios`` are the medians and intervals of log ratios.
+
+    A difference is called one when three things agree: the 95 % interval of the ratio excludes 1; the ratio is beyond
+    the host's noise floor; and the test, corrected by Holm's method (1979, Scand. J. Statist. 6, 65) over all
+    comparisons of the run, rejects at 5 %. The test is Wilcoxon's signed-rank test of the blocks' log ratios. With n
+    blocks its p is never below 2 / 2**n, so that among m comparisons nothing could pass when m x 2 / 2**n > 0.05,
+    however large the difference: there the paired t test of the same log ratios decides, Holm's correction likewise.
+    """
+    logs = matrix.log_ratios
+    chosen = np.flatnonzero(matrix.pairs > 0)
+    tested = np.flatnonzero(matrix.pairs >= MINIMUM_N)
+    family = len(tested)
+    by_ranks, by_t = np.full(len(logs), math.nan), np.full(len(logs), math.nan)
+    by_ranks[tested], by_t[tested] = wilcoxon(logs[tested]), paired_t(logs[tested])
+    ranks_holm, t_holm = holm(by_ranks), holm(by_t)
+    uses_ranks = family * 2.0 ** (1 - matrix.pairs.astype(np.float64)) <= ALPHA
+    floor = np.array([_log_floor(floors.get(host)) for host, _ in matrix.keys])
+    smallest = _smallest(logs, ratios, floor, family)
+    found = {}
+    for row in chosen:
+        host, case_id = matrix.keys[row]
+        n = int(matrix.pairs[row])
+        point, low, high = (float(part[row]) for part in ratios)
+        p_holm = float(ranks_holm[row] if uses_ranks[row] else t_holm[row])
+        if n < MINIMUM_N:
+            verdict, why = TOO_FEW, f"{n} of at least {MINIMUM_N} blocks"
+        else:
+            verdict, why = _word((point, low, high), float(floor[row]), p_holm, family)
+        found[host, case_id] = Comparison(
+            host=host,
+            case_id=case_id,
+            verdict=verdict,
+            n=n,
+            ratio=math.exp(point),
+            interval=Interval(math.exp(low), math.exp(high)) if n >= MINIMUM_N else None,
+            p=_present(by_ranks[row]),
+            p_holm=_present(ranks_holm[row]),
+            p_t_holm=None if uses_ranks[row] else _present(t_holm[row]),
+            test=WILCOXON if uses_ranks[row] else PAIRED_T,
+            family=family,
+            noise_floor=_present(math.exp(floor[row])),
+            smallest=_present(smallest[row]),
+            why=why,
+        )
+    return found
+
+
+def _word(ratio: tuple[float, float, float], floor: float, p_holm: float, family: int) -> tuple[str, str]:
+    """Give the verdict and, where there is no difference, what stood against one; all on the log scale."""
+    point, low, high = ratio
+    if low <= 0 <= high:
+        return NO_DIFFERENCE, "the interval holds 1x"
+    if abs(point) <= floor:
+        return NO_DIFFERENCE, f"within the host's noise floor of {percent_text(math.exp(floor))}"
+    if not p_holm <= ALPHA:
+        return NO_DIFFERENCE, f"p = {p_holm:.2g} after Holm's correction for {family:,} comparisons"
+    return (FASTER if point > 0 else SLOWER), ""
+
+
+def holm(p: Floats) -> Floats:
+    """Correct p values for their number by Holm's step-down method; NaN stays NaN and does not count."""
+    corrected = np.full(len(p), math.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return corrected
+
+
+def wilcoxon(logs: Floats) -> Floats:
+    """Give the two-sided p of Wilcoxon's signed-rank test of each row, NaN being no value; exact up to 50 values."""
+    # Imported where it is needed: it takes as long as a whole small report.
+    from scipy import stats  # noqa: PLC0415
+
+    def test(rows: Floats) -> Floats:
+        method: Literal["exact", "asymptotic"] = "exact" if rows.shape[1] <= _EXACT_UP_TO else "asymptotic"
+        # scipy's types know of an axis only where it is kept.
+        found = stats.wilcoxon(rows, axis=1, zero_method="zsplit", method=method, keepdims=True)
+        return np.asarray(found.pvalue)[:, 0]
+
+    return _by_count(logs, test)
+
+
+def paired_t(logs: Floats) -> Floats:
+    """Give the two-sided p of the t test that each row's mean is 0; of values that are all equal 0, or 1 for zeros."""
+    return _by_count(logs, _t_of_rows)
+
+
+def _t_of_rows(rows: Floats) -> Floats:
+    count = rows.shape[1]
+    mean, error = rows.mean(axis=1), rows.std(axis=1, ddof=1) / math.sqrt(count)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = 2 * special.stdtr(count - 1, -np.abs(mean) / error)
+    return np.where(error > 0, p, np.where(mean == 0, 1.0, 0.0))
+
+
+def _by_count(logs: Floats, test: Callable[[Floats], Floats]) -> Floats:
+    """Apply a test to the rows that have equally many values, at once."""
+    found = np.full(len(logs), math.nan)
+    is_there = ~np.isnan(logs)
+    counts = is_there.sum(axis=1)
+    for count in np.unique(counts):
+        rows = np.flatnonzero(counts == count)
+        found[rows] = test(logs[rows][is_there[rows]].reshape(len(rows), int(count)))
+    return found
+
+
+def _smallest(logs: Floats, ratios: Intervals, floor: Floats, family: int) -> Floats:
+    """Give the ratio above 1 that a run like this one calls a difference in 8 of 10 repetitions.
+
+    The largest of the three hurdles on the log scale (half the interval's width; the noise floor; what the corrected
+    t test asks of the mean), plus what a median with this interval varies by with that power.
+    """
+    counts = (~np.isnan(logs)).sum(axis=1)
+    smallest = np.full(len(logs), math.nan)
+    rows = np.flatnonzero(counts >= MINIMUM_N)
+    if not len(rows):
+        return smallest
+    n = counts[rows]
+    half = (ratios[2][rows] - ratios[1][rows]) / 2
+    spread = np.nanstd(logs[rows], axis=1, ddof=1)
+    corrected = -special.stdtrit(n - 1, ALPHA / (2 * family)) * spread / np.sqrt(n)
+    error = half / -special.stdtrit(n - 1, ALPHA / 2)
+    hurdle = np.fmax(np.fmax(half, corrected), np.nan_to_num(floor[rows]))
+    smallest[rows] = np.exp(hurdle + special.stdtrit(n - 1, POWER) * error)
+    return smallest
+
+
+def _log_floor(floor: NoiseFloor | None) -> float:
+    return math.nan if floor is None or floor.ratio is None else math.log(floor.ratio)
+
+
+def _present(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

@@ -1,0 +1,91 @@
+"""A run's times as matrices of (host and case) by block, so that all cases are computed at once."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+    Integers = npt.NDArray[np.int64]
+
+
+class Matrix:
+    """The measured times of a run: one row for each host and case, one column for each block.
+
+    ``ns`` holds ns per operation, ``control`` the same of the baseline's second trials, ``log_ratios`` the logarithm of
+    the speed-up over the baseline, all NaN where there is none. ``partners`` holds for each row the row of its
+    baseline, its own for a baseline and -1 without one. ``measured`` are the measured trials, their ``row`` and
+    ``column`` beside them, ``trials`` those that are not the control's; what belongs to no case of the run is left out.
+    """
+
+    def __init__(
+        self,
+        hosts: Sequence[str],
+        cases: Mapping[str, Mapping[str, Any]],
+        baseline: Mapping[str, Any],
+        measured: pd.DataFrame,
+    ) -> None:
+        """Take the run's hosts, its cases' levels, the baseline's levels, and its `frame` without warm-ups."""
+        self.hosts = tuple(hosts)
+        self.keys = [(host, case_id) for host in hosts for case_id in cases]
+        self.partners = _partners(len(hosts), cases, baseline)
+        row = _codes(measured["host"], hosts) * len(cases) + _codes(measured["case_id"], cases)
+        row[(_codes(measured["host"], hosts) < 0) | (_codes(measured["case_id"], cases) < 0)] = -1
+        self.blocks, column = np.unique(measured["block"].to_numpy(dtype=np.int64), return_inverse=True)
+        self.measured = measured.assign(row=row, column=column)[row >= 0]
+        is_first = (self.measured["replica"] == 0).to_numpy()
+        self.trials = self.measured[is_first]
+        self.ns = self.spread(self.trials, "ns_per_op")
+        self.control = self.spread(self.measured[~is_first], "ns_per_op")
+        with np.errstate(divide="ignore"):
+            logs: Floats = np.log(self.ns)
+        is_compared = (self.partners >= 0) & (self.partners != np.arange(len(self.keys)))
+        self.log_ratios = np.full_like(logs, math.nan)
+        self.log_ratios[is_compared] = logs[self.partners[is_compared]] - logs[is_compared]
+        self.n = (~np.isnan(self.ns)).sum(axis=1)
+        self.pairs = (~np.isnan(self.log_ratios)).sum(axis=1)
+
+    @property
+    def has_partner(self) -> bool:
+        """Say whether any case has a baseline."""
+        return bool((self.partners >= 0).any())
+
+    def spread(self, trials: pd.DataFrame, name: str) -> Floats:
+        """Give one column of ``trials`` as a matrix of this one's shape."""
+        values = np.full((len(self.keys), len(self.blocks)), math.nan)
+        values[trials["row"].to_numpy(), trials["column"].to_numpy()] = trials[name].to_numpy(dtype=np.float64)
+        return values
+
+    def rows_of(self, host: str) -> slice:
+        """Give the rows of one host."""
+        width = len(self.keys) // len(self.hosts)
+        start = self.hosts.index(host) * width
+        return slice(start, start + width)
+
+
+def _codes(column: pd.Series[Any], names: Sequence[str] | Mapping[str, object]) -> Integers:
+    """Give the place of each value among ``names``, -1 where it is not."""
+    return pd.Index(list(names)).get_indexer(pd.Index(column)).astype(np.int64)
+
+
+def _partners(hosts: int, cases: Mapping[str, Mapping[str, Any]], baseline: Mapping[str, Any]) -> Integers:
+    """Find for each (host, case) the row that it is compared with; its own when it is a baseline, else -1."""
+    if not baseline:
+        return np.full(hosts * len(cases), -1)
+    by_levels = {_key(levels): place for place, levels in enumerate(cases.values())}
+    places = [by_levels.get(_key({**levels, **baseline}), -1) for levels in cases.values()]
+    within = np.tile(np.array(places, dtype=np.int64), hosts)
+    first = np.repeat(np.arange(hosts) * len(cases), len(cases))
+    return np.where(within >= 0, within + first, -1)
+
+
+def _key(levels: Mapping[str, Any]) -> Hashable:
+    return tuple(sorted((name, str(value)) for name, value in levels.items()))

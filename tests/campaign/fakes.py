@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.job import Job, job_from_json
+from pageswap.errors import HostLinkLostError
 from pageswap.fleet import Bundle, Stream, Target
 from tests.store.fakes import FakeJournal
 
@@ -30,14 +31,17 @@ def work_through(job: Job, *, ended: str | None = "done", most: int | None = Non
 
 
 class FakeStream:
-    """Gives prepared chunks, then the end."""
+    """Gives prepared chunks, then the end, or then breaks."""
 
-    def __init__(self, chunks: list[bytes]) -> None:
-        """Take the chunks."""
+    def __init__(self, chunks: list[bytes], broken: Exception | None = None) -> None:
+        """Take the chunks, and what it ends with if not well."""
         self._chunks = chunks
+        self._broken = broken
 
     def read(self, timeout_s: float | None = None) -> bytes | None:  # noqa: ARG002 - nothing to wait for
         """Give the next chunk."""
+        if not self._chunks and self._broken:
+            raise self._broken
         return self._chunks.pop(0) if self._chunks else b""
 
     def cancel(self) -> None:
@@ -68,14 +72,27 @@ class FakeTarget(Target):
         self.stops: list[tuple[str, str]] = []
         self.cut_streams_at: int | None = None
         self.scripts = list(scripts)
+        # What goes wrong with the next calls of a verb, or of "bundle"; None: nothing. A list that is empty: nothing.
+        self.faults: dict[str, list[Exception | None]] = {}
+        # How many bytes each of the next followers brings before its link breaks.
+        self.cuts: list[int] = []
+        self.followed_from: list[int] = []
+        self.bundles = 0
 
     @property
     def jobs(self) -> list[Job]:
         """The jobs of all agents so far."""
         return [segment.job for segment in self.segments.values()]
 
-    def ensure_bundle(self, bundle: Bundle) -> None:
+    def ensure_bundle(self, bundle: Bundle) -> None:  # noqa: ARG002 - needs none
         """Need no bundle."""
+        self.bundles += 1
+        self._fail("bundle")
+
+    def _fail(self, verb: str) -> None:
+        fault = self.faults.get(verb, []).pop(0) if self.faults.get(verb) else None
+        if fault is not None:
+            raise fault
 
     def work_dir(self, run_id: str, segment: int) -> str:
         """Name a folder that is never made."""
@@ -85,10 +102,17 @@ class FakeTarget(Target):
         """Answer a verb at once."""
         work_dir = document["work_dir"]
         if verb == "start":
-            return self._answer(self._start(work_dir, job_from_json(document["job"])))
+            answer = self._start(work_dir, job_from_json(document["job"]))
+            self._fail("started")
+            return self._answer(answer)
+        self._fail(verb)
         journal = self.segments[work_dir].journal if work_dir in self.segments else b""
         if verb == "follow":
+            self.followed_from.append(document["offset"])
             left = journal[document["offset"] :]
+            if self.cuts:
+                some = left[: self.cuts.pop(0)]
+                return FakeStream([some] if some else [], HostLinkLostError(f"{self.name}: the link broke"))
             size = self.cut_streams_at or len(left) or 1
             chunks = [left[start : start + size] for start in range(0, len(left), size)]
             return FakeStream(chunks[:1] if self.cut_streams_at else chunks)
@@ -99,6 +123,7 @@ class FakeTarget(Target):
         return self._answer({"alive": False, "pid": None, "journal_bytes": len(journal), "log": "first\nlast words"})
 
     def _start(self, work_dir: str, job: Job) -> dict[str, Any]:
+        self._fail("start")
         done = self.scripts.pop(0)(job)
         if isinstance(done, dict):
             return done

@@ -15,7 +15,9 @@ import pytest
 from pageswap.campaign import events, progress
 from pageswap.errors import HostError
 
-STARTED = events.Started("20250131T120000Z-0a1b2c", Path("results/a/x"), ("local",), trials=10, done=2, owed={"local": 8})
+STARTED = events.Started(
+    "20250131T120000Z-0a1b2c", Path("results/a/x"), ("local",), trials=10, done=2, owed={"local": 8}
+)
 
 
 def ended(status: str = "ok", reason: str = "", trial_id: str = "b00.c0001") -> dict[str, Any]:

@@ -1,0 +1,328 @@
+"""A link that breaks costs time and nothing else; one that stays broken costs its host's part until a resume."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pageswap import campaign
+from pageswap.campaign import events, link
+from pageswap.campaign.ledger import Ledger
+from pageswap.errors import (
+    HostAuthError,
+    HostError,
+    HostKeyError,
+    HostLinkLostError,
+    HostUnreachableError,
+    PageswapError,
+)
+from pageswap.store import Store
+from tests.campaign.fakes import BUNDLE, FakeTarget, Segment, work_through
+from tests.store.fakes import make_plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pageswap.campaign import Outcome
+
+LOST = HostLinkLostError("a: the link broke")
+UNREACHABLE = HostUnreachableError("a: no route to host")
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pageswap.campaign.campaign.make_bundle", lambda: BUNDLE)
+    monkeypatch.setattr(link, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("pageswap.campaign.campaign._JITTER_S", 0.0)
+
+
+def no_report(_store: Store, path: Path) -> Path:
+    """Draw nothing."""
+    return path
+
+
+def run(folder: Path, *targets: FakeTarget, told: list[events.Event] | None = None, **options: Any) -> Outcome:
+    """Run the default plan of nine trials."""
+    return campaign.run(
+        make_plan(),  # type: ignore[arg-type]
+        results_dir=folder,
+        options=campaign.Options(**options),
+        targets=targets,
+        on_event=[].append if told is None else told.append,
+        render=no_report,
+    )
+
+
+def resume(run_dir: Path, *targets: FakeTarget, **changes: Any) -> Outcome:
+    """Resume a run."""
+    return campaign.resume(run_dir, targets=targets, render=no_report, **changes)
+
+
+def attempts(run_dir: Path) -> list[int]:
+    """Give the attempt number of every outcome."""
+    with Store.open(run_dir / "run.sqlite") as store:
+        place = store.columns().index("attempt")
+        return [row[place] for row in store.all_attempts()]
+
+
+def part(outcome: Outcome, host: str) -> campaign.HostOutcome:
+    """Give one host's part."""
+    return next(each for each in outcome.hosts if each.host == host)
+
+
+def test_a_journal_is_continued_from_its_last_stored_line(tmp_path: Path) -> None:
+    """A link that breaks in the middle of a line, and again: one agent, every row once."""
+    target = FakeTarget(work_through, name="a")
+    target.cuts = [1000, 0, 700]
+    outcome = run(tmp_path, target)
+
+    assert outcome.exit_code == 0
+    assert attempts(outcome.run_dir) == [1] * 9
+    assert len(target.jobs) == 1
+    starts = target.followed_from
+    assert len(starts) == 4
+    assert starts == sorted(starts)
+    journal = next(iter(target.segments.values())).journal
+    assert all(start == 0 or journal[start - 1 : start] == b"\n" for start in starts)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(0, 3000), max_size=12))
+def test_wherever_links_break_every_row_is_stored_once(
+    tmp_path_factory: pytest.TempPathFactory, cuts: list[int]
+) -> None:
+    """As often as they do, within the patience."""
+    target = FakeTarget(work_through, name="a")
+    target.cuts = cuts
+    outcome = run(tmp_path_factory.mktemp("run"), target)
+
+    assert outcome.statuses == {"ok": 9}
+    assert attempts(outcome.run_dir) == [1] * 9
+    assert len(target.jobs) == 1
+
+
+def test_a_start_whose_answer_was_lost_is_not_started_twice(tmp_path: Path) -> None:
+    """The agent that runs is found by its journal."""
+    target = FakeTarget(work_through, name="a")
+    target.faults["started"] = [LOST]
+    outcome = run(tmp_path, target)
+
+    assert outcome.statuses == {"ok": 9}
+    assert attempts(outcome.run_dir) == [1] * 9
+    assert len(target.jobs) == 1
+
+
+def test_a_start_that_was_lost_is_made_again(tmp_path: Path) -> None:
+    """In a segment of its own; an agent of the first one that is only late is ended."""
+    target = FakeTarget(work_through, name="a")
+    target.faults["start"] = [LOST]
+    outcome = run(tmp_path, target)
+
+    assert outcome.statuses == {"ok": 9}
+    assert [job.segment for job in target.jobs] == [2]
+    assert [(work_dir.rpartition("/")[2], how) for work_dir, how in target.stops] == [("1", "kill")]
+
+
+def test_an_agent_that_stopped_while_nobody_followed_is_succeeded(tmp_path: Path) -> None:
+    """Its lease ran out: what it measured is collected, and the next one measures the rest."""
+    target = FakeTarget(lambda job: work_through(job, ended="lease_expired", most=4), work_through, name="a")
+    target.cuts = [1200]
+    outcome = run(tmp_path, target)
+
+    assert outcome.statuses == {"ok": 9}
+    assert [len(job.trials) for job in target.jobs] == [9, 5]
+
+
+def test_a_host_that_stays_away_is_given_up_and_its_part_collected_later(tmp_path: Path) -> None:
+    """The others complete, the exit code is 3, the reason names the cure; a resume brings the rest."""
+    gone, good = FakeTarget(work_through, name="a"), FakeTarget(work_through, name="b")
+    gone.cuts = [1200]
+    gone.faults["bundle"] = [None, *[UNREACHABLE] * 99]
+    outcome = run(tmp_path, gone, good, patience_s=0.05)
+
+    assert outcome.exit_code == 3
+    assert outcome.statuses["ok"] == 9 + part(outcome, "a").rows
+    assert 0 < part(outcome, "a").missing < 9
+    assert part(outcome, "a").problem.startswith("could not be reached again within 0.1s: no route to host")
+    assert "'inv resume' collects it" in part(outcome, "a").problem
+    assert part(outcome, "b").problem == ""
+    assert isinstance(outcome.host_errors["a"], HostUnreachableError)
+
+    gone.faults.clear()
+    again = resume(outcome.run_dir, gone, good)
+
+    assert again.exit_code == 0
+    assert again.statuses == {"ok": 18}
+    assert attempts(outcome.run_dir) == [1] * 18
+    assert (len(gone.jobs), len(good.jobs)) == (1, 1)
+    assert [host.problem for host in again.hosts] == ["", ""]
+
+
+def test_a_link_that_always_breaks_at_once_does_not_keep_a_run_from_ending(tmp_path: Path) -> None:
+    """The patience counts from the last row, not from the last connection."""
+    target = FakeTarget(work_through, name="a")
+    target.cuts = [0] * 100_000
+    with pytest.raises(HostError, match="could not be reached again"):
+        run(tmp_path, target, patience_s=0.2)
+    (run_dir,) = tmp_path.glob("*/*")
+    with Store.open(run_dir / "run.sqlite") as store:
+        assert store.outcome_count() == 0
+        assert "could not be reached again" in store.problems()["a"]
+
+
+@pytest.mark.parametrize(
+    "error", [HostKeyError("a: its key changed"), HostAuthError("a: let nobody in"), HostError("a: x")]
+)
+def test_what_would_end_the_same_way_again_is_not_tried_again(tmp_path: Path, error: PageswapError) -> None:
+    """A changed key, above all."""
+    target = FakeTarget(work_through, name="a")
+    target.faults["bundle"] = [error]
+    with pytest.raises(type(error)):
+        run(tmp_path, target)
+    assert target.bundles == 1
+
+    target = FakeTarget(work_through, name="a")
+    target.cuts, target.faults["bundle"] = [1200], [None, error]
+    outcome = run(tmp_path, target)
+
+    assert outcome.host_errors["a"] is error
+    assert target.bundles == 2
+
+
+def test_an_interrupt_does_not_wait_for_a_host_that_is_away() -> None:
+    """Its campaign ends at once, with what is stored; the rest is for the resume."""
+    target = FakeTarget(name="a")
+    halt = threading.Event()
+    halt.set()
+    reached = link.Link(target, Ledger(), patience_s=1e9, tell=lambda _text: None, halt=halt)
+    with pytest.raises(HostLinkLostError, match="the link broke"):
+        reached.reach_again(BUNDLE, LOST)
+
+    assert target.bundles == 0
+
+
+def test_no_more_hosts_than_asked_for_are_measured_at_once(tmp_path: Path) -> None:
+    """And all in the end."""
+    guard, now, most = threading.Lock(), 0, 0
+
+    class Counting(FakeTarget):
+        def ensure_bundle(self, bundle: Any) -> None:
+            nonlocal now, most
+            super().ensure_bundle(bundle)
+            with guard:
+                now += 1
+                most = max(most, now)
+
+        def close(self) -> None:
+            nonlocal now
+            with guard:
+                now -= 1
+
+    targets = [Counting(work_through, name=f"h{number}") for number in range(12)]
+    outcome = run(tmp_path, *targets, at_once=3)
+
+    assert outcome.statuses == {"ok": 108}
+    assert 1 <= most <= 3
+    assert now == 0
+
+
+def test_sixty_four_hosts_complete_side_by_side(tmp_path: Path) -> None:
+    """Each with a link that breaks somewhere else; one host that cannot be used changes nothing for the others."""
+    targets = [FakeTarget(work_through, name=f"h{number}") for number in range(64)]
+    for number, target in enumerate(targets):
+        target.cuts = [number * 37]
+    targets[7].scripts = [lambda _job: {"error": "no core for this CPU"}]
+    outcome = run(tmp_path, *targets)
+
+    assert outcome.exit_code == 3
+    assert outcome.statuses == {"ok": 63 * 9}
+    assert [host.problem for host in outcome.hosts if host.problem] == ["no core for this CPU"]
+    assert [host.host for host in outcome.hosts] == [target.name for target in targets]
+
+
+def test_all_hosts_that_fail_are_named_when_none_could_be_used(tmp_path: Path) -> None:
+    """In one error, and no run is left."""
+    targets = [FakeTarget(lambda _job: {"error": "no core"}, name=name) for name in ("a", "b")]
+    with pytest.raises(HostError, match=r"none of the 2 hosts could be used\n  [ab]: no core\n  [ab]: no core"):
+        run(tmp_path, *targets)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_the_time_went_is_stored_and_added_up(tmp_path: Path) -> None:
+    """Running, connecting, and collecting what an agent left; a resume adds its own."""
+    target = FakeTarget(work_through, name="a")
+    target.cuts = [1200]
+    outcome = run(tmp_path, target)
+    first = part(outcome, "a").ledger
+
+    assert set(first) <= {"connecting", "uploading", "building", "waiting", "running", "collecting"}
+    assert first["running"] > 0
+    assert first["connecting"] > 0
+    assert part(outcome, "a").lost_s == pytest.approx(sum(first.values()) - first["running"])
+    again = resume(outcome.run_dir, target)
+
+    assert part(again, "a").ledger["connecting"] > first["connecting"]
+
+
+def test_a_resume_may_be_of_some_hosts_only(tmp_path: Path) -> None:
+    """What the others owe stays owed, and is counted."""
+    targets = [FakeTarget(lambda job: work_through(job, status="lost", reason=""), name=name) for name in ("a", "b")]
+    outcome = run(tmp_path, *targets)
+    one = FakeTarget(work_through, name="b")
+    again = resume(outcome.run_dir, one)
+
+    assert again.missing == 9
+    assert [host.missing for host in again.hosts] == [9, 0]
+
+
+def test_job_has_what_the_inventory_says(tmp_path: Path) -> None:
+    """The CPU and the most memory of the host, and of no other."""
+    hosts = ({"name": "a", "cpu": 3, "memory_bytes": 1 << 30, "later": 1}, {"name": "b"})
+    a, b = FakeTarget(work_through, name="a"), FakeTarget(work_through, name="b")
+    run(tmp_path, a, b, hosts=hosts)
+
+    assert [(job.cpu, job.memory_cap_bytes) for job in a.jobs + b.jobs] == [(3, 1 << 30), (None, None)]
+
+
+def test_an_agent_found_at_work_is_followed_to_its_end(tmp_path: Path) -> None:
+    """Five controllers that died one after the other change nothing."""
+    target = FakeTarget(work_through, name="a")
+    target.faults["follow"] = [HostError("a: killed here")]
+    with pytest.raises(HostError, match="killed here"):
+        run(tmp_path, target)
+    (run_dir,) = tmp_path.glob("*/*")
+    for _ in range(5):
+        target.faults["follow"] = [HostError("a: killed here")]
+        with pytest.raises(HostError, match="killed here"):
+            resume(run_dir, target)
+    again = resume(run_dir, target)
+
+    assert again.statuses == {"ok": 9}
+    assert len(target.jobs) == 1
+    assert attempts(run_dir) == [1] * 9
+
+
+def test_journal_that_shrank_is_measured_again(tmp_path: Path) -> None:
+    """A host that lost its disk's last writes: stored rows stay, the others are measured by another agent."""
+    target = FakeTarget(work_through, work_through, name="a")
+    target.cuts = [1500]
+    target.faults["status"] = [LOST]
+    told: list[events.Event] = []
+
+    class Shrinking(FakeTarget):
+        def ensure_bundle(self, bundle: Any) -> None:
+            super().ensure_bundle(bundle)
+            for segment in list(self.segments.values())[:1]:
+                self.segments[next(iter(self.segments))] = Segment(segment.job, segment.journal[:300])
+
+    target.__class__ = Shrinking
+    outcome = run(tmp_path, target, told=told)
+
+    assert outcome.statuses == {"ok": 9}
+    assert attempts(outcome.run_dir) == [1] * 9
+    assert len(target.jobs) == 2

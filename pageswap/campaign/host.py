@@ -74,7 +74,7 @@ class HostCampaign:
         keep the run from ending. Raises LeaseHeldError, HostError or StoreError; what was measured until then is
         stored or stays in the host's journal for the next resume.
         """
-        if self._stopping:
+        if self._stopping or self._is_through():
             return
         try:
             self._link.reach(bundle)
@@ -114,6 +114,10 @@ class HostCampaign:
         with self._ledger.phase("running"):
             while not self._stopping and self._run_segment():
                 pass
+
+    def _is_through(self) -> bool:
+        """Tell whether there is nothing to ask the host for: it may be away."""
+        return all(segment.ended for segment in self._store.segments(self.host)) and not self._owed()
 
     def _owed(self) -> list[TrialSpec]:
         answered = self._store.answered(self.host, self._first)

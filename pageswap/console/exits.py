@@ -2,44 +2,120 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
+import threading
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pageswap.errors import PageswapError
+from pageswap.errors import PageswapError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 INTERRUPTED = 130
 INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
 
 
-def guarded(body: Callable[[], int | None], error_log: Path) -> int:
-    """Run a command's body and return its exit code; None from the body is 0.
+class _Output:
+    """Standard output that says what is wrong when it cannot be written to; a reader that went away is left alone."""
 
-    A PageswapError gives its own code, Ctrl-C gives 130. A reader that went away (`| head`) is no error. Anything
-    else is a bug: its traceback goes to `error_log`, and the code is 70.
+    def __init__(self, stream: Any) -> None:  # noqa: ANN401 - any text stream
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the stream's own
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._told():
+            return int(self._stream.write(text))
+        raise AssertionError  # never reached
+
+    def flush(self) -> None:
+        with self._told():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise UsageError(
+                f"standard output cannot be written: {error.strerror}; make room there, or send it elsewhere"
+            ) from None
+
+
+def guarded(body: Callable[[], int | None], error_log: Path) -> int:
+    """Run a command's body as `ended` does, in which Ctrl-C is an exception, so that it can tidy up."""
+    with _interruptible():
+        return ended(body, error_log)
+
+
+def ended(body: Callable[[], int | None], error_log: Path) -> int:
+    """Run a body and return its exit code; None from the body is 0.
+
+    A PageswapError gives its own code, Ctrl-C gives 130. A reader that went away (`| head`) is no error, and what
+    standard output's encoding lacks is printed as `?`. Anything else is a bug: its traceback goes to `error_log`, and
+    the code is 70.
     """
     try:
-        code = body() or 0
-        sys.stdout.flush()
+        with _own_output():
+            code = body() or 0
+            sys.stdout.flush()
     except PageswapError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _discard_output()
+        _tell(f"error: {error}")
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        _tell("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes once more at its end, which must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 0
     except Exception as error:  # noqa: BLE001 - the last stop
-        print(f"error: {type(error).__name__}: {error} (a bug; {_write_down(error_log)})", file=sys.stderr)
+        _tell(f"error: {type(error).__name__}: {error} (a bug; {_write_down(error_log)})")
         return INTERNAL_ERROR
     return code
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    former = signal.getsignal(signal.SIGINT)
+    if not callable(former) or threading.current_thread() is not threading.main_thread():
+        yield  # a shell that began this in the background wants no Ctrl-C to reach it
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+@contextlib.contextmanager
+def _own_output() -> Iterator[None]:
+    stream = sys.stdout
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace")
+    with contextlib.redirect_stdout(_Output(stream)):
+        yield
+
+
+def _discard_output() -> None:
+    """Let what is still buffered go nowhere, where it cannot be written: the interpreter flushes at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _tell(text: str) -> None:
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr)
 
 
 def _write_down(error_log: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pageswap.console.table import show_table
@@ -149,9 +150,9 @@ def show_readiness(found: Mapping[str, Mapping[str, Any]]) -> None:
 def show_cleaned(found: Mapping[str, Mapping[str, Any]]) -> None:
     """Print one line a host: what was removed there, and what was kept because an agent may still need it."""
     for host, answer in found.items():
-        kept = answer.get("kept") or []
-        rest = f"; kept {', '.join(map(str, kept))}" if kept else ""
-        print(f"{host}: removed {answer['removed']:,} work directories, {answer['bytes'] / 2**20:,.1f} MiB{rest}")
+        kept = Counter(str(each["why"]) for each in answer["kept"])
+        rest = f"; kept {', '.join(f'{count:,} ({why})' for why, count in kept.items())}" if kept else ""
+        print(f"{host}: removed {answer['removed']:,} folders, {answer['bytes'] / 2**20:,.1f} MiB{rest}")
 
 
 def answers_as_json(found: Mapping[str, Any], answers: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -101,6 +101,7 @@ def show_conclusion(outcome: Outcome, summary: Summary, sentences: Sequence[str]
         print(" ".join([f"{trouble.status}:", *place, f"{levels} ({count}): {trouble.reason}"]))
     _say_rest(len(troubled), _TROUBLES_SHOWN, "such groups of trials; the report has all")
     if len(outcome.hosts) > 1 or any(host.problem for host in outcome.hosts):
+        print("\n" * bool(troubled), end="")
         hosts.show_hosts(outcome.hosts)
         print()
     if outcome.missing:

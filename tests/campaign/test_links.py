@@ -255,7 +255,7 @@ def test_all_hosts_that_fail_are_named_when_none_could_be_used(tmp_path: Path) -
 
 def test_where_the_time_went_is_stored_and_added_up(tmp_path: Path) -> None:
     """Running, connecting, and collecting what an agent left; a resume adds its own."""
-    target = FakeTarget(work_through, name="a")
+    target = FakeTarget(lambda job: work_through(job, status="lost", reason=""), work_through, name="a")
     target.cuts = [1200]
     outcome = run(tmp_path, target)
     first = part(outcome, "a").ledger
@@ -267,6 +267,16 @@ def test_where_the_time_went_is_stored_and_added_up(tmp_path: Path) -> None:
     again = resume(outcome.run_dir, target)
 
     assert part(again, "a").ledger["connecting"] > first["connecting"]
+
+
+def test_a_host_that_owes_nothing_is_not_even_asked(tmp_path: Path) -> None:
+    """It may be away when the others are resumed."""
+    outcome = run(tmp_path, FakeTarget(work_through, name="a"))
+    away = FakeTarget(name="a")
+    away.faults["bundle"] = [UNREACHABLE]
+
+    assert resume(outcome.run_dir, away).exit_code == 0
+    assert away.bundles == 0
 
 
 def test_a_resume_may_be_of_some_hosts_only(tmp_path: Path) -> None:

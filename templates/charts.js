@@ -1,15 +1,30 @@
 "use strict";
-// Puts the interactive chart in the place of each static one; a chart that fails leaves its static one as it was.
-for (const chart of document.querySelectorAll(".chart")) {
-  const spec = JSON.parse(chart.querySelector("script").textContent);
-  const live = document.createElement("div");
-  live.className = "live";
-  chart.append(live);
-  vegaEmbed(live, spec, { actions: false, renderer: "svg" }).then(
-    () => chart.classList.add("ready"),
-    (error) => {
-      live.remove();
-      console.error(error);
+// Puts an interactive chart in the place of a static one when it comes near the window, so that a long page opens fast.
+// A chart that fails leaves its static one as it was. Expressions are interpreted: the page's policy allows no eval.
+{
+  const draw = (chart) => {
+    const spec = JSON.parse(chart.querySelector("script").textContent);
+    const live = document.createElement("div");
+    live.className = "live";
+    chart.append(live);
+    return vegaEmbed(live, spec, { actions: false, renderer: "svg", ast: true }).then(
+      () => chart.classList.add("ready"),
+      (error) => {
+        live.remove();
+        console.error(error);
+      },
+    );
+  };
+  const near = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries) {
+        if (entry.isIntersecting) {
+          near.unobserve(entry.target);
+          draw(entry.target);
+        }
+      }
     },
+    { rootMargin: "800px" },
   );
+  for (const chart of document.querySelectorAll(".chart")) near.observe(chart);
 }

@@ -19,11 +19,15 @@ from pageswap.analysis.wording import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pageswap.analysis.findings import Comparison
     from pageswap.analysis.summary import CaseSummary, Summary
 
 _LONGEST_HOST = 80
 _REASONS_BUDGET = 3_000_000
 _SHORTEST_REASON, _LONGEST_REASON = 120, 2_000
+_SMALLEST_P = 0.001
 _COSTS = {
     "minor_faults": ("Minor faults", "per trial"),
     "major_faults": ("Major faults", "per trial"),
@@ -43,13 +47,21 @@ class Column:
 
 
 @dataclasses.dataclass(frozen=True)
+class Cell:
+    """A cell's text, and smaller text below it: an interval's ends."""
+
+    text: str
+    below: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class Row:
     """A case's cells, the class its verdict is shown by, and why it has no figures or lost trials.
 
     A case that was not measured has only the cells that name it, and its reasons take the place of all others.
     """
 
-    cells: tuple[str, ...]
+    cells: tuple[Cell, ...]
     kind: str
     is_measured: bool
     reasons: tuple[str, ...]
@@ -57,29 +69,44 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """All cases; ``head`` is how many of the columns name a case."""
+    """All cases; ``head`` is how many of the columns name a case, ``constant`` what all measured ones have alike."""
 
     columns: tuple[Column, ...]
     head: int
     rows: tuple[Row, ...]
     reasons_cut: bool
+    constant: tuple[tuple[str, str], ...]
 
 
-def table(summary: Summary) -> Table:
-    """Give every case of every host, in the plan's order; columns in which nothing was measured are left out."""
+def table(summary: Summary, comparisons: Iterable[Comparison] = ()) -> Table:
+    """Give every case of every host, in the plan's order.
+
+    Columns in which nothing was measured are left out, and so are counts that are the same in every case.
+    """
     names = summary.varying or ("method",)
+    tested = {(each.host, each.case_id): each for each in comparisons}
     columns = [Column("Host", is_number=False)] if len(summary.hosts) > 1 else []
     columns += [Column(name, is_number=False) for name in names]
     head = len(columns)
     what = operation(summary.workload)
-    columns += [Column("Finding", is_number=False), Column("Speed", "x baseline"), Column("95 % CI", "x baseline")]
-    columns += [Column("Median time", f"ns per {what}"), Column("95 % CI", f"ns per {what}"), Column("Trials")]
-    columns += [Column("Rate", f"{what}s/s"), Column("Throughput", "B/s")]
+    columns += [Column("Finding", is_number=False), Column("Speed", "x baseline")]
+    columns += [Column("Detectable", "and p, Holm"), Column("Median time", f"ns per {what}"), Column("Trials")]
+    columns += [Column("Rate", f"{what}s/s")]
+    before_costs = len(columns)
     columns += [Column(title, unit) for title, unit in _COSTS.values()]
-    cells = [_cells(summary, case, names) for case in summary.cases]
-    used = [index for index in range(len(columns)) if index < head or any(row[index] for row in cells)]
-    reasons = sum(len(case.endings) for case in summary.cases)
-    longest = min(_LONGEST_REASON, max(_SHORTEST_REASON, _REASONS_BUDGET // max(1, reasons)))
+    cells = [_cells(summary, case, names, tested) for case in summary.cases]
+    measured = [row for row, case in zip(cells, summary.cases, strict=True) if case.n]
+    constant = {
+        index: measured[0][index].text
+        for index in range(before_costs, len(columns))
+        if len(measured) > 1 and len({row[index].text for row in measured}) == 1
+    }
+    used = [
+        index
+        for index in range(len(columns))
+        if index not in constant and (index < head or any(row[index].text for row in cells))
+    ]
+    longest = _longest_reason(summary)
     rows = tuple(
         Row(
             tuple(row[index] for index in used if case.n or index < head),
@@ -90,32 +117,50 @@ def table(summary: Summary) -> Table:
         for case, row in zip(summary.cases, cells, strict=True)
     )
     is_cut = any(len(ending.reason) > longest for case in summary.cases for ending in case.endings)
-    return Table(tuple(columns[index] for index in used), head, rows, is_cut)
+    alike = tuple((columns[index].title.lower(), text) for index, text in constant.items() if text)
+    return Table(tuple(columns[index] for index in used), head, rows, is_cut, alike)
 
 
-def _cells(summary: Summary, case: CaseSummary, names: tuple[str, ...]) -> list[str]:
-    host = [clipped(case.host, _LONGEST_HOST)] if len(summary.hosts) > 1 else []
+def _longest_reason(summary: Summary) -> int:
+    reasons = sum(len(case.endings) for case in summary.cases)
+    return min(_LONGEST_REASON, max(_SHORTEST_REASON, _REASONS_BUDGET // max(1, reasons)))
+
+
+def _cells(
+    summary: Summary, case: CaseSummary, names: tuple[str, ...], tested: Mapping[tuple[str, str], Comparison]
+) -> list[Cell]:
+    host = [Cell(clipped(case.host, _LONGEST_HOST))] if len(summary.hosts) > 1 else []
     ns, ns_ci, ratio, ratio_ci = case.median_ns, case.median_ci, case.ratio, case.ratio_ci
     few = "too few"
+    test = tested.get((case.host, case.case_id)) if ratio else None
     return [
         *host,
-        *(level_text(name, case.levels.get(name, "")) for name in names),
-        _finding(summary, case),
-        ratio_text(ratio, ratio_ci) if ratio else "",
-        (interval_text(ratio, ratio_ci) or few) if ratio else "",
-        nanoseconds_text(ns, ns_ci) if ns else "",
-        (interval_text(ns, ns_ci) or few) if ns else "",
-        _trials(case),
-        scaled(case.ops_per_s, ns_ci, ns) if ns and case.ops_per_s else "",
-        scaled(case.bytes_per_s, ns_ci, ns) if ns and case.bytes_per_s else "",
-        *(count_text(case.costs[name]) for name in _COSTS),
+        *(Cell(level_text(name, case.levels.get(name, ""))) for name in names),
+        Cell(_finding(summary, case, test)),
+        Cell(ratio_text(ratio, ratio_ci), interval_text(ratio, ratio_ci) or few) if ratio else Cell(""),
+        Cell(f"{(test.smallest - 1) * 100:.2g} %" if test and test.smallest else "", _p_text(test)),
+        Cell(nanoseconds_text(ns, ns_ci), interval_text(ns, ns_ci) or few) if ns else Cell(""),
+        Cell(_trials(case)),
+        Cell(
+            scaled(case.ops_per_s, ns_ci, ns) if ns and case.ops_per_s else "",
+            f"{scaled(case.bytes_per_s, ns_ci, ns)}B/s" if ns and case.bytes_per_s else "",
+        ),
+        *(Cell(count_text(case.costs[name])) for name in _COSTS),
     ]
 
 
-def _finding(summary: Summary, case: CaseSummary) -> str:
+def _finding(summary: Summary, case: CaseSummary, test: Comparison | None) -> str:
     if not summary.has_baseline:
         return "some trials left out" if case.endings else ""
-    return f"{case.verdict}: {case.note}" if case.note else case.verdict
+    note = case.note or (test.why if test else "")
+    return f"{case.verdict}: {note}" if note else case.verdict
+
+
+def _p_text(test: Comparison | None) -> str:
+    p = (test.p_t_holm if test.test == "t" else test.p_holm) if test else None
+    if p is None:
+        return ""
+    return f"p < {_SMALLEST_P}" if p < _SMALLEST_P else f"p {p:.3f}" if p < 0.1 else f"p {p:.2f}"  # noqa: PLR2004 - two digits
 
 
 def _kind(case: CaseSummary) -> str:

@@ -1,0 +1,137 @@
+"""Where the time goes: a swap's time as the calls it is made of, and how near copies come to the memory's limit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pageswap.analysis.wording import clipped, level_text, levels_phrase, plural, rounded, scaled
+from pageswap.report.page import Grid, Heading, Section
+from pageswap.report.selection import evenly
+from pageswap.report.vegalite import PALETTE, layer, plot, row_axis, tips
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pageswap.analysis.findings import CostStack, Findings
+    from pageswap.analysis.summary import Summary
+    from pageswap.report.vegalite import Plot
+
+MOST_STACKS = 16
+MOST_SHARES = 60
+_ROW_PX = 48
+_REST = "not explained"
+
+
+def cost_section(summary: Summary, findings: Findings) -> Section:
+    """Show the stacks of calls and the shares of the physical limit, as far as the run measured either."""
+    notes, plots, grids = [], [], []
+    if findings.costs:
+        chosen = evenly(findings.costs, MOST_STACKS)
+        plots.append(_stacks(summary, chosen))
+        notes.append(
+            "Each bar is the median time of one swap. Its parts are the calls that the method makes, each as the "
+            "workload 'call' measured it alone on the same host; what they leave is not explained, and parts that "
+            "reach past the mark of the measured swap cost more alone than together."
+        )
+        if len(chosen) < len(findings.costs):
+            notes.append(f"{len(chosen)} of {len(findings.costs)} swaps are drawn.")
+    if findings.shares:
+        grids.append(_shares(summary, findings))
+        notes.append(
+            "The limit is the most that any method moved on the same host in workload 'limit': neighbouring pages, in "
+            "the order of their addresses."
+        )
+    return Section("costs", "Where the time goes", tuple(notes), tuple(plots), tuple(grids))
+
+
+def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
+    parts: list[dict[str, Any]] = []
+    totals: list[dict[str, Any]] = []
+    names: list[str] = []
+    kinds: dict[str, None] = {}
+    for stack in stacks:
+        host = f"{clipped(stack.host, 60)}, " if len(summary.hosts) > 1 else ""
+        where = levels_phrase({n: v for n, v in stack.levels.items() if n in summary.varying and n != "method"})
+        total = f"{rounded(stack.total_ns, 0)} ns"
+        name = f"{level_text('method', stack.method)}\n{host}{where + ', ' if where else ''}{total}"
+        names.append(name)
+        totals.append({"row": name, "total": stack.total_ns, "Case": stack.method, "Time": total})
+        start = 0.0
+        rest = [(_REST, _REST, 1.0, stack.rest_ns)] if stack.rest_ns > 0 else []
+        for label, call, times, ns in [*((p.name, p.call, p.times, p.ns) for p in stack.parts), *rest]:
+            kinds.setdefault(label)
+            parts.append(
+                {
+                    "row": name,
+                    "from": start,
+                    "to": start + ns,
+                    "part": label,
+                    "Case": stack.method,
+                    "Part": label,
+                    "Call": call if call == _REST else f"{times:g} x {call}",
+                    "Time": f"{rounded(ns, 0)} ns, {ns / stack.total_ns:.0%} of the swap",
+                }
+            )
+            start += ns
+    order = [kind for kind in kinds if kind != _REST] + ([_REST] if _REST in kinds else [])
+    colours = [
+        ("#B0B0B0" if kind == _REST else PALETTE[index % (len(PALETTE) - 2)]) for index, kind in enumerate(order)
+    ]
+    axis = {
+        "labelExpr": "format(datum.value, ',') + ' ns'",
+        "tickCount": 5,
+        "labelOverlap": "greedy",
+        "labelSeparation": 6,
+    }
+    x = {"field": "from", "type": "quantitative", "title": "Time of one swap", "axis": axis, "scale": {"zero": True}}
+    y = row_axis(names)
+    colour = {
+        "field": "part",
+        "type": "nominal",
+        "scale": {"domain": order, "range": colours},
+        "legend": {"columns": 2},
+    }
+    bar = {"type": "bar", "height": 20, "stroke": "white", "strokeWidth": 1}
+    tick = {"type": "tick", "thickness": 3, "size": 30, "color": "#767676"}
+    layers = [
+        layer("parts", bar, x=x, x2={"field": "to"}, y=y, color=colour, tooltip=tips("Case", "Part", "Call", "Time")),
+        layer("totals", tick, x={**x, "field": "total"}, y=y, tooltip=tips("Case", ("Time", "Measured swap"))),
+    ]
+    described = "; ".join(f"{part['Case']}: {part['Part']} {part['Time']}" for part in parts)
+    return plot(
+        "One swap as the calls it makes",
+        f"One swap as the calls it makes. {described}",
+        layers,
+        {"parts": parts, "totals": totals},
+        _ROW_PX * len(names),
+    )
+
+
+def _shares(summary: Summary, findings: Findings) -> Grid:
+    of_case = {(case.host, case.case_id): case for case in summary.cases}
+    ranked = sorted(findings.shares.values(), key=lambda share: -share.share)
+    several = len(summary.hosts) > 1
+    rows = []
+    for share in ranked[:MOST_SHARES]:
+        case = of_case.get((share.host, share.case_id))
+        if case is None or not case.bytes_per_s:
+            continue
+        name = levels_phrase({n: case.levels[n] for n in summary.varying if n in case.levels}) or share.case_id
+        rows.append(
+            (
+                *((clipped(share.host, 80),) if several else ()),
+                name,
+                f"{share.share:.0%}",
+                f"{scaled(case.bytes_per_s, case.median_ci, case.median_ns or 0)}B/s",
+                f"{scaled(share.limit_bytes_per_s, None, 1)}B/s by {share.method}",
+            )
+        )
+    columns = (
+        Heading("Case", is_number=False),
+        Heading("Share", "of the limit"),
+        Heading("Throughput"),
+        Heading("Limit"),
+    )
+    head = (Heading("Host", is_number=False),) if several else ()
+    left = f", the {MOST_SHARES} highest of {plural(len(ranked), 'case')}" if len(ranked) > MOST_SHARES else ""
+    return Grid(f"Share of the memory's limit{left}", (*head, *columns), tuple(rows), head=1 + several)

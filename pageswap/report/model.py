@@ -1,0 +1,219 @@
+"""The page's model: everything the templates show of a run, computed, bounded and in its order."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from pageswap.analysis.answer import answer
+from pageswap.analysis.findings import Findings
+from pageswap.analysis.frame import frame
+from pageswap.analysis.hostgroups import grouped, host_groups
+from pageswap.analysis.intervals import MINIMUM_N
+from pageswap.analysis.summary import Summary, summarise
+from pageswap.analysis.wording import clipped, level_text, plural
+from pageswap.report.conditions import host_facts, run_facts
+from pageswap.report.costs import cost_section
+from pageswap.report.deferred import deferred_section
+from pageswap.report.download import Download, download
+from pageswap.report.hosts import availability_section, difference_section, ledger_section
+from pageswap.report.overview import overview
+from pageswap.report.page import Section
+from pageswap.report.pooled import pooled_section
+from pageswap.report.ratios import ratio_plots
+from pageswap.report.selection import select
+from pageswap.report.steadiness import drift_section, noise_section
+from pageswap.report.table import Table, table
+from pageswap.report.trends import trend_sections
+from pageswap.report.trouble import trouble_section
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pageswap.analysis.rundata import RunData
+    from pageswap.report.vegalite import Plot
+
+# More hosts than these are shown as groups of the same processor and kernel.
+MOST_HOSTS = 16
+_HOSTS_OPEN = 4
+_LONGEST_TITLE = 600
+_LONGEST_DESCRIPTION = 300
+_A_TREND = 3
+_SIZES = ("page_size", "region_size", "iterations", "run_pages")
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """What the templates fill in; all text is as it came, and is escaped there."""
+
+    summary: Summary
+    title: str
+    name: str
+    description: str
+    answer: list[str]
+    notes: tuple[str, ...]
+    picture: Plot | None
+    sections: tuple[Section, ...]
+    table: Table
+    fixed: list[tuple[str, str]]
+    counted: str
+    grouped: bool
+    hosts: list[tuple[str, list[tuple[str, str]], bool]]
+    hosts_open: bool
+    after: tuple[Section, ...]
+    run_facts: list[tuple[str, str]]
+    commands: list[str]
+    spec_text: str
+    download: Download | None
+    export_command: str
+    minimum_n: int = MINIMUM_N
+
+    @property
+    def plots(self) -> list[Plot]:
+        """Every chart of the page, in its order."""
+        first = [self.picture] if self.picture else []
+        return first + [plot for section in (*self.sections, *self.after) for plot in section.plots]
+
+    @property
+    def contents(self) -> list[tuple[str, str]]:
+        """Each part's link and title, in the page's order."""
+        own = [("cases", "Every case"), *((each.id, each.title) for each in self.after)]
+        return [
+            *((each.id, each.title) for each in self.sections),
+            *own,
+            ("conditions", "Conditions"),
+            ("reproduce", "How to reproduce"),
+        ]
+
+
+def model(run_data: RunData) -> Model:
+    """Compute the page of a run."""
+    trials = frame(run_data)
+    every = summarise(run_data, trials)
+    meta, environments = run_data.meta(), run_data.environments()
+    groups = host_groups(every.hosts, environments)
+    is_grouped = len(every.hosts) > MOST_HOSTS
+    summary = grouped(every, groups) if is_grouped else every
+    findings = _findings(run_data, trials, every)
+    words = answer(every)
+    sections = _sections(summary, every, findings, is_grouped=is_grouped)
+    picture, sections = _picture(summary, sections)
+    by_group: dict[str, list[str]] = groups if is_grouped else {host: [host] for host in every.hosts}
+    methods = list(dict.fromkeys(str(case.levels["method"]) for case in every.cases if "method" in case.levels))
+    after = (
+        availability_section(run_data, methods, by_group),
+        difference_section(environments),
+        ledger_section(run_data),
+    )
+    run_id = str(meta.get("run_id", ""))
+    return Model(
+        summary=summary,
+        title=clipped(every.question or every.experiment, _LONGEST_TITLE),
+        name=clipped(every.experiment, _LONGEST_TITLE),
+        description=clipped(words[0] if words else "", _LONGEST_DESCRIPTION),
+        answer=words,
+        notes=findings.notes,
+        picture=picture,
+        sections=tuple(section for section in sections if section),
+        table=table(summary, () if is_grouped else findings.comparisons),
+        fixed=[(name, level_text(name, value)) for name, value in every.fixed.items()],
+        counted=_counted(every),
+        grouped=is_grouped,
+        hosts=_hosts(by_group, environments),
+        hosts_open=len(by_group) <= _HOSTS_OPEN,
+        after=tuple(section for section in after if section),
+        run_facts=run_facts(meta),
+        commands=_commands(meta),
+        spec_text=str(meta.get("spec_text", "")),
+        download=download(run_id, trials),
+        export_command=f"./inv export --run {run_id} --to csv",
+    )
+
+
+def _findings(run_data: RunData, trials: Any, summary: Summary) -> Findings:  # noqa: ANN401 - pandas is analysis's
+    del run_data, trials, summary
+    return Findings({}, (), (), (), (), (), (), {}, (), (), ())
+
+
+def _sections(summary: Summary, every: Summary, findings: Findings, *, is_grouped: bool) -> list[Section]:
+    selection = select(summary)
+    plots = tuple(ratio_plots(summary, selection))
+    dot = "one host" if is_grouped else "one block, in the order of time from top to bottom"
+    notes = [
+        f"The large mark is the median, the bar its 95 % confidence interval, each small dot below {dot}.",
+    ]
+    if summary.has_baseline:
+        notes[0] += (
+            " Each block compares a case with the baseline of the same block, so what slowed both cancels. A triangle "
+            "that points up is faster than the baseline, one that points down slower, a disc not shown to differ, a "
+            "diamond measured too few times to say."
+        )
+    notes += [selection.left_out] if selection.left_out else []
+    title = "Speed against the baseline" if summary.has_baseline else "Time per operation"
+    return [
+        Section("ratios", title, tuple(notes), plots),
+        pooled_section(every, findings),
+        *trend_sections(summary, () if is_grouped else findings.crossovers),
+        deferred_section(summary),
+        cost_section(every, findings),
+        drift_section(every, findings),
+        noise_section(findings),
+        trouble_section(every, findings),
+    ]
+
+
+def _picture(summary: Summary, sections: list[Section]) -> tuple[Plot | None, list[Section]]:
+    """Choose what shows the answer: a size's trend, all comparisons at a glance, or the one chart of ratios.
+
+    A chart that is taken from a section is not shown there a second time.
+    """
+    for section in sections:
+        trend = next((name for name in _SIZES if section.id == _IDS[name] and _levels(summary, name) >= _A_TREND), None)
+        if trend and section.plots:
+            return section.plots[0], [_without_first(each) if each is section else each for each in sections]
+    glance = overview(summary)
+    if glance:
+        return glance, sections
+    ratios = sections[0]
+    if len(ratios.plots) == 1:
+        return ratios.plots[0], [_without_first(ratios), *sections[1:]]
+    return None, sections
+
+
+_IDS = {"page_size": "sizes", "region_size": "regions", "iterations": "batches", "run_pages": "runs"}
+
+
+def _levels(summary: Summary, factor: str) -> int:
+    return len({case.levels.get(factor) for case in summary.cases})
+
+
+def _without_first(section: Section) -> Section:
+    return dataclasses.replace(section, plots=section.plots[1:])
+
+
+def _hosts(
+    groups: Mapping[str, list[str]], environments: Mapping[str, Mapping[str, Any]]
+) -> list[tuple[str, list[tuple[str, str]], bool]]:
+    """Give each host's facts, or for a group those of its first host under the group's name."""
+    found = []
+    for title, hosts in groups.items():
+        known = next((host for host in hosts if host in environments), None)
+        name = f"{title}: {clipped(str(known), 80)}, one of {plural(len(hosts), 'host')}" if len(hosts) > 1 else title
+        found.append((name, host_facts(environments[known]) if known else [], known is not None))
+    return found
+
+
+def _counted(summary: Summary) -> str:
+    statuses = ", ".join(f"{count:,} {status}" for status, count in summary.statuses.items())
+    where = plural(len(summary.hosts), "host")
+    cases = len(summary.cases) // max(1, len(summary.hosts))
+    text = f"{plural(cases, 'case')} on {where}, {plural(summary.trials, 'measured trial')}"
+    return f"{text}{f' ({statuses})' if statuses else ''} and {plural(summary.warmups, 'warm-up trial')}"
+
+
+def _commands(meta: Mapping[str, Any]) -> list[str]:
+    provenance = meta.get("provenance") or {}
+    commit, command = provenance.get("commit"), provenance.get("command")
+    commands = [f"git checkout {commit}"] if commit else []
+    commands += [f"./{command}" if str(command).startswith("inv ") else str(command)] if command else []
+    return [*commands, f"./inv export --run {meta.get('run_id', '')} --to csv"]

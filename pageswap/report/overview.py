@@ -1,0 +1,101 @@
+"""The picture right below the answer: each contender's ratios over all that varied, in one small chart."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from pageswap.analysis.wording import clipped, interval_text, level_text, levels_phrase, plural, ratio_text
+from pageswap.report.ratios import looks, quantity, value_axis
+from pageswap.report.selection import evenly
+from pageswap.report.text import visible
+from pageswap.report.vegalite import GREY, around, layer, plot, row_axis, tips
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pageswap.analysis.summary import CaseSummary, Summary
+    from pageswap.report.vegalite import Plot
+
+MOST_ROWS = 16
+MOST_MARKS = 24
+_LONGEST_PLACE = 160
+
+
+@dataclasses.dataclass(frozen=True)
+class _Contender:
+    """One row: what is compared with the baseline, and every case of it that was."""
+
+    label: str
+    cases: tuple[CaseSummary, ...]
+
+    def named(self) -> str:
+        """Print the row's label with the range of its ratios below."""
+        ordered = sorted(self.cases, key=lambda case: case.ratio or 0)
+        ends = list(dict.fromkeys(ratio_text(case.ratio or 0, case.ratio_ci) for case in (ordered[0], ordered[-1])))
+        return f"{self.label}\n{' to '.join(ends)}"
+
+
+def overview(summary: Summary) -> Plot | None:
+    """Draw every compared case in the row of its contender; None where one chart of `ratios` shows all there is."""
+    if not summary.has_baseline:
+        return None
+    found: dict[str, list[CaseSummary]] = {}
+    for case in summary.cases:
+        if case.ratio is not None and case.verdict != "baseline":
+            label = ", ".join(level_text(name, case.levels.get(name)) for name in summary.baseline)
+            found.setdefault(visible(label), []).append(case)
+    if not found or max(len(cases) for cases in found.values()) == 1:
+        return None
+    contenders = [_Contender(label, tuple(cases)) for label, cases in found.items()]
+    if len(contenders) > MOST_ROWS:
+        ranked = sorted(contenders, key=lambda each: min(case.median_ns or 0 for case in each.cases))
+        contenders = ranked[:MOST_ROWS]
+    return _plot(summary, contenders)
+
+
+def _plot(summary: Summary, contenders: Sequence[_Contender]) -> Plot:
+    rows: list[dict[str, Any]] = []
+    for contender in contenders:
+        chosen = evenly(contender.cases, MOST_MARKS)
+        for place, case in enumerate(chosen):
+            ratio = case.ratio or 1.0
+            rows.append(
+                {
+                    "row": contender.named(),
+                    "place": (place + 0.5) / len(chosen),
+                    "Case": contender.label,
+                    "Where": _where(summary, case) or "everywhere",
+                    "value": ratio,
+                    "low": case.ratio_ci.low if case.ratio_ci else ratio,
+                    "high": case.ratio_ci.high if case.ratio_ci else ratio,
+                    "Value": ratio_text(ratio, case.ratio_ci),
+                    "CI": interval_text(ratio, case.ratio_ci) or "too few blocks",
+                    "verdict": case.verdict,
+                    "Verdict": case.verdict,
+                }
+            )
+    names = [contender.named() for contender in contenders]
+    domain = around([row[end] for row in rows for end in ("low", "high")], always=[1.0])
+    most = max(min(len(contender.cases), MOST_MARKS) for contender in contenders)
+    height = max(44, min(10 * most + 16, 130))
+    offset = {"field": "place", "type": "quantitative", "scale": {"domain": [0, 1], "range": [6, height - 6]}}
+    colour, shape = looks(summary, rows)
+    x, low, y = value_axis(summary, domain), value_axis(summary, domain, "low"), row_axis(names)
+    shown = tips("Case", "Where", ("Value", quantity(summary)), ("CI", "95 % CI"), "Verdict")
+    interval = {"type": "rule", "size": 2}
+    point = {"type": "point", "size": 70, "filled": True, "opacity": 1}
+    layers = [
+        layer("baseline", {"type": "rule", "strokeDash": [4, 3], "color": GREY, "size": 1.5}, x=x),
+        layer("marks", interval, x=low, x2={"field": "high"}, y=y, yOffset=offset, color=colour, tooltip=shown),
+        layer("marks", point, x=x, y=y, yOffset=offset, color=colour, shape=shape, tooltip=shown),
+    ]
+    title = f"{plural(len(rows), 'comparison')} at a glance"
+    description = f"{title}. " + "; ".join(name.replace("\n", ": ") for name in names)
+    return plot(title, description, layers, {"baseline": [{"value": 1}], "marks": rows}, height * len(names))
+
+
+def _where(summary: Summary, case: CaseSummary) -> str:
+    host = clipped(case.host, 60) if len(summary.hosts) > 1 else ""
+    others = {n: case.levels[n] for n in summary.varying if n not in summary.baseline and n in case.levels}
+    return clipped(", ".join(part for part in (host, levels_phrase(others)) if part), _LONGEST_PLACE)

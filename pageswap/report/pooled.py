@@ -1,0 +1,83 @@
+"""The chart of what all hosts say together: each comparison's mean over hosts, with the hosts at the ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pageswap.analysis.wording import clipped, interval_text, levels_phrase, plural, ratio_text
+from pageswap.report.page import Section
+from pageswap.report.ratios import looks, quantity, value_axis
+from pageswap.report.selection import evenly
+from pageswap.report.vegalite import GREY, around, layer, plot, row_axis, tips
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pageswap.analysis.findings import Findings, Pooled
+    from pageswap.analysis.summary import Summary
+    from pageswap.report.vegalite import Plot
+
+MOST_ROWS = 24
+_ROW_PX = 46
+_LONGEST_NAME = 160
+_HOW_TO_READ = (
+    "Each mark is the geometric mean of the hosts' ratios, its bar the 95 % interval for hosts like these (a bootstrap "
+    "of hosts, then of trials). The thin line spans the hosts, from the lowest to the highest."
+)
+
+
+def pooled_section(summary: Summary, findings: Findings) -> Section:
+    """Show each comparison over all hosts; an empty section where a run has but one."""
+    found = sorted(findings.pooled, key=lambda each: -each.ratio)
+    if not found:
+        return Section("pooled", "")
+    chosen = evenly(found, MOST_ROWS)
+    notes = [_HOW_TO_READ]
+    if len(chosen) < len(found):
+        notes.append(f"{len(chosen)} of {plural(len(found), 'comparison')} are drawn, the ends among them.")
+    notes += list(dict.fromkeys(f"{each.note}." for each in chosen if each.note))[:3]
+    return Section("pooled", "Over all hosts", tuple(notes), (_plot(summary, chosen),))
+
+
+def _plot(summary: Summary, pooled: Sequence[Pooled]) -> Plot:
+    rows = []
+    for each in pooled:
+        label = clipped(levels_phrase({n: each.levels[n] for n in summary.varying if n in each.levels}), _LONGEST_NAME)
+        head, _, rest = label.partition(", ")
+        text = ratio_text(each.ratio, each.interval)
+        rows.append(
+            {
+                "row": f"{head}\n{rest + ', ' if rest else ''}{text}",
+                "Case": label,
+                "value": each.ratio,
+                "low": each.interval.low if each.interval else each.ratio,
+                "high": each.interval.high if each.interval else each.ratio,
+                "lowest": each.lowest[1],
+                "highest": each.highest[1],
+                "Value": text,
+                "CI": interval_text(each.ratio, each.interval) or "too few hosts",
+                "Hosts": f"{each.hosts:,}",
+                "Lowest": f"{ratio_text(each.lowest[1], None)} on {clipped(each.lowest[0], 60)}",
+                "Highest": f"{ratio_text(each.highest[1], None)} on {clipped(each.highest[0], 60)}",
+                "verdict": each.verdict,
+                "Verdict": each.verdict,
+            }
+        )
+    names = [str(row["row"]) for row in rows]
+    domain = around(
+        [float(str(row[end])) for row in rows for end in ("low", "high", "lowest", "highest")], always=[1.0]
+    )
+    colour, shape = looks(summary, rows)
+    x, y = value_axis(summary, domain), row_axis(names)
+    low, lowest = value_axis(summary, domain, "low"), value_axis(summary, domain, "lowest")
+    shown = tips("Case", ("Value", quantity(summary)), ("CI", "95 % CI"), "Hosts", "Lowest", "Highest", "Verdict")
+    point = {"type": "point", "size": 110, "filled": True, "opacity": 1}
+    layers = [
+        layer("baseline", {"type": "rule", "strokeDash": [4, 3], "color": GREY, "size": 1.5}, x=x),
+        layer("rows", {"type": "rule", "size": 1, "color": GREY}, x=lowest, x2={"field": "highest"}, y=y),
+        layer("rows", {"type": "rule", "size": 3}, x=low, x2={"field": "high"}, y=y, color=colour, tooltip=shown),
+        layer("rows", point, x=x, y=y, color=colour, shape=shape, tooltip=shown),
+    ]
+    described = "; ".join(name.replace("\n", ": ") for name in names)
+    datasets = {"baseline": [{"value": 1}], "rows": rows}
+    return plot("Over all hosts", f"Over all hosts. {described}", layers, datasets, _ROW_PX * len(names))

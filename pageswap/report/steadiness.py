@@ -1,0 +1,165 @@
+"""How steady the run was: the A/A noise floor, and drift inside trials and over blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pageswap.analysis.wording import clipped, levels_phrase, plural
+from pageswap.report.page import Section
+from pageswap.report.selection import evenly
+from pageswap.report.vegalite import GREY, PALETTE, around, layer, log_axis, plot, row_axis, tips
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pageswap.analysis.findings import Drift, Findings, NoiseFloor
+    from pageswap.analysis.summary import Summary
+    from pageswap.report.vegalite import Plot
+
+MOST_HOSTS = 12
+MOST_LINES = 40
+_MOST_PAIRS = 600
+_MOST_DESCRIBED = 12
+_NOISE_ROW_PX = 48
+_DRIFT_PX = 200
+_ONE_PERCENT = 0.01
+_PERCENT = "format((datum.value - 1) * 100, '+~r') + ' %'"
+_TWICE = (
+    "The baseline was measured twice in every block, as if it were two methods. Each dot is one such pair; the shaded "
+    "band is the noise floor, and no difference inside it is called one."
+)
+_RISING = (
+    "Time relative to the typical one: a line that rises got slower. Ratios compare inside a block, so what slows all "
+    "cases alike cancels in them."
+)
+_SCOPES = (("blocks", "Over the run", "Block", "host"), ("rounds", "Inside the trials", "Round of a trial", "case"))
+
+
+def noise_section(findings: Findings) -> Section:
+    """Show the A/A control of each host: how far apart two measurements of the same thing are."""
+    floors = [floor for floor in findings.noise.values() if floor.pairs]
+    if not floors:
+        return Section("noise", "")
+    notes = [_TWICE]
+    chosen = sorted(floors, key=lambda floor: -(floor.ratio or 0))[:MOST_HOSTS]
+    if len(chosen) < len(floors):
+        notes.append(f"The {len(chosen)} noisiest of {plural(len(floors), 'host')} are drawn.")
+    notes += [f"{clipped(floor.host, 80)}: {floor.note}." for floor in chosen if floor.note]
+    return Section("noise", "The same thing twice: the noise floor", tuple(notes), (_noise_plot(chosen),))
+
+
+def _noise_plot(floors: Sequence[NoiseFloor]) -> Plot:
+    names: list[str] = []
+    bands: list[dict[str, Any]] = []
+    dots: list[dict[str, Any]] = []
+    per_host = max(1, _MOST_PAIRS // len(floors))
+    for floor in floors:
+        text = f"\u00b1 {_percent(floor.ratio - 1)}" if floor.ratio else "unknown"
+        name = f"{clipped(floor.host, 40)}\nfloor {text}"
+        names.append(name)
+        if floor.ratio:
+            bands.append({"row": name, "low": 1 / floor.ratio, "high": floor.ratio, "Host": floor.host, "Floor": text})
+        dots += [
+            {
+                "row": name,
+                "value": pair.ratio,
+                "Host": floor.host,
+                "Block": str(pair.block),
+                "Difference": f"{(pair.ratio - 1) * 100:+.2f} %",
+            }
+            for pair in evenly(floor.pairs, per_host)
+        ]
+    ends = [dot["value"] for dot in dots] + [band[end] for band in bands for end in ("low", "high")]
+    domain = around(ends, always=[0.99, 1.01])
+    x, low = (log_axis(field, "Second measurement against the first", domain, _PERCENT) for field in ("value", "low"))
+    y = row_axis(names)
+    band = {"type": "bar", "height": 30, "opacity": 0.18, "color": PALETTE[0]}
+    dot = {"type": "circle", "size": 36, "opacity": 0.75, "color": PALETTE[1]}
+    layers = [
+        layer("bands", band, x=low, x2={"field": "high"}, y=y, tooltip=tips("Host", ("Floor", "Noise floor"))),
+        layer("centre", {"type": "rule", "strokeDash": [4, 3], "color": GREY, "size": 1.5}, x=x),
+        layer("pairs", dot, x=x, y=y, tooltip=tips("Host", "Block", "Difference")),
+    ]
+    described = "; ".join(name.replace("\n", ": ") for name in names)
+    datasets = {"centre": [{"value": 1}], "bands": bands, "pairs": dots}
+    return plot("A/A pairs", f"A/A pairs. {described}", layers, datasets, _NOISE_ROW_PX * len(names))
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.1f} %" if share >= _ONE_PERCENT else f"{share * 100:.2f} %"
+
+
+def drift_section(summary: Summary, findings: Findings) -> Section:
+    """Show how times changed over blocks and inside trials; what was found to drift stands out."""
+    notes = [_RISING]
+    plots = []
+    for scope, title, axis, noun in _SCOPES:
+        found = [each for each in findings.drift if each.scope == scope and _is_drawable(each)]
+        if not found:
+            continue
+        flagged = [each for each in found if each.is_flagged]
+        chosen = sorted(found, key=lambda each: (not each.is_flagged, each.p))[:MOST_LINES]
+        plots.append(_drift_plot(summary, title, axis, chosen))
+        told = f"{len(flagged)} of {plural(len(found), noun)} drifted, drawn thick" if flagged else f"no {noun} drifted"
+        left = f"; the {len(chosen)} that changed most surely are drawn" if len(chosen) < len(found) else ""
+        notes.append(f"{title}: {told}{left}.")
+    return Section("drift", "Drift", tuple(notes), tuple(plots))
+
+
+def _is_drawable(drift: Drift) -> bool:
+    return sum(value is not None for value in drift.profile) > 1
+
+
+def _drift_plot(summary: Summary, title: str, axis: str, drifts: Sequence[Drift]) -> Plot:
+    names = {case.case_id: case.levels for case in summary.cases}
+    rows: list[dict[str, Any]] = [
+        {
+            "line": number,
+            "x": place + 1,
+            "value": value,
+            "kind": "drifts" if drift.is_flagged else "steady",
+            "Case": case_name(summary, drift.host, drift.case_id, names),
+            "Place": str(place + 1),
+            "Time": f"{(value - 1) * 100:+.1f} %",
+            "Change": f"{drift.change * 100:+.1f} % from first to last",
+        }
+        for number, drift in enumerate(drifts)
+        for place, value in enumerate(drift.profile)
+        if value is not None
+    ]
+    domain = around([row["value"] for row in rows], always=[0.98, 1.02])
+    y = log_axis("value", "Time, log scale", domain, _PERCENT)
+    last = max(int(row["x"]) for row in rows)
+    places = evenly(range(1, last + 1), min(last, 11))
+    x = {
+        "field": "x",
+        "type": "quantitative",
+        "title": axis,
+        "scale": {"domain": [1, last], "nice": False},
+        "axis": {"format": "d", "values": places, "grid": False, "labelOverlap": "greedy"},
+    }
+    kinds = ["steady", "drifts"]
+    of_kind: dict[str, Any] = {"field": "kind", "type": "nominal", "legend": None}
+    colour = {**of_kind, "scale": {"domain": kinds, "range": [GREY, PALETTE[1]]}}
+    width = {**of_kind, "scale": {"domain": kinds, "range": [1, 3]}}
+    shape = {**of_kind, "scale": {"domain": kinds, "range": ["circle", "triangle-up"]}}
+    shown = tips("Case", ("Place", axis), "Time", "Change")
+    detail = {"field": "line", "type": "nominal"}
+    point = {"type": "point", "filled": True, "size": 30, "opacity": 0.85}
+    layers = [
+        layer("rows", {"type": "line", "opacity": 0.7}, x=x, y=y, color=colour, strokeWidth=width, detail=detail),
+        layer("rows", point, x=x, y=y, color=colour, shape=shape, tooltip=shown),
+    ]
+    described = "; ".join(
+        f"{case_name(summary, each.host, each.case_id, names)}: {each.change * 100:+.1f} %"
+        for each in drifts[:_MOST_DESCRIBED]
+    )
+    return plot(title, f"{title}. Change from first to last: {described}", layers, {"rows": rows}, _DRIFT_PX)
+
+
+def case_name(summary: Summary, host: str, case_id: str, levels: dict[str, dict[str, Any]]) -> str:
+    """Name a case on a host by what varies in the run; ``levels`` has each case's by its id."""
+    of_case = levels.get(case_id, {})
+    name = levels_phrase({n: of_case[n] for n in summary.varying if n in of_case}) if case_id else "all cases"
+    where = clipped(host, 60) if len(summary.hosts) > 1 or not case_id else ""
+    return clipped(": ".join(part for part in (where, name or case_id) if part), 200)

@@ -140,13 +140,18 @@ def _copy_python_side(root: pathlib.Path) -> None:
         target.write_bytes(path.read_bytes())
 
 
-def _compile(folder: pathlib.Path, objects: pathlib.Path, flags: tuple[str, ...]) -> None:
-    glue = objects / "_core_glue.c"
+def write_glue(glue: pathlib.Path) -> None:
+    """Write the C file between the core and Python, the same wherever it lies."""
     with contextlib.redirect_stdout(sys.stderr):  # cffi tells what it writes; standard output is for the facts
         ffi_builder().emit_c_code(str(glue))
     # The glue lies in a build folder; what it includes and what `__FILE__` says must not depend on where that is.
     text = re.sub(r'#line \d+ ".*"', "", glue.read_text(encoding="utf-8"))
     glue.write_text(text, encoding="utf-8")
+
+
+def _compile(folder: pathlib.Path, objects: pathlib.Path, flags: tuple[str, ...]) -> None:
+    glue = objects / "_core_glue.c"
+    write_glue(glue)
     includes = [f"-I{HERE}", f"-I{sysconfig.get_path('include')}", f"-I{sysconfig.get_path('platinclude')}"]
     jobs = [(path, WARNINGS) for path in sources()] + [(glue, ())]
     products = [objects / (str(path.relative_to(ROOT)).replace("/", ".") + ".o") for path, _ in jobs]

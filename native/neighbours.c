@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "glibc.h"
 #include "pageswap.h"
 
 struct neighbour {

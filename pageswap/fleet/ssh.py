@@ -99,6 +99,11 @@ class SshTarget(Target):
             if self._connection is not None:
                 self._connection.close()
 
+    def start(self, name: str, stdin: bytes) -> SshStream:
+        """Start one of the programs in onhost/ with the beginning of its input, which stays open for more."""
+        self.facts()  # which Python there is
+        return self._start(command(self.python), program(name) + stdin, keeps_input=True)
+
     def facts(self) -> HostFacts:
         """Give what is known of the host, asking it the first time."""
         if self._facts is None:

@@ -44,8 +44,8 @@ def make_run_dir(results_dir: Path, experiment: str, run_id: str) -> Path:
 def find_run(results_dir: Path, text: str) -> Path:
     """Find a run's folder from its id, the unique beginning of one, a path to it or to its database, or ``latest``.
 
-    Raises UsageError when there is none or more than one, naming what was probably meant, and for any path that is not
-    below `results_dir`.
+    A path may lead anywhere: runs can be copied and moved. Raises UsageError when there is none or more than one,
+    naming what was probably meant.
     """
     runs = {path.parent.name: path.parent for path in sorted(results_dir.glob(f"*/*/{DATABASE}"))}
     newest = sorted(name for name in runs if _RUN_ID.fullmatch(name))
@@ -56,25 +56,25 @@ def find_run(results_dir: Path, text: str) -> Path:
             raise UsageError(f"--run latest: there is no run in {results_dir}; `inv run --spec smoke.yaml` makes one")
         return runs[newest[-1]]
     if "/" in text or text in (".", ".."):
-        return _run_at(results_dir, text)
+        return _run_at(text)
     found = [name for name in runs if name == text] or [name for name in runs if name.startswith(text)]
     if len(found) > 1:
         raise UsageError(f"--run {text}: {len(found)} runs begin so: {', '.join(sorted(found)[-_SHOWN:])}; type more")
     if not found:
         if Path(text).exists():
-            return _run_at(results_dir, text)
+            return _run_at(text)
         meant = difflib.get_close_matches(text, runs, n=1)
         hint = f"did you mean '{meant[0]}'?" if meant else f"the newest: {', '.join(newest[-_SHOWN:]) or 'none'}"
         raise UsageError(f"--run {text}: no such run in {results_dir}; {hint}")
     return runs[found[0]]
 
 
-def _run_at(results_dir: Path, text: str) -> Path:
+def _run_at(text: str) -> Path:
     """Give the run that a path leads to, wherever links in it point."""
+    if "\0" in text:
+        raise UsageError(f"--run {text!r}: no such folder")
     path = Path(os.path.realpath(text))
     folder = path.parent if path.name == DATABASE else path
-    if not folder.is_relative_to(os.path.realpath(results_dir)):
-        raise UsageError(f"--run {text}: leads out of {results_dir}; runs are looked for there only")
     if not (folder / DATABASE).is_file():
         cure = "give the folder of one run" if folder.is_dir() else "no such folder"
         if _RUN_ID.fullmatch(folder.name) and folder.is_dir():

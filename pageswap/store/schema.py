@@ -153,9 +153,14 @@ CREATE TABLE tunable (              -- every change of a host's settings, and it
 ) STRICT, WITHOUT ROWID;
 """
 
+# What is being done while there is no run yet that could be resumed.
+CREATING: Final = "cannot be created"
+
+_GO_ON = "then 'inv resume' (all earlier rows are intact)"
+_BEGIN = "then start the run again (there is nothing to resume)"
 _CURES = {
-    sqlite3.SQLITE_FULL: "the disk or a quota is full; free space, then 'inv resume' (all earlier rows are intact)",
-    sqlite3.SQLITE_IOERR: "the file system refused; see 'dmesg' and free space, then 'inv resume'",
+    sqlite3.SQLITE_FULL: "the disk or a quota is full; free space, {go_on}",
+    sqlite3.SQLITE_IOERR: "the file system refused; see 'dmesg' and free space, {go_on}",
     sqlite3.SQLITE_BUSY: "another process is writing to it; wait for that to end",
     sqlite3.SQLITE_LOCKED: "another process is writing to it; wait for that to end",
     sqlite3.SQLITE_READONLY: "it cannot be written; check its permissions and whether the file system is read-only",
@@ -170,7 +175,7 @@ def store_error(path: Path, doing: str, error: sqlite3.Error | OSError) -> Store
     """Give SQLite's or the system's error as one that says what, where and the cure."""
     primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
     cure = _CURES.get(primary, "check the path, its permissions and free space")
-    return StoreError(f"{path}: {doing}: {error}; {cure}")
+    return StoreError(f"{path}: {doing}: {error}; {cure.format(go_on=_BEGIN if doing == CREATING else _GO_ON)}")
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -20,6 +20,7 @@ from pageswap.store import rows
 from pageswap.store.inserts import insert_record, insert_run, insert_trials
 from pageswap.store.migration import open_migrated
 from pageswap.store.schema import (
+    CREATING,
     LEVEL_FIELDS,
     PHASES,
     PLACE_FIELDS,
@@ -86,7 +87,7 @@ class Store:
         if path.exists():
             raise StoreError(f"{path}: exists already; a run is written once, use 'inv resume' to go on with it")
         new = path.with_name(f"{path.name}.{os.getpid()}.new")
-        with _clear_errors(path, "cannot be created"):
+        with _clear_errors(path, CREATING):
             connection = connect(new)
             try:
                 connection.execute("BEGIN IMMEDIATE")

@@ -64,10 +64,28 @@ def test_a_full_disk_keeps_earlier_rows(tmp_path: Path) -> None:
     small.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", small], check=True)
     try:
-        with make_store(small / "run.sqlite", 90) as store, pytest.raises(StoreError, match=r"full.*free space"):
+        with (
+            make_store(small / "run.sqlite", 90) as store,
+            pytest.raises(StoreError, match=r"full.*free space, then 'inv resume'"),
+        ):
             fill(store, 90)
         subprocess.run(["mount", "-o", "remount,size=4m", small], check=True)
         check_intact(small / "run.sqlite", 90)
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_run_that_cannot_be_created_is_to_be_started_again(tmp_path: Path) -> None:
+    """There is nothing to resume, and the message says so; nothing is left."""
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40k", "tmpfs", small], check=True)
+    try:
+        with pytest.raises(StoreError, match=r"cannot be created: .*free space, then start the run again"):
+            make_store(small / "run.sqlite", 90)
+
+        assert list(small.iterdir()) == []
     finally:
         subprocess.run(["umount", "-l", small], check=True)
 

@@ -1,4 +1,4 @@
-"""How templates become pages: everything is escaped, our own scripts and styles are inlined and allowed by their hash."""
+"""How templates become pages: everything is escaped; our own scripts are inlined and allowed by their hash."""
 
 from __future__ import annotations
 

@@ -1,0 +1,138 @@
+"""What a site's index says of a run, and of all: made from the store, read back with distrust."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import pageswap
+from pageswap.analysis.answer import answer
+from pageswap.analysis.summary import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW, summarise
+from pageswap.analysis.wording import clipped
+from pageswap.errors import HostError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pageswap.analysis.rundata import RunData
+
+    Entry = dict[str, Any]
+
+# 1: the first.
+FORMAT: Final = 1
+_REPORT: Final = re.compile(r"runs/[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*/report\.html")
+_LONGEST: Final = 2_000
+_HOST_FACTS: Final = {"cpu": "cpu_model", "kernel": "kernel"}
+_WORDS: Final = (FASTER, SLOWER, NO_DIFFERENCE, TOO_FEW)
+_TYPES: Final[dict[str, type | tuple[type, ...]]] = {
+    "run_id": str,
+    "experiment": str,
+    "question": str,
+    "answer": list,
+    "verdicts": dict,
+    "started": str,
+    "updated": str,
+    "hosts": list,
+    "commit": (str, type(None)),
+    "dirty": (bool, type(None)),
+    "trials": int,
+    "statuses": dict,
+    "missing": int,
+    "report": str,
+    "bytes": int,
+    "sha256": str,
+}
+
+
+def report_path(experiment: str, run_id: str) -> str:
+    """Name a run's report below the site; raises StoreError for a folder whose name cannot be a part of an address."""
+    path = f"runs/{experiment}/{run_id}/report.html"
+    if not _REPORT.fullmatch(path):
+        raise StoreError(
+            f"{experiment}/{run_id}: cannot be an address; name the folders with letters, digits, _ . and -"
+        )
+    return path
+
+
+def entry_of(run_data: RunData, report: str, *, size_bytes: int, sha256: str, updated: str) -> Entry:
+    """Summarise a run for the index; path, size and SHA-256 are its report's, `updated` is UTC ISO 8601."""
+    summary, meta = summarise(run_data), run_data.meta()
+    provenance, environments = meta.get("provenance") or {}, run_data.environments()
+    verdicts = Counter(case.verdict for case in summary.cases)
+    return {
+        "run_id": summary.run_id,
+        "experiment": summary.experiment,
+        "question": summary.question,
+        "answer": [clipped(sentence, _LONGEST) for sentence in answer(summary)],
+        "verdicts": {word: verdicts[word] for word in _WORDS if verdicts[word]},
+        "started": str(meta.get("created_at") or ""),
+        "updated": updated,
+        "hosts": [
+            {"host": host, **{key: _text(environments.get(host, {}), name) for key, name in _HOST_FACTS.items()}}
+            for host in summary.hosts
+        ],
+        "commit": provenance.get("commit"),
+        "dirty": provenance.get("dirty"),
+        "trials": summary.trials,
+        "statuses": summary.statuses,
+        "missing": summary.missing,
+        "report": report,
+        "bytes": size_bytes,
+        "sha256": sha256,
+    }
+
+
+def index_of(entries: Iterable[Entry], title: str) -> Entry:
+    """Give the index of a site, newest run first; the same entries give the same index."""
+    ordered = sorted(entries, key=lambda entry: (entry["started"], entry["run_id"]), reverse=True)
+    return {
+        "format": FORMAT,
+        "generator": f"pageswap {pageswap.__version__}",
+        "title": title,
+        "updated": max((entry["updated"] for entry in ordered), default=""),
+        "runs": ordered,
+    }
+
+
+def read_index(text: str, where: str) -> Entry:
+    """Read a site's index; raises HostError when it is none that can be gone on with."""
+    try:
+        index = json.loads(text)
+    except (ValueError, RecursionError):
+        index = None
+    if not isinstance(index, dict) or index.get("format") != FORMAT or not isinstance(index.get("runs"), list):
+        raise HostError(
+            f"{where}: its index.json is not of format {FORMAT}; a newer pageswap may have made it: use that, "
+            "or give a new folder"
+        )
+    bad = next((entry for entry in index["runs"] if not _is_entry(entry)), None)
+    if bad is not None:
+        raise HostError(
+            f"{where}: its index.json lists something that is no run: {json.dumps(bad)[:120]}; mend or remove it"
+        )
+    return {"title": str(index.get("title") or ""), "runs": index["runs"]}
+
+
+def _is_entry(entry: object) -> bool:
+    if not isinstance(entry, dict) or entry.keys() != _TYPES.keys():
+        return False
+    return (
+        all(isinstance(entry[name], kind) for name, kind in _TYPES.items())
+        and bool(_REPORT.fullmatch(entry["report"]))
+        and all(isinstance(sentence, str) for sentence in entry["answer"])
+        and all(
+            isinstance(count, int) for counts in (entry["verdicts"], entry["statuses"]) for count in counts.values()
+        )
+        and all(_is_host(host) for host in entry["hosts"])
+    )
+
+
+def _is_host(host: object) -> bool:
+    names = {"host", *_HOST_FACTS}
+    return isinstance(host, dict) and host.keys() == names and all(isinstance(host[name], str) for name in names)
+
+
+def _text(facts: Mapping[str, Any], name: str) -> str:
+    return clipped(str(facts.get(name) or ""), _LONGEST)

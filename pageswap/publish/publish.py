@@ -1,0 +1,191 @@
+"""Publishes runs: finds what is new, makes the index anew, and hands over what the site lacks."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from pageswap.agent.clock import utc_now
+from pageswap.errors import HostError, StoreError, UsageError
+from pageswap.publish.destination import File
+from pageswap.publish.entry import entry_of, index_of, read_index, report_path
+from pageswap.publish.feed import feed
+from pageswap.report import render
+from pageswap.report.site import site_page
+from pageswap.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from pageswap.publish.destination import Destination
+
+TITLE: Final = "Moving pages of virtual memory: measurements"
+_DATABASE: Final = "run.sqlite"
+_REPORT: Final = "report.html"
+_ATTEMPTS: Final = 3
+_LONGEST_TITLE: Final = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """What publishing did: run ids by what became of them, and the bytes handed over.
+
+    ``left_out`` holds runs that could not be published, with the reason; ``is_atomic`` is False where the file system
+    cannot exchange two folders, so that for an instant there was no site.
+    """
+
+    where: str
+    added: tuple[str, ...]
+    updated: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    removed: tuple[str, ...]
+    left_out: dict[str, str]
+    sent_bytes: int
+    is_atomic: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class _Report:
+    """A run's report as it is on disk."""
+
+    folder: Path
+    path: Path
+    place: str
+    sha256: str
+
+
+def publish(
+    runs: Sequence[Path],
+    destination: Destination,
+    *,
+    title: str = "",
+    prune: bool = False,
+    on_step: Callable[[str], None] = lambda _text: None,
+) -> Published:
+    """Have the site show `runs` (their folders), beside those it has; with `prune` instead of them.
+
+    A report is rendered only when it is absent or older than its database, summarised and handed over only when the
+    site has another one. Of several publishers at once none undoes another's work. Raises UsageError when the folder
+    holds something else, StoreError when none of the runs can be read, HostError when the place cannot be written.
+    """
+    reports, left_out = _reports(runs, on_step)
+    if not reports:
+        raise StoreError(f"none of {len(runs)} runs can be published: {'; '.join(left_out.values())}")
+    for _ in range(_ATTEMPTS):
+        seen = destination.look()
+        if seen.get("state") == "other":
+            raise UsageError(f"--to {destination.name}: holds other files and no site; give a new or an empty folder")
+        text = seen.get("index") or ""
+        old = read_index(text, destination.name) if text else {"title": "", "runs": []}
+        change = _Change(old, seen.get("hashes") or {}, reports, title=title, prune=prune)
+        files = change.files(on_step)
+        outcome = change.outcome(destination.name, left_out, files)
+        if not change.is_any(files):
+            return outcome
+        on_step(f"sending {outcome.sent_bytes / 1e6:.1f} MB to {destination.name}")
+        answer = destination.put(files, hashlib.sha256(text.encode()).hexdigest() if text else "")
+        if answer.get("done"):
+            return dataclasses.replace(outcome, is_atomic=bool(answer.get("is_atomic")))
+        on_step("somebody else published meanwhile; once more")
+    raise HostError(f"{destination.name}: others keep publishing there; try again later")
+
+
+class _Change:
+    """What the site shows, and what it is to show."""
+
+    def __init__(
+        self, old: Mapping[str, Any], hashes: Mapping[str, str], reports: Sequence[_Report], *, title: str, prune: bool
+    ) -> None:
+        self._hashes = hashes
+        self._reports = {report.place: report for report in reports}
+        self._old = {entry["report"]: entry for entry in old["runs"]}
+        # What the site lists and no longer has whole cannot be kept.
+        self._kept = {
+            place: entry
+            for place, entry in self._old.items()
+            if place not in self._reports and not prune and hashes.get(place) == entry["sha256"]
+        }
+        self._title = title[:_LONGEST_TITLE] or old["title"] or TITLE
+
+    def files(self, on_step: Callable[[str], None]) -> list[File]:
+        """List all files of the new site, those it has already without their contents."""
+        entries = [*self._kept.values(), *(self._entry(report, on_step) for report in self._reports.values())]
+        index = index_of(entries, self._title)
+        made = {
+            "index.html": site_page(index["title"], index["runs"]).encode(),
+            "index.json": json.dumps(index, indent=1, ensure_ascii=False).encode() + b"\n",
+            "feed.xml": feed(index),
+            ".nojekyll": b"",
+        }
+        files = [self._file(path, content, hashlib.sha256(content).hexdigest()) for path, content in made.items()]
+        files += [self._file(place, None, entry["sha256"]) for place, entry in self._kept.items()]
+        return [*files, *(self._file(place, each.path, each.sha256) for place, each in self._reports.items())]
+
+    def is_any(self, files: Sequence[File]) -> bool:
+        """Tell whether the new site differs from the old one in anything."""
+        return any(file.content is not None for file in files) or {file.path for file in files} != self._hashes.keys()
+
+    def outcome(self, where: str, left_out: dict[str, str], files: Sequence[File]) -> Published:
+        """Say what becomes of every run."""
+        changed = {place: self._old.get(place, {}).get("sha256") for place in self._reports}
+        same = [place for place, sha256 in changed.items() if sha256 == self._reports[place].sha256]
+        updated = [place for place, sha256 in changed.items() if sha256 and place not in same]
+        return Published(
+            where=where,
+            added=_ids(place for place, sha256 in changed.items() if not sha256),
+            updated=_ids(updated),
+            unchanged=_ids([*self._kept, *same]),
+            removed=_ids(place for place in self._old if place not in self._reports and place not in self._kept),
+            left_out=left_out,
+            sent_bytes=sum(file.size_bytes for file in files),
+            is_atomic=True,
+        )
+
+    def _file(self, path: str, content: bytes | Path | None, sha256: str) -> File:
+        return File(path, None if self._hashes.get(path) == sha256 else content, sha256)
+
+    def _entry(self, report: _Report, on_step: Callable[[str], None]) -> dict[str, Any]:
+        old: dict[str, Any] | None = self._old.get(report.place)
+        if old is not None and old["sha256"] == report.sha256:
+            return old
+        on_step(f"summarising {report.folder.name}")
+        with Store.open(report.folder / _DATABASE) as store:
+            return entry_of(
+                store, report.place, size_bytes=report.path.stat().st_size, sha256=report.sha256, updated=utc_now()
+            )
+
+
+def _ids(places: Any) -> tuple[str, ...]:  # noqa: ANN401 - any iterable of paths on the site
+    return tuple(place.split("/")[2] for place in places)
+
+
+def _reports(runs: Sequence[Path], on_step: Callable[[str], None]) -> tuple[list[_Report], dict[str, str]]:
+    """Have an up-to-date report of each run; gives them, and why there is none of the others."""
+    found: list[_Report] = []
+    left_out: dict[str, str] = {}
+    for folder in runs:
+        try:
+            place = report_path(folder.parent.name, folder.name)
+            path = _rendered(folder, on_step)
+        except StoreError as error:
+            left_out[folder.name] = str(error)
+            continue
+        found.append(_Report(folder, path, place, hashlib.sha256(path.read_bytes()).hexdigest()))
+    return found, left_out
+
+
+def _rendered(folder: Path, on_step: Callable[[str], None]) -> Path:
+    path = folder / _REPORT
+    database = folder / _DATABASE
+    with Store.open(database) as store:
+        if not store.outcome_count():
+            raise StoreError(
+                f"{folder.name}: nothing was measured yet; `inv resume --run {folder.name}` goes on with it"
+            )
+        if not path.is_file() or path.stat().st_mtime_ns < database.stat().st_mtime_ns:
+            on_step(f"rendering {folder.name}")
+            render(store, path)
+    return path

@@ -113,13 +113,15 @@ def _start(document: dict[str, Any], around: Surroundings) -> int:
 
 
 def _follow(document: dict[str, Any], around: Surroundings) -> int:  # noqa: ARG001 - a verb's signature
-    from pageswap.agent.follow import stream  # noqa: PLC0415
+    from pageswap.agent.follow import SignsOfLife, stream  # noqa: PLC0415
 
     work = _work(document)
     offset = _field(document, "offset", int)
     if offset < 0:
         raise HostError(f"standard input: offset is {offset}, expected 0 or more")
-    stream(work, offset, AgentLock(work.lock), 1)
+    # Absent where the reader's end closes the output.
+    signs = SignsOfLife(0, float(_field(document, "signs_s", int))) if "signs_s" in document else None
+    stream(work, offset, AgentLock(work.lock), 1, signs)
     return 0
 
 

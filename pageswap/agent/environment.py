@@ -55,7 +55,7 @@ def read(files: HostFiles, core: dict[str, Any], *, allowed_cpus: set[int] | Non
             "unprivileged": files.integer("/proc/sys/vm/unprivileged_userfaultfd"),
             "device": files.usable("/dev/userfaultfd"),
         },
-        "core": {name: core.get(name) for name in ("core_hash", "compiler", "flags", "source_hash")},
+        "core": {name: core.get(name) for name in ("build", "core_hash", "compiler", "flags", "source_hash")},
     }
 
 

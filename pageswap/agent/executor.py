@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.agent import cgroup, job
 from pageswap.agent.journal import MEASURES
-from pageswap.agent.preflight import address_space_cap
+from pageswap.agent.preflight import address_space_cap, memory_need
+from pageswap.errors import HostError
 from pageswap.units import format_count
 
 if TYPE_CHECKING:
     from pageswap.agent.child import Ending, Nursery
     from pageswap.agent.core import Core
     from pageswap.agent.hostfiles import HostFiles
+    from pageswap.agent.memorycap import CappedGroup
 
 _CURE = "use a smaller region_size or free memory"
 _UNMEASURED: dict[str, Any] = dict.fromkeys(MEASURES)
@@ -35,35 +37,67 @@ class Outcome:
 class Executor:
     """Runs trials on chosen CPUs, one at a time."""
 
-    def __init__(self, core: Core, nursery: Nursery, files: HostFiles, *, cpus: tuple[int, ...] = ()) -> None:
+    def __init__(  # noqa: PLR0913 - what a trial runs on and in
+        self,
+        core: Core,
+        nursery: Nursery,
+        files: HostFiles,
+        *,
+        cpus: tuple[int, ...] = (),
+        memory_cap_bytes: int | None = None,
+        group: CappedGroup | None = None,
+    ) -> None:
         """Take the CPUs of a trial: first its threads', then those that busy neighbours may have.
 
-        Empty leaves the choice to the core.
+        Empty leaves the choice to the core. `group` is the control group that holds trials to `memory_cap_bytes`;
+        without one that bounds their addresses.
         """
         self._core = core
         self._nursery = nursery
         self._files = files
         self._cpus = cpus
         self._groups = cgroup.memory_groups(files)
+        self._memory_cap_bytes = memory_cap_bytes
+        self._group = group
 
     def run(self, trial: job.TrialSpec) -> Outcome:
         """Execute the trial once; whatever it does, an Outcome comes back."""
-        cap_bytes = address_space_cap(trial, self._files)
-        kills = cgroup.oom_kills(self._files, self._groups)
+        cap_bytes = address_space_cap(trial, self._files, self._memory_cap_bytes)
+        kills = self._oom_kills()
         ending = self._nursery.run(
-            lambda: self._core.run_trial(trial, self._cpus), timeout_s=trial.timeout_s, address_space_bytes=cap_bytes
+            lambda: self._run_trial(trial), timeout_s=trial.timeout_s, address_space_bytes=cap_bytes
         )
         outcome = self._outcome(ending, trial, cap_bytes, kills)
         return dataclasses.replace(outcome, undead=True) if ending.has_survivors else outcome
 
-    def _outcome(self, ending: Ending, trial: job.TrialSpec, cap_bytes: int | None, kills: int) -> Outcome:
+    def _run_trial(self, trial: job.TrialSpec) -> dict[str, Any]:
+        if self._group:
+            self._group.enter()
+        return self._core.run_trial(trial, self._cpus)
+
+    def _oom_kills(self) -> tuple[int, int]:
+        """Count the OOM kills for the memory cap, and those around the agent or on the whole host."""
+        return self._group.oom_kills() if self._group else 0, cgroup.oom_kills(self._files, self._groups)
+
+    def _outcome(self, ending: Ending, trial: job.TrialSpec, cap_bytes: int | None, kills: tuple[int, int]) -> Outcome:
         if ending.message is not None:
             return _from_message(ending.message, cap_bytes)
         if ending.signal == signal.SIGKILL and ending.cause == "exit":
-            if cgroup.oom_kills(self._files, self._groups) > kills:
+            capped, host = (now - before for now, before in zip(self._oom_kills(), kills))
+            if capped:
+                return Outcome(job.OOM, self._over_cap(trial))
+            if host:
                 return Outcome(job.OOM, f"the kernel's OOM killer took the trial; {_CURE}")
             return Outcome(job.KILLED, "SIGKILL from outside")
         return _from_ending(ending, trial)
+
+    def _over_cap(self, trial: job.TrialSpec) -> str:
+        need_bytes = memory_need(trial).total_bytes
+        return (
+            f"used more than the {format_count((self._memory_cap_bytes or 0) >> 20)} MiB that a trial may have on this "
+            f"host (its region and what belongs to it are {format_count(-(-need_bytes >> 20))} MiB); raise the host's "
+            "memory in hosts.yaml, or use a smaller region_size"
+        )
 
 
 def _from_message(message: dict[str, Any], cap_bytes: int | None) -> Outcome:
@@ -118,11 +152,19 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def measured_cpus(threads: int) -> tuple[tuple[int, ...], set[int]]:
+def measured_cpus(threads: int, first: int | None = None) -> tuple[tuple[int, ...], set[int]]:
     """Order the CPUs that this process may use, and choose those for everything but the `threads` measured threads.
 
-    The last ones are measured on, since interrupts and daemons gather on the first. Where none would be left the rest
-    is all but the first measured one, or all there are.
+    The last ones are measured on, since interrupts and daemons gather on the first; or `first` before all others, as
+    the inventory says. Where none would be left the rest is all but the first measured one, or all there are. Raises
+    HostError when `first` is not allowed here.
     """
     allowed = tuple(sorted(os.sched_getaffinity(0), reverse=True))
+    if first is not None:
+        if first not in allowed:
+            raise HostError(
+                f"CPU {first}, which the inventory pins trials to, is not among those allowed here: "
+                f"{', '.join(str(cpu) for cpu in sorted(allowed))}; change the host's cpu in hosts.yaml"
+            )
+        allowed = (first, *(cpu for cpu in allowed if cpu != first))
     return allowed, set(allowed[threads:]) or set(allowed[1:]) or set(allowed)

@@ -9,13 +9,13 @@ import time
 from typing import TYPE_CHECKING
 
 from pageswap.agent.journal import MAX_LINE_BYTES
+from pageswap.agent.presence import Presence, touch
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
     from pageswap.agent.lock import AgentLock
     from pageswap.agent.workdir import WorkDir
 
-_TOUCH_S = 1.0
 # Looking costs some 0.2 ms on a CPU that the agent needs too; the pause grows while nothing comes.
 _PAUSE_S = 0.025
 _LONG_PAUSE_S = 0.1
@@ -23,30 +23,49 @@ _CHUNK_BYTES = 1 << 18
 _LONGEST_END_BYTES = 4096
 
 
-def stream(work: WorkDir, offset: int, lock: AgentLock, output: int) -> None:
+class SignsOfLife:
+    """What a reader on the other side of a network sends now and then: a link that is cut closes nothing here."""
+
+    def __init__(self, source: int, patience_s: float) -> None:
+        """Take where they come from, and after how many seconds without one nobody is there any more."""
+        self._source = source
+        self._patience_s = patience_s
+        self._heard = time.monotonic()
+
+    def have_ceased(self) -> bool:
+        """Tell whether there was none for too long, or their source was closed."""
+        now = time.monotonic()
+        while select.select([self._source], [], [], 0)[0]:
+            if not os.read(self._source, _CHUNK_BYTES):
+                return True
+            self._heard = now
+        return now - self._heard > self._patience_s
+
+
+def stream(work: WorkDir, offset: int, lock: AgentLock, output: int, signs: SignsOfLife | None = None) -> None:
     """Write the journal's whole lines from byte `offset` on to `output` as they appear, and keep the mark fresh.
 
-    Returns when the journal has ended, its agent is dead or the reader has gone. Raises HostError when there is
-    neither a journal nor an agent, or `offset` is beyond the journal.
+    Returns when the journal has ended, its agent is dead or the reader has gone, which `signs` tells too. Raises
+    HostError when there is neither a journal nor an agent, or `offset` is beyond the journal.
     """
-    _leave_measured_cpu()
+    presence = Presence(work.followed)
+    os.set_blocking(output, False)
     journal = -1
-    touched = -_TOUCH_S
     pause_s = _PAUSE_S
     rest = b""
     try:
         while True:
+            if signs is not None and signs.have_ceased():
+                return
             # Asked before reading: what a dying agent wrote last is read after its death was seen.
             alive = lock.holder() is not None
             if journal < 0:
                 journal = _open(work, offset, alive=alive)
-            if time.monotonic() - touched >= _TOUCH_S:
-                touch(work.followed)
-                touched = time.monotonic()
+            presence.keep(journal)
             chunk = os.pread(journal, _CHUNK_BYTES, offset + len(rest)) if journal >= 0 else b""
             whole, newline, rest_of_chunk = (rest + chunk).rpartition(b"\n")
             lines, rest = whole + newline, rest_of_chunk
-            if not _send(output, lines):
+            if not _send(output, lines, signs):
                 return
             offset += len(lines)
             if _is_over(work, lines, rest) or not (alive or chunk):
@@ -83,41 +102,6 @@ def _is_over(work: WorkDir, lines: bytes, rest: bytes) -> bool:
     return False
 
 
-def touch(mark: str) -> None:
-    """Make a file, or its time of change now."""
-    try:
-        os.utime(mark)
-    except FileNotFoundError:
-        os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-
-
-class FollowedMark:
-    """The agent's view of the mark: for how long nobody has followed."""
-
-    def __init__(self, mark: str, *, is_new: bool = True) -> None:
-        """Make the mark unless it is there already (`is_new` false); the time counts from now on."""
-        if is_new:
-            touch(mark)
-        self._mark = mark
-        self._changed_ns = os.stat(mark).st_mtime_ns
-        self._looked = self._followed = time.monotonic()
-
-    def idle_s(self) -> float:
-        """Give the seconds since the mark was last touched; steps of the wall clock do not count."""
-        now = time.monotonic()
-        try:
-            changed_ns = os.stat(self._mark).st_mtime_ns
-        except OSError:
-            changed_ns = self._changed_ns
-        if changed_ns != self._changed_ns:
-            # Touched since the last look, and by the wall clock so long ago; never longer ago than that look.
-            ago_s = (time.time_ns() - changed_ns) / 1e9
-            self._followed = now - min(max(ago_s, 0.0), now - self._looked)
-            self._changed_ns = changed_ns
-        self._looked = now
-        return now - self._followed
-
-
 def _open(work: WorkDir, offset: int, *, alive: bool) -> int:
     try:
         journal = os.open(work.journal, os.O_RDONLY | os.O_CLOEXEC)
@@ -131,13 +115,17 @@ def _open(work: WorkDir, offset: int, *, alive: bool) -> int:
     return journal
 
 
-def _send(output: int, lines: bytes) -> bool:
+def _send(output: int, lines: bytes, signs: SignsOfLife | None) -> bool:
     left = memoryview(lines)
-    try:
-        while left:
+    while left:
+        try:
             left = left[os.write(output, left) :]
-    except BrokenPipeError:
-        return False
+        except BlockingIOError:  # noqa: PERF203 - the usual call writes everything at once
+            if signs is not None and signs.have_ceased():
+                return False
+            select.select([], [output], [], _LONG_PAUSE_S)
+        except BrokenPipeError:
+            return False
     return True
 
 
@@ -156,9 +144,3 @@ def _reader_has_gone(output: int, pause_s: float) -> bool:
     poller = select.poll()
     poller.register(output, 0)
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poller.poll(pause_s * 1000))
-
-
-def _leave_measured_cpu() -> None:
-    allowed = os.sched_getaffinity(0)
-    if len(allowed) > 1:
-        os.sched_setaffinity(0, allowed - {max(allowed)})

@@ -7,7 +7,8 @@ import signal
 from typing import TYPE_CHECKING
 
 from pageswap.agent.family import adopt_orphans, end_descendants
-from pageswap.agent.follow import FollowedMark
+from pageswap.agent.memorycap import sweep_all
+from pageswap.agent.presence import FollowedMark
 from pageswap.agent.session import log
 from pageswap.errors import HostError
 
@@ -49,6 +50,7 @@ def keep(the_job: Job, work: WorkDir, around: Surroundings, agent: Callable[[], 
     if os.WIFEXITED(status):
         return os.WEXITSTATUS(status)
     log(f"agent {pid} was killed by signal {os.WTERMSIG(status)}")
+    sweep_all(around.files)
     _restore(around)
     return 1
 

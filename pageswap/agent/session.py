@@ -8,20 +8,22 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent import environment, executor, job
+from pageswap.agent import environment, executor, job, memorycap
 from pageswap.agent.child import Nursery
 from pageswap.agent.cleaning import tidy
 from pageswap.agent.clock import utc_now
+from pageswap.agent.evidence import Evidence
 from pageswap.agent.family import adopt_orphans
-from pageswap.agent.follow import FollowedMark
 from pageswap.agent.journal import Journal
 from pageswap.agent.preflight import Preflight
+from pageswap.agent.presence import FollowedMark
 from pageswap.agent.tunables import MAX_MAP_COUNT
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
     from pageswap.agent.core import Core
     from pageswap.agent.lease import Lease
+    from pageswap.agent.memorycap import CappedGroup
     from pageswap.agent.signals import StopSignals
     from pageswap.agent.surroundings import Surroundings
     from pageswap.agent.workdir import WorkDir
@@ -60,6 +62,11 @@ class Session:
         self._lease = lease
         self._core = around.core()
         self._tunables = around.tunables()
+        threads = max((trial.threads for trial in the_job.trials), default=1)
+        self._allowed = os.sched_getaffinity(0)
+        self._cpus, self._rest = executor.measured_cpus(threads, the_job.cpu)
+        self._measured = list(self._cpus[:threads])
+        self._evidence = Evidence(self._files, self._core.info())
 
     def run(self) -> None:
         """Execute all trials and write the journal from its begin to its end.
@@ -67,15 +74,12 @@ class Session:
         Raises JournalError when the journal cannot be written: the job ends there, its settings restored.
         """
         mark = FollowedMark(self._work.followed)
-        allowed = os.sched_getaffinity(0)
-        threads = max((trial.threads for trial in self._job.trials), default=1)
-        cpus, rest = executor.measured_cpus(threads)
-        os.sched_setaffinity(0, rest)
+        os.sched_setaffinity(0, self._rest)
         nursery = Nursery(
             self._signals,
             die_with_parent=self._core.die_with_parent,
             lease=self._lease,
-            allowed_cpus=allowed,
+            allowed_cpus=self._allowed,
             is_parent_of_all=adopt_orphans(),
         )
         self._tidy()
@@ -87,17 +91,25 @@ class Session:
             format=job.FORMAT,
             pid=os.getpid(),
             started_at=utc_now(),
-            environment=environment.read(self._files, self._core.info(), allowed_cpus=allowed),
+            environment=environment.read(self._files, self._core.info(), allowed_cpus=self._allowed),
             methods=methods,
+            measured_cpus=self._measured,
         )
+        cap_bytes = self._job.memory_cap_bytes
+        group = None
         try:
             for event in restored:
                 journal.append("tune", **event)
             problem = self._tune(journal, Preflight(methods, self._files))
-            preflight = Preflight(methods, self._files, tune_problem=problem)
-            trial_executor = executor.Executor(self._core, nursery, self._files, cpus=cpus)
+            preflight = Preflight(methods, self._files, tune_problem=problem, memory_cap_bytes=cap_bytes)
+            group = self._capped_group(nursery)
+            trial_executor = executor.Executor(
+                self._core, nursery, self._files, cpus=self._cpus, memory_cap_bytes=cap_bytes, group=group
+            )
             why = self._run_trials(journal, mark, preflight, trial_executor)
         finally:
+            if group:
+                group.remove()
             restored = self._restore("this job's changes")
         for event in restored:
             journal.append("tune", **event)
@@ -121,7 +133,12 @@ class Session:
             begin_ns = time.monotonic_ns()
             started_at = utc_now()
             refusal = preflight.refusal(trial)
-            outcome = executor.Outcome(*refusal) if refusal else trial_executor.run(trial)
+            if refusal:
+                outcome, evidence = executor.Outcome(*refusal), self._evidence.nothing()
+            else:
+                self._evidence.begin()
+                outcome = trial_executor.run(trial)
+                evidence = self._evidence.end(outcome.measures)
             journal.append(
                 "trial",
                 trial_id=trial.trial_id,
@@ -131,6 +148,7 @@ class Session:
                 started_at=started_at,
                 wall_ns=time.monotonic_ns() - begin_ns,
                 **outcome.measures,
+                **evidence,
             )
             if outcome.undead:
                 log("a trial could not be killed: nothing more can be measured beside it")
@@ -150,6 +168,19 @@ class Session:
         if change:
             journal.append("tune", **change)
         return ""
+
+    def _capped_group(self, nursery: Nursery) -> CappedGroup | None:
+        """Make the control group that holds trials to the job's cap, if one is wanted and trials can enter it."""
+        if self._job.memory_cap_bytes is None:
+            return None
+        group = memorycap.make(self._files, self._job.memory_cap_bytes)
+        if group is not None:
+            ending = nursery.run(group.enter, timeout_s=_PROBE_S)
+            if ending.message is not None and "result" in ending.message:
+                return group
+            group.remove()
+        log("no control group can be made here: the memory cap is kept by what trials are computed to need")
+        return None
 
     def _tidy(self) -> None:
         try:

@@ -129,8 +129,15 @@ def methods() -> list[MethodInfo]:
 
 
 def core_info() -> dict[str, str]:
-    """Give core_hash (sha256 of the binary), source_hash, compiler and flags, as the build noted them."""
-    facts: dict[str, str] = json.loads(pathlib.Path(__file__).with_name("_core.json").read_text(encoding="utf-8"))
+    """Give core_hash (sha256 of the binary), source_hash, compiler and flags, as the build noted them.
+
+    And `build`: "host" for a core made on the host that runs it, else "controller".
+    """
+    facts: dict[str, str] = {"build": "controller"}
+    for name in ("build.json", "_core.json"):
+        path = pathlib.Path(__file__).with_name(name)
+        if path.exists() or name == "_core.json":
+            facts.update(json.loads(path.read_text(encoding="utf-8")))
     return facts
 
 

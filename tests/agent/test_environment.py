@@ -38,7 +38,7 @@ def test_this_host_tells_all_keys_as_plain_json() -> None:
     assert json.loads(json.dumps(facts)) == facts
     assert facts["cpus_allowed"] == sorted(os.sched_getaffinity(0))
     assert facts["mem_total"] > 0
-    assert facts["core"] == {"core_hash": "x", "compiler": None, "flags": None, "source_hash": None}
+    assert facts["core"] == {"build": None, "core_hash": "x", "compiler": None, "flags": None, "source_hash": None}
 
 
 def test_absent_facts_are_none_and_never_guessed(tmp_path: Path) -> None:

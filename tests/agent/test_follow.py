@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from agent.harness import Host, make_trial, wait_until
 
-from pageswap.agent.follow import FollowedMark, stream, touch
+from pageswap.agent.follow import SignsOfLife, stream
 from pageswap.agent.lock import AgentLock
+from pageswap.agent.presence import FollowedMark, touch
 from pageswap.agent.workdir import WorkDir
 
 if TYPE_CHECKING:
@@ -173,3 +174,59 @@ def test_a_removed_mark_is_no_follower(tmp_path: Path) -> None:
     time.sleep(0.02)
 
     assert mark.idle_s() >= 0.02
+
+
+class TestSignsOfLife:
+    """A reader beyond a network proves that it is still there."""
+
+    @staticmethod
+    def follow(tmp_path: Path, source: int, output: int, patience_s: float) -> None:
+        """Follow a journal whose agent lives for ever."""
+        work = WorkDir(str(tmp_path))
+        stream(work, 0, AlwaysHeld(work.lock), output, SignsOfLife(source, patience_s))
+
+    def test_without_them_it_ends(self, tmp_path: Path) -> None:
+        """Else a follower behind a cut link would keep an agent's lease for ever."""
+        (tmp_path / "journal.jsonl").write_bytes(b'{"kind":"begin"}\n')
+        (source, _controller), (read, write) = os.pipe(), os.pipe()
+        self.follow(tmp_path, source, write, 0.3)
+
+        assert os.read(read, 1000) == b'{"kind":"begin"}\n'
+
+    def test_a_controller_that_hangs_up_ends_it(self, tmp_path: Path) -> None:
+        """At once, whatever its patience."""
+        (tmp_path / "journal.jsonl").write_bytes(b'{"kind":"begin"}\n')
+        (source, controller), (_read, write) = os.pipe(), os.pipe()
+        os.close(controller)
+
+        self.follow(tmp_path, source, write, 600)
+
+    def test_a_reader_that_takes_nothing_does_not_hold_it(self, tmp_path: Path) -> None:
+        """The output's buffer is full then, and no write would ever return."""
+        (tmp_path / "journal.jsonl").write_bytes(b'{"kind":"trial"}\n' * 100_000)
+        (source, _controller), (_read, write) = os.pipe(), os.pipe()
+
+        self.follow(tmp_path, source, write, 0.3)
+
+    def test_with_them_it_goes_on(self, tmp_path: Path) -> None:
+        """Each counts anew."""
+        (tmp_path / "journal.jsonl").write_bytes(b'{"kind":"begin"}\n')
+        (source, controller), (read, write) = os.pipe(), os.pipe()
+        signs = SignsOfLife(source, 0.5)
+        for _ in range(4):
+            time.sleep(0.2)
+            os.write(controller, b"\n")
+            assert not signs.have_ceased()
+        (tmp_path / "journal.jsonl").write_bytes(b'{"kind":"end"}\n')
+        work = WorkDir(str(tmp_path))
+        stream(work, 0, AlwaysHeld(work.lock), write, signs)
+
+        assert os.read(read, 1000) == b'{"kind":"end"}\n'
+
+
+class AlwaysHeld(AgentLock):
+    """The lock of an agent that never dies."""
+
+    def holder(self) -> int | None:
+        """Be held."""
+        return os.getpid()

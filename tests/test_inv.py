@@ -23,6 +23,13 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ALWAYS = ("flock", "mkdir", "mktemp", "rm", "sha256sum", "tail")
 
+# What the wrapper starts, in the environment that it made.
+START = """
+import os, sys
+import invoke
+print("start", *(f"<{a}>" for a in sys.argv[1:]), "in", os.getcwd())
+"""
+
 # Does as Python does for what the wrapper asks of it; `hang` makes its pip stop half-way.
 PYTHON = """
 case "$1 $2 $3" in
@@ -31,7 +38,8 @@ case "$1 $2 $3" in
     "-m pip install")
         [ ! -e "$HOME/hang" ] || exec /bin/sleep 100
         /bin/cp requirements.lock .venv/installed ;;
-    "-P -m invoke") shift 3; printf invoke; printf ' <%s>' "$@"; echo " in $PWD" ;;
+    "-P $HOME/a checkout/pageswap/console/start.py"*|"-P $HOME/moved here/pageswap/console/start.py"*)
+        shift 2; printf start; printf ' <%s>' "$@"; echo " in $PWD" ;;
     *) exit 99 ;;
 esac
 """
@@ -41,7 +49,6 @@ def make_wheel(folder: Path, version: str) -> str:
     """Write a wheel of a stand-in for invoke that prints its arguments; return its line of a lock file."""
     files = {
         "invoke/__init__.py": "",
-        "invoke/__main__.py": "import os, sys\nprint('invoke', *(f'<{a}>' for a in sys.argv[1:]), 'in', os.getcwd())\n",
         f"invoke-{version}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: invoke\nVersion: {version}\n",
         f"invoke-{version}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
@@ -68,6 +75,8 @@ class Checkout:
         for path in (self.root, self.bin, self.wheels):
             path.mkdir()
         shutil.copy2(ROOT / "inv", self.root)
+        (self.root / "pageswap/console").mkdir(parents=True)
+        (self.root / "pageswap/console/start.py").write_text(START)
         self.lock("1.0")
         self.give(*ALWAYS, "cc")
         self.script("id", "echo 1000")
@@ -139,7 +148,7 @@ def test_first_run_makes_the_environment_and_passes_the_arguments_on(checkout: C
     code, out, err = checkout.inv("run", "--spec", "with space.yaml", cwd=elsewhere)
 
     assert code == 0, err
-    assert out == f"invoke <--search-root> <{checkout.root}> <run> <--spec> <with space.yaml> in {elsewhere}\n"
+    assert out == f"start <run> <--spec> <with space.yaml> in {elsewhere}\n"
     assert len(err.splitlines()) == 1
     assert "making .venv from requirements.lock" in err
 
@@ -152,7 +161,7 @@ def test_nothing_changed_runs_one_program(checkout: Checkout) -> None:
     code, out, err = checkout.inv("plan")
 
     assert (code, err) == (0, "")
-    assert out.startswith("invoke ")
+    assert out.startswith("start ")
 
 
 def test_called_through_a_link_and_a_relative_path(checkout: Checkout) -> None:
@@ -168,7 +177,7 @@ def test_called_through_a_link_and_a_relative_path(checkout: Checkout) -> None:
 
     checkout.give("readlink")
     assert checkout.inv(inv=str(link), cwd=below)[0] == 0
-    assert checkout.inv(inv="../inv", cwd=below)[1] == f"invoke <--search-root> <{checkout.root}> in {below}\n"
+    assert checkout.inv("plan", inv="../inv", cwd=below)[1] == f"start <plan> in {below}\n"
 
 
 def test_changed_lock_file_installs_again(checkout: Checkout) -> None:
@@ -197,7 +206,7 @@ def test_moved_checkout_is_repaired(checkout: Checkout) -> None:
 
     assert code == 0
     assert "making .venv" in err
-    assert str(moved) in out
+    assert out.startswith("start ")
     assert checkout.inv()[2] == ""
 
 
@@ -230,7 +239,7 @@ def test_killed_first_run_is_repaired(checkout: Checkout) -> None:
 
     assert code == 0, err
     assert "making .venv" in err
-    assert out.startswith("invoke ")
+    assert out.startswith("start ")
 
 
 def test_two_first_runs_at_once_make_it_once(checkout: Checkout) -> None:
@@ -306,7 +315,7 @@ def test_root_installs_with_apt(checkout: Checkout) -> None:
     code, out, err = checkout.inv()
 
     assert code == 0, err
-    assert out.startswith("invoke ")
+    assert out.startswith("start ")
     assert log.read_text().splitlines() == [
         "update noninteractive",
         "install --no-install-recommends -y gcc libc6-dev noninteractive",
@@ -347,3 +356,34 @@ def test_python_without_headers_alone_asks_for_its_own(checkout: Checkout) -> No
 
     assert code == 1
     assert err.splitlines()[-1].endswith(" python3.11 python3.11-dev python3.11-venv")
+
+
+def test_ctrl_c_waits_until_python_hears_it(checkout: Checkout) -> None:
+    """Where env can block the signal while Python starts it does, from the run that makes the environment on."""
+    checkout.script("env", 'echo "env $1" >&2; shift; exec "$@"')
+    checkout.give("true")
+    checkout.inv()
+
+    assert checkout.inv("plan")[2] == "env --block-signal=INT\n"
+
+
+def test_an_env_that_cannot_block_signals_is_left_out(checkout: Checkout) -> None:
+    """As in busybox."""
+    checkout.script("env", "exit 1")
+    checkout.inv()
+
+    assert checkout.inv("plan")[::2] == (0, "")
+
+
+def test_ctrl_c_in_the_wrapper_is_one_line(checkout: Checkout) -> None:
+    """Also while the environment is being made; exit code 130."""
+    (checkout.root.parent / "hang").touch()
+    process = checkout.start(start_new_session=True)
+    while not (checkout.root / ".venv/bin/python").exists():
+        time.sleep(0.01)
+    time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "inv: interrupted"

@@ -30,24 +30,24 @@ class _Output:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        with self._told():
+        """Write, or raise what explains why not."""
+        try:
             return int(self._stream.write(text))
-        raise AssertionError  # never reached
+        except OSError as error:
+            raise _refusal(error) from None
 
     def flush(self) -> None:
-        with self._told():
-            self._stream.flush()
-
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+        """Flush, or raise what explains why not."""
         try:
-            yield
-        except BrokenPipeError:
-            raise
+            self._stream.flush()
         except OSError as error:
-            raise UsageError(
-                f"standard output cannot be written: {error.strerror}; make room there, or send it elsewhere"
-            ) from None
+            raise _refusal(error) from None
+
+
+def _refusal(error: OSError) -> Exception:
+    if isinstance(error, BrokenPipeError):
+        return error
+    return UsageError(f"standard output cannot be written: {error.strerror}; make room there, or send it elsewhere")
 
 
 def guarded(body: Callable[[], int | None], error_log: Path) -> int:

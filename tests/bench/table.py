@@ -47,7 +47,7 @@ def command(*arguments: str, home: Path) -> tuple[float, float]:
     """Run an inv task; return its wall time in seconds and its peak resident size in MiB."""
     start = time.monotonic()
     environment = {**os.environ, "PAGESWAP_HOME": str(home)}
-    inv = [sys.executable, "-P", "-m", "invoke", "--search-root", str(ROOT), *arguments]
+    inv = [sys.executable, "-P", str(ROOT / "pageswap/console/start.py"), *arguments]
     process = subprocess.Popen(inv, env=environment, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

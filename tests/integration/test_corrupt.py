@@ -41,7 +41,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def inv(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a task of the checkout."""
-    command = [sys.executable, "-P", "-m", "invoke", "--search-root", str(root), *arguments]
+    command = [sys.executable, "-P", str(root / "pageswap/console/start.py"), *arguments]
     return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
 

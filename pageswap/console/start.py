@@ -1,0 +1,97 @@
+"""Starts invoke for ./inv: hears Ctrl-C from the first line on, and ends what invoke refuses as tasks end theirs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+
+def _leave(*_: object) -> None:
+    os.write(2, b"interrupted\n")
+    os._exit(130)
+
+
+# Until a command's body runs there is nothing to tidy up, and an exception in the middle of an import would end in a
+# traceback. ./inv blocks the signal while the interpreter starts.
+if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _leave)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))  # noqa: PTH100, PTH120 - pathlib is slower to import than all else here
+
+import difflib  # noqa: E402
+import re  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from invoke.config import Config  # noqa: E402
+from invoke.exceptions import Exit, ParseError  # noqa: E402
+from invoke.program import Program  # noqa: E402
+
+from pageswap import __version__  # noqa: E402
+from pageswap.console.exits import ended  # noqa: E402
+from pageswap.errors import UsageError  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+ERROR_LOG = ROOT / "build" / "error.log"
+
+
+class _NoUserConfig(Config):
+    """Invoke's settings without /etc/invoke.yaml and ~/.invoke.yaml: no command here has any."""
+
+    def load_base_conf_files(self) -> None:
+        """Read nothing."""
+
+
+class _Program(Program):
+    def run(self, argv: list[str] | None = None, exit: bool = True) -> None:  # noqa: A002, ARG002, FBT001, FBT002 - invoke's signature
+        """Do all that invoke does, and leave its exceptions to the caller."""
+        self.create_config()
+        self.parse_core(argv)
+        self.parse_collection()
+        self.parse_tasks()
+        self.parse_cleanup()
+        self.update_config()
+        self.execute()
+
+
+def run(arguments: list[str]) -> int:
+    """Run the commands that the arguments name; gives the exit code. Raises UsageError for what invoke refuses."""
+    program = _Program(
+        name="pageswap", binary="inv", binary_names=["inv"], version=__version__, config_class=_NoUserConfig
+    )
+    # tasks.py and invoke itself look at the arguments of the process.
+    sys.argv = ["inv", "--search-root", str(ROOT), *arguments]
+    try:
+        program.run(sys.argv)
+    except ParseError as error:
+        raise UsageError(_with_cure(error, program)) from None
+    except Exit as end:
+        if end.message:
+            sys.stderr.write(f"{end.message}\n")
+        return int(end.code)
+    return 0
+
+
+def _with_cure(error: ParseError, program: Program) -> str:
+    """Say what invoke could not make sense of, and where to look what there is."""
+    task = error.context.name if error.context else None
+    unknown = re.fullmatch(r"No idea what (['\"])(.*)\1 is!", str(error))
+    if not unknown:
+        where = f"inv --help {task}" if task else "inv --help"
+        text = re.sub(r"<Argument: (\w+)[^>]*>", r"'--\1'", str(error)).rstrip("!")
+        return f"{text}; '{where}' lists the arguments"
+    word = unknown[2]
+    if word.startswith("-"):
+        known = list(error.context.flags) if error.context else []
+        there = f"'inv --help {task}' lists its arguments" if task else "'inv --help' lists the arguments"
+    else:
+        known = list(program.collection.task_names)
+        there = "'inv' lists the commands"
+    close = difflib.get_close_matches(word, [str(name) for name in known], n=1)
+    kind = "argument" if word.startswith("-") else "command"
+    return f"unknown {kind} '{word}'{f'; did you mean {close[0]!r}?' if close else ';'} {there}"
+
+
+if __name__ == "__main__":
+    sys.exit(ended(lambda: run(sys.argv[1:]), ERROR_LOG))

@@ -1,0 +1,134 @@
+"""Commands as ./inv starts them, where everything around them is hostile: one line and the documented code, always."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+START = (sys.executable, "-P", str(ROOT / "pageswap/console/start.py"))
+SMOKE = ("plan", "--spec", "smoke")
+
+
+def inv(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command as ./inv does."""
+    options = {"cwd": ROOT, "stdout": subprocess.PIPE, **options}
+    return subprocess.run([*START, *arguments], stderr=subprocess.PIPE, text=True, check=False, **options)
+
+
+@pytest.mark.parametrize("wait_ms", [0, 5, 10, 20, 30, 45, 60, 80, 100, 125, 150])
+def test_ctrl_c_is_one_line_from_the_first_moment(wait_ms: int) -> None:
+    """While the interpreter starts, the imports run, or the command works; the signal waits as ./inv lets it."""
+    process = subprocess.Popen(
+        [*START, *SMOKE],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}),  # noqa: PLW1509 - no threads here
+    )
+    time.sleep(wait_ms / 1000)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, errors) in {(130, "interrupted\n"), (0, "")}
+    assert process.returncode == 130 or wait_ms > 0
+
+
+def test_who_ignores_ctrl_c_is_not_interrupted() -> None:
+    """A shell lets what it begins in the background ignore it."""
+    process = subprocess.Popen(
+        [*START, *SMOKE],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # noqa: PLW1509 - no threads here
+    )
+    for _ in range(5):
+        time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, errors) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("plan", "--bogus"), "error: unknown argument '--bogus'; 'inv --help plan' lists its arguments"),
+        (
+            ("plan", "--spce", "x"),
+            "error: unknown argument '--spce'; did you mean '--spec'? 'inv --help plan' lists its arguments",
+        ),
+        (("--bogus",), "error: unknown argument '--bogus'; 'inv --help' lists the arguments"),
+        (("plna",), "error: unknown command 'plna'; did you mean 'plan'? 'inv' lists the commands"),
+        (("zzz",), "error: unknown command 'zzz'; 'inv' lists the commands"),
+        (
+            ("plan", "--spec"),
+            "error: Flag '--spec' needed value and was not given one; 'inv --help plan' lists the arguments",
+        ),
+    ],
+)
+def test_what_invoke_refuses_has_a_cure(arguments: tuple[str, ...], line: str) -> None:
+    """One line, code 1, nothing on stdout."""
+    done = inv(*arguments)
+
+    assert (1, "", line + "\n") == (done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("arguments", [("--list",), ("--help",), ("--help", "plan"), (), SMOKE, (*SMOKE, "--json")])
+def test_an_output_that_is_full_is_an_error_of_its_own(arguments: tuple[str, ...]) -> None:
+    """It says what to do, and is not called a bug."""
+    with Path("/dev/full").open("w") as full:
+        done = inv(*arguments, stdout=full)
+
+    text = "error: standard output cannot be written: No space left on device; make room there, or send it elsewhere\n"
+    assert (1, text) == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize("arguments", [("--list",), ("--help",), (), (*SMOKE, "--json")])
+def test_a_reader_that_went_away_is_no_error(arguments: tuple[str, ...]) -> None:
+    """`./inv --help | head -1` prints no complaint."""
+    read, write = os.pipe()
+    os.close(read)
+    done = inv(*arguments, stdout=write)
+    os.close(write)
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize("home", ["broken settings", "settings that are a folder", "no such folder", "a file"])
+def test_a_strange_home_changes_nothing(tmp_path: Path, home: str) -> None:
+    """No command reads settings of invoke's there."""
+    folder = tmp_path / "home"
+    if home == "a file":
+        folder.write_text("")
+    elif home != "no such folder":
+        folder.mkdir()
+    if home == "broken settings":
+        (folder / ".invoke.yaml").write_text("{a: [")
+    elif home == "settings that are a folder":
+        (folder / ".invoke.yaml").mkdir()
+    done = inv("check", "--spec", "smoke", env={**os.environ, "HOME": str(folder)})
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+def test_what_the_outputs_encoding_lacks_is_replaced(tmp_path: Path) -> None:
+    """An ASCII terminal shows a name that it cannot print as well as it can."""
+    shutil.copy(ROOT / "experiments/smoke.yaml", tmp_path / "caf\u00e9.yaml")
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+    done = inv("check", "--spec", "caf\u00e9.yaml", cwd=tmp_path, env=plain)
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "caf?.yaml: ok" in done.stdout

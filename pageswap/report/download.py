@@ -7,12 +7,9 @@ import dataclasses
 import gzip
 import io
 import re
-from typing import TYPE_CHECKING
+from typing import Any
 
 from pageswap.analysis.export import WRITERS
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _PLAIN_BYTES = 128 << 10
 _MOST_BYTES = 1 << 20
@@ -29,7 +26,7 @@ class Download:
     size: str
 
 
-def download(run_id: str, trials: pd.DataFrame) -> Download | None:
+def download(run_id: str, trials: Any) -> Download | None:  # noqa: ANN401 - pandas is analysis's
     """Give all trials as a download, or None where they would swell the page by more than a megabyte."""
     if len(trials) > _MOST_TRIALS:
         return None

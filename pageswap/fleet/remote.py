@@ -35,6 +35,8 @@ def load(name, source):
     exec(compile(source, name, "exec"), module.__dict__)
 """
 _NEEDED: Final = ("pageswap.errors", "pageswap.agent.workdir")
+_ON_HOST: Final = "pageswap.fleet.onhost"
+_ALSO: Final = {"core": (f"{_ON_HOST}.folder",)}
 
 # What no shell, however odd, reads as more than a word when it stands between single quotes.
 _SAFE_PATH = re.compile(r"[\w./+@=:,~ -]{1,4000}")
@@ -79,8 +81,9 @@ def safe_path(path: str) -> str:
 @functools.cache
 def program(name: str) -> bytes:
     """Give one of the programs in onhost/ as the standard input of `command`; its own input follows."""
-    main = f"pageswap.fleet.onhost.{name}"
-    parts = [_LOADER, *(f"load({module!r}, {_source(module)!r})" for module in (*_NEEDED, main))]
+    main = f"{_ON_HOST}.{name}"
+    modules = (*_NEEDED, *_ALSO.get(name, ()), main)
+    parts = [_LOADER, *(f"load({module!r}, {_source(module)!r})" for module in modules)]
     text = "\n".join([*parts, f"sys.modules[{main!r}].main(i)"]).encode()
     return b"%d\n%s" % (len(text), text)
 

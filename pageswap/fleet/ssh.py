@@ -9,8 +9,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pageswap.errors import HostError, HostUnreachableError
+from pageswap.errors import HostBuildError, HostError, HostUnreachableError
 from pageswap.fleet.connection import Connection, HopelessError
+from pageswap.fleet.host_build import core_from, judge, make_kit, no_build
 from pageswap.fleet.host_python import HostFacts, facts_from, no_python
 from pageswap.fleet.remote import agent_command, command, first_command, program, safe_path
 from pageswap.fleet.ssh_config import SshConfig
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pageswap.fleet.bundle import Bundle
+    from pageswap.fleet.bundle import Bundle, Core
     from pageswap.fleet.inventory import InventoryHost
     from pageswap.fleet.target import Stream
 
@@ -31,11 +32,13 @@ Build = Literal["controller", "host", "auto"]
 # controllers or hosts do not knock at one sshd together.
 BACKOFF_S: Final = (0.5, 1.0, 2.0)
 
-_ANSWER_S = 120.0
-_MAX_LINE_BYTES = 64 << 10
+# Compiling the core takes seconds, on a slow and busy host minutes.
+_ANSWER_S = 600.0
+_MAX_LINE_BYTES = 16 << 20
 
-# Verbs that go on as long as they are listened to: signs of life on their input tell them that they are.
+# A verb that goes on as long as somebody listens gets signs of life on its input, and ends so long after the last one.
 _LASTING: Final = ("follow",)
+SIGNS_S: Final = 20
 
 
 class SshTarget(Target):
@@ -72,13 +75,23 @@ class SshTarget(Target):
         return {phase: self._seconds.get(phase, 0.0) for phase in ("connecting", "uploading", "building")}
 
     def ensure_bundle(self, bundle: Bundle) -> None:
-        """Have the bundle there for that host's Python, uploading it unless it is there, whole, and checked to load."""
+        """Have the bundle there for that host's Python, with a core that loads; what is there, whole, is used again.
+
+        Raises HostPythonError, HostBuildError, or another HostError.
+        """
         facts = self.facts()
         fitting = bundle.for_python(facts.tag)
-        folder, complaint = self._put(fitting, facts)
-        if complaint:
-            raise self._unloadable(complaint, facts)
-        self._bundle_dir = folder
+        complaint = ""
+        if self._core != "host":
+            complaint = self._put(fitting, facts)
+            if complaint and self._core == "controller":
+                raise no_build(self.name, complaint, facts)
+        if complaint or self._core == "host":
+            with self._timed("building"):
+                core = self._built(facts, complaint)
+            complaint = self._put(fitting.with_core(core), facts)
+            if complaint:
+                raise HostBuildError(f"{self.name}: the core that was built there does not load there: {complaint}")
 
     def work_dir(self, run_id: str, segment: int) -> str:
         """Name the folder below the host's cache; raises HostError when there is no place for one."""
@@ -90,6 +103,8 @@ class SshTarget(Target):
             raise HostError(f"{self.name}: no bundle was put there yet")
         is_lasting = verb in _LASTING
         text = agent_command(self.python, self._bundle_dir, verb)
+        if is_lasting:
+            document = {**document, "signs_s": SIGNS_S}
         return self._start(text, json.dumps(document).encode() + b"\n", keeps_input=is_lasting)
 
     def close(self) -> None:
@@ -123,30 +138,39 @@ class SshTarget(Target):
             self._facts = facts
         return self._facts
 
-    def _put(self, bundle: Bundle, facts: HostFacts) -> tuple[str, str]:
-        """Give the bundle's folder and what the host says of loading its core."""
+    def _put(self, bundle: Bundle, facts: HostFacts) -> str:
+        """Have a bundle there and use it; gives why its core does not load, "" when it does."""
         folder = f"{facts.cache}/bundles/{bundle.sha256}"
-        document = json.dumps({"folder": folder, "hashes": bundle.hashes}).encode() + b"\n"
-        stream = self._start(command(self.python), program("folder") + document, keeps_input=True)
+        answer = self._send("folder", {"folder": folder, "hashes": bundle.hashes}, bundle.files, "uploading")
+        if "error" in answer:
+            raise HostError(f"{self.name}: {answer['error']!s:.1000}; or give it a 'workdir:' in the inventory")
+        complaint = str(answer.get("complaint", "no answer"))
+        error = judge(self.name, complaint, facts.cache) if complaint else None
+        if error is not None:
+            raise error
+        self._bundle_dir = None if complaint else folder
+        return complaint
+
+    def _built(self, facts: HostFacts, complaint: str) -> Core:
+        kit = make_kit()
+        document = {"cores": f"{facts.cache}/cores", "hashes": kit.hashes, "flags": kit.flags}
+        return core_from(self.name, self._send("core", document, kit.files, None), complaint, facts)
+
+    def _send(self, name: str, document: dict[str, Any], files: dict[str, bytes], phase: str | None) -> dict[str, Any]:
+        """Run one of our programs there and give its last word; if it asks it gets `files`, timed as `phase`."""
+        text = json.dumps(document).encode() + b"\n"
+        stream = self._start(command(self.python), program(name) + text, keeps_input=True)
         try:
             answer = self._answer(stream)
             if answer.get("wanted"):
-                with self._timed("uploading"):
-                    sizes = {name: len(content) for name, content in bundle.files.items()}
+                with self._timed(phase) if phase else contextlib.nullcontext():
+                    sizes = {name: len(content) for name, content in files.items()}
                     stream.send(json.dumps({"sizes": sizes}).encode() + b"\n")
-                    stream.send(b"".join(bundle.files[name] for name in bundle.hashes))
+                    stream.send(b"".join(files[name] for name in document["hashes"]))
                     answer = self._answer(stream)
         finally:
-            complaint = stream.close()
-        if "error" in answer:
-            raise HostError(f"{self.name}: {answer['error']}; or give it a 'workdir:' in the inventory")
-        if "folder" not in answer:
-            raise HostError(f"{self.name}: the bundle could not be put there: {complaint or 'no reason given'}")
-        return folder, str(answer["complaint"])
-
-    def _unloadable(self, complaint: str, facts: HostFacts) -> HostError:
-        del facts
-        return HostError(f"{self.name}: the C core cannot be loaded there: {complaint}")
+            stream.close()
+        return answer
 
     def _start(self, text: str, stdin: bytes, *, keeps_input: bool = False) -> SshStream:
         return SshStream(self.name, self._connected(), text, stdin, keeps_input=keeps_input)

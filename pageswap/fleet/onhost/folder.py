@@ -35,7 +35,7 @@ def main(stdin: IO[bytes]) -> None:
     document = json.loads(stdin.readline())
     folder, hashes = Path(document["folder"]), document["hashes"]
     try:
-        install(folder, hashes, lambda: _receive(stdin, hashes))
+        install(folder, hashes, lambda: receive(stdin, hashes))
         _say({"folder": str(folder), "complaint": complaint(folder)})
     except HostError as error:
         _say({"error": str(error)})
@@ -94,7 +94,8 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _receive(stdin: IO[bytes], hashes: Mapping[str, str]) -> dict[str, bytes]:
+def receive(stdin: IO[bytes], hashes: Mapping[str, str]) -> dict[str, bytes]:
+    """Ask for files and read them; raises HostError for a name that is none and for what arrives damaged."""
     _say({"wanted": True})
     sizes = json.loads(stdin.readline())["sizes"]
     files: dict[str, bytes] = {}

@@ -9,6 +9,7 @@ import pytest
 from requirement import require
 
 from tests.integration import network as networks
+from tests.integration.fleet import Fleet
 from tests.integration.lab import Lab, own_network
 from tests.integration.roots import Roots
 
@@ -54,6 +55,12 @@ def network(tmp_path: Path) -> Iterator[Network]:
     require("root" if "root" in missing else "sshd", not missing, missing)
     with networks.network(tmp_path / "network") as made:
         yield made
+
+
+@pytest.fixture
+def fleet(network: Network, tmp_path: Path) -> Fleet:
+    """Give a controller's folders in that network."""
+    return Fleet(tmp_path, network)
 
 
 @pytest.fixture

@@ -10,15 +10,33 @@ from typing import TYPE_CHECKING, Any
 from pageswap import campaign, plan, spec
 from pageswap.campaign.events import Event, Started
 from pageswap.campaign.progress import Lines
+from pageswap.campaign.targets import make_targets
 from pageswap.errors import PageswapError
+from pageswap.fleet.inventory import Inventory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pageswap.store import Store
 
 
 def no_report(_store: Store, path: Path) -> Path:
     """Stand in for the report, which takes two seconds that these tests have no use for."""
     return path
+
+
+def _run(words: dict[str, Any], on_event: Callable[[Event], None]) -> campaign.Outcome:
+    inventory = Path(words["inventory"]) if words.get("inventory") else None
+    hosts = Inventory.load(inventory).select(words.get("hosts", ["local"]))
+    options = campaign.Options(hosts=tuple(host.to_json() for host in hosts), **words.get("options", {}))
+    return campaign.run(
+        plan.make(spec.load(Path(words["spec"]))),
+        results_dir=Path(words["results"]),
+        options=options,
+        targets=make_targets(hosts, options, accept_new=words.get("accept_new", False)),
+        on_event=on_event,
+        render=no_report,
+    )
 
 
 def main(words: dict[str, Any]) -> int:
@@ -35,11 +53,7 @@ def main(words: dict[str, Any]) -> int:
         if "resume" in words:
             outcome = campaign.resume(Path(words["resume"]), on_event=on_event, render=no_report)
         else:
-            planned = plan.make(spec.load(Path(words["spec"])))
-            options = campaign.Options(**words.get("options", {}))
-            outcome = campaign.run(
-                planned, results_dir=Path(words["results"]), options=options, on_event=on_event, render=no_report
-            )
+            outcome = _run(words, on_event)
     except PageswapError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code

@@ -40,6 +40,7 @@ class Process:
     """A living process of a host, by the PID that this machine knows it under."""
 
     pid: int
+    parent: int
     uid: int
     words: tuple[str, ...]
 
@@ -213,18 +214,31 @@ class Host:
             if entry.name.isdigit() and _pid_namespace(int(entry.name)) == self._pid_namespace:
                 with contextlib.suppress(OSError, IndexError):
                     words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+                    parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
                     # A zombie has no words; what is left of a connection ends with it.
                     if words and int(entry.name) != self.init and not words[0].startswith(("sshd", "/usr/sbin/sshd")):
-                        found.append(Process(int(entry.name), entry.stat().st_uid, tuple(words)))
+                        found.append(Process(int(entry.name), parent, entry.stat().st_uid, tuple(words)))
         return found
 
-    def agents(self) -> list[Process]:
-        """List the living programs of the agent."""
-        return [process for process in self.processes() if process.verb]
+    def roles(self) -> dict[str, list[Process]]:
+        """Sort the living programs of the agent: follower, keeper, agent, trial, other."""
+        programs = {process.pid: process for process in self.processes() if process.verb}
+        found: dict[str, list[Process]] = {"follower": [], "keeper": [], "agent": [], "trial": [], "other": []}
+        for process in programs.values():
+            depth, above = 0, process
+            while above.parent in programs:
+                depth, above = depth + 1, programs[above.parent]
+            if process.verb == "follow":
+                found["follower"].append(process)
+            elif process.verb == "start" and above.parent == self.init and depth < 3:
+                found[("keeper", "agent", "trial")[depth]].append(process)
+            else:
+                found["other"].append(process)
+        return found
 
-    def kill(self, *verbs: str) -> int:
-        """Send SIGKILL to the agent's programs with these verbs; gives how many there were."""
-        victims = [process for process in self.agents() if process.verb in verbs]
+    def kill(self, *roles: str) -> int:
+        """Send SIGKILL to the agent's programs in these roles; gives how many there were."""
+        victims = [process for role, processes in self.roles().items() if role in roles for process in processes]
         for victim in victims:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(victim.pid, signal.SIGKILL)

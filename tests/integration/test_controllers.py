@@ -1,0 +1,209 @@
+"""Controllers that are killed, interrupted, doubled or out of room: what the hosts measured meanwhile is never lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.fleet import check_quiet, check_whole, finish, measuring, rows, trial_ids
+from tests.integration.lab import kill, wait_until
+from tests.integration.network import NEIGHBOUR
+
+if TYPE_CHECKING:
+    from tests.integration.fleet import Fleet
+    from tests.integration.network import Host
+
+KILLS = int(os.environ.get("PAGESWAP_TEST_KILLS", "20"))
+BRIEF = 100_000
+LONGER = 1_500_000
+SECONDS = 20_000_000
+
+
+def press_ctrl_c(controller: subprocess.Popen[str]) -> None:
+    """Send SIGINT to the controller's whole process group, as a terminal does."""
+    os.killpg(controller.pid, signal.SIGINT)
+
+
+@pytest.mark.slow
+def test_a_controller_killed_at_twenty_random_moments(fleet: Fleet) -> None:
+    """Each time resume goes on; in the end two hosts have given every trial exactly once."""
+    seed = int(os.environ.get("PAGESWAP_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
+    sys.stdout.write(f"PAGESWAP_TEST_SEED={seed}\n")  # pytest shows it when the test fails
+    chance = random.Random(seed)  # noqa: S311 - a test's dice
+    hosts = [fleet.network.add("lab1"), fleet.network.add("lab2")]
+    spec = fleet.spec(repeats=9, iterations=BRIEF)
+    killed, ended = 0, set()
+    while killed < KILLS:
+        going = [run for run in fleet.runs() if run not in ended]
+        controller = (
+            fleet.start({"resume": str(going[0])}) if going else fleet.begin("lab1", "lab2", spec=spec, lease_s=5.0)
+        )
+        deadline = time.monotonic() + chance.uniform(0.1, 2.0)
+        while time.monotonic() < deadline and controller.poll() is None:
+            time.sleep(0.002)
+        if controller.poll() is None:
+            killed += 1
+        kill(controller.pid)
+        _, errors = controller.communicate()
+        assert controller.returncode in {0, -signal.SIGKILL}, errors
+        ended |= {run for run in going if controller.returncode == 0}
+    for run in fleet.runs():
+        if run not in ended:
+            last = fleet.resumed(run)
+            assert last.code == 0, last.errors
+        check_whole(run, spec, ["lab1", "lab2"])
+    for host in hosts:
+        check_quiet(host, 5.0)
+    fleet.check_next_run("lab1")
+
+
+def test_what_hosts_finish_while_nobody_looks_is_collected(fleet: Fleet) -> None:
+    """The controller is killed, the hosts end by themselves, resume measures nothing."""
+    host = fleet.network.add("lab1")
+    spec = fleet.spec(repeats=2, iterations=BRIEF)
+    controller = fleet.begin("lab1", spec=spec)
+    wait_until(lambda: measuring(host))
+    kill(controller.pid)
+    controller.communicate()
+    check_quiet(host)
+    (run_dir,) = fleet.runs()
+    resumed = fleet.resumed(run_dir)
+
+    assert resumed.code == 0, resumed.errors
+    check_whole(run_dir, spec, ["lab1"])
+    assert len(list(host.home(".cache/pageswap/runs").glob("*/*/*/journal.jsonl"))) == 1
+
+
+class TestFullDisk:
+    """A controller without room for rows."""
+
+    def test_is_told_and_loses_nothing(self, fleet: Fleet) -> None:
+        """Exit code 3, rows intact, the hosts stop by themselves; with room again, resume completes the run."""
+        host = fleet.network.add("lab1")
+        fleet.results.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", fleet.results], check=True)
+        try:
+            spec = fleet.spec(repeats=4, iterations=BRIEF * 5)
+            controller = fleet.begin("lab1", spec=spec, lease_s=5.0)
+            wait_until(lambda: fleet.runs() and rows(fleet.runs()[0]))
+            filler = fleet.results / "filler"
+            with filler.open("wb", buffering=0) as file:
+                for size in (1 << 16, 1 << 12, 1):
+                    try:
+                        while file.write(b"x" * size):
+                            pass
+                    except OSError:
+                        continue
+            ended = finish(controller)
+            (run_dir,) = fleet.runs()
+            assert ended.code == 3, ended.errors
+            assert "disk is full" in ended.errors
+            assert 0 < len(rows(run_dir)) < len(trial_ids(spec))
+            check_quiet(host, 5.0)
+            filler.unlink()
+            resumed = fleet.resumed(run_dir)
+            assert resumed.code == 0, resumed.errors
+            check_whole(run_dir, spec, ["lab1"])
+        finally:
+            subprocess.run(["umount", "-l", fleet.results], check=True)
+
+
+class TestTwoAtOnce:
+    """One measurement at a time on a host, whoever asks."""
+
+    @pytest.fixture
+    def held(self, fleet: Fleet) -> tuple[Host, subprocess.Popen[str]]:
+        """Give a host that is being measured."""
+        host = fleet.network.add("lab1")
+        fleet.network.configure("other", HostName=host.address, User=NEIGHBOUR)
+        for alias in ("lab1", "other"):
+            fleet.check_next_run(alias)  # the bundle is there: what comes next starts soon
+            shutil.rmtree(fleet.results)
+        controller = fleet.begin("lab1", spec=fleet.spec(repeats=1, iterations=LONGER))
+        wait_until(lambda: measuring(host))
+        return host, controller
+
+    def test_the_second_is_told_who_measures(self, fleet: Fleet, held: tuple[Host, subprocess.Popen[str]]) -> None:
+        """Exit code 3 with user, run and time; the first comes to a good end."""
+        host, first = held
+        second = fleet.run("lab1")
+        ended = finish(first)
+
+        assert second.code == 3
+        for word in ("is measured by", "measurer", fleet.runs()[0].name, "since 20", "--wait"):
+            assert word in second.errors
+        assert ended.code == 0, ended.errors
+        (run_dir,) = fleet.runs()
+        check_whole(run_dir, fleet.spec(repeats=1, iterations=LONGER), ["lab1"])
+        check_quiet(host)
+        fleet.check_next_run("lab1")
+
+    def test_another_user_is_told_too(self, fleet: Fleet, held: tuple[Host, subprocess.Popen[str]]) -> None:
+        """The lease is the host's, not a user's."""
+        _, first = held
+        second = fleet.run("other")
+
+        assert second.code == 3, second.errors
+        assert "measurer" in second.errors
+        assert finish(first).code == 0
+        fleet.check_next_run("other")
+
+    def test_the_second_waits_if_told_to(self, fleet: Fleet, held: tuple[Host, subprocess.Popen[str]]) -> None:
+        """And measures everything once the host is free."""
+        host, first = held
+        second = fleet.run("lab1", wait=True)
+
+        assert second.code == 0, second.errors
+        assert "waiting for" in second.errors
+        assert finish(first).code == 0
+        for run_dir, iterations in zip(fleet.runs(), (LONGER, 1000), strict=True):
+            check_whole(run_dir, fleet.spec(repeats=1, iterations=iterations), ["lab1"])
+        check_quiet(host)
+
+
+class TestCtrlC:
+    """The terminal's signal reaches the controller, which tells the hosts."""
+
+    def test_once_lets_the_trial_in_hand_end(self, fleet: Fleet) -> None:
+        """Exit code 130, every stored row whole, on both hosts; the rest by resume."""
+        hosts = [fleet.network.add("lab1"), fleet.network.add("lab2")]
+        spec = fleet.spec(repeats=4, iterations=BRIEF * 5)
+        controller = fleet.begin("lab1", "lab2", spec=spec)
+        wait_until(lambda: fleet.runs() and {row.host for row in rows(fleet.runs()[0])} == {"lab1", "lab2"})
+        press_ctrl_c(controller)
+        ended = finish(controller)
+        (run_dir,) = fleet.runs()
+
+        assert ended.code == 130, ended.errors
+        assert {row.status for row in rows(run_dir)} == {"ok"}
+        for host in hosts:
+            check_quiet(host)
+        resumed = fleet.resumed(run_dir)
+        assert resumed.code == 0, resumed.errors
+        check_whole(run_dir, spec, ["lab1", "lab2"])
+
+    def test_twice_kills_the_trial_in_hand(self, fleet: Fleet) -> None:
+        """Exit code 130, and that trial is a row that says so, which resume makes up for."""
+        host = fleet.network.add("lab1")
+        controller = fleet.begin("lab1", spec=fleet.spec(repeats=1, iterations=SECONDS))
+        wait_until(lambda: measuring(host))
+        assert controller.stderr is not None
+        for word in ("interrupted:", "interrupted again"):
+            press_ctrl_c(controller)
+            while word not in controller.stderr.readline():
+                pass
+        ended = finish(controller)
+        (run_dir,) = fleet.runs()
+
+        assert ended.code == 130, ended.errors
+        assert [row.status for row in rows(run_dir)] == ["interrupted"]
+        check_quiet(host)
+        fleet.check_next_run("lab1")

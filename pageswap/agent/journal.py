@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 from typing import Any
 
 from pageswap.agent import job
@@ -23,6 +25,8 @@ COUNTERS = (
     "vmas_peak",
 )
 MEASURES = (*COUNTERS, "rounds_ns", "cpu")
+# A reader takes no more than this of what a host says beside the times: a row is a measurement, not a parcel.
+MAX_TEXT_BYTES = 1 << 16
 
 _NULL = type(None)
 # What each kind of line must hold; more is allowed, so that an older controller can read a newer agent's journal.
@@ -42,7 +46,21 @@ _FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
     },
     "end": {"why": (str,), "finished_at": (str,)},
 }
+# What a trial's line may hold beside that: evidence of a quiet host.
+_OPTIONAL: dict[str, tuple[type, ...]] = {
+    "build": (str, _NULL),
+    "core_hash": (str, _NULL),
+    "counters": (dict, _NULL),
+    "cpu_khz_before": (int, _NULL),
+    "cpu_khz_after": (int, _NULL),
+    "throttle_count": (int, _NULL),
+    "load1_before": (float, int, _NULL),
+    "load1_after": (float, int, _NULL),
+    "wall_ns": (int, _NULL),
+}
 _MAX_INTEGER = (1 << 63) - 1
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,60}", re.ASCII)
 
 
 class Journal:
@@ -139,7 +157,7 @@ class JournalReader:
 
     def _record(self, line: bytes, offset: int, following: int | None) -> dict[str, Any]:
         try:
-            record = json.loads(line, parse_constant=_refuse_constant)
+            record = json.loads(line, parse_constant=_refuse_constant, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             raise self._error(offset, f"not a JSON line ({error})") from error
         problem = "not a JSON object" if not isinstance(record, dict) else self._problem(record, following)
@@ -184,7 +202,13 @@ def _shape_problem(record: dict[str, Any]) -> str:
 def _begin_problem(record: dict[str, Any]) -> str:
     if record["format"] != job.FORMAT:
         return f"format {record['format']}, this version reads {job.FORMAT}; use the pageswap that made it"
-    return ""
+    if not all(isinstance(method, dict) and isinstance(method.get("name"), str) for method in record["methods"]):
+        return "methods holds something without a name"
+    return _time_problem(record["started_at"])
+
+
+def _time_problem(text: str) -> str:
+    return "" if _TIME.fullmatch(text) else f"{_short(text)} is no time in UTC"
 
 
 def _trial_problem(record: dict[str, Any]) -> str:
@@ -193,23 +217,44 @@ def _trial_problem(record: dict[str, Any]) -> str:
     rounds_ns = record["rounds_ns"]
     if rounds_ns is not None and not all(_is_a(value, (int,)) and value >= 0 for value in rounds_ns):
         return "rounds_ns holds something else than times"
-    for name in (*COUNTERS, "attempt"):
-        if record[name] is not None and record[name] < 0:
-            return f"{name} is negative"
     if record["status"] in (job.OK, job.CORRUPT) and (record["elapsed_ns"] is None or rounds_ns is None):
         return f"status {record['status']} without its times"
+    return _evidence_problem(record) or _negative_problem(record) or _time_problem(record["started_at"])
+
+
+def _evidence_problem(record: dict[str, Any]) -> str:
+    for name, types in _OPTIONAL.items():
+        if not _is_a(record.get(name), types):
+            return f"{name} is {_short(record[name])}, which it cannot be"
+    for name, count in (record.get("counters") or {}).items():
+        if not _NAME.fullmatch(name) or not _is_a(count, (int, _NULL)):
+            return f"counters holds {_short(name)}: {_short(count)}, which is no count"
+    known = (*_COMMON, *_FIELDS["trial"], "kind")
+    rest = {name: value for name, value in record.items() if name not in known}
+    if len(json.dumps(rest)) + len(record["reason"]) > MAX_TEXT_BYTES:
+        return f"more than {MAX_TEXT_BYTES} bytes beside the times"
+    return ""
+
+
+def _negative_problem(record: dict[str, Any]) -> str:
+    for name in (*COUNTERS, "attempt", *_OPTIONAL):
+        value = record.get(name)
+        if isinstance(value, (int, float)) and value < 0:
+            return f"{name} is negative"
     return ""
 
 
 def _end_problem(record: dict[str, Any]) -> str:
-    return "" if record["why"] in ENDS else f"why is {_short(record['why'])}, expected one of {', '.join(ENDS)}"
+    if record["why"] not in ENDS:
+        return f"why is {_short(record['why'])}, expected one of {', '.join(ENDS)}"
+    return _time_problem(record["finished_at"])
 
 
-def _no_problem(record: dict[str, Any]) -> str:  # noqa: ARG001 - the shape of the others
-    return ""
+def _tune_problem(record: dict[str, Any]) -> str:
+    return "" if len(json.dumps(record)) <= MAX_TEXT_BYTES else f"more than {MAX_TEXT_BYTES} bytes"
 
 
-_PROBLEMS = {"begin": _begin_problem, "trial": _trial_problem, "end": _end_problem, "tune": _no_problem}
+_PROBLEMS = {"begin": _begin_problem, "trial": _trial_problem, "end": _end_problem, "tune": _tune_problem}
 
 
 def _is_a(value: object, types: tuple[type, ...]) -> bool:
@@ -222,6 +267,13 @@ def _is_a(value: object, types: tuple[type, ...]) -> bool:
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - fits a message
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{_short(text)} is no finite number")
+    return value
 
 
 def _refuse_constant(name: str) -> None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pageswap.agent.workdir import WorkDir
 
 _PROBE_S = 60.0
+# A reason is for people; what is longer is cut, also because readers refuse rows that are parcels.
+_LONGEST_REASON = 4000
 
 
 def log(text: str) -> None:
@@ -144,7 +146,7 @@ class Session:
                 trial_id=trial.trial_id,
                 attempt=trial.attempt,
                 status=outcome.status,
-                reason=outcome.reason,
+                reason=outcome.reason[:_LONGEST_REASON],
                 started_at=started_at,
                 wall_ns=time.monotonic_ns() - begin_ns,
                 **outcome.measures,

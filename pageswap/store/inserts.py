@@ -24,6 +24,8 @@ def _json(document: object) -> str:
 # What every journal line says of itself, and a trial's line beside its outcome.
 _HEAD = ("kind", "seq", "run_id", "host", "segment")
 _OWN = ("trial_id", "attempt")
+# An agent changes one setting; a host that never stops changing is not measuring.
+_MAX_CHANGES = 100
 
 
 def insert_run(
@@ -75,23 +77,35 @@ def insert_record(connection: sqlite3.Connection, record: dict[str, Any]) -> Non
             "UPDATE segment SET started_at = ? WHERE host = ? AND segment = ?", (record["started_at"], *key)
         )
     elif record["kind"] == "tune":
+        ((changes,),) = connection.execute("SELECT count(*) FROM tunable WHERE host = ? AND segment = ?", key)
+        if changes >= _MAX_CHANGES:
+            raise JournalError(f"{key[0]}, segment {key[1]}: more than {_MAX_CHANGES} changes of settings")
         change = {name: value for name, value in record.items() if name not in _HEAD}
         connection.execute("INSERT INTO tunable VALUES (?, ?, ?, ?)", (*key, record["seq"], _json(change)))
     elif record["kind"] == "trial":
         _insert_outcome(connection, record)
 
 
+_KNOWN = """
+SELECT rounds, (SELECT max(attempt) FROM outcome WHERE host = ?1 AND trial_id = ?2),
+       EXISTS (SELECT 1 FROM outcome WHERE host = ?1 AND trial_id = ?2 AND segment = ?3)
+FROM trial WHERE trial_id = ?2
+"""
+
+
 def _insert_outcome(connection: sqlite3.Connection, record: dict[str, Any]) -> None:
     host, trial_id, attempt = record["host"], record["trial_id"], record["attempt"]
     where = f"{host}, segment {record['segment']}"
-    known = connection.execute(
-        "SELECT (SELECT max(attempt) FROM outcome WHERE host = ?1 AND trial_id = ?2) FROM trial WHERE trial_id = ?2",
-        (host, trial_id),
-    ).fetchone()
-    if known is None:
+    found = connection.execute(_KNOWN, (host, trial_id, record["segment"])).fetchone()
+    if found is None:
         raise JournalError(f"{where}: trial {trial_id!r:.80} is not in this run's plan")
-    if attempt != (known[0] or 0) + 1:
-        raise JournalError(f"{where}: attempt {attempt} of trial {trial_id} after attempt {known[0] or 0}")
+    planned_rounds, last_attempt, is_answered = found
+    if attempt != (last_attempt or 0) + 1:
+        raise JournalError(f"{where}: attempt {attempt} of trial {trial_id} after attempt {last_attempt or 0}")
+    if is_answered:
+        raise JournalError(f"{where}: a second attempt of trial {trial_id}; an agent makes one of each")
+    if record["rounds_ns"] is not None and len(record["rounds_ns"]) != planned_rounds:
+        raise JournalError(f"{where}: trial {trial_id} has {len(record['rounds_ns'])} rounds, not {planned_rounds}")
     rounds = record["rounds_ns"]
     values = {**record, "rounds_ns": None if rounds is None else _json(rounds)}
     extra = {name: value for name, value in record.items() if name not in (*_HEAD, *_OWN, *OUTCOME_TYPES)}

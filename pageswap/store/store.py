@@ -333,7 +333,7 @@ class Store:
                 except JournalError as error:
                     refused = error
                     break
-                except UnicodeEncodeError as error:
+                except (UnicodeEncodeError, RecursionError) as error:
                     refused = JournalError(f"{host}, segment {segment}, byte {start}: {error}")
                     break
             update = "UPDATE segment SET journal_offset = ?, next_seq = ?, ended = ? WHERE host = ? AND segment = ?"

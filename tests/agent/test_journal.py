@@ -17,6 +17,7 @@ from pageswap.errors import JournalError
 if TYPE_CHECKING:
     from pathlib import Path
 
+TIME = "2025-01-01T00:00:00.000Z"
 _LABELS = {"run_id": "r1", "host": "here", "segment": 0}
 
 
@@ -26,12 +27,12 @@ def _begin(**changes: object) -> dict[str, Any]:
 
 
 def _trial(**changes: object) -> dict[str, Any]:
-    fields = {"trial_id": "b00.c0000", "attempt": 0, "status": "failed", "reason": "", "started_at": "x"}
+    fields = {"trial_id": "b00.c0000", "attempt": 0, "status": "failed", "reason": "", "started_at": TIME}
     return {"kind": "trial", "seq": 1, **_LABELS, **dict.fromkeys(MEASURES), **fields, **changes}
 
 
 def _end(**changes: object) -> dict[str, Any]:
-    return {"kind": "end", "seq": 1, **_LABELS, "why": "done", "finished_at": "x", **changes}
+    return {"kind": "end", "seq": 1, **_LABELS, "why": "done", "finished_at": TIME, **changes}
 
 
 def _lines(*records: dict[str, Any]) -> bytes:
@@ -49,7 +50,7 @@ def written(tmp_path: Path) -> Path:
     lines = Journal(str(path), **_LABELS)
     lines.append("begin", **{k: v for k, v in _begin().items() if k not in {"kind", "seq", *_LABELS}})
     lines.append("trial", **{k: v for k, v in _trial().items() if k not in {"kind", "seq", *_LABELS}})
-    lines.append("end", why="done", finished_at="x")
+    lines.append("end", why="done", finished_at=TIME)
     lines.close()
     return path
 
@@ -118,6 +119,26 @@ def test_a_torn_last_line_is_not_given_and_reading_goes_on_behind_the_lines_befo
         (_lines(_begin(), _trial(cpu=float("nan"))), "NaN is not JSON"),
         (_lines(_begin(), _end(why="bored")), "why is 'bored', expected one of done"),
         (_lines(_begin(), _end(), _trial(seq=2)), "a line after the journal's end"),
+        (_lines(_begin(started_at="yesterday")), "'yesterday' is no time in UTC"),
+        (_lines(_begin(), _trial(started_at="2025-01-01T00:00:00")), "is no time in UTC"),
+        (_lines(_begin(), _end(finished_at="<b>")), "'<b>' is no time in UTC"),
+        (_lines(_begin(methods=[1])), "methods holds something without a name"),
+        (_lines(_begin(), _trial(load1_before=-0.5)), "load1_before is negative"),
+        (_lines(_begin(), _trial(load1_after="low")), "load1_after is 'low'"),
+        (
+            _lines(_begin(), _trial(load1_after=0)).replace(b'"load1_after": 0', b'"load1_after": 1e999'),
+            "no finite number",
+        ),
+        (_lines(_begin(environment={"x": 0})).replace(b'{"x": 0}', b'{"x": -1e999}'), "no finite number"),
+        (_lines(_begin(), _trial(cpu_khz_before=2.5)), "cpu_khz_before is 2.5"),
+        (_lines(_begin(), _trial(core_hash=7)), "core_hash is 7"),
+        (_lines(_begin(), _trial(counters=[])), "counters is []"),
+        (_lines(_begin(), _trial(counters={"steal_ns": "0"})), "counters holds 'steal_ns': '0', which is no count"),
+        (_lines(_begin(), _trial(counters={"steal_ns": 1 << 64})), "which is no count"),
+        (_lines(_begin(), _trial(counters={"<script>": 1})), "which is no count"),
+        (_lines(_begin(), _trial(reason="x" * 70_000)), "more than 65536 bytes beside the times"),
+        (_lines(_begin(), _trial(more=["x"] * 20_000)), "more than 65536 bytes beside the times"),
+        (_lines(_begin(), {"kind": "tune", "seq": 1, **_LABELS, "name": "x" * 70_000}), "more than 65536 bytes"),
     ],
 )
 def test_what_is_no_journal_line_is_refused_with_place_and_problem(data: bytes, problem: str) -> None:

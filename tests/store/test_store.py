@@ -13,6 +13,7 @@ from pageswap.store import Segment, Store
 from tests.store.fakes import HOST, RUN_ID, FakeJournal, begin_with, make_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -213,6 +214,58 @@ class TestIngest:
             )
 
         assert len(store.all_attempts()) == 1
+
+    def test_a_second_attempt_in_one_segment_is_refused(self, store: Store) -> None:
+        """An agent makes one of each trial: a host that goes on for ever is stopped at the first."""
+        journal = FakeJournal()
+        lines = [journal.begin()]
+        lines += [journal.trial("b00.c0000", attempt=attempt, status="killed") for attempt in (1, 2)]
+        with pytest.raises(JournalError, match="a second attempt of trial b00"):
+            store.ingest(HOST, 1, 0, lines)
+
+        assert len(store.all_attempts()) == 1
+
+    @pytest.mark.parametrize("rounds_ns", [[], [1], [1, 2, 3]])
+    def test_other_rounds_than_planned_are_refused(self, store: Store, rounds_ns: list[int]) -> None:
+        """Neither fewer nor more."""
+        with pytest.raises(JournalError, match=rf"has {len(rounds_ns)} rounds, not 2"):
+            store.ingest(HOST, 1, 0, begin_with("b00.c0000", rounds_ns=rounds_ns))
+
+        assert store.rows() == []
+
+    def test_endless_lines_are_refused_early(self, store: Store) -> None:
+        """However well-formed each is: what is stored of them is bounded, and what is read."""
+        journal = FakeJournal()
+        read = 0
+
+        def lines() -> Iterator[bytes]:
+            nonlocal read
+            yield journal.begin()
+            while True:
+                read += 1
+                yield journal.line("tune", name="vm.max_map_count", before=1, set=2)
+
+        with pytest.raises(JournalError, match="more than 100 changes of settings"):
+            store.ingest(HOST, 1, 0, lines())
+
+        assert read == 101
+
+    def test_evidence_has_columns_of_its_own(self, store: Store) -> None:
+        """As it was said, and None where the host does not tell; what has no column is kept aside."""
+        told = {
+            "build": "host",
+            "core_hash": "ab",
+            "load1_before": 0.5,
+            "cpu_khz_after": 3_000_000,
+            "throttle_count": 0,
+        }
+        lines = begin_with("b00.c0000", **told, load1_after=None, counters={"steal_ns": 7, "cycles": None})
+        store.ingest(HOST, 1, 0, lines)
+        (row,) = named(store, store.rows())
+
+        assert {name: row[name] for name in told} == told
+        assert (row["load1_after"], row["cpu_khz_before"]) == (None, None)
+        assert row["counters"] == '{"steal_ns":7,"cycles":null}'
 
     def test_an_unknown_segment_is_refused(self, store: Store) -> None:
         """A segment is written down before its agent starts."""

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from pageswap.publish.destination import Folder, RemoteFolder
-from pageswap.publish.publish import Published, publish
+from pageswap.publish.publishing import Published, publish
 
 __all__ = ["Folder", "Published", "RemoteFolder", "publish"]

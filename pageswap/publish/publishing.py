@@ -12,7 +12,7 @@ from pageswap.errors import HostError, StoreError, UsageError
 from pageswap.publish.destination import File
 from pageswap.publish.entry import entry_of, index_of, read_index, report_path
 from pageswap.publish.feed import feed
-from pageswap.report import render
+from pageswap.report import render as render_report
 from pageswap.report.site import site_page
 from pageswap.store import Store
 
@@ -57,12 +57,13 @@ class _Report:
     sha256: str
 
 
-def publish(
+def publish(  # noqa: PLR0913 - what, where, and how
     runs: Sequence[Path],
     destination: Destination,
     *,
     title: str = "",
     prune: bool = False,
+    render: Callable[[Store, Path], Path] = render_report,
     on_step: Callable[[str], None] = lambda _text: None,
 ) -> Published:
     """Have the site show `runs` (their folders), beside those it has; with `prune` instead of them.
@@ -71,7 +72,7 @@ def publish(
     site has another one. Of several publishers at once none undoes another's work. Raises UsageError when the folder
     holds something else, StoreError when none of the runs can be read, HostError when the place cannot be written.
     """
-    reports, left_out = _reports(runs, on_step)
+    reports, left_out = _reports(runs, render, on_step)
     if not reports:
         raise StoreError(f"none of {len(runs)} runs can be published: {'; '.join(left_out.values())}")
     for _ in range(_ATTEMPTS):
@@ -162,14 +163,16 @@ def _ids(places: Any) -> tuple[str, ...]:  # noqa: ANN401 - any iterable of path
     return tuple(place.split("/")[2] for place in places)
 
 
-def _reports(runs: Sequence[Path], on_step: Callable[[str], None]) -> tuple[list[_Report], dict[str, str]]:
+def _reports(
+    runs: Sequence[Path], render: Callable[[Store, Path], Path], on_step: Callable[[str], None]
+) -> tuple[list[_Report], dict[str, str]]:
     """Have an up-to-date report of each run; gives them, and why there is none of the others."""
     found: list[_Report] = []
     left_out: dict[str, str] = {}
     for folder in runs:
         try:
             place = report_path(folder.parent.name, folder.name)
-            path = _rendered(folder, on_step)
+            path = _rendered(folder, render, on_step)
         except StoreError as error:
             left_out[folder.name] = str(error)
             continue
@@ -177,7 +180,7 @@ def _reports(runs: Sequence[Path], on_step: Callable[[str], None]) -> tuple[list
     return found, left_out
 
 
-def _rendered(folder: Path, on_step: Callable[[str], None]) -> Path:
+def _rendered(folder: Path, render: Callable[[Store, Path], Path], on_step: Callable[[str], None]) -> Path:
     path = folder / _REPORT
     database = folder / _DATABASE
     with Store.open(database) as store:

@@ -1,0 +1,262 @@
+"""The folder of a site: what it says is there, that it changes in one step, and what survives a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import stat
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pageswap.errors import HostError
+from pageswap.fleet.onhost import site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def index_of(version: str) -> bytes:
+    """Give an index that tells its version."""
+    return json.dumps({"generator": "pageswap 0", "version": version}).encode()
+
+
+def seen(folder: Path) -> str:
+    """Give what a publisher must have seen of a site to change it."""
+    path = folder / "index.json"
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+
+
+def put(folder: Path, holding: dict[str, bytes], kept: tuple[str, ...] = (), **changes: Any) -> dict[str, Any]:
+    """Make the site consist of these files."""
+    listed = [
+        {"path": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest(), "kept": False}
+        for name, data in holding.items()
+    ]
+    listed += [{"path": name, "size": 0, "sha256": "", "kept": True} for name in kept]
+    stream = b"".join(holding.values())
+    document = {"path": str(folder), "seen": seen(folder), "files": listed, **changes}
+
+    def read(size: int) -> bytes:
+        nonlocal stream
+        data, stream = stream[:size], stream[size:]
+        return data
+
+    return site.put(document, read)
+
+
+def a_site(version: str, reports: int = 2) -> dict[str, bytes]:
+    """Give the files of a site whose every file tells the version."""
+    made = {"index.html": version.encode(), "index.json": index_of(version)}
+    return {**made, **{f"runs/a/r{number}/report.html": version.encode() * 1000 for number in range(reports)}}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Read all files of a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_an_absent_an_empty_and_a_foreign_folder_are_told_apart(tmp_path: Path) -> None:
+    """A site is known by its index."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").touch()
+    put(tmp_path / "site", a_site("1"))
+
+    states = {name: site.look(str(tmp_path / name))["state"] for name in ("absent", "empty", "other", "site")}
+    assert {name: name for name in states} == states
+
+
+def test_a_first_site_is_put_whole_and_can_be_read_by_all(tmp_path: Path) -> None:
+    """Into a folder that is absent or empty, with parents; its hashes are told afterwards."""
+    for name in ("new/deep/site", "empty"):
+        folder = tmp_path / name
+        if name == "empty":
+            folder.mkdir()
+        assert put(folder, a_site("1"))["done"]
+        assert a_site("1") == contents(folder)
+        told = site.look(str(folder))
+        assert {path: hashlib.sha256(data).hexdigest() for path, data in a_site("1").items()} == told["hashes"]
+        for path in [folder, *folder.rglob("*")]:
+            assert stat.S_IMODE(path.stat().st_mode) == (0o755 if path.is_dir() else 0o644)
+    assert [] == list(tmp_path.rglob(".*"))
+
+
+def test_what_is_kept_is_the_same_file(tmp_path: Path) -> None:
+    """It is linked, not copied."""
+    put(tmp_path / "site", a_site("1"))
+    report = tmp_path / "site/runs/a/r0/report.html"
+    before = report.stat().st_ino
+    put(tmp_path / "site", {"index.html": b"2", "index.json": index_of("2")}, kept=("runs/a/r0/report.html",))
+
+    assert before == report.stat().st_ino
+    assert not (tmp_path / "site/runs/a/r1").exists()
+
+
+def test_a_reader_never_sees_a_half_site(tmp_path: Path) -> None:
+    """Whoever opens the folder and reads it finds all files of one version, while it is published over and over."""
+    folder = tmp_path / "site"
+    put(folder, a_site("0"))
+    is_over = threading.Event()
+    mixed: list[set[bytes]] = []
+    reads = 0
+
+    def look() -> None:
+        nonlocal reads
+        while not is_over.is_set():
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                names = ("index.html", "runs/a/r0/report.html", "runs/a/r1/report.html")
+                handles = [os.open(name, os.O_RDONLY, dir_fd=descriptor) for name in names]
+                versions = {os.read(handle, 1) for handle in handles}
+                for handle in handles:
+                    os.close(handle)
+            except FileNotFoundError:
+                # The old site that this reader had entered is gone already: it looks again, as a browser does.
+                continue
+            finally:
+                os.close(descriptor)
+            reads += 1
+            if len(versions) != 1:
+                mixed.append(versions)
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for number in range(60):
+        assert put(folder, a_site(str(number % 10)))["is_atomic"]
+        assert (folder / "index.html").exists()
+    is_over.set()
+    reader.join()
+
+    assert mixed == []
+    assert reads > 0
+
+
+@pytest.mark.parametrize("files", [0, 1, 3])
+def test_a_killed_publisher_leaves_the_old_site_and_the_next_one_clears_up(tmp_path: Path, files: int) -> None:
+    """After any number of files."""
+    folder = tmp_path / "site"
+    put(folder, a_site("1"))
+    pid = os.fork()
+    if pid == 0:
+        try:
+            wanted = a_site("2")
+            document = {
+                "path": str(folder),
+                "seen": seen(folder),
+                "files": [
+                    {"path": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest(), "kept": False}
+                    for name, data in wanted.items()
+                ],
+            }
+            left = list(wanted.values())
+
+            def read(_size: int) -> bytes:
+                if len(wanted) - len(left) == files:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return left.pop(0)
+
+            site.put(document, read)
+        finally:
+            os._exit(1)
+    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+
+    assert a_site("1") == contents(folder)
+    assert len(list(tmp_path.iterdir())) == 2
+    put(folder, a_site("3"))
+    assert a_site("3") == contents(folder)
+    assert [folder] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sha256": "0" * 64}, "came damaged"),
+        ({"size": 10_000_000}, "came incomplete"),
+        ({"path": "../escaped"}, "cannot be a file of a site"),
+        ({"path": "/etc/passwd"}, "cannot be a file of a site"),
+        ({"path": "runs/../../x"}, "cannot be a file of a site"),
+        ({"path": ".htaccess"}, "cannot be a file of a site"),
+    ],
+)
+def test_what_comes_wrong_changes_nothing(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    """The old site stays, and nothing beside it."""
+    folder = tmp_path / "site"
+    put(folder, a_site("1"))
+    data = b"new"
+    file = {"path": "index.html", "size": 3, "sha256": hashlib.sha256(data).hexdigest(), "kept": False, **change}
+
+    with pytest.raises(HostError, match=message):
+        put(folder, {"x": data}, files=[file])
+    assert a_site("1") == contents(folder)
+    assert [folder] == list(tmp_path.iterdir())
+
+
+def test_a_site_that_somebody_else_changed_is_a_conflict(tmp_path: Path) -> None:
+    """The second of two publishers who both saw the first site must look again."""
+    folder = tmp_path / "site"
+    put(folder, a_site("1"))
+    before = seen(folder)
+    put(folder, a_site("2"))
+
+    assert {"conflict": True} == put(folder, a_site("3"), seen=before)
+    assert a_site("2") == contents(folder)
+
+
+def test_files_of_other_origin_stay(tmp_path: Path) -> None:
+    """A CNAME or a .git folder beside the site's own files is the owner's."""
+    folder = tmp_path / "site"
+    put(folder, a_site("1"))
+    (folder / "CNAME").write_text("pages.example")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "HEAD").write_text("ref")
+    put(folder, a_site("2"))
+
+    assert {**a_site("2"), "CNAME": b"pages.example", ".git/HEAD": b"ref"} == contents(folder)
+
+
+def test_a_folder_with_other_files_and_no_site_is_left_alone(tmp_path: Path) -> None:
+    """A home folder given by mistake loses nothing."""
+    (tmp_path / "thesis.tex").write_text("precious")
+
+    with pytest.raises(HostError, match="holds other files and no site"):
+        put(tmp_path, a_site("1"))
+    assert {"thesis.tex": b"precious"} == contents(tmp_path)
+
+
+def test_a_file_system_that_cannot_exchange_folders_is_served_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In two steps, and it says so; one that was killed between them is put right by the next publisher."""
+    monkeypatch.setattr(site, "_exchange", lambda _one, _other: False)
+    folder = tmp_path / "site"
+    put(folder, a_site("1"))
+
+    assert {"done": True, "is_atomic": False} == put(folder, a_site("2"))
+    assert a_site("2") == contents(folder)
+    folder.rename(tmp_path / ".site.new-killed.old")
+    put(folder, a_site("3"), seen=hashlib.sha256(index_of("2")).hexdigest())
+    assert a_site("3") == contents(folder)
+    assert [folder] == list(tmp_path.iterdir())
+
+
+def test_a_link_is_followed_to_the_folder_it_means(tmp_path: Path) -> None:
+    """The link stays a link."""
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    put(tmp_path / "link", a_site("1"))
+    put(tmp_path / "link", a_site("2"))
+
+    assert (tmp_path / "link").is_symlink()
+    assert a_site("2") == contents(tmp_path / "real")
+
+
+def test_a_file_and_the_root_are_refused(tmp_path: Path) -> None:
+    """Each with the cure."""
+    (tmp_path / "file").touch()
+
+    for path in (str(tmp_path / "file"), "/"):
+        with pytest.raises(HostError, match="give a folder"):
+            site.look(path)

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pageswap.analysis.intervals import Interval
+    from pageswap.analysis.rundata import RunData
+    from pageswap.analysis.summary import Summary
+
+_HOSTS_NAMED = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,7 +181,7 @@ class Share:
 
 @dataclasses.dataclass(frozen=True)
 class CostPart:
-    """One layer of a stack: ``times`` x what one ``call`` costs, ``ns`` in all; ``name`` is for the reader."""
+    """One layer of a stack: ``ns`` in all, for ``times`` calls; ``call`` is the formula, such as ``3 x getpid``."""
 
     name: str
     call: str
@@ -250,3 +254,50 @@ class Findings:
     pooled: tuple[Pooled, ...]
     stops: tuple[Stop, ...]
     notes: tuple[str, ...] = ()
+
+
+def findings(
+    run_data: RunData, summary: Summary, *, limit: Summary | None = None, calls: Summary | None = None
+) -> Findings:
+    """Find all of it in a run; ``summary`` is its `summarise`.
+
+    ``limit`` and ``calls`` are the summaries of other runs on the same hosts, of the workloads of these names: the
+    first for shares of the physical limit, the second for where the time of a swap goes. An experiment has one
+    workload, so they come from runs of their own (experiments/memory_limit.yaml, experiments/syscall_roundtrip.yaml).
+    """
+    # Imported here, as each of them makes records of this module.
+    from pageswap.analysis.costs import cost_stacks, shares  # noqa: PLC0415
+    from pageswap.analysis.crossover import crossovers  # noqa: PLC0415
+    from pageswap.analysis.drift import drift  # noqa: PLC0415
+    from pageswap.analysis.outliers import outliers  # noqa: PLC0415
+    from pageswap.analysis.pooling import pooled  # noqa: PLC0415
+    from pageswap.analysis.undisturbed import disturbed_trials, undisturbed  # noqa: PLC0415
+
+    matrix = summary.matrix
+    cases = {case.case_id: case.levels for case in summary.cases[: len(matrix.keys) // max(1, len(matrix.hosts))]}
+    return Findings(
+        noise=summary.noise,
+        comparisons=tuple(summary.comparisons.values()),
+        outliers=outliers(matrix),
+        drift=drift(matrix),
+        disturbed=disturbed_trials(matrix),
+        undisturbed=undisturbed(matrix, summary.comparisons, summary.noise),
+        crossovers=crossovers(matrix, cases, summary.families),
+        shares=shares(summary, limit),
+        costs=cost_stacks(summary, calls),
+        pooled=pooled(matrix, cases),
+        stops=tuple(Stop(host, int(stop["blocks"]), str(stop["reason"])) for host, stop in run_data.stops().items()),
+        notes=_notes(summary, limit, calls),
+    )
+
+
+def _notes(summary: Summary, limit: Summary | None, calls: Summary | None) -> tuple[str, ...]:
+    """Say what could not be found and what would make it possible."""
+    notes = [f"{host}: no noise floor: {floor.note}" for host, floor in summary.noise.items() if floor.note]
+    notes = notes if summary.has_baseline else []
+    if summary.workload != "limit" and limit is None and any(case.bytes_per_s for case in summary.cases):
+        notes.append("shares of the physical limit need a run of workload 'limit' on the same hosts")
+    for name, other in (("limit", limit), ("call", calls)):
+        if other is not None and not set(other.hosts) & set(summary.hosts):
+            notes.append(f"the run of workload '{name}' has other hosts: {', '.join(other.hosts[:_HOSTS_NAMED])}")
+    return tuple(notes)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pageswap.analysis.disturbance import disturbed
+
 if TYPE_CHECKING:
     from pageswap.analysis.rundata import RunData
 
@@ -42,8 +44,8 @@ EXPORT_COLUMNS = (
     "rounds_ns",
     "started_at",
 )
-IDENTITY_COLUMNS = ("trial_id", "case_id", "seed", "cpu", "replica")
-DERIVED_COLUMNS = ("ns_per_op", "ops_per_s", "bytes_per_s")
+IDENTITY_COLUMNS = ("trial_id", "case_id", "seed", "cpu", "replica", "disturbed")
+DERIVED_COLUMNS = ("ns_per_op", "ops_per_s", "bytes_per_s", "disturbed")
 INTEGER_COLUMNS = (
     "page_size",
     "region_size",
@@ -63,7 +65,17 @@ INTEGER_COLUMNS = (
     "cpu",
     "distance",
     "run_pages",
+    "cpu_khz_before",
+    "cpu_khz_after",
+    "throttle_count",
 )
+_REAL_COLUMNS = ("load1_before", "load1_after")
+_TYPES: dict[str, Any] = {
+    **dict.fromkeys(INTEGER_COLUMNS, "Int64"),
+    **dict.fromkeys(_REAL_COLUMNS, "Float64"),
+    # A seed may use all 64 bits, one more than a signed integer column holds.
+    "seed": "object",
+}
 _NS_PER_S = 1e9
 # Pages that one iteration moves; a move takes so many runs of `run_pages`. grow and call move none of the region's.
 MOVED_PAGES = {"swap": 2.0, "permute": 2.0, "limit": 2.0, "move": 1.0}
@@ -75,7 +87,8 @@ def frame(run_data: RunData) -> pd.DataFrame:
     The columns are `EXPORT_COLUMNS`, then `IDENTITY_COLUMNS`, then whatever else is stored. Sizes are bytes, times ns.
     ns_per_op, ops_per_s and bytes_per_s are computed here and only for trials that ended ``ok``: what a ``corrupt``
     trial took is kept in elapsed_ns, but it is no result. bytes_per_s counts both pages of a swap and every page of a
-    moved run, and is empty for workloads that move none. rounds_ns is JSON text.
+    moved run, and is empty for workloads that move none. rounds_ns is JSON text. disturbed holds the words of
+    `pageswap.analysis.disturbance.disturbed`, "" for a quiet trial.
     """
     names = list(run_data.columns())
     stored = pd.DataFrame.from_records([tuple(row) for row in run_data.rows()], columns=names)
@@ -84,21 +97,20 @@ def frame(run_data: RunData) -> pd.DataFrame:
     table = stored.reindex(columns=order)
     for name in order:
         table[name] = _typed(name, table[name])
-    return _with_rates(table)
+    table = _with_rates(table)
+    table["disturbed"] = pd.Series(disturbed(table), index=table.index, dtype="str")
+    return table
 
 
 def _typed(name: str, column: pd.Series[Any]) -> pd.Series[Any]:
-    if name in INTEGER_COLUMNS:
-        return column.astype("Int64")
+    if name in _TYPES:
+        return column.astype(_TYPES[name])
     if name in DERIVED_COLUMNS:
         return pd.Series(float("nan"), index=column.index, dtype="float64")
     if name == "warmup":
         return column.fillna(value=False).astype(bool)
     if name == "replica":
         return column.fillna(0).astype("int64")
-    if name == "seed":
-        # A seed may use all 64 bits, one more than a signed integer column holds.
-        return column.astype("object")
     if name == "rounds_ns":
         column = column.map(lambda value: json.dumps(value) if isinstance(value, list | tuple) else value)
     return column.astype("str")

@@ -59,10 +59,9 @@ def _at_least(hits: int, draws: int, chance: Floats) -> Floats:
     return np.where(chance >= 1, 1.0, special.bdtrc(hits - 1, draws, np.minimum(chance, 1.0)))
 
 
-def draw_medians(ordered: Floats, resamples: int, rng: np.random.Generator) -> Floats:
-    """Draw medians of resamples of each row of sorted values: a matrix of (resamples, rows)."""
+def draw_medians(ordered: Floats, rows: Integers, rng: np.random.Generator) -> Floats:
+    """Draw one resample's median of each of the named rows of a matrix of sorted values."""
     lower, upper, weights = median_weights(ordered.shape[1])
-    chosen = rng.choice(len(weights), size=(resamples, len(ordered)), p=weights)
-    rows = np.arange(len(ordered))
-    low: Floats = ordered[rows, lower[chosen]]
-    return low + (ordered[rows, upper[chosen]] - low) / 2
+    chosen = np.searchsorted(np.cumsum(weights), rng.random(len(rows))).clip(max=len(weights) - 1)
+    low, high = ordered[rows, lower[chosen]], ordered[rows, upper[chosen]]
+    return np.asarray(low + (high - low) / 2)

@@ -1,0 +1,90 @@
+"""Which trials were measured while the host did something else, in words with thresholds."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+    Booleans = npt.NDArray[np.bool_]
+
+# /proc/stat counts in ticks of 10 ms: one tick more or less is no evidence.
+TICK_NS: Final = 10_000_000
+# Stolen time comes off the measured CPU itself in the worst case; other processes may have another CPU to run on.
+STEAL_SHARE: Final = 0.01
+FOREIGN_SHARE: Final = 0.05
+FREQUENCY_SHARE: Final = 0.05
+# Above the load that the run's own threads make.
+LOAD_ABOVE: Final = 1.0
+
+_COUNTED: Final = ("steal_ns", "foreign_cpu_ns", "swap_ins", "throttle_count", "cpu_khz_before", "cpu_khz_after")
+_CHUNK_ROWS: Final = 50_000
+
+
+def disturbed(table: pd.DataFrame) -> list[str]:
+    """Name for each row of a `frame` what disturbed the trial: comma-separated words, "" where nothing is known to.
+
+    ``steal``      the hypervisor gave others more than 10 ms and 1 % of the measured time
+    ``foreign``    other processes and interrupts had more than 10 ms and 5 % of the measured time, on all CPUs together
+    ``swap``       pages came back from swap
+    ``throttle``   the measured CPU was slowed down for its heat
+    ``frequency``  its clock changed by more than 5 % from before the rounds to after them
+    ``load``       the load average before the trial was more than 1 above the threads that the run itself has running
+
+    What a host does not count disturbs nothing that is known of.
+    """
+    counted = _counted(table)
+    elapsed_ns = table["elapsed_ns"].to_numpy(dtype=np.float64, na_value=np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        change = np.abs(counted["cpu_khz_after"] / counted["cpu_khz_before"] - 1)
+        words: dict[str, Booleans] = {
+            "steal": _exceeds(counted["steal_ns"], STEAL_SHARE * elapsed_ns),
+            "foreign": _exceeds(counted["foreign_cpu_ns"], FOREIGN_SHARE * elapsed_ns),
+            "swap": counted["swap_ins"] > 0,
+            "throttle": counted["throttle_count"] > 0,
+            "frequency": change > FREQUENCY_SHARE,
+            "load": _is_loaded(table),
+        }
+    names = np.full(len(table), "", dtype=object)
+    for word, is_so in words.items():
+        names[is_so] = [f"{name},{word}" if name else word for name in names[is_so]]
+    return [str(name) for name in names]
+
+
+def _exceeds(ns: Floats, share_ns: Floats) -> Booleans:
+    return (ns > TICK_NS) & (ns > share_ns)
+
+
+def _is_loaded(table: pd.DataFrame) -> Booleans:
+    if "load1_before" not in table:
+        return np.zeros(len(table), dtype=bool)
+    own = table["threads"].to_numpy(dtype=np.float64, na_value=np.nan)
+    # The average holds the minute before: what the run's other cases had running as well.
+    most = np.nanmax(own) if len(own) and not np.isnan(own).all() else 0.0
+    is_loaded: Booleans = table["load1_before"].to_numpy(dtype=np.float64, na_value=np.nan) > most + LOAD_ABOVE
+    if "neighbours" in table:
+        is_loaded &= not (table["neighbours"] == "spinning").any()
+    return is_loaded
+
+
+def _counted(table: pd.DataFrame) -> dict[str, Floats]:
+    """Give what was counted beside the trials, from its own column or from the core's counters; NaN where nothing."""
+    found = {name: np.full(len(table), np.nan) for name in _COUNTED}
+    if "counters" in table:
+        texts = table["counters"]
+        for start in range(0, len(texts), _CHUNK_ROWS):
+            part = [text if isinstance(text, str) else "{}" for text in texts.iloc[start : start + _CHUNK_ROWS]]
+            rows: list[dict[str, Any]] = json.loads(f"[{','.join(part)}]")
+            for name, values in found.items():
+                values[start : start + len(rows)] = [np.nan if (n := row.get(name)) is None else n for row in rows]
+    for name, values in found.items():
+        if name in table:
+            column = pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+            np.copyto(values, column, where=~np.isnan(column))
+    return found

@@ -193,23 +193,19 @@ class Preflight:
 
     def _memory_reason(self, trial: job.TrialSpec) -> str:
         need = self._need(trial)
+        cap_bytes = self._memory_cap_bytes
+        # What a trial's process has before it begins is the agent's, so the cap is compared without any spare room.
+        if cap_bytes is not None and cap_bytes < need.total_bytes:
+            return _short_of_memory(need, 0, cap_bytes, "are allowed to a trial on this host (memory in hosts.yaml)")
         wanted = need.total_bytes + _SPARE_BYTES
         for free_bytes, where in self._free(trial, wanted):
             if free_bytes < wanted:
-                return (
-                    f"needs {_mebibytes(wanted)} ({_mebibytes(need.region_bytes)} region, "
-                    f"{_mebibytes(need.scratch_bytes)} scratch, {_mebibytes(need.schedule_bytes)} schedule, "
-                    f"{_mebibytes(need.model_bytes)} model, {_mebibytes(_SPARE_BYTES)} spare), "
-                    f"{format_count(max(free_bytes, 0) >> 20)} MiB {where}; "
-                    "use a smaller region_size or fewer iterations, or free memory"
-                )
+                return _short_of_memory(need, _SPARE_BYTES, free_bytes, where)
         return ""
 
     def _free(self, trial: job.TrialSpec, enough: int) -> list[tuple[int, str]]:
         """List each bound on what may be allocated, in bytes, with the words that name it."""
         bounds = []
-        if self._memory_cap_bytes is not None:
-            bounds.append((self._memory_cap_bytes, "are allowed to a trial on this host (memory in hosts.yaml)"))
         memory = self._files.table("/proc/meminfo")
         if "MemAvailable" in memory:
             bounds.append((memory["MemAvailable"], "are available on this host"))
@@ -226,6 +222,16 @@ class Preflight:
             free_bytes = limit - (_address_space(self._files) or 0) - hugetlb_bytes
             bounds.append((free_bytes, "of addresses are left (ulimit -v)"))
         return bounds
+
+
+def _short_of_memory(need: MemoryNeed, spare_bytes: int, free_bytes: int, where: str) -> str:
+    return (
+        f"needs {_mebibytes(need.total_bytes + spare_bytes)} ({_mebibytes(need.region_bytes)} region, "
+        f"{_mebibytes(need.scratch_bytes)} scratch, {_mebibytes(need.schedule_bytes)} schedule, "
+        f"{_mebibytes(need.model_bytes)} model, {_mebibytes(spare_bytes)} spare), "
+        f"{format_count(max(free_bytes, 0) >> 20)} MiB {where}; "
+        "use a smaller region_size or fewer iterations, or free memory"
+    )
 
 
 def base_mappings(files: HostFiles) -> int:

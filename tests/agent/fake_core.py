@@ -75,6 +75,10 @@ def _fill_memory() -> None:
         kept.append(bytearray(64 << 20))
 
 
+def _use_32_mib() -> None:
+    bytearray(32 << 20)
+
+
 def _descriptors() -> str:
     kept = []
     for descriptor in sorted(Path("/proc/self/fd").iterdir(), key=lambda path: int(path.name)):
@@ -98,6 +102,7 @@ ENDINGS: dict[str, Callable[[TrialSpec], Any]] = {
     "hang_with_daemon": _hang_with_daemon,
     "leave_daemon": _leave_daemon,
     "fill_memory": lambda _: _fill_memory(),
+    "use_32_mib": lambda _: _use_32_mib(),
     "mmap_enomem": lambda _: _raise(CoreError("mmap (region)", 12, "ENOMEM")),
     "mremap_enomem": lambda _: _raise(CoreError("mremap", 12, "ENOMEM", "iteration 7")),
     "no_device": lambda _: _raise(MethodUnavailableError("no /dev/thing; load the thing module")),
@@ -109,6 +114,7 @@ CHANGES: dict[str, Callable[[TrialSpec], dict[str, Any]]] = {
     "descriptors": lambda _: {"verified": False, "reason": _descriptors()},
     "affinity": lambda _: {"verified": False, "reason": repr(sorted(os.sched_getaffinity(0)))},
     "survivors": lambda trial: {"verified": False, "reason": repr(processes_with(str(trial.seed)))},
+    "counted": lambda _: {"counters": {"steal_ns": 7, "cpu_khz_before": 3_000_000, "throttle_count": 0}},
     "attempts": lambda trial: {"verified": False, "reason": str(trial.attempt)},
 }
 
@@ -135,7 +141,10 @@ def methods() -> list[dict[str, Any]]:
 def fake_core() -> Core:
     """Give the whole core."""
     return Core(
-        methods=methods, info=lambda: {"core_hash": "0" * 64}, run_trial=run_trial, die_with_parent=die_with_parent
+        methods=methods,
+        info=lambda: {"core_hash": "0" * 64, "build": "host"},
+        run_trial=run_trial,
+        die_with_parent=die_with_parent,
     )
 
 

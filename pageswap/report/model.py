@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.answer import answer
 from pageswap.analysis.findings import Findings
+from pageswap.analysis.findings import findings as find
 from pageswap.analysis.frame import frame
 from pageswap.analysis.hostgroups import grouped, host_groups
 from pageswap.analysis.intervals import MINIMUM_N
@@ -94,7 +95,7 @@ def model(run_data: RunData) -> Model:
     groups = host_groups(every.hosts, environments)
     is_grouped = len(every.hosts) > MOST_HOSTS
     summary = grouped(every, groups) if is_grouped else every
-    findings = _findings(run_data, trials, every)
+    findings = find(run_data, every)
     words = answer(every)
     sections = _sections(summary, every, findings, is_grouped=is_grouped)
     picture, sections = _picture(summary, sections)
@@ -128,11 +129,6 @@ def model(run_data: RunData) -> Model:
         download=download(run_id, trials),
         export_command=f"./inv export --run {run_id} --to csv",
     )
-
-
-def _findings(run_data: RunData, trials: Any, summary: Summary) -> Findings:  # noqa: ANN401 - pandas is analysis's
-    del run_data, trials, summary
-    return Findings({}, (), (), (), (), (), (), {}, (), (), ())
 
 
 def _sections(summary: Summary, every: Summary, findings: Findings, *, is_grouped: bool) -> list[Section]:

@@ -121,6 +121,10 @@ def test_paths_are_of_the_folder_where_it_is_typed(tmp_path: Path) -> None:
         (("compare", "--base", "commit:zz", "--new", "latest"), "expected commit:HASH"),
         (("compare", "--base", "x", "--new", "y", "--format", "html"), "--format html: expected text or md"),
         (("report", "--run", "latest", "--format", "pdf"), "--format pdf: expected html or md"),
+        (("publish", "--to", "x"), "--run is missing"),
+        (("publish", "--run", "all"), "--to is missing"),
+        (("publish", "--run", "nothing*", "--to", "x"), "--run nothing*: no run in"),
+        (("publish", "--run", "all", "--to", "tests"), "--to tests: holds other files and no site"),
     ],
 )
 def test_wrong_usage_is_one_clear_line(arguments: tuple[str, ...], words: str) -> None:
@@ -291,3 +295,69 @@ def test_compare_and_report_write_json_and_markdown(results: Path, capsys: pytes
     assert capsys.readouterr().out.startswith("### 20260102T030405Z-000003:local against ")
     assert call("report", run=RUN_ID.format(1), format="md") == 0
     assert capsys.readouterr().out.startswith("### Is remapping a page faster than copying it?")
+
+
+def test_hosts_lists_the_inventory_of_the_folder(tmp_path: Path) -> None:
+    """hosts.yaml where it is typed, or the file that --inventory names."""
+    (tmp_path / "hosts.yaml").write_text("hosts: {lab1: {cpu: 3}, lab2: }\ngroups: {rack: [lab1, lab2]}\n")
+    there, elsewhere = inv("hosts", "--json", cwd=tmp_path), inv("hosts", "--inventory", str(tmp_path / "hosts.yaml"))
+
+    assert ["lab1", "lab2"] == [host["name"] for host in json.loads(there.stdout)["hosts"]]
+    assert "@rack" in elsewhere.stdout
+    assert "hosts.example.yaml" in inv("hosts").stdout
+
+
+def test_hosts_clean_is_one_command() -> None:
+    """Two words, one document: what was removed on each host, here this one."""
+    done = inv("hosts", "clean", "--hosts", "local", "--json")
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert {"removed", "bytes", "kept"} <= json.loads(done.stdout)["local"].keys()
+
+
+def test_a_host_that_cannot_be_reached_leaves_the_others_their_answers(tmp_path: Path) -> None:
+    """Exit code 3, its error on stderr and in the document, the rest as ever."""
+    config = tmp_path / "ssh_config"
+    config.write_text("Host nowhere\n    HostName nowhere.invalid\n")
+    done = inv("doctor", "--hosts", "local,nowhere", "--ssh-config", str(config), "--json")
+    document = json.loads(done.stdout)
+
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: nowhere ")
+    assert document["nowhere"]["error"] == done.stderr.removeprefix("error: ").strip()
+    assert {"clock", "load"} <= {check["check"] for check in document["local"]["checks"]}
+
+
+def test_a_run_completes_on_the_hosts_that_can_be_reached(
+    results: Path, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line a host at the end, exit code 3, and a resume of the one that can be reached ends well."""
+    config = tmp_path / "ssh_config"
+    config.write_text("Host nowhere\n    HostName nowhere.invalid\n")
+    assert call("run", spec=tiny, hosts="local,nowhere", ssh_config=str(config), wait=True, json=True) == 3
+
+    document = json.loads(capsys.readouterr().out)
+    local, nowhere = document["hosts"]
+    assert ("local", 0, "") == (local["host"], local["missing"], local["problem"])
+    assert local["ledger"]["running"] > 0
+    assert ("nowhere", 0, document["missing"]) == (nowhere["host"], nowhere["rows"], nowhere["missing"])
+    assert "no such host name" in nowhere["problem"]
+    assert call("resume", run="latest", hosts="local") == 0
+    assert "no such host name" in capsys.readouterr().out
+    assert call("resume", run="latest", hosts="elsewhere") == 1
+    assert "'elsewhere' is not one of this run's hosts" in capsys.readouterr().err
+    assert results.exists()
+
+
+def test_publish_puts_runs_on_a_site(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All runs at first, nothing the second time; the last line says where the site is."""
+    store_run(results, 1)
+    store_run(results, 2)
+    site = tmp_path / "site"
+
+    assert call("publish", run=["all"], to=str(site)) == 0
+    assert f"site: {site}" == capsys.readouterr().out.splitlines()[-1]
+    assert len(json.loads((site / "index.json").read_text())["runs"]) == 2
+    assert call("publish", run=["demo/*", "latest"], to=f"local:{site}", json=True) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (0, 2) == (document["sent_bytes"], len(document["unchanged"]))

@@ -101,6 +101,9 @@ class HostCampaign:
         elif work_dir is not None:
             # A host that does not answer must not keep the others from hearing it.
             threading.Thread(target=self._stop, args=(work_dir, how), daemon=True).start()
+        elif self._link.is_connecting:
+            # It may take as long as the host likes.
+            threading.Thread(target=self._target.close, daemon=True).start()
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -47,6 +47,7 @@ class Link:
         self._clock = clock
         self._lost_at: float | None = None
         self._reached_at = clock()
+        self.is_connecting = False
 
     def reach(self, bundle: Bundle) -> None:
         """Connect, and have the bundle on the host; raises HostError."""
@@ -95,9 +96,11 @@ class Link:
     def _prepare(self, bundle: Bundle) -> None:
         with self._ledger.phase("connecting"):
             before = self._target.ledger()
+            self.is_connecting = True
             try:
                 self._target.ensure_bundle(bundle)
             finally:
+                self.is_connecting = False
                 after = self._target.ledger()
                 phases = ("uploading", "building")
                 self._ledger.move({phase: after.get(phase, 0.0) - before.get(phase, 0.0) for phase in phases})

@@ -176,16 +176,16 @@ class Lines:
             if self._clock() - self._said_s >= LINE_EVERY_S:
                 self._say_state()
         elif isinstance(event, Finished):
-            self._say_state()
+            self._say_state(is_last=True)
         elif words := self._tally.words(event):
             self._say(words)
 
-    def _say_state(self) -> None:
+    def _say_state(self, *, is_last: bool = False) -> None:
         count, now_s = self._tally.all, self._clock()
         self._said_s = now_s
         measured, left = count.done - self._first, count.trials - count.done
         time_left = ""
-        if measured and left > 0:
+        if measured and left > 0 and not is_last:
             time_left = f", about {format_duration((now_s - self._started_s) / measured * left)} left"
         endings = f": {count.endings()}" if count.statuses else ""
         self._say(f"{count.done:,} of {count.trials:,} trials{endings}{time_left}")

@@ -26,7 +26,7 @@ def show_hosts(hosts: Sequence[HostOutcome]) -> None:
             f"{host.rows:,}",
             ", ".join(f"{status} {count:,}" for status, count in host.statuses.items()),
             f"{host.missing:,}" if host.missing else "",
-            format_duration(host.ledger.get("running", 0.0)),
+            format_duration(host.ledger["running"]) if "running" in host.ledger else "",
             _lost(host),
             host.problem,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -203,6 +205,26 @@ def test_an_interrupt_does_not_wait_for_a_host_that_is_away() -> None:
         reached.reach_again(BUNDLE, LOST)
 
     assert target.bundles == 0
+
+
+def test_an_interrupt_ends_a_connecting_that_would_take_long(tmp_path: Path) -> None:
+    """The target is told to let go, and the campaign ends without its host."""
+    hung_up = threading.Event()
+
+    class Slow(FakeTarget):
+        def ensure_bundle(self, bundle: Any) -> None:
+            super().ensure_bundle(bundle)
+            os.kill(os.getpid(), signal.SIGINT)
+            assert hung_up.wait(60)
+            raise UNREACHABLE
+
+        def close(self) -> None:
+            hung_up.set()
+
+    outcome = run(tmp_path, Slow(name="a"), FakeTarget(work_through, name="b"))
+
+    assert outcome.exit_code == 130
+    assert "a" in outcome.host_errors
 
 
 def test_no_more_hosts_than_asked_for_are_measured_at_once(tmp_path: Path) -> None:

@@ -68,6 +68,13 @@ def test_the_end_is_always_told() -> None:
     assert say(STARTED, eight, events.Finished(interrupted=False))[1:] == ["10 of 10 trials: ok 8"]
 
 
+def test_the_last_line_foretells_nothing() -> None:
+    """A host that gave up leaves trials that no time will bring."""
+    two = events.TrialsEnded("local", (ended(),) * 2)
+
+    assert say(STARTED, 1.0, two, events.Finished(interrupted=False))[1:] == ["4 of 10 trials: ok 2"]
+
+
 def test_every_bad_ending_is_told_once() -> None:
     """A method that the host lacks once a case, not once a block; `ok` never."""
     trials = (

@@ -1,0 +1,99 @@
+"""Several hosts are asked at once; one that does not answer takes nothing from the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pageswap.campaign.survey import clock_finding, facts, readiness, survey
+from pageswap.errors import HostError, HostUnreachableError
+from tests.campaign.fakes import BUNDLE, FakeStream, FakeTarget
+
+if TYPE_CHECKING:
+    from pageswap.fleet import Stream
+
+S = 10**9
+ENVIRONMENT = {"python": "3.9.2", "kernel": "6.1", "core": {"core_hash": "abc", "build": "host"}}
+
+
+class FactTarget(FakeTarget):
+    """A host that knows its facts, and whether it was let go of."""
+
+    answer: dict[str, Any] = {"environment": ENVIRONMENT, "doctor": [], "time": 0}  # noqa: RUF012 - never changed
+    is_closed = False
+
+    def open(self, verb: str, document: dict[str, Any]) -> Stream:
+        """Answer the one verb."""
+        assert (verb, document) == ("facts", {})
+        return self._answer(self.answer)
+
+    def close(self) -> None:
+        """Note it."""
+        self.is_closed = True
+
+
+def test_each_host_answers_or_has_its_error() -> None:
+    """In the order they were named, and every connection is let go of."""
+    targets = [FactTarget(name=name) for name in ("c", "a", "b")]
+    targets[1].faults["bundle"] = [HostUnreachableError("a: no route")]
+    found = survey(targets, BUNDLE, lambda target: target.name.upper(), at_once=2)
+
+    assert list(found) == ["c", "a", "b"]
+    assert (found["c"], found["b"]) == ("C", "B")
+    assert isinstance(found["a"], HostUnreachableError)
+    assert all(target.is_closed for target in targets)
+
+
+def test_a_question_that_fails_is_that_hosts_error() -> None:
+    """As when its core does not load."""
+
+    def ask(target: Any) -> str:
+        if target.name == "a":
+            raise HostError("a: no core")
+        return "fine"
+
+    found = survey([FactTarget(name="a"), FactTarget(name="b")], BUNDLE, ask)
+
+    assert isinstance(found["a"], HostError)
+    assert found["b"] == "fine"
+
+
+def test_facts_have_a_finding_about_the_clock() -> None:
+    """The host of this test is in 1970."""
+    (finding,) = facts(FactTarget(name="a"))["doctor"]
+
+    assert (finding["check"], finding["status"]) == ("clock", "warn")
+    assert finding["cure"]
+
+
+def test_readiness_names_core_build_python_and_kernel() -> None:
+    """As its rows will."""
+    ready = readiness(FactTarget(name="a"))
+
+    assert ready == {"core_hash": "abc", "build": "host", "python": "3.9.2", "kernel": "6.1", "ledger": {}}
+
+
+@pytest.mark.parametrize(
+    ("host_ns", "status", "words"),
+    [
+        (105 * S, "ok", "agrees"),
+        (100 * S, "ok", "agrees"),
+        (111 * S, "ok", "agrees"),
+        (99 * S, "ok", "agrees"),
+        (120 * S, "warn", "at least 10s ahead of the controller's"),
+        (40 * S, "warn", "at least 1min 0s behind the controller's"),
+    ],
+)
+def test_clocks_that_differ_are_told(host_ns: int, status: str, words: str) -> None:
+    """Asked from 100 s to 110 s: any time in between, and a second around, is right as far as can be told."""
+    finding = clock_finding(100 * S, 110 * S, host_ns)
+
+    assert finding["status"] == status
+    assert words in finding["found"]
+    assert bool(finding["cure"]) == (status == "warn")
+
+
+def test_the_streams_of_these_tests_end() -> None:
+    """A fake that never ended would hang instead of failing."""
+    assert FakeStream([]).read() == b""

@@ -1,0 +1,59 @@
+"""A run's hosts are found again as they were, and only those may be picked out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pageswap.campaign.options import Options
+from pageswap.campaign.targets import chosen_hosts, make_targets, recorded_hosts
+from pageswap.errors import UsageError
+from pageswap.fleet import LocalTarget
+from pageswap.fleet.inventory import Inventory, InventoryHost
+
+LAB = InventoryHost("lab", "/usr/bin/python3", "/srv/ps", 3, 1 << 30, ("zen",), "left")
+OTHER = InventoryHost("other")
+
+
+def meta(**options: Any) -> dict[str, Any]:
+    """Give what a store says of a run on two hosts."""
+    return {"hosts": ["lab", "other"], "options": Options(**options).to_json()}
+
+
+def test_hosts_are_as_the_inventory_was() -> None:
+    """Also those it did not have, and those of a run from before there was one."""
+    assert recorded_hosts(meta(hosts=(LAB.to_json(),))) == [LAB, OTHER]
+    assert recorded_hosts({"hosts": ["local"], "options": {"tune": True}}) == [InventoryHost("local")]
+
+
+def test_some_may_be_picked_out() -> None:
+    """In the run's order; another inventory has the last word on what they are."""
+    known = Inventory(hosts={"lab": InventoryHost("lab", cpu=1), "more": InventoryHost("more")})
+
+    assert chosen_hosts([LAB, OTHER], [], None) == [LAB, OTHER]
+    assert chosen_hosts([LAB, OTHER], ["other"], None) == [OTHER]
+    assert chosen_hosts([LAB, OTHER], ["other", "lab"], known) == [InventoryHost("lab", cpu=1), OTHER]
+
+
+def test_a_host_of_another_run_is_refused() -> None:
+    """With the one that was probably meant."""
+    with pytest.raises(UsageError, match=r"--hosts: 'othr' is not one of this run's hosts; did you mean 'other'\?"):
+        chosen_hosts([LAB, OTHER], ["lab", "othr"], None)
+
+
+def test_local_is_this_machine_and_all_else_is_reached_by_ssh() -> None:
+    """Nothing connects before it has to."""
+    local, lab = make_targets([InventoryHost("local"), LAB], Options(core="controller"))
+
+    assert isinstance(local, LocalTarget)
+    assert type(lab).__name__ == "SshTarget"
+    assert (local.name, lab.name, lab.python) == ("local", "lab", "/usr/bin/python3")
+
+
+def test_options_of_an_older_run_have_the_defaults_of_today() -> None:
+    """And what a newer one added is left out."""
+    assert Options.from_json({"tune": True, "later": 1}) == Options(tune=True)
+    stored = Options(hosts=(LAB.to_json(),), ssh_config="/c", core="host", at_once=2, patience_s=1.0)
+
+    assert Options.from_json(stored.to_json()) == stored

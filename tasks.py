@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
 import json as json_
 import sys
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pageswap.campaign import Outcome
     from pageswap.fleet import Target
     from pageswap.fleet.inventory import Inventory, InventoryHost
+    from pageswap.fleet.ssh import SshTarget
     from pageswap.plan import Plan
     from pageswap.store import Store
 
@@ -66,7 +69,7 @@ HELP = {
 GROUPS = {
     "Prepare": ("build", "check", "plan", "methods", "doctor", "hosts"),
     "Measure": ("run", "resume", "clean"),
-    "Read": ("report", "export", "compare"),
+    "Read": ("report", "export", "compare", "publish"),
     "Develop": ("test", "lint", "format", "bench"),
 }
 
@@ -423,6 +426,47 @@ def compare(
 
         show_comparison(found)
     return comparing.conclude(found)
+
+
+@command(
+    iterable=["run"],
+    help={
+        "run": "a run id, a path, `latest`, `all`, or a pattern such as 'remap_apis/*'; may be repeated",
+        "to": "the site's folder, DIR here or HOST:DIR over SSH; new, empty, or a site published before",
+        "title": "the site's heading; without it the one it has",
+        "prune": "remove the runs from the site that --run does not name",
+    },
+)
+def publish(
+    _context: Context,
+    run: list[str] | None = None,
+    to: str = "",
+    title: str = "",
+    prune: bool = False,
+    inventory: str = "",
+    ssh_config: str = "",
+    accept_new: bool = False,
+    json: bool = False,
+) -> None:
+    """Put reports on a static site with an index, here or on another host; only what is new is sent."""
+    from pageswap.campaign.references import select
+    from pageswap.console import publishing as showing
+    from pageswap.publish import Folder, RemoteFolder, destination
+    from pageswap.publish import publish as put
+
+    host, path = destination.split(to)
+    runs = select(RESULTS, run or [])
+    with contextlib.ExitStack() as stack:
+        place: destination.Destination = Folder(path)
+        if host not in {"", "local"}:
+            (target,) = _targets(_chosen(host, inventory), ssh_config, accept_new)
+            stack.callback(target.close)
+            place = RemoteFolder(cast("SshTarget", target), path)
+        found = put(runs, place, title=title, prune=prune, on_step=showing.show_step)
+    if json:
+        _print_json(dataclasses.asdict(found))
+    else:
+        showing.show_published(found)
 
 
 @command()

@@ -72,13 +72,12 @@ def publish(  # noqa: PLR0913 - what, where, and how
     site has another one. Of several publishers at once none undoes another's work. Raises UsageError when the folder
     holds something else, StoreError when none of the runs can be read, HostError when the place cannot be written.
     """
+    # First, so that a place that cannot be used is told before anything is rendered.
+    seen = _look(destination)
     reports, left_out = _reports(runs, render, on_step)
     if not reports:
         raise StoreError(f"none of {len(runs)} runs can be published: {'; '.join(left_out.values())}")
     for _ in range(_ATTEMPTS):
-        seen = destination.look()
-        if seen.get("state") == "other":
-            raise UsageError(f"--to {destination.name}: holds other files and no site; give a new or an empty folder")
         text = seen.get("index") or ""
         old = read_index(text, destination.name) if text else {"title": "", "runs": []}
         change = _Change(old, seen.get("hashes") or {}, reports, title=title, prune=prune)
@@ -91,7 +90,15 @@ def publish(  # noqa: PLR0913 - what, where, and how
         if answer.get("done"):
             return dataclasses.replace(outcome, is_atomic=bool(answer.get("is_atomic")))
         on_step("somebody else published meanwhile; once more")
+        seen = _look(destination)
     raise HostError(f"{destination.name}: others keep publishing there; try again later")
+
+
+def _look(destination: Destination) -> dict[str, Any]:
+    seen = destination.look()
+    if seen.get("state") == "other":
+        raise UsageError(f"--to {destination.name}: holds other files and no site; give a new or an empty folder")
+    return seen
 
 
 class _Change:

@@ -40,6 +40,7 @@ _HOSTS_OPEN = 4
 _LONGEST_TITLE = 600
 _LONGEST_DESCRIPTION = 300
 _A_TREND = 3
+_AT_THE_TOP = "The first of its charts stands at the top of the page."
 _SIZES = ("page_size", "region_size", "iterations", "run_pages")
 
 
@@ -113,7 +114,7 @@ def model(run_data: RunData) -> Model:
         name=clipped(every.experiment, _LONGEST_TITLE),
         description=clipped(words[0] if words else "", _LONGEST_DESCRIPTION),
         answer=words,
-        notes=findings.notes,
+        notes=tuple(f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in findings.notes),
         picture=picture,
         sections=tuple(section for section in sections if section),
         table=table(summary, () if is_grouped else findings.comparisons),
@@ -184,7 +185,8 @@ def _levels(summary: Summary, factor: str) -> int:
 
 
 def _without_first(section: Section) -> Section:
-    return dataclasses.replace(section, plots=section.plots[1:])
+    notes = (*section.notes, _AT_THE_TOP) if section.notes else ()
+    return dataclasses.replace(section, notes=notes, plots=section.plots[1:])
 
 
 def _hosts(

@@ -20,13 +20,17 @@ class Heading:
 
 @dataclasses.dataclass(frozen=True)
 class Grid:
-    """A small table; the first ``head`` cells of each row name it. ``marks`` has a class for each row, or is empty."""
+    """A small table; the first ``head`` cells of each row name it. ``marks`` has a class for each row, or is empty.
+
+    ``is_folded``: only the caption is shown until it is asked for.
+    """
 
     caption: str
     columns: tuple[Heading, ...]
     rows: tuple[tuple[str, ...], ...]
     head: int = 1
     marks: tuple[str, ...] = ()
+    is_folded: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

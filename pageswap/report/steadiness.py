@@ -141,7 +141,7 @@ def _drift_plot(summary: Summary, title: str, axis: str, drifts: Sequence[Drift]
     kinds = ["steady", "drifts"]
     of_kind: dict[str, Any] = {"field": "kind", "type": "nominal", "legend": None}
     colour = {**of_kind, "scale": {"domain": kinds, "range": [GREY, PALETTE[1]]}}
-    width = {**of_kind, "scale": {"domain": kinds, "range": [1, 3]}}
+    width = {**of_kind, "type": "ordinal", "scale": {"domain": kinds, "range": [1, 3]}}
     shape = {**of_kind, "scale": {"domain": kinds, "range": ["circle", "triangle-up"]}}
     shown = tips("Case", ("Place", axis), "Time", "Change")
     detail = {"field": "line", "type": "nominal"}

@@ -14,10 +14,22 @@ from pageswap.analysis.wording import (
     operation,
     scaled,
 )
-from pageswap.report.page import Section
+from pageswap.report.page import Grid, Heading, Section
 from pageswap.report.selection import evenly
 from pageswap.report.text import visible
-from pageswap.report.vegalite import GREY, PALETTE, SHAPES, TIME_LABEL, around, layer, log_axis, lookup, plot, tips
+from pageswap.report.vegalite import (
+    GREY,
+    PALETTE,
+    RATE_LABEL,
+    SHAPES,
+    TIME_LABEL,
+    around,
+    layer,
+    log_axis,
+    lookup,
+    plot,
+    tips,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +41,7 @@ if TYPE_CHECKING:
 MOST_PANELS = 6
 MOST_LEVELS = 24
 _HEIGHT_PX = 300
-_MOST_CROSSOVERS = 12
+_MOST_CROSSOVERS = 60
 _TITLES = {
     "page_size": ("sizes", "Rate against page size", "Page size"),
     "region_size": ("regions", "Rate against region size", "Region size"),
@@ -84,20 +96,33 @@ def _section(summary: Summary, factor: str, crossovers: Sequence[Crossover]) -> 
     metric = _metric(summary, measured)
     panels = {name: found for name, found in _panels(summary, measured, factor).items() if _is_a_trend(found, factor)}
     chosen = evenly(list(panels.items()), MOST_PANELS)
-    plots, notes = [], [_how_to_read(factor, metric)]
+    title = title if metric.field != "ns" else title.replace("Rate", "Time", 1)
+    plots, notes, rows = [], [_how_to_read(factor, metric)], []
     for name, cases in chosen:
         crossed = _of_panel(crossovers, cases) if factor == "page_size" else []
         drawn, left_out = _drawn(cases, summary, factor)
-        plots.append(_plot(summary, _Panel(name, factor, axis, metric), drawn, crossed))
+        shown = title if len(panels) == 1 else f"{title}: {name}"
+        plots.append(_plot(summary, _Panel(shown, factor, axis, metric), drawn, crossed))
         notes += [f"{name}: {left_out}"] if left_out else []
-        notes += [each.text for each in crossed]
+        rows += [(name, each.a, each.b, each.text) for each in crossed]
     if len({case.levels[factor] for case in measured}) > MOST_LEVELS:
         notes.append(f"{MOST_LEVELS} sizes are drawn, taken evenly; the table below has all.")
     if len(chosen) < len(panels):
         notes.insert(1, f"{len(chosen)} of {len(panels)} charts are drawn; the table below has every case.")
-    return Section(
-        ident, title if metric.field != "ns" else title.replace("Rate", "Time", 1), tuple(notes), tuple(plots)
+    grids = (_crossover_grid(rows, with_panels=len(panels) > 1),) if rows else ()
+    return Section(ident, title, tuple(notes), tuple(plots), grids)
+
+
+def _crossover_grid(rows: Sequence[tuple[str, str, str, str]], *, with_panels: bool) -> Grid:
+    """Say for each pair of methods where the faster one changes, or that it does not."""
+    names = (
+        Heading("Method", is_number=False),
+        Heading("Against", is_number=False),
+        Heading("Crossover", is_number=False),
     )
+    where = (Heading("Cases", is_number=False),) if with_panels else ()
+    cells = tuple(row if with_panels else row[1:] for row in rows[:_MOST_CROSSOVERS])
+    return Grid("Where the faster one changes", (*where, *names), cells, head=2 + with_panels)
 
 
 def _how_to_read(factor: str, metric: _Metric) -> str:
@@ -111,7 +136,7 @@ def _metric(summary: Summary, cases: Sequence[CaseSummary]) -> _Metric:
     what = operation(summary.workload)
     moving = [case for case in cases if case.bytes_per_s]
     if moving and len(moving) * 2 >= len(cases):
-        return _Metric("rate", "Throughput (B/s)", "B/s")
+        return _Metric("rate", "Throughput", "B/s")
     return _Metric("ns", f"Time per {what}", f"ns per {what}")
 
 
@@ -137,13 +162,12 @@ def _is_a_trend(cases: Sequence[CaseSummary], factor: str) -> bool:
 
 def _of_panel(crossovers: Sequence[Crossover], cases: Sequence[CaseSummary]) -> list[Crossover]:
     host, levels = cases[0].host, cases[0].levels
-    found = [
+    return [
         each
         for each in crossovers
         if each.host == host
         and all(levels.get(name) == value for name, value in each.levels.items() if name not in ("method", "page_size"))
     ]
-    return found[:_MOST_CROSSOVERS]
 
 
 def _drawn(
@@ -226,7 +250,7 @@ def _layers(panel: _Panel, names: list[str], rows: list[dict[str, Any]], *, has_
     x["axis"] |= {"values": levels, "grid": False, "labelOverlap": "greedy"}
     ends = [end for row in rows for end in (row["low"], row["high"])]
     domain = around(ends)
-    label = TIME_LABEL if panel.metric.field == "ns" else "format(datum.value, '~s')"
+    label = TIME_LABEL if panel.metric.field == "ns" else RATE_LABEL
     y, low = (log_axis(field, f"{panel.metric.title}, log scale", domain, label) for field in ("y", "low"))
     colour, shape = (
         {

@@ -54,7 +54,7 @@ def _outliers(summary: Summary, findings: Findings) -> Grid:
         Heading("Median", "ns per operation"),
         Heading("Score"),
     )
-    return Grid(_counted("Outliers", len(rows), len(worst)), columns, rows)
+    return Grid(_counted("Outliers", len(rows), len(worst)), columns, rows, is_folded=True)
 
 
 def _disturbed(summary: Summary, findings: Findings) -> Grid:
@@ -64,7 +64,7 @@ def _disturbed(summary: Summary, findings: Findings) -> Grid:
         for each in findings.disturbed[:MOST_LISTED]
     )
     columns = (_CASE, Heading("Block"), Heading("Disturbed by", is_number=False))
-    return Grid(_counted("Disturbed trials", len(rows), len(findings.disturbed)), columns, rows)
+    return Grid(_counted("Disturbed trials", len(rows), len(findings.disturbed)), columns, rows, is_folded=True)
 
 
 def _undisturbed(summary: Summary, findings: Findings) -> Grid:
@@ -87,7 +87,7 @@ def _undisturbed(summary: Summary, findings: Findings) -> Grid:
         Heading("Without them", is_number=False),
         Heading("So", is_number=False),
     )
-    return Grid(_counted("With and without disturbed blocks", len(rows), len(ordered)), columns, rows)
+    return Grid(_counted("With and without disturbed blocks", len(rows), len(ordered)), columns, rows, is_folded=True)
 
 
 def _verdict(ratio: float | None, interval: Interval | None, verdict: str) -> str:

@@ -21,10 +21,15 @@ GREY = "#767676"
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#767676", "#8C510A")
 # As many shapes, so that a series is known without colour too.
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-left", "triangle-right")
-# Prints nanoseconds on an axis in the unit that suits them.
+# These print nanoseconds, and bytes a second, on an axis in the unit that suits them.
 TIME_LABEL = (
     "datum.value >= 1e9 ? datum.value / 1e9 + ' s' : datum.value >= 1e6 ? datum.value / 1e6 + ' ms'"
     " : datum.value >= 1e3 ? datum.value / 1e3 + ' µs' : datum.value + ' ns'"
+)
+RATE_LABEL = (
+    "datum.value >= 1e12 ? datum.value / 1e12 + ' TB/s' : datum.value >= 1e9 ? datum.value / 1e9 + ' GB/s'"
+    " : datum.value >= 1e6 ? datum.value / 1e6 + ' MB/s' : datum.value >= 1e3 ? datum.value / 1e3 + ' kB/s'"
+    " : datum.value + ' B/s'"
 )
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _LINEAR_BELOW = 3.0

@@ -87,7 +87,8 @@ def _work(document: dict[str, Any]) -> WorkDir:
 def _facts(document: dict[str, Any], around: Surroundings) -> int:
     from pageswap.agent.facts import facts  # noqa: PLC0415
 
-    _say(facts(around, _cache(document)))
+    cpu = None if document.get("cpu") is None else _field(document, "cpu", int)
+    _say(facts(around, _cache(document), cpu))
     return 0
 
 

@@ -44,25 +44,36 @@ class Leftover:
     detail: str = ""
 
 
-def examine(files: HostFiles, cache: str, holder: dict[str, Any] | None, leftover: Leftover) -> list[Finding]:
-    """Make every check; `cache` is the folder for results, `holder` whoever has the lease."""
+def examine(
+    files: HostFiles, cache: str, holder: dict[str, Any] | None, leftover: Leftover, *, cpu: int | None = None
+) -> list[Finding]:
+    """Make every check; `cache` is the folder for results, `holder` whoever has the lease.
+
+    `cpu` is the CPU to be measured on, by default the last one allowed.
+    """
     return [
+        _cpus(cpu),
+        _governor(files, cpu),
         *(check(files) for check in _CHECKS),
         _disk(cache),
+        _executable(cache),
         _lease(holder),
         _tunables(leftover),
     ]
 
 
-def _cpus(files: HostFiles) -> Finding:  # noqa: ARG001 - a check's signature
+def _cpus(cpu: int | None) -> Finding:
     allowed = os.sched_getaffinity(0)
+    if cpu is not None and cpu not in allowed:
+        found = f"CPU {cpu}, which the inventory pins trials to, is not among those allowed here"
+        return Finding("cpus", "bad", found, f"change the host's cpu in hosts.yaml to one up to {max(allowed)}")
     if len(allowed) > 1:
-        return Finding("cpus", "ok", f"{len(allowed)} CPUs; measured on CPU {max(allowed)}")
+        return Finding("cpus", "ok", f"{len(allowed)} CPUs; measured on CPU {max(allowed) if cpu is None else cpu}")
     return Finding("cpus", "warn", "one CPU, shared with the agent and all else", "allow two CPUs (taskset, cpuset)")
 
 
-def _governor(files: HostFiles) -> Finding:
-    cpu = max(os.sched_getaffinity(0))
+def _governor(files: HostFiles, cpu: int | None) -> Finding:
+    cpu = max(os.sched_getaffinity(0)) if cpu is None else cpu
     governor = files.text(f"/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor")
     if governor in (None, "performance"):
         return Finding("governor", "ok", governor or _UNREADABLE)
@@ -184,6 +195,13 @@ def _disk(cache: str) -> Finding:
     return Finding("disk", "bad", found, f"free some space, remove old runs in {cache}/runs, or set PAGESWAP_HOME")
 
 
+def _executable(cache: str) -> Finding:
+    if not os.statvfs(cache).f_flag & os.ST_NOEXEC:
+        return Finding("executable", "ok", f"programs may run from {cache}")
+    cure = "give the host a workdir in hosts.yaml, or PAGESWAP_HOME, where programs may run, such as /var/tmp/pageswap"
+    return Finding("executable", "bad", f"{cache} is on a file system mounted noexec: the core cannot load", cure)
+
+
 def _lease(holder: dict[str, Any] | None) -> Finding:
     if holder is None:
         return Finding("lease", "ok", "nobody measures")
@@ -203,8 +221,6 @@ def _tunables(leftover: Leftover) -> Finding:
 
 
 _CHECKS = (
-    _cpus,
-    _governor,
     _turbo,
     _mitigations,
     _load,

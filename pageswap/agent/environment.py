@@ -17,10 +17,13 @@ _VULNERABILITIES = "/sys/devices/system/cpu/vulnerabilities"
 _CPUFREQ = "/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor"
 
 
-def read(files: HostFiles, core: dict[str, Any], *, allowed_cpus: set[int] | None = None) -> dict[str, Any]:
+def read(
+    files: HostFiles, core: dict[str, Any], *, allowed_cpus: set[int] | None = None, measured_cpu: int | None = None
+) -> dict[str, Any]:
     """Read all facts; sizes in bytes, `core` is the C core's own account.
 
-    `allowed_cpus` is given by an agent that has left some of them already.
+    `allowed_cpus` is given by an agent that has left some of them already, `measured_cpu` by one that does not measure
+    on the last one.
     """
     allowed = sorted(allowed_cpus or os.sched_getaffinity(0))
     cpu = _first_cpu(files)
@@ -36,7 +39,7 @@ def read(files: HostFiles, core: dict[str, Any], *, allowed_cpus: set[int] | Non
         "kernel_build": os.uname().version,
         "mitigations": {name: files.text(f"{_VULNERABILITIES}/{name}") for name in files.names(_VULNERABILITIES)},
         "thp": {name: files.choice(f"{_THP}/{name}") for name in ("enabled", "defrag", "shmem_enabled")},
-        "governor": files.text(_CPUFREQ.format(cpu=allowed[-1])),
+        "governor": files.text(_CPUFREQ.format(cpu=allowed[-1] if measured_cpu is None else measured_cpu)),
         "turbo": turbo(files),
         "hypervisor": hypervisor(files),
         "mem_total": memory.get("MemTotal"),

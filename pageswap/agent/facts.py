@@ -16,24 +16,22 @@ if TYPE_CHECKING:
     from pageswap.agent.surroundings import Surroundings
 
 
-def facts(around: Surroundings, cache: str) -> dict[str, Any]:
+def facts(around: Surroundings, cache: str, cpu: int | None = None) -> dict[str, Any]:
     """Gather {"environment", "methods", "doctor", "lease", "cache", "time"}.
 
-    `cache` is the folder for bundles and runs. "time" is this host's clock when it had gathered the rest, in ns since
-    1970 UTC. As root it also restores what a dead agent left changed. Raises HostError when the C core cannot run here.
+    `cache` is the folder for bundles and runs, `cpu` the one to be measured on (None: the last one allowed). "time" is
+    this host's clock when it had gathered the rest, in ns since 1970 UTC. As root it also restores what a dead agent
+    left changed. Raises HostError when the C core cannot run here.
     """
-    try:
-        core = around.core()
-    except (ImportError, OSError) as error:
-        raise HostError(f"the core does not load on this host: {error}; 'inv build' makes one that does") from error
+    core = around.core()
     with StopSignals() as signals:
         methods = probe_methods(core, Nursery(signals, die_with_parent=core.die_with_parent))
     recovered = _recover(around)
     holder = lease.who_holds(around.lease_name)
     return {
-        "environment": environment.read(around.files, core.info()),
+        "environment": environment.read(around.files, core.info(), measured_cpu=cpu),
         "methods": methods,
-        "doctor": [finding.to_json() for finding in doctor.examine(around.files, cache, holder, recovered)],
+        "doctor": [finding.to_json() for finding in doctor.examine(around.files, cache, holder, recovered, cpu=cpu)],
         "lease": holder,
         "cache": cache,
         "time": time.time_ns(),

@@ -93,7 +93,9 @@ class Session:
             format=job.FORMAT,
             pid=os.getpid(),
             started_at=utc_now(),
-            environment=environment.read(self._files, self._core.info(), allowed_cpus=self._allowed),
+            environment=environment.read(
+                self._files, self._core.info(), allowed_cpus=self._allowed, measured_cpu=self._cpus[0]
+            ),
             methods=methods,
             measured_cpus=self._measured,
         )

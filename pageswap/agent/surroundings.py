@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from pageswap.agent.hostfiles import HostFiles
+from pageswap.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,13 +42,26 @@ class Surroundings:
         return self._lease_name or lease.NAME
 
     def core(self) -> Core:
-        """Load the C core; raises ImportError or OSError where it cannot run."""
+        """Load the C core; raises HostError where it cannot run, with why and the cure."""
         from pageswap.agent.core import native_core  # noqa: PLC0415 - loads the shared object
 
-        return (self._load_core or native_core)()
+        try:
+            return (self._load_core or native_core)()
+        except (ImportError, OSError) as error:
+            raise HostError(f"the core does not load on this host: {error}; {_cure()}") from error
 
     def tunables(self) -> Tunables:
         """Give access to the kernel settings that `--tune` raises."""
         from pageswap.agent.tunables import Tunables  # noqa: PLC0415 - not needed by `status`
 
         return (self._make_tunables or Tunables)()
+
+
+def _cure() -> str:
+    folder = os.path.dirname(os.path.abspath(__file__))
+    if os.statvfs(folder).f_flag & os.ST_NOEXEC:
+        return (
+            f"{folder} is on a file system mounted noexec: give the host a workdir in hosts.yaml, or PAGESWAP_HOME, "
+            "where programs may run"
+        )
+    return "'inv build --hosts' makes one that does, where the host has a compiler"

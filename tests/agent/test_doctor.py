@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from requirement import require
 
 from pageswap.agent import doctor
 from pageswap.agent.doctor import Finding, Leftover
@@ -41,7 +43,7 @@ def test_this_host_is_examined_whole() -> None:
     """Every check has a grade and words; what is not ok has a cure."""
     findings = doctor.examine(HostFiles(), "/tmp", None, Leftover("none"))  # noqa: S108 - any folder's disk
 
-    assert len({finding.check for finding in findings}) == len(findings) == 15
+    assert len({finding.check for finding in findings}) == len(findings) == 16
     for finding in findings:
         assert finding.status in ("ok", "warn", "bad")
         assert finding.found
@@ -99,6 +101,38 @@ def test_a_control_groups_limit_counts_as_free_memory(tmp_path: Path) -> None:
     assert _examine(tmp_path, files)["memory"] == Finding(
         "memory", "warn", "400 MiB available", "free memory, or use a smaller region_size"
     )
+
+
+def test_a_cpu_that_is_pinned_to_must_be_there(tmp_path: Path) -> None:
+    """Its own governor counts, not the last CPU's."""
+    other = min(os.sched_getaffinity(0))
+    path = tmp_path / f"sys/devices/system/cpu/cpu{other}/cpufreq/scaling_governor"
+    path.parent.mkdir(parents=True)
+    path.write_text("powersave")
+
+    found = {f.check: f for f in doctor.examine(HostFiles(str(tmp_path)), "/", None, Leftover("none"), cpu=other)}
+    assert found["governor"].status == "warn"
+    assert found["cpus"].status != "bad"
+    found = {f.check: f for f in doctor.examine(HostFiles(str(tmp_path)), "/", None, Leftover("none"), cpu=8191)}
+    assert found["cpus"].status == "bad"
+    assert "hosts.yaml" in found["cpus"].cure
+
+
+def test_a_folder_where_no_program_may_run_is_bad(tmp_path: Path) -> None:
+    """The core is a program."""
+    require("mount", os.geteuid() == 0, "needs root to mount")
+    assert _examine(tmp_path, {})["executable"].status == "ok"
+    mount = ["mount", "-t", "tmpfs", "-o", "noexec,size=64k", "tmpfs", str(tmp_path)]
+    mounted = subprocess.run(mount, capture_output=True, check=False)
+    require("mount", mounted.returncode == 0, "cannot mount here")
+    try:
+        finding = _examine(tmp_path, {})["executable"]
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+
+    assert finding.status == "bad"
+    assert "mounted noexec" in finding.found
+    assert "workdir" in finding.cure
 
 
 def test_a_held_lease_names_its_holder(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ class Lab:
         return sorted((path.parent for path in self.results.glob("*/*/run.sqlite")), key=_created_at)
 
     def processes(self) -> dict[str, list[int]]:
-        """Find this lab's starters, agents, trial children and followers through /proc."""
+        """Find this lab's starters, keepers, agents, trial children and followers through /proc."""
         mark = f"{self.folder}/home/bundles/".encode()
         verbs: dict[int, tuple[bytes, int]] = {}
         for entry in Path("/proc").iterdir():
@@ -94,15 +94,18 @@ class Lab:
                         stat = (entry / "stat").read_text().rpartition(")")[2].split()
                         if stat[0] != "Z":
                             verbs[int(entry.name)] = (words[-2], int(stat[1]))
-        found: dict[str, list[int]] = {"starter": [], "agent": [], "trial child": [], "follower": []}
-        starts = {pid for pid, (verb, _) in verbs.items() if verb == b"start"}
-        for pid, (verb, parent) in verbs.items():
+        found: dict[str, list[int]] = {"starter": [], "keeper": [], "agent": [], "trial child": [], "follower": []}
+        parents = {pid: parent for pid, (verb, parent) in verbs.items() if verb == b"start" and _is_session_apart(pid)}
+        for pid, (verb, _) in verbs.items():
             if verb == b"follow":
                 found["follower"].append(pid)
-            elif pid in starts and parent in starts:
-                found["trial child"].append(pid)
-            elif pid in starts:
-                found["agent" if _is_session_apart(pid) else "starter"].append(pid)
+            elif verb == b"start" and pid not in parents:
+                found["starter"].append(pid)
+            elif verb == b"start":
+                line = [pid]  # a daemon keeps the agent, the agent has the trial
+                while parents[line[-1]] in parents:
+                    line.append(parents[line[-1]])
+                found[("keeper", "agent", "trial child")[min(len(line), 3) - 1]].append(pid)
         return found
 
     def end(self) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.integration.lab import Lab
 
 KILLS = int(os.environ.get("PAGESWAP_TEST_KILLS", "30"))
-VICTIMS = ("controller", "agent", "follower", "trial child", "starter")
+VICTIMS = ("controller", "keeper", "agent", "follower", "trial child", "starter")
 
 
 # Four cases and the control, twelve times: 60 trials, all of about the same length.
@@ -134,7 +134,7 @@ def test_a_killed_trial_is_a_row_and_is_measured_again_by_resume(lab: Lab) -> No
         if lab.runs() and ("killed" in {status for _, status in last_attempts(lab.runs()[0])}):
             break
     _, errors = controller.communicate(timeout=60)
-    assert controller.returncode == 2
+    assert controller.returncode == 2, errors
     assert "killed: SIGKILL from outside" in errors
 
     code, errors = lab.resume(lab.runs()[0])

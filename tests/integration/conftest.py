@@ -9,6 +9,7 @@ import pytest
 from requirement import require
 
 from tests.integration import network as networks
+from tests.integration.checkout import BROKEN, ODD, copy_to
 from tests.integration.fleet import Fleet
 from tests.integration.lab import Lab, own_network
 from tests.integration.roots import Roots
@@ -46,6 +47,12 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         made = Lab(tmp_path)
         yield made
         made.end()
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the project, with methods added that are broken or odd on purpose."""
+    return copy_to(tmp_path_factory.mktemp("checkout"), [*BROKEN, *ODD])
 
 
 @pytest.fixture

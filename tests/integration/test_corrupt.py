@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-BROKEN = sorted((ROOT / "tests" / "native" / "broken").glob("*.c"))
+from tests.integration.checkout import BROKEN, inv
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 SPEC = """
 name: broken
 question: Is a broken swap found?
@@ -22,27 +22,6 @@ baseline: {{method: memcpy}}
 repeats: 1
 warmups: 0
 """
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Copy the project and add the broken methods, a file and a line each."""
-    root = tmp_path_factory.mktemp("checkout")
-    for folder in ("native", "pageswap", "templates", "experiments"):
-        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("_core*", "__pycache__"))
-    for name in ("tasks.py", "devtasks.py", "pageswap/native/_core.pyi"):
-        shutil.copy(ROOT / name, root / name)
-    with (root / "native" / "methods.def").open("a") as table:
-        for path in BROKEN:
-            shutil.copy(path, root / "native" / "methods")
-            table.write(f"PS_METHOD({path.stem})\n")
-    return root
-
-
-def inv(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a task of the checkout."""
-    command = [sys.executable, "-P", str(root / "pageswap/console/start.py"), *arguments]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("method", [path.stem for path in BROKEN])

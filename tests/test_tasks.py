@@ -18,7 +18,7 @@ from tests.stored_run import RUN_ID, store_run
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = {made.name: made for made in vars(tasks).values() if isinstance(made, Task)}
-INVOKE = (sys.executable, "-P", "-m", "invoke", "--search-root", str(ROOT))
+INVOKE = (sys.executable, "-P", str(ROOT / "pageswap/console/start.py"))
 
 
 def inv(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from pageswap.agent.job import Job
 from pageswap.agent.journal import ENDS
 from pageswap.agent.lease import describe
-from pageswap.campaign.events import Measuring, Noted, TrialsEnded, Waiting
+from pageswap.campaign.events import Granted, Measuring, Noted, TrialsEnded, Waiting
 from pageswap.campaign.feed import Feed
 from pageswap.campaign.ledger import Ledger
 from pageswap.campaign.link import BROKEN, Link
+from pageswap.campaign.stopping import StoppingRule
 from pageswap.errors import HostError, JournalError, LeaseHeldError, StoreError
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.store import NOT_STARTED
@@ -35,6 +36,9 @@ _MAX_LOST_FOLLOWERS = 5
 _FOLLOW_AGAIN_S = 0.2
 _LEASE_AGAIN_S = 0.5
 
+# Where time went is stored so often, so that a controller that is killed takes little of it along.
+_BOOK_S = 10.0
+
 _GONE = "the agent is gone"
 
 
@@ -53,6 +57,7 @@ class HostCampaign:
         meta = store.meta()
         self._run_id = str(meta["run_id"])
         self._experiment = str(meta["experiment"]["name"])
+        self._stopping_rule = StoppingRule(store, self.host)
         self._first = len(store.segments(self.host)) + 1
         self._fruitless = 0
         self._left: int | None = None
@@ -60,6 +65,7 @@ class HostCampaign:
         self._ledger = Ledger()
         self._link = Link(target, self._ledger, patience_s=options.patience_s, tell=self._note, halt=self._halt)
         self._feed = Feed(store, self.host, self._take_note_of)
+        self._booked_at = time.monotonic()
         self._guard = threading.Lock()
         self._stopping = ""
         self._work_dir: str | None = None
@@ -87,8 +93,7 @@ class HostCampaign:
                     return
         finally:
             with contextlib.suppress(StoreError):
-                for phase, seconds in self._ledger.take().items():
-                    self._store.add_ledger(self.host, phase, seconds)
+                self._book()
 
     def interrupt(self, how: str) -> None:
         """Have the host's agent stopped, `how` being drain or kill, and start no more; does not wait for the host."""
@@ -124,7 +129,15 @@ class HostCampaign:
 
     def _owed(self) -> list[TrialSpec]:
         answered = self._store.answered(self.host, self._first)
-        return [trial for trial in self._store.missing(self.host) if trial.trial_id not in answered]
+        owed = [trial for trial in self._store.missing(self.host) if trial.trial_id not in answered]
+        # Only what has come to its end is looked at, and no more is asked for when the run is to stop.
+        decided = None if owed or self._stopping else self._stopping_rule.look()
+        if decided is None:
+            return owed
+        self._emit(decided)
+        # As many trials again would look like an agent that did nothing.
+        self._left = None
+        return self._owed() if isinstance(decided, Granted) else owed
 
     def _next_job(self) -> Job | None:
         """Give the job for all that is owed, in a segment of its own; None when that is nothing."""
@@ -283,7 +296,15 @@ class HostCampaign:
 
     def _take_note_of(self, trials: tuple[dict[str, Any], ...]) -> None:
         self._link.has_brought_rows()
+        if time.monotonic() - self._booked_at > _BOOK_S:
+            self._book()
         self._emit(TrialsEnded(self.host, trials))
+
+    def _book(self) -> None:
+        """Store where the time went since this was done last."""
+        for phase, seconds in self._ledger.take().items():
+            self._store.add_ledger(self.host, phase, seconds)
+        self._booked_at = time.monotonic()
 
     def _note(self, text: str) -> None:
         self._emit(Noted(self.host, text))

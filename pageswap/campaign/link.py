@@ -66,6 +66,8 @@ class Link:
         The patience is counted from the loss after which no row came, so that a link which always breaks at once does
         not keep a run from ending.
         """
+        if self._halt.is_set():
+            raise error
         if self._lost_at is None or self._clock() - self._reached_at > self._patience_s:
             self._lost_at = self._clock()
         lost_at = self._lost_at

@@ -291,6 +291,28 @@ def test_where_the_time_went_is_stored_and_added_up(tmp_path: Path) -> None:
     assert part(again, "a").ledger["connecting"] > first["connecting"]
 
 
+def test_where_the_time_went_survives_a_controller_that_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is stored now and then, beside the rows."""
+    monkeypatch.setattr("pageswap.campaign.host._BOOK_S", 0.0)
+    seen: list[float] = []
+
+    def look(event: events.Event) -> None:
+        if isinstance(event, events.TrialsEnded):
+            (run_dir,) = tmp_path.glob("*/*")
+            with Store.open(run_dir / "run.sqlite") as store:
+                seen.append(store.ledger()["a"]["running"])
+
+    target = FakeTarget(work_through, name="a")
+    target.cuts = [1200]
+    plan = make_plan()
+    options = campaign.Options()
+    campaign.run(plan, results_dir=tmp_path, options=options, targets=[target], on_event=look, render=no_report)  # type: ignore[arg-type]
+
+    assert seen[-1] > 0
+
+
 def test_a_host_that_owes_nothing_is_not_even_asked(tmp_path: Path) -> None:
     """It may be away when the others are resumed."""
     outcome = run(tmp_path, FakeTarget(work_through, name="a"))

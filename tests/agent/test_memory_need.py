@@ -13,8 +13,6 @@ from pageswap import native
 from pageswap.agent.preflight import memory_need
 from pageswap.errors import MethodUnavailableError
 
-pytestmark = pytest.mark.skipif("PAGESWAP_SANITIZED" in os.environ, reason="a sanitizer's own memory would be counted")
-
 # Stacks, a C library's small things, and pages of the interpreter that a child is the first to look at.
 SLACK = 8 * child.MIB
 # The scratch is one page a thread, so the page must be larger than the slack to be seen.

@@ -53,7 +53,7 @@ HELP = {
     "json": "print one JSON document on stdout and nothing else there",
     "tune": "as root: raise vm.max_map_count while measuring, and restore it after",
     "dry": "show the plan and run nothing",
-    "to": "csv, parquet or json",
+    "to": "csv, parquet, json, or pyperf: the results as pyperf reads them",
     "out": "the file to write, or a folder for it, instead of the run's own folder",
     "only": "one figure's name, instead of all",
     "all": "also of runs that are not finished, which a resume could still have collected",

@@ -12,6 +12,7 @@ from pyarrow import parquet
 
 from pageswap.analysis.atomic import replacing
 from pageswap.analysis.frame import DERIVED_COLUMNS, INTEGER_COLUMNS, frame
+from pageswap.analysis.pyperf_export import pyperf_document
 from pageswap.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,15 +26,21 @@ _CHUNK_ROWS = 5_000
 def export(run_data: RunData, to: str, out: Path | None = None) -> Path:
     """Write every trial of a run to one file and give its path.
 
-    ``to`` is csv, parquet or json. ``out`` is the file to write, or a folder for ``trials.<to>``; without it the run's
-    own folder is taken. Each format holds the columns of `frame`, in that order, then one for each counter of the
-    core: sizes in bytes, times in ns, started_at as UTC ISO 8601, and nothing (CSV) or null for what was not measured.
-    rounds_ns is JSON text in CSV and a list elsewhere. JSON is one array with an object per trial. Raises UsageError
-    on another format, StoreError when the file cannot be written.
+    ``to`` is csv, parquet, json, or pyperf for the results alone (see `pyperf_document`). ``out`` is the file to write,
+    or a folder for ``trials.<to>`` or ``pyperf.json``; without it the run's own folder is taken. The others hold the
+    columns of `frame`, in that order, then one for each counter of the core: sizes in bytes, times in ns, started_at as
+    UTC ISO 8601, and nothing (CSV) or null for what was not measured. rounds_ns is JSON text in CSV and a list
+    elsewhere. JSON is one array with an object per trial. Raises UsageError on another format, StoreError when the file
+    cannot be written.
     """
-    if to not in WRITERS:
-        raise UsageError(f"cannot export to '{to}'; --to takes {', '.join(WRITERS)}")
-    path = _destination(run_data, to, out)
+    if to not in FORMATS:
+        raise UsageError(f"cannot export to '{to}'; --to takes {', '.join(FORMATS)}")
+    path = _destination(run_data, f"trials.{to}" if to in WRITERS else f"{to}.json", out)
+    if to == PYPERF:
+        document = pyperf_document(run_data)
+        with replacing(path) as file:
+            file.write(document)
+        return path
     table = _with_counters(frame(run_data))
     with replacing(path) as file:
         WRITERS[to](table, file)
@@ -50,13 +57,13 @@ def _with_counters(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="counters").assign(**columns)
 
 
-def _destination(run_data: RunData, to: str, out: Path | None) -> Path:
+def _destination(run_data: RunData, name: str, out: Path | None) -> Path:
     if out is None:
         stored_at = getattr(run_data, "path", None)
         if stored_at is None:
             raise UsageError("this run has no folder of its own; say where to write with --out")
         out = Path(stored_at) if Path(stored_at).is_dir() else Path(stored_at).parent
-    return out / f"trials.{to}" if out.is_dir() else out
+    return out / name if out.is_dir() else out
 
 
 def _write_csv(table: pd.DataFrame, file: IO[Any]) -> None:
@@ -106,3 +113,5 @@ WRITERS: dict[str, Callable[[pd.DataFrame, IO[Any]], None]] = {
     "parquet": _write_parquet,
     "json": _write_json,
 }
+PYPERF = "pyperf"
+FORMATS = (*WRITERS, PYPERF)

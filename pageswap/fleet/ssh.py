@@ -9,7 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pageswap.errors import HostBuildError, HostError, HostUnreachableError
+from pageswap.errors import HostBuildError, HostError, HostUnreachableError, UsageError
 from pageswap.fleet.connection import Connection, HopelessError
 from pageswap.fleet.host_build import core_from, judge, make_kit, no_build
 from pageswap.fleet.host_python import HostFacts, facts_from, no_python
@@ -17,6 +17,7 @@ from pageswap.fleet.remote import agent_command, command, first_command, program
 from pageswap.fleet.ssh_config import SshConfig
 from pageswap.fleet.ssh_stream import SshStream
 from pageswap.fleet.target import Target
+from pageswap.spec.hostnames import check_alias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,9 +56,13 @@ class SshTarget(Target):
     ) -> None:
         """Take the alias, what the inventory says of it, an ssh_config other than the user's, and who builds the core.
 
-        With `accept_new` the key of a host that was unknown is trusted and written down.
+        With `accept_new` the key of a host that was unknown is trusted and written down. Raises UsageError for a name
+        that is no alias: it becomes a folder's name on the host.
         """
-        self.name = name
+        try:
+            self.name = check_alias(name)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
         self.python = host.python or "python3"
         self._host = host
         self._ssh_config_path = ssh_config

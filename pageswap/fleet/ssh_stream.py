@@ -115,7 +115,10 @@ class SshStream:
         return self._complaint.decode("utf-8", "backslashreplace").strip()
 
     def _kill(self) -> None:
-        """Ask the host's sshd to kill the program's process group (RFC 4254, 6.9), which paramiko has no call for."""
+        """Ask the host's sshd to kill the program's process group (RFC 4254, 6.9), which paramiko has no call for.
+
+        OpenSSH does so except for root. There the verbs that last see that nobody reads them any more.
+        """
         message = paramiko.Message()
         message.add_byte(cMSG_CHANNEL_REQUEST)
         message.add_int(self._channel.remote_chanid)

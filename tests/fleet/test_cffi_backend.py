@@ -1,0 +1,109 @@
+"""Each Python gets the backend that the lock file pins, downloaded once and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pageswap.errors import HostPythonError
+from pageswap.fleet import cffi_backend
+from pageswap.fleet.cffi_backend import LOCAL_TAG, WHEELS, backend_files, is_backend
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOCK = Path(__file__).parents[2] / "requirements.lock"
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give a folder that is all that pip knows, with a wheel for Python 3.9 in it; nothing is kept yet."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    wheel = folder / "cffi-2.0.0-cp39-cp39-manylinux2014_x86_64.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("_cffi_backend.cpython-39-x86_64-linux-gnu.so", "the backend")
+        archive.writestr("cffi.libs/libffi.so.8", "its library")
+        archive.writestr("cffi/__init__.py", "not needed on a host")
+        archive.writestr("cffi-2.0.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: cffi\nVersion: 2.0.0\n")
+        archive.writestr("cffi-2.0.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: cp39-cp39-manylinux2014_x86_64\n")
+        archive.writestr("cffi-2.0.0.dist-info/RECORD", "")
+    monkeypatch.setitem(WHEELS, "cp39", ("2.0.0", hashlib.sha256(wheel.read_bytes()).hexdigest()))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("PAGESWAP_HOME", str(tmp_path / "home"))
+    backend_files.cache_clear()
+    yield folder
+    backend_files.cache_clear()
+
+
+def test_they_are_the_lock_files() -> None:
+    """After an update of cffi the table must follow; Python 3.9 has had its last wheel."""
+    text = LOCK.read_text()
+    locked = re.search(r"^cffi==(\S+)", text, re.MULTILINE)
+
+    assert locked is not None
+    assert {locked[1]} == {version for tag, (version, _) in WHEELS.items() if tag != "cp39"}
+    assert [sha256 for tag, (_, sha256) in WHEELS.items() if tag != "cp39" and f"sha256:{sha256}" not in text] == []
+
+
+def test_this_python_needs_no_download(index: Path) -> None:
+    """Its own is installed."""
+    (index / "cffi-2.0.0-cp39-cp39-manylinux2014_x86_64.whl").unlink()
+
+    assert any(name.startswith("_cffi_backend.") for name in backend_files(LOCAL_TAG))
+
+
+def test_another_pythons_is_downloaded_once(index: Path, tmp_path: Path) -> None:
+    """Of the wheel only what a host needs is taken."""
+    first = backend_files("cp39")
+    backend_files.cache_clear()
+    (index / "cffi-2.0.0-cp39-cp39-manylinux2014_x86_64.whl").unlink()
+
+    assert first == {
+        "_cffi_backend.cpython-39-x86_64-linux-gnu.so": b"the backend",
+        "cffi.libs/libffi.so.8": b"its library",
+    }
+    assert backend_files("cp39") == first
+    assert all(map(is_backend, first))
+    assert [path.name for path in (tmp_path / "home" / "wheels").iterdir()] == [
+        "cffi-2.0.0-cp39-manylinux2014_x86_64.whl"
+    ]
+
+
+def test_a_wheel_that_is_not_the_pinned_one_is_refused(index: Path) -> None:
+    """Wherever it comes from."""
+    wheel = index / "cffi-2.0.0-cp39-cp39-manylinux2014_x86_64.whl"
+    wheel.write_bytes(wheel.read_bytes() + b"more")
+    with pytest.raises(HostPythonError, match=r"cffi 2\.0\.0 for Python 3\.9 could not be downloaded"):
+        backend_files("cp39")
+
+
+def test_a_kept_wheel_that_was_damaged_is_downloaded_again(index: Path, tmp_path: Path) -> None:
+    """It is hashed whenever it is read."""
+    first = backend_files("cp39")
+    backend_files.cache_clear()
+    next((tmp_path / "home" / "wheels").iterdir()).write_bytes(b"damaged")
+
+    assert index.is_dir()
+    assert backend_files("cp39") == first
+
+
+def test_without_internet_the_cure_is_named(index: Path) -> None:
+    """Where to put the wheel, and that the controller's own version needs none."""
+    (index / "cffi-2.0.0-cp39-cp39-manylinux2014_x86_64.whl").unlink()
+    with pytest.raises(
+        HostPythonError, match=r"put that wheel into .*/wheels as cffi-2\.0\.0-cp39-.*whl, .*'python:' of"
+    ):
+        backend_files("cp39")
+
+
+def test_a_python_without_a_wheel_is_named() -> None:
+    """One from the future."""
+    with pytest.raises(HostPythonError, match=r"no cffi for a Python cp399; .*'python:'"):
+        cffi_backend.backend_files("cp399")

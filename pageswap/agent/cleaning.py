@@ -12,7 +12,6 @@ import stat
 import time
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.follow import ends_in
 from pageswap.agent.lock import AgentLock
 from pageswap.agent.workdir import WorkDir
 from pageswap.errors import HostError
@@ -26,15 +25,16 @@ ALL = "all"
 KEEP_S = 30 * 86_400.0
 # A controller may have just found a bundle, and be about to start it.
 _BUNDLE_GRACE_S = 3600.0
+_START_GRACE_S = 600.0
 _BUNDLE = re.compile(r"[0-9a-f]{64}")
 
 
 def clean(cache: str, runs: str, *, older_than_s: float = 0.0) -> dict[str, Any]:
     """Remove work folders and unused bundles below `cache`; gives {"removed", "bytes", "kept": [{"path", "why"}]}.
 
-    `runs` is "finished": segments whose journal has ended and was followed to that end; or "all": also those whose
-    agent is dead or whose rows nobody has. Nothing changed within the last `older_than_s` seconds is taken, and never
-    what a living agent uses. Raises HostError when `runs` is neither.
+    `runs` is "finished": segments whose agent has ended and whose journal, if there is one, was followed to its end;
+    or "all": also those whose rows nobody has. Nothing changed within the last `older_than_s` seconds is taken, and
+    never what a living agent uses. Raises HostError when `runs` is neither.
     """
     if runs not in (FINISHED, ALL):
         raise HostError(f"clean: runs is {runs!r:.60}, expected {FINISHED} or {ALL}")
@@ -104,11 +104,12 @@ class _Sweep:
             return str(error)
         if _changed(path) > self._before:
             return "changed not long ago"
-        if runs == ALL:
+        if runs == ALL or os.path.exists(work.delivered):
             return ""
-        if not ends_in(work.journal):
-            return "its journal has not ended; 'inv resume' collects what it has, or clean all"
-        return "" if os.path.exists(work.delivered) else "not collected yet; 'inv resume' does it, or clean all"
+        if work.journal_bytes():
+            return "not collected yet; 'inv resume' does it, or clean all"
+        # Its agent may be about to take its lock.
+        return "changed not long ago" if _changed(path) > time.time() - _START_GRACE_S else ""
 
     def _remove(self, path: str) -> bool:
         size_bytes = _size(path)

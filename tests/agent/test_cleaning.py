@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
 
 import pytest
-from agent.harness import Host, make_trial
+from agent.harness import Host, make_trial, wait_until
 
 from pageswap.agent.cleaning import KEEP_S, clean, tidy
 from pageswap.agent.lock import AgentLock
@@ -18,14 +19,14 @@ from pageswap.errors import HostError
 if TYPE_CHECKING:
     from pathlib import Path
 
-END = b'{"kind":"end","why":"done"}\n'
 
-
-def segment(cache: Path, name: str, *, ended: bool = True, delivered: bool = True, age_s: float = 0.0) -> Path:
+def segment(cache: Path, name: str, *, begun: bool = True, delivered: bool = True, age_s: float = 0.0) -> Path:
     """Make a segment's folder of a run of that name."""
     folder = cache / "runs" / name / "here" / "1"
     folder.mkdir(parents=True)
-    (folder / "journal.jsonl").write_bytes(b"x" * 10_000 + b"\n" + (END if ended else b"{}\n"))
+    (folder / "job.json").write_text("{}")
+    if begun:
+        (folder / "journal.jsonl").write_bytes(b"x" * 10_000 + b"\n")
     if delivered:
         (folder / "delivered").touch()
     for path in (*folder.iterdir(), folder):
@@ -60,22 +61,31 @@ def test_finished_runs_go_with_the_folders_above_them(tmp_path: Path) -> None:
     assert answer["removed"] == 2
     assert answer["bytes"] >= 20_000
     assert not (tmp_path / "runs" / "r1").exists()
-    assert reasons(answer) == {"r3": "its journal has not ended; 'inv resume' collects what it has, or clean all"}
+    assert reasons(answer) == {"r3": "changed not long ago"}
     assert two.exists()
 
 
 def test_rows_that_nobody_has_stay_unless_all_is_asked_for(tmp_path: Path) -> None:
     """What a controller has not collected is not yet a finished run's."""
     segment(tmp_path, "uncollected", delivered=False)
-    segment(tmp_path, "torn", ended=False)
 
     answer = clean(str(tmp_path), "finished")
 
     assert answer["removed"] == 0
-    assert set(reasons(answer)) == {"uncollected", "torn"}
-    assert "not collected yet; 'inv resume'" in reasons(answer)["uncollected"]
-    assert clean(str(tmp_path), "all") == {"removed": 2, "bytes": answer["bytes"] or pytest.approx(24_576, abs=16_384),
-                                           "kept": []}  # fmt: skip
+    assert reasons(answer) == {"uncollected": "not collected yet; 'inv resume' does it, or clean all"}
+    answer = clean(str(tmp_path), "all")
+    assert (answer["removed"], answer["kept"]) == (1, [])
+
+
+def test_what_never_began_goes_when_it_cannot_be_about_to(tmp_path: Path) -> None:
+    """A start that was refused leaves a folder without a journal; so does one that is in its first moments."""
+    segment(tmp_path, "starting", begun=False, delivered=False)
+    segment(tmp_path, "refused", begun=False, delivered=False, age_s=3600.0)
+
+    answer = clean(str(tmp_path), "finished")
+
+    assert answer["removed"] == 1
+    assert reasons(answer) == {"starting": "changed not long ago"}
 
 
 def test_a_living_agents_folder_stays(tmp_path: Path) -> None:
@@ -169,7 +179,7 @@ def test_anything_else_is_refused(tmp_path: Path) -> None:
 
 def test_an_agent_takes_what_is_older_than_a_month(tmp_path: Path) -> None:
     """Also what nobody ever collected; and nothing where its folder is in no cache."""
-    segment(tmp_path, "old", delivered=False, ended=False, age_s=KEEP_S + 60)
+    segment(tmp_path, "old", delivered=False, age_s=KEEP_S + 60)
     mine = segment(tmp_path, "mine", age_s=KEEP_S - 60)
     answer = tidy(str(mine))
 
@@ -197,6 +207,19 @@ class TestVerb:
         assert (answer["removed"], answer["kept"]) == (1, [])
         assert not host.work_dir.exists()
         assert host.call("status") == {"alive": False, "pid": None, "journal_bytes": 0, "log": ""}
+
+    def test_a_killed_agents_rows_are_finished_once_they_are_collected(self, host: Host) -> None:
+        """Its journal has no end, but nothing more will come."""
+        pid = host.start(make_trial("good"), make_trial("hang"))
+        wait_until(lambda: len(host.trials()) == 1, "the first trial")
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: host.alive() is None, "the agent's death")
+        cache = str(host.work_dir.parents[3])
+        assert host.call("clean", cache=cache, runs="finished")["removed"] == 0
+        with host.popen("follow", offset=0) as follower:
+            follower.communicate(timeout=60)
+
+        assert host.call("clean", cache=cache, runs="finished")["removed"] == 1
 
     @pytest.mark.parametrize(
         ("document", "problem"),

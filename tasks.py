@@ -127,12 +127,14 @@ def _inventory(path: str) -> Inventory:
     return Inventory.load(Path(path) if path else None)
 
 
-def _chosen(hosts: str, inventory: str, in_spec: tuple[str, ...] = ()) -> tuple[InventoryHost, ...]:
+def _chosen(
+    hosts: str, inventory: str, in_spec: tuple[str, ...] = (), where: str = "hosts"
+) -> tuple[InventoryHost, ...]:
     """Give the hosts that --hosts names, or else the experiment, or else this machine."""
     known = _inventory(inventory)
     if hosts:
         return known.select([text.strip() for text in hosts.split(",")])
-    return known.select(in_spec or ["local"], "hosts")
+    return known.select(in_spec or ["local"], where)
 
 
 def _existing(flag: str, path: str) -> str | None:
@@ -298,7 +300,8 @@ def run(
 ) -> int:
     """Measure an experiment, then write its report."""
     made = _plan(spec, set_, filter_, repeats)
-    chosen = _chosen(hosts, inventory, made.experiment.hosts)
+    experiment = made.experiment
+    chosen = _chosen(hosts, inventory, experiment.hosts, f"{experiment.path}:{experiment.lines.get('hosts', 1)}: hosts")
     from pageswap import campaign
 
     options = campaign.Options(

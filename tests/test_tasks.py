@@ -296,6 +296,17 @@ def test_compare_and_report_write_json_and_markdown(results: Path, capsys: pytes
     assert capsys.readouterr().out.startswith("### Is remapping a page faster than copying it?")
 
 
+def test_hosts_of_an_experiment_are_looked_up_too(tiny: str) -> None:
+    """An unknown group is an error with the experiment's line; --hosts has the last word."""
+    path = Path(tiny)
+    path.write_text(TINY + "hosts: '@rack'\n")
+    refused = inv("run", "--spec", tiny, "--dry", cwd=path.parent)
+
+    assert (1, "") == (refused.returncode, refused.stdout)
+    assert refused.stderr.startswith("error: tiny.yaml:11: hosts: '@rack': groups are in an inventory")
+    assert inv("run", "--spec", tiny, "--dry", "--hosts", "local", cwd=path.parent).returncode == 0
+
+
 def test_hosts_lists_the_inventory_of_the_folder(tmp_path: Path) -> None:
     """hosts.yaml where it is typed, or the file that --inventory names."""
     (tmp_path / "hosts.yaml").write_text("hosts: {lab1: {cpu: 3}, lab2: }\ngroups: {rack: [lab1, lab2]}\n")

@@ -36,6 +36,9 @@ _MAX_LOST_FOLLOWERS = 5
 _FOLLOW_AGAIN_S = 0.2
 _LEASE_AGAIN_S = 0.5
 
+# So many starts in a row that find the host measured by this very run, though by no agent that was started here.
+_MOST_YIELDS = 20
+
 # Where time went is stored so often, so that a controller that is killed takes little of it along.
 _BOOK_S = 10.0
 
@@ -60,6 +63,7 @@ class HostCampaign:
         self._stopping_rule = StoppingRule(store, self.host)
         self._first = len(store.segments(self.host)) + 1
         self._fruitless = 0
+        self._yields = 0
         self._left: int | None = None
         self._halt = threading.Event()
         self._ledger = Ledger()
@@ -171,6 +175,7 @@ class HostCampaign:
             self._store.end_segment(self.host, segment, f"{NOT_STARTED}: the host was being measured")
             self._yield_to(answer["held_by"])
         elif "pid" in answer:
+            self._yields = 0
             self._emit(Measuring(self.host, segment, answer["pid"], is_reattached=False))
             self._stop_strays()
             self._follow(segment, work_dir)
@@ -234,7 +239,14 @@ class HostCampaign:
             if segment.ended not in ENDS and self._collect(segment.segment):
                 return
         # It is just dying, or has the lease but not yet a lock.
-        time.sleep(_LEASE_AGAIN_S)
+        self._yields += 1
+        self._left = None  # nothing was tried
+        if self._yields > _MOST_YIELDS:
+            raise LeaseHeldError(
+                f"{self.host}: is measured by {describe(holder)}, which is this run: another of its hosts is the same"
+                " machine; name it once, or resume the run when that one is done"
+            )
+        self._halt.wait(_LEASE_AGAIN_S)
 
     def _collect(self, segment: int) -> bool:
         """Store what an earlier segment's journal still has; gives whether its agent was alive or had more to say."""

@@ -38,7 +38,15 @@ def survey(
             target.close()
 
     with concurrent.futures.ThreadPoolExecutor(min(at_once, max(1, len(targets)))) as pool:
-        return dict(zip((target.name for target in targets), pool.map(ask, targets), strict=True))
+        answers = pool.map(ask, targets)
+        try:
+            return dict(zip((target.name for target in targets), answers, strict=True))
+        except KeyboardInterrupt:
+            # The threads are waited for; without a connection they end.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for target in targets:
+                target.close()
+            raise
 
 
 def facts(target: Target) -> dict[str, Any]:

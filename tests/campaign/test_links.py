@@ -29,6 +29,7 @@ from tests.store.fakes import make_plan
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pageswap.agent.job import Job
     from pageswap.campaign import Outcome
 
 LOST = HostLinkLostError("a: the link broke")
@@ -225,6 +226,23 @@ def test_an_interrupt_ends_a_connecting_that_would_take_long(tmp_path: Path) -> 
 
     assert outcome.exit_code == 130
     assert "a" in outcome.host_errors
+
+
+def test_two_names_of_one_machine_are_told_from_an_agent_that_is_only_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other name's agent holds the lease for this run: after some tries the reason is given, with the cure."""
+    monkeypatch.setattr("pageswap.campaign.host._LEASE_AGAIN_S", 0.0)
+
+    def held(job: Job) -> dict[str, Any]:
+        return {"held_by": {"pid": 5, "user": "me", "run_id": job.run_id, "since": None}}
+
+    again = FakeTarget(*[held] * 99, name="a")
+    outcome = run(tmp_path, again, FakeTarget(work_through, name="b"))
+
+    assert outcome.exit_code == 3
+    assert "another of its hosts is the same machine; name it once" in part(outcome, "a").problem
+    assert part(outcome, "b").missing == 0
 
 
 def test_no_more_hosts_than_asked_for_are_measured_at_once(tmp_path: Path) -> None:

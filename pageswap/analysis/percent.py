@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pageswap.analysis.intervals import Interval
 from pageswap.analysis.summary import FASTER, NO_DIFFERENCE, NOT_COMPARED, SLOWER, TOO_FEW
-from pageswap.analysis.wording import decimals, end_text, levels_phrase, listed, plural, rounded
+from pageswap.analysis.wording import decimals, levels_phrase, listed, plural, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ def percent_text(change: float | None, interval: Interval | None) -> str:
     if change is None:
         return ""
     percent, ends = _percents(change, interval)
-    return f"{_signed(percent, decimals(percent, ends) if ends else 0)} %"
+    return f"{_signed(percent, _places(percent, ends) if ends else 0)} %"
 
 
 def percent_interval_text(change: float | None, interval: Interval | None) -> str:
@@ -30,7 +30,7 @@ def percent_interval_text(change: float | None, interval: Interval | None) -> st
     if change is None or interval is None:
         return ""
     percent, ends = _percents(change, interval)
-    places = decimals(percent, ends)
+    places = _places(percent, ends) if ends else 0
     return " to ".join(_end(end, places) for end in (ends.low, ends.high)) + " %" if ends else ""
 
 
@@ -41,7 +41,7 @@ def time_text(ns: float | None) -> str:
 
 def detectable_text(change: Change) -> str:
     """Print the smallest change that could have been found as ``1.8 %``."""
-    return "" if change.detectable is None else f"{(change.detectable - 1) * 100:.2g} %"
+    return "" if change.detectable is None else _size_text(change.detectable)
 
 
 def case_phrase(comparison: Comparison, change: Change) -> str:
@@ -64,7 +64,7 @@ def findings(comparison: Comparison) -> list[str]:
     sentences = [f"Of {plural(len(cases), 'case')}: {'; '.join(counted)}."]
     sizes = sorted(change.detectable for change in cases if change.detectable)
     if sizes:
-        ends = list(dict.fromkeys(f"{(size - 1) * 100:.2g} %" for size in (sizes[0], sizes[-1])))
+        ends = list(dict.fromkeys(_size_text(size) for size in (sizes[0], sizes[-1])))
         sentences.append(f"The smallest change that could have been found was {' to '.join(ends)}, by case.")
     if only := [f"{len(part)} only in {side}" for side, part in _alone(comparison) if part]:
         sentences.append(f"Cases without a partner: {listed(only)}.")
@@ -97,10 +97,21 @@ def _percents(change: float, interval: Interval | None) -> tuple[float, Interval
     return (change - 1) * 100, Interval((interval.low - 1) * 100, (interval.high - 1) * 100)
 
 
+def _places(percent: float, ends: Interval) -> int:
+    """Say how many decimals are known; a change of nearly nothing is known no better than a larger one."""
+    return decimals(max(abs(percent), (ends.high - ends.low) / 2), ends)
+
+
 def _end(end: float, places: int) -> str:
     # An end that rounding would bring to zero would be on neither side.
-    text = end_text(end, places)
-    return f"+{text}" if end > 0 else text
+    while end and not round(end, places):
+        places += 1
+    return f"{round(end, places):+,.{max(0, places)}f}"
+
+
+def _size_text(factor: float) -> str:
+    percent = (factor - 1) * 100
+    return f"{rounded(percent, 1 - math.floor(math.log10(percent))) if percent > 0 else '0'} %"
 
 
 def _signed(percent: float, places: int) -> str:

@@ -1,0 +1,49 @@
+"""The gate on real runs: the same core passes, one with a method that was slowed on purpose does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pageswap.analysis.comparability import DOES_NOT_STAND
+from pageswap.analysis.compare import Comparison, Part, compare
+from pageswap.store import Store
+from tests.slowed_core import METHOD, ROOT, measure, slowed_checkout
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SPEC = """
+name: gate
+question: Did a method become slower?
+method: [memcpy, copy_words]
+region_size: 1MiB
+iterations: 50_000
+baseline: {method: memcpy}
+repeats: 9
+"""
+
+
+def compared(base: Path, new: Path, limit: float) -> Comparison:
+    """Compare two stored runs."""
+    with Store.open(base / "run.sqlite") as ours, Store.open(new / "run.sqlite") as theirs:
+        return compare(Part(ours, None, "base"), Part(theirs, None, "new"), limit=limit)
+
+
+@pytest.mark.slow
+def test_the_same_core_passes_and_a_slowed_one_trips(tmp_path: Path) -> None:
+    """Fifteen times as slow is beyond what any busy machine does; a tenth is measured by tests/bench/gate.py."""
+    spec = tmp_path / "gate.yaml"
+    spec.write_text(SPEC)
+    slowed = slowed_checkout(tmp_path / "slowed", every=1, times=15)
+    runs = [measure(checkout, spec, tmp_path / "results") for checkout in (ROOT, ROOT, slowed)]
+    same, slow = compared(runs[0], runs[1], 0.5), compared(runs[0], runs[2], 0.5)
+
+    assert same.gate is not None
+    assert same.gate.passed is True
+    assert slow.gate is not None
+    assert slow.gate.passed is False
+    assert [METHOD] == [change.levels["method"] for change in slow.cases if change.over_limit]
+    assert slow.verdict.word != DOES_NOT_STAND
+    assert "core.core_hash" in {each.key for each in slow.pairs[0].differences}

@@ -146,15 +146,15 @@ class _Campaign:
 
     def _tell_start(self) -> None:
         meta = self._store.meta()
-        trials = self._store.trial_count()
         owed = {host.host: len(self._store.missing(host.host)) for host in self._hosts}
+        trials = sum(self._store.trial_count(host) for host in owed)
         self._on_event(
             Started(
                 meta["run_id"],
                 self._store.path.parent,
                 tuple(owed),
-                trials=trials * len(owed),
-                done=trials * len(owed) - sum(owed.values()),
+                trials=trials,
+                done=trials - sum(owed.values()),
                 owed=owed,
             )
         )
@@ -197,14 +197,16 @@ class _Campaign:
 
     def _note_end(self, event: _Ended, errors: dict[str, Exception]) -> None:
         host, error = event.host, event.error
-        if error is None:
-            self._store.set_problem(host, None)
-            self._on_event(HostEnded(host, len(self._store.missing(host))))
-            return
+        try:
+            is_hosts = isinstance(error, HostError)
+            self._store.set_problem(host, str(error).removeprefix(f"{host}: ") if is_hosts else None)
+            if error is None:
+                self._on_event(HostEnded(host, len(self._store.missing(host))))
+                return
+        except StoreError as failed:
+            error = failed
         errors[host] = error
-        if isinstance(error, HostError):
-            self._store.set_problem(host, str(error).removeprefix(f"{host}: "))
-        else:
+        if not isinstance(error, HostError):
             # Nothing that the other hosts measure could be stored either.
             for other in self._hosts:
                 other.interrupt("drain")

@@ -58,6 +58,23 @@ class Noted:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Granted:
+    """A host may measure so many `trials` more by the experiment's stopping rule."""
+
+    host: str
+    text: str
+    trials: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Enough:
+    """A host has measured enough by the experiment's stopping rule."""
+
+    host: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Stopping:
     """The run was interrupted: `how` is drain (the trial in hand ends) or kill."""
 
@@ -87,4 +104,16 @@ class Finished:
     interrupted: bool
 
 
-Event = Started | Waiting | Measuring | TrialsEnded | Noted | Stopping | HostEnded | HostFailed | Finished
+Event = (
+    Started
+    | Waiting
+    | Measuring
+    | TrialsEnded
+    | Granted
+    | Enough
+    | Noted
+    | Stopping
+    | HostEnded
+    | HostFailed
+    | Finished
+)

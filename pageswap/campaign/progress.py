@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final, TextIO
 from pageswap.agent.job import OK, SKIPPED, UNAVAILABLE, case_id_of
 from pageswap.agent.lease import describe
 from pageswap.campaign.events import (
+    Enough,
     Finished,
+    Granted,
     HostEnded,
     HostFailed,
     Measuring,
@@ -122,6 +124,9 @@ class _Tally:
         """Say in one line what happened, unless there is nothing to say or the command itself will end with it."""
         if isinstance(event, HostFailed) and not self.all.statuses and len(self.hosts) <= 1:
             return None
+        if isinstance(event, Granted):
+            for count in (self.all, *(self.hosts[host] for host in (event.host,) if host in self.hosts)):
+                count.trials += event.trials
         if isinstance(event, HostEnded):
             return self._end_of(event) if len(self.hosts) > 1 else None
         return _words(event)
@@ -140,7 +145,7 @@ def _words(event: Event) -> str | None:
             return f"{host}: waiting for {describe(holder)}"
         case Measuring(host, segment, pid, is_reattached=True):
             return f"{host}: agent {pid} still works on segment {segment}; following it"
-        case Noted(host, text):
+        case Noted(host, text) | Granted(host, text) | Enough(host, text):
             return f"{host}: {text}"
         case HostFailed(_, error):
             return f"error: {error}"
@@ -221,7 +226,7 @@ class Bars:
         for line in lines:
             self._progress.console.print(line, markup=False, highlight=False)
         for task, count in self._bars:
-            self._progress.update(task, completed=count.done, endings=count.endings())
+            self._progress.update(task, total=count.trials, completed=count.done, endings=count.endings())
         self._progress.refresh()
 
 

@@ -53,10 +53,18 @@ def show_plan(plan: Plan) -> None:
         right=frozenset({"memory", "a trial"}),
     )
     _say_rest(len(plan.cases), _CASES_SHOWN, "cases; --json lists all")
+    blocks = (experiment.least_repeats, experiment.repeats)
+    trials = (sum(trial.warmup or trial.block < blocks[0] for trial in plan.trials), len(plan.trials))
+    seconds = dict.fromkeys(format_duration(part) for part in (estimate.least_seconds, estimate.seconds))
     print(
-        f"\n{len(plan.cases):,} cases in {experiment.warmups} warm-up and {experiment.repeats} measured blocks:"
-        f" {len(plan.trials):,} trials, about {format_duration(estimate.seconds)}, {_mebibytes(estimate.memory_bytes)}"
+        f"\n{len(plan.cases):,} cases in {experiment.warmups} warm-up and {_ends(*blocks)} measured blocks:"
+        f" {_ends(*trials)} trials, about {' to '.join(seconds)}, {_mebibytes(estimate.memory_bytes)}"
     )
+
+
+def _ends(least: int, most: int) -> str:
+    """Print a number, or the two between which a stopping rule will choose it."""
+    return f"{most:,}" if least == most else f"{least:,} to {most:,}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -49,6 +49,7 @@ class Plan:
             "workload": experiment.workload,
             "baseline": experiment.baseline,
             "repeats": experiment.repeats,
+            "stopping": dataclasses.asdict(experiment.stopping) if experiment.stopping else None,
             "warmups": experiment.warmups,
             "rounds": experiment.rounds,
             "seed": experiment.seed,
@@ -57,6 +58,7 @@ class Plan:
             "estimate": {
                 "memory_bytes": self.estimate.memory_bytes,
                 "seconds": round(self.estimate.seconds, 3),
+                "least_seconds": round(self.estimate.least_seconds, 3),
                 "at_most_seconds": self.estimate.at_most_seconds,
             },
             "cases": [
@@ -108,7 +110,7 @@ def make(
     of_each = {trial.trial_id.partition(".")[2]: trial for trial in trials}
     once = [of_each[case.case_id] for case in cases]
     controls = [trial for trial in of_each.values() if trial.replica]
-    blocks = (changed.warmups, changed.repeats, changed.repeats)
+    blocks = (changed.warmups, changed.least_repeats, changed.repeats)
     return Plan(changed, cases, trials, estimate(once, controls, blocks, names))
 
 

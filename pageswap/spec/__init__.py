@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pageswap.spec.cases import build_cases
-from pageswap.spec.experiment import Experiment
+from pageswap.spec.experiment import Experiment, Stopping
 from pageswap.spec.factors import FACTORS, Factor, Level
 from pageswap.spec.loader import load, loads
 from pageswap.spec.overrides import override
@@ -16,6 +16,7 @@ __all__ = [
     "Factor",
     "KnownMethod",
     "Level",
+    "Stopping",
     "Vocabulary",
     "build_cases",
     "core_vocabulary",

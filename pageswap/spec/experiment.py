@@ -22,13 +22,27 @@ MIN_TIMEOUT_S = 0.1
 MAX_TIMEOUT_S = 86_400.0
 
 
+# A half-width in percent of the value; narrower than a thousandth no clock of a trial's repeats.
+MIN_UNTIL = 0.001
+MAX_UNTIL = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Stopping:
+    """When a host has measured enough: from `least` blocks on, all intervals within `until` (0.02: 2 % either way)."""
+
+    least: int
+    until: float
+
+
 @dataclasses.dataclass(frozen=True)
 class Experiment:
     """One experiment: a question, factors with their levels (sizes in bytes), and how often each case is measured.
 
     `factors` has every factor of the registry that the workload uses, in the registry's order. `exclude` and
     `include` have, for each entry, the levels that the named factors may take. `baseline` has one level a factor.
-    `keep` is what --filter keeps, and `overrides` are the command-line arguments that changed the file's own words.
+    `repeats` is the number of measured blocks, the most there may be where there is a `stopping` rule. `keep` is what
+    --filter keeps, and `overrides` are the command-line arguments that changed the file's own words.
     `text` is the file, verbatim; `lines` tells the line of each key path (``method[2]``).
     """
 
@@ -48,8 +62,14 @@ class Experiment:
     text: str
     path: str
     lines: dict[str, int]
+    stopping: Stopping | None = None
     keep: dict[str, tuple[Level, ...]] = dataclasses.field(default_factory=dict)
     overrides: tuple[str, ...] = ()
+
+    @property
+    def least_repeats(self) -> int:
+        """The number of measured blocks that every host has at the least."""
+        return self.stopping.least if self.stopping else self.repeats
 
     def error(self, key_path: str, message: str) -> SpecError:
         """Make the error that `message` at `key_path` is: with file and line, or the argument that replaced them."""

@@ -12,9 +12,12 @@ from pageswap.spec.experiment import (
     MAX_ROUNDS,
     MAX_SEED,
     MAX_TIMEOUT_S,
+    MAX_UNTIL,
     MAX_WARMUPS,
     MIN_TIMEOUT_S,
+    MIN_UNTIL,
     Experiment,
+    Stopping,
 )
 from pageswap.spec.factors import FACTORS, Level, find_factor, parse_count
 from pageswap.spec.hostnames import check_host
@@ -39,6 +42,9 @@ _REQUIRED: Final = {
     "baseline": "baseline: {method: memcpy}",
 }
 _OTHER_KEYS: Final = ("name", "question", "workload", "exclude", "include", "baseline", *DEFAULTS, "hosts")
+
+_STOPPING_KEYS: Final = ("min", "max", "until")
+_STOPPING_EXAMPLE: Final = "write a number, or {min: 5, max: 40, until: 2%}"
 
 _LONGEST_QUESTION = 500
 _MAX_ENTRIES = 200
@@ -83,6 +89,7 @@ class _Reader:
                 raise self.error(1, key, f"is missing; add a line such as '{example}'")
         self.workload = self.one("workload", self.parse_workload, DEFAULT_WORKLOAD)
         factors = self.factors()
+        repeats, stopping = self.repeats()
         return Experiment(
             name=self.one("name", _parse_name),
             question=self.one("question", _parse_question),
@@ -91,7 +98,8 @@ class _Reader:
             exclude=self.entries("exclude", factors),
             include=self.entries("include", None),
             baseline=self.baseline(),
-            repeats=self.count("repeats", 1, MAX_REPEATS),
+            repeats=repeats,
+            stopping=stopping,
             warmups=self.count("warmups", 0, MAX_WARMUPS),
             rounds=self.count("rounds", 1, MAX_ROUNDS),
             seed=self.count("seed", 0, MAX_SEED),
@@ -126,6 +134,30 @@ class _Reader:
 
     def count(self, key: str, least: int, most: int) -> int:
         return self.one(key, lambda text: parse_count(text, least, most), DEFAULTS[key])
+
+    def repeats(self) -> tuple[int, Stopping | None]:
+        """Read a fixed number of blocks, or the most there may be with the rule that ends them earlier."""
+        _, node = self.root.entries.get("repeats", (None, None))
+        if not isinstance(node, Mapping):
+            return self.count("repeats", 1, MAX_REPEATS), None
+        self.lines["repeats"] = node.line
+        for name, (scalar, _) in node.entries.items():
+            if name not in _STOPPING_KEYS:
+                hint = guess(name, _STOPPING_KEYS) or ";"
+                raise self.error(scalar.line, f"repeats.{short(name)}", f"unknown key{hint} {_STOPPING_EXAMPLE}")
+        missing = [name for name in _STOPPING_KEYS if name not in node.entries]
+        if missing:
+            raise self.error(node.line, "repeats", f"has no {' and no '.join(missing)}; {_STOPPING_EXAMPLE}")
+
+        def read(name: str, parse: Callable[[str], _T]) -> _T:
+            return self.scalar(node.entries[name][1], f"repeats.{name}", parse)
+
+        most = read("max", lambda text: parse_count(text, 1, MAX_REPEATS))
+        least = read("min", lambda text: parse_count(text, 1, MAX_REPEATS))
+        if least > most:
+            line = self.lines["repeats.min"]
+            raise self.error(line, "repeats.min", f"{least:,} is more than max, {most:,}; write a smaller min")
+        return most, Stopping(least, read("until", _parse_percent))
 
     def several(self, node: Node, key_path: str, parse: Callable[[str], _T]) -> tuple[_T, ...]:
         """Read a value or a list of different values."""
@@ -247,6 +279,16 @@ def _parse_question(text: str) -> str:
     if len(question) > _LONGEST_QUESTION:
         raise ValueError(f"has {len(question):,} characters; at most {_LONGEST_QUESTION}: it is the report's heading")
     return question
+
+
+def _parse_percent(text: str) -> float:
+    match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%", text)
+    if not match:
+        raise ValueError(f"{quoted(text)} is not a percentage; write such as 2% or 0.5%")
+    share = float(match[1]) / 100
+    if not MIN_UNTIL <= share <= MAX_UNTIL:
+        raise ValueError(f"{quoted(text)} is not from {MIN_UNTIL:.1%} to {MAX_UNTIL:.0%}; write such as 2%")
+    return share
 
 
 def _parse_timeout(text: str) -> float:

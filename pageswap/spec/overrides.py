@@ -41,7 +41,7 @@ def override(
     except ValueError as error:
         raise UsageError(f"--repeats: {error}") from None
     return dataclasses.replace(
-        experiment, factors=factors, keep=keep, repeats=count, overrides=(*words, f"--repeats {count}")
+        experiment, factors=factors, keep=keep, repeats=count, stopping=None, overrides=(*words, f"--repeats {count}")
     )
 
 

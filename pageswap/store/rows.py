@@ -39,6 +39,7 @@ FROM outcome o JOIN trial t USING (trial_id) JOIN cases c USING (case_id) JOIN h
 {{where}} ORDER BY h.position, t.ordinal, o.attempt
 """  # noqa: S608 - the names are this module's own
 LAST_ATTEMPTS: Final = _ATTEMPTS.format(where=f"WHERE {_LAST}")
+LAST_ATTEMPTS_OF: Final = _ATTEMPTS.format(where=f"WHERE o.host = ?1 AND {_LAST}")
 EVERY_ATTEMPT: Final = _ATTEMPTS.format(where="")
 
 STATUS_COUNTS: Final = f"SELECT o.status, count(*) FROM outcome o WHERE {_LAST} GROUP BY o.status"  # noqa: S608 - likewise

@@ -173,12 +173,12 @@ class Store:
         """Name the columns of `rows` and `all_attempts`."""
         return rows.COLUMNS
 
-    def rows(self) -> list[tuple[Any, ...]]:
-        """Give each (host, trial)'s last attempt in the order of `columns`; unmeasured is None.
+    def rows(self, host: str | None = None) -> list[tuple[Any, ...]]:
+        """Give each (host, trial)'s last attempt in the order of `columns`, or one host's; unmeasured is None.
 
         `rounds_ns` is a JSON array as text, `warmup` 0 or 1. A trial without an outcome is not a row.
         """
-        return self._read(rows.LAST_ATTEMPTS)
+        return self._read(rows.LAST_ATTEMPTS) if host is None else self._read(rows.LAST_ATTEMPTS_OF, host)
 
     def all_attempts(self) -> list[tuple[Any, ...]]:
         """Give every attempt, also those that a later one superseded, in the form of `rows`."""
@@ -206,9 +206,13 @@ class Store:
             self._read("SELECT 1 FROM segment WHERE ended IS NULL OR ended NOT LIKE ? LIMIT 1", f"{NOT_STARTED}%")
         )
 
-    def trial_count(self) -> int:
-        """Give how many trials the plan has for each host."""
-        ((count,),) = self._read("SELECT count(*) FROM trial")
+    def trial_count(self, host: str | None = None) -> int:
+        """Give how many trials the plan has for each host, or for one in the blocks that it may run."""
+        query = (
+            "SELECT count(*) FROM trial WHERE warmup OR block < coalesce((SELECT blocks FROM stopping WHERE host = ?),"
+            " block + 1)"
+        )
+        ((count,),) = self._read(query, host)
         return int(count)
 
     def planned_trials(self) -> int:
@@ -258,6 +262,11 @@ class Store:
     def allow_blocks(self, host: str, blocks: int) -> None:
         """Let `host` run the measured blocks 0 to `blocks` - 1, more of them perhaps later."""
         self._set_blocks(host, blocks, None)
+
+    def allowed_blocks(self, host: str) -> int | None:
+        """Give how many measured blocks `host` may run; None while all of the plan's."""
+        found = self._read("SELECT blocks FROM stopping WHERE host = ?", host)
+        return int(found[0][0]) if found else None
 
     def stop(self, host: str, blocks: int, reason: str) -> None:
         """Let `host` run no more than the first `blocks` measured blocks, and write down why that is enough."""

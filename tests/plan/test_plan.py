@@ -11,7 +11,7 @@ import pytest
 
 from pageswap.errors import UsageError
 from pageswap.plan import Plan, make
-from pageswap.spec import loads
+from pageswap.spec import Stopping, loads
 
 if TYPE_CHECKING:
     from pageswap.agent.job import TrialSpec
@@ -199,3 +199,16 @@ def test_json_names_each_trial_s_case_and_the_estimate(plan: Plan) -> None:
     assert [trial["trial_id"] for trial in document["trials"]] == [trial.trial_id for trial in plan.trials]
     assert {trial["case_id"] for trial in document["trials"]} == {case["case_id"] for case in document["cases"]}
     assert document["estimate"]["at_most_seconds"] == (7 * 12 + 5 * 4) * 3.0
+
+
+def test_a_stopping_rule_plans_the_most_blocks(experiment: Experiment, vocabulary: Vocabulary) -> None:
+    """And says what the least and the most of them would take."""
+    changed = dataclasses.replace(experiment, repeats=40, stopping=Stopping(least=5, until=0.02))
+    plan, fixed = make(changed, vocabulary=vocabulary), make(experiment, vocabulary=vocabulary)
+    document = plan.to_json()
+
+    assert len(plan.trials) == (2 + 40) * 12 + 40 * 4
+    assert document["stopping"] == {"least": 5, "until": 0.02}
+    assert plan.estimate.least_seconds == pytest.approx(fixed.estimate.seconds)
+    assert plan.estimate.seconds > 5 * fixed.estimate.seconds
+    assert fixed.to_json()["stopping"] is None

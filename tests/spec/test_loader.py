@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pageswap.errors import SpecError
-from pageswap.spec import Experiment, Vocabulary, load, loads
+from pageswap.spec import Experiment, Stopping, Vocabulary, load, loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -169,6 +169,27 @@ BAD_VALUES = [
     ({"repeats": "-1"}, "a.yaml:11: repeats: '-1' is negative; write a whole number from 1 to 10,000"),
     ({"repeats": "0"}, "a.yaml:11: repeats: '0' is less than 1"),
     ({"repeats": "10001"}, "a.yaml:11: repeats: '10001' is more than 10,000"),
+    ({"repeats": "{min: 5, max: 40}"}, "a.yaml:11: repeats: has no until; write a number, or {min: 5, max: 40, until"),
+    ({"repeats": "{until: 2%}"}, "a.yaml:11: repeats: has no min and no max; write a number, or {min: 5, max"),
+    ({"repeats": "{}"}, "a.yaml:11: repeats: has no min and no max and no until"),
+    (
+        {"repeats": "{min: 5, max: 40, untl: 2%}"},
+        "a.yaml:11: repeats.untl: unknown key; did you mean 'until'? write a number, or {min: 5, max: 40, until: 2%}",
+    ),
+    (
+        {"repeats": "{min: 41, max: 40, until: 2%}"},
+        "a.yaml:11: repeats.min: 41 is more than max, 40; write a smaller min",
+    ),
+    ({"repeats": "{min: 0, max: 40, until: 2%}"}, "a.yaml:11: repeats.min: '0' is less than 1"),
+    ({"repeats": "{min: 5, max: 10001, until: 2%}"}, "a.yaml:11: repeats.max: '10001' is more than 10,000"),
+    (
+        {"repeats": "{min: 5, max: 40, until: 0.02}"},
+        "a.yaml:11: repeats.until: '0.02' is not a percentage; write such as 2% or 0.5%",
+    ),
+    ({"repeats": "{min: 5, max: 40, until: 0%}"}, "a.yaml:11: repeats.until: '0%' is not from 0.1% to 50%"),
+    ({"repeats": "{min: 5, max: 40, until: 51%}"}, "a.yaml:11: repeats.until: '51%' is not from 0.1% to 50%"),
+    ({"repeats": "{min: 5, max: [40], until: 2%}"}, "a.yaml:11: repeats.max: is a list; write a single value"),
+    ({"repeats": "{min: 5, max: , until: 2%}"}, "a.yaml:11: repeats.max: has no value"),
     ({"warmups": "-1"}, "a.yaml:12: warmups: '-1' is negative"),
     ({"warmups": "101"}, "a.yaml:12: warmups: '101' is more than 100"),
     ({"rounds": "0"}, "a.yaml:12: rounds: '0' is less than 1"),
@@ -323,3 +344,18 @@ def test_any_bytes_in_a_file_are_an_experiment_or_a_spec_error(
 
     with pytest.raises(SpecError):
         load(file, vocabulary=vocabulary)
+
+
+def test_reads_a_stopping_rule(read: Callable[..., Experiment]) -> None:
+    """The most blocks there may be are the repeats; the rest is the rule."""
+    experiment = read(repeats="{min: 5, max: 40, until: 2.5%}")
+
+    assert (experiment.repeats, experiment.least_repeats) == (40, 5)
+    assert experiment.stopping == Stopping(least=5, until=0.025)
+
+
+def test_a_fixed_number_of_repeats_has_no_stopping_rule(read: Callable[..., Experiment]) -> None:
+    """As it is without the key."""
+    experiment = read()
+
+    assert (experiment.stopping, experiment.least_repeats) == (None, experiment.repeats)

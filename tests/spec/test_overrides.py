@@ -35,6 +35,13 @@ def test_filter_keeps_cases(read: Read, vocabulary: Vocabulary) -> None:
     ]
 
 
+def test_repeats_replaces_a_stopping_rule(read: Read, vocabulary: Vocabulary) -> None:
+    """A number on the command line is that number of blocks, whatever the intervals."""
+    changed = override(read(repeats="{min: 5, max: 40, until: 2%}"), repeats=20, vocabulary=vocabulary)
+
+    assert (changed.repeats, changed.stopping, changed.least_repeats) == (20, None, 20)
+
+
 def test_repeats_replaces_the_number_of_blocks(read: Read, vocabulary: Vocabulary) -> None:
     """And is noted as the other arguments are."""
     changed = override(read(), repeats=20, vocabulary=vocabulary)

@@ -21,6 +21,7 @@ class FakeExperiment:
     workload: str = "swap"
     baseline: dict[str, Any] = dataclasses.field(default_factory=lambda: {"method": "memcpy"})
     repeats: int = 2
+    stopping: dict[str, Any] | None = None
     text: str = "name: fake\n"
 
 

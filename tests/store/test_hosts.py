@@ -110,3 +110,16 @@ def test_everything_is_there_after_opening_again(two: Store) -> None:
         assert again.stops() == {"a": {"blocks": 1, "reason": "enough"}}
         assert owed(again, "a") == {"w0", "b00"}
     assert HOST not in two.ledger()
+
+
+def test_a_host_s_rows_and_trials_are_its_own_and_as_far_as_allowed(store: Store) -> None:
+    """What a stopping rule looks at: one host's rows, how many blocks it may run, and how many trials those are."""
+    assert store.allowed_blocks(HOST) is None
+    whole = store.trial_count(HOST)
+    store.allow_blocks(HOST, 1)
+
+    assert store.allowed_blocks(HOST) == 1
+    assert (whole, store.trial_count(HOST), store.trial_count()) == (9, 6, 9)
+    assert store.planned_trials() == 3
+    assert store.rows(HOST) == store.rows()
+    assert store.rows("another") == []

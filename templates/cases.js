@@ -59,7 +59,8 @@
     const button = document.createElement("button");
     button.type = "button";
     const title = document.createElement("span");
-    title.append(head.firstChild);
+    title.textContent = head.firstChild.textContent.trim();
+    head.firstChild.remove();
     button.append(title, ...head.childNodes);
     button.addEventListener("click", () => sort(column));
     head.append(button);

@@ -4,6 +4,8 @@
 {
   const draw = (chart) => {
     const spec = JSON.parse(chart.querySelector("script").textContent);
+    const { axisPx, entryPx } = spec.usermeta;
+    spec.config.legend.columns = Math.max(1, Math.floor((chart.clientWidth - axisPx) / entryPx));
     const live = document.createElement("div");
     live.className = "live";
     chart.append(live);

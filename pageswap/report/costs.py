@@ -104,6 +104,7 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
         layers,
         {"parts": parts, "totals": totals},
         _ROW_PX * len(names),
+        series=order,
     )
 
 

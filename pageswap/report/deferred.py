@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pageswap.report.vegalite import Plot
 
 MOST_ROWS = 24
-_ROW_PX = 44
+_ROW_PX = 54
 _NONE, _MOVED = "touch none", "touch moved"
 
 
@@ -59,8 +59,9 @@ def _plot(summary: Summary, pairs: list[tuple[str, CaseSummary, CaseSummary]]) -
     for label, none, moved in pairs:
         left, right = none.median_ns or 1.0, moved.median_ns or 1.0
         head, _, rest = label.partition(", ")
-        more = f"{right / left - 1:+.0%}"
-        name = f"{head}\n{rest + ', ' if rest else ''}{more}"
+        percent = round((right / left - 1) * 100)
+        more = f"{percent:+} %" if percent else "no change"
+        name = "\n".join(part for part in (head, rest, f"{more} when read" if percent else more) if part)
         while name in names:
             name += "\u2007"
         names.append(name)
@@ -72,7 +73,8 @@ def _plot(summary: Summary, pairs: list[tuple[str, CaseSummary, CaseSummary]]) -
             )
     domain = around([mark["value"] for mark in marks])
     x, low = (
-        log_axis(f, f"Time per {operation(summary.workload)}, log scale", domain, TIME_LABEL) for f in ("value", "low")
+        log_axis(f, f"Time per {operation(summary.workload)}, log scale", domain, TIME_LABEL, "end")
+        for f in ("value", "low")
     )
     y = row_axis(names)
     scale = {"domain": [_NONE, _MOVED], "range": [PALETTE[0], PALETTE[1]]}
@@ -83,11 +85,12 @@ def _plot(summary: Summary, pairs: list[tuple[str, CaseSummary, CaseSummary]]) -
         layer("pairs", {"type": "rule", "size": 2, "color": "#767676"}, x=low, x2={"field": "high"}, y=y),
         layer(
             "marks",
-            {"type": "point", "size": 90, "filled": True, "opacity": 1},
+            {"type": "point", "filled": True, "opacity": 1},
             x=x,
             y=y,
             color=colour,
             shape=shape,
+            size={**colour, "type": "ordinal", "scale": {"domain": [_NONE, _MOVED], "range": [170, 60]}},
             tooltip=shown,
         ),
     ]
@@ -98,4 +101,5 @@ def _plot(summary: Summary, pairs: list[tuple[str, CaseSummary, CaseSummary]]) -
         layers,
         {"pairs": rows, "marks": marks},
         _ROW_PX * len(names),
+        series=(_NONE, _MOVED),
     )

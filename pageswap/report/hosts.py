@@ -107,7 +107,7 @@ def difference_section(environments: Mapping[str, Mapping[str, object]]) -> Sect
         Heading("Values", is_number=False),
         Heading("Does it matter?", is_number=False),
     )
-    judged = verdict(everything)
+    judged = verdict({each.key: each for each in everything}.values())
     own = "Ratios are made on one host each and stand by themselves."
     notes = [f"{own} A comparison of times between the hosts {judged.word}. {judged.text}"]
     if len(hosts) < len(environments):

@@ -40,6 +40,7 @@ _HOSTS_OPEN = 4
 _LONGEST_TITLE = 600
 _LONGEST_DESCRIPTION = 300
 _A_TREND = 3
+_MOST_NOTES = 6
 _AT_THE_TOP = "The first of its charts stands at the top of the page."
 _SIZES = ("page_size", "region_size", "iterations", "run_pages")
 
@@ -114,7 +115,7 @@ def model(run_data: RunData) -> Model:
         name=clipped(every.experiment, _LONGEST_TITLE),
         description=clipped(words[0] if words else "", _LONGEST_DESCRIPTION),
         answer=words,
-        notes=tuple(f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in findings.notes),
+        notes=_bounded(findings.notes),
         picture=picture,
         sections=tuple(section for section in sections if section),
         table=table(summary, () if is_grouped else findings.comparisons),
@@ -132,8 +133,14 @@ def model(run_data: RunData) -> Model:
     )
 
 
+def _bounded(notes: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the first few notes as sentences, and say how many more there are."""
+    sentences = [f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in notes[:_MOST_NOTES]]
+    return (*sentences, *([f"And {len(notes) - _MOST_NOTES:,} more."] if len(notes) > _MOST_NOTES else []))
+
+
 def _sections(summary: Summary, every: Summary, findings: Findings, *, is_grouped: bool) -> list[Section]:
-    selection = select(summary)
+    selection = select(summary, "host" if is_grouped else "block")
     plots = tuple(ratio_plots(summary, selection))
     dot = "one host" if is_grouped else "one block, in the order of time from top to bottom"
     notes = [

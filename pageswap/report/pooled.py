@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pageswap.report.vegalite import Plot
 
 MOST_ROWS = 24
-_ROW_PX = 46
+_ROW_PX = 54
 _LONGEST_NAME = 160
 _HOW_TO_READ = (
     "Each mark is the geometric mean of the hosts' ratios, its bar the 95 % interval for hosts like these (a bootstrap "
@@ -35,7 +35,7 @@ def pooled_section(summary: Summary, findings: Findings) -> Section:
     notes = [_HOW_TO_READ]
     if len(chosen) < len(found):
         notes.append(f"{len(chosen)} of {plural(len(found), 'comparison')} are drawn, the ends among them.")
-    notes += list(dict.fromkeys(f"{each.note}." for each in chosen if each.note))[:3]
+    notes += list(dict.fromkeys(f"No interval and no verdict: {each.note}." for each in chosen if each.note))[:3]
     return Section("pooled", "Over all hosts", tuple(notes), (_plot(summary, chosen),))
 
 
@@ -47,7 +47,7 @@ def _plot(summary: Summary, pooled: Sequence[Pooled]) -> Plot:
         text = ratio_text(each.ratio, each.interval)
         rows.append(
             {
-                "row": f"{head}\n{rest + ', ' if rest else ''}{text}",
+                "row": "\n".join(part for part in (head, rest, text) if part),
                 "Case": label,
                 "value": each.ratio,
                 "low": each.interval.low if each.interval else each.ratio,

@@ -131,7 +131,7 @@ def _value_text(summary: Summary, value: float) -> str:
 def value_axis(summary: Summary, domain: tuple[float, float], field: str = "value") -> Spec:
     """Give the horizontal axis of ratios, or of times."""
     suffix = " + 'x'" if summary.has_baseline else ""
-    return log_axis(field, f"{quantity(summary)} (log scale)", domain, f"format(datum.value, ','){suffix}")
+    return log_axis(field, f"{quantity(summary)} (log scale)", domain, f"format(datum.value, ','){suffix}", "end")
 
 
 def looks(summary: Summary, rows: Sequence[dict[str, Any]]) -> tuple[Spec, Spec]:
@@ -151,7 +151,7 @@ def looks(summary: Summary, rows: Sequence[dict[str, Any]]) -> tuple[Spec, Spec]
 
 
 def _layers(summary: Summary, names: list[str], frame: _Frame, datasets: dict[str, list[dict[str, Any]]]) -> list[Spec]:
-    x, y = value_axis(summary, frame.domain), row_axis(names, frame.labels)
+    x, y = value_axis(summary, frame.domain), row_axis(names, frame.labels, is_centred=False)
     # Nothing is drawn of it, but each row has its place and its label, also one without a value.
     layers = [layer("rows", {"type": "point", "opacity": 0, "tooltip": None}, y=y)]
     if summary.has_baseline:

@@ -36,11 +36,11 @@ class Selection:
     left_out: str
 
 
-def select(summary: Summary) -> Selection:
+def select(summary: Summary, dot: str = "block") -> Selection:
     """Choose what to draw: at most `MOST_PLOTS` plots of `MOST_ROWS` rows with `MOST_DOTS` dots in all.
 
     Plots are taken evenly over the run, the ones with the smallest and the largest value always among them; of a plot's
-    rows the slowest and the fastest are.
+    rows the slowest and the fastest are. ``dot`` names what a dot is.
     """
     compared = _row_factors(summary)
     groups = _groups(summary, compared)
@@ -57,7 +57,7 @@ def select(summary: Summary) -> Selection:
             f"and largest values always among them. The table below has every case."
         )
     if dots < most:
-        parts.append(f"Of each case at most {dots} of {most} blocks are drawn as dots, evenly spaced over the run.")
+        parts.append(f"Of each case at most {dots} of {most} {dot}s are drawn as dots, evenly spaced.")
     return Selection(tuple(drawn), dots, " ".join(parts))
 
 

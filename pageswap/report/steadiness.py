@@ -25,8 +25,9 @@ _DRIFT_PX = 200
 _ONE_PERCENT = 0.01
 _PERCENT = "format((datum.value - 1) * 100, '+~r') + ' %'"
 _TWICE = (
-    "The baseline was measured twice in every block, as if it were two methods. Each dot is one such pair; the shaded "
-    "band is the noise floor, and no difference inside it is called one."
+    "The baseline was measured twice in every block, as if it were two methods. Each dot is one such pair. The shaded "
+    "band is the noise floor, how far apart two medians of the same thing may be: no difference inside it is called "
+    "one."
 )
 _RISING = (
     "Time relative to the typical one: a line that rises got slower. Ratios compare inside a block, so what slows all "
@@ -71,7 +72,9 @@ def _noise_plot(floors: Sequence[NoiseFloor]) -> Plot:
         ]
     ends = [dot["value"] for dot in dots] + [band[end] for band in bands for end in ("low", "high")]
     domain = around(ends, always=[0.99, 1.01])
-    x, low = (log_axis(field, "Second measurement against the first", domain, _PERCENT) for field in ("value", "low"))
+    x, low = (
+        log_axis(field, "Second measurement against the first", domain, _PERCENT, "end") for field in ("value", "low")
+    )
     y = row_axis(names)
     band = {"type": "bar", "height": 30, "opacity": 0.18, "color": PALETTE[0]}
     dot = {"type": "circle", "size": 36, "opacity": 0.75, "color": PALETTE[1]}

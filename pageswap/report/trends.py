@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 MOST_PANELS = 6
 MOST_LEVELS = 24
-_HEIGHT_PX = 300
+_HEIGHT_PX = 280
 _MOST_CROSSOVERS = 60
 _TITLES = {
     "page_size": ("sizes", "Rate against page size", "Page size"),
@@ -241,7 +241,7 @@ def _plot(
     names = [label for label, _ in series]
     description = f"{panel.title}. " + "; ".join(f"{row['Case']} at {row['At']}: {row['Value']}" for row in rows)
     layers = _layers(panel, names, rows, has_crossovers=bool(marks))
-    return plot(panel.title, description, layers, {"points": rows, "crossovers": marks}, _HEIGHT_PX)
+    return plot(panel.title, description, layers, {"points": rows, "crossovers": marks}, _HEIGHT_PX, series=names)
 
 
 def _layers(panel: _Panel, names: list[str], rows: list[dict[str, Any]], *, has_crossovers: bool) -> list[Spec]:
@@ -257,7 +257,7 @@ def _layers(panel: _Panel, names: list[str], rows: list[dict[str, Any]], *, has_
             "field": "series",
             "type": "nominal",
             "scale": {"domain": names, "range": list(chosen[: len(names)])},
-            "legend": {"columns": 4} if len(names) > 1 else None,
+            **({} if len(names) > 1 else {"legend": None}),
         }
         for chosen in (PALETTE, SHAPES)
     )

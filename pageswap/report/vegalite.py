@@ -36,6 +36,9 @@ _LINEAR_BELOW = 3.0
 _GUTTER_PX = (60, 176)
 _PX_A_LETTER = 8.0
 _LONGEST_DESCRIPTION = 1_500
+_AXIS_PX = 90
+_LINE_PX = 15
+_ENTRY_PX = 40
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +54,21 @@ class Plot:
         return {**self.spec, "width": STATIC_PX, "config": {**self.spec["config"], "aria": False}}
 
 
-def plot(title: str, description: str, layers: Sequence[Spec], datasets: Mapping[str, Any], height: int) -> Plot:
-    """Make a chart of layers that each name one of the datasets; what has no glyph is shown by its name."""
+def plot(  # noqa: PLR0913 - what a chart is made of
+    title: str,
+    description: str,
+    layers: Sequence[Spec],
+    datasets: Mapping[str, Any],
+    height: int,
+    *,
+    series: Sequence[str] = (),
+) -> Plot:
+    """Make a chart of layers that each name one of the datasets; what has no glyph is shown by its name.
+
+    ``series`` are the names in its legend, which gets as many columns as fit.
+    """
+    entry = _ENTRY_PX + _PX_A_LETTER * max((len(name) for name in series), default=0)
+    left = _GUTTER_PX[1] if any("row" in str(each["encoding"].get("y")) for each in layers) else _AXIS_PX
     description = clipped(visible(description), _LONGEST_DESCRIPTION)
     spec = {
         "$schema": _SCHEMA,
@@ -71,9 +87,12 @@ def plot(title: str, description: str, layers: Sequence[Spec], datasets: Mapping
                 "symbolSize": 90,
                 "labelLimit": 260,
                 "columnPadding": 18,
+                "columns": max(1, int((STATIC_PX - left) // entry)),
             },
             "view": {"stroke": None},
         },
+        # For the page's script, which knows how wide the chart really is.
+        "usermeta": {"axisPx": left, "entryPx": entry},
         "layer": list(layers),
         "datasets": _visible(datasets),
     }
@@ -86,8 +105,11 @@ def layer(data: str, mark: Spec, **encoding: Any) -> Spec:  # noqa: ANN401 - cha
     return {"data": {"name": data}, "mark": mark, "encoding": channels}
 
 
-def log_axis(field: str, title: str, domain: tuple[float, float], label: str) -> Spec:
-    """Give a logarithmic position with round ticks; `label` is the Vega expression that prints datum.value."""
+def log_axis(field: str, title: str, domain: tuple[float, float], label: str, anchor: str = "middle") -> Spec:
+    """Give a logarithmic position with round ticks; `label` is the Vega expression that prints datum.value.
+
+    ``anchor`` "end" lets a long title reach below the labels of rows.
+    """
     return {
         "field": field,
         "type": "quantitative",
@@ -98,18 +120,21 @@ def log_axis(field: str, title: str, domain: tuple[float, float], label: str) ->
             "labelOverlap": "greedy",
             "labelSeparation": 6,
             "grid": True,
+            "titleAnchor": anchor,
         },
         "scale": {"type": "log", "domain": list(domain), "nice": False},
     }
 
 
-def row_axis(names: Sequence[str], all_names: Sequence[str] = ()) -> Spec:
+def row_axis(names: Sequence[str], all_names: Sequence[str] = (), *, is_centred: bool = True) -> Spec:
     """Give one band for each name, in this order; a line end in a name is one in its label.
 
     Labels get room by their letters, not by their measured width, which differs between the drawing's fonts and the
     reader's; ``all_names`` are those of all charts that are to be in line with this one.
+    A label is centred on its row's middle, or begins there.
     """
     longest = max((len(line) for name in (*names, *all_names) for line in name.split("\n")), default=0)
+    lines = max((name.count("\n") for name in names), default=0)
     gutter = min(max(longest * _PX_A_LETTER, _GUTTER_PX[0]), _GUTTER_PX[1])
     return {
         "field": "row",
@@ -122,7 +147,8 @@ def row_axis(names: Sequence[str], all_names: Sequence[str] = ()) -> Spec:
             "labelLimit": gutter,
             "minExtent": gutter + 10,
             "maxExtent": gutter + 10,
-            "labelLineHeight": 15,
+            "labelLineHeight": _LINE_PX,
+            "labelOffset": -lines * _LINE_PX / 2 if is_centred else 0,
             "labelPadding": 10,
             "ticks": False,
             "domain": False,

@@ -162,13 +162,15 @@ def _plan(spec: str, set_: list[str] | None, filter_: list[str] | None, repeats:
     return planning.make(load(path), set_=set_ or [], filter_=filter_ or [], repeats=blocks)
 
 
-def _show_plan(made: Plan, as_json: bool) -> None:
+def _show_plan(made: Plan, as_json: bool, hosts: list[str] | None = None) -> None:
     from pageswap.console import terminal
 
     if as_json:
-        _print_json(made.to_json())
-    else:
-        terminal.show_plan(made)
+        _print_json(made.to_json() | ({"hosts": hosts} if hosts else {}))
+        return
+    terminal.show_plan(made)
+    if hosts:
+        print(f"on {', '.join(hosts)}" + (", side by side" if len(hosts) > 1 else ""))
 
 
 def _typed() -> list[str]:
@@ -316,7 +318,7 @@ def run(
         hosts=tuple(host.to_json() for host in chosen),
     )
     if dry:
-        _show_plan(made, json)
+        _show_plan(made, json, [host.name for host in chosen])
         return 0
     from pageswap.campaign.progress import shown
 

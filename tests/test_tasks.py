@@ -236,6 +236,10 @@ def test_dry_run_measures_nothing(results: Path, tiny: str, capsys: pytest.Captu
     """--dry shows the plan."""
     assert call("run", spec=tiny, dry=True) == 0
     assert "2 cases in 1 warm-up and 2 measured blocks: 10 trials" in capsys.readouterr().out
+    assert call("run", spec=tiny, hosts="lab1,local", dry=True) == 0
+    assert capsys.readouterr().out.endswith("on lab1, local, side by side\n")
+    assert call("run", spec=tiny, hosts="lab1", dry=True, json=True) == 0
+    assert json.loads(capsys.readouterr().out)["hosts"] == ["lab1"]
     assert not results.exists()
 
 

@@ -27,7 +27,7 @@ ENVIRONMENT: dict[str, Any] = {
     "cpu_model": "AMD EPYC 9R45",
     "microcode": "0xb101047",
     "cpus": 2,
-    "cpus_allowed": "0-1",
+    "cpus_allowed": [0, 1],
     "kernel": "6.18.5",
     "kernel_build": "#1 SMP PREEMPT_DYNAMIC",
     "mitigations": {"spectre_v2": "Mitigation: Enhanced / Automatic IBRS", "meltdown": "Not affected"},

@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from pageswap.agent import job
+from pageswap.agent.shapes import environment_problem, methods_problem
 from pageswap.agent.workdir import sync_folder
 from pageswap.errors import JournalError
 
@@ -202,9 +203,11 @@ def _shape_problem(record: dict[str, Any]) -> str:
 def _begin_problem(record: dict[str, Any]) -> str:
     if record["format"] != job.FORMAT:
         return f"format {record['format']}, this version reads {job.FORMAT}; use the pageswap that made it"
-    if not all(isinstance(method, dict) and isinstance(method.get("name"), str) for method in record["methods"]):
-        return "methods holds something without a name"
-    return _time_problem(record["started_at"])
+    return (
+        environment_problem(record["environment"])
+        or methods_problem(record["methods"])
+        or _time_problem(record["started_at"])
+    )
 
 
 def _time_problem(text: str) -> str:

@@ -122,7 +122,7 @@ def test_a_torn_last_line_is_not_given_and_reading_goes_on_behind_the_lines_befo
         (_lines(_begin(started_at="yesterday")), "'yesterday' is no time in UTC"),
         (_lines(_begin(), _trial(started_at="2025-01-01T00:00:00")), "is no time in UTC"),
         (_lines(_begin(), _end(finished_at="<b>")), "'<b>' is no time in UTC"),
-        (_lines(_begin(methods=[1])), "methods holds something without a name"),
+        (_lines(_begin(methods=[1])), "methods holds 1, which has no name"),
         (_lines(_begin(), _trial(load1_before=-0.5)), "load1_before is negative"),
         (_lines(_begin(), _trial(load1_after="low")), "load1_after is 'low'"),
         (

@@ -5,10 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import math
 import os
-import sqlite3
-import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -17,22 +14,21 @@ from pageswap.agent.job import TrialSpec
 from pageswap.agent.journal import ENDS, JournalReader
 from pageswap.errors import JournalError, StoreError
 from pageswap.store import rows
+from pageswap.store.database import clear_errors
 from pageswap.store.inserts import insert_record, insert_run, insert_trials
 from pageswap.store.migration import open_migrated
+from pageswap.store.notes import HostNotes
 from pageswap.store.schema import (
     CREATING,
     LEVEL_FIELDS,
-    PHASES,
     PLACE_FIELDS,
     connect,
     create_tables,
-    store_error,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from pageswap.plan import Plan
 
@@ -60,14 +56,8 @@ class Ingested:
     ended: str | None
 
 
-class Store:
+class Store(HostNotes):
     """A run's database; safe to share between threads, as each call holds its lock for one transaction."""
-
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        """Take an open database; use `create` or `open`."""
-        self._path = path
-        self._connection = connection
-        self._lock = threading.RLock()
 
     @classmethod
     def create(  # noqa: PLR0913 - what a run is made of
@@ -87,7 +77,7 @@ class Store:
         if path.exists():
             raise StoreError(f"{path}: exists already; a run is written once, use 'inv resume' to go on with it")
         new = path.with_name(f"{path.name}.{os.getpid()}.new")
-        with _clear_errors(path, CREATING):
+        with clear_errors(path, CREATING):
             connection = connect(new)
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -117,28 +107,8 @@ class Store:
         """
         if not path.is_file():
             raise StoreError(f"{path}: there is no run database; was the run killed before its plan was stored?")
-        with _clear_errors(path, "cannot be opened"):
+        with clear_errors(path, "cannot be opened"):
             return cls(path, open_migrated(path))
-
-    def close(self) -> None:
-        """Close the database; harmless when closed."""
-        with self._lock:
-            self._connection.close()
-
-    def __enter__(self) -> Self:
-        """Give the store itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        self.close()
-
-    @property
-    def path(self) -> Path:
-        """The database's file."""
-        return self._path
 
     def meta(self) -> dict[str, Any]:
         """Give run_id, created_at, experiment, spec_text, provenance, options and hosts (in the run's order)."""
@@ -232,58 +202,6 @@ class Store:
         """Give the trial ids that `host`'s segments from `first_segment` on have an outcome for."""
         return {trial_id for (trial_id,) in self._read(rows.ANSWERED, host, first_segment)}
 
-    def add_ledger(self, host: str, phase: str, seconds: float) -> None:
-        """Add `seconds` to what `host` spent in one of PHASES."""
-        if phase not in PHASES or not 0.0 <= seconds < math.inf:
-            raise ValueError(f"{seconds!r} s of {phase!r}: expected a finite time in one of {', '.join(PHASES)}")
-        with self._transaction("where time went cannot be stored") as connection:
-            connection.execute(
-                "INSERT INTO ledger VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seconds = seconds + excluded.seconds",
-                (host, phase, seconds),
-            )
-
-    def ledger(self) -> dict[str, dict[str, float]]:
-        """Give the seconds each host spent in each of PHASES; hosts and phases without any are absent."""
-        query = "SELECT host, phase, seconds FROM ledger JOIN host USING (host) ORDER BY position"
-        spent: dict[str, dict[str, float]] = {}
-        for host, phase, seconds in self._read(query):
-            spent.setdefault(host, {})[phase] = seconds
-        return {host: {phase: parts[phase] for phase in PHASES if phase in parts} for host, parts in spent.items()}
-
-    def set_problem(self, host: str, text: str | None) -> None:
-        """Write down why `host` gave nothing more, with the cure; None when it has nothing to say any more."""
-        with self._transaction("a host's problem cannot be stored") as connection:
-            connection.execute("UPDATE host SET problem = ? WHERE host = ?", (text, host))
-
-    def problems(self) -> dict[str, str]:
-        """Give why hosts gave nothing more, in the run's order; hosts without a problem are absent."""
-        return dict(self._read("SELECT host, problem FROM host WHERE problem IS NOT NULL ORDER BY position"))
-
-    def allow_blocks(self, host: str, blocks: int) -> None:
-        """Let `host` run the measured blocks 0 to `blocks` - 1, more of them perhaps later."""
-        self._set_blocks(host, blocks, None)
-
-    def allowed_blocks(self, host: str) -> int | None:
-        """Give how many measured blocks `host` may run; None while all of the plan's."""
-        found = self._read("SELECT blocks FROM stopping WHERE host = ?", host)
-        return int(found[0][0]) if found else None
-
-    def stop(self, host: str, blocks: int, reason: str) -> None:
-        """Let `host` run no more than the first `blocks` measured blocks, and write down why that is enough."""
-        self._set_blocks(host, blocks, reason)
-
-    def _set_blocks(self, host: str, blocks: int, reason: str | None) -> None:
-        with self._transaction("how many blocks are enough cannot be stored") as connection:
-            connection.execute("INSERT OR REPLACE INTO stopping VALUES (?, ?, ?)", (host, blocks, reason))
-
-    def stops(self) -> dict[str, dict[str, Any]]:
-        """Give {"blocks", "reason"} of each host that `stop` was said of; the others are absent."""
-        query = (
-            "SELECT host, blocks, reason FROM stopping JOIN host USING (host) WHERE reason IS NOT NULL"
-            " ORDER BY position"
-        )
-        return {host: {"blocks": blocks, "reason": reason} for host, blocks, reason in self._read(query)}
-
     def segments(self, host: str) -> list[Segment]:
         """Give every start of an agent on `host`, oldest first."""
         found = self._read(
@@ -351,24 +269,6 @@ class Store:
             raise refused
         return Ingested(trials, ended)
 
-    def _read(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
-        with self._lock, _clear_errors(self._path, "cannot be read"):
-            return self._connection.execute(query, arguments).fetchall()
-
-    @contextlib.contextmanager
-    def _transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
-        """Hold the lock and one transaction; any error leaves the database as it was."""
-        with self._lock, _clear_errors(self._path, doing):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # A full disk rolls back by itself.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-
 
 def _check_turn(record: dict[str, Any], next_seq: int, ended: str | None) -> None:
     """Refuse what a reader that starts in the middle of a journal cannot know to be wrong."""
@@ -377,14 +277,6 @@ def _check_turn(record: dict[str, Any], next_seq: int, ended: str | None) -> Non
         raise JournalError(
             f"{record['host']}, segment {record['segment']}: line {record['seq']} where {expected} was expected"
         )
-
-
-@contextlib.contextmanager
-def _clear_errors(path: Path, doing: str) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise store_error(path, doing, error) from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -14,16 +14,20 @@ if TYPE_CHECKING:
 
     from pageswap.analysis.findings import CostStack, Findings
     from pageswap.analysis.summary import Summary
+    from pageswap.report.companions import Companions
     from pageswap.report.vegalite import Plot
 
 MOST_STACKS = 16
 MOST_SHARES = 60
-_ROW_PX = 48
+_ROW_PX = 54
 _REST = "not explained"
 
 
-def cost_section(summary: Summary, findings: Findings) -> Section:
-    """Show the stacks of calls and the shares of the physical limit, as far as the run measured either."""
+def cost_section(summary: Summary, findings: Findings, beside: Companions) -> Section:
+    """Show the stacks of calls and the shares of the physical limit, as far as they are known.
+
+    ``beside`` are the runs whose figures they were computed with.
+    """
     notes, plots, grids = [], [], []
     if findings.costs:
         chosen = evenly(findings.costs, MOST_STACKS)
@@ -33,6 +37,7 @@ def cost_section(summary: Summary, findings: Findings) -> Section:
             "workload 'call' measured it alone on the same host; what they leave is not explained, and parts that "
             "reach past the mark of the measured swap cost more alone than together."
         )
+        notes += [f"The calls were measured by run {beside.calls.run_id}."] if beside.calls else []
         if len(chosen) < len(findings.costs):
             notes.append(f"{len(chosen)} of {len(findings.costs)} swaps are drawn.")
     if findings.shares:
@@ -41,6 +46,7 @@ def cost_section(summary: Summary, findings: Findings) -> Section:
             "The limit is the most that any method moved on the same host in workload 'limit': neighbouring pages, in "
             "the order of their addresses."
         )
+        notes += [f"It was measured by run {beside.limit.run_id}."] if beside.limit else []
     return Section("costs", "Where the time goes", tuple(notes), tuple(plots), tuple(grids))
 
 
@@ -53,12 +59,12 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
         host = f"{clipped(stack.host, 60)}, " if len(summary.hosts) > 1 else ""
         where = levels_phrase({n: v for n, v in stack.levels.items() if n in summary.varying and n != "method"})
         total = f"{rounded(stack.total_ns, 0)} ns"
-        name = f"{level_text('method', stack.method)}\n{host}{where + ', ' if where else ''}{total}"
+        name = f"{level_text('method', stack.method)}\n{host}{where}\n{total}".replace("\n\n", "\n")
         names.append(name)
         totals.append({"row": name, "total": stack.total_ns, "Case": stack.method, "Time": total})
         start = 0.0
-        rest = [(_REST, _REST, 1.0, stack.rest_ns)] if stack.rest_ns > 0 else []
-        for label, call, times, ns in [*((p.name, p.call, p.times, p.ns) for p in stack.parts), *rest]:
+        rest = [(_REST, _REST, stack.rest_ns)] if stack.rest_ns > 0 else []
+        for label, call, ns in [*((p.name, p.call, p.ns) for p in stack.parts), *rest]:
             kinds.setdefault(label)
             parts.append(
                 {
@@ -68,7 +74,7 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
                     "part": label,
                     "Case": stack.method,
                     "Part": label,
-                    "Call": call if call == _REST else f"{times:g} x {call}",
+                    "Call": call,
                     "Time": f"{rounded(ns, 0)} ns, {ns / stack.total_ns:.0%} of the swap",
                 }
             )

@@ -13,6 +13,7 @@ from pageswap.analysis.hostgroups import grouped, host_groups
 from pageswap.analysis.intervals import MINIMUM_N
 from pageswap.analysis.summary import Summary, summarise
 from pageswap.analysis.wording import clipped, level_text, plural
+from pageswap.report.companions import Companions, companions
 from pageswap.report.conditions import host_facts, run_facts
 from pageswap.report.costs import cost_section
 from pageswap.report.deferred import deferred_section
@@ -97,9 +98,10 @@ def model(run_data: RunData) -> Model:
     groups = host_groups(every.hosts, environments)
     is_grouped = len(every.hosts) > MOST_HOSTS
     summary = grouped(every, groups) if is_grouped else every
-    findings = find(run_data, every)
+    beside = companions(run_data, every)
+    findings = find(run_data, every, limit=beside.limit, calls=beside.calls)
     words = answer(every)
-    sections = _sections(summary, every, findings, is_grouped=is_grouped)
+    sections = _sections(summary, every, findings, beside)
     picture, sections = _picture(summary, sections)
     by_group: dict[str, list[str]] = groups if is_grouped else {host: [host] for host in every.hosts}
     methods = list(dict.fromkeys(str(case.levels["method"]) for case in every.cases if "method" in case.levels))
@@ -139,7 +141,8 @@ def _bounded(notes: tuple[str, ...]) -> tuple[str, ...]:
     return (*sentences, *([f"And {len(notes) - _MOST_NOTES:,} more."] if len(notes) > _MOST_NOTES else []))
 
 
-def _sections(summary: Summary, every: Summary, findings: Findings, *, is_grouped: bool) -> list[Section]:
+def _sections(summary: Summary, every: Summary, findings: Findings, beside: Companions) -> list[Section]:
+    is_grouped = summary is not every
     selection = select(summary, "host" if is_grouped else "block")
     plots = tuple(ratio_plots(summary, selection))
     dot = "one host" if is_grouped else "one block, in the order of time from top to bottom"
@@ -159,7 +162,7 @@ def _sections(summary: Summary, every: Summary, findings: Findings, *, is_groupe
         pooled_section(every, findings),
         *trend_sections(summary, () if is_grouped else findings.crossovers),
         deferred_section(summary),
-        cost_section(every, findings),
+        cost_section(every, findings, beside),
         drift_section(every, findings),
         noise_section(findings),
         trouble_section(every, findings),

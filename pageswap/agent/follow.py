@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pageswap.agent.journal import MAX_LINE_BYTES
-from pageswap.agent.presence import Presence, touch
+from pageswap.agent.presence import Presence, try_to_touch
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def stream(work: WorkDir, offset: int, lock: AgentLock, output: int, signs: Sign
                 return
             offset += len(lines)
             if _is_over(work, lines, rest) or not (alive or chunk):
-                touch(work.delivered)
+                try_to_touch(work.delivered)
                 return
             if chunk:
                 pause_s = _PAUSE_S

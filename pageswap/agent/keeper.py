@@ -67,7 +67,7 @@ class _Watch:
     def is_overdue(self) -> bool:
         if self._mark is None:
             # Before its journal begins an agent may wait for the lease, as long as its starter does.
-            if os.path.exists(self._work.journal):
+            if os.path.exists(self._work.journal) and os.path.exists(self._work.followed):
                 self._mark = FollowedMark(self._work.followed, is_new=False)
             return False
         return self._mark.idle_s() > self._allowed_s

@@ -19,6 +19,14 @@ def touch(mark: str) -> None:
         os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
+def try_to_touch(mark: str) -> None:
+    """Do so if the disk lets one: a full or read-only one must not keep rows from being read."""
+    try:
+        touch(mark)
+    except OSError:
+        pass  # Where it stays so the agent ends with its lease.
+
+
 class FollowedMark:
     """The agent's view of the mark: for how long nobody has followed."""
 
@@ -61,7 +69,7 @@ class Presence:
         """Do both, at most once a second; `journal` is the open journal, or -1 before there is one."""
         if time.monotonic() - self._touched < _TOUCH_S:
             return
-        touch(self._mark)
+        try_to_touch(self._mark)
         self._touched = time.monotonic()
         if journal >= 0 and not self._knows:
             measured = _measured_cpus(os.pread(journal, _FIRST_BYTES, 0))

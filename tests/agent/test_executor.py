@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import threading
@@ -203,6 +204,21 @@ def test_the_memory_cap_holds_for_the_child_alone(run: Executor) -> None:
     run.run(make_trial("fill_memory"))
 
     assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+def test_without_a_control_group_a_cap_bounds_addresses(signals: StopSignals) -> None:
+    """At twice the cap: a region may be mapped twice. Without a cap the same trial gets what its size needs."""
+    core = fake_core.fake_core()
+    nursery = Nursery(signals, die_with_parent=core.die_with_parent)
+    capped = Executor(core, nursery, HostFiles(), memory_cap_bytes=64 << 20)
+    trial = make_trial("fill_memory", region_size=8 << 30)
+    now_mib = int(HostFiles().text("/proc/self/statm").split()[0]) * 4 >> 10
+
+    outcome = capped.run(trial)
+
+    assert outcome.status == job.OOM
+    allowed_mib = int(re.search(r"is allowed ([\d,]+) MiB of addresses", outcome.reason)[1].replace(",", ""))
+    assert allowed_mib == pytest.approx(now_mib + 2 * 64 + 256, abs=64)
 
 
 def test_the_oom_killer_is_told_from_other_kills(signals: StopSignals) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 from agent.harness import Host, make_trial, wait_until
+from requirement import require
 
 from pageswap.agent.follow import SignsOfLife, stream
 from pageswap.agent.lock import AgentLock
 from pageswap.agent.presence import FollowedMark, touch
 from pageswap.agent.workdir import WorkDir
+from pageswap.errors import HostError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,6 +144,55 @@ def test_the_follower_leaves_the_measured_cpu(tmp_path: Path) -> None:
         os.close(write)
 
     assert max(allowed) not in left or len(allowed) == 1
+
+
+def test_the_follower_leaves_whatever_cpu_the_journal_names(tmp_path: Path) -> None:
+    """The inventory may have pinned the trials to another than the last."""
+    allowed = os.sched_getaffinity(0)
+    require("cpus", len(allowed) > 1, "needs two CPUs")
+    begin = json.dumps({"kind": "begin", "measured_cpus": [min(allowed)]}).encode()
+    (tmp_path / "journal.jsonl").write_bytes(begin + b'\n{"kind":"end"}\n')
+    read, write = os.pipe()
+    try:
+        stream(WorkDir(str(tmp_path)), 0, AgentLock(str(tmp_path / "agent.lock")), write)
+        left = os.sched_getaffinity(0)
+    finally:
+        os.sched_setaffinity(0, allowed)
+        os.close(read)
+        os.close(write)
+
+    assert left == allowed - {min(allowed)}
+
+
+def test_rows_on_a_read_only_disk_can_be_read(tmp_path: Path) -> None:
+    """A disk that has failed is mounted so; what was measured is still there."""
+    require("mount", os.geteuid() == 0, "needs root to mount")
+    (tmp_path / "journal.jsonl").write_bytes(b'{"kind":"end"}\n')
+    subprocess.run(["mount", "--bind", tmp_path, tmp_path], check=True)
+    read, write = os.pipe()
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", tmp_path], check=True)
+        stream(WorkDir(str(tmp_path)), 0, AgentLock(str(tmp_path / "agent.lock")), write)
+        data = os.read(read, 100)
+    finally:
+        subprocess.run(["umount", "-l", tmp_path], check=True)
+        os.close(read)
+        os.close(write)
+
+    assert data == b'{"kind":"end"}\n'
+
+
+def test_a_line_that_never_ends_is_an_error(tmp_path: Path) -> None:
+    """Neither side keeps more of it than the longest line there can be."""
+    with (tmp_path / "journal.jsonl").open("wb") as journal:
+        journal.truncate(1 << 40)
+    read, write = os.pipe()
+    try:
+        with pytest.raises(HostError, match="a line longer than 4194304 bytes"):
+            stream(WorkDir(str(tmp_path)), 0, AgentLock(str(tmp_path / "agent.lock")), write)
+    finally:
+        os.close(read)
+        os.close(write)
 
 
 def test_the_mark_tells_for_how_long_nobody_followed(tmp_path: Path) -> None:

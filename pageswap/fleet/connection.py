@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import getpass
 import socket
@@ -54,6 +55,7 @@ class Connection:
         self._route = route
         self._through: Connection | None = None
         self._proxy: subprocess.Popen[bytes] | None = None
+        self._agent: Any = None
         self._fabric = fabric.Connection(
             route.alias,
             user=route.user or getpass.getuser(),
@@ -72,6 +74,11 @@ class Connection:
             self.close()
             raise
         threading.Thread(target=self._keep_alive, name=f"alive {route.alias}", daemon=True).start()
+
+    @property
+    def alias(self) -> str:
+        """Give the host's alias."""
+        return self._route.alias
 
     @property
     def is_open(self) -> bool:
@@ -99,8 +106,9 @@ class Connection:
 
     def close(self) -> None:
         """End the connection and those that it goes through; harmless when repeated."""
-        with contextlib.suppress(Exception):
-            self._fabric.client.close()
+        for part in (self._fabric.client, self._agent):
+            with contextlib.suppress(Exception):
+                part.close()
         if self._proxy is not None:
             self._proxy.kill()
             self._proxy.wait()
@@ -109,18 +117,33 @@ class Connection:
 
     def _open(self, config: SshConfig, *, accept_new: bool, depth: int) -> None:
         route = self._route
+        files, key = list(route.identity_files), self._agent_key()
+        if key is not None:
+            # Loading the file would ask for its passphrase.
+            files = [name for name in files if _public_key(name) != key.asbytes()]
         self._fabric.connect_kwargs = {
             "sock": self._socket(config, accept_new=accept_new, depth=depth),
             "banner_timeout": CONNECT_TIMEOUT_S,
             "auth_timeout": CONNECT_TIMEOUT_S * 2,
             "channel_timeout": _CHANNEL_TIMEOUT_S,
             # As with ssh, a file that is not there is no error.
-            "key_filename": [name for name in route.identity_files if Path(name).is_file()],
+            "key_filename": [name for name in files if Path(name).is_file() and not name.endswith(".pub")],
+            "pkey": key,
             "allow_agent": not route.is_identities_only,
             "look_for_keys": not route.is_identities_only and not route.identity_files,
             "transport_factory": _asking_for(route.known_hosts.key_types()),
         }
         self._fabric.open()
+
+    def _agent_key(self) -> Any:  # noqa: ANN401 - a key, or None
+        """Give the agent's key that an IdentityFile names, which is tried first, and also when others may not be."""
+        wanted = {_public_key(name) for name in self._route.identity_files} - {None}
+        if not wanted:
+            return None
+        with contextlib.suppress(paramiko.SSHException, OSError):
+            self._agent = paramiko.Agent()
+            return next((key for key in self._agent.get_keys() if key.asbytes() in wanted), None)
+        return None
 
     def _socket(self, config: SshConfig, *, accept_new: bool, depth: int) -> Any:  # noqa: ANN401 - or a channel
         route = self._route
@@ -180,6 +203,15 @@ def lost(alias: str) -> HostLinkLostError:
     return HostLinkLostError(
         f"{alias}: the connection is lost; what runs there goes on for the lease's time: 'inv resume' collects it"
     )
+
+
+def _public_key(name: str) -> bytes | None:
+    """Give the public half of an IdentityFile, None where it does not lie beside it."""
+    path = Path(name if name.endswith(".pub") else f"{name}.pub")
+    try:
+        return base64.b64decode(path.read_text(encoding="utf-8").split()[1], validate=True)
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _tcp_socket(route: Route) -> socket.socket:

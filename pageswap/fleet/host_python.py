@@ -31,8 +31,11 @@ def facts_from(alias: str, answer: dict[str, Any]) -> HostFacts:
         version = ".".join(map(str, numbers))
         texts = {name: str(answer[name]) for name in ("python", "tag", "libc", "cache", "machine", "implementation")}
         is_plain = answer["abi"] == ""
+        is_sane = texts["cache"].startswith("/") and texts["python"].startswith("/")
     except (KeyError, TypeError, ValueError):
-        raise HostError(f"{alias}: what it says of itself cannot be understood; try again") from None
+        is_sane = False
+    if not is_sane:
+        raise HostError(f"{alias}: what it says of itself cannot be understood; try again")
     if numbers < _OLDEST:
         raise _too_old(alias, [f"{texts['python']} {version}"])
     if texts["implementation"] != "cpython" or not is_plain:

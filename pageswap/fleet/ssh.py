@@ -110,7 +110,8 @@ class SshTarget(Target):
         text = agent_command(self.python, self._bundle_dir, verb)
         if is_lasting:
             document = {**document, "signs_s": SIGNS_S}
-        return self._start(text, json.dumps(document).encode() + b"\n", keeps_input=is_lasting)
+        stdin = json.dumps(document).encode() + b"\n"
+        return self._start(text, stdin, keeps_input=is_lasting, shows_life=is_lasting)
 
     def close(self) -> None:
         """End the connection and whatever waits for one; what runs there goes on. A later call connects again."""
@@ -177,8 +178,9 @@ class SshTarget(Target):
             stream.close()
         return answer
 
-    def _start(self, text: str, stdin: bytes, *, keeps_input: bool = False) -> SshStream:
-        return SshStream(self.name, self._connected(), text, stdin, keeps_input=keeps_input)
+    def _start(self, text: str, stdin: bytes, *, keeps_input: bool = False, shows_life: bool = False) -> SshStream:
+        connection = self._connected()
+        return SshStream(connection, text, stdin, keeps_input=keeps_input, shows_life=shows_life)
 
     def _connected(self) -> Connection:
         with self._connecting:

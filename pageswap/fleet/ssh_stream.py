@@ -30,15 +30,18 @@ _EXIT_PATIENCE_S = 5.0
 class SshStream:
     """One program that runs on a host."""
 
-    def __init__(self, alias: str, connection: Connection, command: str, stdin: bytes, *, keeps_input: bool) -> None:
+    def __init__(
+        self, connection: Connection, command: str, stdin: bytes, *, keeps_input: bool, shows_life: bool
+    ) -> None:
         """Start a command and give it its standard input, which stays open with `keeps_input` until `close`.
 
+        With `shows_life` it gets an empty line now and then as long as somebody reads what it prints.
         Raises HostLinkLostError when the connection is gone, HostError when the host starts no program.
         """
-        self._alias = alias
+        self._alias = connection.alias
         self._connection = connection
         self._channel: Any = connection.execute(command)
-        self._keeps_input = keeps_input
+        self._shows_life = shows_life
         self._signed = time.monotonic()
         self._complaint = b""
         self._received = 0
@@ -131,7 +134,7 @@ class SshStream:
         """Do what must be done now and then, whether there is output or not."""
         self._take_complaints()
         now = time.monotonic()
-        if self._keeps_input and now - self._signed >= SIGN_S:
+        if self._shows_life and now - self._signed >= SIGN_S:
             self._signed = now
             with contextlib.suppress(OSError, paramiko.SSHException, EOFError):
                 if self._channel.send_ready():

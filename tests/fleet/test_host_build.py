@@ -190,6 +190,7 @@ def answer(**changes: object) -> dict[str, object]:
         ({"libc": ""}, "C library is not glibc"),
         ({"version": "x"}, "cannot be understood"),
         ({"version": None}, "cannot be understood"),
+        ({"cache": "-x"}, "cannot be understood"),
         ({"error": "no place"}, "lab1: no place; or give it a 'workdir:'"),
     ],
 )

@@ -246,6 +246,26 @@ class TestLoggingIn:
         with pytest.raises(HostAuthError, match="ssh-add"):
             reach().facts()
 
+    @pytest.mark.parametrize("name", ["user_key", "user_key.pub"])
+    def test_a_locked_key_that_the_agent_has(
+        self, sshd: Sshd, reach: Callable[..., SshTarget], monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        """Serves although IdentitiesOnly keeps all its other keys out of it; its public half is enough to name it."""
+        socket = sshd.folder / "agent"
+        with subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL) as agent:
+            wait_for(socket.exists)
+            monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+            for number in range(8):  # more than a host lets anybody try
+                make_key(sshd.folder / f"other{number}")
+                subprocess.run(["ssh-add", "-q", str(sshd.folder / f"other{number}")], check=True)
+            subprocess.run(["ssh-add", "-q", str(sshd.user_key)], check=True)
+            subprocess.run(["ssh-keygen", "-q", "-p", "-N", SECRET, "-f", str(sshd.user_key)], check=True)
+            sshd.configure(key=sshd.folder / name)
+            try:
+                assert reach().facts().tag
+            finally:
+                agent.kill()
+
     def test_through_a_jump_host(self, sshd: Sshd, reach: Callable[..., SshTarget]) -> None:
         """Which is verified and logged into as the ssh_config says."""
         sshd.configure("ProxyJump jump")

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pageswap.agent.workdir import private_folder
 from pageswap.errors import HostError
-from pageswap.fleet.onhost.folder import receive, sha256
+from pageswap.fleet.onhost.folder import PATIENCE_S, locked, receive, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,7 @@ def main(stdin: IO[bytes]) -> None:
 
     The last word is {"facts": as `core_info` has them, "binary": base64}, {"no_compiler": true} or {"error": text}.
     """
+    signal.alarm(PATIENCE_S)
     document = json.loads(stdin.readline())
     try:
         compiler = _compiler()
@@ -77,9 +79,10 @@ def _built(document: Mapping[str, Any], compiler: str, stdin: IO[bytes]) -> Path
         }
         (made / _BINARY).write_bytes(binary)
         (made / _FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(str(folder))
-        made.rename(folder)
+        with locked(str(cores)):
+            if folder.exists():
+                shutil.rmtree(str(folder))
+            made.rename(folder)
     return folder
 
 

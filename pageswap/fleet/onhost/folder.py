@@ -9,9 +9,11 @@ import json
 import os
 import py_compile
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 MANIFEST = "manifest.json"
+# After so long a bundle is of a version that nobody uses any more.
+UNUSED_S = 30 * 86400.0
+# What waits for input that a cut link will never bring ends after this.
+PATIENCE_S = 900
+
 _LOAD_S = 60.0
 _SAID_BYTES = 2000
 
@@ -32,6 +39,7 @@ def main(stdin: IO[bytes]) -> None:
     They come in the order of "hashes" as {"sizes": {name: bytes}} and the contents one after the other. The last word
     is {"folder": path, "complaint": why the core cannot be loaded, or ""}, or {"error": text}.
     """
+    signal.alarm(PATIENCE_S)
     document = json.loads(stdin.readline())
     folder, hashes = Path(document["folder"]), document["hashes"]
     try:
@@ -44,22 +52,24 @@ def main(stdin: IO[bytes]) -> None:
 def install(folder: Path, hashes: Mapping[str, str], contents: Callable[[], Mapping[str, bytes]]) -> bool:
     """Have `folder` hold what `hashes` lists, asking for the contents unless it does; gives whether it asked.
 
-    It is written aside and renamed, so that kill -9 leaves no half one; of two controllers one waits for the other.
-    Raises HostError when it cannot be written.
+    It is written aside and renamed, so that kill -9 leaves no half one; of two controllers one waits for the other,
+    but not for what the other's network brings. Raises HostError when it cannot be written.
     """
     try:
         if is_whole(folder, hashes):
+            os.utime(str(folder))
             return False
-        with _locked(private_folder(str(folder.parent))):
-            if is_whole(folder, hashes):
-                return False
-            files = contents()
-            _write(folder, files)
-            return True
+        parent = private_folder(str(folder.parent))
+        files = contents()
+        with locked(parent):
+            if not is_whole(folder, hashes):
+                _write(folder, files)
+                _remove_unused(folder.parent)
     except OSError as error:
         raise HostError(
             f"{folder}: the agent's bundle cannot be written: {error.strerror}; free space or set PAGESWAP_HOME"
         ) from error
+    return True
 
 
 def is_whole(folder: Path, hashes: Mapping[str, str]) -> bool:
@@ -125,6 +135,13 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
         raise
 
 
+def _remove_unused(bundles: Path) -> None:
+    """Remove bundles that nobody has asked for in a long time."""
+    for folder in bundles.iterdir():
+        if time.time() - folder.stat().st_mtime > UNUSED_S:
+            shutil.rmtree(str(folder), ignore_errors=True)
+
+
 def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         path = folder / name
@@ -141,7 +158,7 @@ def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _locked(folder: str) -> Iterator[None]:
+def locked(folder: str) -> Iterator[None]:
     """Hold a folder's lock, which ends with its holder however that ends."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -6,6 +6,14 @@
     const spec = JSON.parse(chart.querySelector("script").textContent);
     const { axisPx, entryPx } = spec.usermeta;
     spec.config.legend.columns = Math.max(1, Math.floor((chart.clientWidth - axisPx) / entryPx));
+    // On a narrow page the labels of rows leave the chart at least half of it.
+    for (const { encoding } of spec.layer) {
+      const axis = encoding.y?.axis;
+      if (axis?.maxExtent > chart.clientWidth / 2) {
+        axis.minExtent = axis.maxExtent = chart.clientWidth / 2;
+        axis.labelLimit = axis.maxExtent - axis.labelPadding;
+      }
+    }
     const live = document.createElement("div");
     live.className = "live";
     chart.append(live);

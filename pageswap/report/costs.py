@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.wording import clipped, level_text, levels_phrase, plural, rounded, scaled
@@ -58,7 +59,7 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
     for stack in stacks:
         host = f"{clipped(stack.host, 60)}, " if len(summary.hosts) > 1 else ""
         where = levels_phrase({n: v for n, v in stack.levels.items() if n in summary.varying and n != "method"})
-        total = f"{rounded(stack.total_ns, 0)} ns"
+        total = f"{_three_digits(stack.total_ns)} ns"
         name = f"{level_text('method', stack.method)}\n{host}{where}\n{total}".replace("\n\n", "\n")
         names.append(name)
         totals.append({"row": name, "total": stack.total_ns, "Case": stack.method, "Time": total})
@@ -75,7 +76,7 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
                     "Case": stack.method,
                     "Part": label,
                     "Call": call,
-                    "Time": f"{rounded(ns, 0)} ns, {ns / stack.total_ns:.0%} of the swap",
+                    "Time": f"{_three_digits(ns)} ns, {ns / stack.total_ns:.0%} of the swap",
                 }
             )
             start += ns
@@ -114,6 +115,10 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
     )
 
 
+def _three_digits(time_ns: float) -> str:
+    return rounded(time_ns, 2 - math.floor(math.log10(time_ns))) if time_ns > 0 else "0"
+
+
 def _shares(summary: Summary, findings: Findings) -> Grid:
     of_case = {(case.host, case.case_id): case for case in summary.cases}
     ranked = sorted(findings.shares.values(), key=lambda share: -share.share)
@@ -137,7 +142,7 @@ def _shares(summary: Summary, findings: Findings) -> Grid:
         Heading("Case", is_number=False),
         Heading("Share", "of the limit"),
         Heading("Throughput"),
-        Heading("Limit"),
+        Heading("Limit", is_number=False),
     )
     head = (Heading("Host", is_number=False),) if several else ()
     left = f", the {MOST_SHARES} highest of {plural(len(ranked), 'case')}" if len(ranked) > MOST_SHARES else ""

@@ -33,7 +33,7 @@ RATE_LABEL = (
 )
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _LINEAR_BELOW = 3.0
-_GUTTER_PX = (60, 176)
+_GUTTER_PX = (60, 230)
 _PX_A_LETTER = 8.0
 _LONGEST_DESCRIPTION = 1_500
 _AXIS_PX = 90

@@ -1,0 +1,346 @@
+"""Each part of the page shows what was found, is valid Vega-Lite, and is not there when nothing was."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pageswap.analysis.findings import CostPart, CostStack, Crossover, Drift, Findings, Pooled, Share, findings
+from pageswap.analysis.intervals import Interval
+from pageswap.analysis.summary import Summary, summarise
+from pageswap.report.companions import Companions
+from pageswap.report.costs import cost_section
+from pageswap.report.deferred import deferred_section
+from pageswap.report.hosts import availability_section, difference_section, ledger_section
+from pageswap.report.model import model
+from pageswap.report.overview import overview
+from pageswap.report.pooled import pooled_section
+from pageswap.report.steadiness import drift_section, noise_section
+from pageswap.report.trends import MOST_LEVELS, MOST_PANELS, trend_sections
+from pageswap.report.trouble import MOST_LISTED, trouble_section
+from tests.fake_run import ENVIRONMENT, FakeRun, make_run
+from tests.report.schema import assert_valid
+
+if TYPE_CHECKING:
+    from pageswap.report.page import Section
+    from pageswap.report.vegalite import Plot
+
+NOTHING = Findings({}, (), (), (), (), (), (), {}, (), (), ())
+SIZES = [4096, 16384, 65536, 262144]
+
+
+def rows(plot: Plot, dataset: str) -> list[dict[str, Any]]:
+    """Give what a chart draws."""
+    found: list[dict[str, Any]] = plot.spec["datasets"][dataset]
+    return found
+
+
+def sized(**more: Any) -> FakeRun:
+    """Give a run over page sizes, in which the time of a copy grows with the page and that of a remap does not."""
+    run = make_run(page_size=SIZES, region_size=[1 << 27], touch=["none"], **more)
+    for outcome in run.outcomes:
+        if outcome["method"] != "mremap_fixed":
+            outcome["elapsed_ns"] = outcome["elapsed_ns"] * outcome["page_size"] // 4096
+    return run
+
+
+def test_the_rate_is_drawn_against_the_page_size() -> None:
+    """One line a method, in bytes a second, each mark with its time and size in words."""
+    (section,) = trend_sections(summarise(sized()), ())
+    (plot,) = section.plots
+    points = rows(plot, "points")
+
+    assert_valid(section.plots)
+    assert section.id == "sizes"
+    assert {point["series"] for point in points} == {"copy_words", "memcpy", "mremap_fixed"}
+    assert [point["At"] for point in points if point["series"] == "memcpy"] == ["4KiB", "16KiB", "64KiB", "256KiB"]
+    remap = [point["y"] for point in points if point["series"] == "mremap_fixed"]
+    assert remap[-1] / remap[0] == pytest.approx(64, rel=0.1)
+
+
+def test_a_crossover_is_marked_and_told() -> None:
+    """Where the lines cross there is a rule with its interval, and a row that says it in words."""
+    summary = summarise(sized())
+    found = findings(sized(), summary).crossovers
+    (section,) = trend_sections(summary, found)
+    marks = rows(section.plots[0], "crossovers")
+
+    assert_valid(section.plots)
+    assert len(marks) == sum(each.at_bytes is not None for each in found) > 0
+    assert all(mark["low"] <= mark["at"] <= mark["high"] for mark in marks)
+    assert [row[-1] for row in section.grids[0].rows] == [each.text for each in found]
+
+
+def test_a_crossover_without_ends_is_marked_where_it_is() -> None:
+    """An end that lies outside the sizes measured is not made up."""
+    crossing = Crossover("local", "memcpy", "mremap_fixed", {}, 4096, 262144, 70_000.0, None, None, "mremap_fixed", "t")
+    (section,) = trend_sections(summarise(sized()), [crossing])
+
+    assert rows(section.plots[0], "crossovers") == [
+        {"at": 70_000.0, "low": 70_000.0, "high": 70_000.0, "Crossover": "t"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("factor", "levels", "ident"),
+    [("threads", [1, 2, 4], "threads"), ("iterations", [100, 1_000], "iterations"), ("run_pages", [1, 8], "runs")],
+)
+def test_other_counts_have_their_charts(factor: str, levels: list[int], ident: str) -> None:
+    """Threads, batches and runs of pages as sizes do."""
+    run = make_run(region_size=[1 << 27], touch=["none"], **{factor: levels})
+    if factor == "run_pages":
+        for case in run.case_list:
+            case["workload"] = "move"
+    (section,) = trend_sections(summarise(run), ())
+
+    assert_valid(section.plots)
+    assert section.id == ident
+
+
+def test_trends_are_bounded() -> None:
+    """Panels, levels and lines, and each is said."""
+    speeds = {f"m{index}": 100.0 + index for index in range(12)}
+    run = make_run(
+        region_size=[(index + 1) << 20 for index in range(40)],
+        method=["memcpy", *speeds],
+        speeds=speeds,
+        blocks=1,
+        hosts=tuple("abcdefgh"),
+        touch=["none"],
+    )
+    (section,) = trend_sections(summarise(run), ())
+
+    assert len(section.plots) == MOST_PANELS
+    assert len({point["x"] for point in rows(section.plots[0], "points")}) == MOST_LEVELS
+    assert len({point["series"] for point in rows(section.plots[0], "points")}) == 8
+    assert any("fastest of 13" in note for note in section.notes)
+    assert any("6 of 8 charts" in note for note in section.notes)
+
+
+def test_what_is_paid_later_stands_beside_what_is_not() -> None:
+    """Each pair of touch none and moved, and by how much it differs."""
+    run = make_run(region_size=[1 << 27], noise=0.0, block_noise=0.0)
+    for outcome in run.of(method="mremap_fixed", touch="moved"):
+        outcome["elapsed_ns"] = outcome["elapsed_ns"] * 3 // 2
+    section = deferred_section(summarise(run))
+    marks = rows(section.plots[0], "marks")
+
+    assert_valid(section.plots)
+    assert {mark["Case"]: mark["More"] for mark in marks} == {
+        "copy_words": "no change",
+        "memcpy": "no change",
+        "mremap_fixed": "+50 %",
+    }
+
+
+def test_the_picture_shows_each_contender_once() -> None:
+    """One row a contender, one mark a comparison; a single chart of ratios needs no other."""
+    picture = overview(summarise(make_run()))
+
+    assert picture is not None
+    assert_valid([picture])
+    assert len(rows(picture, "marks")) == 8
+    assert len({row["row"] for row in rows(picture, "marks")}) == 2
+    assert overview(summarise(make_run(region_size=[1 << 27], touch=["none"]))) is None
+    assert overview(summarise(make_run(baseline={}))) is None
+
+
+def test_a_swap_is_shown_as_its_calls() -> None:
+    """The parts lie end to end, and what they leave is drawn too."""
+    stack = CostStack(
+        "local",
+        "c0002",
+        "mremap_fixed",
+        {"region_size": 1 << 27, "method": "mremap_fixed"},
+        1_000.0,
+        (CostPart("trips", "3 x getpid", 3, 300.0), CostPart("mappings", "3 x mremap_untouched", 3, 450.0)),
+        250.0,
+    )
+    section = cost_section(summarise(make_run()), dataclasses.replace(NOTHING, costs=(stack,)), Companions())
+    parts = rows(section.plots[0], "parts")
+
+    assert_valid(section.plots)
+    assert [(part["Part"], part["from"], part["to"]) for part in parts] == [
+        ("trips", 0.0, 300.0),
+        ("mappings", 300.0, 750.0),
+        ("not explained", 750.0, 1_000.0),
+    ]
+
+
+def test_shares_of_the_limit_are_a_table() -> None:
+    """The nearest to the limit first."""
+    shares = {
+        ("local", "c0000"): Share("local", "c0000", 0.25, 1e10, "stream_copy"),
+        ("local", "c0004"): Share("local", "c0004", 0.5, 1e10, "stream_copy"),
+    }
+    section = cost_section(summarise(make_run()), dataclasses.replace(NOTHING, shares=shares), Companions())
+
+    assert [row[1] for row in section.grids[0].rows] == ["50%", "25%"]
+    assert section.grids[0].rows[0][0].startswith("memcpy")
+
+
+def test_the_noise_floor_is_drawn_for_each_host() -> None:
+    """Every A/A pair is a dot, the floor a band."""
+    run = make_run(hosts=("a", "b"), replicas=True)
+    found = findings(run, summarise(run))
+    section = noise_section(found)
+    plot = section.plots[0]
+
+    assert_valid(section.plots)
+    assert len(rows(plot, "pairs")) == sum(len(floor.pairs) for floor in found.noise.values()) > 0
+    assert {band["Host"] for band in rows(plot, "bands")} == {"a", "b"}
+
+
+def test_drift_that_was_found_stands_out() -> None:
+    """Flagged lines are told from the others by width and shape, not by colour alone."""
+    drifts = (
+        Drift("local", "", "blocks", 7, 0.2, 0.001, 0.001, is_flagged=True, profile=(1.0, 1.1, None, 1.2)),
+        Drift("local", "c0000", "rounds", 7, 0.0, 0.9, 1.0, is_flagged=False, profile=(1.0, 1.0)),
+    )
+    section = drift_section(summarise(make_run()), dataclasses.replace(NOTHING, drift=drifts))
+
+    assert_valid(section.plots)
+    assert [plot.title for plot in section.plots] == ["Over the run", "Inside the trials"]
+    assert [(row["x"], row["kind"]) for row in rows(section.plots[0], "rows")] == [
+        (1, "drifts"),
+        (2, "drifts"),
+        (4, "drifts"),
+    ]
+    assert "Over the run: 1 of 1 host drifted, drawn thick." in section.notes
+
+
+def test_outliers_are_listed_worst_first() -> None:
+    """And no more than can be read."""
+    run = make_run(blocks=40, noise=0.001)
+    for number, outcome in enumerate(run.of(warmup=0, method="memcpy", touch="none")[: MOST_LISTED + 5]):
+        outcome["elapsed_ns"] *= 2 + number
+    section = trouble_section(summarise(run), findings(run, summarise(run)))
+    scores = [abs(float(row[-1])) for row in section.grids[0].rows]
+
+    assert scores == sorted(scores, reverse=True)
+    assert len(scores) == MOST_LISTED
+    assert section.grids[0].is_folded
+
+
+def test_hosts_together_are_drawn_with_their_ends() -> None:
+    """The mean over hosts, and the hosts between which it lies."""
+    pooled = Pooled(
+        "c0002", {"method": "mremap_fixed"}, 8, 0.05, Interval(0.04, 0.06), ("a", 0.03), ("b", 0.07), "slower"
+    )
+    section = pooled_section(summarise(make_run()), dataclasses.replace(NOTHING, pooled=(pooled,)))
+    (row,) = rows(section.plots[0], "rows")
+
+    assert_valid(section.plots)
+    assert (row["lowest"], row["low"], row["value"], row["high"], row["highest"]) == (0.03, 0.04, 0.05, 0.06, 0.07)
+    assert row["Lowest"] == "0.030x on a"
+
+
+def with_methods(run: FakeRun, lacking: dict[str, str]) -> FakeRun:
+    """Let the second host lack methods, with reasons."""
+
+    def methods() -> dict[str, list[dict[str, Any]]]:
+        return {
+            host: [
+                {
+                    "name": name,
+                    "family": "copy",
+                    "available": not (number and name in lacking),
+                    "reason": lacking.get(name, ""),
+                }
+                for name in ("memcpy", "mremap_fixed")
+            ]
+            for number, host in enumerate(run.hosts)
+        }
+
+    run.methods = methods  # type: ignore[method-assign]
+    return run
+
+
+def test_the_availability_matrix_gives_reasons() -> None:
+    """Methods by hosts, and below why not."""
+    run = with_methods(make_run(hosts=("a", "b")), {"mremap_fixed": "no such call"})
+    section = availability_section(run, ["memcpy", "mremap_fixed"], {"a": ["a"], "b": ["b"]})
+    matrix, reasons = section.grids
+
+    assert matrix.rows == (("memcpy", "✓", "✓"), ("mremap_fixed", "✓", "✗"))
+    assert reasons.rows == (("mremap_fixed", "no such call", "1"),)
+
+
+def test_hosts_of_a_kind_share_a_column() -> None:
+    """And it says how many of them have a method."""
+    run = with_methods(make_run(hosts=("a", "b", "c")), {"mremap_fixed": "no such call"})
+    section = availability_section(run, ["mremap_fixed"], {"kind": ["a", "b", "c"]})
+
+    assert section.grids[0].rows == (("mremap_fixed", "✓ 1 of 3"),)
+    assert section.grids[1].rows == (("mremap_fixed", "no such call", "2"),)
+
+
+def test_differences_between_hosts_are_named_and_judged() -> None:
+    """What matters first, with every host's value."""
+    kernels = {"a": "6.18.5", "b": "6.18.5", "c": "6.1.0"}
+    environments = {host: {**ENVIRONMENT, "hostname": host, "kernel": kernel} for host, kernel in kernels.items()}
+    section = difference_section(environments)
+    (grid,) = section.grids
+
+    assert [row[0] for row in grid.rows] == ["kernel", "hostname"]
+    assert grid.rows[0][1] == "6.18.5 (a, b); 6.1.0 (c)"
+    assert grid.rows[0][2].startswith("yes: ")
+    assert "stands with reservations" in section.notes[0]
+    assert not difference_section({"a": ENVIRONMENT, "b": ENVIRONMENT})
+
+
+def test_the_ledger_has_each_hosts_seconds_and_troubles() -> None:
+    """Phases that took place, and why a host gave nothing more."""
+    run = make_run(hosts=("a", "b"))
+    run.spent = {"a": {"connecting": 0.25, "running": 61.7}, "b": {"connecting": 12.0}}
+    run.troubles = {"b": "the link is down; run 'inv resume'"}
+    run.enough = {"a": {"blocks": 9, "reason": "all intervals within 2 %"}}
+    (grid,) = ledger_section(run).grids
+
+    assert [column.title for column in grid.columns] == ["Host", "Connecting", "Running", "Remarks"]
+    assert grid.rows == (
+        ("a", "0.25", "61.7", "stopped after 9 blocks: all intervals within 2 %"),
+        ("b", "12.0", "", "the link is down; run 'inv resume'"),
+    )
+    assert grid.marks == ("", "problem")
+
+
+def test_parts_without_data_are_not_there() -> None:
+    """No heading above nothing."""
+    run = make_run(region_size=[1 << 27], touch=["none"])
+    summary: Summary = summarise(run)
+    empty: list[Section] = [
+        *trend_sections(summary, ()),
+        deferred_section(summary),
+        cost_section(summary, NOTHING, Companions()),
+        noise_section(NOTHING),
+        drift_section(summary, NOTHING),
+        trouble_section(summary, NOTHING),
+        pooled_section(summary, NOTHING),
+        availability_section(run, ["memcpy"], {"local": ["local"]}),
+        ledger_section(run),
+    ]
+
+    assert not any(empty)
+
+
+def test_many_hosts_are_shown_by_kind() -> None:
+    """A thousand hosts of two kinds are two rows a case, with how many hosts each stands for."""
+    run = make_run(
+        hosts=tuple(f"h{index:04d}" for index in range(1_000)), blocks=2, region_size=[1 << 27], touch=["none"]
+    )
+    for number, host in enumerate(run.hosts):
+        run.facts[host]["kernel"] = "6.18.5" if number % 4 else "6.1.0"
+    page = model(run)
+
+    assert page.grouped
+    assert [row.cells[0].text for row in page.table.rows[::3]] == [
+        "AMD EPYC 9R45, Linux 6.18.5 (750 hosts)",
+        "AMD EPYC 9R45, Linux 6.1.0 (250 hosts)",
+    ]
+    assert len(page.table.rows) == 6
+    assert len(page.hosts) == 2
+    assert [case.n for case in page.summary.cases] == [750] * 3 + [250] * 3
+    assert all(case.ratio_ci for case in page.summary.cases if case.ratio)

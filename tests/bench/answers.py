@@ -1,0 +1,361 @@
+"""Fills the tables of docs/answers.md from the newest finished run of each experiment it names.
+
+Usage: answers.py [RESULTS]. Prints each row, and what is missing; writes the page only when nothing is. Make the runs
+on a quiet machine first: `for spec in ...; do ./inv run --spec $spec --tune; done`, as the page itself says.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pageswap.analysis.intervals import Interval, median_intervals
+from pageswap.analysis.measured import Measured, Part
+from pageswap.analysis.wording import interval_text, nanoseconds_text, ratio_text, scaled
+from pageswap.store import Store
+from pageswap.units import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "answers.md"
+MARKS = "<!-- {name}: written by tests/bench/answers.py -->", "<!-- end of {name} -->"
+BLOCKS = 7
+HOLDS, ONLY, NOT = "holds", "holds only when", "does not hold"
+UNDECIDED = "no difference found"
+
+
+class MissingError(Exception):
+    """What a claim needs and no run has."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A speed-up, or a time in ns per operation, with its 95 % interval."""
+
+    value: float
+    ci: Interval | None
+
+    @property
+    def speed(self) -> str:
+        """Print it as a speed-up."""
+        return f"{ratio_text(self.value, self.ci)}{f' [{interval_text(self.value, self.ci)}]' if self.ci else ''}"
+
+    @property
+    def ns(self) -> str:
+        """Print it as a time."""
+        return f"{nanoseconds_text(self.value, self.ci)} ns"
+
+    @property
+    def rate(self) -> str:
+        """Print it as operations per second."""
+        return f"{scaled(1e9 / self.value, self.ci, self.value).strip()}/s"
+
+    @property
+    def is_faster(self) -> bool:
+        """Tell whether a speed-up surely is one."""
+        return self.ci is not None and self.ci.low > 1
+
+    def verdict(self, faster: str, slower: str) -> str:
+        """Choose by what the interval excludes."""
+        return faster if self.is_faster else slower if self.is_slower else UNDECIDED
+
+    @property
+    def is_slower(self) -> bool:
+        """Tell whether it surely is none."""
+        return self.ci is not None and self.ci.high < 1
+
+
+class Run:
+    """The newest finished run of an experiment on one host."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open it."""
+        self.id = folder.name
+        self.store = Store.open(folder / "run.sqlite")
+        self.measured = Measured(Part(self.store, None, self.id))
+        self.host = self.measured.hosts[0]
+
+    def cases(self, **levels: Any) -> list[str]:
+        """Give the ids of the measured cases with these levels."""
+        return [
+            case_id
+            for case_id, own in self.measured.levels.items()
+            if all(own.get(name) == level for name, level in levels.items())
+            and (self.host, case_id) in self.measured.logs
+        ]
+
+    def one(self, **levels: Any) -> str:
+        """Give the id of the one case with these levels."""
+        found = self.cases(**levels)
+        if len(found) != 1:
+            raise MissingError(f"{self.id}: {len(found)} measured cases have {levels}, expected one")
+        return found[0]
+
+    def time(self, **levels: Any) -> Figure:
+        """Give a case's median time."""
+        logs = np.array([list(self.measured.logs[self.host, self.one(**levels)].values())])
+        return self._figure(np.exp(logs))
+
+    def speedup(self, new: dict[str, Any], old: dict[str, Any]) -> Figure:
+        """Give how many times as fast one case is as another, paired by block."""
+        ours, theirs = (self.measured.logs[self.host, self.one(**levels)] for levels in (new, old))
+        logs = np.array([[theirs[block] - ours[block] for block in ours if block in theirs]])
+        point, low, high = (float(part[0]) for part in median_intervals(logs))
+        return Figure(math.exp(point), None if math.isnan(low) else Interval(math.exp(low), math.exp(high)))
+
+    def levels(self, name: str, **levels: Any) -> list[Any]:
+        """Give the levels that the measured cases have of one factor."""
+        return list(dict.fromkeys(self.measured.levels[case_id][name] for case_id in self.cases(**levels)))
+
+    @staticmethod
+    def _figure(values: Any) -> Figure:
+        point, low, high = (float(part[0]) for part in median_intervals(values))
+        return Figure(point, None if math.isnan(low) else Interval(low, high))
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """A row: what was said, the experiments that test it, and how the figure and the verdict come of them."""
+
+    text: str
+    experiments: tuple[str, ...]
+    judge: Callable[..., tuple[str, str]]
+
+
+def _joint(figures: Iterable[Figure], faster: str, slower: str) -> str:
+    """Choose by what all of several figures agree on."""
+    words = {figure.verdict(faster, slower) for figure in figures}
+    return words.pop() if len(words) == 1 else UNDECIDED
+
+
+def _why(run: Run) -> tuple[str, str]:
+    alone = {"threads": 1, "neighbours": "idle"}
+    touched, untouched = ({"method": f"mremap_{word}", **alone} for word in ("touched", "untouched"))
+    entry, second = run.time(method="getpid", **alone), run.time(method="mremap_touched", threads=2)
+    share = run.time(**untouched).value / run.time(**touched).value
+    text = (
+        f"one call {run.time(**touched).ns}; without a page in it {run.time(**untouched).ns} ({share:.0%}); "
+        f"entering the kernel {entry.ns}; with two threads {second.ns} a call of both together"
+    )
+    return text, HOLDS if share > 1 / 2 else NOT
+
+
+def _best(run: Run, against: dict[str, Any], **levels: Any) -> tuple[str, Figure]:
+    """Give the fastest method with these levels beside one case, and its speed-up."""
+    methods = [name for name in run.levels("method", **levels) if name not in (against["method"], "null", "index")]
+    found = {
+        name: run.speedup({**levels, "method": name}, against) for name in methods if run.cases(**levels, method=name)
+    }
+    if not found:
+        raise MissingError(f"{run.id}: nothing was measured with {levels}")
+    name = max(found, key=lambda each: found[each].value)
+    return name, found[name]
+
+
+def _slower_than_copying(run: Run) -> tuple[str, str]:
+    figures = []
+    for size in run.levels("region_size", method="mremap_fixed"):
+        case = {"region_size": size, "touch": "none"}
+        figures.append(run.speedup({**case, "method": "mremap_fixed"}, {**case, "method": "memcpy"}))
+    if not figures:
+        raise MissingError(f"{run.id}: mremap_fixed was not measured; run it with --tune")
+    text = "mremap at " + " and ".join(figure.speed for figure in figures) + " the speed of memcpy"
+    return text, _joint(figures, NOT, HOLDS)
+
+
+def _another_api(run: Run) -> tuple[str, str]:
+    touch = {"touch": "moved"}
+    base = {"method": "mremap_fixed", "backing": "private_anon", **touch}
+    uffd = run.speedup({"method": "uffd_move", **touch}, base)
+    copy = run.speedup({"method": "memcpy", "backing": "private_anon", **touch}, base)
+    maps = {name: run.time(method=name, **touch).value for name in ("memfd_map_fixed", "remap_file_pages")}
+    mremap = run.time(**base).value
+    others = ", ".join(f"{name} {mremap / ns:.2g}x" for name, ns in maps.items())
+    text = f"uffd_move {uffd.speed} mremap's speed, {others}; copying {copy.speed}"
+    return text, uffd.verdict(HOLDS, NOT)
+
+
+def _kernels(run: Run) -> tuple[str, str]:
+    name, figure = _best(run, {"method": "memcpy"})
+    return f"{name} {figure.speed} memcpy's speed", figure.verdict(NOT, HOLDS)
+
+
+def _batch(batch: Run, single: Run) -> tuple[str, str]:
+    memcpy = batch.time(method="memcpy")
+    best, gain = _best(batch, {"method": "memcpy"})
+    alone = single.time(method="memcpy")
+    parts = [f"memcpy {memcpy.ns} a swap in one batch, {alone.ns} one by one ({alone.value / memcpy.value:.1f}x)"]
+    parts.append(f"fastest {best}, {gain.speed} memcpy's")
+    if batch.cases(method="uffd_move"):
+        parts.append(f"uffd_move {batch.speedup({'method': 'uffd_move'}, {'method': 'memcpy'}).speed}")
+    return "; ".join(parts), HOLDS if memcpy.value < alone.value else NOT
+
+
+def _multi(run: Run) -> tuple[str, str]:
+    figures = {
+        n: run.speedup({"method": "mremap_multi", "run_pages": n}, {"method": "mremap_fixed", "run_pages": n})
+        for n in (8, 64)
+    }
+    text = ", ".join(f"{figure.speed} the speed of single calls for runs of {n}" for n, figure in figures.items())
+    return text, _joint(figures.values(), HOLDS, NOT)
+
+
+def _ldt(run: Run) -> tuple[str, str]:
+    figure = run.speedup({"method": "ldt_window", "touch": "moved"}, {"method": "mremap_fixed", "touch": "moved"})
+    return f"{figure.speed} mremap's speed, for at most 8,192 pages", figure.verdict(HOLDS, NOT)
+
+
+def _roundtrip(calls: Run, moves: Run) -> tuple[str, str]:
+    call, copy = calls.time(method="getpid"), moves.time(method="memcpy", run_pages=1)
+    return f"system call {call.ns}, copying 4 KiB to another place {copy.ns}", NOT if call.value < copy.value else HOLDS
+
+
+def _getpid(run: Run) -> tuple[str, str]:
+    real, cached = run.time(method="getpid"), run.time(method="getpid_cached")
+    return (
+        f"system call {real.rate}; a function that remembers {cached.rate}",
+        NOT if 1e9 / real.value < 81e6 else HOLDS,
+    )
+
+
+def _realloc(run: Run) -> tuple[str, str]:
+    sizes = sorted(run.levels("region_size", method="mremap_may_move"))
+    figures = {
+        size: run.speedup(
+            {"method": "mremap_may_move", "region_size": size}, {"method": "malloc_copy", "region_size": size}
+        )
+        for size in sizes
+    }
+    text = ", ".join(
+        f"{format_size(size)}: {figures[size].speed}" for size in (sizes[0], sizes[len(sizes) // 2], sizes[-1])
+    )
+    faster = [size for size in sizes if figures[size].is_faster]
+    verdict = HOLDS if faster == sizes else f"{ONLY} the block has {format_size(faster[0])} or more" if faster else NOT
+    return f"mremap that must move the block, against copying it: {text}", verdict
+
+
+def _crossover(run: Run) -> tuple[str, str]:
+    sizes = sorted(run.levels("page_size", method="mremap_fixed"))
+    figures = {
+        size: run.speedup({"method": "mremap_fixed", "page_size": size}, {"method": "memcpy", "page_size": size})
+        for size in sizes
+    }
+    shown = ", ".join(f"{format_size(size)} {figures[size].speed}" for size in sizes)
+    faster = [size for size in sizes if figures[size].is_faster]
+    verdict = f"{ONLY} pages have {format_size(faster[0])} or more" if faster else NOT
+    return f"mremap at memcpy's speed times: {shown}", verdict
+
+
+def _huge(run: Run) -> tuple[str, str]:
+    figure = run.speedup({"method": "uffd_move", "backing": "thp"}, {"method": "memcpy", "backing": "thp"})
+    mremap = run.speedup({"method": "mremap_fixed", "backing": "thp"}, {"method": "memcpy", "backing": "thp"})
+    text = f"2 MiB pages, transparent huge: uffd_move {figure.speed}, mremap {mremap.speed} memcpy's speed"
+    return text, figure.verdict(HOLDS, NOT)
+
+
+def _threads(run: Run) -> tuple[str, str]:
+    gains = {}
+    for name in ("memcpy", "mremap_fixed", "uffd_move"):
+        if run.cases(method=name, threads=2):
+            gains[name] = run.speedup(
+                {"method": name, "threads": 2}, {"method": name, "threads": 1, "neighbours": "idle"}
+            )
+    text = ", ".join(f"{name} {gain.speed}" for name, gain in gains.items())
+    return f"two threads against one, both together: {text}", gains["mremap_fixed"].verdict(NOT, HOLDS)
+
+
+CLAIMS = (
+    Claim(
+        "mremap is slow because of mappings, not because of pages or of entering the kernel",
+        ("why_mremap_is_slow",),
+        _why,
+    ),
+    Claim("Exchanging 4 KiB pages by mremap is slower than by copying", ("mremap_vs_copy",), _slower_than_copying),
+    Claim("Another call of the kernel is faster than mremap", ("remap_apis",), _another_api),
+    Claim("There is no faster mechanism in user land than memcpy", ("copy_kernels",), _kernels),
+    Claim("Many scattered swaps pay as one batch", ("batch_permutation", "copy_kernels"), _batch),
+    Claim("One mremap of many mappings (Linux 6.17) is faster than a call for each", ("compacting_moves",), _multi),
+    Claim("modify_ldt is an alternative", ("modify_ldt",), _ldt),
+    Claim(
+        "A round trip into the kernel costs more than moving 4 KiB",
+        ("syscall_roundtrip", "compacting_moves"),
+        _roundtrip,
+    ),
+    Claim("getpid can be called 81 million times a second", ("syscall_roundtrip",), _getpid),
+    Claim("mremap pays for realloc of at least 100 KiB", ("realloc_growth",), _realloc),
+    Claim("Remapping is faster than copying when pages are large", ("page_size_crossover",), _crossover),
+    Claim("Huge pages move faster than they are copied", ("huge_pages",), _huge),
+    Claim("Locks keep mremap from gaining by a second thread", ("thread_scaling",), _threads),
+)
+
+
+def main(results: Path) -> int:
+    """Print the rows, and write them into the page when none is missing; gives the exit code."""
+    rows, missing = [], []
+    for claim in CLAIMS:
+        try:
+            runs = [newest(results, name) for name in claim.experiments]
+            measured, verdict = claim.judge(*runs)
+        except MissingError as error:
+            missing.append(f"{claim.text}: {error}")
+            continue
+        named = ", ".join(f"`{name}`" for name in claim.experiments)
+        ids = ", ".join(run.id for run in runs)
+        rows.append(f"| {claim.text} | {named} | {measured} | **{verdict}** | {ids} |")
+        print(rows[-1])
+    for text in missing:
+        print(f"missing: {text}", file=sys.stderr)
+    if missing:
+        return 1
+    table = ["| claim | experiments | measured [95 % interval] | verdict | runs |", "|---|---|---|---|---|", *rows]
+    _write("figures", table)
+    _write("conditions", _conditions(newest(results, CLAIMS[0].experiments[0])))
+    return 0
+
+
+@functools.cache
+def newest(results: Path, experiment: str) -> Run:
+    """Open the newest run of an experiment that has seven blocks or more and no trial still to come."""
+    for folder in sorted((results / experiment).glob("*/run.sqlite"), reverse=True):
+        run = Run(folder.parent)
+        is_done = all(not run.store.missing(host) for host in run.measured.hosts)
+        if is_done and int(run.measured.meta["experiment"]["repeats"]) >= BLOCKS:
+            return run
+    raise MissingError(
+        f"there is no finished run of {experiment} with {BLOCKS} blocks; ./inv run --spec {experiment}.yaml --tune"
+    )
+
+
+def _conditions(run: Run) -> list[str]:
+    facts = run.store.environments()[run.host]
+    commit = run.measured.meta["provenance"].get("commit") or "unknown"
+    parts = (
+        f"{facts['cpu_model']}, {facts['cpus']} CPUs, hypervisor {facts['hypervisor']}",
+        f"{facts['mem_total'] / 2**30:.0f} GiB of memory",
+        f"Linux {facts['kernel']}",
+        str(facts["libc"]),
+        f"transparent huge pages {facts['thp']['enabled']}",
+        f"core built by {facts['core']['compiler']}",
+        f"commit {commit[:12]}",
+    )
+    return ["; ".join(parts) + "."]
+
+
+def _write(name: str, lines: list[str]) -> None:
+    begin, end = (mark.format(name=name) for mark in MARKS)
+    text = PAGE.read_text(encoding="utf-8")
+    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+    PAGE.write_text(pattern.sub(lambda _: "\n".join([begin, *lines, end]), text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -134,19 +133,6 @@ def test_what_a_killed_controller_left_is_cleared_away(made: Bundle, tmp_path: P
     folder = made.write_below(tmp_path / "bundles")
 
     assert list(folder.parent.iterdir()) == [folder]
-
-
-def test_what_nobody_uses_any_more_is_removed(made: Bundle, tmp_path: Path) -> None:
-    """When another is written; one that was asked for lately stays."""
-    other = Bundle.of({**made.files, "more.json": b"{}"}, made.tag)
-    third = Bundle.of({**made.files, "more.json": b"[]"}, made.tag)
-    old, used = made.write_below(tmp_path / "bundles"), other.write_below(tmp_path / "bundles")
-    for folder in (old, used):
-        os.utime(folder, (0, 0))
-    other.write_below(tmp_path / "bundles")
-    new = third.write_below(tmp_path / "bundles")
-
-    assert set((tmp_path / "bundles").iterdir()) == {used, new}
 
 
 def test_a_place_that_cannot_be_written_is_named(made: Bundle, tmp_path: Path) -> None:

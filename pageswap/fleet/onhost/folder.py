@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 MANIFEST = "manifest.json"
-# After so long a bundle is of a version that nobody uses any more.
-UNUSED_S = 30 * 86400.0
 # What waits for input that a cut link will never bring ends after this.
 PATIENCE_S = 900
 
@@ -57,14 +54,12 @@ def install(folder: Path, hashes: Mapping[str, str], contents: Callable[[], Mapp
     """
     try:
         if is_whole(folder, hashes):
-            os.utime(str(folder))
             return False
         parent = private_folder(str(folder.parent))
         files = contents()
         with locked(parent):
             if not is_whole(folder, hashes):
                 _write(folder, files)
-                _remove_unused(folder.parent)
     except OSError as error:
         raise HostError(
             f"{folder}: the agent's bundle cannot be written: {error.strerror}; free space or set PAGESWAP_HOME"
@@ -133,13 +128,6 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     except BaseException:
         shutil.rmtree(str(new), ignore_errors=True)
         raise
-
-
-def _remove_unused(bundles: Path) -> None:
-    """Remove bundles that nobody has asked for in a long time."""
-    for folder in bundles.iterdir():
-        if time.time() - folder.stat().st_mtime > UNUSED_S:
-            shutil.rmtree(str(folder), ignore_errors=True)
 
 
 def _fill(folder: Path, files: Mapping[str, bytes]) -> None:

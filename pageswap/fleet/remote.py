@@ -48,7 +48,9 @@ def first_command(python: str | None) -> str:
     Without one it prints "NAME VERSION" for each older one and then `NO_PYTHON`. Raises HostError for a path that
     could mean something to a shell.
     """
-    names = safe_path(python.replace(" ", "\\")) if python else " ".join(PYTHONS)  # a space would make two names
+    if python and " " in python:
+        raise HostError(f"{python!r:.200}: a Python's path may hold no space; give the host another 'python:'")
+    names = safe_path(python) if python else " ".join(PYTHONS)
     script = (
         f"for p in {names}; do"
         f' if "$p" {_OPTIONS} -c "{_TOO_OLD}" 2>/dev/null; then exec "$p" {_OPTIONS} -c "{_BOOT}"; fi;'

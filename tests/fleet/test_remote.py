@@ -59,6 +59,13 @@ def test_a_path_is_refused_or_one_word(path: str) -> None:
     assert done.stderr == b""
 
 
+@pytest.mark.parametrize("python", ["/opt/my python/bin/python3", "$(touch canary)", "python3;touch canary", "a'b"])
+def test_a_python_that_is_more_than_one_word_is_refused(python: str) -> None:
+    """It would be several, or a command."""
+    with pytest.raises(HostError, match="'python:'"):
+        remote.first_command(python)
+
+
 @given(verb=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20))
 def test_a_verb_is_one_word(verb: str) -> None:
     """Although it is one of ours."""

@@ -53,8 +53,10 @@ def this_cache(asked: str | None = None) -> str:
 def private_folder(path: str) -> str:
     """Make `path` a folder that only this user may enter (0700, parents too where missing), and give it back.
 
-    Raises HostError when it cannot be made, is not a folder, belongs to someone else or cannot be written.
+    Raises HostError when it is not absolute, cannot be made or written, is not a folder, or belongs to someone else.
     """
+    if not path.startswith("/"):
+        raise HostError(f"'{path}' is not an absolute path; name the folder from / on")
     try:
         _make(path)
         found = os.lstat(path)

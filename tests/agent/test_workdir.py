@@ -81,6 +81,13 @@ def test_a_folder_the_kernel_refuses_is_one_error() -> None:
         private_folder("/proc/no/thing")
 
 
+@pytest.mark.parametrize("path", ["", "relative", "-o=x", "./here"])
+def test_a_relative_folder_is_refused(path: str) -> None:
+    """Its parents never end."""
+    with pytest.raises(HostError, match="not an absolute path"):
+        private_folder(path)
+
+
 def test_a_relative_work_folder_is_refused() -> None:
     """A detached agent's current folder means nothing."""
     with pytest.raises(HostError, match="not an absolute path"):

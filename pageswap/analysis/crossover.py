@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from typing import TYPE_CHECKING, Any, Final
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pageswap.analysis.findings import Crossover
-from pageswap.analysis.intervals import CONFIDENCE, MINIMUM_N, median
+from pageswap.analysis.intervals import CONFIDENCE, MINIMUM_N, median, medians
 from pageswap.units import format_size
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 RESAMPLES: Final = 1_000
+# In a run of many hosts nobody reads each of thousands of intervals to two digits.
+_RESAMPLES_OF_MANY: Final = 200
+_MANY: Final = 1_000
 SEED: Final = 20_100
 # Bytes, printed to three digits: an interpolated size is never known to more.
 _UNITS: Final = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
@@ -33,9 +37,10 @@ def crossovers(
     """Find the crossovers of each pair of methods over page_size, on each host and with each set of other levels.
 
     Between two neighbouring sizes the logarithm of both times is taken for a straight line over that of the size. The
-    interval comes from 1,000 resamples of the blocks, drawn for all sizes together as a block shares its conditions; a
-    resample that does not cross lies beyond the end where its faster method would. Methods that move nothing take no
-    part. With less than six common blocks there is a crossover and no interval.
+    interval comes from 1,000 resamples of the blocks (200 where there are more than 1,000 pairs), drawn for all sizes
+    together as a block shares its conditions; a resample that does not cross lies beyond the end where its faster
+    method would. Methods that move nothing take no part. With less than six common blocks there is a crossover and no
+    interval.
     """
     series: dict[tuple[tuple[str, str], ...], dict[str, dict[int, int]]] = {}
     levels_of: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
@@ -48,6 +53,8 @@ def crossovers(
         levels_of[key] = others
         series.setdefault(key, {}).setdefault(str(method), {})[int(size)] = place
     width, logs = len(cases), np.log(matrix.ns)
+    pairs = len(matrix.hosts) * sum(math.comb(len(methods), 2) for methods in series.values())
+    resamples = RESAMPLES if pairs <= _MANY else _RESAMPLES_OF_MANY
     found = []
     for position, host in enumerate(matrix.hosts):
         for key, methods in series.items():
@@ -58,14 +65,17 @@ def crossovers(
                 there = np.flatnonzero((~np.isnan(ahead)).any(axis=1))
                 if len(there) > 1:
                     sizes = [sizes[index] for index in there]
-                    found.append(_crossover((host, a, b), levels_of[key], sizes, ahead[there]))
+                    found.append(_crossover((host, a, b), levels_of[key], (sizes, ahead[there]), resamples))
     return tuple(found)
 
 
-def _crossover(names: tuple[str, str, str], levels: dict[str, Any], sizes: Sequence[int], ahead: Floats) -> Crossover:
-    """Find where b's lead over a, log(ns of a / ns of b) by size and block, changes its sign."""
+def _crossover(
+    names: tuple[str, str, str], levels: dict[str, Any], curve: tuple[Sequence[int], Floats], resamples: int
+) -> Crossover:
+    """Find where b's lead over a changes its sign; the curve is the sizes, and log(ns of a / ns of b) by block."""
+    sizes, ahead = curve
     host, a, b = names
-    leads = np.nanmedian(ahead, axis=1)
+    leads = medians(ahead)
     logs = np.log(np.array(sizes, dtype=np.float64))
     places = _crossings(leads[np.newaxis], logs)
     at = float(places[0])
@@ -75,7 +85,7 @@ def _crossover(names: tuple[str, str, str], levels: dict[str, Any], sizes: Seque
         text = f"{faster or 'neither'} is ahead at every size from {format_size(smallest)} to {format_size(largest)}"
         return Crossover(host, a, b, levels, smallest, largest, None, None, None, faster, f"none: {text}")
     faster, slower = (b, a) if _rises(leads, logs, at) else (a, b)
-    low, high = _interval(ahead, logs, at)
+    low, high = _interval(ahead, logs, at, resamples)
     size = f"{slower} is faster below, {faster} above {size_text(math.exp(at))}"
     return Crossover(
         host=host,
@@ -93,23 +103,20 @@ def _crossover(names: tuple[str, str, str], levels: dict[str, Any], sizes: Seque
 
 
 def _crossings(leads: Floats, logs: Floats) -> Floats:
-    """Give for each row of leads the first place where its sign changes; +inf where it starts and stays as it is."""
+    """Give for each row of leads the first place where its sign changes; +inf where it never does."""
     signs = np.sign(leads)
+    # A lead of exactly nothing belongs to the side it comes from; at the first size to the one it goes to.
+    for column in range(1, signs.shape[1]):
+        signs[:, column] = np.where(signs[:, column] == 0, signs[:, column - 1], signs[:, column])
+    for column in range(signs.shape[1] - 2, -1, -1):
+        signs[:, column] = np.where(signs[:, column] == 0, signs[:, column + 1], signs[:, column])
     changes = signs[:, :-1] * signs[:, 1:] < 0
-    touches = signs == 0
-    found = np.full(len(leads), math.inf)
-    for row in np.flatnonzero(changes.any(axis=1) | touches.any(axis=1)):
-        zeros = np.flatnonzero(touches[row])
-        steps = np.flatnonzero(changes[row])
-        if len(steps):
-            left = steps[0]
-            share = leads[row, left] / (leads[row, left] - leads[row, left + 1])
-            found[row] = logs[left] + share * (logs[left + 1] - logs[left])
-        # Exactly equal at a size between two that differ in sign.
-        for zero in zeros:
-            if 0 < zero < len(logs) - 1 and signs[row, zero - 1] * signs[row, zero + 1] < 0:
-                found[row] = min(found[row], logs[zero])
-    return found
+    left = changes.argmax(axis=1)
+    rows = np.arange(len(leads))
+    before, after = leads[rows, left], leads[rows, left + 1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        places = logs[left] + before / (before - after) * (logs[left + 1] - logs[left])
+    return np.where(changes.any(axis=1), places, math.inf)
 
 
 def _rises(leads: Floats, logs: Floats, at: float) -> bool:
@@ -117,14 +124,19 @@ def _rises(leads: Floats, logs: Floats, at: float) -> bool:
     return bool(leads[np.flatnonzero(logs > at)[0]] > 0)
 
 
-def _interval(ahead: Floats, logs: Floats, at: float) -> tuple[float | None, float | None]:
+@functools.lru_cache(maxsize=64)
+def _resampled(blocks: int, resamples: int) -> npt.NDArray[np.int64]:
+    """Draw which blocks each resample has: the same for all pairs, as they share their blocks."""
+    return np.random.default_rng(SEED).integers(0, blocks, (resamples, blocks))
+
+
+def _interval(ahead: Floats, logs: Floats, at: float, resamples: int) -> tuple[float | None, float | None]:
     whole = ahead[:, ~np.isnan(ahead).any(axis=0)]
     blocks = whole.shape[1]
     if blocks < MINIMUM_N:
         return None, None
-    rises = _rises(np.nanmedian(ahead, axis=1), logs, at)
-    drawn = np.random.default_rng(SEED).integers(0, blocks, (RESAMPLES, blocks))
-    leads = median(whole[:, drawn]).T
+    rises = _rises(medians(ahead), logs, at)
+    leads = median(whole[:, _resampled(blocks, resamples)]).T
     places = _crossings(leads, logs)
     never = ~np.isfinite(places)
     # One that is ahead throughout has crossed below the smallest size, or not yet at the largest.

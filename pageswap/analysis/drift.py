@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from pageswap.analysis.comparisons import ALPHA, holm, paired_t
 from pageswap.analysis.findings import Drift
-from pageswap.analysis.intervals import MINIMUM_N
+from pageswap.analysis.intervals import MINIMUM_N, median, medians
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -45,11 +44,8 @@ def _over_blocks(matrix: Matrix) -> list[Drift]:
     series = {}
     for host in matrix.hosts:
         rows = matrix.rows_of(host)
-        with np.errstate(invalid="ignore"), warnings.catch_warnings():
-            # A case or a block without any time is no reason to warn.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            logs = np.log(matrix.ns[rows])
-            profile = np.nanmedian(logs - np.nanmedian(logs, axis=1, keepdims=True), axis=0)
+        logs = np.log(matrix.ns[rows])
+        profile = medians((logs - medians(logs)[:, np.newaxis]).T)
         if (~np.isnan(profile)).sum() >= MINIMUM_N:
             series[host] = profile
     if not series:
@@ -64,7 +60,7 @@ def _over_blocks(matrix: Matrix) -> list[Drift]:
         p_values[host] = 1.0 if math.isnan(found) else float(found)
     corrected = dict(zip(p_values, holm(np.array(list(p_values.values()))), strict=True))
     return [
-        _drift((host, "", BLOCKS), profile, (p_values[host], float(corrected[host])), int((~np.isnan(profile)).sum()))
+        _drift((host, "", BLOCKS), profile, int((~np.isnan(profile)).sum()), (p_values[host], float(corrected[host])))
         for host, profile in series.items()
     ]
 
@@ -85,18 +81,28 @@ def _over_rounds(matrix: Matrix) -> list[Drift]:
         return []
     p_values = paired_t(spread[rows])
     corrected = holm(p_values)
-    order = np.argsort(places[0], kind="stable")
-    starts = np.searchsorted(places[0][order], np.arange(len(matrix.keys) + 1))
-    found = []
-    for row, p, p_holm in zip(rows.tolist(), p_values, corrected, strict=True):
-        ours = logs[order[starts[row] : starts[row + 1]]]
-        ours = ours[~np.isnan(ours[:, 0])]
-        profile = np.median(ours, axis=0)
-        found.append(_drift((*matrix.keys[row], ROUNDS), profile, (float(p), float(p_holm)), len(ours)))
+    profiles = _profiles(logs, places[0])
+    return [
+        _drift((*matrix.keys[row], ROUNDS), *profiles[row], (float(p), float(p_holm)))
+        for row, p, p_holm in zip(rows.tolist(), p_values, corrected, strict=True)
+    ]
+
+
+def _profiles(logs: Floats, rows: npt.NDArray[np.int64]) -> dict[int, tuple[Floats, int]]:
+    """Give for each row of the matrix the median of its trials' rounds, and how many trials those are."""
+    there = np.flatnonzero(~np.isnan(logs[:, 0]))
+    order = there[np.argsort(rows[there], kind="stable")]
+    names, starts, counts = np.unique(rows[order], return_index=True, return_counts=True)
+    found: dict[int, tuple[Floats, int]] = {}
+    for count in map(int, np.unique(counts)):
+        chosen = np.flatnonzero(counts == count)
+        members = order[starts[chosen, np.newaxis] + np.arange(count)]
+        profiles = median(logs[members], axis=1)
+        found.update({int(name): (profile, count) for name, profile in zip(names[chosen], profiles, strict=True)})
     return found
 
 
-def _drift(place: tuple[str, str, str], profile: Floats, p: tuple[float, float], count: int) -> Drift:
+def _drift(place: tuple[str, str, str], profile: Floats, count: int, p: tuple[float, float]) -> Drift:
     """Describe a profile of log times by its least-squares line."""
     there = np.flatnonzero(~np.isnan(profile))
     steps = there - there.mean()

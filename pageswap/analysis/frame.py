@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,7 @@ _TYPES: dict[str, Any] = {
     "seed": "object",
 }
 _NS_PER_S = 1e9
+_CHUNK_ROWS = 50_000
 # Pages that one iteration moves; a move takes so many runs of `run_pages`. grow and call move none of the region's.
 MOVED_PAGES = {"swap": 2.0, "permute": 2.0, "limit": 2.0, "move": 1.0}
 
@@ -91,15 +93,21 @@ def frame(run_data: RunData) -> pd.DataFrame:
     `pageswap.analysis.disturbance.disturbed`, "" for a quiet trial.
     """
     names = list(run_data.columns())
-    stored = pd.DataFrame.from_records([tuple(row) for row in run_data.rows()], columns=names)
     wanted = list(EXPORT_COLUMNS + IDENTITY_COLUMNS)
     order = wanted + [name for name in names if name not in wanted]
-    table = stored.reindex(columns=order)
-    for name in order:
-        table[name] = _typed(name, table[name])
-    table = _with_rates(table)
+    rows = iter(run_data.rows())
+    # Typed part by part: a million rows of Python objects take gigabytes.
+    parts = [_part(list(itertools.islice(rows, _CHUNK_ROWS)), names, order)]
+    while len(parts[-1]) == _CHUNK_ROWS:
+        parts.append(_part(list(itertools.islice(rows, _CHUNK_ROWS)), names, order))
+    table = _with_rates(pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0])
     table["disturbed"] = pd.Series(disturbed(table), index=table.index, dtype="str")
     return table
+
+
+def _part(rows: list[Any], names: list[str], order: list[str]) -> pd.DataFrame:
+    table = pd.DataFrame.from_records([tuple(row) for row in rows], columns=names).reindex(columns=order)
+    return pd.DataFrame({name: _typed(name, table[name]) for name in order}, columns=order)
 
 
 def _typed(name: str, column: pd.Series[Any]) -> pd.Series[Any]:

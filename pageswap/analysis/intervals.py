@@ -46,6 +46,17 @@ def median(sample: Floats, axis: int = -1) -> Floats:
     return np.asarray(low + (high - low) / 2, dtype=np.float64)
 
 
+def medians(samples: Floats) -> Floats:
+    """Give the median of each row of a matrix with NaN where a value is missing; NaN where a row is empty."""
+    found = np.full(len(samples), math.nan)
+    is_there = ~np.isnan(samples)
+    counts = is_there.sum(axis=1)
+    for count in map(int, np.unique(counts[counts > 0])):
+        rows = np.flatnonzero(counts == count)
+        found[rows] = median(samples[rows][is_there[rows]].reshape(len(rows), count))
+    return found
+
+
 def median_intervals(samples: Floats) -> tuple[Floats, Floats, Floats]:
     """Give the median and both ends of its 95 % interval for each row of a matrix with NaN where a value is missing.
 

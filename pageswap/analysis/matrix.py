@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,26 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
     Integers = npt.NDArray[np.int64]
+
+
+# What is looked at of a trial; the rest of a million rows would be copied with it.
+USED_COLUMNS: Final = (
+    "host",
+    "case_id",
+    "trial_id",
+    "block",
+    "replica",
+    "status",
+    "reason",
+    "ns_per_op",
+    "rounds_ns",
+    "disturbed",
+    "minor_faults",
+    "major_faults",
+    "voluntary_switches",
+    "involuntary_switches",
+    "vmas_peak",
+)
 
 
 class Matrix:
@@ -37,12 +57,13 @@ class Matrix:
         self.hosts = tuple(hosts)
         self.keys = [(host, case_id) for host in hosts for case_id in cases]
         self.partners = _partners(len(hosts), cases, baseline)
-        row = _codes(measured["host"], hosts) * len(cases) + _codes(measured["case_id"], cases)
-        row[(_codes(measured["host"], hosts) < 0) | (_codes(measured["case_id"], cases) < 0)] = -1
+        host_codes, case_codes = _codes(measured["host"], hosts), _codes(measured["case_id"], cases)
+        row = np.where((host_codes < 0) | (case_codes < 0), -1, host_codes * len(cases) + case_codes)
         self.blocks, column = np.unique(measured["block"].to_numpy(dtype=np.int64), return_inverse=True)
-        self.measured = measured.assign(row=row, column=column)[row >= 0]
+        self.measured = measured[list(USED_COLUMNS)].assign(row=row, column=column)
+        self.measured = self.measured if (row >= 0).all() else self.measured[row >= 0]
         is_first = (self.measured["replica"] == 0).to_numpy()
-        self.trials = self.measured[is_first]
+        self.trials = self.measured if is_first.all() else self.measured[is_first]
         self.ns = self.spread(self.trials, "ns_per_op")
         self.control = self.spread(self.measured[~is_first], "ns_per_op")
         with np.errstate(divide="ignore"):

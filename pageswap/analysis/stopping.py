@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 # The interval shrinks with the square root of the blocks; a forecast from few is not to be trusted far.
 _GROWTH = 1.5
+# Percents from here on are printed whole.
+_WHOLE = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +75,7 @@ def decide(run_data: HostRows, host: str, *, blocks: int, most: int, until: floa
     widths = (high - low) / 2 / point
     counts = (~np.isnan(values)).sum(axis=1)
     if blocks >= most:
-        names = [cases[matrix.keys[row][1]] for row in rows]
+        names = [_varying(cases, matrix.keys[row][1]) for row in rows]
         return Decision(enough=True, reason=_at_most(widths, names, until, most), blocks=blocks)
     if (counts < MINIMUM_N).any():
         # A case that failed in some blocks may need more of them for its six.
@@ -104,5 +106,13 @@ def _at_most(widths: Floats, cases: Sequence[Mapping[str, Any]], until: float, m
     )
 
 
+def _varying(cases: Mapping[str, Mapping[str, Any]], case_id: str) -> dict[str, Any]:
+    """Give the levels of a case that others do not share."""
+    return {
+        name: value for name, value in cases[case_id].items() if any(case.get(name) != value for case in cases.values())
+    }
+
+
 def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"
+    percent = 100 * share
+    return f"{percent:,.0f} %" if percent >= _WHOLE else f"{percent:.2g} %"

@@ -12,7 +12,7 @@ import numpy as np
 from pageswap.analysis.comparisons import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW, compare
 from pageswap.analysis.frame import MOVED_PAGES, frame
 from pageswap.analysis.intervals import Interval, median_intervals
-from pageswap.analysis.matrix import Matrix
+from pageswap.analysis.matrix import USED_COLUMNS, Matrix
 from pageswap.analysis.noise import noise_floors
 from pageswap.analysis.rundata import levels_of
 
@@ -132,7 +132,7 @@ def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> Summary:
     baseline = dict(experiment.get("baseline") or {})
     cases = {str(case["case_id"]): levels_of(case) for case in run_data.cases()}
     hosts = tuple(dict.fromkeys([str(host) for host in meta.get("hosts") or ()] + table["host"].unique().tolist()))
-    measured = table[~table["warmup"]]
+    measured = table.loc[~table["warmup"], list(USED_COLUMNS)]
     # The control's second trials of a baseline enter no median and no ratio: they are for the noise floor.
     matrix = Matrix(hosts, cases, baseline, measured)
     workload = str(experiment.get("workload", ""))

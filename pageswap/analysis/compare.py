@@ -32,10 +32,15 @@ _SEVERITY: Final = (DOES_NOT_STAND, RESERVATIONS, STANDS)
 
 @dataclasses.dataclass(frozen=True)
 class HostPair:
-    """Two hosts whose cases are compared, how their conditions and their runs' differ, and what that is worth."""
+    """Two hosts whose cases are compared, how their conditions and their runs' differ, and what that is worth.
+
+    ``noise`` is how much two measurements of the same thing differ by chance, from the A/A controls of both: a factor,
+    or None where a run has none.
+    """
 
     base: str
     new: str
+    noise: float | None
     differences: tuple[Difference, ...]
     verdict: Verdict
 
@@ -211,7 +216,15 @@ def _pair(base: Measured, new: Measured, base_host: str, new_host: str) -> HostP
         *comparability.run_differences(base.meta, new.meta),
     ]
     ordered = tuple(sorted(found, key=lambda each: not each.matters))
-    return HostPair(base_host, new_host, ordered, comparability.verdict(ordered))
+    return HostPair(
+        base_host, new_host, _noise(base, new, (base_host, new_host)), ordered, comparability.verdict(ordered)
+    )
+
+
+def _noise(base: Measured, new: Measured, hosts: tuple[str, str]) -> float | None:
+    """Join the noise floors of two runs: independent errors of logarithms add by their squares."""
+    ours, theirs = base.noise.get(hosts[0]), new.noise.get(hosts[1])
+    return None if ours is None or theirs is None else math.exp(math.hypot(math.log(ours), math.log(theirs)))
 
 
 def _changes(base: Measured, new: Measured, hosts: tuple[str, str], quantity: str, limit: float | None) -> list[Change]:
@@ -242,10 +255,17 @@ def _change(  # noqa: PLR0913, PLR0917 - what is compared, and how
     evidence = [ci, ratios[1]] if is_baseline and ratios[0] is not None else [ci]
     verdict = _word(evidence)
     note = ""
+    noise = _noise(base, new, hosts)
+    is_noise = change is not None and noise is not None and max(change, 1 / change) <= noise
     if change is None:
         verdict, note = NOT_COMPARED, _why_not(samples, *zip(sides, hosts, cases, strict=True))
     elif verdict == TOO_FEW:
         note = f"{len(samples[0])} and {len(samples[1])} blocks; at least four each are needed"
+    elif is_noise and verdict in (SLOWER, FASTER):
+        verdict, note = (
+            NO_DIFFERENCE,
+            f"within {((noise or 1) - 1) * 100:.2g} %, by which the same thing measured twice differs",
+        )
     elif verdict == NO_DIFFERENCE != _word([ci]):
         note = "its time changed, but not relative to the other cases: that was the machine"
     return Change(
@@ -263,8 +283,10 @@ def _change(  # noqa: PLR0913, PLR0917 - what is compared, and how
         change_ci=ci,
         time_change=times[0],
         time_ci=times[1],
-        detectable=None if change is None or ci is None else max(ci.high / change, change / ci.low),
-        over_limit=limit is not None and all(each is not None and each.low > 1 + limit for each in evidence),
+        detectable=None if change is None or ci is None else max(ci.high / change, change / ci.low, noise or 1),
+        over_limit=limit is not None
+        and not is_noise
+        and all(each is not None and each.low > 1 + limit for each in evidence),
     )
 
 

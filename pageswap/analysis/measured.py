@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pageswap.analysis.frame import frame
+from pageswap.analysis.matrix import Matrix
+from pageswap.analysis.noise import noise_floors
 from pageswap.analysis.rundata import levels_of
 
 if TYPE_CHECKING:
@@ -57,10 +59,13 @@ class Measured:
             str(case["case_id"]): {"workload": workload, **levels_of(case)} for case in part.run_data.cases()
         }
         table = frame(part.run_data)
-        measured = table[~table["warmup"]]
-        if "replica" in measured:
-            # The baseline's second measurement in a block is there to show the noise, not to be a result.
-            measured = measured[measured["replica"].fillna(0).astype(int) == 0]
+        known = dict.fromkeys([str(host) for host in self.meta.get("hosts") or ()])
+        self.hosts = tuple(dict.fromkeys([*known, *table["host"].unique().tolist()]))
+        every = table[~table["warmup"]]
+        floors = noise_floors(Matrix(self.hosts, self.levels, self.baseline, every))
+        self.noise = {host: floor.ratio for host, floor in floors.items()}
+        # The baseline's second measurement in a block is there to show the noise, not to be a result.
+        measured = every[every["replica"] == 0]
         self.logs: dict[tuple[str, str], dict[int, float]] = {}
         self.endings: dict[tuple[str, str], str] = {}
         columns = (measured[name] for name in ("host", "case_id", "block", "ns_per_op", "status", "reason"))
@@ -69,8 +74,6 @@ class Measured:
                 self.logs.setdefault((host, case_id), {})[int(block)] = math.log(ns)
             else:
                 self.endings.setdefault((host, case_id), f"{status}: {reason}" if reason else str(status))
-        known = dict.fromkeys([str(host) for host in self.meta.get("hosts") or ()])
-        self.hosts = tuple(dict.fromkeys([*known, *table["host"].unique().tolist()]))
         by_levels = {levels_key(levels): case_id for case_id, levels in self.levels.items()}
         self.baseline_of = {
             case_id: by_levels.get(levels_key({**levels, **self.baseline})) if self.baseline else None

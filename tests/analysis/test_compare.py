@@ -145,6 +145,24 @@ def test_a_plain_time_is_compared_where_there_is_no_common_baseline() -> None:
         compared(base, new, by="ratio")
 
 
+def test_a_change_within_the_noise_of_measuring_twice_is_none() -> None:
+    """Where the A/A controls of both runs differ by a third, a tenth is called nothing and trips no gate."""
+    options = {**SMALL, "replicas": True, "block_noise": 0.01}
+    runs = [make_run(seed=1, **options), make_run(seed=2, speeds=slowed("copy_words", 1.1), **options)]
+    quiet = compared(*runs, limit=0.05)
+    for run in runs:
+        for outcome in run.of(replica=1):
+            outcome["elapsed_ns"] = round(outcome["elapsed_ns"] * (1.3 if outcome["block"] % 2 else 0.75))
+    noisy = compared(*runs, limit=0.05)
+
+    assert "slower" == by_method(quiet)["copy_words"].verdict
+    assert quiet.pairs[0].noise == pytest.approx(1.02, abs=0.02)
+    assert "no difference found" == by_method(noisy)["copy_words"].verdict
+    assert "by which the same thing measured twice differs" in by_method(noisy)["copy_words"].note
+    assert by_method(noisy)["copy_words"].detectable == noisy.pairs[0].noise > 1.2
+    assert [False, True] == [found.gate.passed for found in (quiet, noisy) if found.gate]
+
+
 def test_cases_are_matched_by_levels_not_by_number() -> None:
     """Another order of the levels gives the same pairs; what only one run has is listed."""
     base = make_run(seed=1, **{**SMALL, "touch": ["none", "moved"]})
@@ -188,7 +206,8 @@ def test_too_few_blocks_give_no_word_and_decide_no_gate() -> None:
 
 def test_warm_ups_and_replicas_take_no_part() -> None:
     """The fake run's warm-up takes three times as long."""
-    found = compared(make_run(seed=1, **SMALL), make_run(seed=1, **SMALL))
+    run = make_run(seed=1, replicas=True, **SMALL)
+    found = compared(run, run)
 
     assert {1.0} == {change.change for change in found.cases}
     assert {12} == {change.base_n for change in found.cases}

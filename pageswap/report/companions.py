@@ -39,7 +39,8 @@ def companions(run_data: RunData, summary: Summary) -> Companions:
     stored_at = getattr(run_data, "path", None)
     if stored_at is None or summary.workload == "call":
         return Companions()
-    results = Path(stored_at).resolve().parents[2]
+    # Not parents[2]: a run may lie in the root of a file system.
+    results = Path(stored_at).resolve().parent.parent.parent
     environments = run_data.environments()
     return Companions(
         limit=None if summary.workload == "limit" else _newest(results / LIMIT, summary, environments),

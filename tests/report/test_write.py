@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,23 @@ def usual() -> FakeRun:
     return run
 
 
+def rich() -> FakeRun:
+    """Give a run with something for every part of the page: hosts, sizes, replicas, troubles, times, outliers."""
+    run = make_run(hosts=("lab1", "lab2"), page_size=[4096, 65536, 1 << 20], region_size=[1 << 27], replicas=True)
+    for outcome in run.outcomes:
+        if outcome["method"] != "mremap_fixed":
+            outcome["elapsed_ns"] = outcome["elapsed_ns"] * outcome["page_size"] // 4096
+        rounds = [outcome["elapsed_ns"] * (20 + place) // 245 for place in range(10)]
+        outcome["rounds_ns"] = json.dumps(rounds)
+    for outcome in run.of(block=3, method="memcpy", host="lab1"):
+        outcome["elapsed_ns"] *= 3
+    run.end("unavailable", "no such call; boot Linux 6.8 or newer", method="mremap_fixed", host="lab2")
+    run.facts["lab2"]["kernel"] = "6.1.0"
+    run.spent = {"lab1": {"connecting": 0.2, "running": 60.0}, "lab2": {"connecting": 0.4, "running": 58.0}}
+    run.troubles = {"lab2": "the link went down; 'inv resume' collects what is left"}
+    return run
+
+
 def hostile() -> FakeRun:
     """Give a run with the same hostile text in every field that holds any."""
     run = make_run(hosts=(HOSTILE,), method=["memcpy", HOSTILE], backing=[HOSTILE], blocks=7)
@@ -41,6 +59,9 @@ def hostile() -> FakeRun:
     run.experiment.update(name=HOSTILE, question=HOSTILE)
     run.facts = {HOSTILE: {"cpu_model": HOSTILE, HOSTILE: {HOSTILE: HOSTILE}, "core": {"flags": HOSTILE}}}
     run.families = {HOSTILE: HOSTILE}
+    run.spent = {HOSTILE: {"connecting": 1.0}}
+    run.troubles = {HOSTILE: HOSTILE}
+    run.enough = {HOSTILE: {"blocks": 7, "reason": HOSTILE}}
     return run
 
 
@@ -88,6 +109,46 @@ def test_every_case_and_reason_is_in_the_table(page: str) -> None:
     assert table.count("<tr ") == 12
     assert table.count("unavailable (7 trials): needs 65,536 mappings") == 2
     assert "run with --tune" in table
+
+
+def test_every_part_of_a_rich_run_is_there(tmp_path: Path) -> None:
+    """Each heading once, in the contents too; none of the parts is empty."""
+    text = render(rich(), tmp_path / "report.html").read_text(encoding="utf-8")
+    headings = re.findall(r'<h2 id="([a-z]+)">', text)
+
+    assert set(headings) >= {"ratios", "pooled", "sizes", "deferred", "noise", "drift", "trouble", "cases"}
+    assert set(headings) >= {"differences", "ledger", "conditions", "reproduce"}
+    assert re.findall(r'<li><a href="#([a-z]+)">', text) == headings
+    for part in re.split(r"<section ", text)[1:]:
+        assert re.search(r"<svg|<table|<dl>|<pre", part)
+
+
+def test_the_head_tells_a_site_what_the_page_is_about(page: str) -> None:
+    """A title, a description and the run's id, for an index and for who shares a link."""
+    assert "<title>mremap_vs_copy: 20260102T030405Z-abcdef</title>" in page
+    assert re.search(r'<meta name="description" content="On AMD EPYC 9R45, with 4KiB pages: no, mremap_fixed', page)
+    assert '<html lang="en" data-run="20260102T030405Z-abcdef" data-experiment="mremap_vs_copy"' in page
+
+
+def test_ten_thousand_trials_are_four_megabytes_at_most(tmp_path: Path) -> None:
+    """Charts, every case, and all trials as a download."""
+    run = make_run(region_size=[(size + 1) << 20 for size in range(208)])
+    path = render(run, tmp_path / "report.html")
+
+    assert len(run.outcomes) >= 9_900
+    assert path.stat().st_size <= 4 << 20
+    assert 'download="20260102T030405Z-abcdef.csv.gz"' in path.read_text(encoding="utf-8")
+
+
+def test_trials_that_would_swell_the_page_are_left_to_the_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command stands in the download's place."""
+    monkeypatch.setattr("pageswap.report.download._MOST_TRIALS", 10)
+    text = render(make_run(blocks=1), tmp_path / "report.html").read_text(encoding="utf-8")
+
+    assert 'class="button"' not in text
+    assert "Every trial as CSV: <code>./inv export --run 20260102T030405Z-abcdef --to csv</code>" in text
 
 
 def test_the_specification_is_there_to_the_letter(page: str) -> None:

@@ -201,11 +201,36 @@ def test_an_interrupt_does_not_wait_for_a_host_that_is_away() -> None:
     target = FakeTarget(name="a")
     halt = threading.Event()
     halt.set()
-    reached = link.Link(target, Ledger(), patience_s=1e9, tell=lambda _text: None, halt=halt)
+    told: list[str] = []
+    reached = link.Link(target, Ledger(), patience_s=1e9, tell=told.append, halt=halt)
     with pytest.raises(HostLinkLostError, match="the link broke"):
         reached.reach_again(BUNDLE, LOST)
 
-    assert target.bundles == 0
+    assert (target.bundles, told) == (0, [])
+
+
+@pytest.mark.parametrize("brings_rows", [True, False])
+def test_the_patience_begins_anew_with_each_row(brings_rows: bool) -> None:  # noqa: FBT001
+    """A link that breaks now and then may do so all day."""
+    now_s = 0.0
+    reached = link.Link(
+        FakeTarget(name="a"),
+        Ledger(),
+        patience_s=10.0,
+        tell=lambda _text: None,
+        halt=threading.Event(),
+        clock=lambda: now_s,
+    )
+    for _ in range(2):
+        reached.reach_again(BUNDLE, LOST)
+        if brings_rows:
+            reached.has_brought_rows()
+        now_s += 6.0
+    if brings_rows:
+        reached.reach_again(BUNDLE, LOST)
+        return
+    with pytest.raises(HostUnreachableError, match="could not be reached again within 10s"):
+        reached.reach_again(BUNDLE, LOST)
 
 
 def test_an_interrupt_ends_a_connecting_that_would_take_long(tmp_path: Path) -> None:

@@ -1,19 +1,18 @@
-"""Removes what old runs left in the cache of a host: work folders of segments that have ended, and bundles not in use.
+"""Removes what old runs left in the cache of a host: folders of segments that have ended, bundles and cores not in use.
 
-It stays below the cache's `runs` and `bundles`, follows no links, and takes nothing that an agent still uses.
+It stays below the cache's `runs`, `bundles` and `cores`, follows no links, and takes nothing that an agent still uses.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import stat
 import time
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.lock import AgentLock
-from pageswap.agent.workdir import WorkDir
+from pageswap.agent.workdir import WorkDir, is_content_name
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
@@ -24,13 +23,12 @@ ALL = "all"
 # What nobody has touched for so long goes when the next agent starts, so that a cache does not grow for ever.
 KEEP_S = 30 * 86_400.0
 # A controller may have just found a bundle, and be about to start it.
-_BUNDLE_GRACE_S = 3600.0
+_CONTENT_GRACE_S = 3600.0
 _START_GRACE_S = 600.0
-_BUNDLE = re.compile(r"[0-9a-f]{64}")
 
 
 def clean(cache: str, runs: str, *, older_than_s: float = 0.0) -> dict[str, Any]:
-    """Remove work folders and unused bundles below `cache`; gives {"removed", "bytes", "kept": [{"path", "why"}]}.
+    """Remove work folders and unused bundles and cores; gives {"removed", "bytes", "kept": [{"path", "why"}]}.
 
     `runs` is "finished": segments whose agent has ended and whose journal, if there is one, was followed to its end;
     or "all": also those whose rows nobody has. Nothing changed within the last `older_than_s` seconds is taken, and
@@ -41,29 +39,19 @@ def clean(cache: str, runs: str, *, older_than_s: float = 0.0) -> dict[str, Any]
     sweep = _Sweep(time.time() - older_than_s)
     for path in _segments(os.path.join(cache, "runs")):
         sweep.segment(path, runs)
-    grace_s = max(older_than_s, _BUNDLE_GRACE_S)
+    grace_s = max(older_than_s, _CONTENT_GRACE_S)
     in_use = _bundles_in_use(os.path.join(cache, "bundles"))
-    for path in _folders(os.path.join(cache, "bundles")):
-        if _BUNDLE.fullmatch(os.path.basename(path)):
-            sweep.bundle(path, in_use, time.time() - grace_s)
+    for name in ("bundles", "cores"):
+        for path in _folders(os.path.join(cache, name)):
+            if is_content_name(os.path.basename(path)):
+                sweep.content(path, in_use, time.time() - grace_s)
     return {"removed": sweep.removed, "bytes": sweep.removed_bytes, "kept": sweep.kept}
 
 
 def tidy(work_path: str) -> dict[str, Any] | None:
     """Clean the cache that a segment's folder lies in of what is older than KEEP_S; None when it lies in no cache."""
-    _mark_used()
     cache, name = os.path.split(os.path.dirname(os.path.dirname(os.path.dirname(work_path))))
     return clean(cache, ALL, older_than_s=KEEP_S) if name == "runs" else None
-
-
-def _mark_used() -> None:
-    """Make the bundle this code runs from, if it is one, look young."""
-    folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    if _BUNDLE.fullmatch(os.path.basename(folder)):
-        try:
-            os.utime(folder)
-        except OSError:
-            pass  # On a read-only file system: nothing is removed there either.
 
 
 class _Sweep:
@@ -86,8 +74,8 @@ class _Sweep:
             _remove_if_empty(os.path.dirname(path))
             _remove_if_empty(os.path.dirname(os.path.dirname(path)))
 
-    def bundle(self, path: str, in_use: set[str], before: float) -> None:
-        """Remove a bundle unless an agent runs from it, or one may soon."""
+    def content(self, path: str, in_use: set[str], before: float) -> None:
+        """Remove a bundle or a core unless an agent runs from it, or one may soon."""
         if path in in_use:
             self.kept.append({"path": path, "why": "in use"})
         elif os.lstat(path).st_mtime > before:

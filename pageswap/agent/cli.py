@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.lock import AgentLock
 from pageswap.agent.surroundings import Surroundings
-from pageswap.agent.workdir import WorkDir, this_cache
+from pageswap.agent.workdir import WorkDir, mark_used, this_cache
 from pageswap.errors import HostError, PageswapError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _INTERRUPTED = 130
 
 def main(argv: list[str] | None = None, around: Surroundings | None = None) -> int:
     """Do what one verb says and give the exit status: 0, or 1 after one line {"error": what, and the cure}."""
+    mark_used()
     try:
         return _verb(sys.argv[1:] if argv is None else argv)(_read_document(), around or Surroundings())
     except PageswapError as error:

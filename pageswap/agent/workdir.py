@@ -44,10 +44,30 @@ def this_cache(asked: str | None = None) -> str:
         if not asked.startswith("/"):
             raise HostError(f"cache: '{asked}' is not an absolute path")
         return private_folder(asked)
-    bundles, name = os.path.split(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-    if os.path.basename(bundles) == "bundles" and len(name) == 64:  # noqa: PLR2004 - a SHA-256 in hex
-        return private_folder(os.path.dirname(bundles))
-    return cache_root()
+    bundle = own_bundle()
+    return cache_root() if bundle is None else private_folder(os.path.dirname(os.path.dirname(bundle)))
+
+
+def own_bundle() -> str | None:
+    """Give the bundle that this code runs from, None where it runs from a checkout."""
+    bundle = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    bundles, name = os.path.split(bundle)
+    return bundle if os.path.basename(bundles) == "bundles" and is_content_name(name) else None
+
+
+def mark_used() -> None:
+    """Make the bundle that this code runs from, if it is one, look young: old ones are removed."""
+    bundle = own_bundle()
+    if bundle is not None:
+        try:
+            os.utime(bundle)
+        except OSError:
+            pass  # On a read-only file system nothing is removed either.
+
+
+def is_content_name(name: str) -> bool:
+    """Tell whether a folder's name is a SHA-256 in hex."""
+    return len(name) == 64 and all(letter in "0123456789abcdef" for letter in name)  # noqa: PLR2004 - 256 bits
 
 
 def private_folder(path: str) -> str:

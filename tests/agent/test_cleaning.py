@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from agent.harness import Host, make_trial, wait_until
 from pageswap.agent.cleaning import KEEP_S, clean, tidy
 from pageswap.agent.lock import AgentLock
 from pageswap.errors import HostError
+from pageswap.fleet import make_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,6 +166,28 @@ def test_bundles_go_unless_they_are_young_or_run(tmp_path: Path) -> None:
     assert answer["removed"] == 1
     assert reasons(answer) == {"b": "used not long ago", "c": "in use"}
     assert sorted(path.name[0] for path in (tmp_path / "bundles").iterdir()) == [".", "b", "c"]
+
+
+def test_cores_that_were_built_here_go_when_they_are_old(tmp_path: Path) -> None:
+    """They are in the bundles that were made with them."""
+    for letter, age_s in (("a", 86_400.0), ("b", 0.0)):
+        bundle(tmp_path, letter, age_s=age_s)
+    (tmp_path / "bundles").rename(tmp_path / "cores")
+
+    answer = clean(str(tmp_path), "finished")
+
+    assert (answer["removed"], reasons(answer)) == (1, {"b": "used not long ago"})
+
+
+def test_a_bundle_that_answers_looks_young(tmp_path: Path) -> None:
+    """Whatever is asked of it: who finds it in the cache may rely on it."""
+    folder = make_bundle().write_below(tmp_path / "bundles")
+    os.utime(folder, (1.0, 1.0))
+    command = [sys.executable, "-I", "-S", "-B", folder, "clean"]
+    done = subprocess.run(command, input=b'{"runs": "finished"}', capture_output=True, check=True)
+
+    assert folder.stat().st_mtime > time.time() - 3600
+    assert json.loads(done.stdout)["kept"] == [{"path": str(folder), "why": "in use"}]
 
 
 def test_an_empty_cache_is_clean(tmp_path: Path) -> None:

@@ -1,0 +1,173 @@
+"""Checks the statistics against simulated runs whose truth is known: what their intervals hold, what they call wrongly.
+
+Everything goes the whole way from stored rows to the words of a report; only the times are made up.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from pageswap.analysis.findings import findings
+from pageswap.analysis.summary import FASTER, SLOWER, summarise
+from tests.fake_run import FakeRun, make_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy.typing as npt
+
+    from pageswap.analysis.findings import Comparison
+
+    Floats = npt.NDArray[np.float64]
+
+SIMULATIONS: Final = 1_000
+RUNS: Final = 200
+BLOCKS: Final = (7, 20)
+RATIO: Final = 1.25
+BASE_NS: Final = 800.0
+ONE: Final[dict[str, Any]] = {"region_size": [128 << 20], "touch": ["none"]}
+SIZES: Final = [4096 << power for power in range(0, 12, 2)]
+# Logarithms of factors on a time, with median 0: what trials of one case vary by.
+SHAPES: Final[dict[str, Callable[[np.random.Generator, int], Floats]]] = {
+    "normal": lambda rng, count: rng.normal(0, 0.02, count),
+    "skewed": lambda rng, count: 0.02 * (rng.exponential(1, count) - math.log(2)),
+    "very skewed": lambda rng, count: 0.02 * (np.exp(rng.normal(size=count)) - 1),
+    "heavy tails": lambda rng, count: 0.02 * rng.standard_t(2, count).clip(-500, 500),
+    "one in ten disturbed": lambda rng, count: rng.normal(0, 0.02, count) * np.where(rng.random(count) < 0.1, 15, 1),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One line: what was simulated, the share that came out, and between which bounds it must be."""
+
+    name: str
+    share: float
+    at_least: float
+    at_most: float
+
+    @property
+    def holds(self) -> bool:
+        """Say whether it is within its bounds."""
+        return self.at_least <= self.share <= self.at_most
+
+
+def hosts(count: int) -> tuple[str, ...]:
+    """Name as many hosts as runs are simulated: each is summarised by itself."""
+    return tuple(f"run{number}" for number in range(count))
+
+
+def vary(run: FakeRun, shape: str, seed: int) -> FakeRun:
+    """Give each trial a factor of its own from one of SHAPES."""
+    factors = np.exp(SHAPES[shape](np.random.default_rng(seed), len(run.outcomes)))
+    for outcome, factor in zip(run.outcomes, factors.tolist(), strict=True):
+        outcome["elapsed_ns"] = max(1, round(outcome["elapsed_ns"] * factor))
+    return run
+
+
+def interval_checks() -> Iterator[Check]:
+    """Give the share of 95 % intervals that hold the true ratio, and the true time."""
+    for blocks in BLOCKS:
+        for number, shape in enumerate(SHAPES):
+            run = make_run(
+                hosts=hosts(SIMULATIONS),
+                method=["memcpy", "better"],
+                speeds={"memcpy": BASE_NS, "better": BASE_NS / RATIO},
+                blocks=blocks,
+                noise=0,
+                block_noise=0,
+                **ONE,
+            )
+            cases = summarise(vary(run, shape, 10 * blocks + number)).cases
+            ratios = [case.ratio_ci for case in cases if case.ratio_ci]
+            times = [case.median_ci for case in cases if case.median_ci and not case.ratio_ci]
+            for what, intervals, truth in (("ratio", ratios, RATIO), ("time", times, BASE_NS)):
+                # Times are whole nanoseconds of a trial, a millionth of them.
+                held = [each.low * (1 - 1e-8) <= truth <= each.high * (1 + 1e-8) for each in intervals]
+                assert len(held) == SIMULATIONS
+                yield Check(f"95 % interval of a {what}, n = {blocks}, {shape}", float(np.mean(held)), 0.92, 0.98)
+
+
+def alarm_checks() -> Iterator[Check]:
+    """Give the share of runs of six equal methods, on a host that drifts, in which any difference is called."""
+    for blocks in BLOCKS:
+        for shape in ("normal", "heavy tails"):
+            alarms = 0
+            for seed in range(RUNS):
+                equal = {f"m{number}": BASE_NS for number in range(6)}
+                run = make_run(
+                    method=["memcpy", *equal], speeds=equal, blocks=blocks, noise=0, replicas=True, seed=seed, **ONE
+                )
+                for outcome in vary(run, shape, seed).outcomes:
+                    drift = 1.02 ** (outcome["block"] + outcome["position"] / 8)
+                    outcome["elapsed_ns"] = round(outcome["elapsed_ns"] * drift)
+                alarms += any(item.verdict in (FASTER, SLOWER) for item in summarise(run).comparisons.values())
+            yield Check(
+                f"A/A runs with a false alarm, n = {blocks}, 2 % drift a block, {shape}", alarms / RUNS, 0, 0.05
+            )
+
+
+def power_checks() -> Iterator[Check]:
+    """Give the share of runs that find a difference of the size that runs like them name as the smallest."""
+    for blocks in BLOCKS:
+        options: dict[str, Any] = {**ONE, "blocks": blocks, "noise": 0.02, "replicas": True}
+        smallest = float(np.median([_comparison(BASE_NS, seed, options).smallest for seed in range(RUNS)]))
+        found = [_comparison(BASE_NS / smallest, RUNS + seed, options).verdict == FASTER for seed in range(RUNS)]
+        name = f"runs that find the smallest difference they name ({100 * (smallest - 1):.1f} %), n = {blocks}"
+        yield Check(name, float(np.mean(found)), 0.7, 1.0)
+
+
+def _comparison(speed_ns: float, seed: int, options: dict[str, Any]) -> Comparison:
+    run = make_run(method=["memcpy", "other"], speeds={"other": speed_ns}, seed=seed, **options)
+    (comparison,) = summarise(run).comparisons.values()
+    return comparison
+
+
+def crossover_checks() -> Iterator[Check]:
+    """Give the share of crossover intervals that hold the size where the made-up times are equal."""
+    truth = 10 * 3_000.0
+    for blocks in BLOCKS:
+        run = make_run(
+            hosts=hosts(RUNS),
+            method=["memcpy", "mremap_fixed"],
+            page_size=SIZES,
+            speeds={"memcpy": 1.0, "mremap_fixed": 3_000.0},
+            blocks=blocks,
+            noise=0.05,
+            **ONE,
+        )
+        for outcome in run.of(method="memcpy"):
+            outcome["elapsed_ns"] = round(outcome["elapsed_ns"] * outcome["page_size"] / 10)
+        found = findings(run, summarise(run)).crossovers
+        held = [(each.low or 0) <= truth <= (each.high or math.inf) for each in found if each.at_bytes]
+        yield Check(f"crossover within its interval, n = {blocks}", float(np.mean(held)), 0.9, 1.0)
+
+
+def pool_checks() -> Iterator[Check]:
+    """Give the share of intervals over hosts that hold the mean of all such hosts."""
+    from pageswap.analysis.pooling import hierarchical_interval  # noqa: PLC0415 - the one part that is not a summary
+
+    rng = np.random.default_rng(3)
+    for count in (6, 10, 30):
+        held = 0
+        for _ in range(SIMULATIONS):
+            logs = rng.normal(0, 0.05, (count, 1)) + rng.normal(0, 0.02, (count, 7))
+            low, high = hierarchical_interval(logs, rng)
+            held += low <= 0 <= high
+        yield Check(f"interval over {count} hosts of 7 blocks", held / SIMULATIONS, 0.92, 0.98)
+
+
+def main() -> int:
+    """Print one line a check as it is done; return 1 when one is out of its bounds."""
+    print(f"{'share over simulated runs':80} {'is':>7}   must be")
+    missed = 0
+    for part in (interval_checks, alarm_checks, power_checks, crossover_checks, pool_checks):
+        for check in part():
+            missed += not check.holds
+            bounds = f"{100 * check.at_least:.0f} to {100 * check.at_most:.0f} %"
+            print(f"{check.name:80} {100 * check.share:5.1f} %{' ' if check.holds else '!'}  {bounds}", flush=True)
+    return int(missed > 0)

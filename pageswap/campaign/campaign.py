@@ -146,7 +146,7 @@ class _Campaign:
 
     def _tell_start(self) -> None:
         meta = self._store.meta()
-        owed = {host.host: len(self._store.missing(host.host)) for host in self._hosts}
+        owed = {host.host: self._store.missing_count(host.host) for host in self._hosts}
         trials = sum(self._store.trial_count(host) for host in owed)
         self._on_event(
             Started(
@@ -201,7 +201,7 @@ class _Campaign:
             is_hosts = isinstance(error, HostError)
             self._store.set_problem(host, str(error).removeprefix(f"{host}: ") if is_hosts else None)
             if error is None:
-                self._on_event(HostEnded(host, len(self._store.missing(host))))
+                self._on_event(HostEnded(host, self._store.missing_count(host)))
                 return
         except StoreError as failed:
             error = failed

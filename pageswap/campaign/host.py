@@ -129,7 +129,9 @@ class HostCampaign:
 
     def _is_through(self) -> bool:
         """Tell whether there is nothing to ask the host for: it may be away."""
-        return all(segment.ended for segment in self._store.segments(self.host)) and not self._owed()
+        if self._store.missing_count(self.host) or not all(each.ended for each in self._store.segments(self.host)):
+            return False
+        return not self._owed()
 
     def _owed(self) -> list[TrialSpec]:
         answered = self._store.answered(self.host, self._first)

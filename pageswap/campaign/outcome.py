@@ -63,7 +63,7 @@ def host_outcomes(store: Store) -> tuple[HostOutcome, ...]:
             host=host,
             rows=sum(counts.get(host, {}).values()),
             statuses=dict(counts.get(host, {})),
-            missing=len(store.missing(host)),
+            missing=store.missing_count(host),
             ledger=ledger.get(host, {}),
             problem=problems.get(host, ""),
         )

@@ -49,15 +49,17 @@ CASES: Final = f"SELECT case_id, {', '.join(LEVEL_FIELDS)} FROM cases ORDER BY p
 
 # A trial is missing without an outcome, or when its last one says only that it was cut short; but not one of a block
 # that the host need not run.
-MISSING: Final = f"""
-SELECT {", ".join(f"c.{name}" for name in LEVEL_FIELDS)}, {", ".join(f"t.{name}" for name in PLACE_FIELDS)},
-       coalesce(o.attempt, 0) + 1 AS attempt
+_MISSING: Final = f"""
 FROM trial t JOIN cases c USING (case_id)
 LEFT JOIN outcome o ON o.host = ?1 AND o.trial_id = t.trial_id AND {_LAST}
 WHERE (o.status IS NULL OR o.status IN ({", ".join(f"'{status}'" for status in RETRIED)}))
 AND (t.warmup OR t.block < coalesce((SELECT blocks FROM stopping WHERE host = ?1), t.block + 1))
-ORDER BY t.ordinal
 """  # noqa: S608 - likewise
+MISSING: Final = f"""
+SELECT {", ".join(f"c.{name}" for name in LEVEL_FIELDS)}, {", ".join(f"t.{name}" for name in PLACE_FIELDS)},
+       coalesce(o.attempt, 0) + 1 AS attempt {_MISSING} ORDER BY t.ordinal
+"""
+MISSING_COUNT: Final = f"SELECT count(*) {_MISSING}"
 
 PLANNED: Final = """
 SELECT count(*) FROM host h LEFT JOIN stopping s USING (host) JOIN trial t

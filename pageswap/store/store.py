@@ -198,6 +198,11 @@ class Store(HostNotes):
         names = (*LEVEL_FIELDS, *PLACE_FIELDS, "attempt")
         return [_trial_spec(dict(zip(names, row, strict=True))) for row in self._read(rows.MISSING, host)]
 
+    def missing_count(self, host: str) -> int:
+        """Count what `missing` gives, which may be long."""
+        ((count,),) = self._read(rows.MISSING_COUNT, host)
+        return int(count)
+
     def answered(self, host: str, first_segment: int) -> set[str]:
         """Give the trial ids that `host`'s segments from `first_segment` on have an outcome for."""
         return {trial_id for (trial_id,) in self._read(rows.ANSWERED, host, first_segment)}

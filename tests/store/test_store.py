@@ -281,6 +281,7 @@ class TestMissing:
         """With the next attempt's number; every other status is final."""
         store.ingest(HOST, 1, 0, begin_with("b00.c0001", status=status))
         owed = {trial.trial_id: trial.attempt for trial in store.missing(HOST)}
+        assert store.missing_count(HOST) == len(owed)
 
         assert (2 if status in RETRIED else None) == owed.get("b00.c0001")
         assert set(owed) | {"b00.c0001"} == {trial.trial_id for trial in make_plan().trials}
@@ -304,6 +305,7 @@ class TestMissing:
 
             assert store.meta()["hosts"] == ["b", "a"]
             assert (len(store.missing("a")), len(store.missing("b"))) == (9, 8)
+            assert (store.missing_count("a"), store.missing_count("b")) == (9, 8)
 
 
 class TestSegments:

@@ -196,11 +196,12 @@ class Preflight:
         cap_bytes = self._memory_cap_bytes
         # What a trial's process has before it begins is the agent's, so the cap is compared without any spare room.
         if cap_bytes is not None and cap_bytes < need.total_bytes:
-            return _short_of_memory(need, 0, cap_bytes, "are allowed to a trial on this host (memory in hosts.yaml)")
+            where = "are allowed to a trial on this host"
+            return _short_of_memory(need, 0, cap_bytes, where, "raise the host's memory in hosts.yaml")
         wanted = need.total_bytes + _SPARE_BYTES
         for free_bytes, where in self._free(trial, wanted):
             if free_bytes < wanted:
-                return _short_of_memory(need, _SPARE_BYTES, free_bytes, where)
+                return _short_of_memory(need, _SPARE_BYTES, free_bytes, where, "free memory")
         return ""
 
     def _free(self, trial: job.TrialSpec, enough: int) -> list[tuple[int, str]]:
@@ -224,13 +225,13 @@ class Preflight:
         return bounds
 
 
-def _short_of_memory(need: MemoryNeed, spare_bytes: int, free_bytes: int, where: str) -> str:
+def _short_of_memory(need: MemoryNeed, spare_bytes: int, free_bytes: int, where: str, cure: str) -> str:
     return (
         f"needs {_mebibytes(need.total_bytes + spare_bytes)} ({_mebibytes(need.region_bytes)} region, "
         f"{_mebibytes(need.scratch_bytes)} scratch, {_mebibytes(need.schedule_bytes)} schedule, "
         f"{_mebibytes(need.model_bytes)} model, {_mebibytes(spare_bytes)} spare), "
         f"{format_count(max(free_bytes, 0) >> 20)} MiB {where}; "
-        "use a smaller region_size or fewer iterations, or free memory"
+        f"use a smaller region_size or fewer iterations, or {cure}"
     )
 
 

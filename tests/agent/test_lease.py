@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import socket
 import threading
@@ -10,6 +11,7 @@ import uuid
 
 import pytest
 from agent.harness import wait_until
+from requirement import require
 
 from pageswap.agent import lease
 
@@ -22,10 +24,12 @@ def name() -> str:
     return f"\0pageswap-test/{uuid.uuid4()}"
 
 
-def _serve_in_child(name: str, *, answering: bool = True) -> int:
-    """Hold the lease in another process; give its id once it does."""
+def _serve_in_child(name: str, *, answering: bool = True, uid: int | None = None) -> int:
+    """Hold the lease in another process, perhaps another user's; give its id once it does."""
     pid = os.fork()
     if pid == 0:
+        if uid is not None:
+            os.setresuid(uid, uid, uid)
         held = lease.try_take({**_ME, "pid": os.getpid()}, name)
         while held and answering:
             held.serve()
@@ -64,6 +68,21 @@ def test_the_holder_is_named_to_whoever_asks(name: str) -> None:
 
     assert caught.value.holder == {**_ME, "pid": pid}
     assert f"measured by process {pid} of user {_ME['user']}, run r1, since 2025-01-01" in str(caught.value)
+
+
+def test_another_users_lease_holds_for_everybody(name: str) -> None:
+    """Also for root; the user is the kernel's word, not the holder's own."""
+    require("root", os.geteuid() == 0, "needs root to become another user")
+    nobody = pwd.getpwnam("nobody").pw_uid
+    pid = _serve_in_child(name, uid=nobody)
+    try:
+        assert lease.try_take(_ME, name) is None
+        holder = lease.who_holds(name)
+    finally:
+        _kill(pid)
+
+    assert holder == {**_ME, "pid": pid, "user": "nobody"}
+    assert holder["user"] != _ME["user"]
 
 
 def test_a_killed_holders_lease_is_free_at_once(name: str) -> None:

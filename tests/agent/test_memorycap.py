@@ -67,7 +67,8 @@ def test_a_trial_that_needs_more_than_the_cap_is_skipped(host: Host) -> None:
 
     skipped, measured = host.trials()
     assert (skipped["status"], measured["status"]) == (job.SKIPPED, job.OK)
-    assert "64 MiB are allowed to a trial on this host (memory in hosts.yaml)" in skipped["reason"]
+    assert "64 MiB are allowed to a trial on this host; use a smaller region_size" in skipped["reason"]
+    assert skipped["reason"].endswith("or raise the host's memory in hosts.yaml")
 
 
 def lay_out(root: Path, files: dict[str, str]) -> HostFiles:

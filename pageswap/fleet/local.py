@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.workdir import cache_root
 from pageswap.errors import HostError
-from pageswap.fleet.target import Stream, Target
+from pageswap.fleet.target import Stream, Target, segment_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ class LocalTarget(Target):
 
     def work_dir(self, run_id: str, segment: int) -> str:
         """Name the folder below the cache; raises HostError when there is no place for a cache."""
-        return f"{cache_root()}/runs/{run_id}/{self.name}/{segment}"
+        return segment_folder(cache_root(), run_id, self.name, segment)
 
     def open(self, verb: str, document: dict[str, Any]) -> Stream:
         """Start the agent's program with `verb`; raises HostError when it cannot be."""

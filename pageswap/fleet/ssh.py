@@ -16,7 +16,7 @@ from pageswap.fleet.host_python import HostFacts, facts_from, no_python
 from pageswap.fleet.remote import agent_command, command, first_command, program, safe_path
 from pageswap.fleet.ssh_config import SshConfig
 from pageswap.fleet.ssh_stream import SshStream
-from pageswap.fleet.target import Target
+from pageswap.fleet.target import Target, segment_folder
 from pageswap.spec.hostnames import check_alias
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class SshTarget(Target):
 
     def work_dir(self, run_id: str, segment: int) -> str:
         """Name the folder below the host's cache; raises HostError when there is no place for one."""
-        return f"{self.facts().cache}/runs/{run_id}/{self.name}/{segment}"
+        return segment_folder(self.facts().cache, run_id, self.name, segment)
 
     def open(self, verb: str, document: dict[str, Any]) -> Stream:
         """Start the agent's program with `verb`, connecting again when the connection is gone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -17,6 +18,18 @@ if TYPE_CHECKING:
 # Answers are a host's facts at most; a journal is not an answer and comes by `follow`.
 MAX_ANSWER_BYTES: Final = 8 << 20
 CALL_TIMEOUT_S: Final = 60.0
+
+
+# A run's id and a host's name are folders there; neither may lead to another one.
+_FOLDER_NAME: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]|\.(?!\.)){0,199}")
+
+
+def segment_folder(cache: str, run_id: str, host: str, segment: int) -> str:
+    """Name the folder below a host's cache for one segment of a run; raises HostError for names that are no folder's."""
+    for name in (run_id, host):
+        if not _FOLDER_NAME.fullmatch(name):
+            raise HostError(f"{name!r:.200} cannot be a folder on a host; expected letters, digits, '.', '-' and '_'")
+    return f"{cache}/runs/{run_id}/{host}/{segment:d}"
 
 
 class Stream(Protocol):

@@ -25,7 +25,7 @@ _FOLDER_NAME: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]|\.(?!\.)){0,199}
 
 
 def segment_folder(cache: str, run_id: str, host: str, segment: int) -> str:
-    """Name the folder below a host's cache for one segment of a run; raises HostError for names that are no folder's."""
+    """Name a segment's folder below a host's cache; raises HostError for names that no folder could have."""
     for name in (run_id, host):
         if not _FOLDER_NAME.fullmatch(name):
             raise HostError(f"{name!r:.200} cannot be a folder on a host; expected letters, digits, '.', '-' and '_'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import dataclasses
 import json
 import os
@@ -22,6 +23,7 @@ USER, NEIGHBOUR = "measurer", "neighbour"
 USERS = {USER: 4242, NEIGHBOUR: 4243}
 SUBNET = "10.77"  # exists inside the namespaces only
 SWITCH_ADDRESS = f"{SUBNET}.0.1"
+_CLONE_NEWNET = 0x40000000
 TOOLS = ("unshare", "nsenter", "ip", "ssh-keygen")
 
 
@@ -80,6 +82,21 @@ class Network:
     def inside(self) -> list[str]:
         """What to put before a command so that it runs where the hosts can be reached."""
         return ["nsenter", f"--net=/proc/{self._switch.pid}/ns/net", "--"]
+
+    @contextlib.contextmanager
+    def joined(self) -> Iterator[None]:
+        """Have this thread, and those that it starts, where the hosts can be reached."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        former = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        there = os.open(f"/proc/{self._switch.pid}/ns/net", os.O_RDONLY)
+        try:
+            if libc.setns(there, _CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+            yield
+            libc.setns(former, _CLONE_NEWNET)
+        finally:
+            os.close(there)
+            os.close(former)
 
     def ip(self, *lines: str) -> None:
         """Set up or change links and addresses at the bridge, in the words of the tool of this name."""

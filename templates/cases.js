@@ -17,8 +17,11 @@
   };
   const isMeasured = (row) => row.cells.length === heads.length;
   const numberOf = (text) => {
-    const found = /^[<±+]?\s*(-?[\d,]*\.?\d+)\s*([kMGT]?)/.exec(text);
-    return found ? Number(found[1].replaceAll(",", "")) * (SCALES[found[2]] ?? 1) : NaN;
+    const found = /^(-?[\d,]*\.?\d+)\s*([kMGT%]?)/.exec(text);
+    if (!found) return NaN;
+    const number = Number(found[1].replaceAll(",", ""));
+    // "14 %" and "2.3x" stand in one column: both are ratios.
+    return found[2] === "%" ? 1 + number / 100 : number * (SCALES[found[2]] ?? 1);
   };
   const UNITS = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
   const levelOf = (text) => {

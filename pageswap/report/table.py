@@ -13,6 +13,7 @@ from pageswap.analysis.wording import (
     level_text,
     nanoseconds_text,
     operation,
+    percent_text,
     plural,
     ratio_text,
     scaled,
@@ -138,7 +139,7 @@ def _cells(
         *(Cell(level_text(name, case.levels.get(name, ""))) for name in names),
         Cell(_finding(summary, case, test)),
         Cell(ratio_text(ratio, ratio_ci), interval_text(ratio, ratio_ci) or few) if ratio else Cell(""),
-        Cell(f"{(test.smallest - 1) * 100:.2g} %" if test and test.smallest else "", _p_text(test)),
+        Cell(percent_text(test.smallest) if test and test.smallest else "", _p_text(test)),
         Cell(nanoseconds_text(ns, ns_ci), interval_text(ns, ns_ci) or few) if ns else Cell(""),
         Cell(_trials(case)),
         Cell(

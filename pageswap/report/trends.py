@@ -97,14 +97,18 @@ def _section(summary: Summary, factor: str, crossovers: Sequence[Crossover]) -> 
     panels = {name: found for name, found in _panels(summary, measured, factor).items() if _is_a_trend(found, factor)}
     chosen = evenly(list(panels.items()), MOST_PANELS)
     title = title if metric.field != "ns" else title.replace("Rate", "Time", 1)
+    of_label = _by_label(summary, measured, factor)
+    names = _shown_names(of_label)
+    ends = [end for name in names for case in of_label[name] for end in metric.of(case) or () if end > 0]
+    frame = _Frame(factor, axis, metric, names, around(ends))
     plots, notes, rows = [], [_how_to_read(factor, metric)], []
     for name, cases in chosen:
         crossed = _of_panel(crossovers, cases) if factor == "page_size" else []
-        drawn, left_out = _drawn(cases, summary, factor)
         shown = title if len(panels) == 1 else f"{title}: {name}"
-        plots.append(_plot(summary, _Panel(shown, factor, axis, metric), drawn, crossed))
-        notes += [f"{name}: {left_out}"] if left_out else []
+        plots.append(_plot(summary, frame, shown, cases, crossed))
         rows += [(name, each.a, each.b, each.text) for each in crossed]
+    if len(names) < len(of_label):
+        notes.append(f"The {len(names)} fastest of {len(of_label)} lines are drawn; the table below has all.")
     if len({case.levels[factor] for case in measured}) > MOST_LEVELS:
         notes.append(f"{MOST_LEVELS} sizes are drawn, taken evenly; the table below has all.")
     if len(chosen) < len(panels):
@@ -170,48 +174,60 @@ def _of_panel(crossovers: Sequence[Crossover], cases: Sequence[CaseSummary]) -> 
     ]
 
 
-def _drawn(
-    cases: Sequence[CaseSummary], summary: Summary, factor: str
-) -> tuple[list[tuple[str, list[CaseSummary]]], str]:
-    """Give at most as many series as there are colours and shapes; the baseline's and then the ends are kept."""
-    name = _series_factor(summary, factor)
-    series: dict[str, list[CaseSummary]] = {}
+def _by_label(summary: Summary, cases: Sequence[CaseSummary], factor: str) -> dict[str, list[CaseSummary]]:
+    found: dict[str, list[CaseSummary]] = {}
     for case in cases:
-        series.setdefault(visible(level_text(name, case.levels.get(name))), []).append(case)
-    if len(series) <= len(PALETTE):
-        return list(series.items()), ""
-    is_baseline = {label: all(c.verdict == "baseline" for c in found) for label, found in series.items()}
-    ranked = sorted(series, key=lambda label: (not is_baseline[label], min(c.median_ns or 0 for c in series[label])))
+        found.setdefault(_label(summary, case, factor), []).append(case)
+    return found
+
+
+def _label(summary: Summary, case: CaseSummary, factor: str) -> str:
+    name = _series_factor(summary, factor)
+    return visible(level_text(name, case.levels.get(name)))
+
+
+def _shown_names(of_label: dict[str, list[CaseSummary]]) -> list[str]:
+    """Choose at most as many lines as there are colours and shapes: the baseline's and the fastest, in their order."""
+    if len(of_label) <= len(PALETTE):
+        return list(of_label)
+    ranked = sorted(
+        of_label,
+        key=lambda label: (
+            any(case.verdict != "baseline" for case in of_label[label]),
+            min(case.median_ns or 0 for case in of_label[label]),
+        ),
+    )
     kept = set(ranked[: len(PALETTE)])
-    shown = [(label, found) for label, found in series.items() if label in kept]
-    return shown, f"the {len(PALETTE)} fastest of {len(series)} are drawn, the table below has all."
+    return [label for label in of_label if label in kept]
 
 
 @dataclasses.dataclass(frozen=True)
-class _Panel:
-    """What one chart shows."""
+class _Frame:
+    """What all charts of a section share, so that they can be compared by eye: lines by colour and shape, the axes."""
 
-    title: str
     factor: str
     axis: str
     metric: _Metric
+    names: list[str]
+    domain: tuple[float, float]
 
 
 def _plot(
-    summary: Summary, panel: _Panel, series: list[tuple[str, list[CaseSummary]]], crossed: list[Crossover]
+    summary: Summary, panel: _Frame, title: str, cases: Sequence[CaseSummary], crossed: Sequence[Crossover]
 ) -> Plot:
+    series = [(name, found) for name, found in _by_label(summary, cases, panel.factor).items() if name in panel.names]
+    series.sort(key=lambda item: panel.names.index(item[0]))
     rows: list[dict[str, Any]] = []
     what = operation(summary.workload)
-    levels = sorted({int(case.levels[panel.factor]) for _, cases in series for case in cases})
+    levels = sorted({int(case.levels[panel.factor]) for _, found in series for case in found})
     drawn = set(evenly(levels, MOST_LEVELS))
-    for label, cases in series:
-        for case in sorted(cases, key=lambda each: int(each.levels[panel.factor])):
+    for label, found in series:
+        for case in sorted(found, key=lambda each: int(each.levels[panel.factor])):
             if case.levels[panel.factor] not in drawn:
                 continue
-            found = panel.metric.of(case)
-            if found is None or found[0] <= 0:
+            value, low, high = panel.metric.of(case) or (0.0, 0.0, 0.0)
+            if value <= 0:
                 continue
-            value, low, high = found
             rows.append(
                 {
                     "series": label,
@@ -239,24 +255,22 @@ def _plot(
         if each.at_bytes is not None
     ]
     names = [label for label, _ in series]
-    description = f"{panel.title}. " + "; ".join(f"{row['Case']} at {row['At']}: {row['Value']}" for row in rows)
+    description = f"{title}. " + "; ".join(f"{row['Case']} at {row['At']}: {row['Value']}" for row in rows)
     layers = _layers(panel, names, rows, has_crossovers=bool(marks))
-    return plot(panel.title, description, layers, {"points": rows, "crossovers": marks}, _HEIGHT_PX, series=names)
+    return plot(title, description, layers, {"points": rows, "crossovers": marks}, _HEIGHT_PX, series=names)
 
 
-def _layers(panel: _Panel, names: list[str], rows: list[dict[str, Any]], *, has_crossovers: bool) -> list[Spec]:
+def _layers(panel: _Frame, names: list[str], rows: list[dict[str, Any]], *, has_crossovers: bool) -> list[Spec]:
     levels = sorted({int(row["x"]) for row in rows})
     x = log_axis("x", panel.axis, around(levels, share=0.04), lookup({v: level_text(panel.factor, v) for v in levels}))
     x["axis"] |= {"values": levels, "grid": False, "labelOverlap": "greedy"}
-    ends = [end for row in rows for end in (row["low"], row["high"])]
-    domain = around(ends)
     label = TIME_LABEL if panel.metric.field == "ns" else RATE_LABEL
-    y, low = (log_axis(field, f"{panel.metric.title}, log scale", domain, label) for field in ("y", "low"))
+    y, low = (log_axis(field, f"{panel.metric.title}, log scale", panel.domain, label) for field in ("y", "low"))
     colour, shape = (
         {
             "field": "series",
             "type": "nominal",
-            "scale": {"domain": names, "range": list(chosen[: len(names)])},
+            "scale": {"domain": names, "range": [chosen[panel.names.index(name)] for name in names]},
             **({} if len(names) > 1 else {"legend": None}),
         }
         for chosen in (PALETTE, SHAPES)

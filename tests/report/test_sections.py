@@ -99,6 +99,26 @@ def test_other_counts_have_their_charts(factor: str, levels: list[int], ident: s
     assert section.id == ident
 
 
+def test_a_method_looks_alike_in_every_chart() -> None:
+    """Its colour and its shape, also where others are missing; and all charts have the same axis."""
+    run = make_run(hosts=("a", "b"), page_size=SIZES, region_size=[1 << 27], touch=["none"])
+    run.end("unavailable", "", method="copy_words", host="b")
+    (section,) = trend_sections(summarise(run), ())
+    looks = [
+        {
+            channel: dict(zip(scale["domain"], scale["range"], strict=True))["memcpy"]
+            for channel in ("color", "shape")
+            for scale in [plot.spec["layer"][-1]["encoding"][channel]["scale"]]
+        }
+        for plot in section.plots
+    ]
+    axes = [plot.spec["layer"][-1]["encoding"]["y"]["scale"]["domain"] for plot in section.plots]
+
+    assert len(looks) == 2
+    assert looks[0] == looks[1]
+    assert axes[0] == axes[1]
+
+
 def test_trends_are_bounded() -> None:
     """Panels, levels and lines, and each is said."""
     speeds = {f"m{index}": 100.0 + index for index in range(12)}
@@ -115,7 +135,7 @@ def test_trends_are_bounded() -> None:
     assert len(section.plots) == MOST_PANELS
     assert len({point["x"] for point in rows(section.plots[0], "points")}) == MOST_LEVELS
     assert len({point["series"] for point in rows(section.plots[0], "points")}) == 8
-    assert any("fastest of 13" in note for note in section.notes)
+    assert any("8 fastest of 13" in note for note in section.notes)
     assert any("6 of 8 charts" in note for note in section.notes)
 
 

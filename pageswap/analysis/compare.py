@@ -116,17 +116,18 @@ def parse_limit(text: str) -> float:
 def compare(base: Part, new: Part, *, by: str | None = None, limit: float | None = None) -> Comparison:
     """Compare two runs, or one host of each, matching cases by their levels; warm-ups and replicas take no part.
 
-    ``by`` is "ratio": each case's time relative to its own run's baseline, block by block, so that what slowed all of a
-    run cancels; or "time": as it was measured. None takes ratios where both runs have the same baseline. Blocks of two
-    runs have nothing in common but their number, so runs are compared unpaired (`shift`, on logarithms). ``limit``
-    is the gate's: 0.05 lets slowdowns through until the interval's low end is above 5 %. Raises UsageError when nothing
-    matches.
+    ``by`` is "ratio": each case's time in the faster half of its rounds, relative to its own run's baseline, block by
+    block, so that what slowed all of a run, or a part of a trial, cancels; or "time": as it was measured. None takes
+    ratios where both runs have the same baseline. Blocks of two runs have nothing in common but their number, so runs
+    are compared unpaired (`shift`, on logarithms). ``limit`` is the gate's: 0.05 lets slowdowns through until the
+    interval's low end is above 5 %. Raises UsageError when nothing matches.
     """
     ours, theirs = Measured(base), Measured(new)
     pairs = _host_pairs(ours, theirs)
     quantity, by_text = _quantity(ours, theirs, by)
-    found = tuple(_pair(ours, theirs, *pair) for pair in pairs)
-    cases = tuple(change for pair in pairs for change in _changes(ours, theirs, pair, quantity, limit))
+    noise = [side.noise(of_fast=quantity == RATIO) for side in (ours, theirs)]
+    found = tuple(_pair(ours, theirs, pair, _joined(noise[0].get(pair[0]), noise[1].get(pair[1]))) for pair in pairs)
+    cases = tuple(change for pair in found for change in _changes(ours, theirs, pair, quantity, limit))
     if not cases:
         raise UsageError(
             f"{base.name} and {new.name} have no case in common: cases are matched by all their levels; "
@@ -202,48 +203,49 @@ def _quantity(base: Measured, new: Measured, by: str | None) -> tuple[str, str]:
     elif not any(case_id != its for case_id, its in new.baseline_of.items() if its):
         obstacle = "the baseline is the only case"
     if not obstacle:
-        text = "times relative to each run's own baseline in the same block, so that what slowed a whole run cancels"
+        text = (
+            "the faster half of each trial's rounds, relative to its own run's baseline in the same block, so that "
+            "what slowed a whole run cancels"
+        )
         return RATIO, text
     if by == RATIO:
         raise UsageError(f"--by ratio: {obstacle}; use --by time")
     return TIME, f"times as they were measured, for {obstacle}"
 
 
-def _pair(base: Measured, new: Measured, base_host: str, new_host: str) -> HostPair:
+def _pair(base: Measured, new: Measured, hosts: tuple[str, str], noise: float | None) -> HostPair:
     environments = base.part.run_data.environments(), new.part.run_data.environments()
     found = [
-        *comparability.differences(environments[0].get(base_host, {}), environments[1].get(new_host, {})),
+        *comparability.differences(environments[0].get(hosts[0], {}), environments[1].get(hosts[1], {})),
         *comparability.run_differences(base.meta, new.meta),
     ]
     ordered = tuple(sorted(found, key=lambda each: not each.matters))
-    return HostPair(
-        base_host, new_host, _noise(base, new, (base_host, new_host)), ordered, comparability.verdict(ordered)
-    )
+    return HostPair(*hosts, noise, ordered, comparability.verdict(ordered))
 
 
-def _noise(base: Measured, new: Measured, hosts: tuple[str, str]) -> float | None:
+def _joined(ours: float | None, theirs: float | None) -> float | None:
     """Join the noise floors of two runs: independent errors of logarithms add by their squares."""
-    ours, theirs = base.noise.get(hosts[0]), new.noise.get(hosts[1])
     return None if ours is None or theirs is None else math.exp(math.hypot(math.log(ours), math.log(theirs)))
 
 
-def _changes(base: Measured, new: Measured, hosts: tuple[str, str], quantity: str, limit: float | None) -> list[Change]:
+def _changes(base: Measured, new: Measured, pair: HostPair, quantity: str, limit: float | None) -> list[Change]:
     theirs = {levels_key(levels): case_id for case_id, levels in new.levels.items()}
     partners = {
         case_id: theirs[key] for case_id, levels in base.levels.items() if (key := levels_key(levels)) in theirs
     }
-    return [_change((base, new), hosts, partners, case_id, quantity, limit) for case_id in partners]
+    return [_change((base, new), pair, partners, case_id, quantity, limit) for case_id in partners]
 
 
 def _change(  # noqa: PLR0913, PLR0917 - what is compared, and how
     sides: tuple[Measured, Measured],
-    hosts: tuple[str, str],
+    pair: HostPair,
     partners: Mapping[str, str],
     case_id: str,
     quantity: str,
     limit: float | None,
 ) -> Change:
     base, new = sides
+    hosts = pair.base, pair.new
     cases = case_id, partners[case_id]
     samples = base.time(hosts[0], cases[0]), new.time(hosts[1], cases[1])
     times = _estimate(*samples)
@@ -251,12 +253,13 @@ def _change(  # noqa: PLR0913, PLR0917 - what is compared, and how
     ratios = times if quantity == TIME else _ratios(sides, hosts, partners, case_id)
     # A baseline has no yardstick. Its own time is shown, and it must have changed relative to its other cases as well,
     # or it is the machine that did.
-    change, ci = times if is_baseline else ratios
+    fast = base.fast_time(hosts[0], cases[0]), new.fast_time(hosts[1], cases[1])
+    change, ci = _estimate(*fast) if is_baseline and quantity == RATIO else ratios
     evidence = [ci, ratios[1]] if is_baseline and ratios[0] is not None else [ci]
     verdict = _word(evidence)
     note = ""
-    noise = _noise(base, new, hosts)
-    is_noise = change is not None and noise is not None and max(change, 1 / change) <= noise
+    noise = pair.noise or 1
+    is_noise = change is not None and max(change, 1 / change) <= noise
     if change is None:
         verdict, note = NOT_COMPARED, _why_not(samples, *zip(sides, hosts, cases, strict=True))
     elif verdict == TOO_FEW:
@@ -264,7 +267,7 @@ def _change(  # noqa: PLR0913, PLR0917 - what is compared, and how
     elif is_noise and verdict in (SLOWER, FASTER):
         verdict, note = (
             NO_DIFFERENCE,
-            f"within {((noise or 1) - 1) * 100:.2g} %, by which the same thing measured twice differs",
+            f"within {(noise - 1) * 100:.2g} %, by which the same thing measured twice differs",
         )
     elif verdict == NO_DIFFERENCE != _word([ci]):
         note = "its time changed, but not relative to the other cases: that was the machine"
@@ -283,7 +286,7 @@ def _change(  # noqa: PLR0913, PLR0917 - what is compared, and how
         change_ci=ci,
         time_change=times[0],
         time_ci=times[1],
-        detectable=None if change is None or ci is None else max(ci.high / change, change / ci.low, noise or 1),
+        detectable=None if change is None or ci is None else max(ci.high / change, change / ci.low, noise),
         over_limit=limit is not None
         and not is_noise
         and all(each is not None and each.low > 1 + limit for each in evidence),

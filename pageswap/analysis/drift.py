@@ -10,6 +10,7 @@ import numpy as np
 from pageswap.analysis.comparisons import ALPHA, holm, paired_t
 from pageswap.analysis.findings import Drift
 from pageswap.analysis.intervals import MINIMUM_N, median, medians
+from pageswap.analysis.ranks import kendall_p, midranks
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -50,14 +51,7 @@ def _over_blocks(matrix: Matrix) -> list[Drift]:
             series[host] = profile
     if not series:
         return []
-    # Imported where it is needed: it takes as long as a whole small report.
-    from scipy import stats  # noqa: PLC0415
-
-    p_values = {}
-    for host, profile in series.items():
-        there = np.flatnonzero(~np.isnan(profile))
-        found = stats.kendalltau(there, profile[there]).pvalue
-        p_values[host] = 1.0 if math.isnan(found) else float(found)
+    p_values = {host: kendall_p(profile[~np.isnan(profile)]) for host, profile in series.items()}
     corrected = dict(zip(p_values, holm(np.array(list(p_values.values()))), strict=True))
     return [
         _drift((host, "", BLOCKS), profile, int((~np.isnan(profile)).sum()), (p_values[host], float(corrected[host])))
@@ -139,9 +133,7 @@ def _spearman(rows: Floats) -> Floats:
     ranks = np.argsort(np.argsort(rows, axis=1), axis=1).astype(np.float64)
     is_tied = np.flatnonzero((np.diff(np.sort(rows, axis=1), axis=1) == 0).any(axis=1))
     if len(is_tied):
-        from scipy import stats  # noqa: PLC0415 - likewise
-
-        ranks[is_tied] = stats.rankdata(rows[is_tied], axis=1) - 1
+        ranks[is_tied] = midranks(rows[is_tied]) - 1
     steps = np.arange(count) - (count - 1) / 2
     centred = ranks - ranks.mean(axis=1, keepdims=True)
     length = np.sqrt((centred**2).sum(axis=1) * (steps**2).sum())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import ctypes
 import dataclasses
 import queue
 import random
@@ -41,6 +42,8 @@ _STOPS = ("drain", "kill")
 # Hosts that are begun together connect within so many seconds a host, lest their jump host turn some away.
 _JITTER_S = 0.01
 _MOST_JITTER_S = 1.0
+
+_M_ARENA_MAX = -8  # of malloc.h
 
 
 def run(  # noqa: PLR0913 - what a run is made of, and who watches
@@ -162,6 +165,7 @@ class _Campaign:
     def _drive(self, bundle: Bundle) -> dict[str, Exception]:
         """Run all hosts side by side until each has ended; gives what went wrong, by host."""
         errors: dict[str, Exception] = {}
+        _share_one_heap()
         with _interrupts(self._events):
             for _ in range(min(self._options.at_once, len(self._hosts))):
                 threading.Thread(target=self._work, args=(bundle,), daemon=True).start()
@@ -292,6 +296,16 @@ def _interrupts(events: queue.SimpleQueue[Any]) -> Iterator[None]:
         yield
     finally:
         restore()
+
+
+def _share_one_heap() -> None:
+    """Have glibc's malloc serve all threads from one heap.
+
+    Otherwise each of up to eight a CPU keeps what its largest job took: 16 hosts of 15,000 trials each took 480 MiB
+    rather than 160. Threads that hold Python's lock do not compete for it anyway.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _remove_unless_begun(run_dir: Path) -> None:

@@ -42,6 +42,10 @@ _MOST_YIELDS = 20
 # Where time went is stored so often, so that a controller that is killed takes little of it along.
 _BOOK_S = 10.0
 
+# A job of so many trials takes megabytes while it is sent: of such jobs few are made at a time.
+_LARGE_JOB = 1000
+_ROOM = threading.Semaphore(2)
+
 _GONE = "the agent is gone"
 
 
@@ -189,23 +193,28 @@ class HostCampaign:
 
     def _start_next(self) -> tuple[int, str, dict[str, Any]] | None:
         """Start an agent; gives segment, folder and its answer. The job, which may be large, is not kept."""
-        job = self._next_job()
-        if job is None:
-            return None
-        work_dir = self._target.work_dir(self._run_id, job.segment)
-        try:
-            return job.segment, work_dir, self._start(work_dir, job)
-        except BROKEN:
-            # Whether it runs is seen when the host answers again.
-            raise
-        except HostError as error:
-            self._give_up(job.segment, work_dir, error)
-            raise
+        with contextlib.ExitStack() as room:
+            if self._store.missing_count(self.host) > _LARGE_JOB:
+                room.enter_context(_ROOM)
+            job = self._next_job()
+            if job is None:
+                return None
+            work_dir = self._target.work_dir(self._run_id, job.segment)
+            try:
+                return job.segment, work_dir, self._start(work_dir, job, room)
+            except BROKEN:
+                # Whether it runs is seen when the host answers again.
+                raise
+            except HostError as error:
+                self._give_up(job.segment, work_dir, error)
+                raise
 
-    def _start(self, work_dir: str, job: Job) -> dict[str, Any]:
+    def _start(self, work_dir: str, job: Job, room: contextlib.ExitStack) -> dict[str, Any]:
         with contextlib.ExitStack() as phases:
 
             def on_line(line: dict[str, Any], stream: Stream) -> None:
+                # The job has been read.
+                room.close()
                 if "waiting_for" not in line:
                     return
                 self._emit(Waiting(self.host, line["waiting_for"]))

@@ -295,6 +295,34 @@ def test_no_more_hosts_than_asked_for_are_measured_at_once(tmp_path: Path) -> No
     assert now == 0
 
 
+@pytest.mark.parametrize(("large", "most_at_once"), [(0, 2), (10**6, 8)])
+def test_of_large_jobs_few_are_sent_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int, most_at_once: int
+) -> None:
+    """They take memory until they are sent; small ones go out together."""
+    monkeypatch.setattr("pageswap.campaign.host._LARGE_JOB", large)
+    guard, now, most = threading.Lock(), 0, 0
+    all_there = threading.Barrier(most_at_once)
+
+    class Sending(FakeTarget):
+        def open(self, verb: str, document: dict[str, Any]) -> Any:
+            nonlocal now, most
+            if verb != "start":
+                return super().open(verb, document)
+            with guard:
+                now += 1
+                most = max(most, now)
+            all_there.wait(60)
+            with guard:
+                now -= 1
+            return super().open(verb, document)
+
+    outcome = run(tmp_path, *[Sending(work_through, name=f"h{number}") for number in range(8)])
+
+    assert outcome.statuses == {"ok": 72}
+    assert most == most_at_once
+
+
 def test_sixty_four_hosts_complete_side_by_side(tmp_path: Path) -> None:
     """Each with a link that breaks somewhere else; one host that cannot be used changes nothing for the others."""
     targets = [FakeTarget(work_through, name=f"h{number}") for number in range(64)]

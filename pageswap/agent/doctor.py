@@ -186,6 +186,27 @@ def _userfaultfd(files: HostFiles) -> Finding:
     return Finding("userfaultfd", "ok", "for faults of user space, which is enough")
 
 
+def _logout(files: HostFiles) -> Finding:
+    """Look for systemd-logind's habit of killing what a user leaves running (logind.conf(5)); root is spared by it."""
+    folder = "/etc/systemd/logind.conf.d"
+    paths = [
+        "/etc/systemd/logind.conf",
+        *(f"{folder}/{name}" for name in files.names(folder) if name.endswith(".conf")),
+    ]
+    kills = False
+    for path in paths:
+        for line in (files.text(path) or "").splitlines():
+            name, _, value = line.partition("=")
+            if name.strip() == "KillUserProcesses":
+                kills = value.strip().lower() in ("yes", "true", "on", "1")
+    if not kills:
+        return Finding("logout", "ok", "agents outlive the connection that started them")
+    if os.geteuid() == 0:
+        return Finding("logout", "ok", "systemd-logind kills what users leave running, but not root's")
+    cure = "as root: KillUserProcesses=no in /etc/systemd/logind.conf, then systemctl restart systemd-logind"
+    return Finding("logout", "warn", "systemd-logind kills agents when the link breaks; resume goes on", cure)
+
+
 def _disk(cache: str) -> Finding:
     room = os.statvfs(cache)
     free_bytes = room.f_bavail * room.f_frsize
@@ -231,4 +252,5 @@ _CHECKS = (
     _thp,
     _mappings,
     _userfaultfd,
+    _logout,
 )

@@ -43,7 +43,7 @@ def test_this_host_is_examined_whole() -> None:
     """Every check has a grade and words; what is not ok has a cure."""
     findings = doctor.examine(HostFiles(), "/tmp", None, Leftover("none"))  # noqa: S108 - any folder's disk
 
-    assert len({finding.check for finding in findings}) == len(findings) == 16
+    assert len({finding.check for finding in findings}) == len(findings) == 17
     for finding in findings:
         assert finding.status in ("ok", "warn", "bad")
         assert finding.found
@@ -116,6 +116,30 @@ def test_a_cpu_that_is_pinned_to_must_be_there(tmp_path: Path) -> None:
     found = {f.check: f for f in doctor.examine(HostFiles(str(tmp_path)), "/", None, Leftover("none"), cpu=8191)}
     assert found["cpus"].status == "bad"
     assert "hosts.yaml" in found["cpus"].cure
+
+
+@pytest.mark.parametrize(
+    ("files", "status"),
+    [
+        ({"logind.conf": "[Login]\n#KillUserProcesses=yes\n"}, "ok"),
+        ({"logind.conf": "[Login]\nKillUserProcesses = yes\n"}, "warn"),
+        ({"logind.conf": "KillUserProcesses=yes\n", "logind.conf.d/50.conf": "KillUserProcesses=no\n"}, "ok"),
+        (
+            {"logind.conf.d/50.conf": "KillUserProcesses=yes\n", "logind.conf.d/60.txt": "KillUserProcesses=no\n"},
+            "warn",
+        ),
+    ],
+)
+def test_a_host_that_kills_at_logout_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], status: str
+) -> None:
+    """For who is not root; the last file that says so counts."""
+    laid_out = {f"/etc/systemd/{name}": text for name, text in files.items()}
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert _examine(tmp_path, laid_out)["logout"].status == status
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert _examine(tmp_path, laid_out)["logout"].status == "ok"
 
 
 def test_a_folder_where_no_program_may_run_is_bad(tmp_path: Path) -> None:

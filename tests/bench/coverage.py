@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pageswap.analysis.findings import findings
+from pageswap.analysis.stopping import decide
 from pageswap.analysis.summary import FASTER, SLOWER, summarise
 from tests.fake_run import FakeRun, make_run
 
@@ -147,6 +148,28 @@ def crossover_checks() -> Iterator[Check]:
         yield Check(f"crossover within its interval, n = {blocks}", float(np.mean(held)), 0.9, 1.0)
 
 
+def stopping_checks() -> Iterator[Check]:
+    """Give the share of intervals that hold the true ratio in runs that stopped by a rule, from 5 to 40 blocks."""
+    held, stopped = [], []
+    for seed in range(RUNS):
+        whole = make_run(
+            method=["memcpy", "better"], speeds={"better": BASE_NS / RATIO}, blocks=40, noise=0.02, seed=seed, **ONE
+        )
+        blocks, run = 5, whole
+        while True:
+            outcomes = [outcome for outcome in whole.outcomes if outcome["block"] < blocks]
+            run = dataclasses.replace(whole, outcomes=outcomes)
+            decision = decide(run, "local", blocks=blocks, most=40, until=0.015)
+            if decision.enough:
+                break
+            blocks = decision.blocks
+        (case,) = [case for case in summarise(run).cases if case.ratio_ci]
+        held.append(case.ratio_ci is not None and case.ratio_ci.low <= RATIO <= case.ratio_ci.high)
+        stopped.append(blocks)
+    name = f"95 % interval of a ratio after stopping by a rule, median n = {np.median(stopped):.0f}"
+    yield Check(name, float(np.mean(held)), 0.88, 0.98)
+
+
 def pool_checks() -> Iterator[Check]:
     """Give the share of intervals over hosts that hold the mean of all such hosts."""
     from pageswap.analysis.pooling import hierarchical_interval  # noqa: PLC0415 - the one part that is not a summary
@@ -165,7 +188,7 @@ def main() -> int:
     """Print one line a check as it is done; return 1 when one is out of its bounds."""
     print(f"{'share over simulated runs':80} {'is':>7}   must be")
     missed = 0
-    for part in (interval_checks, alarm_checks, power_checks, crossover_checks, pool_checks):
+    for part in (interval_checks, alarm_checks, power_checks, crossover_checks, stopping_checks, pool_checks):
         for check in part():
             missed += not check.holds
             bounds = f"{100 * check.at_least:.0f} to {100 * check.at_most:.0f} %"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.console import hosts
 from pageswap.console.table import show_table
+from pageswap.spec.hostnames import LOCAL
 from pageswap.units import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def show_conclusion(outcome: Outcome, summary: Summary, sentences: Sequence[str]
         count = f"{len(trouble.trial_ids)} trials" if len(trouble.trial_ids) > 1 else trouble.trial_ids[0]
         print(" ".join([f"{trouble.status}:", *place, f"{levels} ({count}): {trouble.reason}"]))
     _say_rest(len(troubled), _TROUBLES_SHOWN, "such groups of trials; the report has all")
-    if len(outcome.hosts) > 1 or any(host.problem for host in outcome.hosts):
+    if len(outcome.hosts) > 1 or any(host.problem or host.host != LOCAL for host in outcome.hosts):
         print("\n" * bool(troubled), end="")
         hosts.show_hosts(outcome.hosts)
         print()

@@ -107,6 +107,48 @@ def test_what_happens_is_said_in_a_line(event: events.Event, line: str) -> None:
     assert say(event) == [line]
 
 
+TWO = events.Started("r", Path("x"), ("a", "b"), trials=8, done=1, owed={"a": 3, "b": 4})
+
+
+def test_of_several_hosts_each_end_is_told() -> None:
+    """With how its trials ended and what it still owes."""
+    failed = events.HostFailed("b", HostError("b: no core"))
+    told = (TWO, events.TrialsEnded("a", (ended(), ended("killed", "SIGBUS"))), events.HostEnded("a", 2), failed)
+
+    assert say(*told)[1:] == [
+        "a: b00.c0001: killed: SIGBUS",
+        "a: done, 3 of 4 trials: ok 1, killed 1; 2 still to run",
+        "error: b: no core",
+    ]
+
+
+def test_many_hosts_are_counted_rather_than_named() -> None:
+    """A line has only so much room."""
+    names = tuple(f"h{number}" for number in range(12))
+    many = events.Started("r", Path("x"), names, trials=24, done=0, owed=dict.fromkeys(names, 2))
+
+    assert say(many) == ["run r: 24 trials on 12 hosts: x"]
+
+
+@pytest.mark.parametrize(("count", "bars"), [(3, ["h0 ", "h1 ", "h2 ", "1/2", "0/2"]), (20, ["20 hosts ", "1/40"])])
+def test_a_terminal_gets_a_bar_a_host_or_one_for_many(
+    count: int, bars: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as a screen has room for."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    names = tuple(f"h{number}" for number in range(count))
+    shown = terminal_of(
+        events.Started("r", Path("x"), names, trials=2 * count, done=0, owed=dict.fromkeys(names, 2)),
+        events.TrialsEnded("h1", (ended(),)),
+        events.HostEnded("h1", 1),
+        events.Finished(interrupted=False),
+    )
+
+    assert [] == [bar for bar in bars if bar not in shown]
+    assert "h1: done, 1 of 2 trials: ok 1; 1 still to run" in shown
+
+
 def test_a_host_s_failure_is_told_unless_the_command_ends_with_it() -> None:
     """Where nothing was measured it is the command's own error, and would stand there twice."""
     failed = events.HostFailed("h", HostError("h: no core"))
@@ -122,14 +164,12 @@ def test_a_file_gets_lines_without_rich(monkeypatch: pytest.MonkeyPatch) -> None
         assert isinstance(show, progress.Lines)
 
 
-def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With counts, endings and lines above it; markup in a reason is only text."""
-    monkeypatch.setenv("TERM", "xterm")
+def terminal_of(*told: events.Event) -> str:
+    """Give what a terminal shows of events, escapes and all."""
     master, slave = pty.openpty()
     with os.fdopen(slave, "w") as terminal, progress.shown(terminal) as show:
-        show(STARTED)
-        show(events.TrialsEnded("local", (ended(), ended("failed", "[bold]mremap"))))
-        show(events.Finished(interrupted=False))
+        for event in told:
+            show(event)
     shown = b""
     while select.select([master], [], [], 0)[0]:
         try:
@@ -137,7 +177,15 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         except OSError:
             break
     os.close(master)
+    return shown.decode()
 
-    assert b"4/10" in shown
-    assert b"ok 1, failed 1" in shown
-    assert b"failed: [bold]mremap" in shown
+
+def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With counts, endings and lines above it; markup in a reason is only text."""
+    monkeypatch.setenv("TERM", "xterm")
+    trials = (ended(), ended("failed", "[bold]mremap"))
+    shown = terminal_of(STARTED, events.TrialsEnded("local", trials), events.Finished(interrupted=False))
+
+    assert "4/10" in shown
+    assert "ok 1, failed 1" in shown
+    assert "failed: [bold]mremap" in shown

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import coverage
+import dispatch
 import runs
 import targets
 
@@ -28,10 +29,11 @@ ROOT = Path(__file__).resolve().parents[2]
 TAKES = 5
 # Of 100 cases, 50 of them the baseline's and so measured twice: 100,050 trials.
 BLOCKS = 667
-# Tables of their own: the ratios between methods, and the statistics against simulated runs.
+# Tables of their own: the ratios between methods, the statistics against simulated runs, and what many hosts cost.
 TARGETS = "targets"
 STATISTICS = "statistics"
-TABLES: dict[str, Callable[[], int]] = {STATISTICS: coverage.main, TARGETS: targets.main}
+DISPATCH = "dispatch"
+TABLES: dict[str, Callable[[], int]] = {STATISTICS: coverage.main, DISPATCH: dispatch.main, TARGETS: targets.main}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,163 @@
+"""Prints what it costs to have many hosts measure: pageswap's dispatch beside ssh in a loop, Ansible and ReFrame.
+
+The hosts are network namespaces of this machine with an sshd each, so the figures hold no network's delay, and all
+hosts share its CPUs. Needs root, OpenSSH's server, and PyPI for the other programs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dispatchers
+
+from pageswap.errors import PageswapError
+from tests.integration.network import Network, network, what_is_missing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.integration.network import Host
+
+ROOT = Path(__file__).resolve().parents[2]
+HOSTS = 4
+MANY = 64
+SPEC = """
+name: dispatch
+question: What does dispatch cost?
+method: [memcpy, copy_words]
+page_size: 4KiB
+region_size: [64KiB, 128KiB, 256KiB, 512KiB]
+iterations: 100
+baseline: {{method: memcpy}}
+repeats: {repeats}
+warmups: {warmups}
+rounds: 10
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Take:
+    """One run: seconds from start to end, those of its longest host, each trial's overhead there, the peak size."""
+
+    wall_s: float
+    longest_s: float
+    overhead_ms: float
+    peak_mib: float
+    trials: int
+
+    @property
+    def dispatch_s(self) -> float:
+        """The part that is not the longest host's own."""
+        return self.wall_s - self.longest_s
+
+
+def take(made: Network, folder: Path, spec: Path, names: Sequence[str]) -> Take:
+    """Have hosts measure; the report is left out, which is made once, when all is measured."""
+    words = {
+        "spec": str(spec),
+        "results": str(folder / "results"),
+        "hosts": names,
+        "options": {"ssh_config": str(made.ssh_config), "at_once": len(names)},
+    }
+    command = [*made.inside, sys.executable, "-m", "tests.integration.controller", json.dumps(words)]
+    environment = {**os.environ, "HOME": str(folder), "PAGESWAP_HOME": str(folder / "home")}
+    before = {name: _journals(made.hosts[name]) for name in names}
+    start = time.monotonic()
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    errors = process.stderr.read().decode()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall_s = time.monotonic() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stderr.close()
+    if process.returncode:
+        raise PageswapError(f"a run ended with {process.returncode}: {errors[-500:]}")
+    (new,) = {path.parts[-4] for path in _journals(made.hosts[names[0]]) - before[names[0]]}
+    seconds, overheads, trials = [], [], 0
+    for name in names:
+        (journal,) = _journals(made.hosts[name]) - before[name]
+        assert journal.parts[-4] == new
+        lines = [json.loads(line) for line in journal.read_bytes().splitlines()]
+        own_s = _seconds(lines[0]["started_at"], lines[-1]["finished_at"])
+        rows = [line for line in lines if line["kind"] == "trial"]
+        trials = len(rows)
+        accounted_ns = sum(row["setup_ns"] + row["elapsed_ns"] + row["verify_ns"] for row in rows)
+        seconds.append(own_s)
+        overheads.append((own_s - accounted_ns / 1e9) * 1000 / trials)
+    return Take(wall_s, max(seconds), statistics.median(overheads), usage.ru_maxrss / 1024, trials)
+
+
+def _journals(host: Host) -> set[Path]:
+    return set(host.home(".cache/pageswap/runs").glob("*/*/*/journal.jsonl"))
+
+
+def _seconds(start: str, end: str) -> float:
+    began, ended = (datetime.fromisoformat(re.sub("Z$", "+00:00", text)) for text in (start, end))
+    return (ended - began).total_seconds()
+
+
+def write_spec(folder: Path, *, repeats: int, warmups: int) -> Path:
+    """Write an experiment of eight cases, four of them of the baseline, so of twelve trials in each measured block."""
+    path = folder / f"dispatch-{repeats}.yaml"
+    path.write_text(SPEC.format(repeats=repeats, warmups=warmups), encoding="utf-8")
+    return path
+
+
+def ours(folder: Path) -> tuple[Take, Take]:
+    """Measure 200 trials on each of four hosts, from cold and again; print what it cost."""
+    with network(folder / "network") as made:
+        names = [made.add(f"lab{number}").name for number in range(1, HOSTS + 1)]
+        spec = write_spec(folder, repeats=16, warmups=1)
+        cold, warm = take(made, folder, spec, names), take(made, folder, spec, names)
+        what = f"{cold.trials} tiny trials on each of {HOSTS} hosts"
+        print(f"{what + ': wall, cold and warm':66} {cold.wall_s:6.2f} s {warm.wall_s:6.2f} s")
+        print(
+            f"{'  wall less the longest host, cold, for all hosts together':66} {cold.dispatch_s:6.2f} s   at most 3 s"
+        )
+        print(
+            f"{'  wall less the longest host, warm, for all hosts together':66} {warm.dispatch_s:6.2f} s   at most 1 s"
+        )
+        print(f"{'  overhead of a trial on its host':66} {warm.overhead_ms:6.2f} ms  at most 10 ms", flush=True)
+        dispatchers.compare(made, folder, names, warm.wall_s * 1000 / warm.trials)
+    return cold, warm
+
+
+def many(folder: Path) -> Take:
+    """Measure on 64 hosts at once; print the controller's size."""
+    with network(folder / "network") as made:
+        names = [made.add(f"lab{number}").name for number in range(1, MANY + 1)]
+        found = take(made, folder, write_spec(folder, repeats=1, warmups=0), names)
+        what = f"{found.trials} trials on each of {MANY} hosts: wall {found.wall_s:.1f} s, the controller's peak size"
+        print(f"{what:66} {found.peak_mib:6.0f} MiB at most 300 MiB", flush=True)
+    return found
+
+
+def main() -> int:
+    """Print the table; 1 when a figure is past its limit."""
+    missing = what_is_missing()
+    if missing:
+        print(f"dispatch: cannot be measured here: {missing}")
+        return 0
+    with tempfile.TemporaryDirectory(prefix="pageswap-dispatch-") as text:
+        folder = Path(text)
+        cold, warm = ours(folder / "four")
+        crowd = many(folder / "many")
+    is_within = (
+        cold.dispatch_s <= 3.0 and warm.dispatch_s <= 1.0 and warm.overhead_ms <= 10.0 and crowd.peak_mib <= 300.0
+    )
+    return 0 if is_within else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""The table of answers: its claims rest on experiments that exist, and it can be written where the page marks it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pageswap.analysis.intervals import Interval
+from tests.bench import answers
+from tests.stored_run import store_run
+
+EXPERIMENTS = {path.stem for path in (answers.ROOT / "experiments").glob("*.yaml")}
+# They show that the tool works, replicate the seed's conditions, and measure the limit that others are a share of.
+WITHOUT_A_CLAIM = {"smoke", "seed_replica", "memory_limit"}
+
+
+def test_every_experiment_answers_a_claim() -> None:
+    """And every claim names experiments that are there; the page's own list of commands runs them all."""
+    named = {name for claim in answers.CLAIMS for name in claim.experiments}
+    page = answers.PAGE.read_text(encoding="utf-8")
+
+    assert EXPERIMENTS - WITHOUT_A_CLAIM == named
+    assert [] == [name for name in named if name not in page]
+
+
+def test_the_page_has_both_places_to_write_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written there replaces what was there, and nothing else."""
+    monkeypatch.setattr(answers, "PAGE", Path(shutil.copy(answers.PAGE, tmp_path)))
+    for text in ("old one", "second \\1"):
+        for name in ("figures", "conditions"):
+            answers._write(name, [f"{name} {text}"])
+    page = answers.PAGE.read_text(encoding="utf-8")
+
+    assert (1, 1, 0) == (page.count("figures second \\1"), page.count("conditions second \\1"), page.count("old one"))
+    assert page.count("Kernel extensions") == 1
+
+
+def test_what_is_missing_is_told_and_nothing_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A half table would look like a whole one."""
+    before = answers.PAGE.read_text(encoding="utf-8")
+
+    assert answers.main(tmp_path) == 1
+    assert "there is no finished run of why_mremap_is_slow with 7 blocks" in capsys.readouterr().err
+    assert before == answers.PAGE.read_text(encoding="utf-8")
+
+
+def test_figures_are_the_run_s_own(tmp_path: Path) -> None:
+    """Times are medians, speed-ups paired by block, with intervals; an unfinished or short run is passed over."""
+    store_run(tmp_path, 1, name="copy_kernels", blocks=9, speeds={"copy_words": 400.0})
+    store_run(tmp_path, 2, name="copy_kernels", blocks=9, ended=False)
+    store_run(tmp_path, 3, name="copy_kernels", blocks=3)
+    run = answers.newest(tmp_path, "copy_kernels")
+    gain = run.speedup({"method": "copy_words"}, {"method": "memcpy"})
+
+    assert run.id.endswith("000001")
+    assert run.time(method="memcpy").value == pytest.approx(800, rel=0.01)
+    assert gain.value == pytest.approx(2, rel=0.02)
+    assert gain.is_faster
+    assert ("copy_words", gain) == answers._best(run, {"method": "memcpy"})
+    assert answers._kernels(run)[1] == answers.NOT
+    with pytest.raises(answers.MissingError, match="0 measured cases"):
+        run.time(method="uffd_move")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"), [(1.1, 1.3, answers.HOLDS), (0.7, 0.9, answers.NOT), (0.9, 1.1, answers.UNDECIDED)]
+)
+def test_a_verdict_rests_on_the_interval(low: float, high: float, verdict: str) -> None:
+    """Where it holds 1, nothing is claimed."""
+    assert verdict == answers.Figure((low + high) / 2, Interval(low, high)).verdict(answers.HOLDS, answers.NOT)

@@ -129,6 +129,7 @@ class TestRealAgent:
         """Also calls at the same time, from several threads."""
         target = reach()
         target.ensure_bundle(make_bundle())
+        target.close()
         answers: list[object] = []
         before = sshd.connections()
         threads = [
@@ -141,7 +142,7 @@ class TestRealAgent:
             thread.join()
 
         assert answers == [False] * 6
-        assert sshd.connections() == before
+        assert sshd.connections() == before + 1
 
     def test_a_call_after_closing_connects_again(self, sshd: Sshd, reach: Callable[..., SshTarget]) -> None:
         """Closing lets go, no more."""
@@ -239,6 +240,25 @@ class TestLoggingIn:
         sshd.configure(key=path)
         with pytest.raises(HostAuthError, match="IdentityFile"):
             reach().facts()
+
+    @pytest.mark.parametrize("is_only", [False, True])
+    def test_the_keys_of_the_home_folder(
+        self, sshd: Sshd, reach: Callable[..., SshTarget], monkeypatch: pytest.MonkeyPatch, *, is_only: bool
+    ) -> None:
+        """Are tried where the ssh_config names none, and only there."""
+        monkeypatch.setenv("HOME", str(sshd.folder / "user"))
+        (sshd.folder / "user" / ".ssh").mkdir(parents=True)
+        shutil.copy(sshd.user_key, sshd.folder / "user" / ".ssh" / "id_ed25519")
+        make_key(sshd.folder / "stranger")
+        sshd.configure(key=sshd.folder / "stranger")
+        if is_only:
+            with pytest.raises(HostAuthError):
+                reach().facts()
+            return
+        kept = [line for line in sshd.config.read_text().splitlines() if "Identit" not in line]
+        sshd.config.write_text("\n".join([*kept, ""]))
+
+        assert reach().facts().tag
 
     def test_a_locked_key(self, sshd: Sshd, reach: Callable[..., SshTarget]) -> None:
         """Nobody is asked for its passphrase."""
@@ -554,11 +574,12 @@ class TestStreams:
         )
         stream = talking(source).open("start", {})
         pid = int(stream.read() or b"")
+        before = sshd.said().count("req signal")
         assert is_alive(pid)
         getattr(stream, how)()
 
         wait_for(lambda: not is_alive(pid))
-        wait_for(lambda: "req signal" in sshd.said())
+        wait_for(lambda: sshd.said().count("req signal") > before)
 
     def test_cancelling_wakes_a_reader(self, talking: Callable[[str], SshTarget]) -> None:
         """In another thread, with the end."""
@@ -581,6 +602,21 @@ class TestStreams:
         stream = talking("print(document['signs_s'], repr(os.read(0, 1)))").follow("/w", 0)
 
         assert stream.read() == b"20 b'\\n'\n"
+
+    def test_a_follower_that_is_never_silent_gets_them_too(
+        self, talking: Callable[[str], SshTarget], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As one that has a long journal to catch up with."""
+        monkeypatch.setattr(ssh_stream, "SIGN_S", 0.1)
+        source = (
+            "import select\n"
+            "until = time.monotonic() + 20\n"
+            "while not select.select([0], [], [], 0)[0] and time.monotonic() < until: print('x' * 99)\n"
+            "print('sign' if time.monotonic() < until else 'none')"
+        )
+        stream = talking(source).follow("/w", 0)
+
+        assert b"".join(iter(stream.read, b"")).splitlines()[-1] == b"sign"
 
 
 class TestLinks:

@@ -55,7 +55,7 @@ CONDITIONS: Final[dict[str, tuple[str, str]]] = {
     "hostname": (HARMLESS, "a name"),
     "cpu_model": (MACHINE, "caches, memory bandwidth and the cost of entering the kernel are the processor's"),
     "microcode": (SETTING, "an update changes the cost of mitigations and of single instructions"),
-    "cpus": (MACHINE, "each CPU that runs a process is one more to interrupt when a mapping changes"),
+    "cpus": (SETTING, "each CPU that runs a process is one more to interrupt when a mapping changes"),
     "cpus_allowed": (SETTING, "it decides which CPUs the trials share with whom"),
     "kernel": (SETTING, "system calls, page faults and mappings are the kernel's code"),
     "kernel_build": (SETTING, "another build of a kernel has other options"),

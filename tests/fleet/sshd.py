@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -112,6 +113,18 @@ class Sshd:
             self.process.kill()
             self.process.wait()
             self.process = None
+        for pid in self.programs():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def programs(self) -> list[int]:
+        """Give the processes that run something from the host's folders."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if f"{self.folder}/".encode() in path.read_bytes():
+                    found.append(int(path.parent.name))
+        return found
 
     def sessions(self) -> list[int]:
         """Give the processes of its sessions: the listener's children and theirs that are sshd too."""
@@ -134,10 +147,8 @@ class Sshd:
     def kill_sessions(self) -> None:
         """Kill the processes that serve its connections, as a host that dies would."""
         for pid in self.sessions():
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
 
     def said(self) -> str:
         """Give its log."""

@@ -61,15 +61,17 @@ class TestOnTheHost:
         """Once; the rows say which it was, and that its bits are others."""
         first, second = reach(), reach()
         first.ensure_bundle(too_new)
+        (folder,) = (sshd.folder / "cache" / "cores").iterdir()
+        before = folder.stat().st_ino
         second.ensure_bundle(too_new)
         built = core_of(first)
 
         assert built["build"] == "host"
         assert built == core_of(second)
         assert built["core_hash"] != hashlib.sha256(too_new.files[CORE]).hexdigest()
-        assert first.ledger()["building"] > 2 * second.ledger()["building"] > 0
+        assert min(first.ledger()["building"], second.ledger()["building"]) > 0
         assert second.ledger()["uploading"] == 0
-        assert len(list((sshd.folder / "cache" / "cores").iterdir())) == 1
+        assert [path.stat().st_ino for path in (sshd.folder / "cache" / "cores").iterdir()] == [before]
         assert "memcpy" in {method["name"] for method in second.call("facts", {})["methods"] if method["available"]}
 
     def test_it_is_built_there_when_that_is_asked(self, reach: Callable[..., SshTarget]) -> None:

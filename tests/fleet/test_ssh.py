@@ -368,10 +368,12 @@ class TestUnreachable:
         starter = threading.Timer(0.5, sshd.start)
         starter.start()
         target = reach()
+        try:
+            assert target.facts().tag
+        finally:
+            starter.join()
 
-        assert target.facts().tag
         assert target.ledger()["connecting"] > 0.3
-        starter.join()
 
     def test_closing_ends_the_attempts(
         self, sshd: Sshd, reach: Callable[..., SshTarget], monkeypatch: pytest.MonkeyPatch

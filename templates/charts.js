@@ -4,7 +4,9 @@
 {
   const draw = (chart) => {
     const spec = JSON.parse(chart.querySelector("script").textContent);
-    const { axisPx, entryPx } = spec.usermeta;
+    const { entryPx } = spec.usermeta;
+    const axisPx = Math.min(spec.usermeta.axisPx, chart.clientWidth / 2);
+    spec.config.legend.labelLimit = chart.clientWidth - axisPx - 30;
     spec.config.legend.columns = Math.max(1, Math.floor((chart.clientWidth - axisPx) / entryPx));
     // On a narrow page the labels of rows leave the chart at least half of it.
     for (const { encoding } of spec.layer) {

@@ -89,6 +89,7 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
         "tickCount": 5,
         "labelOverlap": "greedy",
         "labelSeparation": 6,
+        "labelFlush": 20,
     }
     x = {"field": "from", "type": "quantitative", "title": "Time of one swap", "axis": axis, "scale": {"zero": True}}
     y = row_axis(names)
@@ -96,7 +97,6 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
         "field": "part",
         "type": "nominal",
         "scale": {"domain": order, "range": colours},
-        "legend": {"columns": 2},
     }
     bar = {"type": "bar", "height": 20, "stroke": "white", "strokeWidth": 1}
     tick = {"type": "tick", "thickness": 3, "size": 30, "color": "#767676"}

@@ -42,6 +42,11 @@ _LONGEST_TITLE = 600
 _LONGEST_DESCRIPTION = 300
 _A_TREND = 3
 _MOST_NOTES = 6
+_AT_A_GLANCE = (
+    "Each mark is one comparison with the baseline, the bar its 95 % confidence interval. A triangle that points up is "
+    "faster than the baseline, one that points down slower, a disc not shown to differ, a diamond measured too few "
+    "times to say."
+)
 _AT_THE_TOP = "The first of its charts stands at the top of the page."
 _SIZES = ("page_size", "region_size", "iterations", "run_pages")
 
@@ -57,6 +62,7 @@ class Model:
     answer: list[str]
     notes: tuple[str, ...]
     picture: Plot | None
+    picture_note: str
     sections: tuple[Section, ...]
     table: Table
     fixed: list[tuple[str, str]]
@@ -102,7 +108,7 @@ def model(run_data: RunData) -> Model:
     findings = find(run_data, every, limit=beside.limit, calls=beside.calls)
     words = answer(every)
     sections = _sections(summary, every, findings, beside)
-    picture, sections = _picture(summary, sections)
+    picture, picture_note, sections = _picture(summary, sections)
     by_group: dict[str, list[str]] = groups if is_grouped else {host: [host] for host in every.hosts}
     methods = list(dict.fromkeys(str(case.levels["method"]) for case in every.cases if "method" in case.levels))
     after = (
@@ -119,6 +125,7 @@ def model(run_data: RunData) -> Model:
         answer=words,
         notes=_bounded(findings.notes),
         picture=picture,
+        picture_note=picture_note,
         sections=tuple(section for section in sections if section),
         table=table(summary, () if is_grouped else findings.comparisons),
         fixed=[(name, level_text(name, value)) for name, value in every.fixed.items()],
@@ -169,22 +176,24 @@ def _sections(summary: Summary, every: Summary, findings: Findings, beside: Comp
     ]
 
 
-def _picture(summary: Summary, sections: list[Section]) -> tuple[Plot | None, list[Section]]:
+def _picture(summary: Summary, sections: list[Section]) -> tuple[Plot | None, str, list[Section]]:
     """Choose what shows the answer: a size's trend, all comparisons at a glance, or the one chart of ratios.
 
-    A chart that is taken from a section is not shown there a second time.
+    Gives the chart, how to read it, and the sections without it.
     """
     for section in sections:
         trend = next((name for name in _SIZES if section.id == _IDS[name] and _levels(summary, name) >= _A_TREND), None)
         if trend and section.plots:
-            return section.plots[0], [_without_first(each) if each is section else each for each in sections]
+            rest = [_without_first(each) if each is section else each for each in sections]
+            return section.plots[0], section.notes[0], rest
     glance = overview(summary)
     if glance:
-        return glance, sections
+        return glance, _AT_A_GLANCE, sections
     ratios = sections[0]
     if len(ratios.plots) == 1:
-        return ratios.plots[0], [_without_first(ratios), *sections[1:]]
-    return None, sections
+        picture = dataclasses.replace(ratios.plots[0], title=ratios.title)
+        return picture, " ".join(ratios.notes), [_without_first(ratios), *sections[1:]]
+    return None, "", sections
 
 
 _IDS = {"page_size": "sizes", "region_size": "regions", "iterations": "batches", "run_pages": "runs"}

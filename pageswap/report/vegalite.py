@@ -68,7 +68,8 @@ def plot(  # noqa: PLR0913 - what a chart is made of
     ``series`` are the names in its legend, which gets as many columns as fit.
     """
     entry = _ENTRY_PX + _PX_A_LETTER * max((len(name) for name in series), default=0)
-    left = _GUTTER_PX[1] if any("row" in str(each["encoding"].get("y")) for each in layers) else _AXIS_PX
+    axes = [each["encoding"].get("y", {}).get("axis") or {} for each in layers]
+    left = max((axis.get("maxExtent", _AXIS_PX) for axis in axes), default=_AXIS_PX)
     description = clipped(visible(description), _LONGEST_DESCRIPTION)
     spec = {
         "$schema": _SCHEMA,
@@ -119,6 +120,7 @@ def log_axis(field: str, title: str, domain: tuple[float, float], label: str, an
             "labelExpr": label,
             "labelOverlap": "greedy",
             "labelSeparation": 6,
+            "labelFlush": 20,
             "grid": True,
             "titleAnchor": anchor,
         },

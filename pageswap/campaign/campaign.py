@@ -20,7 +20,7 @@ from pageswap.campaign.options import Options
 from pageswap.campaign.outcome import Outcome, exit_code, host_outcomes
 from pageswap.campaign.runs import DATABASE, REPORT, held, make_run_dir, new_run_id
 from pageswap.campaign.targets import chosen_hosts, make_targets, recorded_hosts
-from pageswap.errors import HostError, PageswapError, StoreError
+from pageswap.errors import HostError, HostUnreachableError, PageswapError, StoreError
 from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.spec.hostnames import LOCAL
@@ -169,12 +169,13 @@ class _Campaign:
         with _interrupts(self._events):
             for _ in range(min(self._options.at_once, len(self._hosts))):
                 threading.Thread(target=self._work, args=(bundle,), daemon=True).start()
-            running = len(self._hosts)
-            while running:
+            left = {host.host for host in self._hosts}
+            while left:
                 event = self._events.get()
                 if isinstance(event, _Ended):
-                    running -= 1
-                    self._note_end(event, errors)
+                    if event.host in left:
+                        left.remove(event.host)
+                        self._note_end(event, errors)
                 elif isinstance(event, _Signal):
                     self._stop()
                 else:
@@ -223,6 +224,13 @@ class _Campaign:
         self._on_event(Stopping(how))
         for host in self._hosts:
             host.interrupt(how)
+        # A thread that connects may take as long as a network does to say that nobody answers; no more wait for it.
+        for host in [host for host in self._hosts if host.is_connecting]:
+            error = HostUnreachableError(f"{host.host}: connecting was given up; 'inv resume' tries again")
+            self._events.put(_Ended(host.host, error))
+        with contextlib.suppress(IndexError):
+            while True:
+                self._events.put(_Ended(self._waiting.popleft().host, None))
 
     def _outcome(self, errors: dict[str, PageswapError], render: Callable[[Store, Path], Path] | None) -> Outcome:
         statuses = self._store.status_counts()

@@ -114,9 +114,13 @@ class HostCampaign:
         elif work_dir is not None:
             # A host that does not answer must not keep the others from hearing it.
             threading.Thread(target=self._stop, args=(work_dir, how), daemon=True).start()
-        elif self._link.is_connecting:
-            # It may take as long as the host likes.
+        elif self.is_connecting:
             threading.Thread(target=self._target.close, daemon=True).start()
+
+    @property
+    def is_connecting(self) -> bool:
+        """Whether the host is being reached just now, for the first time or again."""
+        return self._link.is_connecting
 
     def close(self) -> None:
         """Let go of the connection."""

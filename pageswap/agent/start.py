@@ -173,7 +173,8 @@ class _Starting:
                 if not the_job.wait:
                     self._say({"held_by": error.holder})
                     return None
-                if told != error.holder:
+                # A holder that is just dying says no run: nobody new.
+                if told is None or (error.holder["run_id"] is not None and told != error.holder):
                     self._say({"waiting_for": error.holder})
                     told = error.holder
             if self._starter_has_gone(signals):

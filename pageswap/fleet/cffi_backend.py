@@ -9,6 +9,7 @@ import io
 import subprocess
 import sys
 import tempfile
+import threading
 import zipfile
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,9 @@ WHEELS: Final = {
 LOCAL_TAG: Final = f"cp{sys.version_info[0]}{sys.version_info[1]}"
 
 
+_GETTING = threading.Lock()
+
+
 @functools.lru_cache(maxsize=len(WHEELS))
 def backend_files(tag: str) -> dict[str, bytes]:
     """Give the backend for a Python such as "cp39", and the libraries its wheel brought along, as a bundle has them.
@@ -39,7 +43,8 @@ def backend_files(tag: str) -> dict[str, bytes]:
     This Python's is the one that is installed; another's is downloaded once. Raises BuildError when cffi is not
     installed, HostPythonError when there is no backend for that Python or it could not be downloaded.
     """
-    return _installed() if tag == LOCAL_TAG else _unpacked(_wheel(tag))
+    with _GETTING:  # of many hosts that want the same wheel the first downloads it
+        return _installed() if tag == LOCAL_TAG else _unpacked(_wheel(tag))
 
 
 def is_backend(name: str) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import dataclasses
 import functools
 import importlib.util
-import io
 import json
 import re
+import subprocess
+import sys
 import sysconfig
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
     from pageswap.fleet.host_python import HostFacts
 
+_MAKING = threading.Lock()
+_WRITE_GLUE = """
+import pathlib, runpy, sys
+runpy.run_path(sys.argv[1], run_name="build")["write_glue"](pathlib.Path(sys.argv[2]))
+"""
 _GLIBC = re.compile(r"version [`'](GLIBC_[0-9.]+)' not found")
 
 
@@ -41,20 +47,31 @@ class Kit:
         return {name: sha256(content) for name, content in self.files.items()}
 
 
-@functools.cache
 def make_kit() -> Kit:
     """Collect what a compiler needs, so that the host needs no python3-dev; raises HostBuildError.
 
     The headers are this Python's: the limited API that the glue keeps to is the same in all of them.
     """
+    with _MAKING:
+        return _make_kit()
+
+
+@functools.cache
+def _make_kit() -> Kit:
     native = Path(pageswap.__file__).resolve().parents[1] / "native"
     build = _build_script(native / "build.py")
     sources = [*build.sources(), *native.rglob("*.h"), *native.rglob("*.def")]
     files = {f"native/{path.relative_to(native).as_posix()}": path.read_bytes() for path in sources}
     with tempfile.TemporaryDirectory() as folder:
         glue = Path(folder) / "glue.c"
-        with contextlib.redirect_stderr(io.StringIO()):  # cffi says what files it writes
-            build.write_glue(glue)
+        # By itself: cffi prints what files it writes, and a redirection would hold for all threads.
+        command = [sys.executable, "-c", _WRITE_GLUE, str(native / "build.py"), str(glue)]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603 - ours
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise HostBuildError(
+                f"{native / 'build.py'}: cffi cannot write its C file: {said[-1] if said else 'no word'}"
+            )
         files["glue.c"] = glue.read_bytes()
     for folder in {sysconfig.get_path("include"), sysconfig.get_path("platinclude")}:
         headers = [*Path(folder).glob("*.h"), *Path(folder).glob("cpython/*.h")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,3 +108,25 @@ def test_a_python_without_a_wheel_is_named() -> None:
     """One from the future."""
     with pytest.raises(HostPythonError, match=r"no cffi for a Python cp399; .*'python:'"):
         cffi_backend.backend_files("cp399")
+
+
+def test_many_hosts_at_once_share_one_download(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has a thread of its own."""
+    downloads: list[str] = []
+    download = cffi_backend._download
+
+    def counted(tag: str, version: str, sha256: str, kept: Path) -> None:
+        downloads.append(tag)
+        download(tag, version, sha256, kept)
+
+    monkeypatch.setattr(cffi_backend, "_download", counted)
+    found: list[dict[str, bytes]] = []
+    threads = [threading.Thread(target=lambda: found.append(backend_files("cp39"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert index.is_dir()
+    assert downloads == ["cp39"]
+    assert len(found) == 8

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -201,3 +203,19 @@ def test_a_host_that_cannot_serve_is_told_why(changes: dict[str, object], text: 
     with pytest.raises(HostError, match=text):
         facts_from("lab1", answer(**changes))
     assert facts_from("lab1", json.loads(json.dumps(answer()))).tag == "cp311"
+
+
+def test_many_hosts_at_once_leave_the_streams_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    """Each has a thread of its own, and others print meanwhile."""
+    before = sys.stderr
+    host_build._make_kit.cache_clear()
+    threads = [threading.Thread(target=make_kit) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    printed = capfd.readouterr()
+
+    assert sys.stderr is before
+    assert (printed.out, printed.err) == ("", "")
+    assert "glue.c" in make_kit().files

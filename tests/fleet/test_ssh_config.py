@@ -85,6 +85,14 @@ def test_files_are_included_where_they_are_named(tmp_path: Path) -> None:
     assert (found.user, found.port) == ("included", 1)
 
 
+def test_a_match_holds_where_it_matches(tmp_path: Path) -> None:
+    """Also one that asks what earlier lines have set."""
+    text = "Host lab*\nHostName 10.0.0.7\nMatch host 10.0.* user nobody\nPort 3\nMatch originalhost lab1\nPort 4\n"
+
+    assert route(tmp_path, text).port == 4
+    assert route(tmp_path, text, "lab2").port == 22
+
+
 def test_including_itself_ends(tmp_path: Path) -> None:
     """With an error."""
     with pytest.raises(HostError, match="levels of Include"):

@@ -67,6 +67,6 @@ class Feed:
 
 def _error_of(line: bytes) -> str:
     try:
-        return str(json.loads(line)["error"])
+        return f"{json.loads(line)['error']!s:.2000}"
     except (ValueError, RecursionError, KeyError):
         return f"expected a journal, found: {line[:80].decode('utf-8', 'backslashreplace')}"

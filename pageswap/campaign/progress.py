@@ -23,6 +23,7 @@ from pageswap.campaign.events import (
     TrialsEnded,
     Waiting,
 )
+from pageswap.spec.wording import plain
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ class Lines:
         self._say(f"{count.done:,} of {count.trials:,} trials{endings}{time_left}")
 
     def _say(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        print(plain(text), file=self._stream, flush=True)
 
 
 class Bars:
@@ -224,7 +225,7 @@ class Bars:
         elif words := self._tally.words(event):
             lines.append(words)
         for line in lines:
-            self._progress.console.print(line, markup=False, highlight=False)
+            self._progress.console.print(plain(line), markup=False, highlight=False)
         for task, count in self._bars:
             self._progress.update(task, total=count.trials, completed=count.done, endings=count.endings())
         self._progress.refresh()

@@ -114,8 +114,11 @@ def _discard_output() -> None:
 
 
 def _tell(text: str) -> None:
+    # Only here: a command must hear Ctrl-C before it has imported much.
+    from pageswap.spec.wording import plain  # noqa: PLC0415
+
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr)
+        print(plain(text), file=sys.stderr)
 
 
 def _write_down(error_log: Path) -> str:

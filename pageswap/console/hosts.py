@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.console.table import show_table
 from pageswap.errors import PageswapError
+from pageswap.spec.wording import plain
 from pageswap.units import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def show_findings(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     widths = [max((len(line[column]) for line in lines), default=0) for column in range(3)]
     for host, status, check, what, cure in lines:
         place = f"{host:{widths[0]}}  {status:{widths[1]}}  {check:{widths[2]}}"
-        print(f"{place}  {what}{f'; cure: {cure}' if cure else ''}")
+        print(plain(f"{place}  {what}{f'; cure: {cure}' if cure else ''}"))
 
 
 def show_method_matrix(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -117,7 +118,7 @@ def show_method_matrix(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None
     if reasons:
         print()
     for (name, reason), hosts in reasons.items():
-        print(f"{name} on {', '.join(hosts)}: {reason}")
+        print(plain(f"{name} on {', '.join(hosts)}: {reason}"))
 
 
 def _show_methods(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -144,7 +145,7 @@ def show_readiness(found: Mapping[str, Mapping[str, Any]]) -> None:
     for host, answer in found.items():
         spent = ", ".join(f"{phase} {format_duration(seconds)}" for phase, seconds in answer["ledger"].items())
         place = f"core {str(answer['core_hash'])[:12]}, built by the {answer['build']}, Python {answer['python']}"
-        print(f"{host}: ready: {place}, Linux {answer['kernel']}{f' ({spent})' if spent else ''}")
+        print(plain(f"{host}: ready: {place}, Linux {answer['kernel']}{f' ({spent})' if spent else ''}"))
 
 
 def show_cleaned(found: Mapping[str, Mapping[str, Any]]) -> None:
@@ -152,7 +153,7 @@ def show_cleaned(found: Mapping[str, Mapping[str, Any]]) -> None:
     for host, answer in found.items():
         kept = Counter(str(each["why"]) for each in answer["kept"])
         rest = f"; kept {', '.join(f'{count:,} ({why})' for why, count in kept.items())}" if kept else ""
-        print(f"{host}: removed {answer['removed']:,} folders, {answer['bytes'] / 2**20:,.1f} MiB{rest}")
+        print(plain(f"{host}: removed {answer['removed']:,} folders, {answer['bytes'] / 2**20:,.1f} MiB{rest}"))
 
 
 def answers_as_json(found: Mapping[str, Any], answers: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -169,5 +170,5 @@ def show_failures(answers: Mapping[str, Any]) -> int:
     """Print the error of each host that gave none but that, on standard error; gives the exit code, 0 without any."""
     errors = [answer for answer in answers.values() if isinstance(answer, PageswapError)]
     for error in errors:
-        print(f"error: {error}", file=sys.stderr)
+        print(plain(f"error: {error}"), file=sys.stderr)
     return errors[0].exit_code if errors else 0

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pageswap.spec.wording import plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -24,7 +26,7 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: fr
     for heading in headings:
         table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+        table.add_row(*(Text(plain(cell), style=_STYLES.get(cell, "")) for cell in row))
     with console.capture() as printed:
         console.print(table)
     # rich fills the last column with blanks, which wrap where the window is made narrower later.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.console import hosts
 from pageswap.console.table import show_table
 from pageswap.spec.hostnames import LOCAL
+from pageswap.spec.wording import plain
 from pageswap.units import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def troubles(store: Store) -> list[Troubles]:
 
 def show_conclusion(outcome: Outcome, summary: Summary, sentences: Sequence[str], troubled: Sequence[Troubles]) -> None:
     """Print the answer, every case's figures, what did not end ok, and last where the report lies."""
-    print("\n".join(sentences) + "\n")
+    print(plain("\n".join(sentences)) + "\n")
     _show_cases(summary)
     print()
     for trouble in troubled[:_TROUBLES_SHOWN]:
@@ -107,7 +108,7 @@ def show_conclusion(outcome: Outcome, summary: Summary, sentences: Sequence[str]
             for name in summary.varying
         )
         count = f"{len(trouble.trial_ids)} trials" if len(trouble.trial_ids) > 1 else trouble.trial_ids[0]
-        print(" ".join([f"{trouble.status}:", *place, f"{levels} ({count}): {trouble.reason}"]))
+        print(plain(" ".join([f"{trouble.status}:", *place, f"{levels} ({count}): {trouble.reason}"])))
     _say_rest(len(troubled), _TROUBLES_SHOWN, "such groups of trials; the report has all")
     if len(outcome.hosts) > 1 or any(host.problem or host.host != LOCAL for host in outcome.hosts):
         print("\n" * bool(troubled), end="")

@@ -90,7 +90,7 @@ class Target(abc.ABC):
         if answer is None:
             raise HostError(f"{self.name}: {verb}: ended without an answer{': ' + complaint if complaint else ''}")
         if "error" in answer:
-            raise HostError(f"{self.name}: {answer['error']}")
+            raise HostError(f"{self.name}: {answer['error']!s:.2000}")
         return answer
 
     def follow(self, work_dir: str, offset: int) -> Stream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ _SHOWN_CHARACTERS = 60
 # difflib's own default: below it, a guess is more often wrong than right.
 _CLOSE_ENOUGH = 0.6
 
+# C0 and C1 but tab and newline, the marks that turn the direction of writing, and what is no character at all.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
 # A shorter part of a name is in too many names to mean one of them.
 _TELLING_PART = 3
 
@@ -21,6 +25,14 @@ _TELLING_PART = 3
 def printable(text: str) -> str:
     """Give `text` on one line, with every character that cannot be printed escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
+
+
+def plain(text: str) -> str:
+    """Give `text` with every character escaped that a terminal would obey rather than show; its lines stay lines.
+
+    What comes from a host is shown, and must not paint over what stands there or turn its letters around.
+    """
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape", "replace").decode(), text)
 
 
 def short(text: str) -> str:

@@ -122,6 +122,13 @@ def test_of_several_hosts_each_end_is_told() -> None:
     ]
 
 
+def test_what_a_terminal_would_obey_is_only_shown() -> None:
+    """A host cannot clear the screen, or turn the line around."""
+    hostile = events.TrialsEnded("local", (ended("failed", "\x1b[2J\x9b1m\u202eoh\rno\x00"),))
+
+    assert say(STARTED, hostile)[1] == r"local: b00.c0001: failed: \x1b[2J\x9b1m\u202eoh\rno\x00"
+
+
 def test_many_hosts_are_counted_rather_than_named() -> None:
     """A line has only so much room."""
     names = tuple(f"h{number}" for number in range(12))

@@ -96,6 +96,19 @@ def test_what_was_cleaned_and_kept_is_counted(capsys: pytest.CaptureFixture[str]
     ]
 
 
+def test_what_a_terminal_would_obey_is_only_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever a host said: in findings, in a table, in an error; line breaks stay."""
+    showing.show_findings({"a": [{"check": "load", "status": "ok", "found": "\x1b[2J"}]})
+    showing.show_hosts([HostOutcome("a", 0, {}, 0, {}, "\x1b]0;title\x07")])
+    showing.show_failures({"a": HostError("a: one\n  \u202etwo")})
+    said = capsys.readouterr()
+
+    assert r"\x1b[2J" in said.out
+    assert r"\x1b]0;title\x07" in said.out
+    assert said.err == "error: a: one\n  \\u202etwo\n"
+    assert "\x1b" not in said.out
+
+
 def test_the_inventory_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     """Each host with its groups and tags as they are typed; without one, how to come by it."""
     showing.show_inventory(

@@ -219,3 +219,12 @@ def test_the_example_can_be_copied() -> None:
     both = (inventory.hosts["lab1"].to_json(), inventory.hosts["lab2"].to_json())
     assert all(any(host[key] for host in both) for key in both[0])
     assert inventory.hosts["lab3"] == InventoryHost("lab3")
+
+
+@given(st.text(alphabet="hosts:group{}[],'\"&*!|>-# \n\tab1@é\\", max_size=60))
+def test_any_text_is_an_inventory_or_refused_with_its_place(text: str) -> None:
+    """Never a traceback."""
+    try:
+        Inventory.loads(text, "h.yaml")
+    except SpecError as error:
+        assert str(error).startswith("h.yaml:")

@@ -136,6 +136,37 @@ def test_hovering_shows_the_tables_numbers(browser: Browser, report: Path) -> No
     assert f"{time} ns per swap" in tooltip
 
 
+def test_hovering_over_a_trend_shows_the_tables_numbers(browser: Browser, rich_report: Path) -> None:
+    """The throughput and the time of a mark over sizes are those of its row."""
+    visit = Visit(browser, rich_report)
+    picture = visit.page.locator("main > figure .live")
+    picture.locator(".mark-symbol.role-mark path").last.hover(force=True)
+    tooltip = visit.page.locator("#vg-tooltip-element.visible").inner_text()
+    rows = zip(
+        visit.shown("method"), visit.shown("page_size"), visit.shown("Median time"), visit.shown("Rate"), strict=True
+    )
+    found = [
+        (time.split("\n")[0], rate.split("\n")[1])
+        for method, size, time, rate in rows
+        if time and method in tooltip and size in tooltip
+    ]
+
+    assert any(f"{time} ns per swap" in tooltip and rate in tooltip for time, rate in found)
+
+
+def test_the_page_allows_no_code_but_its_own(browser: Browser, report: Path) -> None:
+    """Not even from text: the charts' expressions are interpreted."""
+    visit = Visit(browser, report)
+    visit.page.evaluate(
+        "(() => { const script = document.createElement('script'); script.textContent = 'window.ran = 1';"
+        " document.body.append(script); setTimeout('window.ran = 2', 0); })()"
+    )
+    visit.page.wait_for_timeout(100)
+
+    assert visit.page.evaluate("window.ran ?? 0") == 0
+    assert "unsafe-eval" not in report.read_text(encoding="utf-8").split("<title>")[0]
+
+
 def test_the_answer_is_followed_by_its_picture(browser: Browser, report: Path) -> None:
     """Before anything has to be scrolled to: the question, the answer, and what shows it."""
     page = Visit(browser, report).page

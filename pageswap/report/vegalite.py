@@ -38,6 +38,8 @@ _PX_A_LETTER = 8.0
 _LONGEST_DESCRIPTION = 1_500
 _AXIS_PX = 90
 _LINE_PX = 15
+# So near the end of a horizontal axis a label moves inwards rather than out of the chart.
+_FLUSH_PX = 20
 _ENTRY_PX = 40
 
 
@@ -120,7 +122,7 @@ def log_axis(field: str, title: str, domain: tuple[float, float], label: str, an
             "labelExpr": label,
             "labelOverlap": "greedy",
             "labelSeparation": 6,
-            "labelFlush": 20,
+            "labelFlush": _FLUSH_PX if anchor == "end" else False,
             "grid": True,
             "titleAnchor": anchor,
         },

@@ -122,7 +122,9 @@ class Disturbed:
 
 @dataclasses.dataclass(frozen=True)
 class Undisturbed:
-    """A comparison with and without its disturbed blocks; ``changes`` tells whether the verdict would be another one.
+    """A comparison with and without its disturbed blocks.
+
+    ``changes``: without them the verdict would be another one, or there would be too few blocks for any.
 
     ``disturbed`` of ``n`` blocks had a disturbed trial on either side. ``quiet_*`` come from the blocks left, None
     where there are too few.

@@ -64,7 +64,8 @@ def decide(run_data: HostRows, host: str, *, blocks: int, most: int, until: floa
     experiment = run_data.meta()["experiment"]
     cases = {str(case["case_id"]): levels_of(case) for case in run_data.cases()}
     table = frame(run_data)  # type: ignore[arg-type]  # it reads columns and rows alone
-    measured = table[(~table["warmup"] & (table["host"] == host)).to_numpy()]
+    # Rows of other hosts have no place in the matrix of this one.
+    measured = table[~table["warmup"].to_numpy()]
     matrix = Matrix((host,), cases, dict(experiment.get("baseline") or {}), measured)
     is_compared = matrix.pairs > 0
     rows = np.flatnonzero(is_compared if is_compared.any() else matrix.n > 0)

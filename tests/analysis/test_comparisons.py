@@ -89,6 +89,18 @@ def test_a_difference_below_the_noise_floor_is_never_called_one() -> None:
     assert (item.smallest or 0) > (item.noise_floor or 9)
 
 
+def test_many_comparisons_of_equals_need_stronger_evidence() -> None:
+    """Of 80 equal methods some intervals exclude 1 by chance: Holm's correction keeps each from being called one."""
+    names = {f"m{number}": 800.0 for number in range(80)}
+    run = make_run(method=["memcpy", *names], speeds=names, noise=0.02, blocks=20, **ONE)
+    found = list(summarise(run).comparisons.values())
+    excluding = [item for item in found if item.interval and not item.interval.low <= 1 <= item.interval.high]
+
+    assert excluding
+    assert {item.verdict for item in excluding} == {NO_DIFFERENCE}
+    assert all(item.why.endswith("after Holm's correction for 80 comparisons") for item in excluding)
+
+
 def test_without_a_control_the_other_two_decide() -> None:
     """A run made before there was one."""
     run = make_run(method=["memcpy", "better"], speeds={"better": 700.0}, blocks=20, **ONE)

@@ -97,6 +97,16 @@ class TestDrift:
 
         assert sum(item.is_flagged for item in found_in(run).drift) <= 2
 
+    def test_a_drift_of_next_to_nothing_is_not_flagged(self) -> None:
+        """A tenth of a percent over ten blocks, beyond doubt and below notice."""
+        run = make_run(block_noise=0, noise=0, blocks=10, **TWO)
+        for outcome in run.outcomes:
+            outcome["elapsed_ns"] = round(outcome["elapsed_ns"] * 1.0001 ** outcome["block"])
+        (drift,) = [item for item in found_in(run).drift if item.scope == BLOCKS]
+
+        assert drift.p_holm < 0.001
+        assert not drift.is_flagged
+
     def test_p_over_blocks_is_kendalls(self) -> None:
         """Of the hosts' profile."""
         run = make_run(block_noise=0.05, blocks=9, **{**ONE, "method": ["memcpy"]})
@@ -123,7 +133,7 @@ class TestDisturbed:
         """Give the words for a trial of 1 s."""
         table = frame(make_run(blocks=1, method=["memcpy"], **ONE)).iloc[:1]
         text = None if counters is None else json.dumps(counters)
-        return disturbed(table.assign(elapsed_ns=1_000_000_000, counters=text, **fields))[0]
+        return disturbed(table.assign(**{"elapsed_ns": 1_000_000_000, "counters": text, **fields}))[0]
 
     @pytest.mark.parametrize(
         ("counters", "word"),
@@ -151,7 +161,16 @@ class TestDisturbed:
 
     def test_a_short_trial_is_not_disturbed_by_one_tick(self) -> None:
         """Ten milliseconds are the clock's own grain."""
-        assert self.words({"steal_ns": 10_000_000, "foreign_cpu_ns": 10_000_000}, iterations=1) == ""
+        assert self.words({"steal_ns": 10_000_000, "foreign_cpu_ns": 10_000_000}, elapsed_ns=1_000_000) == ""
+
+    def test_a_disturbed_baseline_disturbs_its_block(self) -> None:
+        """A ratio has two sides: the block is left out whichever of them was hit."""
+        run = _Counted(make_run(blocks=9, **TWO))
+        (hit,) = run.of(method="memcpy", block=4, warmup=0)
+        run.counters[hit["trial_id"]] = {"swap_ins": 3}
+        (case,) = found_in(run).undisturbed
+
+        assert (case.case_id, case.n, case.disturbed) == ("c0001", 9, 1)
 
     def test_a_verdict_that_hangs_on_disturbed_trials_is_told(self) -> None:
         """Five of eleven blocks were disturbed and slow: without them the methods differ."""
@@ -219,6 +238,18 @@ class TestPooled:
         """There is nothing to pool."""
         assert found_in(make_run(**TWO)).pooled == ()
 
+    def test_percentiles_are_widened_as_hesterberg_has_it(self) -> None:
+        """Beside a plain bootstrap of eight exact hosts, read at the normal probability of t times sqrt(8 / 7)."""
+        centres = stats.norm.ppf((np.arange(8) + 0.5) / 8)
+        drawn = np.random.default_rng(1).choice(centres, (200_000, 8)).mean(axis=1)
+        tail = stats.t.ppf(0.975, 7) * math.sqrt(8 / 7)
+        expected = np.quantile(drawn, stats.norm.cdf([-tail, tail]))
+        ends = hierarchical_interval(np.repeat(centres[:, np.newaxis], 7, axis=1), np.random.default_rng(5))
+        plain = np.quantile(drawn, stats.norm.cdf([-tail * math.sqrt(7 / 8), tail * math.sqrt(7 / 8)]))
+
+        assert np.diff(ends) == pytest.approx(np.diff(expected), rel=0.03)
+        assert np.diff(ends)[0] > 1.02 * np.diff(plain)[0]
+
     @pytest.mark.parametrize(("hosts", "between"), [(6, 0.05), (10, 0.05), (10, 0.005)])
     def test_the_interval_holds_the_mean_of_all_such_hosts(self, hosts: int, between: float) -> None:
         """Of 300 sets of hosts drawn around 0, with seven blocks each, at least 92 % have an interval that holds 0."""
@@ -283,6 +314,14 @@ class TestCrossover:
 
         assert cross.at_bytes is not None
         assert (cross.high, "beyond 4MiB" in cross.text) == (None, True)
+
+    def test_an_end_below_the_sizes_is_open_too(self) -> None:
+        """The lead at the smallest size is within the noise: the crossover may lie below it."""
+        nearly = (2_970.0, *(9_000.0,) * 5)
+        (cross,) = found_in(sized({"memcpy": nearly, "mremap_fixed": self.FLAT}, noise=0.1, blocks=12)).crossovers
+
+        assert cross.at_bytes is not None
+        assert (cross.low, "below 4KiB" in cross.text) == (None, True)
 
     def test_few_blocks_have_a_crossover_and_no_interval(self) -> None:
         """Three of them."""

@@ -58,6 +58,17 @@ def test_a_control_that_differs_raises_the_floor() -> None:
     assert found.interval.low > 1
 
 
+def test_the_floor_is_never_below_the_control_s_own_median() -> None:
+    """Second trials that take 0 to 50 % longer, each time: many blocks make the quantile small, not the median."""
+    run = make_run(noise=0, replicas=True, blocks=20, **ONE)
+    for outcome in run.of(replica=1):
+        outcome["elapsed_ns"] = round(outcome["elapsed_ns"] * (1 + outcome["block"] / 40))
+    (found,) = summarise(run).noise.values()
+
+    assert found.median == pytest.approx(1 + 9.5 / 40, rel=0.01)
+    assert found.ratio == pytest.approx(found.median)
+
+
 @pytest.mark.parametrize(
     ("replicas", "blocks", "note"),
     [

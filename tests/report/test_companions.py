@@ -1,29 +1,100 @@
-"""A run is set beside others only where it lies among them."""
+"""Runs beside a run lend it their figures only when they come from the same machine."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import contextlib
+from typing import TYPE_CHECKING, Any
 
-from fake_run import make_run
+import pytest
 
 from pageswap.analysis.summary import summarise
-from pageswap.report.companions import Companions, companions
+from pageswap.errors import StoreError
+from pageswap.report import companions as module
+from pageswap.report.companions import CALLS, LIMIT, companions
+from tests.fake_run import FakeRun, make_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-class _At:
-    """A run that is stored somewhere."""
+class Shelf:
+    """A folder of results whose databases are runs in memory."""
 
-    def __init__(self, path: str) -> None:
-        self._run = make_run(blocks=3)
-        self.path = Path(path)
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Open from memory what would be opened from disk."""
+        self.folder = folder
+        self.runs: dict[str, FakeRun | Exception] = {}
+        monkeypatch.setattr(module.Store, "open", self.open)
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._run, name)
+    def put(self, experiment: str, run_id: str, run: FakeRun | Exception) -> Path:
+        """Lay a run where its database would be."""
+        path = self.folder / experiment / run_id / "run.sqlite"
+        path.parent.mkdir(parents=True)
+        path.touch()
+        self.runs[str(path)] = run
+        return path
+
+    def open(self, path: Path) -> Any:
+        """Give what was put there."""
+        run = self.runs[str(path)]
+        if isinstance(run, Exception):
+            raise run
+        return contextlib.nullcontext(run)
 
 
-def test_a_run_that_lies_nowhere_near_others_has_none() -> None:
-    """Not even in the root of a file system."""
-    for path in ("/run.sqlite", "/nowhere/run.sqlite"):
-        run = _At(path)
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    """Give an empty folder of results."""
+    return Shelf(tmp_path, monkeypatch)
 
-        assert companions(run, summarise(run)) == Companions()
+
+def named(run_id: str, **more: Any) -> FakeRun:
+    """Give a run with an id of its own."""
+    run = make_run(blocks=1, region_size=[1 << 27], touch=["none"], **more)
+    meta = run.meta()
+    run.meta = lambda: {**meta, "run_id": run_id}  # type: ignore[method-assign]
+    return run
+
+
+def stored(shelf: Shelf, **more: Any) -> FakeRun:
+    """Give the run that is reported on, which knows where it lies."""
+    run = named("r9", **more)
+    run.path = shelf.put("mremap_vs_copy", "r9", run)  # type: ignore[attr-defined]
+    return run
+
+
+def test_the_newest_runs_of_the_same_machine_are_found(shelf: Shelf) -> None:
+    """One of each kind; newer ones of another kernel, and one that cannot be read, are passed over."""
+    elsewhere = named("r3")
+    elsewhere.facts["local"]["kernel"] = "5.10"
+    for name in (LIMIT, CALLS):
+        shelf.put(name, "r1", named("r1"))
+        shelf.put(name, "r2", named("r2"))
+        shelf.put(name, "r3", elsewhere)
+        shelf.put(name, "r4", StoreError("unreadable"))
+    run = stored(shelf)
+    found = companions(run, summarise(run))
+
+    assert found.limit is not None
+    assert found.calls is not None
+    assert (found.limit.run_id, found.calls.run_id) == ("r2", "r2")
+
+
+def test_hosts_that_are_not_shared_lend_nothing(shelf: Shelf) -> None:
+    """A host of the same name may be another machine."""
+    other = named("r1", hosts=("a", "b"))
+    other.facts["b"]["cpu_model"] = "another"
+    shelf.put(LIMIT, "r1", other)
+    run = stored(shelf, hosts=("a", "b"))
+    found = companions(run, summarise(run))
+
+    assert found.limit is not None
+    assert {case.host for case in found.limit.cases} == {"a"}
+
+
+def test_a_run_that_lies_nowhere_has_none(shelf: Shelf) -> None:
+    """As one that was never stored, or one alone."""
+    run = make_run(blocks=1)
+
+    assert companions(run, summarise(run)) == companions(stored(shelf), summarise(run))
+    assert companions(run, summarise(run)).limit is None

@@ -106,13 +106,16 @@ def _number(flag: str, text: str | None, least: int | None = None) -> int | None
     return number
 
 
-def _seconds(flag: str, text: str) -> float:
-    from pageswap.units import parse_duration
+def _seconds(flag: str, text: str, least: float = 0.0) -> float:
+    from pageswap.units import format_duration, parse_duration
 
     try:
-        return parse_duration(text)
+        seconds = parse_duration(text)
     except ValueError as error:
         raise UsageError(f"{flag}: {error}") from None
+    if seconds < least:
+        raise UsageError(f"{flag}: expected at least {format_duration(least)}, found {text!r}")
+    return seconds
 
 
 def _one_of(flag: str, text: str, words: tuple[str, ...]) -> str:
@@ -313,7 +316,7 @@ def run(
         core=_one_of("--core", core, campaign.CORES),
         at_once=_number("--at-once", at_once, 1) or 1,
         patience_s=_seconds("--patience", patience),
-        lease_s=_seconds("--lease", lease),
+        lease_s=_seconds("--lease", lease, 1.0),
         ssh_config=_existing("--ssh-config", ssh_config),
         hosts=tuple(host.to_json() for host in chosen),
     )
@@ -534,7 +537,7 @@ def list_hosts(_context: Context, inventory: str = "", json: bool = False) -> No
         showing.show_inventory(known)
 
 
-@command()
+@command(help={"hosts": "a,b,@group,@tag: where to clean; default: all hosts of the inventory, else local"})
 def clean(
     _context: Context,
     hosts: str = "",

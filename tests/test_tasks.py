@@ -113,6 +113,7 @@ def test_paths_are_of_the_folder_where_it_is_typed(tmp_path: Path) -> None:
         (("run", "--spec", "smoke", "--ssh-config", "none"), "--ssh-config: there is no file 'none'"),
         (("run", "--spec", "smoke", "--at-once", "0"), "--at-once: expected at least 1, found 0"),
         (("run", "--spec", "smoke", "--patience", "5"), "--patience: "),
+        (("run", "--spec", "smoke", "--lease", "0s"), "--lease: expected at least 1.0s, found '0s'"),
         (("run", "--spec", "smoke", "--core", "mine"), "--core: expected auto, controller or host, found 'mine'"),
         (("report", "--run", "nothing"), "--run nothing: no such run"),
         (("resume",), "--run is missing"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pageswap.analysis.comparisons import compare
+from pageswap.analysis.comparisons import TOO_FEW, compare
 from pageswap.analysis.findings import Disturbed, Undisturbed
 from pageswap.analysis.intervals import median_intervals
 
@@ -53,6 +53,7 @@ def undisturbed(
     for row in np.flatnonzero(affected.any(axis=1)):
         key = matrix.keys[row]
         before, after = comparisons[key], again.get(key)
+        verdict = after.verdict if after else TOO_FEW
         found.append(
             Undisturbed(
                 host=key[0],
@@ -64,8 +65,8 @@ def undisturbed(
                 verdict=before.verdict,
                 quiet_ratio=after.ratio if after else None,
                 quiet_interval=after.interval if after else None,
-                quiet_verdict=after.verdict if after else "too few",
-                changes=after is None or after.verdict != before.verdict,
+                quiet_verdict=verdict,
+                changes=verdict != before.verdict,
             )
         )
     return tuple(found)

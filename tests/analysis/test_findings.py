@@ -172,6 +172,14 @@ class TestDisturbed:
 
         assert (case.case_id, case.n, case.disturbed) == ("c0001", 9, 1)
 
+    def test_too_few_blocks_stay_too_few_without_the_disturbed_ones(self) -> None:
+        """That is no change."""
+        run = _Counted(make_run(blocks=1, **TWO))
+        run.counters["b00.c0001"] = {"swap_ins": 3}
+        (case,) = found_in(run).undisturbed
+
+        assert (case.verdict, case.quiet_verdict, case.changes) == ("too few", "too few", False)
+
     def test_a_verdict_that_hangs_on_disturbed_trials_is_told(self) -> None:
         """Five of eleven blocks were disturbed and slow: without them the methods differ."""
         run = _Counted(make_run(speeds={"mremap_fixed": 780.0}, noise=0.002, blocks=11, **TWO))
@@ -357,6 +365,16 @@ class TestCosts:
             ("3 x (mremap_touched - mremap_untouched)", 1_950),
         ]
         assert (stack.total_ns, stack.rest_ns) == (pytest.approx(16_000), pytest.approx(16_000 - 2_700))
+
+    def test_a_call_dearer_than_what_holds_it_leaves_no_negative_layer(self) -> None:
+        """The noise of two figures turned round: the layer is nothing, and the rest has it."""
+        calls = self.calls()
+        for outcome in calls.of(method="mremap_untouched"):
+            outcome["elapsed_ns"] *= 4
+        (stack,) = found_in(make_run(noise=0, **TWO), calls=summarise(calls)).costs
+
+        assert [part.ns >= 0 for part in stack.parts] == [True] * 3
+        assert stack.parts[2].ns == 0
 
     def test_touching_adds_the_first_reads(self) -> None:
         """Two of them, 100 ns each."""

@@ -81,8 +81,8 @@ class SshConfig:
         self._name = str(path or USER_CONFIG)
         try:
             self.parsed.parse(io.StringIO(text))
-        except Exception as error:
-            raise self._unclear() from error
+        except Exception:  # noqa: BLE001 - whatever it stumbled over, its text may quote the file
+            raise self._unclear() from None
 
     def route(self, alias: str, hop: Hop | None = None) -> Route:
         """Look up how `alias` is reached; a hop's own user and port win. Raises HostError."""
@@ -114,8 +114,8 @@ class SshConfig:
             )
         except HostError:
             raise
-        except Exception as error:
-            raise self._unclear() from error
+        except Exception:  # noqa: BLE001 - whatever it stumbled over, its text may quote the file
+            raise self._unclear() from None
 
     def _unclear(self) -> HostError:
         return HostError(f"{self._name}: cannot be understood as an ssh_config; 'ssh -G ALIAS' tells what is wrong")

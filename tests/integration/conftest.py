@@ -12,6 +12,7 @@ from tests.integration import network as networks
 from tests.integration.checkout import BROKEN, ODD, copy_to
 from tests.integration.fleet import Fleet
 from tests.integration.lab import Lab, own_network
+from tests.integration.links import Links
 from tests.integration.roots import Roots
 
 if TYPE_CHECKING:
@@ -21,23 +22,29 @@ if TYPE_CHECKING:
     from tests.integration.network import Network
 
 _roots = pytest.StashKey[Roots]()
+_links = pytest.StashKey[Links]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put last what needs other Debians, which are made meanwhile."""
-    items.sort(key=_needs_roots)
+    """Put last what needs other Debians or long stories, which go on meanwhile."""
+    items.sort(key=lambda item: _needs(item, "roots", "links"))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Begin to make other Debians if a test needs them."""
-    if any(map(_needs_roots, session.items)) and not (_why_no_roots() or session.config.option.collectonly):
+    """Begin to make other Debians and to tell stories, if a test needs them."""
+    if session.config.option.collectonly or networks.what_is_missing():
+        return
+    if any(_needs(item, "roots") for item in session.items) and not _why_no_roots():
         session.config.stash[_roots] = Roots()
+    if any(_needs(item, "links") for item in session.items):
+        session.config.stash[_links] = Links()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Begin to make no more of them."""
-    if _roots in config.stash:
-        config.stash[_roots].end()
+    """End what nobody waits for any more."""
+    for key in (_roots, _links):
+        if key in config.stash:
+            config.stash[key].end()
 
 
 @pytest.fixture
@@ -71,6 +78,14 @@ def fleet(network: Network, tmp_path: Path) -> Fleet:
 
 
 @pytest.fixture
+def links(request: pytest.FixtureRequest) -> Links:
+    """Give the stories of what fails on the way to a host."""
+    missing = networks.what_is_missing()
+    require("root" if "root" in missing else "sshd", not missing, missing)
+    return request.config.stash[_links]
+
+
+@pytest.fixture
 def roots(request: pytest.FixtureRequest) -> Roots:
     """Give the other Debians' files."""
     missing = _why_no_roots()
@@ -78,8 +93,8 @@ def roots(request: pytest.FixtureRequest) -> Roots:
     return request.config.stash[_roots]
 
 
-def _needs_roots(item: pytest.Item) -> bool:
-    return "roots" in getattr(item, "fixturenames", ())
+def _needs(item: pytest.Item, *fixtures: str) -> bool:
+    return any(fixture in getattr(item, "fixturenames", ()) for fixture in fixtures)
 
 
 def _why_no_roots() -> str:

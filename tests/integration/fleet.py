@@ -55,13 +55,16 @@ class Fleet(Lab):
     """A controller's folders and the network of its hosts."""
 
     network: Network
+    controllers: list[subprocess.Popen[str]] = dataclasses.field(default_factory=list)
+    is_over: bool = False
 
     def start(self, words: dict[str, Any]) -> subprocess.Popen[str]:
         """Start a controller where the hosts can be reached, as a user with no ssh settings but the network's."""
+        assert not self.is_over
         home = self.folder / "user"
         home.mkdir(exist_ok=True)
         environment = {name: value for name, value in os.environ.items() if name != "SSH_AUTH_SOCK"}
-        return subprocess.Popen(
+        controller = subprocess.Popen(
             [*self.network.inside, sys.executable, "-m", "tests.integration.controller", json.dumps(words)],
             cwd=ROOT,
             env={**environment, "HOME": str(home), "PAGESWAP_HOME": str(self.folder / "home")},
@@ -70,6 +73,8 @@ class Fleet(Lab):
             text=True,
             start_new_session=True,
         )
+        self.controllers.append(controller)
+        return controller
 
     def begin(
         self,

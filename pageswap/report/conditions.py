@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.wording import clipped
+from pageswap.analysis.wording import clipped, plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,6 +85,17 @@ def run_facts(meta: Mapping[str, Any]) -> list[Fact]:
     facts += [(name, _text(name, value)) for name, value in provenance.items()]
     options = meta.get("options") or {}
     return _bounded([*facts, ("Options", _nested(options) or "none")])
+
+
+def hashes(meta: Mapping[str, Any], environments: Mapping[str, Mapping[str, Any]]) -> list[Fact]:
+    """List what tells whether another run had the same experiment file and timed the same code, as (label, text)."""
+    spec = hashlib.sha256(str(meta.get("spec_text", "")).encode("utf-8", "replace")).hexdigest()
+    hosts: dict[str, int] = {}
+    for environment in environments.values():
+        core = str((environment.get("core") or {}).get("core_hash") or _NOT_RECORDED)
+        hosts[core] = hosts.get(core, 0) + 1
+    cores = "; ".join(f"{core} on {plural(count, 'host')}" if len(hosts) > 1 else core for core, count in hosts.items())
+    return _bounded([("Experiment file, SHA-256", spec), ("Core, SHA-256", cores or _NOT_RECORDED)])
 
 
 def _bounded(facts: list[Fact]) -> list[Fact]:

@@ -14,7 +14,7 @@ from pageswap.analysis.intervals import MINIMUM_N
 from pageswap.analysis.summary import Summary, summarise
 from pageswap.analysis.wording import clipped, level_text, plural
 from pageswap.report.companions import Companions, companions
-from pageswap.report.conditions import host_facts, run_facts
+from pageswap.report.conditions import hashes, host_facts, run_facts
 from pageswap.report.costs import cost_section
 from pageswap.report.deferred import deferred_section
 from pageswap.report.download import Download, download
@@ -134,7 +134,7 @@ def model(run_data: RunData) -> Model:
         hosts=_hosts(by_group, environments),
         hosts_open=len(by_group) <= _HOSTS_OPEN,
         after=tuple(section for section in after if section),
-        run_facts=run_facts(meta),
+        run_facts=[*run_facts(meta), *hashes(meta, environments)],
         commands=_commands(meta),
         spec_text=str(meta.get("spec_text", "")),
         download=download(run_id, trials),

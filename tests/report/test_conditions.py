@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pageswap.report.conditions import host_facts, run_facts
+from pageswap.report.conditions import hashes, host_facts, run_facts
 from tests.fake_run import ENVIRONMENT, make_run
 
 
@@ -29,3 +29,14 @@ def test_a_dirty_checkout_is_told_from_a_clean_one() -> None:
     assert dict(run_facts(meta))["Commit"].endswith(" (clean)")
     meta["provenance"]["dirty"] = True
     assert dict(run_facts(meta))["Commit"].endswith(" with uncommitted changes")
+
+
+def test_hashes_tell_whether_another_run_was_of_the_same() -> None:
+    """The experiment file's, and the core's: one where all hosts ran the same bits, else each with its hosts."""
+    environments = {host: {"core": {"core_hash": core}} for host, core in (("a", "11"), ("b", "11"), ("c", "22"))}
+    spec, cores = hashes({"spec_text": "abc"}, environments)
+
+    assert spec[1] == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert cores[1] == "11 on 2 hosts; 22 on 1 host"
+    assert hashes({}, {"a": environments["a"]})[1][1] == "11"
+    assert hashes({}, {})[1][1] == "not recorded"

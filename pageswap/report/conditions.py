@@ -43,6 +43,7 @@ _HOST_FACTS = {
 _CORE_FACTS = {
     "compiler": "Compiler",
     "flags": "Compiler flags",
+    "build": "Built by",
     "core_hash": "Core, SHA-256",
     "source_hash": "Core's sources, SHA-256",
 }
@@ -53,6 +54,7 @@ _ABSENT = {
     "governor": "not exposed to this host",
     "turbo": "not exposed to this host",
 }
+_UNAFFECTED = "Not affected"
 _GIB = 1 << 30
 _LONGEST_LABEL = 100
 _LONGEST_TEXT = 3_000
@@ -112,7 +114,17 @@ def _text(name: str, value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
+    if name == "mitigations" and isinstance(value, dict):
+        return _mitigations(value)
     return _nested(value)
+
+
+def _mitigations(by_flaw: Mapping[str, object]) -> str:
+    """Name first what the processor is affected by, as that alone costs time."""
+    unaffected = [flaw for flaw, state in by_flaw.items() if state == _UNAFFECTED]
+    affected = {flaw: state for flaw, state in by_flaw.items() if flaw not in unaffected}
+    parts = [_nested(affected)] if affected else []
+    return "; ".join(parts + ([f"not affected by {', '.join(unaffected)}"] if unaffected else []))
 
 
 def _nested(value: object) -> str:

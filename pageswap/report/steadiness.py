@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.wording import clipped, levels_phrase, plural
+from pageswap.analysis.wording import clipped, levels_phrase, percent_text, plural
 from pageswap.report.page import Section
 from pageswap.report.selection import evenly
 from pageswap.report.vegalite import GREY, PALETTE, around, layer, log_axis, plot, row_axis, tips
@@ -22,7 +22,6 @@ _MOST_PAIRS = 600
 _MOST_DESCRIBED = 12
 _NOISE_ROW_PX = 48
 _DRIFT_PX = 200
-_ONE_PERCENT = 0.01
 _PERCENT = "format((datum.value - 1) * 100, '+~r') + ' %'"
 _TWICE = (
     "The baseline was measured twice in every block, as if it were two methods. Each dot is one such pair. The shaded "
@@ -55,7 +54,7 @@ def _noise_plot(floors: Sequence[NoiseFloor]) -> Plot:
     dots: list[dict[str, Any]] = []
     per_host = max(1, _MOST_PAIRS // len(floors))
     for floor in floors:
-        text = f"\u00b1 {_percent(floor.ratio - 1)}" if floor.ratio else "unknown"
+        text = percent_text(floor.ratio) if floor.ratio else "unknown"
         name = f"{clipped(floor.host, 40)}\nfloor {text}"
         names.append(name)
         if floor.ratio:
@@ -86,10 +85,6 @@ def _noise_plot(floors: Sequence[NoiseFloor]) -> Plot:
     described = "; ".join(name.replace("\n", ": ") for name in names)
     datasets = {"centre": [{"value": 1}], "bands": bands, "pairs": dots}
     return plot("A/A pairs", f"A/A pairs. {described}", layers, datasets, _NOISE_ROW_PX * len(names))
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.1f} %" if share >= _ONE_PERCENT else f"{share * 100:.2f} %"
 
 
 def drift_section(summary: Summary, findings: Findings) -> Section:

@@ -17,6 +17,16 @@ def test_every_fact_of_the_environment_is_shown() -> None:
     assert facts["Transparent huge pages"] == "enabled: madvise; defrag: madvise; shmem_enabled: never"
 
 
+def test_mitigations_that_cost_time_come_first() -> None:
+    """What the processor is not affected by is named, and no more."""
+    found = {"meltdown": "Not affected", "spectre_v2": "Mitigation: Retpolines", "mds": "Not affected"}
+
+    assert (
+        dict(host_facts({"mitigations": found}))["Mitigations"]
+        == "spectre_v2: Mitigation: Retpolines; not affected by meltdown, mds"
+    )
+
+
 def test_an_unknown_fact_says_so() -> None:
     """A fact that is not there is not left out, nor made up."""
     assert {"not recorded", "none", "none found", "not exposed to this host"} == {text for _, text in host_facts({})}

@@ -414,3 +414,24 @@ def test_why_a_host_stopped_is_a_finding() -> None:
     (stop,) = found_in(run).stops
 
     assert (stop.host, stop.blocks, stop.reason) == ("local", 7, "every interval is within 2 %")
+
+
+@pytest.mark.parametrize("baseline", [{"method": "memcpy"}, {}])
+@pytest.mark.parametrize("outcomes", [True, False])
+def test_a_run_without_outcomes_or_a_baseline_has_findings_too(baseline: dict[str, Any], outcomes: bool) -> None:  # noqa: FBT001
+    """What there is nothing of is empty; a report can be made of a run that was interrupted at once."""
+    run = make_run(hosts=("a", "b"), baseline=baseline, replicas=True, **TWO)
+    if not outcomes:
+        run.outcomes.clear()
+    found = found_in(run)
+
+    assert bool(found.comparisons) == (outcomes and bool(baseline))
+    assert [floor.ratio is None for floor in found.noise.values()] == [not (outcomes and baseline)] * 2
+    assert (found.outliers if not outcomes else ()) == ()
+
+
+def test_a_run_of_no_host_has_no_finding() -> None:
+    """Nor an error."""
+    run = make_run(hosts=(), **TWO)
+
+    assert found_in(run) == Findings({}, (), (), (), (), (), (), {}, (), (), ())

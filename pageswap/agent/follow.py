@@ -94,7 +94,8 @@ def _open(work: WorkDir, offset: int, *, alive: bool) -> int:
     try:
         journal = os.open(work.journal, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        if alive:
+        # An agent killed before its journal began leaves nothing but the job it was given: nothing to read, no mistake.
+        if alive or (offset == 0 and os.path.exists(work.job)):
             return -1
         raise HostError(f"{work.path}: no journal and no agent; start the segment first") from None
     if offset > os.fstat(journal).st_size:

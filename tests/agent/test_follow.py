@@ -107,6 +107,20 @@ def test_offsets_and_folders_that_cannot_be_are_errors(host: Host) -> None:
     assert "expected int" in host.call("follow", offset="0")["error"]
 
 
+def test_an_agent_killed_before_its_journal_began_has_an_empty_one(tmp_path: Path) -> None:
+    """It was started, so nobody made a mistake, and whoever follows starts another."""
+    work = WorkDir(str(tmp_path))
+    (tmp_path / "job.json").write_text("{}")
+    read, write = os.pipe()
+    stream(work, 0, AgentLock(work.lock), write)
+    with pytest.raises(HostError, match="no journal and no agent"):
+        stream(work, 10, AgentLock(work.lock), write)
+    os.close(write)
+
+    assert os.read(read, 100) == b""
+    os.close(read)
+
+
 def test_a_line_is_not_sent_before_it_is_whole(tmp_path: Path) -> None:
     """A line written in two parts arrives as one."""
     work = WorkDir(str(tmp_path))

@@ -21,7 +21,8 @@ def _files_in_place(cpu: int, files: dict[str, str]) -> None:
     if ctypes.CDLL(None).unshare(_CLONE_NEWNS) != 0:
         raise PermissionError
     folder = CPUS / f"cpu{cpu}"
-    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    # /sys rather than /, which in a chroot is no mount.
+    subprocess.run(["mount", "--make-rprivate", "/sys"], check=True)
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

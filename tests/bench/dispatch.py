@@ -123,12 +123,9 @@ def ours(folder: Path) -> tuple[Take, Take, Take]:
         alone = take(made, folder, spec, names[:1])
         what = f"{cold.trials} tiny trials on each of {HOSTS} hosts"
         print(f"{what + ': wall, cold and warm':66} {cold.wall_s:6.2f} s {warm.wall_s:6.2f} s")
-        print(
-            f"{'  wall less the longest host, cold, for all hosts together':66} {cold.dispatch_s:6.2f} s   at most 3 s a host"
-        )
-        print(
-            f"{'  wall less the longest host, warm, for all hosts together':66} {warm.dispatch_s:6.2f} s   at most 1 s a host"
-        )
+        for temperature, found, limit_s in (("cold", cold, 3), ("warm", warm, 1)):
+            title = f"  wall less the longest host, {temperature}, for all hosts together"
+            print(f"{title:66} {found.dispatch_s:6.2f} s   at most {limit_s} s a host")
         title = "  overhead of a trial on its host, which has its CPUs to itself"
         print(f"{title:66} {alone.overhead_ms:6.2f} ms  at most 10 ms")
         title = f"  the same while {HOSTS} hosts share the {os.cpu_count()} CPUs of this machine"

@@ -512,7 +512,9 @@ def doctor(
     """Say what on each host would spoil a measurement, each with its cure."""
     from pageswap.campaign import survey
 
-    found = _survey(_targets(_chosen(hosts, inventory), ssh_config, accept_new), survey.facts)
+    chosen = _chosen(hosts, inventory)
+    question = functools.partial(survey.facts, cpus={host.name: host.cpu for host in chosen})
+    found = _survey(_targets(chosen, ssh_config, accept_new), question)
     from pageswap.console import hosts as showing
 
     there = {host: {"checks": facts["doctor"], "lease": facts["lease"]} for host, facts in _answers(found).items()}

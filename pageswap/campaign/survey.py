@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pageswap.campaign.ledger import Ledger
@@ -13,7 +14,7 @@ from pageswap.errors import PageswapError
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pageswap.fleet import Bundle, Target
 
@@ -49,10 +50,14 @@ def survey(
             raise
 
 
-def facts(target: Target) -> dict[str, Any]:
-    """Ask for a host's facts; among its doctor's findings is how its clock differs from this machine's."""
+def facts(target: Target, *, cpus: Mapping[str, int | None] = MappingProxyType({})) -> dict[str, Any]:
+    """Ask for a host's facts; among its doctor's findings is how its clock differs from this machine's.
+
+    `cpus` has the CPU that the inventory pins a host's trials to: that one is looked at, not the agent's own choice.
+    """
+    cpu = cpus.get(target.name)
     sent_ns = time.time_ns()
-    found = target.call("facts", {})
+    found = target.call("facts", {} if cpu is None else {"cpu": cpu})
     if isinstance(found.get("time"), int):
         found["doctor"] = [*found["doctor"], clock_finding(sent_ns, time.time_ns(), found["time"])]
     return found

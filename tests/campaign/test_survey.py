@@ -22,10 +22,12 @@ class FactTarget(FakeTarget):
 
     answer: dict[str, Any] = {"environment": ENVIRONMENT, "doctor": [], "time": 0}  # noqa: RUF012 - never changed
     is_closed = False
+    asked: dict[str, Any] | None = None
 
     def open(self, verb: str, document: dict[str, Any]) -> Stream:
-        """Answer the one verb."""
-        assert (verb, document) == ("facts", {})
+        """Answer the one verb, and keep what was asked."""
+        assert verb == "facts"
+        self.asked = document
         return self._answer(self.answer)
 
     def close(self) -> None:
@@ -65,6 +67,15 @@ def test_facts_have_a_finding_about_the_clock() -> None:
 
     assert (finding["check"], finding["status"]) == ("clock", "warn")
     assert finding["cure"]
+
+
+def test_facts_are_of_the_cpu_that_the_inventory_pins() -> None:
+    """Its governor matters, not another one's; a host without one is asked for no particular CPU."""
+    pinned, free = FactTarget(name="a"), FactTarget(name="b")
+    for target in (pinned, free):
+        facts(target, cpus={"a": 3, "b": None})
+
+    assert (pinned.asked, free.asked) == ({"cpu": 3}, {})
 
 
 def test_readiness_names_core_build_python_and_kernel() -> None:

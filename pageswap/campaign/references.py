@@ -54,7 +54,11 @@ def resolve(results_dir: Path, base: str, new: str) -> tuple[Reference, Referenc
     for flag, text in sides.items():
         if not text:
             raise UsageError(f"{flag} is missing: give a run id, a path, `latest`, or commit:HASH")
-        found[flag] = None if text.startswith(f"{_COMMIT}:") else _run(results_dir, flag, text)
+        if text.startswith(f"{_COMMIT}:"):
+            _split(flag, text)  # A typing error is told whatever the other side is.
+            found[flag] = None
+        else:
+            found[flag] = _run(results_dir, flag, text)
     experiment = next((each.folder.parent.name for each in found.values() if each), "")
     if not experiment:
         experiment = _shared(results_dir, sides)

@@ -26,11 +26,12 @@ LEASE_S = 4.0
 class Story:
     """A run on one host, and what happens to it meanwhile."""
 
-    def __init__(self, fleet: Fleet, name: str, **options: object) -> None:
+    def __init__(self, fleet: Fleet, name: str, *, repeats: int = 2, **options: object) -> None:
         """Begin the run, and wait until it is in the middle of a trial."""
         self.fleet = fleet
         self.host: Host = fleet.network.add(name)
-        self.spec: Path = fleet.spec(repeats=1, iterations=HALF_A_SECOND)
+        # Long enough for what happens to happen in the middle of it, however fast the machine is.
+        self.spec: Path = fleet.spec(repeats=repeats, iterations=HALF_A_SECOND)
         self.controller: Popen[str] = fleet.begin(name, spec=self.spec, **options)
         wait_until(lambda: measuring(self.host), 120.0)
 
@@ -56,10 +57,10 @@ def link_down(fleet: Fleet, name: str, seconds: float) -> str:
 
 def link_down_for_ever(fleet: Fleet, name: str) -> str:
     """Until the controller has given up; then resume."""
-    story = Story(fleet, name, lease_s=LEASE_S, patience_s=5.0)
+    story = Story(fleet, name, repeats=5, lease_s=LEASE_S, patience_s=5.0)
     story.host.link("down")
     ended = finish(story.controller)
-    assert ended.code == 3
+    assert ended.code == 3, ended.errors
     assert ended.run_dir is not None
     assert {row.status for row in rows(ended.run_dir)} <= {"ok"}
     check_quiet(story.host, LEASE_S)

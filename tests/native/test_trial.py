@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 
 import child
 import pytest
@@ -77,10 +78,12 @@ def test_reading_remapped_shared_pages_faults_inside_the_rounds() -> None:
 
 
 def test_every_displaced_page_is_counted_as_a_mapping() -> None:
-    """16 MiB of 4 KiB pages swapped at random end as nearly as many mappings as pages."""
+    """16 MiB of 4 KiB pages swapped at random end as nearly as many mappings as pages, beside this process's own."""
+    own = len(pathlib.Path("/proc/self/maps").read_text().splitlines())
     result = child.run(child.params("mremap_fixed", region_bytes=16 * child.MIB, iterations=20_000))
 
-    assert 3500 < result.vmas_peak < 5500
+    assert result.vmas_peak is not None
+    assert 3500 < result.vmas_peak - own < 4400
 
 
 def test_rounds_slice_the_iterations_even_when_they_do_not_divide() -> None:

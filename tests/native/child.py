@@ -34,6 +34,15 @@ def params(method: str = "memcpy", **changes: Any) -> native.TrialParams:
     return native.TrialParams(**fields)
 
 
+def backings(method: native.MethodInfo) -> list[str]:
+    """List the backings to try a method on: all it claims.
+
+    But no gigantic pages under the sanitizers: they take the code's same ways as those of 2 MiB, and minutes more.
+    """
+    is_sanitized = bool(os.environ.get("PAGESWAP_SANITIZED"))
+    return [name for name in method.backings if not (is_sanitized and name == "hugetlb_1g")]
+
+
 def shape(method: str, backing: str) -> dict[str, int]:
     """Give the page and region that a backing of huge pages needs, as small as they can be."""
     if backing not in ("thp", "hugetlb_2m", "hugetlb_1g"):

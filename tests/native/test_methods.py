@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 METHODS = {method.name: method for method in native.methods()}
 SWAPS = [method for method in METHODS.values() if "swap" in method.workloads]
-CLAIMS = [(method.name, backing) for method in SWAPS for backing in method.backings]
+CLAIMS = [(method.name, backing) for method in SWAPS for backing in child.backings(method)]
 PAGES = 64
 CORNERS = {
     "one swap": [(3, 9)],

@@ -19,7 +19,7 @@ PAGES = 64
 
 def doing(workload: str) -> list[tuple[str, str]]:
     """List (method, backing) for everything the table says can do a workload."""
-    return [(m.name, backing) for m in METHODS if workload in m.workloads for backing in m.backings]
+    return [(m.name, backing) for m in METHODS if workload in m.workloads for backing in child.backings(m)]
 
 
 def run_or_skip(trial: native.TrialParams) -> native.TrialResult:

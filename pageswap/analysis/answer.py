@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.intervals import MINIMUM_N
 from pageswap.analysis.summary import BASELINE, FASTER, NO_DIFFERENCE, NOT_COMPARED, SLOWER, TOO_FEW
+from pageswap.analysis.turning import turning_points
 from pageswap.analysis.wording import (
     clipped,
     decimals,
@@ -44,7 +45,7 @@ def answer(summary: Summary) -> list[str]:
     A leading "yes" or "no" is given only when the question asks whether something is faster than the baseline and
     all that was compared agrees. Methods of the family ``control`` move nothing and take no part.
     """
-    findings = _comparison(summary) if summary.has_baseline else _ranking(summary)
+    findings = [*_turning(summary), *_comparison(summary)] if summary.has_baseline else _ranking(summary)
     return [*findings, *_limits(summary)]
 
 
@@ -63,6 +64,12 @@ def _comparison(summary: Summary) -> list[str]:
         extremes = [sentence for name, cases in groups.items() for sentence in _extremes(summary, name, cases)]
         return [_sentence(where + yes_or_no + "; ".join(clauses)), *extremes]
     return [_sentence(where + yes_or_no + _overview(summary, groups))]
+
+
+def _turning(summary: Summary) -> list[str]:
+    """Say first where methods change places: that is what an experiment over page sizes is about."""
+    points = turning_points(summary)
+    return [_sentence(_where(summary, summary.cases) + "; ".join(points))] if points else []
 
 
 def _is_asked_for(summary: Summary, case: CaseSummary) -> bool:

@@ -203,7 +203,9 @@ def _overview(summary: Summary, groups: dict[str, list[CaseSummary]]) -> str:
         counts += [f"{len(somewhere)} in a part of the cases"] if somewhere else []
         head = f"of {len(groups)} alternatives, {listed(counts)} ran faster than {base}"
     ends = []
-    for word, case in (("the fastest", ordered[-1]), ("the slowest", ordered[0])):
+    # One that was faster than the baseline is not the slowest where others were not shown to be.
+    has_slowest = ordered[0] is every[0] or ordered[0].verdict == SLOWER
+    for word, case in (("the fastest", ordered[-1]), *((("the slowest", ordered[0]),) if has_slowest else ())):
         figure = _figure(case, "its speed" + _place(summary, case, summary.baseline))
         ends.append(f"{word}, {_contender(summary, case)}, ran at {figure}")
     return f"{head}; {'; '.join(ends)}"

@@ -147,3 +147,13 @@ def test_lost_trials_and_missing_trials_are_said() -> None:
 
     assert "1 trial of the measured cases did not end ok and is left out: 1 timeout." in words(run)
     assert "This run is not finished: 3 trials without an outcome yet." in words(run)
+
+
+def test_a_faster_one_is_not_the_slowest_where_others_are_level() -> None:
+    """Four that gain nothing and one that is faster: the fastest is named, and no slowest."""
+    speeds = dict.fromkeys(("copy_words", "mremap_fixed", "uffd_move", "copy_movsb"), 770.0) | {"exchange_avx2": 400.0}
+    run = make_run(method=["memcpy", *speeds], speeds={"memcpy": 770.0, **speeds}, noise=0.05, **ONE)
+    text = words(run)
+
+    assert "the fastest, exchange_avx2" in text
+    assert "the slowest" not in text

@@ -45,27 +45,3 @@ int ps_mappings_count(uint64_t *count, ps_error *error)
     (void)close(fd);
     return failed ? ps_error_set(error, failed, "read /proc/self/maps", "") : 0;
 }
-
-/* Sums AnonHugePages over the mappings that overlap [begin, begin + bytes). */
-int ps_huge_bytes(const unsigned char *begin, size_t bytes, uint64_t *huge_bytes, ps_error *error)
-{
-    const unsigned long from = (unsigned long)begin, to = from + bytes;
-    FILE *const smaps = fopen("/proc/self/smaps", "re");
-    char line[512];
-    int inside = 0;
-
-    if (!smaps)
-        return ps_error_set(error, errno, "open /proc/self/smaps", "");
-    *huge_bytes = 0;
-    while (fgets(line, sizeof line, smaps)) {
-        unsigned long first, last;
-        unsigned long long kib;
-
-        if (sscanf(line, "%lx-%lx ", &first, &last) == 2)
-            inside = first < to && last > from;
-        else if (inside && sscanf(line, "AnonHugePages: %llu kB", &kib) == 1)
-            *huge_bytes += kib << 10;
-    }
-    (void)fclose(smaps);
-    return 0;
-}

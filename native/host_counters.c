@@ -3,6 +3,7 @@
  * slowed it down. What a host does not count is PS_UNSUPPORTED, never 0. */
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -34,22 +35,29 @@ static uint64_t interrupts(const char *label)
     return sum;
 }
 
-/* Sums the values of those lines of /proc/vmstat whose names are given, or PS_UNSUPPORTED when none is there. */
-static uint64_t vmstat(const char *const *names)
+/* Adds the value of a line of /proc/vmstat to `sum` when it is that of `name`. */
+static void add_named(const char *line, const char *name, uint64_t *sum)
+{
+    const size_t length = strlen(name);
+
+    if (strncmp(line, name, length) == 0 && line[length] == ' ')
+        *sum = (*sum == PS_UNSUPPORTED ? 0 : *sum) + strtoull(line + length, NULL, 10);
+}
+
+static void memory_events(struct ps_host_counters *counters)
 {
     FILE *const file = fopen("/proc/vmstat", "re");
-    char name[64];
-    unsigned long long value;
-    uint64_t sum = PS_UNSUPPORTED;
+    char line[128];
 
+    counters->thp_splits = counters->swap_ins = PS_UNSUPPORTED;
     if (!file)
-        return PS_UNSUPPORTED;
-    while (fscanf(file, "%63s %llu", name, &value) == 2)
-        for (const char *const *wanted = names; *wanted; wanted++)
-            if (strcmp(name, *wanted) == 0)
-                sum = (sum == PS_UNSUPPORTED ? 0 : sum) + value;
+        return;
+    while (fgets(line, sizeof line, file)) {
+        add_named(line, "thp_split_page", &counters->thp_splits);
+        add_named(line, "thp_split_pmd", &counters->thp_splits);
+        add_named(line, "pswpin", &counters->swap_ins);
+    }
     (void)fclose(file);
-    return sum;
 }
 
 static uint64_t own_cpu_ns(void)
@@ -103,12 +111,8 @@ static uint64_t of_this_cpu(const char *name)
 
 void ps_host_counters_read(struct ps_host_counters *counters)
 {
-    static const char *const splits[] = {"thp_split_page", "thp_split_pmd", NULL};
-    static const char *const swap_ins[] = {"pswpin", NULL};
-
     counters->tlb_shootdowns = interrupts("TLB:");
-    counters->thp_splits = vmstat(splits);
-    counters->swap_ins = vmstat(swap_ins);
+    memory_events(counters);
     counters->cpu_khz = of_this_cpu("cpufreq/scaling_cur_freq");
     counters->throttles = of_this_cpu("thermal_throttle/core_throttle_count");
     cpu_times(counters);

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pathlib
+from typing import Any
 
 import child
 import pytest
+from refusing import IOCTL, in_child, refuse
 
 from pageswap import native
 from pageswap.errors import CoreError, MethodUnavailableError
 
+# The request of ioctl on /proc/self/pagemap.
+PAGEMAP_SCAN = 0xC0606610
 REFUSED = {
     "an unknown method": {"method": "teleport"},
     "an unknown workload": {"workload": "juggle"},
@@ -121,13 +126,22 @@ def test_what_the_host_does_not_count_is_none_and_never_zero() -> None:
     assert counters["vmas_final"] is not None
 
 
-def test_counters_of_huge_pages_see_them_and_their_splitting() -> None:
+@pytest.mark.parametrize("kernel", ["that can be asked for huge pages", "before 6.7"])
+def test_counters_of_huge_pages_see_them_and_their_splitting(kernel: str) -> None:
     """Swapping small pages of a region on huge pages by mremap must split them, and that must be visible."""
     trial = child.params("mremap_fixed", backing="thp", region_bytes=8 * child.MIB, iterations=2000)
-    try:
-        counters = child.run(trial).counters
-    except MethodUnavailableError as error:
-        pytest.skip(str(error))
+
+    def run() -> Any:
+        if kernel == "before 6.7":
+            refuse(IOCTL, errno.ENOTTY, PAGEMAP_SCAN)
+        try:
+            return native.run_trial(trial).counters
+        except MethodUnavailableError as error:
+            return str(error)
+
+    counters = in_child(run)
+    if isinstance(counters, str):
+        pytest.skip(counters)
 
     assert counters["anon_huge_before"] == 8 * child.MIB
     assert counters["anon_huge_after"] < 8 * child.MIB

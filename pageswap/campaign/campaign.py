@@ -7,7 +7,6 @@ import contextlib
 import ctypes
 import dataclasses
 import queue
-import random
 import shutil
 import signal
 import threading
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.campaign.events import Finished, HostEnded, HostFailed, Started, Stopping
 from pageswap.campaign.host import HostCampaign
+from pageswap.campaign.link import jitter_s
 from pageswap.campaign.options import Options
 from pageswap.campaign.outcome import Outcome, exit_code, host_outcomes
 from pageswap.campaign.runs import DATABASE, REPORT, held, make_run_dir, new_run_id
@@ -37,11 +37,6 @@ if TYPE_CHECKING:
     from pageswap.plan import Plan
 
 _STOPS = ("drain", "kill")
-
-
-# Hosts that are begun together connect within so many seconds a host, lest their jump host turn some away.
-_JITTER_S = 0.01
-_MOST_JITTER_S = 1.0
 
 _M_ARENA_MAX = -8  # of malloc.h
 
@@ -189,9 +184,7 @@ class _Campaign:
                 host = self._waiting.popleft()
             except IndexError:
                 return
-            if len(self._hosts) > 1:
-                most_s = min(_JITTER_S * len(self._hosts), _MOST_JITTER_S)
-                time.sleep(random.uniform(0.0, most_s))  # noqa: S311 - no secret
+            time.sleep(jitter_s(len(self._hosts)))
             error: Exception | None = None
             try:
                 host.run(bundle)

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.errors import HostLinkLostError, HostUnreachableError
+from pageswap.fleet.target import HopelessError
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
@@ -16,13 +17,22 @@ if TYPE_CHECKING:
     from pageswap.campaign.ledger import Ledger
     from pageswap.fleet import Bundle, Target
 
-# A target tries a few times by itself to connect; a link that breaks while the bundle is brought there is for here.
-FIRST_TRIES: Final = 3
+# Nobody else tries again: a host that cannot be reached is told after so many attempts, here within 3.5 s of pauses.
+FIRST_TRIES: Final = 4
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 15.0
 
+# Hosts that are begun together connect within so many seconds a host, lest their jump host turn some away.
+JITTER_S: Final = 0.01
+_MOST_JITTER_S: Final = 1.0
+
 # What ends when the link does, and may be asked for once more; anything else would end in the same way again.
 BROKEN: Final = (HostUnreachableError, HostLinkLostError)
+
+
+def jitter_s(hosts: int) -> float:
+    """Give how long one of so many hosts waits before it connects; one alone need not wait."""
+    return random.uniform(0.0, min(JITTER_S * hosts, _MOST_JITTER_S)) if hosts > 1 else 0.0  # noqa: S311 - no secret
 
 
 class Link:
@@ -50,12 +60,14 @@ class Link:
         self.is_connecting = False
 
     def reach(self, bundle: Bundle) -> None:
-        """Connect, and have the bundle on the host; raises HostError."""
-        for left in reversed(range(FIRST_TRIES)):
+        """Connect, and have the bundle on the host, after a pause again where that may help; raises HostError."""
+        for tried in range(1, FIRST_TRIES + 1):
             try:
                 self._prepare(bundle)
-            except HostLinkLostError:
-                if not left or self._pause(FIRST_PAUSE_S * 2 ** (FIRST_TRIES - left)):
+            except HopelessError:
+                raise
+            except BROKEN:
+                if tried == FIRST_TRIES or self._pause(FIRST_PAUSE_S * 2 ** (tried - 1)):
                     raise
             else:
                 return

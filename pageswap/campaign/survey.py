@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pageswap.campaign.ledger import Ledger
-from pageswap.campaign.link import Link
+from pageswap.campaign.link import Link, jitter_s
 from pageswap.errors import PageswapError
 from pageswap.units import format_duration
 
@@ -28,10 +28,12 @@ def survey(
     targets: Sequence[Target], bundle: Bundle, question: Callable[[Target], _T], *, at_once: int = 32
 ) -> dict[str, _T | PageswapError]:
     """Give each host's answer, or why there is none, in the order of `targets`; one that fails stops no other."""
+    halt = threading.Event()
 
     def ask(target: Target) -> _T | PageswapError:
         try:
-            Link(target, Ledger(), patience_s=0.0, tell=lambda _text: None, halt=threading.Event()).reach(bundle)
+            halt.wait(jitter_s(len(targets)))
+            Link(target, Ledger(), patience_s=0.0, tell=lambda _text: None, halt=halt).reach(bundle)
             return question(target)
         except PageswapError as error:
             return error
@@ -43,7 +45,8 @@ def survey(
         try:
             return dict(zip((target.name for target in targets), answers, strict=True))
         except KeyboardInterrupt:
-            # The threads are waited for; without a connection they end.
+            # The threads are waited for; without a connection, and with no other attempt to make one, they end.
+            halt.set()
             pool.shutdown(wait=False, cancel_futures=True)
             for target in targets:
                 target.close()

@@ -16,6 +16,7 @@ import fabric
 import paramiko
 
 from pageswap.errors import HostAuthError, HostError, HostLinkLostError, HostUnreachableError
+from pageswap.fleet.target import HopelessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,10 +30,6 @@ _MAX_HOPS = 8
 # A host that does not answer for so long is gone: asked every BEAT_S, it has PATIENCE_S to answer.
 BEAT_S: Final = 3.0
 PATIENCE_S: Final = 10.0
-
-
-class HopelessError(HostUnreachableError):
-    """No connection came about, and another attempt would end the same way."""
 
 
 class _Verified(paramiko.MissingHostKeyPolicy):  # type: ignore[misc] # comes without types

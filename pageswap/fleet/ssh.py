@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import random
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pageswap.errors import HostBuildError, HostError, HostUnreachableError, UsageError
-from pageswap.fleet.connection import Connection, HopelessError
+from pageswap.errors import HostBuildError, HostError, UsageError
+from pageswap.fleet.connection import Connection
 from pageswap.fleet.host_build import core_from, judge, make_kit, no_build
 from pageswap.fleet.host_python import HostFacts, facts_from, no_python
 from pageswap.fleet.remote import agent_command, command, first_command, program, safe_path
@@ -28,10 +27,6 @@ if TYPE_CHECKING:
     from pageswap.fleet.target import Stream
 
 Build = Literal["controller", "host", "auto"]
-
-# Pauses before the second attempt to connect, the third, ...; each is shortened by up to half, so that many
-# controllers or hosts do not knock at one sshd together.
-BACKOFF_S: Final = (0.5, 1.0, 2.0)
 
 # Compiling the core takes seconds, on a slow and busy host minutes.
 _ANSWER_S = 600.0
@@ -70,7 +65,6 @@ class SshTarget(Target):
         self._core = core
         self._connection: Connection | None = None
         self._connecting = threading.Lock()
-        self._hang_up = threading.Event()
         self._seconds: dict[str, float] = {}
         self._facts: HostFacts | None = None
         self._bundle_dir: str | None = None
@@ -114,8 +108,7 @@ class SshTarget(Target):
         return self._start(text, stdin, keeps_input=is_lasting, shows_life=is_lasting)
 
     def close(self) -> None:
-        """End the connection and whatever waits for one; what runs there goes on. A later call connects again."""
-        self._hang_up.set()
+        """End the connection, also one that is just being made; what runs there goes on. A later call connects anew."""
         with self._connecting:
             if self._connection is not None:
                 self._connection.close()
@@ -183,32 +176,16 @@ class SshTarget(Target):
         return SshStream(connection, text, stdin, keeps_input=keeps_input, shows_life=shows_life)
 
     def _connected(self) -> Connection:
+        """Give the connection, made in one attempt unless it is open: how often to try is for the caller to say."""
         with self._connecting:
             if self._connection is not None and self._connection.is_open:
                 return self._connection
             if self._connection is not None:
                 self._connection.close()
-            self._hang_up.clear()
             with self._timed("connecting"):
-                self._connection = self._connect()
+                config = SshConfig(self._ssh_config_path)
+                self._connection = Connection(config.route(self.name), config, accept_new=self._accept_new)
             return self._connection
-
-    def _connect(self) -> Connection:
-        """Connect, again after a pause where that may help."""
-        pauses = [*BACKOFF_S]
-        config = SshConfig(self._ssh_config_path)
-        route = config.route(self.name)
-        while True:
-            if self._hang_up.is_set():
-                raise HostUnreachableError(f"{self.name}: connecting was given up")
-            try:
-                return Connection(route, config, accept_new=self._accept_new)
-            except HopelessError:
-                raise
-            except HostUnreachableError:
-                if not pauses:
-                    raise
-                self._hang_up.wait(pauses.pop(0) * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
 
     def _answer(self, stream: SshStream) -> dict[str, Any]:
         """Read one JSON line."""

@@ -8,7 +8,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from pageswap.errors import HostError
+from pageswap.errors import HostError, HostUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,10 @@ def segment_folder(cache: str, run_id: str, host: str, segment: int) -> str:
         if not _FOLDER_NAME.fullmatch(name):
             raise HostError(f"{name!r:.200} cannot be a folder on a host; expected letters, digits, '.', '-' and '_'")
     return f"{cache}/runs/{run_id}/{host}/{segment:d}"
+
+
+class HopelessError(HostUnreachableError):
+    """No connection came about, and another attempt a moment later would end the same way."""
 
 
 class Stream(Protocol):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,9 @@ from pageswap.errors import (
     HostUnreachableError,
     PageswapError,
 )
+from pageswap.fleet.inventory import InventoryHost
+from pageswap.fleet.ssh import SshTarget
+from pageswap.fleet.target import HopelessError
 from pageswap.store import Store
 from tests.campaign.fakes import BUNDLE, FakeTarget, Segment, work_through
 from tests.store.fakes import make_plan
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
 
     from pageswap.agent.job import Job
     from pageswap.campaign import Outcome
+    from pageswap.fleet import Target
 
 LOST = HostLinkLostError("a: the link broke")
 UNREACHABLE = HostUnreachableError("a: no route to host")
@@ -40,7 +46,7 @@ UNREACHABLE = HostUnreachableError("a: no route to host")
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pageswap.campaign.campaign.make_bundle", lambda: BUNDLE)
     monkeypatch.setattr(link, "FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr("pageswap.campaign.campaign._JITTER_S", 0.0)
+    monkeypatch.setattr(link, "JITTER_S", 0.0)
 
 
 def no_report(_store: Store, path: Path) -> Path:
@@ -196,13 +202,95 @@ def test_what_would_end_the_same_way_again_is_not_tried_again(tmp_path: Path, er
     assert target.bundles == 2
 
 
+def link_to(target: Target, **options: Any) -> link.Link:
+    """Make a host's link that nobody listens to and nothing halts."""
+    given = {"patience_s": 10.0, "tell": lambda _text: None, "halt": threading.Event(), **options}
+    return link.Link(target, Ledger(), **given)
+
+
+@pytest.mark.parametrize("error", [UNREACHABLE, LOST])
+def test_a_host_is_tried_a_few_times_at_first(error: PageswapError) -> None:
+    """Whether no connection comes about or the first one breaks; one of the last attempts is enough."""
+    target = FakeTarget(name="a")
+    target.faults["bundle"] = [error] * 99
+    with pytest.raises(type(error)):
+        link_to(target).reach(BUNDLE)
+    assert target.bundles == link.FIRST_TRIES
+
+    target = FakeTarget(name="a")
+    target.faults["bundle"] = [error, error]
+    link_to(target).reach(BUNDLE)
+    assert target.bundles == 3
+
+
+def test_what_is_hopeless_is_tried_once_at_first_and_on_when_it_went_well_before() -> None:
+    """A name that nobody knows stays unknown; one that was known is back when the network is."""
+    target = FakeTarget(name="a")
+    target.faults["bundle"] = [HopelessError("a: no such host name")]
+    with pytest.raises(HopelessError):
+        link_to(target).reach(BUNDLE)
+    assert target.bundles == 1
+
+    target.faults["bundle"] = [HopelessError("a: no such host name")] * 2
+    link_to(target).reach_again(BUNDLE, LOST)
+    assert target.bundles == 4
+
+
+def test_an_interrupt_ends_the_first_attempts() -> None:
+    """A host that is down is not waited for."""
+    target = FakeTarget(name="a")
+    target.faults["bundle"] = [UNREACHABLE] * 99
+    halt = threading.Event()
+    halt.set()
+    with pytest.raises(HostUnreachableError, match="no route"):
+        link_to(target, halt=halt).reach(BUNDLE)
+
+    assert target.bundles == 1
+
+
+def test_nobody_else_tries_again_to_connect(tmp_path: Path) -> None:
+    """What knocks at a real port is counted there: as many times as the link tries, then the reason is told."""
+    knocks: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    knocks.append(server.accept()[0].close())
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        config = tmp_path / "ssh_config"
+        config.write_text(f"Host a\nHostName 127.0.0.1\nPort {server.getsockname()[1]}\nUser nobody\n")
+        target = SshTarget("a", InventoryHost("a"), config)
+        with pytest.raises(HostUnreachableError, match="cannot be reached"):
+            target.facts()
+        by_itself = len(knocks)
+        with pytest.raises(HostUnreachableError, match="cannot be reached"):
+            link_to(target).reach(BUNDLE)
+        server.shutdown(socket.SHUT_RDWR)
+
+    assert (by_itself, len(knocks)) == (1, 1 + link.FIRST_TRIES)
+
+
+@pytest.mark.parametrize(("hosts", "most_s"), [(1, 0.0), (32, 0.32), (10_000, 1.0)])
+def test_hosts_that_begin_together_do_not_connect_together(
+    hosts: int, most_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spread over ten milliseconds a host, a second at the most; one alone does not wait."""
+    monkeypatch.setattr(link, "JITTER_S", 0.01)
+    waits = [link.jitter_s(hosts) for _ in range(1000)]
+
+    assert 0.0 <= min(waits) <= max(waits) <= most_s
+    assert most_s == 0.0 or len(set(waits)) > 900
+
+
 def test_an_interrupt_does_not_wait_for_a_host_that_is_away() -> None:
     """Its campaign ends at once, with what is stored; the rest is for the resume."""
     target = FakeTarget(name="a")
     halt = threading.Event()
     halt.set()
     told: list[str] = []
-    reached = link.Link(target, Ledger(), patience_s=1e9, tell=told.append, halt=halt)
+    reached = link_to(target, patience_s=1e9, tell=told.append, halt=halt)
     with pytest.raises(HostLinkLostError, match="the link broke"):
         reached.reach_again(BUNDLE, LOST)
 
@@ -213,14 +301,7 @@ def test_an_interrupt_does_not_wait_for_a_host_that_is_away() -> None:
 def test_the_patience_begins_anew_with_each_row(brings_rows: bool) -> None:  # noqa: FBT001
     """A link that breaks now and then may do so all day."""
     now_s = 0.0
-    reached = link.Link(
-        FakeTarget(name="a"),
-        Ledger(),
-        patience_s=10.0,
-        tell=lambda _text: None,
-        halt=threading.Event(),
-        clock=lambda: now_s,
-    )
+    reached = link_to(FakeTarget(name="a"), clock=lambda: now_s)
     for _ in range(2):
         reached.reach_again(BUNDLE, LOST)
         if brings_rows:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pageswap.campaign import link
 from pageswap.campaign.survey import clock_finding, facts, readiness, survey
 from pageswap.errors import HostError, HostUnreachableError
 from tests.campaign.fakes import BUNDLE, FakeStream, FakeTarget
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from pageswap.fleet import Stream
 
 S = 10**9
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "FIRST_PAUSE_S", 0.001)
+
+
 ENVIRONMENT = {"python": "3.9.2", "kernel": "6.1", "core": {"core_hash": "abc", "build": "host"}}
 
 
@@ -38,7 +46,7 @@ class FactTarget(FakeTarget):
 def test_each_host_answers_or_has_its_error() -> None:
     """In the order they were named, and every connection is let go of."""
     targets = [FactTarget(name=name) for name in ("c", "a", "b")]
-    targets[1].faults["bundle"] = [HostUnreachableError("a: no route")]
+    targets[1].faults["bundle"] = [HostUnreachableError("a: no route")] * 99
     found = survey(targets, BUNDLE, lambda target: target.name.upper(), at_once=2)
 
     assert list(found) == ["c", "a", "b"]

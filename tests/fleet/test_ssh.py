@@ -26,9 +26,10 @@ from pageswap.errors import (
     HostUnreachableError,
     UsageError,
 )
-from pageswap.fleet import connection, make_bundle, ssh, ssh_stream
+from pageswap.fleet import connection, make_bundle, ssh_stream
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.ssh import SshTarget
+from pageswap.fleet.target import HopelessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -332,12 +333,10 @@ class TestLoggingIn:
         self,
         sshd: Sshd,
         reach: Callable[..., SshTarget],
-        monkeypatch: pytest.MonkeyPatch,
         capfd: pytest.CaptureFixture[str],
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         """Neither the error nor a log nor the terminal has them."""
-        monkeypatch.setattr(ssh, "BACKOFF_S", (0.0,))
         caplog.set_level(logging.DEBUG)
         sshd.configure(f"ProxyCommand sh -c 'echo {SECRET} >&2; exit 1' {SECRET}", user=SECRET)
         with pytest.raises(HostUnreachableError, match=r"lab1 .*cannot be reached") as raised:
@@ -350,54 +349,33 @@ class TestLoggingIn:
 class TestUnreachable:
     """No connection comes about."""
 
-    def test_nobody_listens(self, sshd: Sshd, reach: Callable[..., SshTarget], monkeypatch: pytest.MonkeyPatch) -> None:
-        """Named with address and cure after some attempts."""
-        monkeypatch.setattr(ssh, "BACKOFF_S", (0.0, 0.0))
+    def test_nobody_listens(self, sshd: Sshd, reach: Callable[..., SshTarget]) -> None:
+        """Named with address and cure."""
         sshd.stop()
         with pytest.raises(
             HostUnreachableError, match=r"lab1 \(127.0.0.1:\d+\): cannot be reached: Connection refused; try"
         ):
             reach().facts()
 
-    def test_a_host_that_comes_up_meanwhile(
-        self, sshd: Sshd, reach: Callable[..., SshTarget], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Is reached by a later attempt."""
-        monkeypatch.setattr(ssh, "BACKOFF_S", (0.2,) * 50)
-        sshd.stop()
-        starter = threading.Timer(0.5, sshd.start)
-        starter.start()
-        target = reach()
-        try:
-            assert target.facts().tag
-        finally:
-            starter.join()
-
-        assert target.ledger()["connecting"] > 0.3
-
-    def test_closing_ends_the_attempts(
-        self, sshd: Sshd, reach: Callable[..., SshTarget], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Ctrl-C does not wait for a host that is down."""
-        monkeypatch.setattr(ssh, "BACKOFF_S", (600.0,))
+    def test_a_host_that_comes_up_later(self, sshd: Sshd, reach: Callable[..., SshTarget]) -> None:
+        """Is reached by the same target, which nothing of the first attempt keeps from it."""
         sshd.stop()
         target = reach()
-        closer = threading.Timer(0.5, target.close)
-        closer.start()
         with pytest.raises(HostUnreachableError):
             target.facts()
-        closer.join()
+        sshd.start()
 
-    def test_an_unknown_address_is_tried_once(self, sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert target.facts().tag
+        assert target.ledger()["connecting"] > 0
+
+    def test_an_unknown_address_is_hopeless(self, sshd: Sshd) -> None:
         """It will be as unknown a second later."""
-        monkeypatch.setattr(ssh, "BACKOFF_S", (600.0,))
         sshd.config.write_text("Host lab1\nHostName no-such-host.invalid\n")
-        with pytest.raises(HostUnreachableError, match=r"no such host name .*HostName"):
+        with pytest.raises(HopelessError, match=r"no such host name .*HostName"):
             SshTarget("lab1", InventoryHost("lab1"), sshd.config).facts()
 
-    def test_something_else_listens(self, sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_something_else_listens(self, sshd: Sshd) -> None:
         """Such as a web server."""
-        monkeypatch.setattr(ssh, "BACKOFF_S", ())
         with subprocess.Popen(
             [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"],
             stdout=subprocess.PIPE,

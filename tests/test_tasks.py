@@ -75,15 +75,6 @@ def test_plan_as_json_is_one_document() -> None:
     assert sorted(trials) == ["b00.c0000", "b00.c0000.aa", "b01.c0000", "b01.c0000.aa", "w0.c0000"]
 
 
-def test_json_is_written_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Word by word, a plan of 100,000 trials would take half a minute."""
-    written: list[str] = []
-    monkeypatch.setattr(tasks.sys.stdout, "write", written.append)
-    tasks._print_json({"a": [1, 2, {"b": None}]})
-
-    assert ['{\n "a": [\n  1,\n  2,\n  {\n   "b": null\n  }\n ]\n}\n'] == written
-
-
 def test_paths_are_of_the_folder_where_it_is_typed(tmp_path: Path) -> None:
     """A relative --spec means the caller's folder, from wherever invoke runs."""
     (tmp_path / "mine.yaml").write_text((ROOT / "experiments/smoke.yaml").read_text())
@@ -120,8 +111,8 @@ def test_paths_are_of_the_folder_where_it_is_typed(tmp_path: Path) -> None:
         (("export", "--run", "../none"), "there is no run.sqlite: no such folder"),
         (("compare", "--new", "latest"), "--base is missing"),
         (("compare", "--base", "commit:zz", "--new", "latest"), "expected commit:HASH"),
-        (("compare", "--base", "x", "--new", "y", "--format", "html"), "--format html: expected text or md"),
-        (("report", "--run", "latest", "--format", "pdf"), "--format pdf: expected html or md"),
+        (("compare", "--base", "x", "--new", "y", "--format", "html"), "--format: expected text or md, found 'html'"),
+        (("report", "--run", "latest", "--format", "pdf"), "--format: expected html or md, found 'pdf'"),
         (("publish", "--to", "x"), "--run is missing"),
         (("publish", "--run", "all"), "--to is missing"),
         (("publish", "--run", "nothing*", "--to", "x"), "--run nothing*: no run in"),
@@ -242,13 +233,6 @@ def test_dry_run_measures_nothing(results: Path, tiny: str, capsys: pytest.Captu
     assert call("run", spec=tiny, hosts="lab1", dry=True, json=True) == 0
     assert json.loads(capsys.readouterr().out)["hosts"] == ["lab1"]
     assert not results.exists()
-
-
-def test_what_is_typed_is_kept_without_the_wrapper(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run's provenance has the command as a person would type it again."""
-    monkeypatch.setattr(sys, "argv", ["invoke", "--search-root", "/x", "run", "--spec", "smoke.yaml"])
-
-    assert ["run", "--spec", "smoke.yaml"] == tasks._typed()
 
 
 def test_methods_and_doctor_tell_as_json() -> None:

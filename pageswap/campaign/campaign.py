@@ -18,7 +18,7 @@ from pageswap.campaign.host import HostCampaign
 from pageswap.campaign.link import jitter_s
 from pageswap.campaign.options import Options
 from pageswap.campaign.outcome import Outcome, exit_code, host_outcomes
-from pageswap.campaign.runs import DATABASE, REPORT, held, make_run_dir, new_run_id
+from pageswap.campaign.runs import DATABASE, REPORT, held, make_run_dir, new_run_id, open_run
 from pageswap.campaign.targets import chosen_hosts, make_targets, recorded_hosts
 from pageswap.errors import HostError, HostUnreachableError, PageswapError, StoreError
 from pageswap.fleet import make_bundle
@@ -98,7 +98,7 @@ def resume(  # noqa: PLR0913 - as many as may be said anew, and who watches
     measured once more; every other outcome is final. What may be said anew: `wait`, which hosts go on (`only` these),
     what an `inventory` says of them, and the `ssh_config` that leads there. Raises as `run` does.
     """
-    with held(run_dir), Store.open(run_dir / DATABASE) as store:
+    with held(run_dir), open_run(run_dir) as store:
         meta = store.meta()
         options = Options.from_json(meta["options"])
         hosts = chosen_hosts(recorded_hosts(meta), only, inventory)
@@ -311,10 +311,9 @@ def _share_one_heap() -> None:
 
 def _remove_unless_begun(run_dir: Path) -> None:
     """Remove the folder of a run that no agent was ever started for, so that `latest` is not an empty one."""
-    database = run_dir / DATABASE
-    if database.exists():
+    if (run_dir / DATABASE).exists():
         try:
-            with Store.open(database) as store:
+            with open_run(run_dir) as store:
                 if store.has_begun():
                     return
         except StoreError:

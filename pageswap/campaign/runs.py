@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import StoreError, UsageError
+from pageswap.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,6 +82,11 @@ def _run_at(text: str) -> Path:
             cure = "it was killed before its plan was stored; nothing was measured, so start it again"
         raise UsageError(f"--run {text}: there is no {DATABASE}: {cure}")
     return folder
+
+
+def open_run(run_dir: Path) -> Store:
+    """Open the store of the run in a folder; raises StoreError."""
+    return Store.open(run_dir / DATABASE)
 
 
 @contextlib.contextmanager

@@ -1,1 +1,1 @@
-"""What the command line needs beside its tasks: how a command ends, and how findings look on a terminal."""
+"""What the command line needs beside its tasks: how a command starts and ends, what was typed, and what is shown."""

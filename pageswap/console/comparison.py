@@ -1,18 +1,42 @@
-"""How a comparison of two runs looks on a terminal: the table, what differs, and the finding last."""
+"""A comparison of two runs as it is asked for and told: the table, what differs, and the finding last."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pageswap.analysis import compare as comparing
+from pageswap.analysis.markdown import comparison_as_markdown
+from pageswap.analysis.measured import Part
 from pageswap.analysis.percent import detectable_text, findings, percent_interval_text, percent_text, time_text
+from pageswap.campaign.runs import open_run
+from pageswap.console.document import print_json
 from pageswap.console.table import show_table
 from pageswap.console.terminal import level_text
 
 if TYPE_CHECKING:
     from pageswap.analysis.compare import Change, Comparison
+    from pageswap.campaign.references import Reference
 
 _CASES_SHOWN = 60
 _NUMBERS = ("base, ns", "new, ns", "time", "95 % interval", "could find")
+
+
+def compare(sides: tuple[Reference, Reference], *, by: str, fail_above: str, form: str) -> int:
+    """Compare two sides and tell what was found, `form` being text, md or json; gives the exit code.
+
+    `by` and `fail_above` are as they were typed, "" where nothing was; raises UsageError.
+    """
+    limit = comparing.parse_limit(fail_above) if fail_above else None
+    with open_run(sides[0].folder) as ours, open_run(sides[1].folder) as theirs:
+        parts = [Part(store, side.host, side.text) for store, side in zip((ours, theirs), sides, strict=True)]
+        found = comparing.compare(*parts, by=by or None, limit=limit)
+    if form == "json":
+        print_json(comparing.as_json(found))
+    elif form == "md":
+        print(comparison_as_markdown(found))
+    else:
+        show_comparison(found)
+    return comparing.conclude(found)
 
 
 def show_comparison(comparison: Comparison) -> None:

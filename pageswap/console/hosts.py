@@ -7,13 +7,14 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from pageswap.console.document import print_json
 from pageswap.console.table import show_table
 from pageswap.errors import PageswapError
 from pageswap.spec.wording import plain
 from pageswap.units import format_duration, format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pageswap.campaign import HostOutcome
     from pageswap.fleet.inventory import Inventory
@@ -74,6 +75,14 @@ def show_inventory(inventory: Inventory) -> None:
     show_table(("host", "groups", "tags", "cpu", "memory", "python", "workdir", "notes"), rows)
 
 
+def tell_inventory(inventory: Inventory, *, as_json: bool) -> None:
+    """Tell what an inventory says, for a person or as JSON."""
+    if as_json:
+        print_json(inventory_as_json(inventory))
+    else:
+        show_inventory(inventory)
+
+
 def inventory_as_json(inventory: Inventory) -> dict[str, Any]:
     """Give an inventory as one JSON object, sizes in bytes."""
     return {
@@ -83,12 +92,17 @@ def inventory_as_json(inventory: Inventory) -> dict[str, Any]:
     }
 
 
-def show_findings(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Print one line a finding of each host's doctor, with its cure, never folded."""
+def findings(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what the doctor has to say of a host's facts: {"checks", "lease"}."""
+    return {"checks": facts["doctor"], "lease": facts["lease"]}
+
+
+def show_findings(found: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print one line a finding of each host's `findings`, with its cure, never folded."""
     lines = [
         (host, *(str(check.get(key) or "") for key in ("status", "check", "found", "cure")))
-        for host, checks in found.items()
-        for check in checks
+        for host, answer in found.items()
+        for check in answer["checks"]
     ]
     widths = [max((len(line[column]) for line in lines), default=0) for column in range(3)]
     for host, status, check, what, cure in lines:
@@ -98,7 +112,7 @@ def show_findings(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
 
 def show_method_matrix(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Print every method of one host; of several, which host has which, and below why the others have not."""
-    if len(found) == 1:
+    if len(found) <= 1:
         _show_methods(found)
         return
     names = list(dict.fromkeys(method["name"] for methods in found.values() for method in methods))
@@ -156,18 +170,42 @@ def show_cleaned(found: Mapping[str, Mapping[str, Any]]) -> None:
         print(plain(f"{host}: removed {answer['removed']:,} folders, {answer['bytes'] / 2**20:,.1f} MiB{rest}"))
 
 
-def answers_as_json(found: Mapping[str, Any], answers: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Give each host's answer, or {"error"} where it has none but that; `answers` stand in for those in `found`."""
+def conclude(
+    found: Mapping[str, Any],
+    show: Callable[[Mapping[str, Any]], None],
+    *,
+    as_json: bool,
+    part: Callable[[Any], Any] = lambda answer: answer,
+) -> int:
+    """Tell each host's answer, or `part` of it, by `show` or as JSON, and on standard error who has an error instead.
+
+    Gives the exit code: the first error's, 0 without any.
+    """
+    told = {host: answer if isinstance(answer, PageswapError) else part(answer) for host, answer in found.items()}
+    if as_json:
+        print_json(answers_as_json(told))
+    else:
+        show({host: answer for host, answer in told.items() if not isinstance(answer, PageswapError)})
+    return _show_failures(told)
+
+
+def conclude_build(core: Mapping[str, str], found: Mapping[str, Any], *, as_json: bool) -> int:
+    """Tell which core was built here, and as `conclude` what each host would measure with; gives the exit code."""
+    if as_json:
+        print_json({"core": core, "hosts": answers_as_json(found)})
+        return _show_failures(found)
+    print(f"core {core['core_hash'][:12]} by {core['compiler']} with {core['flags']}")
+    return conclude(found, show_readiness, as_json=False)
+
+
+def answers_as_json(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Give each host's answer, or {"error"} where it has none but that."""
     return {
-        host: {"error": str(answer)}
-        if isinstance(answer, PageswapError)
-        else (answer if answers is None else answers[host])
-        for host, answer in found.items()
+        host: {"error": str(answer)} if isinstance(answer, PageswapError) else answer for host, answer in found.items()
     }
 
 
-def show_failures(answers: Mapping[str, Any]) -> int:
-    """Print the error of each host that gave none but that, on standard error; gives the exit code, 0 without any."""
+def _show_failures(answers: Mapping[str, Any]) -> int:
     errors = [answer for answer in answers.values() if isinstance(answer, PageswapError)]
     for error in errors:
         print(plain(f"error: {error}"), file=sys.stderr)

@@ -1,19 +1,51 @@
-"""What a person sees of publishing: each step as it is taken, and what became of every run."""
+"""Publishing as it is typed and seen: where to, each step as it is taken, and what became of every run."""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+from pageswap.console.document import print_json
+from pageswap.publish import Folder, RemoteFolder
+from pageswap.publish.destination import split
+from pageswap.spec.hostnames import LOCAL
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pageswap.console.arguments import Way
+    from pageswap.fleet.ssh import SshTarget
     from pageswap.publish import Published
+    from pageswap.publish.destination import Destination
 
 _NAMED = 5
+
+
+@contextlib.contextmanager
+def opened(to: str, way: Way) -> Iterator[Destination]:
+    """Give the folder that --to names, here or over SSH, and let go of the connection after; raises UsageError."""
+    host, path = split(to)
+    if host in ("", LOCAL):
+        yield Folder(path)
+        return
+    (target,) = way.targets(way.hosts(host))
+    with contextlib.closing(target):
+        yield RemoteFolder(cast("SshTarget", target), path)
 
 
 def show_step(text: str) -> None:
     """Say what is being done, beside what is printed in the end."""
     print(text, file=sys.stderr, flush=True)
+
+
+def conclude(published: Published, *, as_json: bool) -> None:
+    """Tell what became of the runs, for a person or as JSON."""
+    if as_json:
+        print_json(dataclasses.asdict(published))
+    else:
+        show_published(published)
 
 
 def show_published(published: Published) -> None:

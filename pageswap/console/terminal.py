@@ -6,7 +6,8 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
-from pageswap.console import hosts
+from pageswap.console import hosts as showing
+from pageswap.console.document import print_json
 from pageswap.console.table import show_table
 from pageswap.spec.hostnames import LOCAL
 from pageswap.spec.wording import plain
@@ -30,6 +31,16 @@ def level_text(factor: str, value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return format_size(value) if factor.endswith("_size") else f"{value:,}"
     return str(value)
+
+
+def tell_plan(plan: Plan, *, as_json: bool, hosts: Sequence[str] = ()) -> None:
+    """Print a plan, and the hosts that it is for where they are known, for a person or as JSON."""
+    if as_json:
+        print_json(plan.to_json() | ({"hosts": list(hosts)} if hosts else {}))
+        return
+    show_plan(plan)
+    if hosts:
+        print(f"on {', '.join(hosts)}" + (", side by side" if len(hosts) > 1 else ""))
 
 
 def show_plan(plan: Plan) -> None:
@@ -96,6 +107,22 @@ def troubles(store: Store) -> list[Troubles]:
     return list(found.values())
 
 
+def conclude(outcome: Outcome, *, as_json: bool) -> int:
+    """Tell what a run found, for a person or as JSON; the last line says where its report lies. Gives the exit code."""
+    from pageswap.analysis.answer import answer  # noqa: PLC0415 - draws in pandas, which showing a plan does not need
+    from pageswap.analysis.summary import summarise  # noqa: PLC0415 - likewise
+    from pageswap.campaign.runs import open_run  # noqa: PLC0415 - likewise
+
+    with open_run(outcome.run_dir) as store:
+        summary = summarise(store)
+        found = (outcome, summary, answer(summary), troubles(store))
+    if as_json:
+        print_json(conclusion_as_json(*found))
+    else:
+        show_conclusion(*found)
+    return outcome.exit_code
+
+
 def show_conclusion(outcome: Outcome, summary: Summary, sentences: Sequence[str], troubled: Sequence[Troubles]) -> None:
     """Print the answer, every case's figures, what did not end ok, and last where the report lies."""
     print(plain("\n".join(sentences)) + "\n")
@@ -112,7 +139,7 @@ def show_conclusion(outcome: Outcome, summary: Summary, sentences: Sequence[str]
     _say_rest(len(troubled), _TROUBLES_SHOWN, "such groups of trials; the report has all")
     if len(outcome.hosts) > 1 or any(host.problem or host.host != LOCAL for host in outcome.hosts):
         print("\n" * bool(troubled), end="")
-        hosts.show_hosts(outcome.hosts)
+        showing.show_hosts(outcome.hosts)
         print()
     if outcome.missing:
         print(f"still to run: {outcome.missing:,}; `./inv resume --run {outcome.run_id}` does that")
@@ -130,7 +157,7 @@ def conclusion_as_json(
         "exit_code": outcome.exit_code,
         "statuses": dict(outcome.statuses),
         "missing": outcome.missing,
-        "hosts": hosts.hosts_as_json(outcome.hosts),
+        "hosts": showing.hosts_as_json(outcome.hosts),
         "host_errors": {host: str(error) for host, error in outcome.host_errors.items()},
         "answer": list(sentences),
         "cases": [dataclasses.asdict(case) for case in summary.cases],
@@ -139,7 +166,7 @@ def conclusion_as_json(
 
 
 def _show_cases(summary: Summary) -> None:
-    from pageswap.analysis import wording  # noqa: PLC0415 - draws in pandas, which showing a plan does not need
+    from pageswap.analysis import wording  # noqa: PLC0415 - draws in pandas, as above
 
     def row(case: CaseSummary) -> list[str]:
         cells = [case.host] if len(summary.hosts) > 1 else []

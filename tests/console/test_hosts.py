@@ -37,7 +37,7 @@ def test_a_hosts_part_as_json_has_the_lost_time() -> None:
 def test_a_finding_is_one_line_however_long(capsys: pytest.CaptureFixture[str]) -> None:
     """So that it can be searched for; the cure is in it."""
     check = {"check": "load", "status": "warn", "found": "x" * 300, "cure": "wait"}
-    showing.show_findings({"a": [check], "longer": [{**check, "status": "ok", "cure": ""}]})
+    showing.show_findings({"a": {"checks": [check]}, "longer": {"checks": [{**check, "status": "ok", "cure": ""}]}})
     first, second = capsys.readouterr().out.splitlines()
 
     assert first == f"a       warn  load  {'x' * 300}; cure: wait"
@@ -76,11 +76,30 @@ def test_errors_stand_beside_the_answers(capsys: pytest.CaptureFixture[str]) -> 
     """On standard error, and with their exit code; as JSON in the host's place."""
     found = {"a": {"x": 1}, "b": HostError("b: no core")}
 
-    assert showing.show_failures(found) == 3
-    assert showing.show_failures({"a": {}}) == 0
-    assert capsys.readouterr() == ("", "error: b: no core\n")
-    assert showing.answers_as_json(found) == {"a": {"x": 1}, "b": {"error": "b: no core"}}
-    assert showing.answers_as_json(found, {"a": 2}) == {"a": 2, "b": {"error": "b: no core"}}
+    assert showing.conclude(found, print, as_json=False, part=lambda answer: answer["x"]) == 3
+    assert capsys.readouterr() == ("{'a': 1}\n", "error: b: no core\n")
+    assert showing.conclude(found, print, as_json=True) == 3
+    said = capsys.readouterr()
+    assert (json.loads(said.out), said.err) == (
+        {"a": {"x": 1}, "b": {"error": "b: no core"}},
+        "error: b: no core\n",
+    )
+    assert showing.conclude({"a": {}}, print, as_json=True) == 0
+
+
+def test_what_was_built_here_stands_before_the_hosts(capsys: pytest.CaptureFixture[str]) -> None:
+    """And alone where no host was named."""
+    core = {"core_hash": "0123456789abcdef", "compiler": "gcc 12", "flags": "-O2"}
+    ready = {"core_hash": "fedcba9876543210", "build": "host", "python": "3.9.2", "kernel": "6.1", "ledger": {}}
+
+    assert showing.conclude_build(core, {}, as_json=False) == 0
+    assert capsys.readouterr().out == "core 0123456789ab by gcc 12 with -O2\n"
+    assert showing.conclude_build(core, {"a": ready, "b": HostError("b: no core")}, as_json=False) == 3
+    assert capsys.readouterr().out.splitlines()[1] == (
+        "a: ready: core fedcba987654, built by the host, Python 3.9.2, Linux 6.1"
+    )
+    assert showing.conclude_build(core, {"a": ready}, as_json=True) == 0
+    assert json.loads(capsys.readouterr().out) == {"core": core, "hosts": {"a": ready}}
 
 
 def test_what_was_cleaned_and_kept_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,9 +117,9 @@ def test_what_was_cleaned_and_kept_is_counted(capsys: pytest.CaptureFixture[str]
 
 def test_what_a_terminal_would_obey_is_only_shown(capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever a host said: in findings, in a table, in an error; line breaks stay."""
-    showing.show_findings({"a": [{"check": "load", "status": "ok", "found": "\x1b[2J"}]})
+    showing.show_findings({"a": {"checks": [{"check": "load", "status": "ok", "found": "\x1b[2J"}]}})
     showing.show_hosts([HostOutcome("a", 0, {}, 0, {}, "\x1b]0;title\x07")])
-    showing.show_failures({"a": HostError("a: one\n  \u202etwo")})
+    showing.conclude({"a": HostError("a: one\n  \u202etwo")}, showing.show_method_matrix, as_json=False)
     said = capsys.readouterr()
 
     assert r"\x1b[2J" in said.out

@@ -1,0 +1,99 @@
+"""Reads what was typed after a command: numbers, durations, files, and which hosts are meant."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pageswap.errors import UsageError
+
+if TYPE_CHECKING:
+    from pageswap.fleet import Target
+    from pageswap.fleet.inventory import Inventory, InventoryHost
+    from pageswap.spec import Experiment
+
+
+def typed() -> list[str]:
+    """Give the arguments as they were typed, without what the wrapper put before them."""
+    arguments = sys.argv[1:]
+    return arguments[2:] if arguments[:1] == ["--search-root"] else arguments
+
+
+def number(flag: str, text: str | None, least: int | None = None) -> int | None:
+    """Read a whole number, None where nothing was typed; raises UsageError."""
+    if text is None:
+        return None
+    try:
+        value = int(text)
+    except ValueError:
+        raise UsageError(f"{flag}: expected a whole number, found {text!r}") from None
+    if least is not None and value < least:
+        raise UsageError(f"{flag}: expected at least {least}, found {value}")
+    return value
+
+
+def seconds(flag: str, text: str, least: float = 0.0) -> float:
+    """Read a duration such as 60s; raises UsageError."""
+    from pageswap.units import format_duration, parse_duration  # noqa: PLC0415 - few commands have one
+
+    try:
+        value = parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{flag}: {error}") from None
+    if value < least:
+        raise UsageError(f"{flag}: expected at least {format_duration(least)}, found {text!r}")
+    return value
+
+
+def one_of(flag: str, text: str, words: tuple[str, ...]) -> str:
+    """Give back one of some words; raises UsageError for any other."""
+    if text not in words:
+        raise UsageError(f"{flag}: expected {', '.join(words[:-1])} or {words[-1]}, found {text!r}")
+    return text
+
+
+def file(flag: str, path: str) -> str | None:
+    """Give a file's absolute path, None where nothing was typed; raises UsageError where there is no such file."""
+    if path and not Path(path).is_file():
+        raise UsageError(f"{flag}: there is no file {path!r}")
+    return str(Path(path).absolute()) if path else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """What the commands share that reach hosts: which inventory, which ssh_config, and whether to trust new keys.
+
+    The fields are arguments of each such command, and text as it was typed.
+    """
+
+    inventory: str = ""
+    ssh_config: str = ""
+    accept_new: bool = False
+
+    def known(self) -> Inventory:
+        """Read the inventory, the one of the current folder unless another was named; raises SpecError."""
+        from pageswap.fleet.inventory import Inventory  # noqa: PLC0415 - so that other commands start fast
+
+        return Inventory.load(Path(self.inventory) if self.inventory else None)
+
+    def hosts(self, wanted: str, experiment: Experiment | None = None) -> tuple[InventoryHost, ...]:
+        """Give the hosts that --hosts names, or else the experiment, or else this machine; raises UsageError."""
+        known = self.known()
+        if wanted:
+            return known.select([text.strip() for text in wanted.split(",")])
+        if experiment is None or not experiment.hosts:
+            return known.select(["local"])
+        return known.select(experiment.hosts, f"{experiment.path}:{experiment.lines.get('hosts', 1)}: hosts")
+
+    def targets(self, hosts: tuple[InventoryHost, ...], core: str = "auto") -> list[Target]:
+        """Give what reaches the hosts, to be closed by the caller; raises UsageError."""
+        from pageswap import campaign  # noqa: PLC0415 - likewise
+
+        options = campaign.Options(core=one_of("--core", core, campaign.CORES), ssh_config=self.ssh_config_file())
+        return campaign.make_targets(hosts, options, accept_new=self.accept_new)
+
+    def ssh_config_file(self) -> str | None:
+        """Give the absolute path of the ssh_config that was named; raises UsageError."""
+        return file("--ssh-config", self.ssh_config)

@@ -1,0 +1,76 @@
+"""A function becomes a command: the arguments it names, those it shares with others, and how it ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from pageswap.console.arguments import Way
+from pageswap.console.commands import HELP, command, show_commands
+from pageswap.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from invoke.tasks import Task
+
+
+def make(error_log: Path) -> tuple[Task[Any], list[object]]:
+    """Make a command that reaches hosts; gives it and where it notes what it was called with."""
+    seen: list[object] = []
+
+    @command(error_log, help={"hosts": "mine"})
+    def look(_context: Context, way: Way, hosts: str = "", all_: bool = False) -> int:  # noqa: FBT001, FBT002 - a flag
+        """Look."""
+        seen.extend((way, hosts, all_))
+        if hosts == "none":
+            raise UsageError("--hosts: no")
+        return 5 if all_ else 0
+
+    return look, seen
+
+
+def test_arguments_that_commands_share_are_the_commands_own(tmp_path: Path) -> None:
+    """Each with its help, its own text before the common one."""
+    look, _ = make(tmp_path / "log")
+    found = {argument.name.rstrip("_"): (argument.kind, argument.help) for argument in look.get_arguments()}
+
+    assert found == {
+        "hosts": (str, "mine"),
+        "all": (bool, HELP["all"]),
+        "inventory": (str, HELP["inventory"]),
+        "ssh_config": (str, HELP["ssh_config"]),
+        "accept_new": (bool, HELP["accept_new"]),
+    }
+
+
+def test_the_function_gets_them_as_one(tmp_path: Path) -> None:
+    """Whether typed or not."""
+    look, seen = make(tmp_path / "log")
+    look.body(Context())
+    look.body(Context(), hosts="a", inventory="i", ssh_config="s", accept_new=True)
+
+    assert seen == [Way(), "", False, Way("i", "s", accept_new=True), "a", False]
+
+
+def test_its_end_is_an_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The one it returns, or its error's, which is one line."""
+    look, _ = make(tmp_path / "log")
+    with pytest.raises(Exit) as returned:
+        look.body(Context(), all_=True)
+    with pytest.raises(Exit) as raised:
+        look.body(Context(), hosts="none")
+
+    assert (returned.value.code, raised.value.code) == (5, 1)
+    assert capsys.readouterr().err == "error: --hosts: no\n"
+
+
+def test_commands_are_listed_in_their_groups(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first line of each one's text."""
+    look, _ = make(tmp_path / "log")
+    show_commands({"look": look}, {"Watch": ("look",)})
+
+    assert "\nWatch\n  look     Look.\n\n" in capsys.readouterr().out

@@ -8,9 +8,10 @@ import sys
 from typing import TYPE_CHECKING, cast
 
 from pageswap.console.document import print_json
+from pageswap.errors import UsageError
 from pageswap.publish import Folder, RemoteFolder
 from pageswap.publish.destination import split
-from pageswap.spec.hostnames import LOCAL
+from pageswap.spec.hostnames import LOCAL, check_alias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,10 @@ def opened(to: str, way: Way) -> Iterator[Destination]:
     if host in ("", LOCAL):
         yield Folder(path)
         return
+    try:
+        check_alias(host)
+    except ValueError as error:
+        raise UsageError(f"--to: {error}") from None
     (target,) = way.targets(way.hosts(host))
     with contextlib.closing(target):
         yield RemoteFolder(cast("SshTarget", target), path)

@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from pageswap.errors import SpecError, UsageError
+from pageswap.errors import UsageError
 from pageswap.spec.factors import MAX_SIZE_BYTES, parse_count
 from pageswap.spec.hostnames import EVERY_HOST, LOCAL, check_alias, check_group, check_host
-from pageswap.spec.nodes import Mapping, Node, Scalar, Sequence, parse_tree
+from pageswap.spec.nodes import Mapping, Node, Scalar, parse_tree
+from pageswap.spec.reading import TreeReader
 from pageswap.spec.source import FileKind, read_text, shown_path
 from pageswap.spec.wording import guess, listed, quoted, short
 from pageswap.units import parse_size
@@ -120,11 +121,8 @@ class Inventory:
         return members[group]
 
 
-class _Reader:
+class _Reader(TreeReader):
     """Walks one inventory's tree."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
 
     def read(self, root: Mapping) -> tuple[dict[str, InventoryHost], dict[str, tuple[str, ...]]]:
         self.check_keys(root, "", _KEYS)
@@ -179,9 +177,6 @@ class _Reader:
                     what = "means every host" if tag == EVERY_HOST else "is the name of a group"
                     raise self.error(line, f"hosts.{host.name}.tags", f"'{tag}' {what} already; choose another tag")
 
-    def error(self, line: int, key_path: str, message: str) -> SpecError:
-        return SpecError(f"{self.name}:{line}: {key_path}: {message}")
-
     def check_keys(self, node: Mapping, path: str, known: tuple[str, ...]) -> None:
         for key, (scalar, _) in node.entries.items():
             if key not in known:
@@ -199,36 +194,6 @@ class _Reader:
             example = "{lab1: {cpu: 3}, lab2: }" if key == "hosts" else "{rack: [lab1, lab2]}"
             raise self.error(node.line, key, f"is no mapping with entries; write such as {example}")
         return node.entries
-
-    def checked(self, scalar: Scalar, path: str, parse: Callable[[str], _T]) -> _T:
-        try:
-            return parse(scalar.text)
-        except ValueError as error:
-            raise self.error(scalar.line, path, str(error)) from None
-
-    def scalar(self, node: Node, path: str, parse: Callable[[str], _T]) -> _T:
-        if not isinstance(node, Scalar):
-            kind = "a list" if isinstance(node, Sequence) else "a mapping"
-            raise self.error(node.line, path, f"is {kind}; write a single value")
-        if node.is_null:
-            raise self.error(node.line, path, "has no value; write one or delete the key")
-        return self.checked(node, path, parse)
-
-    def several(self, node: Node, path: str, parse: Callable[[str], _T]) -> tuple[_T, ...]:
-        """Read a value or a list of different values."""
-        if not isinstance(node, Sequence):
-            return (self.scalar(node, path, parse),)
-        if not node.items:
-            raise self.error(node.line, path, "is an empty list; write at least one value or delete the key")
-        found: list[_T] = []
-        for index, item in enumerate(node.items):
-            value = self.scalar(item, f"{path}[{index}]", parse)
-            if value in found:
-                raise self.error(
-                    item.line, f"{path}[{index}]", f"is the same as {path}[{found.index(value)}]; keep one"
-                )
-            found.append(value)
-        return tuple(found)
 
 
 def _parse_python(text: str) -> str:

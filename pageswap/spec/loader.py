@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from pageswap.errors import SpecError
 from pageswap.spec.cases import build_cases
 from pageswap.spec.experiment import (
     MAX_REPEATS,
@@ -21,7 +20,8 @@ from pageswap.spec.experiment import (
 )
 from pageswap.spec.factors import FACTORS, Level, find_factor, parse_count
 from pageswap.spec.hostnames import check_host
-from pageswap.spec.nodes import Mapping, Node, Scalar, Sequence, parse_tree
+from pageswap.spec.nodes import Mapping, Node, Sequence, parse_tree
+from pageswap.spec.reading import TreeReader
 from pageswap.spec.source import read_text, shown_path
 from pageswap.spec.vocabulary import Vocabulary, core_vocabulary
 from pageswap.spec.wording import guess, listed, quoted, short
@@ -68,14 +68,13 @@ def loads(text: str, name: str, *, vocabulary: Vocabulary | None = None) -> Expe
     return experiment
 
 
-class _Reader:
-    """Walks one file's tree; collects the line of each key path on its way, for the errors that come later."""
+class _Reader(TreeReader):
+    """Walks one experiment's tree."""
 
     def __init__(self, name: str, vocabulary: Vocabulary, root: Mapping) -> None:
-        self.name = name
+        super().__init__(name)
         self.vocabulary = vocabulary
         self.root = root
-        self.lines: dict[str, int] = {}
         self.workload = DEFAULT_WORKLOAD
 
     def read(self, text: str) -> Experiment:
@@ -110,22 +109,6 @@ class _Reader:
             lines=self.lines,
         )
 
-    def error(self, line: int, key_path: str, message: str) -> SpecError:
-        return SpecError(f"{self.name}:{line}: {key_path}: {message}")
-
-    def scalar(self, node: Node, key_path: str, parse: Callable[[str], _T]) -> _T:
-        """Read one value with its parser, whose ValueError is the message."""
-        self.lines[key_path] = node.line
-        if not isinstance(node, Scalar):
-            kind = "a list" if isinstance(node, Sequence) else "a mapping"
-            raise self.error(node.line, key_path, f"is {kind}; write a single value")
-        if node.is_null:
-            raise self.error(node.line, key_path, "has no value; write one or delete the key")
-        try:
-            return parse(node.text)
-        except ValueError as error:
-            raise self.error(node.line, key_path, str(error)) from None
-
     def one(self, key: str, parse: Callable[[str], _T], default: str = "") -> _T:
         """Read a key of the top that has one value."""
         if key not in self.root.entries:
@@ -158,23 +141,6 @@ class _Reader:
             line = self.lines["repeats.min"]
             raise self.error(line, "repeats.min", f"{least:,} is more than max, {most:,}; write a smaller min")
         return most, Stopping(least, read("until", _parse_percent))
-
-    def several(self, node: Node, key_path: str, parse: Callable[[str], _T]) -> tuple[_T, ...]:
-        """Read a value or a list of different values."""
-        if not isinstance(node, Sequence):
-            return (self.scalar(node, key_path, parse),)
-        self.lines[key_path] = node.line
-        if not node.items:
-            raise self.error(node.line, key_path, "is an empty list; write at least one value or delete the key")
-        found: list[_T] = []
-        for index, item in enumerate(node.items):
-            value = self.scalar(item, f"{key_path}[{index}]", parse)
-            if value in found:
-                raise self.error(
-                    item.line, f"{key_path}[{index}]", f"is the same as {key_path}[{found.index(value)}]; keep one"
-                )
-            found.append(value)
-        return tuple(found)
 
     def parse_workload(self, text: str) -> str:
         names = self.vocabulary.workloads

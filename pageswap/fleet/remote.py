@@ -36,7 +36,8 @@ def load(name, source):
 """
 _NEEDED: Final = ("pageswap.errors", "pageswap.agent.workdir")
 _ON_HOST: Final = "pageswap.fleet.onhost"
-_ALSO: Final = {"core": (f"{_ON_HOST}.folder",)}
+# What a program imports of its neighbours, in the order that they import each other.
+_ALSO: Final = {"folder": ("lock",), "core": ("lock", "folder"), "site": ("lock",)}
 
 # What no shell, however odd, reads as more than a word when it stands between single quotes.
 _SAFE_PATH = re.compile(r"[\w./+@=:,~ -]{1,4000}")
@@ -84,7 +85,7 @@ def safe_path(path: str) -> str:
 def program(name: str) -> bytes:
     """Give one of the programs in onhost/ as the standard input of `command`; its own input follows."""
     main = f"{_ON_HOST}.{name}"
-    modules = (*_NEEDED, *_ALSO.get(name, ()), main)
+    modules = (*_NEEDED, *(f"{_ON_HOST}.{other}" for other in _ALSO.get(name, ())), main)
     parts = [_LOADER, *(f"load({module!r}, {_source(module)!r})" for module in modules)]
     text = "\n".join([*parts, f"sys.modules[{main!r}].main(i)"]).encode()
     return b"%d\n%s" % (len(text), text)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from pageswap.agent.clock import utc_now
 from pageswap.agent.job import TrialSpec
 from pageswap.agent.journal import ENDS, JournalReader
+from pageswap.agent.workdir import sync_folder
 from pageswap.errors import JournalError, StoreError
 from pageswap.store import rows
 from pageswap.store.database import clear_errors
@@ -90,7 +91,7 @@ class Store(HostNotes):
                 connection.execute("COMMIT")
                 connection.close()
                 new.rename(path)
-                _sync_folder(path.parent)
+                sync_folder(str(path.parent))
             except BaseException:
                 connection.close()
                 with contextlib.suppress(OSError):
@@ -282,14 +283,6 @@ def _check_turn(record: dict[str, Any], next_seq: int, ended: str | None) -> Non
         raise JournalError(
             f"{record['host']}, segment {record['segment']}: line {record['seq']} where {expected} was expected"
         )
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _trial_spec(fields: dict[str, Any]) -> TrialSpec:

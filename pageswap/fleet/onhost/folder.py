@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
-import os
 import py_compile
 import shutil
 import signal
@@ -18,9 +15,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pageswap.agent.workdir import private_folder
 from pageswap.errors import HostError
+from pageswap.fleet.onhost.lock import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
 MANIFEST = "manifest.json"
 # What waits for input that a cut link will never bring ends after this.
@@ -143,17 +141,6 @@ def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
     written = [path for path in folder.rglob("*") if path.is_file()]
     hashes = {path.relative_to(folder).as_posix(): sha256(path.read_bytes()) for path in written}
     (folder / MANIFEST).write_text(json.dumps(hashes, indent=1), encoding="utf-8")
-
-
-@contextlib.contextmanager
-def locked(folder: str) -> Iterator[None]:
-    """Hold a folder's lock, which ends with its holder however that ends."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _say(word: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import glob
 import hashlib
 import json
@@ -15,7 +14,9 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from pageswap.agent.workdir import sync_folder
 from pageswap.errors import HostError
+from pageswap.fleet.onhost.lock import locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +74,8 @@ def put(document: dict[str, Any], read: Callable[[int], bytes]) -> dict[str, Any
     with _errors(path):
         folder = _folder(path)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(folder.parent):
+        # One publisher at a time beside each other's sites.
+        with locked(str(folder.parent)):
             _clear_leftovers(folder)
             index = _index(folder)
             if index is None and folder.exists() and any(_strangers(folder)):
@@ -184,7 +186,7 @@ def _link(old: Path, new: Path) -> None:
 
 def _switch(folder: Path, staging: Path) -> bool:
     """Put the new site in the old one's place, leaving the old one at `staging`; tell whether in one step."""
-    _sync(staging)
+    sync_folder(str(staging))
     is_atomic = True
     if not folder.exists():
         staging.rename(folder)
@@ -194,7 +196,7 @@ def _switch(folder: Path, staging: Path) -> bool:
         folder.rename(aside)
         staging.rename(folder)
         aside.rename(staging)
-    _sync(folder.parent)
+    sync_folder(str(folder.parent))
     return is_atomic
 
 
@@ -231,22 +233,3 @@ def _remove(leftover: Path, folder: Path) -> None:
         if folder.is_dir() and not (folder / stranger.name).exists():
             stranger.rename(folder / stranger.name)
     shutil.rmtree(leftover)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Let one publisher at a time work beside each other's sites; the lock ends with its holder, however that ends."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

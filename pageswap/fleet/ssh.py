@@ -19,7 +19,7 @@ from pageswap.fleet.target import Target, segment_folder
 from pageswap.spec.hostnames import check_alias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from pageswap.fleet.bundle import Bundle, Core
@@ -113,10 +113,25 @@ class SshTarget(Target):
             if self._connection is not None:
                 self._connection.close()
 
-    def start(self, name: str, stdin: bytes) -> SshStream:
-        """Start one of the programs in onhost/ with the beginning of its input, which stays open for more."""
+    def ask(
+        self, name: str, document: dict[str, Any], contents: Iterable[bytes] = (), *, most_bytes: int
+    ) -> dict[str, Any]:
+        """Run one of the programs in onhost/ with a document and what follows it, and give its answer.
+
+        Raises HostError, with the program's own words where it has an error.
+        """
         self.facts()  # which Python there is
-        return self._start(command(self.python), program(name) + stdin, keeps_input=True)
+        stream = self._run(name, document)
+        try:
+            for chunk in contents:
+                stream.send(chunk)
+            stream.end_input()
+            answer = self._answer(stream, most_bytes)
+        finally:
+            stream.close()
+        if "error" in answer:
+            raise HostError(f"{self.name}: {answer['error']!s:.1000}")
+        return answer
 
     def facts(self) -> HostFacts:
         """Give what is known of the host, asking it the first time."""
@@ -157,8 +172,7 @@ class SshTarget(Target):
 
     def _send(self, name: str, document: dict[str, Any], files: dict[str, bytes], phase: str | None) -> dict[str, Any]:
         """Run one of our programs there and give its last word; if it asks it gets `files`, timed as `phase`."""
-        text = json.dumps(document).encode() + b"\n"
-        stream = self._start(command(self.python), program(name) + text, keeps_input=True)
+        stream = self._run(name, document)
         try:
             answer = self._answer(stream)
             if answer.get("wanted"):
@@ -170,6 +184,11 @@ class SshTarget(Target):
         finally:
             stream.close()
         return answer
+
+    def _run(self, name: str, document: dict[str, Any]) -> SshStream:
+        """Start one of our programs there with the beginning of its input, which stays open for more."""
+        stdin = program(name) + json.dumps(document).encode() + b"\n"
+        return self._start(command(self.python), stdin, keeps_input=True)
 
     def _start(self, text: str, stdin: bytes, *, keeps_input: bool = False, shows_life: bool = False) -> SshStream:
         connection = self._connected()
@@ -187,20 +206,22 @@ class SshTarget(Target):
                 self._connection = Connection(config.route(self.name), config, accept_new=self._accept_new)
             return self._connection
 
-    def _answer(self, stream: SshStream) -> dict[str, Any]:
+    def _answer(self, stream: SshStream, most_bytes: int = _MAX_LINE_BYTES) -> dict[str, Any]:
         """Read one JSON line."""
-        line = b""
+        line = bytearray()
         deadline = time.monotonic() + _ANSWER_S
         while not line.endswith(b"\n"):
             data = stream.read(max(0.0, deadline - time.monotonic()))
             if data is None:
                 raise HostError(f"{self.name}: no answer within {_ANSWER_S:g} s; look at the host's load")
             line += data
-            if not data or len(line) > _MAX_LINE_BYTES:
+            if not data:
                 break
+            if len(line) > most_bytes:
+                raise HostError(f"{self.name}: an answer of more than {most_bytes >> 20} MiB")
         try:
             answer = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
             said = stream.close() or line[:80].decode("utf-8", "backslashreplace")

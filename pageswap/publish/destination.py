@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from pageswap.errors import HostError, UsageError
+from pageswap.errors import UsageError
 from pageswap.fleet.onhost import site
 
 if TYPE_CHECKING:
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES: Final = 1 << 20
 _MOST_ANSWER_BYTES: Final = 128 << 20
-_PATIENCE_S: Final = 600.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,39 +73,12 @@ class RemoteFolder:
 
     def look(self) -> dict[str, Any]:
         """Say what is there."""
-        return self._ask({"verb": "look", "path": self._path}, ())
+        return self._target.ask("site", {"verb": "look", "path": self._path}, most_bytes=_MOST_ANSWER_BYTES)
 
     def put(self, files: Sequence[File], seen: str) -> dict[str, Any]:
         """Make the site consist of `files`."""
-        return self._ask({"verb": "put", **_request(self._path, files, seen)}, files)
-
-    def _ask(self, document: dict[str, Any], files: Sequence[File]) -> dict[str, Any]:
-        stream = self._target.start("site", json.dumps(document).encode() + b"\n")
-        try:
-            for chunk in _chunks(files):
-                stream.send(chunk)
-            stream.end_input()
-            answer = self._answer(stream)
-        finally:
-            complaint = stream.close()
-        if answer is None:
-            raise HostError(f"{self.name}: the program there gave no answer{': ' + complaint if complaint else ''}")
-        if "error" in answer:
-            raise HostError(f"{self._target.name}: {answer['error']}")
-        return answer
-
-    def _answer(self, stream: Any) -> dict[str, Any] | None:  # noqa: ANN401 - an SshStream, typed in fleet
-        deadline = time.monotonic() + _PATIENCE_S
-        said = b""
-        while data := stream.read(max(0.0, deadline - time.monotonic())):
-            said += data
-            if len(said) > _MOST_ANSWER_BYTES:
-                raise HostError(f"{self.name}: an answer of more than {_MOST_ANSWER_BYTES >> 20} MiB is no site's")
-        try:
-            answer = json.loads(said)
-        except (ValueError, RecursionError):
-            return None
-        return answer if isinstance(answer, dict) else None
+        document = {"verb": "put", **_request(self._path, files, seen)}
+        return self._target.ask("site", document, _chunks(files), most_bytes=_MOST_ANSWER_BYTES)
 
 
 def split(text: str) -> tuple[str, str]:

@@ -6,13 +6,19 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
+from pageswap import campaign
 from pageswap.agent.job import Job, job_from_json
 from pageswap.errors import HostLinkLostError
 from pageswap.fleet import Bundle, Stream, Target
-from tests.store.fakes import FakeJournal
+from tests.store.fakes import FakeJournal, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
+
+    from pageswap.campaign import Outcome
+    from pageswap.campaign.events import Event
+    from pageswap.store import Store
 
 BUNDLE = Bundle({}, "0" * 64)
 
@@ -28,6 +34,28 @@ def work_through(job: Job, *, ended: str | None = "done", most: int | None = Non
     lines = [journal.begin()]
     lines += [journal.trial(trial.trial_id, attempt=trial.attempt, **fields) for trial in job.trials[:most]]
     return b"".join([*lines, journal.end(ended)] if ended else lines)
+
+
+def no_report(_store: Store, path: Path) -> Path:
+    """Draw nothing."""
+    return path
+
+
+def run(folder: Path, *targets: FakeTarget, told: list[Event] | None = None, **options: Any) -> Outcome:
+    """Run the default plan of nine trials."""
+    return campaign.run(
+        make_plan(),  # type: ignore[arg-type]
+        results_dir=folder,
+        options=campaign.Options(**options),
+        targets=targets,
+        on_event=[].append if told is None else told.append,
+        render=no_report,
+    )
+
+
+def resume(run_dir: Path, *targets: FakeTarget, **changes: Any) -> Outcome:
+    """Resume a run."""
+    return campaign.resume(run_dir, targets=targets, render=no_report, **changes)
 
 
 class FakeStream:

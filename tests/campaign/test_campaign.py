@@ -6,48 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pageswap import campaign
 from pageswap.agent.job import STATUSES, Job
 from pageswap.campaign import events
 from pageswap.errors import HostError, LeaseHeldError
 from pageswap.store import Store
-from tests.campaign.fakes import BUNDLE, FakeTarget, Segment, journal_of, work_through
-from tests.store.fakes import make_plan
+from tests.campaign.fakes import FakeTarget, Segment, journal_of, resume, run, work_through
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pageswap.campaign import Outcome
 
 SECOND_ATTEMPTS = ("killed", "interrupted", "lost")
-
-
-@pytest.fixture(autouse=True)
-def _no_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pageswap.campaign.campaign.make_bundle", lambda: BUNDLE)
-
-
-def no_report(_store: Store, path: Path) -> Path:
-    """Draw nothing."""
-    return path
-
-
-def run(folder: Path, *targets: FakeTarget, told: list[events.Event] | None = None, **options: Any) -> Outcome:
-    """Run the default plan of nine trials."""
-    return campaign.run(
-        make_plan(),  # type: ignore[arg-type]
-        results_dir=folder,
-        options=campaign.Options(**options),
-        targets=targets,
-        on_event=[].append if told is None else told.append,
-        render=no_report,
-    )
-
-
-def resume(outcome_or_dir: Path, *targets: FakeTarget) -> Outcome:
-    """Resume a run."""
-    return campaign.resume(outcome_or_dir, targets=targets, render=no_report)
 
 
 def attempts(run_dir: Path) -> list[tuple[str, int, str]]:

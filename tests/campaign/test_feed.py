@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pageswap.campaign import feed
@@ -52,6 +52,7 @@ def at_once() -> Iterator[None]:
         yield
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, len(JOURNAL) - 1), max_size=20), st.booleans(), st.integers(0, 10**12))
 def test_however_a_journal_is_cut_its_lines_arrive_whole(cuts: list[int], waits: bool, offset: int) -> None:  # noqa: FBT001
     """At their own bytes; half a line at the end is not one."""

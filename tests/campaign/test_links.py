@@ -28,7 +28,7 @@ from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.ssh import SshTarget
 from pageswap.fleet.target import HopelessError
 from pageswap.store import Store
-from tests.campaign.fakes import BUNDLE, FakeTarget, Segment, work_through
+from tests.campaign.fakes import BUNDLE, FakeTarget, Segment, no_report, resume, run, work_through
 from tests.store.fakes import make_plan
 
 if TYPE_CHECKING:
@@ -44,31 +44,8 @@ UNREACHABLE = HostUnreachableError("a: no route to host")
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pageswap.campaign.campaign.make_bundle", lambda: BUNDLE)
     monkeypatch.setattr(link, "FIRST_PAUSE_S", 0.001)
     monkeypatch.setattr(link, "JITTER_S", 0.0)
-
-
-def no_report(_store: Store, path: Path) -> Path:
-    """Draw nothing."""
-    return path
-
-
-def run(folder: Path, *targets: FakeTarget, told: list[events.Event] | None = None, **options: Any) -> Outcome:
-    """Run the default plan of nine trials."""
-    return campaign.run(
-        make_plan(),  # type: ignore[arg-type]
-        results_dir=folder,
-        options=campaign.Options(**options),
-        targets=targets,
-        on_event=[].append if told is None else told.append,
-        render=no_report,
-    )
-
-
-def resume(run_dir: Path, *targets: FakeTarget, **changes: Any) -> Outcome:
-    """Resume a run."""
-    return campaign.resume(run_dir, targets=targets, render=no_report, **changes)
 
 
 def attempts(run_dir: Path) -> list[int]:

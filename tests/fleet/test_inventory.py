@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pageswap.errors import SpecError, UsageError
@@ -128,6 +128,7 @@ def test_a_name_is_no_option_path_pattern_or_command(inventory: Inventory, trick
             Inventory.loads(text, "h.yaml")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_whatever_is_selected_is_a_plain_word(text: str) -> None:
     """Any text is an alias of harmless characters, or refused."""
@@ -221,6 +222,7 @@ def test_the_example_can_be_copied() -> None:
     assert inventory.hosts["lab3"] == InventoryHost("lab3")
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="hosts:group{}[],'\"&*!|>-# \n\tab1@é\\", max_size=60))
 def test_any_text_is_an_inventory_or_refused_with_its_place(text: str) -> None:
     """Never a traceback."""

@@ -1,0 +1,13 @@
+"""What holds for all tests of campaigns."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.campaign.fakes import BUNDLE
+
+
+@pytest.fixture(autouse=True)
+def _no_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Collect nothing: the hosts are made by hand and need none."""
+    monkeypatch.setattr("pageswap.campaign.campaign.make_bundle", lambda: BUNDLE)

@@ -25,10 +25,7 @@ def make_targets(hosts: Iterable[InventoryHost], options: Options, *, accept_new
 
     `accept_new` trusts the key that an unknown host shows; it is never stored, as it is meant for once.
     """
-    return [
-        LocalTarget(host.name) if host.name == LOCAL else _over_ssh(host, options, accept_new=accept_new)
-        for host in hosts
-    ]
+    return [_target(host, options, accept_new=accept_new) for host in hosts]
 
 
 def recorded_hosts(meta: Mapping[str, Any]) -> list[InventoryHost]:
@@ -53,7 +50,9 @@ def chosen_hosts(
     return [named.get(name, host) for name, host in known.items() if not only or name in only]
 
 
-def _over_ssh(host: InventoryHost, options: Options, *, accept_new: bool) -> Target:
+def _target(host: InventoryHost, options: Options, *, accept_new: bool) -> Target:
+    if host.name == LOCAL:
+        return LocalTarget(host.name, host.python, host.workdir)
     # Only here: what it draws in takes a third of a second, which a run on this machine has no use for.
     from pageswap.fleet.ssh import SshTarget  # noqa: PLC0415
 

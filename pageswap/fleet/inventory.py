@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from pageswap.errors import UsageError
 from pageswap.spec.factors import MAX_SIZE_BYTES, parse_count
-from pageswap.spec.hostnames import EVERY_HOST, LOCAL, check_alias, check_group, check_host
+from pageswap.spec.hostnames import EVERY_HOST, check_alias, check_group, check_host
 from pageswap.spec.nodes import Mapping, Node, Scalar, parse_tree
 from pageswap.spec.reading import TreeReader
 from pageswap.spec.source import FileKind, read_text, shown_path
@@ -150,10 +150,6 @@ class _Reader(TreeReader):
             raise self.error(node.line, path, "is no mapping; write such as {cpu: 3, tags: [zen]}, or nothing at all")
         self.check_keys(node, path, _HOST_KEYS)
         given = {key: value for key, (_, value) in node.entries.items()}
-        for key in ("python", "workdir"):
-            if alias == LOCAL and key in given:
-                cure = "the controller's own Python measures here, below $PAGESWAP_HOME"
-                raise self.error(given[key].line, f"{path}.{key}", f"has no meaning for this machine; {cure}")
 
         def one(key: str, parse: Callable[[str], _T]) -> _T | None:
             return self.scalar(given[key], f"{path}.{key}", parse) if key in given else None

@@ -12,14 +12,18 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.agent.workdir import cache_root
-from pageswap.errors import HostError
-from pageswap.fleet.target import Stream, Target, segment_folder
+from pageswap.agent.workdir import cache_root, private_folder
+from pageswap.errors import HostError, HostPythonError
+from pageswap.fleet.host_python import facts_from
+from pageswap.fleet.remote import BOOT, OPTIONS, program
+from pageswap.fleet.target import CALL_TIMEOUT_S, Stream, Target, segment_folder
+from pageswap.spec.hostnames import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pageswap.fleet.bundle import Bundle
+    from pageswap.fleet.host_python import HostFacts
 
 _READ_BYTES = 1 << 16
 _COMPLAINT_BYTES = 2000
@@ -36,26 +40,53 @@ _INHERITED: Final = (
 class LocalTarget(Target):
     """The machine that the controller runs on."""
 
-    def __init__(self, name: str = "local", python: str = sys.executable) -> None:
-        """Take the host's name in the results and the Python its agent runs on."""
+    def __init__(self, name: str = LOCAL, python: str | None = None, workdir: str | None = None) -> None:
+        """Take the host's name in the results, the Python its agent runs on, and the folder for bundles and journals.
+
+        None: this Python, and the usual place for a cache.
+        """
         self.name = name
-        self.python = python
+        self.python = python or sys.executable
+        self._workdir = workdir
         self._bundle_dir: Path | None = None
 
     def ensure_bundle(self, bundle: Bundle) -> None:
         """Write the bundle below the cache unless it is there, whole; raises HostError."""
-        self._bundle_dir = bundle.write_below(Path(cache_root()) / "bundles")
+        if self.python != sys.executable:
+            facts = self._facts()
+            self.python, bundle = facts.python, bundle.for_python(facts.tag)
+        self._bundle_dir = bundle.write_below(Path(self._cache()) / "bundles")
 
     def work_dir(self, run_id: str, segment: int) -> str:
         """Name the folder below the cache; raises HostError when there is no place for a cache."""
-        return segment_folder(cache_root(), run_id, self.name, segment)
+        return segment_folder(self._cache(), run_id, self.name, segment)
 
     def open(self, verb: str, document: dict[str, Any]) -> Stream:
         """Start the agent's program with `verb`; raises HostError when it cannot be."""
         if self._bundle_dir is None:
             raise HostError(f"{self.name}: no bundle was put there yet")
-        command = [self.python, "-I", "-S", "-B", str(self._bundle_dir), verb]
-        return _LocalStream(self.name, command, json.dumps(document).encode())
+        return self._start([str(self._bundle_dir), verb], json.dumps(document).encode())
+
+    def _cache(self) -> str:
+        return private_folder(self._workdir) if self._workdir else cache_root()
+
+    def _facts(self) -> HostFacts:
+        """Ask the Python of the inventory what it is; raises HostError, HostPythonError."""
+        document = json.dumps({"workdir": self._workdir}).encode() + b"\n"
+        stream = self._start(["-c", BOOT], program("probe") + document)
+        try:
+            answer = self._last_line("probe", stream, CALL_TIMEOUT_S, lambda _line, _stream: None)
+        finally:
+            complaint = stream.close()
+        if answer is None:
+            raise HostPythonError(
+                f"{self.name}: {self.python} cannot run the agent: {(complaint.splitlines() or ['no word'])[-1]:.500};"
+                " it must be 3.9 or newer: give the host another 'python:' in the inventory, or none"
+            )
+        return facts_from(self.name, answer)
+
+    def _start(self, arguments: Sequence[str], stdin: bytes) -> _LocalStream:
+        return _LocalStream(self.name, [self.python, *OPTIONS.split(), *arguments], stdin)
 
 
 class _LocalStream:

@@ -13,8 +13,8 @@ from pageswap.errors import HostError
 from pageswap.fleet.cffi_backend import WHEELS
 
 # Reads a line with a length and runs the program that follows. No quote, dollar or backslash: it survives any shell.
-_BOOT: Final = "import sys;i=sys.stdin.buffer;exec(i.read(int(i.readline())))"
-_OPTIONS: Final = "-I -S -B"
+BOOT: Final = "import sys;i=sys.stdin.buffer;exec(i.read(int(i.readline())))"
+OPTIONS: Final = "-I -S -B"
 _TOO_OLD: Final = "import sys;sys.exit(sys.version_info<(3,9))"
 _VERSION: Final = "import sys;print(sys.version.split()[0])"
 NO_PYTHON: Final = "no python"
@@ -54,7 +54,7 @@ def first_command(python: str | None) -> str:
     names = safe_path(python) if python else " ".join(PYTHONS)
     script = (
         f"for p in {names}; do"
-        f' if "$p" {_OPTIONS} -c "{_TOO_OLD}" 2>/dev/null; then exec "$p" {_OPTIONS} -c "{_BOOT}"; fi;'
+        f' if "$p" {OPTIONS} -c "{_TOO_OLD}" 2>/dev/null; then exec "$p" {OPTIONS} -c "{BOOT}"; fi;'
         f' v=$("$p" -c "{_VERSION}" 2>/dev/null) && set -- "$@" "$p $v";'
         f' done; for l; do echo "$l"; done; echo {NO_PYTHON}'
     )
@@ -63,12 +63,12 @@ def first_command(python: str | None) -> str:
 
 def command(python: str) -> str:
     """Give the command that runs a program on a host's known Python."""
-    return f"exec '{safe_path(python)}' {_OPTIONS} -c '{_BOOT}'"
+    return f"exec '{safe_path(python)}' {OPTIONS} -c '{BOOT}'"
 
 
 def agent_command(python: str, folder: str, verb: str) -> str:
     """Give the command that runs an agent's verb from its bundle."""
-    return f"exec '{safe_path(python)}' {_OPTIONS} '{safe_path(folder)}' {shlex.quote(verb)}"
+    return f"exec '{safe_path(python)}' {OPTIONS} '{safe_path(folder)}' {shlex.quote(verb)}"
 
 
 def safe_path(path: str) -> str:

@@ -44,9 +44,10 @@ def test_a_host_of_another_run_is_refused() -> None:
 
 def test_local_is_this_machine_and_all_else_is_reached_by_ssh() -> None:
     """Nothing connects before it has to."""
-    local, lab = make_targets([InventoryHost("local"), LAB], Options(core="controller"))
+    local, lab = make_targets([InventoryHost("local", "/opt/python3", "/srv/ps"), LAB], Options(core="controller"))
 
     assert isinstance(local, LocalTarget)
+    assert (local.python, local._workdir) == ("/opt/python3", "/srv/ps")
     assert type(lab).__name__ == "SshTarget"
     assert (local.name, lab.name, lab.python) == ("local", "lab", "/usr/bin/python3")
 

@@ -169,7 +169,6 @@ def test_whatever_is_selected_is_a_plain_word(text: str) -> None:
         ('hosts: {a: {workdir: "/tmp/\\x07"}}', "hosts.a.workdir: holds the character U+0007"),
         ("hosts: {a: {tags: [x, x]}}", "hosts.a.tags[1]: is the same as hosts.a.tags[0]; keep one"),
         ("hosts: {a: {tags: []}}", "hosts.a.tags: is an empty list"),
-        ("hosts: {local: {python: python3}}", "hosts.local.python: has no meaning for this machine"),
         ("hosts: {a: }\ngroups: {all: a}", "h.yaml:2: groups.all: '@all' means every host already"),
         ("hosts: {a: {tags: x}}\ngroups: {x: a}", "h.yaml:1: hosts.a.tags: 'x' is the name of a group already"),
         ("hosts: {a: &x {cpu: 1}, b: *x}", "YAML anchors and aliases"),

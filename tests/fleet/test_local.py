@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from requirement import require
 
-from pageswap.errors import HostError
+from pageswap.errors import HostError, HostPythonError
 from pageswap.fleet import Bundle, LocalTarget, make_bundle
 from pageswap.fleet import target as fleet_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 READ_ALL = "import json, os, sys, time\ndocument = json.load(sys.stdin)\n"
 
@@ -54,6 +56,52 @@ class TestRealAgent:
         target.ensure_bundle(make_bundle())
         with pytest.raises(HostError, match=r"^here: .*not an absolute path"):
             target.call("status", {"work_dir": "relative"})
+
+
+class TestInventory:
+    """What the inventory says of this machine holds as for any other."""
+
+    def test_bundles_and_journals_may_be_elsewhere(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """In a private folder that is made; the usual place stays as it is."""
+        monkeypatch.setenv("PAGESWAP_HOME", str(tmp_path / "home"))
+        target = LocalTarget(workdir=str(tmp_path / "else" / "where"))
+        target.ensure_bundle(make_bundle())
+
+        assert target.work_dir("run", 1) == f"{tmp_path}/else/where/runs/run/local/1"
+        assert target.call("clean", {"runs": "all"})["removed"] == 0
+        assert (tmp_path / "else" / "where").stat().st_mode & 0o777 == 0o700
+        assert not (tmp_path / "home").exists()
+
+    @pytest.mark.parametrize("version", ["3.9", "3.12", "3.13"])
+    def test_another_python_gets_its_backend(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+    ) -> None:
+        """As on any other host."""
+        pythons = sorted((Path.home() / ".pyenv/versions").glob(f"{version}.*/bin/python3")) or [
+            Path(found) for found in [shutil.which(f"python{version}")] if found
+        ]
+        if not pythons:
+            pytest.skip(f"there is no Python {version} here")
+        monkeypatch.setenv("PAGESWAP_HOME", str(tmp_path / "home"))
+        target = LocalTarget(python=str(pythons[0]))
+        try:
+            target.ensure_bundle(make_bundle())
+        except HostPythonError as error:
+            require("pip-index", present=False, reason=str(error))
+        environment = target.call("facts", {})["environment"]
+
+        assert environment["python"].startswith(version)
+        assert environment["core"]["core_hash"]
+
+    def test_a_python_that_does_not_serve_is_refused(self, tmp_path: Path) -> None:
+        """With what it says, or that it is not there."""
+        old = tmp_path / "python3"
+        old.write_text("#!/bin/sh\necho SyntaxError: too old >&2; exit 1\n")
+        old.chmod(0o755)
+        with pytest.raises(HostPythonError, match=r"local: .*/python3 cannot run the agent: SyntaxError: too old;"):
+            LocalTarget(python=str(old)).ensure_bundle(make_bundle())
+        with pytest.raises(HostError, match="local: /nowhere/python3: No such file or directory"):
+            LocalTarget(python="/nowhere/python3").ensure_bundle(make_bundle())
 
 
 class TestCalls:

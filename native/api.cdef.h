@@ -2,7 +2,7 @@
  * so that the two cannot disagree; therefore no preprocessor directive may stand here.
  *
  * Every function returns 0 or a negative errno and fills *error with the call that failed. The library
- * never prints, aborts or exits. Sizes are bytes, times nanoseconds. */
+ * never prints or aborts, and exits only in a process that it forked. Sizes are bytes, times nanoseconds. */
 
 typedef struct {
     int32_t errnum;   /* positive errno, 0 when nothing failed */
@@ -78,5 +78,28 @@ const char *ps_pattern_name(int index);
  * process of its own. rounds_ns has room for trial->rounds values. */
 int ps_run_trial(const ps_trial *trial, ps_result *result, uint64_t *rounds_ns, ps_error *error);
 
-/* Arranges that the kernel kills this process when its parent dies. */
-int ps_die_with_parent(ps_error *error);
+/* What a child process gets before it begins. */
+typedef struct {
+    const int32_t *cpus;    /* the CPUs that it may run on; with cpu_count 0 those of its parent */
+    uint32_t cpu_count;
+    uint64_t address_bytes; /* the most addresses that it may map; 0: as its parent */
+    const char *group;      /* the cgroup.procs file of the control group to enter, or NULL */
+} ps_conditions;
+
+/* Makes this process, a fork of `parent`, one that dies with it, in a process group of its own, without its signal
+ * handlers and its descriptors but the standard three, first in line for the OOM killer, and under `conditions`. */
+int ps_enter_child(const ps_conditions *conditions, int32_t parent, ps_error *error);
+
+enum { PS_TRIAL_UNFINISHED = 0, PS_TRIAL_MEASURED = 1, PS_TRIAL_FAILED = 2 };
+
+/* What a child leaves, in memory that its parent shares: a result and its rounds, or an error. */
+typedef struct {
+    uint64_t state; /* PS_TRIAL_UNFINISHED as long as neither is there */
+    ps_result result;
+    ps_error error;
+    uint64_t rounds_ns[]; /* has room for the trial's rounds */
+} ps_outcome;
+
+/* Forks a child that enters `conditions`, runs the trial, and ends, whatever happens, without returning here. */
+int ps_start_trial(const ps_trial *trial, const ps_conditions *conditions, ps_outcome *outcome, int32_t *pid,
+                   ps_error *error);

@@ -1,8 +1,6 @@
-/* Where the trial runs: choosing and pinning CPUs, and dying with the agent. */
+/* Where the trial runs: choosing and pinning CPUs. */
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 
 #include "pageswap.h"
 
@@ -43,11 +41,4 @@ int ps_cpu_pin(int32_t cpu, ps_error *error)
     CPU_ZERO(&one);
     CPU_SET(cpu, &one);
     return sched_setaffinity(0, sizeof one, &one) == 0 ? 0 : ps_error_set(error, errno, "sched_setaffinity", "");
-}
-
-int ps_die_with_parent(ps_error *error)
-{
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
-        return ps_error_set(error, errno, "prctl(PR_SET_PDEATHSIG)", "");
-    return 0;
 }

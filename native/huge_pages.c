@@ -37,7 +37,7 @@ struct scan {
 /* Asks for the huge pages of [from, to) alone; returns 0 where the kernel cannot be asked that. */
 static int scan(uint64_t from, uint64_t to, uint64_t *huge_bytes)
 {
-    struct page_region found[REGIONS];
+    struct page_region found[REGIONS] = {0};
     struct scan request = {.size = sizeof request,
                            .start = from,
                            .end = to,

@@ -5,55 +5,82 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from pageswap.errors import CoreError, MethodUnavailableError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pageswap.agent.child import Conditions, Work
     from pageswap.agent.job import TrialSpec
+    from pageswap.native import TrialProcess
 
 
 @dataclasses.dataclass(frozen=True)
 class Core:
-    """The calls the agent makes; all but `die_with_parent` give plain JSON values."""
+    """The calls the agent makes; `methods` and `info` give plain JSON values."""
 
     methods: Callable[[], list[dict[str, Any]]]
     info: Callable[[], dict[str, Any]]
-    # Takes the trial and the CPUs for its threads, the first thread's first; gives the fields of native.TrialResult.
-    # Raises CoreError, MethodUnavailableError or MemoryError.
-    run_trial: Callable[[TrialSpec, tuple[int, ...]], dict[str, Any]]
-    die_with_parent: Callable[[], None]
+    # Takes the trial and the CPUs for its threads, the first thread's first. The result that the child leaves has the
+    # fields of native.TrialResult.
+    trial: Callable[[TrialSpec, tuple[int, ...]], Work]
+    # Takes the parent's process id, in a fork of it; raises CoreError.
+    enter_child: Callable[[int, Conditions], None]
 
 
 def native_core() -> Core:
     """Load the compiled core; raises ImportError or OSError where this host cannot."""
     from pageswap import native  # noqa: PLC0415 - the shared object is loaded only by the verbs that need it
 
-    def run_trial(trial: TrialSpec, cpus: tuple[int, ...]) -> dict[str, Any]:
+    def trial(spec: TrialSpec, cpus: tuple[int, ...]) -> Work:
         params = native.TrialParams(
-            method=trial.method,
-            workload=trial.workload,
-            backing=trial.backing,
-            page_bytes=trial.page_size,
-            region_bytes=trial.region_size,
-            iterations=trial.iterations,
-            threads=trial.threads,
-            touch=trial.touch,
-            rounds=trial.rounds,
-            seed=trial.seed,
-            pattern=trial.pattern,
-            distance=trial.distance,
-            run_pages=trial.run_pages,
-            alignment=trial.alignment,
-            neighbours=trial.neighbours,
+            method=spec.method,
+            workload=spec.workload,
+            backing=spec.backing,
+            page_bytes=spec.page_size,
+            region_bytes=spec.region_size,
+            iterations=spec.iterations,
+            threads=spec.threads,
+            touch=spec.touch,
+            rounds=spec.rounds,
+            seed=spec.seed,
+            pattern=spec.pattern,
+            distance=spec.distance,
+            run_pages=spec.run_pages,
+            alignment=spec.alignment,
+            neighbours=spec.neighbours,
             cpus=cpus,
         )
-        return _fields(native.run_trial(params))
+        return _Trial(native.TrialProcess(params))
+
+    def enter_child(parent: int, conditions: Conditions) -> None:
+        native.enter_child(parent, **vars(conditions))
 
     return Core(
         methods=lambda: [_fields(method) for method in native.methods()],
         info=native.core_info,
-        run_trial=run_trial,
-        die_with_parent=native.die_with_parent,
+        trial=trial,
+        enter_child=enter_child,
     )
+
+
+class _Trial:
+    """`child.Work` that is a trial of the compiled core."""
+
+    def __init__(self, process: TrialProcess) -> None:
+        self._process = process
+
+    def start(self, conditions: Conditions) -> int:
+        return self._process.start(**vars(conditions))
+
+    def message(self) -> dict[str, Any] | None:
+        try:
+            result = self._process.result()
+        except CoreError as error:
+            return {"core": [error.call, error.errno_name, str(error)]}
+        except MethodUnavailableError as error:
+            return {"unavailable": str(error)}
+        return None if result is None else {"result": _fields(result)}
 
 
 def _fields(record: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass of native

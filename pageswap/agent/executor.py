@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.agent import cgroup, job
 from pageswap.agent.journal import MEASURES
 from pageswap.agent.preflight import address_space_cap, memory_need
-from pageswap.errors import HostError
+from pageswap.errors import CoreError, HostError
 from pageswap.units import format_count
 
 if TYPE_CHECKING:
@@ -64,16 +64,17 @@ class Executor:
         """Execute the trial once; whatever it does, an Outcome comes back."""
         cap_bytes = address_space_cap(trial, self._files, self._memory_cap_bytes)
         kills = self._oom_kills()
-        ending = self._nursery.run(
-            lambda: self._run_trial(trial), timeout_s=trial.timeout_s, address_space_bytes=cap_bytes
-        )
+        try:
+            ending = self._nursery.run(
+                self._core.trial(trial, self._cpus),
+                timeout_s=trial.timeout_s,
+                address_space_bytes=cap_bytes,
+                group=self._group.procs if self._group else None,
+            )
+        except (CoreError, OSError) as error:
+            return Outcome(job.FAILED, f"the trial's process could not be made: {error}")
         outcome = self._outcome(ending, trial, cap_bytes, kills)
         return dataclasses.replace(outcome, undead=True) if ending.has_survivors else outcome
-
-    def _run_trial(self, trial: job.TrialSpec) -> dict[str, Any]:
-        if self._group:
-            self._group.enter()
-        return self._core.run_trial(trial, self._cpus)
 
     def _oom_kills(self) -> tuple[int, int]:
         """Count the OOM kills for the memory cap, and those around the agent or on the whole host."""
@@ -132,8 +133,6 @@ def _from_ending(ending: Ending, trial: job.TrialSpec) -> Outcome:
         return Outcome(job.TIMEOUT, f"did not end within {trial.timeout_s:g} s; its processes were killed")
     if ending.cause == "undead":
         return Outcome(job.TIMEOUT, "did not die when killed; this host needs a reboot", undead=True)
-    if ending.cause == "flood":
-        return Outcome(job.FAILED, "the trial's result is too large; use fewer rounds")
     if ending.signal:
         return Outcome(job.KILLED, _signal_name(ending.signal))
     return Outcome(job.FAILED, f"the trial's process ended with exit status {ending.exit_status} and no result")

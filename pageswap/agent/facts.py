@@ -25,7 +25,7 @@ def facts(around: Surroundings, cache: str, cpu: int | None = None) -> dict[str,
     """
     core = around.core()
     with StopSignals() as signals:
-        methods = probe_methods(core, Nursery(signals, die_with_parent=core.die_with_parent))
+        methods = probe_methods(core, Nursery(signals))
     recovered = _recover(around)
     holder = lease.who_holds(around.lease_name)
     return {

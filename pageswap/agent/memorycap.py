@@ -22,9 +22,10 @@ class CappedGroup:
     files: HostFiles
     cap_bytes: int
 
-    def enter(self) -> None:
-        """Move this process in; raises OSError."""
-        _write(self.files, f"{self.group.folder}/cgroup.procs", str(os.getpid()))
+    @property
+    def procs(self) -> str:
+        """The file through which a process enters."""
+        return self.files.path(f"{self.group.folder}/cgroup.procs")
 
     def oom_kills(self) -> int:
         """Count the OOM kills in the group so far."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent import environment, executor, job, memorycap
+from pageswap.agent.call import Call
 from pageswap.agent.child import Nursery
 from pageswap.agent.cleaning import tidy
 from pageswap.agent.clock import utc_now
@@ -44,7 +44,7 @@ def log(text: str) -> None:
 
 def probe_methods(core: Core, nursery: Nursery) -> list[dict[str, Any]]:
     """Ask the core, in a child, for its methods; raises HostError when the core dies or hangs over it."""
-    ending = nursery.run(core.methods, timeout_s=_PROBE_S)
+    ending = nursery.run(Call(core, core.methods), timeout_s=_PROBE_S)
     if ending.message is None or "result" not in ending.message:
         raise HostError(f"the core cannot probe its methods here: {ending.message or ending}")
     return list(ending.message["result"])
@@ -79,7 +79,6 @@ class Session:
         os.sched_setaffinity(0, self._rest)
         nursery = Nursery(
             self._signals,
-            die_with_parent=self._core.die_with_parent,
             lease=self._lease,
             allowed_cpus=self._allowed,
             is_parent_of_all=adopt_orphans(),
@@ -124,9 +123,6 @@ class Session:
     def _run_trials(
         self, journal: Journal, mark: FollowedMark, preflight: Preflight, trial_executor: executor.Executor
     ) -> str:
-        # Whatever lives now lives to the end: a collection in a child would copy every page of it.
-        gc.collect()
-        gc.freeze()
         for trial in self._job.trials:
             self._lease.serve()
             if self._signals.requested:
@@ -179,7 +175,7 @@ class Session:
             return None
         group = memorycap.make(self._files, self._job.memory_cap_bytes)
         if group is not None:
-            ending = nursery.run(group.enter, timeout_s=_PROBE_S)
+            ending = nursery.run(Call(self._core, lambda: None), timeout_s=_PROBE_S, group=group.procs)
             if ending.message is not None and "result" in ending.message:
                 return group
             group.remove()

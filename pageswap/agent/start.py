@@ -10,7 +10,6 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent import lease
-from pageswap.agent.child import close_all_but
 from pageswap.agent.clock import utc_now
 from pageswap.agent.job import FORMAT, Job, job_from_json
 from pageswap.agent.keeper import keep
@@ -107,7 +106,7 @@ def _detach(the_job: Job, work: WorkDir, around: Surroundings, write: int) -> No
         os.dup2(nothing, 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        close_all_but(write)
+        _close_all_but(write)
         starting = _Starting(write)
         status = keep(the_job, work, around, lambda: starting.run(the_job, work, around), pipe=write)
     except BaseException:  # noqa: BLE001 - the log is the last one to hear of it
@@ -205,3 +204,17 @@ def _no_core_dumps() -> None:
 
     # A crashed trial would write its whole region to the disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def _close_all_but(kept: int) -> None:
+    """Close every descriptor but the standard three and `kept`."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2 and int(name) != kept:  # noqa: PLR2004 - standard error
+            _close(int(name))
+
+
+def _close(descriptor: int) -> None:
+    try:
+        os.close(descriptor)
+    except OSError:
+        pass  # The listing's own, closed already.

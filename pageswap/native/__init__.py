@@ -13,9 +13,10 @@ from pageswap.native.core import (
     WORKLOADS,
     MethodInfo,
     TrialParams,
+    TrialProcess,
     TrialResult,
     core_info,
-    die_with_parent,
+    enter_child,
     methods,
     run_trial,
 )
@@ -31,9 +32,10 @@ __all__ = [
     "WORKLOADS",
     "MethodInfo",
     "TrialParams",
+    "TrialProcess",
     "TrialResult",
     "core_info",
-    "die_with_parent",
+    "enter_child",
     "methods",
     "run_trial",
 ]

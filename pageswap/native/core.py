@@ -5,11 +5,15 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+import mmap
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pageswap.errors import CoreError, MethodUnavailableError
 from pageswap.native._core import ffi, lib
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 TOUCHES = ("none", "moved")
 _UNSUPPORTED = 2**64 - 1
@@ -188,17 +192,22 @@ def run_trial(params: TrialParams) -> TrialResult:
     rounds_ns = ffi.new("uint64_t[]", params.rounds)
     if lib.ps_run_trial(trial.pointer, result, rounds_ns, error):
         _raise(error)
+    return _result(result, ffi.unpack(rounds_ns, params.rounds))
+
+
+def _result(result: Any, rounds_ns: list[int]) -> TrialResult:  # noqa: ANN401  # a cffi struct
     reason = ""
     if not result.verified:
         reason = (
             f"slot {result.wrong_slot} is wrong from byte {result.wrong_offset} on: "
             f"found {result.found_word:#018x}, expected {result.expected_word:#018x}"
         )
+    counts = ffi.unpack(result.counters, len(COUNTERS))
     return TrialResult(
         verified=bool(result.verified),
         reason=reason,
         elapsed_ns=result.elapsed_ns,
-        rounds_ns=list(rounds_ns),
+        rounds_ns=rounds_ns,
         setup_ns=result.setup_ns,
         verify_ns=result.verify_ns,
         minor_faults=result.minor_faults,
@@ -207,15 +216,64 @@ def run_trial(params: TrialParams) -> TrialResult:
         involuntary_switches=result.involuntary_switches,
         vmas_peak=result.vmas_peak,
         cpu=result.cpu,
-        counters={
-            name: None if result.counters[index] == _UNSUPPORTED else result.counters[index]
-            for index, name in enumerate(COUNTERS)
-        },
+        counters={name: None if count == _UNSUPPORTED else count for name, count in zip(COUNTERS, counts)},
     )
 
 
-def die_with_parent() -> None:
-    """Arrange that the kernel kills this process when its parent dies; raises CoreError."""
+class _Conditions:
+    """A ps_conditions and everything it points to."""
+
+    def __init__(self, cpus: Iterable[int], address_bytes: int | None, group: str | None) -> None:
+        self._cpus = ffi.new("int32_t[]", sorted(cpus))
+        self._group = ffi.NULL if group is None else ffi.new("char[]", group.encode())
+        fields = {
+            "cpus": self._cpus,
+            "cpu_count": len(self._cpus),
+            "address_bytes": address_bytes or 0,
+            "group": self._group,
+        }
+        self.pointer = ffi.new("ps_conditions *", fields)
+
+
+def enter_child(
+    parent: int, *, cpus: Iterable[int] = (), address_bytes: int | None = None, group: str | None = None
+) -> None:
+    """Make this process, a fork of `parent`, one that dies with it and has none of its descriptors and handlers.
+
+    `cpus` are those it may run on, `address_bytes` the most it may map, `group` the cgroup.procs file of the control
+    group to enter; each as the parent has it when left out. Raises CoreError.
+    """
     error = ffi.new("ps_error *")
-    if lib.ps_die_with_parent(error):
+    if lib.ps_enter_child(_Conditions(cpus, address_bytes, group).pointer, parent, error):
         _raise(error)
+
+
+class TrialProcess:
+    """A process of its own for one trial, in which nothing but the core runs."""
+
+    def __init__(self, params: TrialParams) -> None:
+        """Make the trial, and the memory for its result that the process will share."""
+        self._trial = _Trial(params)
+        self._rounds = params.rounds
+        self._memory = mmap.mmap(-1, ffi.sizeof("ps_outcome") + params.rounds * ffi.sizeof("uint64_t"))
+        self._outcome = ffi.from_buffer("ps_outcome *", self._memory)
+
+    def start(self, *, cpus: Iterable[int] = (), address_bytes: int | None = None, group: str | None = None) -> int:
+        """Fork the process under conditions as `enter_child` has them, and give its id; raises CoreError."""
+        pid, error = ffi.new("int32_t *"), ffi.new("ps_error *")
+        conditions = _Conditions(cpus, address_bytes, group)
+        if lib.ps_start_trial(self._trial.pointer, conditions.pointer, self._outcome, pid, error):
+            _raise(error)
+        return int(pid[0])
+
+    def result(self) -> TrialResult | None:
+        """Give what the process measured, once it has ended; None when it ended without a result.
+
+        Raises as `run_trial` does.
+        """
+        if self._outcome.state == lib.PS_TRIAL_UNFINISHED:
+            return None
+        if self._outcome.state != lib.PS_TRIAL_MEASURED:
+            _raise(self._outcome.error)
+        rounds_ns = ffi.addressof(self._outcome.rounds_ns, 0)
+        return _result(self._outcome.result, ffi.unpack(rounds_ns, self._rounds))

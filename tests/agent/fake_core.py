@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -10,6 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pageswap import native
+from pageswap.agent.call import Call
 from pageswap.agent.core import Core
 from pageswap.errors import CoreError, MethodUnavailableError
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pageswap.agent.job import TrialSpec
-
-_PR_SET_PDEATHSIG = 1
 
 
 def result(trial: TrialSpec, **changes: object) -> dict[str, Any]:
@@ -126,11 +125,6 @@ def run_trial(trial: TrialSpec, cpus: tuple[int, ...]) -> dict[str, Any]:
     return result(trial, **{"cpu": cpus[0] if cpus else None, **changes})
 
 
-def die_with_parent() -> None:
-    """Do what the core does, without the core."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def methods() -> list[dict[str, Any]]:
     """List every ending as a method, and one that this host lacks."""
     common = {"summary": "", "family": "copy", "workloads": ["swap"], "available": True, "reason": ""}
@@ -140,12 +134,13 @@ def methods() -> list[dict[str, Any]]:
 
 def fake_core() -> Core:
     """Give the whole core."""
-    return Core(
+    core = Core(
         methods=methods,
         info=lambda: {"core_hash": "0" * 64, "build": "host"},
-        run_trial=run_trial,
-        die_with_parent=die_with_parent,
+        trial=lambda spec, cpus: Call(core, lambda: run_trial(spec, cpus)),
+        enter_child=lambda parent, conditions: native.enter_child(parent, **vars(conditions)),
     )
+    return core
 
 
 def processes_with(argument: str) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def test_a_real_trial_is_ok_and_fully_measured(core: Core) -> None:
     """On the last CPU allowed."""
     cpus, _ = measured_cpus(1)
     with StopSignals() as signals:
-        nursery = Nursery(signals, die_with_parent=core.die_with_parent)
+        nursery = Nursery(signals)
         outcome = Executor(core, nursery, HostFiles(), cpus=cpus).run(make_trial("memcpy"))
 
     assert (outcome.status, outcome.reason) == (job.OK, "")
@@ -51,7 +52,7 @@ def test_a_real_trial_is_ok_and_fully_measured(core: Core) -> None:
 def test_the_methods_are_probed_in_a_child_and_fit_a_journal(core: Core) -> None:
     """As plain JSON; and the default mapping limit is known to be too low for the question's larger region."""
     with StopSignals() as signals:
-        methods = probe_methods(core, Nursery(signals, die_with_parent=core.die_with_parent))
+        methods = probe_methods(core, Nursery(signals))
 
     assert methods == json.loads(json.dumps(core.methods()))
     assert {"memcpy", "mremap_fixed"} <= {method["name"] for method in methods}
@@ -66,7 +67,7 @@ def test_the_methods_are_probed_in_a_child_and_fit_a_journal(core: Core) -> None
 def test_the_memory_cap_leaves_room_for_the_largest_ordinary_trial(core: Core, method: str, backing: str) -> None:
     """128 MiB and 200,000 iterations are never short of addresses."""
     with StopSignals() as signals:
-        executor = Executor(core, Nursery(signals, die_with_parent=core.die_with_parent), HostFiles())
+        executor = Executor(core, Nursery(signals), HostFiles())
         outcome = executor.run(
             make_trial(method, backing=backing, region_size=128 << 20, iterations=200_000, timeout_s=120.0)
         )
@@ -77,8 +78,19 @@ def test_the_memory_cap_leaves_room_for_the_largest_ordinary_trial(core: Core, m
 def test_a_real_error_of_the_core_is_failed_with_the_call(core: Core) -> None:
     """Its own words are the reason."""
     with StopSignals() as signals:
-        executor = Executor(core, Nursery(signals, die_with_parent=core.die_with_parent), HostFiles())
+        executor = Executor(core, Nursery(signals), HostFiles())
         outcome = executor.run(make_trial("memcpy", page_size=1000))
 
     assert outcome.status == job.FAILED
     assert "page_bytes" in outcome.reason
+
+
+def test_a_cap_on_memory_bounds_the_addresses_of_a_real_trial(core: Core) -> None:
+    """Its own, not the agent's; the core's word for it becomes `oom`."""
+    with StopSignals() as signals:
+        executor = Executor(core, Nursery(signals), HostFiles(), memory_cap_bytes=64 << 20)
+        outcome = executor.run(make_trial("memcpy", region_size=1 << 30))
+
+    assert outcome.status == job.OOM
+    assert "MiB of addresses" in outcome.reason
+    mmap.mmap(-1, 1 << 30).close()

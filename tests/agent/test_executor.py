@@ -16,6 +16,7 @@ from agent.harness import UNIQUE, make_trial, wait_until
 from requirement import require
 
 from pageswap.agent import executor, job
+from pageswap.agent.call import Call
 from pageswap.agent.child import Nursery
 from pageswap.agent.executor import Executor, Outcome
 from pageswap.agent.hostfiles import HostFiles
@@ -37,7 +38,7 @@ def signals() -> Iterator[StopSignals]:
 def run(signals: StopSignals) -> Executor:
     """Make an executor of fake trials."""
     core = fake_core.fake_core()
-    return Executor(core, Nursery(signals, die_with_parent=core.die_with_parent), HostFiles())
+    return Executor(core, Nursery(signals), HostFiles())
 
 
 def _nothing_measured(outcome: Outcome) -> bool:
@@ -72,7 +73,7 @@ def test_a_trial_that_does_not_verify_is_corrupt_and_keeps_its_times(run: Execut
         ("segv", job.KILLED, "SIGSEGV"),
         ("sigkill", job.KILLED, "SIGKILL from outside"),
         ("exit", job.FAILED, "the trial's process ended with exit status 3 and no result"),
-        ("flood", job.FAILED, "the trial's result is too large; use fewer rounds"),
+        ("flood", job.FAILED, "the result is too large"),
     ],
 )
 def test_each_end_has_its_status_and_reason_and_measures_nothing(
@@ -113,7 +114,7 @@ def test_a_hanging_trial_is_a_timeout_and_its_whole_group_dies(run: Executor) ->
 
 
 def test_a_good_trial_leaves_no_grandchild_and_is_not_held_up_by_it(run: Executor) -> None:
-    """A grandchild that keeps the result pipe open neither delays the result nor lives on."""
+    """A grandchild that goes on neither delays the result nor lives on."""
     outcome = run.run(make_trial("leave_grandchild", seed=UNIQUE))
 
     assert outcome.status == job.OK
@@ -153,11 +154,11 @@ def _after(seconds: float, number: int) -> None:
 
 
 def test_the_child_has_none_of_the_agents_descriptors(run: Executor, tmp_path: Path) -> None:
-    """Only the result pipe is open in a trial: the lease, the lock and the journal die with the agent."""
+    """Nothing is open in a trial: the lease, the lock and the journal die with the agent."""
     with (tmp_path / "journal").open("w"):
         outcome = run.run(make_trial("descriptors"))
 
-    assert outcome.reason == "verification: pipe"
+    assert outcome.reason == "verification: "
 
 
 def test_the_child_may_use_the_cpus_the_agent_has_left(signals: StopSignals) -> None:
@@ -166,7 +167,7 @@ def test_the_child_may_use_the_cpus_the_agent_has_left(signals: StopSignals) -> 
     require("cpus", len(allowed) > 1, "needs two CPUs")
     core = fake_core.fake_core()
     cpus, rest = executor.measured_cpus(1)
-    nursery = Nursery(signals, die_with_parent=core.die_with_parent, allowed_cpus=allowed)
+    nursery = Nursery(signals, allowed_cpus=allowed)
     os.sched_setaffinity(0, rest)
     try:
         outcome = Executor(core, nursery, HostFiles(), cpus=cpus).run(make_trial("affinity"))
@@ -185,9 +186,8 @@ def test_a_trial_dies_with_a_killed_agent(tmp_path: Path) -> None:
     if agent == 0:
         core = fake_core.fake_core()
         with StopSignals() as signals:
-            Nursery(signals, die_with_parent=core.die_with_parent).run(
-                lambda: (mark.write_text(str(os.getpid())), signal.pause()), timeout_s=60
-            )
+            work = Call(core, lambda: (mark.write_text(str(os.getpid())), signal.pause()))
+            Nursery(signals).run(work, timeout_s=60)
         os._exit(0)
     wait_until(lambda: mark.exists() and mark.read_text(), "the trial's start")
     child = int(mark.read_text())
@@ -216,7 +216,7 @@ def test_the_memory_cap_holds_for_the_child_alone(run: Executor) -> None:
 def test_without_a_control_group_a_cap_bounds_addresses(signals: StopSignals) -> None:
     """At twice the cap: a region may be mapped twice. Without a cap the same trial gets what its size needs."""
     core = fake_core.fake_core()
-    nursery = Nursery(signals, die_with_parent=core.die_with_parent)
+    nursery = Nursery(signals)
     capped = Executor(core, nursery, HostFiles(), memory_cap_bytes=64 << 20)
     trial = make_trial("fill_memory", region_size=8 << 30)
     now_mib = int(HostFiles().text("/proc/self/statm").split()[0]) * 4 >> 10
@@ -247,7 +247,7 @@ def test_the_oom_killer_is_told_from_other_kills(signals: StopSignals) -> None:
         core = fake_core.fake_core()
         # Its cap of addresses is far above the group's limit: only the OOM killer can stop it.
         trial = make_trial("fill_memory", region_size=4 << 30)
-        outcome = Executor(core, Nursery(signals, die_with_parent=core.die_with_parent), HostFiles()).run(trial)
+        outcome = Executor(core, Nursery(signals), HostFiles()).run(trial)
     finally:
         (here / "cgroup.procs").write_text(str(os.getpid()))
         group.rmdir()

@@ -67,10 +67,10 @@ def test_a_control_that_moves_nothing_verifies_as_unmoved() -> None:
 
 @pytest.mark.parametrize("method", ["memcpy", "copy_words"])
 def test_copying_causes_no_faults_inside_the_rounds(method: str) -> None:
-    """Everything a copy touches is present before the clock starts."""
+    """Everything a copy touches is present before the clock starts, but now and then a page of a sanitizer's shadow."""
     result = child.run(child.params(method, region_bytes=16 * child.MIB, iterations=5000))
 
-    assert result.minor_faults == 0
+    assert result.minor_faults <= (1 if os.environ.get("PAGESWAP_SANITIZED") else 0)
     assert result.major_faults == 0
 
 

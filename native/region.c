@@ -100,7 +100,8 @@ int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backi
     memory->slots = region_bytes / trial->page_bytes;
     memory->scratch = (unsigned char *)round_up((size_t)memory->reserved, unit) + scratch_offset;
     memory->scratch_stride = stride;
-    memory->scratch_is_memory = scratch_bytes > 0;
+    /* A workload that lets whole runs of neighbours wait there may use all of it, the others one page. */
+    memory->scratch_used = scratch_bytes == 0 ? 0 : workload->moves_use_scratch ? stride : trial->page_bytes;
     if (backing == PS_BACKING_memfd) {
         if ((memory->fd = memfd_create("pageswap", MFD_CLOEXEC)) < 0)
             return ps_error_set(error, errno, "memfd_create", "");
@@ -157,8 +158,8 @@ void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, con
     region->fd = memory->fd;
     region->file_offset = begin * trial->page_bytes;
     region->scratch_bytes = memory->scratch_stride;
-    if (memory->scratch_is_memory)
-        memset(region->scratch, 0x5a, region->scratch_bytes); /* its faults belong to the set-up */
+    if (memory->scratch_used)
+        memset(region->scratch, 0x5a, memory->scratch_used); /* its faults belong to the set-up */
 }
 
 /* After stamping: is a region that was asked to be of huge pages really of huge pages? */

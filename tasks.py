@@ -289,10 +289,11 @@ def list_hosts(_context: Context, inventory: str = "", json: bool = False) -> No
 @command(help={"hosts": "a,b,@group,@tag: where to clean; default: all hosts of the inventory, else local"})
 def clean(_context: Context, way: Way, hosts: str = "", all_: bool = False, json: bool = False) -> int:
     """Remove what finished runs left on hosts (`inv hosts clean`); without --hosts on all of the inventory."""
+    from pageswap.campaign import survey
     from pageswap.console import hosts as showing
 
     targets = way.targets(way.hosts(hosts or ("@all" if way.known().hosts else "local")))
-    found = _ask(targets, lambda target: target.call("clean", {"runs": "all" if all_ else "finished"}))
+    found = _ask(targets, functools.partial(survey.clean, runs="all" if all_ else "finished"))
     return showing.conclude(found, showing.show_cleaned, as_json=json)
 
 

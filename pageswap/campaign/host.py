@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pageswap.agent.job import Job
 from pageswap.agent.journal import ENDS
 from pageswap.agent.lease import describe
+from pageswap.campaign.answers import holder_from, started_from, status_from
 from pageswap.campaign.events import Granted, Measuring, Noted, TrialsEnded, Waiting
 from pageswap.campaign.feed import Feed
 from pageswap.campaign.ledger import Ledger
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pageswap.agent.job import TrialSpec
+    from pageswap.campaign.answers import Started, Status
     from pageswap.campaign.events import Event
     from pageswap.campaign.options import Options
     from pageswap.fleet import Bundle, Stream, Target
@@ -180,13 +182,13 @@ class HostCampaign:
         started = self._start_next()
         if started is None:
             return False
-        segment, work_dir, answer = started
-        if "held_by" in answer:
+        segment, work_dir, agent = started
+        if agent.holder is not None:
             self._store.end_segment(self.host, segment, f"{NOT_STARTED}: the host was being measured")
-            self._yield_to(answer["held_by"])
-        elif "pid" in answer:
+            self._yield_to(agent.holder)
+        elif agent.pid is not None:
             self._yields = 0
-            self._emit(Measuring(self.host, segment, answer["pid"], is_reattached=False))
+            self._emit(Measuring(self.host, segment, agent.pid, is_reattached=False))
             self._stop_strays()
             self._follow(segment, work_dir)
         else:
@@ -195,8 +197,8 @@ class HostCampaign:
             self._store.end_segment(self.host, segment, f"{NOT_STARTED}: the run was interrupted")
         return True
 
-    def _start_next(self) -> tuple[int, str, dict[str, Any]] | None:
-        """Start an agent; gives segment, folder and its answer. The job, which may be large, is not kept."""
+    def _start_next(self) -> tuple[int, str, Started] | None:
+        """Start an agent; gives segment, folder and what became of it. The job, which may be large, is not kept."""
         with contextlib.ExitStack() as room:
             if self._store.missing_count(self.host) > _LARGE_JOB:
                 room.enter_context(_ROOM)
@@ -213,7 +215,7 @@ class HostCampaign:
                 self._give_up(job.segment, work_dir, error)
                 raise
 
-    def _start(self, work_dir: str, job: Job, room: contextlib.ExitStack) -> dict[str, Any]:
+    def _start(self, work_dir: str, job: Job, room: contextlib.ExitStack) -> Started:
         with contextlib.ExitStack() as phases:
 
             def on_line(line: dict[str, Any], stream: Stream) -> None:
@@ -221,7 +223,7 @@ class HostCampaign:
                 room.close()
                 if "waiting_for" not in line:
                     return
-                self._emit(Waiting(self.host, line["waiting_for"]))
+                self._emit(Waiting(self.host, holder_from(self.host, line["waiting_for"])))
                 phases.enter_context(self._ledger.phase("waiting"))
                 with self._guard:
                     self._waiting = stream
@@ -232,7 +234,7 @@ class HostCampaign:
             timeout = {"timeout_s": None} if job.wait else {}
             document = {"work_dir": work_dir, "job": job.to_json()}
             try:
-                return self._target.call("start", document, on_line=on_line, **timeout)
+                return started_from(self.host, self._target.call("start", document, on_line=on_line, **timeout))
             finally:
                 with self._guard:
                     self._waiting = None
@@ -240,8 +242,8 @@ class HostCampaign:
     def _give_up(self, segment: int, work_dir: str, error: HostError) -> None:
         """Write down that a start failed, if that is certain; else the next resume looks again."""
         with contextlib.suppress(HostError):
-            status = self._target.call("status", {"work_dir": work_dir})
-            if not status["alive"] and not status["journal_bytes"]:
+            status = self._status(work_dir)
+            if not status.alive and not status.journal_bytes:
                 self._store.end_segment(self.host, segment, f"{NOT_STARTED}: {error}")
 
     def _yield_to(self, holder: dict[str, Any]) -> None:
@@ -266,16 +268,16 @@ class HostCampaign:
     def _collect(self, segment: int) -> bool:
         """Store what an earlier segment's journal still has; gives whether its agent was alive or had more to say."""
         work_dir = self._target.work_dir(self._run_id, segment)
-        status = self._target.call("status", {"work_dir": work_dir})
-        if not status["alive"] and status["journal_bytes"] <= self._offset(segment):
+        status = self._status(work_dir)
+        if not status.alive and status.journal_bytes <= self._offset(segment):
             self._store.end_segment(self.host, segment, _GONE)
-            if not status["journal_bytes"]:
+            if not status.journal_bytes:
                 # Perhaps its start outlives the controller that was killed, and is only about to begin.
                 self._strays.append(work_dir)
             return False
-        if status["alive"]:
-            self._emit(Measuring(self.host, segment, status["pid"], is_reattached=True))
-        with self._ledger.phase("running" if status["alive"] else "collecting"):
+        if status.alive:
+            self._emit(Measuring(self.host, segment, status.pid, is_reattached=True))
+        with self._ledger.phase("running" if status.alive else "collecting"):
             self._follow(segment, work_dir)
         return True
 
@@ -302,8 +304,7 @@ class HostCampaign:
                     self._stop(work_dir, "drain")
                     raise
                 is_fruitful = self._offset(segment) > before
-                status = self._target.call("status", {"work_dir": work_dir})
-                if not status["alive"] and not is_fruitful:
+                if not is_fruitful and not self._status(work_dir).alive:
                     self._note(f"{_GONE} before the end of its journal")
                     self._store.end_segment(self.host, segment, _GONE)
                     return
@@ -356,14 +357,16 @@ class HostCampaign:
         except HostError as error:
             self._note(f"the agent could not be told to stop: {error}")
 
+    def _status(self, work_dir: str) -> Status:
+        return status_from(self.host, self._target.call("status", {"work_dir": work_dir}))
+
     def _offset(self, segment: int) -> int:
         return self._store.segments(self.host)[segment - 1].journal_offset
 
     def _fruitless_text(self, trial: TrialSpec) -> str:
         last = self._store.segments(self.host)[-1].segment
-        status = self._target.call("status", {"work_dir": self._target.work_dir(self._run_id, last)})
-        log = str(status.get("log", "")).strip().splitlines()
+        log = self._status(self._target.work_dir(self._run_id, last)).log.strip().splitlines()
         return (
             f"{self.host}: {MAX_FRUITLESS} agents in a row ended without finishing a trial, the next one being"
-            f" {trial.trial_id} ({trial.method}); the last one's log ends: {log[-1] if log else 'nothing'}"
+            f" {trial.trial_id} ({trial.method}); the last one's log ends: {log[-1] if log else 'nothing':.500}"
         )

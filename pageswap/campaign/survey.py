@@ -8,6 +8,7 @@ import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from pageswap.campaign.answers import cleaned_from, facts_from
 from pageswap.campaign.ledger import Ledger
 from pageswap.campaign.link import Link, jitter_s
 from pageswap.errors import PageswapError
@@ -60,16 +61,15 @@ def facts(target: Target, *, cpus: Mapping[str, int | None] = MappingProxyType({
     """
     cpu = cpus.get(target.name)
     sent_ns = time.time_ns()
-    found = target.call("facts", {} if cpu is None else {"cpu": cpu})
-    if isinstance(found.get("time"), int):
-        found["doctor"] = [*found["doctor"], clock_finding(sent_ns, time.time_ns(), found["time"])]
-    return found
+    found = facts_from(target.name, target.call("facts", {} if cpu is None else {"cpu": cpu}))
+    return {**found, "doctor": [*found["doctor"], clock_finding(sent_ns, time.time_ns(), found["time"])]}
 
 
 def readiness(target: Target) -> dict[str, Any]:
     """Tell what a host would measure with: {"core_hash", "build", "python", "kernel", "ledger"}."""
-    environment = target.call("facts", {})["environment"]
-    core = environment.get("core") or {}
+    environment = facts_from(target.name, target.call("facts", {}))["environment"]
+    told = environment.get("core")
+    core = told if isinstance(told, dict) else {}
     return {
         "core_hash": core.get("core_hash"),
         "build": core.get("build", "controller"),
@@ -77,6 +77,11 @@ def readiness(target: Target) -> dict[str, Any]:
         "kernel": environment.get("kernel"),
         "ledger": target.ledger(),
     }
+
+
+def clean(target: Target, *, runs: str) -> dict[str, Any]:
+    """Remove what old runs left on a host, `runs` being finished or all; gives {"removed", "bytes", "kept"}."""
+    return cleaned_from(target.name, target.call("clean", {"runs": runs}))
 
 
 def clock_finding(sent_ns: int, received_ns: int, host_ns: int) -> dict[str, str]:

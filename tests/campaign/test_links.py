@@ -385,6 +385,38 @@ def test_of_large_jobs_few_are_sent_at_a_time(
     assert most == most_at_once
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"pid": "many"},
+        {"held_by": "somebody"},
+        {"held_by": {"pid": 5, "user": "me", "run_id": ["x"], "since": None}},
+        {"pid": True},
+    ],
+)
+def test_a_host_whose_answers_are_none_stops_no_other(tmp_path: Path, answer: dict[str, Any]) -> None:
+    """What a host says is data: it is that host's part that ends, with what it said."""
+    outcome = run(tmp_path, FakeTarget(lambda _job: answer, name="a"), FakeTarget(work_through, name="b"))
+
+    assert outcome.exit_code == 3
+    assert part(outcome, "a").problem.startswith("start: what it answers is not an agent's answer: ")
+    assert (part(outcome, "b").rows, part(outcome, "b").problem) == (9, "")
+
+
+def test_a_status_that_is_none_is_refused(tmp_path: Path) -> None:
+    """It decides whether an agent lives."""
+
+    class Odd(FakeTarget):
+        def open(self, verb: str, document: dict[str, Any]) -> Any:
+            return self._answer({"alive": "no"}) if verb == "status" else super().open(verb, document)
+
+    target = Odd(lambda job: work_through(job, ended=None, most=3), name="a")
+    outcome = run(tmp_path, target, FakeTarget(work_through, name="b"))
+
+    assert part(outcome, "a").problem.startswith("status: what it answers is not an agent's answer: {'alive': 'no'}")
+    assert (part(outcome, "a").rows, part(outcome, "b").rows) == (3, 9)
+
+
 def test_sixty_four_hosts_complete_side_by_side(tmp_path: Path) -> None:
     """Each with a link that breaks somewhere else; one host that cannot be used changes nothing for the others."""
     targets = [FakeTarget(work_through, name=f"h{number}") for number in range(64)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pageswap.campaign import link
-from pageswap.campaign.survey import clock_finding, facts, readiness, survey
+from pageswap.campaign.survey import clean, clock_finding, facts, readiness, survey
 from pageswap.errors import HostError, HostUnreachableError
 from tests.campaign.fakes import BUNDLE, FakeStream, FakeTarget
 
@@ -25,16 +25,21 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 ENVIRONMENT = {"python": "3.9.2", "kernel": "6.1", "core": {"core_hash": "abc", "build": "host"}}
 
 
+FACTS: dict[str, Any] = {"environment": ENVIRONMENT, "methods": [], "doctor": [], "lease": None, "time": 0}
+FINDING = {"check": "load", "status": "ok", "found": "0.1", "cure": ""}
+METHOD = {"name": "m", "family": "copy", "workloads": ["swap"], "available": True, "reason": "", "summary": "does it"}
+
+
 class FactTarget(FakeTarget):
     """A host that knows its facts, and whether it was let go of."""
 
-    answer: dict[str, Any] = {"environment": ENVIRONMENT, "doctor": [], "time": 0}  # noqa: RUF012 - never changed
+    answer: dict[str, Any] = FACTS
     is_closed = False
     asked: dict[str, Any] | None = None
 
     def open(self, verb: str, document: dict[str, Any]) -> Stream:
         """Answer the one verb, and keep what was asked."""
-        assert verb == "facts"
+        assert verb in {"facts", "clean"}
         self.asked = document
         return self._answer(self.answer)
 
@@ -91,6 +96,43 @@ def test_readiness_names_core_build_python_and_kernel() -> None:
     ready = readiness(FactTarget(name="a"))
 
     assert ready == {"core_hash": "abc", "build": "host", "python": "3.9.2", "kernel": "6.1", "ledger": {}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"environment": "6.1"},
+        {"methods": {"memcpy": True}},
+        {"methods": [{**METHOD, "available": "yes"}]},
+        {"methods": [{**METHOD, "workloads": "swap"}]},
+        {"doctor": [{**FINDING, "found": ["x"]}]},
+        {"doctor": ["fine"]},
+        {"lease": "held"},
+        {"time": True},
+    ],
+)
+def test_what_is_no_answer_is_that_hosts_error(change: dict[str, Any]) -> None:
+    """A host that says what no agent says takes nothing from the others."""
+    odd, good = FactTarget(name="a"), FactTarget(name="b")
+    odd.answer = {**FACTS, **change}
+    good.answer = {**FACTS, "doctor": [FINDING], "methods": [METHOD]}
+    found = survey([odd, good], BUNDLE, facts)
+
+    assert isinstance(found["a"], HostError)
+    assert "a: facts: what it answers is not an agent's answer: {" in str(found["a"])
+    assert isinstance(found["b"], dict)
+
+
+def test_what_was_removed_is_counted_or_refused() -> None:
+    """It is printed with its separators, which only numbers have."""
+    target = FactTarget(name="a")
+    target.answer = {"removed": 2, "bytes": 10, "kept": [{"path": "/x", "why": "running"}]}
+
+    assert clean(target, runs="all") == target.answer
+    assert target.asked == {"runs": "all"}
+    target.answer = {"removed": "2", "bytes": 10, "kept": []}
+    with pytest.raises(HostError, match="a: clean: what it answers"):
+        clean(target, runs="all")
 
 
 @pytest.mark.parametrize(

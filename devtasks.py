@@ -5,11 +5,13 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from pageswap.errors import BuildError
 
@@ -32,23 +34,30 @@ def build_core(*, sanitize: bool = False) -> str:
 
 
 def test(args: str, only: str) -> int:
-    """Run pytest; when nothing is picked out, run the core's tests once more under ASan and UBSan."""
+    """Run pytest; when nothing is picked out, run the core's tests under ASan and UBSan beside it."""
     build_core()
     pytest = [sys.executable, "-m", "pytest"]
     chosen = [*shlex.split(args), *(["-k", only] if only else [])]
-    code = _run([*pytest, *chosen])
     if chosen:
-        return code
-    print("\nThe core's tests again, under AddressSanitizer and UndefinedBehaviorSanitizer", flush=True)
-    return _sanitized(pytest) or code
+        return _run([*pytest, *chosen])
+    # They are done long before the others come to the core's tests, with which they would share the huge pages.
+    with tempfile.TemporaryFile() as said:
+        sanitized = _start_sanitized(pytest, said)
+        try:
+            code = _run(pytest)
+        finally:
+            sanitized_code = sanitized.wait() if sanitized else _without_sanitizers()
+        print("\nThe core's tests again, under AddressSanitizer and UndefinedBehaviorSanitizer", flush=True)
+        said.seek(0)
+        shutil.copyfileobj(said, sys.stdout.buffer)
+    return code or _told(pytest, sanitized_code)
 
 
-def _sanitized(pytest: list[str]) -> int:
+def _start_sanitized(pytest: list[str], output: IO[bytes]) -> subprocess.Popen[bytes] | None:
+    """Start the core's tests with a core of sanitizers, None where the compiler has none."""
     library = _compiler_file("libasan.so")
     if not library.is_absolute():
-        required = "sanitizers" in os.environ.get("PAGESWAP_REQUIRE", "").split(",")
-        print(f"{'FAILED' if required else 'SKIPPED'}: the C compiler has no libasan.so; install gcc's sanitizers")
-        return int(required)
+        return None
     build_core(sanitize=True)
     environment = {
         **os.environ,
@@ -59,15 +68,26 @@ def _sanitized(pytest: list[str]) -> int:
         "PAGESWAP_SANITIZED": "1",
     }
     paths = ["-o", "pythonpath=build/sanitized tests tests/native", "-p", "no:cacheprovider"]
-    return _run([*pytest, *paths, "tests/native"], environment)
+    command = [*pytest, *paths, "tests/native"]
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
 
 
-def _run(command: list[str], environment: dict[str, str] | None = None) -> int:
-    code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+def _without_sanitizers() -> int:
+    required = "sanitizers" in os.environ.get("PAGESWAP_REQUIRE", "").split(",")
+    print(f"{'FAILED' if required else 'SKIPPED'}: the C compiler has no libasan.so; install gcc's sanitizers")
+    return int(required)
+
+
+def _run(command: list[str]) -> int:
+    return _told(command, subprocess.run(command, cwd=ROOT, check=False).returncode)
+
+
+def _told(command: list[str], code: int) -> int:
+    """Give the exit code as a shell says it, telling what no command could tell of itself."""
     if code >= 0:
         return code
     print(f"\nFAILED: {shlex.join(command)} was killed by {signal.Signals(-code).name}", flush=True)
-    return 128 - code  # as a shell says it
+    return 128 - code
 
 
 def _compiler_file(name: str) -> Path:

@@ -1,7 +1,8 @@
-"""The page size from which one method is faster than another."""
+"""The size, of a page or of a region, from which one method is faster than another."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import math
@@ -27,14 +28,25 @@ RESAMPLES: Final = 1_000
 _RESAMPLES_OF_MANY: Final = 200
 _MANY: Final = 1_000
 SEED: Final = 20_100
+# Two sizes of a region are two conditions; from three on they are an axis.
+_FEWEST_REGIONS: Final = 3
 # Bytes, printed to three digits: an interpolated size is never known to more.
 _UNITS: Final = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
+
+
+def size_axis(cases: Mapping[str, Mapping[str, Any]]) -> str:
+    """Name the size that a run of these cases' levels varies: page_size, or region_size where pages are all alike."""
+    sizes = {name: {levels.get(name) for levels in cases.values()} - {None} for name in ("page_size", "region_size")}
+    is_of_regions = len(sizes["page_size"]) <= 1 and len(sizes["region_size"]) >= _FEWEST_REGIONS
+    return "region_size" if is_of_regions else "page_size"
 
 
 def crossovers(
     matrix: Matrix, cases: Mapping[str, Mapping[str, Any]], families: Mapping[str, str]
 ) -> tuple[Crossover, ...]:
-    """Find the crossovers of each pair of methods over page_size, on each host and with each set of other levels.
+    """Find the crossovers of each pair of methods over a size, on each host and with each set of other levels.
+
+    The size is the one that the run varies (`size_axis`): page_size, or region_size with at least three levels.
 
     Between two neighbouring sizes the logarithm of both times is taken for a straight line over that of the size. The
     interval comes from 1,000 resamples of the blocks (200 where there are more than 1,000 pairs), drawn for all sizes
@@ -42,13 +54,14 @@ def crossovers(
     method would. Methods that move nothing take no part. With less than six common blocks there is a crossover and no
     interval.
     """
+    axis = size_axis(cases)
     series: dict[tuple[tuple[str, str], ...], dict[str, dict[int, int]]] = {}
     levels_of: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
     for place, levels in enumerate(cases.values()):
-        method, size = levels.get("method"), levels.get("page_size")
+        method, size = levels.get("method"), levels.get(axis)
         if method is None or size is None or families.get(str(method)) == "control":
             continue
-        others = {name: value for name, value in levels.items() if name not in ("method", "page_size")}
+        others = {name: value for name, value in levels.items() if name not in ("method", axis)}
         key = tuple((name, str(value)) for name, value in sorted(others.items()))
         levels_of[key] = others
         series.setdefault(key, {}).setdefault(str(method), {})[int(size)] = place
@@ -65,7 +78,8 @@ def crossovers(
                 there = np.flatnonzero((~np.isnan(ahead)).any(axis=1))
                 if len(there) > 1:
                     sizes = [sizes[index] for index in there]
-                    found.append(_crossover((host, a, b), levels_of[key], (sizes, ahead[there]), resamples))
+                    crossing = _crossover((host, a, b), levels_of[key], (sizes, ahead[there]), resamples)
+                    found.append(dataclasses.replace(crossing, factor=axis))
     return tuple(found)
 
 

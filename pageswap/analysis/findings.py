@@ -145,13 +145,13 @@ class Undisturbed:
 
 @dataclasses.dataclass(frozen=True)
 class Crossover:
-    """Where method ``b`` becomes faster than method ``a`` as pages grow, on one host with the other ``levels``.
+    """Where method ``b`` becomes faster than method ``a`` as a size grows, on one host with the other ``levels``.
 
-    ``at_bytes`` is the page size where both take equally long, interpolated on logarithmic axes, or None when neither
-    overtakes the other between ``smallest`` and ``largest`` (bytes); ``faster`` is then the method that was ahead
-    throughout, "" when none was. With a crossover ``faster`` is the one that is faster above it. ``low`` and ``high``
-    are the ends of its 95 % interval in bytes; None where an end lies outside the sizes measured. ``text`` says it in
-    words.
+    ``factor`` is the size: page_size or region_size. ``at_bytes`` is the one where both take equally long, interpolated
+    on logarithmic axes, or None when neither overtakes the other between ``smallest`` and ``largest`` (bytes);
+    ``faster`` is then the method that was ahead throughout, "" when none was. With a crossover ``faster`` is the one
+    that is faster above it. ``low`` and ``high`` are the ends of its 95 % interval in bytes; None where an end lies
+    outside the sizes measured. ``text`` says it in words.
     """
 
     host: str
@@ -165,6 +165,7 @@ class Crossover:
     high: float | None
     faster: str
     text: str
+    factor: str = "page_size"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,12 +184,19 @@ class Share:
 
 @dataclasses.dataclass(frozen=True)
 class CostPart:
-    """One layer of a stack: ``ns`` in all, for ``times`` calls; ``call`` is the formula, such as ``3 x getpid``."""
+    """One layer of a stack: ``ns`` in all, for ``times`` calls; ``call`` is the formula, such as ``3 x getpid``.
+
+    Where both sides were measured in the same blocks ``interval`` is that of ``ns``, and ``share`` of the total the
+    median over blocks, with its own; None where they come from different runs, intervals also for too few blocks.
+    """
 
     name: str
     call: str
     times: float
     ns: float
+    interval: Interval | None = None
+    share: float | None = None
+    share_interval: Interval | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,6 +205,8 @@ class CostStack:
 
     ``total_ns`` is the swap's median; ``parts`` come from a run of workload ``call`` on the same host; ``rest_ns`` is
     what they leave unexplained, negative when they cost more alone than in the swap. ``levels`` are the case's.
+
+    A run of workload ``call`` has stacks of its own: of one call, from the calls nested in it, and ``rest_ns`` is 0.
     """
 
     host: str

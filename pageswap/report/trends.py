@@ -101,9 +101,9 @@ def _section(summary: Summary, factor: str, crossovers: Sequence[Crossover]) -> 
     names = _shown_names(of_label)
     ends = [end for name in names for case in of_label[name] for end in metric.of(case) or () if end > 0]
     frame = _Frame(factor, axis, metric, names, around(ends))
-    plots, notes, rows = [], [_how_to_read(factor, metric)], []
+    plots, notes, rows = [], [_how_to_read(factor, metric, crossovers)], []
     for name, cases in chosen:
-        crossed = _of_panel(crossovers, cases) if factor == "page_size" else []
+        crossed = _of_panel([each for each in crossovers if each.factor == factor], cases)
         shown = title if len(panels) == 1 else f"{title}: {name}"
         plots.append(_plot(summary, frame, shown, cases, crossed))
         rows += [(name, each.a, each.b, each.text) for each in crossed]
@@ -129,10 +129,11 @@ def _crossover_grid(rows: Sequence[tuple[str, str, str, str]], *, with_panels: b
     return Grid("Where the faster one changes", (*where, *names), cells, head=2 + with_panels)
 
 
-def _how_to_read(factor: str, metric: _Metric) -> str:
+def _how_to_read(factor: str, metric: _Metric, crossovers: Sequence[Crossover]) -> str:
     better = "Higher is faster" if metric.field != "ns" else "Lower is faster"
     both = "Both axes are logarithmic. " if factor != "threads" else "The vertical axis is logarithmic. "
-    crossed = " A dashed line marks a size at which the faster of two methods changes." if factor == "page_size" else ""
+    is_crossed = any(each.factor == factor and each.at_bytes is not None for each in crossovers)
+    crossed = " A dashed line marks a size at which the faster of two methods changes." if is_crossed else ""
     return f"{both}{better}; a mark is the median, its bar the 95 % confidence interval.{crossed}"
 
 
@@ -170,7 +171,7 @@ def _of_panel(crossovers: Sequence[Crossover], cases: Sequence[CaseSummary]) -> 
         each
         for each in crossovers
         if each.host == host
-        and all(levels.get(name) == value for name, value in each.levels.items() if name not in ("method", "page_size"))
+        and all(levels.get(name) == value for name, value in each.levels.items() if name not in ("method", each.factor))
     ]
 
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.wording import clipped, level_text, levels_phrase, plural, rounded, scaled
+from pageswap.analysis.findings import CostPart
+from pageswap.analysis.wording import (
+    clipped,
+    interval_text,
+    level_text,
+    levels_phrase,
+    operation,
+    plural,
+    rounded,
+    scaled,
+)
 from pageswap.report.page import Grid, Heading, Section
 from pageswap.report.selection import evenly
 from pageswap.report.vegalite import PALETTE, layer, plot, row_axis, tips
@@ -22,6 +32,16 @@ MOST_STACKS = 16
 MOST_SHARES = 60
 _ROW_PX = 54
 _REST = "not explained"
+_OF_SWAPS = (
+    "Each bar is the median time of one swap. Its parts are the calls that the method makes, each as the workload "
+    "'call' measured it alone on the same host; what they leave is not explained, and parts that reach past the mark "
+    "of the measured swap cost more alone than together."
+)
+_OF_CALLS = (
+    "Each bar is the median time of one call, cut into the calls that it holds by their shares: each is what it takes "
+    "longer than the one inside it, the median over blocks. Threads share the calls: each of several waits so many "
+    "times as long for its own."
+)
 
 
 def cost_section(summary: Summary, findings: Findings, beside: Companions) -> Section:
@@ -33,14 +53,11 @@ def cost_section(summary: Summary, findings: Findings, beside: Companions) -> Se
     if findings.costs:
         chosen = evenly(findings.costs, MOST_STACKS)
         plots.append(_stacks(summary, chosen))
-        notes.append(
-            "Each bar is the median time of one swap. Its parts are the calls that the method makes, each as the "
-            "workload 'call' measured it alone on the same host; what they leave is not explained, and parts that "
-            "reach past the mark of the measured swap cost more alone than together."
-        )
+        notes.append(_OF_CALLS if summary.workload == "call" else _OF_SWAPS)
+        grids += [_layers_of_calls(summary, chosen)] if summary.workload == "call" else []
         notes += [f"The calls were measured by run {beside.calls.run_id}."] if beside.calls else []
         if len(chosen) < len(findings.costs):
-            notes.append(f"{len(chosen)} of {len(findings.costs)} swaps are drawn.")
+            notes.append(f"{len(chosen)} of {len(findings.costs)} {operation(summary.workload)}s are drawn.")
     if findings.shares:
         grids.append(_shares(summary, findings))
         notes.append(
@@ -56,27 +73,26 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
     totals: list[dict[str, Any]] = []
     names: list[str] = []
     kinds: dict[str, None] = {}
+    what = operation(summary.workload)
     for stack in stacks:
-        host = f"{clipped(stack.host, 60)}, " if len(summary.hosts) > 1 else ""
-        where = levels_phrase({n: v for n, v in stack.levels.items() if n in summary.varying and n != "method"})
         total = f"{_three_digits(stack.total_ns)} ns"
-        name = f"{level_text('method', stack.method)}\n{host}{where}\n{total}".replace("\n\n", "\n")
+        name = f"{level_text('method', stack.method)}\n{_where(summary, stack)}\n{total}".replace("\n\n", "\n")
         names.append(name)
         totals.append({"row": name, "total": stack.total_ns, "Case": stack.method, "Time": total})
         start = 0.0
-        rest = [(_REST, _REST, stack.rest_ns)] if stack.rest_ns > 0 else []
-        for label, call, ns in [*((p.name, p.call, p.ns) for p in stack.parts), *rest]:
-            kinds.setdefault(label)
+        rest = [CostPart(_REST, _REST, 1.0, stack.rest_ns)] if stack.rest_ns > 0 else []
+        for part, ns in zip((*stack.parts, *rest), _widths(stack, rest), strict=True):
+            kinds.setdefault(part.name)
             parts.append(
                 {
                     "row": name,
                     "from": start,
                     "to": start + ns,
-                    "part": label,
+                    "part": part.name,
                     "Case": stack.method,
-                    "Part": label,
-                    "Call": call,
-                    "Time": f"{_three_digits(ns)} ns, {ns / stack.total_ns:.0%} of the swap",
+                    "Part": part.name,
+                    "Call": part.call,
+                    "Time": f"{_three_digits(part.ns)} ns{_interval(part)}, {_share(part, stack)} of the {what}",
                 }
             )
             start += ns
@@ -91,7 +107,7 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
         "labelSeparation": 6,
         "labelFlush": 20,
     }
-    x = {"field": "from", "type": "quantitative", "title": "Time of one swap", "axis": axis, "scale": {"zero": True}}
+    x = {"field": "from", "type": "quantitative", "title": f"Time of one {what}", "axis": axis, "scale": {"zero": True}}
     y = row_axis(names)
     colour = {
         "field": "part",
@@ -102,17 +118,59 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
     tick = {"type": "tick", "thickness": 3, "size": 30, "color": "#767676"}
     layers = [
         layer("parts", bar, x=x, x2={"field": "to"}, y=y, color=colour, tooltip=tips("Case", "Part", "Call", "Time")),
-        layer("totals", tick, x={**x, "field": "total"}, y=y, tooltip=tips("Case", ("Time", "Measured swap"))),
+        layer("totals", tick, x={**x, "field": "total"}, y=y, tooltip=tips("Case", ("Time", f"Measured {what}"))),
     ]
     described = "; ".join(f"{part['Case']}: {part['Part']} {part['Time']}" for part in parts)
+    title = "One call and the calls inside it" if summary.workload == "call" else "One swap as the calls it makes"
     return plot(
-        "One swap as the calls it makes",
-        f"One swap as the calls it makes. {described}",
+        title,
+        f"{title}. {described}",
         layers,
         {"parts": parts, "totals": totals},
         _ROW_PX * len(names),
         series=order,
     )
+
+
+def _layers_of_calls(summary: Summary, stacks: Sequence[CostStack]) -> Grid:
+    """List what each call holds, with intervals."""
+    rows = []
+    for stack in stacks:
+        for part in stack.parts:
+            share = f"{_share(part, stack)}{_percent_interval(part)}"
+            cells = (part.name, part.call, f"{_three_digits(part.ns)}{_interval(part)}", share)
+            rows.append((_where(summary, stack) or stack.method, *cells))
+    heads = (Heading(title, is_number=False) for title in ("Condition", "Part", "Taken from"))
+    columns = (*heads, Heading("Time", "ns [95 % CI]"), Heading("Share", "of the call [95 % CI]"))
+    return Grid(f"What {stacks[0].method} holds", columns, tuple(rows), head=2)
+
+
+def _where(summary: Summary, stack: CostStack) -> str:
+    host = clipped(stack.host, 60) if len(summary.hosts) > 1 else ""
+    levels = {name: stack.levels[name] for name in summary.varying if name in stack.levels and name != "method"}
+    return ", ".join(part for part in (host, levels_phrase(levels)) if part)
+
+
+def _widths(stack: CostStack, rest: Sequence[CostPart]) -> list[float]:
+    """Give each part's length in ns. Medians of shares need not add up to the median of the whole; as drawn they do."""
+    shares = [max(0.0, part.share or 0.0) for part in stack.parts]
+    if not sum(shares):
+        return [part.ns for part in (*stack.parts, *rest)]
+    return [stack.total_ns * share / sum(shares) for share in shares]
+
+
+def _interval(part: CostPart) -> str:
+    return f" [{interval_text(part.ns, part.interval)}]" if part.interval else ""
+
+
+def _percent_interval(part: CostPart) -> str:
+    ends = part.share_interval
+    return f" [{100 * ends.low:.0f} to {100 * ends.high:.0f}]" if ends else ""
+
+
+def _share(part: CostPart, stack: CostStack) -> str:
+    share = part.ns / stack.total_ns if part.share is None else part.share
+    return f"{share:.0%}"
 
 
 def _three_digits(time_ns: float) -> str:

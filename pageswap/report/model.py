@@ -177,7 +177,7 @@ def _sections(summary: Summary, every: Summary, findings: Findings, beside: Comp
 
 
 def _picture(summary: Summary, sections: list[Section]) -> tuple[Plot | None, str, list[Section]]:
-    """Choose what shows the answer: a size's trend, all comparisons at a glance, or the one chart of ratios.
+    """Choose what shows the answer: a size's trend, a call taken apart, all comparisons at a glance, or the ratios.
 
     Gives the chart, how to read it, and the sections without it.
     """
@@ -186,6 +186,9 @@ def _picture(summary: Summary, sections: list[Section]) -> tuple[Plot | None, st
         if trend and section.plots:
             rest = [_without_first(each) if each is section else each for each in sections]
             return section.plots[0], section.notes[0], rest
+    calls = next((section for section in sections if section.id == "costs" and section.plots), None)
+    if calls and summary.workload == "call":
+        return calls.plots[0], calls.notes[0], [_without_first(each) if each is calls else each for each in sections]
     glance = overview(summary)
     if glance:
         return glance, _AT_A_GLANCE, sections

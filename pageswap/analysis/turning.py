@@ -1,29 +1,91 @@
-"""Says at which page size the baseline and each other method change places, when that is what a run varies."""
+"""Says from which size on a method is faster than the baseline, when a size is what a run varies."""
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
-from pageswap.analysis.crossover import crossovers
+from pageswap.analysis.asked import meant
+from pageswap.analysis.comparisons import FASTER, NO_DIFFERENCE, SLOWER
+from pageswap.analysis.crossover import crossovers, size_axis
+from pageswap.analysis.phrases import contestants, noted, ratio_of, where
+from pageswap.analysis.standing import clause
+from pageswap.analysis.summary import BASELINE
+from pageswap.analysis.wording import level_text, listed
 
 if TYPE_CHECKING:
-    from pageswap.analysis.summary import Summary
+    from collections.abc import Sequence
+
+    from pageswap.analysis.findings import Crossover
+    from pageswap.analysis.summary import CaseSummary, Summary
 
 
-def turning_points(summary: Summary) -> list[str]:
-    """Give a clause for each method that changes places with the baseline as pages grow, as the report's table has it.
+def turning(summary: Summary) -> list[str]:
+    """Say for each method where it changes places with the baseline as the size grows, or that it does not.
 
-    Empty unless a run of one host varies just the method, which has a baseline, and the page size.
+    Empty unless a run of one host varies just the method, which has a baseline, and a size, and some method is faster
+    than the baseline at a part of the sizes only. That two change places is said where one is found to be faster on one
+    side and slower on the other; who is only faster from a size on has just that said.
     """
-    if (
-        len(summary.hosts) != 1
-        or set(summary.varying) != {"method", "page_size"}
-        or set(summary.baseline) != {"method"}
-    ):
-        return []
     cases = {case.case_id: case.levels for case in summary.cases}
-    return [
-        crossing.text
-        for crossing in crossovers(summary.matrix, cases, summary.families)
-        if crossing.at_bytes is not None and summary.baseline["method"] in (crossing.a, crossing.b)
-    ]
+    axis = size_axis(cases)
+    if len(summary.hosts) != 1 or set(summary.varying) != {"method", axis} or set(summary.baseline) != {"method"}:
+        return []
+    curves: dict[str, list[CaseSummary]] = {}
+    for case in contestants(summary):
+        if case.ratio is not None and case.verdict != BASELINE:
+            curves.setdefault(str(case.levels["method"]), []).append(case)
+    if not any(_varies(curve) for curve in curves.values()):
+        return []
+    base = summary.baseline["method"]
+    crossed = {
+        next(name for name in (each.a, each.b) if name != base): each
+        for each in crossovers(summary.matrix, cases, summary.families)
+        if each.at_bytes is not None and base in (each.a, each.b)
+    }
+    # Who is asked about comes first, where the question names a family, and of these who changes places.
+    first = meant(summary, list(curves)) or list(curves)
+    clauses: tuple[list[str], list[str]] = ([], [])
+    for name in sorted(curves, key=lambda name: name not in crossed):
+        curve = sorted(curves[name], key=lambda case: int(case.levels[axis]))
+        clauses[name not in first].append(_clause(summary, axis, name, curve, crossed.get(name)))
+    answers, others = ("; ".join(each) for each in clauses)
+    beside = [noted(f"Beside these, {others}")] if others else []
+    return [noted(where(summary, summary.cases) + answers), *beside, *_ranges(summary, axis, curves)]
+
+
+def _varies(curve: Sequence[CaseSummary]) -> bool:
+    """Say whether one is faster than the baseline at a part of the sizes."""
+    return 0 < sum(case.verdict == FASTER for case in curve) < len(curve)
+
+
+def _clause(summary: Summary, axis: str, name: str, curve: Sequence[CaseSummary], crossing: Crossover | None) -> str:
+    base, verdicts = summary.baseline["method"], [case.verdict for case in curve]
+    sizes = [level_text(axis, case.levels[axis]) for case in curve]
+    if len(set(verdicts)) == 1 and verdicts[0] in (FASTER, SLOWER):
+        return f"{name} was {verdicts[0]} than {base} at every size from {sizes[0]} to {sizes[-1]}"
+    known = [verdict for verdict in verdicts if verdict in (FASTER, SLOWER)]
+    is_turned = len(set(known)) > 1 and sum(a != b for a, b in itertools.pairwise(known)) == 1
+    if crossing is not None and is_turned:
+        return crossing.text
+    if len(set(verdicts)) > 1 and known and set(known) == {FASTER} and set(verdicts) <= {FASTER, NO_DIFFERENCE}:
+        at = [index for index, verdict in enumerate(verdicts) if verdict == FASTER]
+        if at == list(range(at[0], len(curve))):
+            return f"{name} was faster than {base} from {sizes[at[0]]} on, with no difference found below"
+        if len(at) > len(curve) // 2:
+            rest = [size for index, size in enumerate(sizes) if index not in at]
+            head = f"{name} was faster than {base} at every size from {sizes[0]} to {sizes[-1]}"
+            return f"{head} but {listed(rest)}, where no difference was found"
+    return clause(summary, name, curve)
+
+
+def _ranges(summary: Summary, axis: str, curves: dict[str, list[CaseSummary]]) -> list[str]:
+    """Say how far the speeds reach, from the smallest size to the largest."""
+    parts = []
+    for name, found in curves.items():
+        curve = sorted(found, key=lambda case: int(case.levels[axis]))
+        low, high = curve[0], curve[-1]
+        if low is not high:
+            at = [f"{ratio_of(case)} at {level_text(axis, case.levels[axis])}" for case in (low, high)]
+            parts.append(f"{name} ran at {at[0]} and {at[1]}")
+    return [noted(f"In multiples of {summary.baseline['method']}'s speed, {'; '.join(parts)}")] if parts else []

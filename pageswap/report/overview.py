@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from pageswap.analysis.gains import asked_change_first
 from pageswap.analysis.wording import clipped, interval_text, level_text, levels_phrase, plural, ratio_text
 from pageswap.report.ratios import looks, quantity, value_axis
-from pageswap.report.selection import evenly
+from pageswap.report.selection import contender_label, evenly, is_of_conditions
 from pageswap.report.text import visible
 from pageswap.report.vegalite import GREY, around, layer, plot, row_axis, tips
 
@@ -37,20 +38,30 @@ class _Contender:
 
 
 def overview(summary: Summary) -> Plot | None:
-    """Draw every compared case in the row of its contender; None where one chart of `ratios` shows all there is."""
+    """Draw every compared case in the row of its contender; None where one chart of `ratios` shows all there is.
+
+    Where cases are compared with themselves under other conditions each has a row, as many as there is room for.
+    """
     if not summary.has_baseline:
         return None
+    by_itself = is_of_conditions(summary) and len(summary.hosts) == 1
     found: dict[str, list[CaseSummary]] = {}
     for case in summary.cases:
         if case.ratio is not None and case.verdict != "baseline":
-            label = ", ".join(level_text(name, case.levels.get(name)) for name in summary.baseline)
+            label = contender_label(summary, case)
+            if by_itself:
+                own = [level_text(name, case.levels[name]) for name in summary.varying if name not in summary.baseline]
+                label = "\n".join([*([", ".join(own)] if own else []), label])
             found.setdefault(visible(label), []).append(case)
-    if not found or max(len(cases) for cases in found.values()) == 1:
+    if not found or (max(len(cases) for cases in found.values()) == 1 and not by_itself):
         return None
     contenders = [_Contender(label, tuple(cases)) for label, cases in found.items()]
     if len(contenders) > MOST_ROWS:
         ranked = sorted(contenders, key=lambda each: min(case.median_ns or 0 for case in each.cases))
         contenders = ranked[:MOST_ROWS]
+    elif by_itself:
+        order = [case.case_id for case in asked_change_first(summary, [each.cases[0] for each in contenders])]
+        contenders.sort(key=lambda each: order.index(each.cases[0].case_id))
     return _plot(summary, contenders)
 
 
@@ -78,7 +89,7 @@ def _plot(summary: Summary, contenders: Sequence[_Contender]) -> Plot:
     names = [contender.named() for contender in contenders]
     domain = around([row[end] for row in rows for end in ("low", "high")], always=[1.0])
     most = max(min(len(contender.cases), MOST_MARKS) for contender in contenders)
-    height = max(44, min(10 * most + 16, 130))
+    height = max(52 if is_of_conditions(summary) else 44, min(10 * most + 16, 130))
     offset = {"field": "place", "type": "quantitative", "scale": {"domain": [0, 1], "range": [6, height - 6]}}
     colour, shape = looks(summary, rows)
     x, low, y = value_axis(summary, domain), value_axis(summary, domain, "low"), row_axis(names)

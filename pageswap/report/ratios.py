@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _ROW_PX = 56
 # Below the row's middle, where the value and its interval are.
 _DOTS_PX = (38, 52)
-_LONGEST_BASELINE = 24
+_LONGEST_BASELINE = 32
 _LOOKS = {
     FASTER: ("#0072B2", "triangle-up"),
     SLOWER: ("#D55E00", "triangle-down"),

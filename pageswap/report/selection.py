@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, TypeVar
 
+from pageswap.analysis.phrases import apart
 from pageswap.analysis.wording import clipped, level_text, levels_phrase, plural
 
 if TYPE_CHECKING:
@@ -21,7 +22,11 @@ MOST_DOTS = 3_000
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Cases that share every level but the compared ones, as rows of one plot."""
+    """Cases that share every level but the compared ones, as rows of one plot.
+
+    Where the baseline names no method, each method is compared with itself: then they share what is compared, and the
+    rows are the others.
+    """
 
     title: str
     rows: tuple[tuple[str, CaseSummary], ...]
@@ -66,6 +71,18 @@ def value_of(case: CaseSummary, summary: Summary) -> float | None:
     return case.ratio if summary.has_baseline else case.median_ns
 
 
+def is_of_conditions(summary: Summary) -> bool:
+    """Say whether cases are compared with themselves under other conditions: the baseline names no method."""
+    return summary.has_baseline and "method" not in summary.baseline
+
+
+def contender_label(summary: Summary, case: CaseSummary) -> str:
+    """Name what is compared with the baseline; a change of conditions by what it changes."""
+    if is_of_conditions(summary):
+        return apart(summary, {name: case.levels.get(name) for name in summary.baseline}, summary.baseline)[0]
+    return ", ".join(level_text(name, case.levels.get(name)) for name in _row_factors(summary))
+
+
 def _row_factors(summary: Summary) -> tuple[str, ...]:
     if summary.has_baseline:
         return tuple(summary.baseline)
@@ -78,9 +95,13 @@ def _groups(summary: Summary, compared: tuple[str, ...]) -> list[Group]:
     for case in summary.cases:
         if summary.has_baseline and all(case.levels.get(name) == level for name, level in summary.baseline.items()):
             continue
-        where = f"with {levels_phrase({name: case.levels[name] for name in others})}" if others else ""
         host = clipped(case.host, 80) if len(summary.hosts) > 1 else ""
-        label = ", ".join(level_text(name, case.levels.get(name)) for name in compared)
+        if is_of_conditions(summary) and others:
+            where = f"with {contender_label(summary, case)}"
+            label = ", ".join(level_text(name, case.levels.get(name)) for name in others)
+        else:
+            where = f"with {levels_phrase({name: case.levels[name] for name in others})}" if others else ""
+            label = contender_label(summary, case)
         rows.setdefault((host, where), []).append((label, case))
     return [Group(_title(*key), tuple(found)) for key, found in rows.items()]
 

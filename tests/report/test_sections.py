@@ -364,3 +364,89 @@ def test_many_hosts_are_shown_by_kind() -> None:
     assert len(page.hosts) == 2
     assert [case.n for case in page.summary.cases] == [750] * 3 + [250] * 3
     assert all(case.ratio_ci for case in page.summary.cases if case.ratio)
+
+
+def test_a_call_is_drawn_as_the_calls_inside_it() -> None:
+    """One bar for each condition, as long as the call took; the table has what each part is, with intervals."""
+    costs = {"getpid": 100.0, "mremap_untouched": 2_000.0, "mremap_touched": 4_000.0}
+    run = make_run(
+        method=list(costs),
+        speeds=costs,
+        baseline={"method": "mremap_touched"},
+        threads=[1, 2],
+        region_size=[1 << 20],
+        touch=["none"],
+    )
+    run.experiment["workload"] = "call"
+    run.families = dict.fromkeys(costs, "control")
+    summary = summarise(run)
+    section = cost_section(summary, findings(run, summary), Companions())
+    (plot,), (grid,) = section.plots, section.grids
+    parts = rows(plot, "parts")
+    page = model(run)
+
+    assert_valid(section.plots)
+    assert [part["Call"] for part in parts[:3]] == [
+        "getpid",
+        "mremap_untouched - getpid",
+        "mremap_touched - mremap_untouched",
+    ]
+    assert [mark["total"] for mark in rows(plot, "totals")] == [pytest.approx(part["to"]) for part in parts[2::3]]
+    assert [row[:2] for row in grid.rows][2:4] == [
+        ("1 thread", "the page's entry and its TLB flush"),
+        ("2 threads", "the way into the kernel"),
+    ]
+    assert all("[" in cell and " to " in cell for row in grid.rows for cell in row[-2:])
+    # It is the picture that shows the answer, so it stands at the top and only there.
+    assert page.picture
+    assert page.picture.title == "One call and the calls inside it"
+    assert [len(each.plots) for each in page.sections if each.id == "costs"] == [0]
+
+
+def test_a_crossover_of_regions_is_drawn_over_regions() -> None:
+    """Where the region is what varies its chart has the mark and the table."""
+    run = make_run(region_size=[1 << 20, 1 << 22, 1 << 24], touch=["none"])
+    for outcome in run.of(method="memcpy"):
+        outcome["elapsed_ns"] = outcome["elapsed_ns"] * outcome["region_size"] * 10 >> 20
+    summary = summarise(run)
+    found = findings(run, summary).crossovers
+    (section,) = trend_sections(summary, found)
+
+    assert_valid(section.plots)
+    assert section.id == "regions"
+    assert len(rows(section.plots[0], "crossovers")) == sum(each.at_bytes is not None for each in found) > 0
+    assert "A dashed line marks" in section.notes[0]
+    assert section.grids[0].caption == "Where the faster one changes"
+
+
+def conditions() -> FakeRun:
+    """Give a run whose baseline is one thread alone, whatever the method."""
+    run = make_run(
+        threads=[1, 2], region_size=[1 << 20], touch=["none"], neighbours=["idle", "spinning"], replicas=True,
+        baseline={"threads": 1, "neighbours": "idle"},
+    )  # fmt: skip
+    run.experiment["question"] = "Which methods gain from a second thread?"
+    return run
+
+
+def test_a_baseline_without_a_method_has_a_row_for_each_method() -> None:
+    """At a glance and in the charts of ratios, which are named by what was changed."""
+    summary = summarise(conditions())
+    glance = overview(summary)
+    page = model(conditions())
+    ratios = page.sections[0]
+
+    assert glance
+    assert_valid([glance, *ratios.plots])
+    assert [name.rpartition("\n")[0] for name in dict.fromkeys(mark["row"] for mark in rows(glance, "marks"))][:2] == [
+        "copy_words\n2 threads",
+        "memcpy\n2 threads",
+    ]
+    assert len(rows(glance, "marks")) == 9
+    assert sorted(plot.title for plot in ratios.plots) == [
+        "With 2 threads",
+        "With 2 threads, spinning neighbours",
+        "With spinning neighbours",
+    ]
+    assert {row["Case"] for row in rows(ratios.plots[0], "measured")} == {"copy_words", "memcpy", "mremap_fixed"}
+    assert "threads" in [section.id for section in page.sections]

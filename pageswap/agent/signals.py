@@ -60,12 +60,6 @@ class StopSignals:
         except BlockingIOError:
             pass
 
-    def forget(self) -> None:
-        """In a forked child: give every signal its default meaning, and leave the parent's descriptor alone."""
-        signal.set_wakeup_fd(-1)
-        for number in self._former:
-            signal.signal(number, signal.SIG_DFL)
-
     def _ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's signature
         if self.requested != "killed":
             self.requested = _HOW[signal.Signals(number)]

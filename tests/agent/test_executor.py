@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import os
 import re
 import resource
@@ -22,9 +24,12 @@ from pageswap.agent.executor import Executor, Outcome
 from pageswap.agent.hostfiles import HostFiles
 from pageswap.agent.journal import MEASURES
 from pageswap.agent.signals import StopSignals
+from pageswap.errors import CoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pageswap.agent.child import Conditions
 
 
 @pytest.fixture
@@ -84,6 +89,24 @@ def test_each_end_has_its_status_and_reason_and_measures_nothing(
 
     assert outcome.status == status
     assert outcome.reason.startswith(reason)
+    assert _nothing_measured(outcome)
+
+
+def test_a_process_that_cannot_be_made_is_a_failed_trial(signals: StopSignals) -> None:
+    """A host that is out of processes has an answer for this trial, and perhaps a process for the next one."""
+
+    class Barren:
+        def start(self, conditions: Conditions) -> int:
+            raise CoreError("fork", errno.EAGAIN, "EAGAIN")
+
+        def message(self) -> None:
+            raise AssertionError
+
+    core = dataclasses.replace(fake_core.fake_core(), trial=lambda *_: Barren())
+
+    outcome = Executor(core, Nursery(signals), HostFiles()).run(make_trial("good"))
+
+    assert (outcome.status, outcome.reason) == (job.FAILED, "the trial's process could not be made: fork: EAGAIN")
     assert _nothing_measured(outcome)
 
 

@@ -96,7 +96,7 @@ def test_a_process_that_cannot_be_made_is_a_failed_trial(signals: StopSignals) -
     """A host that is out of processes has an answer for this trial, and perhaps a process for the next one."""
 
     class Barren:
-        def start(self, conditions: Conditions) -> int:
+        def start(self, _: Conditions) -> int:
             raise CoreError("fork", errno.EAGAIN, "EAGAIN")
 
         def message(self) -> None:

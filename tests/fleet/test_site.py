@@ -7,6 +7,8 @@ import json
 import os
 import signal
 import stat
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -260,3 +262,22 @@ def test_a_file_and_the_root_are_refused(tmp_path: Path) -> None:
     for path in (str(tmp_path / "file"), "/"):
         with pytest.raises(HostError, match="give a folder"):
             site.look(path)
+
+
+@pytest.mark.parametrize("sent", [b"", b'{"verb": "put", "path": "%s", "seen": "", "files": [%s]}\n'])
+def test_input_that_never_comes_is_not_waited_for(tmp_path: Path, sent: bytes) -> None:
+    """A cut link closes nothing, and other publishers wait for the lock."""
+    folder = tmp_path / "site"
+    if sent:
+        file = b'{"path": "index.html", "size": 9, "sha256": "", "kept": false}'
+        sent %= (os.fsencode(folder), file)
+    code = "import sys; from pageswap.fleet.onhost import site; site._PATIENCE_S = 1; site.main(sys.stdin.buffer)"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(sent)
+        process.stdin.flush()
+
+        assert process.wait(60) == -signal.SIGALRM
+    put(folder, a_site("next"))
+
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -29,14 +30,22 @@ _CHUNK_BYTES = 1 << 20
 _MOST_INDEX_BYTES = 64 << 20
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+# Input that a cut link will never bring is waited for so long, and other publishers with it.
+_PATIENCE_S = 900
 _NOT_SUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.EXDEV, errno.ENOTSUP)
 
 
 def main(stdin: IO[bytes]) -> None:
     """Read {"verb": "look" | "put", "path", ...} and, for "put", the contents; print the answer or {"error": text}."""
-    document = json.loads(stdin.readline())
+
+    def read(size: int) -> bytes:
+        with _patience():
+            return stdin.read(size)
+
+    with _patience():
+        document = json.loads(stdin.readline())
     try:
-        answer = look(document["path"]) if document["verb"] == "look" else put(document, stdin.read)
+        answer = look(document["path"]) if document["verb"] == "look" else put(document, read)
     except HostError as error:
         answer = {"error": str(error)}
     print(json.dumps(answer), flush=True)  # noqa: T201 - the answer
@@ -94,6 +103,16 @@ def put(document: dict[str, Any], read: Callable[[int], bytes]) -> dict[str, Any
                 # After the switch this is the old site.
                 _remove(staging, folder)
             return {"done": True, "is_atomic": is_atomic}
+
+
+@contextlib.contextmanager
+def _patience() -> Iterator[None]:
+    """End this program when what is done inside takes too long; what it leaves the next publisher removes."""
+    signal.alarm(_PATIENCE_S)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
 
 
 @contextlib.contextmanager

@@ -71,9 +71,14 @@ def _wheel(tag: str) -> bytes:
         )
     version, sha256 = WHEELS[tag]
     kept = Path(cache_root()) / "wheels" / f"cffi-{version}-{tag}-{_PLATFORM}.whl"
-    if not _is_right(kept, sha256):
-        _download(tag, version, sha256, kept)
-    return kept.read_bytes()
+    try:
+        if not _is_right(kept, sha256):
+            _download(tag, version, sha256, kept)
+        return kept.read_bytes()
+    except OSError as error:
+        raise HostPythonError(
+            f"{kept}: the cffi that a host needs cannot be kept here: {error.strerror}; free space or set PAGESWAP_HOME"
+        ) from error
 
 
 def _is_right(path: Path, sha256: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import getpass
 import socket
 import subprocess
 import threading
@@ -55,7 +54,7 @@ class Connection:
         self._agent: Any = None
         self._fabric = fabric.Connection(
             route.alias,
-            user=route.user or getpass.getuser(),
+            user=route.user,
             port=route.port,
             config=fabric.Config(ssh_config=config.parsed, lazy=True),
             gateway=False,  # ours are verified too

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import getpass
 import glob
 import io
 import logging
@@ -45,7 +46,7 @@ class Route:
     alias: str
     host: str
     port: int
-    user: str | None
+    user: str
     identity_files: tuple[str, ...]
     is_identities_only: bool
     proxy_command: str | None
@@ -86,6 +87,7 @@ class SshConfig:
 
     def route(self, alias: str, hop: Hop | None = None) -> Route:
         """Look up how `alias` is reached; a hop's own user and port win. Raises HostError."""
+        own_name = _own_name()
         try:
             found = self.parsed.lookup(alias)
             host = str(found["hostname"])
@@ -98,7 +100,7 @@ class SshConfig:
                 alias=alias,
                 host=host,
                 port=port,
-                user=(hop and hop.user) or found.get("user"),
+                user=str((hop and hop.user) or found.get("user") or own_name),
                 identity_files=tuple(found.get("identityfile", ())),
                 is_identities_only=found.get("identitiesonly", "no").lower() in ("yes", "true"),
                 proxy_command=through if by == "proxycommand" and _is_set(through) else None,
@@ -119,6 +121,14 @@ class SshConfig:
 
     def _unclear(self) -> HostError:
         return HostError(f"{self._name}: cannot be understood as an ssh_config; 'ssh -G ALIAS' tells what is wrong")
+
+
+def _own_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # Also where the ssh_config names a User: paramiko asks for it to read one, as ssh does.
+        raise HostError("your own name on this machine is unknown, which ssh needs too; set LOGNAME to one") from None
 
 
 def _is_set(value: str) -> bool:

@@ -104,6 +104,16 @@ def test_without_internet_the_cure_is_named(index: Path) -> None:
         backend_files("cp39")
 
 
+def test_a_place_that_cannot_keep_it_is_named(index: Path, tmp_path: Path) -> None:
+    """As when the disk is full; here something else has that name."""
+    (tmp_path / "home").mkdir(mode=0o700)
+    (tmp_path / "home" / "wheels").touch()
+
+    assert index.is_dir()
+    with pytest.raises(HostPythonError, match=r"wheels/cffi-.*whl: the cffi .* cannot be kept here: .*; free"):
+        backend_files("cp39")
+
+
 def test_a_python_without_a_wheel_is_named() -> None:
     """One from the future."""
     with pytest.raises(HostPythonError, match=r"no cffi for a Python cp399; .*'python:'"):

@@ -346,6 +346,19 @@ class TestLoggingIn:
         assert SECRET not in str(raised.value) + printed.out + printed.err + caplog.text
 
 
+def test_a_user_without_a_name_is_told_to_have_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user is a number only."""
+
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    config = tmp_path / "ssh_config"
+    config.write_text("Host lab1\nHostName 127.0.0.1\n")
+    with pytest.raises(HostError, match=r"your own name on this machine is unknown, .*; set LOGNAME"):
+        SshTarget("lab1", InventoryHost("lab1"), config).facts()
+
+
 class TestUnreachable:
     """No connection comes about."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import traceback
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,8 @@ def test_an_alias_that_it_does_not_name_is_an_address(tmp_path: Path) -> None:
     """With ssh's defaults."""
     found = route(tmp_path, "Host other\n  Port 1\n")
 
-    assert (found.host, found.port, found.user, found.hops, found.proxy_command) == ("lab1", 22, None, (), None)
+    assert (found.host, found.port, found.user) == ("lab1", 22, getpass.getuser())
+    assert (found.hops, found.proxy_command) == ((), None)
     assert found.shown == "lab1"
     assert [path.name for path in found.known_hosts.user_files] == ["known_hosts", "known_hosts2"]
     assert str(found.known_hosts.global_files[0]) == "/etc/ssh/ssh_known_hosts"

@@ -187,10 +187,10 @@ class _Campaign:
             time.sleep(jitter_s(len(self._hosts)))
             error: Exception | None = None
             try:
-                host.run(bundle)
+                with contextlib.closing(host):
+                    host.run(bundle)
             except Exception as caught:  # noqa: BLE001 - carried to the main thread, which raises it
                 error = caught
-            host.close()
             self._events.put(_Ended(host.host, error))
 
     def _note_end(self, event: _Ended, errors: dict[str, Exception]) -> None:

@@ -332,6 +332,17 @@ def test_two_names_of_one_machine_are_told_from_an_agent_that_is_only_late(
     assert part(outcome, "b").missing == 0
 
 
+def test_a_host_that_cannot_be_let_go_of_does_not_keep_a_run_from_ending(tmp_path: Path) -> None:
+    """Whatever goes wrong in a host's thread, the run hears of it."""
+
+    class Clinging(FakeTarget):
+        def close(self) -> None:
+            raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        run(tmp_path, Clinging(work_through, name="a"), FakeTarget(work_through, name="b"))
+
+
 def test_no_more_hosts_than_asked_for_are_measured_at_once(tmp_path: Path) -> None:
     """And all in the end."""
     guard, now, most = threading.Lock(), 0, 0

@@ -76,21 +76,22 @@ def holder_from(host: str, holder: object) -> dict[str, Any]:
 
 def facts_from(host: str, answer: dict[str, Any]) -> dict[str, Any]:
     """Give back the answer to `facts` when it is one; raises HostError."""
-    return _check(host, "facts", answer, _FACTS)
+    _check(host, "facts", answer, _FACTS)
+    return answer
 
 
 def cleaned_from(host: str, answer: dict[str, Any]) -> dict[str, Any]:
     """Give back the answer to `clean` when it is one; raises HostError."""
-    return _check(host, "clean", answer, _CLEANED)
+    _check(host, "clean", answer, _CLEANED)
+    return answer
 
 
-def _check(host: str, verb: str, answer: Any, shape: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever it was given
+def _check(host: str, verb: str, answer: Any, shape: dict[str, Any]) -> None:  # noqa: ANN401 - whatever came
     if not _fits(answer, shape):
         raise HostError(
             f"{host}: {verb}: what it answers is not an agent's answer: {answer!r:.200}; look at who runs the host, or"
             " measure without it"
         )
-    return answer
 
 
 def _fits(value: object, shape: Any) -> bool:  # noqa: ANN401 - as said above

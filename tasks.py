@@ -246,11 +246,11 @@ def publish(
 ) -> None:
     """Put reports on a static site with an index, here or on another host; only what is new is sent."""
     from pageswap.campaign.references import select
-    from pageswap.console import publishing
+    from pageswap.console import exits, publishing
     from pageswap.publish import publish as put
 
     with publishing.opened(to, way) as place:
-        found = put(select(RESULTS, run or []), place, title=title, prune=prune, on_step=publishing.show_step)
+        found = put(select(RESULTS, run or []), place, title=title, prune=prune, on_step=exits.tell)
     publishing.conclude(found, as_json=json)
 
 

@@ -145,6 +145,17 @@ def test_closed_pipe_is_quiet() -> None:
     assert (0, "") == (done.returncode, done.stderr)
 
 
+def test_a_command_whose_complaints_nobody_hears_does_its_work() -> None:
+    """Standard error that cannot be written changes neither what is on standard output nor the exit code."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [*INVOKE, "plan", "--spec", "smoke", "--repeats", "many"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=write, text=True, check=False)
+    os.close(write)
+
+    assert (1, "") == (done.returncode, done.stdout)
+
+
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the commands called in this process keep their runs in a folder of the test's own."""

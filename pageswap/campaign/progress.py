@@ -50,10 +50,13 @@ _STOPPING = {
 
 @contextlib.contextmanager
 def shown(stream: TextIO | None = None) -> Iterator[Callable[[Event], None]]:
-    """Give what `campaign.run` and `resume` take as `on_event`; everything is written to `stream`, standard error."""
+    """Give what `campaign.run` and `resume` take as `on_event`; everything is written to `stream`, standard error.
+
+    A run goes on when nobody can be shown it any more: a pipe's reader went away, or a disk is full.
+    """
     stream = stream or sys.stderr
     if not stream.isatty():
-        yield Lines(stream)
+        yield _suppressing(Lines(stream))
         return
     # Only here: it takes 80 ms to import, which nobody needs to pay whose output goes to a file.
     from rich.console import Console  # noqa: PLC0415
@@ -68,7 +71,15 @@ def shown(stream: TextIO | None = None) -> Iterator[Callable[[Event], None]]:
         TextColumn("{task.fields[endings]}", markup=False),
     )
     with Progress(*columns, console=Console(file=stream), auto_refresh=False) as bar:
-        yield Bars(bar)
+        yield _suppressing(Bars(bar))
+
+
+def _suppressing(show: Callable[[Event], None]) -> Callable[[Event], None]:
+    def on_event(event: Event) -> None:
+        with contextlib.suppress(OSError):
+            show(event)
+
+    return on_event
 
 
 class _Count:

@@ -69,18 +69,27 @@ def ended(body: Callable[[], int | None], error_log: Path) -> int:
             sys.stdout.flush()
     except PageswapError as error:
         _discard_output()
-        _tell(f"error: {error}")
+        tell(f"error: {error}")
         return error.exit_code
     except KeyboardInterrupt:
-        _tell("interrupted")
+        tell("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         _discard_output()
         return 0
     except Exception as error:  # noqa: BLE001 - the last stop
-        _tell(f"error: {type(error).__name__}: {error} (a bug; {_write_down(error_log)})")
+        tell(f"error: {type(error).__name__}: {error} (a bug; {_write_down(error_log)})")
         return INTERNAL_ERROR
     return code
+
+
+def tell(text: str) -> None:
+    """Print on standard error, which nobody may be reading any more: that changes no command's end."""
+    # Only here: a command must hear Ctrl-C before it has imported much.
+    from pageswap.spec.wording import plain  # noqa: PLC0415
+
+    with contextlib.suppress(OSError):
+        print(plain(text), file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -111,14 +120,6 @@ def _discard_output() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _tell(text: str) -> None:
-    # Only here: a command must hear Ctrl-C before it has imported much.
-    from pageswap.spec.wording import plain  # noqa: PLC0415
-
-    with contextlib.suppress(OSError):
-        print(plain(text), file=sys.stderr)
 
 
 def _write_down(error_log: Path) -> str:

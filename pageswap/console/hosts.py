@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pageswap.console.document import print_json
+from pageswap.console.exits import tell
 from pageswap.console.table import show_table
 from pageswap.errors import PageswapError
 from pageswap.spec.wording import plain
@@ -208,5 +208,5 @@ def answers_as_json(found: Mapping[str, Any]) -> dict[str, Any]:
 def _show_failures(answers: Mapping[str, Any]) -> int:
     errors = [answer for answer in answers.values() if isinstance(answer, PageswapError)]
     for error in errors:
-        print(plain(f"error: {error}"), file=sys.stderr)
+        tell(f"error: {error}")
     return errors[0].exit_code if errors else 0

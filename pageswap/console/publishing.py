@@ -1,10 +1,9 @@
-"""Publishing as it is typed and seen: where to, each step as it is taken, and what became of every run."""
+"""Publishing as it is typed and seen: where to, and what became of every run."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import sys
 from typing import TYPE_CHECKING, cast
 
 from pageswap.console.document import print_json
@@ -38,11 +37,6 @@ def opened(to: str, way: Way) -> Iterator[Destination]:
     (target,) = way.targets(way.hosts(host))
     with contextlib.closing(target):
         yield RemoteFolder(cast("SshTarget", target), path)
-
-
-def show_step(text: str) -> None:
-    """Say what is being done, beside what is printed in the end."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def conclude(published: Published, *, as_json: bool) -> None:

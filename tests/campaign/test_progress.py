@@ -164,11 +164,25 @@ def test_a_host_s_failure_is_told_unless_the_command_ends_with_it() -> None:
     assert say(STARTED, events.TrialsEnded("h", (ended(),)), failed)[1:] == ["error: h: no core"]
 
 
+def test_a_run_goes_on_when_nobody_reads_of_it() -> None:
+    """As with `inv run 2>&1 | head`: it is no reason to stop measuring."""
+    read, write = os.pipe()
+    with os.fdopen(write, "w") as stream:
+        os.close(read)
+        with progress.shown(stream) as show:
+            show(STARTED)
+            show(events.Finished(interrupted=False))
+        os.dup2(os.open(os.devnull, os.O_WRONLY), write)  # for what is still buffered, when it is closed
+
+
 def test_a_file_gets_lines_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which is not even imported."""
     monkeypatch.setitem(sys.modules, "rich.progress", None)
-    with progress.shown(io.StringIO()) as show:
-        assert isinstance(show, progress.Lines)
+    stream = io.StringIO()
+    with progress.shown(stream) as show:
+        show(STARTED)
+
+    assert stream.getvalue().startswith("run 20250131T120000Z-0a1b2c: ")
 
 
 def terminal_of(*told: events.Event) -> str:

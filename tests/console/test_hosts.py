@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 from pageswap.campaign import HostOutcome
@@ -85,6 +87,18 @@ def test_errors_stand_beside_the_answers(capsys: pytest.CaptureFixture[str]) -> 
         "error: b: no core\n",
     )
     assert showing.conclude({"a": {}}, print, as_json=True) == 0
+
+
+def test_errors_that_nobody_hears_keep_their_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard error may be a pipe whose reader has gone."""
+
+    class Gone(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+
+    assert showing.conclude({"b": HostError("b: no core")}, print, as_json=False) == 3
 
 
 def test_what_was_built_here_stands_before_the_hosts(capsys: pytest.CaptureFixture[str]) -> None:

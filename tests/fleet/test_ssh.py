@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -29,6 +30,7 @@ from pageswap.errors import (
 from pageswap.fleet import connection, make_bundle, ssh_stream
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.ssh import SshTarget
+from pageswap.fleet.ssh_config import SshConfig
 from pageswap.fleet.target import HopelessError
 
 if TYPE_CHECKING:
@@ -272,10 +274,10 @@ class TestLoggingIn:
         self, sshd: Sshd, reach: Callable[..., SshTarget], monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
         """Serves although IdentitiesOnly keeps all its other keys out of it; its public half is enough to name it."""
-        socket = sshd.folder / "agent"
-        with subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL) as agent:
-            wait_for(socket.exists)
-            monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+        path = sshd.folder / "agent"
+        with subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL) as agent:
+            wait_for(path.exists)
+            monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
             for number in range(8):  # more than a host lets anybody try
                 make_key(sshd.folder / f"other{number}")
                 subprocess.run(["ssh-add", "-q", str(sshd.folder / f"other{number}")], check=True)
@@ -344,6 +346,18 @@ class TestLoggingIn:
         printed = capfd.readouterr()
 
         assert SECRET not in str(raised.value) + printed.out + printed.err + caplog.text
+
+
+def test_the_kernel_gives_up_on_a_dead_link_as_early_as_we_do(tmp_path: Path) -> None:
+    """What it sent and nobody acknowledged, it would send again for a quarter of an hour."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        config = tmp_path / "ssh_config"
+        config.write_text(f"Host lab1\nHostName 127.0.0.1\nPort {server.getsockname()[1]}\n")
+        with connection._tcp_socket(SshConfig(config).route("lab1")) as found:
+            patience_ms = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+
+            assert patience_ms == connection.PATIENCE_S * 1000
+            assert found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
 
 
 def test_a_user_without_a_name_is_told_to_have_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ _ANOTHER: Final = re.compile(_ASK + r"another .+? than (?P<than>.+?) (?P<word>fa
 _WHETHER: Final = re.compile(_ASK + r"(?P<what>.+?) (?P<word>faster|slower) than (?P<than>.+)")
 _INSTEAD: Final = re.compile(_ASK + r"(?P<what>.+?) (?P<word>an alternative|alternatives) to (?P<than>.+)")
 _SHORTEST_NAME: Final = 3
+_LONGEST_READ: Final = 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,7 @@ def asks_for_best(summary: Summary) -> bool:
 
 def asked(summary: Summary, compared: Sequence[CaseSummary]) -> Asked | None:
     """Read the question: "is X faster than (the baseline)?" and its like, or None; X may be named, or its family."""
-    question = " ".join(summary.question.lower().rstrip("? ").split())
+    question = " ".join(summary.question[:_LONGEST_READ].lower().rstrip("? ").split())
     methods = list(dict.fromkeys(str(case.levels.get("method")) for case in compared))
     match = _ANOTHER.fullmatch(question)
     if match:
@@ -94,12 +95,16 @@ def _named(summary: Summary, text: str, methods: Sequence[str]) -> list[str]:
     """Give the methods that a part of the question names, else those of the family it names, else all."""
     words = set(re.split(r"[\W_]+", text))
     named = [name for name in methods if words & _parts(name)]
-    return named or _by_family(summary, text, methods) or list(methods)
+    return named or (_by_family(summary, text, methods) if _families(text) else list(methods))
 
 
 def _by_family(summary: Summary, text: str, methods: Sequence[str]) -> list[str]:
-    families = {family for family, words in _WORDS_OF_FAMILY.items() if any(word in text for word in words)}
+    families = _families(text)
     return [name for name in methods if summary.families.get(name) in families]
+
+
+def _families(text: str) -> set[str]:
+    return {family for family, words in _WORDS_OF_FAMILY.items() if any(word in text for word in words)}
 
 
 def _parts(method: str) -> set[str]:

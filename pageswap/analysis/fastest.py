@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _GROUPS_NAMED: Final = 4
 _WINNERS_NAMED: Final = 4
+_PLACES_NAMED: Final = 4
 _COUNTED: Final = 3
 
 
@@ -57,9 +58,9 @@ def verdicts(summary: Summary, held: Sequence[Contest]) -> str:
     if len(alike) > _GROUPS_NAMED:
         return _counted(summary, held)
     if len(alike) == 1:
-        everywhere = f" in all {len(held)} cases" if len(held) > 1 else ""
+        everywhere = f" in all {len(held):,} cases" if len(held) > 1 else ""
         return _verdict(summary, held, everywhere)
-    return "; ".join(f"{_places(summary, group)} {_verdict(summary, group, '')}" for group in alike.values())
+    return "; ".join(f"{_places(summary, group, len(held))} {_verdict(summary, group, '')}" for group in alike.values())
 
 
 def _verdict(summary: Summary, group: Sequence[Contest], everywhere: str) -> str:
@@ -137,10 +138,12 @@ def name_of(summary: Summary, case: CaseSummary) -> str:
     return levels_phrase({name: case.levels.get(name) for name in compared_factors(summary)})
 
 
-def _places(summary: Summary, group: Sequence[Contest]) -> str:
+def _places(summary: Summary, group: Sequence[Contest], of: int) -> str:
     """Say under which conditions contests were held: ``with runs of 8 pages and runs of 64 pages``."""
-    words = list(dict.fromkeys(place_of(summary, each) for each in group))
-    return listed([words[0], *(word.removeprefix("with ") for word in words[1:])]) if words[0] else ""
+    words = [place_of(summary, each) for each in group]
+    if len(words) > _PLACES_NAMED:
+        return f"in {len(words):,} of {plural(of, 'case')}"
+    return listed([words[0], *(word.removeprefix("with ") for word in words[1:])])
 
 
 def place_of(summary: Summary, held: Contest) -> str:
@@ -161,4 +164,4 @@ def _counted(summary: Summary, held: Sequence[Contest]) -> str:
         ahead = f", alone in {alone[name]:,}" if alone[name] else ""
         parts.append(f"{name} in {times:,} of {plural(len(known), 'case')}{ahead}")
     more = f"; {len(won) - _COUNTED} more in fewer" if len(won) > _COUNTED else ""
-    return f"which was fastest depends on the case: among those not told from the best was {'; '.join(parts)}{more}"
+    return f"these were the fastest, or not told from it: {'; '.join(parts)}{more}"

@@ -46,11 +46,11 @@ def where(summary: Summary, cases: Iterable[CaseSummary]) -> str:
     names = [summary.cpus.get(host) or f"host {host}" for host in hosts]
     distinct = list(dict.fromkeys(names))
     if len(distinct) == 1:
-        place = distinct[0] if len(hosts) == 1 else f"{len(hosts)} hosts with {distinct[0]}"
+        place = distinct[0] if len(hosts) == 1 else f"{len(hosts):,} hosts with {distinct[0]}"
     elif len(hosts) <= HOSTS_NAMED:
         place = listed([f"{name} ({host})" for name, host in zip(names, hosts, strict=True)])
     else:
-        place = f"{len(hosts)} hosts with {len(distinct)} kinds of processor"
+        place = f"{len(hosts):,} hosts with {len(distinct):,} kinds of processor"
     sizes = [level_phrase(name, summary.fixed[name]) for name in ("page_size", "region_size") if _says(summary, name)]
     return f"On {clipped(place, 200)}{', with ' + ' in '.join(sizes) if sizes else ''}: "
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pageswap.analysis.asked import meant
 from pageswap.analysis.comparisons import FASTER, NO_DIFFERENCE, SLOWER
@@ -11,13 +11,15 @@ from pageswap.analysis.crossover import crossovers, size_axis
 from pageswap.analysis.phrases import contestants, noted, ratio_of, where
 from pageswap.analysis.standing import clause
 from pageswap.analysis.summary import BASELINE
-from pageswap.analysis.wording import level_text, listed
+from pageswap.analysis.wording import level_text, listed, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pageswap.analysis.findings import Crossover
     from pageswap.analysis.summary import CaseSummary, Summary
+
+_NAMED: Final = 6
 
 
 def turning(summary: Summary) -> list[str]:
@@ -46,12 +48,14 @@ def turning(summary: Summary) -> list[str]:
     # Who is asked about comes first, where the question names a family, and of these who changes places.
     first = meant(summary, list(curves)) or list(curves)
     clauses: tuple[list[str], list[str]] = ([], [])
-    for name in sorted(curves, key=lambda name: name not in crossed):
+    left = max(0, len(curves) - _NAMED)
+    for name in sorted(curves, key=lambda name: (name not in first, name not in crossed))[:_NAMED]:
         curve = sorted(curves[name], key=lambda case: int(case.levels[axis]))
         clauses[name not in first].append(_clause(summary, axis, name, curve, crossed.get(name)))
     answers, others = ("; ".join(each) for each in clauses)
     beside = [noted(f"Beside these, {others}")] if others else []
-    return [noted(where(summary, summary.cases) + answers), *beside, *_ranges(summary, axis, curves)]
+    more = [f"{plural(left, 'more method')} {'is' if left == 1 else 'are'} listed below."] if left else []
+    return [noted(where(summary, summary.cases) + answers), *beside, *_ranges(summary, axis, curves), *more]
 
 
 def _varies(curve: Sequence[CaseSummary]) -> bool:
@@ -82,7 +86,7 @@ def _clause(summary: Summary, axis: str, name: str, curve: Sequence[CaseSummary]
 def _ranges(summary: Summary, axis: str, curves: dict[str, list[CaseSummary]]) -> list[str]:
     """Say how far the speeds reach, from the smallest size to the largest."""
     parts = []
-    for name, found in curves.items():
+    for name, found in list(curves.items())[:_NAMED]:
         curve = sorted(found, key=lambda case: int(case.levels[axis]))
         low, high = curve[0], curve[-1]
         if low is not high:

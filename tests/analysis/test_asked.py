@@ -107,3 +107,19 @@ def test_the_fastest_is_asked_for_by_what_and_which(question: str, *, is_best: b
 def test_what_is_no_question_about_the_baseline_gets_no_yes(question: str) -> None:
     """Neither the baseline itself nor something unknown is compared with."""
     assert methods(summarise(against_mremap(question, memcpy=800.0))) is None
+
+
+def test_a_family_that_was_not_measured_gets_no_answer() -> None:
+    """What else is faster than copying says nothing of remapping."""
+    run = make_run(method=["memcpy", "copy_words"], speeds={"copy_words": 400.0}, **ONE)
+
+    assert ": copy_words was faster than memcpy" in first(run)
+    assert methods(summarise(run)) == ()
+
+
+def test_an_endless_question_is_read_soon() -> None:
+    """It is text from a file that anyone may write."""
+    run = make_run(**ONE)
+    run.experiment["question"] = "is " + "a, is " * 200_000 + "faster than"
+
+    assert "slower than memcpy" in answer(summarise(run))[0]

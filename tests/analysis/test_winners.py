@@ -169,3 +169,17 @@ def test_a_contest_of_one_is_none() -> None:
     run.experiment["question"] = QUESTION
 
     assert "fastest" not in answer(summarise(run))[0]
+
+
+def test_what_is_named_is_bounded() -> None:
+    """Sixty hosts with the same two winners each, and forty with others: nobody reads a list of hosts."""
+    names = tuple(f"h{index}" for index in range(100))
+    run = field({"a": 400.0, "b": 600.0, "c": 900.0}, hosts=names)
+    for host in names[60:]:
+        for outcome in run.of(host=host, method="b"):
+            outcome["elapsed_ns"] //= 4
+    (sentence, *_) = answer(summarise(run))
+
+    assert "in 60 of 100 cases a was fastest, at " in sentence
+    assert "; in 40 of 100 cases b was fastest, at " in sentence
+    assert "h7" not in sentence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -68,6 +69,8 @@ def publish(  # noqa: PLR0913 - what, where, and how
 ) -> Published:
     """Have the site show `runs` (their folders), beside those it has; with `prune` instead of them.
 
+    One that cannot be read now stays as the site has it.
+
     A report is rendered only when it is absent or older than its database, summarised and handed over only when the
     site has another one. Of several publishers at once none undoes another's work. Raises UsageError when the folder
     holds something else, StoreError when none of the runs can be read, HostError when the place cannot be written.
@@ -80,7 +83,7 @@ def publish(  # noqa: PLR0913 - what, where, and how
     for _ in range(_ATTEMPTS):
         text = seen.get("index") or ""
         old = read_index(text, destination.name) if text else {"title": "", "runs": []}
-        change = _Change(old, seen.get("hashes") or {}, reports, title=title, prune=prune)
+        change = _Change(old, seen.get("hashes") or {}, reports, title=title, named=_places(runs) if prune else None)
         files = change.files(on_step)
         outcome = change.outcome(destination.name, left_out, files)
         if not change.is_any(files):
@@ -98,6 +101,9 @@ def _look(destination: Destination) -> dict[str, Any]:
     seen = destination.look()
     if seen.get("state") == "other":
         raise UsageError(f"--to {destination.name}: holds other files and no site; give a new or an empty folder")
+    index, hashes = seen.get("index"), seen.get("hashes")
+    if not (isinstance(index, str | None) and isinstance(hashes, dict | None)):
+        raise HostError(f"{destination.name}: what it answers tells nothing of a site; look at who runs the host")
     return seen
 
 
@@ -105,8 +111,15 @@ class _Change:
     """What the site shows, and what it is to show."""
 
     def __init__(
-        self, old: Mapping[str, Any], hashes: Mapping[str, str], reports: Sequence[_Report], *, title: str, prune: bool
+        self,
+        old: Mapping[str, Any],
+        hashes: Mapping[str, str],
+        reports: Sequence[_Report],
+        *,
+        title: str,
+        named: set[str] | None,
     ) -> None:
+        """Take the site's index and hashes, the reports it is to show, and which else may stay (None: all)."""
         self._hashes = hashes
         self._reports = {report.place: report for report in reports}
         self._old = {entry["report"]: entry for entry in old["runs"]}
@@ -114,7 +127,7 @@ class _Change:
         self._kept = {
             place: entry
             for place, entry in self._old.items()
-            if place not in self._reports and not prune and hashes.get(place) == entry["sha256"]
+            if place not in self._reports and (named is None or place in named) and hashes.get(place) == entry["sha256"]
         }
         self._title = title[:_LONGEST_TITLE] or old["title"] or TITLE
 
@@ -164,6 +177,15 @@ class _Change:
             return entry_of(
                 store, report.place, size_bytes=report.path.stat().st_size, sha256=report.sha256, updated=utc_now()
             )
+
+
+def _places(runs: Sequence[Path]) -> set[str]:
+    """Give where the runs' reports are on a site, also those that cannot be read now."""
+    found = set()
+    for folder in runs:
+        with contextlib.suppress(StoreError):
+            found.add(report_path(folder.parent.name, folder.name))
+    return found
 
 
 def _ids(places: Any) -> tuple[str, ...]:  # noqa: ANN401 - any iterable of paths on the site

@@ -123,6 +123,19 @@ def test_prune_removes_the_others(tmp_path: Path, runs: list[Path]) -> None:
     assert [RUN_ID.format(1)] == [run["run_id"] for run in index_of(site)["runs"]]
 
 
+def test_prune_keeps_what_is_named_and_cannot_be_read_now(tmp_path: Path, runs: list[Path]) -> None:
+    """Its page on the site may be the last there is of it."""
+    site = tmp_path / "site"
+    third = store_run(tmp_path / "results", 3)
+    to(site, [*runs, third])
+    runs[0].joinpath("run.sqlite").write_text("not a database")
+    made = to(site, runs, prune=True)
+
+    assert ([RUN_ID.format(1)], (RUN_ID.format(3),)) == (list(made.left_out), made.removed)
+    assert {RUN_ID.format(1), RUN_ID.format(2)} == {path.parent.name for path in site.glob("runs/*/*/report.html")}
+    assert {RUN_ID.format(1), RUN_ID.format(2)} == {run["run_id"] for run in index_of(site)["runs"]}
+
+
 def test_a_run_that_cannot_be_read_is_left_out_with_its_reason(tmp_path: Path, runs: list[Path]) -> None:
     """The others are published; when it is the only one, that is an error."""
     runs[0].joinpath("run.sqlite").write_text("not a database")
@@ -183,6 +196,18 @@ def test_an_index_that_is_not_ours_is_not_gone_on_with(
 
     with pytest.raises(HostError, match=r"index\.json"):
         to(site, runs)
+
+
+@pytest.mark.parametrize("answer", [{"index": 5}, {"index": ["x"], "hashes": {}}, {"index": None, "hashes": "all"}])
+def test_a_host_that_tells_nothing_of_a_site_is_refused(runs: list[Path], answer: dict[str, Any]) -> None:
+    """What another host answers is data, and may be anything."""
+
+    class Odd(Folder):
+        def look(self) -> dict[str, Any]:
+            return answer
+
+    with pytest.raises(HostError, match="web:x: what it answers tells nothing of a site"):
+        put(runs, Odd("web:x"))
 
 
 def test_an_entry_that_was_tampered_with_is_refused(tmp_path: Path, runs: list[Path]) -> None:

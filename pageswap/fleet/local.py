@@ -80,7 +80,7 @@ class LocalTarget(Target):
             complaint = stream.close()
         if answer is None:
             raise HostPythonError(
-                f"{self.name}: {self.python} cannot run the agent: {(complaint.splitlines() or ['no word'])[-1]:.500};"
+                f"{self.name}: {self.python} cannot run the agent: {(complaint.splitlines() or ['no word'])[-1].strip():.500};"
                 " it must be 3.9 or newer: give the host another 'python:' in the inventory, or none"
             )
         return facts_from(self.name, answer)

@@ -8,10 +8,10 @@ from pageswap.analysis import compare as comparing
 from pageswap.analysis.markdown import comparison_as_markdown
 from pageswap.analysis.measured import Part
 from pageswap.analysis.percent import detectable_text, findings, percent_interval_text, percent_text, time_text
+from pageswap.analysis.wording import level_text
 from pageswap.campaign.runs import open_run
 from pageswap.console.document import print_json
 from pageswap.console.table import show_table
-from pageswap.console.terminal import level_text
 
 if TYPE_CHECKING:
     from pageswap.analysis.compare import Change, Comparison

@@ -6,12 +6,14 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
+from pageswap.analysis import wording
+from pageswap.analysis.wording import level_text
 from pageswap.console import hosts as showing
 from pageswap.console.document import print_json
 from pageswap.console.table import show_table
 from pageswap.spec.hostnames import LOCAL
 from pageswap.spec.wording import plain
-from pageswap.units import format_duration, format_size
+from pageswap.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,13 +26,6 @@ if TYPE_CHECKING:
 _CASES_SHOWN = 60
 _TROUBLES_SHOWN = 40
 _NUMBER = re.compile(r"[\d,.]*\d")
-
-
-def level_text(factor: str, value: object) -> str:
-    """Print one level as an experiment file writes it: ``4KiB``, ``200,000``, ``memcpy``."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return format_size(value) if factor.endswith("_size") else f"{value:,}"
-    return str(value)
 
 
 def tell_plan(plan: Plan, *, as_json: bool, hosts: Sequence[str] = ()) -> None:
@@ -166,8 +161,6 @@ def conclusion_as_json(
 
 
 def _show_cases(summary: Summary) -> None:
-    from pageswap.analysis import wording  # noqa: PLC0415 - draws in pandas, as above
-
     def row(case: CaseSummary) -> list[str]:
         cells = [case.host] if len(summary.hosts) > 1 else []
         cells += [level_text(name, case.levels.get(name)) for name in summary.varying]

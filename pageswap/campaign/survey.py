@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import concurrent.futures
+import collections
+import contextlib
+import queue
 import threading
 import time
 from types import MappingProxyType
@@ -30,28 +32,38 @@ def survey(
 ) -> dict[str, _T | PageswapError]:
     """Give each host's answer, or why there is none, in the order of `targets`; one that fails stops no other."""
     halt = threading.Event()
+    waiting = collections.deque(targets)
+    answers: queue.SimpleQueue[tuple[str, _T | Exception]] = queue.SimpleQueue()
 
-    def ask(target: Target) -> _T | PageswapError:
+    def ask(target: Target) -> _T | Exception:
         try:
-            halt.wait(jitter_s(len(targets)))
-            Link(target, Ledger(), patience_s=0.0, tell=lambda _text: None, halt=halt).reach(bundle)
-            return question(target)
-        except PageswapError as error:
+            with contextlib.closing(target):
+                halt.wait(jitter_s(len(targets)))
+                Link(target, Ledger(), patience_s=0.0, tell=lambda _text: None, halt=halt).reach(bundle)
+                return question(target)
+        except Exception as error:  # noqa: BLE001 - carried to the main thread, which raises what is no host's
             return error
-        finally:
-            target.close()
 
-    with concurrent.futures.ThreadPoolExecutor(min(at_once, max(1, len(targets)))) as pool:
-        answers = pool.map(ask, targets)
-        try:
-            return dict(zip((target.name for target in targets), answers, strict=True))
-        except KeyboardInterrupt:
-            # The threads are waited for; without a connection, and with no other attempt to make one, they end.
-            halt.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            for target in targets:
-                target.close()
-            raise
+    def work() -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                target = waiting.popleft()
+                answers.put((target.name, ask(target)))
+
+    # Not a pool, whose threads are waited for: one that connects may take as long as a network does to say nothing.
+    for _ in range(min(at_once, len(targets))):
+        threading.Thread(target=work, daemon=True).start()
+    found: dict[str, _T | PageswapError] = {}
+    try:
+        while len(found) < len(targets):
+            name, answer = answers.get()
+            if isinstance(answer, Exception) and not isinstance(answer, PageswapError):
+                raise answer
+            found[name] = answer
+    finally:
+        halt.set()
+        waiting.clear()
+    return {target.name: found[target.name] for target in targets}
 
 
 def facts(target: Target, *, cpus: Mapping[str, int | None] = MappingProxyType({})) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -72,6 +75,36 @@ def test_a_question_that_fails_is_that_hosts_error() -> None:
 
     assert isinstance(found["a"], HostError)
     assert found["b"] == "fine"
+
+
+def test_an_interrupt_waits_for_no_host() -> None:
+    """One that connects may take long to say that nobody is there, and those that wait are not begun."""
+    may_end = threading.Event()
+
+    class Slow(FactTarget):
+        def ensure_bundle(self, bundle: Any) -> None:
+            super().ensure_bundle(bundle)
+            os.kill(os.getpid(), signal.SIGINT)
+            may_end.wait(60)
+
+    slow, later = Slow(name="a"), FactTarget(name="b")
+    with pytest.raises(KeyboardInterrupt):
+        survey([slow, later], BUNDLE, facts, at_once=1)
+    is_waited_for = slow.is_closed
+    may_end.set()
+
+    assert not is_waited_for
+    assert later.bundles == 0
+
+
+def test_what_is_no_hosts_error_is_raised() -> None:
+    """A bug is not told as if a host could be mended."""
+
+    def ask(_target: Any) -> str:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        survey([FactTarget(name="a"), FactTarget(name="b")], BUNDLE, ask)
 
 
 def test_facts_have_a_finding_about_the_clock() -> None:

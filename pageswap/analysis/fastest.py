@@ -53,8 +53,11 @@ def verdicts(summary: Summary, held: Sequence[Contest]) -> str:
     """Name the winners of all contests, those with the same winners together."""
     alike: dict[tuple[object, ...], list[Contest]] = {}
     for each in held:
-        names = frozenset(name_of(summary, case) for case in each.winners)
-        alike.setdefault((names, each.is_known), []).append(each)
+        names, faster = (
+            frozenset(name_of(summary, case) for case in cases)
+            for cases in (each.winners, [case for case in each.winners if case.verdict == FASTER])
+        )
+        alike.setdefault((names, faster, each.is_known), []).append(each)
     if len(alike) > _GROUPS_NAMED:
         return _counted(summary, held)
     if len(alike) == 1:
@@ -70,7 +73,7 @@ def _verdict(summary: Summary, group: Sequence[Contest], everywhere: str) -> str
     if not first.is_known:
         best = name_of(summary, first.winners[0])
         so_far = f"so far {best} was{everywhere}{_figures(summary, group, [best])}"
-        return f"there were too few blocks to say which was fastest ({MINIMUM_N} needed); {so_far}"
+        return f"there were too few blocks to say which was fastest ({MINIMUM_N} needed), {so_far}"
     # What the run does not call faster than its baseline may be as fast as the first, but is not said to be.
     is_sure = [case is first.winners[0] or not case.ratio or case.verdict == FASTER for case in first.winners]
     sure = [case for case, is_one in zip(first.winners, is_sure, strict=True) if is_one]
@@ -79,13 +82,14 @@ def _verdict(summary: Summary, group: Sequence[Contest], everywhere: str) -> str
         return f"none of the {total} was shown to be the fastest{everywhere}{_ranges(summary, group, first.winners)}"
     if any(is_baseline(summary, case) for case in first.winners):
         return _level(summary, group, everywhere)
-    names = [name_of(summary, case) for case in sure]
+    names = _names(summary, sure)
     text = f"{_some(names)} {'was' if len(names) == 1 else 'were'} fastest{everywhere}{_figures(summary, group, names)}"
     if len(names) > 1:
+        best = names[0] if len(group) == 1 else "the one with the best figure"
         few = len(names) == 2  # noqa: PLR2004 - a pair
-        text += ", with no difference found between these two" if few else f", with none of them told from {names[0]}"
+        text += ", with no difference found between these two" if few else f", with none of them told from {best}"
     if unsure:
-        not_told = _some([name_of(summary, case) for case in unsure])
+        not_told = _some(_names(summary, unsure))
         text += f", but not told from {not_told}{_ranges(summary, group, unsure)}"
     return text
 
@@ -95,9 +99,13 @@ def _level(summary: Summary, group: Sequence[Contest], everywhere: str) -> str:
     others = [case for case in group[0].winners if not is_baseline(summary, case)]
     if not others:
         return f"{baseline_name(summary)} was fastest{everywhere}"
-    names = _some([name_of(summary, case) for case in others])
+    names = _some(_names(summary, others))
     head = f"nothing was shown to be faster than {baseline_name(summary)}{everywhere}"
     return f"{head}, from which {names} could not be told{_ranges(summary, group, others)}"
+
+
+def _names(summary: Summary, cases: Sequence[CaseSummary]) -> list[str]:
+    return list(dict.fromkeys(name_of(summary, case) for case in cases))
 
 
 def _some(names: Sequence[str]) -> str:
@@ -143,7 +151,8 @@ def _places(summary: Summary, group: Sequence[Contest], of: int) -> str:
     words = [place_of(summary, each) for each in group]
     if len(words) > _PLACES_NAMED:
         return f"in {len(words):,} of {plural(of, 'case')}"
-    return listed([words[0], *(word.removeprefix("with ") for word in words[1:])])
+    is_plain = not any("," in word for word in words)
+    return listed([words[0], *(word.removeprefix("with ") if is_plain else word for word in words[1:])])
 
 
 def place_of(summary: Summary, held: Contest) -> str:
@@ -157,7 +166,7 @@ def _counted(summary: Summary, held: Sequence[Contest]) -> str:
     known = [each for each in held if each.is_known]
     if not known:
         return f"there were too few blocks to say which was fastest ({MINIMUM_N} needed)"
-    won = Counter(name_of(summary, case) for each in known for case in each.winners)
+    won = Counter(name for each in known for name in {name_of(summary, case) for case in each.winners})
     alone = Counter(name_of(summary, each.winners[0]) for each in known if len(each.winners) == 1)
     parts = []
     for name, times in won.most_common(_COUNTED):

@@ -29,7 +29,8 @@ def limit_rates(summary: Summary) -> list[str]:
         ("exchanged", [case for case in summary.cases if case.bytes_per_s and not _is_stream(summary, case)]),
         ("copied as a stream", [case for case in summary.cases if case.bytes_per_s and _is_stream(summary, case)]),
     ]
-    parts, by = [], []
+    parts: list[str] = []
+    by: list[str] = []
     left = 0
     for word, cases in kinds:
         held = contests(summary, cases)
@@ -37,7 +38,8 @@ def limit_rates(summary: Summary) -> list[str]:
         if best:
             parts.append(f"{word} at {listed([_rate(summary, case) for case in best[:_CONDITIONS_NAMED]])}")
             left += max(0, len(best) - _CONDITIONS_NAMED)
-        by += [_by(summary, each) for each in held[:_CONDITIONS_NAMED]]
+        if word == kinds[0][0]:
+            by = [_by(summary, each) for each in held[:_CONDITIONS_NAMED]]
     if not parts:
         return []
     first = noted(f"{where(summary, summary.cases)}at best, pages were {', and '.join(parts)}")

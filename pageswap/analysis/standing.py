@@ -124,8 +124,20 @@ def standings(summary: Summary, cases: Sequence[CaseSummary], noun: str = " alte
         elif len(names) <= CONTENDERS_NAMED:
             clauses += [clause(summary, name, groups[name]) for name in names]
         else:
-            clauses.append(f"{len(names)} were faster, slower or level by the case, at {at}")
+            clauses.append(f"{len(names)} of {len(groups)} depend on the case: {_shares(own)}, at {at}")
     return "; ".join(clauses)
+
+
+def _shares(cases: Sequence[CaseSummary]) -> str:
+    words = {
+        FASTER: "faster in {}",
+        SLOWER: "slower in {}",
+        NO_DIFFERENCE: "no difference found in {}",
+        TOO_FEW: "too few blocks in {}",
+    }
+    counts = Counter(case.verdict for case in cases)
+    parts = [text.format(counts[verdict]) for verdict, text in words.items() if counts[verdict]]
+    return f"{', '.join(parts)} of {plural(len(cases), 'comparison')}"
 
 
 def _who(names: Sequence[str], of: int, noun: str) -> str:

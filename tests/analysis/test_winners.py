@@ -99,7 +99,7 @@ def test_few_blocks_have_no_fastest() -> None:
     """The first is named as that of what there is so far."""
     (sentence, *_) = answer(summarise(field({"a": 400.0, "b": 600.0}, blocks=2)))
 
-    assert ": there were too few blocks to say which was fastest (6 needed); so far a was, at 2.0" in sentence
+    assert ": there were too few blocks to say which was fastest (6 needed), so far a was, at 2.0" in sentence
 
 
 def test_times_stand_where_there_is_no_baseline() -> None:

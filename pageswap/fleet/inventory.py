@@ -140,7 +140,7 @@ class _Reader(TreeReader):
             if group == EVERY_HOST:
                 raise self.error(key.line, path, f"'@{EVERY_HOST}' means every host already; choose another name")
             groups[group] = self.several(node, path, check_alias)
-        self.check_tags(root, hosts, groups)
+        self.check_tags(hosts, groups)
         return hosts, groups
 
     def host(self, alias: str, node: Node, path: str) -> InventoryHost:
@@ -164,14 +164,14 @@ class _Reader(TreeReader):
             notes=one("notes", _parse_notes) or "",
         )
 
-    def check_tags(self, root: Mapping, hosts: dict[str, InventoryHost], groups: dict[str, tuple[str, ...]]) -> None:
+    def check_tags(self, hosts: dict[str, InventoryHost], groups: dict[str, tuple[str, ...]]) -> None:
         """Refuse a word that is both a group and a tag: ``@word`` would mean either."""
         for host in hosts.values():
             for tag in host.tags:
                 if tag in groups or tag == EVERY_HOST:
-                    line = root.entries["hosts"][1].line
+                    path = f"hosts.{short(host.name)}.tags"
                     what = "means every host" if tag == EVERY_HOST else "is the name of a group"
-                    raise self.error(line, f"hosts.{host.name}.tags", f"'{tag}' {what} already; choose another tag")
+                    raise self.error(self.lines[path], path, f"'{tag}' {what} already; choose another tag")
 
     def check_keys(self, node: Mapping, path: str, known: tuple[str, ...]) -> None:
         for key, (scalar, _) in node.entries.items():

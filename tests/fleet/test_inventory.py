@@ -171,6 +171,11 @@ def test_whatever_is_selected_is_a_plain_word(text: str) -> None:
         ("hosts: {a: {tags: []}}", "hosts.a.tags: is an empty list"),
         ("hosts: {a: }\ngroups: {all: a}", "h.yaml:2: groups.all: '@all' means every host already"),
         ("hosts: {a: {tags: x}}\ngroups: {x: a}", "h.yaml:1: hosts.a.tags: 'x' is the name of a group already"),
+        (
+            "hosts:\n  a:\n    tags: [y, x]\ngroups: {x: a}",
+            "h.yaml:3: hosts.a.tags: 'x' is the name of a group already",
+        ),
+        ("hosts:\n  b:\n  a: {tags: all}", "h.yaml:3: hosts.a.tags: 'all' means every host already"),
         ("hosts: {a: &x {cpu: 1}, b: *x}", "YAML anchors and aliases"),
         ("hosts: {a: !!python/name:os.system x}", "YAML tags"),
         ("hosts: {a: }\n---\nhosts: {b: }", "h.yaml:2: a second document starts; one file is one inventory"),

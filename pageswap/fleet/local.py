@@ -79,9 +79,10 @@ class LocalTarget(Target):
         finally:
             complaint = stream.close()
         if answer is None:
+            last = (complaint.splitlines() or ["no word"])[-1].strip()
             raise HostPythonError(
-                f"{self.name}: {self.python} cannot run the agent: {(complaint.splitlines() or ['no word'])[-1].strip():.500};"
-                " it must be 3.9 or newer: give the host another 'python:' in the inventory, or none"
+                f"{self.name}: {self.python} cannot run the agent: {last:.500}; it must be 3.9 or newer:"
+                " give the host another 'python:' in the inventory, or none"
             )
         return facts_from(self.name, answer)
 

@@ -173,7 +173,7 @@ def test_whatever_is_selected_is_a_plain_word(text: str) -> None:
         ("hosts: {a: {tags: x}}\ngroups: {x: a}", "h.yaml:1: hosts.a.tags: 'x' is the name of a group already"),
         (
             "hosts:\n  a:\n    tags: [y, x]\ngroups: {x: a}",
-            "h.yaml:3: hosts.a.tags: 'x' is the name of a group already",
+            "h.yaml:3: hosts.a.tags: 'x' is the name of a group",
         ),
         ("hosts:\n  b:\n  a: {tags: all}", "h.yaml:3: hosts.a.tags: 'all' means every host already"),
         ("hosts: {a: &x {cpu: 1}, b: *x}", "YAML anchors and aliases"),

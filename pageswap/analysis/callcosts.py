@@ -37,9 +37,20 @@ _CONDITIONS_NAMED: Final = 4
 _MOST: Final = 0.5
 
 
+def is_of_costs(summary: Summary) -> bool:
+    """Say whether a run compares what calls cost: there the times are what is asked, not the speeds."""
+    return summary.workload == "call" and set(summary.baseline) == {"method"}
+
+
+def multiple(case: CaseSummary) -> tuple[float, Interval | None]:
+    """Give a case's time in multiples of the baseline's: the inverse of its speed-up, and of the interval's ends."""
+    ci = case.ratio_ci
+    return 1 / (case.ratio or math.nan), Interval(1 / ci.high, 1 / ci.low) if ci else None
+
+
 def call_costs(summary: Summary) -> list[str]:
     """Take the baseline apart where the run has the calls inside it, else compare what each call costs."""
-    if summary.workload != "call" or set(summary.baseline) != {"method"}:
+    if not is_of_costs(summary):
         return []
     return _apart(summary) or _multiples(summary)
 
@@ -63,9 +74,9 @@ def _multiples(summary: Summary) -> list[str]:
 
 
 def _times(cases: Sequence[CaseSummary]) -> str:
-    """Print a cost as a multiple of the baseline's: the inverse of the speed-up, and of its interval's ends."""
+    """Print a cost as a multiple of the baseline's."""
     ordered = sorted(cases, key=lambda case: -(case.ratio or 0.0))
-    texts = list(dict.fromkeys(_multiple(case) for case in (ordered[0], ordered[-1])))
+    texts = list(dict.fromkeys(bracketed(*multiple(case), ratio_text) for case in (ordered[0], ordered[-1])))
     verdicts = {case.verdict for case in cases}
     note = ""
     if TOO_FEW in verdicts:
@@ -73,11 +84,6 @@ def _times(cases: Sequence[CaseSummary]) -> str:
     elif NO_DIFFERENCE in verdicts:
         note = " (no difference found)" if len(verdicts) == 1 else " (in part no difference found)"
     return f"{' to '.join(texts)}{note}"
-
-
-def _multiple(case: CaseSummary) -> str:
-    ratio, ci = case.ratio or math.nan, case.ratio_ci
-    return bracketed(1 / ratio, Interval(1 / ci.high, 1 / ci.low) if ci else None, ratio_text)
 
 
 def _apart(summary: Summary) -> list[str]:

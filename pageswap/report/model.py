@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.answer import answer
+from pageswap.analysis.callcosts import is_of_costs
 from pageswap.analysis.findings import Findings
 from pageswap.analysis.findings import findings as find
 from pageswap.analysis.frame import frame
@@ -46,6 +47,11 @@ _AT_A_GLANCE = (
     "Each mark is one comparison with the baseline, the bar its 95 % confidence interval. A triangle that points up is "
     "faster than the baseline, one that points down slower, a disc not shown to differ, a diamond measured too few "
     "times to say."
+)
+_AT_A_GLANCE_OF_CALLS = (
+    "Each mark is a call's time in multiples of the baseline's, the bar its 95 % confidence interval: further to the "
+    "right is dearer. A triangle that points up costs less than the baseline, one that points down more, a disc not "
+    "shown to differ, a diamond measured too few times to say."
 )
 _AT_THE_TOP = "The first of its charts stands at the top of the page."
 _SIZES = ("page_size", "region_size", "iterations", "run_pages")
@@ -191,7 +197,7 @@ def _picture(summary: Summary, sections: list[Section]) -> tuple[Plot | None, st
         return calls.plots[0], calls.notes[0], [_without_first(each) if each is calls else each for each in sections]
     glance = overview(summary)
     if glance:
-        return glance, _AT_A_GLANCE, sections
+        return glance, _AT_A_GLANCE_OF_CALLS if is_of_costs(summary) else _AT_A_GLANCE, sections
     ratios = sections[0]
     if len(ratios.plots) == 1:
         picture = dataclasses.replace(ratios.plots[0], title=ratios.title)

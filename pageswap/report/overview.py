@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from pageswap.analysis.callcosts import is_of_costs, multiple
 from pageswap.analysis.gains import asked_change_first
 from pageswap.analysis.wording import clipped, interval_text, level_text, levels_phrase, plural, ratio_text
-from pageswap.report.ratios import looks, quantity, value_axis
+from pageswap.report.ratios import LONGEST_BASELINE, looks, quantity, value_axis
 from pageswap.report.selection import contender_label, evenly, is_of_conditions
 from pageswap.report.text import visible
 from pageswap.report.vegalite import GREY, around, layer, plot, row_axis, tips
@@ -15,12 +16,14 @@ from pageswap.report.vegalite import GREY, around, layer, plot, row_axis, tips
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pageswap.analysis.intervals import Interval
     from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.report.vegalite import Plot
 
 MOST_ROWS = 16
 MOST_MARKS = 24
 _LONGEST_PLACE = 160
+_ENDS = ("value", "low")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,22 +32,28 @@ class _Contender:
 
     label: str
     cases: tuple[CaseSummary, ...]
+    is_cost: bool
+
+    def figure(self, case: CaseSummary) -> tuple[float, Interval | None]:
+        """Give what is drawn of a case: its speed relative to the baseline's, or for calls its time."""
+        return multiple(case) if self.is_cost else (case.ratio or 1.0, case.ratio_ci)
 
     def named(self) -> str:
-        """Print the row's label with the range of its ratios below."""
-        ordered = sorted(self.cases, key=lambda case: case.ratio or 0)
-        ends = list(dict.fromkeys(ratio_text(case.ratio or 0, case.ratio_ci) for case in (ordered[0], ordered[-1])))
+        """Print the row's label with the range of its figures below."""
+        ordered = sorted(map(self.figure, self.cases), key=lambda figure: figure[0])
+        ends = list(dict.fromkeys(ratio_text(*figure) for figure in (ordered[0], ordered[-1])))
         return f"{self.label}\n{' to '.join(ends)}"
 
 
 def overview(summary: Summary) -> Plot | None:
     """Draw every compared case in the row of its contender; None where one chart of `ratios` shows all there is.
 
-    Where cases are compared with themselves under other conditions each has a row, as many as there is room for.
+    Where cases are compared with themselves under other conditions each has a row, as many as there is room for. Calls
+    are compared by their times, the cheapest first.
     """
     if not summary.has_baseline:
         return None
-    by_itself = is_of_conditions(summary) and len(summary.hosts) == 1
+    by_itself, is_cost = is_of_conditions(summary) and len(summary.hosts) == 1, is_of_costs(summary)
     found: dict[str, list[CaseSummary]] = {}
     for case in summary.cases:
         if case.ratio is not None and case.verdict != "baseline":
@@ -53,16 +62,25 @@ def overview(summary: Summary) -> Plot | None:
                 own = [level_text(name, case.levels[name]) for name in summary.varying if name not in summary.baseline]
                 label = "\n".join([*([", ".join(own)] if own else []), label])
             found.setdefault(visible(label), []).append(case)
-    if not found or (max(len(cases) for cases in found.values()) == 1 and not by_itself):
+    if not found or (max(len(cases) for cases in found.values()) == 1 and not by_itself and not is_cost):
         return None
-    contenders = [_Contender(label, tuple(cases)) for label, cases in found.items()]
+    contenders = [_Contender(label, tuple(cases), is_cost) for label, cases in found.items()]
     if len(contenders) > MOST_ROWS:
         ranked = sorted(contenders, key=lambda each: min(case.median_ns or 0 for case in each.cases))
         contenders = ranked[:MOST_ROWS]
     elif by_itself:
         order = [case.case_id for case in asked_change_first(summary, [each.cases[0] for each in contenders])]
         contenders.sort(key=lambda each: order.index(each.cases[0].case_id))
+    elif is_cost:
+        contenders.sort(key=lambda each: min(each.figure(case)[0] for case in each.cases))
     return _plot(summary, contenders)
+
+
+def title_of(summary: Summary) -> str:
+    """Name what is drawn."""
+    if is_of_costs(summary):
+        return f"Time relative to {visible(clipped(levels_phrase(summary.baseline), LONGEST_BASELINE))}"
+    return quantity(summary)
 
 
 def _plot(summary: Summary, contenders: Sequence[_Contender]) -> Plot:
@@ -70,18 +88,18 @@ def _plot(summary: Summary, contenders: Sequence[_Contender]) -> Plot:
     for contender in contenders:
         chosen = evenly(contender.cases, MOST_MARKS)
         for place, case in enumerate(chosen):
-            ratio = case.ratio or 1.0
+            value, interval = contender.figure(case)
             rows.append(
                 {
                     "row": contender.named(),
                     "place": (place + 0.5) / len(chosen),
                     "Case": contender.label,
                     "Where": _where(summary, case) or "everywhere",
-                    "value": ratio,
-                    "low": case.ratio_ci.low if case.ratio_ci else ratio,
-                    "high": case.ratio_ci.high if case.ratio_ci else ratio,
-                    "Value": ratio_text(ratio, case.ratio_ci),
-                    "CI": interval_text(ratio, case.ratio_ci) or "too few blocks",
+                    "value": value,
+                    "low": interval.low if interval else value,
+                    "high": interval.high if interval else value,
+                    "Value": ratio_text(value, interval),
+                    "CI": interval_text(value, interval) or "too few blocks",
                     "verdict": case.verdict,
                     "Verdict": case.verdict,
                 }
@@ -92,16 +110,18 @@ def _plot(summary: Summary, contenders: Sequence[_Contender]) -> Plot:
     height = max(52 if is_of_conditions(summary) else 44, min(10 * most + 16, 130))
     offset = {"field": "place", "type": "quantitative", "scale": {"domain": [0, 1], "range": [6, height - 6]}}
     colour, shape = looks(summary, rows)
-    x, low, y = value_axis(summary, domain), value_axis(summary, domain, "low"), row_axis(names)
-    shown = tips("Case", "Where", ("Value", quantity(summary)), ("CI", "95 % CI"), "Verdict")
-    interval = {"type": "rule", "size": 2}
+    x, low = ({**value_axis(summary, domain, end), "title": f"{title_of(summary)} (log scale)"} for end in _ENDS)
+    y = row_axis(names)
+    shown = tips("Case", "Where", ("Value", title_of(summary)), ("CI", "95 % CI"), "Verdict")
+    rule = {"type": "rule", "size": 2}
     point = {"type": "point", "size": 70, "filled": True, "opacity": 1}
     layers = [
         layer("baseline", {"type": "rule", "strokeDash": [4, 3], "color": GREY, "size": 1.5}, x=x),
-        layer("marks", interval, x=low, x2={"field": "high"}, y=y, yOffset=offset, color=colour, tooltip=shown),
+        layer("marks", rule, x=low, x2={"field": "high"}, y=y, yOffset=offset, color=colour, tooltip=shown),
         layer("marks", point, x=x, y=y, yOffset=offset, color=colour, shape=shape, tooltip=shown),
     ]
     title = f"{plural(len(rows), 'comparison')} at a glance"
+    title = title_of(summary) if is_of_costs(summary) else title
     description = f"{title}. " + "; ".join(name.replace("\n", ": ") for name in names)
     return plot(title, description, layers, {"baseline": [{"value": 1}], "marks": rows}, height * len(names))
 

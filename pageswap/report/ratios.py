@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _ROW_PX = 56
 # Below the row's middle, where the value and its interval are.
 _DOTS_PX = (38, 52)
-_LONGEST_BASELINE = 32
+LONGEST_BASELINE = 32
 _LOOKS = {
     FASTER: ("#0072B2", "triangle-up"),
     SLOWER: ("#D55E00", "triangle-down"),
@@ -71,7 +71,7 @@ def quantity(summary: Summary) -> str:
     """Name what is drawn: the speed relative to the baseline, or a time."""
     if not summary.has_baseline:
         return f"ns per {operation(summary.workload)}"
-    return f"Speed relative to {visible(clipped(levels_phrase(summary.baseline), _LONGEST_BASELINE))}"
+    return f"Speed relative to {visible(clipped(levels_phrase(summary.baseline), LONGEST_BASELINE))}"
 
 
 def _plot(summary: Summary, group: Group, rows: list[dict[str, Any]], frame: _Frame) -> Plot:

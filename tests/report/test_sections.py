@@ -450,3 +450,24 @@ def test_a_baseline_without_a_method_has_a_row_for_each_method() -> None:
     ]
     assert {row["Case"] for row in rows(ratios.plots[0], "measured")} == {"copy_words", "memcpy", "mremap_fixed"}
     assert "threads" in [section.id for section in page.sections]
+
+
+def test_calls_are_drawn_by_what_they_cost() -> None:
+    """At a glance: multiples of the baseline's time, the cheapest first, as the answer has them."""
+    costs = {"getpid": 100.0, "mmap_munmap": 2_000.0, "getpid_cached": 2.0}
+    run = make_run(
+        method=list(costs), speeds=costs, baseline={"method": "getpid"}, region_size=[1 << 20], touch=["none"]
+    )
+    run.experiment["workload"] = "call"
+    run.families = dict.fromkeys(costs, "control")
+    page = model(run)
+
+    assert page.picture
+    assert_valid([page.picture])
+    assert page.picture.title == "Time relative to getpid"
+    assert [(mark["Case"], mark["value"]) for mark in rows(page.picture, "marks")] == [
+        ("getpid_cached", pytest.approx(0.02, rel=0.03)),
+        ("mmap_munmap", pytest.approx(20, rel=0.03)),
+    ]
+    assert all(mark["low"] <= mark["value"] <= mark["high"] for mark in rows(page.picture, "marks"))
+    assert "further to the right is dearer" in page.picture_note

@@ -250,6 +250,8 @@ def _translated(route: Route) -> Iterator[None]:
             f"{route.shown}: its sshd offers no algorithm or key type that is known here; update its OpenSSH"
         ) from None
     except socket.gaierror as error:
+        if error.errno == socket.EAI_AGAIN:
+            raise _unreachable(route, f"no such host name so far ({error.strerror})") from None
         raise HopelessError(
             f"{route.shown}: no such host name ({error.strerror}); give the alias a HostName in your ssh_config"
         ) from None

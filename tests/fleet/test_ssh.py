@@ -360,6 +360,30 @@ def test_the_kernel_gives_up_on_a_dead_link_as_early_as_we_do(tmp_path: Path) ->
             assert found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
 
 
+@pytest.mark.parametrize(
+    ("number", "is_hopeless", "words"),
+    [
+        (socket.EAI_NONAME, True, r"no such host name \(.*\); give the alias a HostName"),
+        (socket.EAI_AGAIN, False, "no such host name so far"),
+    ],
+)
+def test_an_unknown_name_is_hopeless_unless_nobody_could_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str, *, is_hopeless: bool
+) -> None:
+    """It will be as unknown a second later; a name server that was busy may answer then."""
+
+    def unknown(*_: object) -> None:
+        raise socket.gaierror(number, "the resolver's words")
+
+    monkeypatch.setattr(socket, "create_connection", unknown)
+    config = tmp_path / "ssh_config"
+    config.write_text("Host lab1\nHostName no-such-host.invalid\n")
+    with pytest.raises(HostUnreachableError, match=words) as raised:
+        SshTarget("lab1", InventoryHost("lab1"), config).facts()
+
+    assert isinstance(raised.value, HopelessError) == is_hopeless
+
+
 def test_a_user_without_a_name_is_told_to_have_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a container whose user is a number only."""
 
@@ -394,12 +418,6 @@ class TestUnreachable:
 
         assert target.facts().tag
         assert target.ledger()["connecting"] > 0
-
-    def test_an_unknown_address_is_hopeless(self, sshd: Sshd) -> None:
-        """It will be as unknown a second later."""
-        sshd.config.write_text("Host lab1\nHostName no-such-host.invalid\n")
-        with pytest.raises(HopelessError, match=r"no such host name .*HostName"):
-            SshTarget("lab1", InventoryHost("lab1"), sshd.config).facts()
 
     def test_something_else_listens(self, sshd: Sshd) -> None:
         """Such as a web server."""

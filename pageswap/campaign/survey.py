@@ -50,11 +50,11 @@ def survey(
                 target = waiting.popleft()
                 answers.put((target.name, ask(target)))
 
-    # Not a pool, whose threads are waited for: one that connects may take as long as a network does to say nothing.
-    for _ in range(min(at_once, len(targets))):
-        threading.Thread(target=work, daemon=True).start()
     found: dict[str, _T | PageswapError] = {}
     try:
+        # Not a pool, whose threads are waited for: one that connects may take as long as a network does to say nothing.
+        for _ in range(min(at_once, len(targets))):
+            threading.Thread(target=work, daemon=True).start()
         while len(found) < len(targets):
             name, answer = answers.get()
             if isinstance(answer, Exception) and not isinstance(answer, PageswapError):

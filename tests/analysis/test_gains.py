@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 
+from pageswap import plan as planning
+from pageswap import spec as specs
 from pageswap.analysis.answer import answer
+from pageswap.analysis.compare import Part, compare
 from pageswap.analysis.summary import BASELINE, summarise
 from tests.fake_run import FakeRun, make_run
 
@@ -39,6 +44,7 @@ def scaled(changes: dict[tuple[str, int, str], float], **more: object) -> FakeRu
     of_case = {case["case_id"]: (case["method"], case["threads"], case["neighbours"]) for case in run.case_list}
     for outcome in run.outcomes:
         outcome["elapsed_ns"] = round(outcome["elapsed_ns"] * changes.get(of_case[outcome["case_id"]], 1.0))
+        outcome["rounds_ns"] = json.dumps([outcome["elapsed_ns"] // 10] * 10)
     return run
 
 
@@ -105,3 +111,26 @@ def test_without_the_changed_cases_nothing_is_claimed() -> None:
         run.end("unavailable", "needs 2 CPUs", case_id=case["case_id"])
 
     assert "nothing could be compared with 1 thread, idle neighbours" in answer(summarise(run))[0]
+
+
+def test_the_experiment_itself_has_such_a_baseline() -> None:
+    """It loads, each method has a control and is compared with itself, twice."""
+    spec = specs.load(Path(__file__).resolve().parents[2] / "experiments" / "thread_scaling.yaml")
+    plan = planning.make(spec)
+    own = {case.case_id: dict(case.levels) for case in plan.cases}
+    against = {case: levels for case, levels in own.items() if any(levels[name] != BASE[name] for name in BASE)}
+    twice = {trial.method for trial in plan.trials if trial.replica}
+
+    assert spec.baseline == BASE
+    assert twice == {levels["method"] for levels in own.values()}
+    assert len(against) == 2 * len(twice)
+    assert all({**levels, **BASE} in own.values() for levels in against.values())
+
+
+def test_two_such_runs_are_compared() -> None:
+    """Relative to each method's own baseline: who gains less from the second thread is found, and nobody else."""
+    worse = {**SCALED, ("memcpy", 2, "idle"): 0.8}
+    found = compare(Part(scaled(SCALED, blocks=12), None, "a"), Part(scaled(worse, blocks=12, seed=2), None, "b"))
+    changed = [change.levels for change in found.cases if change.verdict != "no difference found"]
+
+    assert [(levels["method"], levels["threads"]) for levels in changed] == [("memcpy", 2)]

@@ -55,7 +55,7 @@ def survey(
         # Not a pool, whose threads are waited for: one that connects may take as long as a network does to say nothing.
         for _ in range(min(at_once, len(targets))):
             threading.Thread(target=work, daemon=True).start()
-        while len(found) < len(targets):
+        for _ in targets:
             name, answer = answers.get()
             if isinstance(answer, Exception) and not isinstance(answer, PageswapError):
                 raise answer

@@ -8,9 +8,9 @@ from pageswap.analysis.asked import asked, asked_first, asks_for_best, yes_or_no
 from pageswap.analysis.callcosts import call_costs
 from pageswap.analysis.fastest import fastest, verdicts
 from pageswap.analysis.gains import gains
-from pageswap.analysis.limit import limit_rates
-from pageswap.analysis.limits import limits
+from pageswap.analysis.memorylimit import limit_rates
 from pageswap.analysis.phrases import baseline_name, contestants, noted, place, sentence, where
+from pageswap.analysis.reservations import reservations
 from pageswap.analysis.standing import CONTENDERS_NAMED, by_contender, clause, extremes, standings
 from pageswap.analysis.summary import BASELINE
 from pageswap.analysis.turning import turning
@@ -30,7 +30,7 @@ def answer(summary: Summary) -> list[str]:
     "no" is given only when the question wants one and all that it asks about agrees. Methods of the family ``control``
     move nothing and take no part.
     """
-    return [*_finding(summary), *limits(summary)]
+    return [*_finding(summary), *reservations(summary)]
 
 
 def _finding(summary: Summary) -> list[str]:

@@ -19,7 +19,7 @@ _REASON_LENGTH = 240
 _METHODS_NAMED = 3
 
 
-def limits(summary: Summary) -> list[str]:
+def reservations(summary: Summary) -> list[str]:
     """Give a sentence for each of them."""
     sentences = []
     unmeasured = [case for case in summary.cases if not case.n and case.endings]

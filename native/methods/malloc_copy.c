@@ -1,11 +1,12 @@
 /* malloc_copy: a new block from malloc, a memcpy of the old one, free.
  *
- * System calls: for large blocks those that malloc makes (mmap, munmap). Moves: the old bytes, read and written, and
- * page faults of the new block. Needs: both blocks at once. What realloc does in an allocator that cannot remap. */
+ * System calls: for blocks of 128 KiB and more those that malloc makes (mmap, munmap). Moves: the old bytes, read and
+ * written, and page faults of the new block. Needs: both blocks at once. What realloc does in an allocator that cannot
+ * remap. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "../pageswap.h"
+#include "../heap.h"
 
 static unsigned char *block_new(size_t bytes, size_t final_bytes)
 {
@@ -34,6 +35,7 @@ const struct ps_method ps_method_malloc_copy = {
     .summary = "malloc, memcpy and free: growing a block by copying it",
     .family = PS_COPY,
     .backings = PS_BACKING(private_anon),
+    .setup = ps_heap_setup,
     .block_new = block_new,
     .block_grow = block_grow,
     .block_free = block_free,

@@ -1,11 +1,12 @@
 /* realloc_libc: realloc of the C library.
  *
- * System calls: the library's choice; glibc uses mremap(MREMAP_MAYMOVE) for a block that malloc took from mmap (at
- * least its M_MMAP_THRESHOLD, 128 KiB at first, which glibc raises as blocks are freed). Moves: nothing, mappings or
- * bytes, as the library decides. What a program gets that leaves the matter to it. */
+ * System calls: the library's choice; glibc uses mremap(MREMAP_MAYMOVE) for a block that malloc took from mmap, which
+ * it does from M_MMAP_THRESHOLD on: 128 KiB, and held there, where glibc by itself raises it with the blocks that are
+ * freed. Moves: nothing, mappings or bytes, as the library decides. What a program gets that leaves the matter to it.
+ */
 #include <stdlib.h>
 
-#include "../pageswap.h"
+#include "../heap.h"
 
 static unsigned char *block_new(size_t bytes, size_t final_bytes)
 {
@@ -29,6 +30,7 @@ const struct ps_method ps_method_realloc_libc = {
     .summary = "the C library's own realloc()",
     .family = PS_CONTROL,
     .backings = PS_BACKING(private_anon),
+    .setup = ps_heap_setup,
     .block_new = block_new,
     .block_grow = block_grow,
     .block_free = block_free,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.integration.fleet import Fleet
 
-PAIRS = 5
+PAIRS = 8
 DELAY_S = 0.1  # each way
 CONFIDENCE = 0.999  # one false alarm in a thousand runs of this test
 SPEC = """
@@ -28,7 +28,7 @@ method: [memcpy, copy_words]
 region_size: 4MiB
 iterations: 20000
 baseline: {method: memcpy}
-repeats: 20
+repeats: 12
 warmups: 1
 """
 

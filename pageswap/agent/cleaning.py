@@ -6,7 +6,6 @@ It stays below the cache's `runs`, `bundles` and `cores`, follows no links, and 
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import time
 from typing import TYPE_CHECKING, Any
@@ -100,6 +99,9 @@ class _Sweep:
         return "changed not long ago" if _changed(path) > time.time() - _START_GRACE_S else ""
 
     def _remove(self, path: str) -> bool:
+        # The compression libraries it loads would be in every trial's process, which takes longer to fork with them.
+        import shutil  # noqa: PLC0415 - see above
+
         size_bytes = _size(path)
         try:
             # It walks by descriptors and does not follow links, and refuses a path that is one.

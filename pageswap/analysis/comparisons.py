@@ -11,7 +11,7 @@ from scipy import special
 from pageswap.analysis.findings import Comparison
 from pageswap.analysis.intervals import CONFIDENCE, MINIMUM_N, Interval
 from pageswap.analysis.ranks import signed_rank_p
-from pageswap.analysis.wording import percent_text
+from pageswap.analysis.wording import percent_text, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,9 +64,9 @@ def compare(matrix: Matrix, ratios: Intervals, floors: Mapping[str, NoiseFloor])
         point, low, high = (float(part[row]) for part in ratios)
         p_holm = float(ranks_holm[row] if uses_ranks[row] else t_holm[row])
         if n < MINIMUM_N:
-            verdict, why = TOO_FEW, f"{n} of at least {MINIMUM_N} blocks"
+            verdict, why, held = TOO_FEW, f"{n} of at least {MINIMUM_N} blocks", ""
         else:
-            verdict, why = _word((point, low, high), float(floor[row]), p_holm, family)
+            verdict, why, held = _word((point, low, high), float(floor[row]), p_holm, family)
         found[host, case_id] = Comparison(
             host=host,
             case_id=case_id,
@@ -82,20 +82,27 @@ def compare(matrix: Matrix, ratios: Intervals, floors: Mapping[str, NoiseFloor])
             noise_floor=_present(math.exp(floor[row])),
             smallest=_present(smallest[row]),
             why=why,
+            held=held,
         )
     return found
 
 
-def _word(ratio: tuple[float, float, float], floor: float, p_holm: float, family: int) -> tuple[str, str]:
-    """Give the verdict and, where there is no difference, what stood against one; all on the log scale."""
+def _word(ratio: tuple[float, float, float], floor: float, p_holm: float, family: int) -> tuple[str, str, str]:
+    """Give the verdict and, where there is no difference, what stood against one; all on the log scale.
+
+    The third is short, for beside an interval that excludes 1; where the interval itself says it, it is "".
+    """
     point, low, high = ratio
     if low <= 0 <= high:
-        return NO_DIFFERENCE, "the interval holds 1x"
+        return NO_DIFFERENCE, "the interval holds 1x", ""
     if abs(point) <= floor:
-        return NO_DIFFERENCE, f"within the host's noise floor of {percent_text(math.exp(floor))}"
+        size = percent_text(math.exp(floor))
+        return NO_DIFFERENCE, f"within the host's noise floor of {size}", f"within the noise floor of {size}"
     if not p_holm <= ALPHA:
-        return NO_DIFFERENCE, f"p = {p_holm:.2g} after Holm's correction for {family:,} comparisons"
-    return (FASTER if point > 0 else SLOWER), ""
+        comparisons = plural(family, "comparison")
+        why = f"p = {p_holm:.2g} after Holm's correction for {comparisons}"
+        return NO_DIFFERENCE, why, f"after correction for {comparisons}"
+    return (FASTER if point > 0 else SLOWER), "", ""
 
 
 def holm(p: Floats) -> Floats:

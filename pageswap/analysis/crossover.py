@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from pageswap.analysis.comparisons import FASTER, SLOWER
 from pageswap.analysis.findings import Crossover
 from pageswap.analysis.intervals import CONFIDENCE, MINIMUM_N, median, medians
+from pageswap.analysis.paired import paired
 from pageswap.units import format_size
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from pageswap.analysis.findings import Comparison, NoiseFloor
     from pageswap.analysis.matrix import Matrix
 
     Floats = npt.NDArray[np.float64]
@@ -41,8 +44,25 @@ def size_axis(cases: Mapping[str, Mapping[str, Any]]) -> str:
     return "region_size" if is_of_regions else "page_size"
 
 
+@dataclasses.dataclass(frozen=True)
+class _Pair:
+    """Two methods on one host with the same other levels: their rows at each size, log(ns of a / ns of b) by block."""
+
+    host: str
+    a: str
+    b: str
+    levels: dict[str, Any]
+    sizes: list[int]
+    rows: list[tuple[int, int]]
+    ahead: Floats
+
+
 def crossovers(
-    matrix: Matrix, cases: Mapping[str, Mapping[str, Any]], families: Mapping[str, str]
+    matrix: Matrix,
+    cases: Mapping[str, Mapping[str, Any]],
+    families: Mapping[str, str],
+    comparisons: Mapping[tuple[str, str], Comparison],
+    floors: Mapping[str, NoiseFloor],
 ) -> tuple[Crossover, ...]:
     """Find the crossovers of each pair of methods over a size, on each host and with each set of other levels.
 
@@ -53,6 +73,10 @@ def crossovers(
     together as a block shares its conditions; a resample that does not cross lies beyond the end where its faster
     method would. Methods that move nothing take no part. With less than six common blocks there is a crossover and no
     interval.
+
+    Who is faster at a size is what ``comparisons`` say where one of the two is the other's baseline; any other two are
+    judged by the same rules (`pageswap.analysis.paired`), corrected for all of these. That two change places is said
+    where each is found to be faster at some size.
     """
     axis = size_axis(cases)
     series: dict[tuple[tuple[str, str], ...], dict[str, dict[int, int]]] = {}
@@ -68,27 +92,60 @@ def crossovers(
     width, logs = len(cases), np.log(matrix.ns)
     pairs = len(matrix.hosts) * sum(math.comb(len(methods), 2) for methods in series.values())
     resamples = RESAMPLES if pairs <= _MANY else _RESAMPLES_OF_MANY
-    found = []
+    compared = []
     for position, host in enumerate(matrix.hosts):
         for key, methods in series.items():
             for a, b in itertools.combinations(methods, 2):
                 sizes = sorted(set(methods[a]) & set(methods[b]))
-                ahead = logs[[position * width + methods[a][size] for size in sizes]]
-                ahead = ahead - logs[[position * width + methods[b][size] for size in sizes]]
+                rows = [(position * width + methods[a][size], position * width + methods[b][size]) for size in sizes]
+                ahead = logs[[row for row, _ in rows]] - logs[[row for _, row in rows]]
                 there = np.flatnonzero((~np.isnan(ahead)).any(axis=1))
                 if len(there) > 1:
-                    sizes = [sizes[index] for index in there]
-                    crossing = _crossover((host, a, b), levels_of[key], (sizes, ahead[there]), resamples)
-                    found.append(dataclasses.replace(crossing, factor=axis))
-    return tuple(found)
+                    sizes, rows = [sizes[index] for index in there], [rows[index] for index in there]
+                    compared.append(_Pair(host, a, b, levels_of[key], sizes, rows, ahead[there]))
+    found = _faster(matrix, compared, comparisons, floors)
+    return tuple(
+        dataclasses.replace(_crossover(pair, names, resamples), factor=axis)
+        for pair, names in zip(compared, found, strict=True)
+    )
 
 
-def _crossover(
-    names: tuple[str, str, str], levels: dict[str, Any], curve: tuple[Sequence[int], Floats], resamples: int
-) -> Crossover:
-    """Find where b's lead over a changes its sign; the curve is the sizes, and log(ns of a / ns of b) by block."""
-    sizes, ahead = curve
-    host, a, b = names
+def _faster(
+    matrix: Matrix,
+    pairs: Sequence[_Pair],
+    comparisons: Mapping[tuple[str, str], Comparison],
+    floors: Mapping[str, NoiseFloor],
+) -> list[tuple[str, ...]]:
+    """Name for each pair the method found to be faster at each size, "" for none; empty without enough blocks."""
+    names = [[""] * len(pair.sizes) for pair in pairs]
+    rest: list[tuple[int, int]] = []
+    for number, pair in enumerate(pairs):
+        for place, (row_a, row_b) in enumerate(pair.rows):
+            if matrix.partners[row_b] == row_a:
+                row, words = row_b, {FASTER: pair.b, SLOWER: pair.a}
+            elif matrix.partners[row_a] == row_b:
+                row, words = row_a, {FASTER: pair.a, SLOWER: pair.b}
+            else:
+                rest.append((number, place))
+                continue
+            comparison = comparisons.get(matrix.keys[row])
+            names[number][place] = words.get(comparison.verdict, "") if comparison else ""
+    if rest:
+        known = [floors.get(pairs[number].host) for number, _ in rest]
+        ahead = np.stack([pairs[number].ahead[place] for number, place in rest])
+        judged = paired(ahead, [floor.ratio if floor else None for floor in known], len(rest))
+        for (number, place), each in zip(rest, judged, strict=True):
+            if each.differs:
+                names[number][place] = pairs[number].b if each.ratio > 1 else pairs[number].a
+    return [
+        tuple(own) if (~np.isnan(pair.ahead)).sum(axis=1).max() >= MINIMUM_N else ()
+        for pair, own in zip(pairs, names, strict=True)
+    ]
+
+
+def _crossover(pair: _Pair, found: tuple[str, ...], resamples: int) -> Crossover:
+    """Find where b's lead over a changes its sign, and say of it what was found to be so."""
+    host, a, b, levels, sizes, ahead = pair.host, pair.a, pair.b, pair.levels, pair.sizes, pair.ahead
     leads = medians(ahead)
     logs = np.log(np.array(sizes, dtype=np.float64))
     places = _crossings(leads[np.newaxis], logs)
@@ -96,11 +153,16 @@ def _crossover(
     smallest, largest = sizes[0], sizes[-1]
     if not math.isfinite(at):
         faster = "" if not leads.any() else b if leads[-1] > 0 else a
-        text = f"{faster or 'neither'} is ahead at every size from {format_size(smallest)} to {format_size(largest)}"
-        return Crossover(host, a, b, levels, smallest, largest, None, None, None, faster, f"none: {text}")
+        text = _without_crossing(faster, sizes, found)
+        return Crossover(host, a, b, levels, smallest, largest, None, None, None, faster, text, found=found)
     faster, slower = (b, a) if _rises(leads, logs, at) else (a, b)
     low, high = _interval(ahead, logs, at, resamples)
-    size = f"{slower} is faster below, {faster} above {size_text(math.exp(at))}"
+    ends = _interval_text((low, high), (smallest, largest))
+    if not found or {a, b} <= set(found):
+        text = f"{slower} is faster below, {faster} above {size_text(math.exp(at))} ({ends}){_again(leads)}"
+    else:
+        text = _without_crossing(faster, sizes, found)
+        text += f"; where they change places, if they do, is not known ({ends})" if any(found) else ""
     return Crossover(
         host=host,
         a=a,
@@ -112,8 +174,29 @@ def _crossover(
         low=None if low is None or not math.isfinite(low) else math.exp(low),
         high=None if high is None or not math.isfinite(high) else math.exp(high),
         faster=faster,
-        text=f"{size} ({_interval_text((low, high), (smallest, largest))}){_again(leads)}",
+        text=text,
+        found=found,
     )
+
+
+def _without_crossing(ahead: str, sizes: Sequence[int], found: tuple[str, ...]) -> str:
+    """Say who is faster where two do not change places, or were not shown to; ``ahead`` goes by medians."""
+    first, last = format_size(sizes[0]), format_size(sizes[-1])
+    if not found:
+        return f"too few blocks to say: by medians {ahead or 'neither'} is ahead at every size from {first} to {last}"
+    if not any(found):
+        return f"no difference found at any size from {first} to {last}"
+    (name,) = set(found) - {""}
+    at = [place for place, each in enumerate(found) if each]
+    if len(at) == len(sizes):
+        return f"none: {name} is faster at every size from {first} to {last}"
+    if at == list(range(at[0], len(sizes))):
+        where, rest = f"from {format_size(sizes[at[0]])} on", "below"
+    elif at == list(range(len(at))):
+        where, rest = f"up to {format_size(sizes[at[-1]])}", "above"
+    else:
+        where, rest = f"at {len(at)} of {len(sizes)} sizes", "at the others"
+    return f"none: {name} is faster {where}, no difference found {rest}"
 
 
 def _crossings(leads: Floats, logs: Floats) -> Floats:
@@ -166,7 +249,9 @@ def _interval_text(ends: tuple[float | None, float | None], sizes: tuple[int, in
         return f"too few blocks for an interval, {MINIMUM_N} needed"
     first = size_text(math.exp(low)) if math.isfinite(low) else f"below {format_size(sizes[0])}"
     last = size_text(math.exp(high)) if math.isfinite(high) else f"beyond {format_size(sizes[1])}"
-    return f"95 % CI {first} to {last}"
+    # A crossover that may lie beyond what was measured is a guess.
+    open_ended = "" if math.isfinite(low) and math.isfinite(high) else ", so not pinned down"
+    return f"95 % CI {first} to {last}{open_ended}"
 
 
 def _again(leads: Floats) -> str:

@@ -52,7 +52,7 @@ class Comparison:
     logarithms, its corrected value in ``p_t_holm``) where so few blocks could never pass Holm's correction by ranks.
     ``noise_floor`` is the host's. ``smallest`` is the smallest difference this run would have found in 8 of 10
     repetitions, as a ratio above 1 (1.03: 3 % faster or slower). What could not be computed is None; ``why`` says in
-    words what kept a difference from being called one.
+    words what kept a difference from being called one, and ``held`` says it in short where the interval excludes 1.
     """
 
     host: str
@@ -69,6 +69,7 @@ class Comparison:
     noise_floor: float | None
     smallest: float | None
     why: str = ""
+    held: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +128,7 @@ class Undisturbed:
     ``changes``: without them the verdict would be another one, or there would be too few blocks for any.
 
     ``disturbed`` of ``n`` blocks had a disturbed trial on either side. ``quiet_*`` come from the blocks left, None
-    where there are too few.
+    where there are too few. ``held`` is as in `Comparison`.
     """
 
     host: str
@@ -141,6 +142,8 @@ class Undisturbed:
     quiet_interval: Interval | None
     quiet_verdict: str
     changes: bool
+    held: str = ""
+    quiet_held: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,7 +154,8 @@ class Crossover:
     on logarithmic axes, or None when neither overtakes the other between ``smallest`` and ``largest`` (bytes);
     ``faster`` is then the method that was ahead throughout, "" when none was. With a crossover ``faster`` is the one
     that is faster above it. ``low`` and ``high`` are the ends of its 95 % interval in bytes; None where an end lies
-    outside the sizes measured. ``text`` says it in words.
+    outside the sizes measured. All of these go by medians; ``found`` has the method that was found to be faster at each
+    size, "" where no difference was found, and is empty where there were too few blocks. ``text`` says it in words.
     """
 
     host: str
@@ -166,6 +170,12 @@ class Crossover:
     faster: str
     text: str
     factor: str = "page_size"
+    found: tuple[str, ...] = ()
+
+    @property
+    def is_shown(self) -> bool:
+        """Say whether the two change places and each was found to be the faster somewhere, if blocks suffice."""
+        return self.at_bytes is not None and (not self.found or {self.a, self.b} <= set(self.found))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -294,7 +304,7 @@ def findings(
         drift=drift(matrix),
         disturbed=disturbed_trials(matrix),
         undisturbed=undisturbed(matrix, summary.comparisons, summary.noise),
-        crossovers=crossovers(matrix, cases, summary.families),
+        crossovers=crossovers(matrix, cases, summary.families, summary.comparisons, summary.noise),
         shares=shares(summary, limit),
         costs=cost_stacks(summary, calls),
         pooled=pooled(matrix, cases),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pageswap.analysis.comparisons import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW
-from pageswap.analysis.phrases import LONGEST_HOST, apart, contestants, noted, ratio_of, span, where
+from pageswap.analysis.phrases import LONGEST_HOST, apart, contestants, held_back, noted, ratio_of, span, where
 from pageswap.analysis.summary import BASELINE
 from pageswap.analysis.wording import clipped, levels_phrase, listed, plural
 
@@ -68,9 +68,10 @@ def _sentence(summary: Summary, new: str, old: str, cases: Sequence[CaseSummary]
             continue
         against = "" if parts else f" from {old}" if verdict == NO_DIFFERENCE else f" than with {old}"
         if len(found) <= _NAMED:
-            who, at = listed([_name(summary, case) for case in found]), listed([ratio_of(case) for case in found])
+            who = listed([_name(summary, case) for case in found])
+            at = listed([f"{ratio_of(case)}{held_back([case])}" for case in found])
         else:
-            who, at = f"{len(found)} of {len(cases)}", span(found)
+            who, at = f"{len(found)} of {len(cases)}", f"{span(found)}{held_back(found)}"
         parts.append(text.format(who=who, than=against, at=at))
     return f"with {new} {'; '.join(parts)}"
 

@@ -116,6 +116,7 @@ def _case(title: str, found: Sequence[CaseSummary], time: list[float], ratio: li
         ratio_n=compared,
         ratio_ci=ratio_ci,
         costs={name: _middle([case.costs.get(name) for case in measured]) for name in first.costs},
+        held="",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.wording import (
@@ -28,6 +29,7 @@ LONGEST_HOST = 60
 # An interval after a speed-up, a time or a share; names of methods and hosts have no number before a bracket.
 _BRACKETED = re.compile(r"\d(?:x| ns| %|[ A-Za-z/]{0,6}) \[[\d<-]")
 _CONTROL = "control"
+_WITHIN = "within the noise floor"
 _BASE_PAGE = 4096
 # What pages are is no condition of a call, nor of growing one block.
 _WITHOUT_PAGES = ("call", "grow")
@@ -101,6 +103,24 @@ def ratio_of(case: CaseSummary) -> str:
 def time_of(case: CaseSummary) -> str:
     """Print a case's time with its interval in brackets."""
     return bracketed(case.median_ns or 0.0, case.median_ci, lambda ns, ci: f"{nanoseconds_text(ns, ci)} ns")
+
+
+def held_back(cases: Iterable[CaseSummary]) -> str:
+    """Say what kept differences from being called such although the intervals exclude 1; begins with a comma.
+
+    Nothing where every interval holds 1 and so says itself why no difference was found.
+    """
+    every = list(cases)
+    reasons = Counter(case.held for case in every if case.held)
+    if len(reasons) > 1:
+        # Each host has a noise floor of its own.
+        reasons = Counter(_WITHIN if case.held.startswith(_WITHIN) else case.held for case in every if case.held)
+    if not reasons:
+        return ""
+    if len(reasons) == 1 and reasons.total() == len(every):
+        return f", {next(iter(reasons))}"
+    (reason, count), *more = reasons.items()
+    return f", {listed([f'{count:,} of them {reason}', *(f'{count:,} {reason}' for reason, count in more)])}"
 
 
 def ends(cases: Iterable[CaseSummary]) -> tuple[CaseSummary, CaseSummary]:

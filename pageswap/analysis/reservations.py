@@ -40,6 +40,11 @@ def reservations(summary: Summary) -> list[str]:
             f"{total} of the measured cases did not end ok and {'are' if sum(lost.values()) > 1 else 'is'} "
             f"left out: {words}."
         )
+    if summary.silent and len(summary.silent) < len(summary.hosts):
+        named = [clipped(host, LONGEST_HOST) for host in summary.silent[:HOSTS_NAMED]]
+        more = len(summary.silent) - len(named)
+        hosts = listed([*named, *([plural(more, "more host")] if more else [])])
+        sentences.append(f"Nothing has come from {hosts}.")
     if summary.missing:
         sentences.append(f"This run is not finished: {plural(summary.missing, 'trial')} without an outcome yet.")
     return sentences

@@ -7,8 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 from pageswap.analysis.comparisons import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW
 from pageswap.analysis.intervals import MINIMUM_N
-from pageswap.analysis.phrases import baseline_name, contender, ends, figure, place, ratio_of, sentence, span, speeds
-from pageswap.analysis.wording import listed, percent_text, plural
+from pageswap.analysis.phrases import (
+    baseline_name,
+    contender,
+    ends,
+    figure,
+    held_back,
+    place,
+    ratio_of,
+    sentence,
+    span,
+    speeds,
+)
+from pageswap.analysis.wording import LARGEST_SAID, listed, percent_text, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +53,8 @@ def clause(summary: Summary, name: str, cases: Sequence[CaseSummary]) -> str:
     (verdict,) = verdicts
     everywhere = _everywhere(len(cases))
     if verdict == NO_DIFFERENCE:
-        return f"no difference found between {name} and {base}{everywhere}, at {speeds(cases)}{_smallest(cases)}"
+        head = f"no difference found between {name} and {base}{everywhere}, at {speeds(cases)}"
+        return f"{head}{held_back(cases)}{_smallest(cases)}"
     return f"{name} was {verdict} than {base}{everywhere}, at {speeds(cases)}"
 
 
@@ -66,12 +78,13 @@ def _mixed(summary: Summary, name: str, cases: Sequence[CaseSummary], verdicts: 
     for verdict in (each for each in heads if verdicts[each]):
         found = [case for case in cases if case.verdict == verdict]
         if len(found) <= _CASES_NAMED:
-            named = [f"{place(summary, case, summary.baseline).strip()} ({ratio_of(case)})" for case in found]
-            text = listed(named)
+            places = [place(summary, case, summary.baseline).strip() for case in found]
+            at = [f"{ratio_of(case)}{held_back([case])}" for case in found]
+            text = listed([f"{where} ({figures})" for where, figures in zip(places, at, strict=True)])
         else:
             is_rest = len(found) == left and left < len(cases)
             share = f"the other {len(found)}" if is_rest else f"{len(found)} of {plural(len(cases), 'comparison')}"
-            text = f"in {share} ({span(found)})"
+            text = f"in {share} ({span(found)}{held_back(found)})"
         left -= len(found)
         parts.append(f"{(later if parts else heads)[verdict]} {text}")
     return ", ".join(parts)
@@ -80,6 +93,8 @@ def _mixed(summary: Summary, name: str, cases: Sequence[CaseSummary], verdicts: 
 def _smallest(cases: Sequence[CaseSummary]) -> str:
     """Say what difference would have been found, the worst case counting: "none found" is not "the same"."""
     largest = max((case.smallest for case in cases if case.smallest), default=None)
+    if largest and largest > LARGEST_SAID:
+        return f", where only a difference of more than {percent_text(LARGEST_SAID)} would have been found"
     return f", where a difference of {percent_text(largest)} would have been found" if largest else ""
 
 
@@ -118,13 +133,14 @@ def standings(summary: Summary, cases: Sequence[CaseSummary], noun: str = " alte
             than = "" if clauses else f" than {base}"
             clauses.append(f"{who} ran {verdict}{than}, at {at}")
         elif verdict == NO_DIFFERENCE:
-            clauses.append(f"no difference from {base} was found for {who}, at {at}")
+            clauses.append(f"no difference from {base} was found for {who}, at {at}{held_back(own)}")
         elif verdict == TOO_FEW:
             clauses.append(f"there were too few blocks for {who}, so far at {at}")
         elif len(names) <= CONTENDERS_NAMED:
             clauses += [clause(summary, name, groups[name]) for name in names]
         else:
-            clauses.append(f"{len(names)} of {len(groups)} depend on the case: {_shares(own)}, at {at}")
+            shares = f"{_shares(own)}{held_back(case for case in own if case.verdict == NO_DIFFERENCE)}"
+            clauses.append(f"{len(names)} of {len(groups)} depend on the case: {shares}, at {at}")
     return "; ".join(clauses)
 
 

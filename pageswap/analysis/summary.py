@@ -61,7 +61,8 @@ class CaseSummary:
 
     ``ratio`` is the speed-up over the baseline: exp of the median over blocks of log(ns of the baseline / ns of the
     case), so above 1 is faster; ``ratio_n`` is the number of blocks. ``smallest`` is the smallest difference that the
-    comparison would have found, as a ratio above 1. ``costs`` are medians per trial.
+    comparison would have found, as a ratio above 1. ``costs`` are medians per trial. ``held`` says in short what kept a
+    difference from being called one although ``ratio_ci`` excludes 1.
     """
 
     host: str
@@ -81,6 +82,12 @@ class CaseSummary:
     ratio_ci: Interval | None
     smallest: float | None
     costs: dict[str, float | None]
+    held: str = ""
+
+    @property
+    def told(self) -> str:
+        """Give the verdict, with its reason where its own interval seems to say otherwise."""
+        return f"{self.verdict}: {self.held}" if self.held else self.verdict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +125,12 @@ class Summary:
     def has_baseline(self) -> bool:
         """Say whether the experiment compares its cases with one of them."""
         return bool(self.baseline)
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """Name the hosts of which no measured trial has an outcome."""
+        heard = {case.host for case in self.cases if case.statuses}
+        return tuple(host for host in self.hosts if host not in heard)
 
 
 def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> Summary:
@@ -248,6 +261,7 @@ class _Figures:
             ratio_ci=_pair(self.ratio_low[row], self.ratio_high[row]),
             smallest=comparison.smallest if comparison else None,
             costs=self.costs.get(row, dict.fromkeys(_COSTS)),
+            held=comparison.held if comparison else "",
         )
 
     def _verdict(self, row: int, endings: tuple[Ending, ...]) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pageswap.analysis.asked import meant
 from pageswap.analysis.comparisons import FASTER, NO_DIFFERENCE, SLOWER
 from pageswap.analysis.crossover import crossovers, size_axis
-from pageswap.analysis.phrases import contestants, noted, ratio_of, where
+from pageswap.analysis.phrases import contestants, held_back, noted, ratio_of, where
 from pageswap.analysis.standing import clause
 from pageswap.analysis.summary import BASELINE
 from pageswap.analysis.wording import level_text, listed, plural
@@ -42,7 +42,7 @@ def turning(summary: Summary) -> list[str]:
     base = summary.baseline["method"]
     crossed = {
         next(name for name in (each.a, each.b) if name != base): each
-        for each in crossovers(summary.matrix, cases, summary.families)
+        for each in crossovers(summary.matrix, cases, summary.families, summary.comparisons, summary.noise)
         if each.at_bytes is not None and base in (each.a, each.b)
     }
     # Who is asked about comes first, where the question names a family, and of these who changes places.
@@ -75,11 +75,13 @@ def _clause(summary: Summary, axis: str, name: str, curve: Sequence[CaseSummary]
     if len(set(verdicts)) > 1 and known and set(known) == {FASTER} and set(verdicts) <= {FASTER, NO_DIFFERENCE}:
         at = [index for index, verdict in enumerate(verdicts) if verdict == FASTER]
         if at == list(range(at[0], len(curve))):
-            return f"{name} was faster than {base} from {sizes[at[0]]} on, with no difference found below"
+            below = f"no difference found below{held_back(curve[: at[0]])}"
+            return f"{name} was faster than {base} from {sizes[at[0]]} on, with {below}"
         if len(at) > len(curve) // 2:
             rest = [size for index, size in enumerate(sizes) if index not in at]
+            level = [case for case in curve if case.verdict == NO_DIFFERENCE]
             head = f"{name} was faster than {base} at every size from {sizes[0]} to {sizes[-1]}"
-            return f"{head} but {listed(rest)}, where no difference was found"
+            return f"{head} but {listed(rest)}, where no difference was found{held_back(level)}"
     return clause(summary, name, curve)
 
 

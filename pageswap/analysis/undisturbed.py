@@ -67,6 +67,8 @@ def undisturbed(
                 quiet_interval=after.interval if after else None,
                 quiet_verdict=verdict,
                 changes=verdict != before.verdict,
+                held=before.held,
+                quiet_held=after.held if after else "",
             )
         )
     return tuple(found)

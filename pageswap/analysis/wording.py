@@ -21,6 +21,8 @@ _MOST_DIGITS = 5
 _TWO_DIGITS_UP_TO = 354
 _MOST_PLACES = 12
 _TWICE = 2.0
+# A smallest difference that could have been found beyond this ratio says no more than that little could be told.
+LARGEST_SAID = 10.0
 _OPERATIONS = {"swap": "swap", "move": "move", "grow": "growth", "call": "call", "permute": "swap", "limit": "swap"}
 
 

@@ -88,7 +88,11 @@ def _plot(summary: Summary, group: Group, rows: list[dict[str, Any]], frame: _Fr
         for block, value in frame.dots[case.host, case.case_id]
     ]
     names = [visible(row["row"]) for row in rows]
-    description = f"{group.title}. " + "; ".join(str(row["row"]).replace("\n", ": ") for row in rows)
+    told = [
+        f"{str(row['row']).replace(chr(10), ': ')}{f', {case.held}' if case.held else ''}"
+        for row, (_, case) in zip(rows, group.rows, strict=True)
+    ]
+    description = f"{group.title}. " + "; ".join(told)
     datasets = {
         "rows": [{"row": row["row"]} for row in rows],
         "baseline": [{"value": 1}],
@@ -119,7 +123,7 @@ def _row(summary: Summary, label: str, case: CaseSummary) -> dict[str, Any]:
         "Value": text,
         "CI": interval_text(value, interval) or "too few blocks",
         "Blocks": str(case.ratio_n if summary.has_baseline else case.n),
-        "Verdict": case.verdict,
+        "Verdict": case.told,
     }
 
 

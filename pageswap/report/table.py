@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pageswap.analysis.summary import NO_DIFFERENCE, NOT_MEASURED
 from pageswap.analysis.wording import (
+    LARGEST_SAID,
     clipped,
     count_text,
     interval_text,
@@ -137,9 +138,9 @@ def _cells(
     return [
         *host,
         *(Cell(level_text(name, case.levels.get(name, ""))) for name in names),
-        Cell(_finding(summary, case, test)),
+        Cell(_finding(summary, case)),
         Cell(ratio_text(ratio, ratio_ci), interval_text(ratio, ratio_ci) or few) if ratio else Cell(""),
-        Cell(percent_text(test.smallest) if test and test.smallest else "", _p_text(test)),
+        Cell(_smallest_text(test), _p_text(test)),
         Cell(nanoseconds_text(ns, ns_ci), interval_text(ns, ns_ci) or few) if ns else Cell(""),
         Cell(_trials(case)),
         Cell(
@@ -150,11 +151,20 @@ def _cells(
     ]
 
 
-def _finding(summary: Summary, case: CaseSummary, test: Comparison | None) -> str:
+def _finding(summary: Summary, case: CaseSummary) -> str:
     if not summary.has_baseline:
         return "some trials left out" if case.endings else ""
-    note = case.note or (test.why if test else "")
-    return f"{case.verdict}: {note}" if note else case.verdict
+    # Why no difference was found is told by the interval beside it, unless that seems to say otherwise.
+    if case.verdict == NO_DIFFERENCE or not case.note:
+        return case.told
+    return f"{case.verdict}: {case.note}"
+
+
+def _smallest_text(test: Comparison | None) -> str:
+    if not test or not test.smallest:
+        return ""
+    # What could only find a tenfold difference could tell nothing.
+    return "too wide" if test.smallest > LARGEST_SAID else percent_text(test.smallest)
 
 
 def _p_text(test: Comparison | None) -> str:

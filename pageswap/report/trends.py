@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.wording import (
@@ -10,6 +11,7 @@ from pageswap.analysis.wording import (
     interval_text,
     level_text,
     levels_phrase,
+    listed,
     nanoseconds_text,
     operation,
     scaled,
@@ -32,7 +34,7 @@ from pageswap.report.vegalite import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pageswap.analysis.findings import Crossover
     from pageswap.analysis.summary import CaseSummary, Summary
@@ -42,6 +44,7 @@ MOST_PANELS = 6
 MOST_LEVELS = 24
 _HEIGHT_PX = 280
 _MOST_CROSSOVERS = 60
+_MOST_UNFOLDED = 30
 _TITLES = {
     "page_size": ("sizes", "Rate against page size", "Page size"),
     "region_size": ("regions", "Rate against region size", "Region size"),
@@ -97,43 +100,103 @@ def _section(summary: Summary, factor: str, crossovers: Sequence[Crossover]) -> 
     panels = {name: found for name, found in _panels(summary, measured, factor).items() if _is_a_trend(found, factor)}
     chosen = evenly(list(panels.items()), MOST_PANELS)
     title = title if metric.field != "ns" else title.replace("Rate", "Time", 1)
+    pairs: dict[str, list[Crossover]] = {}
+    for each in crossovers:
+        if each.factor == factor:
+            pairs.setdefault(_place(each.host, each.levels, factor), []).append(each)
     of_label = _by_label(summary, measured, factor)
     names = _shown_names(of_label)
     ends = [end for name in names for case in of_label[name] for end in metric.of(case) or () if end > 0]
     frame = _Frame(factor, axis, metric, names, around(ends))
-    plots, notes, rows = [], [_how_to_read(factor, metric, crossovers)], []
+    plots, notes = [], [_how_to_read(factor, metric, crossovers)]
+    of_panel = {name: pairs.get(_place(cases[0].host, cases[0].levels, factor), []) for name, cases in panels.items()}
     for name, cases in chosen:
-        crossed = _of_panel([each for each in crossovers if each.factor == factor], cases)
         shown = title if len(panels) == 1 else f"{title}: {name}"
-        plots.append(_plot(summary, frame, shown, cases, crossed))
-        rows += [(name, each.a, each.b, each.text) for each in crossed]
+        plots.append(_plot(summary, frame, shown, cases, [each for each in of_panel[name] if each.is_shown]))
     if len(names) < len(of_label):
         notes.append(f"The {len(names)} fastest of {len(of_label)} lines are drawn; the table below has all.")
     if len({case.levels[factor] for case in measured}) > MOST_LEVELS:
         notes.append(f"{MOST_LEVELS} sizes are drawn, taken evenly; the table below has all.")
     if len(chosen) < len(panels):
         notes.insert(1, f"{len(chosen)} of {len(panels)} charts are drawn; the table below has every case.")
-    grids = (_crossover_grid(rows, with_panels=len(panels) > 1),) if rows else ()
+    # What belongs to the charts comes first.
+    order = list(dict.fromkeys([*(name for name, _ in chosen), *panels]))
+    grids = _crossover_grids({name: of_panel[name] for name in order})
     return Section(ident, title, tuple(notes), tuple(plots), grids)
 
 
-def _crossover_grid(rows: Sequence[tuple[str, str, str, str]], *, with_panels: bool) -> Grid:
-    """Say for each pair of methods where the faster one changes, or that it does not."""
-    names = (
-        Heading("Method", is_number=False),
-        Heading("Against", is_number=False),
-        Heading("Crossover", is_number=False),
-    )
-    where = (Heading("Cases", is_number=False),) if with_panels else ()
-    cells = tuple(row if with_panels else row[1:] for row in rows[:_MOST_CROSSOVERS])
-    return Grid("Where the faster one changes", (*where, *names), cells, head=2 + with_panels)
+def _place(host: str, levels: Mapping[str, Any], factor: str) -> str:
+    """Give a key that a panel's cases share with its pairs of methods."""
+    return repr((host, sorted((name, str(value)) for name, value in levels.items() if name not in ("method", factor))))
+
+
+def _crossover_grids(of_panel: Mapping[str, Sequence[Crossover]]) -> tuple[Grid, ...]:
+    """Say for each pair of methods where the faster one changes; sum up those that do not change places."""
+    has_panels = len(of_panel) > 1
+    names = (Heading("Method", is_number=False), Heading("Against", is_number=False))
+    crossed = [(name, each) for name, found in of_panel.items() for each in found if each.is_shown]
+    grids = []
+    if crossed:
+        where = (Heading("Cases", is_number=False),) if has_panels else ()
+        rows = [(*([name] if has_panels else []), each.a, each.b, each.text) for name, each in crossed]
+        grids.append(
+            Grid(
+                _bounded("Where the faster one changes", len(rows), "the charts above come first"),
+                (*where, *names, Heading("Crossover", is_number=False)),
+                tuple(rows[:_MOST_CROSSOVERS]),
+                head=2 + has_panels,
+            )
+        )
+    others: dict[tuple[str, str], list[Crossover]] = {}
+    for each in (each for found in of_panel.values() for each in found if not each.is_shown):
+        others.setdefault((each.a, each.b), []).append(each)
+    if others:
+        found = [(*pair, _summed(each, has_panels=has_panels)) for pair, each in others.items()]
+        grids.append(
+            Grid(
+                _bounded("Pairs that were not shown to change places", len(found), "the others are left out"),
+                (*names, Heading("Found", is_number=False)),
+                tuple(found[:_MOST_CROSSOVERS]),
+                head=2,
+                is_folded=len(found) > _MOST_UNFOLDED,
+            )
+        )
+    return tuple(grids)
+
+
+def _bounded(caption: str, count: int, then: str) -> str:
+    return f"{caption}: {_MOST_CROSSOVERS} of {count:,}, {then}" if count > _MOST_CROSSOVERS else caption
+
+
+def _summed(pairs: Sequence[Crossover], *, has_panels: bool) -> str:
+    """Say how two methods stand that do not change places: as it was found, or how often each was in several charts."""
+    if not has_panels:
+        return pairs[0].text.removeprefix("none: ")
+    counts = Counter(_standing(each) for each in pairs)
+    if len(counts) == 1:
+        return f"{next(iter(counts))}{f', in all {len(pairs)} sets of cases' if len(pairs) > 1 else ''}"
+    return "; ".join(f"{text} in {count} of {len(pairs)} sets of cases" for text, count in counts.most_common())
+
+
+def _standing(pair: Crossover) -> str:
+    faster = set(pair.found) - {""}
+    if not pair.found:
+        return "too few blocks to say"
+    if not faster:
+        return "no difference found at any size"
+    sizes = "every size" if "" not in pair.found else "a part of the sizes"
+    return f"{listed(sorted(faster))} faster at {sizes}"
 
 
 def _how_to_read(factor: str, metric: _Metric, crossovers: Sequence[Crossover]) -> str:
     better = "Higher is faster" if metric.field != "ns" else "Lower is faster"
     both = "Both axes are logarithmic. " if factor != "threads" else "The vertical axis is logarithmic. "
-    is_crossed = any(each.factor == factor and each.at_bytes is not None for each in crossovers)
-    crossed = " A dashed line marks a size at which the faster of two methods changes." if is_crossed else ""
+    is_crossed = any(each.factor == factor and each.is_shown for each in crossovers)
+    crossed = (
+        " A dashed line marks a size at which the faster of two methods changes, the grey band around it the 95 % "
+        "confidence interval of that size as far as it lies within the sizes measured."
+    )
+    crossed = crossed if is_crossed else ""
     return f"{both}{better}; a mark is the median, its bar the 95 % confidence interval.{crossed}"
 
 
@@ -163,16 +226,6 @@ def _series_factor(summary: Summary, factor: str) -> str:
 
 def _is_a_trend(cases: Sequence[CaseSummary], factor: str) -> bool:
     return len({case.levels[factor] for case in cases}) > 1
-
-
-def _of_panel(crossovers: Sequence[Crossover], cases: Sequence[CaseSummary]) -> list[Crossover]:
-    host, levels = cases[0].host, cases[0].levels
-    return [
-        each
-        for each in crossovers
-        if each.host == host
-        and all(levels.get(name) == value for name, value in each.levels.items() if name not in ("method", each.factor))
-    ]
 
 
 def _by_label(summary: Summary, cases: Sequence[CaseSummary], factor: str) -> dict[str, list[CaseSummary]]:

@@ -54,7 +54,7 @@ def _outliers(summary: Summary, findings: Findings) -> Grid:
         Heading("Median", "ns per operation"),
         Heading("Score"),
     )
-    return Grid(_counted("Outliers", len(rows), len(worst)), columns, rows, is_folded=True)
+    return Grid(_counted("Outliers", len(rows), len(worst), "the farthest"), columns, rows, is_folded=True)
 
 
 def _disturbed(summary: Summary, findings: Findings) -> Grid:
@@ -64,7 +64,8 @@ def _disturbed(summary: Summary, findings: Findings) -> Grid:
         for each in findings.disturbed[:MOST_LISTED]
     )
     columns = (_CASE, Heading("Block"), Heading("Disturbed by", is_number=False))
-    return Grid(_counted("Disturbed trials", len(rows), len(findings.disturbed)), columns, rows, is_folded=True)
+    caption = _counted("Disturbed trials", len(rows), len(findings.disturbed), "the first")
+    return Grid(caption, columns, rows, is_folded=True)
 
 
 def _undisturbed(summary: Summary, findings: Findings) -> Grid:
@@ -74,8 +75,8 @@ def _undisturbed(summary: Summary, findings: Findings) -> Grid:
         (
             case_name(summary, each.host, each.case_id, names),
             f"{each.disturbed} of {each.n}",
-            _verdict(each.ratio, each.interval, each.verdict),
-            _verdict(each.quiet_ratio, each.quiet_interval, each.quiet_verdict),
+            _verdict(each.ratio, each.interval, each.verdict, each.held),
+            _verdict(each.quiet_ratio, each.quiet_interval, each.quiet_verdict, each.quiet_held),
             "the verdict changes" if each.changes else "the verdict stays",
         )
         for each in ordered[:MOST_LISTED]
@@ -87,15 +88,17 @@ def _undisturbed(summary: Summary, findings: Findings) -> Grid:
         Heading("Without them", is_number=False),
         Heading("So", is_number=False),
     )
-    return Grid(_counted("With and without disturbed blocks", len(rows), len(ordered)), columns, rows, is_folded=True)
+    caption = _counted("Comparisons with and without disturbed blocks", len(rows), len(ordered), "the first")
+    return Grid(caption, columns, rows, is_folded=True)
 
 
-def _verdict(ratio: float | None, interval: Interval | None, verdict: str) -> str:
+def _verdict(ratio: float | None, interval: Interval | None, verdict: str, held: str) -> str:
     if ratio is None:
         return verdict or "too few blocks"
     ends = f" ({interval_text(ratio, interval)})" if interval else ""
-    return f"{ratio_text(ratio, interval)}{ends}, {verdict}"
+    return f"{ratio_text(ratio, interval)}{ends}, {verdict}{f': {held}' if held else ''}"
 
 
-def _counted(what: str, shown: int, total: int) -> str:
-    return f"{what}: {total:,}" if shown == total else f"{what}: {shown} of {total:,}; the trials' CSV has all"
+def _counted(what: str, shown: int, total: int, which: str) -> str:
+    some = f", of which {which} {shown} are shown; the trials' CSV has all"
+    return f"{what}: {total:,}{some if shown < total else ''}"

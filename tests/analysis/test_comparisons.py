@@ -86,6 +86,7 @@ def test_a_difference_below_the_noise_floor_is_never_called_one() -> None:
     assert item.interval.low > 1
     assert item.verdict == NO_DIFFERENCE
     assert item.why.startswith("within the host's noise floor of ")
+    assert item.held.startswith("within the noise floor of ")
     assert (item.smallest or 0) > (item.noise_floor or 9)
 
 
@@ -99,6 +100,8 @@ def test_many_comparisons_of_equals_need_stronger_evidence() -> None:
     assert excluding
     assert {item.verdict for item in excluding} == {NO_DIFFERENCE}
     assert all(item.why.endswith("after Holm's correction for 80 comparisons") for item in excluding)
+    assert {item.held for item in excluding} == {"after correction for 80 comparisons"}
+    assert {item.held for item in found if item not in excluding} == {""}
 
 
 def test_without_a_control_the_other_two_decide() -> None:

@@ -324,7 +324,36 @@ class TestCrossover:
         (cross,) = found_in(sized({"memcpy": (100.0,) * 6, "mremap_fixed": self.FLAT})).crossovers
 
         assert (cross.at_bytes, cross.low, cross.high) == (None, None, None)
-        assert cross.text == "none: memcpy is ahead at every size from 4KiB to 4MiB"
+        assert cross.text == "none: memcpy is faster at every size from 4KiB to 4MiB"
+        assert not cross.is_shown
+
+    def test_medians_alone_make_no_crossover(self) -> None:
+        """Equal methods cross somewhere by their medians; no word is said of it, whichever of them is the baseline."""
+        names = {"copy_words": (100.0,) * 6, "memcpy": (100.0,) * 6, "mremap_fixed": (100.0,) * 6}
+        found = found_in(sized(names, noise=0.05, seed=2)).crossovers
+
+        assert any(cross.at_bytes for cross in found)
+        assert {cross.text for cross in found} == {"no difference found at any size from 4KiB to 4MiB"}
+        assert not any(cross.is_shown for cross in found)
+
+    def test_a_lead_on_one_side_alone_is_said_to_be_one(self) -> None:
+        """Faster up to a size, level above: nobody changes places for sure."""
+        nearly = (*(100.0,) * 5, 3_030.0)
+        (cross,) = found_in(sized({"memcpy": nearly, "mremap_fixed": self.FLAT}, noise=0.1, blocks=12)).crossovers
+
+        assert cross.text.startswith("none: memcpy is faster up to 1MiB, no difference found above; where they change ")
+        assert cross.text.endswith("beyond 4MiB, so not pinned down)")
+        assert (cross.found, cross.is_shown) == ((*("memcpy",) * 5, ""), False)
+
+    def test_two_that_are_no_baseline_are_compared_with_each_other(self) -> None:
+        """By the same rules: their crossover is one, too."""
+        times = {"memcpy": (50.0,) * 6, "copy_words": self.PROPORTIONAL, "mremap_fixed": self.FLAT}
+        found = {(cross.a, cross.b): cross for cross in found_in(sized(times, blocks=9)).crossovers}
+        cross = found["copy_words", "mremap_fixed"]
+
+        assert cross.is_shown
+        assert (cross.found[0], cross.found[-1]) == ("copy_words", "mremap_fixed")
+        assert found["memcpy", "mremap_fixed"].text.startswith("none: memcpy is faster at every size")
 
     def test_an_end_beyond_the_sizes_is_open(self) -> None:
         """The lead at the largest size is within the noise: the crossover may lie beyond it."""

@@ -37,6 +37,14 @@ def test_figures_have_their_intervals_below_them() -> None:
     assert row["Rate"].below.endswith("B/s")
 
 
+def test_a_run_that_could_tell_nothing_says_so() -> None:
+    """The smallest difference that it could have found is no figure beyond tenfold."""
+    found = made(make_run(region_size=[1 << 27], touch=["none"], noise=3.0))
+    row = dict(zip([column.title for column in found.columns], found.rows[0].cells, strict=True))
+
+    assert row["Detectable"].text == "too wide"
+
+
 def test_a_case_without_figures_has_its_reasons_in_their_place() -> None:
     """And only the cells that name it."""
     run = make_run(region_size=[1 << 27], touch=["none"])

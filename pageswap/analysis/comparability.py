@@ -6,6 +6,8 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from pageswap.analysis.conditions import BYTES, gibibytes, label
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -40,6 +42,11 @@ class Difference:
     matters: bool
     why: str
     kind: str
+
+    @property
+    def name(self) -> str:
+        """Give what the condition is called where it is shown."""
+        return label(self.key)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +136,7 @@ def verdict(found: Iterable[Difference]) -> Verdict:
     nothing that matters, it stands.
     """
     mattering = [each for each in found if each.matters]
-    of = {kind: [each.key for each in mattering if each.kind == kind] for kind in (WORK, MACHINE, SETTING, CODE)}
+    of = {kind: [each.name for each in mattering if each.kind == kind] for kind in (WORK, MACHINE, SETTING, CODE)}
     if of[WORK]:
         return Verdict(DOES_NOT_STAND, f"The work differs ({_named(of[WORK])}): other things were timed.")
     if of[MACHINE]:
@@ -143,9 +150,12 @@ def verdict(found: Iterable[Difference]) -> Verdict:
         return Verdict(RESERVATIONS, f"Any difference may come from any of these: {_named(causes)}.")
     if of[CODE]:
         return Verdict(
-            STANDS, "Only the code that was timed differs, so a difference found is its doing, or the time's."
+            STANDS,
+            "Only the code that was timed differs, so a difference comes from it, or from when each was measured.",
         )
-    return Verdict(STANDS, "Nothing that matters differs, the code included: a difference found is the time's doing.")
+    return Verdict(
+        STANDS, "Nothing that matters differs, not even the code: a difference comes from when each was measured."
+    )
 
 
 def groups(environments: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
@@ -191,7 +201,9 @@ def _entry(key: str) -> tuple[str, str]:
 
 def _difference(key: str, a: object, b: object) -> Difference:
     kind, why = _entry(key)
-    return Difference(key, _text(a), _text(b), kind != HARMLESS, why, kind)
+    is_near = _text(key, a) == _text(key, b)
+    texts = _text(key, a, exactly=is_near), _text(key, b, exactly=is_near)
+    return Difference(key, texts[0], texts[1], kind != HARMLESS, why, kind)
 
 
 def _ordered(found: Iterable[Difference]) -> list[Difference]:
@@ -203,9 +215,13 @@ def _ordered(found: Iterable[Difference]) -> list[Difference]:
     return sorted(found, key=place)
 
 
-def _text(value: object) -> str:
+def _text(key: str, value: object, *, exactly: bool = False) -> str:
     if value is None:
         return _ABSENT
+    if key in BYTES and isinstance(value, int):
+        return gibibytes(value, exactly=exactly)
+    if isinstance(value, list) and value and all(isinstance(each, int | float) for each in value):
+        value = ", ".join(map(str, value))
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from pageswap.analysis.answer import answer
+from pageswap.analysis.conditions import shown_command
 from pageswap.analysis.percent import detectable_text, findings, percent_interval_text, percent_text, time_text
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.wording import (
@@ -49,12 +50,12 @@ def summary_as_markdown(run_data: RunData) -> str:
     lines.append(
         f"- run {escaped(summary.run_id)}, started {escaped(str(meta.get('created_at') or 'when, is unknown'))}"
     )
-    commit, command = provenance.get("commit"), provenance.get("command")
+    commit, command = provenance.get("commit"), shown_command(provenance)
     if commit:
         state = ", with uncommitted changes" if provenance.get("dirty") else ""
         lines.append(f"- commit {escaped(str(commit))}{state}")
     if command:
-        lines += ["", *_code(f"./{command}" if str(command).startswith("inv ") else str(command))]
+        lines += ["", *_code(f"./{command}" if command.startswith("inv ") else command)]
     return "\n".join([*lines, "", "</details>", ""])
 
 
@@ -90,7 +91,7 @@ def _differing(pair: HostPair, *, is_named: bool) -> list[str]:
     if not pair.differences:
         return [*head, "Nothing.", ""]
     rows = (
-        [escaped(each.key), escaped(each.a), escaped(each.b), "yes" if each.matters else "no", escaped(each.why)]
+        [escaped(each.name), escaped(each.a), escaped(each.b), "yes" if each.matters else "no", escaped(each.why)]
         for each in pair.differences
     )
     return [*head, *_table(["condition", "base", "new", "matters", "why"], rows, 5)]
@@ -111,7 +112,7 @@ def _case_row(summary: Summary, case: CaseSummary) -> list[str]:
         return [*cells, "", "", "", str(case.n), escaped("; ".join([case.verdict, *reasons[:1]]))]
     ratio = "" if case.ratio is None else ratio_text(case.ratio, case.ratio_ci)
     interval = "" if case.ratio is None else interval_text(case.ratio, case.ratio_ci)
-    return [*cells, nanoseconds_text(case.median_ns, case.median_ci), ratio, interval, str(case.n), case.verdict]
+    return [*cells, nanoseconds_text(case.median_ns, case.median_ci), ratio, interval, str(case.n), case.told]
 
 
 def _change_row(comparison: Comparison, change: Change) -> list[str]:

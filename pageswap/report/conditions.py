@@ -6,48 +6,16 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from pageswap.analysis.conditions import BYTES, CORE_FACTS, HOST_FACTS, PRIVATE_OPTIONS, gibibytes, shown_command
 from pageswap.analysis.wording import clipped, plural
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
 
 Fact = tuple[str, str]
 
 _NOT_RECORDED = "not recorded"
-_HOST_FACTS = {
-    "cpu_model": "CPU",
-    "microcode": "Microcode",
-    "cpus": "CPUs",
-    "cpus_allowed": "CPUs allowed",
-    "governor": "Frequency governor",
-    "turbo": "Turbo",
-    "hypervisor": "Hypervisor",
-    "kernel": "Kernel",
-    "kernel_build": "Kernel build",
-    "mitigations": "Mitigations",
-    "thp": "Transparent huge pages",
-    "mem_total": "Memory",
-    "mem_available": "Memory available at start",
-    "swap_total": "Swap space",
-    "cgroup_memory_limit": "Memory limit (cgroup)",
-    "max_map_count": "vm.max_map_count",
-    "overcommit_memory": "vm.overcommit_memory",
-    "rlimits": "Resource limits",
-    "aslr": "Address space randomisation",
-    "userfaultfd": "userfaultfd",
-    "clocksource": "Clock source",
-    "loadavg": "Load average at start",
-    "libc": "C library",
-    "python": "Python",
-}
-_CORE_FACTS = {
-    "compiler": "Compiler",
-    "flags": "Compiler flags",
-    "build": "Built by",
-    "core_hash": "Core, SHA-256",
-    "source_hash": "Core's sources, SHA-256",
-}
-_BYTES = ("mem_total", "mem_available", "swap_total", "cgroup_memory_limit")
 _ABSENT = {
     "cgroup_memory_limit": "none",
     "hypervisor": "none found",
@@ -55,24 +23,57 @@ _ABSENT = {
     "turbo": "not exposed to this host",
 }
 _UNAFFECTED = "Not affected"
-_GIB = 1 << 30
 _LONGEST_LABEL = 100
 _LONGEST_TEXT = 3_000
 
 
-def host_facts(environment: Mapping[str, Any]) -> list[Fact]:
-    """List a host's environment as (label, text), the known facts first, then any other it has."""
+def host_facts(
+    environment: Mapping[str, Any],
+    inventory: Mapping[str, Any] | None = None,
+    span: tuple[dt.datetime, dt.datetime] | None = None,
+) -> list[Fact]:
+    """List a host's environment as (label, text), the known facts first, then any other it has.
+
+    Before them stands when it was measured (``span``, its first and last trial in UTC) and what the ``inventory`` set.
+    """
     core = environment.get("core") or {}
-    facts = [(label, _text(name, environment.get(name))) for name, label in _HOST_FACTS.items()]
-    facts += [(label, _text(name, core.get(name))) for name, label in _CORE_FACTS.items()]
-    others = [name for name in environment if name not in _HOST_FACTS and name not in ("core", "hostname")]
+    facts = [("Measured", span_text(span))] if span else []
+    facts += _set_by(inventory or {})
+    facts += [(label, _text(name, environment.get(name))) for name, label in HOST_FACTS.items()]
+    facts += [(label, _text(name, core.get(name))) for name, label in CORE_FACTS.items()]
+    others = [name for name in environment if name not in HOST_FACTS and name not in ("core", "hostname")]
     facts += [(name, _text(name, environment[name])) for name in others]
-    facts += [(f"core {name}", _text(name, core[name])) for name in core if name not in _CORE_FACTS]
+    facts += [(f"core {name}", _text(name, core[name])) for name in core if name not in CORE_FACTS]
     return _bounded(facts)
 
 
+def _set_by(inventory: Mapping[str, Any]) -> list[Fact]:
+    """List what the inventory sets of a host that bears on its figures; its notes are for its owner alone."""
+    cpu, memory, tags = (inventory.get(name) for name in ("cpu", "memory_bytes", "tags"))
+    facts = [("Trials run on CPU (inventory)", str(cpu))] if cpu is not None else []
+    if isinstance(memory, int):
+        facts.append(("Trials may take (inventory)", gibibytes(memory)))
+    if isinstance(tags, list) and tags:
+        facts.append(("Tags (inventory)", _nested(tags)))
+    return facts
+
+
+def inventory_of(meta: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Give what the inventory said of each host when the run began."""
+    hosts = (meta.get("options") or {}).get("hosts")
+    found = hosts if isinstance(hosts, list) else []
+    return {str(host["name"]): host for host in found if isinstance(host, dict) and "name" in host}
+
+
+def span_text(span: tuple[dt.datetime, dt.datetime]) -> str:
+    """Print ``2026-01-02 03:04:05 to 03:06:00 UTC``, the second day only where it is another."""
+    first, last = span
+    end = f"{last:%H:%M:%S}" if first.date() == last.date() else f"{last:%Y-%m-%d %H:%M:%S}"
+    return f"{first:%Y-%m-%d %H:%M:%S} to {end} UTC"
+
+
 def run_facts(meta: Mapping[str, Any]) -> list[Fact]:
-    """List a run's identity and provenance as (label, text)."""
+    """List a run's identity and provenance as (label, text), without what concerns its owner alone."""
     provenance = dict(meta.get("provenance") or {})
     commit = provenance.pop("commit", None)
     dirty = provenance.pop("dirty", None)
@@ -82,10 +83,11 @@ def run_facts(meta: Mapping[str, Any]) -> list[Fact]:
         ("Started", str(meta.get("created_at") or _NOT_RECORDED)),
         ("Commit", f"{commit}{state}" if commit else _NOT_RECORDED),
         ("pageswap", str(provenance.pop("version", None) or _NOT_RECORDED)),
-        ("Command", str(provenance.pop("command", None) or _NOT_RECORDED)),
+        ("Command", shown_command(provenance) or _NOT_RECORDED),
     ]
+    provenance.pop("command", None)
     facts += [(name, _text(name, value)) for name, value in provenance.items()]
-    options = meta.get("options") or {}
+    options = {name: value for name, value in (meta.get("options") or {}).items() if name not in PRIVATE_OPTIONS}
     return _bounded([*facts, ("Options", _nested(options) or "none")])
 
 
@@ -108,8 +110,8 @@ def _bounded(facts: list[Fact]) -> list[Fact]:
 def _text(name: str, value: object) -> str:
     if value is None:
         return _ABSENT.get(name, _NOT_RECORDED)
-    if name in _BYTES and isinstance(value, int):
-        return f"{value / _GIB:,.2f} GiB ({value:,} bytes)" if value else "none"
+    if name in BYTES and isinstance(value, int):
+        return gibibytes(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from pageswap.analysis.comparability import differences, verdict
-from pageswap.analysis.wording import clipped, plural
+from pageswap.analysis.wording import clipped, listed, plural
+from pageswap.report.conditions import span_text
 from pageswap.report.page import Grid, Heading, Section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pageswap.analysis.rundata import RunData
+    from pageswap.analysis.summary import CaseSummary
 
 MOST_COLUMNS = 8
 MOST_ROWS = 60
@@ -25,14 +28,24 @@ _HOSTS_NAMED = 3
 _SOLE = 1
 _PHASES = ("connecting", "uploading", "building", "waiting", "running", "collecting")
 _HAS, _LACKS = "\u2713", "\u2717"
+_UNFIT = "not in these cases"
+_UNAVAILABLE = "unavailable"
+_LATE = dt.timedelta(minutes=5)
 
 
-def availability_section(run_data: RunData, methods: Sequence[str], groups: Mapping[str, Sequence[str]]) -> Section:
+def availability_section(
+    run_data: RunData,
+    methods: Sequence[str],
+    groups: Mapping[str, Sequence[str]],
+    cases: Sequence[CaseSummary] = (),
+) -> Section:
     """Show which of the run's methods each group of hosts has, and why not where one has not.
 
-    ``groups`` maps a column's title to its hosts. Methods that are not part of the run are left out.
+    ``groups`` maps a column's title to its hosts. Methods that are not part of the run are left out. A method that a
+    host has, but that was unavailable in all of its ``cases`` that were tried, is not shown as available.
     """
     known = {host: {str(m["name"]): m for m in found} for host, found in run_data.methods().items()}
+    unfit = _unfit(cases)
     columns = [
         (title, [host for host in hosts if "available" in _any(known.get(host))]) for title, hosts in groups.items()
     ]
@@ -43,29 +56,65 @@ def availability_section(run_data: RunData, methods: Sequence[str], groups: Mapp
     rows: list[tuple[str, ...]] = []
     reasons: Counter[tuple[str, str]] = Counter()
     for method in methods:
-        having = [sum(bool(known[host].get(method, {}).get("available")) for host in hosts) for _, hosts in shown]
-        cells = [_share(count, len(hosts)) for count, (_, hosts) in zip(having, shown, strict=True)]
+        able = {host for _, hosts in columns for host in hosts if known[host].get(method, {}).get("available")}
+        cells = [
+            _share(
+                sum(host in able and (host, method) not in unfit for host in hosts),
+                len(hosts),
+                has_unfit=any(host in able and (host, method) in unfit for host in hosts),
+            )
+            for _, hosts in shown
+        ]
         rows.append((clipped(method, _LONGEST_HOST), *cells))
         for host in (host for _, hosts in columns for host in hosts):
             facts = known[host].get(method)
-            if facts is None or not facts.get("available"):
+            if host in able and (host, method) in unfit:
+                reasons[method, clipped(unfit[host, method], _LONGEST_REASON)] += 1
+            elif facts is None or not facts.get("available"):
                 why = str(facts.get("reason") or "") if facts else "the core on this host does not know it"
                 reasons[method, clipped(why, _LONGEST_REASON)] += 1
     head = Heading("Method", is_number=False)
     titles = tuple(Heading(clipped(title, _LONGEST_HOST), is_number=False) for title, _ in shown)
     left = f", the first {len(shown)} of {len(columns)} columns" if len(shown) < len(columns) else ""
-    grids = [Grid(f"{_HAS} available, {_LACKS} not{left}", (head, *titles), tuple(rows))]
+    fit = f"; {_UNFIT}: the host has it, but none of the run's cases can use it" if unfit else ""
+    grids = [Grid(f"{_HAS} available, {_LACKS} not{fit}{left}", (head, *titles), tuple(rows))]
     if reasons:
         grids.append(_reasons(reasons, sum(len(hosts) for _, hosts in columns)))
-    return Section("availability", "Which methods are available", (), (), tuple(grids))
+    there = {host for _, hosts in columns for host in hosts}
+    silent = [host for hosts in groups.values() for host in hosts if host not in there]
+    notes = (_unknown(silent, run_data.problems()),) if silent else ()
+    return Section("availability", "Which methods are available", notes, (), tuple(grids))
+
+
+def _unfit(cases: Sequence[CaseSummary]) -> dict[tuple[str, str], str]:
+    """Give for each (host, method) of which every trial was unavailable the reason of the first."""
+    found: dict[tuple[str, str], list[CaseSummary]] = {}
+    for case in cases:
+        if case.statuses:
+            found.setdefault((case.host, str(case.levels.get("method"))), []).append(case)
+    return {
+        key: tried[0].endings[0].reason
+        for key, tried in found.items()
+        if all(set(case.statuses) == {_UNAVAILABLE} for case in tried)
+    }
+
+
+def _unknown(hosts: Sequence[str], problems: Mapping[str, str]) -> str:
+    """Say of which hosts it is not known what they have, and why."""
+    named = []
+    for host in hosts[:_HOSTS_NAMED]:
+        why = f" ({clipped(problems[host], _LONGEST_REASON)})" if problems.get(host) else ""
+        named.append(f"{clipped(host, _LONGEST_HOST)}{why}")
+    more = len(hosts) - len(named)
+    return f"Not known of {listed([*named, *([plural(more, 'more host')] if more else [])])}."
 
 
 def _any(methods: Mapping[str, Mapping[str, object]] | None) -> Mapping[str, object]:
     return next(iter(methods.values()), {}) if methods else {}
 
 
-def _share(having: int, hosts: int) -> str:
-    mark = _HAS if having else _LACKS
+def _share(having: int, hosts: int, *, has_unfit: bool) -> str:
+    mark = _HAS if having else f"{_LACKS} {_UNFIT}" if has_unfit else _LACKS
     return mark if hosts == _SOLE else f"{mark} {having} of {hosts}"
 
 
@@ -78,10 +127,13 @@ def _reasons(reasons: Counter[tuple[str, str]], hosts: int) -> Grid:
     return Grid("Why not", (*columns, Heading("Hosts")), rows)
 
 
-def difference_section(environments: Mapping[str, Mapping[str, object]]) -> Section:
+def difference_section(
+    environments: Mapping[str, Mapping[str, object]],
+    spans: Mapping[str, tuple[dt.datetime, dt.datetime]] | None = None,
+) -> Section:
     """Name what differs between the hosts' conditions, and whether their times may be compared with each other.
 
-    At most `MOST_COMPARED` hosts are compared, each with the first.
+    At most `MOST_COMPARED` hosts are compared, each with the first. ``spans`` say when each was measured.
     """
     hosts = list(environments)[: MOST_COMPARED + 1]
     values: dict[str, dict[str, list[str]]] = {}
@@ -90,8 +142,8 @@ def difference_section(environments: Mapping[str, Mapping[str, object]]) -> Sect
     for host in hosts[1:]:
         for each in differences(environments[hosts[0]], environments[host]):
             everything.append(each)
-            whys[each.key] = (each.matters, each.why)
-            values.setdefault(each.key, {each.a: []}).setdefault(each.b, []).append(host)
+            whys[each.name] = (each.matters, each.why)
+            values.setdefault(each.name, {each.a: []}).setdefault(each.b, []).append(host)
     rows, marks = [], []
     for key in sorted(values, key=lambda name: not whys[name][0])[:MOST_ROWS]:
         matters, why = whys[key]
@@ -112,8 +164,23 @@ def difference_section(environments: Mapping[str, Mapping[str, object]]) -> Sect
     notes = [f"{own} A comparison of times between the hosts {judged.word}. {judged.text}"]
     if len(hosts) < len(environments):
         notes.append(f"The first {len(hosts)} of {len(environments):,} hosts were compared.")
+    notes += _late(spans or {})
     grid = Grid("Conditions that are not the same on all hosts", headings, tuple(rows), marks=tuple(marks))
     return Section("differences", "How the hosts differ", tuple(notes), (), (grid,))
+
+
+def _late(spans: Mapping[str, tuple[dt.datetime, dt.datetime]]) -> list[str]:
+    """Say which hosts were measured when the one that began first had long ended, and when."""
+    if not spans:
+        return []
+    began, ended = min(spans.values())
+    late = [host for host, (first, _) in spans.items() if first > ended and first - began > _LATE]
+    if not late:
+        return []
+    named = [f"{clipped(host, _LONGEST_HOST)} from {span_text(spans[host])}" for host in late[:_HOSTS_NAMED]]
+    more = len(late) - len(named)
+    others = listed([*named, *([plural(more, "more host")] if more else [])])
+    return [f"Not all were measured at one time: the first from {span_text((began, ended))}, {others}."]
 
 
 def _by_value(by_value: Mapping[str, Sequence[str]]) -> str:

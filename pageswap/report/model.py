@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.answer import answer
 from pageswap.analysis.callcosts import is_of_costs
+from pageswap.analysis.conditions import shown_command, spans
 from pageswap.analysis.findings import Findings
 from pageswap.analysis.findings import findings as find
 from pageswap.analysis.frame import frame
 from pageswap.analysis.hostgroups import grouped, host_groups
 from pageswap.analysis.intervals import MINIMUM_N
 from pageswap.analysis.summary import Summary, summarise
-from pageswap.analysis.wording import clipped, level_text, plural
+from pageswap.analysis.wording import clipped, level_text, listed, plural
 from pageswap.report.companions import Companions, companions
-from pageswap.report.conditions import hashes, host_facts, run_facts
+from pageswap.report.conditions import hashes, host_facts, inventory_of, run_facts
 from pageswap.report.costs import cost_section
 from pageswap.report.deferred import deferred_section
 from pageswap.report.download import Download, download
 from pageswap.report.hosts import availability_section, difference_section, ledger_section
-from pageswap.report.overview import overview
+from pageswap.report.overview import order_of, overview
 from pageswap.report.page import Section
 from pageswap.report.pooled import pooled_section
 from pageswap.report.ratios import ratio_plots
@@ -31,6 +32,7 @@ from pageswap.report.trends import trend_sections
 from pageswap.report.trouble import trouble_section
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
 
     from pageswap.analysis.rundata import RunData
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 # More hosts than these are shown as groups of the same processor and kernel.
 MOST_HOSTS = 16
 _HOSTS_OPEN = 4
+_HOSTS_NAMED = 4
+_LONGEST_HOST = 80
 _LONGEST_TITLE = 600
 _LONGEST_DESCRIPTION = 300
 _A_TREND = 3
@@ -115,11 +119,12 @@ def model(run_data: RunData) -> Model:
     words = answer(every)
     sections = _sections(summary, every, findings, beside)
     picture, picture_note, sections = _picture(summary, sections)
+    measured = spans(trials)
     by_group: dict[str, list[str]] = groups if is_grouped else {host: [host] for host in every.hosts}
     methods = list(dict.fromkeys(str(case.levels["method"]) for case in every.cases if "method" in case.levels))
     after = (
-        availability_section(run_data, methods, by_group),
-        difference_section(environments),
+        availability_section(run_data, methods, by_group, every.cases),
+        difference_section(environments, measured),
         ledger_section(run_data),
     )
     run_id = str(meta.get("run_id", ""))
@@ -137,7 +142,7 @@ def model(run_data: RunData) -> Model:
         fixed=[(name, level_text(name, value)) for name, value in every.fixed.items()],
         counted=_counted(every),
         grouped=is_grouped,
-        hosts=_hosts(by_group, environments),
+        hosts=_hosts(by_group, environments, inventory_of(meta), measured),
         hosts_open=len(by_group) <= _HOSTS_OPEN,
         after=tuple(section for section in after if section),
         run_facts=[*run_facts(meta), *hashes(meta, environments)],
@@ -197,7 +202,8 @@ def _picture(summary: Summary, sections: list[Section]) -> tuple[Plot | None, st
         return calls.plots[0], calls.notes[0], [_without_first(each) if each is calls else each for each in sections]
     glance = overview(summary)
     if glance:
-        return glance, _AT_A_GLANCE_OF_CALLS if is_of_costs(summary) else _AT_A_GLANCE, sections
+        how = _AT_A_GLANCE_OF_CALLS if is_of_costs(summary) else _AT_A_GLANCE
+        return glance, f"{how} {order_of(summary)}".rstrip(), sections
     ratios = sections[0]
     if len(ratios.plots) == 1:
         picture = dataclasses.replace(ratios.plots[0], title=ratios.title)
@@ -218,20 +224,30 @@ def _without_first(section: Section) -> Section:
 
 
 def _hosts(
-    groups: Mapping[str, list[str]], environments: Mapping[str, Mapping[str, Any]]
+    groups: Mapping[str, list[str]],
+    environments: Mapping[str, Mapping[str, Any]],
+    inventory: Mapping[str, Mapping[str, Any]],
+    measured: Mapping[str, tuple[dt.datetime, dt.datetime]],
 ) -> list[tuple[str, list[tuple[str, str]], bool]]:
     """Give each host's facts, or for a group those of its first host under the group's name."""
     found = []
     for title, hosts in groups.items():
         known = next((host for host in hosts if host in environments), None)
         name = f"{title}: {clipped(str(known), 80)}, one of {plural(len(hosts), 'host')}" if len(hosts) > 1 else title
-        found.append((name, host_facts(environments[known]) if known else [], known is not None))
+        facts = host_facts(environments[known], inventory.get(known), measured.get(known)) if known else []
+        found.append((name, facts, known is not None))
     return found
 
 
 def _counted(summary: Summary) -> str:
     statuses = ", ".join(f"{count:,} {status}" for status, count in summary.statuses.items())
+    silent = summary.silent
     where = plural(len(summary.hosts), "host")
+    if silent and len(silent) < len(summary.hosts):
+        named = [clipped(host, _LONGEST_HOST) for host in silent[:_HOSTS_NAMED]]
+        more = len(silent) - len(named)
+        none = listed([*named, *([plural(more, "more")] if more else [])])
+        where = f"{len(summary.hosts) - len(silent):,} of {where} (nothing came from {none})"
     cases = len(summary.cases) // max(1, len(summary.hosts))
     text = f"{plural(cases, 'case')} on {where}, {plural(summary.trials, 'measured trial')}"
     return f"{text}{f' ({statuses})' if statuses else ''} and {plural(summary.warmups, 'warm-up trial')}"
@@ -239,7 +255,7 @@ def _counted(summary: Summary) -> str:
 
 def _commands(meta: Mapping[str, Any]) -> list[str]:
     provenance = meta.get("provenance") or {}
-    commit, command = provenance.get("commit"), provenance.get("command")
+    commit, command = provenance.get("commit"), shown_command(provenance)
     commands = [f"git checkout {commit}"] if commit else []
-    commands += [f"./{command}" if str(command).startswith("inv ") else str(command)] if command else []
+    commands += [f"./{command}" if command.startswith("inv ") else command] if command else []
     return [*commands, f"./inv export --run {meta.get('run_id', '')} --to csv"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.callcosts import is_of_costs, multiple
 from pageswap.analysis.gains import asked_change_first
-from pageswap.analysis.wording import clipped, interval_text, level_text, levels_phrase, plural, ratio_text
+from pageswap.analysis.wording import clipped, interval_text, level_text, levels_phrase, listed, plural, ratio_text
 from pageswap.report.ratios import LONGEST_BASELINE, looks, quantity, value_axis
 from pageswap.report.selection import contender_label, evenly, is_of_conditions
 from pageswap.report.text import visible
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 16
 MOST_MARKS = 24
 _LONGEST_PLACE = 160
+_MOST_TOLD = 8
 _ENDS = ("value", "low")
 
 
@@ -76,6 +77,23 @@ def overview(summary: Summary) -> Plot | None:
     return _plot(summary, contenders)
 
 
+def order_of(summary: Summary) -> str:
+    """Say in a sentence what the marks of one row are, from top to bottom; "" where each row has but one."""
+    of_row: dict[str, list[str]] = {}
+    for case in summary.cases:
+        if case.ratio is not None and case.verdict != "baseline":
+            of_row.setdefault(contender_label(summary, case), []).append(_where(summary, case))
+    most = max((len(places) for places in of_row.values()), default=0)
+    if most <= 1 or (is_of_conditions(summary) and len(summary.hosts) == 1):
+        return ""
+    names = [name for name in summary.varying if name not in summary.baseline]
+    factors = listed([*(["host"] if len(summary.hosts) > 1 else []), *(name.replace("_", " ") for name in names)])
+    first, *others = of_row.values()
+    if most <= _MOST_TOLD and all(places == first for places in others):
+        return f"The marks of a row are, from top to bottom: {'; '.join(first)}."
+    return f"The marks of a row differ in {factors}, in the order of the table below; the pointer names each."
+
+
 def title_of(summary: Summary) -> str:
     """Name what is drawn."""
     if is_of_costs(summary):
@@ -101,7 +119,7 @@ def _plot(summary: Summary, contenders: Sequence[_Contender]) -> Plot:
                     "Value": ratio_text(value, interval),
                     "CI": interval_text(value, interval) or "too few blocks",
                     "verdict": case.verdict,
-                    "Verdict": case.verdict,
+                    "Verdict": case.told,
                 }
             )
     names = [contender.named() for contender in contenders]

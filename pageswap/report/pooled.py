@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pageswap.analysis.intervals import MINIMUM_N
 from pageswap.analysis.wording import clipped, interval_text, levels_phrase, plural, ratio_text
 from pageswap.report.page import Section
 from pageswap.report.ratios import looks, quantity, value_axis
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
 MOST_ROWS = 24
 _ROW_PX = 54
 _LONGEST_NAME = 160
-_HOW_TO_READ = (
-    "Each mark is the geometric mean of the hosts' ratios, its bar the 95 % interval for hosts like these (a bootstrap "
-    "of hosts, then of trials). The thin line spans the hosts, from the lowest to the highest."
-)
+_MARK = "Each mark is the geometric mean of the hosts' ratios."
+_BAR = " The bar is its 95 % interval for hosts like these (a bootstrap of hosts, then of trials)."
+_LINE = " The thin line spans the hosts, from the lowest to the highest."
 
 
 def pooled_section(summary: Summary, findings: Findings) -> Section:
@@ -32,10 +32,16 @@ def pooled_section(summary: Summary, findings: Findings) -> Section:
     if not found:
         return Section("pooled", "")
     chosen = evenly(found, MOST_ROWS)
-    notes = [_HOW_TO_READ]
+    notes = [f"{_MARK}{_BAR if any(each.interval for each in chosen) else ''}{_LINE}"]
     if len(chosen) < len(found):
         notes.append(f"{len(chosen)} of {plural(len(found), 'comparison')} are drawn, the ends among them.")
-    notes += list(dict.fromkeys(f"No interval and no verdict: {each.note}." for each in chosen if each.note))[:3]
+    few = sorted({each.hosts for each in chosen if not each.interval})
+    if few:
+        counts = f"{few[0]:,}" if len(few) == 1 else f"{few[0]:,} to {few[-1]:,}"
+        notes.append(
+            f"What {counts} hosts have in common has no interval and no verdict: that takes {MINIMUM_N} hosts or more, "
+            "as fewer may all be of one kind."
+        )
     return Section("pooled", "Over all hosts", tuple(notes), (_plot(summary, chosen),))
 
 

@@ -49,6 +49,8 @@ def select(summary: Summary, dot: str = "block") -> Selection:
     """
     compared = _row_factors(summary)
     groups = _groups(summary, compared)
+    # A chart of nothing says less than the table does.
+    groups = [group for group in groups if any(value_of(case, summary) is not None for _, case in group.rows)] or groups
     chosen = _chosen_groups(groups, summary)
     drawn = [Group(group.title, _chosen_rows(group.rows, summary)) for group in chosen]
     shown = sum(len(group.rows) for group in drawn)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pageswap.analysis.wording import clipped, levels_phrase, percent_text, plural
 from pageswap.report.page import Section
 from pageswap.report.selection import evenly
-from pageswap.report.vegalite import GREY, PALETTE, around, layer, log_axis, plot, row_axis, tips
+from pageswap.report.text import visible
+from pageswap.report.vegalite import GREY, PALETTE, SHAPES, around, layer, log_axis, plot, row_axis, tips
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,8 @@ _MOST_PAIRS = 600
 _MOST_DESCRIBED = 12
 _NOISE_ROW_PX = 48
 _DRIFT_PX = 200
-_PERCENT = "format((datum.value - 1) * 100, '+~r') + ' %'"
+_PERCENT = "abs(datum.value - 1) < 1e-9 ? '0 %' : format((datum.value - 1) * 100, '+~r') + ' %'"
+_LONGEST_HOST = 40
 _TWICE = (
     "The baseline was measured twice in every block, as if it were two methods. Each dot is one such pair. The shaded "
     "band is the noise floor, how far apart two medians of the same thing may be: no difference inside it is called "
@@ -97,10 +99,14 @@ def drift_section(summary: Summary, findings: Findings) -> Section:
             continue
         flagged = [each for each in found if each.is_flagged]
         chosen = sorted(found, key=lambda each: (not each.is_flagged, each.p))[:MOST_LINES]
+        if scope == "blocks" and len(chosen) <= len(PALETTE):
+            chosen.sort(key=lambda each: summary.hosts.index(each.host))
         plots.append(_drift_plot(summary, title, axis, chosen))
         told = f"{len(flagged)} of {plural(len(found), noun)} drifted, drawn thick" if flagged else f"no {noun} drifted"
         left = f"; the {len(chosen)} that changed most surely are drawn" if len(chosen) < len(found) else ""
-        notes.append(f"{title}: {told}{left}.")
+        is_told = scope == "blocks" and _host_names(chosen)
+        which = f" The pointer names the {noun} of a line." if len(chosen) > 1 and not is_told else ""
+        notes.append(f"{title}: {told}{left}.{which}")
     return Section("drift", "Drift", tuple(notes), tuple(plots))
 
 
@@ -113,6 +119,7 @@ def _drift_plot(summary: Summary, title: str, axis: str, drifts: Sequence[Drift]
     rows: list[dict[str, Any]] = [
         {
             "line": number,
+            "host": clipped(drift.host, _LONGEST_HOST),
             "x": place + 1,
             "value": value,
             "kind": "drifts" if drift.is_flagged else "steady",
@@ -138,9 +145,15 @@ def _drift_plot(summary: Summary, title: str, axis: str, drifts: Sequence[Drift]
     }
     kinds = ["steady", "drifts"]
     of_kind: dict[str, Any] = {"field": "kind", "type": "nominal", "legend": None}
-    colour = {**of_kind, "scale": {"domain": kinds, "range": [GREY, PALETTE[1]]}}
+    colour: dict[str, Any] = {**of_kind, "scale": {"domain": kinds, "range": [GREY, PALETTE[1]]}}
     width = {**of_kind, "type": "ordinal", "scale": {"domain": kinds, "range": [1, 3]}}
-    shape = {**of_kind, "scale": {"domain": kinds, "range": ["circle", "triangle-up"]}}
+    shape: dict[str, Any] = {**of_kind, "scale": {"domain": kinds, "range": ["circle", "triangle-up"]}}
+    series = _host_names(drifts)
+    if series:
+        colour, shape = (
+            {"field": "host", "type": "nominal", "scale": {"domain": series, "range": list(looks[: len(series)])}}
+            for looks in (PALETTE, SHAPES)
+        )
     shown = tips("Case", ("Place", axis), "Time", "Change")
     detail = {"field": "line", "type": "nominal"}
     point = {"type": "point", "filled": True, "size": 30, "opacity": 0.85}
@@ -152,7 +165,15 @@ def _drift_plot(summary: Summary, title: str, axis: str, drifts: Sequence[Drift]
         f"{case_name(summary, each.host, each.case_id, names)}: {each.change * 100:+.1f} %"
         for each in drifts[:_MOST_DESCRIBED]
     )
-    return plot(title, f"{title}. Change from first to last: {described}", layers, {"rows": rows}, _DRIFT_PX)
+    description = f"{title}. Change from first to last: {described}"
+    return plot(title, description, layers, {"rows": rows}, _DRIFT_PX, series=series)
+
+
+def _host_names(drifts: Sequence[Drift]) -> list[str]:
+    """Name the lines of a chart of hosts for its legend; none where there is one, or too many to tell apart."""
+    names = [visible(clipped(each.host, _LONGEST_HOST)) for each in drifts]
+    is_told = all(not each.case_id for each in drifts) and 1 < len(names) <= len(PALETTE)
+    return names if is_told and len(set(names)) == len(names) else []
 
 
 def case_name(summary: Summary, host: str, case_id: str, levels: dict[str, dict[str, Any]]) -> str:

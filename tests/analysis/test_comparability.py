@@ -81,7 +81,7 @@ def test_what_matters_comes_first_and_the_worst_decides() -> None:
 
     assert ["cpu_model", "kernel", "hostname", "python"] == [each.key for each in found]
     assert DOES_NOT_STAND == verdict(found).word
-    assert "cpu_model" in verdict(found).text
+    assert "unlike (CPU)" in verdict(found).text
     assert RESERVATIONS == verdict(found[1:]).word
     assert STANDS == verdict(found[2:]).word
 
@@ -135,6 +135,21 @@ def test_hosts_alike_in_all_that_matters_form_a_group() -> None:
     }
 
     assert [["a", "c"], ["b"]] == groups(hosts)
+
+
+def test_conditions_are_told_by_their_names_and_in_units() -> None:
+    """As the report's list of conditions has them; memory to the byte only where that alone differs."""
+    base = changed(mem_available=24_376_475_648, loadavg=[0.1, 0.2, 0.1])
+    other = changed(mem_available=20_000_000_000, loadavg=[2.23, 1.99, 1.97], thp={"enabled": "never"})
+    found = differences(base, other)
+    (near,) = differences(base, changed(mem_available=24_376_475_649))
+
+    assert [(each.name, each.a, each.b) for each in found] == [
+        ("Transparent huge pages, enabled", "madvise", "never"),
+        ("Load average at start", "0.1, 0.2, 0.1", "2.23, 1.99, 1.97"),
+        ("Memory available at start", "22.70 GiB", "18.63 GiB"),
+    ]
+    assert (near.a, near.b) == ("22.70 GiB (24,376,475,648 bytes)", "22.70 GiB (24,376,475,649 bytes)")
 
 
 def test_a_long_value_is_cut() -> None:

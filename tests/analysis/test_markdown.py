@@ -57,7 +57,7 @@ def test_a_comparison_has_every_case_what_differs_and_the_gate() -> None:
     assert text.startswith("### new against base: gate **tripped**\n")
     assert {8, 5} == {len(row) for row in table}
     assert [row[-1] for row in table[2:4]] == ["**slower**", "**slower**"]
-    assert ["kernel", "6.18.5", "7.0", "yes"] == table[-1][:4]
+    assert ["Kernel", "6.18.5", "7.0", "yes"] == table[-1][:4]
     assert "stands with reservations" in text
 
 

@@ -211,6 +211,18 @@ def test_the_page_never_scrolls_sideways(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_charts_fit_a_telephone(browser: Browser, rich_report: Path) -> None:
+    """With scripts or without, nothing of a chart lies beyond the page's edge, where nobody would look for it."""
+    for scripts in (True, False):
+        page = Visit(browser, rich_report, width=390, scripts=scripts).page
+        widths = page.locator(".chart").evaluate_all(
+            "(charts) => charts.map((chart) => [chart.clientWidth, chart.scrollWidth])"
+        )
+
+        assert widths
+        assert all(needed <= there for there, needed in widths)
+
+
 def test_the_table_sorts_by_number(browser: Browser, report: Path) -> None:
     """With the keyboard: once up, once down, and what has no figure last both times."""
     visit = Visit(browser, report)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pageswap.report.conditions import hashes, host_facts, run_facts
+from pageswap.report.conditions import hashes, host_facts, inventory_of, run_facts
 from tests.fake_run import ENVIRONMENT, make_run
 
 
@@ -25,6 +25,26 @@ def test_mitigations_that_cost_time_come_first() -> None:
         dict(host_facts({"mitigations": found}))["Mitigations"]
         == "spectre_v2: Mitigation: Retpolines; not affected by meltdown, mds"
     )
+
+
+def test_what_the_inventory_sets_is_a_condition_and_its_notes_are_not_shown() -> None:
+    """The CPU and the memory bear on the figures; notes, and where the ssh_config lies, are their owner's."""
+    meta = make_run(blocks=1).meta()
+    meta["options"] = {
+        "tune": False,
+        "ssh_config": "/home/me/secret_config",
+        "hosts": [{"name": "a", "cpu": 1, "memory_bytes": 2 << 30, "tags": ["quiet"], "notes": "under my desk"}],
+    }
+    meta["provenance"]["command"] = "inv run --spec 'a b.yaml' --ssh-config /home/me/secret_config --hosts a"
+    facts = dict(host_facts(ENVIRONMENT, inventory_of(meta)["a"]))
+    of_run = dict(run_facts(meta))
+
+    assert facts["Trials run on CPU (inventory)"] == "1"
+    assert facts["Trials may take (inventory)"] == "2.00 GiB (2,147,483,648 bytes)"
+    assert facts["Tags (inventory)"] == "quiet"
+    assert of_run["Options"] == "tune: false"
+    assert of_run["Command"] == "inv run --spec 'a b.yaml' --ssh-config SSH_CONFIG --hosts a"
+    assert not any("secret" in text or "desk" in text for text in (*facts.values(), *of_run.values()))
 
 
 def test_an_unknown_fact_says_so() -> None:

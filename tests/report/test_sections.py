@@ -15,7 +15,7 @@ from pageswap.report.costs import cost_section
 from pageswap.report.deferred import deferred_section
 from pageswap.report.hosts import availability_section, difference_section, ledger_section
 from pageswap.report.model import model
-from pageswap.report.overview import overview
+from pageswap.report.overview import order_of, overview
 from pageswap.report.pooled import pooled_section
 from pageswap.report.steadiness import drift_section, noise_section
 from pageswap.report.trends import MOST_LEVELS, MOST_PANELS, trend_sections
@@ -68,14 +68,58 @@ def test_a_crossover_is_marked_and_told() -> None:
     marks = rows(section.plots[0], "crossovers")
 
     assert_valid(section.plots)
-    assert len(marks) == sum(each.at_bytes is not None for each in found) > 0
+    assert len(marks) == sum(each.is_shown for each in found) > 0
     assert all(mark["low"] <= mark["at"] <= mark["high"] for mark in marks)
-    assert [row[-1] for row in section.grids[0].rows] == [each.text for each in found]
+    assert [row[-1] for row in section.grids[0].rows] == [each.text for each in found if each.is_shown]
+    assert [row[-1] for row in section.grids[1].rows] == [
+        each.text.removeprefix("none: ") for each in found if not each.is_shown
+    ]
+    assert "the grey band around it the 95 % confidence interval of that size" in section.notes[0]
+
+
+def test_crossovers_come_first_and_what_is_left_out_is_told() -> None:
+    """Those of the charts drawn before those of others; pairs that do not change places are summed up by pair."""
+    hosts = tuple(f"h{number:02d}" for number in range(70))
+    (known, *_) = findings(sized(), summarise(sized())).crossovers
+    crossed = [
+        dataclasses.replace(
+            known, host=host, a="memcpy", b="mremap_fixed", at_bytes=7e4, text="t", found=("memcpy", "mremap_fixed")
+        )
+        for host in hosts
+    ]
+    level = dataclasses.replace(known, a="copy_words", b="memcpy", at_bytes=None, text="no difference", found=("",) * 4)
+    ahead = dataclasses.replace(level, found=("memcpy",) * 4)
+    others = [dataclasses.replace(ahead if number > 8 else level, host=host) for number, host in enumerate(hosts)]
+    (section,) = trend_sections(summarise(sized(hosts=hosts, blocks=1)), [*others, *crossed])
+    drawn = [plot.title.rpartition(": ")[2] for plot in section.plots]
+    first, second = section.grids
+
+    assert first.caption == "Where the faster one changes: 60 of 70, the charts above come first"
+    assert [row[0] for row in first.rows[: len(drawn)]] == drawn
+    assert len(first.rows) == 60
+    (row,) = second.rows
+    assert row[:2] == ("copy_words", "memcpy")
+    assert row[2].split("; ") == [
+        "memcpy faster at every size in 61 of 70 sets of cases",
+        "no difference found at any size in 9 of 70 sets of cases",
+    ]
+
+
+def test_medians_that_cross_are_not_drawn_as_a_crossover() -> None:
+    """Where no difference was found nothing is dashed."""
+    crossing = Crossover("local", "memcpy", "mremap_fixed", {}, 4096, 262144, 7e4, 1e4, 9e4, "mremap_fixed", "t")
+    levels = findings(sized(), summarise(sized())).crossovers[0].levels
+    (section,) = trend_sections(summarise(sized()), [dataclasses.replace(crossing, levels=levels, found=("",) * 4)])
+
+    assert rows(section.plots[0], "crossovers") == []
+    assert "dashed" not in section.notes[0]
 
 
 def test_a_crossover_without_ends_is_marked_where_it_is() -> None:
     """An end that lies outside the sizes measured is not made up."""
-    crossing = Crossover("local", "memcpy", "mremap_fixed", {}, 4096, 262144, 70_000.0, None, None, "mremap_fixed", "t")
+    levels = findings(sized(), summarise(sized())).crossovers[0].levels
+    ends = (4096, 262144, 70_000.0, None, None)
+    crossing = Crossover("local", "memcpy", "mremap_fixed", levels, *ends, "mremap_fixed", "t")
     (section,) = trend_sections(summarise(sized()), [crossing])
 
     assert rows(section.plots[0], "crossovers") == [
@@ -241,6 +285,7 @@ def test_outliers_are_listed_worst_first() -> None:
 
     assert scores == sorted(scores, reverse=True)
     assert len(scores) == MOST_LISTED
+    assert section.grids[0].caption == "Outliers: 35, of which the farthest 30 are shown; the trials' CSV has all"
     assert section.grids[0].is_folded
 
 
@@ -255,6 +300,19 @@ def test_hosts_together_are_drawn_with_their_ends() -> None:
     assert_valid(section.plots)
     assert (row["lowest"], row["low"], row["value"], row["high"], row["highest"]) == (0.03, 0.04, 0.05, 0.06, 0.07)
     assert row["Lowest"] == "0.030x on a"
+    assert "The bar is its 95 % interval" in section.notes[0]
+
+
+def test_few_hosts_together_have_no_bar_to_explain() -> None:
+    """What is not drawn is not explained; why it is not there is said."""
+    pooled = Pooled("c0002", {"method": "mremap_fixed"}, 4, 0.05, None, ("a", 0.03), ("b", 0.07), "too few", "4 of 6")
+    notes = pooled_section(summarise(make_run()), dataclasses.replace(NOTHING, pooled=(pooled,))).notes
+
+    assert "bar" not in notes[0]
+    assert notes[1] == (
+        "What 4 hosts have in common has no interval and no verdict: that takes 6 hosts or more, as fewer may all be "
+        "of one kind."
+    )
 
 
 def with_methods(run: FakeRun, lacking: dict[str, str]) -> FakeRun:
@@ -297,6 +355,111 @@ def test_hosts_of_a_kind_share_a_column() -> None:
     assert section.grids[1].rows == (("mremap_fixed", "no such call", "2"),)
 
 
+def test_a_method_that_no_case_could_use_is_not_shown_as_available() -> None:
+    """The host has it, and every trial of it was unavailable: the trials' reason stands below."""
+    run = with_methods(make_run(hosts=("a", "b"), blocks=2, method=["memcpy", "mremap_fixed"]), {})
+    run.end("unavailable", "it does not work on shared_anon", method="mremap_fixed", host="b")
+    run.end("unavailable", "too little room", method="memcpy", touch="moved", host="b")
+    groups = {"a": ["a"], "b": ["b"]}
+    section = availability_section(run, ["memcpy", "mremap_fixed"], groups, summarise(run).cases)
+    matrix, reasons = section.grids
+
+    assert matrix.rows == (("memcpy", "✓", "✓"), ("mremap_fixed", "✓", "✗ not in these cases"))
+    assert reasons.rows == (("mremap_fixed", "it does not work on shared_anon", "1"),)
+    assert "none of the run's cases can use it" in matrix.caption
+
+
+def test_a_host_that_told_nothing_is_named_beside_the_matrix() -> None:
+    """It has no column, and the reason is given."""
+    run = with_methods(make_run(hosts=("a", "b")), {})
+    run.troubles = {"b": "no such host name"}
+    known = run.methods()
+    run.methods = lambda: {"a": known["a"]}  # type: ignore[method-assign]
+    section = availability_section(run, ["memcpy"], {"a": ["a"], "b": ["b"]})
+
+    assert [column.title for column in section.grids[0].columns] == ["Method", "a"]
+    assert section.notes == ("Not known of b (no such host name).",)
+
+
+def test_a_host_that_gave_nothing_has_no_charts() -> None:
+    """The charts have room for the others, and the count of hosts is of those that were measured."""
+    run = make_run(hosts=("dead", "alive"), region_size=[(index + 1) << 20 for index in range(12)], touch=["none"])
+    run.outcomes = run.of(host="alive")
+    page = model(run)
+
+    assert [plot.title.partition(",")[0] for plot in page.sections[0].plots] == ["alive"] * 12
+    assert page.counted.startswith("36 cases on 1 of 2 hosts (nothing came from dead), 252 measured trials")
+    assert "Nothing has come from dead." in page.answer
+    assert not any("The charts show" in note for note in page.sections[0].notes)
+
+
+def test_hosts_are_told_apart_in_the_chart_of_drift() -> None:
+    """By colour and shape, with a legend, as long as there are enough of both."""
+    drifts = [
+        Drift(host, "", "blocks", 7, 0.0, 0.9, 1.0, is_flagged=host == "b", profile=(1.0, 1.1)) for host in ("b", "a")
+    ]
+    summary = summarise(make_run(hosts=("a", "b")))
+    section = drift_section(summary, dataclasses.replace(NOTHING, drift=tuple(drifts)))
+    many = [dataclasses.replace(drifts[0], host=f"h{number}") for number in range(9)]
+    crowded = drift_section(
+        summarise(make_run(hosts=tuple(each.host for each in many), blocks=1)),
+        dataclasses.replace(NOTHING, drift=tuple(many)),
+    )
+    for channel in ("color", "shape"):
+        scale = section.plots[0].spec["layer"][1]["encoding"][channel]["scale"]
+        assert scale["domain"] == ["a", "b"]
+        assert len(set(scale["range"])) == 2
+
+    assert_valid([*section.plots, *crowded.plots])
+    assert "The pointer names the host of a line." in crowded.notes[-1]
+
+
+def test_no_tick_has_a_signed_zero() -> None:
+    """The middle of an axis of percents is 0 %, neither above nor below."""
+    run = make_run(replicas=True)
+    axis = noise_section(findings(run, summarise(run))).plots[0].spec["layer"][0]["encoding"]["x"]["axis"]
+
+    assert axis["labelExpr"].startswith("abs(datum.value - 1) < 1e-9 ? '0 %'")
+
+
+def test_the_marks_of_a_row_are_named() -> None:
+    """What tells them apart, from top to bottom where they are few."""
+    many = make_run(region_size=[(index + 1) << 20 for index in range(9)], blocks=1)
+    alone = make_run(region_size=[1 << 20], touch=["none"], blocks=1)
+
+    assert model(make_run()).picture_note.endswith(
+        "The marks of a row are, from top to bottom: a 128MiB region, touch none; a 128MiB region, touch moved; "
+        "a 256MiB region, touch none; a 256MiB region, touch moved."
+    )
+    assert order_of(summarise(many)).startswith("The marks of a row differ in region size and touch, ")
+    assert order_of(summarise(alone)) == ""
+
+
+def doubtful() -> FakeRun:
+    """Give a run of 80 equal methods: some intervals exclude 1 by chance."""
+    names = {f"m{number}": 800.0 for number in range(80)}
+    one = {"region_size": [128 << 20, 256 << 20], "touch": ["none"]}
+    return make_run(method=["memcpy", *names], speeds=names, noise=0.02, blocks=20, **one)
+
+
+def test_no_word_stands_against_its_interval_without_the_reason() -> None:
+    """In the answer, in tooltips and descriptions, in the table."""
+    run = doubtful()
+    summary = summarise(run)
+    held = [case for case in summary.cases if case.held]
+    page = model(run)
+    told = {mark["Verdict"] for plot in page.plots for mark in plot.spec["datasets"].get("measured", ())}
+    findings_of = {cell.text for row in page.table.rows for cell in row.cells if "no difference" in cell.text}
+    reason = "after correction for 160 comparisons"
+
+    assert held
+    assert all(case.ratio_ci and not case.ratio_ci.low <= 1 <= case.ratio_ci.high for case in held)
+    assert findings_of == {"no difference found", f"no difference found: {reason}"}
+    assert f"no difference found: {reason}" in told
+    assert any(reason in plot.description for plot in page.plots)
+    assert f"of them {reason}" in page.answer[0]
+
+
 def test_differences_between_hosts_are_named_and_judged() -> None:
     """What matters first, with every host's value."""
     kernels = {"a": "6.18.5", "b": "6.18.5", "c": "6.1.0"}
@@ -304,11 +467,27 @@ def test_differences_between_hosts_are_named_and_judged() -> None:
     section = difference_section(environments)
     (grid,) = section.grids
 
-    assert [row[0] for row in grid.rows] == ["kernel", "hostname"]
+    assert [row[0] for row in grid.rows] == ["Kernel", "Host name"]
     assert grid.rows[0][1] == "6.18.5 (a, b); 6.1.0 (c)"
     assert grid.rows[0][2].startswith("yes: ")
     assert "stands with reservations" in section.notes[0]
     assert not difference_section({"a": ENVIRONMENT, "b": ENVIRONMENT})
+    assert len(section.notes) == 1
+
+
+def test_a_host_measured_later_is_said_to_be() -> None:
+    """A resume hours later is another condition; side by side is none."""
+    run = make_run(hosts=("a", "b", "c"), blocks=2)
+    for outcome in run.of(host="c"):
+        outcome["started_at"] = outcome["started_at"].replace("T03:", "T05:")
+    page = model(run)
+    (section,) = [each for each in page.after if each.id == "differences"]
+
+    assert section.notes[-1] == (
+        "Not all were measured at one time: the first from 2026-01-02 03:00:00 to 03:01:11 UTC, c from 2026-01-02 "
+        "05:00:00 to 05:01:11 UTC."
+    )
+    assert dict(page.hosts[2][1])["Measured"] == "2026-01-02 05:00:00 to 05:01:11 UTC"
 
 
 def test_the_ledger_has_each_hosts_seconds_and_troubles() -> None:
@@ -414,7 +593,7 @@ def test_a_crossover_of_regions_is_drawn_over_regions() -> None:
 
     assert_valid(section.plots)
     assert section.id == "regions"
-    assert len(rows(section.plots[0], "crossovers")) == sum(each.at_bytes is not None for each in found) > 0
+    assert len(rows(section.plots[0], "crossovers")) == sum(each.is_shown for each in found) > 0
     assert "A dashed line marks" in section.notes[0]
     assert section.grids[0].caption == "Where the faster one changes"
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pageswap.analysis import atomic
+from pageswap.analysis.markdown import summary_as_markdown
 from pageswap.errors import StoreError
 from pageswap.report import render
 from tests.fake_run import FakeRun, make_run
@@ -99,6 +100,24 @@ def test_the_page_asks_nothing_of_any_network(page: str) -> None:
     assert "default-src 'none'" in page
     assert not re.findall(r"(?:src|href|action)=\"(?!#|data:)[^\"]*", outside)
     assert not re.findall(r"url\(|@import", outside)
+
+
+def test_what_is_its_owners_alone_is_not_in_the_page(tmp_path: Path) -> None:
+    """A page may be published: it has neither an inventory's notes nor where an ssh_config lies."""
+    run = usual()
+    meta = run.meta()
+    meta["options"] |= {
+        "ssh_config": "/home/me/basement",
+        "hosts": [{"name": "local", "notes": "in the basement", "cpu": 1}],
+    }
+    meta["provenance"]["command"] = "inv run --spec a.yaml --ssh-config /home/me/basement"
+    run.meta = lambda: meta  # type: ignore[method-assign]
+    text = render(run, tmp_path / "report.html").read_text(encoding="utf-8")
+
+    assert "basement" not in text
+    assert "./inv run --spec a.yaml --ssh-config SSH_CONFIG" in text
+    assert "Trials run on CPU (inventory)" in text
+    assert "basement" not in summary_as_markdown(run)
 
 
 def test_every_case_and_reason_is_in_the_table(page: str) -> None:

@@ -1,0 +1,108 @@
+"""How a host's conditions are called and printed, alike wherever they are shown; and what of a run is not shown."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import re
+import shlex
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+HOST_FACTS: Final = {
+    "cpu_model": "CPU",
+    "microcode": "Microcode",
+    "cpus": "CPUs",
+    "cpus_allowed": "CPUs allowed",
+    "governor": "Frequency governor",
+    "turbo": "Turbo",
+    "hypervisor": "Hypervisor",
+    "kernel": "Kernel",
+    "kernel_build": "Kernel build",
+    "mitigations": "Mitigations",
+    "thp": "Transparent huge pages",
+    "mem_total": "Memory",
+    "mem_available": "Memory available at start",
+    "swap_total": "Swap space",
+    "cgroup_memory_limit": "Memory limit (cgroup)",
+    "max_map_count": "vm.max_map_count",
+    "overcommit_memory": "vm.overcommit_memory",
+    "rlimits": "Resource limits",
+    "aslr": "Address space randomisation",
+    "userfaultfd": "userfaultfd",
+    "clocksource": "Clock source",
+    "loadavg": "Load average at start",
+    "libc": "C library",
+    "python": "Python",
+}
+CORE_FACTS: Final = {
+    "compiler": "Compiler",
+    "flags": "Compiler flags",
+    "build": "Built by",
+    "core_hash": "Core, SHA-256",
+    "source_hash": "Core's sources, SHA-256",
+}
+BYTES: Final = ("mem_total", "mem_available", "swap_total", "cgroup_memory_limit")
+# Whoever reads a report on a site has no business with how its hosts are reached, nor with what is noted of them.
+PRIVATE_OPTIONS: Final = ("hosts", "ssh_config")
+_GIB: Final = 1 << 30
+_OTHERS: Final = {"hostname": "Host name"}
+_SSH_CONFIG: Final = "--ssh-config"
+_PLACEHOLDER: Final = "SSH_CONFIG"
+
+
+def label(key: str) -> str:
+    """Name a condition: ``mem_available`` as "Memory available at start", ``thp.enabled`` as "..., enabled"."""
+    name, _, part = key.partition(".")
+    if name == "core" and part:
+        return CORE_FACTS.get(part, key)
+    known = HOST_FACTS.get(name) or _OTHERS.get(name)
+    if known is None:
+        return key
+    return f"{known}, {part}" if part else known
+
+
+def gibibytes(size_bytes: int, *, exactly: bool = True) -> str:
+    """Print an amount of memory, by default with its bytes: ``23.44 GiB (25,165,824,000 bytes)``; none for 0."""
+    if not size_bytes:
+        return "none"
+    return f"{size_bytes / _GIB:,.2f} GiB{f' ({size_bytes:,} bytes)' if exactly else ''}"
+
+
+def shown_command(provenance: Mapping[str, object]) -> str:
+    """Give the command that made a run as it may be shown: without where its ssh_config lies; "" where unknown."""
+    command = str(provenance.get("command") or "")
+    if _SSH_CONFIG not in command:
+        return command
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return re.sub(rf"{_SSH_CONFIG}[= ]\S+", f"{_SSH_CONFIG} {_PLACEHOLDER}", command)
+    hidden = [
+        _PLACEHOLDER
+        if place and words[place - 1] == _SSH_CONFIG
+        else f"{_SSH_CONFIG}={_PLACEHOLDER}"
+        if word.startswith(f"{_SSH_CONFIG}=")
+        else word
+        for place, word in enumerate(words)
+    ]
+    return shlex.join(hidden)
+
+
+def spans(trials: pd.DataFrame) -> dict[str, tuple[dt.datetime, dt.datetime]]:
+    """Give when each host's first and last trial began, in UTC; ``trials`` is the run's `frame`."""
+    times = trials.loc[trials["started_at"].notna(), ["host", "started_at"]].groupby("host")["started_at"]
+    found = {}
+    for (host, first), last in zip(times.min().items(), times.max(), strict=True):
+        with contextlib.suppress(ValueError):
+            found[str(host)] = (_instant(str(first)), _instant(str(last)))
+    return found
+
+
+def _instant(text: str) -> dt.datetime:
+    instant = dt.datetime.fromisoformat(text)
+    return instant.astimezone(dt.UTC) if instant.tzinfo else instant.replace(tzinfo=dt.UTC)

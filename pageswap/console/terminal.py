@@ -6,9 +6,9 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis import wording
 from pageswap.analysis.wording import level_text
 from pageswap.console import hosts as showing
+from pageswap.console.cases import show_cases
 from pageswap.console.document import print_json
 from pageswap.console.table import show_table
 from pageswap.spec.hostnames import LOCAL
@@ -18,7 +18,7 @@ from pageswap.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pageswap.analysis.summary import CaseSummary, Summary
+    from pageswap.analysis.summary import Summary
     from pageswap.campaign import Outcome
     from pageswap.plan import Plan
     from pageswap.store import Store
@@ -121,7 +121,7 @@ def conclude(outcome: Outcome, *, as_json: bool) -> int:
 def show_conclusion(outcome: Outcome, summary: Summary, sentences: Sequence[str], troubled: Sequence[Troubles]) -> None:
     """Print the answer, every case's figures, what did not end ok, and last where the report lies."""
     print(plain("\n".join(sentences)) + "\n")
-    _show_cases(summary)
+    show_cases(summary)
     print()
     for trouble in troubled[:_TROUBLES_SHOWN]:
         place = [f"{trouble.host}:"] if len(summary.hosts) > 1 else []
@@ -158,24 +158,6 @@ def conclusion_as_json(
         "cases": [dataclasses.asdict(case) for case in summary.cases],
         "troubles": [dataclasses.asdict(trouble) for trouble in troubled],
     }
-
-
-def _show_cases(summary: Summary) -> None:
-    def row(case: CaseSummary) -> list[str]:
-        cells = [case.host] if len(summary.hosts) > 1 else []
-        cells += [level_text(name, case.levels.get(name)) for name in summary.varying]
-        if case.median_ns is None:
-            return [*cells, "", "", "", "", case.verdict]
-        ratio = "" if case.ratio is None else wording.ratio_text(case.ratio, case.ratio_ci)
-        interval = "" if case.ratio is None else wording.interval_text(case.ratio, case.ratio_ci)
-        median = wording.nanoseconds_text(case.median_ns, case.median_ci)
-        return [*cells, median, ratio, interval, str(case.n), case.verdict]
-
-    place = ["host"] if len(summary.hosts) > 1 else []
-    numbers = (f"ns per {wording.operation(summary.workload)}", "ratio", "95 % interval", "n")
-    rows = (row(case) for case in summary.cases[:_CASES_SHOWN])
-    show_table((*place, *summary.varying, *numbers, ""), rows, frozenset(numbers))
-    _say_rest(len(summary.cases), _CASES_SHOWN, "cases; the report has all")
 
 
 def _say_rest(count: int, shown: int, what: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.campaign.runs import DATABASE, find_run
 from pageswap.errors import StoreError, UsageError
+from pageswap.spec.wording import printable
 from pageswap.store import Store
 
 if TYPE_CHECKING:
@@ -85,7 +86,9 @@ def select(results_dir: Path, texts: Sequence[str]) -> list[Path]:
         else:
             matching = [find_run(results_dir, text)]
         if not matching:
-            raise UsageError(f"--run {text}: no run in {results_dir} matches; the newest: {_newest(stored.values())}")
+            raise UsageError(
+                f"--run {printable(text)}: no run in {results_dir} matches; the newest: {_newest(stored.values())}"
+            )
         chosen.update(dict.fromkeys(matching))
     return sorted(chosen, key=lambda folder: (folder.name, folder.parent.name))
 
@@ -120,8 +123,8 @@ def _split(flag: str, text: str) -> tuple[str, str, str | None]:
     commit, _, experiment = wanted.partition("/")
     if not _HASH.fullmatch(commit.lower()):
         raise UsageError(
-            f"{flag} {text}: expected commit:HASH[/EXPERIMENT][:HOST] with 4 or more digits of a commit's hash, "
-            f"found {commit!r}; `git rev-parse --short HEAD` prints one"
+            f"{flag} {printable(text)}: expected commit:HASH[/EXPERIMENT][:HOST] with 4 or more digits of a commit's"
+            f" hash, found {commit!r}; `git rev-parse --short HEAD` prints one"
         )
     return commit.lower(), experiment, host or None
 
@@ -150,9 +153,9 @@ def _of_commit(results_dir: Path, flag: str, text: str, experiment: str) -> Refe
         have = sorted({run.experiment for run in runs})
         meant = difflib.get_close_matches(wanted, have, n=1)
         hint = f"did you mean '{meant[0]}'?" if meant else f"it has runs of {', '.join(have)}"
-        raise UsageError(f"{flag} {text}: this commit has no run of {wanted}; {hint}")
+        raise UsageError(f"{flag} {printable(text)}: this commit has no run of {wanted}; {hint}")
     if len({run.commit for run in matching}) > 1:
-        raise UsageError(f"{flag} {text}: several commits begin so; type more of the hash")
+        raise UsageError(f"{flag} {printable(text)}: several commits begin so; type more of the hash")
     return Reference(max(matching, key=lambda run: run.created_at).folder, host, text)
 
 
@@ -166,12 +169,13 @@ def _clean(results_dir: Path, flag: str, text: str, commit: str) -> list[_Known]
     if matching:
         names = _newest(run.folder for run in matching)
         raise UsageError(
-            f"{flag} {text}: every run of this commit was made with uncommitted changes; name one by its id: {names}"
+            f"{flag} {printable(text)}: every run of this commit was made with uncommitted changes; name one by its id:"
+            f" {names}"
         )
     hashes = sorted({run.commit[:12] for run in known if not run.dirty and run.commit})
     meant = difflib.get_close_matches(commit[:12], hashes, n=1)
     hint = f"did you mean commit:{meant[0]}?" if meant else f"there are runs of {', '.join(hashes[-_SHOWN:]) or 'none'}"
-    raise UsageError(f"{flag} {text}: no run of this commit; {hint}")
+    raise UsageError(f"{flag} {printable(text)}: no run of this commit; {hint}")
 
 
 def _known(database: Path) -> _Known | None:

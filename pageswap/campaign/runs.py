@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import StoreError, UsageError
+from pageswap.spec.wording import printable
 from pageswap.store import Store
 
 if TYPE_CHECKING:
@@ -60,27 +61,29 @@ def find_run(results_dir: Path, text: str) -> Path:
         return _run_at(text)
     found = [name for name in runs if name == text] or [name for name in runs if name.startswith(text)]
     if len(found) > 1:
-        raise UsageError(f"--run {text}: {len(found)} runs begin so: {', '.join(sorted(found)[-_SHOWN:])}; type more")
+        raise UsageError(
+            f"--run {printable(text)}: {len(found)} runs begin so: {', '.join(sorted(found)[-_SHOWN:])}; type more"
+        )
     if not found:
         if Path(text).exists():
             return _run_at(text)
         meant = difflib.get_close_matches(text, runs, n=1)
         hint = f"did you mean '{meant[0]}'?" if meant else f"the newest: {', '.join(newest[-_SHOWN:]) or 'none'}"
-        raise UsageError(f"--run {text}: no such run in {results_dir}; {hint}")
+        raise UsageError(f"--run {printable(text)}: no such run in {results_dir}; {hint}")
     return runs[found[0]]
 
 
 def _run_at(text: str) -> Path:
     """Give the run that a path leads to, wherever links in it point."""
     if "\0" in text:
-        raise UsageError(f"--run {text!r}: no such folder")
+        raise UsageError(f"--run {printable(text)}: no such folder")
     path = Path(os.path.realpath(text))
     folder = path.parent if path.name == DATABASE else path
     if not (folder / DATABASE).is_file():
         cure = "give the folder of one run" if folder.is_dir() else "no such folder"
         if _RUN_ID.fullmatch(folder.name) and folder.is_dir():
             cure = "it was killed before its plan was stored; nothing was measured, so start it again"
-        raise UsageError(f"--run {text}: there is no {DATABASE}: {cure}")
+        raise UsageError(f"--run {printable(text)}: there is no {DATABASE}: {cure}")
     return folder
 
 

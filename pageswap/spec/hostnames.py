@@ -30,7 +30,7 @@ def check_alias(text: str) -> str:
     if not _ALIAS.fullmatch(text) or ".." in text:
         raise ValueError(
             f"{quoted(text)} is not a host; write an alias as ssh takes it, of at most 200 letters, digits, '.', '-' "
-            "and '_', the first a letter or digit, without '..'"
+            "and '_', the first a letter, digit or '_', without '..'"
         )
     return text
 
@@ -46,5 +46,8 @@ def check_host(text: str) -> str:
 def check_group(text: str) -> str:
     """Give back a group's or tag's name; raises ValueError with the cure."""
     if not _ALIAS.fullmatch(text) or ".." in text:
-        raise ValueError(f"{quoted(text)} is not a group's or tag's name; write letters, digits, '.', '-' and '_'")
+        raise ValueError(
+            f"{quoted(text)} is not a group's or tag's name; write at most 200 letters, digits, '.', '-' and '_', the "
+            "first a letter, digit or '_', without '..'"
+        )
     return text

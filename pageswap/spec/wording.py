@@ -15,8 +15,11 @@ _SHOWN_CHARACTERS = 60
 # difflib's own default: below it, a guess is more often wrong than right.
 _CLOSE_ENOUGH = 0.6
 
-# C0 and C1 but tab and newline, the marks that turn the direction of writing, and what is no character at all.
-_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# C0 and C1 but tab and newline, marks that cannot be seen or turn the direction of writing, and what is no character.
+_OBEYED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
 
 # A shorter part of a name is in too many names to mean one of them.
 _TELLING_PART = 3

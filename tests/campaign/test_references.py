@@ -59,6 +59,7 @@ def test_a_commit_is_its_newest_clean_run_of_the_other_sides_experiment(results:
         ("latest", "", "--new is missing"),
         ("latest", "nonsense", "--new nonsense: no such run"),
         ("commit:xyz", "latest", "--base commit:xyz: expected commit:HASH"),
+        ("commit:x\ny", "latest", r"--base commit:x\ny: expected"),
         ("commit:012", "latest", "4 or more digits"),
         ("commit:0123457", "latest", "no run of this commit; did you mean commit:0123456789ab?"),
         ("commit:0123/demmo", "latest", "did you mean 'demo'?"),

@@ -93,6 +93,13 @@ def test_anything_else_is_refused_with_a_cure(
         find_run(results, text.format(results=results))
 
 
+def test_what_was_typed_is_told_on_one_line(tmp_path: Path) -> None:
+    """Nothing of it is obeyed."""
+    for text in ("x\ny\u200b", "/x\ny\u200b"):
+        with pytest.raises(UsageError, match=r"^--run /?x\\ny\\u200b: [^\n]*$"):
+            find_run(tmp_path, text)
+
+
 def test_latest_of_nothing_says_what_to_do(tmp_path: Path) -> None:
     """Rather than fail on an empty list."""
     with pytest.raises(UsageError, match=r"inv run --spec smoke\.yaml"):

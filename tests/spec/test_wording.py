@@ -41,4 +41,5 @@ def test_lists_the_first_names_and_tells_how_many_there_are() -> None:
 def test_plain_text_keeps_its_lines_and_loses_its_power() -> None:
     """Letters of any language, tabs and line breaks stay; what a terminal would obey is written out."""
     assert plain("größer\t98 %\nzweitens") == "größer\t98 %\nzweitens"
+    assert plain("a\u200bb\u2060\ufeff\u00ad") == r"a\u200bb\u2060\ufeff\xad"
     assert plain("a\x1b[31m\x7f\x85\u2066b\ud800") == r"a\x1b[31m\x7f\x85\u2066b\ud800"

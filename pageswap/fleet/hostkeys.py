@@ -9,6 +9,7 @@ import fnmatch
 import hashlib
 import hmac
 import os
+import shlex
 from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import HostKeyError
@@ -27,11 +28,17 @@ _REVOKED = "@revoked"
 class _Entry:
     """One line: which names it speaks of, and the key."""
 
-    where: str
+    path: Path
+    line: int
     marker: str
     names: str
     key_type: str
     key: bytes
+
+    @property
+    def where(self) -> str:
+        """Name the file and the line."""
+        return f"{self.path}:{self.line}"
 
     def is_about(self, name: str) -> bool:
         """Tell whether the line's patterns, or its hashed name, match `name` (see sshd(8), known_hosts)."""
@@ -89,10 +96,11 @@ class KnownHosts:
             return
         if known:
             same_type = [entry for entry in known if entry.key_type == key_type] or known
+            forget = shlex.join(["ssh-keygen", "-R", self.name, "-f", str(same_type[0].path)])
             raise HostKeyError(
                 f"{shown}: its host key has changed: found {fingerprint}, {same_type[0].where} has"
                 f" {same_type[0].key_type} {fingerprint_of(same_type[0].key)}; somebody may be listening in. If the"
-                f" host was installed anew, type 'ssh-keygen -R {self.name}' and connect once with ssh"
+                f" host was installed anew, type `{forget}` and connect once with ssh"
             )
         if self.fallback and any(entry.key == key for entry in self._entries(self.fallback) if not entry.marker):
             return
@@ -152,7 +160,7 @@ def _read(path: Path) -> Iterator[_Entry]:
             key = base64.b64decode(fields[2], validate=True)
         except (ValueError, binascii.Error):
             continue
-        yield _Entry(f"{path}:{number}", marker, fields[0], fields[1], key)
+        yield _Entry(path, number, marker, fields[0], fields[1], key)
 
 
 def _matches_hash(names: str, name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
@@ -98,10 +99,21 @@ def test_an_unknown_key_is_named_by_its_fingerprint(file: Path) -> None:
 @pytest.mark.parametrize("accept_new", [False, True])
 def test_a_changed_key_is_refused_whatever_is_accepted(file: Path, key_type: str, *, accept_new: bool) -> None:
     """Also where the known key is of another type; the text says where it is known and how to forget it."""
-    with pytest.raises(HostKeyError, match=r"has changed: .*known_hosts:1 has .*ssh-keygen -R lab\.example'"):
+    with pytest.raises(HostKeyError, match=r"has changed: .*known_hosts:1 has .*`ssh-keygen -R lab\.example -f /"):
         check(file, line("lab.example", OTHER, key_type), accept_new=accept_new)
 
     assert file.read_text() == line("lab.example", OTHER, key_type)
+
+
+def test_what_forgets_a_key_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    """It names the file, wherever that is, and no word of it means anything to the shell."""
+    file = tmp_path / "my $(touch canary) hosts"
+    with pytest.raises(HostKeyError) as raised:
+        check(file, line("[lab.example]:2222", OTHER), port=2222)
+    command = str(raised.value).split("`")[1]
+
+    assert shlex.split(command) == ["ssh-keygen", "-R", "[lab.example]:2222", "-f", str(file)]
+    assert f"'[lab.example]:2222' -f '{file}'" in command
 
 
 def test_a_revoked_key_is_refused_although_it_is_known(file: Path) -> None:

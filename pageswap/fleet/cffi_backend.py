@@ -70,11 +70,11 @@ def _wheel(tag: str) -> bytes:
             f"there is no cffi for a Python {tag}; give the host a 'python:' from 3.9 to 3.14 in the inventory"
         )
     version, sha256 = WHEELS[tag]
-    kept = Path(cache_root()) / "wheels" / f"cffi-{version}-{tag}-{_PLATFORM}.whl"
+    kept = Path(cache_root()) / "wheels"
     try:
-        if not _is_right(kept, sha256):
-            _download(tag, version, sha256, kept)
-        return kept.read_bytes()
+        # By its content, whatever a person or an index has called it.
+        found = next((path for path in kept.glob(f"cffi-{version}-{tag}-*.whl") if _is_right(path, sha256)), None)
+        return (found or _download(tag, version, sha256, kept)).read_bytes()
     except OSError as error:
         raise HostPythonError(
             f"{kept}: the cffi that a host needs cannot be kept here: {error.strerror}; free space or set PAGESWAP_HOME"
@@ -88,11 +88,11 @@ def _is_right(path: Path, sha256: str) -> bool:
         return False
 
 
-def _download(tag: str, version: str, sha256: str, kept: Path) -> None:
-    """Have pip get exactly that wheel, and keep it."""
-    kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _download(tag: str, version: str, sha256: str, kept: Path) -> Path:
+    """Have pip get exactly that wheel, and keep it in the folder `kept` under the name it came with."""
+    kept.mkdir(mode=0o700, parents=True, exist_ok=True)
     python = f"{tag[2]}.{tag[3:]}"
-    with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+    with tempfile.TemporaryDirectory(dir=kept) as folder:
         wanted = Path(folder) / "wanted.txt"
         wanted.write_text(f"cffi=={version} --hash=sha256:{sha256}\n", encoding="utf-8")
         command = [
@@ -118,10 +118,11 @@ def _download(tag: str, version: str, sha256: str, kept: Path) -> None:
         if wheel is None or not _is_right(wheel, sha256):
             raise HostPythonError(
                 f"cffi {version} for Python {python} could not be downloaded ({said[-1] if said else 'no wheel came'});"
-                f" put that wheel into {kept.parent} as {kept.name}, let pip reach an index, or give the host a"
-                f" 'python:' of version {sys.version_info[0]}.{sys.version_info[1]} in the inventory"
+                f" put PyPI's cffi-{version}-{tag}-{tag}-manylinux*x86_64.whl, whose sha256 begins with {sha256[:12]},"
+                f" into {kept}, let pip reach an index, or give the host a 'python:' of version"
+                f" {sys.version_info[0]}.{sys.version_info[1]} in the inventory"
             )
-        wheel.replace(kept)
+        return wheel.replace(kept / wheel.name)
 
 
 def _unpacked(wheel: bytes) -> dict[str, bytes]:

@@ -18,6 +18,7 @@ from pageswap.fleet.cffi_backend import LOCAL_TAG, WHEELS, backend_files, is_bac
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+WHEEL = "cffi-2.0.0-cp39-cp39-manylinux2014_x86_64.whl"
 LOCK = Path(__file__).parents[2] / "requirements.lock"
 
 
@@ -26,7 +27,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give a folder that is all that pip knows, with a wheel for Python 3.9 in it; nothing is kept yet."""
     folder = tmp_path / "index"
     folder.mkdir()
-    wheel = folder / "cffi-2.0.0-cp39-cp39-manylinux2014_x86_64.whl"
+    wheel = folder / WHEEL
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("_cffi_backend.cpython-39-x86_64-linux-gnu.so", "the backend")
         archive.writestr("cffi.libs/libffi.so.8", "its library")
@@ -55,7 +56,7 @@ def test_they_are_the_lock_files() -> None:
 
 def test_this_python_needs_no_download(index: Path) -> None:
     """Its own is installed."""
-    (index / "cffi-2.0.0-cp39-cp39-manylinux2014_x86_64.whl").unlink()
+    (index / WHEEL).unlink()
 
     assert any(name.startswith("_cffi_backend.") for name in backend_files(LOCAL_TAG))
 
@@ -64,7 +65,7 @@ def test_another_pythons_is_downloaded_once(index: Path, tmp_path: Path) -> None
     """Of the wheel only what a host needs is taken."""
     first = backend_files("cp39")
     backend_files.cache_clear()
-    (index / "cffi-2.0.0-cp39-cp39-manylinux2014_x86_64.whl").unlink()
+    (index / WHEEL).unlink()
 
     assert first == {
         "_cffi_backend.cpython-39-x86_64-linux-gnu.so": b"the backend",
@@ -72,14 +73,12 @@ def test_another_pythons_is_downloaded_once(index: Path, tmp_path: Path) -> None
     }
     assert backend_files("cp39") == first
     assert all(map(is_backend, first))
-    assert [path.name for path in (tmp_path / "home" / "wheels").iterdir()] == [
-        "cffi-2.0.0-cp39-manylinux2014_x86_64.whl"
-    ]
+    assert [path.name for path in (tmp_path / "home" / "wheels").iterdir()] == [WHEEL]
 
 
 def test_a_wheel_that_is_not_the_pinned_one_is_refused(index: Path) -> None:
     """Wherever it comes from."""
-    wheel = index / "cffi-2.0.0-cp39-cp39-manylinux2014_x86_64.whl"
+    wheel = index / WHEEL
     wheel.write_bytes(wheel.read_bytes() + b"more")
     with pytest.raises(HostPythonError, match=r"cffi 2\.0\.0 for Python 3\.9 could not be downloaded"):
         backend_files("cp39")
@@ -96,12 +95,22 @@ def test_a_kept_wheel_that_was_damaged_is_downloaded_again(index: Path, tmp_path
 
 
 def test_without_internet_the_cure_is_named(index: Path) -> None:
-    """Where to put the wheel, and that the controller's own version needs none."""
-    (index / "cffi-2.0.0-cp39-cp39-manylinux2014_x86_64.whl").unlink()
-    with pytest.raises(
-        HostPythonError, match=r"put that wheel into .*/wheels as cffi-2\.0\.0-cp39-.*whl, .*'python:' of"
-    ):
+    """What to put where, and that the controller's own version needs none."""
+    (index / WHEEL).unlink()
+    words = r"put PyPI's cffi-2\.0\.0-cp39-cp39-manylinux\*x86_64\.whl, .*, into .*/wheels, .*'python:' of"
+    with pytest.raises(HostPythonError, match=words):
         backend_files("cp39")
+
+
+@pytest.mark.parametrize("name", [WHEEL, "cffi-2.0.0-cp39-cp39-manylinux2014_x86_64.manylinux_2_17_x86_64.whl"])
+def test_a_wheel_that_a_person_put_there_serves_under_its_own_name(index: Path, tmp_path: Path, name: str) -> None:
+    """One of the same name and other content does not."""
+    wheels = tmp_path / "home" / "wheels"
+    wheels.mkdir(mode=0o700, parents=True)
+    (wheels / "cffi-2.0.0-cp39-cp39-another.whl").write_bytes(b"damaged")
+    (index / WHEEL).rename(wheels / name)
+
+    assert backend_files("cp39")["cffi.libs/libffi.so.8"] == b"its library"
 
 
 def test_a_place_that_cannot_keep_it_is_named(index: Path, tmp_path: Path) -> None:
@@ -110,7 +119,7 @@ def test_a_place_that_cannot_keep_it_is_named(index: Path, tmp_path: Path) -> No
     (tmp_path / "home" / "wheels").touch()
 
     assert index.is_dir()
-    with pytest.raises(HostPythonError, match=r"wheels/cffi-.*whl: the cffi .* cannot be kept here: .*; free"):
+    with pytest.raises(HostPythonError, match=r"wheels: the cffi .* cannot be kept here: .*; free"):
         backend_files("cp39")
 
 
@@ -125,9 +134,9 @@ def test_many_hosts_at_once_share_one_download(index: Path, monkeypatch: pytest.
     downloads: list[str] = []
     download = cffi_backend._download
 
-    def counted(tag: str, version: str, sha256: str, kept: Path) -> None:
+    def counted(tag: str, version: str, sha256: str, kept: Path) -> Path:
         downloads.append(tag)
-        download(tag, version, sha256, kept)
+        return download(tag, version, sha256, kept)
 
     monkeypatch.setattr(cffi_backend, "_download", counted)
     found: list[dict[str, bytes]] = []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from pageswap.errors import UsageError
+from pageswap.fleet.remote import SAFE_PATH, SAFE_WORDS
 from pageswap.spec.factors import MAX_SIZE_BYTES, parse_count
 from pageswap.spec.hostnames import EVERY_HOST, check_alias, check_group, check_host
 from pageswap.spec.nodes import Mapping, Node, Scalar, parse_tree
@@ -202,12 +203,12 @@ def _parse_folder(text: str) -> str:
     if (
         len(text) > _LONGEST_PATH
         or not re.fullmatch(r"/[^/]+(?:/[^/]+)*", text)
-        or not text.isprintable()
+        or not SAFE_PATH.fullmatch(text)
         or any(part in (".", "..") for part in text.split("/"))
     ):
         raise ValueError(
-            f"{quoted(text)} is not a folder's absolute path; write such as /var/tmp/pageswap, without '..' or "
-            "a '/' at its end"
+            f"{quoted(text)} is not a folder's absolute path; write such as /var/tmp/pageswap, of at most "
+            f"{_LONGEST_PATH} {SAFE_WORDS}, without '..' or a '/' at its end"
         )
     return text
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.workdir import cache_root, private_folder
 from pageswap.errors import HostError, HostPythonError
-from pageswap.fleet.host_python import facts_from
+from pageswap.fleet.host_python import facts_from, with_cure
 from pageswap.fleet.remote import BOOT, OPTIONS, program
 from pageswap.fleet.target import CALL_TIMEOUT_S, Stream, Target, segment_folder
 from pageswap.spec.hostnames import LOCAL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pageswap.fleet.bundle import Bundle
     from pageswap.fleet.host_python import HostFacts
@@ -55,11 +55,13 @@ class LocalTarget(Target):
         if self.python != sys.executable:
             facts = self._facts()
             self.python, bundle = facts.python, bundle.for_python(facts.tag)
-        self._bundle_dir = bundle.write_below(Path(self._cache()) / "bundles")
+        with self._cured():
+            self._bundle_dir = bundle.write_below(Path(self._cache()) / "bundles")
 
     def work_dir(self, run_id: str, segment: int) -> str:
         """Name the folder below the cache; raises HostError when there is no place for a cache."""
-        return segment_folder(self._cache(), run_id, self.name, segment)
+        with self._cured():
+            return segment_folder(self._cache(), run_id, self.name, segment)
 
     def open(self, verb: str, document: dict[str, Any]) -> Stream:
         """Start the agent's program with `verb`; raises HostError when it cannot be."""
@@ -69,6 +71,16 @@ class LocalTarget(Target):
 
     def _cache(self) -> str:
         return private_folder(self._workdir) if self._workdir else cache_root()
+
+    @contextlib.contextmanager
+    def _cured(self) -> Iterator[None]:
+        """Have what is wrong with the inventory's folder mended there."""
+        try:
+            yield
+        except HostError as error:
+            if self._workdir is None:
+                raise
+            raise HostError(with_cure(str(error), self._workdir)) from error
 
     def _facts(self) -> HostFacts:
         """Ask the Python of the inventory what it is; raises HostError, HostPythonError."""
@@ -84,7 +96,7 @@ class LocalTarget(Target):
                 f"{self.name}: {self.python} cannot run the agent: {last:.500}; it must be 3.9 or newer:"
                 " give the host another 'python:' in the inventory, or none"
             )
-        return facts_from(self.name, answer)
+        return facts_from(self.name, answer, self._workdir)
 
     def _start(self, arguments: Sequence[str], stdin: bytes) -> _LocalStream:
         return _LocalStream(self.name, [self.python, *OPTIONS.split(), *arguments], stdin)

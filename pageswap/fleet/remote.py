@@ -18,6 +18,9 @@ OPTIONS: Final = "-I -S -B"
 _TOO_OLD: Final = "import sys;sys.exit(sys.version_info<(3,9))"
 _VERSION: Final = "import sys;print(sys.version.split()[0])"
 NO_PYTHON: Final = "no python"
+SILENT: Final = "says nothing"
+# A Python starts within a second; from a slow network's file system, on a busy host, within some more.
+START_S: Final = 15
 
 # In the order they are tried; the last is the oldest that serves.
 PYTHONS: Final = ("python3", *(f"python3.{tag[3:]}" for tag in reversed(WHEELS)))
@@ -40,22 +43,29 @@ _ON_HOST: Final = "pageswap.fleet.onhost"
 _ALSO: Final = {"folder": ("lock",), "core": ("lock", "folder"), "site": ("lock",)}
 
 # What no shell, however odd, reads as more than a word when it stands between single quotes.
-_SAFE_PATH = re.compile(r"[\w./+@=:,~ -]{1,4000}")
+SAFE_PATH: Final = re.compile(r"[\w./+@=:,~ -]{1,4000}")
+SAFE_WORDS: Final = "letters, digits, spaces and ./+@=:,~_-"
 
 
 def first_command(python: str | None) -> str:
     """Give the command that runs a program on the host's first Python >= 3.9, or on the inventory's `python`.
 
-    Without one it prints "NAME VERSION" for each older one and then `NO_PYTHON`. Raises HostError for a path that
-    could mean something to a shell.
+    Without one it prints "NAME VERSION" for each older one, "NAME SILENT" for each that did not start within `START_S`
+    and was killed, and then `NO_PYTHON`. Raises HostError for a path that could mean something to a shell.
     """
     if python and " " in python:
         raise HostError(f"{python!r:.200}: a Python's path may hold no space; give the host another 'python:'")
     names = safe_path(python) if python else " ".join(PYTHONS)
+    # An sshd kills nothing of root's when its client has gone. So what hangs is killed here, and an empty line, which
+    # kills the shell when nobody is there to read it, comes before the next name is tried.
+    limit = f"timeout -s KILL {START_S}"
+    quiet = "2>/dev/null </dev/null"
     script = (
-        f"for p in {names}; do"
-        f' if "$p" {OPTIONS} -c "{_TOO_OLD}" 2>/dev/null; then exec "$p" {OPTIONS} -c "{BOOT}"; fi;'
-        f' v=$("$p" -c "{_VERSION}" 2>/dev/null) && set -- "$@" "$p $v";'
+        f't=; {limit} true {quiet} && t="{limit}";'
+        f' for p in {names}; do $t "$p" {OPTIONS} -c "{_TOO_OLD}" {quiet};'
+        f' case $? in 0) exec "$p" {OPTIONS} -c "{BOOT}";;'
+        f' 124|137) set -- "$@" "$p {SILENT}"; echo || exit;;'
+        f' *) v=$($t "$p" -c "{_VERSION}" {quiet}) && set -- "$@" "$p $v";; esac;'
         f' done; for l; do echo "$l"; done; echo {NO_PYTHON}'
     )
     return f"exec sh -c '{script}'"
@@ -73,9 +83,9 @@ def agent_command(python: str, folder: str, verb: str) -> str:
 
 def safe_path(path: str) -> str:
     """Give back a path that means only itself to a shell; raises HostError for any other."""
-    if not _SAFE_PATH.fullmatch(path):
+    if not SAFE_PATH.fullmatch(path):
         raise HostError(
-            f"{path!r:.200}: letters, digits, spaces and ./+@=:,~_- are all that a path on a host may hold; give it a"
+            f"{path!r:.200}: {SAFE_WORDS} are all that a path on a host may hold; give it a"
             " 'workdir:' or 'python:' of such in the inventory"
         )
     return path

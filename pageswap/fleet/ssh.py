@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pageswap.errors import HostBuildError, HostError, UsageError
 from pageswap.fleet.connection import Connection
 from pageswap.fleet.host_build import core_from, judge, make_kit, no_build
-from pageswap.fleet.host_python import HostFacts, facts_from, no_python
+from pageswap.fleet.host_python import HostFacts, facts_from, no_python, slow_python, with_cure
 from pageswap.fleet.remote import agent_command, command, first_command, program, safe_path
 from pageswap.fleet.ssh_config import SshConfig
 from pageswap.fleet.ssh_stream import SshStream
@@ -30,6 +30,8 @@ Build = Literal["controller", "host", "auto"]
 
 # Compiling the core takes seconds, on a slow and busy host minutes.
 _ANSWER_S = 600.0
+# What is asked first is answered by any Python that starts at all; each that does not may take START_S of it.
+_PROBE_S = 40.0
 _MAX_LINE_BYTES = 16 << 20
 
 # A verb that goes on as long as somebody listens gets signs of life on its input, and ends so long after the last one.
@@ -79,7 +81,10 @@ class SshTarget(Target):
         Raises HostPythonError, HostBuildError, or another HostError.
         """
         facts = self.facts()
-        fitting = bundle.for_python(facts.tag)
+        fitting = bundle
+        if facts.tag != bundle.tag:
+            with self._timed("uploading"):  # the backend may have to be downloaded first
+                fitting = bundle.for_python(facts.tag)
         complaint = ""
         if self._core != "host":
             complaint = self._put(fitting, facts)
@@ -136,6 +141,8 @@ class SshTarget(Target):
     def facts(self) -> HostFacts:
         """Give what is known of the host, asking it the first time."""
         if self._facts is None:
+            if self._host.workdir:
+                safe_path(self._host.workdir)  # before it is made there
             document = json.dumps({"workdir": self._host.workdir}).encode() + b"\n"
             stream = self._start(first_command(self._host.python), program("probe") + document)
             lines = self._lines(stream)
@@ -146,7 +153,7 @@ class SshTarget(Target):
                 is_answer = False
             if not is_answer:
                 raise no_python(self.name, self._host.python, lines)
-            facts = facts_from(self.name, answer)
+            facts = facts_from(self.name, answer, self._host.workdir)
             safe_path(facts.cache)
             self.python = safe_path(facts.python)
             self._facts = facts
@@ -157,7 +164,7 @@ class SshTarget(Target):
         folder = f"{facts.cache}/bundles/{bundle.sha256}"
         answer = self._send("folder", {"folder": folder, "hashes": bundle.hashes}, bundle.files, "uploading")
         if "error" in answer:
-            raise HostError(f"{self.name}: {answer['error']!s:.1000}; or give it a 'workdir:' in the inventory")
+            raise HostError(f"{self.name}: {with_cure(answer['error'], self._host.workdir)}")
         complaint = str(answer.get("complaint", "no answer"))
         error = judge(self.name, complaint, facts.cache) if complaint else None
         if error is not None:
@@ -229,9 +236,9 @@ class SshTarget(Target):
         return answer
 
     def _lines(self, stream: SshStream) -> list[str]:
-        """Read all that a short program prints."""
+        """Read all that the probe prints, but for empty lines."""
         text = b""
-        deadline = time.monotonic() + _ANSWER_S
+        deadline = time.monotonic() + _PROBE_S
         try:
             while data := stream.read(max(0.0, deadline - time.monotonic())):
                 text += data
@@ -239,7 +246,9 @@ class SshTarget(Target):
                     break
         finally:
             stream.close()
-        return text.decode("utf-8", "backslashreplace").splitlines()
+        if data is None and not text.strip():
+            raise slow_python(self.name, self._host.python, _PROBE_S)
+        return [line for line in text.decode("utf-8", "backslashreplace").splitlines() if line]
 
     @contextlib.contextmanager
     def _timed(self, phase: str) -> Iterator[None]:

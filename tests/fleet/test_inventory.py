@@ -101,7 +101,8 @@ def test_aliases_groups_and_tags_select_each_host_once(
     [
         ("@rak", r"--hosts: no host of h\.yaml is in the group or has the tag '@rak'; did you mean 'rack'\?"),
         ("@x", r"'@x'; there are @all, @zen, @quiet, @rack, @one"),
-        ("@", "'' is not a group's or tag's name"),
+        ("@", "'' is not a group's or tag's name; write at most 200 .* the first a letter, digit or '_', without"),
+        ("-x", "'-x' is not a host; .* the first a letter, digit or '_', without"),
         ("root@lab1", r"'root@lab1' is not an alias; user, port and address belong into ~/\.ssh/config"),
         ("lab1:22", "is not an alias"),
         ("[::1]:22", "is not an alias"),
@@ -166,6 +167,12 @@ def test_whatever_is_selected_is_a_plain_word(text: str) -> None:
         ("hosts: {a: {python: ../python}}", "hosts.a.python: '../python' is no Python"),
         ("hosts: {a: {workdir: tmp}}", "hosts.a.workdir: 'tmp' is not a folder's absolute path"),
         ("hosts: {a: {workdir: /tmp/../etc}}", "hosts.a.workdir: "),
+        (
+            "hosts:\n  a: {workdir: /tmp/$(id)}",
+            "h.yaml:2: hosts.a.workdir: '/tmp/$(id)' is not a folder's absolute path",
+        ),
+        ("hosts: {a: {workdir: '/tmp/`id`'}}", "of at most 200 letters, digits, spaces and ./+@=:,~_-, without '..'"),
+        ("hosts: {a: {workdir: /tmp/x;id}}", "hosts.a.workdir: "),
         ('hosts: {a: {workdir: "/tmp/\\x07"}}', "hosts.a.workdir: holds the character U+0007"),
         ("hosts: {a: {tags: [x, x]}}", "hosts.a.tags[1]: is the same as hosts.a.tags[0]; keep one"),
         ("hosts: {a: {tags: []}}", "hosts.a.tags: is an empty list"),

@@ -6,7 +6,8 @@ import json
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -14,9 +15,6 @@ from hypothesis import strategies as st
 
 from pageswap.errors import HostError
 from pageswap.fleet import remote
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SHELLS = [
     found for found in map(shutil.which, ("sh", "dash", "bash", "zsh", "fish", "tcsh", "ksh", "busybox")) if found
@@ -92,3 +90,49 @@ def test_a_verb_is_one_word(verb: str) -> None:
     done = run("/bin/sh", remote.agent_command("/bin/echo", "/x", verb), b"")
 
     assert done.stdout.decode() == f"-I -S -B /x {verb}\n"
+
+
+def script(path: Path, *lines: str) -> str:
+    """Write an executable of the shell's and give its path."""
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
+    return str(path)
+
+
+def is_alive(pid: str) -> bool:
+    """Tell whether a process is there and no zombie, which waits for whoever has inherited it."""
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_python_that_hangs_is_killed_with_what_it_started(
+    shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And named; the next one serves."""
+    monkeypatch.setattr(remote, "START_S", 1)
+    hanging = script(tmp_path / "python3", f"echo $$ >> {tmp_path}/pids", "sleep 1000 &", "wait")
+    done = run(shell, remote.first_command(hanging), remote.program("probe") + b'{"workdir": null}\n')
+
+    assert done.stdout.split() == [hanging.encode(), *b"says nothing no python".split()]
+    assert [pid for pid in (tmp_path / "pids").read_text().split() if is_alive(pid)] == []
+    monkeypatch.setattr(remote, "PYTHONS", (hanging, sys.executable))
+    document = json.dumps({"workdir": str(tmp_path / "home")}).encode() + b"\n"
+    done = run(shell, remote.first_command(None), remote.program("probe") + document)
+
+    assert json.loads(done.stdout)["cache"] == f"{tmp_path}/home"
+
+
+def test_no_further_python_is_tried_when_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after Ctrl-C: an sshd kills nothing of root's."""
+    monkeypatch.setattr(remote, "START_S", 1)
+    hanging = script(tmp_path / "hanging", f"touch {tmp_path}/began", "sleep 1000")
+    other = script(tmp_path / "other", f"touch {tmp_path}/tried")
+    monkeypatch.setattr(remote, "PYTHONS", (hanging, other))
+    command = ["/bin/sh", "-c", remote.first_command(None)]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as asked:
+        assert asked.stdout is not None
+        asked.stdout.close()
+
+    assert (tmp_path / "began").exists()
+    assert not (tmp_path / "tried").exists()

@@ -27,7 +27,7 @@ from pageswap.errors import (
     HostUnreachableError,
     UsageError,
 )
-from pageswap.fleet import connection, make_bundle, ssh_stream
+from pageswap.fleet import connection, make_bundle, remote, ssh, ssh_stream
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.ssh import SshTarget
 from pageswap.fleet.ssh_config import SshConfig
@@ -122,6 +122,7 @@ class TestRealAgent:
             target.ensure_bundle(make_bundle())
 
         assert list(sshd.home.rglob("canary")) == []
+        assert not (sshd.folder / name).exists()
 
     def test_a_name_that_is_no_alias_is_refused(self, sshd: Sshd) -> None:
         """It becomes a folder's name there."""
@@ -162,6 +163,38 @@ class TestRealAgent:
         """Forgetting it is an error, not a crash."""
         with pytest.raises(HostError, match="no bundle"):
             reach().call("status", {})
+
+
+class TestPythonsThatHang:
+    """A program of that name which never says anything."""
+
+    @pytest.fixture
+    def hanging(self, sshd: Sshd) -> str:
+        """Give its path on the host."""
+        path = sshd.folder / "python3"
+        path.write_text("#!/bin/sh\nsleep 1000 &\nwait\n")
+        path.chmod(0o755)
+        return str(path)
+
+    def test_is_killed_and_named(
+        self, sshd: Sshd, reach: Callable[..., SshTarget], hanging: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nothing of it is left on the host."""
+        monkeypatch.setattr(remote, "START_S", 1)
+        with pytest.raises(HostPythonError, match=r"^lab1: /.*/python3: did not start .* another 'python:', or none,"):
+            reach(python=hanging).facts()
+
+        assert [pid for pid in sshd.programs() if hanging in Path(f"/proc/{pid}/cmdline").read_text()] == []
+
+    def test_is_not_waited_for_where_nothing_kills_it(
+        self, reach: Callable[..., SshTarget], hanging: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """On a host without timeout(1), or whose login shell hangs."""
+        monkeypatch.setattr(ssh, "_PROBE_S", 0.2)
+        with pytest.raises(
+            HostPythonError, match=r"^lab1: no word from its Python within 0\.2 s; look at what 'ssh lab1"
+        ):
+            reach(python=hanging).facts()
 
 
 class TestHostKeys:
@@ -465,7 +498,7 @@ class TestPython:
 
     def test_the_inventorys_is_not_there(self, reach: Callable[..., SshTarget]) -> None:
         """No other is taken instead."""
-        with pytest.raises(HostPythonError, match=r"looked for /nowhere/python3\)"):
+        with pytest.raises(HostPythonError, match=r"/nowhere/python3, its 'python:' .* another one or none"):
             reach(python="/nowhere/python3").facts()
 
     def test_one_that_is_too_old(self, path: Path, reach: Callable[..., SshTarget]) -> None:

@@ -163,7 +163,7 @@ def measured_cpus(threads: int, first: int | None = None) -> tuple[tuple[int, ..
         if first not in allowed:
             raise HostError(
                 f"CPU {first}, which the inventory pins trials to, is not among those allowed here: "
-                f"{', '.join(str(cpu) for cpu in sorted(allowed))}; change the host's cpu in hosts.yaml"
+                f"{', '.join(str(cpu) for cpu in sorted(allowed))}; change the host's cpu in the inventory"
             )
         allowed = (first, *(cpu for cpu in allowed if cpu != first))
     return allowed, set(allowed[threads:]) or set(allowed[1:]) or set(allowed)

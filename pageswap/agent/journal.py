@@ -78,7 +78,9 @@ class Journal:
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
             sync_folder(os.path.dirname(path))
         except OSError as error:
-            raise JournalError(f"{path}: cannot be made: {error.strerror}") from error
+            raise JournalError(
+                f"{path}: cannot be made: {error.strerror}; look at space and permissions there"
+            ) from error
 
     def append(self, kind: str, **fields: object) -> None:
         """Write one line and make it durable.
@@ -97,7 +99,9 @@ class Journal:
             self._write(line)
             os.fsync(self._descriptor)
         except OSError as error:
-            raise JournalError(f"{self._path}: line {self._next} cannot be written: {error.strerror}") from error
+            raise JournalError(
+                f"{self._path}: line {self._next} cannot be written: {error.strerror}; make room there and resume"
+            ) from error
         self._broken = False
         self._next += 1
         self._length += len(line)

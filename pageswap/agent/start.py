@@ -44,7 +44,7 @@ def start(work: WorkDir, document: dict[str, Any], around: Surroundings, say: Ca
     try:
         write_durably(work.job, json.dumps(document, separators=(",", ":")).encode())
     except OSError as error:
-        raise HostError(f"{work.job}: {error.strerror}") from error
+        raise HostError(f"{work.job}: {error.strerror}; look at space and permissions there") from error
     read, write = os.pipe2(os.O_CLOEXEC)
     sys.stdout.flush()
     middle = os.fork()

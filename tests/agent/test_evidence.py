@@ -84,7 +84,7 @@ class TestPinning:
         answer = host.call("start", job=host.job(make_trial(), cpu=8191))
 
         assert "CPU 8191, which the inventory pins trials to, is not among those allowed here" in answer["error"]
-        assert "hosts.yaml" in answer["error"]
+        assert "change the host's cpu in the inventory" in answer["error"]
         assert not (host.work_dir / "journal.jsonl").exists()
 
     def test_the_rest_is_for_everything_else(self, monkeypatch: pytest.MonkeyPatch) -> None:

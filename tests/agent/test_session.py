@@ -433,7 +433,7 @@ def test_a_full_disk_ends_the_job_with_its_rows_intact(small_disk: Path) -> None
     assert data.endswith(b"\n")
     assert len(host.trials()) > 10
     assert host.journal()[-1]["kind"] == "trial"
-    assert "cannot be written: No space left on device" in host.call("status")["log"]
+    assert "cannot be written: No space left on device; make room there and resume" in host.call("status")["log"]
     assert host.sysctl.read_text() == "65530\n"
     assert lease.who_holds("\0" + host.settings["lease"]) is None
 

@@ -25,11 +25,25 @@ _FULL_BYTES: Final = 1 << 20
 class Feed:
     """The way from one host's followers into the store."""
 
-    def __init__(self, store: Store, host: str, on_trials: Callable[[tuple[dict[str, Any], ...]], None]) -> None:
-        """Take where rows go, whose they are, and whom to tell of those that are stored."""
+    def __init__(
+        self,
+        store: Store,
+        host: str,
+        on_trials: Callable[[tuple[dict[str, Any], ...]], None],
+        *,
+        quiet_s: float | None = None,
+        on_quiet: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        """Take where rows go, whose they are, and whom to tell of those that are stored.
+
+        When nothing came for `quiet_s` seconds `on_quiet` is told so, once for each follower.
+        """
         self._store = store
         self._host = host
         self._on_trials = on_trials
+        self._quiet_s = quiet_s
+        self._on_quiet = on_quiet
+        self.heard_at = time.monotonic()
 
     def take(self, stream: Stream, segment: int, offset: int) -> bool:
         """Store a segment's journal as it streams from byte `offset` on; gives whether its end has come.
@@ -38,9 +52,16 @@ class Feed:
         """
         pending = b""
         stored_at = 0.0
+        quiet_s = self._quiet_s
+        self.heard_at = time.monotonic()
         while True:
-            wait_s = max(0.0, stored_at + COMMIT_S - time.monotonic()) if b"\n" in pending else None
-            data = stream.read(wait_s)
+            is_waiting = b"\n" not in pending
+            data = stream.read(quiet_s if is_waiting else max(0.0, stored_at + COMMIT_S - time.monotonic()))
+            if data:
+                self.heard_at = time.monotonic()
+            elif data is None and is_waiting and quiet_s is not None:
+                self._on_quiet(quiet_s)
+                quiet_s = None
             pending += data or b""
             is_due = not data or len(pending) >= _FULL_BYTES or time.monotonic() >= stored_at + COMMIT_S
             if is_due and b"\n" in pending:

@@ -19,6 +19,7 @@ from pageswap.campaign.stopping import StoppingRule
 from pageswap.errors import HostError, JournalError, LeaseHeldError, StoreError
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.store import NOT_STARTED
+from pageswap.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,9 +41,17 @@ _LEASE_AGAIN_S = 0.5
 
 # So many starts in a row that find the host measured by this very run, though by no agent that was started here.
 _MOST_YIELDS = 20
+# An agent that is only dying, or has the lease but no lock yet, is seen fewer times.
+_TOLD_YIELDS = 2
 
 # Where time went is stored so often, so that a controller that is killed takes little of it along.
 _BOOK_S = 10.0
+
+# Beyond a trial's own timeout an agent writes something within so many seconds.
+_QUIET_S = 60.0
+
+# A link that broke is noticed within so many seconds; that time was lost, not measured in.
+_NOTICED_S = 15.0
 
 # A job of so many trials takes megabytes while it is sent: of such jobs few are made at a time.
 _LARGE_JOB = 1000
@@ -74,7 +83,8 @@ class HostCampaign:
         self._halt = threading.Event()
         self._ledger = Ledger()
         self._link = Link(target, self._ledger, patience_s=options.patience_s, tell=self._note, halt=self._halt)
-        self._feed = Feed(store, self.host, self._take_note_of)
+        quiet_s = float(meta["experiment"].get("timeout_s", 0.0)) + _QUIET_S
+        self._feed = Feed(store, self.host, self._take_note_of, quiet_s=quiet_s, on_quiet=self._tell_quiet)
         self._booked_at = time.monotonic()
         self._guard = threading.Lock()
         self._stopping = ""
@@ -179,11 +189,13 @@ class HostCampaign:
 
     def _run_segment(self) -> bool:
         """Have an agent measure all that is owed; gives False when that is nothing."""
+        began = time.monotonic()
         started = self._start_next()
         if started is None:
             return False
         segment, work_dir, agent = started
         if agent.holder is not None:
+            self._ledger.move({"waiting": time.monotonic() - began})
             self._store.end_segment(self.host, segment, f"{NOT_STARTED}: the host was being measured")
             self._yield_to(agent.holder)
         elif agent.pid is not None:
@@ -258,12 +270,18 @@ class HostCampaign:
         # It is just dying, or has the lease but not yet a lock.
         self._yields += 1
         self._left = None  # nothing was tried
+        if self._yields == _TOLD_YIELDS:
+            self._note(
+                f"waiting for {describe(holder)}, which is this run: another of its hosts is the same machine; name it"
+                " once"
+            )
         if self._yields > _MOST_YIELDS:
             raise LeaseHeldError(
                 f"{self.host}: is measured by {describe(holder)}, which is this run: another of its hosts is the same"
                 " machine; name it once, or resume the run when that one is done"
             )
-        self._halt.wait(_LEASE_AGAIN_S)
+        with self._ledger.phase("waiting"):
+            self._halt.wait(_LEASE_AGAIN_S)
 
     def _collect(self, segment: int) -> bool:
         """Store what an earlier segment's journal still has; gives whether its agent was alive or had more to say."""
@@ -319,6 +337,10 @@ class HostCampaign:
         stream = self._target.follow(work_dir, offset)
         try:
             return self._feed.take(stream, segment, offset)
+        except BROKEN:
+            silent_s = time.monotonic() - self._feed.heard_at
+            self._ledger.move({"connecting": min(silent_s, _NOTICED_S)})
+            raise
         finally:
             stream.close()
 
@@ -327,6 +349,12 @@ class HostCampaign:
         if time.monotonic() - self._booked_at > _BOOK_S:
             self._book()
         self._emit(TrialsEnded(self.host, trials))
+
+    def _tell_quiet(self, seconds: float) -> None:
+        self._note(
+            f"nothing has come for {format_duration(seconds)}, longer than a trial may take: look whether its agent"
+            " is stopped there; Ctrl-C ends the run, and 'inv resume' goes on"
+        )
 
     def _book(self) -> None:
         """Store where the time went since this was done last."""

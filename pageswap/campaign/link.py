@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,8 +13,7 @@ from pageswap.fleet.target import HopelessError
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pageswap.campaign.ledger import Ledger
     from pageswap.fleet import Bundle, Target
@@ -25,6 +26,9 @@ LONGEST_PAUSE_S: Final = 15.0
 # Hosts that are begun together connect within so many seconds a host, lest their jump host turn some away.
 JITTER_S: Final = 0.01
 _MOST_JITTER_S: Final = 1.0
+
+# A host that is not ready after so many seconds has that told once, lest somebody wonders what a run waits for.
+SLOW_S: Final = 8.0
 
 # What ends when the link does, and may be asked for once more; anything else would end in the same way again.
 BROKEN: Final = (HostUnreachableError, HostLinkLostError)
@@ -61,16 +65,17 @@ class Link:
 
     def reach(self, bundle: Bundle) -> None:
         """Connect, and have the bundle on the host, after a pause again where that may help; raises HostError."""
-        for tried in range(1, FIRST_TRIES + 1):
-            try:
-                self._prepare(bundle)
-            except HopelessError:
-                raise
-            except BROKEN:
-                if tried == FIRST_TRIES or self._pause(FIRST_PAUSE_S * 2 ** (tried - 1)):
+        with self._slowness_told():
+            for tried in range(1, FIRST_TRIES + 1):
+                try:
+                    self._prepare(bundle)
+                except HopelessError:
                     raise
-            else:
-                return
+                except BROKEN:
+                    if tried == FIRST_TRIES or self._pause(FIRST_PAUSE_S * 2 ** (tried - 1)):
+                        raise
+                else:
+                    return
 
     def reach_again(self, bundle: Bundle, error: Exception) -> None:
         """Connect after `error` until the host answers, the patience ends or all is halted; raises HostError then.
@@ -118,6 +123,17 @@ class Link:
                 after = self._target.ledger()
                 phases = ("uploading", "building")
                 self._ledger.move({phase: after.get(phase, 0.0) - before.get(phase, 0.0) for phase in phases})
+
+    @contextlib.contextmanager
+    def _slowness_told(self) -> Iterator[None]:
+        words = f"not ready after {format_duration(SLOW_S)}: still connecting, asking for its Python, or sending files"
+        timer = threading.Timer(SLOW_S, self._tell, [words])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _pause(self, seconds: float) -> bool:
         """Wait for about so long, as many hosts may have lost a link at once; gives whether all was halted."""

@@ -114,3 +114,21 @@ def test_a_followers_error_is_the_hosts(line: bytes, message: str) -> None:
 
     assert str(caught.value).strip() == message
     assert not isinstance(caught.value, JournalError)
+
+
+def test_a_silence_that_is_too_long_is_told_once() -> None:
+    """As when the agent is stopped; what comes after it is stored as ever."""
+    patiences: list[float | None] = []
+
+    class Slow(FakeStream):
+        def read(self, timeout_s: float | None = None) -> bytes | None:
+            patiences.append(timeout_s)
+            return None if timeout_s == 7.0 else super().read(timeout_s)
+
+    store, told = FakeStore(0), []
+    taken = feed.Feed(store, "a", [].extend, quiet_s=7.0, on_quiet=told.append)  # type: ignore[arg-type]
+
+    assert taken.take(Slow([b"end\n"]), 1, 0)
+    assert told == [7.0]
+    assert patiences[:2] == [7.0, None]
+    assert store.pieces == [b"end\n"]

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from pageswap.campaign.campaign import resume, run
 from pageswap.campaign.options import CORES, Options
-from pageswap.campaign.outcome import HostOutcome, Outcome
+from pageswap.campaign.outcome import HostOutcome, NoHostError, Outcome
 from pageswap.campaign.provenance import provenance
 from pageswap.campaign.runs import find_run
 from pageswap.campaign.targets import make_targets
 
-__all__ = ["CORES", "HostOutcome", "Options", "Outcome", "find_run", "make_targets", "provenance", "resume", "run"]
+__all__ = [
+    "CORES",
+    "HostOutcome",
+    "NoHostError",
+    "Options",
+    "Outcome",
+    "find_run",
+    "make_targets",
+    "provenance",
+    "resume",
+    "run",
+]

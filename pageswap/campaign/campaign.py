@@ -17,12 +17,13 @@ from pageswap.campaign.events import Finished, HostEnded, HostFailed, Started, S
 from pageswap.campaign.host import HostCampaign
 from pageswap.campaign.link import jitter_s
 from pageswap.campaign.options import Options
-from pageswap.campaign.outcome import Outcome, exit_code, host_outcomes
+from pageswap.campaign.outcome import NoHostError, Outcome, exit_code, host_outcomes
 from pageswap.campaign.runs import DATABASE, REPORT, held, make_run_dir, new_run_id, open_run
 from pageswap.campaign.targets import chosen_hosts, make_targets, recorded_hosts
 from pageswap.errors import HostError, HostUnreachableError, PageswapError, StoreError
 from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import InventoryHost
+from pageswap.fleet.target import named
 from pageswap.spec.hostnames import LOCAL
 from pageswap.store import Store
 
@@ -54,9 +55,9 @@ def run(  # noqa: PLR0913 - what a run is made of, and who watches
     """Execute `plan` on `targets` (this machine by default) into `results_dir`/<experiment>/<run id>/.
 
     `on_event` is called in this thread; `render` makes the report, pageswap.report's by default. While this runs,
-    Ctrl-C drains the hosts, twice kills their trials. A host that fails stops no other. Raises what made it impossible
-    to measure anything; the run's folder is removed then. Raises StoreError when results cannot be stored: `resume`
-    goes on from what is.
+    Ctrl-C drains the hosts, twice kills their trials. A host that fails stops no other. Raises NoHostError when nothing
+    could be measured; the run's folder is removed unless an agent has begun. Raises StoreError when results cannot be
+    stored: `resume` goes on from what is.
     """
     options = options or Options()
     targets = targets or make_targets([InventoryHost(LOCAL)], options)
@@ -136,11 +137,10 @@ class _Campaign:
         for error in errors.values():
             if isinstance(error, StoreError) or not isinstance(error, PageswapError):
                 raise error
+        known_errors = {host: error for host, error in errors.items() if isinstance(error, PageswapError)}
         if errors and not self._signals and self._store.outcome_count() == known:
-            raise _all_in_one(list(errors.values()))
-        return self._outcome(
-            {host: error for host, error in errors.items() if isinstance(error, PageswapError)}, render
-        )
+            raise NoHostError(self._outcome(known_errors, _keep_report)) from next(iter(errors.values()))
+        return self._outcome(known_errors, render)
 
     def _tell_start(self) -> None:
         meta = self._store.meta()
@@ -190,7 +190,7 @@ class _Campaign:
                 with contextlib.closing(host):
                     host.run(bundle)
             except Exception as caught:  # noqa: BLE001 - carried to the main thread, which raises it
-                error = caught
+                error = named(host.host, caught)
             self._events.put(_Ended(host.host, error))
 
     def _note_end(self, event: _Ended, errors: dict[str, Exception]) -> None:
@@ -256,12 +256,9 @@ class _Signal:
     """Ctrl-C was typed."""
 
 
-def _all_in_one(errors: list[Exception]) -> Exception:
-    """Give the only error, or one with the texts of all, on a line each."""
-    if len(errors) == 1:
-        return errors[0]
-    lines = [f"none of the {len(errors)} hosts could be used", *(str(error) for error in errors)]
-    return HostError("\n  ".join(lines))
+def _keep_report(_store: Store, path: Path) -> Path:
+    """Leave the report as it is, for nothing has come."""
+    return path
 
 
 def _render_report(store: Store, path: Path) -> Path:

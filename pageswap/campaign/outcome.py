@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from pageswap.agent.job import CORRUPT, OK, SKIPPED, UNAVAILABLE
+from pageswap.errors import HostError
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -53,6 +54,19 @@ class Outcome:
     hosts: tuple[HostOutcome, ...]
     host_errors: dict[str, PageswapError]
     exit_code: int
+
+
+class NoHostError(HostError):
+    """No host could be used and nothing was measured; `outcome` has each one's part."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        """Take how the run stands; the text is the only error's, or has those of all, on a line each."""
+        texts = [str(error) for error in outcome.host_errors.values()]
+        if len(texts) > 1:
+            texts.insert(0, f"none of the {len(texts)} hosts could be used")
+        super().__init__("\n  ".join(texts))
+        self.outcome = outcome
+        self.exit_code = outcome.exit_code
 
 
 def host_outcomes(store: Store) -> tuple[HostOutcome, ...]:

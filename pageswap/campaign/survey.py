@@ -14,6 +14,7 @@ from pageswap.campaign.answers import cleaned_from, facts_from
 from pageswap.campaign.ledger import Ledger
 from pageswap.campaign.link import Link, jitter_s
 from pageswap.errors import PageswapError
+from pageswap.fleet.target import named
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def survey(
                 Link(target, Ledger(), patience_s=0.0, tell=lambda _text: None, halt=halt).reach(bundle)
                 return question(target)
         except Exception as error:  # noqa: BLE001 - carried to the main thread, which raises what is no host's
-            return error
+            return named(target.name, error)
 
     def work() -> None:
         with contextlib.suppress(IndexError):

@@ -10,16 +10,17 @@ from pageswap.analysis.wording import level_text
 from pageswap.console import hosts as showing
 from pageswap.console.cases import show_cases
 from pageswap.console.document import print_json
+from pageswap.console.exits import tell
 from pageswap.console.table import show_table
 from pageswap.spec.hostnames import LOCAL
 from pageswap.spec.wording import plain
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pageswap.analysis.summary import Summary
-    from pageswap.campaign import Outcome
+    from pageswap.campaign import NoHostError, Outcome
     from pageswap.plan import Plan
     from pageswap.store import Store
 
@@ -118,6 +119,33 @@ def conclude(outcome: Outcome, *, as_json: bool) -> int:
     return outcome.exit_code
 
 
+def measured(measure: Callable[..., Outcome], *, as_json: bool) -> int:
+    """Show a campaign while it runs, then tell what it found, or why no host could be used; gives the exit code."""
+    from pageswap.campaign import NoHostError  # noqa: PLC0415 - as below
+    from pageswap.campaign.progress import shown  # noqa: PLC0415 - as below
+
+    try:
+        with shown() as on_event:
+            outcome = measure(on_event=on_event)
+    except NoHostError as error:
+        return conclude_without(error, as_json=as_json)
+    return conclude(outcome, as_json=as_json)
+
+
+def conclude_without(error: NoHostError, *, as_json: bool) -> int:
+    """Tell of a run that no host gave anything: each host's line, or the same document as ever; gives the exit code."""
+    outcome = error.outcome
+    if as_json:
+        print_json(_as_json(outcome))
+    else:
+        showing.show_hosts(outcome.hosts)
+    # Of several hosts each one's error was told when it happened, and stands in its line.
+    tell(f"error: {str(error).splitlines()[0]}" if len(outcome.host_errors) > 1 else f"error: {error}")
+    if not outcome.run_dir.exists():
+        tell(f"nothing was measured: {outcome.run_dir} is removed")
+    return outcome.exit_code
+
+
 def show_conclusion(outcome: Outcome, summary: Summary, sentences: Sequence[str], troubled: Sequence[Troubles]) -> None:
     """Print the answer, every case's figures, what did not end ok, and last where the report lies."""
     print(plain("\n".join(sentences)) + "\n")
@@ -145,18 +173,27 @@ def conclusion_as_json(
     outcome: Outcome, summary: Summary, sentences: Sequence[str], troubled: Sequence[Troubles]
 ) -> dict[str, Any]:
     """Give what `show_conclusion` prints, and all cases' figures, as one JSON object."""
+    return _as_json(outcome) | {
+        "answer": list(sentences),
+        "cases": [dataclasses.asdict(case) for case in summary.cases],
+        "troubles": [dataclasses.asdict(trouble) for trouble in troubled],
+    }
+
+
+def _as_json(outcome: Outcome) -> dict[str, Any]:
+    """Give how a run stands, with empty places for what it found."""
     return {
         "run_id": outcome.run_id,
-        "run_dir": str(outcome.run_dir),
+        "run_dir": str(outcome.run_dir) if outcome.run_dir.exists() else None,
         "report": str(outcome.report_path) if outcome.report_path else None,
         "exit_code": outcome.exit_code,
         "statuses": dict(outcome.statuses),
         "missing": outcome.missing,
         "hosts": showing.hosts_as_json(outcome.hosts),
         "host_errors": {host: str(error) for host, error in outcome.host_errors.items()},
-        "answer": list(sentences),
-        "cases": [dataclasses.asdict(case) for case in summary.cases],
-        "troubles": [dataclasses.asdict(trouble) for trouble in troubled],
+        "answer": [],
+        "cases": [],
+        "troubles": [],
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import copy
 import json
 import re
 import time
@@ -34,6 +35,17 @@ def segment_folder(cache: str, run_id: str, host: str, segment: int) -> str:
 
 class HopelessError(HostUnreachableError):
     """No connection came about, and another attempt a moment later would end the same way."""
+
+
+def named(host: str, error: Exception) -> Exception:
+    """Give a host's error with the host's name before its text, the same one where that stands there already."""
+    text = str(error)
+    if not isinstance(error, HostError) or text.startswith((f"{host}: ", f"{host} (")):
+        return error
+    again = copy.copy(error)
+    again.args = (f"{host}: {text}",)
+    again.__cause__ = error
+    return again
 
 
 class Stream(Protocol):

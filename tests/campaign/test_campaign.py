@@ -8,7 +8,7 @@ import pytest
 
 from pageswap.agent.job import STATUSES, Job
 from pageswap.campaign import events
-from pageswap.errors import HostError, LeaseHeldError
+from pageswap.errors import HostError
 from pageswap.store import Store
 from tests.campaign.fakes import FakeTarget, Segment, journal_of, resume, run, work_through
 
@@ -164,7 +164,7 @@ class TestLease:
     def test_another_runs_holder_is_named_and_no_run_is_left(self, tmp_path: Path) -> None:
         """So that `latest` is not an empty run."""
         holder = {"pid": 77, "user": "ann", "run_id": "r", "since": "2025-01-31T12:00:00Z"}
-        with pytest.raises(LeaseHeldError, match=r"process 77 of user ann, run r, since 2025.*--wait"):
+        with pytest.raises(HostError, match=r"process 77 of user ann, run r, since 2025.*--wait"):
             run(tmp_path, FakeTarget(lambda _job: {"held_by": holder}))
 
         assert list(tmp_path.iterdir()) == []

@@ -28,7 +28,7 @@ from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.ssh import SshTarget
 from pageswap.fleet.target import HopelessError
 from pageswap.store import Store
-from tests.campaign.fakes import BUNDLE, FakeTarget, Segment, no_report, resume, run, work_through
+from tests.campaign.fakes import BUNDLE, FakeStream, FakeTarget, Segment, no_report, resume, run, work_through
 from tests.store.fakes import make_plan
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from pageswap.agent.job import Job
     from pageswap.campaign import Outcome
-    from pageswap.fleet import Target
+    from pageswap.fleet import Stream, Target
 
 LOST = HostLinkLostError("a: the link broke")
 UNREACHABLE = HostUnreachableError("a: no route to host")
@@ -167,8 +167,9 @@ def test_what_would_end_the_same_way_again_is_not_tried_again(tmp_path: Path, er
     """A changed key, above all."""
     target = FakeTarget(work_through, name="a")
     target.faults["bundle"] = [error]
-    with pytest.raises(type(error)):
+    with pytest.raises(campaign.NoHostError) as raised:
         run(tmp_path, target)
+    assert raised.value.outcome.host_errors["a"] is error
     assert target.bundles == 1
 
     target = FakeTarget(work_through, name="a")
@@ -325,8 +326,12 @@ def test_two_names_of_one_machine_are_told_from_an_agent_that_is_only_late(
         return {"held_by": {"pid": 5, "user": "me", "run_id": job.run_id, "since": None}}
 
     again = FakeTarget(*[held] * 99, name="a")
-    outcome = run(tmp_path, again, FakeTarget(work_through, name="b"))
+    told: list[events.Event] = []
+    outcome = run(tmp_path, again, FakeTarget(work_through, name="b"), told=told)
 
+    (text,) = [event.text for event in told if isinstance(event, events.Noted)]
+    assert text.startswith(f"waiting for process 5 of user me, run {outcome.run_id}, which is this run: another of its")
+    assert part(outcome, "a").ledger["waiting"] > 0
     assert outcome.exit_code == 3
     assert "another of its hosts is the same machine; name it once" in part(outcome, "a").problem
     assert part(outcome, "b").missing == 0
@@ -445,10 +450,86 @@ def test_sixty_four_hosts_complete_side_by_side(tmp_path: Path) -> None:
 def test_all_hosts_that_fail_are_named_when_none_could_be_used(tmp_path: Path) -> None:
     """In one error, and no run is left."""
     targets = [FakeTarget(lambda _job: {"error": "no core"}, name=name) for name in ("a", "b")]
-    with pytest.raises(HostError, match=r"none of the 2 hosts could be used\n  [ab]: no core\n  [ab]: no core"):
+    with pytest.raises(
+        campaign.NoHostError, match=r"none of the 2 hosts could be used\n  [ab]: no core\n  [ab]: no core"
+    ) as raised:
         run(tmp_path, *targets)
+    outcome = raised.value.outcome
 
     assert list(tmp_path.iterdir()) == []
+    assert (raised.value.exit_code, outcome.exit_code, outcome.statuses, outcome.missing) == (3, 3, {}, 18)
+    assert [(host.host, host.rows, host.problem) for host in outcome.hosts] == [
+        ("a", 0, "no core"),
+        ("b", 0, "no core"),
+    ]
+
+
+def test_a_resume_that_reaches_nobody_tells_what_there_was_before(tmp_path: Path) -> None:
+    """Its report stays as it is."""
+    target = FakeTarget(lambda job: work_through(job, status="lost", reason=""), name="a")
+    run_dir = run(tmp_path, target).run_dir
+    target.faults["bundle"] = [HostKeyError("a: its key changed")]
+    with pytest.raises(campaign.NoHostError, match=r"^a: its key changed$") as raised:
+        resume(run_dir, target)
+
+    assert raised.value.outcome.statuses == {"lost": 9}
+    assert raised.value.outcome.hosts[0].rows == 9
+    assert run_dir.exists()
+
+
+def test_every_error_of_a_host_begins_with_its_name(tmp_path: Path) -> None:
+    """Also one that was made where nobody knows whom it is about."""
+    good, bad = FakeTarget(work_through, name="a"), FakeTarget(work_through, name="b")
+    bad.faults["bundle"] = [HostError("/proc/x: cannot be made: no; set PAGESWAP_HOME")]
+    told: list[events.Event] = []
+    outcome = run(tmp_path, good, bad, told=told)
+
+    assert str(outcome.host_errors["b"]) == "b: /proc/x: cannot be made: no; set PAGESWAP_HOME"
+    assert [str(event.error)[:3] for event in told if isinstance(event, events.HostFailed)] == ["b: "]
+    assert part(outcome, "b").problem == "/proc/x: cannot be made: no; set PAGESWAP_HOME"
+
+
+def test_a_host_that_keeps_a_run_waiting_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, however it ends."""
+    monkeypatch.setattr(link, "SLOW_S", 0.01)
+    is_told = threading.Event()
+
+    class Slow(FakeTarget):
+        def ensure_bundle(self, bundle: Any) -> None:
+            assert is_told.wait(60)
+            super().ensure_bundle(bundle)
+
+    told: list[events.Event] = []
+
+    def listen(event: events.Event) -> None:
+        told.append(event)
+        if isinstance(event, events.Noted):
+            is_told.set()
+
+    plan = make_plan()
+    campaign.run(plan, results_dir=tmp_path, targets=[Slow(work_through, name="a")], on_event=listen, render=no_report)  # type: ignore[arg-type]
+
+    assert [event.text[:15] for event in told if isinstance(event, events.Noted)] == ["not ready after"]
+
+
+def test_the_time_until_a_loss_is_noticed_is_lost(tmp_path: Path) -> None:
+    """Counted from the last byte that was heard."""
+    silent_s = 0.3
+
+    class Silent(FakeStream):
+        def read(self, timeout_s: float | None = None) -> bytes | None:
+            threading.Event().wait(0 if self._chunks else silent_s)
+            return super().read(timeout_s)
+
+    class Cut(FakeTarget):
+        def follow(self, work_dir: str, offset: int) -> Stream:
+            if offset:
+                return super().follow(work_dir, offset)
+            return Silent([self.segments[work_dir].journal[:1200]], LOST)
+
+    ledger = part(run(tmp_path, Cut(work_through, name="a")), "a").ledger
+
+    assert ledger["connecting"] > silent_s * 0.9
 
 
 def test_where_the_time_went_is_stored_and_added_up(tmp_path: Path) -> None:

@@ -191,3 +191,11 @@ def test_clocks_that_differ_are_told(host_ns: int, status: str, words: str) -> N
 def test_the_streams_of_these_tests_end() -> None:
     """A fake that never ended would hang instead of failing."""
     assert FakeStream([]).read() == b""
+
+
+def test_an_answer_that_is_an_error_begins_with_the_hosts_name() -> None:
+    """Also one that was made where nobody knows whom it is about."""
+    target = FactTarget(name="a")
+    target.faults["bundle"] = [HostError("cffi could not be downloaded")]
+
+    assert str(survey([target], BUNDLE, facts)["a"]) == "a: cffi could not be downloaded"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pageswap.errors import HostError
-from pageswap.fleet.target import segment_folder
+from pageswap.errors import HostError, HostPythonError
+from pageswap.fleet.target import named, segment_folder
 
 
 def test_a_segment_has_a_folder_of_its_own() -> None:
@@ -23,3 +23,15 @@ def test_no_name_leads_elsewhere(name: str) -> None:
     for run_id, host in ((name, "lab1"), ("run", name)):
         with pytest.raises(HostError, match="cannot be a folder"):
             segment_folder("/cache", run_id, host, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("a: x", "a: x"), ("a (10.0.0.1:22): x", "a (10.0.0.1:22): x"), ("/x: y", "a: /x: y")]
+)
+def test_an_error_of_a_host_begins_with_its_name(text: str, told: str) -> None:
+    """Once, and it stays the kind of error that it was; what is no host's error stays as it is."""
+    error = named("a", HostPythonError(text))
+    other = ValueError("x")
+
+    assert (str(error), type(error)) == (told, HostPythonError)
+    assert named("a", other) is other

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pageswap.campaign import HostOutcome
-    from pageswap.fleet.inventory import Inventory
+    from pageswap.fleet.inventory import Inventory, InventoryHost
 
 
 def show_hosts(hosts: Sequence[HostOutcome]) -> None:
@@ -70,9 +70,17 @@ def show_inventory(inventory: Inventory) -> None:
             host.workdir or "",
             host.notes,
         )
-        for host in inventory.hosts.values()
+        for host in (*inventory.hosts.values(), *_only_in_groups(inventory))
     )
     show_table(("host", "groups", "tags", "cpu", "memory", "python", "workdir", "notes"), rows)
+
+
+def _only_in_groups(inventory: Inventory) -> list[InventoryHost]:
+    """Give the hosts that groups name and that have no entry of their own, such as this machine."""
+    from pageswap.fleet.inventory import InventoryHost  # noqa: PLC0415 - showing a plan does not need it
+
+    names = dict.fromkeys(name for members in inventory.groups.values() for name in members)
+    return [InventoryHost(name) for name in names if name not in inventory.hosts]
 
 
 def tell_inventory(inventory: Inventory, *, as_json: bool) -> None:
@@ -167,7 +175,8 @@ def show_cleaned(found: Mapping[str, Mapping[str, Any]]) -> None:
     for host, answer in found.items():
         kept = Counter(str(each["why"]) for each in answer["kept"])
         rest = f"; kept {', '.join(f'{count:,} ({why})' for why, count in kept.items())}" if kept else ""
-        print(plain(f"{host}: removed {answer['removed']:,} folders, {answer['bytes'] / 2**20:,.1f} MiB{rest}"))
+        folders = "folder" if answer["removed"] == 1 else "folders"
+        print(plain(f"{host}: removed {answer['removed']:,} {folders}, {answer['bytes'] / 2**20:,.1f} MiB{rest}"))
 
 
 def conclude(

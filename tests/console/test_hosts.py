@@ -120,12 +120,17 @@ def test_what_was_cleaned_and_kept_is_counted(capsys: pytest.CaptureFixture[str]
     """What was kept by its reason, not by its paths."""
     kept = [{"path": "/x", "why": "in use"}, {"path": "/y", "why": "in use"}]
     showing.show_cleaned(
-        {"a": {"removed": 1200, "bytes": 3 << 20, "kept": kept}, "b": {"removed": 0, "bytes": 0, "kept": []}}
+        {
+            "a": {"removed": 1200, "bytes": 3 << 20, "kept": kept},
+            "b": {"removed": 0, "bytes": 0, "kept": []},
+            "c": {"removed": 1, "bytes": 0, "kept": []},
+        }
     )
 
     assert capsys.readouterr().out.splitlines() == [
         "a: removed 1,200 folders, 3.0 MiB; kept 2 (in use)",
         "b: removed 0 folders, 0.0 MiB",
+        "c: removed 1 folder, 0.0 MiB",
     ]
 
 
@@ -143,9 +148,11 @@ def test_what_a_terminal_would_obey_is_only_shown(capsys: pytest.CaptureFixture[
 
 
 def test_the_inventory_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each host with its groups and tags as they are typed; without one, how to come by it."""
+    """Each host with its groups and tags as they are typed, also one that only a group names; or how to come by one."""
     showing.show_inventory(
-        Inventory.loads("hosts: {a: {tags: zen, cpu: 3, memory: 1GiB}, b: }\ngroups: {g: [a, b]}", "h.yaml")
+        Inventory.loads(
+            "hosts: {a: {tags: zen, cpu: 3, memory: 1GiB}, b: }\ngroups: {g: [a, b], office: [local, b]}", "h.yaml"
+        )
     )
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
 
@@ -153,7 +160,8 @@ def test_the_inventory_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
         ["h.yaml:"],
         ["host", "groups", "tags", "cpu", "memory", "python", "workdir", "notes"],
         ["a", "@g", "@zen", "3", "1GiB"],
-        ["b", "@g"],
+        ["b", "@g,", "@office"],
+        ["local", "@office"],
     ]
     showing.show_inventory(Inventory())
 

@@ -65,11 +65,11 @@ def tasks(_context: Context) -> None:
 
 
 @command()
-def build(_context: Context, way: Way, hosts: str = "", core: str = "auto", json: bool = False) -> int:
+def build(_context: Context, way: Way, hosts: str | None = None, core: str = "auto", json: bool = False) -> int:
     """Build the C core, unless the one at hand is current; with --hosts also have all that a run needs on them."""
     facts = json_.loads(devtasks.build_core())
     found: dict[str, Any] = {}
-    if hosts:
+    if hosts is not None:
         from pageswap.campaign import survey
 
         found = _ask(way.targets(way.hosts(hosts), core), survey.readiness)
@@ -79,9 +79,10 @@ def build(_context: Context, way: Way, hosts: str = "", core: str = "auto", json
 
 
 @command()
-def check(_context: Context, spec: str = "") -> None:
+def check(_context: Context, spec: str = "", inventory: str = "") -> None:
     """Check an experiment file without running it."""
     plan = _plan(spec, None, None, None)
+    arguments.Way(inventory).check_hosts(plan.experiment)
     print(f"{plan.experiment.path}: ok: {len(plan.cases):,} cases, {len(plan.trials):,} trials")
 
 
@@ -92,10 +93,12 @@ def plan(
     set_: list[str] | None = None,
     filter_: list[str] | None = None,
     repeats: str | None = None,
+    inventory: str = "",
     json: bool = False,
 ) -> None:
     """List what a run would measure, with its memory and time; run nothing."""
     made = _plan(spec, set_, filter_, repeats)
+    arguments.Way(inventory).check_hosts(made.experiment)
     from pageswap.console import terminal
 
     terminal.tell_plan(made, as_json=json)
@@ -106,7 +109,7 @@ def run(
     _context: Context,
     way: Way,
     spec: str = "",
-    hosts: str = "",
+    hosts: str | None = None,
     set_: list[str] | None = None,
     filter_: list[str] | None = None,
     repeats: str | None = None,
@@ -124,7 +127,6 @@ def run(
     made = _plan(spec, set_, filter_, repeats)
     chosen = way.hosts(hosts, made.experiment)
     from pageswap import campaign
-    from pageswap.campaign.progress import shown
     from pageswap.console import terminal
 
     options = campaign.Options(
@@ -141,39 +143,38 @@ def run(
     if dry:
         terminal.tell_plan(made, as_json=json, hosts=[host.name for host in chosen])
         return 0
-    with shown() as on_event:
-        outcome = campaign.run(
-            made,
-            results_dir=RESULTS,
-            options=options,
-            targets=campaign.make_targets(chosen, options, accept_new=way.accept_new),
-            provenance=campaign.provenance(ROOT, ["inv", *arguments.typed()]),
-            on_event=on_event,
-        )
-    return terminal.conclude(outcome, as_json=json)
+    measure = functools.partial(
+        campaign.run,
+        made,
+        results_dir=RESULTS,
+        options=options,
+        targets=campaign.make_targets(chosen, options, accept_new=way.accept_new),
+        provenance=campaign.provenance(ROOT, ["inv", *arguments.typed()]),
+    )
+    return terminal.measured(measure, as_json=json)
 
 
 @command()
-def resume(_context: Context, way: Way, run: str = "", hosts: str = "", wait: bool = False, json: bool = False) -> int:
+def resume(
+    _context: Context, way: Way, run: str = "", hosts: str | None = None, wait: bool = False, json: bool = False
+) -> int:
     """Finish what a run still lacks, on its hosts or those that --hosts picks out, then write its report."""
     from pageswap import campaign
-    from pageswap.campaign.progress import shown
     from pageswap.console import terminal
 
     folder = campaign.find_run(RESULTS, run)
-    chosen = way.hosts(hosts) if hosts else ()
+    chosen = () if hosts is None else way.hosts(hosts)
     devtasks.build_core()
-    with shown() as on_event:
-        outcome = campaign.resume(
-            folder,
-            wait=wait or None,
-            only=[host.name for host in chosen],
-            inventory=way.known() if way.inventory else None,
-            ssh_config=way.ssh_config_file(),
-            accept_new=way.accept_new,
-            on_event=on_event,
-        )
-    return terminal.conclude(outcome, as_json=json)
+    measure = functools.partial(
+        campaign.resume,
+        folder,
+        wait=wait or None,
+        only=[host.name for host in chosen],
+        inventory=way.known() if way.inventory else None,
+        ssh_config=way.ssh_config_file(),
+        accept_new=way.accept_new,
+    )
+    return terminal.measured(measure, as_json=json)
 
 
 @command(help={"format": "html: the report beside the run, or md: a summary on stdout for a pull request or a README"})
@@ -255,7 +256,7 @@ def publish(
 
 
 @command()
-def methods(_context: Context, way: Way, hosts: str = "", json: bool = False) -> int:
+def methods(_context: Context, way: Way, hosts: str | None = None, json: bool = False) -> int:
     """List every way to move pages: available on each host, or why not."""
     from pageswap.campaign import survey
     from pageswap.console import hosts as showing
@@ -265,7 +266,7 @@ def methods(_context: Context, way: Way, hosts: str = "", json: bool = False) ->
 
 
 @command()
-def doctor(_context: Context, way: Way, hosts: str = "", json: bool = False) -> int:
+def doctor(_context: Context, way: Way, hosts: str | None = None, json: bool = False) -> int:
     """Say what on each host would spoil a measurement, each with its cure."""
     from pageswap.campaign import survey
     from pageswap.console import hosts as showing
@@ -287,12 +288,14 @@ def list_hosts(_context: Context, inventory: str = "", json: bool = False) -> No
 
 
 @command(help={"hosts": "a,b,@group,@tag: where to clean; default: all hosts of the inventory, else local"})
-def clean(_context: Context, way: Way, hosts: str = "", all_: bool = False, json: bool = False) -> int:
+def clean(_context: Context, way: Way, hosts: str | None = None, all_: bool = False, json: bool = False) -> int:
     """Remove what finished runs left on hosts (`inv hosts clean`); without --hosts on all of the inventory."""
     from pageswap.campaign import survey
     from pageswap.console import hosts as showing
 
-    targets = way.targets(way.hosts(hosts or ("@all" if way.known().hosts else "local")))
+    if hosts is None:
+        hosts = "@all" if way.known().hosts else "local"
+    targets = way.targets(way.hosts(hosts))
     found = _ask(targets, functools.partial(survey.clean, runs="all" if all_ else "finished"))
     return showing.conclude(found, showing.show_cleaned, as_json=json)
 

@@ -94,6 +94,8 @@ def test_paths_are_of_the_folder_where_it_is_typed(tmp_path: Path) -> None:
         (("plan", "--spec", "smoke", "--repeats", "many"), "--repeats: expected a whole number, found 'many'"),
         (("plan", "--spec", "smoke", "--set", "method"), "--set"),
         (("plan", "--spec", "smoke", "--filter", "method=mremap"), "--filter"),
+        (("clean", "--hosts", ""), "--hosts: '' names no host"),
+        (("build", "--hosts", " "), "--hosts: ' ' names no host"),
         (("build", "--hosts", "a,@group"), "--hosts: '@group': groups are in an inventory: write hosts.yaml, or"),
         (
             ("run", "--spec", "smoke", "--hosts", "me@a"),
@@ -305,6 +307,11 @@ def test_hosts_of_an_experiment_are_looked_up_too(tiny: str) -> None:
     assert (1, "") == (refused.returncode, refused.stdout)
     assert refused.stderr.startswith("error: tiny.yaml:11: hosts: '@rack': groups are in an inventory")
     assert inv("run", "--spec", tiny, "--dry", "--hosts", "local", cwd=path.parent).returncode == 0
+    for name in ("check", "plan"):
+        done = inv(name, "--spec", tiny, cwd=path.parent)
+        assert (1, refused.stderr) == (done.returncode, done.stderr)
+        (path.parent / "h.yaml").write_text("hosts: {lab1: }\ngroups: {rack: lab1}\n")
+        assert inv(name, "--spec", tiny, "--inventory", "h.yaml", cwd=path.parent).returncode == 0
 
 
 def test_hosts_lists_the_inventory_of_the_folder(tmp_path: Path) -> None:
@@ -357,6 +364,30 @@ def test_a_run_completes_on_the_hosts_that_can_be_reached(
     assert call("resume", run="latest", hosts="elsewhere") == 1
     assert "'elsewhere' is not one of this run's hosts" in capsys.readouterr().err
     assert results.exists()
+
+
+def test_a_run_that_no_host_gives_anything_says_so_host_by_host(
+    results: Path, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line a host or the same document as ever, each error once as it happens, and what became of the folder."""
+    config = tmp_path / "ssh_config"
+    config.write_text("Host nowhere none\n    HostName nowhere.invalid\n")
+    words = {"spec": tiny, "ssh_config": str(config)}
+    assert call("run", hosts="nowhere,none", **words) == 3
+
+    said = capsys.readouterr()
+    assert ["nowhere", "none"] == [line.split()[0] for line in said.out.splitlines()[1:] if line[:1] == "n"]
+    assert 1 == said.err.count("error: nowhere (")
+    assert "error: none of the 2 hosts could be used\nnothing was measured: " in said.err
+    assert said.err.endswith(" is removed\n")
+    assert call("run", hosts="nowhere", json=True, **words) == 3
+    said = capsys.readouterr()
+    document = json.loads(said.out)
+    assert (3, None, None, 10) == tuple(document[name] for name in ("exit_code", "run_dir", "report", "missing"))
+    assert "no such host name" in document["hosts"][0]["problem"]
+    assert "nowhere (nowhere.invalid:22): " in document["host_errors"]["nowhere"]
+    assert 1 == said.err.count("error: nowhere (")
+    assert not list(results.glob("*/*"))
 
 
 def test_publish_puts_runs_on_a_site(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

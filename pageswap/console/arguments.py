@@ -78,14 +78,24 @@ class Way:
 
         return Inventory.load(Path(self.inventory) if self.inventory else None)
 
-    def hosts(self, wanted: str, experiment: Experiment | None = None) -> tuple[InventoryHost, ...]:
-        """Give the hosts that --hosts names, or else the experiment, or else this machine; raises UsageError."""
+    def hosts(self, wanted: str | None, experiment: Experiment | None = None) -> tuple[InventoryHost, ...]:
+        """Give the hosts that --hosts names, or else the experiment, or else this machine; raises UsageError.
+
+        None is what was not typed. An empty word was, as by a script whose variable is unset: it means no host at all.
+        """
         known = self.known()
-        if wanted:
+        if wanted is not None:
+            if not wanted.strip():
+                raise UsageError(f"--hosts: {wanted!r} names no host; write such as lab1,@rack, or leave --hosts out")
             return known.select([text.strip() for text in wanted.split(",")])
         if experiment is None or not experiment.hosts:
             return known.select(["local"])
         return known.select(experiment.hosts, f"{experiment.path}:{experiment.lines.get('hosts', 1)}: hosts")
+
+    def check_hosts(self, experiment: Experiment) -> None:
+        """Have the experiment's own hosts looked up as a run would; raises UsageError."""
+        if experiment.hosts:
+            self.hosts(None, experiment)
 
     def targets(self, hosts: tuple[InventoryHost, ...], core: str = "auto") -> list[Target]:
         """Give what reaches the hosts, to be closed by the caller; raises UsageError."""

@@ -63,4 +63,13 @@ def test_hosts_are_those_typed_else_this_machine(tmp_path: Path) -> None:
         ("lab1", 3),
         ("other", None),
     ]
-    assert [host.name for host in way.hosts("")] == ["local"]
+    assert [host.name for host in way.hosts(None)] == ["local"]
+
+
+@pytest.mark.parametrize("typed", ["", " ", "\t "])
+def test_a_word_that_names_no_host_is_not_left_out_hosts(typed: str) -> None:
+    """Else a script whose variable is unset would measure here, or clean everywhere."""
+    with pytest.raises(
+        UsageError, match=r"^--hosts: '.*' names no host; write such as lab1,@rack, or leave --hosts out"
+    ):
+        Way().hosts(typed)

@@ -79,8 +79,11 @@ def _mixed(summary: Summary, name: str, cases: Sequence[CaseSummary], verdicts: 
         found = [case for case in cases if case.verdict == verdict]
         if len(found) <= _CASES_NAMED:
             places = [place(summary, case, summary.baseline).strip() for case in found]
-            at = [f"{ratio_of(case)}{held_back([case])}" for case in found]
+            why = [held_back([case]) for case in found]
+            is_shared = len(found) > 1 and len(set(why)) == 1
+            at = [f"{ratio_of(case)}{'' if is_shared else each}" for case, each in zip(found, why, strict=True)]
             text = listed([f"{where} ({figures})" for where, figures in zip(places, at, strict=True)])
+            text += why[0].replace(", ", ", both ", 1) if is_shared else ""
         else:
             is_rest = len(found) == left and left < len(cases)
             share = f"the other {len(found)}" if is_rest else f"{len(found)} of {plural(len(cases), 'comparison')}"

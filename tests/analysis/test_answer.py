@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
 
 from pageswap.analysis.answer import answer
+from pageswap.analysis.comparisons import NO_DIFFERENCE
+from pageswap.analysis.intervals import Interval
+from pageswap.analysis.standing import clause
 from pageswap.analysis.summary import summarise
 from tests.fake_run import FakeRun, make_run
 
@@ -86,6 +90,33 @@ def test_few_blocks_make_no_claim() -> None:
 
     assert "too few blocks to say whether mremap_fixed is faster than memcpy (3 compared, 6 needed)" in text
     assert "slower" not in text
+
+
+@pytest.mark.parametrize(
+    ("reasons", "told"),
+    [
+        (
+            ("after correction for 9 comparisons",) * 2,
+            r"\) and .+ \(1\.\S+ \[.+\]\), both after correction for 9 comparisons$",
+        ),
+        (
+            ("within the noise floor of 4 %", ""),
+            r"touch none \(1\.\S+ \[.+\], within the noise floor of 4 %\) and .+\]\)$",
+        ),
+    ],
+)
+def test_why_no_difference_was_found_stands_where_its_interval_does_not_say_it(
+    reasons: tuple[str, str], told: str
+) -> None:
+    """Once for both cases where they share it."""
+    summary = summarise(make_run(region_size=[1 << 27], touch=["none", "moved", "written"], noise=0.0))
+    cases = [case for case in summary.cases if case.levels["method"] == "mremap_fixed"]
+    level = [
+        dataclasses.replace(case, verdict=NO_DIFFERENCE, held=held, ratio=1.1, ratio_ci=Interval(1.05, 1.15))
+        for case, held in zip(cases, reasons, strict=False)
+    ]
+
+    assert re.search(told, clause(summary, "mremap_fixed", [*level, cases[2]]))
 
 
 def test_a_range_of_cases_gives_both_ends_and_where_they_are() -> None:

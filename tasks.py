@@ -52,10 +52,11 @@ def _plan(spec: str, set_: list[str] | None, filter_: list[str] | None, repeats:
 def _ask(targets: list[Target], question: Callable[[Target], dict[str, Any]]) -> dict[str, Any]:
     """Give each host's answer, or the error it has instead."""
     from pageswap.campaign import survey
+    from pageswap.console import exits
     from pageswap.fleet import make_bundle
 
     devtasks.build_core()
-    return survey.survey(targets, make_bundle(), question)
+    return survey.survey(targets, make_bundle(), question, tell=exits.tell)
 
 
 @command(default=True)

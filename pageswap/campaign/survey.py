@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 import queue
 import threading
 import time
@@ -29,9 +30,17 @@ _CLOCK_TOLERANCE_S: Final = 1.0
 
 
 def survey(
-    targets: Sequence[Target], bundle: Bundle, question: Callable[[Target], _T], *, at_once: int = 32
+    targets: Sequence[Target],
+    bundle: Bundle,
+    question: Callable[[Target], _T],
+    *,
+    at_once: int = 32,
+    tell: Callable[[str], None] = lambda _text: None,
 ) -> dict[str, _T | PageswapError]:
-    """Give each host's answer, or why there is none, in the order of `targets`; one that fails stops no other."""
+    """Give each host's answer, or why there is none, in the order of `targets`; one that fails stops no other.
+
+    `tell` gets a line about a host that keeps the others waiting, in that host's thread.
+    """
     halt = threading.Event()
     waiting = collections.deque(targets)
     answers: queue.SimpleQueue[tuple[str, _T | Exception]] = queue.SimpleQueue()
@@ -40,7 +49,8 @@ def survey(
         try:
             with contextlib.closing(target):
                 halt.wait(jitter_s(len(targets)))
-                Link(target, Ledger(), patience_s=0.0, tell=lambda _text: None, halt=halt).reach(bundle)
+                said = functools.partial(_say, tell, target.name)
+                Link(target, Ledger(), patience_s=0.0, tell=said, halt=halt).reach(bundle)
                 return question(target)
         except Exception as error:  # noqa: BLE001 - carried to the main thread, which raises what is no host's
             return named(target.name, error)
@@ -65,6 +75,10 @@ def survey(
         halt.set()
         waiting.clear()
     return {target.name: found[target.name] for target in targets}
+
+
+def _say(tell: Callable[[str], None], host: str, text: str) -> None:
+    tell(f"{host}: {text}")
 
 
 def facts(target: Target, *, cpus: Mapping[str, int | None] = MappingProxyType({})) -> dict[str, Any]:

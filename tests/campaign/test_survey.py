@@ -199,3 +199,23 @@ def test_an_answer_that_is_an_error_begins_with_the_hosts_name() -> None:
     target.faults["bundle"] = [HostError("cffi could not be downloaded")]
 
     assert str(survey([target], BUNDLE, facts)["a"]) == "a: cffi could not be downloaded"
+
+
+def test_a_host_that_keeps_the_others_waiting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its name, as it is one of several."""
+    monkeypatch.setattr(link, "SLOW_S", 0.01)
+    is_told = threading.Event()
+    told: list[str] = []
+
+    class Slow(FactTarget):
+        def ensure_bundle(self, bundle: Any) -> None:
+            assert is_told.wait(60)
+            super().ensure_bundle(bundle)
+
+    def tell(text: str) -> None:
+        told.append(text)
+        is_told.set()
+
+    survey([Slow(name="a")], BUNDLE, facts, tell=tell)
+
+    assert [text[:18] for text in told] == ["a: not ready after"]

@@ -58,7 +58,7 @@ def show_comparison(comparison: Comparison) -> None:
             continue
         show_table(
             ("condition", "base", "new", "", "why"),
-            ((each.key, each.a, each.b, "matters" if each.matters else "", each.why) for each in pair.differences),
+            ((each.name, each.a, each.b, "matters" if each.matters else "", each.why) for each in pair.differences),
         )
     print()
     for sentence in findings(comparison):

@@ -129,7 +129,7 @@ def ours(folder: Path) -> tuple[Take, Take, Take]:
         title = "  overhead of a trial on its host, which has its CPUs to itself"
         print(f"{title:66} {alone.overhead_ms:6.2f} ms  at most 10 ms")
         title = f"  the same while {HOSTS} hosts share the {os.cpu_count()} CPUs of this machine"
-        print(f"{title:66} {warm.overhead_ms:6.2f} ms", flush=True)
+        print(f"{title:66} {warm.overhead_ms:6.2f} ms  at most 10 ms", flush=True)
         dispatchers.compare(made, folder, names, warm.wall_s * 1000 / warm.trials)
     return cold, warm, alone
 
@@ -157,7 +157,7 @@ def main() -> int:
     is_within = (
         cold.dispatch_s / HOSTS <= 3.0
         and warm.dispatch_s / HOSTS <= 1.0
-        and alone.overhead_ms <= 10.0
+        and max(alone.overhead_ms, warm.overhead_ms) <= 10.0
         and crowd.peak_mib <= 300.0
     )
     return 0 if is_within else 1

@@ -8,8 +8,8 @@
 #include "pageswap.h"
 
 /* glibc's defaults. It raises the first two to the size of what is freed, so what was done before in this process, and
- * in the one that it was forked from, would decide which blocks come from mmap. Set, they stay, and it is as for a block
- * that outgrows all that were freed before. */
+ * in the one that it was forked from, would decide which blocks come from mmap. Set, they stay, and it is as for a
+ * block that outgrows all that were freed before. */
 #define PS_HEAP_BYTES (128 << 10)
 
 static inline int ps_heap_setup(struct ps_region *region)

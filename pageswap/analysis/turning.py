@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     from pageswap.analysis.summary import CaseSummary, Summary
 
 _NAMED: Final = 6
+_SIZES_ASKED: Final = 5
 
 
 def turning(summary: Summary) -> list[str]:
     """Say for each method where it changes places with the baseline as the size grows, or that it does not.
 
-    Empty unless a run of one host varies just the method, which has a baseline, and a size, and some method is faster
-    than the baseline at a part of the sizes only. That two change places is said where one is found to be faster on one
-    side and slower on the other; who is only faster from a size on has just that said.
+    Empty unless a run of one host varies just the method, which has a baseline, and a size, and either some method is
+    faster than the baseline at a part of the sizes only or there are sizes enough to be what is asked about. That two
+    change places is said where one is found to be faster on one side and slower on the other; who is only faster from a
+    size on has just that said.
     """
     cases = {case.case_id: case.levels for case in summary.cases}
     axis = size_axis(cases)
@@ -37,7 +39,7 @@ def turning(summary: Summary) -> list[str]:
     for case in contestants(summary):
         if case.ratio is not None and case.verdict != BASELINE:
             curves.setdefault(str(case.levels["method"]), []).append(case)
-    if not any(_varies(curve) for curve in curves.values()):
+    if not any(_varies(curve) or len(curve) >= _SIZES_ASKED for curve in curves.values()):
         return []
     base = summary.baseline["method"]
     crossed = {

@@ -35,6 +35,7 @@ _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _LINEAR_BELOW = 3.0
 _GUTTER_PX = (60, 230)
 _PX_A_LETTER = 8.0
+_WIDE = frozenset("mwMW@%")
 _LONGEST_DESCRIPTION = 1_500
 _AXIS_PX = 90
 _LINE_PX = 15
@@ -130,6 +131,11 @@ def log_axis(field: str, title: str, domain: tuple[float, float], label: str, an
     }
 
 
+def _letters(text: str) -> float:
+    """Count letters of ordinary width: some are half as wide again."""
+    return len(text) + sum(letter in _WIDE for letter in text) / 2
+
+
 def row_axis(names: Sequence[str], all_names: Sequence[str] = (), *, is_centred: bool = True) -> Spec:
     """Give one band for each name, in this order; a line end in a name is one in its label.
 
@@ -137,7 +143,7 @@ def row_axis(names: Sequence[str], all_names: Sequence[str] = (), *, is_centred:
     reader's; ``all_names`` are those of all charts that are to be in line with this one.
     A label is centred on its row's middle, or begins there.
     """
-    longest = max((len(line) for name in (*names, *all_names) for line in name.split("\n")), default=0)
+    longest = max((_letters(line) for name in (*names, *all_names) for line in name.split("\n")), default=0.0)
     lines = max((name.count("\n") for name in names), default=0)
     gutter = min(max(longest * _PX_A_LETTER, _GUTTER_PX[0]), _GUTTER_PX[1])
     return {

@@ -55,6 +55,14 @@ def test_blocks_have_a_crossover() -> None:
     assert "region_size" not in cross.levels
 
 
+def test_ahead_at_every_size_is_an_answer_too() -> None:
+    """Asked from which size on, "at every size measured" says more than a count of comparisons."""
+    cheap = tuple(each / 4 for each in PROPORTIONAL)
+    first = answer(summarise(growing({"malloc_copy": PROPORTIONAL, "mremap_in_place": cheap})))[0]
+
+    assert first.endswith(": mremap_in_place was faster than malloc_copy at every size from 128KiB to 32MiB.")
+
+
 def test_the_answer_begins_with_the_size() -> None:
     """Who changes places first, then who is ahead throughout; the figures at both ends after that."""
     cheap = tuple(each / 4 for each in PROPORTIONAL)

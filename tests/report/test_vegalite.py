@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pageswap.report.vegalite import around, layer, plot, ticks
+from pageswap.report.vegalite import around, layer, plot, row_axis, ticks
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,11 @@ def test_a_chart_names_what_has_no_glyph() -> None:
 
     assert made.description == "a<U+202E>b"
     assert made.spec["datasets"]["d"] == [{"Case": "a<U+202E>b", "value": 1}]
+
+
+def test_wide_letters_get_the_room_they_take() -> None:
+    """Two names of as many letters: the one with four m may be half as wide again in each of them."""
+    narrow, wide = (row_axis([name])["axis"]["labelLimit"] for name in ("title_list_till", "mremap_may_move"))
+
+    assert len("title_list_till") == len("mremap_may_move")
+    assert wide >= narrow + 4 * 4

@@ -1,6 +1,6 @@
 """Prints how the gate of `inv compare` decides on real runs: the same core twice, and one method slower by a tenth.
 
-Usage: gate.py [PAIRS]. Takes about a minute a pair; let nothing else run meanwhile.
+Usage: gate.py [PAIRS]. Takes about a quarter of a minute a pair; let nothing else run meanwhile.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ method: [memcpy, copy_words, exchange_sse2]
 region_size: 1MiB
 iterations: 50_000
 baseline: {method: memcpy}
-repeats: 20
+repeats: 60
 """
 
 

@@ -187,7 +187,7 @@ def report(_context: Context, run: str = "", format: str = "html") -> None:
     folder = find_run(RESULTS, run)
     with open_run(folder) as store:
         if format == "md":
-            from pageswap.analysis.markdown import summary_as_markdown
+            from pageswap.comparison.markdown import summary_as_markdown
 
             print(summary_as_markdown(store))
             return
@@ -202,7 +202,7 @@ def export(_context: Context, run: str = "", to: str = "csv", out: str = "") -> 
     from pageswap.campaign.runs import find_run, open_run
 
     folder = find_run(RESULTS, run)
-    from pageswap.analysis import export as exporting  # only now: it is slow to import
+    from pageswap.analysis.export import trials_file as exporting  # only now: it is slow to import
 
     with open_run(folder) as store:
         print(exporting.export(store, to, Path(out) if out else None))

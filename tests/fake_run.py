@@ -9,7 +9,7 @@ import math
 import random
 from typing import Any
 
-from pageswap.analysis.frame import DERIVED_COLUMNS, EXPORT_COLUMNS, IDENTITY_COLUMNS
+from pageswap.analysis.trials.table import DERIVED_COLUMNS, EXPORT_COLUMNS, IDENTITY_COLUMNS
 
 COLUMNS = tuple(name for name in EXPORT_COLUMNS if name not in DERIVED_COLUMNS) + IDENTITY_COLUMNS
 

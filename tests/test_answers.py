@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pageswap.analysis.intervals import Interval
+from pageswap.statistics.intervals import Interval
 from tests.bench import answers
 from tests.stored_run import store_run
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pageswap import native
-from pageswap.analysis.frame import EXPORT_COLUMNS, IDENTITY_COLUMNS
+from pageswap.analysis.trials.table import EXPORT_COLUMNS, IDENTITY_COLUMNS
 from pageswap.store.schema import EVIDENCE_TYPES
 
 ROOT = Path(__file__).resolve().parents[1]

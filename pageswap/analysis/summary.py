@@ -9,38 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pageswap.analysis.comparisons import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW, compare
-from pageswap.analysis.frame import MOVED_PAGES, frame
-from pageswap.analysis.intervals import Interval, median_intervals
-from pageswap.analysis.matrix import USED_COLUMNS, Matrix
-from pageswap.analysis.noise import noise_floors
-from pageswap.analysis.rundata import levels_of
+from pageswap.analysis.checks.comparisons import compare
+from pageswap.analysis.checks.noise_floor import noise_floors
+from pageswap.analysis.trials.levels import levels_of
+from pageswap.analysis.trials.matrix import USED_COLUMNS, Matrix
+from pageswap.analysis.trials.table import MOVED_PAGES, frame
+from pageswap.analysis.verdicts import BASELINE, NOT_COMPARED, NOT_MEASURED
+from pageswap.statistics.intervals import Interval, median_intervals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
 
-    from pageswap.analysis.findings import Comparison, NoiseFloor
-    from pageswap.analysis.rundata import RunData
+    from pageswap.analysis.checks.comparisons import Comparison
+    from pageswap.analysis.checks.noise_floor import NoiseFloor
+    from pageswap.analysis.trials.run_data import RunData
 
-__all__ = [
-    "BASELINE",
-    "FASTER",
-    "NOT_COMPARED",
-    "NOT_MEASURED",
-    "NO_DIFFERENCE",
-    "SLOWER",
-    "TOO_FEW",
-    "CaseSummary",
-    "Ending",
-    "Summary",
-    "summarise",
-]
-
-BASELINE = "baseline"
-NOT_COMPARED = "not compared"
-NOT_MEASURED = "not measured"
 
 _STAYING = ("control", "window")
 _COSTS = ("minor_faults", "major_faults", "voluntary_switches", "involuntary_switches", "vmas_peak")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pageswap.analysis import wording
-from pageswap.analysis.wording import clipped, level_text, listed, plural
 from pageswap.console.table import show_table
 from pageswap.spec.wording import plain
+from pageswap.text.levels import level_text, operation
+from pageswap.text.lists import clipped, listed, plural
+from pageswap.text.numbers import interval_text, nanoseconds_text, ratio_text
 
 if TYPE_CHECKING:
     from pageswap.analysis.summary import CaseSummary, Summary
@@ -22,7 +23,7 @@ def show_cases(summary: Summary) -> None:
     silent = set(summary.silent) if len(summary.silent) < len(summary.hosts) else set()
     cases = [case for case in summary.cases if case.host not in silent]
     place = ["host"] if len(summary.hosts) > 1 else []
-    numbers = (f"ns per {wording.operation(summary.workload)}", "ratio", "95 % interval", "n")
+    numbers = (f"ns per {operation(summary.workload)}", "ratio", "95 % interval", "n")
     rows = (_row(summary, case) for case in cases[:CASES_SHOWN])
     show_table((*place, *summary.varying, *numbers, ""), rows, frozenset(numbers))
     if len(cases) > CASES_SHOWN:
@@ -41,7 +42,7 @@ def _row(summary: Summary, case: CaseSummary) -> list[str]:
     cells += [level_text(name, case.levels.get(name)) for name in summary.varying]
     if case.median_ns is None:
         return [*cells, "", "", "", "", case.verdict]
-    ratio = "" if case.ratio is None else wording.ratio_text(case.ratio, case.ratio_ci)
-    interval = "" if case.ratio is None else wording.interval_text(case.ratio, case.ratio_ci)
-    median = wording.nanoseconds_text(case.median_ns, case.median_ci)
+    ratio = "" if case.ratio is None else ratio_text(case.ratio, case.ratio_ci)
+    interval = "" if case.ratio is None else interval_text(case.ratio, case.ratio_ci)
+    median = nanoseconds_text(case.median_ns, case.median_ci)
     return [*cells, median, ratio, interval, str(case.n), case.told]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pageswap.analysis import compare as comparing
-from pageswap.analysis.markdown import comparison_as_markdown
-from pageswap.analysis.measured import Part
-from pageswap.analysis.percent import detectable_text, findings, percent_interval_text, percent_text, time_text
-from pageswap.analysis.wording import level_text
 from pageswap.campaign.runs import open_run
+from pageswap.comparison import comparison as comparing
+from pageswap.comparison.markdown import comparison_as_markdown
+from pageswap.comparison.percent import detectable_text, findings, percent_interval_text, percent_text, time_text
+from pageswap.comparison.sides import Part
 from pageswap.console.document import print_json
 from pageswap.console.table import show_table
+from pageswap.text.levels import level_text
 
 if TYPE_CHECKING:
-    from pageswap.analysis.compare import Change, Comparison
     from pageswap.campaign.references import Reference
+    from pageswap.comparison.comparison import Change, Comparison
 
 _CASES_SHOWN = 60
 _NUMBERS = ("base, ns", "new, ns", "time", "95 % interval", "could find")

@@ -6,7 +6,6 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.wording import level_text
 from pageswap.console import hosts as showing
 from pageswap.console.cases import show_cases
 from pageswap.console.document import print_json
@@ -14,6 +13,7 @@ from pageswap.console.exits import tell
 from pageswap.console.table import show_table
 from pageswap.spec.hostnames import LOCAL
 from pageswap.spec.wording import plain
+from pageswap.text.levels import level_text
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
@@ -105,8 +105,8 @@ def troubles(store: Store) -> list[Troubles]:
 
 def conclude(outcome: Outcome, *, as_json: bool) -> int:
     """Tell what a run found, for a person or as JSON; the last line says where its report lies. Gives the exit code."""
-    from pageswap.analysis.answer import answer  # noqa: PLC0415 - draws in pandas, which showing a plan does not need
     from pageswap.analysis.summary import summarise  # noqa: PLC0415 - likewise
+    from pageswap.answers.answer import answer  # noqa: PLC0415 - draws in pandas, which showing a plan does not need
     from pageswap.campaign.runs import open_run  # noqa: PLC0415 - likewise
 
     with open_run(outcome.run_dir) as store:

@@ -8,15 +8,16 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import pageswap
-from pageswap.analysis.answer import answer
-from pageswap.analysis.summary import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW, summarise
-from pageswap.analysis.wording import clipped
+from pageswap.analysis.summary import summarise
+from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW
+from pageswap.answers.answer import answer
 from pageswap.errors import HostError, StoreError
+from pageswap.text.lists import clipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pageswap.analysis.rundata import RunData
+    from pageswap.analysis.trials.run_data import RunData
 
     Entry = dict[str, Any]
 

@@ -9,7 +9,7 @@ from pageswap.report.drawing import Drawer
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pageswap.analysis.rundata import RunData
+    from pageswap.analysis.trials.run_data import RunData
 
 __all__ = ["render"]
 

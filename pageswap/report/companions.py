@@ -14,8 +14,8 @@ from pageswap.store import Store
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pageswap.analysis.rundata import RunData
     from pageswap.analysis.summary import Summary
+    from pageswap.analysis.trials.run_data import RunData
 
 LIMIT = "memory_limit"
 CALLS = "syscall_roundtrip"

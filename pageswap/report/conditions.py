@@ -6,8 +6,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.conditions import BYTES, CORE_FACTS, HOST_FACTS, PRIVATE_OPTIONS, gibibytes, shown_command
-from pageswap.analysis.wording import clipped, plural
+from pageswap.text.conditions import BYTES, CORE_FACTS, HOST_FACTS, PRIVATE_OPTIONS, gibibytes, shown_command
+from pageswap.text.lists import clipped, plural
 
 if TYPE_CHECKING:
     import datetime as dt

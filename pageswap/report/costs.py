@@ -5,25 +5,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.findings import CostPart
-from pageswap.analysis.wording import (
-    clipped,
-    interval_text,
-    level_text,
-    levels_phrase,
-    operation,
-    plural,
-    rounded,
-    scaled,
-)
+from pageswap.analysis.explanations.cost_stacks import CostPart
 from pageswap.report.page import Grid, Heading, Section
 from pageswap.report.selection import evenly
 from pageswap.report.vegalite import PALETTE, layer, plot, row_axis, tips
+from pageswap.text.levels import level_text, levels_phrase, operation
+from pageswap.text.lists import clipped, plural
+from pageswap.text.numbers import interval_text, rounded, scaled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pageswap.analysis.findings import CostStack, Findings
+    from pageswap.analysis.explanations.cost_stacks import CostStack
+    from pageswap.analysis.findings import Findings
     from pageswap.analysis.summary import Summary
     from pageswap.report.companions import Companions
     from pageswap.report.vegalite import Plot

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.wording import clipped, levels_phrase, nanoseconds_text, operation, plural
 from pageswap.report.page import Section
 from pageswap.report.selection import evenly
 from pageswap.report.vegalite import PALETTE, TIME_LABEL, around, layer, log_axis, plot, row_axis, tips
+from pageswap.text.levels import levels_phrase, operation
+from pageswap.text.lists import clipped, plural
+from pageswap.text.numbers import nanoseconds_text
 
 if TYPE_CHECKING:
     from pageswap.analysis.summary import CaseSummary, Summary

@@ -9,7 +9,7 @@ import io
 import re
 from typing import Any
 
-from pageswap.analysis.export import WRITERS
+from pageswap.analysis.export.trials_file import WRITERS
 
 _PLAIN_BYTES = 128 << 10
 _MOST_BYTES = 1 << 20

@@ -6,16 +6,16 @@ import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pageswap.analysis.comparability import differences, verdict
-from pageswap.analysis.wording import clipped, listed, plural
+from pageswap.comparison.environments import differences, verdict
 from pageswap.report.conditions import span_text
 from pageswap.report.page import Grid, Heading, Section
+from pageswap.text.lists import clipped, listed, plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pageswap.analysis.rundata import RunData
     from pageswap.analysis.summary import CaseSummary
+    from pageswap.analysis.trials.run_data import RunData
 
 MOST_COLUMNS = 8
 MOST_ROWS = 60

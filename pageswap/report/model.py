@@ -5,16 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.answer import answer
-from pageswap.analysis.callcosts import is_of_costs
-from pageswap.analysis.conditions import shown_command, spans
+from pageswap.analysis.explanations.host_groups import grouped, host_groups
 from pageswap.analysis.findings import Findings
 from pageswap.analysis.findings import findings as find
-from pageswap.analysis.frame import frame
-from pageswap.analysis.hostgroups import grouped, host_groups
-from pageswap.analysis.intervals import MINIMUM_N
 from pageswap.analysis.summary import Summary, summarise
-from pageswap.analysis.wording import clipped, level_text, listed, plural
+from pageswap.analysis.trials.table import frame
+from pageswap.answers.answer import answer
+from pageswap.answers.callcosts import is_of_costs
 from pageswap.report.companions import Companions, companions
 from pageswap.report.conditions import hashes, host_facts, inventory_of, run_facts
 from pageswap.report.costs import cost_section
@@ -30,12 +27,16 @@ from pageswap.report.steadiness import drift_section, noise_section
 from pageswap.report.table import Table, table
 from pageswap.report.trends import trend_sections
 from pageswap.report.trouble import trouble_section
+from pageswap.statistics.intervals import MINIMUM_N
+from pageswap.text.conditions import shown_command, spans
+from pageswap.text.levels import level_text
+from pageswap.text.lists import clipped, listed, plural
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
-    from pageswap.analysis.rundata import RunData
+    from pageswap.analysis.trials.run_data import RunData
     from pageswap.report.vegalite import Plot
 
 # More hosts than these are shown as groups of the same processor and kernel.

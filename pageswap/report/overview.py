@@ -5,20 +5,22 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.callcosts import is_of_costs, multiple
-from pageswap.analysis.gains import asked_change_first
-from pageswap.analysis.wording import clipped, interval_text, level_text, levels_phrase, listed, plural, ratio_text
+from pageswap.answers.callcosts import is_of_costs, multiple
+from pageswap.answers.gains import asked_change_first
 from pageswap.report.ratios import LONGEST_BASELINE, looks, quantity, value_axis
 from pageswap.report.selection import contender_label, evenly, is_of_conditions
 from pageswap.report.text import visible
 from pageswap.report.vegalite import GREY, around, layer, plot, row_axis, tips
+from pageswap.text.levels import level_text, levels_phrase
+from pageswap.text.lists import clipped, listed, plural
+from pageswap.text.numbers import interval_text, ratio_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pageswap.analysis.intervals import Interval
     from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.report.vegalite import Plot
+    from pageswap.statistics.intervals import Interval
 
 MOST_ROWS = 16
 MOST_MARKS = 24

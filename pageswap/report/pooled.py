@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pageswap.analysis.intervals import MINIMUM_N
-from pageswap.analysis.wording import clipped, interval_text, levels_phrase, plural, ratio_text
 from pageswap.report.page import Section
 from pageswap.report.ratios import looks, quantity, value_axis
 from pageswap.report.selection import evenly
 from pageswap.report.vegalite import GREY, around, layer, plot, row_axis, tips
+from pageswap.statistics.intervals import MINIMUM_N
+from pageswap.text.levels import levels_phrase
+from pageswap.text.lists import clipped, plural
+from pageswap.text.numbers import interval_text, ratio_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pageswap.analysis.findings import Findings, Pooled
+    from pageswap.analysis.checks.pooled_hosts import Pooled
+    from pageswap.analysis.findings import Findings
     from pageswap.analysis.summary import Summary
     from pageswap.report.vegalite import Plot
 

@@ -6,19 +6,13 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.summary import FASTER, NO_DIFFERENCE, NOT_COMPARED, SLOWER, TOO_FEW
-from pageswap.analysis.wording import (
-    clipped,
-    interval_text,
-    levels_phrase,
-    nanoseconds_text,
-    operation,
-    ratio_text,
-    rounded,
-)
+from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, SLOWER, TOO_FEW
 from pageswap.report.selection import evenly, value_of
 from pageswap.report.text import visible
 from pageswap.report.vegalite import GREY, around, layer, log_axis, plot, row_axis, tips
+from pageswap.text.levels import levels_phrase, operation
+from pageswap.text.lists import clipped
+from pageswap.text.numbers import interval_text, nanoseconds_text, ratio_text, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, TypeVar
 
-from pageswap.analysis.phrases import apart
-from pageswap.analysis.wording import clipped, level_text, levels_phrase, plural
+from pageswap.answers.phrases import apart
+from pageswap.text.levels import level_text, levels_phrase
+from pageswap.text.lists import clipped, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.wording import clipped, plural
 from pageswap.report.templating import TEMPLATES, csp_hash, environment, inlined
+from pageswap.text.lists import clipped, plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

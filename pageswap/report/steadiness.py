@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.wording import clipped, levels_phrase, percent_text, plural
 from pageswap.report.page import Section
 from pageswap.report.selection import evenly
 from pageswap.report.text import visible
 from pageswap.report.vegalite import GREY, PALETTE, SHAPES, around, layer, log_axis, plot, row_axis, tips
+from pageswap.text.levels import levels_phrase
+from pageswap.text.lists import clipped, plural
+from pageswap.text.numbers import percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pageswap.analysis.findings import Drift, Findings, NoiseFloor
+    from pageswap.analysis.checks.drift import Drift
+    from pageswap.analysis.checks.noise_floor import NoiseFloor
+    from pageswap.analysis.findings import Findings
     from pageswap.analysis.summary import Summary
     from pageswap.report.vegalite import Plot
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from pageswap.analysis.summary import NO_DIFFERENCE, NOT_MEASURED
-from pageswap.analysis.wording import (
+from pageswap.analysis.verdicts import NO_DIFFERENCE, NOT_MEASURED
+from pageswap.text.levels import level_text, operation
+from pageswap.text.lists import clipped, plural
+from pageswap.text.numbers import (
     LARGEST_SAID,
-    clipped,
     count_text,
     interval_text,
-    level_text,
     nanoseconds_text,
-    operation,
     percent_text,
-    plural,
     ratio_text,
     scaled,
 )
@@ -23,7 +21,7 @@ from pageswap.analysis.wording import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pageswap.analysis.findings import Comparison
+    from pageswap.analysis.checks.comparisons import Comparison
     from pageswap.analysis.summary import CaseSummary, Summary
 
 _LONGEST_HOST = 80

@@ -6,16 +6,6 @@ import dataclasses
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.wording import (
-    clipped,
-    interval_text,
-    level_text,
-    levels_phrase,
-    listed,
-    nanoseconds_text,
-    operation,
-    scaled,
-)
 from pageswap.report.page import Grid, Heading, Section
 from pageswap.report.selection import evenly
 from pageswap.report.text import visible
@@ -32,11 +22,14 @@ from pageswap.report.vegalite import (
     plot,
     tips,
 )
+from pageswap.text.levels import level_text, levels_phrase, operation
+from pageswap.text.lists import clipped, listed
+from pageswap.text.numbers import interval_text, nanoseconds_text, scaled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pageswap.analysis.findings import Crossover
+    from pageswap.analysis.checks.crossovers import Crossover
     from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.report.vegalite import Plot, Spec
 

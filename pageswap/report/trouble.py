@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pageswap.analysis.wording import interval_text, nanoseconds_text, ratio_text
 from pageswap.report.page import Grid, Heading, Section
 from pageswap.report.steadiness import case_name
+from pageswap.text.numbers import interval_text, nanoseconds_text, ratio_text
 
 if TYPE_CHECKING:
     from pageswap.analysis.findings import Findings
-    from pageswap.analysis.intervals import Interval
     from pageswap.analysis.summary import Summary
+    from pageswap.statistics.intervals import Interval
 
 MOST_LISTED = 30
 _CASE = Heading("Case", is_number=False)

@@ -7,8 +7,8 @@ from importlib import metadata
 from pathlib import Path
 
 from pageswap.agent.workdir import cache_root
-from pageswap.analysis.atomic import replacing
 from pageswap.errors import HostError, StoreError
+from pageswap.files import replacing
 
 SNIPPET = "window.vegaEmbed = vegaEmbed;"
 

@@ -7,8 +7,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.wording import clipped
 from pageswap.report.text import visible
+from pageswap.text.lists import clipped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

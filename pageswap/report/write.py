@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.atomic import replacing
+from pageswap.files import replacing
 from pageswap.report.model import model
 from pageswap.report.templating import TEMPLATES, csp_hash, environment, inlined
 from pageswap.report.vega import SNIPPET, keep_bundle, kept_bundle
@@ -12,7 +12,7 @@ from pageswap.report.vega import SNIPPET, keep_bundle, kept_bundle
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pageswap.analysis.rundata import RunData
+    from pageswap.analysis.trials.run_data import RunData
     from pageswap.report.drawing import Drawer
     from pageswap.report.model import Model
 

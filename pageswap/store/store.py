@@ -19,13 +19,7 @@ from pageswap.store.database import clear_errors
 from pageswap.store.inserts import insert_record, insert_run, insert_trials
 from pageswap.store.migration import open_migrated
 from pageswap.store.notes import HostNotes
-from pageswap.store.schema import (
-    CREATING,
-    LEVEL_FIELDS,
-    PLACE_FIELDS,
-    connect,
-    create_tables,
-)
+from pageswap.store.schema import CREATING, LEVEL_FIELDS, PLACE_FIELDS, connect, create_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

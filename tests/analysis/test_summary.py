@@ -4,19 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pageswap.analysis.frame import frame
-from pageswap.analysis.summary import (
-    BASELINE,
-    FASTER,
-    NO_DIFFERENCE,
-    NOT_COMPARED,
-    NOT_MEASURED,
-    SLOWER,
-    TOO_FEW,
-    CaseSummary,
-    Summary,
-    summarise,
-)
+from pageswap.analysis.summary import CaseSummary, Summary, summarise
+from pageswap.analysis.trials.table import frame
+from pageswap.analysis.verdicts import BASELINE, FASTER, NO_DIFFERENCE, NOT_COMPARED, NOT_MEASURED, SLOWER, TOO_FEW
 from tests.fake_run import make_run
 
 ONE = {"region_size": [128 << 20], "touch": ["none"]}

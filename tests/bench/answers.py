@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pageswap.analysis.intervals import Interval, median_intervals
-from pageswap.analysis.measured import Measured, Part
-from pageswap.analysis.wording import interval_text, nanoseconds_text, ratio_text, scaled
+from pageswap.comparison.sides import Measured, Part
+from pageswap.statistics.intervals import Interval, median_intervals
 from pageswap.store import Store
+from pageswap.text.numbers import interval_text, nanoseconds_text, ratio_text, scaled
 from pageswap.units import format_size
 
 if TYPE_CHECKING:

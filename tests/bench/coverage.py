@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from pageswap.analysis.checks.stopping import decide
 from pageswap.analysis.findings import findings
-from pageswap.analysis.stopping import decide
-from pageswap.analysis.summary import FASTER, SLOWER, summarise
+from pageswap.analysis.summary import summarise
+from pageswap.analysis.verdicts import FASTER, SLOWER
 from tests.fake_run import FakeRun, make_run
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from pageswap.analysis.findings import Comparison
+    from pageswap.analysis.checks.comparisons import Comparison
 
     Floats = npt.NDArray[np.float64]
 
@@ -172,7 +173,7 @@ def stopping_checks() -> Iterator[Check]:
 
 def pool_checks() -> Iterator[Check]:
     """Give the share of intervals over hosts that hold the mean of all such hosts."""
-    from pageswap.analysis.pooling import hierarchical_interval  # noqa: PLC0415 - the one part that is not a summary
+    from pageswap.analysis.checks.pooled_hosts import hierarchical_interval  # noqa: PLC0415 - the one part that is not a summary
 
     rng = np.random.default_rng(3)
     for count in (6, 10, 30):

@@ -9,8 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pageswap.analysis.compare import Part, compare
-from pageswap.analysis.percent import percent_interval_text, percent_text
+from pageswap.comparison.comparison import Part, compare
+from pageswap.comparison.percent import percent_interval_text, percent_text
 from pageswap.store import Store
 from tests.slowed_core import METHOD, ROOT, measure, slowed_checkout
 

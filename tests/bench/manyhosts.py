@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pageswap.analysis.frame import DERIVED_COLUMNS, EXPORT_COLUMNS, IDENTITY_COLUMNS
+from pageswap.analysis.trials.table import DERIVED_COLUMNS, EXPORT_COLUMNS, IDENTITY_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

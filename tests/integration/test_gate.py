@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap.analysis.comparability import DOES_NOT_STAND
-from pageswap.analysis.compare import Comparison, Part, compare
+from pageswap.comparison.comparison import Comparison, Part, compare
+from pageswap.comparison.environments import DOES_NOT_STAND
 from pageswap.store import Store
 from tests.slowed_core import METHOD, ROOT, measure, slowed_checkout
 

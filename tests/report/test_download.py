@@ -7,7 +7,7 @@ import gzip
 
 import pytest
 
-from pageswap.analysis.frame import frame
+from pageswap.analysis.trials.table import frame
 from pageswap.report import download as module
 from pageswap.report.download import download
 from tests.fake_run import make_run

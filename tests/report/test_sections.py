@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pageswap.analysis.findings import CostPart, CostStack, Crossover, Drift, Findings, Pooled, Share, findings
-from pageswap.analysis.intervals import Interval
+from pageswap.analysis.checks.crossovers import Crossover
+from pageswap.analysis.checks.drift import Drift
+from pageswap.analysis.checks.pooled_hosts import Pooled
+from pageswap.analysis.explanations.cost_stacks import CostPart, CostStack
+from pageswap.analysis.explanations.limit_shares import Share
+from pageswap.analysis.findings import Findings, findings
 from pageswap.analysis.summary import Summary, summarise
 from pageswap.report.companions import Companions
 from pageswap.report.costs import cost_section
@@ -20,6 +24,7 @@ from pageswap.report.pooled import pooled_section
 from pageswap.report.steadiness import drift_section, noise_section
 from pageswap.report.trends import MOST_LEVELS, MOST_PANELS, trend_sections
 from pageswap.report.trouble import MOST_LISTED, trouble_section
+from pageswap.statistics.intervals import Interval
 from tests.fake_run import ENVIRONMENT, FakeRun, make_run
 from tests.report.schema import assert_valid
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap.analysis import atomic
-from pageswap.analysis.markdown import summary_as_markdown
+from pageswap import files
+from pageswap.comparison.markdown import summary_as_markdown
 from pageswap.errors import StoreError
 from pageswap.report import render
 from tests.fake_run import FakeRun, make_run
@@ -197,7 +197,7 @@ def test_a_report_that_fails_leaves_the_old_one(tmp_path: Path, monkeypatch: pyt
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(atomic.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(StoreError, match="No space left"):
         render(make_run(blocks=1), path)
 

@@ -1,0 +1,1 @@
+"""A matrix to records: what was tested of a run."""

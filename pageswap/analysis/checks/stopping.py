@@ -1,0 +1,119 @@
+"""Whether a host has measured enough by the experiment's own rule, and how many blocks it should have next."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pageswap.analysis.trials.levels import levels_of
+from pageswap.analysis.trials.matrix import Matrix
+from pageswap.analysis.trials.table import frame
+from pageswap.statistics.intervals import MINIMUM_N, median_intervals
+from pageswap.text.levels import levels_phrase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Protocol
+
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+
+    class HostRows(Protocol):
+        """What of a run is looked at: its experiment, its cases, and the rows of one host."""
+
+        def meta(self) -> Mapping[str, Any]:
+            """Give the experiment with its baseline."""
+
+        def cases(self) -> Sequence[Mapping[str, Any]]:
+            """Give each case with its levels."""
+
+        def columns(self) -> Sequence[str]:
+            """Name the columns of `rows`."""
+
+        def rows(self) -> Iterable[Sequence[Any]]:
+            """Give the last attempt of each trial."""
+
+
+# The interval shrinks with the square root of the blocks; a forecast from few is not to be trusted far.
+_GROWTH = 1.5
+# Percents from here on are printed whole.
+_WHOLE = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """Whether it is enough, why, and, where it is not, how many measured blocks to have before looking again."""
+
+    enough: bool
+    reason: str
+    blocks: int
+
+
+def decide(run_data: HostRows, host: str, *, blocks: int, most: int, until: float) -> Decision:
+    """Decide for one host that has been given ``blocks`` measured blocks, of at most ``most``.
+
+    It is enough when the relative half-width of every compared case's 95 % interval is at most ``until`` (0.02: 2 %),
+    or when ``most`` is reached. Only the width counts, never what was found: a rule that looked at the verdict would
+    find differences where there are none. Below six blocks there is no interval, so it is never enough for that. Cases
+    that could not be measured or compared do not count; where none can be compared, the cases' own times do.
+    """
+    experiment = run_data.meta()["experiment"]
+    cases = {str(case["case_id"]): levels_of(case) for case in run_data.cases()}
+    table = frame(run_data)  # type: ignore[arg-type]  # it reads columns and rows alone
+    # Rows of other hosts have no place in the matrix of this one.
+    measured = table[~table["warmup"].to_numpy()]
+    matrix = Matrix((host,), cases, dict(experiment.get("baseline") or {}), measured)
+    is_compared = matrix.pairs > 0
+    rows = np.flatnonzero(is_compared if is_compared.any() else matrix.n > 0)
+    if not len(rows):
+        return Decision(enough=True, reason=f"after {blocks} blocks: no case could be measured", blocks=blocks)
+    values = (matrix.log_ratios if is_compared.any() else np.log(matrix.ns))[rows]
+    point, low, high = (np.exp(part) for part in median_intervals(values))
+    widths = (high - low) / 2 / point
+    counts = (~np.isnan(values)).sum(axis=1)
+    if blocks >= most:
+        names = [_varying(cases, matrix.keys[row][1]) for row in rows]
+        return Decision(enough=True, reason=_at_most(widths, names, until, most), blocks=blocks)
+    if (counts < MINIMUM_N).any():
+        # A case that failed in some blocks may need more of them for its six.
+        lacking = int((MINIMUM_N - counts).max())
+        return Decision(enough=False, reason="too few for an interval", blocks=min(most, blocks + lacking))
+    widest = float(widths.max())
+    if widest <= until:
+        reason = (
+            f"after {blocks} blocks every interval is within {_percent(until)}, the widest within {_percent(widest)}"
+        )
+        return Decision(enough=True, reason=reason, blocks=blocks)
+    wanted = math.ceil(blocks * min((widest / until) ** 2, _GROWTH))
+    reason = f"the widest interval is within {_percent(widest)} only"
+    return Decision(enough=False, reason=reason, blocks=min(most, max(blocks + 1, wanted)))
+
+
+def _at_most(widths: Floats, cases: Sequence[Mapping[str, Any]], until: float, most: int) -> str:
+    """Say how far the intervals are when there may be no more blocks."""
+    head = f"after {most} blocks, the most allowed,"
+    wide = np.flatnonzero(~(widths <= until))
+    if not len(wide):
+        return f"{head} every interval is within {_percent(until)}"
+    worst = wide[np.argmax(np.nan_to_num(widths[wide], nan=math.inf))]
+    width = "has too few blocks for one" if math.isnan(widths[worst]) else f"is within {_percent(widths[worst])}"
+    return (
+        f"{head} {len(wide)} of {len(widths)} intervals are not within {_percent(until)}; "
+        f"the widest, of {levels_phrase(cases[worst])}, {width}"
+    )
+
+
+def _varying(cases: Mapping[str, Mapping[str, Any]], case_id: str) -> dict[str, Any]:
+    """Give the levels of a case that others do not share."""
+    return {
+        name: value for name, value in cases[case_id].items() if any(case.get(name) != value for case in cases.values())
+    }
+
+
+def _percent(share: float) -> str:
+    percent = 100 * share
+    return f"{percent:,.0f} %" if percent >= _WHOLE else f"{percent:.2g} %"

@@ -1,0 +1,1 @@
+"""A summary to records: what explains the figures."""

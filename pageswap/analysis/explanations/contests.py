@@ -1,0 +1,111 @@
+"""Which of the cases that compete under the same conditions are the fastest, as far as the run can tell them apart."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pageswap.analysis.checks.pairwise import paired
+from pageswap.analysis.verdicts import FASTER, SLOWER
+from pageswap.statistics.intervals import MINIMUM_N
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pageswap.analysis.summary import CaseSummary, Summary
+
+
+@dataclasses.dataclass(frozen=True)
+class Contest:
+    """What competes on one host with the same other ``levels``.
+
+    ``winners`` could not be told from the one with the best figure, which comes first; ``others`` could. ``baseline``
+    is among either of them, or None. ``is_known``: the blocks suffice for telling any two apart.
+    """
+
+    host: str
+    levels: dict[str, Any]
+    winners: tuple[CaseSummary, ...]
+    others: tuple[CaseSummary, ...]
+    baseline: CaseSummary | None
+    is_known: bool
+
+
+def compared_factors(summary: Summary) -> tuple[str, ...]:
+    """Name the factors that tell competitors apart: the baseline's, else the method."""
+    return tuple(summary.baseline) or ("method",)
+
+
+def contests(summary: Summary, competitors: Sequence[CaseSummary]) -> list[Contest]:
+    """Hold a contest on each host for each set of other levels; a case without a time takes no part.
+
+    The one with the best median over blocks, relative to the baseline where there is one, is compared with each other,
+    block by block (`pageswap.analysis.checks.pairwise`). Corrected for all pairs of all contests: the first was chosen
+    by looking, so that any two might have been the ones compared. What the run calls slower than its baseline is no
+    winner, nor is a baseline that the first is called faster than.
+    """
+    factors = compared_factors(summary)
+    others = [name for name in summary.varying if name not in factors]
+    fields: dict[tuple[str, str], list[CaseSummary]] = {}
+    for case in competitors:
+        if case.n and case.median_ns:
+            key = repr([(name, case.levels.get(name)) for name in others])
+            fields.setdefault((case.host, key), []).append(case)
+    rows = {key: row for row, key in enumerate(summary.matrix.keys)}
+    held = [(field, _first(summary, field)) for field in fields.values() if len(field) > 1]
+    family = sum(math.comb(len(field), 2) for field, _ in held)
+    pairs = [(first, case) for field, first in held for case in field if case is not first]
+    if not pairs:
+        return []
+    logs = np.log(summary.matrix.ns)
+    ahead = np.stack(
+        [logs[rows[case.host, case.case_id]] - logs[rows[first.host, first.case_id]] for first, case in pairs]
+    )
+    judged = paired(ahead, [floor_of(summary, first.host) for first, _ in pairs], family)
+    is_beaten: dict[int, bool] = {}
+    enough: dict[int, bool] = {}
+    for (first, case), found in zip(pairs, judged, strict=True):
+        is_beaten[id(case)] = _is_beaten(summary, first, case, is_told=found.differs and found.ratio > 1)
+        enough[id(first)] = enough.get(id(first), False) or found.n >= MINIMUM_N
+    return [
+        Contest(
+            host=first.host,
+            levels={name: first.levels[name] for name in others if name in first.levels},
+            winners=(first, *(case for case in field if case is not first and not is_beaten[id(case)])),
+            others=tuple(case for case in field if case is not first and is_beaten[id(case)]),
+            baseline=next((case for case in field if is_baseline(summary, case)), None),
+            is_known=enough[id(first)],
+        )
+        for field, first in held
+    ]
+
+
+def is_baseline(summary: Summary, case: CaseSummary) -> bool:
+    """Say whether a case is one that others are compared with."""
+    return summary.has_baseline and all(case.levels.get(name) == level for name, level in summary.baseline.items())
+
+
+def _first(summary: Summary, field: Sequence[CaseSummary]) -> CaseSummary:
+    """Choose the best figure, of those with enough blocks if there are any."""
+    sure = [case for case in field if case.n >= MINIMUM_N] or list(field)
+    baselines = [case for case in sure if is_baseline(summary, case)]
+    if len(baselines) == 1 and all(case.ratio is not None or case in baselines for case in sure):
+        return max(sure, key=lambda case: 1.0 if case in baselines else case.ratio or 0.0)
+    return min(sure, key=lambda case: case.median_ns or 0.0)
+
+
+def _is_beaten(summary: Summary, first: CaseSummary, case: CaseSummary, *, is_told: bool) -> bool:
+    if is_baseline(summary, case) and first.ratio is not None:
+        return first.verdict == FASTER
+    if is_baseline(summary, first) and case.ratio is not None:
+        return case.verdict == SLOWER
+    return is_told or case.verdict == SLOWER
+
+
+def floor_of(summary: Summary, host: str) -> float | None:
+    """Give a host's noise floor as a ratio above 1, where it is known."""
+    known = summary.noise.get(host)
+    return known.ratio if known else None

@@ -1,0 +1,212 @@
+"""How a case relates to what its host can do at best, and where the time of a remapping swap, or of one call, goes."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from pageswap.statistics.intervals import Interval, median_intervals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import numpy.typing as npt
+
+    from pageswap.analysis.summary import CaseSummary, Summary
+
+    Floats = npt.NDArray[np.float64]
+
+_BASE_PAGE: Final = 4096
+
+
+@dataclasses.dataclass(frozen=True)
+class CostPart:
+    """One layer of a stack: ``ns`` in all, for ``times`` calls; ``call`` is the formula, such as ``3 x getpid``.
+
+    Where both sides were measured in the same blocks ``interval`` is that of ``ns``, and ``share`` of the total the
+    median over blocks, with its own; None where they come from different runs, intervals also for too few blocks.
+    """
+
+    name: str
+    call: str
+    times: float
+    ns: float
+    interval: Interval | None = None
+    share: float | None = None
+    share_interval: Interval | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class CostStack:
+    """Where the time of one swap by a remapping method goes: the measured costs of the calls it makes.
+
+    ``total_ns`` is the swap's median; ``parts`` come from a run of workload ``call`` on the same host; ``rest_ns`` is
+    what they leave unexplained, negative when they cost more alone than in the swap. ``levels`` are the case's.
+
+    A run of workload ``call`` has stacks of its own: of one call, from the calls nested in it, and ``rest_ns`` is 0.
+    """
+
+    host: str
+    case_id: str
+    method: str
+    levels: dict[str, Any]
+    total_ns: float
+    parts: tuple[CostPart, ...]
+    rest_ns: float
+
+
+@dataclasses.dataclass(frozen=True)
+class _Layer:
+    """A part of a swap: ``times`` x (one ``call`` - ``less_times`` x the call that is inside it)."""
+
+    name: str
+    times: int
+    call: str
+    less: str = ""
+    less_times: int = 1
+    is_of_touch: bool = False
+
+    @property
+    def formula(self) -> str:
+        """Say how it was computed, as the reader may check it in the run of `call`."""
+        several = f"{self.less_times} x " if self.less_times > 1 else ""
+        inner = f"{self.call} - {several}{self.less}" if self.less else self.call
+        if self.times == 1:
+            return inner
+        return f"{self.times} x {f'({inner})' if self.less else inner}"
+
+
+def _moves(times: int, trips: str, mappings: str, entries: str) -> tuple[_Layer, ...]:
+    """Take so many mremap of one page apart, each call being inside the next."""
+    return (
+        _Layer(trips, times, "getpid"),
+        _Layer(mappings, times, "mremap_untouched", "getpid"),
+        _Layer(entries, times, "mremap_touched", "mremap_untouched"),
+    )
+
+
+# What one swap asks of the kernel, by method; each file in native/methods begins with its calls. A munmap is a trip of
+# its own, so mmap_munmap has two of them inside.
+_TRIPS, _MAPPINGS, _ENTRIES = "trips into the kernel", "the mappings", "page-table entries and TLB flushes"
+_MOVES: Final = _moves(3, _TRIPS, _MAPPINGS, _ENTRIES)
+_READS: Final = _Layer("first reads after the move", 2, "mremap_touched_read", "mremap_touched", is_of_touch=True)
+_MAPPED: Final = (_Layer(_TRIPS, 2, "getpid"), _Layer(_MAPPINGS, 2, "mmap_munmap", "getpid", 2))
+_RECIPES: Final[dict[str, tuple[_Layer, ...]]] = {
+    "mremap_fixed": (*_MOVES, _READS),
+    "uffd_move": (_MOVES[0], _MOVES[2], _READS),
+    "memfd_map_fixed": (*_MAPPED, _Layer("page faults at the first reads", 2, "page_fault", is_of_touch=True)),
+    "memfd_map_populate": (*_MAPPED, _Layer("bringing the pages in", 2, "mmap_touch_munmap", "mmap_munmap")),
+}
+# Calls that hold other calls. What is left when they are taken out one by one is all there is, so nothing remains.
+_MOVE: Final = _moves(1, "the way into the kernel", "the mapping", "the page's entry and its TLB flush")
+_NESTS: Final[dict[str, tuple[_Layer, ...]]] = {
+    "mremap_touched": _MOVE,
+    "mremap_touched_read": (
+        *_MOVE,
+        _Layer("the first read after the move", 1, "mremap_touched_read", "mremap_touched"),
+    ),
+}
+
+
+def cost_stacks(summary: Summary, calls: Summary | None = None) -> tuple[CostStack, ...]:
+    """Stack the measured costs of system calls against a swap of one page by each method that makes them.
+
+    ``calls`` is the summary of a run of workload ``call`` that has the same hosts. Only swaps of 4 KiB pages by one
+    thread are explained: the calls were measured with such. A run of that workload needs no other, see `call_stacks`.
+    """
+    if summary.workload == "call":
+        return call_stacks(summary)
+    if calls is None or summary.workload != "swap":
+        return ()
+    prices: dict[str, dict[str, float]] = {}
+    for case in calls.cases:
+        if case.median_ns and case.levels.get("threads", 1) == 1:
+            prices.setdefault(case.host, {}).setdefault(str(case.levels.get("method")), case.median_ns)
+    found = []
+    for case in summary.cases:
+        method = str(case.levels.get("method"))
+        is_plain = case.levels.get("page_size") == _BASE_PAGE and case.levels.get("threads", 1) == 1
+        if not case.median_ns or method not in _RECIPES or not is_plain:
+            continue
+        is_touched = case.levels.get("touch") == "moved"
+        layers = [layer for layer in _RECIPES[method] if is_touched or not layer.is_of_touch]
+        parts = _parts(layers, prices.get(case.host, {}))
+        if parts:
+            rest = case.median_ns - sum(part.ns for part in parts)
+            found.append(CostStack(case.host, case.case_id, method, case.levels, case.median_ns, parts, rest))
+    return tuple(found)
+
+
+def _parts(layers: Iterable[_Layer], prices: Mapping[str, float]) -> tuple[CostPart, ...]:
+    """Price each layer; none at all when one of its calls was not measured."""
+    parts = []
+    for layer in layers:
+        if layer.call not in prices or (layer.less and layer.less not in prices):
+            return ()
+        price = prices[layer.call] - layer.less_times * prices.get(layer.less, 0.0)
+        # Two figures that differ by less than their noise may come out the wrong way round.
+        parts.append(CostPart(layer.name, layer.formula, float(layer.times), layer.times * max(0.0, price)))
+    return tuple(parts)
+
+
+def call_stacks(summary: Summary) -> tuple[CostStack, ...]:
+    """Take the baseline of a run of calls apart, under each condition that it and the calls inside it were measured.
+
+    Each layer is the median over blocks of what the block's own trials leave, in ns and as a share of the whole call,
+    both with the interval of a median, so that what slows a whole block cancels. The layers of a block add up to its
+    call exactly, their medians nearly. Empty where the baseline holds no other call of the run.
+    """
+    layers = _NESTS.get(str(summary.baseline.get("method")), ())
+    if not layers or set(summary.baseline) != {"method"}:
+        return ()
+    rows = {key: row for row, key in enumerate(summary.matrix.keys)}
+    siblings: dict[tuple[str, str], dict[str, int]] = {}
+    for case in summary.cases:
+        siblings.setdefault(_siblings(case), {})[str(case.levels.get("method"))] = rows[case.host, case.case_id]
+    found = []
+    for case in summary.cases:
+        method = str(case.levels.get("method"))
+        inside = siblings[_siblings(case)]
+        if method != summary.baseline["method"] or not case.median_ns:
+            continue
+        if not all(name in inside for layer in layers for name in (layer.call, layer.less) if name):
+            continue
+        parts = _nested(layers, {name: summary.matrix.ns[row] for name, row in inside.items()}, method)
+        if parts:
+            found.append(CostStack(case.host, case.case_id, method, case.levels, case.median_ns, parts, 0.0))
+    return tuple(found)
+
+
+def _siblings(case: CaseSummary) -> tuple[str, str]:
+    return case.host, repr([(name, level) for name, level in case.levels.items() if name != "method"])
+
+
+def _nested(layers: Iterable[_Layer], ns: Mapping[str, Floats], method: str) -> tuple[CostPart, ...]:
+    """Take each block's call apart; nothing when no block has all of the calls."""
+    nothing = np.zeros_like(ns[method])
+    raw = [each.times * (ns[each.call] - each.less_times * ns.get(each.less, nothing)) for each in layers]
+    is_whole = ~np.isnan(np.sum(raw, axis=0))
+    if not is_whole.any():
+        return ()
+    values = np.stack([part[is_whole] for part in raw])
+    times, shares_of = median_intervals(values), median_intervals(values / ns[method][is_whole])
+    return tuple(
+        CostPart(
+            name=layer.name,
+            call=layer.formula,
+            times=float(layer.times),
+            ns=max(0.0, float(times[0][row])),
+            interval=_interval(times, row),
+            share=float(shares_of[0][row]),
+            share_interval=_interval(shares_of, row),
+        )
+        for row, layer in enumerate(layers)
+    )
+
+
+def _interval(figures: tuple[Floats, Floats, Floats], row: int) -> Interval | None:
+    low, high = (float(part[row]) for part in figures[1:])
+    return None if math.isnan(low) or math.isnan(high) else Interval(low, high)

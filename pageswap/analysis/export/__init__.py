@@ -1,0 +1,1 @@
+"""A table of trials to files."""

@@ -1,0 +1,117 @@
+"""A run's trials as a CSV, Parquet or JSON file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+from pyarrow import parquet
+
+from pageswap.analysis.export.pyperf_file import pyperf_document
+from pageswap.analysis.trials.table import DERIVED_COLUMNS, INTEGER_COLUMNS, frame
+from pageswap.errors import UsageError
+from pageswap.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pageswap.analysis.trials.run_data import RunData
+
+_CHUNK_ROWS = 5_000
+
+
+def export(run_data: RunData, to: str, out: Path | None = None) -> Path:
+    """Write every trial of a run to one file and give its path.
+
+    ``to`` is csv, parquet, json, or pyperf for the results alone (see `pyperf_document`). ``out`` is the file to write,
+    or a folder for ``trials.<to>`` or ``pyperf.json``; without it the run's own folder is taken. The others hold the
+    columns of `frame`, in that order, then one for each counter of the core: sizes in bytes, times in ns, started_at as
+    UTC ISO 8601, and nothing (CSV) or null for what was not measured. rounds_ns is JSON text in CSV and a list
+    elsewhere. JSON is one array with an object per trial. Raises UsageError on another format, StoreError when the file
+    cannot be written.
+    """
+    if to not in FORMATS:
+        raise UsageError(f"cannot export to '{to}'; --to takes {', '.join(FORMATS)}")
+    path = _destination(run_data, f"trials.{to}" if to in WRITERS else f"{to}.json", out)
+    if to == PYPERF:
+        document = pyperf_document(run_data)
+        with replacing(path) as file:
+            file.write(document)
+        return path
+    table = _with_counters(frame(run_data))
+    with replacing(path) as file:
+        WRITERS[to](table, file)
+    return path
+
+
+def _with_counters(table: pd.DataFrame) -> pd.DataFrame:
+    """Give each of the core's counters a column of its own; what a host does not count is empty, never 0."""
+    if "counters" not in table:
+        return table
+    counted = [{} if pd.isna(text) else json.loads(text) for text in table["counters"]]
+    names = {name: None for counts in counted for name in counts}
+    columns = {name: pd.array([counts.get(name) for counts in counted], dtype="Int64") for name in names}
+    return table.drop(columns="counters").assign(**columns)
+
+
+def _destination(run_data: RunData, name: str, out: Path | None) -> Path:
+    if out is None:
+        stored_at = getattr(run_data, "path", None)
+        if stored_at is None:
+            raise UsageError("this run has no folder of its own; say where to write with --out")
+        out = Path(stored_at) if Path(stored_at).is_dir() else Path(stored_at).parent
+    return out / name if out.is_dir() else out
+
+
+def _write_csv(table: pd.DataFrame, file: IO[Any]) -> None:
+    table.to_csv(file, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def _write_parquet(table: pd.DataFrame, file: IO[Any]) -> None:
+    rounds = _rounds(table)
+    # A seed uses all 64 bits, so its column is unsigned.
+    seeds = pd.Series(pd.array(table["seed"].tolist(), dtype="UInt64"), index=table.index)
+    lists = pd.Series(rounds, index=table.index, dtype="object")
+    arrow = pa.Table.from_pandas(table.assign(rounds_ns=lists, seed=seeds), preserve_index=False)
+    # Named by type, for a run in which nothing was measured has no list to tell it from.
+    index = arrow.schema.get_field_index("rounds_ns")
+    arrow = arrow.set_column(index, "rounds_ns", pa.array(rounds, type=pa.list_(pa.int64())))
+    parquet.write_table(arrow, file)
+
+
+def _write_json(table: pd.DataFrame, file: IO[Any]) -> None:
+    names = list(table.columns)
+    columns = [_rounds(table) if name == "rounds_ns" else _plain(name, table[name]) for name in names]
+    file.write(b"[")
+    separator = "\n"
+    for start in range(0, len(table), _CHUNK_ROWS):
+        part = zip(*(column[start : start + _CHUNK_ROWS] for column in columns), strict=True)
+        rows = (json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, allow_nan=False) for row in part)
+        file.write((separator + ",\n".join(rows)).encode())
+        separator = ",\n"
+    file.write(b"\n]\n")
+
+
+def _rounds(table: pd.DataFrame) -> list[list[int] | None]:
+    return [None if pd.isna(text) else json.loads(text) for text in table["rounds_ns"]]
+
+
+def _plain(name: str, column: pd.Series[Any]) -> list[Any]:
+    if name == "warmup":
+        return column.tolist()
+    values = column.astype("object")
+    if name in INTEGER_COLUMNS or name in DERIVED_COLUMNS or values.isna().any():
+        values = values.where(values.notna(), None)
+    return values.tolist()
+
+
+WRITERS: dict[str, Callable[[pd.DataFrame, IO[Any]], None]] = {
+    "csv": _write_csv,
+    "parquet": _write_parquet,
+    "json": _write_json,
+}
+PYPERF = "pyperf"
+FORMATS = (*WRITERS, PYPERF)

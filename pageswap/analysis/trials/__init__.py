@@ -1,0 +1,1 @@
+"""Stored rows to a table and a matrix."""

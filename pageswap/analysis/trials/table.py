@@ -1,0 +1,137 @@
+"""Stored trials as one table, with the export's columns, types and derived rates."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pageswap.analysis.trials.disturbance import disturbed
+
+if TYPE_CHECKING:
+    from pageswap.analysis.trials.run_data import RunData
+
+EXPORT_COLUMNS = (
+    "run_id",
+    "experiment",
+    "host",
+    "workload",
+    "method",
+    "backing",
+    "page_size",
+    "region_size",
+    "iterations",
+    "threads",
+    "touch",
+    "block",
+    "position",
+    "warmup",
+    "attempt",
+    "status",
+    "reason",
+    "elapsed_ns",
+    "ns_per_op",
+    "ops_per_s",
+    "bytes_per_s",
+    "setup_ns",
+    "verify_ns",
+    "minor_faults",
+    "major_faults",
+    "voluntary_switches",
+    "involuntary_switches",
+    "vmas_peak",
+    "rounds_ns",
+    "started_at",
+)
+IDENTITY_COLUMNS = ("trial_id", "case_id", "seed", "cpu", "replica", "disturbed")
+DERIVED_COLUMNS = ("ns_per_op", "ops_per_s", "bytes_per_s", "disturbed")
+INTEGER_COLUMNS = (
+    "page_size",
+    "region_size",
+    "iterations",
+    "threads",
+    "block",
+    "position",
+    "attempt",
+    "elapsed_ns",
+    "setup_ns",
+    "verify_ns",
+    "minor_faults",
+    "major_faults",
+    "voluntary_switches",
+    "involuntary_switches",
+    "vmas_peak",
+    "cpu",
+    "distance",
+    "run_pages",
+    "cpu_khz_before",
+    "cpu_khz_after",
+    "throttle_count",
+)
+_REAL_COLUMNS = ("load1_before", "load1_after")
+_TYPES: dict[str, Any] = {
+    **dict.fromkeys(INTEGER_COLUMNS, "Int64"),
+    **dict.fromkeys(_REAL_COLUMNS, "Float64"),
+    # A seed may use all 64 bits, one more than a signed integer column holds.
+    "seed": "object",
+}
+_NS_PER_S = 1e9
+_CHUNK_ROWS = 50_000
+# Pages that one iteration moves; a move takes so many runs of `run_pages`. grow and call move none of the region's.
+MOVED_PAGES = {"swap": 2.0, "permute": 2.0, "limit": 2.0, "move": 1.0}
+
+
+def frame(run_data: RunData) -> pd.DataFrame:
+    """Give one row per trial (its last attempt), warm-ups and every status included.
+
+    The columns are `EXPORT_COLUMNS`, then `IDENTITY_COLUMNS`, then whatever else is stored. Sizes are bytes, times ns.
+    ns_per_op, ops_per_s and bytes_per_s are computed here and only for trials that ended ``ok``: what a ``corrupt``
+    trial took is kept in elapsed_ns, but it is no result. bytes_per_s counts both pages of a swap and every page of a
+    moved run, and is empty for workloads that move none. rounds_ns is JSON text. disturbed holds the words of
+    `pageswap.analysis.trials.disturbance.disturbed`, "" for a quiet trial.
+    """
+    names = list(run_data.columns())
+    wanted = list(EXPORT_COLUMNS + IDENTITY_COLUMNS)
+    order = wanted + [name for name in names if name not in wanted]
+    rows = iter(run_data.rows())
+    # Typed part by part: a million rows of Python objects take gigabytes.
+    parts = [_part(list(itertools.islice(rows, _CHUNK_ROWS)), names, order)]
+    while len(parts[-1]) == _CHUNK_ROWS:
+        parts.append(_part(list(itertools.islice(rows, _CHUNK_ROWS)), names, order))
+    table = _with_rates(pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0])
+    table["disturbed"] = pd.Series(disturbed(table), index=table.index, dtype="str")
+    return table
+
+
+def _part(rows: list[Any], names: list[str], order: list[str]) -> pd.DataFrame:
+    table = pd.DataFrame.from_records([tuple(row) for row in rows], columns=names).reindex(columns=order)
+    return pd.DataFrame({name: _typed(name, table[name]) for name in order}, columns=order)
+
+
+def _typed(name: str, column: pd.Series[Any]) -> pd.Series[Any]:
+    if name in _TYPES:
+        return column.astype(_TYPES[name])
+    if name in DERIVED_COLUMNS:
+        return pd.Series(float("nan"), index=column.index, dtype="float64")
+    if name == "warmup":
+        return column.fillna(value=False).astype(bool)
+    if name == "replica":
+        return column.fillna(0).astype("int64")
+    if name == "rounds_ns":
+        column = column.map(lambda value: json.dumps(value) if isinstance(value, list | tuple) else value)
+    return column.astype("str")
+
+
+def _with_rates(table: pd.DataFrame) -> pd.DataFrame:
+    elapsed_ns = table["elapsed_ns"].astype("float64")
+    iterations = table["iterations"].astype("float64")
+    is_result = (table["status"] == "ok") & (elapsed_ns > 0) & (iterations > 0)
+    table["ns_per_op"] = (elapsed_ns / iterations).where(is_result)
+    table["ops_per_s"] = _NS_PER_S / table["ns_per_op"]
+    moved = table["workload"].map(MOVED_PAGES).astype("float64")
+    if "run_pages" in table:
+        moved *= table["run_pages"].astype("float64")
+    table["bytes_per_s"] = moved * table["page_size"].astype("float64") * table["ops_per_s"]
+    return table

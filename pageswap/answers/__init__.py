@@ -1,0 +1,1 @@
+"""The experiment's question answered from its figures."""

@@ -1,0 +1,1 @@
+"""Two runs, hosts or commits side by side."""

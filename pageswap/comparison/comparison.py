@@ -1,0 +1,358 @@
+"""Compares two runs, or two hosts, case by case: how the time of each changed, and whether a gate on that trips."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, SLOWER, TOO_FEW
+from pageswap.comparison import environments
+from pageswap.comparison.environments import DOES_NOT_STAND, RESERVATIONS, STANDS, Difference, Verdict
+from pageswap.comparison.sides import Measured, Part, Side, levels_key
+from pageswap.errors import UsageError
+from pageswap.statistics.hodges_lehmann import shift
+from pageswap.statistics.intervals import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pageswap.comparison.sides import Floats
+
+GATE_TRIPPED: Final = 5
+RATIO: Final = "ratio"
+TIME: Final = "time"
+QUANTITIES: Final = (RATIO, TIME)
+_PERCENT: Final = re.compile(r"(\d{1,4}(?:\.\d{1,4})?)\s?%")
+_SEVERITY: Final = (DOES_NOT_STAND, RESERVATIONS, STANDS)
+
+
+@dataclasses.dataclass(frozen=True)
+class HostPair:
+    """Two hosts whose cases are compared, how their conditions and their runs' differ, and what that is worth.
+
+    ``noise`` is how much two measurements of the same thing differ by chance, from the A/A controls of both: a factor,
+    or None where a run has none.
+    """
+
+    base: str
+    new: str
+    noise: float | None
+    differences: tuple[Difference, ...]
+    verdict: Verdict
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """How one case's time changed: a factor, above 1 is slower, with its 95 % interval; None is not known.
+
+    ``change`` is of the compared quantity, for the baseline of its time; ``time_change`` is always of the time per
+    operation, which holds what the machine itself did meanwhile. ``base_ns`` and ``new_ns`` are that time's medians.
+    ``detectable`` is the smallest change, as a factor above 1, that this comparison could have found. ``over_limit``
+    says that the gate trips on it.
+    """
+
+    base_host: str
+    new_host: str
+    levels: dict[str, Any]
+    is_baseline: bool
+    verdict: str
+    note: str
+    base_n: int
+    new_n: int
+    base_ns: float | None
+    new_ns: float | None
+    change: float | None
+    change_ci: Interval | None
+    time_change: float | None
+    time_ci: Interval | None
+    detectable: float | None
+    over_limit: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Gate:
+    """What `--fail-above` decided: ``limit`` is the largest slowdown let through, 0.05 is 5 %.
+
+    ``passed`` is None when nothing could be decided; ``text`` says why.
+    """
+
+    limit: float
+    judged: int
+    tripped: int
+    passed: bool | None
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Two sides compared; ``by`` is the quantity, ``by_text`` why that one, ``only_*`` the cases of one side alone."""
+
+    base: Side
+    new: Side
+    by: str
+    by_text: str
+    verdict: Verdict
+    pairs: tuple[HostPair, ...]
+    varying: tuple[str, ...]
+    cases: tuple[Change, ...]
+    only_base: tuple[dict[str, Any], ...]
+    only_new: tuple[dict[str, Any], ...]
+    gate: Gate | None
+
+
+def parse_limit(text: str) -> float:
+    """Read `--fail-above`: ``5%`` gives 0.05. Raises UsageError on anything else."""
+    match = _PERCENT.fullmatch(text)
+    if not match:
+        hint = f"; write '{text}%'" if _PERCENT.fullmatch(f"{text}%") else ""
+        raise UsageError(f"--fail-above: expected a percentage such as 5%, found {text!r}{hint}")
+    return float(match[1]) / 100
+
+
+def compare(base: Part, new: Part, *, by: str | None = None, limit: float | None = None) -> Comparison:
+    """Compare two runs, or one host of each, matching cases by their levels; warm-ups and replicas take no part.
+
+    ``by`` is "ratio": each case's time in the faster half of its rounds, relative to its own run's baseline, block by
+    block, so that what slowed all of a run, or a part of a trial, cancels; or "time": as it was measured. None takes
+    ratios where both runs have the same baseline. Blocks of two runs have nothing in common but their number, so runs
+    are compared unpaired (`shift`, on logarithms). ``limit`` is the gate's: 0.05 lets slowdowns through until the
+    interval's low end is above 5 %. Raises UsageError when nothing matches.
+    """
+    ours, theirs = Measured(base), Measured(new)
+    pairs = _host_pairs(ours, theirs)
+    quantity, by_text = _quantity(ours, theirs, by)
+    noise = [side.noise(of_fast=quantity == RATIO) for side in (ours, theirs)]
+    found = tuple(_pair(ours, theirs, pair, _joined(noise[0].get(pair[0]), noise[1].get(pair[1]))) for pair in pairs)
+    cases = tuple(change for pair in found for change in _changes(ours, theirs, pair, quantity, limit))
+    if not cases:
+        raise UsageError(
+            f"{base.name} and {new.name} have no case in common: cases are matched by all their levels; "
+            "compare runs of one experiment, made with the same --set"
+        )
+    matched = {levels_key(change.levels) for change in cases}
+    worst = min((pair.verdict for pair in found), key=lambda verdict: _SEVERITY.index(verdict.word))
+    levels = [change.levels for change in cases]
+    return Comparison(
+        base=ours.side(pair[0] for pair in pairs),
+        new=theirs.side(pair[1] for pair in pairs),
+        by=quantity,
+        by_text=by_text,
+        verdict=worst,
+        pairs=found,
+        varying=tuple(n for n in levels[0] if len({str(each.get(n)) for each in levels}) > 1) or ("method",),
+        cases=cases,
+        only_base=tuple(dict(each) for each in ours.levels.values() if levels_key(each) not in matched),
+        only_new=tuple(dict(each) for each in theirs.levels.values() if levels_key(each) not in matched),
+        gate=None if limit is None else _gate(limit, cases, worst),
+    )
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """Give a comparison as a JSON object; changes are factors of time, above 1 is slower."""
+    return dataclasses.asdict(comparison)
+
+
+def conclude(comparison: Comparison) -> int:
+    """Give the exit code: 0, or 5 when the gate trips; raises UsageError when a gate was asked for and decides nothing.
+
+    A pipeline that took an undecided gate for a passed one would let everything through.
+    """
+    gate = comparison.gate
+    if gate is None or gate.passed:
+        return 0
+    if gate.passed is None:
+        raise UsageError(f"--fail-above: {gate.text.rstrip('.')}; leave the gate out to compare all the same")
+    return GATE_TRIPPED
+
+
+def _host_pairs(base: Measured, new: Measured) -> list[tuple[str, str]]:
+    """Match hosts by name; a host that was named, or the only one of its run, is matched whatever its name."""
+    hosts = []
+    for side in (base, new):
+        if side.part.host is not None and side.part.host not in side.hosts:
+            raise UsageError(
+                f"{side.part.name}: this run has no host '{side.part.host}'; it has {', '.join(side.hosts)}"
+            )
+        hosts.append((side.part.host,) if side.part.host is not None else side.hosts)
+    ours, theirs = hosts
+    if len(ours) == 1 and len(theirs) == 1:
+        return [(ours[0], theirs[0])]
+    both = [(host, host) for host in ours if host in theirs]
+    if not both:
+        raise UsageError(
+            f"{base.part.name} measured {', '.join(ours)} and {new.part.name} {', '.join(theirs)}: "
+            "no host is in both; name one of each, as RUN:HOST"
+        )
+    return both
+
+
+def _quantity(base: Measured, new: Measured, by: str | None) -> tuple[str, str]:
+    if by is not None and by not in QUANTITIES:
+        raise UsageError(f"--by {by}: expected one of {', '.join(QUANTITIES)}")
+    if by == TIME:
+        return TIME, "times as they were measured, as --by asks for"
+    obstacle = ""
+    if not base.baseline or not new.baseline:
+        obstacle = "a run has no baseline"
+    elif base.baseline != new.baseline:
+        obstacle = "the two runs have different baselines"
+    elif not any(case_id != its for case_id, its in new.baseline_of.items() if its):
+        obstacle = "the baseline is the only case"
+    if not obstacle:
+        text = (
+            "the faster half of each trial's rounds, relative to its own run's baseline in the same block, so that "
+            "what slowed a whole run cancels"
+        )
+        return RATIO, text
+    if by == RATIO:
+        raise UsageError(f"--by ratio: {obstacle}; use --by time")
+    return TIME, f"times as they were measured, for {obstacle}"
+
+
+def _pair(base: Measured, new: Measured, hosts: tuple[str, str], noise: float | None) -> HostPair:
+    ours, theirs = base.part.run_data.environments(), new.part.run_data.environments()
+    found = [
+        *environments.differences(ours.get(hosts[0], {}), theirs.get(hosts[1], {})),
+        *environments.run_differences(base.meta, new.meta),
+    ]
+    ordered = tuple(sorted(found, key=lambda each: not each.matters))
+    return HostPair(*hosts, noise, ordered, environments.verdict(ordered))
+
+
+def _joined(ours: float | None, theirs: float | None) -> float | None:
+    """Join the noise floors of two runs: independent errors of logarithms add by their squares."""
+    return None if ours is None or theirs is None else math.exp(math.hypot(math.log(ours), math.log(theirs)))
+
+
+def _changes(base: Measured, new: Measured, pair: HostPair, quantity: str, limit: float | None) -> list[Change]:
+    theirs = {levels_key(levels): case_id for case_id, levels in new.levels.items()}
+    partners = {
+        case_id: theirs[key] for case_id, levels in base.levels.items() if (key := levels_key(levels)) in theirs
+    }
+    return [_change((base, new), pair, partners, case_id, quantity, limit) for case_id in partners]
+
+
+def _change(  # noqa: PLR0913, PLR0917 - what is compared, and how
+    sides: tuple[Measured, Measured],
+    pair: HostPair,
+    partners: Mapping[str, str],
+    case_id: str,
+    quantity: str,
+    limit: float | None,
+) -> Change:
+    base, new = sides
+    hosts = pair.base, pair.new
+    cases = case_id, partners[case_id]
+    samples = base.time(hosts[0], cases[0]), new.time(hosts[1], cases[1])
+    times = _estimate(*samples)
+    is_baseline = base.baseline_of[case_id] == case_id
+    ratios = times if quantity == TIME else _ratios(sides, hosts, partners, case_id)
+    # A baseline has no yardstick. Its own time is shown, and it must have changed relative to its other cases as well,
+    # or it is the machine that did.
+    fast = base.fast_time(hosts[0], cases[0]), new.fast_time(hosts[1], cases[1])
+    change, ci = _estimate(*fast) if is_baseline and quantity == RATIO else ratios
+    evidence = [ci, ratios[1]] if is_baseline and ratios[0] is not None else [ci]
+    verdict = _word(evidence)
+    note = ""
+    noise = pair.noise or 1
+    is_noise = change is not None and max(change, 1 / change) <= noise
+    if change is None:
+        verdict, note = NOT_COMPARED, _why_not(samples, *zip(sides, hosts, cases, strict=True))
+    elif verdict == TOO_FEW:
+        note = f"{len(samples[0])} and {len(samples[1])} blocks; at least four each are needed"
+    elif is_noise and verdict in (SLOWER, FASTER):
+        verdict, note = (
+            NO_DIFFERENCE,
+            f"within {(noise - 1) * 100:.2g} %, by which the same thing measured twice differs",
+        )
+    elif verdict == NO_DIFFERENCE != _word([ci]):
+        note = "its time changed, but not relative to the other cases: that was the machine"
+    return Change(
+        base_host=hosts[0],
+        new_host=hosts[1],
+        levels=dict(base.levels[case_id]),
+        is_baseline=is_baseline,
+        verdict=verdict,
+        note=note,
+        base_n=len(samples[0]),
+        new_n=len(samples[1]),
+        base_ns=_median_ns(samples[0]),
+        new_ns=_median_ns(samples[1]),
+        change=change,
+        change_ci=ci,
+        time_change=times[0],
+        time_ci=times[1],
+        detectable=None if change is None or ci is None else max(ci.high / change, change / ci.low, noise),
+        over_limit=limit is not None
+        and not is_noise
+        and all(each is not None and each.low > 1 + limit for each in evidence),
+    )
+
+
+def _ratios(
+    sides: tuple[Measured, Measured], hosts: tuple[str, str], partners: Mapping[str, str], case_id: str
+) -> tuple[float | None, Interval | None]:
+    base, new = sides
+    baseline = base.baseline_of[case_id]
+    wanted = base.compared_with(case_id) if baseline == case_id else [baseline] if baseline else []
+    # A case that only one side measured would shift the middle of that side alone.
+    both = [
+        other
+        for other in wanted
+        if other in partners and base.logs.get((hosts[0], other)) and new.logs.get((hosts[1], partners[other]))
+    ]
+    return _estimate(
+        base.ratio(hosts[0], case_id, both),
+        new.ratio(hosts[1], partners[case_id], [partners[other] for other in both]),
+    )
+
+
+def _estimate(base: Floats, new: Floats) -> tuple[float | None, Interval | None]:
+    if not len(base) or not len(new):
+        return None, None
+    point, interval = shift(base, new)
+    return math.exp(point), None if interval is None else Interval(math.exp(interval.low), math.exp(interval.high))
+
+
+def _word(evidence: Sequence[Interval | None]) -> str:
+    """Say what all intervals agree on."""
+    known = [interval for interval in evidence if interval is not None]
+    if len(known) < len(evidence):
+        return TOO_FEW
+    if all(interval.low > 1 for interval in known):
+        return SLOWER
+    return FASTER if all(interval.high < 1 for interval in known) else NO_DIFFERENCE
+
+
+def _why_not(samples: tuple[Floats, Floats], *places: tuple[Measured, str, str]) -> str:
+    for sample, (side, host, case_id) in zip(samples, places, strict=True):
+        if not len(sample):
+            return f"not measured in {side.part.name}: {side.endings.get((host, case_id), 'no outcome yet')}"
+    return "its baseline was not measured in the same blocks"
+
+
+def _gate(limit: float, cases: Sequence[Change], verdict: Verdict) -> Gate:
+    judged = sum(change.change_ci is not None for change in cases)
+    tripped = sum(change.over_limit for change in cases)
+    percent = f"{limit * 100:g} %"
+    if verdict.word == DOES_NOT_STAND:
+        return Gate(
+            limit, judged, tripped, None, f"nothing is decided, as the comparison does not stand: {verdict.text}"
+        )
+    if not judged:
+        text = "nothing is decided: no case has the four blocks on each side that an interval needs"
+        return Gate(limit, judged, tripped, None, text)
+    rest = f"; {len(cases) - judged} could not be judged" if judged < len(cases) else ""
+    if tripped:
+        text = f"{tripped} of {judged} cases are slower by more than {percent}, even at the interval's low end{rest}"
+        return Gate(limit, judged, tripped, passed=False, text=text)
+    text = f"no case of {judged} is shown to be slower by more than {percent}{rest}"
+    return Gate(limit, judged, tripped, passed=True, text=text)
+
+
+def _median_ns(logs: Floats) -> float | None:
+    return math.exp(float(np.median(logs))) if len(logs) else None

@@ -1,0 +1,154 @@
+"""Medians of many samples at once, each with a confidence interval."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import special
+
+from pageswap.statistics.median_bootstrap import median_weights
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+
+CONFIDENCE = 0.95
+# Below six not even the range from the smallest to the largest value holds the median with 95 % confidence: it does
+# with probability 1 - 2 * 0.5**n, 0.9375 at five (David and Nagaraja, Order Statistics, 3rd ed., section 7.1).
+MINIMUM_N = 6
+# A chunk's values of the bootstrap distribution: small enough for memory not to grow with the run.
+_CHUNK_VALUES = 1 << 21
+# Two sums of the same weights in another order differ by so little.
+_ROUNDING = 1e-9
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """Both ends of a confidence interval, in the unit of what it is about."""
+
+    low: float
+    high: float
+
+
+def median(sample: Floats, axis: int = -1) -> Floats:
+    """Give the medians along an axis of what has no NaN; np.median's check for one takes longer than the median."""
+    count = sample.shape[axis]
+    middle = count // 2
+    if count % 2:
+        return np.asarray(np.take(np.partition(sample, middle, axis=axis), middle, axis=axis), dtype=np.float64)
+    parts = np.partition(sample, (middle - 1, middle), axis=axis)
+    low, high = np.take(parts, middle - 1, axis=axis), np.take(parts, middle, axis=axis)
+    return np.asarray(low + (high - low) / 2, dtype=np.float64)
+
+
+def medians(samples: Floats) -> Floats:
+    """Give the median of each row of a matrix with NaN where a value is missing; NaN where a row is empty."""
+    found = np.full(len(samples), math.nan)
+    is_there = ~np.isnan(samples)
+    counts = is_there.sum(axis=1)
+    for count in map(int, np.unique(counts[counts > 0])):
+        rows = np.flatnonzero(counts == count)
+        found[rows] = median(samples[rows][is_there[rows]].reshape(len(rows), count))
+    return found
+
+
+def median_intervals(samples: Floats) -> tuple[Floats, Floats, Floats]:
+    """Give the median and both ends of its 95 % interval for each row of a matrix with NaN where a value is missing.
+
+    The interval is the bootstrap's, bias-corrected and accelerated (BCa; Efron 1987, JASA 82, 171), of the bootstrap
+    distribution itself rather than of a number of draws from it (`pageswap.statistics.median_bootstrap`): no seed, and
+    the same data give the same figures. It is never narrower than the interval between interpolated order statistics
+    (Hettmansperger and Sheather 1986, Statistics and Probability Letters 4, 75), as the bootstrap alone holds the
+    median of seven in 88 of 100 samples and not in 95. A median is NaN where a row is empty, its interval's ends where
+    fewer than `MINIMUM_N` values are there.
+    """
+    rows = samples.shape[0]
+    point, low, high = (np.full(rows, math.nan) for _ in range(3))
+    is_there = ~np.isnan(samples)
+    counts = is_there.sum(axis=1)
+    for count in map(int, np.unique(counts[counts > 0])):
+        chosen = np.flatnonzero(counts == count)
+        ordered = np.sort(samples[chosen][is_there[chosen]].reshape(len(chosen), count), axis=1)
+        point[chosen] = _middle(ordered)
+        if count < MINIMUM_N:
+            continue
+        chunk = max(1, _CHUNK_VALUES // len(median_weights(count)[2]))
+        for start in range(0, len(chosen), chunk):
+            part = slice(start, start + chunk)
+            boot_low, boot_high = _bca(ordered[part])
+            exact_low, exact_high = _between_order_statistics(ordered[part])
+            low[chosen[part]] = np.minimum(boot_low, exact_low)
+            high[chosen[part]] = np.maximum(boot_high, exact_high)
+    return point, low, high
+
+
+def _middle(ordered: Floats) -> Floats:
+    count = ordered.shape[1]
+    low, high = ordered[:, (count - 1) // 2], ordered[:, count // 2]
+    return np.asarray(low + (high - low) / 2)
+
+
+def _between_order_statistics(ordered: Floats) -> tuple[Floats, Floats]:
+    """Give the ends between the k-th and the next value from either side, interpolated to the confidence wanted."""
+    count = ordered.shape[1]
+    k, share = _interpolation(count)
+    low = (1 - share) * ordered[:, k - 1] + share * ordered[:, k]
+    high = (1 - share) * ordered[:, count - k] + share * ordered[:, count - k - 1]
+    return low, high
+
+
+@functools.cache
+def _interpolation(count: int) -> tuple[int, float]:
+    """Give the largest k whose interval from k-th to k-th value suffices, and how far to go on to the next one."""
+    held = 1 - 2 * special.bdtr(np.arange(count // 2), count, 0.5)
+    k = int((held >= CONFIDENCE).sum())
+    excess = (held[k - 1] - CONFIDENCE) / (held[k - 1] - held[k])
+    return k, float((count - k) * excess / (k + (count - 2 * k) * excess))
+
+
+def _bca(ordered: Floats) -> tuple[Floats, Floats]:
+    lower, upper, weights = median_weights(ordered.shape[1])
+    medians = ordered[:, lower] + (ordered[:, upper] - ordered[:, lower]) / 2
+    if ordered.shape[1] % 2 == 0:
+        order = np.argsort(medians, axis=1)
+        medians, weights = np.take_along_axis(medians, order, axis=1), weights[order]
+    else:
+        weights = np.broadcast_to(weights, medians.shape)
+    reached = np.cumsum(weights, axis=1)
+    point = _middle(ordered)[:, np.newaxis]
+    below = np.where(medians < point, weights, 0.0).sum(axis=1)
+    equal = np.where(medians == point, weights, 0.0).sum(axis=1)
+    bias = special.ndtri(below + equal / 2)
+    acceleration = _acceleration(ordered)
+    ends = []
+    for tail in ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2):
+        shift = bias + special.ndtri(tail)
+        chance = special.ndtr(bias + shift / (1 - acceleration * shift))
+        place = (reached < chance[:, np.newaxis] - _ROUNDING).sum(axis=1)
+        place = np.minimum(place, medians.shape[1] - 1)
+        ends.append(np.take_along_axis(medians, place[:, np.newaxis], axis=1)[:, 0])
+    return ends[0], ends[1]
+
+
+def _acceleration(ordered: Floats) -> Floats:
+    """Give the jackknife's skewness / 6 of each row: 0 where leaving any one value out changes nothing, or n is even.
+
+    Leaving out one of an even number of values gives either of the two middle ones equally often.
+    """
+    rows, count = ordered.shape
+    if count % 2 == 0:
+        return np.zeros(rows)
+    middle = count // 2
+    left, centre, right = (ordered[:, middle + step] for step in (-1, 0, 1))
+    without = np.stack([(centre + right) / 2, (left + right) / 2, (left + centre) / 2], axis=1)
+    times = np.array([middle, 1.0, middle])
+    shift = (without @ times)[:, np.newaxis] / count - without
+    squares = (shift**2) @ times
+    # The cubes of the smallest times there are would vanish; only their proportion matters.
+    spread = np.sqrt(np.where(squares > 0, squares, 1.0))
+    return np.asarray(np.where(squares > 0, (((shift / spread[:, np.newaxis]) ** 3) @ times) / 6, 0.0))

@@ -1,0 +1,109 @@
+"""Numbers and levels as a person reads them: rounded to what is known, always with a unit."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pageswap.statistics.intervals import Interval
+
+_UNKNOWN_DIGITS = 2
+_KNOWN_DIGITS = 4
+_MOST_DIGITS = 5
+_TWO_DIGITS_UP_TO = 354
+_MOST_PLACES = 12
+_TWICE = 2.0
+# A smallest difference that could have been found beyond this ratio says no more than that little could be told.
+LARGEST_SAID = 10.0
+
+
+def decimals(value: float, interval: Interval | None) -> int:
+    """Say how many decimals of a value are worth printing; negative is to the left of the point.
+
+    With an interval this is the Particle Data Group's rule (Review of Particle Physics, section 5.3): half its width is
+    kept to two digits when its first three are 100 to 354, to one from there to 949, above that it counts as 1000 and
+    has two again. Without an interval nothing is known of the precision, and two significant digits are printed.
+    """
+    if not value or not math.isfinite(value):
+        return 0
+    magnitude = math.floor(math.log10(abs(value)))
+    if interval is None:
+        return _UNKNOWN_DIGITS - 1 - magnitude
+    half = (interval.high - interval.low) / 2
+    if half <= 0 or not math.isfinite(half):
+        return _KNOWN_DIGITS - 1 - magnitude
+    place = math.floor(math.log10(half))
+    leading = round(half / 10 ** (place - 2))
+    digits = 1 - place if leading <= _TWO_DIGITS_UP_TO else -place
+    return min(max(digits, -magnitude), _MOST_DIGITS - 1 - magnitude)
+
+
+def rounded(value: float, places: int) -> str:
+    """Print a number with a fixed count of decimals and thousands separators; never in scientific notation."""
+    return f"{round(value, places):,.{max(0, places)}f}"
+
+
+def ratio_text(ratio: float, interval: Interval | None) -> str:
+    """Print a speed-up as ``1.85x``."""
+    return f"{rounded(ratio, decimals(ratio, interval))}x"
+
+
+def interval_text(value: float, interval: Interval | None) -> str:
+    """Print ``1.80 to 1.90``, the ends with the decimals of the value between them; nothing without an interval.
+
+    An end that those decimals would turn into 0, or carry onto or past 1, where "faster" begins, gets as many more as
+    it takes to stay itself.
+    """
+    if interval is None:
+        return ""
+    places = decimals(value, interval)
+    return f"{end_text(interval.low, places)} to {end_text(interval.high, places)}"
+
+
+def end_text(end: float, places: int) -> str:
+    """Print an interval's end so that rounding changes neither its sign nor its side of 1."""
+    while places < _MOST_PLACES and _side(round(end, places)) != _side(end):
+        places += 1
+    return rounded(end, places)
+
+
+def _side(value: float) -> tuple[bool, int]:
+    return value > 0, (value > 1) - (value < 1)
+
+
+def nanoseconds_text(value_ns: float, interval: Interval | None) -> str:
+    """Print a time in ns, without its unit, which stands in the column's head."""
+    return rounded(value_ns, decimals(value_ns, interval))
+
+
+def scaled(value: float, interval: Interval | None, centre: float) -> str:
+    """Print a rate with a decimal prefix, ``1.09 M``, to as many digits as the time it was made from is known."""
+    digits = _significant(centre, interval)
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= factor:
+            return f"{_with_digits(value / factor, digits)} {prefix}"
+    return f"{_with_digits(value, digits)} "
+
+
+def percent_text(ratio: float) -> str:
+    """Print how far a ratio above 1 is from 1: ``1.2 %``, from twice on ``3.4x``."""
+    return f"{_with_digits(ratio, _UNKNOWN_DIGITS)}x" if ratio >= _TWICE else f"{_with_digits(100 * (ratio - 1), 2)} %"
+
+
+def _significant(value: float, interval: Interval | None) -> int:
+    if not value:
+        return 1
+    return min(_KNOWN_DIGITS, max(1, decimals(value, interval) + math.floor(math.log10(abs(value))) + 1))
+
+
+def _with_digits(value: float, digits: int) -> str:
+    places = digits - 1 - math.floor(math.log10(value)) if value > 0 else 0
+    return rounded(value, places)
+
+
+def count_text(value: float | None) -> str:
+    """Print a count that may be the middle of two, and nothing for one that was not taken."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"

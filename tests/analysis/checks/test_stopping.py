@@ -1,0 +1,89 @@
+"""The stopping rule: by the width of intervals alone, within its bounds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pageswap.analysis.checks.stopping import Decision, decide
+from tests.fake_run import make_run
+
+ONE: dict[str, Any] = {"region_size": [128 << 20], "touch": ["none"]}
+
+
+def decided(*, blocks: int, most: int = 40, until: float = 0.02, **options: Any) -> Decision:
+    """Decide for a run of so many blocks."""
+    return decide(make_run(blocks=blocks, **{**ONE, **options}), "local", blocks=blocks, most=most, until=until)
+
+
+def test_sharp_intervals_are_enough() -> None:
+    """Trials that vary by 0.2 % give intervals within 2 % at once."""
+    decision = decided(blocks=7, noise=0.002)
+
+    assert decision.enough
+    assert decision.reason.startswith("after 7 blocks every interval is within 2 %, the widest within 0.")
+
+
+def test_wide_intervals_ask_for_more_blocks_but_not_for_all_at_once() -> None:
+    """Trials that vary by 10 % need many; the next look is after half as many more."""
+    decision = decided(blocks=8, noise=0.1)
+
+    assert (decision.enough, decision.blocks) == (False, 12)
+
+
+def test_it_never_goes_beyond_the_most() -> None:
+    """And then says how far it came."""
+    assert decided(blocks=8, noise=0.1, most=9).blocks == 9
+    decision = decided(blocks=9, noise=0.1, most=9)
+
+    assert decision.enough
+    assert decision.reason.startswith(
+        "after 9 blocks, the most allowed, 2 of 2 intervals are not within 2 %; the widest"
+    )
+
+
+def test_five_blocks_are_never_enough_for_an_interval() -> None:
+    """Identical times or not: the sixth is asked for."""
+    assert decided(blocks=5, noise=0) == Decision(enough=False, reason="too few for an interval", blocks=6)
+
+
+def test_what_cannot_be_measured_does_not_count() -> None:
+    """An unavailable method keeps no host busy."""
+    run = make_run(blocks=7, noise=0.002, **ONE)
+    run.end("unavailable", "needs a newer kernel", method="mremap_fixed")
+
+    assert decide(run, "local", blocks=7, most=40, until=0.02).enough
+
+
+def test_a_host_where_nothing_works_has_enough() -> None:
+    """It says so."""
+    run = make_run(blocks=7, **ONE)
+    run.end("failed", "EPERM")
+
+    assert decide(run, "local", blocks=7, most=40, until=0.02).reason == "after 7 blocks: no case could be measured"
+
+
+def test_only_the_host_in_question_counts() -> None:
+    """Another one may be noisy."""
+    run = make_run(hosts=("local", "noisy"), blocks=7, noise=0.002, **ONE)
+    for number, outcome in enumerate(run.of(host="noisy")):
+        outcome["elapsed_ns"] *= 1 + number % 3
+
+    assert decide(run, "local", blocks=7, most=40, until=0.02).enough
+    assert not decide(run, "noisy", blocks=7, most=40, until=0.02).enough
+
+
+@pytest.mark.parametrize("speed", [800.0, 400.0])
+def test_the_verdict_has_no_say(speed: float) -> None:
+    """Equal or twice as fast: the same scatter gives the same decision."""
+    first = decided(blocks=8, noise=0.05, speeds={"copy_words": speed, "mremap_fixed": 800.0})
+    second = decided(blocks=8, noise=0.05, speeds={"copy_words": 100.0, "mremap_fixed": 800.0})
+
+    assert (first.enough, first.blocks) == (second.enough, second.blocks)
+
+
+def test_without_a_comparison_the_times_themselves_count() -> None:
+    """A run of the baseline alone."""
+    assert not decided(blocks=8, method=["memcpy"], block_noise=0.2).enough
+    assert decided(blocks=8, method=["memcpy"], block_noise=0.001, noise=0.001).enough

@@ -1,0 +1,57 @@
+"""Hosts of a kind are taken together, and the figures then speak of hosts."""
+
+from __future__ import annotations
+
+import pytest
+
+from pageswap.analysis.explanations.host_groups import grouped, host_groups
+from pageswap.analysis.summary import summarise
+from pageswap.analysis.verdicts import FASTER, NOT_MEASURED, TOO_FEW
+from tests.fake_run import make_run
+
+
+def test_hosts_are_grouped_by_processor_and_kernel() -> None:
+    """The largest group first; a host that told nothing is in none of them."""
+    environments = {
+        "a": {"cpu_model": "X", "kernel": "1"},
+        "b": {"cpu_model": "Y", "kernel": "1"},
+        "c": {"cpu_model": "Y", "kernel": "1"},
+    }
+
+    assert host_groups(["a", "b", "c", "d"], environments) == {
+        "Y, Linux 1": ["b", "c"],
+        "X, Linux 1": ["a"],
+        "hosts that told nothing": ["d"],
+    }
+
+
+def test_a_groups_ratio_is_the_median_of_its_hosts() -> None:
+    """One value a host, its interval over hosts; the truth, a ratio of 2, is inside."""
+    hosts = tuple(f"h{index}" for index in range(9))
+    run = make_run(
+        hosts=hosts, method=["memcpy", "fast"], speeds={"fast": 400.0}, region_size=[1 << 27], touch=["none"]
+    )
+    summary = summarise(run)
+    group = grouped(summary, {"kind": list(hosts)})
+    (_, case) = group.cases
+    each = sorted(one.ratio for one in summary.cases if one.ratio is not None)
+
+    assert group.hosts == ("kind (9 hosts)",)
+    assert case.ratio == pytest.approx(each[4])
+    assert case.ratio_ci is not None
+    assert case.ratio_ci.low < 2 < case.ratio_ci.high
+    assert (case.verdict, case.n, case.ratio_n) == (FASTER, 9, 9)
+    assert case.statuses == {"ok": 63}
+    assert len(group.block_values["kind (9 hosts)", case.case_id]) == 9
+
+
+def test_few_hosts_give_no_verdict_and_none_no_figure() -> None:
+    """What was not measured keeps its reasons, counted over the hosts."""
+    run = make_run(hosts=("a", "b"), region_size=[1 << 27], touch=["none"])
+    run.end("unavailable", "no such call", method="mremap_fixed")
+    group = grouped(summarise(run), {"kind": ["a", "b"]})
+    words, _, remap = group.cases
+
+    assert (words.verdict, words.note) == (TOO_FEW, "2 of at least 6 hosts")
+    assert (remap.verdict, remap.median_ns) == (NOT_MEASURED, None)
+    assert [(ending.reason, ending.trials) for ending in remap.endings] == [("no such call", 14)]

@@ -1,0 +1,137 @@
+"""A baseline without a method compares each method with itself under other conditions."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from pageswap import plan as planning
+from pageswap import spec as specs
+from pageswap.analysis.summary import summarise
+from pageswap.analysis.verdicts import BASELINE
+from pageswap.answers.answer import answer
+from pageswap.comparison.comparison import Part, compare
+from tests.fake_run import FakeRun, make_run
+
+BASE = {"threads": 1, "neighbours": "idle"}
+METHODS = ["memcpy", "copy_words", "mremap_fixed", "uffd_move"]
+
+
+def scaled(changes: dict[tuple[str, int, str], float], **more: object) -> FakeRun:
+    """Make a run of one and two threads and of both kinds of neighbours, two cases at once left out.
+
+    ``changes`` are how many times as long a method takes with these threads and neighbours; 1 else.
+    """
+    run = make_run(
+        **{  # type: ignore[arg-type]
+            "method": METHODS,
+            "region_size": [64 << 20],
+            "touch": ["none"],
+            "threads": [1, 2],
+            "neighbours": ["idle", "spinning"],
+            "baseline": BASE,
+            "replicas": True,
+            **more,
+        }
+    )
+    both = {c["case_id"] for c in run.case_list if c["threads"] == 2 and c["neighbours"] == "spinning"}
+    run.case_list = [case for case in run.case_list if case["case_id"] not in both]
+    run.outcomes = [outcome for outcome in run.outcomes if outcome["case_id"] not in both]
+    run.families["uffd_move"] = "remap"
+    run.experiment["question"] = "Which methods gain from a second thread?"
+    of_case = {case["case_id"]: (case["method"], case["threads"], case["neighbours"]) for case in run.case_list}
+    for outcome in run.outcomes:
+        outcome["elapsed_ns"] = round(outcome["elapsed_ns"] * changes.get(of_case[outcome["case_id"]], 1.0))
+        outcome["rounds_ns"] = json.dumps([outcome["elapsed_ns"] // 10] * 10)
+    return run
+
+
+SCALED = {
+    ("memcpy", 2, "idle"): 0.5,
+    ("copy_words", 2, "idle"): 0.6,
+    ("mremap_fixed", 2, "idle"): 3.0,
+    ("uffd_move", 2, "idle"): 1.0,
+    ("mremap_fixed", 1, "spinning"): 2.0,
+}
+
+
+def test_each_method_is_compared_with_itself() -> None:
+    """Four baselines, each method's own, and eight comparisons with the ratios that were made."""
+    summary = summarise(scaled(SCALED))
+    ratios = {(c.levels["method"], c.levels["threads"], c.levels["neighbours"]): c.ratio for c in summary.cases}
+
+    assert [case.levels["method"] for case in summary.cases if case.verdict == BASELINE] == METHODS
+    assert ratios["memcpy", 2, "idle"] == pytest.approx(2, rel=0.03)
+    assert ratios["mremap_fixed", 2, "idle"] == pytest.approx(1 / 3, rel=0.03)
+    assert ratios["mremap_fixed", 1, "spinning"] == pytest.approx(1 / 2, rel=0.03)
+    assert summary.noise["local"].blocks == 7
+
+
+def test_who_gains_who_loses_and_who_does_neither() -> None:
+    """The change that the question names comes first, and stands in words that say only what changed."""
+    first, second = answer(summarise(scaled(SCALED)))
+
+    assert re.search(
+        r": with 2 threads memcpy and copy_words ran faster than with 1 thread \((2\.0\d*|1\.9\d+)x \[.+\] and 1\.6\d+"
+        r"x \[.+\]\); mremap_fixed ran slower \(0\.3\d+x \[.+\]\); "
+        r"no difference was found for uffd_move \((0\.9|1\.0)\d*x \[.+\]\) \(95 % CIs in brackets\)\.$",
+        first,
+    )
+    assert second.startswith("With spinning neighbours mremap_fixed ran slower than with idle neighbours (0.")
+    assert "no difference was found for memcpy, copy_words and uffd_move" in second
+
+
+def test_few_blocks_decide_nothing() -> None:
+    """Two blocks have ratios and no word."""
+    first, *_ = answer(summarise(scaled(SCALED, blocks=2)))
+
+    assert ": with 2 threads there were too few blocks for memcpy, copy_words, mremap_fixed and uffd_move (2.0" in first
+    assert not re.search("faster|slower", first)
+
+
+def test_many_are_counted() -> None:
+    """Twelve methods on three hosts: shares and ranges instead of names."""
+    names = [f"m{index:02d}" for index in range(12)]
+    changes = {(name, 2, "idle"): 0.5 for name in names[:6]}
+    first, *_ = answer(
+        summarise(scaled(changes, method=names, hosts=("a", "b", "c"), speeds=dict.fromkeys(names, 9e2)))
+    )
+
+    assert ": with 2 threads 18 of 36 ran faster than with 1 thread (" in first
+    assert "no difference was found for 18 of 36 (" in first
+
+
+def test_without_the_changed_cases_nothing_is_claimed() -> None:
+    """A host with one CPU has baselines and nothing beside them."""
+    run = scaled(SCALED)
+    run.end("unavailable", "needs 2 CPUs", threads=2)
+    for case in [case for case in run.case_list if case["neighbours"] == "spinning"]:
+        run.end("unavailable", "needs 2 CPUs", case_id=case["case_id"])
+
+    assert "nothing could be compared with 1 thread, idle neighbours" in answer(summarise(run))[0]
+
+
+def test_the_experiment_itself_has_such_a_baseline() -> None:
+    """It loads, each method has a control and is compared with itself, twice."""
+    spec = specs.load(Path(__file__).resolve().parents[2] / "experiments" / "thread_scaling.yaml")
+    plan = planning.make(spec)
+    own = {case.case_id: dict(case.levels) for case in plan.cases}
+    against = {case: levels for case, levels in own.items() if any(levels[name] != BASE[name] for name in BASE)}
+    twice = {trial.method for trial in plan.trials if trial.replica}
+
+    assert spec.baseline == BASE
+    assert twice == {levels["method"] for levels in own.values()}
+    assert len(against) == 2 * len(twice)
+    assert all({**levels, **BASE} in own.values() for levels in against.values())
+
+
+def test_two_such_runs_are_compared() -> None:
+    """Relative to each method's own baseline: who gains less from the second thread is found, and nobody else."""
+    worse = {**SCALED, ("memcpy", 2, "idle"): 0.8}
+    found = compare(Part(scaled(SCALED, blocks=12), None, "a"), Part(scaled(worse, blocks=12, seed=2), None, "b"))
+    changed = [change.levels for change in found.cases if change.verdict != "no difference found"]
+
+    assert [(levels["method"], levels["threads"]) for levels in changed] == [("memcpy", 2)]

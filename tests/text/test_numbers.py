@@ -1,0 +1,77 @@
+"""Numbers are rounded to what their interval supports, and never without a meaning."""
+
+from __future__ import annotations
+
+import pytest
+
+from pageswap.statistics.intervals import Interval
+from pageswap.text.levels import level_text, levels_phrase
+from pageswap.text.lists import clipped, listed
+from pageswap.text.numbers import count_text, interval_text, nanoseconds_text, ratio_text, scaled
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "text"),
+    [
+        (0.051234, 0.0500, 0.0524, "0.0512x"),
+        (1.23456, 1.1, 1.4, "1.23x"),
+        (1.23456, 1.0, 2.0, "1.2x"),
+        (67.1234, 60.0, 75.0, "67x"),
+        (2.0, 2.0, 2.0, "2.000x"),
+    ],
+)
+def test_a_ratio_has_the_digits_its_interval_supports(value: float, low: float, high: float, text: str) -> None:
+    """The Particle Data Group's rounding rule, and four digits where nothing varied."""
+    assert text == ratio_text(value, Interval(low, high))
+
+
+def test_a_ratio_without_an_interval_has_two_digits() -> None:
+    """Nothing is known of its precision."""
+    assert ratio_text(0.05123, None) == "0.051x"
+
+
+def test_a_time_is_rounded_left_of_the_point_too() -> None:
+    """A vague time in ns does not show digits it has not."""
+    assert nanoseconds_text(18_056.3, Interval(17_000, 19_500)) == "18,100"
+    assert interval_text(18_056.3, Interval(17_000, 19_500)) == "17,000 to 19,500"
+
+
+def test_a_rate_has_a_decimal_prefix_and_the_digits_of_its_time() -> None:
+    """1 / 18,056 ns is 55.4 k a second."""
+    assert scaled(1e9 / 18_056, Interval(17_000, 19_500), 18_056) == "55.4 k"
+
+
+@pytest.mark.parametrize(("value", "text"), [(None, ""), (3.0, "3"), (2.5, "2.5"), (65_560.0, "65,560")])
+def test_a_count_that_was_not_taken_is_empty(value: float | None, text: str) -> None:
+    """Absent is not zero."""
+    assert text == count_text(value)
+
+
+def test_levels_read_as_in_the_experiment_file() -> None:
+    """Sizes have binary units, counts thousands separators."""
+    assert levels_phrase({"page_size": 4096, "region_size": 128 << 20}) == "4KiB pages, a 128MiB region"
+    assert level_text("iterations", 200_000) == "200,000"
+
+
+def test_a_name_of_any_length_stays_short() -> None:
+    """Ten kilobytes of name do not become ten kilobytes of label."""
+    assert len(level_text("method", "x" * 10_000)) <= 80
+
+
+def test_clipping_marks_what_it_cut() -> None:
+    """At a word, with an ellipsis."""
+    assert clipped("one two three", 9) == "one two…"
+
+
+def test_lists_read_as_sentences_do() -> None:
+    """Commas, then a word."""
+    assert listed(["a", "b", "c"]) == "a, b and c"
+
+
+@pytest.mark.parametrize(("low", "high"), [(4.3, 81.9), (0.0004, 0.023), (1.0004, 6.5), (0.9996, 6.5), (1.8, 1.9)])
+def test_rounding_moves_no_end_to_nothing_or_across_one(low: float, high: float) -> None:
+    """An end printed as 0, or as 1.0 beside the word faster, would contradict the finding."""
+    ends = [float(end) for end in interval_text((low * high) ** 0.5, Interval(low, high)).split(" to ")]
+
+    assert ends[0] > 0
+    assert [(end > 1) for end in ends] == [low > 1, high > 1]

@@ -27,12 +27,16 @@ def plural(count: int, noun: str, several: str = "") -> str:
 
 
 def first_few(words: Iterable[str], most: int, noun: str = "") -> str:
-    """Return the first ``most`` words, and how many more there are: ``a, b and 3 more hosts``."""
+    """Return the first ``most`` words, and how many more there are: ``a, b and 3 more hosts``.
+
+    ``noun`` is in the singular; without it the rest is only counted. No words give "".
+    """
     named = list(words)
     rest = len(named) - most
     if rest <= 0:
         return listed(named) if named else ""
-    return f"{', '.join(named[:most])} and {rest:,} more{f' {noun}' if noun else ''}"
+    counted = plural(rest, f"more {noun}") if noun else f"{rest:,} more"
+    return f"{', '.join(named[:most])} and {counted}"
 
 
 def host_prefix(hosts: Sequence[str], host: str) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 
 from pageswap.statistics.intervals import Interval
-from pageswap.text.levels import level_text, levels_phrase
-from pageswap.text.lists import clipped, listed
 from pageswap.text.numbers import count_text, interval_text, nanoseconds_text, ratio_text, scaled
 
 
@@ -45,27 +43,6 @@ def test_a_rate_has_a_decimal_prefix_and_the_digits_of_its_time() -> None:
 def test_a_count_that_was_not_taken_is_empty(value: float | None, text: str) -> None:
     """Absent is not zero."""
     assert text == count_text(value)
-
-
-def test_levels_read_as_in_the_experiment_file() -> None:
-    """Sizes have binary units, counts thousands separators."""
-    assert levels_phrase({"page_size": 4096, "region_size": 128 << 20}) == "4KiB pages, a 128MiB region"
-    assert level_text("iterations", 200_000) == "200,000"
-
-
-def test_a_name_of_any_length_stays_short() -> None:
-    """Ten kilobytes of name do not become ten kilobytes of label."""
-    assert len(level_text("method", "x" * 10_000)) <= 80
-
-
-def test_clipping_marks_what_it_cut() -> None:
-    """At a word, with an ellipsis."""
-    assert clipped("one two three", 9) == "one two…"
-
-
-def test_lists_read_as_sentences_do() -> None:
-    """Commas, then a word."""
-    assert listed(["a", "b", "c"]) == "a, b and c"
 
 
 @pytest.mark.parametrize(("low", "high"), [(4.3, 81.9), (0.0004, 0.023), (1.0004, 6.5), (0.9996, 6.5), (1.8, 1.9)])

@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "pageswap"
 ON_THE_HOST = sorted(
-    [*PACKAGE.glob("agent/*.py"), *PACKAGE.glob("native/*.py"), PACKAGE / "units.py", PACKAGE / "errors.py"]
+    [*PACKAGE.glob("agent/**/*.py"), *PACKAGE.glob("native/*.py"), PACKAGE / "units.py", PACKAGE / "errors.py"]
 )
 EVERY_FILE = sorted(PACKAGE.rglob("*.py"))
 

@@ -7,9 +7,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.lock import AgentLock
-from pageswap.agent.surroundings import Surroundings
-from pageswap.agent.workdir import WorkDir, mark_used, this_cache
+from pageswap.agent.daemon.host_context import HostContext
+from pageswap.agent.workspace.agent_lock import AgentLock
+from pageswap.agent.workspace.work_folder import WorkFolder, mark_used, this_cache
 from pageswap.errors import HostError, PageswapError
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ _INTERRUPTED = 130
 # Each verb imports what it needs itself: `status` is asked often and must be quick.
 
 
-def main(argv: list[str] | None = None, around: Surroundings | None = None) -> int:
+def main(argv: list[str] | None = None, context: HostContext | None = None) -> int:
     """Do what one verb says and give the exit status: 0, or 1 after one line {"error": what, and the cure}."""
     mark_used()
     try:
-        return _verb(sys.argv[1:] if argv is None else argv)(_read_document(), around or Surroundings())
+        return _verb(sys.argv[1:] if argv is None else argv)(_read_document(), context or HostContext())
     except PageswapError as error:
         _say({"error": str(error)})
     except BrokenPipeError:
@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None, around: Surroundings | None = None) -> i
     return 1
 
 
-def _verb(arguments: list[str]) -> Callable[[dict[str, Any], Surroundings], int]:
+def _verb(arguments: list[str]) -> Callable[[dict[str, Any], HostContext], int]:
     verb = _VERBS.get(arguments[0]) if len(arguments) == 1 else None
     if verb is None:
         raise HostError(f"expected one verb of {', '.join(_VERBS)}, not {arguments!r}")
@@ -81,20 +81,20 @@ def _field(document: dict[str, Any], name: str, kind: type) -> Any:  # noqa: ANN
     return value
 
 
-def _work(document: dict[str, Any]) -> WorkDir:
-    return WorkDir(_field(document, "work_dir", str))
+def _work(document: dict[str, Any]) -> WorkFolder:
+    return WorkFolder(_field(document, "work_dir", str))
 
 
-def _facts(document: dict[str, Any], around: Surroundings) -> int:
-    from pageswap.agent.facts import facts  # noqa: PLC0415
+def _facts(document: dict[str, Any], context: HostContext) -> int:
+    from pageswap.agent.daemon.host_facts import facts  # noqa: PLC0415
 
     cpu = None if document.get("cpu") is None else _field(document, "cpu", int)
-    _say(facts(around, _cache(document), cpu))
+    _say(facts(context, _cache(document), cpu))
     return 0
 
 
-def _clean(document: dict[str, Any], around: Surroundings) -> int:  # noqa: ARG001 - a verb's signature
-    from pageswap.agent.cleaning import clean  # noqa: PLC0415
+def _clean(document: dict[str, Any], context: HostContext) -> int:  # noqa: ARG001 - a verb's signature
+    from pageswap.agent.workspace.cleaning import clean  # noqa: PLC0415
 
     older_than_s = document.get("older_than_s", 0.0)
     if isinstance(older_than_s, bool) or not isinstance(older_than_s, (int, float)) or not older_than_s >= 0:
@@ -107,15 +107,15 @@ def _cache(document: dict[str, Any]) -> str:
     return this_cache(None if document.get("cache") is None else _field(document, "cache", str))
 
 
-def _start(document: dict[str, Any], around: Surroundings) -> int:
-    from pageswap.agent.start import start  # noqa: PLC0415
+def _start(document: dict[str, Any], context: HostContext) -> int:
+    from pageswap.agent.daemon.start import start  # noqa: PLC0415
 
-    start(_work(document), _field(document, "job", dict), around, _say)
+    start(_work(document), _field(document, "job", dict), context, _say)
     return 0
 
 
-def _follow(document: dict[str, Any], around: Surroundings) -> int:  # noqa: ARG001 - a verb's signature
-    from pageswap.agent.follow import SignsOfLife, stream  # noqa: PLC0415
+def _follow(document: dict[str, Any], context: HostContext) -> int:  # noqa: ARG001 - a verb's signature
+    from pageswap.agent.daemon.follow import SignsOfLife, stream  # noqa: PLC0415
 
     work = _work(document)
     offset = _field(document, "offset", int)
@@ -127,21 +127,21 @@ def _follow(document: dict[str, Any], around: Surroundings) -> int:  # noqa: ARG
     return 0
 
 
-def _stop(document: dict[str, Any], around: Surroundings) -> int:  # noqa: ARG001 - a verb's signature
-    from pageswap.agent.stop import stop  # noqa: PLC0415
+def _stop(document: dict[str, Any], context: HostContext) -> int:  # noqa: ARG001 - a verb's signature
+    from pageswap.agent.daemon.stop import stop  # noqa: PLC0415
 
     _say(stop(AgentLock(_work(document).lock), _field(document, "how", str)))
     return 0
 
 
-def _status(document: dict[str, Any], around: Surroundings) -> int:  # noqa: ARG001 - a verb's signature
+def _status(document: dict[str, Any], context: HostContext) -> int:  # noqa: ARG001 - a verb's signature
     work = _work(document)
     pid = AgentLock(work.lock).holder()
     _say({"alive": pid is not None, "pid": pid, "journal_bytes": work.journal_bytes(), "log": work.log_tail()})
     return 0
 
 
-_VERBS: dict[str, Callable[[dict[str, Any], Surroundings], int]] = {
+_VERBS: dict[str, Callable[[dict[str, Any], HostContext], int]] = {
     "facts": _facts,
     "start": _start,
     "follow": _follow,

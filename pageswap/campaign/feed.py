@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.agent.journal import ENDS, MAX_LINE_BYTES
+from pageswap.agent.journal.journal import ENDS, MAX_LINE_BYTES
 from pageswap.errors import HostError, JournalError
 
 if TYPE_CHECKING:

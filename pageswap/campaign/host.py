@@ -7,9 +7,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.agent.job import Job
-from pageswap.agent.journal import ENDS
-from pageswap.agent.lease import describe
+from pageswap.agent.journal.job import Job
+from pageswap.agent.journal.journal import ENDS
+from pageswap.agent.workspace.host_lease import describe
 from pageswap.campaign.answers import holder_from, started_from, status_from
 from pageswap.campaign.events import Granted, Measuring, Noted, TrialsEnded, Waiting
 from pageswap.campaign.feed import Feed
@@ -24,7 +24,7 @@ from pageswap.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pageswap.agent.job import TrialSpec
+    from pageswap.agent.journal.job import TrialSpec
     from pageswap.campaign.answers import Started, Status
     from pageswap.campaign.events import Event
     from pageswap.campaign.options import Options

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Final
 
-from pageswap.agent.job import CORRUPT, OK, SKIPPED, UNAVAILABLE
+from pageswap.agent.journal.job import CORRUPT, OK, SKIPPED, UNAVAILABLE
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:

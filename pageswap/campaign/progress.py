@@ -8,8 +8,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final, TextIO
 
-from pageswap.agent.job import OK, SKIPPED, UNAVAILABLE, case_id_of
-from pageswap.agent.lease import describe
+from pageswap.agent.journal.job import OK, SKIPPED, UNAVAILABLE, case_id_of
+from pageswap.agent.workspace.host_lease import describe
 from pageswap.campaign.events import (
     Enough,
     Finished,

@@ -89,7 +89,7 @@ def make_bundle(tag: str = LOCAL_TAG, core: Core | None = None) -> Bundle:
     """
     files = {"__main__.py": _MAIN, _BUILD: json.dumps({"build": "controller"}).encode()}
     for path in [_PACKAGE / name for name in _SINGLE_FILES] + [
-        path for folder in _FOLDERS for path in sorted((_PACKAGE / folder).iterdir()) if path.suffix in _SUFFIXES
+        path for folder in _FOLDERS for path in sorted((_PACKAGE / folder).rglob("*")) if path.suffix in _SUFFIXES
     ]:
         files[f"pageswap/{path.relative_to(_PACKAGE).as_posix()}"] = path.read_bytes()
     if core is None and _CORE not in files:

@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-from pageswap.agent.workdir import cache_root
+from pageswap.agent.workspace.work_folder import cache_root
 from pageswap.errors import BuildError, HostPythonError
 
 _PLATFORM = "manylinux2014_x86_64"

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.agent.workdir import cache_root, private_folder
+from pageswap.agent.workspace.work_folder import cache_root, private_folder
 from pageswap.errors import HostError, HostPythonError
 from pageswap.fleet.host_python import facts_from, with_cure
 from pageswap.fleet.remote import BOOT, OPTIONS, program

@@ -37,7 +37,7 @@ def load(name, source):
     module = sys.modules[name] = types.ModuleType(name)
     exec(compile(source, name, "exec"), module.__dict__)
 """
-_NEEDED: Final = ("pageswap.errors", "pageswap.agent.workdir")
+_NEEDED: Final = ("pageswap.errors", "pageswap.agent.workspace.work_folder")
 _ON_HOST: Final = "pageswap.fleet.onhost"
 # What a program imports of its neighbours, in the order that they import each other.
 _ALSO: Final = {"folder": ("lock",), "core": ("lock", "folder"), "site": ("lock",)}

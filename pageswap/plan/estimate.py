@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from pageswap.agent.preflight import memory_need
+from pageswap.agent.trial.preflight import memory_need
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pageswap.agent.job import TrialSpec
+    from pageswap.agent.journal.job import TrialSpec
     from pageswap.spec import Vocabulary
 
 # Measured on a 2-vCPU AMD EPYC (Zen 5) virtual machine, Linux 6.18. Other machines differ by a factor of two, and a

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.job import REPLICA_SUFFIX, TrialSpec
+from pageswap.agent.journal.job import REPLICA_SUFFIX, TrialSpec
 from pageswap.plan.blocks import block_order, schedule_seed
 from pageswap.plan.estimate import Estimate, estimate
 from pageswap.spec import build_cases, core_vocabulary, override

@@ -6,7 +6,7 @@ import contextlib
 from importlib import metadata
 from pathlib import Path
 
-from pageswap.agent.workdir import cache_root
+from pageswap.agent.workspace.work_folder import cache_root
 from pageswap.errors import HostError, StoreError
 from pageswap.files import replacing
 

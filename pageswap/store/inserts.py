@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from pageswap.agent.job import TrialSpec
+    from pageswap.agent.journal.job import TrialSpec
     from pageswap.spec import Experiment
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pageswap.agent.job import RETRIED
+from pageswap.agent.journal.job import RETRIED
 from pageswap.store.schema import EVIDENCE_TYPES, LEVEL_FIELDS, PLACE_FIELDS
 
 # Name -> SQL, in the order of the export, whose rates are derived from these. Sizes in bytes, times in nanoseconds,

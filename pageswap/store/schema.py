@@ -6,7 +6,7 @@ import dataclasses
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
-from pageswap.agent.job import STATUSES, TrialSpec
+from pageswap.agent.journal.job import STATUSES, TrialSpec
 from pageswap.errors import StoreError
 
 if TYPE_CHECKING:

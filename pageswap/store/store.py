@@ -9,10 +9,10 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from pageswap.agent.clock import utc_now
-from pageswap.agent.job import TrialSpec
-from pageswap.agent.journal import ENDS, JournalReader
-from pageswap.agent.workdir import sync_folder
+from pageswap.agent.journal.job import TrialSpec
+from pageswap.agent.journal.journal import ENDS, JournalReader
+from pageswap.agent.journal.timestamps import utc_now
+from pageswap.agent.workspace.work_folder import sync_folder
 from pageswap.errors import JournalError, StoreError
 from pageswap.store import rows
 from pageswap.store.database import clear_errors

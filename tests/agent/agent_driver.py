@@ -12,9 +12,9 @@ sys.path[:0] = [str(_HERE), str(_HERE.parents[1])]
 from fake_core import fake_core  # noqa: E402
 
 from pageswap.agent.cli import main  # noqa: E402
-from pageswap.agent.hostfiles import HostFiles  # noqa: E402
-from pageswap.agent.surroundings import Surroundings  # noqa: E402
-from pageswap.agent.tunables import Tunables  # noqa: E402
+from pageswap.agent.daemon.host_context import HostContext  # noqa: E402
+from pageswap.agent.host.host_files import HostFiles  # noqa: E402
+from pageswap.agent.host.tunables import Tunables  # noqa: E402
 
 
 class _TestFiles(HostFiles):
@@ -30,8 +30,8 @@ class _TestFiles(HostFiles):
         return path
 
 
-def _surroundings(settings: dict[str, str]) -> Surroundings:
-    return Surroundings(
+def _host_context(settings: dict[str, str]) -> HostContext:
+    return HostContext(
         files=_TestFiles(settings["sysctl_root"]),
         lease_name="\0" + settings["lease"],
         lease_patience_s=float(settings["patience_s"]),
@@ -43,4 +43,4 @@ def _surroundings(settings: dict[str, str]) -> Surroundings:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[2:], _surroundings(json.loads(sys.argv[1]))))
+    sys.exit(main(sys.argv[2:], _host_context(json.loads(sys.argv[1]))))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from agent.harness import Host
 
-from pageswap.agent.lock import AgentLock
+from pageswap.agent.workspace.agent_lock import AgentLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

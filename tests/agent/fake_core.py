@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pageswap import native
-from pageswap.agent.call import Call
-from pageswap.agent.core import Core
+from pageswap.agent.trial.core_calls import Core
+from pageswap.agent.trial.forked_call import ForkedCall
 from pageswap.errors import CoreError, MethodUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pageswap.agent.job import TrialSpec
+    from pageswap.agent.journal.job import TrialSpec
 
 
 def result(trial: TrialSpec, **changes: object) -> dict[str, Any]:
@@ -137,8 +137,8 @@ def fake_core() -> Core:
     core = Core(
         methods=methods,
         info=lambda: {"core_hash": "0" * 64, "build": "host"},
-        trial=lambda spec, cpus: Call(core, lambda: run_trial(spec, cpus)),
-        enter_child=lambda parent, conditions: native.enter_child(parent, **vars(conditions)),
+        trial=lambda spec, cpus: ForkedCall(core, lambda: run_trial(spec, cpus)),
+        enter_child=lambda parent, limits: native.enter_child(parent, **vars(limits)),
     )
     return core
 

@@ -13,9 +13,9 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.job import Job, TrialSpec
-from pageswap.agent.journal import JournalReader
-from pageswap.agent.lock import AgentLock
+from pageswap.agent.journal.job import Job, TrialSpec
+from pageswap.agent.journal.journal import JournalReader
+from pageswap.agent.workspace.agent_lock import AgentLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pageswap import campaign
-from pageswap.agent.job import Job, job_from_json
+from pageswap.agent.journal.job import Job, job_from_json
 from pageswap.errors import HostLinkLostError
 from pageswap.fleet import Bundle, Stream, Target
 from tests.store.fakes import FakeJournal, make_plan

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pageswap.agent.job import STATUSES, Job
+from pageswap.agent.journal.job import STATUSES, Job
 from pageswap.campaign import events
 from pageswap.errors import HostError
 from pageswap.store import Store

@@ -34,7 +34,7 @@ from tests.store.fakes import make_plan
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pageswap.agent.job import Job
+    from pageswap.agent.journal.job import Job
     from pageswap.campaign import Outcome
     from pageswap.fleet import Stream, Target
 

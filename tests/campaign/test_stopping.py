@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pageswap.agent.job import Job
+    from pageswap.agent.journal.job import Job
 
 MOST = 12
 

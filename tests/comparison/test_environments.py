@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pageswap.agent import environment as agent_environment
-from pageswap.agent.hostfiles import HostFiles
+from pageswap.agent.host import environment as agent_environment
+from pageswap.agent.host.host_files import HostFiles
 from pageswap.comparison import environments
 from pageswap.comparison.environments import (
     CODE,

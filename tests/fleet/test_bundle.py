@@ -47,7 +47,7 @@ def test_it_runs_without_the_installation(made: Bundle, tmp_path: Path) -> None:
     folder = made.write_below(tmp_path / "bundles")
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "import pageswap.agent.cli, pageswap.agent.session, pageswap.native\n"
+        "import pageswap.agent.cli, pageswap.agent.daemon.session, pageswap.native\n"
         "print(len(pageswap.native.methods()) > 0)\n"
         "loaded = [m.__file__ for m in sys.modules.values() if getattr(m, '__file__', None)]\n"
         "print([f for f in loaded if 'site-packages' in f or (f.endswith('.py') and '/main/' in f)])"

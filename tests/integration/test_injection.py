@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pageswap import spec
-from pageswap.agent.job import Job
+from pageswap.agent.journal.job import Job
 from pageswap.errors import PageswapError, UsageError
 from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import Inventory, InventoryHost

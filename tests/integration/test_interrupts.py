@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap.agent import lease
+from pageswap.agent.workspace import host_lease
 from tests.integration.lab import last_attempts, wait_until
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class TestTwoAtOnce:
 
     def test_the_second_run_waits_if_told_to(self, lab: Lab) -> None:
         """And measures everything once the host is free."""
-        held = lease.try_take({"pid": os.getpid(), "user": "ann", "run_id": None, "since": None})
+        held = host_lease.try_take({"pid": os.getpid(), "user": "ann", "run_id": None, "since": None})
         if held is None:
             pytest.skip("this host is being measured, and only root can give the test one of its own")
         second = lab.start_run(lab.spec(repeats=1), wait=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap.agent.preflight import memory_need
+from pageswap.agent.trial.preflight import memory_need
 from pageswap.plan import make
 from pageswap.spec import KnownMethod, Vocabulary, loads
 

@@ -14,7 +14,7 @@ from pageswap.plan import Plan, make
 from pageswap.spec import Stopping, loads
 
 if TYPE_CHECKING:
-    from pageswap.agent.job import TrialSpec
+    from pageswap.agent.journal.job import TrialSpec
     from pageswap.spec import Experiment, Vocabulary
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
-from pageswap.agent.job import TrialSpec
+from pageswap.agent.journal.job import TrialSpec
 
 RUN_ID = "20250131T120000Z-0a1b2c"
 HOST = "local"

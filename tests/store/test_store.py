@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pageswap.agent.job import RETRIED, STATUSES
+from pageswap.agent.journal.job import RETRIED, STATUSES
 from pageswap.errors import JournalError, StoreError
 from pageswap.store import Segment, Store
 from tests.store.fakes import HOST, RUN_ID, FakeJournal, begin_with, make_plan

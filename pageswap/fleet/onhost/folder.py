@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from pageswap.agent.workdir import private_folder
+from pageswap.agent.workspace.work_folder import private_folder
 from pageswap.errors import HostError
 from pageswap.fleet.onhost.lock import locked
 

@@ -8,7 +8,7 @@ import sys
 import sysconfig
 from typing import IO, Any
 
-from pageswap.agent.workdir import cache_root, private_folder
+from pageswap.agent.workspace.work_folder import cache_root, private_folder
 from pageswap.errors import HostError
 
 

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from pageswap.agent.workdir import sync_folder
+from pageswap.agent.workspace.work_folder import sync_folder
 from pageswap.errors import HostError
 from pageswap.fleet.onhost.lock import locked
 

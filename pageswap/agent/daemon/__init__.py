@@ -1,0 +1,1 @@
+"""A running agent, and the verbs that start, follow and stop it."""

@@ -1,0 +1,64 @@
+"""Everything a controller wants to know of a host before it measures there."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from pageswap.agent.daemon.session import probe_methods
+from pageswap.agent.host import doctor, environment
+from pageswap.agent.journal.timestamps import utc_now
+from pageswap.agent.trial.child_watcher import ChildWatcher
+from pageswap.agent.trial.stop_signals import StopSignals
+from pageswap.agent.workspace import host_lease
+from pageswap.errors import HostError
+
+if TYPE_CHECKING:
+    from pageswap.agent.daemon.host_context import HostContext
+
+
+def facts(context: HostContext, cache: str, cpu: int | None = None) -> dict[str, Any]:
+    """Gather {"environment", "methods", "doctor", "lease", "cache", "time"}.
+
+    `cache` is the folder for bundles and runs, `cpu` the one to be measured on (None: the last one allowed). "time" is
+    this host's clock when it had gathered the rest, in ns since 1970 UTC. As root it also restores what a dead agent
+    left changed. Raises HostError when the C core cannot run here.
+    """
+    core = context.core()
+    with StopSignals() as signals:
+        methods = probe_methods(core, ChildWatcher(signals))
+    recovered = _recover(context)
+    holder = host_lease.who_holds(context.lease_name)
+    return {
+        "environment": environment.read(context.files, core.info(), measured_cpu=cpu),
+        "methods": methods,
+        "doctor": [finding.to_json() for finding in doctor.examine(context.files, cache, holder, recovered, cpu=cpu)],
+        "lease": holder,
+        "cache": cache,
+        "time": time.time_ns(),
+    }
+
+
+def _recover(context: HostContext) -> doctor.Leftover:
+    """Put back what a killed agent left, if this user may and no agent lives that may still need it."""
+    tunables = context.tunables()
+    try:
+        record = tunables.leftover()
+        if record is None:
+            return doctor.Leftover("none")
+        if tunables.owner() is not None:
+            return doctor.Leftover("in use", f"changed for run {record['run_id']}, which restores it at its end")
+        me = {"pid": None, "user": None, "run_id": "doctor", "since": utc_now()}
+        held = host_lease.try_take(me, context.lease_name)
+        if held is None:
+            return doctor.Leftover("in use", f"changed for run {record['run_id']}, which restores it at its end")
+        try:
+            if not tunables.may_change:
+                words = ", ".join(f"{each['name']}={each['before']}" for each in record["changes"])
+                return doctor.Leftover("left", f"run {record['run_id']} was killed; before it: {words}")
+            events = tunables.restore()
+        finally:
+            held.close()
+    except HostError as error:
+        return doctor.Leftover("unreadable", str(error))
+    return doctor.Leftover("restored", ", ".join(f"{event['name']}={event['restored']}" for event in events))

@@ -1,0 +1,84 @@
+"""Keeps watch over an agent: whatever ends it, none of its processes and none of its settings stay on the host."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from pageswap.agent.daemon.session import log
+from pageswap.agent.trial.descendants import adopt_orphans, end_descendants
+from pageswap.agent.trial.memory_cap import sweep_all
+from pageswap.agent.workspace.followed_mark import FollowedMark
+from pageswap.errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pageswap.agent.daemon.host_context import HostContext
+    from pageswap.agent.journal.job import Job
+    from pageswap.agent.workspace.work_folder import WorkFolder
+
+# Killing a trial, writing its row and putting settings back; past this a silent agent hangs.
+_GRACE_S = 120.0
+_LOOK_S = 15.0
+_DEATH_S = 60.0
+
+
+def keep(the_job: Job, work: WorkFolder, context: HostContext, agent: Callable[[], int], *, pipe: int) -> int:
+    """Run `agent` in a child and wait for it; gives its exit status.
+
+    An agent that is killed takes its trial along, but not what that trial has started, nor does it put settings back:
+    both is done here, and `pipe`, the agent's word to its starter, is closed here. An agent that nobody follows and
+    that does not end by itself long after it had to is killed.
+    """
+    adopt_orphans()
+    pid = os.fork()
+    if pid == 0:
+        return agent()
+    os.close(pipe)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+    watch = _Watch(the_job, work)
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        signal.sigtimedwait([signal.SIGCHLD], _LOOK_S)
+        if watch.is_overdue():
+            log(f"agent {pid} should have ended by itself and has not: killed")
+            os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    if not end_descendants(_DEATH_S):
+        log("some of the agent's processes do not die; this host needs a reboot")
+    if os.WIFEXITED(status):
+        return os.WEXITSTATUS(status)
+    log(f"agent {pid} was killed by signal {os.WTERMSIG(status)}")
+    sweep_all(context.files)
+    _restore(context)
+    return 1
+
+
+class _Watch:
+    """Tells when an agent that nobody follows is past every excuse."""
+
+    def __init__(self, the_job: Job, work: WorkFolder) -> None:
+        longest_s = max((trial.timeout_s for trial in the_job.trials), default=0.0)
+        self._allowed_s = the_job.lease_s + longest_s + _GRACE_S
+        self._work = work
+        self._mark: FollowedMark | None = None
+
+    def is_overdue(self) -> bool:
+        if self._mark is None:
+            # Before its journal begins an agent may wait for the lease, as long as its starter does.
+            if os.path.exists(self._work.journal) and os.path.exists(self._work.followed):
+                self._mark = FollowedMark(self._work.followed, is_new=False)
+            return False
+        return self._mark.idle_s() > self._allowed_s
+
+
+def _restore(context: HostContext) -> None:
+    tunables = context.tunables()
+    if not tunables.may_change:
+        return
+    try:
+        for event in tunables.restore():
+            log(f"restored what it had changed: {event}")
+    except HostError as error:
+        log(f"cannot restore what it had changed: {error}")

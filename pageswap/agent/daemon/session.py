@@ -1,0 +1,206 @@
+"""Executes a job: each trial in turn, its outcome in the journal before the next, until the end or a reason to stop."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from pageswap.agent.host import environment
+from pageswap.agent.host.tunables import MAX_MAP_COUNT
+from pageswap.agent.journal import job
+from pageswap.agent.journal.journal import Journal
+from pageswap.agent.journal.timestamps import utc_now
+from pageswap.agent.trial import executor, memory_cap
+from pageswap.agent.trial.child_watcher import ChildWatcher
+from pageswap.agent.trial.descendants import adopt_orphans
+from pageswap.agent.trial.forked_call import ForkedCall
+from pageswap.agent.trial.preflight import Preflight
+from pageswap.agent.trial.trial_conditions import TrialConditions
+from pageswap.agent.workspace.cleaning import tidy
+from pageswap.agent.workspace.followed_mark import FollowedMark
+from pageswap.errors import HostError
+
+if TYPE_CHECKING:
+    from pageswap.agent.daemon.host_context import HostContext
+    from pageswap.agent.trial.core_calls import Core
+    from pageswap.agent.trial.memory_cap import CappedGroup
+    from pageswap.agent.trial.stop_signals import StopSignals
+    from pageswap.agent.workspace.host_lease import Lease
+    from pageswap.agent.workspace.work_folder import WorkFolder
+
+_PROBE_S = 60.0
+# A reason is for people; what is longer is cut, also because readers refuse rows that are parcels.
+_LONGEST_REASON = 4000
+
+
+def log(text: str) -> None:
+    """Write a line to the agent's log, which is standard error; a full disk must not end the job twice."""
+    try:
+        sys.stderr.write(f"{utc_now()} {text}\n")
+        sys.stderr.flush()
+    except OSError:
+        pass
+
+
+def probe_methods(core: Core, watcher: ChildWatcher) -> list[dict[str, Any]]:
+    """Ask the core, in a child, for its methods; raises HostError when the core dies or hangs over it."""
+    ending = watcher.run(ForkedCall(core, core.methods), timeout_s=_PROBE_S)
+    if ending.message is None or "result" not in ending.message:
+        raise HostError(f"the core cannot probe its methods here: {ending.message or ending}")
+    return list(ending.message["result"])
+
+
+class Session:
+    """One job on this host, by the holder of the lease."""
+
+    def __init__(
+        self, the_job: job.Job, work: WorkFolder, context: HostContext, signals: StopSignals, lease: Lease
+    ) -> None:
+        """Take the job, where its files go, the host, the signals to obey and the lease to answer for."""
+        self._job = the_job
+        self._work = work
+        self._files = context.files
+        self._signals = signals
+        self._lease = lease
+        self._core = context.core()
+        self._tunables = context.tunables()
+        threads = max((trial.threads for trial in the_job.trials), default=1)
+        self._allowed = os.sched_getaffinity(0)
+        self._cpus, self._rest = executor.measured_cpus(threads, the_job.cpu)
+        self._measured = list(self._cpus[:threads])
+        self._conditions = TrialConditions(self._files, self._core.info())
+
+    def run(self) -> None:
+        """Execute all trials and write the journal from its begin to its end.
+
+        Raises JournalError when the journal cannot be written: the job ends there, its settings restored.
+        """
+        mark = FollowedMark(self._work.followed)
+        os.sched_setaffinity(0, self._rest)
+        watcher = ChildWatcher(
+            self._signals,
+            lease=self._lease,
+            allowed_cpus=self._allowed,
+            is_parent_of_all=adopt_orphans(),
+        )
+        self._tidy()
+        restored = self._restore("what a killed run left behind")
+        methods = probe_methods(self._core, watcher)
+        journal = Journal(self._work.journal, run_id=self._job.run_id, host=self._job.host, segment=self._job.segment)
+        journal.append(
+            "begin",
+            format=job.FORMAT,
+            pid=os.getpid(),
+            started_at=utc_now(),
+            environment=environment.read(
+                self._files, self._core.info(), allowed_cpus=self._allowed, measured_cpu=self._cpus[0]
+            ),
+            methods=methods,
+            measured_cpus=self._measured,
+        )
+        cap_bytes = self._job.memory_cap_bytes
+        group = None
+        try:
+            for event in restored:
+                journal.append("tune", **event)
+            problem = self._tune(journal, Preflight(methods, self._files))
+            preflight = Preflight(methods, self._files, tune_problem=problem, memory_cap_bytes=cap_bytes)
+            group = self._capped_group(watcher)
+            trial_executor = executor.Executor(
+                self._core, watcher, self._files, cpus=self._cpus, memory_cap_bytes=cap_bytes, group=group
+            )
+            why = self._run_trials(journal, mark, preflight, trial_executor)
+        finally:
+            if group:
+                group.remove()
+            restored = self._restore("this job's changes")
+        for event in restored:
+            journal.append("tune", **event)
+        journal.append("end", why=why, finished_at=utc_now())
+        journal.close()
+        log(f"ended: {why}")
+
+    def _run_trials(
+        self, journal: Journal, mark: FollowedMark, preflight: Preflight, trial_executor: executor.Executor
+    ) -> str:
+        for trial in self._job.trials:
+            self._lease.serve()
+            if self._signals.requested:
+                return self._signals.requested
+            if mark.idle_s() > self._job.lease_s:
+                log(f"nobody has followed for {self._job.lease_s:g} s")
+                return "lease_expired"
+            begin_ns = time.monotonic_ns()
+            started_at = utc_now()
+            refusal = preflight.refusal(trial)
+            if refusal:
+                outcome, conditions = executor.Outcome(*refusal), self._conditions.nothing()
+            else:
+                self._conditions.begin()
+                outcome = trial_executor.run(trial)
+                conditions = self._conditions.end(outcome.measures)
+            journal.append(
+                "trial",
+                trial_id=trial.trial_id,
+                attempt=trial.attempt,
+                status=outcome.status,
+                reason=outcome.reason[:_LONGEST_REASON],
+                started_at=started_at,
+                wall_ns=time.monotonic_ns() - begin_ns,
+                **outcome.measures,
+                **conditions,
+            )
+            if outcome.undead:
+                log("a trial could not be killed: nothing more can be measured beside it")
+                return "killed"
+        return "done"
+
+    def _tune(self, journal: Journal, preflight: Preflight) -> str:
+        """Raise what the job's trials need if that was asked for; gives the reason when it could not be done."""
+        wanted = preflight.mappings_wanted(self._job.trials) if self._job.tune else 0
+        if not wanted:
+            return ""
+        try:
+            change = self._tunables.raise_to(MAX_MAP_COUNT, wanted, self._job.run_id)
+        except HostError as error:
+            log(str(error))
+            return str(error)
+        if change:
+            journal.append("tune", **change)
+        return ""
+
+    def _capped_group(self, watcher: ChildWatcher) -> CappedGroup | None:
+        """Make the control group that holds trials to the job's cap, if one is wanted and trials can enter it."""
+        if self._job.memory_cap_bytes is None:
+            return None
+        group = memory_cap.make(self._files, self._job.memory_cap_bytes)
+        if group is not None:
+            ending = watcher.run(ForkedCall(self._core, lambda: None), timeout_s=_PROBE_S, group=group.procs)
+            if ending.message is not None and "result" in ending.message:
+                return group
+            group.remove()
+        log("no control group can be made here: the memory cap is kept by what trials are computed to need")
+        return None
+
+    def _tidy(self) -> None:
+        try:
+            tidied = tidy(self._work.path)
+        except OSError as error:
+            log(f"old work folders are left: {error}")
+            return
+        if tidied and tidied["removed"]:
+            log(f"removed {tidied['removed']} old work folders and bundles of {tidied['bytes']} bytes")
+
+    def _restore(self, whose: str) -> list[dict[str, Any]]:
+        if not self._tunables.may_change:
+            return []
+        try:
+            events = self._tunables.restore()
+        except HostError as error:
+            log(f"cannot restore {whose}: {error}")
+            return []
+        for event in events:
+            log(f"restored {whose}: {event}")
+        return events

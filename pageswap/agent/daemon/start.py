@@ -1,0 +1,222 @@
+"""Starts a detached agent: its files, its lock, the lease, and the word to the starter that it is on its way."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from pageswap.agent.daemon.keeper import keep
+from pageswap.agent.daemon.session import Session, log
+from pageswap.agent.journal.job import FORMAT, Job, job_from_json
+from pageswap.agent.journal.timestamps import utc_now
+from pageswap.agent.trial.stop_signals import StopSignals
+from pageswap.agent.workspace import host_lease
+from pageswap.agent.workspace.agent_lock import AgentLock
+from pageswap.agent.workspace.work_folder import WorkFolder, private_folder, write_durably
+from pageswap.errors import HostError, JournalError, PageswapError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pageswap.agent.daemon.host_context import HostContext
+
+_WAIT_S = 0.2
+
+
+def start(
+    work: WorkFolder, document: dict[str, Any], context: HostContext, say: Callable[[dict[str, Any]], None]
+) -> bool:
+    """Detach an agent for the job and say {"pid"}, or {"held_by"}, or first {"waiting_for"} when the job may wait.
+
+    Returns whether an agent runs the job now. Asking again while it runs says its pid. Raises HostError when the job
+    is not one, its segment ran already, or the agent could not be brought up.
+    """
+    the_job = _read_job(document)
+    private_folder(work.path)
+    running = AgentLock(work.lock).holder()
+    if running is not None:
+        say({"pid": running})
+        return True
+    if os.path.exists(work.journal):
+        raise HostError(f"{work.path}: this segment has run already; use another segment number")
+    try:
+        write_durably(work.job, json.dumps(document, separators=(",", ":")).encode())
+    except OSError as error:
+        raise HostError(f"{work.job}: {error.strerror}; look at space and permissions there") from error
+    read, write = os.pipe2(os.O_CLOEXEC)
+    sys.stdout.flush()
+    middle = os.fork()
+    if middle == 0:
+        _detach(the_job, work, context, write)
+    os.close(write)
+    os.waitpid(middle, 0)
+    with os.fdopen(read, "rb") as words:
+        return _relay(words.fileno(), work, say)
+
+
+def _read_job(document: dict[str, Any]) -> Job:
+    try:
+        if document["format"] != FORMAT:
+            raise HostError(f"job: format {document['format']!r}, this agent reads {FORMAT}; rebuild the bundle")
+        return job_from_json(document)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise HostError(f"job: not a job document ({type(error).__name__}: {error})") from error
+
+
+def _relay(words: int, work: WorkFolder, say: Callable[[dict[str, Any]], None]) -> bool:
+    """Pass on what the agent says until it has decided; leaving early makes a waiting agent give up."""
+    poller = select.poll()
+    poller.register(words, select.POLLIN)
+    poller.register(1, 0)
+    received = b""
+    while True:
+        ready = dict(poller.poll())
+        if words not in ready:
+            raise HostError("whoever asked for the start has gone")
+        chunk = os.read(words, 1 << 16)
+        if not chunk:
+            raise HostError(f"the agent died while it started; its log says: {work.log_tail() or 'nothing'}")
+        received += chunk
+        *lines, received = received.split(b"\n")
+        for line in lines:
+            word = json.loads(line)
+            if "error" in word:
+                raise HostError(word["error"])
+            say(word)
+            if "waiting_for" not in word:
+                return "pid" in word
+
+
+def _detach(the_job: Job, work: WorkFolder, context: HostContext, write: int) -> None:
+    """Become a daemon: no terminal, no session of the starter's, no descriptor of its but the pipe; never returns.
+
+    The daemon's child is the agent, the daemon itself its keeper.
+    """
+    status = 1
+    try:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        os.chdir("/")
+        os.umask(0o077)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        output = os.open(work.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(nothing, 0)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        _close_all_but(write)
+        starting = _Starting(write)
+        status = keep(the_job, work, context, lambda: starting.run(the_job, work, context), pipe=write)
+    except BaseException:  # noqa: BLE001 - the log is the last one to hear of it
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+class _Starting:
+    """The agent while its starter still listens."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+
+    def run(self, the_job: Job, work: WorkFolder, context: HostContext) -> int:
+        with StopSignals() as signals:
+            try:
+                return self._run(the_job, work, context, signals)
+            except JournalError as error:
+                log(f"ended early: {error}")
+                self._say({"error": str(error)})
+            except PageswapError as error:
+                log(f"error: {error}")
+                self._say({"error": str(error)})
+            except Exception as error:  # noqa: BLE001 - a person reads one sentence, the log has the rest
+                traceback.print_exc()
+                self._say({"error": f"the agent failed: {type(error).__name__}: {error}; see {work.log}"})
+            return 1
+
+    def _run(self, the_job: Job, work: WorkFolder, context: HostContext, signals: StopSignals) -> int:
+        _no_core_dumps()
+        lock = AgentLock(work.lock)
+        if not lock.take():
+            raise HostError(f"{work.path}: another agent has just started here; ask again")
+        log(f"agent {os.getpid()} for run {the_job.run_id} segment {the_job.segment}: {len(the_job.trials)} trials")
+        held = self._lease(the_job, context, signals)
+        if held is None:
+            return 1
+        # What cannot be had (a core that does not load) is the starter's to hear: before the word that all is well.
+        session = Session(the_job, work, context, signals, held)
+        self._say({"pid": os.getpid()})
+        os.close(self._pipe)
+        self._pipe = -1
+        session.run()
+        held.close()
+        lock.release()
+        return 0
+
+    def _lease(self, the_job: Job, context: HostContext, signals: StopSignals) -> host_lease.Lease | None:
+        """Take the lease, waiting for it if the job may; None when it was told who holds it, or to stop."""
+        me = {
+            "pid": os.getpid(),
+            "user": host_lease.user_name(os.geteuid()),
+            "run_id": the_job.run_id,
+            "since": utc_now(),
+        }
+        told: dict[str, Any] | None = None
+        while True:
+            try:
+                return host_lease.take(me, context.lease_name, patience_s=0.0 if told else context.lease_patience_s)
+            except host_lease.HeldError as error:
+                log(str(error))
+                if not the_job.wait:
+                    self._say({"held_by": error.holder})
+                    return None
+                # A holder that is just dying says no run: nobody new.
+                if told is None or (error.holder["run_id"] is not None and told != error.holder):
+                    self._say({"waiting_for": error.holder})
+                    told = error.holder
+            if self._starter_has_gone(signals):
+                return None
+            if signals.requested:
+                raise HostError("stopped while waiting for the lease")
+            me["since"] = utc_now()
+
+    def _starter_has_gone(self, signals: StopSignals) -> bool:
+        """Pause; tell whether nobody waits for this agent any more."""
+        poller = select.poll()
+        poller.register(self._pipe, 0)
+        poller.register(signals, select.POLLIN)
+        ready = dict(poller.poll(int(_WAIT_S * 1000)))
+        signals.clear()
+        return self._pipe in ready
+
+    def _say(self, word: dict[str, Any]) -> None:
+        try:
+            if self._pipe >= 0:
+                os.write(self._pipe, json.dumps(word).encode() + b"\n")
+        except OSError:
+            pass  # The starter has gone: the log has it.
+
+
+def _no_core_dumps() -> None:
+    import resource  # noqa: PLC0415 - only here
+
+    # A crashed trial would write its whole region to the disk.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def _close_all_but(kept: int) -> None:
+    """Close every descriptor but the standard three and `kept`."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2 and int(name) != kept:  # noqa: PLR2004 - standard error
+            _close(int(name))
+
+
+def _close(descriptor: int) -> None:
+    try:
+        os.close(descriptor)
+    except OSError:
+        pass  # The listing's own, closed already.

@@ -1,0 +1,1 @@
+"""One trial: whether it can run here, its process with its bounds, and how it ended."""

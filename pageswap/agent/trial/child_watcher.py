@@ -1,0 +1,145 @@
+"""Watches over work in a freshly forked child of its own process group, under a deadline and a memory cap."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import select
+import signal
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pageswap.agent.trial.descendants import end_descendants, kill_descendants
+
+if TYPE_CHECKING:
+    from pageswap.agent.trial.stop_signals import StopSignals
+    from pageswap.agent.workspace.host_lease import Lease
+
+# How long a killed child may take to die; unmapping hundreds of GiB takes seconds, more than this is a kernel's bug.
+_DEATH_S = 60.0
+_POLL_CAP_MS = 3_600_000
+
+
+@dataclasses.dataclass(frozen=True)
+class ChildLimits:
+    """What a child gets before it begins; empty and None leave it as its parent is."""
+
+    cpus: tuple[int, ...] = ()
+    address_bytes: int | None = None
+    # The cgroup.procs file of the control group to enter.
+    group: str | None = None
+
+
+class Work(Protocol):
+    """Something to be done once, in a child."""
+
+    def start(self, limits: ChildLimits) -> int:
+        """Fork the child and give its process id; raises CoreError or OSError when there is none."""
+
+    def message(self) -> dict[str, Any] | None:
+        """Give what the child left when it has ended, None when it was not done.
+
+        That is {"result": ...} or what was raised: {"core": [call, errno name, text]}, {"unavailable": why},
+        {"memory": true} or {"error": text}.
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class Ending:
+    """How a child ended: its message (None unless done), what ended it, and its wait status."""
+
+    message: dict[str, Any] | None
+    cause: str  # exit | deadline | stop | undead
+    signal: int
+    exit_status: int
+    # Processes it had started could not be killed: whatever is measured next is measured beside them.
+    has_survivors: bool = False
+
+
+class ChildWatcher:
+    """Has children do work, one at a time; while one runs it keeps answering the lease and hearing signals."""
+
+    def __init__(
+        self,
+        signals: StopSignals,
+        *,
+        lease: Lease | None = None,
+        allowed_cpus: set[int] | None = None,
+        is_parent_of_all: bool = False,
+    ) -> None:
+        """Take what to watch; `allowed_cpus` are given back to each child when the agent has left some of them.
+
+        `is_parent_of_all` tells that this process has no other children and adopts orphans, as
+        `descendants.adopt_orphans` does: then nothing that a child has started outlives it, whatever its session.
+        """
+        self._signals = signals
+        self._lease = lease
+        self._allowed_cpus = tuple(sorted(allowed_cpus or ()))
+        self._is_parent_of_all = is_parent_of_all
+
+    def run(
+        self, work: Work, *, timeout_s: float, address_space_bytes: int | None = None, group: str | None = None
+    ) -> Ending:
+        """Have a child do the work, in a control group when its cgroup.procs file is given, and give how it ended.
+
+        When this returns, nothing of the child's process group is left. Raises what `Work.start` does.
+        """
+        deadline = time.monotonic() + timeout_s
+        pid = work.start(ChildLimits(self._allowed_cpus, address_space_bytes, group))
+        try:
+            # Both sides do this, whoever comes first: a kill must find the group, and the child must not outrun it.
+            os.setpgid(pid, pid)
+        except OSError:
+            pass
+        cause = self._watch(pid, deadline)
+        if cause != "exit":
+            kill_descendants(pid)
+        # The dead leader is not waited for yet, so its id cannot have become another group's.
+        _kill_group(pid)
+        if not self._await_death(pid):
+            return Ending(None, "undead", 0, 0)
+        _, status = os.waitpid(pid, 0)
+        number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        exit_status = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
+        has_survivors = self._is_parent_of_all and not end_descendants(_DEATH_S)
+        return Ending(work.message(), cause, number, exit_status, has_survivors)
+
+    def _watch(self, pid: int, deadline: float) -> str:
+        """Wait, and say why the child has ended or has to."""
+        poller = select.poll()
+        poller.register(self._signals, select.POLLIN)
+        if self._lease:
+            poller.register(self._lease, select.POLLIN)
+        while True:
+            left_s = deadline - time.monotonic()
+            # The death of a child is a signal, too.
+            ready = dict(poller.poll(max(0, min(int(left_s * 1000) + 1, _POLL_CAP_MS))))
+            self._signals.clear()
+            if self._lease and self._lease.fileno() in ready:
+                self._lease.serve()
+            if _has_exited(pid):
+                return "exit"
+            if self._signals.requested == "killed":
+                return "stop"
+            if left_s <= 0:
+                return "deadline"
+
+    def _await_death(self, pid: int) -> bool:
+        deadline = time.monotonic() + _DEATH_S
+        while not _has_exited(pid):
+            if time.monotonic() > deadline:
+                return False
+            select.select([self._signals], [], [], 1.0)
+            self._signals.clear()
+        return True
+
+
+def _has_exited(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        os.kill(pid, signal.SIGKILL)  # Not in its group yet; a dead one does not mind.

@@ -1,0 +1,170 @@
+"""Executes one trial in a child and says, from how that ended, which of the ten statuses it has and why."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+from pageswap.agent.host import cgroup
+from pageswap.agent.journal import job
+from pageswap.agent.journal.journal import MEASURES
+from pageswap.agent.trial.preflight import address_space_cap, memory_need
+from pageswap.errors import CoreError, HostError
+from pageswap.units import format_count
+
+if TYPE_CHECKING:
+    from pageswap.agent.host.host_files import HostFiles
+    from pageswap.agent.trial.child_watcher import ChildWatcher, Ending
+    from pageswap.agent.trial.core_calls import Core
+    from pageswap.agent.trial.memory_cap import CappedGroup
+
+_CURE = "use a smaller region_size or free memory"
+_UNMEASURED: dict[str, Any] = dict.fromkeys(MEASURES)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a trial ended; `measures` has at least journal.MEASURES, None where nothing was measured."""
+
+    status: str
+    reason: str
+    measures: dict[str, Any] = dataclasses.field(default_factory=lambda: dict(_UNMEASURED))
+    # The child, or what it had started, could not be killed: whatever is measured next is measured beside it.
+    undead: bool = False
+
+
+class Executor:
+    """Runs trials on chosen CPUs, one at a time."""
+
+    def __init__(  # noqa: PLR0913 - what a trial runs on and in
+        self,
+        core: Core,
+        watcher: ChildWatcher,
+        files: HostFiles,
+        *,
+        cpus: tuple[int, ...] = (),
+        memory_cap_bytes: int | None = None,
+        group: CappedGroup | None = None,
+    ) -> None:
+        """Take the CPUs of a trial: first its threads', then those that busy neighbours may have.
+
+        Empty leaves the choice to the core. `group` is the control group that holds trials to `memory_cap_bytes`;
+        without one that bounds their addresses.
+        """
+        self._core = core
+        self._nursery = watcher
+        self._files = files
+        self._cpus = cpus
+        self._groups = cgroup.memory_groups(files)
+        self._memory_cap_bytes = memory_cap_bytes
+        self._group = group
+
+    def run(self, trial: job.TrialSpec) -> Outcome:
+        """Execute the trial once; whatever it does, an Outcome comes back."""
+        cap_bytes = address_space_cap(trial, self._files, self._memory_cap_bytes)
+        kills = self._oom_kills()
+        try:
+            ending = self._nursery.run(
+                self._core.trial(trial, self._cpus),
+                timeout_s=trial.timeout_s,
+                address_space_bytes=cap_bytes,
+                group=self._group.procs if self._group else None,
+            )
+        except (CoreError, OSError) as error:
+            return Outcome(job.FAILED, f"the trial's process could not be made: {error}")
+        outcome = self._outcome(ending, trial, cap_bytes, kills)
+        return dataclasses.replace(outcome, undead=True) if ending.has_survivors else outcome
+
+    def _oom_kills(self) -> tuple[int, int]:
+        """Count the OOM kills for the memory cap, and those around the agent or on the whole host."""
+        return self._group.oom_kills() if self._group else 0, cgroup.oom_kills(self._files, self._groups)
+
+    def _outcome(self, ending: Ending, trial: job.TrialSpec, cap_bytes: int | None, kills: tuple[int, int]) -> Outcome:
+        if ending.message is not None:
+            return _from_message(ending.message, cap_bytes)
+        if ending.signal == signal.SIGKILL and ending.cause == "exit":
+            capped, host = (now - before for now, before in zip(self._oom_kills(), kills))
+            if capped:
+                return Outcome(job.OOM, self._over_cap(trial))
+            if host:
+                return Outcome(job.OOM, f"the kernel's OOM killer took the trial; {_CURE}")
+            return Outcome(job.KILLED, "SIGKILL from outside")
+        return _from_ending(ending, trial)
+
+    def _over_cap(self, trial: job.TrialSpec) -> str:
+        need_bytes = memory_need(trial).total_bytes
+        return (
+            f"used more than the {format_count((self._memory_cap_bytes or 0) >> 20)} MiB that a trial may have on this "
+            f"host (its region and what belongs to it are {format_count(-(-need_bytes >> 20))} MiB); raise the host's "
+            "memory in hosts.yaml, or use a smaller region_size"
+        )
+
+
+def _from_message(message: dict[str, Any], cap_bytes: int | None) -> Outcome:
+    if "result" in message:
+        return _from_result(message["result"])
+    if "core" in message:
+        call, errno_name, text = message["core"]
+        # mremap's ENOMEM is about the number of mappings, not about memory.
+        if errno_name == "ENOMEM" and call.split(" ")[0] in ("mmap", "malloc", "calloc"):
+            return Outcome(job.OOM, f"{text}; {_cap_words(cap_bytes)}")
+        return Outcome(job.FAILED, text)
+    if "unavailable" in message:
+        return Outcome(job.UNAVAILABLE, message["unavailable"])
+    if "memory" in message:
+        return Outcome(job.OOM, f"no memory; {_cap_words(cap_bytes)}")
+    return Outcome(job.FAILED, message["error"])
+
+
+def _from_result(result: dict[str, Any]) -> Outcome:
+    measures = {name: result[name] for name in MEASURES}
+    if "counters" in result:  # what else this core counts, by name
+        measures["counters"] = result["counters"]
+    if result["verified"]:
+        return Outcome(job.OK, "", measures)
+    return Outcome(job.CORRUPT, f"verification: {result['reason']}", measures)
+
+
+def _from_ending(ending: Ending, trial: job.TrialSpec) -> Outcome:
+    if ending.cause == "stop":
+        return Outcome(job.INTERRUPTED, "the run was stopped while the trial ran")
+    if ending.cause == "deadline":
+        return Outcome(job.TIMEOUT, f"did not end within {trial.timeout_s:g} s; its processes were killed")
+    if ending.cause == "undead":
+        return Outcome(job.TIMEOUT, "did not die when killed; this host needs a reboot", undead=True)
+    if ending.signal:
+        return Outcome(job.KILLED, _signal_name(ending.signal))
+    return Outcome(job.FAILED, f"the trial's process ended with exit status {ending.exit_status} and no result")
+
+
+def _cap_words(cap_bytes: int | None) -> str:
+    if cap_bytes is None:
+        return _CURE
+    return f"a trial of this size is allowed {format_count(cap_bytes >> 20)} MiB of addresses; {_CURE}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def measured_cpus(threads: int, first: int | None = None) -> tuple[tuple[int, ...], set[int]]:
+    """Order the CPUs that this process may use, and choose those for everything but the `threads` measured threads.
+
+    The last ones are measured on, since interrupts and daemons gather on the first; or `first` before all others, as
+    the inventory says. Where none would be left the rest is all but the first measured one, or all there are. Raises
+    HostError when `first` is not allowed here.
+    """
+    allowed = tuple(sorted(os.sched_getaffinity(0), reverse=True))
+    if first is not None:
+        if first not in allowed:
+            raise HostError(
+                f"CPU {first}, which the inventory pins trials to, is not among those allowed here: "
+                f"{', '.join(str(cpu) for cpu in sorted(allowed))}; change the host's cpu in the inventory"
+            )
+        allowed = (first, *(cpu for cpu in allowed if cpu != first))
+    return allowed, set(allowed[threads:]) or set(allowed[1:]) or set(allowed)

@@ -1,0 +1,254 @@
+"""Knows before a trial whether this host can run it: the method, the mappings it makes, the memory it needs."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import resource
+from typing import TYPE_CHECKING, Any
+
+from pageswap.agent.host import cgroup
+from pageswap.agent.journal import job
+from pageswap.units import format_count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pageswap.agent.host.host_files import HostFiles
+
+MAX_MAP_COUNT = "/proc/sys/vm/max_map_count"
+_HUGE_PAGE_BYTES = 2 << 20
+_THREAD_BYTES = 8 << 20  # a stack
+# What a C library, the interpreter's heap and a method's small things may add.
+_MARGIN_BYTES = 256 << 20
+_SPARE_BYTES = 64 << 20
+_SPARE_MAPPINGS = 64
+# Sanitizers reserve terabytes of addresses for their shadow; no cap can be computed there.
+_SHADOW_BYTES = 1 << 40
+_STRICT_OVERCOMMIT = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class _Shape:
+    """What a workload keeps: how many regions, and how many bytes for each iteration and each page."""
+
+    regions: int
+    iteration_bytes: int
+    page_bytes: int
+
+
+# A pair is two 32-bit slot numbers, a move two addresses and a length; a page has its place in the model, in a table
+# of the method's, and where pages move in batches in the list of one batch's moves.
+_SHAPES = {
+    "swap": _Shape(1, 8, 16),
+    "call": _Shape(1, 8, 16),
+    "permute": _Shape(1, 8, 64),
+    "move": _Shape(2, 24, 64),
+    "limit": _Shape(1, 32, 16),
+}
+_UNKNOWN_SHAPE = _Shape(2, 24, 64)
+
+
+@dataclasses.dataclass(frozen=True)
+class MemoryNeed:
+    """The memory of one trial in bytes, by purpose."""
+
+    region_bytes: int
+    scratch_bytes: int
+    schedule_bytes: int
+    model_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        """Give the sum."""
+        return self.region_bytes + self.scratch_bytes + self.schedule_bytes + self.model_bytes
+
+
+def memory_need(trial: job.TrialSpec, *, scratch: bool = True) -> MemoryNeed:
+    """Compute what a trial allocates; a region of reserved huge pages takes nothing from the free memory.
+
+    `scratch`: its method copies through a page of scratch memory, one for each thread.
+    """
+    shape = _SHAPES.get(trial.workload, _UNKNOWN_SHAPE)
+    region_bytes = trial.region_size * shape.regions
+    things = trial.region_size // trial.page_size
+    if trial.workload == "grow":
+        # The blocks of one round live together, and a copied one has its old and its new place.
+        region_bytes = trial.region_size * (trial.iterations // trial.rounds + 2)
+        things = trial.iterations // trial.rounds + 1
+    elif trial.workload == "call":
+        # The region is two pages, and a call may need a fresh page each time, made before its round.
+        region_bytes = trial.page_size * (trial.iterations // trial.rounds + 2)
+    reserved = trial.backing.startswith("hugetlb")
+    copies = scratch and not reserved
+    return MemoryNeed(
+        region_bytes=0 if reserved else region_bytes,
+        scratch_bytes=trial.threads * _round_up(trial.page_size, _HUGE_PAGE_BYTES) if copies else 0,
+        schedule_bytes=shape.iteration_bytes * trial.iterations,
+        model_bytes=shape.page_bytes * things,
+    )
+
+
+def mappings_need(trial: job.TrialSpec, base: int) -> int:
+    """Compute how many mappings a method that splits them may make; `base` is what the process has without it.
+
+    A swap moves two pages, and each can make a mapping of its own out of the one it leaves and the one it enters.
+    """
+    slots = trial.region_size // trial.page_size * _SHAPES.get(trial.workload, _UNKNOWN_SHAPE).regions
+    return min(slots, 4 * trial.iterations + 1) + base + _SPARE_MAPPINGS
+
+
+def address_space_cap(trial: job.TrialSpec, files: HostFiles, memory_cap_bytes: int | None = None) -> int | None:
+    """Compute RLIMIT_AS for a trial's process in bytes; None under a sanitizer.
+
+    The region counts twice: aligned, reserved with its scratch, and for some methods mapped a second time. For the
+    same reason a cap on memory allows twice as many addresses.
+    """
+    now = _address_space(files)
+    if now is None or now > _SHADOW_BYTES:
+        return None
+    need = memory_need(trial)
+    unit = 1 << 30 if trial.backing == "hugetlb_1g" else _HUGE_PAGE_BYTES
+    reserved = (
+        2 * max(need.region_bytes, trial.region_size) + trial.threads * _round_up(trial.page_size, unit) + 4 * unit
+    )
+    own = need.schedule_bytes + need.model_bytes + trial.threads * _THREAD_BYTES
+    wanted = own + reserved if memory_cap_bytes is None else min(own + reserved, 2 * memory_cap_bytes)
+    return min(now + wanted + _MARGIN_BYTES, (1 << 63) - 1)
+
+
+class Preflight:
+    """Decides about each trial from the methods' own word and the host's present numbers."""
+
+    def __init__(
+        self,
+        methods: list[dict[str, Any]],
+        files: HostFiles,
+        *,
+        tune_problem: str = "",
+        memory_cap_bytes: int | None = None,
+    ) -> None:
+        """Take the probed methods; `tune_problem` says why a limit was not raised although that was asked for.
+
+        `memory_cap_bytes` is the most that a trial may use, None for no such bound.
+        """
+        self._methods: Mapping[str, dict[str, Any]] = {method["name"]: method for method in methods}
+        self._files = files
+        self._tune_problem = tune_problem
+        self._memory_cap_bytes = memory_cap_bytes
+        self._groups = cgroup.memory_groups(files)
+        self._base_mappings = base_mappings(files)
+
+    def refusal(self, trial: job.TrialSpec) -> tuple[str, str] | None:
+        """Give the status (`unavailable` or `skipped`) and the reason with numbers and cure; None when it can run."""
+        reason = self._method_reason(trial) or self._mappings_reason(trial)
+        if reason:
+            return job.UNAVAILABLE, reason
+        reason = self._memory_reason(trial)
+        return (job.SKIPPED, reason) if reason else None
+
+    def mappings_wanted(self, trials: tuple[job.TrialSpec, ...]) -> int:
+        """Give a limit that suffices for the mappings of every trial, 0 when none splits any.
+
+        The agent itself may have a few more by the time of a trial, so as many as are spare are added once more.
+        """
+        wanted = [mappings_need(trial, self._base_mappings) for trial in trials if self._splits(trial)]
+        return max(wanted) + _SPARE_MAPPINGS if wanted else 0
+
+    def _splits(self, trial: job.TrialSpec) -> bool:
+        method = self._methods.get(trial.method)
+        return bool(method and method["available"] and method["splits_mappings"])
+
+    def _need(self, trial: job.TrialSpec) -> MemoryNeed:
+        method = self._methods.get(trial.method, {})
+        return memory_need(trial, scratch=trial.workload not in method.get("without_scratch", ()))
+
+    def _method_reason(self, trial: job.TrialSpec) -> str:
+        method = self._methods.get(trial.method)
+        if method is None:
+            return f"this core has no method '{trial.method}'; 'inv methods' lists them"
+        if not method["available"]:
+            return str(method["reason"])
+        if trial.workload not in method["workloads"]:
+            return f"{trial.method} does not do '{trial.workload}', only {', '.join(method['workloads'])}"
+        backings = method.get("backings")
+        if backings and trial.backing not in backings:
+            return f"{trial.method} does not work on {trial.backing}, only on {', '.join(backings)}"
+        return ""
+
+    def _mappings_reason(self, trial: job.TrialSpec) -> str:
+        limit = self._files.integer(MAX_MAP_COUNT)
+        if limit is None or not self._splits(trial):
+            return ""
+        need = mappings_need(trial, self._base_mappings)
+        if need <= limit:
+            return ""
+        region = need - self._base_mappings - _SPARE_MAPPINGS
+        return (
+            f"needs up to {format_count(need)} mappings ({format_count(region)} of the region, "
+            f"{self._base_mappings} of the process, {_SPARE_MAPPINGS} spare), "
+            f"vm.max_map_count is {format_count(limit)}; "
+            + (self._tune_problem or "run with --tune as root")
+            + f", or: sysctl -w vm.max_map_count={need}"
+        )
+
+    def _memory_reason(self, trial: job.TrialSpec) -> str:
+        need = self._need(trial)
+        cap_bytes = self._memory_cap_bytes
+        # What a trial's process has before it begins is the agent's, so the cap is compared without any spare room.
+        if cap_bytes is not None and cap_bytes < need.total_bytes:
+            where = "are allowed to a trial on this host"
+            return _short_of_memory(need, 0, cap_bytes, where, "raise the host's memory in hosts.yaml")
+        wanted = need.total_bytes + _SPARE_BYTES
+        for free_bytes, where in self._free(trial, wanted):
+            if free_bytes < wanted:
+                return _short_of_memory(need, _SPARE_BYTES, free_bytes, where, "free memory")
+        return ""
+
+    def _free(self, trial: job.TrialSpec, enough: int) -> list[tuple[int, str]]:
+        """List each bound on what may be allocated, in bytes, with the words that name it."""
+        bounds = []
+        memory = self._files.table("/proc/meminfo")
+        if "MemAvailable" in memory:
+            bounds.append((memory["MemAvailable"], "are available on this host"))
+        if self._files.integer("/proc/sys/vm/overcommit_memory") == _STRICT_OVERCOMMIT and "CommitLimit" in memory:
+            free_bytes = memory["CommitLimit"] - memory.get("Committed_AS", 0)
+            bounds.append((free_bytes, "may still be committed (vm.overcommit_memory is 2)"))
+        for group in self._groups:
+            in_group = group.free_bytes(self._files, enough)
+            if in_group is not None:
+                bounds.append((in_group, f"are left in the control group {group.folder}"))
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if limit != resource.RLIM_INFINITY:
+            hugetlb_bytes = trial.region_size if trial.backing.startswith("hugetlb") else 0
+            free_bytes = limit - (_address_space(self._files) or 0) - hugetlb_bytes
+            bounds.append((free_bytes, "of addresses are left (ulimit -v)"))
+        return bounds
+
+
+def _short_of_memory(need: MemoryNeed, spare_bytes: int, free_bytes: int, where: str, cure: str) -> str:
+    return (
+        f"needs {_mebibytes(need.total_bytes + spare_bytes)} ({_mebibytes(need.region_bytes)} region, "
+        f"{_mebibytes(need.scratch_bytes)} scratch, {_mebibytes(need.schedule_bytes)} schedule, "
+        f"{_mebibytes(need.model_bytes)} model, {_mebibytes(spare_bytes)} spare), "
+        f"{format_count(max(free_bytes, 0) >> 20)} MiB {where}; "
+        f"use a smaller region_size or fewer iterations, or {cure}"
+    )
+
+
+def base_mappings(files: HostFiles) -> int:
+    """Count this process's mappings, which a forked child starts with."""
+    return len((files.text("/proc/self/maps") or "").splitlines())
+
+
+def _address_space(files: HostFiles) -> int | None:
+    words = (files.text("/proc/self/statm") or "").split()
+    return int(words[0]) * os.sysconf("SC_PAGE_SIZE") if words else None
+
+
+def _round_up(size_bytes: int, unit: int) -> int:
+    return -(-size_bytes // unit) * unit
+
+
+def _mebibytes(size_bytes: int) -> str:
+    return f"{format_count(-(-size_bytes >> 20))} MiB"

@@ -1,0 +1,179 @@
+"""Removes what old runs left in the cache of a host: folders of segments that have ended, bundles and cores not in use.
+
+It stays below the cache's `runs`, `bundles` and `cores`, follows no links, and takes nothing that an agent still uses.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import TYPE_CHECKING, Any
+
+from pageswap.agent.workspace.agent_lock import AgentLock
+from pageswap.agent.workspace.work_folder import WorkFolder, is_content_name
+from pageswap.errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FINISHED = "finished"
+ALL = "all"
+# What nobody has touched for so long goes when the next agent starts, so that a cache does not grow for ever.
+KEEP_S = 30 * 86_400.0
+# A controller may have just found a bundle, and be about to start it.
+_CONTENT_GRACE_S = 3600.0
+_START_GRACE_S = 600.0
+
+
+def clean(cache: str, runs: str, *, older_than_s: float = 0.0) -> dict[str, Any]:
+    """Remove work folders and unused bundles and cores; gives {"removed", "bytes", "kept": [{"path", "why"}]}.
+
+    `runs` is "finished": segments whose agent has ended and whose journal, if there is one, was followed to its end;
+    or "all": also those whose rows nobody has. Nothing changed within the last `older_than_s` seconds is taken, and
+    never what a living agent uses. Raises HostError when `runs` is neither.
+    """
+    if runs not in (FINISHED, ALL):
+        raise HostError(f"clean: runs is {runs!r:.60}, expected {FINISHED} or {ALL}")
+    sweep = _Sweep(time.time() - older_than_s)
+    for path in _segments(os.path.join(cache, "runs")):
+        sweep.segment(path, runs)
+    grace_s = max(older_than_s, _CONTENT_GRACE_S)
+    in_use = _bundles_in_use(os.path.join(cache, "bundles"))
+    for name in ("bundles", "cores"):
+        for path in _folders(os.path.join(cache, name)):
+            if is_content_name(os.path.basename(path)):
+                sweep.content(path, in_use, time.time() - grace_s)
+    return {"removed": sweep.removed, "bytes": sweep.removed_bytes, "kept": sweep.kept}
+
+
+def tidy(work_path: str) -> dict[str, Any] | None:
+    """Clean the cache that a segment's folder lies in of what is older than KEEP_S; None when it lies in no cache."""
+    cache, name = os.path.split(os.path.dirname(os.path.dirname(os.path.dirname(work_path))))
+    return clean(cache, ALL, older_than_s=KEEP_S) if name == "runs" else None
+
+
+class _Sweep:
+    """One pass over a cache."""
+
+    def __init__(self, before: float) -> None:
+        """Take the time, in s since 1970, after which nothing to be removed may have changed."""
+        self._before = before
+        self.removed = 0
+        self.removed_bytes = 0
+        self.kept: list[dict[str, str]] = []
+
+    def segment(self, path: str, runs: str) -> None:
+        """Remove a segment's folder unless something speaks for it, and the folders above that are empty then."""
+        why = self._reason(path, runs)
+        if why:
+            self.kept.append({"path": path, "why": why})
+            return
+        if self._remove(path):
+            _remove_if_empty(os.path.dirname(path))
+            _remove_if_empty(os.path.dirname(os.path.dirname(path)))
+
+    def content(self, path: str, in_use: set[str], before: float) -> None:
+        """Remove a bundle or a core unless an agent runs from it, or one may soon."""
+        if path in in_use:
+            self.kept.append({"path": path, "why": "in use"})
+        elif os.lstat(path).st_mtime > before:
+            self.kept.append({"path": path, "why": "used not long ago"})
+        else:
+            self._remove(path)
+
+    def _reason(self, path: str, runs: str) -> str:
+        work = WorkFolder(path)
+        try:
+            if AgentLock(work.lock).holder() is not None:
+                return "running"
+        except HostError as error:
+            return str(error)
+        if _changed(path) > self._before:
+            return "changed not long ago"
+        if runs == ALL or os.path.exists(work.delivered):
+            return ""
+        if work.journal_bytes():
+            return "not collected yet; 'inv resume' does it, or clean all"
+        # Its agent may be about to take its lock.
+        return "changed not long ago" if _changed(path) > time.time() - _START_GRACE_S else ""
+
+    def _remove(self, path: str) -> bool:
+        # The compression libraries it loads would be in every trial's process, which takes longer to fork with them.
+        import shutil  # noqa: PLC0415 - see above
+
+        size_bytes = _size(path)
+        try:
+            # It walks by descriptors and does not follow links, and refuses a path that is one.
+            shutil.rmtree(path)
+        except OSError as error:
+            self.kept.append({"path": path, "why": f"cannot be removed: {error.strerror}"})
+            return False
+        self.removed += 1
+        self.removed_bytes += size_bytes
+        return True
+
+
+def _segments(runs: str) -> Iterator[str]:
+    """Give the folders <runs>/<run>/<host>/<segment>."""
+    for run in _folders(runs):
+        for host in _folders(run):
+            yield from _folders(host)
+
+
+def _folders(path: str) -> list[str]:
+    """List the real folders of this user's in a real folder of this user's."""
+    try:
+        if not _is_own_folder(os.lstat(path)):
+            return []
+        with os.scandir(path) as entries:
+            return sorted(entry.path for entry in entries if _is_own_folder(entry.stat(follow_symlinks=False)))
+    except OSError:
+        return []
+
+
+def _is_own_folder(found: os.stat_result) -> bool:
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+
+
+def _changed(path: str) -> float:
+    """Give when a folder or a file directly in it was last changed, in s since 1970."""
+    latest = os.lstat(path).st_mtime
+    with os.scandir(path) as entries:
+        for entry in entries:
+            latest = max(latest, entry.stat(follow_symlinks=False).st_mtime)
+    return latest
+
+
+def _remove_if_empty(path: str) -> None:
+    try:
+        os.rmdir(path)
+    except OSError:
+        pass  # Another segment's or host's folder is in it.
+
+
+def _size(path: str) -> int:
+    """Sum the bytes on the disk of everything below a folder; links count as themselves."""
+    return sum(_bytes(os.path.join(folder, name)) for folder, _, names in os.walk(path) for name in names)
+
+
+def _bytes(path: str) -> int:
+    try:
+        return os.lstat(path).st_blocks * 512
+    except OSError:
+        return 0
+
+
+def _bundles_in_use(bundles: str) -> set[str]:
+    """Give the bundles that this process and other living ones run from."""
+    used: set[str] = set()
+    for pid in os.listdir("/proc"):
+        if not pid.isdigit():
+            continue
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                words = os.fsdecode(file.read(1 << 16)).split("\0")
+        except OSError:
+            continue
+        used.update(word for word in words if os.path.dirname(word) == bundles)
+    return used

@@ -1,0 +1,98 @@
+"""The real C core through the agent: what it measures arrives, in a child, with the agent's words."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from agent.harness import make_trial
+from requirement import require
+
+from pageswap.agent.daemon.session import probe_methods
+from pageswap.agent.host.host_files import HostFiles
+from pageswap.agent.journal import job
+from pageswap.agent.trial.child_watcher import ChildWatcher
+from pageswap.agent.trial.executor import Executor, measured_cpus
+from pageswap.agent.trial.preflight import Preflight
+from pageswap.agent.trial.stop_signals import StopSignals
+
+if TYPE_CHECKING:
+    from pageswap.agent.trial.core_calls import Core
+
+
+@pytest.fixture
+def core() -> Core:
+    """Load the compiled core."""
+    try:
+        from pageswap.agent.trial.core_calls import native_core  # noqa: PLC0415
+
+        return native_core()
+    except ImportError as error:
+        require("core", present=False, reason=f"the core is not built: {error}")
+        raise
+
+
+def test_a_real_trial_is_ok_and_fully_measured(core: Core) -> None:
+    """On the last CPU allowed."""
+    cpus, _ = measured_cpus(1)
+    with StopSignals() as signals:
+        watcher = ChildWatcher(signals)
+        outcome = Executor(core, watcher, HostFiles(), cpus=cpus).run(make_trial("memcpy"))
+
+    assert (outcome.status, outcome.reason) == (job.OK, "")
+    assert outcome.measures["cpu"] == max(os.sched_getaffinity(0))
+    assert len(outcome.measures["rounds_ns"]) == 10
+    assert sum(outcome.measures["rounds_ns"]) == outcome.measures["elapsed_ns"] > 0
+    assert None not in outcome.measures.values()
+
+
+def test_the_methods_are_probed_in_a_child_and_fit_a_journal(core: Core) -> None:
+    """As plain JSON; and the default mapping limit is known to be too low for the question's larger region."""
+    with StopSignals() as signals:
+        methods = probe_methods(core, ChildWatcher(signals))
+
+    assert methods == json.loads(json.dumps(core.methods()))
+    assert {"memcpy", "mremap_fixed"} <= {method["name"] for method in methods}
+    trial = make_trial("mremap_fixed", region_size=256 << 20, iterations=200_000, backing="shared_anon")
+    refusal = Preflight(methods, HostFiles()).refusal(trial)
+    limit = HostFiles().integer("/proc/sys/vm/max_map_count")
+    assert (refusal is not None) == (limit is not None and limit < 65_600)
+
+
+@pytest.mark.parametrize(("method", "iterations"), [("memcpy", 200_000), ("index", 200_000), ("mremap_fixed", 20_000)])
+@pytest.mark.parametrize("backing", ["private_anon", "shared_anon"])
+def test_the_memory_cap_leaves_room_for_the_largest_ordinary_trial(
+    core: Core, method: str, iterations: int, backing: str
+) -> None:
+    """128 MiB and many iterations are never short of addresses; remapping takes none for them, but a second each."""
+    with StopSignals() as signals:
+        executor = Executor(core, ChildWatcher(signals), HostFiles())
+        outcome = executor.run(
+            make_trial(method, backing=backing, region_size=128 << 20, iterations=iterations, rounds=2, timeout_s=120.0)
+        )
+
+    assert (outcome.status, outcome.reason) == (job.OK, "")
+
+
+def test_a_real_error_of_the_core_is_failed_with_the_call(core: Core) -> None:
+    """Its own words are the reason."""
+    with StopSignals() as signals:
+        executor = Executor(core, ChildWatcher(signals), HostFiles())
+        outcome = executor.run(make_trial("memcpy", page_size=1000))
+
+    assert outcome.status == job.FAILED
+    assert "page_bytes" in outcome.reason
+
+
+def test_a_cap_on_memory_bounds_the_addresses_of_a_real_trial(core: Core) -> None:
+    """Its own, not the agent's; the core's word for it becomes `oom`."""
+    with StopSignals() as signals:
+        executor = Executor(core, ChildWatcher(signals), HostFiles(), memory_cap_bytes=64 << 20)
+        outcome = executor.run(make_trial("memcpy", region_size=1 << 30))
+
+    assert outcome.status == job.OOM
+    assert "MiB of addresses" in outcome.reason
+    mmap.mmap(-1, 1 << 30).close()

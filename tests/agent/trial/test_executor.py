@@ -1,0 +1,289 @@
+"""Every way a trial can end, made to happen in a real child process, gets its own status and reason."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import re
+import resource
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from agent import fake_core
+from agent.harness import UNIQUE, make_trial, wait_until
+from requirement import require
+
+from pageswap.agent.host.host_files import HostFiles
+from pageswap.agent.journal import job
+from pageswap.agent.journal.journal import MEASURES
+from pageswap.agent.trial import executor
+from pageswap.agent.trial.child_watcher import ChildWatcher
+from pageswap.agent.trial.executor import Executor, Outcome
+from pageswap.agent.trial.forked_call import ForkedCall
+from pageswap.agent.trial.stop_signals import StopSignals
+from pageswap.errors import CoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pageswap.agent.trial.child_watcher import ChildLimits
+
+
+@pytest.fixture
+def signals() -> Iterator[StopSignals]:
+    """Listen as the agent does."""
+    with StopSignals() as signals:
+        yield signals
+
+
+@pytest.fixture
+def run(signals: StopSignals) -> Executor:
+    """Make an executor of fake trials."""
+    core = fake_core.fake_core()
+    return Executor(core, ChildWatcher(signals), HostFiles())
+
+
+def _nothing_measured(outcome: Outcome) -> bool:
+    return outcome.measures == dict.fromkeys(MEASURES)
+
+
+def test_a_good_trial_is_ok_with_all_its_measures(run: Executor) -> None:
+    """What the core measured comes out as it was."""
+    outcome = run.run(make_trial("good"))
+
+    assert (outcome.status, outcome.reason) == (job.OK, "")
+    expected = fake_core.result(make_trial("good"), cpu=None)
+    assert outcome.measures == {name: expected[name] for name in MEASURES}
+
+
+def test_a_trial_that_does_not_verify_is_corrupt_and_keeps_its_times(run: Executor) -> None:
+    """The first wrong page becomes the reason."""
+    outcome = run.run(make_trial("corrupt"))
+
+    assert (outcome.status, outcome.reason) == (job.CORRUPT, "verification: slot 3 is wrong")
+    assert outcome.measures["elapsed_ns"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "reason"),
+    [
+        ("mremap_enomem", job.FAILED, "mremap: ENOMEM: iteration 7"),
+        ("mmap_enomem", job.OOM, "mmap (region): ENOMEM; a trial of this size is allowed"),
+        ("fill_memory", job.OOM, "no memory; a trial of this size is allowed"),
+        ("no_device", job.UNAVAILABLE, "no /dev/thing; load the thing module"),
+        ("bug", job.FAILED, "KeyError: 'missing'"),
+        ("segv", job.KILLED, "SIGSEGV"),
+        ("sigkill", job.KILLED, "SIGKILL from outside"),
+        ("exit", job.FAILED, "the trial's process ended with exit status 3 and no result"),
+        ("flood", job.FAILED, "the result is too large"),
+    ],
+)
+def test_each_end_has_its_status_and_reason_and_measures_nothing(
+    run: Executor, method: str, status: str, reason: str
+) -> None:
+    """Errors of the core, signals, exits and memory are told apart."""
+    outcome = run.run(make_trial(method))
+
+    assert outcome.status == status
+    assert outcome.reason.startswith(reason)
+    assert _nothing_measured(outcome)
+
+
+def test_a_process_that_cannot_be_made_is_a_failed_trial(signals: StopSignals) -> None:
+    """A host that is out of processes has an answer for this trial, and perhaps a process for the next one."""
+
+    class Barren:
+        def start(self, _: ChildLimits) -> int:
+            raise CoreError("fork", errno.EAGAIN, "EAGAIN")
+
+        def message(self) -> None:
+            raise AssertionError
+
+    core = dataclasses.replace(fake_core.fake_core(), trial=lambda *_: Barren())
+
+    outcome = Executor(core, ChildWatcher(signals), HostFiles()).run(make_trial("good"))
+
+    assert (outcome.status, outcome.reason) == (job.FAILED, "the trial's process could not be made: fork: EAGAIN")
+    assert _nothing_measured(outcome)
+
+
+def test_one_end_does_not_touch_the_next_trial(run: Executor) -> None:
+    """After a crash, a hang and a full memory the same executor still measures."""
+    for method in ("segv", "fill_memory", "exit"):
+        run.run(make_trial(method))
+
+    assert run.run(make_trial("good")).status == job.OK
+
+
+def _forks() -> list[int]:
+    """Name the children that run no program of their own, dead ones that nobody waited for among them."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    own = Path("/proc/self/comm").read_text()
+    return [int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text() == own]
+
+
+def test_a_hanging_trial_is_a_timeout_and_its_whole_group_dies(run: Executor) -> None:
+    """The deadline kills the child, although it ignores SIGTERM, and what the child had started."""
+    outcome = run.run(make_trial("hang_with_grandchild", seed=UNIQUE, timeout_s=0.5))
+
+    assert outcome.status == job.TIMEOUT
+    assert outcome.reason == "did not end within 0.5 s; its processes were killed"
+    wait_until(lambda: not fake_core.processes_with(str(UNIQUE)), "the grandchild's death")
+    # Others' children may be here too; a trial's is a fork of this process, and has its name.
+    wait_until(lambda: not _forks(), "the end of every fork")
+
+
+def test_a_good_trial_leaves_no_grandchild_and_is_not_held_up_by_it(run: Executor) -> None:
+    """A grandchild that goes on neither delays the result nor lives on."""
+    outcome = run.run(make_trial("leave_grandchild", seed=UNIQUE))
+
+    assert outcome.status == job.OK
+    wait_until(lambda: not fake_core.processes_with(str(UNIQUE)), "the grandchild's death")
+
+
+def test_a_kill_request_interrupts_the_trial(run: Executor, signals: StopSignals) -> None:
+    """SIGTERM to the agent ends the child at once."""
+    _after(0.3, signal.SIGTERM)
+
+    outcome = run.run(make_trial("hang"))
+
+    assert outcome.status == job.INTERRUPTED
+    assert signals.requested == "killed"
+
+
+def test_a_drain_request_lets_the_trial_finish(run: Executor, signals: StopSignals) -> None:
+    """SIGUSR1 to the agent during a trial changes nothing about that trial."""
+    _after(0.1, signal.SIGUSR1)
+
+    outcome = run.run(make_trial("slow"))
+
+    assert outcome.status == job.OK
+    assert signals.requested == "drained"
+
+
+def _after(seconds: float, number: int) -> None:
+    """Send this process a signal later, from a process of its own: forking beside a thread is what we never do."""
+    me = os.getpid()
+    if os.fork() == 0:
+        if os.fork() == 0:
+            signal.set_wakeup_fd(-1)
+            threading.Event().wait(seconds)
+            os.kill(me, number)
+        os._exit(0)
+    os.wait()
+
+
+def test_the_child_has_none_of_the_agents_descriptors(run: Executor, tmp_path: Path) -> None:
+    """Nothing is open in a trial: the lease, the lock and the journal die with the agent."""
+    with (tmp_path / "journal").open("w"):
+        outcome = run.run(make_trial("descriptors"))
+
+    assert outcome.reason == "verification: "
+
+
+def test_the_child_may_use_the_cpus_the_agent_has_left(signals: StopSignals) -> None:
+    """An agent that moved away from the measured CPU does not lock its trials out of it."""
+    allowed = os.sched_getaffinity(0)
+    require("cpus", len(allowed) > 1, "needs two CPUs")
+    core = fake_core.fake_core()
+    cpus, rest = executor.measured_cpus(1)
+    watcher = ChildWatcher(signals, allowed_cpus=allowed)
+    os.sched_setaffinity(0, rest)
+    try:
+        outcome = Executor(core, watcher, HostFiles(), cpus=cpus).run(make_trial("affinity"))
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+    assert outcome.reason == f"verification: {sorted(allowed)}"
+    assert outcome.measures["cpu"] == max(allowed)
+    assert max(allowed) not in rest
+
+
+def test_a_trial_dies_with_a_killed_agent(tmp_path: Path) -> None:
+    """Kill -9 of the agent leaves no child behind."""
+    mark = tmp_path / "child"
+    agent = os.fork()
+    if agent == 0:
+        core = fake_core.fake_core()
+        with StopSignals() as signals:
+            work = ForkedCall(core, lambda: (mark.write_text(str(os.getpid())), signal.pause()))
+            ChildWatcher(signals).run(work, timeout_s=60)
+        os._exit(0)
+    wait_until(lambda: mark.exists() and mark.read_text(), "the trial's start")
+    child = int(mark.read_text())
+
+    os.kill(agent, signal.SIGKILL)
+    os.waitpid(agent, 0)
+
+    wait_until(lambda: not Path(f"/proc/{child}").exists() or _is_zombie(child), "the trial's death")
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_the_memory_cap_holds_for_the_child_alone(run: Executor) -> None:
+    """The limit that stopped a trial is not the agent's own."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    run.run(make_trial("fill_memory"))
+
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+def test_without_a_control_group_a_cap_bounds_addresses(signals: StopSignals) -> None:
+    """At twice the cap: a region may be mapped twice. Without a cap the same trial gets what its size needs."""
+    core = fake_core.fake_core()
+    watcher = ChildWatcher(signals)
+    capped = Executor(core, watcher, HostFiles(), memory_cap_bytes=64 << 20)
+    trial = make_trial("fill_memory", region_size=8 << 30)
+    now_mib = int(HostFiles().text("/proc/self/statm").split()[0]) * 4 >> 10
+
+    outcome = capped.run(trial)
+
+    assert outcome.status == job.OOM
+    allowed_mib = int(re.search(r"is allowed ([\d,]+) MiB of addresses", outcome.reason)[1].replace(",", ""))
+    assert allowed_mib == pytest.approx(now_mib + 2 * 64 + 256, abs=64)
+
+
+def test_the_oom_killer_is_told_from_other_kills(signals: StopSignals) -> None:
+    """SIGKILL while the kernel counts an OOM kill in the trial's control group is `oom`."""
+    parent = Path("/sys/fs/cgroup/memory")
+    limit = "memory.limit_in_bytes"
+    if not (parent / limit).exists():
+        parent, limit = Path("/sys/fs/cgroup"), "memory.max"
+    group = parent / "pageswap-test-oom"
+    require("cgroup", os.geteuid() == 0 and os.access(parent, os.W_OK), "needs root and a writable memory cgroup")
+    try:
+        group.mkdir(exist_ok=True)
+        (group / limit).write_text(str(48 << 20))
+    except OSError as error:
+        require("cgroup", present=False, reason=f"no memory cgroup can be made: {error}")
+    here = _own_group(parent, group)
+    (group / "cgroup.procs").write_text(str(os.getpid()))
+    try:
+        core = fake_core.fake_core()
+        # Its cap of addresses is far above the group's limit: only the OOM killer can stop it.
+        trial = make_trial("fill_memory", region_size=4 << 30)
+        outcome = Executor(core, ChildWatcher(signals), HostFiles()).run(trial)
+    finally:
+        (here / "cgroup.procs").write_text(str(os.getpid()))
+        group.rmdir()
+
+    assert outcome.status == job.OOM
+    assert "OOM killer" in outcome.reason
+
+
+def _own_group(parent: Path, group: Path) -> Path:
+    """Find the group to return to."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if ("memory" in controllers.split(",")) == (parent.name == "memory") and (controllers or parent != group):
+            return parent / path.lstrip("/")
+    return parent

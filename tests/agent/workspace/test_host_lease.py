@@ -1,0 +1,160 @@
+"""One measurement at a time on a host, and everyone can learn whose it is."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import socket
+import threading
+import uuid
+
+import pytest
+from agent.harness import wait_until
+from requirement import require
+
+from pageswap.agent.workspace import host_lease
+
+_ME = {
+    "pid": os.getpid(),
+    "user": host_lease.user_name(os.geteuid()),
+    "run_id": "r1",
+    "since": "2025-01-01T00:00:00.000Z",
+}
+
+
+@pytest.fixture
+def name() -> str:
+    """Name a lease of the test's own."""
+    return f"\0pageswap-test/{uuid.uuid4()}"
+
+
+def _serve_in_child(name: str, *, answering: bool = True, uid: int | None = None) -> int:
+    """Hold the lease in another process, perhaps another user's; give its id once it does."""
+    pid = os.fork()
+    if pid == 0:
+        if uid is not None:
+            os.setresuid(uid, uid, uid)
+        held = host_lease.try_take({**_ME, "pid": os.getpid()}, name)
+        while held and answering:
+            held.serve()
+            threading.Event().wait(0.005)
+        signal.pause()
+    wait_until(lambda: _is_bound(name), "the lease")
+    return pid
+
+
+def _is_bound(name: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as asker:
+        return asker.connect_ex(name) == 0
+
+
+def _kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def test_nobody_holds_a_free_lease(name: str) -> None:
+    """Asking does not take it."""
+    assert host_lease.who_holds(name) is None
+    assert host_lease.who_holds(name) is None
+
+
+def test_the_holder_is_named_to_whoever_asks(name: str) -> None:
+    """Process, user, run and time, from another process."""
+    pid = _serve_in_child(name)
+    try:
+        assert host_lease.who_holds(name) == {**_ME, "pid": pid}
+        assert host_lease.try_take(_ME, name) is None
+        with pytest.raises(host_lease.HeldError) as caught:
+            host_lease.take(_ME, name, patience_s=0.1)
+    finally:
+        _kill(pid)
+
+    assert caught.value.holder == {**_ME, "pid": pid}
+    assert f"measured by process {pid} of user {_ME['user']}, run r1, since 2025-01-01" in str(caught.value)
+
+
+def test_another_users_lease_holds_for_everybody(name: str) -> None:
+    """Also for root; the user is the kernel's word, not the holder's own."""
+    require("root", os.geteuid() == 0, "needs root to become another user")
+    nobody = pwd.getpwnam("nobody").pw_uid
+    pid = _serve_in_child(name, uid=nobody)
+    try:
+        assert host_lease.try_take(_ME, name) is None
+        holder = host_lease.who_holds(name)
+    finally:
+        _kill(pid)
+
+    assert holder == {**_ME, "pid": pid, "user": "nobody"}
+    assert holder["user"] != _ME["user"]
+
+
+def test_a_killed_holders_lease_is_free_at_once(name: str) -> None:
+    """The kernel takes it back, however the holder ended."""
+    _kill(_serve_in_child(name))
+
+    held = host_lease.take(_ME, name, patience_s=0.0)
+
+    held.close()
+
+
+def test_a_lease_that_frees_itself_soon_is_waited_for(name: str) -> None:
+    """The moment a killed agent's child takes to die is not reported as a holder."""
+    first = host_lease.try_take(_ME, name)
+    assert first
+    pauses = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            first.close()
+
+    host_lease.take(_ME, name, patience_s=30.0, pause=pause).close()
+
+    assert len(pauses) == 3
+
+
+def test_a_holder_that_does_not_answer_is_named_by_the_kernel(name: str) -> None:
+    """A stopped agent still holds the lease, and its process and user are known."""
+    pid = _serve_in_child(name, answering=False)
+    try:
+        holder = host_lease.who_holds(name)
+    finally:
+        _kill(pid)
+
+    assert holder == {"pid": pid, "user": _ME["user"], "run_id": None, "since": None}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"\n", b"nonsense\n", b"[]\n", b'{"run_id":1,"since":{}}\n', b"[" * 5000, b'{"run_id":"\\u001b[2J"}\n'],
+)
+def test_a_strange_answer_is_not_believed(name: str, answer: bytes) -> None:
+    """Anyone may bind the name: what they say is data, and nothing of it reaches a terminal unchecked."""
+    with socket.socket(socket.AF_UNIX) as squatter:
+        squatter.bind(name)
+        squatter.listen(1)
+        pid = os.fork()
+        if pid == 0:
+            connection, _ = squatter.accept()
+            connection.sendall(answer)
+            os._exit(0)
+        holder = host_lease.who_holds(name)
+        os.waitpid(pid, 0)
+
+    assert holder == {"pid": os.getpid(), "user": _ME["user"], "run_id": None, "since": None}
+
+
+def test_askers_who_leave_or_are_many_do_not_hurt_the_holder(name: str) -> None:
+    """Serving never waits and never fails."""
+    held = host_lease.try_take(_ME, name)
+    assert held
+    for _ in range(10):
+        with socket.socket(socket.AF_UNIX) as asker:
+            asker.connect(name)
+
+    held.serve()
+    held.serve()
+
+    held.close()

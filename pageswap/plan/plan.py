@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.agent.journal.job import REPLICA_SUFFIX, TrialSpec
 from pageswap.plan.blocks import block_order, schedule_seed
 from pageswap.plan.estimate import Estimate, estimate
-from pageswap.spec import build_cases, core_vocabulary, override
+from pageswap.spec import build_cases, core_vocabulary, override, with_asks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,6 +44,7 @@ class Plan:
         return {
             "experiment": experiment.name,
             "question": experiment.question,
+            "asks": experiment.asks,
             "spec": experiment.path,
             "overrides": list(experiment.overrides),
             "workload": experiment.workload,
@@ -103,6 +104,7 @@ def make(
     names = vocabulary or core_vocabulary()
     changed = override(experiment, set_=set_, filter_=filter_, repeats=repeats, vocabulary=names)
     every = build_cases(changed)
+    changed = with_asks(changed, every)
     # Ids of one width sort as text in the order of their numbers.
     digits = max(_CASE_DIGITS, len(str(len(every) - 1)))
     cases = tuple(Case(index, f"c{index:0{digits}d}", levels) for index, levels in enumerate(every))

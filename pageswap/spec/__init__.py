@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pageswap.spec.asks import derived_asks, with_asks
 from pageswap.spec.cases import build_cases
 from pageswap.spec.experiment import Experiment, Stopping
 from pageswap.spec.factors import FACTORS, Factor, Level
@@ -20,8 +21,10 @@ __all__ = [
     "Vocabulary",
     "build_cases",
     "core_vocabulary",
+    "derived_asks",
     "load",
     "loads",
     "override",
     "resolve_spec_path",
+    "with_asks",
 ]

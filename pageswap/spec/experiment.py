@@ -39,8 +39,9 @@ class Stopping:
 class Experiment:
     """One experiment: a question, factors with their levels (sizes in bytes), and how often each case is measured.
 
-    `factors` has every factor of the registry that the workload uses, in the registry's order. `exclude` and
-    `include` have, for each entry, the levels that the named factors may take. `baseline` has one level a factor.
+    `asks` is one of `spec.asks.ASKS`: what the answer is to say. `factors` has every factor of the registry that the
+    workload uses, in the registry's order. `exclude` and `include` have, for each entry, the levels that the named
+    factors may take. `baseline` has one level a factor.
     `repeats` is the number of measured blocks, the most there may be where there is a `stopping` rule. `keep` is what
     --filter keeps, and `overrides` are the command-line arguments that changed the file's own words.
     `text` is the file, verbatim; `lines` tells the line of each key path (``method[2]``).
@@ -62,6 +63,7 @@ class Experiment:
     text: str
     path: str
     lines: dict[str, int]
+    asks: str = ""
     stopping: Stopping | None = None
     keep: dict[str, tuple[Level, ...]] = dataclasses.field(default_factory=dict)
     overrides: tuple[str, ...] = ()

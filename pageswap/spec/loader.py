@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from pageswap.spec.asks import ASKS, with_asks
 from pageswap.spec.cases import build_cases
 from pageswap.spec.experiment import (
     MAX_REPEATS,
@@ -41,7 +42,7 @@ _REQUIRED: Final = {
     "method": "method: [memcpy, mremap_fixed]",
     "baseline": "baseline: {method: memcpy}",
 }
-_OTHER_KEYS: Final = ("name", "question", "workload", "exclude", "include", "baseline", *DEFAULTS, "hosts")
+_OTHER_KEYS: Final = ("name", "question", "asks", "workload", "exclude", "include", "baseline", *DEFAULTS, "hosts")
 
 _STOPPING_KEYS: Final = ("min", "max", "until")
 _STOPPING_EXAMPLE: Final = "write a number, or {min: 5, max: 40, until: 2%}"
@@ -64,8 +65,7 @@ def loads(text: str, name: str, *, vocabulary: Vocabulary | None = None) -> Expe
     """
     root = parse_tree(text, name)
     experiment = _Reader(name, vocabulary or core_vocabulary(), root).read(text)
-    build_cases(experiment)
-    return experiment
+    return with_asks(experiment, build_cases(experiment))
 
 
 class _Reader(TreeReader):
@@ -92,6 +92,7 @@ class _Reader(TreeReader):
         return Experiment(
             name=self.one("name", _parse_name),
             question=self.one("question", _parse_question),
+            asks=self.asks(),
             workload=self.workload,
             factors=factors,
             exclude=self.entries("exclude", factors),
@@ -114,6 +115,10 @@ class _Reader(TreeReader):
         if key not in self.root.entries:
             return parse(default)
         return self.scalar(self.root.entries[key][1], key, parse)
+
+    def asks(self) -> str:
+        """Read what the experiment asks; nothing where it does not say, as its cases are not known yet."""
+        return self.one("asks", _parse_asks) if "asks" in self.root.entries else ""
 
     def count(self, key: str, least: int, most: int) -> int:
         return self.one(key, lambda text: parse_count(text, least, most), DEFAULTS[key])
@@ -245,6 +250,12 @@ def _parse_question(text: str) -> str:
     if len(question) > _LONGEST_QUESTION:
         raise ValueError(f"has {len(question):,} characters; at most {_LONGEST_QUESTION}: it is the report's heading")
     return question
+
+
+def _parse_asks(text: str) -> str:
+    if text not in ASKS:
+        raise ValueError(f"{quoted(text)} is nothing to ask{guess(text, ASKS) or ';'} it is one of {listed(ASKS)}")
+    return text
 
 
 def _parse_percent(text: str) -> float:

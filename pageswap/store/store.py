@@ -14,6 +14,7 @@ from pageswap.agent.journal.journal import ENDS, JournalReader
 from pageswap.agent.journal.timestamps import utc_now
 from pageswap.agent.workspace.work_folder import sync_folder
 from pageswap.errors import JournalError, StoreError
+from pageswap.spec import derived_asks
 from pageswap.store import rows
 from pageswap.store.database import clear_errors
 from pageswap.store.inserts import insert_record, insert_run, insert_trials
@@ -106,13 +107,19 @@ class Store(HostNotes):
             return cls(path, open_migrated(path))
 
     def meta(self) -> dict[str, Any]:
-        """Give run_id, created_at, experiment, spec_text, provenance, options and hosts (in the run's order)."""
+        """Give run_id, created_at, experiment, spec_text, provenance, options and hosts (in the run's order).
+
+        What an older run asks, which did not say so, is derived from its cases.
+        """
         (row,) = self._read("SELECT run_id, created_at, experiment, spec_text, provenance, options FROM run")
-        run_id, created_at, experiment, spec_text, provenance, options = row
+        run_id, created_at, experiment_text, spec_text, provenance, options = row
+        experiment = json.loads(experiment_text)
+        if not experiment.get("asks"):
+            experiment["asks"] = derived_asks(experiment["workload"], experiment["baseline"] or {}, self.cases())
         return {
             "run_id": run_id,
             "created_at": created_at,
-            "experiment": json.loads(experiment),
+            "experiment": experiment,
             "spec_text": spec_text,
             "provenance": json.loads(provenance),
             "options": json.loads(options),

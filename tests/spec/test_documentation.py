@@ -27,14 +27,22 @@ REQUIRED = ("name", "question", "method", "baseline")
 
 def test_lists_every_key_and_no_other() -> None:
     """A new factor is not done before its row is there."""
-    assert set(ROWS) == {*REQUIRED, *FACTORS, *DEFAULTS, "workload", "exclude", "include", "hosts"}
+    assert set(ROWS) == {*REQUIRED, *FACTORS, *DEFAULTS, "asks", "workload", "exclude", "include", "hosts"}
 
 
 @pytest.mark.parametrize("key", ROWS)
 def test_gives_the_default_that_the_code_has(key: str) -> None:
     """Word for word."""
     factor = FACTORS.get(key)
-    code = {"workload": DEFAULT_WORKLOAD, "exclude": "none", "include": "none", "hosts": "this machine", **DEFAULTS}
+    from_structure = "[from the structure](#what-is-asked)"
+    code = {
+        "asks": from_structure,
+        "workload": DEFAULT_WORKLOAD,
+        "exclude": "none",
+        "include": "none",
+        "hosts": "this machine",
+        **DEFAULTS,
+    }
     expected = "required" if key in REQUIRED else factor.default if factor else code[key]
 
     assert ROWS[key][0] == expected

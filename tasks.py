@@ -51,12 +51,12 @@ def _plan(spec: str, set_: list[str] | None, filter_: list[str] | None, repeats:
 
 def _ask(targets: list[Target], question: Callable[[Target], dict[str, Any]]) -> dict[str, Any]:
     """Give each host's answer, or the error it has instead."""
-    from pageswap.campaign import survey
+    from pageswap.campaign import ask_hosts
     from pageswap.console import exits
     from pageswap.fleet import make_bundle
 
     devtasks.build_core()
-    return survey.survey(targets, make_bundle(), question, tell=exits.tell)
+    return ask_hosts.ask_each(targets, make_bundle(), question, tell=exits.tell)
 
 
 @command(default=True)
@@ -71,9 +71,9 @@ def build(_context: Context, way: Way, hosts: str | None = None, core: str = "au
     facts = json_.loads(devtasks.build_core())
     found: dict[str, Any] = {}
     if hosts is not None:
-        from pageswap.campaign import survey
+        from pageswap.campaign import ask_hosts
 
-        found = _ask(way.targets(way.hosts(hosts), core), survey.readiness)
+        found = _ask(way.targets(way.hosts(hosts), core), ask_hosts.readiness)
     from pageswap.console import hosts as showing
 
     return showing.conclude_build(facts, found, as_json=json)
@@ -181,7 +181,7 @@ def resume(
 @command(help={"format": "html: the report beside the run, or md: a summary on stdout for a pull request or a README"})
 def report(_context: Context, run: str = "", format: str = "html") -> None:
     """Write a run's report anew, from what is stored."""
-    from pageswap.campaign.runs import REPORT, find_run, open_run
+    from pageswap.campaign.run_folders import REPORT, find_run, open_run
 
     arguments.one_of("--format", format, ("html", "md"))
     folder = find_run(RESULTS, run)
@@ -199,7 +199,7 @@ def report(_context: Context, run: str = "", format: str = "html") -> None:
 @command()
 def export(_context: Context, run: str = "", to: str = "csv", out: str = "") -> None:
     """Write every trial of a run to a CSV, Parquet or JSON file."""
-    from pageswap.campaign.runs import find_run, open_run
+    from pageswap.campaign.run_folders import find_run, open_run
 
     folder = find_run(RESULTS, run)
     from pageswap.analysis.export import trials_file as exporting  # only now: it is slow to import
@@ -219,7 +219,7 @@ def compare(
     format: str = "text",
 ) -> int:
     """Compare two runs, hosts or commits, case by case."""
-    from pageswap.campaign.references import resolve
+    from pageswap.campaign.run_references import resolve
 
     arguments.one_of("--format", format, ("text", "md"))
     sides = resolve(RESULTS, base, new)
@@ -247,7 +247,7 @@ def publish(
     json: bool = False,
 ) -> None:
     """Put reports on a static site with an index, here or on another host; only what is new is sent."""
-    from pageswap.campaign.references import select
+    from pageswap.campaign.run_references import select
     from pageswap.console import exits, publishing
     from pageswap.publish import publish as put
 
@@ -259,21 +259,21 @@ def publish(
 @command()
 def methods(_context: Context, way: Way, hosts: str | None = None, json: bool = False) -> int:
     """List every way to move pages: available on each host, or why not."""
-    from pageswap.campaign import survey
+    from pageswap.campaign import ask_hosts
     from pageswap.console import hosts as showing
 
-    found = _ask(way.targets(way.hosts(hosts)), survey.facts)
+    found = _ask(way.targets(way.hosts(hosts)), ask_hosts.facts)
     return showing.conclude(found, showing.show_method_matrix, as_json=json, part=lambda facts: facts["methods"])
 
 
 @command()
 def doctor(_context: Context, way: Way, hosts: str | None = None, json: bool = False) -> int:
     """Say what on each host would spoil a measurement, each with its cure."""
-    from pageswap.campaign import survey
+    from pageswap.campaign import ask_hosts
     from pageswap.console import hosts as showing
 
     chosen = way.hosts(hosts)
-    found = _ask(way.targets(chosen), functools.partial(survey.facts, cpus={host.name: host.cpu for host in chosen}))
+    found = _ask(way.targets(chosen), functools.partial(ask_hosts.facts, cpus={host.name: host.cpu for host in chosen}))
     return showing.conclude(found, showing.show_findings, as_json=json, part=showing.findings)
 
 
@@ -291,13 +291,13 @@ def list_hosts(_context: Context, inventory: str = "", json: bool = False) -> No
 @command(help={"hosts": "a,b,@group,@tag: where to clean; default: all hosts of the inventory, else local"})
 def clean(_context: Context, way: Way, hosts: str | None = None, all_: bool = False, json: bool = False) -> int:
     """Remove what finished runs left on hosts (`inv hosts clean`); without --hosts on all of the inventory."""
-    from pageswap.campaign import survey
+    from pageswap.campaign import ask_hosts
     from pageswap.console import hosts as showing
 
     if hosts is None:
         hosts = "@all" if way.known().hosts else "local"
     targets = way.targets(way.hosts(hosts))
-    found = _ask(targets, functools.partial(survey.clean, runs="all" if all_ else "finished"))
+    found = _ask(targets, functools.partial(ask_hosts.clean, runs="all" if all_ else "finished"))
     return showing.conclude(found, showing.show_cleaned, as_json=json)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pageswap.fleet import Target
     from pageswap.fleet.inventory import Inventory
-    from pageswap.fleet.ssh import Build
+    from pageswap.fleet.transport.ssh import Build
 
 
 def make_targets(hosts: Iterable[InventoryHost], options: Options, *, accept_new: bool = False) -> list[Target]:
@@ -54,7 +54,7 @@ def _target(host: InventoryHost, options: Options, *, accept_new: bool) -> Targe
     if host.name == LOCAL:
         return LocalTarget(host.name, host.python, host.workdir)
     # Only here: what it draws in takes a third of a second, which a run on this machine has no use for.
-    from pageswap.fleet.ssh import SshTarget  # noqa: PLC0415
+    from pageswap.fleet.transport.ssh import SshTarget  # noqa: PLC0415
 
     ssh_config = Path(options.ssh_config) if options.ssh_config else None
     return SshTarget(host.name, host, ssh_config=ssh_config, accept_new=accept_new, core=cast("Build", options.core))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pageswap.campaign.runs import open_run
+from pageswap.campaign.run_folders import open_run
 from pageswap.comparison import comparison as comparing
 from pageswap.comparison.markdown import comparison_as_markdown
 from pageswap.comparison.percent import detectable_text, findings, percent_interval_text, percent_text, time_text
@@ -14,7 +14,7 @@ from pageswap.console.table import show_table
 from pageswap.text.levels import level_text
 
 if TYPE_CHECKING:
-    from pageswap.campaign.references import Reference
+    from pageswap.campaign.run_references import Reference
     from pageswap.comparison.comparison import Change, Comparison
 
 _CASES_SHOWN = 60

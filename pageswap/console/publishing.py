@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pageswap.console.arguments import Way
-    from pageswap.fleet.ssh import SshTarget
+    from pageswap.fleet.transport.ssh import SshTarget
     from pageswap.publish import Published
     from pageswap.publish.destination import Destination
 

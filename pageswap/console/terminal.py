@@ -107,7 +107,7 @@ def conclude(outcome: Outcome, *, as_json: bool) -> int:
     """Tell what a run found, for a person or as JSON; the last line says where its report lies. Gives the exit code."""
     from pageswap.analysis.summary import summarise  # noqa: PLC0415 - likewise
     from pageswap.answers.answer import answer  # noqa: PLC0415 - draws in pandas, which showing a plan does not need
-    from pageswap.campaign.runs import open_run  # noqa: PLC0415 - likewise
+    from pageswap.campaign.run_folders import open_run  # noqa: PLC0415 - likewise
 
     with open_run(outcome.run_dir) as store:
         summary = summarise(store)

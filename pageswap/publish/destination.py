@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pageswap.fleet.ssh import SshTarget
+    from pageswap.fleet.transport.ssh import SshTarget
 
 _CHUNK_BYTES: Final = 1 << 20
 _MOST_ANSWER_BYTES: Final = 128 << 20

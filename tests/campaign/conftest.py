@@ -10,4 +10,4 @@ from tests.campaign.fakes import BUNDLE
 @pytest.fixture(autouse=True)
 def _no_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Collect nothing: the hosts are made by hand and need none."""
-    monkeypatch.setattr("pageswap.campaign.campaign.make_bundle", lambda: BUNDLE)
+    monkeypatch.setattr("pageswap.campaign.run_and_resume.make_bundle", lambda: BUNDLE)

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pageswap import campaign
-from pageswap.campaign import events, link
-from pageswap.campaign.ledger import Ledger
+from pageswap.campaign import events, reconnect
+from pageswap.campaign.phase_clock import PhaseClock
 from pageswap.errors import (
     HostAuthError,
     HostError,
@@ -25,8 +25,8 @@ from pageswap.errors import (
     PageswapError,
 )
 from pageswap.fleet.inventory import InventoryHost
-from pageswap.fleet.ssh import SshTarget
-from pageswap.fleet.target import HopelessError
+from pageswap.fleet.transport.ssh import SshTarget
+from pageswap.fleet.transport.target import HopelessError
 from pageswap.store import Store
 from tests.campaign.fakes import BUNDLE, FakeStream, FakeTarget, Segment, no_report, resume, run, work_through
 from tests.store.fakes import make_plan
@@ -44,8 +44,8 @@ UNREACHABLE = HostUnreachableError("a: no route to host")
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(link, "JITTER_S", 0.0)
+    monkeypatch.setattr(reconnect, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(reconnect, "JITTER_S", 0.0)
 
 
 def attempts(run_dir: Path) -> list[int]:
@@ -180,10 +180,10 @@ def test_what_would_end_the_same_way_again_is_not_tried_again(tmp_path: Path, er
     assert target.bundles == 2
 
 
-def link_to(target: Target, **options: Any) -> link.Link:
+def link_to(target: Target, **options: Any) -> reconnect.Link:
     """Make a host's link that nobody listens to and nothing halts."""
     given = {"patience_s": 10.0, "tell": lambda _text: None, "halt": threading.Event(), **options}
-    return link.Link(target, Ledger(), **given)
+    return reconnect.Link(target, PhaseClock(), **given)
 
 
 @pytest.mark.parametrize("error", [UNREACHABLE, LOST])
@@ -193,7 +193,7 @@ def test_a_host_is_tried_a_few_times_at_first(error: PageswapError) -> None:
     target.faults["bundle"] = [error] * 99
     with pytest.raises(type(error)):
         link_to(target).reach(BUNDLE)
-    assert target.bundles == link.FIRST_TRIES
+    assert target.bundles == reconnect.FIRST_TRIES
 
     target = FakeTarget(name="a")
     target.faults["bundle"] = [error, error]
@@ -247,7 +247,7 @@ def test_nobody_else_tries_again_to_connect(tmp_path: Path) -> None:
             link_to(target).reach(BUNDLE)
         server.shutdown(socket.SHUT_RDWR)
 
-    assert (by_itself, len(knocks)) == (1, 1 + link.FIRST_TRIES)
+    assert (by_itself, len(knocks)) == (1, 1 + reconnect.FIRST_TRIES)
 
 
 @pytest.mark.parametrize(("hosts", "most_s"), [(1, 0.0), (32, 0.32), (10_000, 1.0)])
@@ -255,8 +255,8 @@ def test_hosts_that_begin_together_do_not_connect_together(
     hosts: int, most_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Spread over ten milliseconds a host, a second at the most; one alone does not wait."""
-    monkeypatch.setattr(link, "JITTER_S", 0.01)
-    waits = [link.jitter_s(hosts) for _ in range(1000)]
+    monkeypatch.setattr(reconnect, "JITTER_S", 0.01)
+    waits = [reconnect.jitter_s(hosts) for _ in range(1000)]
 
     assert 0.0 <= min(waits) <= max(waits) <= most_s
     assert most_s == 0.0 or len(set(waits)) > 900
@@ -320,7 +320,7 @@ def test_two_names_of_one_machine_are_told_from_an_agent_that_is_only_late(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other name's agent holds the lease for this run: after some tries the reason is given, with the cure."""
-    monkeypatch.setattr("pageswap.campaign.host._LEASE_AGAIN_S", 0.0)
+    monkeypatch.setattr("pageswap.campaign.host_run._LEASE_AGAIN_S", 0.0)
 
     def held(job: Job) -> dict[str, Any]:
         return {"held_by": {"pid": 5, "user": "me", "run_id": job.run_id, "since": None}}
@@ -378,7 +378,7 @@ def test_of_large_jobs_few_are_sent_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int, most_at_once: int
 ) -> None:
     """They take memory until they are sent; small ones go out together."""
-    monkeypatch.setattr("pageswap.campaign.host._LARGE_JOB", large)
+    monkeypatch.setattr("pageswap.campaign.host_run._LARGE_JOB", large)
     guard, now, most = threading.Lock(), 0, 0
     all_there = threading.Barrier(most_at_once)
 
@@ -491,7 +491,7 @@ def test_every_error_of_a_host_begins_with_its_name(tmp_path: Path) -> None:
 
 def test_a_host_that_keeps_a_run_waiting_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once, however it ends."""
-    monkeypatch.setattr(link, "SLOW_S", 0.01)
+    monkeypatch.setattr(reconnect, "SLOW_S", 0.01)
     is_told = threading.Event()
 
     class Slow(FakeTarget):
@@ -552,7 +552,7 @@ def test_where_the_time_went_survives_a_controller_that_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is stored now and then, beside the rows."""
-    monkeypatch.setattr("pageswap.campaign.host._BOOK_S", 0.0)
+    monkeypatch.setattr("pageswap.campaign.host_run._BOOK_S", 0.0)
     seen: list[float] = []
 
     def look(event: events.Event) -> None:

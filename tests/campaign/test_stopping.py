@@ -24,7 +24,7 @@ MOST = 12
 
 @pytest.fixture(autouse=True)
 def _no_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pageswap.campaign.campaign.make_bundle", lambda: BUNDLE)
+    monkeypatch.setattr("pageswap.campaign.run_and_resume.make_bundle", lambda: BUNDLE)
 
 
 def plan_with(rule: dict[str, Any] | None) -> Any:

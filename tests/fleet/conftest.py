@@ -10,16 +10,16 @@ import pytest
 from fleet.sshd import SSHD, Sshd
 from requirement import require
 
-from pageswap.fleet.bundle import Bundle
-from pageswap.fleet.cffi_backend import LOCAL_TAG
 from pageswap.fleet.inventory import InventoryHost
-from pageswap.fleet.ssh import SshTarget
+from pageswap.fleet.provision.bundle import Bundle
+from pageswap.fleet.provision.cffi_backend import LOCAL_TAG
+from pageswap.fleet.transport.ssh import SshTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pageswap.fleet.ssh import Build
+    from pageswap.fleet.transport.ssh import Build
 
 
 @pytest.fixture

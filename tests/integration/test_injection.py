@@ -18,7 +18,7 @@ from pageswap.agent.journal.job import Job
 from pageswap.errors import PageswapError, UsageError
 from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import Inventory, InventoryHost
-from pageswap.fleet.ssh import SshTarget
+from pageswap.fleet.transport.ssh import SshTarget
 from tests.integration.checkout import inv
 from tests.integration.fleet import check_quiet, rows
 from tests.integration.network import USER

@@ -12,7 +12,7 @@ import pytest
 
 from pageswap.errors import HostError, StoreError, UsageError
 from pageswap.fleet.inventory import InventoryHost
-from pageswap.fleet.ssh import SshTarget
+from pageswap.fleet.transport.ssh import SshTarget
 from pageswap.publish import Folder, Published, RemoteFolder, publish
 from pageswap.publish.destination import split
 from pageswap.publish.publishing import TITLE

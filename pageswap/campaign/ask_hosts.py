@@ -1,0 +1,129 @@
+"""Asks several hosts the same at once, outside of any run: their facts, or to clean up."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import functools
+import queue
+import threading
+import time
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from pageswap.campaign.agent_answers import cleaned_from, facts_from
+from pageswap.campaign.phase_clock import PhaseClock
+from pageswap.campaign.reconnect import Link, jitter_s
+from pageswap.errors import PageswapError
+from pageswap.fleet.transport.target import named
+from pageswap.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pageswap.fleet import Bundle, Target
+
+_T = TypeVar("_T")
+
+# Clocks that differ by less serve: times of day only tell when something was, never how long it took.
+_CLOCK_TOLERANCE_S: Final = 1.0
+
+
+def ask_each(
+    targets: Sequence[Target],
+    bundle: Bundle,
+    question: Callable[[Target], _T],
+    *,
+    at_once: int = 32,
+    tell: Callable[[str], None] = lambda _text: None,
+) -> dict[str, _T | PageswapError]:
+    """Give each host's answer, or why there is none, in the order of `targets`; one that fails stops no other.
+
+    `tell` gets a line about a host that keeps the others waiting, in that host's thread.
+    """
+    halt = threading.Event()
+    waiting = collections.deque(targets)
+    answers: queue.SimpleQueue[tuple[str, _T | Exception]] = queue.SimpleQueue()
+
+    def ask(target: Target) -> _T | Exception:
+        try:
+            with contextlib.closing(target):
+                halt.wait(jitter_s(len(targets)))
+                said = functools.partial(_say, tell, target.name)
+                Link(target, PhaseClock(), patience_s=0.0, tell=said, halt=halt).reach(bundle)
+                return question(target)
+        except Exception as error:  # noqa: BLE001 - carried to the main thread, which raises what is no host's
+            return named(target.name, error)
+
+    def work() -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                target = waiting.popleft()
+                answers.put((target.name, ask(target)))
+
+    found: dict[str, _T | PageswapError] = {}
+    try:
+        # Not a pool, whose threads are waited for: one that connects may take as long as a network does to say nothing.
+        for _ in range(min(at_once, len(targets))):
+            threading.Thread(target=work, daemon=True).start()
+        for _ in targets:
+            name, answer = answers.get()
+            if isinstance(answer, Exception) and not isinstance(answer, PageswapError):
+                raise answer
+            found[name] = answer
+    finally:
+        halt.set()
+        waiting.clear()
+    return {target.name: found[target.name] for target in targets}
+
+
+def _say(tell: Callable[[str], None], host: str, text: str) -> None:
+    tell(f"{host}: {text}")
+
+
+def facts(target: Target, *, cpus: Mapping[str, int | None] = MappingProxyType({})) -> dict[str, Any]:
+    """Ask for a host's facts; among its doctor's findings is how its clock differs from this machine's.
+
+    `cpus` has the CPU that the inventory pins a host's trials to: that one is looked at, not the agent's own choice.
+    """
+    cpu = cpus.get(target.name)
+    sent_ns = time.time_ns()
+    found = facts_from(target.name, target.call("facts", {} if cpu is None else {"cpu": cpu}))
+    return {**found, "doctor": [*found["doctor"], clock_finding(sent_ns, time.time_ns(), found["time"])]}
+
+
+def readiness(target: Target) -> dict[str, Any]:
+    """Tell what a host would measure with: {"core_hash", "build", "python", "kernel", "ledger"}."""
+    environment = facts_from(target.name, target.call("facts", {}))["environment"]
+    told = environment.get("core")
+    core = told if isinstance(told, dict) else {}
+    return {
+        "core_hash": core.get("core_hash"),
+        "build": core.get("build", "controller"),
+        "python": environment.get("python"),
+        "kernel": environment.get("kernel"),
+        "ledger": target.ledger(),
+    }
+
+
+def clean(target: Target, *, runs: str) -> dict[str, Any]:
+    """Remove what old runs left on a host, `runs` being finished or all; gives {"removed", "bytes", "kept"}."""
+    return cleaned_from(target.name, target.call("clean", {"runs": runs}))
+
+
+def clock_finding(sent_ns: int, received_ns: int, host_ns: int) -> dict[str, str]:
+    """Compare a host's clock with the controller's: it was read after `sent_ns` and before `received_ns`.
+
+    All are nanoseconds since 1970, UTC. The clocks differ by no less than what lies outside of that time.
+    """
+    ahead_s, behind_s = (host_ns - received_ns) / 1e9, (sent_ns - host_ns) / 1e9
+    off_s = max(ahead_s, behind_s)
+    if off_s <= _CLOCK_TOLERANCE_S:
+        return {"check": "clock", "status": "ok", "found": "agrees with the controller's", "cure": ""}
+    how = "ahead of" if ahead_s > behind_s else "behind"
+    return {
+        "check": "clock",
+        "status": "warn",
+        "found": f"at least {format_duration(off_s)} {how} the controller's: when a trial ran is told wrongly",
+        "cure": "as root: timedatectl set-ntp true",
+    }

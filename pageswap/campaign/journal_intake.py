@@ -1,0 +1,93 @@
+"""Stores what a follower streams, in whole lines and a few transactions a second."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from pageswap.agent.journal.journal import ENDS, MAX_LINE_BYTES
+from pageswap.errors import HostError, JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pageswap.fleet import Stream
+    from pageswap.store import Store
+
+# Rows that come fast are stored together, at most this often; one that comes alone is stored at once.
+COMMIT_S: Final = 0.25
+
+# More than this is stored at once, so that a journal of any length needs no memory.
+_FULL_BYTES: Final = 1 << 20
+
+
+class JournalIntake:
+    """The way from one host's followers into the store."""
+
+    def __init__(
+        self,
+        store: Store,
+        host: str,
+        on_trials: Callable[[tuple[dict[str, Any], ...]], None],
+        *,
+        quiet_s: float | None = None,
+        on_quiet: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        """Take where rows go, whose they are, and whom to tell of those that are stored.
+
+        When nothing came for `quiet_s` seconds `on_quiet` is told so, once for each follower.
+        """
+        self._store = store
+        self._host = host
+        self._on_trials = on_trials
+        self._quiet_s = quiet_s
+        self._on_quiet = on_quiet
+        self.heard_at = time.monotonic()
+
+    def take(self, stream: Stream, segment: int, offset: int) -> bool:
+        """Store a segment's journal as it streams from byte `offset` on; gives whether its end has come.
+
+        Raises JournalError at what is no journal, after storing what came before it; HostError and StoreError.
+        """
+        pending = b""
+        stored_at = 0.0
+        quiet_s = self._quiet_s
+        self.heard_at = time.monotonic()
+        while True:
+            is_waiting = b"\n" not in pending
+            data = stream.read(quiet_s if is_waiting else max(0.0, stored_at + COMMIT_S - time.monotonic()))
+            if data:
+                self.heard_at = time.monotonic()
+            elif data is None and is_waiting and quiet_s is not None:
+                self._on_quiet(quiet_s)
+                quiet_s = None
+            pending += data or b""
+            is_due = not data or len(pending) >= _FULL_BYTES or time.monotonic() >= stored_at + COMMIT_S
+            if is_due and b"\n" in pending:
+                whole, _, pending = pending.rpartition(b"\n")
+                ended = self._ingest(segment, offset, whole + b"\n")
+                offset += len(whole) + 1
+                stored_at = time.monotonic()
+                if ended in ENDS:
+                    return True
+            if len(pending) > MAX_LINE_BYTES and b"\n" not in pending:
+                raise JournalError(f"{self._host}, segment {segment}: a line longer than {MAX_LINE_BYTES} bytes")
+            if data == b"":
+                return False
+
+    def _ingest(self, segment: int, offset: int, data: bytes) -> str | None:
+        lines = [line + b"\n" for line in data[:-1].split(b"\n")]
+        if lines[0].startswith(b'{"error":'):
+            raise HostError(f"{self._host}: {_error_of(lines[0])}")
+        stored = self._store.ingest(self._host, segment, offset, lines)
+        if stored.trials:
+            self._on_trials(tuple(stored.trials))
+        return stored.ended
+
+
+def _error_of(line: bytes) -> str:
+    try:
+        return f"{json.loads(line)['error']!s:.2000}"
+    except (ValueError, RecursionError, KeyError):
+        return f"expected a journal, found: {line[:80].decode('utf-8', 'backslashreplace')}"

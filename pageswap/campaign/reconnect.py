@@ -1,0 +1,146 @@
+"""Reaching a host and reaching it again: how often, how long, and with which pauses in between."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from pageswap.errors import HostLinkLostError, HostUnreachableError
+from pageswap.fleet.transport.target import HopelessError
+from pageswap.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pageswap.campaign.phase_clock import PhaseClock
+    from pageswap.fleet import Bundle, Target
+
+# Nobody else tries again: a host that cannot be reached is told after so many attempts, here within 3.5 s of pauses.
+FIRST_TRIES: Final = 4
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 15.0
+
+# Hosts that are begun together connect within so many seconds a host, lest their jump host turn some away.
+JITTER_S: Final = 0.01
+_MOST_JITTER_S: Final = 1.0
+
+# A host that is not ready after so many seconds has that told once, lest somebody wonders what a run waits for.
+SLOW_S: Final = 8.0
+
+# What ends when the link does, and may be asked for once more; anything else would end in the same way again.
+BROKEN: Final = (HostUnreachableError, HostLinkLostError)
+
+
+def jitter_s(hosts: int) -> float:
+    """Give how long one of so many hosts waits before it connects; one alone need not wait."""
+    return random.uniform(0.0, min(JITTER_S * hosts, _MOST_JITTER_S)) if hosts > 1 else 0.0  # noqa: S311 - no secret
+
+
+class Link:
+    """One host's connection, brought up again when it breaks; for the host's own thread."""
+
+    def __init__(  # noqa: PLR0913 - what reaching takes, and what a test sets
+        self,
+        target: Target,
+        phases: PhaseClock,
+        *,
+        patience_s: float,
+        tell: Callable[[str], None],
+        halt: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take the host, where its time is written down, how long to try, whom to tell, and what ends all trying."""
+        self._target = target
+        self._phases = phases
+        self._patience_s = patience_s
+        self._tell = tell
+        self._halt = halt
+        self._clock = clock
+        self._lost_at: float | None = None
+        self._reached_at = clock()
+        self.is_connecting = False
+
+    def reach(self, bundle: Bundle) -> None:
+        """Connect, and have the bundle on the host, after a pause again where that may help; raises HostError."""
+        with self._slowness_told():
+            for tried in range(1, FIRST_TRIES + 1):
+                try:
+                    self._prepare(bundle)
+                except HopelessError:
+                    raise
+                except BROKEN:
+                    if tried == FIRST_TRIES or self._pause(FIRST_PAUSE_S * 2 ** (tried - 1)):
+                        raise
+                else:
+                    return
+
+    def reach_again(self, bundle: Bundle, error: Exception) -> None:
+        """Connect after `error` until the host answers, the patience ends or all is halted; raises HostError then.
+
+        The patience is counted from the loss after which no row came, so that a link which always breaks at once does
+        not keep a run from ending.
+        """
+        if self._halt.is_set():
+            raise error
+        if self._lost_at is None or self._clock() - self._reached_at > self._patience_s:
+            self._lost_at = self._clock()
+        lost_at = self._lost_at
+        self._tell(f"{_words(self._target.name, error)}; trying again for up to {format_duration(self._patience_s)}")
+        pause_s = FIRST_PAUSE_S
+        while True:
+            left_s = lost_at + self._patience_s - self._clock()
+            if left_s <= 0:
+                raise HostUnreachableError(
+                    f"{self._target.name}: could not be reached again within {format_duration(self._patience_s)}:"
+                    f" {_words(self._target.name, error)}; what it has measured is kept there: 'inv resume' collects it"
+                ) from error
+            if self._pause(min(pause_s, left_s)):
+                raise error
+            try:
+                self._prepare(bundle)
+            except BROKEN as again:
+                error, pause_s = again, min(2 * pause_s, LONGEST_PAUSE_S)
+            else:
+                self._reached_at = self._clock()
+                self._tell(f"reached again after {format_duration(self._reached_at - lost_at)}")
+                return
+
+    def has_brought_rows(self) -> None:
+        """Take note that the link serves."""
+        self._lost_at = None
+
+    def _prepare(self, bundle: Bundle) -> None:
+        with self._phases.phase("connecting"):
+            before = self._target.ledger()
+            self.is_connecting = True
+            try:
+                self._target.ensure_bundle(bundle)
+            finally:
+                self.is_connecting = False
+                after = self._target.ledger()
+                phases = ("uploading", "building")
+                self._phases.move({phase: after.get(phase, 0.0) - before.get(phase, 0.0) for phase in phases})
+
+    @contextlib.contextmanager
+    def _slowness_told(self) -> Iterator[None]:
+        words = f"not ready after {format_duration(SLOW_S)}: still connecting, asking for its Python, or sending files"
+        timer = threading.Timer(SLOW_S, self._tell, [words])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _pause(self, seconds: float) -> bool:
+        """Wait for about so long, as many hosts may have lost a link at once; gives whether all was halted."""
+        with self._phases.phase("connecting"):
+            return self._halt.wait(seconds * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+
+
+def _words(host: str, error: Any) -> str:  # noqa: ANN401 - any error
+    """Give an error's text without the host's name before it, which stands there already."""
+    return str(error).removeprefix(f"{host}: ")

@@ -1,0 +1,108 @@
+"""What is run on a host: one constant shell command whose Python reads our programs from its standard input."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+from typing import Final
+
+from pageswap.errors import HostError
+from pageswap.fleet.provision.cffi_backend import WHEELS
+
+# Reads a line with a length and runs the program that follows. No quote, dollar or backslash: it survives any shell.
+BOOT: Final = "import sys;i=sys.stdin.buffer;exec(i.read(int(i.readline())))"
+OPTIONS: Final = "-I -S -B"
+_TOO_OLD: Final = "import sys;sys.exit(sys.version_info<(3,9))"
+_VERSION: Final = "import sys;print(sys.version.split()[0])"
+NO_PYTHON: Final = "no python"
+SILENT: Final = "says nothing"
+# A Python starts within a second; from a slow network's file system, on a busy host, within some more.
+START_S: Final = 15
+
+# In the order they are tried; the last is the oldest that serves.
+PYTHONS: Final = ("python3", *(f"python3.{tag[3:]}" for tag in reversed(WHEELS)))
+
+_LOADER: Final = """
+import sys, types
+def load(name, source):
+    parts = name.split(".")
+    for count in range(1, len(parts)):
+        parent = ".".join(parts[:count])
+        if parent not in sys.modules:
+            sys.modules[parent] = types.ModuleType(parent)
+            sys.modules[parent].__path__ = []
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(source, name, "exec"), module.__dict__)
+"""
+_NEEDED: Final = ("pageswap.errors", "pageswap.agent.workspace.work_folder")
+_ON_HOST: Final = "pageswap.fleet.onhost"
+# What a program imports of its neighbours, in the order that they import each other.
+_ALSO: Final = {"folder": ("lock",), "core": ("lock", "folder"), "site": ("lock",)}
+
+# What no shell, however odd, reads as more than a word when it stands between single quotes.
+SAFE_PATH: Final = re.compile(r"[\w./+@=:,~ -]{1,4000}")
+SAFE_WORDS: Final = "letters, digits, spaces and ./+@=:,~_-"
+
+
+def first_command(python: str | None) -> str:
+    """Give the command that runs a program on the host's first Python >= 3.9, or on the inventory's `python`.
+
+    Without one it prints "NAME VERSION" for each older one, "NAME SILENT" for each that did not start within `START_S`
+    and was killed, and then `NO_PYTHON`. Raises HostError for a path that could mean something to a shell.
+    """
+    if python and " " in python:
+        raise HostError(f"{python!r:.200}: a Python's path may hold no space; give the host another 'python:'")
+    names = safe_path(python) if python else " ".join(PYTHONS)
+    # An sshd kills nothing of root's when its client has gone. So what hangs is killed here, and an empty line, which
+    # kills the shell when nobody is there to read it, comes before the next name is tried.
+    limit = f"timeout -s KILL {START_S}"
+    quiet = "2>/dev/null </dev/null"
+    script = (
+        f't=; {limit} true {quiet} && t="{limit}";'
+        f' for p in {names}; do $t "$p" {OPTIONS} -c "{_TOO_OLD}" {quiet};'
+        f' case $? in 0) exec "$p" {OPTIONS} -c "{BOOT}";;'
+        f' 124|137) set -- "$@" "$p {SILENT}"; echo || exit;;'
+        f' *) v=$($t "$p" -c "{_VERSION}" {quiet}) && set -- "$@" "$p $v";; esac;'
+        f' done; for l; do echo "$l"; done; echo {NO_PYTHON}'
+    )
+    return f"exec sh -c '{script}'"
+
+
+def command(python: str) -> str:
+    """Give the command that runs a program on a host's known Python."""
+    return f"exec '{safe_path(python)}' {OPTIONS} -c '{BOOT}'"
+
+
+def agent_command(python: str, folder: str, verb: str) -> str:
+    """Give the command that runs an agent's verb from its bundle."""
+    return f"exec '{safe_path(python)}' {OPTIONS} '{safe_path(folder)}' {shlex.quote(verb)}"
+
+
+def safe_path(path: str) -> str:
+    """Give back a path that means only itself to a shell; raises HostError for any other."""
+    if not SAFE_PATH.fullmatch(path):
+        raise HostError(
+            f"{path!r:.200}: {SAFE_WORDS} are all that a path on a host may hold; give it a"
+            " 'workdir:' or 'python:' of such in the inventory"
+        )
+    return path
+
+
+@functools.cache
+def program(name: str) -> bytes:
+    """Give one of the programs in onhost/ as the standard input of `command`; its own input follows."""
+    main = f"{_ON_HOST}.{name}"
+    modules = (*_NEEDED, *(f"{_ON_HOST}.{other}" for other in _ALSO.get(name, ())), main)
+    parts = [_LOADER, *(f"load({module!r}, {_source(module)!r})" for module in modules)]
+    text = "\n".join([*parts, f"sys.modules[{main!r}].main(i)"]).encode()
+    return b"%d\n%s" % (len(text), text)
+
+
+def _source(module: str) -> str:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise HostError(f"{module}: this installation is incomplete; install it again")
+    return Path(spec.origin).read_text(encoding="utf-8")

@@ -1,0 +1,144 @@
+"""What a host needs to build the core by itself, and the verdict when no core loads there."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import functools
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pageswap
+from pageswap.errors import HostBuildError, HostError
+from pageswap.fleet.onhost.folder import sha256
+from pageswap.fleet.provision.bundle import Core
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from pageswap.fleet.provision.host_python import HostFacts
+
+_MAKING = threading.Lock()
+_WRITE_GLUE = """
+import pathlib, runpy, sys
+runpy.run_path(sys.argv[1], run_name="build")["write_glue"](pathlib.Path(sys.argv[2]))
+"""
+_GLIBC = re.compile(r"version [`'](GLIBC_[0-9.]+)' not found")
+
+
+@dataclasses.dataclass(frozen=True)
+class Kit:
+    """The core's sources, the glue that cffi generates and the Python headers that this includes; the flags."""
+
+    files: dict[str, bytes]
+    flags: tuple[str, ...]
+
+    @functools.cached_property
+    def hashes(self) -> dict[str, str]:
+        """Give each file's sha256."""
+        return {name: sha256(content) for name, content in self.files.items()}
+
+
+def make_kit() -> Kit:
+    """Collect what a compiler needs, so that the host needs no python3-dev; raises HostBuildError.
+
+    The headers are this Python's: the limited API that the glue keeps to is the same in all of them.
+    """
+    with _MAKING:
+        return _make_kit()
+
+
+@functools.cache
+def _make_kit() -> Kit:
+    native = Path(pageswap.__file__).resolve().parents[1] / "native"
+    build = _build_script(native / "build.py")
+    sources = [*build.sources(), *native.rglob("*.h"), *native.rglob("*.def")]
+    files = {f"native/{path.relative_to(native).as_posix()}": path.read_bytes() for path in sources}
+    with tempfile.TemporaryDirectory() as folder:
+        glue = Path(folder) / "glue.c"
+        # By itself: cffi prints what files it writes, and a redirection would hold for all threads.
+        command = [sys.executable, "-c", _WRITE_GLUE, str(native / "build.py"), str(glue)]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603 - ours
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise HostBuildError(
+                f"{native / 'build.py'}: cffi cannot write its C file: {said[-1] if said else 'no word'}"
+            )
+        files["glue.c"] = glue.read_bytes()
+    for folder in {sysconfig.get_path("include"), sysconfig.get_path("platinclude")}:
+        headers = [*Path(folder).glob("*.h"), *Path(folder).glob("cpython/*.h")]
+        files.update({f"python/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in headers})
+    flags = tuple(flag for flag in build.FLAGS if not flag.startswith("-ffile-prefix-map"))
+    return Kit(dict(sorted(files.items())), flags)
+
+
+def core_from(alias: str, answer: dict[str, Any], complaint: str, facts: HostFacts) -> Core:
+    """Read what a host built; raises HostBuildError when it has no compiler or that failed."""
+    if answer.get("no_compiler"):
+        raise HostBuildError(
+            f"{alias}: {_why(complaint, facts)}, and there is no C compiler there to build one; install gcc there, or"
+            " build the core on a system with an older glibc"
+        )
+    if "error" in answer:
+        raise HostBuildError(f"{alias}: {answer['error']!s:.1000}; install another gcc there, or use --core controller")
+    try:
+        binary = base64.b64decode(answer["binary"], validate=True)
+        is_whole = answer["facts"]["core_hash"] == sha256(binary)
+        told = {name: str(answer["facts"][name]) for name in ("core_hash", "source_hash", "compiler", "flags")}
+    except (KeyError, TypeError, ValueError):
+        is_whole = False
+    if not is_whole:
+        raise HostBuildError(f"{alias}: the core that was built there arrived damaged; try again")
+    return Core(binary, json.dumps(told, indent=1).encode() + b"\n", "host")
+
+
+def judge(alias: str, complaint: str, folder: str) -> HostError | None:
+    """Give the error for a core that fails to load for another reason than its C library's age, else None."""
+    if "failed to map segment" in complaint:
+        return HostError(
+            f"{alias}: {folder}: nothing there may be executed (the file system is mounted noexec); give it a"
+            " 'workdir:' elsewhere in the inventory, or set PAGESWAP_HOME there"
+        )
+    if "_core" not in complaint and _GLIBC.search(complaint) is None:
+        return HostBuildError(
+            f"{alias}: what the core needs cannot be loaded there: {complaint:.500}; try another 'python:' in the"
+            " inventory"
+        )
+    return None
+
+
+def no_build(alias: str, complaint: str, facts: HostFacts) -> HostBuildError:
+    """Give the error for a core that would have to be built on a host where it may not."""
+    return HostBuildError(
+        f"{alias}: {_why(complaint, facts)}; let it be built there with --core auto, which needs gcc there, or build it"
+        " on a system with an older glibc"
+    )
+
+
+def _why(complaint: str, facts: HostFacts) -> str:
+    if not complaint:
+        return "the core was to be built there"
+    needed = _GLIBC.search(complaint)
+    if needed:
+        return f"the controller's core needs {needed[1].replace('_', ' ').lower()}, found {facts.libc}"
+    return f"the controller's core does not load there ({complaint:.300})"
+
+
+def _build_script(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("pageswap_native_build", path) if path.exists() else None
+    if spec is None or spec.loader is None:
+        raise HostBuildError(
+            f"{path}: the core's sources are not part of this installation; run from a checkout, or use --core"
+            " controller"
+        )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

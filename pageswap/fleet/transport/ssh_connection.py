@@ -1,0 +1,293 @@
+"""One verified SSH connection to a host: no byte of authentication leaves before the host has proved who it is."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import fabric
+import paramiko
+
+from pageswap.errors import HostAuthError, HostError, HostLinkLostError, HostUnreachableError
+from pageswap.fleet.transport.target import HopelessError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pageswap.fleet.transport.ssh_config import Route, SshConfig
+
+CONNECT_TIMEOUT_S: Final = 10.0
+_CHANNEL_TIMEOUT_S = 20.0
+_MAX_HOPS = 8
+
+# A host that does not answer for so long is gone: asked every BEAT_S, it has PATIENCE_S to answer.
+BEAT_S: Final = 3.0
+PATIENCE_S: Final = 10.0
+
+
+class _Verified(paramiko.MissingHostKeyPolicy):  # type: ignore[misc] # comes without types
+    """Judges a host's key; paramiko asks before it authenticates, for it was given no keys that it could know."""
+
+    def __init__(self, route: Route, *, accept_new: bool) -> None:
+        self._route = route
+        self._accept_new = accept_new
+
+    def missing_host_key(self, _client: Any, _hostname: str, key: Any) -> None:  # noqa: ANN401 - paramiko's
+        route = self._route
+        route.known_hosts.check(key.get_name(), key.asbytes(), accept_new=self._accept_new, shown=route.shown)
+
+
+class Connection:
+    """An open connection, perhaps through other hosts, each verified as this one is."""
+
+    def __init__(self, route: Route, config: SshConfig, *, accept_new: bool, depth: int = 0) -> None:
+        """Connect once; raises HostUnreachableError, HostKeyError or HostAuthError, none of which shows a secret."""
+        self._route = route
+        self._through: Connection | None = None
+        self._proxy: subprocess.Popen[bytes] | None = None
+        self._agent: Any = None
+        self._fabric = fabric.Connection(
+            route.alias,
+            user=route.user,
+            port=route.port,
+            config=fabric.Config(ssh_config=config.parsed, lazy=True),
+            gateway=False,  # ours are verified too
+            connect_timeout=int(route.connect_timeout_s or CONNECT_TIMEOUT_S),
+            forward_agent=False,
+            connect_kwargs={"key_filename": []},  # ours to fill, not the configuration's
+        )
+        self._fabric.client.set_missing_host_key_policy(_Verified(route, accept_new=accept_new))
+        try:
+            with _translated(route):
+                self._open(config, accept_new=accept_new, depth=depth)
+        except BaseException:
+            self.close()
+            raise
+        threading.Thread(target=self._keep_alive, name=f"alive {route.alias}", daemon=True).start()
+
+    @property
+    def alias(self) -> str:
+        """Give the host's alias."""
+        return self._route.alias
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the host was heard of lately."""
+        transport = self._fabric.transport
+        return bool(transport is not None and transport.is_active())
+
+    def execute(self, command: str) -> Any:  # noqa: ANN401 - a paramiko.Channel, which comes without types
+        """Start a command through the user's shell there and give its channel.
+
+        `command` must be constant or quoted. Raises HostLinkLostError when the connection is gone.
+        """
+        try:
+            channel = self._fabric.transport.open_session(timeout=_CHANNEL_TIMEOUT_S)
+            channel.exec_command(command)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            if not self.is_open:
+                raise lost(self._route.alias) from None
+            reason = "it took too long" if "imeout" in str(error) else "the host's sshd refused"
+            raise HostError(
+                f"{self._route.shown}: no program could be started there: {reason}; look at the host's load, and at"
+                " MaxSessions and ForceCommand of its sshd_config"
+            ) from None
+        return channel
+
+    def close(self) -> None:
+        """End the connection and those that it goes through; harmless when repeated."""
+        for part in (self._fabric.client, self._agent):
+            with contextlib.suppress(Exception):
+                part.close()
+        if self._proxy is not None:
+            self._proxy.kill()
+            self._proxy.wait()
+        if self._through is not None:
+            self._through.close()
+
+    def _open(self, config: SshConfig, *, accept_new: bool, depth: int) -> None:
+        route = self._route
+        files, key = list(route.identity_files), self._agent_key()
+        if key is not None:
+            # Loading the file would ask for its passphrase.
+            files = [name for name in files if _public_key(name) != key.asbytes()]
+        self._fabric.connect_kwargs = {
+            "sock": self._socket(config, accept_new=accept_new, depth=depth),
+            "banner_timeout": CONNECT_TIMEOUT_S,
+            "auth_timeout": CONNECT_TIMEOUT_S * 2,
+            "channel_timeout": _CHANNEL_TIMEOUT_S,
+            # As with ssh, a file that is not there is no error.
+            "key_filename": [name for name in files if Path(name).is_file() and not name.endswith(".pub")],
+            "pkey": key,
+            "allow_agent": not route.is_identities_only,
+            "look_for_keys": not route.is_identities_only and not route.identity_files,
+            "transport_factory": _asking_for(route.known_hosts.key_types()),
+        }
+        self._fabric.open()
+
+    def _agent_key(self) -> Any:  # noqa: ANN401 - a key, or None
+        """Give the agent's key that an IdentityFile names, which is tried first, and also when others may not be."""
+        wanted = {_public_key(name) for name in self._route.identity_files} - {None}
+        if not wanted:
+            return None
+        with contextlib.suppress(paramiko.SSHException, OSError):
+            self._agent = paramiko.Agent()
+            return next((key for key in self._agent.get_keys() if key.asbytes() in wanted), None)
+        return None
+
+    def _socket(self, config: SshConfig, *, accept_new: bool, depth: int) -> Any:  # noqa: ANN401 - or a channel
+        route = self._route
+        if route.proxy_command is not None:
+            return self._proxy_socket(route.proxy_command)
+        if not route.hops:
+            return _tcp_socket(route)
+        if depth == _MAX_HOPS:
+            raise HopelessError(f"{route.alias}: its ProxyJump leads through more than {_MAX_HOPS} hosts")
+        # The last of them reaches this host; those before it are the last one's way.
+        *_, hop = route.hops
+        through = config.route(hop.alias, hop)
+        if len(route.hops) > 1:
+            through = through.through(route.hops[:-1])
+        elif through.alias == route.alias:
+            return _tcp_socket(route)  # A pattern such as 'Host *' makes a jump host its own.
+        self._through = Connection(through, config, accept_new=accept_new, depth=depth + 1)
+        return self._through.forward(route.host, route.port)
+
+    def forward(self, host: str, port: int) -> Any:  # noqa: ANN401 - a channel
+        """Give a channel that the host connects to another host's port."""
+        return self._fabric.transport.open_channel(
+            "direct-tcpip", (host, port), ("", 0), timeout=self._route.connect_timeout_s or CONNECT_TIMEOUT_S
+        )
+
+    def _proxy_socket(self, command: str) -> socket.socket:
+        """Run the user's ProxyCommand as ssh does, and talk to it through a socket, as that has timeouts."""
+        ours, its = socket.socketpair()
+        with its:
+            self._proxy = subprocess.Popen(  # noqa: S603 - the user's own, and ssh does the same
+                ["/bin/sh", "-c", f"exec {command}"],
+                stdin=its.fileno(),
+                stdout=its.fileno(),
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        return ours
+
+    def _keep_alive(self) -> None:
+        """Ask the host now and then whether it is there; hang up when it does not answer.
+
+        A dead link is seen by neither TCP (while nothing is sent) nor a proxy's socket.
+        """
+        transport = self._fabric.transport
+        while transport.is_active():
+            overdue = threading.Timer(PATIENCE_S, transport.close)
+            overdue.daemon = True
+            overdue.start()
+            with contextlib.suppress(Exception):
+                transport.global_request("keepalive@openssh.com", wait=True)
+            overdue.cancel()
+            time.sleep(BEAT_S)
+
+
+def lost(alias: str) -> HostLinkLostError:
+    """Give the error for a connection that broke."""
+    return HostLinkLostError(
+        f"{alias}: the connection is lost; what runs there goes on for the lease's time: 'inv resume' collects it"
+    )
+
+
+def _public_key(name: str) -> bytes | None:
+    """Give the public half of an IdentityFile, None where it does not lie beside it."""
+    path = Path(name if name.endswith(".pub") else f"{name}.pub")
+    try:
+        return base64.b64decode(path.read_text(encoding="utf-8").split()[1], validate=True)
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _tcp_socket(route: Route) -> socket.socket:
+    found = socket.create_connection((route.host, route.port), route.connect_timeout_s or CONNECT_TIMEOUT_S)
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # The kernel gives up on what it sent and nobody acknowledged as early as we do.
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(PATIENCE_S * 1000))
+    return found
+
+
+def _asking_for(known: list[str]) -> Callable[..., Any]:
+    """Make transports that ask for a key of the types that are known: a key of another type would be unknown."""
+
+    def transport(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - paramiko's
+        made = paramiko.Transport(*arguments, **options)
+        security = made.get_security_options()
+
+        def rank(key_type: str) -> int:
+            name = "ssh-rsa" if key_type.startswith("rsa-sha2-") else key_type
+            return known.index(name) if name in known else len(known)
+
+        security.key_types = sorted(security.key_types, key=rank)
+        return made
+
+    return transport
+
+
+@contextlib.contextmanager
+def _translated(route: Route) -> Iterator[None]:
+    """Raise our errors for the libraries', whose texts may hold what an ssh_config says."""
+    try:
+        yield
+    except HostError:
+        raise
+    except paramiko.PasswordRequiredException:
+        raise HostAuthError(f"{route.shown}: the key is locked by a passphrase; unlock it once with ssh-add") from None
+    except paramiko.ssh_exception.IncompatiblePeer:
+        raise HopelessError(
+            f"{route.shown}: its sshd offers no algorithm or key type that is known here; update its OpenSSH"
+        ) from None
+    except socket.gaierror as error:
+        if error.errno == socket.EAI_AGAIN:
+            raise _unreachable(route, f"no such host name so far ({error.strerror})") from None
+        raise HopelessError(
+            f"{route.shown}: no such host name ({error.strerror}); give the alias a HostName in your ssh_config"
+        ) from None
+    except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
+        if _is_refusal(error):
+            raise _refused(route) from None
+        raise _unreachable(route, _reason(error)) from None
+
+
+def _is_refusal(error: Exception) -> bool:
+    if isinstance(error, paramiko.AuthenticationException):
+        return True
+    # Paramiko has no types of its own for a user without keys, and for a file that holds none.
+    return isinstance(error, paramiko.SSHException) and any(
+        words in str(error) for words in ("No authentication methods", "not a valid")
+    )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, paramiko.ChannelException):
+        return "the jump host cannot connect to it"
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return "no SSH server answers there, or it hung up"
+
+
+def _refused(route: Route) -> HostAuthError:
+    return HostAuthError(
+        f"{route.shown}: let nobody in with the user and keys of your ssh_config; 'ssh {route.alias} true' must work"
+        " without asking: set User and IdentityFile there, or ssh-add the key"
+    )
+
+
+def _unreachable(route: Route, reason: str) -> HostUnreachableError:
+    return HostUnreachableError(
+        f"{route.shown}: cannot be reached: {reason}; try 'ssh {route.alias} true', and look at HostName and Port"
+    )

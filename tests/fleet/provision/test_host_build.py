@@ -1,0 +1,262 @@
+"""A host runs the controller's core where that loads, else one of its own making, else it says why not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from requirement import require
+
+import pageswap
+from pageswap.errors import HostBuildError, HostError
+from pageswap.fleet import Bundle, make_bundle
+from pageswap.fleet.provision import host_build
+from pageswap.fleet.provision.bundle import Core
+from pageswap.fleet.provision.host_build import Kit, core_from, judge, make_kit
+from pageswap.fleet.provision.host_python import HostFacts, facts_from, no_python
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fleet.sshd import Sshd
+
+    from pageswap.fleet.transport.ssh import SshTarget
+
+CORE = "pageswap/native/_core.abi3.so"
+OLD = HostFacts("/usr/bin/python3", "3.9.2", "cp39", "glibc 2.31", "/cache")
+TOO_NEW = "ImportError: /lib/libc.so.6: version `GLIBC_2.34' not found (required by /x/_core.abi3.so)"
+
+
+@pytest.fixture
+def too_new() -> Bundle:
+    """Give a bundle whose core asks for a C library that no system has yet."""
+    made = make_bundle()
+    binary = made.files[CORE]
+    assert b"GLIBC_2.17\0" in binary
+    return made.with_core(
+        Core(binary.replace(b"GLIBC_2.17\0", b"GLIBC_9.17\0"), made.files["pageswap/native/_core.json"], "controller")
+    )
+
+
+@pytest.fixture
+def compiler() -> None:
+    """Need a C compiler on this machine, which is the host."""
+    require("compiler", shutil.which("cc"), "needs a C compiler: apt-get install gcc libc6-dev")
+
+
+def core_of(target: SshTarget) -> dict[str, str]:
+    """Ask the host which core it measures with."""
+    return dict(target.call("facts", {})["environment"]["core"])
+
+
+@pytest.mark.usefixtures("compiler")
+class TestOnTheHost:
+    """A real sshd, and this machine's compiler."""
+
+    def test_it_is_built_there_when_the_controllers_does_not_load(
+        self, sshd: Sshd, reach: Callable[..., SshTarget], too_new: Bundle
+    ) -> None:
+        """Once; the rows say which it was, and that its bits are others."""
+        first, second = reach(), reach()
+        first.ensure_bundle(too_new)
+        (folder,) = (sshd.folder / "cache" / "cores").iterdir()
+        before = folder.stat().st_ino
+        second.ensure_bundle(too_new)
+        built = core_of(first)
+
+        assert built["build"] == "host"
+        assert built == core_of(second)
+        assert built["core_hash"] != hashlib.sha256(too_new.files[CORE]).hexdigest()
+        assert min(first.ledger()["building"], second.ledger()["building"]) > 0
+        assert second.ledger()["uploading"] == 0
+        assert [path.stat().st_ino for path in (sshd.folder / "cache" / "cores").iterdir()] == [before]
+        assert "memcpy" in {method["name"] for method in second.call("facts", {})["methods"] if method["available"]}
+
+    def test_it_is_built_there_when_that_is_asked(self, reach: Callable[..., SshTarget]) -> None:
+        """Although the controller's would load."""
+        target = reach(core="host")
+        target.ensure_bundle(make_bundle())
+
+        assert core_of(target)["build"] == "host"
+
+    def test_a_damaged_build_is_built_again(self, sshd: Sshd, reach: Callable[..., SshTarget]) -> None:
+        """It is hashed whenever it is used."""
+        reach(core="host").ensure_bundle(make_bundle())
+        binary = next((sshd.folder / "cache" / "cores").iterdir()) / "core.so"
+        whole = binary.read_bytes()
+        binary.write_bytes(whole[:-1])
+        target = reach(core="host")
+        target.ensure_bundle(make_bundle())
+
+        assert binary.read_bytes() == whole
+        assert core_of(target)["core_hash"] == hashlib.sha256(whole).hexdigest()
+
+    def test_what_the_compiler_says_is_told(
+        self, sshd: Sshd, reach: Callable[..., SshTarget], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nothing of the attempt stays."""
+        monkeypatch.setattr(
+            "pageswap.fleet.transport.ssh.make_kit", lambda: Kit({"glue.c": b"#error too old a system\n"}, ("-O2",))
+        )
+        with pytest.raises(
+            HostBuildError, match=r"could not compile the core: .*#error too old a system; install another"
+        ):
+            reach(core="host").ensure_bundle(make_bundle())
+
+        assert list((sshd.folder / "cache" / "cores").iterdir()) == []
+
+
+def test_it_is_not_built_where_it_may_not_be(reach: Callable[..., SshTarget], too_new: Bundle) -> None:
+    """Both versions are named, and the cure."""
+    with pytest.raises(HostBuildError, match=r"core needs glibc 9\.17, found glibc [0-9.]+; .*--core auto") as raised:
+        reach(core="controller").ensure_bundle(too_new)
+
+    assert raised.value.exit_code == 3
+
+
+def test_without_a_compiler_there_is_a_verdict(sshd: Sshd, reach: Callable[..., SshTarget], too_new: Bundle) -> None:
+    """Both versions are named, and the cure."""
+    sshd.stop()
+    sshd.environment["PATH"] = str(sshd.home)
+    (sshd.home / "sh").symlink_to("/bin/sh")
+    sshd.start()
+    with pytest.raises(
+        HostBuildError, match=r"needs glibc 9\.17, found glibc [0-9.]+, and there is no C compiler.* gcc"
+    ):
+        reach().ensure_bundle(too_new)
+
+
+def test_the_kit_needs_nothing_of_the_host_but_a_compiler() -> None:
+    """Sources, the glue, and Python's headers; the flags name no folder of this machine."""
+    kit = make_kit()
+
+    assert {"glue.c", "native/pageswap.h", "native/methods.def", "native/methods/memcpy.c", "python/Python.h"} <= set(
+        kit.files
+    )
+    assert str(Path.cwd()) not in " ".join(kit.flags)
+    assert str(Path(pageswap.__file__).parents[1]).encode() not in kit.files["glue.c"]
+
+
+def test_the_controllers_core_asks_for_little() -> None:
+    """Any glibc since 2018 has what it needs, so that most hosts run the same bits."""
+    binary = make_bundle().files[CORE]
+    versions = {tuple(map(int, text.split(b"\0")[0].split(b"."))) for text in binary.split(b"\0GLIBC_")[1:]}
+
+    assert max(versions) <= (2, 27)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"facts": {}, "binary": ""},
+        {"facts": None, "binary": "AAAA"},
+        {"facts": {"core_hash": "0" * 64}, "binary": "AAAA"},
+        {"facts": {"core_hash": "0" * 64}, "binary": "not base64"},
+        {"facts": {"core_hash": hashlib.sha256(b"").hexdigest()}, "binary": ""},
+    ],
+)
+def test_what_a_host_sends_as_its_core_is_checked(answer: dict[str, object]) -> None:
+    """It may send anything."""
+    with pytest.raises(HostBuildError, match="arrived damaged"):
+        core_from("lab1", answer, TOO_NEW, OLD)
+
+
+def test_why_a_core_does_not_load_is_told_apart() -> None:
+    """Only a C library's age is cured by building."""
+    assert judge("lab1", TOO_NEW, "/cache") is None
+    noexec = judge("lab1", "ImportError: /x/_core.so: failed to map segment from shared object", "/cache")
+    backend = judge("lab1", "ImportError: libffi.so.8: cannot open shared object file", "/cache")
+
+    assert type(noexec) is HostError
+    assert "lab1: /cache: nothing there may be executed" in str(noexec)
+    assert isinstance(backend, HostBuildError)
+    assert "libffi.so.8" in str(backend)
+
+
+def answer(**changes: object) -> dict[str, object]:
+    """Give what a good host says of itself, with changes."""
+    good = {"python": "/usr/bin/python3", "version": [3, 11, 2], "implementation": "cpython", "tag": "cp311", "abi": ""}
+    return {**good, "machine": "x86_64", "libc": "glibc 2.36", "cache": "/c", **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"version": [3, 8, 1]}, r"too old: found /usr/bin/python3 3\.8\.1"),
+        ({"implementation": "pypy"}, r"no plain CPython \(found pypy 3\.11\.2\); .*'python:'"),
+        ({"abi": "t"}, r"free-threaded or a debug build"),
+        ({"machine": "aarch64"}, "processor is aarch64"),
+        ({"libc": ""}, "C library is not glibc"),
+        ({"version": "x"}, "cannot be understood"),
+        ({"version": None}, "cannot be understood"),
+        ({"cache": "-x"}, "cannot be understood"),
+        ({"error": "no place"}, "lab1: no place; or give it a 'workdir:'"),
+    ],
+)
+def test_a_host_that_cannot_serve_is_told_why(changes: dict[str, object], text: str) -> None:
+    """From what it says of itself, which may be anything."""
+    with pytest.raises(HostError, match=text):
+        facts_from("lab1", answer(**changes))
+    assert facts_from("lab1", json.loads(json.dumps(answer()))).tag == "cp311"
+
+
+@pytest.mark.parametrize(
+    ("words", "workdir", "text"),
+    [
+        ("/c: full; set PAGESWAP_HOME", None, "lab1: /c: full; set PAGESWAP_HOME; or give it a 'workdir:' in"),
+        (
+            "/c: full; set PAGESWAP_HOME to x",
+            "/c",
+            "lab1: /c: full; give the host another 'workdir:' in the inventory, or",
+        ),
+        ("/c: full; free space or set PAGESWAP_HOME", "/c", "free space or give the host another 'workdir:'"),
+        ("/c: full", "/c", "lab1: /c: full; or give the host another 'workdir:' in the inventory"),
+    ],
+)
+def test_a_folder_that_does_not_serve_has_a_cure_that_helps(words: str, workdir: str | None, text: str) -> None:
+    """The inventory's own folder is not mended by an environment variable."""
+    with pytest.raises(HostError) as raised:
+        facts_from("lab1", answer(error=words), workdir)
+
+    assert text in str(raised.value)
+    assert (workdir is None) == ("PAGESWAP_HOME" in str(raised.value))
+
+
+@pytest.mark.parametrize(
+    ("python", "lines", "text"),
+    [
+        (None, ["no python"], "looked for python3, python3.14, .* install python3 there, or give it a 'python:' in"),
+        ("py", ["no python"], "py, its 'python:' in the inventory, cannot be started there; .* another one or none"),
+        (None, ["python3 3.8.1", "no python"], "found python3 3.8.1, expected >= 3.9; .* give it a 'python:' in"),
+        ("py", ["py 3.8.1", "no python"], "too old: found py 3.8.1, .* give it another 'python:', or none, in"),
+        (None, ["python3 says nothing", "no python"], "python3: did not start within 15 s .*'ssh lab1 python3 -V'"),
+        ("/a b", ["/a b says nothing", "no python"], "/a b: did not start .* another 'python:', or none"),
+    ],
+)
+def test_why_there_is_no_python_is_told_with_a_cure_that_helps(python: str | None, lines: list[str], text: str) -> None:
+    """One that the inventory names is not mended by installing another."""
+    assert re.search(f"^lab1: .*{text}", str(no_python("lab1", python, lines)))
+
+
+def test_many_hosts_at_once_leave_the_streams_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    """Each has a thread of its own, and others print meanwhile."""
+    before = sys.stderr
+    host_build._make_kit.cache_clear()
+    threads = [threading.Thread(target=make_kit) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    printed = capfd.readouterr()
+
+    assert sys.stderr is before
+    assert (printed.out, printed.err) == ("", "")
+    assert "glue.c" in make_kit().files

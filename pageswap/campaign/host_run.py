@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.journal.job import Job
-from pageswap.agent.journal.journal import ENDS
+from pageswap.agent.journal.line_fields import ENDS
 from pageswap.agent.workspace.host_lease import describe
 from pageswap.campaign.agent_answers import holder_from, started_from, status_from
 from pageswap.campaign.events import Granted, Measuring, Noted, TrialsEnded, Waiting

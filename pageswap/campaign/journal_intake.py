@@ -6,7 +6,8 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.agent.journal.journal import ENDS, MAX_LINE_BYTES
+from pageswap.agent.journal.journal import MAX_LINE_BYTES
+from pageswap.agent.journal.line_fields import ENDS
 from pageswap.errors import HostError, JournalError
 
 if TYPE_CHECKING:

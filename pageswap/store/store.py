@@ -10,7 +10,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from pageswap.agent.journal.job import TrialSpec
-from pageswap.agent.journal.journal import ENDS, JournalReader
+from pageswap.agent.journal.journal import JournalReader
+from pageswap.agent.journal.line_fields import ENDS
 from pageswap.agent.journal.timestamps import utc_now
 from pageswap.agent.workspace.work_folder import sync_folder
 from pageswap.errors import JournalError, StoreError

@@ -5,63 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 from typing import Any
 
-from pageswap.agent.host.host_description import environment_problem, methods_problem
-from pageswap.agent.journal import job
+from pageswap.agent.journal.line_fields import content_problem, shape_problem, short
 from pageswap.agent.workspace.work_folder import sync_folder
 from pageswap.errors import JournalError
 
 MAX_LINE_BYTES = 4 << 20
-ENDS = ("done", "drained", "killed", "lease_expired")
-COUNTERS = (
-    "elapsed_ns",
-    "setup_ns",
-    "verify_ns",
-    "minor_faults",
-    "major_faults",
-    "voluntary_switches",
-    "involuntary_switches",
-    "vmas_peak",
-)
-MEASURES = (*COUNTERS, "rounds_ns", "cpu")
-# A reader takes no more than this of what a host says beside the times: a row is a measurement, not a parcel.
-MAX_TEXT_BYTES = 1 << 16
-
-_NULL = type(None)
-# What each kind of line must hold; more is allowed, so that an older controller can read a newer agent's journal.
-_COMMON: dict[str, tuple[type, ...]] = {"seq": (int,), "run_id": (str,), "host": (str,), "segment": (int,)}
-_FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
-    "begin": {"format": (int,), "pid": (int,), "started_at": (str,), "environment": (dict,), "methods": (list,)},
-    "tune": {"name": (str,)},
-    "trial": {
-        "trial_id": (str,),
-        "attempt": (int,),
-        "status": (str,),
-        "reason": (str,),
-        "cpu": (int, _NULL),
-        "rounds_ns": (list, _NULL),
-        "started_at": (str,),
-        **dict.fromkeys(COUNTERS, (int, _NULL)),
-    },
-    "end": {"why": (str,), "finished_at": (str,)},
-}
-# What a trial's line may hold beside that: evidence of a quiet host.
-_OPTIONAL: dict[str, tuple[type, ...]] = {
-    "build": (str, _NULL),
-    "core_hash": (str, _NULL),
-    "counters": (dict, _NULL),
-    "cpu_khz_before": (int, _NULL),
-    "cpu_khz_after": (int, _NULL),
-    "throttle_count": (int, _NULL),
-    "load1_before": (float, int, _NULL),
-    "load1_after": (float, int, _NULL),
-    "wall_ns": (int, _NULL),
-}
-_MAX_INTEGER = (1 << 63) - 1
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,60}", re.ASCII)
 
 
 class Journal:
@@ -172,18 +122,18 @@ class JournalReader:
 
     def _problem(self, record: dict[str, Any], following: int | None) -> str:
         """Say what is wrong with a record, "" when nothing is."""
-        problem = _shape_problem(record)
+        problem = shape_problem(record)
         if problem:
             return problem
         kind = record["kind"]
         for name, expected in self._labels.items():
             if record[name] != expected:
-                return f"{name} is {_short(record[name])}, expected {_short(expected)}: another run's journal"
+                return f"{name} is {short(record[name])}, expected {short(expected)}: another run's journal"
         if following is not None and record["seq"] != following:
             return f"seq is {record['seq']}, expected {following}: a line is missing or doubled"
         if (kind == "begin") != (record["seq"] == 0):
             return f"line {record['seq']} is a {kind} line; the first line, and only it, begins"
-        return _PROBLEMS[kind](record)
+        return content_problem(record)
 
     def _error(self, offset: int, problem: str) -> JournalError:
         labels = self._labels
@@ -192,94 +142,10 @@ class JournalReader:
         )
 
 
-def _shape_problem(record: dict[str, Any]) -> str:
-    kind = record.get("kind")
-    if not isinstance(kind, str) or kind not in _FIELDS:
-        return f"kind is {_short(kind)}, expected one of {', '.join(_FIELDS)}"
-    for name, types in {**_COMMON, **_FIELDS[kind]}.items():
-        if name not in record:
-            return f"{kind} line without {name}"
-        if not _is_a(record[name], types):
-            return f"{kind} line's {name} is {_short(record[name])}, which it cannot be"
-    return ""
-
-
-def _begin_problem(record: dict[str, Any]) -> str:
-    if record["format"] != job.FORMAT:
-        return f"format {record['format']}, this version reads {job.FORMAT}; use the pageswap that made it"
-    return (
-        environment_problem(record["environment"])
-        or methods_problem(record["methods"])
-        or _time_problem(record["started_at"])
-    )
-
-
-def _time_problem(text: str) -> str:
-    return "" if _TIME.fullmatch(text) else f"{_short(text)} is no time in UTC"
-
-
-def _trial_problem(record: dict[str, Any]) -> str:
-    if record["status"] not in job.STATUSES:
-        return f"status is {_short(record['status'])}, expected one of {', '.join(job.STATUSES)}"
-    rounds_ns = record["rounds_ns"]
-    if rounds_ns is not None and not all(_is_a(value, (int,)) and value >= 0 for value in rounds_ns):
-        return "rounds_ns holds something else than times"
-    if record["status"] in (job.OK, job.CORRUPT) and (record["elapsed_ns"] is None or rounds_ns is None):
-        return f"status {record['status']} without its times"
-    return _evidence_problem(record) or _negative_problem(record) or _time_problem(record["started_at"])
-
-
-def _evidence_problem(record: dict[str, Any]) -> str:
-    for name, types in _OPTIONAL.items():
-        if not _is_a(record.get(name), types):
-            return f"{name} is {_short(record[name])}, which it cannot be"
-    for name, count in (record.get("counters") or {}).items():
-        if not _NAME.fullmatch(name) or not _is_a(count, (int, _NULL)):
-            return f"counters holds {_short(name)}: {_short(count)}, which is no count"
-    known = (*_COMMON, *_FIELDS["trial"], "kind")
-    rest = {name: value for name, value in record.items() if name not in known}
-    if len(json.dumps(rest)) + len(record["reason"]) > MAX_TEXT_BYTES:
-        return f"more than {MAX_TEXT_BYTES} bytes beside the times"
-    return ""
-
-
-def _negative_problem(record: dict[str, Any]) -> str:
-    for name in (*COUNTERS, "attempt", *_OPTIONAL):
-        value = record.get(name)
-        if isinstance(value, (int, float)) and value < 0:
-            return f"{name} is negative"
-    return ""
-
-
-def _end_problem(record: dict[str, Any]) -> str:
-    if record["why"] not in ENDS:
-        return f"why is {_short(record['why'])}, expected one of {', '.join(ENDS)}"
-    return _time_problem(record["finished_at"])
-
-
-def _tune_problem(record: dict[str, Any]) -> str:
-    return "" if len(json.dumps(record)) <= MAX_TEXT_BYTES else f"more than {MAX_TEXT_BYTES} bytes"
-
-
-_PROBLEMS = {"begin": _begin_problem, "trial": _trial_problem, "end": _end_problem, "tune": _tune_problem}
-
-
-def _is_a(value: object, types: tuple[type, ...]) -> bool:
-    if isinstance(value, bool) or not isinstance(value, types):
-        return False
-    # The store's integers have 64 bits.
-    return not isinstance(value, int) or -_MAX_INTEGER <= value <= _MAX_INTEGER
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - fits a message
-
-
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{_short(text)} is no finite number")
+        raise ValueError(f"{short(text)} is no finite number")
     return value
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host import cgroup
 from pageswap.agent.journal import job
-from pageswap.agent.journal.journal import MEASURES
+from pageswap.agent.journal.line_fields import MEASURES
 from pageswap.agent.trial.preflight import address_space_cap, memory_need
 from pageswap.errors import CoreError, HostError
 from pageswap.units import format_count
@@ -26,7 +26,7 @@ _UNMEASURED: dict[str, Any] = dict.fromkeys(MEASURES)
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a trial ended; `measures` has at least journal.MEASURES, None where nothing was measured."""
+    """How a trial ended; `measures` has at least line_fields.MEASURES, None where nothing was measured."""
 
     status: str
     reason: str

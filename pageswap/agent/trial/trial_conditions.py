@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pageswap.agent.journal.line_fields import FIELDS_FROM_COUNTERS
+
 if TYPE_CHECKING:
     from pageswap.agent.host.host_files import HostFiles
 
-# The core's counters that are evidence of a quiet host have a column of their own in the store.
-OF_THE_CORE = ("cpu_khz_before", "cpu_khz_after", "throttle_count")
-
 
 class TrialConditions:
-    """Collects the evidence for one row after the other."""
+    """Collects the conditions of one trial after the other."""
 
     def __init__(self, files: HostFiles, core: dict[str, Any]) -> None:
         """Take the host's files and the core's own account of itself."""
@@ -28,18 +27,18 @@ class TrialConditions:
         self._load1_before = self._load1()
 
     def end(self, measures: dict[str, Any]) -> dict[str, Any]:
-        """Give the row's evidence after the trial, taking the core's part out of its measures; None: not readable."""
+        """Return the conditions after the trial, taking the core's part out of its measures; None: not readable."""
         counters = measures.get("counters") or {}
         return {
             **self._core,
             "load1_before": self._load1_before,
             "load1_after": self._load1(),
-            **{name: counters.pop(name, None) for name in OF_THE_CORE},
+            **{name: counters.pop(name, None) for name in FIELDS_FROM_COUNTERS},
         }
 
     def nothing(self) -> dict[str, Any]:
-        """Give the evidence of a trial that was refused: nothing ran."""
-        return {**self._core, **dict.fromkeys(("load1_before", "load1_after", *OF_THE_CORE))}
+        """Return the conditions of a trial that was refused: nothing ran."""
+        return {**self._core, **dict.fromkeys(("load1_before", "load1_after", *FIELDS_FROM_COUNTERS))}
 
     def _load1(self) -> float | None:
         text = self._files.text("/proc/loadavg")

@@ -19,7 +19,7 @@ from agent.harness import UNIQUE, Host, make_trial, wait_until
 from requirement import require
 
 from pageswap.agent.journal import job
-from pageswap.agent.journal.journal import MEASURES
+from pageswap.agent.journal.line_fields import MEASURES
 from pageswap.agent.workspace import host_lease
 
 if TYPE_CHECKING:

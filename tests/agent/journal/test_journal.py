@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pageswap.agent.journal import journal
-from pageswap.agent.journal.journal import MEASURES, Journal, JournalReader
+from pageswap.agent.journal.journal import Journal, JournalReader
+from pageswap.agent.journal.line_fields import MEASURES
 from pageswap.errors import JournalError
 
 if TYPE_CHECKING:

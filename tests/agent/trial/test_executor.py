@@ -19,7 +19,7 @@ from requirement import require
 
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.journal import job
-from pageswap.agent.journal.journal import MEASURES
+from pageswap.agent.journal.line_fields import MEASURES
 from pageswap.agent.trial import executor
 from pageswap.agent.trial.child_watcher import ChildWatcher
 from pageswap.agent.trial.executor import Executor, Outcome

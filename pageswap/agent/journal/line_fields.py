@@ -1,0 +1,149 @@
+"""What the lines of a journal hold: one table of each kind's fields, and the checks of what is in them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from pageswap.agent.host.host_description import environment_problem, methods_problem
+from pageswap.agent.journal import job
+from pageswap.agent.journal.timestamps import time_problem
+
+ENDS = ("done", "drained", "killed", "lease_expired")
+# The core's counts of a trial; a further one is a line here, with a field of its name in the core's result.
+COUNTERS = (
+    "elapsed_ns",
+    "setup_ns",
+    "verify_ns",
+    "minor_faults",
+    "major_faults",
+    "voluntary_switches",
+    "involuntary_switches",
+    "vmas_peak",
+)
+MEASURES = (*COUNTERS, "rounds_ns", "cpu")
+# Those of the core's named counters that are fields of their own. All others stay in `counters`: a further one needs
+# no line here.
+FIELDS_FROM_COUNTERS = ("cpu_khz_before", "cpu_khz_after", "throttle_count")
+# A reader takes no more than this of what a host says beside the times: a row is a measurement, not a parcel.
+MAX_TEXT_BYTES = 1 << 16
+
+_NULL = type(None)
+_COUNT = (int, _NULL)
+# What each kind of line must hold; more is allowed, so that an older controller can read a newer agent's journal.
+_COMMON: dict[str, tuple[type, ...]] = {"seq": (int,), "run_id": (str,), "host": (str,), "segment": (int,)}
+_FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
+    "begin": {"format": (int,), "pid": (int,), "started_at": (str,), "environment": (dict,), "methods": (list,)},
+    "tune": {"name": (str,)},
+    "trial": {
+        "trial_id": (str,),
+        "attempt": (int,),
+        "status": (str,),
+        "reason": (str,),
+        "cpu": _COUNT,
+        "rounds_ns": (list, _NULL),
+        "started_at": (str,),
+        **dict.fromkeys(COUNTERS, _COUNT),
+    },
+    "end": {"why": (str,), "finished_at": (str,)},
+}
+# What a trial's line may hold beside that: what tells whether the host was quiet, and which core ran.
+_OPTIONAL: dict[str, tuple[type, ...]] = {
+    "build": (str, _NULL),
+    "core_hash": (str, _NULL),
+    "counters": (dict, _NULL),
+    "load1_before": (float, int, _NULL),
+    "load1_after": (float, int, _NULL),
+    "wall_ns": _COUNT,
+    **dict.fromkeys(FIELDS_FROM_COUNTERS, _COUNT),
+}
+_MAX_INTEGER = (1 << 63) - 1
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,60}", re.ASCII)
+
+
+def shape_problem(record: dict[str, Any]) -> str:
+    """Say which field of a line is missing or of a wrong type, "" when none is."""
+    kind = record.get("kind")
+    if not isinstance(kind, str) or kind not in _FIELDS:
+        return f"kind is {short(kind)}, expected one of {', '.join(_FIELDS)}"
+    for name, types in {**_COMMON, **_FIELDS[kind]}.items():
+        if name not in record:
+            return f"{kind} line without {name}"
+        if not _is_a(record[name], types):
+            return f"{kind} line's {name} is {short(record[name])}, which it cannot be"
+    return ""
+
+
+def content_problem(record: dict[str, Any]) -> str:
+    """Say what is wrong with the values of a line that `shape_problem` has nothing against, "" when nothing is."""
+    return _CONTENT_PROBLEMS[record["kind"]](record)
+
+
+def _begin_problem(record: dict[str, Any]) -> str:
+    if record["format"] != job.FORMAT:
+        return f"format {record['format']}, this version reads {job.FORMAT}; use the pageswap that made it"
+    return (
+        environment_problem(record["environment"])
+        or methods_problem(record["methods"])
+        or time_problem(record["started_at"])
+    )
+
+
+def _trial_problem(record: dict[str, Any]) -> str:
+    if record["status"] not in job.STATUSES:
+        return f"status is {short(record['status'])}, expected one of {', '.join(job.STATUSES)}"
+    rounds_ns = record["rounds_ns"]
+    if rounds_ns is not None and not all(_is_a(value, (int,)) and value >= 0 for value in rounds_ns):
+        return "rounds_ns holds something else than times"
+    if record["status"] in (job.OK, job.CORRUPT) and (record["elapsed_ns"] is None or rounds_ns is None):
+        return f"status {record['status']} without its times"
+    return _optional_problem(record) or _negative_problem(record) or time_problem(record["started_at"])
+
+
+def _optional_problem(record: dict[str, Any]) -> str:
+    for name, types in _OPTIONAL.items():
+        if not _is_a(record.get(name), types):
+            return f"{name} is {short(record[name])}, which it cannot be"
+    for name, count in (record.get("counters") or {}).items():
+        if not _NAME.fullmatch(name) or not _is_a(count, (int, _NULL)):
+            return f"counters holds {short(name)}: {short(count)}, which is no count"
+    known = (*_COMMON, *_FIELDS["trial"], "kind")
+    rest = {name: value for name, value in record.items() if name not in known}
+    if len(json.dumps(rest)) + len(record["reason"]) > MAX_TEXT_BYTES:
+        return f"more than {MAX_TEXT_BYTES} bytes beside the times"
+    return ""
+
+
+def _negative_problem(record: dict[str, Any]) -> str:
+    for name in (*COUNTERS, "attempt", *_OPTIONAL):
+        value = record.get(name)
+        if isinstance(value, (int, float)) and value < 0:
+            return f"{name} is negative"
+    return ""
+
+
+def _end_problem(record: dict[str, Any]) -> str:
+    if record["why"] not in ENDS:
+        return f"why is {short(record['why'])}, expected one of {', '.join(ENDS)}"
+    return time_problem(record["finished_at"])
+
+
+def _tune_problem(record: dict[str, Any]) -> str:
+    return "" if len(json.dumps(record)) <= MAX_TEXT_BYTES else f"more than {MAX_TEXT_BYTES} bytes"
+
+
+_CONTENT_PROBLEMS = {"begin": _begin_problem, "trial": _trial_problem, "end": _end_problem, "tune": _tune_problem}
+
+
+def _is_a(value: object, types: tuple[type, ...]) -> bool:
+    if isinstance(value, bool) or not isinstance(value, types):
+        return False
+    # The store's integers have 64 bits.
+    return not isinstance(value, int) or -_MAX_INTEGER <= value <= _MAX_INTEGER
+
+
+def short(value: object) -> str:
+    """Return a value as text that fits a message."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - fits a message

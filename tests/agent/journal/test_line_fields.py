@@ -1,0 +1,62 @@
+"""The fields of a journal's lines: which must be there, which may, and which are a newer agent's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pageswap.agent.journal.line_fields import (
+    COUNTERS,
+    FIELDS_FROM_COUNTERS,
+    MEASURES,
+    content_problem,
+    shape_problem,
+    short,
+)
+
+
+def trial_line(**changes: Any) -> dict[str, Any]:
+    """Return the line of a trial that was refused, with changes."""
+    labels = {"seq": 1, "run_id": "r1", "host": "here", "segment": 0}
+    trial = {
+        "trial_id": "b00.c0000",
+        "attempt": 0,
+        "status": "skipped",
+        "reason": "",
+        "started_at": "2025-01-31T12:00:00Z",
+    }
+    return {"kind": "trial", **labels, **trial, **dict.fromkeys(MEASURES), **changes}
+
+
+@pytest.mark.parametrize("name", COUNTERS)
+def test_each_count_must_be_there(name: str) -> None:
+    """A count in the table is one that every line has, None where nothing was measured."""
+    line = trial_line()
+    del line[name]
+
+    assert f"trial line without {name}" == shape_problem(line)
+    assert "" == shape_problem(trial_line(**{name: 7}))
+    assert f"trial line's {name} is '7', which it cannot be" == shape_problem(trial_line(**{name: "7"}))
+    assert f"{name} is negative" == content_problem(trial_line(**{name: -1}))
+
+
+@pytest.mark.parametrize("name", FIELDS_FROM_COUNTERS)
+def test_a_named_counter_with_a_field_of_its_own_may_be_there(name: str) -> None:
+    """An older agent's line lacks it."""
+    assert "" == content_problem(trial_line())
+    assert "" == content_problem(trial_line(**{name: 7}))
+    assert f"{name} is 'x', which it cannot be" == content_problem(trial_line(**{name: "x"}))
+
+
+def test_a_further_counter_needs_no_line_in_the_table() -> None:
+    """A newer core's counters come through by name."""
+    line = trial_line(counters={"page_moves": 512, "uffd_refusals": None})
+
+    assert ("", "") == (shape_problem(line), content_problem(line))
+
+
+def test_what_is_quoted_in_a_message_fits_it() -> None:
+    """A host's text may be of any length."""
+    assert "'abc'" == short("abc")
+    assert 60 == len(short("a" * 1000))

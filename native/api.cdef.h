@@ -15,12 +15,19 @@ typedef struct {
     const char *summary;
     const char *family;       /* "copy", "remap", "window" or "control" */
     uint32_t workloads;       /* bit i: the workload ps_workload_name(i) */
-    uint32_t backings;        /* bit i: the backing ps_backing_name(i) */
+    uint32_t backings;        /* bit i: the backing that ps_backing_describe(i) tells of */
     uint32_t without_scratch; /* bit i: it does this workload without a page of scratch memory a thread */
     int32_t splits_mappings;  /* 1 when every moved page may become a mapping of its own */
     int32_t available;        /* 0: `reason` says what is missing and the cure */
     char reason[256];
 } ps_method_info;
+
+typedef struct {
+    const char *name;
+    uint64_t kernel_page_bytes; /* the least that the kernel maps, and so moves, at once */
+    uint64_t fault_bytes;       /* the most that one fault brings */
+    int32_t is_reserved;        /* 1: its pages are of the pool of huge pages that the host keeps apart */
+} ps_backing_info;
 
 typedef struct {
     const char *method;
@@ -67,8 +74,7 @@ int ps_method_describe(int index, ps_method_info *info);
 int ps_workload_count(void);
 const char *ps_workload_name(int index);
 int ps_backing_count(void);
-const char *ps_backing_name(int index);
-
+int ps_backing_describe(int index, ps_backing_info *info);
 int ps_counter_count(void);
 const char *ps_counter_name(int index);
 int ps_pattern_count(void);

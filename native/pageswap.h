@@ -18,16 +18,7 @@
 
 enum ps_family { PS_COPY, PS_REMAP, PS_WINDOW, PS_CONTROL };
 
-/* The X-macro lists: one line registers a backing, a workload. Bit numbers follow the order. */
-#define PS_BACKINGS(X) \
-    X(private_anon)    \
-    X(shared_anon)     \
-    X(memfd)           \
-    X(thp)             \
-    X(thp_off)         \
-    X(hugetlb_2m)      \
-    X(hugetlb_1g)
-
+/* The X-macro list: one line registers a workload. Bit numbers follow the order. */
 #define PS_WORKLOADS(X) \
     X(swap)             \
     X(permute)          \
@@ -48,13 +39,6 @@ enum ps_pattern {
         PS_PATTERN_COUNT
 };
 
-enum ps_backing {
-#define X(name) PS_BACKING_##name,
-    PS_BACKINGS(X)
-#undef X
-        PS_BACKING_COUNT
-};
-
 enum ps_workload {
 #define X(name) PS_WORKLOAD_##name,
     PS_WORKLOADS(X)
@@ -62,10 +46,11 @@ enum ps_workload {
         PS_WORKLOAD_COUNT
 };
 
-#define PS_BACKING(name) (1u << PS_BACKING_##name)
-#define PS_ANY_BACKING ((1u << PS_BACKING_COUNT) - 1)
-#define PS_HUGE_CAPABLE_BACKINGS (PS_BACKING(private_anon) | PS_BACKING(thp) | PS_BACKING(thp_off))
-#define PS_HUGETLB_BACKINGS (PS_BACKING(hugetlb_2m) | PS_BACKING(hugetlb_1g))
+/* What backings differ in for a method; one asks for kinds, so that a backing more is no matter of its. */
+enum ps_memory_kind { PS_ANON, PS_SHARED_ANON, PS_MEMFD, PS_HUGETLB, PS_MEMORY_KINDS };
+
+#define PS_KIND(kind) (1u << (kind))
+#define PS_ANY_MEMORY (PS_KIND(PS_MEMORY_KINDS) - 1)
 
 /* Flags of a method. */
 #define PS_SPLITS_MAPPINGS 1u /* a moved page becomes a mapping of its own */
@@ -81,6 +66,23 @@ enum ps_scratch {
     PS_SCRATCH_NONE, /* does not use it; in a batch, whose moves it copies, it is memory all the same */
 };
 
+struct ps_memory;
+
+/* What the memory under test can be made of: a row of backings.def. */
+struct ps_backing {
+    const char *name;
+    enum ps_memory_kind kind;
+    int map_flags; /* of mmap */
+    int advice; /* of madvise; 0: none is given */
+    size_t kernel_page_bytes; /* the least that the kernel maps, and so moves, at once */
+    size_t fault_bytes; /* the most that one fault brings; more than a base page only where its pages are huge */
+    int is_reserved; /* its pages are of the pool of huge pages that the host keeps apart */
+
+    /* Not required. After everything that may split pages: is the memory what this backing claims? Returns 0, or a
+     * negative errno after ps_unavailable() named what is wrong and the cure. */
+    int (*check)(const struct ps_memory *memory, const ps_trial *trial, ps_error *error);
+};
+
 /* One thread's share of the memory under test: `pages` slots of `page_bytes`, stamped before and verified after. */
 struct ps_region {
     unsigned char *base; /* slot 0 */
@@ -91,7 +93,6 @@ struct ps_region {
     size_t spare_pages; /* empty slots right after them, for the workload `move` */
     size_t touch_bytes; /* what one fault can bring, and so ps_touch()'s step: 4 KiB, or the backing's huge page */
     int touch; /* read every moved page after its move */
-    enum ps_backing backing;
     int fd; /* of a memfd, else -1 */
     size_t file_offset; /* of slot 0 in that file */
     void *private; /* the method's own, from setup to teardown */
@@ -147,7 +148,7 @@ struct ps_method {
     enum ps_family family;
     unsigned flags;
     enum ps_scratch scratch;
-    unsigned backings; /* bits of enum ps_backing it works on */
+    unsigned memory; /* PS_KIND() bits of what it works on; 0: it makes the memory itself */
     unsigned cpu_features; /* PS_CPU() bits it cannot run without */
 
     /* Why this build lacks it, or NULL. */
@@ -214,20 +215,22 @@ struct ps_workload_ops {
 
 /* registry.c */
 const struct ps_workload_ops *ps_workload_find(const char *name);
-int ps_backing_find(const char *name); /* or -1 */
 int ps_pattern_find(const char *name); /* or -1 */
 const struct ps_method *ps_method_find(const char *name);
 int ps_method_probe(const struct ps_method *method, ps_error *why);
 int ps_scratch_is_memory(const struct ps_method *method, const struct ps_workload_ops *workload);
 
+/* backings.c */
+const struct ps_backing *ps_backing_find(const char *name); /* or NULL */
+int ps_backing_suits(const struct ps_backing *backing, const struct ps_method *method);
+uint32_t ps_backings_of(const struct ps_method *method); /* bits by their place in the table */
+
 /* region.c */
-size_t ps_kernel_page_bytes(enum ps_backing backing);
-int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backing backing,
+int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, const struct ps_backing *backing,
                   const struct ps_workload_ops *workload, ps_error *error);
 void ps_memory_unmap(struct ps_memory *memory);
 void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, const ps_trial *trial,
-                   enum ps_backing backing, uint32_t thread);
-int ps_thp_check(const struct ps_memory *memory, const ps_trial *trial, ps_error *error);
+                   const struct ps_backing *backing, uint32_t thread);
 
 /* trial.c: a share's memory for schedule and model; `what` names it in the error. */
 void *ps_allocate(struct ps_work *work, size_t count, size_t size, const char *what);

@@ -8,28 +8,6 @@
 
 #include "pageswap.h"
 
-#ifndef MAP_HUGE_SHIFT
-#define MAP_HUGE_SHIFT 26
-#endif
-#define MAP_2MB (21 << MAP_HUGE_SHIFT)
-#define MAP_1GB (30 << MAP_HUGE_SHIFT)
-
-struct kind {
-    int flags;
-    int advice; /* for madvise, or -1 */
-    size_t kernel_page_bytes;
-};
-
-static const struct kind kinds[] = {
-    [PS_BACKING_private_anon] = {MAP_PRIVATE | MAP_ANONYMOUS, -1, PS_BASE_PAGE},
-    [PS_BACKING_shared_anon] = {MAP_SHARED | MAP_ANONYMOUS, -1, PS_BASE_PAGE},
-    [PS_BACKING_memfd] = {MAP_SHARED, -1, PS_BASE_PAGE},
-    [PS_BACKING_thp] = {MAP_PRIVATE | MAP_ANONYMOUS, MADV_HUGEPAGE, PS_BASE_PAGE},
-    [PS_BACKING_thp_off] = {MAP_PRIVATE | MAP_ANONYMOUS, MADV_NOHUGEPAGE, PS_BASE_PAGE},
-    [PS_BACKING_hugetlb_2m] = {MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_2MB, -1, PS_HUGE_PAGE},
-    [PS_BACKING_hugetlb_1g] = {MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_1GB, -1, (size_t)1 << 30},
-};
-
 static size_t round_up(size_t bytes, size_t unit)
 {
     return (bytes + unit - 1) / unit * unit;
@@ -40,14 +18,9 @@ static size_t largest(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-size_t ps_kernel_page_bytes(enum ps_backing backing)
+static int no_huge_pages(const struct ps_backing *backing, size_t bytes, ps_error *error)
 {
-    return kinds[backing].kernel_page_bytes;
-}
-
-static int no_huge_pages(enum ps_backing backing, size_t bytes, ps_error *error)
-{
-    const size_t page = kinds[backing].kernel_page_bytes;
+    const size_t page = backing->kernel_page_bytes;
     char detail[sizeof error->detail];
 
     (void)snprintf(detail, sizeof detail,
@@ -58,22 +31,20 @@ static int no_huge_pages(enum ps_backing backing, size_t bytes, ps_error *error)
 }
 
 static int map_part(const struct ps_memory *memory, unsigned char *at, size_t bytes, off_t file_offset,
-                    enum ps_backing backing, const char *call, ps_error *error)
+                    const struct ps_backing *backing, const char *call, ps_error *error)
 {
-    const struct kind *const kind = &kinds[backing];
-
-    if (mmap(at, bytes, PROT_READ | PROT_WRITE, kind->flags | MAP_FIXED, memory->fd, file_offset) == MAP_FAILED)
+    if (mmap(at, bytes, PROT_READ | PROT_WRITE, backing->map_flags | MAP_FIXED, memory->fd, file_offset) == MAP_FAILED)
         return ps_error_set(error, errno, call, "");
-    if (kind->advice >= 0 && madvise(at, bytes, kind->advice) != 0)
+    if (backing->advice && madvise(at, bytes, backing->advice) != 0)
         return errno == EINVAL ? ps_unavailable(error, EINVAL, "this kernel has no transparent huge pages")
                                : ps_error_set(error, errno, "madvise", "");
     return 0;
 }
 
-int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backing backing,
+int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, const struct ps_backing *backing,
                   const struct ps_workload_ops *workload, ps_error *error)
 {
-    const size_t unit = largest(PS_HUGE_PAGE, kinds[backing].kernel_page_bytes);
+    const size_t unit = largest(PS_HUGE_PAGE, backing->kernel_page_bytes);
     const size_t stride = round_up(trial->page_bytes, unit);
     const size_t region_bytes = trial->region_bytes * (1 + workload->spare_share);
     const size_t scratch_offset = round_up(region_bytes, unit) + unit;
@@ -84,7 +55,7 @@ int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backi
     int failed;
 
     memory->fd = -1;
-    if (region_bytes % kinds[backing].kernel_page_bytes != 0)
+    if (region_bytes % backing->kernel_page_bytes != 0)
         return ps_unavailable(error, EINVAL, "the region is not a whole number of the backing's huge pages");
     memory->reserved = mmap(NULL, reserved_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | low, -1, 0);
     if (memory->reserved == MAP_FAILED) {
@@ -102,7 +73,7 @@ int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backi
     memory->scratch_stride = stride;
     /* A workload that lets whole runs of neighbours wait there may use all of it, the others one page. */
     memory->scratch_used = scratch_bytes == 0 ? 0 : workload->moves_use_scratch ? stride : trial->page_bytes;
-    if (backing == PS_BACKING_memfd) {
+    if (backing->kind == PS_MEMFD) {
         if ((memory->fd = memfd_create("pageswap", MFD_CLOEXEC)) < 0)
             return ps_error_set(error, errno, "memfd_create", "");
         if (ftruncate(memory->fd, (off_t)(region_bytes + scratch_bytes)) != 0)
@@ -112,7 +83,7 @@ int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, enum ps_backi
     if (!failed && scratch_bytes > 0)
         failed =
             map_part(memory, memory->scratch, scratch_bytes, (off_t)region_bytes, backing, "mmap (scratch)", error);
-    if (failed == -ENOMEM && (PS_HUGETLB_BACKINGS & (1u << backing)))
+    if (failed == -ENOMEM && backing->is_reserved)
         return no_huge_pages(backing, region_bytes + scratch_bytes, error);
     return failed;
 }
@@ -131,16 +102,14 @@ void ps_memory_unmap(struct ps_memory *memory)
 /* What one fault brings of the pages that are moved. Huge pages that move whole are entered whole; nothing that moves
  * them here leaves an entry out, so where the kernel splits one after all (anon_huge_after tells), no fault is missed.
  */
-static size_t touch_bytes(const ps_trial *trial, enum ps_backing backing)
+static size_t touch_bytes(const ps_trial *trial, const struct ps_backing *backing)
 {
-    if (backing == PS_BACKING_thp && trial->page_bytes % PS_HUGE_PAGE == 0)
-        return PS_HUGE_PAGE;
-    return kinds[backing].kernel_page_bytes;
+    return trial->page_bytes % backing->fault_bytes == 0 ? backing->fault_bytes : backing->kernel_page_bytes;
 }
 
 /* Cuts thread `thread`'s share of the slots, with its own scratch slot. */
 void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, const ps_trial *trial,
-                   enum ps_backing backing, uint32_t thread)
+                   const struct ps_backing *backing, uint32_t thread)
 {
     const size_t pages = trial->region_bytes / trial->page_bytes;
     const size_t ratio = memory->slots / pages; /* slots for each page */
@@ -154,27 +123,9 @@ void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, con
     region->spare_pages = end - begin - region->pages;
     region->touch_bytes = touch_bytes(trial, backing);
     region->touch = trial->touch;
-    region->backing = backing;
     region->fd = memory->fd;
     region->file_offset = begin * trial->page_bytes;
     region->scratch_bytes = memory->scratch_stride;
     if (memory->scratch_used)
         memset(region->scratch, 0x5a, memory->scratch_used); /* its faults belong to the set-up */
-}
-
-/* After stamping: is a region that was asked to be of huge pages really of huge pages? */
-int ps_thp_check(const struct ps_memory *memory, const ps_trial *trial, ps_error *error)
-{
-    uint64_t huge_bytes;
-    char detail[sizeof error->detail];
-    const int failed = ps_huge_bytes(memory->base, memory->slots * trial->page_bytes, &huge_bytes, error);
-
-    if (failed || huge_bytes >= trial->region_bytes / PS_HUGE_PAGE * PS_HUGE_PAGE)
-        return failed;
-    (void)snprintf(
-        detail, sizeof detail,
-        "only %llu of %llu KiB became huge pages; set /sys/kernel/mm/transparent_hugepage/enabled to madvise "
-        "or always, or free memory",
-        (unsigned long long)huge_bytes >> 10, (unsigned long long)trial->region_bytes >> 10);
-    return ps_unavailable(error, ENOMEM, detail);
 }

@@ -1,4 +1,4 @@
-/* The table of methods, and the names of workloads and backings, as the outside sees them. */
+/* The table of methods, and the names of workloads, patterns and counters, as the outside sees them. */
 #include <stdio.h>
 #include <string.h>
 
@@ -21,12 +21,6 @@ PS_WORKLOADS(X)
 static const struct ps_workload_ops *const workloads[] = {
 #define X(name) &ps_workload_##name,
     PS_WORKLOADS(X)
-#undef X
-};
-
-static const char *const backing_names[] = {
-#define X(name) #name,
-    PS_BACKINGS(X)
 #undef X
 };
 
@@ -57,16 +51,6 @@ int ps_workload_count(void)
 const char *ps_workload_name(int index)
 {
     return index < 0 || index >= PS_WORKLOAD_COUNT ? NULL : workloads[index]->name;
-}
-
-int ps_backing_count(void)
-{
-    return PS_BACKING_COUNT;
-}
-
-const char *ps_backing_name(int index)
-{
-    return index < 0 || index >= PS_BACKING_COUNT ? NULL : backing_names[index];
 }
 
 int ps_counter_count(void)
@@ -113,14 +97,6 @@ const struct ps_workload_ops *ps_workload_find(const char *name)
     return NULL;
 }
 
-int ps_backing_find(const char *name)
-{
-    for (int i = 0; i < PS_BACKING_COUNT; i++)
-        if (strcmp(backing_names[i], name) == 0)
-            return i;
-    return -1;
-}
-
 int ps_method_probe(const struct ps_method *method, ps_error *why)
 {
     if (method->unavailable)
@@ -154,7 +130,7 @@ int ps_method_describe(int index, ps_method_info *info)
         info->workloads |= workloads[i]->can(method) ? 1u << i : 0;
     for (unsigned i = 0; i < PS_WORKLOAD_COUNT; i++)
         info->without_scratch |= workloads[i]->can(method) && !ps_scratch_is_memory(method, workloads[i]) ? 1u << i : 0;
-    info->backings = method->backings;
+    info->backings = ps_backings_of(method);
     info->splits_mappings = (method->flags & PS_SPLITS_MAPPINGS) != 0;
     info->available = ps_method_probe(method, &why) == 0;
     (void)snprintf(info->reason, sizeof info->reason, "%s", why.detail);

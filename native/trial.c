@@ -13,7 +13,7 @@ struct run {
     ps_trial shape; /* the same, with the region that the workload really takes */
     const struct ps_workload_ops *workload;
     const struct ps_method *method;
-    enum ps_backing backing;
+    const struct ps_backing *backing;
     struct ps_memory memory;
     struct ps_work *works; /* one a thread */
     int32_t *cpus; /* first the threads', then those that are left */
@@ -45,15 +45,15 @@ static int check(struct run *run)
 {
     const ps_trial *const trial = run->trial;
     const uint64_t pages = trial->page_bytes ? trial->region_bytes / trial->page_bytes : 0;
-    const int backing = ps_backing_find(trial->backing);
 
     run->method = ps_method_find(trial->method);
     run->workload = ps_workload_find(trial->workload);
+    run->backing = ps_backing_find(trial->backing);
     if (!run->method)
         return refuse(run, "method", "no such method");
     if (!run->workload || !run->workload->can(run->method))
         return refuse(run, "workload", "the method does not do this workload");
-    if (backing < 0)
+    if (!run->backing)
         return refuse(run, "backing", "no such backing");
     if (trial->page_bytes == 0 || trial->page_bytes % PS_BASE_PAGE != 0)
         return refuse(run, "page_bytes", "must be a multiple of 4096");
@@ -71,16 +71,15 @@ static int check(struct run *run)
         return refuse(run, "distance", "must be 1 to half the pages of a thread");
     if (trial->run_pages == 0 || trial->run_pages > pages / trial->threads)
         return refuse(run, "run_pages", "must be 1 to the pages of a thread");
-    run->backing = (enum ps_backing)backing;
     run->shape = *trial;
-    if (trial->page_aligned && ((PS_HUGETLB_BACKINGS | PS_BACKING(thp)) & (1u << backing)))
+    if (trial->page_aligned && run->backing->fault_bytes > PS_BASE_PAGE)
         return ps_unavailable(run->error, EINVAL,
                               "huge pages are always aligned; use alignment 2MiB or another backing");
     if (run->workload->own_memory)
         run->shape.region_bytes = 2 * trial->page_bytes * trial->threads;
-    if (!(run->method->backings & (1u << backing)))
+    if (!ps_backing_suits(run->backing, run->method))
         return ps_unavailable(run->error, ENOTSUP, "the method does not work on this backing; choose another");
-    if (run->method->family == PS_REMAP && trial->page_bytes % ps_kernel_page_bytes(run->backing) != 0)
+    if (run->method->family == PS_REMAP && trial->page_bytes % run->backing->kernel_page_bytes != 0)
         return ps_unavailable(run->error, EINVAL,
                               "the kernel maps this backing in larger pages; use a page_size that is a "
                               "multiple of its huge page");
@@ -165,8 +164,7 @@ static int prepare(struct run *run)
         return failed;
     for (uint32_t thread = 0; thread < trial->threads && !failed; thread++)
         failed = prepare_share(run, thread);
-    if (failed ||
-        (run->backing == PS_BACKING_thp && (failed = ps_thp_check(&run->memory, &run->shape, run->error)) != 0) ||
+    if (failed || (run->backing->check && (failed = run->backing->check(&run->memory, &run->shape, run->error)) != 0) ||
         (failed = ps_cpu_pin(run->cpus[0], run->error)) != 0 || (failed = start_threads(run)) != 0 ||
         (failed = set_up_methods(run)) != 0 || (failed = settle(run)) != 0)
         return failed;
@@ -257,7 +255,7 @@ static int time_rounds(struct run *run, uint64_t *rounds_ns)
 /* Huge pages matter only where a region may have them; the walk over smaps is long when mappings are many. */
 static int huge_bytes(struct run *run, enum ps_counter counter)
 {
-    if (run->workload->own_memory || !(PS_HUGE_CAPABLE_BACKINGS & (1u << run->backing)))
+    if (run->workload->own_memory || run->backing->kind != PS_ANON)
         return 0;
     return ps_huge_bytes(run->memory.base, run->memory.slots * run->trial->page_bytes, &run->result->counters[counter],
                          run->error);

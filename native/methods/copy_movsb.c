@@ -31,6 +31,6 @@ const struct ps_method ps_method_copy_movsb = {
     .name = "copy_movsb",
     .summary = "three rep movsb copies through a page-sized buffer",
     .family = PS_COPY,
-    .backings = PS_ANY_BACKING,
+    .memory = PS_ANY_MEMORY,
     .swap_many = swap_many,
 };

@@ -45,6 +45,6 @@ const struct ps_method ps_method_copy_words = {
     .summary = "exchanges 8-byte words through general registers, unrolled by eight, no vector instructions",
     .family = PS_COPY,
     .scratch = PS_SCRATCH_NONE,
-    .backings = PS_ANY_BACKING,
+    .memory = PS_ANY_MEMORY,
     .swap_many = swap_many,
 };

@@ -18,6 +18,6 @@ const struct ps_method ps_method_exchange_nt_avx2 = {
     .family = PS_COPY,
     .cpu_features = PS_CPU(avx2),
     .scratch = PS_SCRATCH_NONE,
-    .backings = PS_ANY_BACKING,
+    .memory = PS_ANY_MEMORY,
     .swap_many = swap_many,
 };

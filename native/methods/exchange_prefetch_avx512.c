@@ -25,7 +25,7 @@ const struct ps_method ps_method_exchange_prefetch_avx512 = {
     .family = PS_COPY,
     .cpu_features = PS_CPU(avx512f) | PS_CPU(prefetchw),
     .scratch = PS_SCRATCH_NONE,
-    .backings = PS_ANY_BACKING,
+    .memory = PS_ANY_MEMORY,
     .swap_many = swap_many,
     .move_many = move_many,
 };

@@ -16,6 +16,6 @@ const struct ps_method ps_method_exchange_sse2 = {
     .summary = "exchanges both pages through 128-bit registers, without a temporary",
     .family = PS_COPY,
     .scratch = PS_SCRATCH_NONE,
-    .backings = PS_ANY_BACKING,
+    .memory = PS_ANY_MEMORY,
     .swap_many = swap_many,
 };

@@ -21,6 +21,5 @@ const struct ps_method ps_method_getpid = {
     .name = "getpid",
     .summary = "one real getpid system call: the least a kernel round trip costs",
     .family = PS_CONTROL,
-    .backings = PS_BACKING(private_anon),
     .call_many = call_many,
 };

@@ -31,6 +31,5 @@ const struct ps_method ps_method_getpid_cached = {
     .name = "getpid_cached",
     .summary = "a getpid answered from memory: a function call, no system call",
     .family = PS_CONTROL,
-    .backings = PS_BACKING(private_anon),
     .call_many = call_many,
 };

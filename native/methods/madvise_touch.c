@@ -20,6 +20,5 @@ const struct ps_method ps_method_madvise_touch = {
     .name = "madvise_touch",
     .summary = "madvise(MADV_DONTNEED) and a write: one page given back and faulted in again",
     .family = PS_CONTROL,
-    .backings = PS_BACKING(private_anon),
     .call_many = call_many,
 };

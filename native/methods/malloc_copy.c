@@ -34,7 +34,6 @@ const struct ps_method ps_method_malloc_copy = {
     .name = "malloc_copy",
     .summary = "malloc, memcpy and free: growing a block by copying it",
     .family = PS_COPY,
-    .backings = PS_BACKING(private_anon),
     .setup = ps_heap_setup,
     .block_new = block_new,
     .block_grow = block_grow,

@@ -42,7 +42,7 @@ const struct ps_method ps_method_memcpy = {
     .name = "memcpy",
     .summary = "three memcpy() calls through a page-sized buffer",
     .family = PS_COPY,
-    .backings = PS_ANY_BACKING,
+    .memory = PS_ANY_MEMORY,
     .swap_many = swap_many,
     .move_many = move_many,
 };

@@ -22,6 +22,5 @@ const struct ps_method ps_method_mmap_munmap = {
     .name = "mmap_munmap",
     .summary = "mmap and munmap of one page that is never touched",
     .family = PS_CONTROL,
-    .backings = PS_BACKING(private_anon),
     .call_many = call_many,
 };

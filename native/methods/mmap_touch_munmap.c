@@ -25,6 +25,5 @@ const struct ps_method ps_method_mmap_touch_munmap = {
     .name = "mmap_touch_munmap",
     .summary = "mmap, one write, munmap of one page",
     .family = PS_CONTROL,
-    .backings = PS_BACKING(private_anon),
     .call_many = call_many,
 };

@@ -19,6 +19,5 @@ const struct ps_method ps_method_mprotect_toggle = {
     .name = "mprotect_toggle",
     .summary = "two mprotect calls on one page: read-only and back",
     .family = PS_CONTROL,
-    .backings = PS_BACKING(private_anon),
     .call_many = call_many,
 };

@@ -64,7 +64,7 @@ const struct ps_method ps_method_mremap_fixed = {
     .family = PS_REMAP,
     .flags = PS_SPLITS_MAPPINGS,
     .scratch = PS_SCRATCH_ADDRESSES,
-    .backings = PS_ANY_BACKING,
+    .memory = PS_ANY_MEMORY,
     .swap_many = swap_many,
     .move_many = move_many,
 };

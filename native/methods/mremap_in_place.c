@@ -33,7 +33,6 @@ const struct ps_method ps_method_mremap_in_place = {
     .name = "mremap_in_place",
     .summary = "mremap() of a block that has free addresses behind it",
     .family = PS_REMAP,
-    .backings = PS_BACKING(private_anon),
     .block_new = block_new,
     .block_grow = block_grow,
     .block_free = block_free,

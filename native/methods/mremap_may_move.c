@@ -35,7 +35,6 @@ const struct ps_method ps_method_mremap_may_move = {
     .name = "mremap_may_move",
     .summary = "mremap(MREMAP_MAYMOVE) of a block that cannot grow where it is",
     .family = PS_REMAP,
-    .backings = PS_BACKING(private_anon),
     .block_new = block_new,
     .block_grow = block_grow,
     .block_free = block_free,

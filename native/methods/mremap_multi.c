@@ -59,7 +59,7 @@ const struct ps_method ps_method_mremap_multi = {
     .family = PS_REMAP,
     .flags = PS_SPLITS_MAPPINGS,
     .scratch = PS_SCRATCH_ADDRESSES,
-    .backings = PS_ANY_BACKING,
+    .memory = PS_ANY_MEMORY,
     .probe = probe,
     .move_many = move_many,
 };

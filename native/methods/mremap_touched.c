@@ -24,7 +24,6 @@ const struct ps_method ps_method_mremap_touched = {
     .name = "mremap_touched",
     .summary = "one mremap of a page that is present",
     .family = PS_CONTROL,
-    .backings = PS_BACKING(private_anon),
     .setup = setup,
     .call_many = call_many,
     .teardown = ps_isolated_page_free,

@@ -24,7 +24,6 @@ const struct ps_method ps_method_mremap_untouched = {
     .name = "mremap_untouched",
     .summary = "one mremap of a page that was never touched: the mapping alone",
     .family = PS_CONTROL,
-    .backings = PS_BACKING(private_anon),
     .setup = setup,
     .call_many = call_many,
     .teardown = ps_isolated_page_free,

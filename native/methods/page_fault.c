@@ -58,7 +58,6 @@ const struct ps_method ps_method_page_fault = {
     .name = "page_fault",
     .summary = "a page fault alone: the first write to a page of an anonymous mapping",
     .family = PS_CONTROL,
-    .backings = PS_BACKING(private_anon),
     .setup = setup,
     .call_refill = call_refill,
     .call_many = call_many,

@@ -64,7 +64,7 @@ const struct ps_method ps_method_process_vm_readv = {
     .name = "process_vm_readv",
     .summary = "three process_vm_readv() calls on the own process through a page-sized buffer",
     .family = PS_COPY,
-    .backings = PS_ANY_BACKING,
+    .memory = PS_ANY_MEMORY,
     .probe = probe,
     .swap_many = swap_many,
 };

@@ -29,7 +29,6 @@ const struct ps_method ps_method_realloc_libc = {
     .name = "realloc_libc",
     .summary = "the C library's own realloc()",
     .family = PS_CONTROL,
-    .backings = PS_BACKING(private_anon),
     .setup = ps_heap_setup,
     .block_new = block_new,
     .block_grow = block_grow,

@@ -107,7 +107,7 @@ const struct ps_method ps_method_stream_copy = {
     .summary = "copies half of the region to the other half with non-temporal stores: the memory's own limit",
     .family = PS_CONTROL,
     .scratch = PS_SCRATCH_NONE,
-    .backings = PS_ANY_BACKING,
+    .memory = PS_ANY_MEMORY,
     .setup = setup,
     .copy_many = copy_many,
 };

@@ -26,9 +26,41 @@ def _names(count: int, name_of: Any) -> tuple[str, ...]:  # noqa: ANN401  # a cf
 
 
 WORKLOADS = _names(lib.ps_workload_count(), lib.ps_workload_name)
-BACKINGS = _names(lib.ps_backing_count(), lib.ps_backing_name)
 COUNTERS = _names(lib.ps_counter_count(), lib.ps_counter_name)
 PATTERNS = _names(lib.ps_pattern_count(), lib.ps_pattern_name)
+
+
+@dataclasses.dataclass(frozen=True)
+class BackingInfo:
+    """What the memory under test can be made of; sizes in bytes.
+
+    `kernel_page_bytes` is the least that the kernel maps at once, `fault_bytes` the most that one fault brings. The
+    pages of a reserved backing are of the pool of huge pages that the host keeps apart, and take no free memory.
+    """
+
+    name: str
+    kernel_page_bytes: int
+    fault_bytes: int
+    is_reserved: bool
+
+    @property
+    def reserved_page_bytes(self) -> int:
+        """The size of the pool's pages, 0 for a backing that takes free memory."""
+        return self.kernel_page_bytes if self.is_reserved else 0
+
+
+def backings() -> list[BackingInfo]:
+    """List what regions can be made of, in the table's order."""
+    found = []
+    info = ffi.new("ps_backing_info *")
+    for index in range(lib.ps_backing_count()):
+        lib.ps_backing_describe(index, info)
+        name = ffi.string(info.name).decode()
+        found.append(BackingInfo(name, info.kernel_page_bytes, info.fault_bytes, bool(info.is_reserved)))
+    return found
+
+
+BACKINGS = tuple(backing.name for backing in backings())
 # The levels of every factor that is a choice of words.
 CHOICES = {
     "backing": BACKINGS,

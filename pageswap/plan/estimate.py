@@ -89,7 +89,11 @@ def estimate(
 
 def _trial(trial: TrialSpec, vocabulary: Vocabulary) -> CaseEstimate:
     method = vocabulary.methods[trial.method]
-    memory = memory_need(trial, scratch=trial.workload not in method.without_scratch)
+    memory = memory_need(
+        trial,
+        scratch=trial.workload not in method.without_scratch,
+        is_reserved=trial.backing in vocabulary.reserved_backings,
+    )
     return CaseEstimate(memory.total_bytes, min(_seconds(trial, method.family), trial.timeout_s))
 
 

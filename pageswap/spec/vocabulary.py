@@ -24,11 +24,15 @@ class KnownMethod:
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
-    """Every name of the core that a spec may use; `choices` are the words of each factor that takes words."""
+    """Every name of the core that a spec may use; `choices` are the words of each factor that takes words.
+
+    `reserved_backings` are those whose pages are of the host's pool of huge pages, and take no free memory.
+    """
 
     methods: Mapping[str, KnownMethod]
     workloads: tuple[str, ...]
     choices: Mapping[str, tuple[str, ...]]
+    reserved_backings: tuple[str, ...] = ()
 
 
 @functools.cache
@@ -44,4 +48,5 @@ def core_vocabulary() -> Vocabulary:
         },
         workloads=native.WORKLOADS,
         choices=native.CHOICES,
+        reserved_backings=tuple(backing.name for backing in native.backings() if backing.is_reserved),
     )

@@ -139,6 +139,7 @@ def fake_core() -> Core:
         info=lambda: {"core_hash": "0" * 64, "build": "host"},
         trial=lambda spec, cpus: ForkedCall(core, lambda: run_trial(spec, cpus)),
         enter_child=lambda parent, limits: native.enter_child(parent, **vars(limits)),
+        reserved_page_bytes={"hugetlb_2m": 2 << 20},
     )
     return core
 

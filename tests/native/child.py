@@ -12,6 +12,7 @@ from pageswap import native
 from pageswap.errors import CoreError, MethodUnavailableError
 
 KIB, MIB = 1 << 10, 1 << 20
+BACKINGS = {backing.name: backing for backing in native.backings()}
 
 
 def params(method: str = "memcpy", **changes: Any) -> native.TrialParams:
@@ -40,18 +41,25 @@ def backings(method: native.MethodInfo) -> list[str]:
     But no gigantic pages under the sanitizers: they take the code's same ways as those of 2 MiB, and minutes more.
     """
     is_sanitized = bool(os.environ.get("PAGESWAP_SANITIZED"))
-    return [name for name in method.backings if not (is_sanitized and name == "hugetlb_1g")]
+    return [name for name in method.backings if not (is_sanitized and BACKINGS[name].kernel_page_bytes > 2 * MIB)]
 
 
 def shape(method: str, backing: str) -> dict[str, int]:
     """Give the page and region that a backing of huge pages needs, as small as they can be."""
-    if backing not in ("thp", "hugetlb_2m", "hugetlb_1g"):
+    page_bytes = BACKINGS[backing].fault_bytes
+    if page_bytes <= 4 * KIB:
         return {}
     if method == "ldt_window":  # its windows are 4 KiB, whatever is behind them
         return {"region_bytes": 16 * MIB}
-    if backing == "hugetlb_1g":
-        return {"page_bytes": 1024 * MIB, "region_bytes": 2048 * MIB, "iterations": 3}
-    return {"page_bytes": 2 * MIB, "region_bytes": 16 * MIB}
+    if page_bytes > 2 * MIB:
+        return {"page_bytes": page_bytes, "region_bytes": 2 * page_bytes, "iterations": 3}
+    return {"page_bytes": page_bytes, "region_bytes": 8 * page_bytes}
+
+
+def pages(method: str, backing: str) -> int:
+    """Give how many pages such a region has."""
+    trial = params(method, **shape(method, backing))
+    return trial.region_bytes // trial.page_bytes
 
 
 def run(trial: native.TrialParams) -> native.TrialResult:

@@ -49,7 +49,7 @@ def huge_pages() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def odd_core(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """Build a core with the broken and the probing methods in its table, as a new one is added: a file, a line."""
+    """Build a core with more in its tables, as it is added: a file and a line for a method, a line for a backing."""
     root = tmp_path_factory.mktemp("odd")
     for folder in ("native", "pageswap"):
         ignored = shutil.ignore_patterns("_core*", "__pycache__")
@@ -58,6 +58,8 @@ def odd_core(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         for path in sorted([*HERE.glob("broken/*.c"), *HERE.glob("probes/*.c")]):
             shutil.copy(path, root / "native" / "methods")
             table.write(f"PS_METHOD({path.stem})\n")
+    with (root / "native" / "backings.def").open("a") as table:
+        table.write((HERE / "probes" / "unreserved.def").read_text())
     subprocess.run([sys.executable, root / "native" / "build.py"], check=True, capture_output=True)
     return root
 

@@ -106,7 +106,13 @@ class Session:
             for event in restored:
                 journal.append("tune", **event)
             problem = self._tune(journal, Preflight(methods, self._files))
-            preflight = Preflight(methods, self._files, tune_problem=problem, memory_cap_bytes=cap_bytes)
+            preflight = Preflight(
+                methods,
+                self._files,
+                tune_problem=problem,
+                memory_cap_bytes=cap_bytes,
+                reserved_page_bytes=self._core.reserved_page_bytes,
+            )
             group = self._capped_group(watcher)
             trial_executor = executor.Executor(
                 self._core, watcher, self._files, cpus=self._cpus, memory_cap_bytes=cap_bytes, group=group

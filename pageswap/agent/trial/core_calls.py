@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.errors import CoreError, MethodUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pageswap.agent.journal.job import TrialSpec
     from pageswap.agent.trial.child_watcher import ChildLimits, Work
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Core:
-    """The calls the agent makes; `methods` and `info` give plain JSON values."""
+    """What the agent asks of the core; `methods` and `info` give plain JSON values."""
 
     methods: Callable[[], list[dict[str, Any]]]
     info: Callable[[], dict[str, Any]]
@@ -26,6 +26,8 @@ class Core:
     trial: Callable[[TrialSpec, tuple[int, ...]], Work]
     # Takes the parent's process id, in a fork of it; raises CoreError.
     enter_child: Callable[[int, ChildLimits], None]
+    # Of each backing whose pages are of the host's pool of huge pages: their size.
+    reserved_page_bytes: Mapping[str, int]
 
 
 def native_core() -> Core:
@@ -61,6 +63,7 @@ def native_core() -> Core:
         info=native.core_info,
         trial=trial,
         enter_child=enter_child,
+        reserved_page_bytes={backing.name: backing.reserved_page_bytes for backing in native.backings()},
     )
 
 

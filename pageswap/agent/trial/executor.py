@@ -63,7 +63,8 @@ class Executor:
 
     def run(self, trial: job.TrialSpec) -> Outcome:
         """Execute the trial once; whatever it does, an Outcome comes back."""
-        cap_bytes = address_space_cap(trial, self._files, self._memory_cap_bytes)
+        page_bytes = self._core.reserved_page_bytes.get(trial.backing, 0)
+        cap_bytes = address_space_cap(trial, self._files, self._memory_cap_bytes, page_bytes)
         kills = self._oom_kills()
         try:
             ending = self._nursery.run(
@@ -94,7 +95,8 @@ class Executor:
         return _from_ending(ending, trial)
 
     def _over_cap(self, trial: job.TrialSpec) -> str:
-        need_bytes = memory_need(trial).total_bytes
+        is_reserved = bool(self._core.reserved_page_bytes.get(trial.backing))
+        need_bytes = memory_need(trial, is_reserved=is_reserved).total_bytes
         return (
             f"used more than the {format_count((self._memory_cap_bytes or 0) >> 20)} MiB that a trial may have on this "
             f"host (its region and what belongs to it are {format_count(-(-need_bytes >> 20))} MiB); raise the host's "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import resource
+import types
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host import cgroup
@@ -64,10 +65,11 @@ class MemoryNeed:
         return self.region_bytes + self.scratch_bytes + self.schedule_bytes + self.model_bytes
 
 
-def memory_need(trial: job.TrialSpec, *, scratch: bool = True) -> MemoryNeed:
-    """Compute what a trial allocates; a region of reserved huge pages takes nothing from the free memory.
+def memory_need(trial: job.TrialSpec, *, scratch: bool = True, is_reserved: bool = False) -> MemoryNeed:
+    """Compute what a trial allocates of the free memory.
 
-    `scratch`: its method copies through a page of scratch memory, one for each thread.
+    `scratch`: its method copies through a page of scratch memory, one for each thread. `is_reserved`: region and
+    scratch are of the host's pool of huge pages, and take nothing else.
     """
     shape = _SHAPES.get(trial.workload, _UNKNOWN_SHAPE)
     region_bytes = trial.region_size * shape.regions
@@ -79,10 +81,9 @@ def memory_need(trial: job.TrialSpec, *, scratch: bool = True) -> MemoryNeed:
     elif trial.workload == "call":
         # The region is two pages, and a call may need a fresh page each time, made before its round.
         region_bytes = trial.page_size * (trial.iterations // trial.rounds + 2)
-    reserved = trial.backing.startswith("hugetlb")
-    copies = scratch and not reserved
+    copies = scratch and not is_reserved
     return MemoryNeed(
-        region_bytes=0 if reserved else region_bytes,
+        region_bytes=0 if is_reserved else region_bytes,
         scratch_bytes=trial.threads * _round_up(trial.page_size, _HUGE_PAGE_BYTES) if copies else 0,
         schedule_bytes=shape.iteration_bytes * trial.iterations,
         model_bytes=shape.page_bytes * things,
@@ -98,17 +99,20 @@ def mappings_need(trial: job.TrialSpec, base: int) -> int:
     return min(slots, 4 * trial.iterations + 1) + base + _SPARE_MAPPINGS
 
 
-def address_space_cap(trial: job.TrialSpec, files: HostFiles, memory_cap_bytes: int | None = None) -> int | None:
+def address_space_cap(
+    trial: job.TrialSpec, files: HostFiles, memory_cap_bytes: int | None = None, reserved_page_bytes: int = 0
+) -> int | None:
     """Compute RLIMIT_AS for a trial's process in bytes; None under a sanitizer.
 
     The region counts twice: aligned, reserved with its scratch, and for some methods mapped a second time. For the
-    same reason a cap on memory allows twice as many addresses.
+    same reason a cap on memory allows twice as many addresses. `reserved_page_bytes` is the size of the pages of a
+    backing that takes them from the host's pool, else 0.
     """
     now = _address_space(files)
     if now is None or now > _SHADOW_BYTES:
         return None
-    need = memory_need(trial)
-    unit = 1 << 30 if trial.backing == "hugetlb_1g" else _HUGE_PAGE_BYTES
+    need = memory_need(trial, is_reserved=bool(reserved_page_bytes))
+    unit = max(_HUGE_PAGE_BYTES, reserved_page_bytes)
     reserved = (
         2 * max(need.region_bytes, trial.region_size) + trial.threads * _round_up(trial.page_size, unit) + 4 * unit
     )
@@ -127,15 +131,17 @@ class Preflight:
         *,
         tune_problem: str = "",
         memory_cap_bytes: int | None = None,
+        reserved_page_bytes: Mapping[str, int] = types.MappingProxyType({}),
     ) -> None:
         """Take the probed methods; `tune_problem` says why a limit was not raised although that was asked for.
 
-        `memory_cap_bytes` is the most that a trial may use, None for no such bound.
+        `memory_cap_bytes` is the most that a trial may use, None for no such bound; `reserved_page_bytes` as in `Core`.
         """
         self._methods: Mapping[str, dict[str, Any]] = {method["name"]: method for method in methods}
         self._files = files
         self._tune_problem = tune_problem
         self._memory_cap_bytes = memory_cap_bytes
+        self._reserved_page_bytes = reserved_page_bytes
         self._groups = cgroup.memory_groups(files)
         self._base_mappings = base_mappings(files)
 
@@ -161,7 +167,11 @@ class Preflight:
 
     def _need(self, trial: job.TrialSpec) -> MemoryNeed:
         method = self._methods.get(trial.method, {})
-        return memory_need(trial, scratch=trial.workload not in method.get("without_scratch", ()))
+        scratch = trial.workload not in method.get("without_scratch", ())
+        return memory_need(trial, scratch=scratch, is_reserved=self._is_reserved(trial))
+
+    def _is_reserved(self, trial: job.TrialSpec) -> bool:
+        return bool(self._reserved_page_bytes.get(trial.backing))
 
     def _method_reason(self, trial: job.TrialSpec) -> str:
         method = self._methods.get(trial.method)
@@ -220,7 +230,7 @@ class Preflight:
                 bounds.append((in_group, f"are left in the control group {group.folder}"))
         limit = resource.getrlimit(resource.RLIMIT_AS)[0]
         if limit != resource.RLIM_INFINITY:
-            hugetlb_bytes = trial.region_size if trial.backing.startswith("hugetlb") else 0
+            hugetlb_bytes = trial.region_size if self._is_reserved(trial) else 0
             free_bytes = limit - (_address_space(self._files) or 0) - hugetlb_bytes
             bounds.append((free_bytes, "of addresses are left (ulimit -v)"))
         return bounds

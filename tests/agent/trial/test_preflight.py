@@ -138,8 +138,11 @@ def test_memory_is_counted_by_purpose(tmp_path: Path) -> None:
     assert (need.region_bytes, need.scratch_bytes) == (256 << 20, 4 << 20)
     assert (need.schedule_bytes, need.model_bytes) == (1_600_000, 16 * 65_536)
     assert need.total_bytes == (256 << 20) + (4 << 20) + 1_600_000 + 16 * 65_536
-    assert memory_need(make_trial(backing="hugetlb_2m", region_size=1 << 30)).region_bytes == 0
-    assert _refusal(_files(tmp_path), backing="hugetlb_2m", region_size=8 << 30, page_size=2 << 20) is None
+    assert memory_need(make_trial(region_size=1 << 30), is_reserved=True).region_bytes == 0
+
+    preflight = Preflight(fake_core.methods(), _files(tmp_path), reserved_page_bytes={"pool_of_2m": 2 << 20})
+    assert preflight.refusal(make_trial("good", backing="pool_of_2m", region_size=8 << 30, page_size=2 << 20)) is None
+    assert preflight.refusal(make_trial("good", backing="other", region_size=8 << 30, page_size=2 << 20))
 
 
 def test_scratch_is_counted_for_who_copies_through_it(tmp_path: Path) -> None:
@@ -266,3 +269,12 @@ def test_the_real_host_has_mappings_and_memory_to_count() -> None:
     assert files.table("/proc/meminfo")["MemAvailable"] > 0
     cap = address_space_cap(make_trial(), files)
     assert cap is None or cap > 256 << 20
+
+
+def test_a_pool_of_gigantic_pages_takes_addresses_by_the_gigantic_page(tmp_path: Path) -> None:
+    """Region and scratch begin at a border of such a page, wherever the kernel finds room."""
+    files = _files(tmp_path)
+    trial = make_trial(page_size=4096, region_size=1 << 30)
+    small, large = (address_space_cap(trial, files, reserved_page_bytes=size) or 0 for size in (2 << 20, 1 << 30))
+
+    assert large - small == 5 * ((1 << 30) - (2 << 20))

@@ -21,6 +21,6 @@ const struct ps_method ps_method_hang_and_fork = {
     .name = "hang_and_fork",
     .summary = "broken on purpose",
     .family = PS_COPY,
-    .backings = PS_ANY_BACKING,
+    .memory = PS_ANY_MEMORY,
     .swap_many = swap_many,
 };

@@ -24,6 +24,6 @@ const struct ps_method ps_method_newer_libc = {
     .name = "newer_libc",
     .summary = "memcpy and a call into the C library",
     .family = PS_COPY,
-    .backings = PS_ANY_BACKING,
+    .memory = PS_ANY_MEMORY,
     .swap_many = swap_many,
 };

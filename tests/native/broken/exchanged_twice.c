@@ -19,6 +19,6 @@ const struct ps_method ps_method_exchanged_twice = {
     .name = "exchanged_twice",
     .summary = "broken on purpose",
     .family = PS_COPY,
-    .backings = PS_ANY_BACKING,
+    .memory = PS_ANY_MEMORY,
     .swap_many = swap_many,
 };

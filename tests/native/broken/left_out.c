@@ -17,6 +17,6 @@ const struct ps_method ps_method_left_out = {
     .name = "left_out",
     .summary = "broken on purpose",
     .family = PS_COPY,
-    .backings = PS_ANY_BACKING,
+    .memory = PS_ANY_MEMORY,
     .swap_many = swap_many,
 };

@@ -18,6 +18,6 @@ const struct ps_method ps_method_wrong_byte = {
     .name = "wrong_byte",
     .summary = "broken on purpose",
     .family = PS_COPY,
-    .backings = PS_ANY_BACKING,
+    .memory = PS_ANY_MEMORY,
     .swap_many = swap_many,
 };

@@ -26,6 +26,6 @@ const struct ps_method ps_method_touch_reach = {
     .family = PS_CONTROL,
     .flags = PS_MOVES_NOTHING,
     .scratch = PS_SCRATCH_NONE,
-    .backings = PS_ANY_BACKING,
+    .memory = PS_ANY_MEMORY,
     .swap_many = swap_many,
 };

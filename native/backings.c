@@ -1,0 +1,89 @@
+/* What the memory under test can be made of: the table of backings, and the checks that a region is what its backing
+ * claims. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "pageswap.h"
+
+#ifndef MAP_HUGE_SHIFT
+#define MAP_HUGE_SHIFT 26
+#endif
+#define MAP_2MB (21 << MAP_HUGE_SHIFT)
+#define MAP_1GB (30 << MAP_HUGE_SHIFT)
+
+static int all_huge(const struct ps_memory *memory, const ps_trial *trial, ps_error *error)
+{
+    uint64_t huge_bytes;
+    char detail[sizeof error->detail];
+    const int failed = ps_huge_bytes(memory->base, memory->slots * trial->page_bytes, &huge_bytes, error);
+
+    if (failed || huge_bytes >= trial->region_bytes / PS_HUGE_PAGE * PS_HUGE_PAGE)
+        return failed;
+    (void)snprintf(
+        detail, sizeof detail,
+        "only %llu of %llu KiB became huge pages; set /sys/kernel/mm/transparent_hugepage/enabled to madvise "
+        "or always, or free memory",
+        (unsigned long long)huge_bytes >> 10, (unsigned long long)trial->region_bytes >> 10);
+    return ps_unavailable(error, ENOMEM, detail);
+}
+
+static int none_huge(const struct ps_memory *memory, const ps_trial *trial, ps_error *error)
+{
+    uint64_t huge_bytes;
+    const int failed = ps_huge_bytes(memory->base, memory->slots * trial->page_bytes, &huge_bytes, error);
+
+    if (failed || huge_bytes == 0)
+        return failed;
+    return ps_unavailable(error, EEXIST, "the kernel gave huge pages to memory that was advised to have none");
+}
+
+static const struct ps_backing backings[] = {
+#define PS_BACKING_ROW(row, ...) {.name = #row, __VA_ARGS__},
+#include "backings.def"
+#undef PS_BACKING_ROW
+};
+
+int ps_backing_count(void)
+{
+    return (int)(sizeof backings / sizeof *backings);
+}
+
+const struct ps_backing *ps_backing_find(const char *name)
+{
+    for (int i = 0; i < ps_backing_count(); i++)
+        if (strcmp(backings[i].name, name) == 0)
+            return &backings[i];
+    return NULL;
+}
+
+/* A method that makes its memory itself has no use for a backing, and is measured on the first one only. Addresses
+ * below 2 GiB have no room for a region that begins and ends at borders of gigantic pages. */
+int ps_backing_suits(const struct ps_backing *backing, const struct ps_method *method)
+{
+    if (!method->memory)
+        return backing == backings;
+    if (method->flags & PS_LOW_MEMORY && backing->kernel_page_bytes > PS_HUGE_PAGE)
+        return 0;
+    return (method->memory & PS_KIND(backing->kind)) != 0;
+}
+
+uint32_t ps_backings_of(const struct ps_method *method)
+{
+    uint32_t bits = 0;
+
+    for (int i = 0; i < ps_backing_count(); i++)
+        bits |= ps_backing_suits(&backings[i], method) ? 1u << i : 0;
+    return bits;
+}
+
+int ps_backing_describe(int index, ps_backing_info *info)
+{
+    if (index < 0 || index >= ps_backing_count())
+        return -ENOENT;
+    info->name = backings[index].name;
+    info->kernel_page_bytes = backings[index].kernel_page_bytes;
+    info->fault_bytes = backings[index].fault_bytes;
+    info->is_reserved = backings[index].is_reserved;
+    return 0;
+}

@@ -1,0 +1,73 @@
+"""The table of backings: what it says of each is so, and a line is all that one more needs."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+from requirement import require
+
+from pageswap import native
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BACKINGS = {backing.name: backing for backing in native.backings()}
+# Run where the core has one backing more; each method that claims it is measured on it.
+ONE_MORE = """
+from pageswap import native
+
+for method in native.methods():
+    if "unreserved" in method.backings and "swap" in method.workloads and method.available:
+        trial = native.TrialParams(
+            method=method.name, workload="swap", backing="unreserved", page_bytes=4096, region_bytes=1 << 20,
+            iterations=300, threads=1, touch="moved", rounds=3, seed=7,
+        )
+        print(method.name, native.run_trial(trial).verified)
+"""
+
+
+def test_every_line_of_the_table_is_a_backing() -> None:
+    """In the table's order, which the bits of a method's backings follow."""
+    lines = re.findall(r"^PS_BACKING_ROW\((\w+),", (ROOT / "native" / "backings.def").read_text(), re.MULTILINE)
+
+    assert tuple(lines) == native.BACKINGS == tuple(BACKINGS)
+
+
+@pytest.mark.parametrize("name", BACKINGS)
+def test_sizes_are_such_as_a_processor_has(name: str) -> None:
+    """And a fault brings at least what the kernel maps at once."""
+    backing = BACKINGS[name]
+
+    assert {backing.kernel_page_bytes, backing.fault_bytes} <= {4096, 2 << 20, 1 << 30}
+    assert backing.fault_bytes >= backing.kernel_page_bytes
+
+
+@pytest.mark.parametrize("name", [name for name, backing in BACKINGS.items() if backing.is_reserved])
+def test_a_reserved_backing_is_of_a_pool_of_the_hosts(name: str) -> None:
+    """The kernel has a folder for each size that it can reserve."""
+    folder = f"/sys/kernel/mm/hugepages/hugepages-{BACKINGS[name].kernel_page_bytes >> 10}kB"
+    require(name, pathlib.Path(folder).is_dir(), "this kernel or processor has no pool of that size")
+
+    assert BACKINGS[name].reserved_page_bytes == BACKINGS[name].kernel_page_bytes
+
+
+def test_a_backing_that_takes_free_memory_has_no_pages_of_a_pool() -> None:
+    """Nothing need be known of it but that."""
+    free = [backing for backing in BACKINGS.values() if not backing.is_reserved]
+
+    assert {backing.reserved_page_bytes for backing in free} == {0}
+    assert {"private_anon", "thp"} <= {backing.name for backing in free}
+
+
+def test_a_line_is_all_that_one_more_backing_needs(odd_core: pathlib.Path) -> None:
+    """The methods that do with its kind of memory claim it, and move its pages."""
+    command, environment = [sys.executable, "-c", ONE_MORE], {"PYTHONPATH": str(odd_core)}
+    done = subprocess.run(command, cwd=odd_core, env=environment, capture_output=True, text=True, check=True)
+    verified = dict(line.split() for line in done.stdout.splitlines())
+
+    own = {method.name for method in native.methods()}  # that core has broken ones, too
+    assert {"memcpy", "mremap_fixed", "index"} <= set(verified)
+    assert "memfd_map_fixed" not in verified
+    assert {verdict for name, verdict in verified.items() if name in own} == {"True"}

@@ -18,7 +18,7 @@ _MODE = 0o644
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[Any]]:
-    """Give a binary file that takes the place of ``path`` when the block ends, and vanishes when it raises.
+    """Yield a binary file that takes the place of ``path`` when the block ends, and vanishes when it raises.
 
     A reader sees the old file or the whole new one, also after a crash. Raises StoreError when it cannot be written.
     """
@@ -28,7 +28,9 @@ def replacing(path: Path) -> Iterator[IO[Any]]:
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
-        with os.fdopen(handle, "wb") as file:
+        os.close(handle)
+        # Opened by name, for who writes by a library that takes names only.
+        with Path(name).open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ALWAYS = ("flock", "mkdir", "mktemp", "rm", "sha256sum", "tail")
+ALWAYS = ("flock", "grep", "mkdir", "mktemp", "rm", "sha256sum", "tail")
 
 # What the wrapper starts, in the environment that it made.
 START = """
@@ -37,7 +37,8 @@ case "$1 $2 $3" in
     "-I -m venv") /bin/mkdir -p "$4/bin" && /bin/cp "$0" "$4/bin/python" ;;
     "-m pip install")
         [ ! -e "$HOME/hang" ] || exec /bin/sleep 100
-        /bin/cp requirements.lock .venv/installed ;;
+        for each in "$@"; do last=$each; done
+        /bin/cp "$last" ".venv/installed $last" ;;
     "-P $HOME/a checkout/pageswap/console/start.py"*|"-P $HOME/moved here/pageswap/console/start.py"*)
         shift 2; printf start; printf ' <%s>' "$@"; echo " in $PWD" ;;
     *) exit 99 ;;
@@ -90,6 +91,7 @@ class Checkout:
     def lock(self, version: str) -> None:
         """Let the lock file ask for this version."""
         (self.root / "requirements.lock").write_text(make_wheel(self.wheels, version))
+        (self.root / "requirements-dev.lock").write_text("")
 
     def give(self, *names: str) -> None:
         """Put tools of this machine on the wrapper's PATH."""
@@ -117,6 +119,7 @@ class Checkout:
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(self.wheels),
             "PIP_CONFIG_FILE": os.devnull,
+            **options.pop("settings", {}),
         }
         return subprocess.Popen(
             [options.pop("inv", str(self.root / "inv")), *args],
@@ -141,7 +144,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 
 def test_first_run_makes_the_environment_and_passes_the_arguments_on(checkout: Checkout) -> None:
-    """One line says what is made; pip's own words are not seen; arguments and directory arrive as they were."""
+    """A line says what is made and what it takes, one its step; pip's own words are not seen; arguments arrive."""
     elsewhere = checkout.root.parent
     checkout.use_real_python()
 
@@ -149,8 +152,10 @@ def test_first_run_makes_the_environment_and_passes_the_arguments_on(checkout: C
 
     assert code == 0, err
     assert out == f"start <run> <--spec> <with space.yaml> in {elsewhere}\n"
-    assert len(err.splitlines()) == 1
-    assert "making .venv from requirements.lock" in err
+    first, second = err.splitlines()
+    assert "making .venv with " in first
+    assert "MB" in first
+    assert second == "inv: installing the packages of requirements.lock"
 
 
 def test_nothing_changed_runs_one_program(checkout: Checkout) -> None:
@@ -192,7 +197,7 @@ def test_changed_lock_file_installs_again(checkout: Checkout) -> None:
 
     assert code == 0
     assert "making .venv" in err
-    assert "invoke==2.0" in (checkout.root / ".venv/installed").read_text()
+    assert "invoke==2.0" in (checkout.root / ".venv/installed requirements.lock").read_text()
     assert not (checkout.root / ".venv/left over").exists()
 
 
@@ -261,7 +266,57 @@ def test_pip_failure_shows_its_last_words(checkout: Checkout) -> None:
     assert (code, out) == (1, "")
     assert "HASHES" in err
     assert err.splitlines()[-1].startswith("inv: could not make .venv (whole log: ")
-    assert not (checkout.root / ".venv/inv.stamp").exists()
+    assert not (checkout.root / ".venv/requirements.lock.stamp").exists()
+
+
+@pytest.mark.parametrize("task", ["test", "lint", "format", "bench"])
+def test_developing_adds_its_packages_when_it_begins(checkout: Checkout, task: str) -> None:
+    """Who measures waits for none of them; a developer's first task installs them, once."""
+    checkout.inv("run", "--spec", "test")
+    assert not (checkout.root / ".venv/installed requirements-dev.lock").exists()
+
+    code, _, err = checkout.inv("--echo", task)
+
+    assert code == 0, err
+    assert "making .venv" not in err
+    assert "installing the packages of requirements-dev.lock" in err
+    assert checkout.inv(task)[2] == ""
+
+
+def test_an_unreachable_index_names_the_way_to_bring_packages(checkout: Checkout) -> None:
+    """Offline, pip's words end with the two commands that bring wheels from elsewhere."""
+    checkout.use_real_python()
+    shutil.rmtree(checkout.wheels)
+    checkout.wheels.mkdir()
+
+    code, _, err = checkout.inv()
+
+    assert code == 1
+    assert "pip download" in err
+    assert "PIP_NO_INDEX=1 PIP_FIND_LINKS=wheels ./inv" in err
+
+
+@pytest.mark.parametrize("setting", ["PIP_USER", "PIP_REQUIRE_VIRTUALENV", "PIP_TARGET", "PIP_PREFIX"])
+def test_where_a_user_keeps_packages_does_not_matter(checkout: Checkout, setting: str) -> None:
+    """The environment is the checkout's own, whatever pip is told to do elsewhere."""
+    checkout.use_real_python()
+    value = "1" if setting in ("PIP_USER", "PIP_REQUIRE_VIRTUALENV") else str(checkout.root.parent / "elsewhere")
+
+    code, out, err = checkout.inv("plan", settings={setting: value, "PYTHONPATH": "/nowhere"})
+
+    assert code == 0, err
+    assert out.startswith("start <plan>")
+    assert not (checkout.root.parent / "elsewhere").exists()
+
+
+def test_a_checkout_that_cannot_be_written_is_told_in_one_line(checkout: Checkout) -> None:
+    """With the cure, and nothing is tried."""
+    (checkout.root / "build").write_text("a file, which not even root makes a folder of")
+
+    code, _, err = checkout.inv()
+
+    assert code == 1
+    assert err == f"inv: cannot write to {checkout.root}; copy the checkout to a folder of your own\n"
 
 
 @pytest.mark.parametrize(
@@ -297,7 +352,7 @@ def test_missing_python_as_a_user_prints_the_command(checkout: Checkout) -> None
     code, _, err = checkout.inv()
 
     assert code == 1
-    expected = "apt-get install --no-install-recommends -y python3.12 python3.12-dev python3.12-venv"
+    expected = "apt-get install --no-install-recommends -y python3.12 libpython3.12-dev python3.12-venv"
     assert err.splitlines()[-1] == f"    sudo apt-get update && sudo {expected}"
 
 
@@ -355,7 +410,7 @@ def test_python_without_headers_alone_asks_for_its_own(checkout: Checkout) -> No
     code, _, err = checkout.inv()
 
     assert code == 1
-    assert err.splitlines()[-1].endswith(" python3.11 python3.11-dev python3.11-venv")
+    assert err.splitlines()[-1].endswith(" python3.11 libpython3.11-dev python3.11-venv")
 
 
 def test_ctrl_c_waits_until_python_hears_it(checkout: Checkout) -> None:

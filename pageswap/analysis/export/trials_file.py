@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import duckdb
 import pandas as pd
-import pyarrow as pa  # type: ignore[import-untyped]
-from pyarrow import parquet
 
 from pageswap.analysis.export.pyperf_file import pyperf_document
 from pageswap.analysis.trials.table import DERIVED_COLUMNS, INTEGER_COLUMNS, frame
@@ -71,15 +70,16 @@ def _write_csv(table: pd.DataFrame, file: IO[Any]) -> None:
 
 
 def _write_parquet(table: pd.DataFrame, file: IO[Any]) -> None:
-    rounds = _rounds(table)
     # A seed uses all 64 bits, so its column is unsigned.
-    seeds = pd.Series(pd.array(table["seed"].tolist(), dtype="UInt64"), index=table.index)
-    lists = pd.Series(rounds, index=table.index, dtype="object")
-    arrow = pa.Table.from_pandas(table.assign(rounds_ns=lists, seed=seeds), preserve_index=False)
-    # Named by type, for a run in which nothing was measured has no list to tell it from.
-    index = arrow.schema.get_field_index("rounds_ns")
-    arrow = arrow.set_column(index, "rounds_ns", pa.array(rounds, type=pa.list_(pa.int64())))
-    parquet.write_table(arrow, file)
+    trials = table.assign(seed=pd.array(table["seed"].tolist(), dtype="UInt64"))
+    # Named by type, for a column without a single value has nothing to tell it from.
+    types = {name: "VARCHAR" for name in trials if trials[name].dtype == "object"} | {"rounds_ns": "BIGINT[]"}
+    casts = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in types.items())
+    quoted = file.name.replace("'", "''")
+    with duckdb.connect(":memory:") as database:
+        relation = database.from_df(trials).project(f"* REPLACE ({casts})")
+        # Its own temporary file would take the name, and the place, of the one that is open.
+        relation.query("trials", f"COPY trials TO '{quoted}' (FORMAT parquet, USE_TMP_FILE false)")
 
 
 def _write_json(table: pd.DataFrame, file: IO[Any]) -> None:

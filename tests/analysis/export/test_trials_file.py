@@ -111,3 +111,13 @@ def test_a_run_without_outcomes_exports_its_columns(tmp_path: Path, to: str) -> 
     run.outcomes.clear()
 
     assert len(read(export(run, to, tmp_path / f"out.{to}"))) == 0
+
+
+def test_a_parquet_file_may_lie_below_a_name_with_quotes(tmp_path: Path) -> None:
+    """The library that writes it takes the name inside a statement."""
+    folder = tmp_path / 'it\'s "here"; drop'
+
+    path = export(make_run(), "parquet", folder / "t.parquet")
+
+    assert [path.name] == [entry.name for entry in folder.iterdir()]
+    assert pd.read_parquet(path).shape[0] > 0

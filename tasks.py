@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from invoke.context import Context
 
-    from pageswap.console.arguments import Way
+    from pageswap.console.arguments import HostAccess
     from pageswap.fleet import Target
     from pageswap.plan import Plan
 
@@ -66,24 +66,26 @@ def tasks(_context: Context) -> None:
 
 
 @command()
-def build(_context: Context, way: Way, hosts: str | None = None, core: str = "auto", json: bool = False) -> int:
+def build(
+    _context: Context, access: HostAccess, hosts: str | None = None, core: str = "auto", json: bool = False
+) -> int:
     """Build the C core, unless the one at hand is current; with --hosts also have all that a run needs on them."""
     facts = json_.loads(devtasks.build_core())
     found: dict[str, Any] = {}
     if hosts is not None:
         from pageswap.campaign import ask_hosts
 
-        found = _ask(way.targets(way.hosts(hosts), core), ask_hosts.readiness)
-    from pageswap.console import hosts as showing
+        found = _ask(access.targets(access.hosts(hosts), core), ask_hosts.readiness)
+    from pageswap.console import host_views
 
-    return showing.conclude_build(facts, found, as_json=json)
+    return host_views.conclude_build(facts, found, as_json=json)
 
 
 @command()
 def check(_context: Context, spec: str = "", inventory: str = "") -> None:
     """Check an experiment file without running it."""
     plan = _plan(spec, None, None, None)
-    arguments.Way(inventory).check_hosts(plan.experiment)
+    arguments.HostAccess(inventory).check_hosts(plan.experiment)
     print(f"{plan.experiment.path}: ok: {len(plan.cases):,} cases, {len(plan.trials):,} trials")
 
 
@@ -99,16 +101,16 @@ def plan(
 ) -> None:
     """List what a run would measure, with its memory and time; run nothing."""
     made = _plan(spec, set_, filter_, repeats)
-    arguments.Way(inventory).check_hosts(made.experiment)
-    from pageswap.console import terminal
+    arguments.HostAccess(inventory).check_hosts(made.experiment)
+    from pageswap.console import plan_view
 
-    terminal.tell_plan(made, as_json=json)
+    plan_view.tell_plan(made, as_json=json)
 
 
 @command(iterable=["set_", "filter_"])
 def run(
     _context: Context,
-    way: Way,
+    access: HostAccess,
     spec: str = "",
     hosts: str | None = None,
     set_: list[str] | None = None,
@@ -126,9 +128,9 @@ def run(
 ) -> int:
     """Measure an experiment, then write its report."""
     made = _plan(spec, set_, filter_, repeats)
-    chosen = way.hosts(hosts, made.experiment)
+    chosen = access.hosts(hosts, made.experiment)
     from pageswap import campaign
-    from pageswap.console import terminal
+    from pageswap.console import plan_view, run_view
 
     options = campaign.Options(
         tune=tune,
@@ -138,44 +140,49 @@ def run(
         at_once=arguments.number("--at-once", at_once, 1) or 1,
         patience_s=arguments.seconds("--patience", patience),
         lease_s=arguments.seconds("--lease", lease, 1.0),
-        ssh_config=way.ssh_config_file(),
+        ssh_config=access.ssh_config_file(),
         hosts=tuple(host.to_json() for host in chosen),
     )
     if dry:
-        terminal.tell_plan(made, as_json=json, hosts=[host.name for host in chosen])
+        plan_view.tell_plan(made, as_json=json, hosts=[host.name for host in chosen])
         return 0
     measure = functools.partial(
         campaign.run,
         made,
         results_dir=RESULTS,
         options=options,
-        targets=campaign.make_targets(chosen, options, accept_new=way.accept_new),
+        targets=campaign.make_targets(chosen, options, accept_new=access.accept_new),
         provenance=campaign.provenance(ROOT, ["inv", *arguments.typed()]),
     )
-    return terminal.measured(measure, as_json=json)
+    return run_view.measured(measure, as_json=json)
 
 
 @command()
 def resume(
-    _context: Context, way: Way, run: str = "", hosts: str | None = None, wait: bool = False, json: bool = False
+    _context: Context,
+    access: HostAccess,
+    run: str = "",
+    hosts: str | None = None,
+    wait: bool = False,
+    json: bool = False,
 ) -> int:
     """Finish what a run still lacks, on its hosts or those that --hosts picks out, then write its report."""
     from pageswap import campaign
-    from pageswap.console import terminal
+    from pageswap.console import run_view
 
     folder = campaign.find_run(RESULTS, run)
-    chosen = () if hosts is None else way.hosts(hosts)
+    chosen = () if hosts is None else access.hosts(hosts)
     devtasks.build_core()
     measure = functools.partial(
         campaign.resume,
         folder,
         wait=wait or None,
         only=[host.name for host in chosen],
-        inventory=way.known() if way.inventory else None,
-        ssh_config=way.ssh_config_file(),
-        accept_new=way.accept_new,
+        inventory=access.known() if access.inventory else None,
+        ssh_config=access.ssh_config_file(),
+        accept_new=access.accept_new,
     )
-    return terminal.measured(measure, as_json=json)
+    return run_view.measured(measure, as_json=json)
 
 
 @command(help={"format": "html: the report beside the run, or md: a summary on stdout for a pull request or a README"})
@@ -223,9 +230,9 @@ def compare(
 
     arguments.one_of("--format", format, ("text", "md"))
     sides = resolve(RESULTS, base, new)
-    from pageswap.console import comparison  # only now: it is slow to import
+    from pageswap.console import comparison_view  # only now: it is slow to import
 
-    return comparison.compare(sides, by=by, fail_above=fail_above, form="json" if json else format)
+    return comparison_view.compare(sides, by=by, fail_above=fail_above, form="json" if json else format)
 
 
 @command(
@@ -239,7 +246,7 @@ def compare(
 )
 def publish(
     _context: Context,
-    way: Way,
+    access: HostAccess,
     run: list[str] | None = None,
     to: str = "",
     title: str = "",
@@ -248,33 +255,35 @@ def publish(
 ) -> None:
     """Put reports on a static site with an index, here or on another host; only what is new is sent."""
     from pageswap.campaign.run_references import select
-    from pageswap.console import exits, publishing
+    from pageswap.console import exits, publish_view
     from pageswap.publish import publish as put
 
-    with publishing.opened(to, way) as place:
+    with publish_view.opened(to, access) as place:
         found = put(select(RESULTS, run or []), place, title=title, prune=prune, on_step=exits.tell)
-    publishing.conclude(found, as_json=json)
+    publish_view.conclude(found, as_json=json)
 
 
 @command()
-def methods(_context: Context, way: Way, hosts: str | None = None, json: bool = False) -> int:
+def methods(_context: Context, access: HostAccess, hosts: str | None = None, json: bool = False) -> int:
     """List every way to move pages: available on each host, or why not."""
     from pageswap.campaign import ask_hosts
-    from pageswap.console import hosts as showing
+    from pageswap.console import host_views
 
-    found = _ask(way.targets(way.hosts(hosts)), ask_hosts.facts)
-    return showing.conclude(found, showing.show_method_matrix, as_json=json, part=lambda facts: facts["methods"])
+    found = _ask(access.targets(access.hosts(hosts)), ask_hosts.facts)
+    return host_views.conclude(found, host_views.show_method_matrix, as_json=json, part=lambda facts: facts["methods"])
 
 
 @command()
-def doctor(_context: Context, way: Way, hosts: str | None = None, json: bool = False) -> int:
+def doctor(_context: Context, access: HostAccess, hosts: str | None = None, json: bool = False) -> int:
     """Say what on each host would spoil a measurement, each with its cure."""
     from pageswap.campaign import ask_hosts
-    from pageswap.console import hosts as showing
+    from pageswap.console import host_views
 
-    chosen = way.hosts(hosts)
-    found = _ask(way.targets(chosen), functools.partial(ask_hosts.facts, cpus={host.name: host.cpu for host in chosen}))
-    return showing.conclude(found, showing.show_findings, as_json=json, part=showing.findings)
+    chosen = access.hosts(hosts)
+    found = _ask(
+        access.targets(chosen), functools.partial(ask_hosts.facts, cpus={host.name: host.cpu for host in chosen})
+    )
+    return host_views.conclude(found, host_views.show_findings, as_json=json, part=host_views.findings)
 
 
 @command(name="hosts")
@@ -282,23 +291,25 @@ def list_hosts(_context: Context, inventory: str = "", json: bool = False) -> No
     """List the inventory: each host with its groups, tags and settings."""
     if arguments.typed()[1:2] == ["clean"]:
         return  # `inv hosts clean` is two commands to invoke, and only the second is meant
-    known = arguments.Way(inventory).known()
-    from pageswap.console import hosts as showing
+    known = arguments.HostAccess(inventory).known()
+    from pageswap.console import host_views
 
-    showing.tell_inventory(known, as_json=json)
+    host_views.tell_inventory(known, as_json=json)
 
 
 @command(help={"hosts": "a,b,@group,@tag: where to clean; default: all hosts of the inventory, else local"})
-def clean(_context: Context, way: Way, hosts: str | None = None, all_: bool = False, json: bool = False) -> int:
+def clean(
+    _context: Context, access: HostAccess, hosts: str | None = None, all_: bool = False, json: bool = False
+) -> int:
     """Remove what finished runs left on hosts (`inv hosts clean`); without --hosts on all of the inventory."""
     from pageswap.campaign import ask_hosts
-    from pageswap.console import hosts as showing
+    from pageswap.console import host_views
 
     if hosts is None:
-        hosts = "@all" if way.known().hosts else "local"
-    targets = way.targets(way.hosts(hosts))
+        hosts = "@all" if access.known().hosts else "local"
+    targets = access.targets(access.hosts(hosts))
     found = _ask(targets, functools.partial(ask_hosts.clean, runs="all" if all_ else "finished"))
-    return showing.conclude(found, showing.show_cleaned, as_json=json)
+    return host_views.conclude(found, host_views.show_cleaned, as_json=json)
 
 
 @command()

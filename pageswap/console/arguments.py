@@ -62,7 +62,7 @@ def file(flag: str, path: str) -> str | None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Way:
+class HostAccess:
     """What the commands share that reach hosts: which inventory, which ssh_config, and whether to trust new keys.
 
     The fields are arguments of each such command, and text as it was typed.

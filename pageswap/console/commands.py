@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from invoke.exceptions import Exit
 from invoke.tasks import Task, task
 
-from pageswap.console.arguments import Way
+from pageswap.console.arguments import HostAccess
 from pageswap.console.exits import guarded
 
 if TYPE_CHECKING:
@@ -48,36 +48,36 @@ HELP: Final = {
     "wait": "wait while another measurement holds the host, rather than give up",
 }
 
-_WAY: Final = "way"
-_ON_THE_WAY: Final = [
+_ACCESS: Final = "access"
+_OF_ACCESS: Final = [
     inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default)
-    for field in dataclasses.fields(Way)
+    for field in dataclasses.fields(HostAccess)
 ]
 
 
 def command(error_log: Path, **options: Any) -> Callable[[Callable[..., int | None]], Task[Any]]:  # noqa: ANN401 - invoke's
     """Make a task whose errors are one line on stderr and the documented exit code, never a traceback.
 
-    Where the function has a parameter `way`, the command has the arguments that `Way` consists of. `options` are
-    invoke's own; its `help` is needed only for arguments that mean something else than those of HELP.
+    Where the function has a parameter `access`, the command has the arguments that `HostAccess` consists of. `options`
+    are invoke's own; its `help` is needed only for arguments that mean something else than those of HELP.
     """
 
     def decorate(body: Callable[..., int | None]) -> Task[Any]:
         signature = inspect.signature(body)
-        takes_way = _WAY in signature.parameters
+        takes_access = _ACCESS in signature.parameters
 
         @functools.wraps(body)
         def run_body(context: Any, **given: Any) -> None:  # noqa: ANN401 - what was typed
-            if takes_way:
-                typed = {each.name: given.pop(each.name) for each in _ON_THE_WAY if each.name in given}
-                given[_WAY] = Way(**typed)
+            if takes_access:
+                typed = {each.name: given.pop(each.name) for each in _OF_ACCESS if each.name in given}
+                given[_ACCESS] = HostAccess(**typed)
             code = guarded(functools.partial(body, context, **given), error_log)
             if code:
                 raise Exit(code=code)
 
         # What invoke reads the arguments from.
-        parameters = [each for name, each in signature.parameters.items() if name != _WAY]
-        whole = signature.replace(parameters=[*parameters, *(_ON_THE_WAY if takes_way else [])])
+        parameters = [each for name, each in signature.parameters.items() if name != _ACCESS]
+        whole = signature.replace(parameters=[*parameters, *(_OF_ACCESS if takes_access else [])])
         run_body.__signature__ = whole  # type: ignore[attr-defined]
         # A trailing underscore keeps a name from being Python's own; invoke drops it.
         names = {name.rstrip("_") for name in whole.parameters}

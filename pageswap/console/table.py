@@ -31,3 +31,9 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: fr
         console.print(table)
     # rich fills the last column with blanks, which wrap where the window is made narrower later.
     print("\n".join(line.rstrip() for line in printed.get().splitlines()))
+
+
+def say_rest(count: int, shown: int, what: str) -> None:
+    """Say in a line of its own how many of `count` lines are not among the `shown` ones; nothing where all are."""
+    if count > shown:
+        print(f"... and {count - shown:,} more {what}")

@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-from pageswap.report.text import visible
+from pageswap.text.invisible_characters import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pageswap.report.drawing import Drawer
+from pageswap.report.charts.drawing import Drawer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +22,6 @@ def render(run_data: RunData, out_path: Path) -> Path:
     """
     # The drawing process starts first, so that it loads Vega while this one imports pandas and scipy.
     with Drawer() as drawer:
-        from pageswap.report.write import write  # noqa: PLC0415 - see above
+        from pageswap.report.page.write import write  # noqa: PLC0415 - see above
 
         return write(run_data, out_path, drawer)

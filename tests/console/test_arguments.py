@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pageswap.console import arguments
-from pageswap.console.arguments import Way
+from pageswap.console.arguments import HostAccess
 from pageswap.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,14 +56,14 @@ def test_hosts_are_those_typed_else_this_machine(tmp_path: Path) -> None:
     """As the inventory knows them that was named."""
     inventory = tmp_path / "h.yaml"
     inventory.write_text("hosts: {lab1: {cpu: 3}, lab2: }\ngroups: {rack: [lab2, lab1]}\n")
-    way = Way(str(inventory))
+    access = HostAccess(str(inventory))
 
-    assert [(host.name, host.cpu) for host in way.hosts("@rack, other")] == [
+    assert [(host.name, host.cpu) for host in access.hosts("@rack, other")] == [
         ("lab2", None),
         ("lab1", 3),
         ("other", None),
     ]
-    assert [host.name for host in way.hosts(None)] == ["local"]
+    assert [host.name for host in access.hosts(None)] == ["local"]
 
 
 @pytest.mark.parametrize("typed", ["", " ", "\t "])
@@ -72,4 +72,4 @@ def test_a_word_that_names_no_host_is_not_left_out_hosts(typed: str) -> None:
     with pytest.raises(
         UsageError, match=r"^--hosts: '.*' names no host; write such as lab1,@rack, or leave --hosts out"
     ):
-        Way().hosts(typed)
+        HostAccess().hosts(typed)

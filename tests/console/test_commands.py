@@ -8,7 +8,7 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from pageswap.console.arguments import Way
+from pageswap.console.arguments import HostAccess
 from pageswap.console.commands import HELP, command, show_commands
 from pageswap.errors import UsageError
 
@@ -23,9 +23,9 @@ def make(error_log: Path) -> tuple[Task[Any], list[object]]:
     seen: list[object] = []
 
     @command(error_log, help={"hosts": "mine"})
-    def look(_context: Context, way: Way, hosts: str = "", all_: bool = False) -> int:  # noqa: FBT001, FBT002 - a flag
+    def look(_context: Context, access: HostAccess, hosts: str = "", all_: bool = False) -> int:  # noqa: FBT001, FBT002 - a flag
         """Look."""
-        seen.extend((way, hosts, all_))
+        seen.extend((access, hosts, all_))
         if hosts == "none":
             raise UsageError("--hosts: no")
         return 5 if all_ else 0
@@ -53,7 +53,7 @@ def test_the_function_gets_them_as_one(tmp_path: Path) -> None:
     look.body(Context())
     look.body(Context(), hosts="a", inventory="i", ssh_config="s", accept_new=True)
 
-    assert seen == [Way(), "", False, Way("i", "s", accept_new=True), "a", False]
+    assert seen == [HostAccess(), "", False, HostAccess("i", "s", accept_new=True), "a", False]
 
 
 def test_its_end_is_an_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import altair as alt
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pageswap.report.vegalite import Plot
+    from pageswap.report.charts.vegalite import Plot
 
 
 def assert_valid(plots: Iterable[Plot]) -> None:

@@ -1,0 +1,81 @@
+"""A comparison of two runs as it is asked for and told: the table, what differs, and the finding last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pageswap.campaign.run_folders import open_run
+from pageswap.comparison import comparison as comparing
+from pageswap.comparison.markdown import comparison_as_markdown
+from pageswap.comparison.percent import detectable_text, findings, percent_interval_text, percent_text, time_text
+from pageswap.comparison.sides import Part
+from pageswap.console.document import print_json
+from pageswap.console.table import say_rest, show_table
+from pageswap.text.levels import level_text
+
+if TYPE_CHECKING:
+    from pageswap.campaign.run_references import Reference
+    from pageswap.comparison.comparison import Change, Comparison
+
+_CASES_SHOWN = 60
+_NUMBERS = ("base, ns", "new, ns", "time", "95 % interval", "could find")
+
+
+def compare(sides: tuple[Reference, Reference], *, by: str, fail_above: str, form: str) -> int:
+    """Compare two sides and tell what was found, `form` being text, md or json; gives the exit code.
+
+    `by` and `fail_above` are as they were typed, "" where nothing was; raises UsageError.
+    """
+    limit = comparing.parse_limit(fail_above) if fail_above else None
+    with open_run(sides[0].folder) as ours, open_run(sides[1].folder) as theirs:
+        parts = [Part(store, side.host, side.text) for store, side in zip((ours, theirs), sides, strict=True)]
+        found = comparing.compare(*parts, by=by or None, limit=limit)
+    if form == "json":
+        print_json(comparing.as_json(found))
+    elif form == "md":
+        print(comparison_as_markdown(found))
+    else:
+        show_comparison(found)
+    return comparing.conclude(found)
+
+
+def show_comparison(comparison: Comparison) -> None:
+    """Print every case, the conditions that differ, and the finding in sentences with the gate's decision last."""
+    print(f"base: {comparison.base.name} ({_described(comparison.base.run_id, comparison.base.commit)})")
+    print(f"new:  {comparison.new.name} ({_described(comparison.new.run_id, comparison.new.commit)})")
+    print(f"{comparison.by_text}; above 0 % is slower\n")
+    has_hosts = len(comparison.pairs) > 1
+    place = ["host"] if has_hosts else []
+    rows = (_row(comparison, change, has_hosts=has_hosts) for change in comparison.cases[:_CASES_SHOWN])
+    show_table((*place, *comparison.varying, *_NUMBERS, ""), rows, frozenset(_NUMBERS))
+    say_rest(len(comparison.cases), _CASES_SHOWN, "cases; --json lists all")
+    for pair in comparison.pairs:
+        name = pair.base if pair.base == pair.new else f"{pair.base} and {pair.new}"
+        print(f"\nwhat differs{f', {name}' if has_hosts or pair.base != pair.new else ''}:")
+        if not pair.differences:
+            print("nothing")
+            continue
+        show_table(
+            ("condition", "base", "new", "", "why"),
+            ((each.name, each.a, each.b, "matters" if each.matters else "", each.why) for each in pair.differences),
+        )
+    print()
+    for sentence in findings(comparison):
+        print(sentence)
+
+
+def _row(comparison: Comparison, change: Change, *, has_hosts: bool) -> list[str]:
+    return [
+        *([change.new_host] if has_hosts else []),
+        *(level_text(name, change.levels.get(name)) for name in comparison.varying),
+        time_text(change.base_ns),
+        time_text(change.new_ns),
+        percent_text(change.change, change.change_ci),
+        percent_interval_text(change.change, change.change_ci),
+        detectable_text(change),
+        f"{change.verdict}: {change.note}" if change.note else change.verdict,
+    ]
+
+
+def _described(run_id: str, commit: str | None) -> str:
+    return f"run {run_id}{f', commit {commit[:12]}' if commit else ''}"

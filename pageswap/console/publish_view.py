@@ -1,0 +1,63 @@
+"""Publishing as it is typed and seen: where to, and what became of every run."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from typing import TYPE_CHECKING, cast
+
+from pageswap.console.document import print_json
+from pageswap.errors import UsageError
+from pageswap.publish import Folder, RemoteFolder
+from pageswap.publish.destination import split
+from pageswap.spec.hostnames import LOCAL, check_alias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pageswap.console.arguments import HostAccess
+    from pageswap.fleet.transport.ssh import SshTarget
+    from pageswap.publish import Published
+    from pageswap.publish.destination import Destination
+
+_NAMED = 5
+
+
+@contextlib.contextmanager
+def opened(to: str, access: HostAccess) -> Iterator[Destination]:
+    """Give the folder that --to names, here or over SSH, and let go of the connection after; raises UsageError."""
+    host, path = split(to)
+    if host in ("", LOCAL):
+        yield Folder(path)
+        return
+    try:
+        check_alias(host)
+    except ValueError as error:
+        raise UsageError(f"--to: {error}") from None
+    (target,) = access.targets(access.hosts(host))
+    with contextlib.closing(target):
+        yield RemoteFolder(cast("SshTarget", target), path)
+
+
+def conclude(published: Published, *, as_json: bool) -> None:
+    """Tell what became of the runs, for a person or as JSON."""
+    if as_json:
+        print_json(dataclasses.asdict(published))
+    else:
+        show_published(published)
+
+
+def show_published(published: Published) -> None:
+    """Print what became of the runs, those that were left out with their reasons, and last where the site is."""
+    for run_id, reason in published.left_out.items():
+        print(f"left out: {run_id}: {reason}")
+    for word in ("added", "updated", "removed"):
+        names: tuple[str, ...] = getattr(published, word)
+        if names:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            print(f"{word}: {', '.join(names[:_NAMED])}{more}")
+    sent = f"{published.sent_bytes / 1e6:.1f} MB sent" if published.sent_bytes else "nothing to send"
+    print(f"{len(published.unchanged)} unchanged, {sent}")
+    if not published.is_atomic:
+        print("this file system cannot exchange two folders: for an instant there was no site")
+    print(f"site: {published.where}")

@@ -1,0 +1,210 @@
+"""What all charts share: Vega-Lite parts, axes with round ticks, colours with shapes, and what a chart is."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from pageswap.text.invisible_characters import visible
+from pageswap.text.lists import clipped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Spec = dict[str, Any]
+
+STATIC_PX = 700
+GREY = "#767676"
+# Okabe and Ito's palette (2008) without yellow, which white paper swallows; told apart with any colour vision.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#767676", "#8C510A")
+# As many shapes, so that a series is known without colour too.
+SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-left", "triangle-right")
+# These print nanoseconds, bytes a second, and ratios as a change in percent, on an axis in the unit that suits them.
+TIME_LABEL = (
+    "datum.value >= 1e9 ? datum.value / 1e9 + ' s' : datum.value >= 1e6 ? datum.value / 1e6 + ' ms'"
+    " : datum.value >= 1e3 ? datum.value / 1e3 + ' µs' : datum.value + ' ns'"
+)
+RATE_LABEL = (
+    "datum.value >= 1e12 ? datum.value / 1e12 + ' TB/s' : datum.value >= 1e9 ? datum.value / 1e9 + ' GB/s'"
+    " : datum.value >= 1e6 ? datum.value / 1e6 + ' MB/s' : datum.value >= 1e3 ? datum.value / 1e3 + ' kB/s'"
+    " : datum.value + ' B/s'"
+)
+PERCENT_LABEL = "abs(datum.value - 1) < 1e-9 ? '0 %' : format((datum.value - 1) * 100, '+~r') + ' %'"
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+_LINEAR_BELOW = 3.0
+_GUTTER_PX = (60, 230)
+_PX_A_LETTER = 8.0
+_WIDE = frozenset("mwMW@%")
+_LONGEST_DESCRIPTION = 1_500
+_AXIS_PX = 90
+_LINE_PX = 15
+# So near the end of a horizontal axis a label moves inwards rather than out of the chart.
+_FLUSH_PX = 20
+_ENTRY_PX = 40
+
+
+@dataclasses.dataclass(frozen=True)
+class Plot:
+    """One chart: its title, a sentence for who cannot see it, its Vega-Lite specification."""
+
+    title: str
+    description: str
+    spec: Spec
+
+    def fixed(self) -> Spec:
+        """Give the specification for a drawing of fixed width, whose marks need no words: the drawing has them."""
+        return {**self.spec, "width": STATIC_PX, "config": {**self.spec["config"], "aria": False}}
+
+
+def plot(  # noqa: PLR0913 - what a chart is made of
+    title: str,
+    description: str,
+    layers: Sequence[Spec],
+    datasets: Mapping[str, Any],
+    height: int,
+    *,
+    series: Sequence[str] = (),
+) -> Plot:
+    """Make a chart of layers that each name one of the datasets; what has no glyph is shown by its name.
+
+    ``series`` are the names in its legend, which gets as many columns as fit.
+    """
+    entry = _ENTRY_PX + _PX_A_LETTER * max((len(name) for name in series), default=0)
+    axes = [each["encoding"].get("y", {}).get("axis") or {} for each in layers]
+    left = max((axis.get("maxExtent", _AXIS_PX) for axis in axes), default=_AXIS_PX)
+    description = clipped(visible(description), _LONGEST_DESCRIPTION)
+    spec = {
+        "$schema": _SCHEMA,
+        "description": description,
+        "width": "container",
+        "height": height,
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "background": "transparent",
+        "config": {
+            "font": "system-ui, sans-serif",
+            "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "titlePadding": 8},
+            "legend": {
+                "labelFontSize": 12,
+                "orient": "top",
+                "title": None,
+                "symbolSize": 90,
+                "labelLimit": 260,
+                "columnPadding": 18,
+                "columns": max(1, int((STATIC_PX - left) // entry)),
+            },
+            "view": {"stroke": None},
+        },
+        # For the page's script, which knows how wide the chart really is.
+        "usermeta": {"axisPx": left, "entryPx": entry},
+        "layer": list(layers),
+        "datasets": _visible(datasets),
+    }
+    return Plot(title, description, spec)
+
+
+def layer(data: str, mark: Spec, **encoding: Any) -> Spec:  # noqa: ANN401 - channels are Vega-Lite's own documents
+    """Make a layer that draws a dataset with a mark; an encoding that is None is left out."""
+    channels = {name: channel for name, channel in encoding.items() if channel is not None}
+    return {"data": {"name": data}, "mark": mark, "encoding": channels}
+
+
+def log_axis(field: str, title: str, domain: tuple[float, float], label: str, anchor: str = "middle") -> Spec:
+    """Give a logarithmic position with round ticks; `label` is the Vega expression that prints datum.value.
+
+    ``anchor`` "end" lets a long title reach below the labels of rows.
+    """
+    return {
+        "field": field,
+        "type": "quantitative",
+        "title": title,
+        "axis": {
+            "values": ticks(*domain),
+            "labelExpr": label,
+            "labelOverlap": "greedy",
+            "labelSeparation": 6,
+            "labelFlush": _FLUSH_PX if anchor == "end" else False,
+            "grid": True,
+            "titleAnchor": anchor,
+        },
+        "scale": {"type": "log", "domain": list(domain), "nice": False},
+    }
+
+
+def _letters(text: str) -> float:
+    """Count letters of ordinary width: some are half as wide again."""
+    return len(text) + sum(letter in _WIDE for letter in text) / 2
+
+
+def row_axis(names: Sequence[str], all_names: Sequence[str] = (), *, is_centred: bool = True) -> Spec:
+    """Give one band for each name, in this order; a line end in a name is one in its label.
+
+    Labels get room by their letters, not by their measured width, which differs between the drawing's fonts and the
+    reader's; ``all_names`` are those of all charts that are to be in line with this one.
+    A label is centred on its row's middle, or begins there.
+    """
+    longest = max((_letters(line) for name in (*names, *all_names) for line in name.split("\n")), default=0.0)
+    lines = max((name.count("\n") for name in names), default=0)
+    gutter = min(max(longest * _PX_A_LETTER, _GUTTER_PX[0]), _GUTTER_PX[1])
+    return {
+        "field": "row",
+        "type": "nominal",
+        "title": None,
+        "sort": list(names),
+        "scale": {"padding": 0},
+        "axis": {
+            "labelExpr": "split(datum.value, '\\n')",
+            "labelLimit": gutter,
+            "minExtent": gutter + 10,
+            "maxExtent": gutter + 10,
+            "labelLineHeight": _LINE_PX,
+            "labelOffset": -lines * _LINE_PX / 2 if is_centred else 0,
+            "labelPadding": 10,
+            "ticks": False,
+            "domain": False,
+        },
+    }
+
+
+def tips(*fields: str | tuple[str, str]) -> list[Spec]:
+    """Give a tooltip's lines: fields, or (field, title)."""
+    pairs = [(field, field) if isinstance(field, str) else field for field in fields]
+    return [{"field": field, "title": title, "type": "nominal"} for field, title in pairs]
+
+
+def lookup(labels: Mapping[int, str]) -> str:
+    """Give a Vega expression that prints datum.value by its label."""
+    return f"({json.dumps({str(value): text for value, text in labels.items()})})[datum.value]"
+
+
+def around(values: Sequence[float], *, always: Sequence[float] = (), share: float = 0.06) -> tuple[float, float]:
+    """Give a logarithmic axis's domain around positive values, with a margin."""
+    every = [*values, *always] or [1.0]
+    low, high = min(every), max(every)
+    margin = max(math.log(high / low) * share, 0.01)
+    return low * math.exp(-margin), high * math.exp(margin)
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Choose round numbers for a logarithmic axis: 1, 2, 5 a decade, or even steps where both ends are close."""
+    if high / low < _LINEAR_BELOW:
+        rough = (high - low) / 5
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+        return [_clean(index * step) for index in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    factors = (1, 2, 5) if len(decades) <= 4 else (1,)  # noqa: PLR2004 - more would not fit a telephone's width
+    found = [factor * 10.0**decade for decade in decades for factor in factors]
+    return [_clean(value) for value in found if low <= value <= high]
+
+
+def _clean(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def _visible(datasets: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    return {
+        name: [{key: visible(text) if isinstance(text, str) else text for key, text in row.items()} for row in rows]
+        for name, rows in datasets.items()
+    }

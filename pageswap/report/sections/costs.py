@@ -1,0 +1,201 @@
+"""Where the time goes: a swap's time as the calls it is made of, and how near copies come to the memory's limit."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from pageswap.analysis.explanations.cost_stacks import CostPart
+from pageswap.report.charts.selection import evenly
+from pageswap.report.charts.vegalite import PALETTE, layer, plot, row_axis, tips
+from pageswap.report.sections.section import Grid, Heading, Section
+from pageswap.text.levels import level_text, levels_phrase, operation
+from pageswap.text.lists import clipped, plural
+from pageswap.text.numbers import interval_text, rounded, scaled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pageswap.analysis.explanations.cost_stacks import CostStack
+    from pageswap.analysis.findings import Findings
+    from pageswap.analysis.summary import Summary
+    from pageswap.report.charts.vegalite import Plot
+    from pageswap.report.sections.reference_runs import ReferenceRuns
+
+MOST_STACKS = 16
+MOST_SHARES = 60
+_ROW_PX = 54
+_REST = "not explained"
+_OF_SWAPS = (
+    "Each bar is the median time of one swap. Its parts are the calls that the method makes, each as the workload "
+    "'call' measured it alone on the same host; what they leave is not explained, and parts that reach past the mark "
+    "of the measured swap cost more alone than together."
+)
+_OF_CALLS = (
+    "Each bar is the median time of one call, cut into the calls that it holds by their shares: each is what it takes "
+    "longer than the one inside it, the median over blocks. Threads share the calls: each of several waits so many "
+    "times as long for its own."
+)
+
+
+def cost_section(summary: Summary, findings: Findings, beside: ReferenceRuns) -> Section:
+    """Show the stacks of calls and the shares of the physical limit, as far as they are known.
+
+    ``beside`` are the runs whose figures they were computed with.
+    """
+    notes, plots, grids = [], [], []
+    if findings.costs:
+        chosen = evenly(findings.costs, MOST_STACKS)
+        plots.append(_stacks(summary, chosen))
+        notes.append(_OF_CALLS if summary.workload == "call" else _OF_SWAPS)
+        grids += [_layers_of_calls(summary, chosen)] if summary.workload == "call" else []
+        notes += [f"The calls were measured by run {beside.calls.run_id}."] if beside.calls else []
+        if len(chosen) < len(findings.costs):
+            notes.append(f"{len(chosen)} of {len(findings.costs)} {operation(summary.workload)}s are drawn.")
+    if findings.shares:
+        grids.append(_shares(summary, findings))
+        notes.append(
+            "The limit is the most that any method moved on the same host in workload 'limit': neighbouring pages, in "
+            "the order of their addresses."
+        )
+        notes += [f"It was measured by run {beside.limit.run_id}."] if beside.limit else []
+    return Section("costs", "Where the time goes", tuple(notes), tuple(plots), tuple(grids))
+
+
+def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
+    parts: list[dict[str, Any]] = []
+    totals: list[dict[str, Any]] = []
+    names: list[str] = []
+    kinds: dict[str, None] = {}
+    what = operation(summary.workload)
+    for stack in stacks:
+        total = f"{_three_digits(stack.total_ns)} ns"
+        name = f"{level_text('method', stack.method)}\n{_where(summary, stack)}\n{total}".replace("\n\n", "\n")
+        names.append(name)
+        totals.append({"row": name, "total": stack.total_ns, "Case": stack.method, "Time": total})
+        start = 0.0
+        rest = [CostPart(_REST, _REST, 1.0, stack.rest_ns)] if stack.rest_ns > 0 else []
+        for part, ns in zip((*stack.parts, *rest), _widths(stack, rest), strict=True):
+            kinds.setdefault(part.name)
+            parts.append(
+                {
+                    "row": name,
+                    "from": start,
+                    "to": start + ns,
+                    "part": part.name,
+                    "Case": stack.method,
+                    "Part": part.name,
+                    "Call": part.call,
+                    "Time": f"{_three_digits(part.ns)} ns{_interval(part)}, {_share(part, stack)} of the {what}",
+                }
+            )
+            start += ns
+    order = [kind for kind in kinds if kind != _REST] + ([_REST] if _REST in kinds else [])
+    colours = [
+        ("#B0B0B0" if kind == _REST else PALETTE[index % (len(PALETTE) - 2)]) for index, kind in enumerate(order)
+    ]
+    axis = {
+        "labelExpr": "format(datum.value, ',') + ' ns'",
+        "tickCount": 5,
+        "labelOverlap": "greedy",
+        "labelSeparation": 6,
+        "labelFlush": 20,
+    }
+    x = {"field": "from", "type": "quantitative", "title": f"Time of one {what}", "axis": axis, "scale": {"zero": True}}
+    y = row_axis(names)
+    colour = {
+        "field": "part",
+        "type": "nominal",
+        "scale": {"domain": order, "range": colours},
+    }
+    bar = {"type": "bar", "height": 20, "stroke": "white", "strokeWidth": 1}
+    tick = {"type": "tick", "thickness": 3, "size": 30, "color": "#767676"}
+    layers = [
+        layer("parts", bar, x=x, x2={"field": "to"}, y=y, color=colour, tooltip=tips("Case", "Part", "Call", "Time")),
+        layer("totals", tick, x={**x, "field": "total"}, y=y, tooltip=tips("Case", ("Time", f"Measured {what}"))),
+    ]
+    described = "; ".join(f"{part['Case']}: {part['Part']} {part['Time']}" for part in parts)
+    title = "One call and the calls inside it" if summary.workload == "call" else "One swap as the calls it makes"
+    return plot(
+        title,
+        f"{title}. {described}",
+        layers,
+        {"parts": parts, "totals": totals},
+        _ROW_PX * len(names),
+        series=order,
+    )
+
+
+def _layers_of_calls(summary: Summary, stacks: Sequence[CostStack]) -> Grid:
+    """List what each call holds, with intervals."""
+    rows = []
+    for stack in stacks:
+        for part in stack.parts:
+            share = f"{_share(part, stack)}{_percent_interval(part)}"
+            cells = (part.name, part.call, f"{_three_digits(part.ns)}{_interval(part)}", share)
+            rows.append((_where(summary, stack) or stack.method, *cells))
+    heads = (Heading(title, is_number=False) for title in ("Condition", "Part", "Taken from"))
+    columns = (*heads, Heading("Time", "ns [95 % CI]"), Heading("Share", "of the call [95 % CI]"))
+    return Grid(f"What {stacks[0].method} holds", columns, tuple(rows), head=2)
+
+
+def _where(summary: Summary, stack: CostStack) -> str:
+    host = clipped(stack.host, 60) if len(summary.hosts) > 1 else ""
+    levels = {name: stack.levels[name] for name in summary.varying if name in stack.levels and name != "method"}
+    return ", ".join(part for part in (host, levels_phrase(levels)) if part)
+
+
+def _widths(stack: CostStack, rest: Sequence[CostPart]) -> list[float]:
+    """Give each part's length in ns. Medians of shares need not add up to the median of the whole; as drawn they do."""
+    shares = [max(0.0, part.share or 0.0) for part in stack.parts]
+    if not sum(shares):
+        return [part.ns for part in (*stack.parts, *rest)]
+    return [stack.total_ns * share / sum(shares) for share in shares]
+
+
+def _interval(part: CostPart) -> str:
+    return f" [{interval_text(part.ns, part.interval)}]" if part.interval else ""
+
+
+def _percent_interval(part: CostPart) -> str:
+    ends = part.share_interval
+    return f" [{100 * ends.low:.0f} to {100 * ends.high:.0f}]" if ends else ""
+
+
+def _share(part: CostPart, stack: CostStack) -> str:
+    share = part.ns / stack.total_ns if part.share is None else part.share
+    return f"{share:.0%}"
+
+
+def _three_digits(time_ns: float) -> str:
+    return rounded(time_ns, 2 - math.floor(math.log10(time_ns))) if time_ns > 0 else "0"
+
+
+def _shares(summary: Summary, findings: Findings) -> Grid:
+    of_case = {(case.host, case.case_id): case for case in summary.cases}
+    ranked = sorted(findings.shares.values(), key=lambda share: -share.share)
+    several = len(summary.hosts) > 1
+    rows = []
+    for share in ranked[:MOST_SHARES]:
+        case = of_case.get((share.host, share.case_id))
+        if case is None or not case.bytes_per_s:
+            continue
+        name = levels_phrase({n: case.levels[n] for n in summary.varying if n in case.levels}) or share.case_id
+        rows.append(
+            (
+                *((clipped(share.host, 80),) if several else ()),
+                name,
+                f"{share.share:.0%}",
+                f"{scaled(case.bytes_per_s, case.median_ci, case.median_ns or 0)}B/s",
+                f"{scaled(share.limit_bytes_per_s, None, 1)}B/s by {share.method}",
+            )
+        )
+    columns = (
+        Heading("Case", is_number=False),
+        Heading("Share", "of the limit"),
+        Heading("Throughput"),
+        Heading("Limit", is_number=False),
+    )
+    head = (Heading("Host", is_number=False),) if several else ()
+    left = f", the {MOST_SHARES} highest of {plural(len(ranked), 'case')}" if len(ranked) > MOST_SHARES else ""
+    return Grid(f"Share of the memory's limit{left}", (*head, *columns), tuple(rows), head=1 + several)

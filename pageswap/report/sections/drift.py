@@ -1,0 +1,125 @@
+"""The charts of drift: how times changed inside trials and over blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pageswap.report.charts.selection import evenly
+from pageswap.report.charts.vegalite import GREY, PALETTE, PERCENT_LABEL, SHAPES, around, layer, log_axis, plot, tips
+from pageswap.report.sections.section import Section
+from pageswap.text.invisible_characters import visible
+from pageswap.text.levels import levels_phrase
+from pageswap.text.lists import clipped, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pageswap.analysis.checks.drift import Drift
+    from pageswap.analysis.findings import Findings
+    from pageswap.analysis.summary import Summary
+    from pageswap.report.charts.vegalite import Plot
+
+MOST_LINES = 40
+_MOST_DESCRIBED = 12
+_DRIFT_PX = 200
+_LONGEST_HOST = 40
+_RISING = (
+    "Time relative to the typical one: a line that rises got slower. Ratios compare inside a block, so what slows all "
+    "cases alike cancels in them."
+)
+_SCOPES = (("blocks", "Over the run", "Block", "host"), ("rounds", "Inside the trials", "Round of a trial", "case"))
+
+
+def drift_section(summary: Summary, findings: Findings) -> Section:
+    """Show how times changed over blocks and inside trials; what was found to drift stands out."""
+    notes = [_RISING]
+    plots = []
+    for scope, title, axis, noun in _SCOPES:
+        found = [each for each in findings.drift if each.scope == scope and _is_drawable(each)]
+        if not found:
+            continue
+        flagged = [each for each in found if each.is_flagged]
+        chosen = sorted(found, key=lambda each: (not each.is_flagged, each.p))[:MOST_LINES]
+        if scope == "blocks" and len(chosen) <= len(PALETTE):
+            chosen.sort(key=lambda each: summary.hosts.index(each.host))
+        plots.append(_drift_plot(summary, title, axis, chosen))
+        told = f"{len(flagged)} of {plural(len(found), noun)} drifted, drawn thick" if flagged else f"no {noun} drifted"
+        left = f"; the {len(chosen)} that changed most surely are drawn" if len(chosen) < len(found) else ""
+        is_told = scope == "blocks" and _host_names(chosen)
+        which = f" The pointer names the {noun} of a line." if len(chosen) > 1 and not is_told else ""
+        notes.append(f"{title}: {told}{left}.{which}")
+    return Section("drift", "Drift", tuple(notes), tuple(plots))
+
+
+def _is_drawable(drift: Drift) -> bool:
+    return sum(value is not None for value in drift.profile) > 1
+
+
+def _drift_plot(summary: Summary, title: str, axis: str, drifts: Sequence[Drift]) -> Plot:
+    names = {case.case_id: case.levels for case in summary.cases}
+    rows: list[dict[str, Any]] = [
+        {
+            "line": number,
+            "host": clipped(drift.host, _LONGEST_HOST),
+            "x": place + 1,
+            "value": value,
+            "kind": "drifts" if drift.is_flagged else "steady",
+            "Case": case_name(summary, drift.host, drift.case_id, names),
+            "Place": str(place + 1),
+            "Time": f"{(value - 1) * 100:+.1f} %",
+            "Change": f"{drift.change * 100:+.1f} % from first to last",
+        }
+        for number, drift in enumerate(drifts)
+        for place, value in enumerate(drift.profile)
+        if value is not None
+    ]
+    domain = around([row["value"] for row in rows], always=[0.98, 1.02])
+    y = log_axis("value", "Time, log scale", domain, PERCENT_LABEL)
+    last = max(int(row["x"]) for row in rows)
+    places = evenly(range(1, last + 1), min(last, 11))
+    x = {
+        "field": "x",
+        "type": "quantitative",
+        "title": axis,
+        "scale": {"domain": [1, last], "nice": False},
+        "axis": {"format": "d", "values": places, "grid": False, "labelOverlap": "greedy"},
+    }
+    kinds = ["steady", "drifts"]
+    of_kind: dict[str, Any] = {"field": "kind", "type": "nominal", "legend": None}
+    colour: dict[str, Any] = {**of_kind, "scale": {"domain": kinds, "range": [GREY, PALETTE[1]]}}
+    width = {**of_kind, "type": "ordinal", "scale": {"domain": kinds, "range": [1, 3]}}
+    shape: dict[str, Any] = {**of_kind, "scale": {"domain": kinds, "range": ["circle", "triangle-up"]}}
+    series = _host_names(drifts)
+    if series:
+        colour, shape = (
+            {"field": "host", "type": "nominal", "scale": {"domain": series, "range": list(looks[: len(series)])}}
+            for looks in (PALETTE, SHAPES)
+        )
+    shown = tips("Case", ("Place", axis), "Time", "Change")
+    detail = {"field": "line", "type": "nominal"}
+    point = {"type": "point", "filled": True, "size": 30, "opacity": 0.85}
+    layers = [
+        layer("rows", {"type": "line", "opacity": 0.7}, x=x, y=y, color=colour, strokeWidth=width, detail=detail),
+        layer("rows", point, x=x, y=y, color=colour, shape=shape, tooltip=shown),
+    ]
+    described = "; ".join(
+        f"{case_name(summary, each.host, each.case_id, names)}: {each.change * 100:+.1f} %"
+        for each in drifts[:_MOST_DESCRIBED]
+    )
+    description = f"{title}. Change from first to last: {described}"
+    return plot(title, description, layers, {"rows": rows}, _DRIFT_PX, series=series)
+
+
+def _host_names(drifts: Sequence[Drift]) -> list[str]:
+    """Name the lines of a chart of hosts for its legend; none where there is one, or too many to tell apart."""
+    names = [visible(clipped(each.host, _LONGEST_HOST)) for each in drifts]
+    is_told = all(not each.case_id for each in drifts) and 1 < len(names) <= len(PALETTE)
+    return names if is_told and len(set(names)) == len(names) else []
+
+
+def case_name(summary: Summary, host: str, case_id: str, levels: dict[str, dict[str, Any]]) -> str:
+    """Name a case on a host by what varies in the run; ``levels`` has each case's by its id."""
+    of_case = levels.get(case_id, {})
+    name = levels_phrase({n: of_case[n] for n in summary.varying if n in of_case}) if case_id else "all cases"
+    where = clipped(host, 60) if len(summary.hosts) > 1 or not case_id else ""
+    return clipped(": ".join(part for part in (where, name or case_id) if part), 200)

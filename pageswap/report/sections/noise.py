@@ -1,0 +1,80 @@
+"""The chart of the noise floor: how far apart two measurements of the same thing are on each host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pageswap.report.charts.selection import evenly
+from pageswap.report.charts.vegalite import GREY, PALETTE, PERCENT_LABEL, around, layer, log_axis, plot, row_axis, tips
+from pageswap.report.sections.section import Section
+from pageswap.text.lists import clipped, plural
+from pageswap.text.numbers import percent_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pageswap.analysis.checks.noise_floor import NoiseFloor
+    from pageswap.analysis.findings import Findings
+    from pageswap.report.charts.vegalite import Plot
+
+MOST_HOSTS = 12
+_MOST_PAIRS = 600
+_ROW_PX = 48
+_TWICE = (
+    "The baseline was measured twice in every block, as if it were two methods. Each dot is one such pair. The shaded "
+    "band is the noise floor, how far apart two medians of the same thing may be: no difference inside it is called "
+    "one."
+)
+
+
+def noise_section(findings: Findings) -> Section:
+    """Show the A/A control of each host: how far apart two measurements of the same thing are."""
+    floors = [floor for floor in findings.noise.values() if floor.pairs]
+    if not floors:
+        return Section("noise", "")
+    notes = [_TWICE]
+    chosen = sorted(floors, key=lambda floor: -(floor.ratio or 0))[:MOST_HOSTS]
+    if len(chosen) < len(floors):
+        notes.append(f"The {len(chosen)} noisiest of {plural(len(floors), 'host')} are drawn.")
+    notes += [f"{clipped(floor.host, 80)}: {floor.note}." for floor in chosen if floor.note]
+    return Section("noise", "The same thing twice: the noise floor", tuple(notes), (_noise_plot(chosen),))
+
+
+def _noise_plot(floors: Sequence[NoiseFloor]) -> Plot:
+    names: list[str] = []
+    bands: list[dict[str, Any]] = []
+    dots: list[dict[str, Any]] = []
+    per_host = max(1, _MOST_PAIRS // len(floors))
+    for floor in floors:
+        text = percent_text(floor.ratio) if floor.ratio else "unknown"
+        name = f"{clipped(floor.host, 40)}\nfloor {text}"
+        names.append(name)
+        if floor.ratio:
+            bands.append({"row": name, "low": 1 / floor.ratio, "high": floor.ratio, "Host": floor.host, "Floor": text})
+        dots += [
+            {
+                "row": name,
+                "value": pair.ratio,
+                "Host": floor.host,
+                "Block": str(pair.block),
+                "Difference": f"{(pair.ratio - 1) * 100:+.2f} %",
+            }
+            for pair in evenly(floor.pairs, per_host)
+        ]
+    ends = [dot["value"] for dot in dots] + [band[end] for band in bands for end in ("low", "high")]
+    domain = around(ends, always=[0.99, 1.01])
+    x, low = (
+        log_axis(field, "Second measurement against the first", domain, PERCENT_LABEL, "end")
+        for field in ("value", "low")
+    )
+    y = row_axis(names)
+    band = {"type": "bar", "height": 30, "opacity": 0.18, "color": PALETTE[0]}
+    dot = {"type": "circle", "size": 36, "opacity": 0.75, "color": PALETTE[1]}
+    layers = [
+        layer("bands", band, x=low, x2={"field": "high"}, y=y, tooltip=tips("Host", ("Floor", "Noise floor"))),
+        layer("centre", {"type": "rule", "strokeDash": [4, 3], "color": GREY, "size": 1.5}, x=x),
+        layer("pairs", dot, x=x, y=y, tooltip=tips("Host", "Block", "Difference")),
+    ]
+    described = "; ".join(name.replace("\n", ": ") for name in names)
+    datasets = {"centre": [{"value": 1}], "bands": bands, "pairs": dots}
+    return plot("A/A pairs", f"A/A pairs. {described}", layers, datasets, _ROW_PX * len(names))

@@ -1,0 +1,107 @@
+"""The chart of what a method puts off: its time with the moved pages read inside the timing, beside without."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pageswap.report.charts.selection import evenly
+from pageswap.report.charts.vegalite import PALETTE, TIME_LABEL, around, layer, log_axis, plot, row_axis, tips
+from pageswap.report.sections.section import Section
+from pageswap.text.levels import levels_phrase, operation
+from pageswap.text.lists import clipped, plural
+from pageswap.text.numbers import nanoseconds_text
+
+if TYPE_CHECKING:
+    from pageswap.analysis.summary import CaseSummary, Summary
+    from pageswap.report.charts.vegalite import Plot
+
+MOST_ROWS = 24
+_ROW_PX = 54
+_NONE, _MOVED = "touch none", "touch moved"
+
+
+def touch_section(summary: Summary) -> Section:
+    """Show each pair of cases that differ in nothing but touch; an empty section where there is none."""
+    pairs = _pairs(summary)
+    if not pairs:
+        return Section("deferred", "")
+    chosen = evenly(pairs, MOST_ROWS)
+    note = (
+        "Each row is one case measured twice: left alone after the move (circle), and with every moved page read "
+        "inside the timing (diamond). The distance is what the method leaves for the first access: faults, misses of "
+        "the TLB and of the caches."
+    )
+    notes = [note]
+    if len(chosen) < len(pairs):
+        notes.append(f"{len(chosen)} of {plural(len(pairs), 'pair')} are drawn, evenly over the run.")
+    return Section("deferred", "What is paid later", tuple(notes), (_plot(summary, chosen),))
+
+
+def _pairs(summary: Summary) -> list[tuple[str, CaseSummary, CaseSummary]]:
+    found: dict[tuple[str, str], dict[str, CaseSummary]] = {}
+    if "touch" not in summary.varying:
+        return []
+    names = [name for name in summary.varying if name != "touch"]
+    for case in summary.cases:
+        if case.median_ns:
+            label = levels_phrase({name: case.levels[name] for name in names if name in case.levels})
+            host = f"{clipped(case.host, 60)}: " if len(summary.hosts) > 1 else ""
+            found.setdefault((host, label), {})[str(case.levels.get("touch"))] = case
+    return [
+        (host + (label or "all cases"), pair["none"], pair["moved"])
+        for (host, label), pair in found.items()
+        if len(pair.keys() & {"none", "moved"}) == 2  # noqa: PLR2004 - a pair
+    ]
+
+
+def _plot(summary: Summary, pairs: list[tuple[str, CaseSummary, CaseSummary]]) -> Plot:
+    rows: list[dict[str, Any]] = []
+    marks: list[dict[str, Any]] = []
+    names = []
+    for label, none, moved in pairs:
+        left, right = none.median_ns or 1.0, moved.median_ns or 1.0
+        head, _, rest = label.partition(", ")
+        percent = round((right / left - 1) * 100)
+        more = f"{percent:+} %" if percent else "no change"
+        name = "\n".join(part for part in (head, rest, f"{more} when read" if percent else more) if part)
+        while name in names:
+            name += "\u2007"
+        names.append(name)
+        rows.append({"row": name, "low": left, "high": right})
+        for touch, case in ((_NONE, none), (_MOVED, moved)):
+            time = f"{nanoseconds_text(case.median_ns or 0, case.median_ci)} ns per {operation(summary.workload)}"
+            marks.append(
+                {"row": name, "Case": label, "touch": touch, "value": case.median_ns, "Time": time, "More": more}
+            )
+    domain = around([mark["value"] for mark in marks])
+    x, low = (
+        log_axis(f, f"Time per {operation(summary.workload)}, log scale", domain, TIME_LABEL, "end")
+        for f in ("value", "low")
+    )
+    y = row_axis(names)
+    scale = {"domain": [_NONE, _MOVED], "range": [PALETTE[0], PALETTE[1]]}
+    colour = {"field": "touch", "type": "nominal", "scale": scale}
+    shape = {**colour, "scale": {"domain": [_NONE, _MOVED], "range": ["circle", "diamond"]}}
+    shown = tips("Case", ("touch", "Measured with"), "Time", ("More", "Moved against none"))
+    layers = [
+        layer("pairs", {"type": "rule", "size": 2, "color": "#767676"}, x=low, x2={"field": "high"}, y=y),
+        layer(
+            "marks",
+            {"type": "point", "filled": True, "opacity": 1},
+            x=x,
+            y=y,
+            color=colour,
+            shape=shape,
+            size={**colour, "type": "ordinal", "scale": {"domain": [_NONE, _MOVED], "range": [170, 60]}},
+            tooltip=shown,
+        ),
+    ]
+    description = "Time with moved pages read, against left alone: " + "; ".join(n.replace("\n", " ") for n in names)
+    return plot(
+        "Left alone, and read after the move",
+        description,
+        layers,
+        {"pairs": rows, "marks": marks},
+        _ROW_PX * len(names),
+        series=(_NONE, _MOVED),
+    )

@@ -1,0 +1,50 @@
+"""The table of cases in the terminal: no word without what it rests on, and no line for what was never measured."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pageswap.analysis.summary import summarise
+from pageswap.console.run_view import CASES_SHOWN, show_cases
+from tests.fake_run import make_run
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def test_a_host_that_gave_nothing_has_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """And takes no room from the others, whose cases are all shown."""
+    run = make_run(hosts=("dead", "alive"), blocks=6, method=["memcpy", *(f"m{index}" for index in range(14))])
+    run.outcomes = run.of(host="alive")
+    show_cases(summarise(run))
+    shown = capsys.readouterr().out
+
+    assert CASES_SHOWN == 60
+    assert sum(line.startswith("alive ") for line in shown.splitlines()) == 60
+    assert "more cases" not in shown
+    assert "not measured" not in shown.replace("60 cases not measured", "")
+    assert shown.splitlines()[-1] == "nothing came from dead: 60 cases not measured"
+
+
+def test_where_nothing_came_at_all_the_cases_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """There is nothing else to show."""
+    run = make_run(blocks=6)
+    run.outcomes = []
+    show_cases(summarise(run))
+
+    assert capsys.readouterr().out.count("not measured") == 12
+
+
+def test_the_reason_stands_beside_an_interval_that_excludes_1(capsys: pytest.CaptureFixture[str]) -> None:
+    """Half a percent, sharp in its own pairs, on a host whose control varies by percents."""
+    one = {"region_size": [128 << 20], "touch": ["none"]}
+    run = make_run(method=["memcpy", "better"], speeds={"better": 796.0}, noise=0.0001, replicas=True, blocks=20, **one)
+    chance = np.random.default_rng(8)
+    for outcome in run.of(replica=1):
+        outcome["elapsed_ns"] = round(outcome["elapsed_ns"] * math.exp(chance.normal(0, 0.05)))
+    show_cases(summarise(run))
+
+    assert "no difference found: within the noise floor of " in capsys.readouterr().out

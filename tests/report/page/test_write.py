@@ -1,0 +1,236 @@
+"""The report is one whole file, says everything, and takes text of any origin as text."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pageswap import files
+from pageswap.comparison.markdown import summary_as_markdown
+from pageswap.errors import StoreError
+from pageswap.report import render
+from tests.fake_run import FakeRun, make_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GOLD = Path(__file__).parents[2] / "gold" / "report.html"
+HOSTILE = "</script><img src=x onerror=alert(1)>\u202e'\"{{7*7}}" + "A" * 10_000
+
+
+def usual() -> FakeRun:
+    """Give the run the gold file was made of."""
+    run = make_run()
+    run.end(
+        "unavailable",
+        "needs 65,536 mappings and vm.max_map_count is 65,530; run with --tune, or 'sysctl vm.max_map_count=262144'",
+        method="mremap_fixed",
+        region_size=256 << 20,
+    )
+    return run
+
+
+def rich() -> FakeRun:
+    """Give a run with something for every part of the page: hosts, sizes, replicas, troubles, times, outliers."""
+    run = make_run(hosts=("lab1", "lab2"), page_size=[4096, 65536, 1 << 20], region_size=[1 << 27], replicas=True)
+    for outcome in run.outcomes:
+        if outcome["method"] != "mremap_fixed":
+            outcome["elapsed_ns"] = outcome["elapsed_ns"] * outcome["page_size"] // 4096
+        rounds = [outcome["elapsed_ns"] * (20 + place) // 245 for place in range(10)]
+        outcome["rounds_ns"] = json.dumps(rounds)
+    for outcome in run.of(block=3, method="memcpy", host="lab1"):
+        outcome["elapsed_ns"] *= 3
+    run.end("unavailable", "no such call; boot Linux 6.8 or newer", method="mremap_fixed", host="lab2")
+    run.facts["lab2"]["kernel"] = "6.1.0"
+    run.spent = {"lab1": {"connecting": 0.2, "running": 60.0}, "lab2": {"connecting": 0.4, "running": 58.0}}
+    run.troubles = {"lab2": "the link went down; 'inv resume' collects what is left"}
+    return run
+
+
+def hostile() -> FakeRun:
+    """Give a run with the same hostile text in every field that holds any."""
+    run = make_run(hosts=(HOSTILE,), method=["memcpy", HOSTILE], backing=[HOSTILE], blocks=7)
+    run.end("failed", HOSTILE, touch="moved", method=HOSTILE)
+    run.spec_text = HOSTILE
+    run.experiment.update(name=HOSTILE, question=HOSTILE)
+    run.facts = {HOSTILE: {"cpu_model": HOSTILE, HOSTILE: {HOSTILE: HOSTILE}, "core": {"flags": HOSTILE}}}
+    run.families = {HOSTILE: HOSTILE}
+    run.spent = {HOSTILE: {"connecting": 1.0}}
+    run.troubles = {HOSTILE: HOSTILE}
+    run.enough = {HOSTILE: {"blocks": 7, "reason": HOSTILE}}
+    return run
+
+
+def scrubbed(page: str) -> str:
+    """Take out what changes without the report changing: libraries, drawings, specifications, trials, hashes."""
+    page = re.sub(r"<script>.*?</script>", "<script>[script]</script>", page, flags=re.DOTALL)
+    page = re.sub(r"<style>.*?</style>", "<style>[style]</style>", page, flags=re.DOTALL)
+    page = re.sub(r"<svg.*?</svg>", "[drawing]", page, flags=re.DOTALL)
+    page = re.sub(r'(<script type="application/json">).*?(</script>)', r"\1[specification]\2", page, flags=re.DOTALL)
+    page = re.sub(r'href="data:[a-z/]+;base64,[^"]*"', 'href="[trials]"', page)
+    return re.sub(r"sha256-[A-Za-z0-9+/=]+", "[hash]", page)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give the usual run's report as text."""
+    return render(usual(), tmp_path_factory.mktemp("report") / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give the hostile run's report as text."""
+    return render(hostile(), tmp_path_factory.mktemp("hostile") / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_page_is_the_gold_page(page: str) -> None:
+    """Every change of the page is seen; tests/gold/README.md says how to accept one."""
+    assert GOLD.read_text(encoding="utf-8") == scrubbed(page)
+
+
+def test_the_page_asks_nothing_of_any_network(page: str) -> None:
+    """No address in any attribute that loads, and a policy that forbids it."""
+    outside = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+
+    assert "default-src 'none'" in page
+    assert not re.findall(r"(?:src|href|action)=\"(?!#|data:)[^\"]*", outside)
+    assert not re.findall(r"url\(|@import", outside)
+
+
+def test_what_is_its_owners_alone_is_not_in_the_page(tmp_path: Path) -> None:
+    """A page may be published: it has neither an inventory's notes nor where an ssh_config lies."""
+    run = usual()
+    meta = run.meta()
+    meta["options"] |= {
+        "ssh_config": "/home/me/basement",
+        "hosts": [{"name": "local", "notes": "in the basement", "cpu": 1}],
+    }
+    meta["provenance"]["command"] = "inv run --spec a.yaml --ssh-config /home/me/basement"
+    run.meta = lambda: meta  # type: ignore[method-assign]
+    text = render(run, tmp_path / "report.html").read_text(encoding="utf-8")
+
+    assert "basement" not in text
+    assert "./inv run --spec a.yaml --ssh-config SSH_CONFIG" in text
+    assert "Trials run on CPU (inventory)" in text
+    assert "basement" not in summary_as_markdown(run)
+
+
+def test_every_case_and_reason_is_in_the_table(page: str) -> None:
+    """Twelve cases, twelve rows; the unavailable ones with their cure."""
+    start = page.index('<table class="cases"')
+    table = page[start : page.index("</table>", start)]
+
+    assert table.count("<tr ") == 12
+    assert table.count("unavailable (7 trials): needs 65,536 mappings") == 2
+    assert "run with --tune" in table
+
+
+def test_every_part_of_a_rich_run_is_there(tmp_path: Path) -> None:
+    """Each heading once, in the contents too; none of the parts is empty."""
+    text = render(rich(), tmp_path / "report.html").read_text(encoding="utf-8")
+    headings = re.findall(r'<h2 id="([a-z]+)">', text)
+
+    assert set(headings) >= {"ratios", "pooled", "sizes", "deferred", "noise", "drift", "trouble", "cases"}
+    assert set(headings) >= {"differences", "ledger", "conditions", "reproduce"}
+    assert re.findall(r'<li><a href="#([a-z]+)">', text) == headings
+    for part in re.split(r"<section ", text)[1:]:
+        assert re.search(r"<svg|<table|<dl>|<pre", part)
+
+
+def test_the_head_tells_a_site_what_the_page_is_about(page: str) -> None:
+    """A title, a description and the run's id, for an index and for who shares a link."""
+    assert "<title>mremap_vs_copy: 20260102T030405Z-abcdef</title>" in page
+    assert re.search(r'<meta name="description" content="On AMD EPYC 9R45, with 4KiB pages: no, mremap_fixed', page)
+    assert '<html lang="en" data-run="20260102T030405Z-abcdef" data-experiment="mremap_vs_copy"' in page
+
+
+def test_ten_thousand_trials_are_four_megabytes_at_most(tmp_path: Path) -> None:
+    """Charts, every case, and all trials as a download."""
+    run = make_run(region_size=[(size + 1) << 20 for size in range(208)])
+    path = render(run, tmp_path / "report.html")
+
+    assert len(run.outcomes) >= 9_900
+    assert path.stat().st_size <= 4 << 20
+    assert 'download="20260102T030405Z-abcdef.csv.gz"' in path.read_text(encoding="utf-8")
+
+
+def test_trials_that_would_swell_the_page_are_left_to_the_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command stands in the download's place."""
+    monkeypatch.setattr("pageswap.report.page.download._MOST_TRIALS", 10)
+    text = render(make_run(blocks=1), tmp_path / "report.html").read_text(encoding="utf-8")
+
+    assert 'class="button"' not in text
+    assert "Every trial as CSV: <code>./inv export --run 20260102T030405Z-abcdef --to csv</code>" in text
+
+
+def test_the_specification_is_there_to_the_letter(page: str) -> None:
+    """What was run can be copied from the page."""
+    assert html.unescape(page).count(usual().spec_text) == 1
+
+
+def test_hostile_text_stays_text(hostile_page: str) -> None:
+    """Nothing ends a script or opens an element; what would reorder the line is shown by its name."""
+    assert "<img" not in re.sub(r"<script>.*?</script>", "", hostile_page, flags=re.DOTALL)
+    assert hostile_page.count("</script>") == hostile_page.count("<script")
+    assert "\u202e" not in hostile_page
+    assert "{{7*7}}" in html.unescape(hostile_page)
+    assert "&lt;U+202E&gt;" in hostile_page
+
+
+def test_hostile_names_do_not_swell_the_page(hostile_page: str) -> None:
+    """Ten kilobytes in every field: the page stays below two megabytes, a million of which are the chart library."""
+    assert len(hostile_page) < 2_000_000
+
+
+def test_a_report_that_fails_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk in the middle of writing: the old file whole, no other beside it."""
+    path = tmp_path / "report.html"
+    path.write_text("old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(StoreError, match="No space left"):
+        render(make_run(blocks=1), path)
+
+    assert [path] == list(tmp_path.iterdir())
+    assert path.read_text() == "old"
+
+
+def unusual() -> Iterator[tuple[str, FakeRun]]:
+    """Give runs that lack what a usual one has."""
+    empty = make_run(blocks=1)
+    empty.outcomes.clear()
+    empty.facts.clear()
+    yield "nothing measured", empty
+    yield "no baseline", make_run(baseline={})
+    yield "one block", make_run(blocks=1)
+    yield "baseline only", make_run(method=["memcpy"])
+    failed = make_run()
+    failed.end("failed", "")
+    yield "all failed, without a reason", failed
+
+
+@pytest.mark.parametrize("run", [pytest.param(run, id=name) for name, run in unusual()])
+def test_an_unusual_run_has_a_report(run: FakeRun, tmp_path: Path) -> None:
+    """No run is too poor for a page that says so."""
+    assert 'id="answer"' in render(run, tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_large_run_has_a_bounded_page(tmp_path: Path) -> None:
+    """Every case in the table, at most some hundred bytes each; the charts say what they leave out."""
+    run = make_run(region_size=[(size + 1) << 20 for size in range(500)], blocks=2)
+    text = render(run, tmp_path / "report.html").read_text(encoding="utf-8")
+
+    start = text.index('<table class="cases"')
+    assert text[start : text.index("</table>", start)].count("<tr ") == 3_000
+    assert "The table below has every case." in text
+    assert len(text) < 1_200_000 + 3_000 * 700

@@ -1,0 +1,63 @@
+"""The charts of ratios show every case, and can be made of any run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pageswap.analysis.summary import summarise
+from pageswap.report.charts.selection import select
+from pageswap.report.sections.ratios import ratio_plots
+from tests.fake_run import FakeRun, make_run
+from tests.report.schema import assert_valid
+
+if TYPE_CHECKING:
+    from pageswap.report.charts.vegalite import Plot
+
+
+def drawn(run: FakeRun) -> list[Plot]:
+    """Draw a run."""
+    summary = summarise(run)
+    return ratio_plots(summary, select(summary))
+
+
+def test_an_unmeasured_case_is_a_row_with_its_status() -> None:
+    """A chart does not hide what it cannot draw."""
+    run = make_run(region_size=[1 << 27], touch=["none"])
+    run.end("unavailable", "no userfaultfd", method="mremap_fixed")
+    (plot,) = drawn(run)
+
+    assert "mremap_fixed: unavailable" in plot.description
+    assert {"row": "mremap_fixed\nunavailable"} in plot.spec["datasets"]["rows"]
+
+
+@pytest.mark.parametrize("baseline", [{}, {"method": "memcpy"}, {"touch": "none"}])
+@pytest.mark.parametrize("blocks", [1, 7])
+def test_any_baseline_and_any_number_of_blocks_can_be_drawn(baseline: dict[str, str], blocks: int) -> None:
+    """Also one block, without intervals, and no baseline, without ratios."""
+    plots = drawn(make_run(baseline=baseline, blocks=blocks))
+
+    assert_valid(plots)
+    assert all(plot.spec["datasets"]["measured"] for plot in plots)
+
+
+def test_a_run_in_which_nothing_was_measured_can_be_drawn() -> None:
+    """All rows, no marks."""
+    run = make_run()
+    run.end("failed", "mmap: ENOMEM")
+
+    plots = drawn(run)
+
+    assert_valid(plots)
+    assert ["copy_words: failed" in plot.description for plot in plots] == [True] * 4
+
+
+def test_a_ratio_of_exactly_one_can_be_drawn() -> None:
+    """An axis needs two ends."""
+    run = make_run(noise=0.0, block_noise=0.0, speeds={"copy_words": 800}, method=["memcpy", "copy_words"])
+
+    plots = drawn(run)
+
+    assert_valid(plots)
+    assert [row["value"] for plot in plots for row in plot.spec["datasets"]["measured"]] == [1.0] * 4

@@ -1,0 +1,30 @@
+"""Characters that hide or reorder text are shown by name."""
+
+from __future__ import annotations
+
+import pytest
+from markupsafe import Markup
+
+from pageswap.text.invisible_characters import finalized, visible
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\u202eb", "a<U+202E>b"),
+        ("\u200b\ufeff", "<U+200B><U+FEFF>"),
+        ("a\x00b\x1b[31m", "a<U+0000>b<U+001B>[31m"),
+        ("\ud800", "<U+D800>"),
+        ("line\n\tnext é 漢", "line\n\tnext é 漢"),
+    ],
+)
+def test_what_has_no_glyph_is_named(text: str, shown: str) -> None:
+    """Line ends and tabs stay, as an experiment file has them."""
+    assert shown == visible(text)
+
+
+def test_markup_is_left_as_it_is() -> None:
+    """Our own scripts and drawings are no text of unknown origin."""
+    script = Markup("a\u200bb")
+
+    assert finalized(script) is script

@@ -26,8 +26,8 @@ def test_the_present_time_has_milliseconds_and_says_utc() -> None:
         "2025-01-31T12:00:00",
         "2025-01-31T12:00:00+01:00",
         "2025-01-31T12:00:00.Z",
-        "２025-01-31T12:00:00Z",
-    ],  # noqa: RUF001 - digits of another script
+        "\uff12025-01-31T12:00:00Z",
+    ],
 )
 def test_what_is_no_time_in_utc_is_named(text: str) -> None:
     """The reader's message quotes it."""

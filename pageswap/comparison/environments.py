@@ -6,17 +6,14 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.text.conditions import BYTES, gibibytes, label
+from pageswap.agent.host.conditions import CODE, CONDITIONS, HARMLESS, MACHINE, SETTING, find
+from pageswap.text.conditions import gibibytes, label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-# What a difference is about. The code is usually what is being compared; it is no obstacle, it is the subject.
-CODE: Final = "code"
-SETTING: Final = "setting"
-MACHINE: Final = "machine"
+# What a difference between two runs is about, beside what one between two hosts is.
 WORK: Final = "work"
-HARMLESS: Final = "harmless"
 
 STANDS: Final = "stands"
 RESERVATIONS: Final = "stands with reservations"
@@ -25,8 +22,6 @@ DOES_NOT_STAND: Final = "does not stand"
 _ABSENT: Final = "not recorded"
 _LONGEST_VALUE: Final = 80
 _NAMED: Final = 5
-# A load average that is so much higher, in busy CPUs, is another condition; below it is the run's own doing.
-_LOAD_STEP: Final = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,38 +52,8 @@ class Verdict:
     text: str
 
 
-# Key, or its first part -> what it is about, and why that matters or does not.
-CONDITIONS: Final[dict[str, tuple[str, str]]] = {
-    "hostname": (HARMLESS, "a name"),
-    "cpu_model": (MACHINE, "caches, memory bandwidth and the cost of entering the kernel are the processor's"),
-    "microcode": (SETTING, "an update changes the cost of mitigations and of single instructions"),
-    "cpus": (SETTING, "each CPU that runs a process is one more to interrupt when a mapping changes"),
-    "cpus_allowed": (SETTING, "it decides which CPUs the trials share with whom"),
-    "kernel": (SETTING, "system calls, page faults and mappings are the kernel's code"),
-    "kernel_build": (SETTING, "another build of a kernel has other options"),
-    "mitigations": (SETTING, "each is paid at every entry into the kernel, or at every indirect call in it"),
-    "thp": (SETTING, "huge pages change the cost of every fault, of TLB misses and of moving entries"),
-    "governor": (SETTING, "it sets the clock frequency"),
-    "turbo": (SETTING, "it sets the clock frequency"),
-    "hypervisor": (MACHINE, "a guest pays nested page walks, and exits for what its host must do"),
-    "aslr": (SETTING, "it places mappings, and so sets alignments and page-table sharing"),
-    "clocksource": (SETTING, "every round is timed with it, and some take microseconds to read"),
-    "libc": (SETTING, "memcpy, malloc and realloc are the C library's"),
-    "loadavg": (SETTING, "other work takes CPU time, caches and memory bandwidth"),
-    "mem_total": (HARMLESS, "a trial that does not fit is skipped; one that fits is not slowed"),
-    "mem_available": (HARMLESS, "a trial that does not fit is skipped; one that fits is not slowed"),
-    "cgroup_memory_limit": (HARMLESS, "a trial that does not fit is skipped; one that fits is not slowed"),
-    "swap_total": (HARMLESS, "pages that were swapped in are counted trial by trial"),
-    "max_map_count": (HARMLESS, "a trial that needs more mappings is unavailable, not slower"),
-    "overcommit_memory": (HARMLESS, "it decides whether memory is granted, not how fast it is"),
-    "rlimits": (HARMLESS, "a trial that a limit stops is unavailable, not slower"),
-    "userfaultfd": (HARMLESS, "it decides whether a method is available, not how fast it is"),
-    "python": (HARMLESS, "nothing that is timed is Python"),
-    "core.core_hash": (CODE, "this is the code that was timed"),
-    "core.source_hash": (CODE, "the sources of the code that was timed"),
-    "core.compiler": (CODE, "another compiler makes other code from the same sources"),
-    "core.flags": (CODE, "other flags make other code from the same sources"),
-    "core": (HARMLESS, "the core's hash says whether the code that was timed is the same"),
+# What is known of a run beside its hosts -> what it is about, and why that matters or does not.
+_OF_A_RUN: Final[dict[str, tuple[str, str]]] = {
     "commit": (HARMLESS, "what is timed is the core, whose own hash says whether it is the same"),
     "dirty": (HARMLESS, "what is timed is the core, whose own hash says whether it is the same"),
     "version": (HARMLESS, "what is timed is the core, whose own hash says whether it is the same"),
@@ -107,7 +72,7 @@ _OF_PROVENANCE: Final = ("commit", "dirty", "version")
 
 
 def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
-    """List what differs between two hosts' environments, what matters first, in the order of `CONDITIONS`.
+    """List what differs between two hosts' environments, what matters first, in the order of the table of conditions.
 
     A fact that only one side recorded is a difference; one that neither did is not.
     """
@@ -190,13 +155,16 @@ def _flat(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 def _is_alike(key: str, a: object, b: object) -> bool:
     if a == b:
         return True
-    if key == "loadavg" and isinstance(a, list) and isinstance(b, list) and a and b:
-        return abs(float(a[0]) - float(b[0])) < _LOAD_STEP
-    return False
+    condition = find(key)
+    if condition is None or not condition.step:
+        return False
+    first, second = (each[0] if isinstance(each, list) and each else each for each in (a, b))
+    return isinstance(first, int | float) and isinstance(second, int | float) and abs(first - second) < condition.step
 
 
 def _entry(key: str) -> tuple[str, str]:
-    return CONDITIONS.get(key) or CONDITIONS.get(key.partition(".")[0]) or _UNKNOWN
+    condition = find(key)
+    return _OF_A_RUN.get(key, _UNKNOWN) if condition is None else (condition.kind, condition.why)
 
 
 def _difference(key: str, a: object, b: object) -> Difference:
@@ -207,10 +175,11 @@ def _difference(key: str, a: object, b: object) -> Difference:
 
 
 def _ordered(found: Iterable[Difference]) -> list[Difference]:
-    order = {key: place for place, key in enumerate(CONDITIONS)}
+    order = {key: place for place, key in enumerate([*(each.key for each in CONDITIONS), *_OF_A_RUN])}
 
     def place(each: Difference) -> tuple[bool, int]:
-        return not each.matters, order.get(each.key, order.get(each.key.partition(".")[0], len(order)))
+        condition = find(each.key)
+        return not each.matters, order.get(each.key if condition is None else condition.key, len(order))
 
     return sorted(found, key=place)
 
@@ -218,7 +187,8 @@ def _ordered(found: Iterable[Difference]) -> list[Difference]:
 def _text(key: str, value: object, *, exactly: bool = False) -> str:
     if value is None:
         return _ABSENT
-    if key in BYTES and isinstance(value, int):
+    condition = find(key)
+    if condition is not None and condition.unit == "bytes" and isinstance(value, int):
         return gibibytes(value, exactly=exactly)
     if isinstance(value, list) and value and all(isinstance(each, int | float) for each in value):
         value = ", ".join(map(str, value))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from pageswap.agent.host.conditions import CONDITIONS
 from pageswap.analysis.summary import summarise
 from pageswap.answers.answer import answer
 from pageswap.comparison.percent import detectable_text, findings, percent_interval_text, percent_text, time_text
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _ROWS: Final = 100
 _LONGEST: Final = 2_000
 _SPECIAL: Final = re.compile(r"([\\`*_\[\]|~#])")
-_FACTS: Final = ("cpu_model", "kernel", "hypervisor", "microcode", "governor", "libc")
+_BRIEF: Final = tuple(condition.key for condition in CONDITIONS if condition.is_brief)
 _CHANGE_HEADS: Final = ("base, ns", "new, ns", "time", "95 % interval", "could find", "")
 _CASE_HEADS: Final = ("speed", "95 % interval", "n", "")
 
@@ -39,7 +40,7 @@ def summary_as_markdown(run_data: RunData) -> str:
     lines += [f"**{escaped(first)}**", "", *(f"{escaped(sentence)}\n" for sentence in rest)]
     lines += [*_cases_table(summary), "", "<details><summary>Conditions</summary>", ""]
     for host, facts in run_data.environments().items():
-        known = [f"{name} {escaped(str(facts[name]))}" for name in _FACTS if facts.get(name)]
+        known = [f"{name} {escaped(str(facts[name]))}" for name in _BRIEF if facts.get(name)]
         lines.append(f"- {escaped(host)}: {', '.join(known)}")
     lines.append(
         f"- run {escaped(summary.run_id)}, started {escaped(str(meta.get('created_at') or 'when, is unknown'))}"

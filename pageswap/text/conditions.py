@@ -8,62 +8,26 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Final
 
+from pageswap.agent.host import conditions
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
 
-HOST_FACTS: Final = {
-    "cpu_model": "CPU",
-    "microcode": "Microcode",
-    "cpus": "CPUs",
-    "cpus_allowed": "CPUs allowed",
-    "governor": "Frequency governor",
-    "turbo": "Turbo",
-    "hypervisor": "Hypervisor",
-    "kernel": "Kernel",
-    "kernel_build": "Kernel build",
-    "mitigations": "Mitigations",
-    "thp": "Transparent huge pages",
-    "mem_total": "Memory",
-    "mem_available": "Memory available at start",
-    "swap_total": "Swap space",
-    "cgroup_memory_limit": "Memory limit (cgroup)",
-    "max_map_count": "vm.max_map_count",
-    "overcommit_memory": "vm.overcommit_memory",
-    "rlimits": "Resource limits",
-    "aslr": "Address space randomisation",
-    "userfaultfd": "userfaultfd",
-    "clocksource": "Clock source",
-    "loadavg": "Load average at start",
-    "libc": "C library",
-    "python": "Python",
-}
-CORE_FACTS: Final = {
-    "compiler": "Compiler",
-    "flags": "Compiler flags",
-    "build": "Built by",
-    "core_hash": "Core, SHA-256",
-    "source_hash": "Core's sources, SHA-256",
-}
-BYTES: Final = ("mem_total", "mem_available", "swap_total", "cgroup_memory_limit")
 # Whoever reads a report on a site has no business with how its hosts are reached, nor with what is noted of them.
 PRIVATE_OPTIONS: Final = ("hosts", "ssh_config")
 _GIB: Final = 1 << 30
-_OTHERS: Final = {"hostname": "Host name"}
 _SSH_CONFIG: Final = "--ssh-config"
 _PLACEHOLDER: Final = "SSH_CONFIG"
 
 
 def label(key: str) -> str:
     """Name a condition: ``mem_available`` as "Memory available at start", ``thp.enabled`` as "..., enabled"."""
-    name, _, part = key.partition(".")
-    if name == "core" and part:
-        return CORE_FACTS.get(part, key)
-    known = HOST_FACTS.get(name) or _OTHERS.get(name)
-    if known is None:
+    condition = conditions.find(key)
+    if condition is None:
         return key
-    return f"{known}, {part}" if part else known
+    return condition.label if condition.key == key else f"{condition.label}, {key.partition('.')[2]}"
 
 
 def gibibytes(size_bytes: int, *, exactly: bool = True) -> str:

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.host import environment
+from pageswap.agent.host import conditions
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
 from pageswap.agent.journal import job
 from pageswap.agent.journal.journal import Journal
@@ -94,8 +94,8 @@ class Session:
             format=job.FORMAT,
             pid=os.getpid(),
             started_at=utc_now(),
-            environment=environment.read(
-                self._files, self._core.info(), allowed_cpus=self._allowed, measured_cpu=self._cpus[0]
+            environment=conditions.read(
+                self._files, self._core.info(), allowed_cpus=self._allowed, measured_cpus=self._measured
             ),
             methods=methods,
             measured_cpus=self._measured,
@@ -142,11 +142,11 @@ class Session:
             started_at = utc_now()
             refusal = preflight.refusal(trial)
             if refusal:
-                outcome, conditions = executor.Outcome(*refusal), self._conditions.nothing()
+                outcome, around = executor.Outcome(*refusal), self._conditions.nothing()
             else:
                 self._conditions.begin()
                 outcome = trial_executor.run(trial)
-                conditions = self._conditions.end(outcome.measures)
+                around = self._conditions.end(outcome.measures)
             journal.append(
                 "trial",
                 trial_id=trial.trial_id,
@@ -156,7 +156,7 @@ class Session:
                 started_at=started_at,
                 wall_ns=time.monotonic_ns() - begin_ns,
                 **outcome.measures,
-                **conditions,
+                **around,
             )
             if outcome.undead:
                 log("a trial could not be killed: nothing more can be measured beside it")

@@ -6,7 +6,7 @@ import dataclasses
 import os
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.host import cgroup, environment
+from pageswap.agent.host import cgroup, readers
 from pageswap.agent.workspace.host_lease import describe
 from pageswap.units import format_count
 
@@ -74,7 +74,7 @@ def _cpus(cpu: int | None) -> Finding:
 
 def _governor(files: HostFiles, cpu: int | None) -> Finding:
     cpu = max(os.sched_getaffinity(0)) if cpu is None else cpu
-    governor = files.text(f"/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor")
+    governor = readers.governor(files, cpu)
     if governor in (None, "performance"):
         return Finding("governor", "ok", governor or _UNREADABLE)
     cure = "as root: cpupower frequency-set -g performance"
@@ -82,7 +82,7 @@ def _governor(files: HostFiles, cpu: int | None) -> Finding:
 
 
 def _turbo(files: HostFiles) -> Finding:
-    turbo = environment.turbo(files)
+    turbo = readers.turbo(files)
     if not turbo:
         return Finding("turbo", "ok", _UNREADABLE if turbo is None else "off")
     cpu = "/sys/devices/system/cpu"
@@ -91,16 +91,15 @@ def _turbo(files: HostFiles) -> Finding:
 
 
 def _mitigations(files: HostFiles) -> Finding:
-    folder = "/sys/devices/system/cpu/vulnerabilities"
-    states = {name: files.text(f"{folder}/{name}") or "" for name in files.names(folder)}
-    active = sum(state.startswith("Mitigation") for state in states.values())
+    states = readers.mitigations(files)
+    active = sum((state or "").startswith("Mitigation") for state in states.values())
     # Mitigations are how the fleet runs: they are recorded, and nobody is told to switch them off.
     found = f"{active} of {len(states)} known weaknesses mitigated" if states else _UNREADABLE
     return Finding("mitigations", "ok", found)
 
 
 def _load(files: HostFiles) -> Finding:
-    load = environment.loadavg(files)
+    load = readers.loadavg(files)
     if load is None:
         return Finding("load", "ok", _UNREADABLE)
     cpus = len(os.sched_getaffinity(0))
@@ -112,7 +111,7 @@ def _load(files: HostFiles) -> Finding:
 
 
 def _hypervisor(files: HostFiles) -> Finding:
-    name = environment.hypervisor(files)
+    name = readers.hypervisor(files)
     if name in (None, "none"):
         return Finding("hypervisor", "ok", "none" if name else _UNREADABLE)
     # proc_stat(5): user nice system idle iowait irq softirq steal; what follows is part of user and nice.
@@ -125,7 +124,7 @@ def _hypervisor(files: HostFiles) -> Finding:
 
 
 def _clocksource(files: HostFiles) -> Finding:
-    clocksource = files.text("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+    clocksource = readers.clocksource(files)
     if clocksource in (None, "tsc", "kvm-clock", "hyperv_clocksource_tsc_page"):
         return Finding("clocksource", "ok", clocksource or _UNREADABLE)
     cure = "boot with clocksource=tsc tsc=reliable if the CPU's is stable"
@@ -154,7 +153,7 @@ def _swap(files: HostFiles) -> Finding:
 
 
 def _thp(files: HostFiles) -> Finding:
-    enabled = files.choice("/sys/kernel/mm/transparent_hugepage/enabled")
+    enabled = readers.thp(files)["enabled"]
     if enabled != "always":
         return Finding("thp", "ok", enabled or _UNREADABLE)
     cure = "as root: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled"

@@ -4,28 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-_NULL = type(None)
-_TEXT = (str, _NULL)
-_COUNT = (int, _NULL)
+from pageswap.agent.host.conditions import CONDITIONS, LIST, OBJECT, Condition, value_of
+
 _LONGEST_TEXT = 2000
 _MOST_MEMBERS = 10_000
 
-# Key -> types of the value itself, or of what its list or object holds. Other keys may be there, and may be anything.
-_ENVIRONMENT: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("hostname", "cpu_model", "microcode", "kernel", "kernel_build", "governor", "hypervisor"), _TEXT),
-    **dict.fromkeys(("clocksource", "python", "libc"), _TEXT),
-    **dict.fromkeys(("cpus", "mem_total", "mem_available", "cgroup_memory_limit", "swap_total"), _COUNT),
-    **dict.fromkeys(("max_map_count", "overcommit_memory", "aslr"), _COUNT),
-    "turbo": (bool, _NULL),
-}
-_LISTS: dict[str, tuple[type, ...]] = {"cpus_allowed": (int,), "loadavg": (float, int)}
-_OBJECTS: dict[str, tuple[type, ...]] = {
-    "mitigations": _TEXT,
-    "thp": _TEXT,
-    "core": _TEXT,
-    "rlimits": (int, str, _NULL),
-    "userfaultfd": (int, bool, _NULL),
-}
 _METHOD: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("name", "summary", "family", "reason"), (str,)),
     **dict.fromkeys(("available", "splits_mappings"), (bool,)),
@@ -34,23 +17,27 @@ _METHOD_LISTS = ("workloads", "backings")
 
 
 def environment_problem(environment: dict[str, Any]) -> str:
-    """Say which known key of an environment holds what it cannot, "" when none does; absent keys are no problem."""
-    for name, value in environment.items():
-        if name in _ENVIRONMENT:
-            is_right = _is(value, _ENVIRONMENT[name])
-        elif name in _LISTS:
-            is_right = value is None or _is_list(value, _LISTS[name])
-        elif name in _OBJECTS:
-            is_right = value is None or (
-                isinstance(value, dict)
-                and _is_list(list(value), (str,))
-                and _is_list(list(value.values()), _OBJECTS[name])
-            )
-        else:
-            continue
-        if not is_right:
-            return f"environment's {name} is {value!r:.60}, which it cannot be"
+    """Say which known condition holds what it cannot, "" when none does; absent and other keys are no problem."""
+    core = environment.get("core")
+    if core is not None and not isinstance(core, dict):
+        return f"environment's core is {core!r:.60}, which it cannot be"
+    for condition in CONDITIONS:
+        value = value_of(environment, condition)
+        if value is not None and not _fits(value, condition):
+            return f"environment's {condition.key} is {value!r:.60}, which it cannot be"
     return ""
+
+
+def _fits(value: object, condition: Condition) -> bool:
+    if condition.holds == LIST:
+        return _is_list(value, condition.types)
+    if condition.holds == OBJECT:
+        return (
+            isinstance(value, dict)
+            and _is_list(list(value), (str,))
+            and _is_list(list(value.values()), condition.types)
+        )
+    return _is(value, condition.types)
 
 
 def methods_problem(methods: list[Any]) -> str:

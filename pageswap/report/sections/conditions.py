@@ -6,7 +6,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from pageswap.text.conditions import BYTES, CORE_FACTS, HOST_FACTS, PRIVATE_OPTIONS, gibibytes, shown_command
+from pageswap.agent.host.conditions import CONDITIONS, find, value_of
+from pageswap.text.conditions import PRIVATE_OPTIONS, gibibytes, shown_command
 from pageswap.text.lists import clipped, plural
 
 if TYPE_CHECKING:
@@ -16,12 +17,6 @@ if TYPE_CHECKING:
 Fact = tuple[str, str]
 
 _NOT_RECORDED = "not recorded"
-_ABSENT = {
-    "cgroup_memory_limit": "none",
-    "hypervisor": "none found",
-    "governor": "not exposed to this host",
-    "turbo": "not exposed to this host",
-}
 _UNAFFECTED = "Not affected"
 _LONGEST_LABEL = 100
 _LONGEST_TEXT = 3_000
@@ -36,14 +31,12 @@ def host_facts(
 
     Before them stands when it was measured (``span``, its first and last trial in UTC) and what the ``inventory`` set.
     """
-    core = environment.get("core") or {}
     facts = [("Measured", span_text(span))] if span else []
     facts += _set_by(inventory or {})
-    facts += [(label, _text(name, environment.get(name))) for name, label in HOST_FACTS.items()]
-    facts += [(label, _text(name, core.get(name))) for name, label in CORE_FACTS.items()]
-    others = [name for name in environment if name not in HOST_FACTS and name not in ("core", "hostname")]
-    facts += [(name, _text(name, environment[name])) for name in others]
-    facts += [(f"core {name}", _text(name, core[name])) for name in core if name not in CORE_FACTS]
+    facts += [(each.label, _text(each.key, value_of(environment, each))) for each in CONDITIONS if each.is_shown]
+    facts += [(name, _text(name, value)) for name, value in environment.items() if name != "core" and not find(name)]
+    core = environment.get("core") or {}
+    facts += [(f"core {name}", _text(name, value)) for name, value in core.items() if not find(f"core.{name}")]
     return _bounded(facts)
 
 
@@ -108,9 +101,10 @@ def _bounded(facts: list[Fact]) -> list[Fact]:
 
 
 def _text(name: str, value: object) -> str:
+    condition = find(name)
     if value is None:
-        return _ABSENT.get(name, _NOT_RECORDED)
-    if name in BYTES and isinstance(value, int):
+        return (condition.absent if condition else "") or _NOT_RECORDED
+    if condition and condition.unit == "bytes" and isinstance(value, int):
         return gibibytes(value)
     if isinstance(value, bool):
         return "yes" if value else "no"

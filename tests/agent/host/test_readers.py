@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap.agent.host import environment
+from pageswap.agent.host import conditions, readers
 from pageswap.agent.host.host_files import HostFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 KEYS = [
-    *("hostname", "cpu_model", "microcode", "cpus", "cpus_allowed", "kernel", "kernel_build", "mitigations", "thp"),
-    *("governor", "turbo", "hypervisor", "mem_total", "mem_available", "cgroup_memory_limit", "swap_total"),
-    *("max_map_count", "overcommit_memory", "aslr", "clocksource", "loadavg", "python", "libc", "rlimits"),
-    *("userfaultfd", "core"),
+    *("hostname", "cpu_model", "microcode", "cpus", "cpus_allowed", "governor", "turbo", "hypervisor", "kernel"),
+    *("kernel_build", "mitigations", "thp", "mem_total", "mem_available", "swap_total", "cgroup_memory_limit"),
+    *("max_map_count", "overcommit_memory", "rlimits", "aslr", "userfaultfd", "clocksource", "loadavg", "libc"),
+    *("python", "core"),
 ]
 
 
@@ -32,7 +32,7 @@ def _host(root: Path, **files: str) -> HostFiles:
 
 def test_this_host_tells_all_keys_as_plain_json() -> None:
     """Exactly the documented ones."""
-    facts = environment.read(HostFiles(), {"core_hash": "x"})
+    facts = conditions.read(HostFiles(), {"core_hash": "x"})
 
     assert list(facts) == KEYS
     assert json.loads(json.dumps(facts)) == facts
@@ -43,7 +43,7 @@ def test_this_host_tells_all_keys_as_plain_json() -> None:
 
 def test_absent_facts_are_none_and_never_guessed(tmp_path: Path) -> None:
     """A host without /proc and /sys."""
-    facts = environment.read(HostFiles(str(tmp_path)), {})
+    facts = conditions.read(HostFiles(str(tmp_path)), {})
 
     unknown = {name for name, value in facts.items() if value is None}
     assert unknown == {
@@ -68,7 +68,7 @@ def test_what_a_host_tells_is_taken_over(tmp_path: Path) -> None:
         **{f"sys__devices__system__cpu__cpu{cpu}__cpufreq__scaling_governor": "powersave\n"},
     )
 
-    facts = environment.read(files, {})
+    facts = conditions.read(files, {})
 
     assert (facts["cpu_model"], facts["microcode"]) == ("A CPU", "0x1")
     assert (facts["mem_total"], facts["mem_available"], facts["swap_total"]) == (1_024_000, 512_000, 0)
@@ -91,7 +91,7 @@ def test_what_a_host_tells_is_taken_over(tmp_path: Path) -> None:
 )
 def test_turbo_is_read_from_either_driver(tmp_path: Path, files: dict[str, str], expected: object) -> None:
     """Intel's says "no turbo", the others say "boost"."""
-    assert environment.turbo(_host(tmp_path, **files)) is expected
+    assert readers.turbo(_host(tmp_path, **files)) is expected
 
 
 @pytest.mark.parametrize(
@@ -112,4 +112,4 @@ def test_turbo_is_read_from_either_driver(tmp_path: Path, files: dict[str, str],
 )
 def test_the_hypervisor_is_named_where_it_can_be(tmp_path: Path, files: dict[str, str], expected: str) -> None:
     """A vendor's name on bare metal is not one."""
-    assert environment.hypervisor(_host(tmp_path, **files)) == expected
+    assert readers.hypervisor(_host(tmp_path, **files)) == expected

@@ -27,7 +27,7 @@ from pageswap.agent.host.conditions import (
 )
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.comparison.environments import differences
-from pageswap.report.conditions import host_facts
+from pageswap.report.sections.conditions import host_facts
 from pageswap.text.conditions import label
 
 PACKAGE = Path(pageswap.__file__).parent

@@ -15,6 +15,7 @@ from pageswap.analysis.trials.levels import levels_of
 from pageswap.analysis.trials.matrix import USED_COLUMNS, Matrix
 from pageswap.analysis.trials.table import MOVED_PAGES, frame
 from pageswap.analysis.verdicts import BASELINE, NOT_COMPARED, NOT_MEASURED
+from pageswap.spec import derived_asks
 from pageswap.statistics.intervals import Interval, median_intervals
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pageswap.analysis.trials.run_data import RunData
 
 
+_CORRUPT = "corrupt"
 _STAYING = ("control", "window")
 _COSTS = ("minor_faults", "major_faults", "voluntary_switches", "involuntary_switches", "vmas_peak")
 
@@ -38,6 +40,14 @@ class Ending:
     status: str
     reason: str
     trials: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Corruption:
+    """How many of a method's trials did not verify, warm-ups and the control's among them, on all hosts together."""
+
+    trials: int
+    of: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,14 +91,18 @@ class Summary:
 
     ``varying`` names the factors with more than one level, ``fixed`` holds the others. ``block_values`` holds, for each
     (host, case_id), the (block, ratio) pairs its ratio was made from; without a baseline, (block, ns per operation).
-    ``missing`` is how many measured trials have no outcome yet. ``cpus`` gives each host's processor, ``families`` each
-    method's family, where they are known. ``noise`` holds each host's noise floor, ``comparisons`` what was tested for
-    each (host, case_id) that has a ratio, ``matrix`` the times that all of it comes from.
+    ``asks`` is what the experiment asks (`pageswap.spec.asks`). ``corrupt`` has each method of which a trial did not
+    verify, ``warmup_endings`` how warm-ups ended other than ok, and ``disturbed`` how many of the measured trials that
+    ran were disturbed. ``missing`` is how many measured trials have no outcome yet. ``cpus`` gives each host's
+    processor, ``families`` each method's family, where they are known. ``noise`` holds each host's noise floor,
+    ``comparisons`` what was tested for each (host, case_id) that has a ratio, ``matrix`` the times that all of it comes
+    from.
     """
 
     run_id: str
     experiment: str
     question: str
+    asks: str
     workload: str
     baseline: dict[str, Any]
     hosts: tuple[str, ...]
@@ -98,6 +112,9 @@ class Summary:
     statuses: dict[str, int]
     trials: int
     warmups: int
+    corrupt: dict[str, Corruption]
+    warmup_endings: tuple[Ending, ...]
+    disturbed: int
     missing: int
     block_values: dict[tuple[str, str], list[tuple[int, float]]]
     cpus: dict[str, str]
@@ -142,6 +159,7 @@ def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> Summary:
         run_id=str(meta.get("run_id", "")),
         experiment=str(experiment.get("name", "")),
         question=str(experiment.get("question") or ""),
+        asks=str(experiment.get("asks") or derived_asks(workload, baseline, cases.values())),
         workload=workload,
         baseline=baseline,
         hosts=hosts,
@@ -156,6 +174,9 @@ def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> Summary:
         statuses={str(name): int(count) for name, count in measured["status"].value_counts().items()},
         trials=len(measured),
         warmups=len(table) - len(measured),
+        corrupt=_corrupt(table),
+        warmup_endings=_warmup_endings(table),
+        disturbed=int(((measured["disturbed"] != "") & measured["ns_per_op"].notna()).sum()),
         missing=max(0, run_data.planned_trials() - len(measured)),
         block_values=figures.block_values(),
         cpus={host: str(facts.get("cpu_model") or "") for host, facts in run_data.environments().items()},
@@ -187,6 +208,19 @@ def _endings(measured: pd.DataFrame) -> dict[tuple[str, str], tuple[Ending, ...]
     for (host, case_id, status, reason), trials in counts.items():
         found[host, case_id].append(Ending(status, reason, trials))
     return {key: tuple(endings) for key, endings in found.items()}
+
+
+def _corrupt(table: pd.DataFrame) -> dict[str, Corruption]:
+    """Count each method's trials that did not verify, for methods that have any."""
+    trials = table.groupby("method", sort=False)["status"]
+    counts = trials.agg(lambda status: int((status == _CORRUPT).sum()))
+    return {str(m): Corruption(int(n), int(of)) for (m, n), of in zip(counts.items(), trials.size(), strict=True) if n}
+
+
+def _warmup_endings(table: pd.DataFrame) -> tuple[Ending, ...]:
+    other = table[table["warmup"] & (table["status"] != "ok")]
+    counts = Counter(zip(other["status"], other["reason"].fillna(""), strict=True))
+    return tuple(Ending(str(status), str(reason), trials) for (status, reason), trials in counts.items())
 
 
 class _Figures:

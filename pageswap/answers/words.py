@@ -1,0 +1,111 @@
+"""The words of answers: templates over typed records. No sentence stands in Python."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import jinja2
+
+from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, NOT_MEASURED, SLOWER, TOO_FEW
+from pageswap.answers.record import CORRUPT, HEADLINE_LENGTH, MIXED, UNAVAILABLE
+from pageswap.statistics.intervals import MINIMUM_N, Interval
+from pageswap.text.levels import level_text, levels_phrase
+from pageswap.text.lists import clipped, first_few, listed, plural
+from pageswap.text.numbers import decimals, percent_text, rounded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pageswap.answers.record import Finding
+
+TEMPLATES: Final = Path(__file__).resolve().parents[2] / "templates" / "answers"
+# How much a headline says: 0 is everything, the last has counts alone and always fits.
+_BEFORE_STOP: Final = re.compile(r" (?=[;,.:](?: |$))")
+_TWICE: Final = 2
+_DETAILS: Final = range(8)
+VERDICT_WORDS: Final = {
+    FASTER: "faster",
+    SLOWER: "slower",
+    NO_DIFFERENCE: "not told apart",
+    TOO_FEW: "measured too few times",
+    NOT_COMPARED: "not compared",
+    NOT_MEASURED: "not measured",
+    UNAVAILABLE: "unavailable",
+    CORRUPT: "corrupt",
+    MIXED: "mixed",
+}
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """Return the settings of all templates of words; they make plain text, so nothing is escaped."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=False,  # noqa: S701 - plain text; whoever puts it on a page escapes it there
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "clipped": clipped,
+        "first_few": first_few,
+        "levels": levels_phrase,
+        "level": lambda value, factor: level_text(factor, value),
+        "listed": lambda words, last="and": listed(list(words), last),
+        "percent": percent_text,
+        "plural": plural,
+    }
+    made.globals |= {
+        "factor": factor_text,
+        "needed": MINIMUM_N,
+        "span": span_text,
+        "verdict_words": VERDICT_WORDS,
+    }
+    return made
+
+
+def say(template: str, macro: str, *arguments: object) -> str:
+    """Return what a macro of a template says, on one line."""
+    made = _module(template)
+    text = " ".join(str(getattr(made, macro)(*arguments)).split())
+    # Where a template breaks its line before a stop.
+    return _BEFORE_STOP.sub("", text)
+
+
+@functools.cache
+def _module(template: str) -> Any:  # noqa: ANN401 - macros are attributes of what jinja2 makes
+    return environment().get_template(f"{template}.j2").module
+
+
+def fitted(macro: str, facts: object) -> str:
+    """Return the headline that says most and has at most `HEADLINE_LENGTH` characters."""
+    for detail in _DETAILS:
+        text = say("headline", macro, facts, detail)
+        if len(text) <= HEADLINE_LENGTH:
+            return text
+    return clipped(text, HEADLINE_LENGTH)
+
+
+def factor_text(ratio: float, low: float | None = None, high: float | None = None) -> str:
+    """Print how many times as fast or as slow, always as a number above 1: ``20`` for a ratio of 0.05."""
+    if ratio < 1:
+        ratio, low, high = 1 / ratio, (1 / high if high else None), (1 / low if low else None)
+    return rounded(ratio, decimals(ratio, Interval(low, high) if low and high else None))
+
+
+def span_text(findings: Iterable[Finding]) -> str:
+    """Print the smallest and the largest factor of findings with the same verdict: ``17 to 22``."""
+    ratios = [finding.ratio for finding in findings if finding.ratio]
+    ends = sorted(ratios, key=lambda ratio: abs(math.log(ratio)))
+    return " to ".join(dict.fromkeys(short_factor(ratio) for ratio in (ends[0], ends[-1])))
+
+
+def short_factor(ratio: float) -> str:
+    """Print a factor for a sentence, where no interval stands beside it: ``1.16``, ``2.3``, ``20``, ``1,200``."""
+    factor = ratio if ratio >= 1 else 1 / ratio
+    digits = 3 if factor < _TWICE else 2
+    return rounded(factor, digits - 1 - math.floor(math.log10(factor)))

@@ -1,0 +1,88 @@
+"""The page as a whole: its parts in their order, none without data, bounded for many hosts."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.fake_run import ENVIRONMENT, FakeRun, make_run
+from tests.report.reported import NOTHING, reported, rows
+from tests.report.schema import assert_valid
+
+
+def doubtful() -> FakeRun:
+    """Give a run of 80 equal methods: some intervals exclude 1 by chance."""
+    names = {f"m{number}": 800.0 for number in range(80)}
+    one = {"region_size": [128 << 20, 256 << 20], "touch": ["none"]}
+    return make_run(method=["memcpy", *names], speeds=names, noise=0.02, blocks=20, **one)
+
+
+def test_a_host_that_gave_nothing_has_no_charts() -> None:
+    """The charts have room for the others, and the count of hosts is of those that were measured."""
+    run = make_run(hosts=("dead", "alive"), region_size=[(index + 1) << 20 for index in range(12)], touch=["none"])
+    run.outcomes = run.of(host="alive")
+    page = model(run)
+
+    assert [plot.title.partition(",")[0] for plot in page.sections[0].plots] == ["alive"] * 12
+    assert page.counted.startswith("36 cases on 1 of 2 hosts (nothing came from dead), 252 measured trials")
+    assert "Nothing has come from dead." in page.answer
+    assert not any("The charts show" in note for note in page.sections[0].notes)
+
+
+def test_no_word_stands_against_its_interval_without_the_reason() -> None:
+    """In the answer, in tooltips and descriptions, in the table."""
+    run = doubtful()
+    summary = summarise(run)
+    held = [case for case in summary.cases if case.held]
+    page = model(run)
+    told = {mark["Verdict"] for plot in page.plots for mark in plot.spec["datasets"].get("measured", ())}
+    findings_of = {cell.text for row in page.table.rows for cell in row.cells if "no difference" in cell.text}
+    reason = "after correction for 160 comparisons"
+
+    assert held
+    assert all(case.ratio_ci and not case.ratio_ci.low <= 1 <= case.ratio_ci.high for case in held)
+    assert findings_of == {"no difference found", f"no difference found: {reason}"}
+    assert f"no difference found: {reason}" in told
+    assert any(reason in plot.description for plot in page.plots)
+    assert f"of them {reason}" in page.answer[0]
+
+
+def test_parts_without_data_are_not_there() -> None:
+    """No heading above nothing."""
+    run = make_run(region_size=[1 << 27], touch=["none"])
+    summary: Summary = summarise(run)
+    empty: list[Section] = [
+        *trend_sections(summary, ()),
+        touch_section(summary),
+        cost_section(summary, NOTHING, ReferenceRuns()),
+        noise_section(NOTHING),
+        drift_section(summary, NOTHING),
+        outlier_section(summary, NOTHING),
+        pooled_section(summary, NOTHING),
+        availability.section(reported(run, groups={"local": ["local"]})),
+        ledger.section(reported(run)),
+    ]
+
+    assert not any(empty)
+
+
+def test_many_hosts_are_shown_by_kind() -> None:
+    """A thousand hosts of two kinds are two rows a case, with how many hosts each stands for."""
+    run = make_run(
+        hosts=tuple(f"h{index:04d}" for index in range(1_000)), blocks=2, region_size=[1 << 27], touch=["none"]
+    )
+    for number, host in enumerate(run.hosts):
+        run.facts[host]["kernel"] = "6.18.5" if number % 4 else "6.1.0"
+    page = model(run)
+
+    assert page.grouped
+    assert [row.cells[0].text for row in page.table.rows[::3]] == [
+        "AMD EPYC 9R45, Linux 6.18.5 (750 hosts)",
+        "AMD EPYC 9R45, Linux 6.1.0 (250 hosts)",
+    ]
+    assert len(page.table.rows) == 6
+    assert len(page.hosts) == 2
+    assert [case.n for case in page.summary.cases] == [750] * 3 + [250] * 3
+    assert all(case.ratio_ci for case in page.summary.cases if case.ratio)

@@ -1,0 +1,34 @@
+"""A run as the page's parts get it, and what their charts draw."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from pageswap.analysis.findings import Findings
+from pageswap.analysis.trials.table import frame
+from pageswap.report.page.model import reported_run
+
+if TYPE_CHECKING:
+    from pageswap.report.charts.vegalite import Plot
+    from pageswap.report.sections.section import ReportedRun, Section
+    from tests.fake_run import FakeRun
+
+NOTHING = Findings({}, (), (), (), (), (), (), {}, (), (), ())
+
+
+def reported(run: FakeRun, **changes: Any) -> ReportedRun:
+    """Return what the page's parts of a run are made from, with some of it changed."""
+    return dataclasses.replace(reported_run(run, frame(run)), **changes)
+
+
+def shown(section: Section | None) -> Section:
+    """Return a section that must be there."""
+    assert section is not None
+    return section
+
+
+def rows(plot: Plot, dataset: str) -> list[dict[str, Any]]:
+    """Return what a chart draws."""
+    found: list[dict[str, Any]] = plot.spec["datasets"][dataset]
+    return found

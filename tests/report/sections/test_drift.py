@@ -1,0 +1,51 @@
+"""What changed over the run stands out."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.fake_run import ENVIRONMENT, FakeRun, make_run
+from tests.report.reported import NOTHING, reported, rows
+from tests.report.schema import assert_valid
+
+
+def test_drift_that_was_found_stands_out() -> None:
+    """Flagged lines are told from the others by width and shape, not by colour alone."""
+    drifts = (
+        Drift("local", "", "blocks", 7, 0.2, 0.001, 0.001, is_flagged=True, profile=(1.0, 1.1, None, 1.2)),
+        Drift("local", "c0000", "rounds", 7, 0.0, 0.9, 1.0, is_flagged=False, profile=(1.0, 1.0)),
+    )
+    section = drift.section(reported(make_run(), findings=dataclasses.replace(NOTHING, drift=drifts))
+
+    assert_valid(section.plots)
+    assert [plot.title for plot in section.plots] == ["Over the run", "Inside the trials"]
+    assert [(row["x"], row["kind"]) for row in rows(section.plots[0], "rows")] == [
+        (1, "drifts"),
+        (2, "drifts"),
+        (4, "drifts"),
+    ]
+    assert "Over the run: 1 of 1 host drifted, drawn thick." in section.notes
+
+
+def test_hosts_are_told_apart_in_the_chart_of_drift() -> None:
+    """By colour and shape, with a legend, as long as there are enough of both."""
+    drifts = [
+        Drift(host, "", "blocks", 7, 0.0, 0.9, 1.0, is_flagged=host == "b", profile=(1.0, 1.1)) for host in ("b", "a")
+    ]
+    summary = summarise(make_run(hosts=("a", "b")))
+    section = drift_section(summary, dataclasses.replace(NOTHING, drift=tuple(drifts)))
+    many = [dataclasses.replace(drifts[0], host=f"h{number}") for number in range(9)]
+    crowded = drift_section(
+        summarise(make_run(hosts=tuple(each.host for each in many), blocks=1)),
+        dataclasses.replace(NOTHING, drift=tuple(many)),
+    )
+    for channel in ("color", "shape"):
+        scale = section.plots[0].spec["layer"][1]["encoding"][channel]["scale"]
+        assert scale["domain"] == ["a", "b"]
+        assert len(set(scale["range"])) == 2
+
+    assert_valid([*section.plots, *crowded.plots])
+    assert "The pointer names the host of a line." in crowded.notes[-1]

@@ -1,0 +1,38 @@
+"""What all hosts say together, and how many that takes."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.fake_run import ENVIRONMENT, FakeRun, make_run
+from tests.report.reported import NOTHING, reported, rows
+from tests.report.schema import assert_valid
+
+
+def test_hosts_together_are_drawn_with_their_ends() -> None:
+    """The mean over hosts, and the hosts between which it lies."""
+    pooled = Pooled(
+        "c0002", {"method": "mremap_fixed"}, 8, 0.05, Interval(0.04, 0.06), ("a", 0.03), ("b", 0.07), "slower"
+    )
+    section = pooled.section(reported(make_run(), findings=dataclasses.replace(NOTHING, pooled=(pooled,))))
+    (row,) = rows(section.plots[0], "rows")
+
+    assert_valid(section.plots)
+    assert (row["lowest"], row["low"], row["value"], row["high"], row["highest"]) == (0.03, 0.04, 0.05, 0.06, 0.07)
+    assert row["Lowest"] == "0.030x on a"
+    assert "The bar is its 95 % interval" in section.notes[0]
+
+
+def test_few_hosts_together_have_no_bar_to_explain() -> None:
+    """What is not drawn is not explained; why it is not there is said."""
+    pooled = Pooled("c0002", {"method": "mremap_fixed"}, 4, 0.05, None, ("a", 0.03), ("b", 0.07), "too few", "4 of 6")
+    notes = pooled.section(reported(make_run(), findings=dataclasses.replace(NOTHING, pooled=(pooled,)))).notes
+
+    assert "bar" not in notes[0]
+    assert notes[1] == (
+        "What 4 hosts have in common has no interval and no verdict: that takes 6 hosts or more, as fewer may all be "
+        "of one kind."
+    )

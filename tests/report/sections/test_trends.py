@@ -1,0 +1,174 @@
+"""The charts of a size or a count: lines by method, crossovers marked where they were decided."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.fake_run import ENVIRONMENT, FakeRun, make_run
+from tests.report.reported import NOTHING, reported, rows
+from tests.report.schema import assert_valid
+
+
+def sized(**more: Any) -> FakeRun:
+    """Give a run over page sizes, in which the time of a copy grows with the page and that of a remap does not."""
+    run = make_run(page_size=SIZES, region_size=[1 << 27], touch=["none"], **more)
+    for outcome in run.outcomes:
+        if outcome["method"] != "mremap_fixed":
+            outcome["elapsed_ns"] = outcome["elapsed_ns"] * outcome["page_size"] // 4096
+    return run
+
+
+def test_the_rate_is_drawn_against_the_page_size() -> None:
+    """One line a method, in bytes a second, each mark with its time and size in words."""
+    section = only(sized())
+    (plot,) = section.plots
+    points = rows(plot, "points")
+
+    assert_valid(section.plots)
+    assert section.id == "sizes"
+    assert {point["series"] for point in points} == {"copy_words", "memcpy", "mremap_fixed"}
+    assert [point["At"] for point in points if point["series"] == "memcpy"] == ["4KiB", "16KiB", "64KiB", "256KiB"]
+    remap = [point["y"] for point in points if point["series"] == "mremap_fixed"]
+    assert remap[-1] / remap[0] == pytest.approx(64, rel=0.1)
+
+
+def test_a_crossover_is_marked_and_told() -> None:
+    """Where the lines cross there is a rule with its interval, and a row that says it in words."""
+    summary = summarise(sized())
+    found = findings(sized(), summary).crossovers
+    section = only(run, found)
+    marks = rows(section.plots[0], "crossovers")
+
+    assert_valid(section.plots)
+    assert len(marks) == sum(each.is_shown for each in found) > 0
+    assert all(mark["low"] <= mark["at"] <= mark["high"] for mark in marks)
+    assert [row[-1] for row in section.grids[0].rows] == [each.text for each in found if each.is_shown]
+    assert [row[-1] for row in section.grids[1].rows] == [
+        each.text.removeprefix("none: ") for each in found if not each.is_shown
+    ]
+    assert "the grey band around it the 95 % confidence interval of that size" in section.notes[0]
+
+
+def test_crossovers_come_first_and_what_is_left_out_is_told() -> None:
+    """Those of the charts drawn before those of others; pairs that do not change places are summed up by pair."""
+    hosts = tuple(f"h{number:02d}" for number in range(70))
+    (known, *_) = findings(sized(), summarise(sized())).crossovers
+    crossed = [
+        dataclasses.replace(
+            known, host=host, a="memcpy", b="mremap_fixed", at_bytes=7e4, text="t", found=("memcpy", "mremap_fixed")
+        )
+        for host in hosts
+    ]
+    level = dataclasses.replace(known, a="copy_words", b="memcpy", at_bytes=None, text="no difference", found=("",) * 4)
+    ahead = dataclasses.replace(level, found=("memcpy",) * 4)
+    others = [dataclasses.replace(ahead if number > 8 else level, host=host) for number, host in enumerate(hosts)]
+    section = only(sized(hosts=hosts, blocks=1), [*others, *crossed])
+    drawn = [plot.title.rpartition(": ")[2] for plot in section.plots]
+    first, second = section.grids
+
+    assert first.caption == "Where the faster one changes: 60 of 70, the charts above come first"
+    assert [row[0] for row in first.rows[: len(drawn)]] == drawn
+    assert len(first.rows) == 60
+    (row,) = second.rows
+    assert row[:2] == ("copy_words", "memcpy")
+    assert row[2].split("; ") == [
+        "memcpy faster at every size in 61 of 70 sets of cases",
+        "no difference found at any size in 9 of 70 sets of cases",
+    ]
+
+
+def test_medians_that_cross_are_not_drawn_as_a_crossover() -> None:
+    """Where no difference was found nothing is dashed."""
+    crossing = Crossover("local", "memcpy", "mremap_fixed", {}, 4096, 262144, 7e4, 1e4, 9e4, "mremap_fixed", "t")
+    levels = findings(sized(), summarise(sized())).crossovers[0].levels
+    section = only(sized(), [dataclasses.replace(crossing, levels=levels, found=("",) * 4)])
+
+    assert rows(section.plots[0], "crossovers") == []
+    assert "dashed" not in section.notes[0]
+
+
+def test_a_crossover_without_ends_is_marked_where_it_is() -> None:
+    """An end that lies outside the sizes measured is not made up."""
+    levels = findings(sized(), summarise(sized())).crossovers[0].levels
+    ends = (4096, 262144, 70_000.0, None, None)
+    crossing = Crossover("local", "memcpy", "mremap_fixed", levels, *ends, "mremap_fixed", "t")
+    section = only(sized(), [crossing])
+
+    assert rows(section.plots[0], "crossovers") == [
+        {"at": 70_000.0, "low": 70_000.0, "high": 70_000.0, "Crossover": "t"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("factor", "levels", "ident"),
+    [("threads", [1, 2, 4], "threads"), ("iterations", [100, 1_000], "iterations"), ("run_pages", [1, 8], "runs")],
+)
+def test_other_counts_have_their_charts(factor: str, levels: list[int], ident: str) -> None:
+    """Threads, batches and runs of pages as sizes do."""
+    run = make_run(region_size=[1 << 27], touch=["none"], **{factor: levels})
+    if factor == "run_pages":
+        for case in run.case_list:
+            case["workload"] = "move"
+    section = only(run)
+
+    assert_valid(section.plots)
+    assert section.id == ident
+
+
+def test_a_method_looks_alike_in_every_chart() -> None:
+    """Its colour and its shape, also where others are missing; and all charts have the same axis."""
+    run = make_run(hosts=("a", "b"), page_size=SIZES, region_size=[1 << 27], touch=["none"])
+    run.end("unavailable", "", method="copy_words", host="b")
+    section = only(run)
+    looks = [
+        {
+            channel: dict(zip(scale["domain"], scale["range"], strict=True))["memcpy"]
+            for channel in ("color", "shape")
+            for scale in [plot.spec["layer"][-1]["encoding"][channel]["scale"]]
+        }
+        for plot in section.plots
+    ]
+    axes = [plot.spec["layer"][-1]["encoding"]["y"]["scale"]["domain"] for plot in section.plots]
+
+    assert len(looks) == 2
+    assert looks[0] == looks[1]
+    assert axes[0] == axes[1]
+
+
+def test_trends_are_bounded() -> None:
+    """Panels, levels and lines, and each is said."""
+    speeds = {f"m{index}": 100.0 + index for index in range(12)}
+    run = make_run(
+        region_size=[(index + 1) << 20 for index in range(40)],
+        method=["memcpy", *speeds],
+        speeds=speeds,
+        blocks=1,
+        hosts=tuple("abcdefgh"),
+        touch=["none"],
+    )
+    section = only(run)
+
+    assert len(section.plots) == MOST_PANELS
+    assert len({point["x"] for point in rows(section.plots[0], "points")}) == MOST_LEVELS
+    assert len({point["series"] for point in rows(section.plots[0], "points")}) == 8
+    assert any("8 fastest of 13" in note for note in section.notes)
+    assert any("6 of 8 charts" in note for note in section.notes)
+
+
+def test_a_crossover_of_regions_is_drawn_over_regions() -> None:
+    """Where the region is what varies its chart has the mark and the table."""
+    run = make_run(region_size=[1 << 20, 1 << 22, 1 << 24], touch=["none"])
+    for outcome in run.of(method="memcpy"):
+        outcome["elapsed_ns"] = outcome["elapsed_ns"] * outcome["region_size"] * 10 >> 20
+    summary = summarise(run)
+    found = findings(run, summary).crossovers
+    section = only(run, found)
+
+    assert_valid(section.plots)
+    assert section.id == "regions"
+    assert len(rows(section.plots[0], "crossovers")) == sum(each.is_shown for each in found) > 0
+    assert "A dashed line marks" in section.notes[0]
+    assert section.grids[0].caption == "Where the faster one changes"

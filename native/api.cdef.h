@@ -60,7 +60,7 @@ typedef struct {
     uint64_t voluntary_switches;
     uint64_t involuntary_switches;
     uint64_t vmas_peak;       /* most mappings of the process seen at the borders of rounds */
-    uint64_t counters[15];    /* by ps_counter_name(); UINT64_MAX where the host does not count it */
+    uint64_t counters[16];    /* by ps_counter_name(); UINT64_MAX where the host does not count it */
     int32_t cpu;
     int32_t verified;         /* 0: a page is not what the model says; the next four tell which */
     uint64_t wrong_slot;
@@ -75,6 +75,11 @@ int ps_workload_count(void);
 const char *ps_workload_name(int index);
 int ps_backing_count(void);
 int ps_backing_describe(int index, ps_backing_info *info);
+int ps_family_count(void);
+const char *ps_family_name(int index);
+int ps_family_moves_pages(int index); /* 0: its methods leave every page where it is */
+int ps_family_is_control(int index);  /* 1: its methods are no way to move pages, but there for comparison */
+
 int ps_counter_count(void);
 const char *ps_counter_name(int index);
 int ps_pattern_count(void);

@@ -64,15 +64,16 @@ def compiler() -> list[str]:
 
 
 def source_hash(flags: tuple[str, ...], compiler_version: str) -> str:
-    """Hash everything that decides the binary: sources, this file, flags, compiler, cffi."""
+    """Hash everything that decides the binary: sources, this file, flags, compiler, cffi.
+
+    And nothing that does not: where Python's headers lie is no matter, as the limited API is the same in all of them.
+    """
     digest = hashlib.sha256()
     files = [*sources(), *sorted(HERE.glob("*.h")), *sorted(HERE.glob("*.def")), HERE / "build.py"]
     for path in files:
         digest.update(f"{path.relative_to(HERE)}\0".encode() + path.read_bytes() + b"\0")
     portable_flags = [flag for flag in flags if not flag.startswith("-ffile-prefix-map")]
-    digest.update(
-        "\0".join([*portable_flags, compiler_version, cffi.__version__, sysconfig.get_path("include")]).encode()
-    )
+    digest.update("\0".join([*portable_flags, compiler_version, cffi.__version__]).encode())
     return digest.hexdigest()
 
 

@@ -119,6 +119,7 @@ struct ps_work {
     size_t iterations; /* this thread's share */
     uint64_t seed; /* of this thread's stamps and schedule */
     uint32_t *a, *b; /* the schedule: slots to exchange */
+    uint64_t page_moves; /* pages that the rounds so far brought elsewhere, where the workload counts them itself */
     uint32_t *model; /* slot -> page, as the schedule leaves it; PS_EMPTY where a slot holds none */
     void *private; /* the workload's own, from prepare to release */
     int failed; /* a negative errno, with its call in `error` */
@@ -206,6 +207,7 @@ struct ps_workload_ops {
     int (*before_round)(struct ps_work *work, size_t begin, size_t end); /* Not required. Untimed. */
     int (*run)(struct ps_work *work, size_t begin, size_t end); /* iterations begin .. end-1 */
     int (*after_round)(struct ps_work *work, size_t begin, size_t end); /* Not required. Untimed. */
+    uint64_t (*page_moves)(const struct ps_work *work); /* Not required. After all rounds: pages brought elsewhere. */
     int (*verify)(struct ps_work *work, ps_result *result); /* 0, or 1 after describing what is wrong */
     /* Not required. After a failed run and the method's teardown: brings every page that was under way to its old or
      * its new place, and sets the model to where that is. */
@@ -216,6 +218,7 @@ struct ps_workload_ops {
 /* registry.c */
 const struct ps_workload_ops *ps_workload_find(const char *name);
 int ps_pattern_find(const char *name); /* or -1 */
+int ps_moves_pages(const struct ps_method *method); /* do pages change places, or does it only look like it? */
 const struct ps_method *ps_method_find(const char *name);
 int ps_method_probe(const struct ps_method *method, ps_error *why);
 int ps_scratch_is_memory(const struct ps_method *method, const struct ps_workload_ops *workload);
@@ -269,6 +272,7 @@ uint64_t ps_mix(uint64_t value); /* splitmix64's finaliser */
 /* pairs.c: a share's schedule of pairs and the model of what it does. */
 int ps_pairs_prepare(struct ps_work *work);
 void ps_pairs_model(struct ps_work *work, size_t begin, size_t end);
+uint64_t ps_pairs_page_moves(const struct ps_work *work);
 void ps_pairs_release(struct ps_work *work);
 
 /* stamp.c */
@@ -290,21 +294,22 @@ int ps_huge_bytes(const unsigned char *begin, size_t bytes, uint64_t *huge_bytes
 
 /* The counters of a trial beyond those of getrusage; PS_UNSUPPORTED where the host has none, never 0 in its place. */
 #define PS_UNSUPPORTED UINT64_MAX
-#define PS_COUNTERS(X)                                                           \
-    X(vmas_final) /* mappings of the process after the last round */             \
-    X(anon_huge_before) /* bytes of the region on huge pages (AnonHugePages) */  \
-    X(anon_huge_after)                                                           \
-    X(thp_splits) /* of the whole host while the rounds ran, as the next four */ \
-    X(tlb_shootdowns) /* interrupts */                                           \
-    X(swap_ins) /* pages */                                                      \
-    X(steal_ns) /* CPU time that the hypervisor gave to others */                \
-    X(foreign_cpu_ns) /* CPU time that other processes and interrupts took */    \
-    X(cpu_khz_before) /* clock of thread 0's CPU just before the first round */  \
-    X(cpu_khz_after) /* and just after the last */                               \
-    X(throttle_count) /* times that core was slowed down for heat meanwhile */   \
-    X(cycles) /* of the trial's threads inside the rounds, as the next three */  \
-    X(instructions)                                                              \
-    X(dtlb_misses)                                                               \
+#define PS_COUNTERS(X)                                                                        \
+    X(page_moves) /* pages that the rounds brought elsewhere, where there are any to count */ \
+    X(vmas_final) /* mappings of the process after the last round */                          \
+    X(anon_huge_before) /* bytes of the region on huge pages (AnonHugePages) */               \
+    X(anon_huge_after)                                                                        \
+    X(thp_splits) /* of the whole host while the rounds ran, as the next four */              \
+    X(tlb_shootdowns) /* interrupts */                                                        \
+    X(swap_ins) /* pages */                                                                   \
+    X(steal_ns) /* CPU time that the hypervisor gave to others */                             \
+    X(foreign_cpu_ns) /* CPU time that other processes and interrupts took */                 \
+    X(cpu_khz_before) /* clock of thread 0's CPU just before the first round */               \
+    X(cpu_khz_after) /* and just after the last */                                            \
+    X(throttle_count) /* times that core was slowed down for heat meanwhile */                \
+    X(cycles) /* of the trial's threads inside the rounds, as the next three */               \
+    X(instructions)                                                                           \
+    X(dtlb_misses)                                                                            \
     X(page_walk_cycles)
 
 enum ps_counter {

@@ -44,6 +44,18 @@ void ps_pairs_model(struct ps_work *work, size_t begin, size_t end)
     }
 }
 
+/* Two for each pair but those of a page with itself, which only a given schedule has. */
+uint64_t ps_pairs_page_moves(const struct ps_work *work)
+{
+    uint64_t pairs = work->iterations;
+
+    if (!ps_moves_pages(work->method))
+        return 0;
+    for (size_t i = 0; work->trial->given_a && i < work->iterations; i++)
+        pairs -= work->a[i] == work->b[i];
+    return 2 * pairs;
+}
+
 void ps_pairs_release(struct ps_work *work)
 {
     free(work->model);

@@ -36,7 +36,41 @@ static const char *const counter_names[] = {
 #undef X
 };
 
-static const char *const family_names[] = {"copy", "remap", "window", "control"};
+/* A window changes what is seen through it, and its pages stay. */
+static const struct {
+    const char *name;
+    int moves_pages;
+} families[] = {
+    [PS_COPY] = {"copy", 1},
+    [PS_REMAP] = {"remap", 1},
+    [PS_WINDOW] = {"window", 0},
+    [PS_CONTROL] = {"control", 0},
+};
+
+int ps_family_count(void)
+{
+    return (int)(sizeof families / sizeof *families);
+}
+
+const char *ps_family_name(int index)
+{
+    return index < 0 || index >= ps_family_count() ? NULL : families[index].name;
+}
+
+int ps_family_moves_pages(int index)
+{
+    return index >= 0 && index < ps_family_count() && families[index].moves_pages;
+}
+
+int ps_family_is_control(int index)
+{
+    return index == PS_CONTROL;
+}
+
+int ps_moves_pages(const struct ps_method *method)
+{
+    return families[method->family].moves_pages;
+}
 
 int ps_method_count(void)
 {
@@ -125,7 +159,7 @@ int ps_method_describe(int index, ps_method_info *info)
     memset(info, 0, sizeof *info);
     info->name = method->name;
     info->summary = method->summary;
-    info->family = family_names[method->family];
+    info->family = families[method->family].name;
     for (unsigned i = 0; i < PS_WORKLOAD_COUNT; i++)
         info->workloads |= workloads[i]->can(method) ? 1u << i : 0;
     for (unsigned i = 0; i < PS_WORKLOAD_COUNT; i++)

@@ -287,10 +287,22 @@ static int measure(struct run *run, uint64_t *rounds_ns)
     return 0;
 }
 
+static void count_page_moves(struct run *run)
+{
+    uint64_t moves = 0;
+
+    if (!run->workload->page_moves)
+        return;
+    for (uint32_t thread = 0; thread < run->trial->threads; thread++)
+        moves += run->workload->page_moves(&run->works[thread]);
+    run->result->counters[PS_COUNTER_page_moves] = moves;
+}
+
 static void verify(struct run *run)
 {
     const uint64_t begin_ns = ps_now_ns();
 
+    count_page_moves(run);
     run->result->verified = 1;
     for (uint32_t thread = 0; thread < run->trial->threads && run->result->verified; thread++)
         run->result->verified = !run->workload->verify(&run->works[thread], run->result);

@@ -52,6 +52,11 @@ static int run(struct ps_work *work, size_t begin, size_t end)
     return method->swap_many(&work->region, work->a + begin, work->b + begin, end - begin);
 }
 
+static uint64_t page_moves(const struct ps_work *work)
+{
+    return work->method->copy_many ? COPIES * work->iterations : ps_pairs_page_moves(work);
+}
+
 static int verify(struct ps_work *work, ps_result *result)
 {
     if (work->method->copy_many)
@@ -68,6 +73,7 @@ const struct ps_workload_ops ps_workload_limit = {
     .can = can,
     .prepare = prepare,
     .run = run,
+    .page_moves = page_moves,
     .verify = verify,
     .release = ps_pairs_release,
 };

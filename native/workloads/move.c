@@ -129,6 +129,16 @@ static void follow(struct ps_work *work)
     }
 }
 
+static uint64_t page_moves(const struct ps_work *work)
+{
+    const struct moves *const moves = work->private;
+    uint64_t pages = 0;
+
+    for (size_t i = moves->scatter; i < moves->done; i++)
+        pages += moves->list[i].pages;
+    return pages;
+}
+
 static int verify(struct ps_work *work, ps_result *result)
 {
     follow(work);
@@ -152,6 +162,7 @@ const struct ps_workload_ops ps_workload_move = {
     .prepare = prepare,
     .settle = settle,
     .run = run,
+    .page_moves = page_moves,
     .verify = verify,
     .rescue = follow,
     .release = release,

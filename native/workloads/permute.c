@@ -113,15 +113,25 @@ static int run(struct ps_work *work, size_t begin, size_t end)
     batch->end = end;
     batch->done = 0;
     compose(work, begin, end);
-    for (size_t slot = 0; slot < work->region.pages; slot++)
-        if (batch->from[slot] != slot)
-            move = emit_cycle(&work->region, batch->from, slot, move);
+    for (size_t slot = 0; slot < work->region.pages; slot++) {
+        if (batch->from[slot] == slot)
+            continue;
+        struct ps_move *const first = move;
+
+        move = emit_cycle(&work->region, batch->from, slot, move);
+        work->page_moves += (uint64_t)(move - first - 1) * first->pages; /* the way to the scratch is none of them */
+    }
     batch->count = (size_t)(move - batch->moves);
     const int failed = work->method->move_many(&work->region, batch->moves, batch->count, &batch->done);
 
     if (!failed)
         batch->done = batch->count;
     return failed;
+}
+
+static uint64_t page_moves(const struct ps_work *work)
+{
+    return work->page_moves;
 }
 
 static int verify(struct ps_work *work, ps_result *result)
@@ -183,6 +193,7 @@ const struct ps_workload_ops ps_workload_permute = {
     .can = can,
     .prepare = prepare,
     .run = run,
+    .page_moves = page_moves,
     .verify = verify,
     .rescue = rescue,
     .release = release,

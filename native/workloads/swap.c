@@ -23,6 +23,7 @@ const struct ps_workload_ops ps_workload_swap = {
     .can = can,
     .prepare = ps_pairs_prepare,
     .run = run,
+    .page_moves = ps_pairs_page_moves,
     .verify = verify,
     .release = ps_pairs_release,
 };

@@ -13,7 +13,7 @@ from pageswap.analysis.checks.comparisons import compare
 from pageswap.analysis.checks.noise_floor import noise_floors
 from pageswap.analysis.trials.levels import levels_of
 from pageswap.analysis.trials.matrix import USED_COLUMNS, Matrix
-from pageswap.analysis.trials.table import MOVED_PAGES, frame
+from pageswap.analysis.trials.table import families_of, frame
 from pageswap.analysis.verdicts import BASELINE, NOT_COMPARED, NOT_MEASURED
 from pageswap.spec import derived_asks
 from pageswap.statistics.intervals import Interval, median_intervals
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 
 _CORRUPT = "corrupt"
-_STAYING = ("control", "window")
 _COSTS = ("minor_faults", "major_faults", "voluntary_switches", "involuntary_switches", "vmas_peak")
 
 
@@ -151,7 +150,6 @@ def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> Summary:
     # The control's second trials of a baseline enter no median and no ratio: they are for the noise floor.
     matrix = Matrix(hosts, cases, baseline, measured)
     workload = str(experiment.get("workload", ""))
-    families = {str(m["name"]): str(m["family"]) for methods in run_data.methods().values() for m in methods}
     figures = _Figures(matrix)
     endings = _endings(matrix.measured)
     levels = {name: list(dict.fromkeys(case.get(name) for case in cases.values())) for name in _names(cases)}
@@ -166,9 +164,7 @@ def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> Summary:
         varying=tuple(name for name, values in levels.items() if len(values) > 1),
         fixed={name: values[0] for name, values in levels.items() if len(values) == 1},
         cases=tuple(
-            figures.case(
-                row, cases[case_id], endings.get((host, case_id), ()), _pages(cases[case_id], workload, families)
-            )
+            figures.case(row, cases[case_id], endings.get((host, case_id), ()))
             for row, (host, case_id) in enumerate(matrix.keys)
         ),
         statuses={str(name): int(count) for name, count in measured["status"].value_counts().items()},
@@ -180,19 +176,11 @@ def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> Summary:
         missing=max(0, run_data.planned_trials() - len(measured)),
         block_values=figures.block_values(),
         cpus={host: str(facts.get("cpu_model") or "") for host, facts in run_data.environments().items()},
-        families=families,
+        families=families_of(run_data),
         noise=figures.noise,
         comparisons=figures.comparisons,
         matrix=matrix,
     )
-
-
-def _pages(levels: Mapping[str, Any], workload: str, families: Mapping[str, str]) -> float:
-    """Count the pages that an iteration brings elsewhere; a control or a window leaves them where they are."""
-    workload = str(levels.get("workload", workload))
-    if workload != "limit" and families.get(str(levels.get("method"))) in _STAYING:
-        return 0.0
-    return MOVED_PAGES.get(workload, 0.0) * float(levels.get("run_pages", 1))
 
 
 def _names(cases: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -234,6 +222,7 @@ class _Figures:
         self.noise = noise_floors(matrix)
         self.comparisons = compare(matrix, logs, self.noise)
         self.costs = self._costs(matrix.trials)
+        self.moved_bytes = self._moved_bytes(matrix.trials)
         self.statuses = self._statuses(matrix.measured)
 
     @staticmethod
@@ -247,6 +236,12 @@ class _Figures:
         }
 
     @staticmethod
+    def _moved_bytes(trials: pd.DataFrame) -> dict[int, float]:
+        """Give the bytes of the pages that an iteration moved, of the rows where any were."""
+        moved_bytes = (trials["bytes_per_s"] * trials["ns_per_op"] / 1e9).groupby(trials["row"]).median().dropna()
+        return dict(zip(moved_bytes.index.astype(int).tolist(), moved_bytes.tolist(), strict=True))
+
+    @staticmethod
     def _statuses(trials: pd.DataFrame) -> dict[int, dict[str, int]]:
         found: defaultdict[int, dict[str, int]] = defaultdict(dict)
         counts = trials.groupby(["row", "status"], sort=False).size().reset_index(name="count")
@@ -254,12 +249,12 @@ class _Figures:
             found[int(row)][str(status)] = int(count)
         return found
 
-    def case(self, row: int, levels: dict[str, Any], endings: tuple[Ending, ...], pages: float) -> CaseSummary:
-        """Gather one row's figures; one iteration moves `pages` pages."""
+    def case(self, row: int, levels: dict[str, Any], endings: tuple[Ending, ...]) -> CaseSummary:
+        """Gather one row's figures."""
         host, case_id = self.matrix.keys[row]
         ns = _present(self.median[row])
         ops_per_s = 1e9 / ns if ns else None
-        moved_bytes = pages * levels.get("page_size", 0)
+        moved_bytes = self.moved_bytes.get(row)
         verdict, note = self._verdict(row, endings)
         comparison = self.comparisons.get((host, case_id))
         return CaseSummary(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pageswap.analysis.explanations.contests import Contest, contests
 from pageswap.answers.fastest import name_of, place_of
 from pageswap.answers.phrases import noted, where
+from pageswap.native import is_control
 from pageswap.statistics.intervals import Interval
 from pageswap.text.lists import listed, plural
 from pageswap.text.numbers import decimals, interval_text, rounded
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from pageswap.analysis.summary import CaseSummary, Summary
 
 _CONDITIONS_NAMED: Final = 4
-_STREAM: Final = "control"
 _PREFIXES: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -49,7 +49,7 @@ def limit_rates(summary: Summary) -> list[str]:
 
 
 def _is_stream(summary: Summary, case: CaseSummary) -> bool:
-    return summary.families.get(str(case.levels.get("method"))) == _STREAM
+    return is_control(summary.families.get(str(case.levels.get("method"))))
 
 
 def _by(summary: Summary, held: Contest) -> str:

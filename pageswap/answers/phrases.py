@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from pageswap.native import is_control
 from pageswap.text.levels import level_phrase, levels_phrase
 from pageswap.text.lists import clipped, listed
 from pageswap.text.numbers import decimals, end_text, interval_text, nanoseconds_text, ratio_text
@@ -20,7 +21,6 @@ HOSTS_NAMED = 4
 LONGEST_HOST = 60
 # An interval after a speed-up, a time or a share; names of methods and hosts have no number before a bracket.
 _BRACKETED = re.compile(r"\d(?:x| ns| %|[ A-Za-z/]{0,6}) \[[\d<-]")
-_CONTROL = "control"
 _WITHIN = "within the noise floor"
 _BASE_PAGE = 4096
 # What pages are is no condition of a call, nor of growing one block.
@@ -29,8 +29,8 @@ _WITHOUT_PAGES = ("call", "grow")
 
 def contestants(summary: Summary) -> list[CaseSummary]:
     """Leave out what moves nothing, unless that is what the experiment is about."""
-    moving = [case for case in summary.cases if summary.families.get(str(case.levels.get("method"))) != _CONTROL]
-    is_about_controls = summary.families.get(str(summary.baseline.get("method"))) == _CONTROL
+    moving = [case for case in summary.cases if not is_control(summary.families.get(str(case.levels.get("method"))))]
+    is_about_controls = is_control(summary.families.get(str(summary.baseline.get("method"))))
     return list(summary.cases) if is_about_controls or not moving else moving
 
 

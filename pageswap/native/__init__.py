@@ -7,6 +7,7 @@ from pageswap.native.core import (
     BACKINGS,
     CHOICES,
     COUNTERS,
+    FAMILIES,
     NEIGHBOURS,
     PATTERNS,
     TOUCHES,
@@ -19,7 +20,9 @@ from pageswap.native.core import (
     backings,
     core_info,
     enter_child,
+    is_control,
     methods,
+    moves_pages,
     run_trial,
 )
 
@@ -28,6 +31,7 @@ __all__ = [
     "BACKINGS",
     "CHOICES",
     "COUNTERS",
+    "FAMILIES",
     "NEIGHBOURS",
     "PATTERNS",
     "TOUCHES",
@@ -40,6 +44,8 @@ __all__ = [
     "backings",
     "core_info",
     "enter_child",
+    "is_control",
     "methods",
+    "moves_pages",
     "run_trial",
 ]

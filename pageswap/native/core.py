@@ -60,6 +60,11 @@ def backings() -> list[BackingInfo]:
     return found
 
 
+# Name -> whether its methods bring pages elsewhere.
+FAMILIES = {
+    ffi.string(lib.ps_family_name(index)).decode(): bool(lib.ps_family_moves_pages(index))
+    for index in range(lib.ps_family_count())
+}
 BACKINGS = tuple(backing.name for backing in backings())
 # The levels of every factor that is a choice of words.
 CHOICES = {
@@ -136,6 +141,19 @@ class TrialResult:
     vmas_peak: int
     cpu: int
     counters: dict[str, int | None]
+
+
+_CONTROLS = {name for index, name in enumerate(FAMILIES) if lib.ps_family_is_control(index)}
+
+
+def is_control(family: str | None) -> bool:
+    """Say whether the methods of a family are no way to move pages, but there to be compared with those that are."""
+    return family in _CONTROLS
+
+
+def moves_pages(family: str | None) -> bool:
+    """Say whether the methods of a family bring pages elsewhere; of one that only a newer core has, that they do."""
+    return FAMILIES.get(family or "", True)
 
 
 def _chosen(names: tuple[str, ...], bits: int) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ _COLUMNS: Final[dict[str, str]] = {
     "cpu": "o.cpu",
     "replica": "t.replica",
     **{name: f"o.{name}" for name in EVIDENCE_TYPES},
+    "page_moves": "o.extra ->> '$.counters.page_moves'",
     "counters": "o.extra -> 'counters'",  # JSON object: name -> count, null where the host does not count it
 }
 _COLUMNS.update({name: f"c.{name}" for name in LEVEL_FIELDS if name not in _COLUMNS})

@@ -12,6 +12,7 @@ import numpy as np
 
 from pageswap.analysis.checks.pairwise import paired
 from pageswap.analysis.verdicts import FASTER, SLOWER
+from pageswap.native import is_control
 from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N, median, medians
 from pageswap.units import format_size
 
@@ -115,7 +116,7 @@ def crossovers(
     levels_of: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
     for place, levels in enumerate(cases.values()):
         method, size = levels.get("method"), levels.get(axis)
-        if method is None or size is None or families.get(str(method)) == "control":
+        if method is None or size is None or is_control(families.get(str(method))):
             continue
         others = {name: value for name, value in levels.items() if name not in ("method", axis)}
         key = tuple((name, str(value)) for name, value in sorted(others.items()))

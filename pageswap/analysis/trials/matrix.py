@@ -27,6 +27,7 @@ USED_COLUMNS: Final = (
     "status",
     "reason",
     "ns_per_op",
+    "bytes_per_s",
     "rounds_ns",
     "disturbed",
     "minor_faults",

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pageswap.analysis.trials.disturbance import disturbed
+from pageswap.native import moves_pages
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pageswap.analysis.trials.run_data import RunData
 
 EXPORT_COLUMNS = (
@@ -44,6 +47,7 @@ EXPORT_COLUMNS = (
     "vmas_peak",
     "rounds_ns",
     "started_at",
+    "page_moves",
 )
 IDENTITY_COLUMNS = ("trial_id", "case_id", "seed", "cpu", "replica", "disturbed")
 DERIVED_COLUMNS = ("ns_per_op", "ops_per_s", "bytes_per_s", "disturbed")
@@ -56,6 +60,7 @@ INTEGER_COLUMNS = (
     "position",
     "attempt",
     "elapsed_ns",
+    "page_moves",
     "setup_ns",
     "verify_ns",
     "minor_faults",
@@ -79,8 +84,8 @@ _TYPES: dict[str, Any] = {
 }
 _NS_PER_S = 1e9
 _CHUNK_ROWS = 50_000
-# Pages that one iteration moves; a move takes so many runs of `run_pages`. grow and call move none of the region's.
-MOVED_PAGES = {"swap": 2.0, "permute": 2.0, "limit": 2.0, "move": 1.0}
+# Pages that one iteration moved in runs whose core did not count them yet; what a batch moved cannot be told any more.
+_ONCE_MOVED = {"swap": 2.0, "limit": 2.0, "move": 1.0}
 
 
 def frame(run_data: RunData) -> pd.DataFrame:
@@ -88,8 +93,8 @@ def frame(run_data: RunData) -> pd.DataFrame:
 
     The columns are `EXPORT_COLUMNS`, then `IDENTITY_COLUMNS`, then whatever else is stored. Sizes are bytes, times ns.
     ns_per_op, ops_per_s and bytes_per_s are computed here and only for trials that ended ``ok``: what a ``corrupt``
-    trial took is kept in elapsed_ns, but it is no result. bytes_per_s counts both pages of a swap and every page of a
-    moved run, and is empty for workloads that move none. rounds_ns is JSON text. disturbed holds the words of
+    trial took is kept in elapsed_ns, but it is no result. bytes_per_s counts the pages that were moved, page_moves, and
+    is empty where none is. rounds_ns is JSON text. disturbed holds the words of
     `pageswap.analysis.trials.disturbance.disturbed`, "" for a quiet trial.
     """
     names = list(run_data.columns())
@@ -100,9 +105,15 @@ def frame(run_data: RunData) -> pd.DataFrame:
     parts = [_part(list(itertools.islice(rows, _CHUNK_ROWS)), names, order)]
     while len(parts[-1]) == _CHUNK_ROWS:
         parts.append(_part(list(itertools.islice(rows, _CHUNK_ROWS)), names, order))
-    table = _with_rates(pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0])
+    families = families_of(run_data)
+    table = _with_rates(pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0], families)
     table["disturbed"] = pd.Series(disturbed(table), index=table.index, dtype="str")
     return table
+
+
+def families_of(run_data: RunData) -> dict[str, str]:
+    """Give the family of each method, as the hosts that have it say."""
+    return {str(m["name"]): str(m["family"]) for methods in run_data.methods().values() for m in methods}
 
 
 def _part(rows: list[Any], names: list[str], order: list[str]) -> pd.DataFrame:
@@ -124,14 +135,21 @@ def _typed(name: str, column: pd.Series[Any]) -> pd.Series[Any]:
     return column.astype("str")
 
 
-def _with_rates(table: pd.DataFrame) -> pd.DataFrame:
+def _with_rates(table: pd.DataFrame, families: Mapping[str, str]) -> pd.DataFrame:
     elapsed_ns = table["elapsed_ns"].astype("float64")
     iterations = table["iterations"].astype("float64")
     is_result = (table["status"] == "ok") & (elapsed_ns > 0) & (iterations > 0)
     table["ns_per_op"] = (elapsed_ns / iterations).where(is_result)
     table["ops_per_s"] = _NS_PER_S / table["ns_per_op"]
-    moved = table["workload"].map(MOVED_PAGES).astype("float64")
-    if "run_pages" in table:
-        moved *= table["run_pages"].astype("float64")
-    table["bytes_per_s"] = moved * table["page_size"].astype("float64") * table["ops_per_s"]
+    moved = table["page_moves"].astype("float64").fillna(_once_moved(table, families) * iterations)
+    moved_bytes = moved.where(moved > 0) * table["page_size"].astype("float64")
+    table["bytes_per_s"] = (moved_bytes / elapsed_ns * _NS_PER_S).where(is_result)
     return table
+
+
+def _once_moved(table: pd.DataFrame, families: Mapping[str, str]) -> pd.Series[Any]:
+    pages = table["workload"].map(_ONCE_MOVED).astype("float64")
+    if "run_pages" in table:
+        pages *= table["run_pages"].astype("float64")
+    staying = [name for name, family in families.items() if not moves_pages(family)]
+    return pages.where(~table["method"].isin(staying) | (table["workload"] == "limit"), 0.0)

@@ -30,6 +30,19 @@ def test_rates_follow_from_elapsed_time_and_iterations() -> None:
     assert pytest.approx(2 * 4096 * 1e9 / ns) == row["bytes_per_s"]
 
 
+def test_bytes_are_those_of_the_pages_that_the_core_counted() -> None:
+    """A batch moves a page once, however often its swaps name it; 0 pages are no rate."""
+    run = make_run(blocks=1)
+    for outcome in run.outcomes:
+        outcome["page_moves"] = 0 if outcome["method"] == "memcpy" else 3
+    table = frame(run)
+    moving = table[table["method"] != "memcpy"]
+
+    expected = 3 * moving["page_size"].astype(float) * 1e9 / moving["elapsed_ns"].astype(float)
+    assert moving["bytes_per_s"].tolist() == pytest.approx(expected.tolist())
+    assert table[table["method"] == "memcpy"]["bytes_per_s"].isna().all()
+
+
 def test_a_corrupt_trial_keeps_its_time_and_has_no_rate() -> None:
     """Its time is a fact about the trial, not a result of the method."""
     run = make_run(blocks=1)

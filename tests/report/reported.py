@@ -11,7 +11,7 @@ from pageswap.report.page.model import reported_run
 
 if TYPE_CHECKING:
     from pageswap.report.charts.vegalite import Plot
-    from pageswap.report.sections.section import ReportedRun, Section
+    from pageswap.report.sections.section import ReportedRun
     from tests.fake_run import FakeRun
 
 NOTHING = Findings({}, (), (), (), (), (), (), {}, (), (), ())
@@ -20,12 +20,6 @@ NOTHING = Findings({}, (), (), (), (), (), (), {}, (), (), ())
 def reported(run: FakeRun, **changes: Any) -> ReportedRun:
     """Return what the page's parts of a run are made from, with some of it changed."""
     return dataclasses.replace(reported_run(run, frame(run)), **changes)
-
-
-def shown(section: Section | None) -> Section:
-    """Return a section that must be there."""
-    assert section is not None
-    return section
 
 
 def rows(plot: Plot, dataset: str) -> list[dict[str, Any]]:

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.analysis.explanations.host_groups import grouped, host_groups
-from pageswap.analysis.findings import Findings
 from pageswap.analysis.findings import findings as find
 from pageswap.analysis.summary import Summary, summarise
 from pageswap.analysis.trials.table import frame
 from pageswap.answers.answer import answer
-from pageswap.answers.callcosts import is_of_costs
-from pageswap.report.charts.selection import select
 from pageswap.report.page.download import Download, download
-from pageswap.report.sections.availability import availability_section
+from pageswap.report.page.picture import picture
+from pageswap.report.sections import (
+    availability,
+    costs,
+    differences,
+    drift,
+    ledger,
+    noise,
+    outliers,
+    pooled,
+    ratios,
+    touch,
+    trends,
+)
 from pageswap.report.sections.cases import Table, table
 from pageswap.report.sections.conditions import hashes, host_facts, inventory_of, run_facts
-from pageswap.report.sections.costs import cost_section
-from pageswap.report.sections.differences import difference_section
-from pageswap.report.sections.drift import drift_section
-from pageswap.report.sections.ledger import ledger_section
-from pageswap.report.sections.noise import noise_section
-from pageswap.report.sections.outliers import outlier_section
-from pageswap.report.sections.overview import order_of, overview
-from pageswap.report.sections.pooled import pooled_section
-from pageswap.report.sections.ratios import ratio_plots
-from pageswap.report.sections.reference_runs import ReferenceRuns, reference_runs
-from pageswap.report.sections.section import Section
-from pageswap.report.sections.touch import touch_section
-from pageswap.report.sections.trends import trend_sections
+from pageswap.report.sections.reference_runs import reference_runs
+from pageswap.report.sections.section import ReportedRun, Section
 from pageswap.statistics.intervals import MINIMUM_N
 from pageswap.text.conditions import shown_command, spans
 from pageswap.text.levels import level_text
@@ -37,7 +36,7 @@ from pageswap.text.lists import clipped, listed, plural
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pageswap.analysis.trials.run_data import RunData
     from pageswap.report.charts.vegalite import Plot
@@ -49,20 +48,25 @@ _HOSTS_NAMED = 4
 _LONGEST_HOST = 80
 _LONGEST_TITLE = 600
 _LONGEST_DESCRIPTION = 300
-_A_TREND = 3
 _MOST_NOTES = 6
-_AT_A_GLANCE = (
-    "Each mark is one comparison with the baseline, the bar its 95 % confidence interval. A triangle that points up is "
-    "faster than the baseline, one that points down slower, a disc not shown to differ, a diamond measured too few "
-    "times to say."
+
+# What shows the parts of a run, in the page's order: each returns None where the run has nothing of it.
+SECTIONS: Final[tuple[Callable[[ReportedRun], Section | None], ...]] = (
+    ratios.section,
+    pooled.section,
+    *trends.sections(),
+    touch.section,
+    costs.section,
+    drift.section,
+    noise.section,
+    outliers.section,
 )
-_AT_A_GLANCE_OF_CALLS = (
-    "Each mark is a call's time in multiples of the baseline's, the bar its 95 % confidence interval: further to the "
-    "right is dearer. A triangle that points up costs less than the baseline, one that points down more, a disc not "
-    "shown to differ, a diamond measured too few times to say."
+# The same below the table of every case: what concerns the hosts.
+HOST_SECTIONS: Final[tuple[Callable[[ReportedRun], Section | None], ...]] = (
+    availability.section,
+    differences.section,
+    ledger.section,
 )
-_AT_THE_TOP = "The first of its charts stands at the top of the page."
-_SIZES = ("page_size", "region_size", "iterations", "run_pages")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,45 +114,49 @@ class Model:
         ]
 
 
+def reported_run(run_data: RunData, trials: Any) -> ReportedRun:  # noqa: ANN401 - pandas is analysis's
+    """Compute what the page's parts are made from."""
+    every = summarise(run_data, trials)
+    groups = host_groups(every.hosts, run_data.environments())
+    is_grouped = len(every.hosts) > MOST_HOSTS
+    references = reference_runs(run_data, every)
+    return ReportedRun(
+        run_data=run_data,
+        summary=grouped(every, groups) if is_grouped else every,
+        every=every,
+        findings=find(run_data, every, limit=references.limit, calls=references.calls),
+        references=references,
+        groups=groups if is_grouped else {host: [host] for host in every.hosts},
+        spans=spans(trials),
+    )
+
+
 def model(run_data: RunData) -> Model:
     """Compute the page of a run."""
     trials = frame(run_data)
-    every = summarise(run_data, trials)
+    run = reported_run(run_data, trials)
+    every = run.every
     meta, environments = run_data.meta(), run_data.environments()
-    groups = host_groups(every.hosts, environments)
-    is_grouped = len(every.hosts) > MOST_HOSTS
-    summary = grouped(every, groups) if is_grouped else every
-    beside = reference_runs(run_data, every)
-    findings = find(run_data, every, limit=beside.limit, calls=beside.calls)
     words = answer(every)
-    sections = _sections(summary, every, findings, beside)
-    picture, picture_note, sections = _picture(summary, sections)
-    measured = spans(trials)
-    by_group: dict[str, list[str]] = groups if is_grouped else {host: [host] for host in every.hosts}
-    methods = list(dict.fromkeys(str(case.levels["method"]) for case in every.cases if "method" in case.levels))
-    after = (
-        availability_section(run_data, methods, by_group, every.cases),
-        difference_section(environments, measured),
-        ledger_section(run_data),
-    )
+    shown, note, sections = picture(run, [each for make in SECTIONS if (each := make(run))])
     run_id = str(meta.get("run_id", ""))
     return Model(
-        summary=summary,
+        summary=run.summary,
         title=clipped(every.question or every.experiment, _LONGEST_TITLE),
         name=clipped(every.experiment, _LONGEST_TITLE),
         description=clipped(words[0] if words else "", _LONGEST_DESCRIPTION),
         answer=words,
-        notes=_bounded(findings.notes),
-        picture=picture,
-        picture_note=picture_note,
-        sections=tuple(section for section in sections if section),
-        table=table(summary, () if is_grouped else findings.comparisons),
+        notes=_bounded(run.findings.notes),
+        picture=shown,
+        picture_note=note,
+        sections=tuple(sections),
+        table=table(run.summary, () if run.is_grouped else run.findings.comparisons),
         fixed=[(name, level_text(name, value)) for name, value in every.fixed.items()],
         counted=_counted(every),
-        grouped=is_grouped,
-        hosts=_hosts(by_group, environments, inventory_of(meta), measured),
-        hosts_open=len(by_group) <= _HOSTS_OPEN,
-        after=tuple(section for section in after if section),
+        grouped=run.is_grouped,
+        hosts=_hosts(run.groups, environments, inventory_of(meta), run.spans),
+        hosts_open=len(run.groups) <= _HOSTS_OPEN,
+        after=tuple(each for make in HOST_SECTIONS if (each := make(run))),
         run_facts=[*run_facts(meta), *hashes(meta, environments)],
         commands=_commands(meta),
         spec_text=str(meta.get("spec_text", "")),
@@ -163,72 +171,8 @@ def _bounded(notes: tuple[str, ...]) -> tuple[str, ...]:
     return (*sentences, *([f"And {len(notes) - _MOST_NOTES:,} more."] if len(notes) > _MOST_NOTES else []))
 
 
-def _sections(summary: Summary, every: Summary, findings: Findings, beside: ReferenceRuns) -> list[Section]:
-    is_grouped = summary is not every
-    selection = select(summary, "host" if is_grouped else "block")
-    plots = tuple(ratio_plots(summary, selection))
-    dot = "one host" if is_grouped else "one block, in the order of time from top to bottom"
-    notes = [
-        f"The large mark is the median, the bar its 95 % confidence interval, each small dot below {dot}.",
-    ]
-    if summary.has_baseline:
-        notes[0] += (
-            " Each block compares a case with the baseline of the same block, so what slowed both cancels. A triangle "
-            "that points up is faster than the baseline, one that points down slower, a disc not shown to differ, a "
-            "diamond measured too few times to say."
-        )
-    notes += [selection.left_out] if selection.left_out else []
-    title = "Speed against the baseline" if summary.has_baseline else "Time per operation"
-    return [
-        Section("ratios", title, tuple(notes), plots),
-        pooled_section(every, findings),
-        *trend_sections(summary, () if is_grouped else findings.crossovers),
-        touch_section(summary),
-        cost_section(every, findings, beside),
-        drift_section(every, findings),
-        noise_section(findings),
-        outlier_section(every, findings),
-    ]
-
-
-def _picture(summary: Summary, sections: list[Section]) -> tuple[Plot | None, str, list[Section]]:
-    """Choose what shows the answer: a size's trend, a call taken apart, all comparisons at a glance, or the ratios.
-
-    Gives the chart, how to read it, and the sections without it.
-    """
-    for section in sections:
-        trend = next((name for name in _SIZES if section.id == _IDS[name] and _levels(summary, name) >= _A_TREND), None)
-        if trend and section.plots:
-            rest = [_without_first(each) if each is section else each for each in sections]
-            return section.plots[0], section.notes[0], rest
-    calls = next((section for section in sections if section.id == "costs" and section.plots), None)
-    if calls and summary.workload == "call":
-        return calls.plots[0], calls.notes[0], [_without_first(each) if each is calls else each for each in sections]
-    glance = overview(summary)
-    if glance:
-        how = _AT_A_GLANCE_OF_CALLS if is_of_costs(summary) else _AT_A_GLANCE
-        return glance, f"{how} {order_of(summary)}".rstrip(), sections
-    ratios = sections[0]
-    if len(ratios.plots) == 1:
-        picture = dataclasses.replace(ratios.plots[0], title=ratios.title)
-        return picture, " ".join(ratios.notes), [_without_first(ratios), *sections[1:]]
-    return None, "", sections
-
-
-_IDS = {"page_size": "sizes", "region_size": "regions", "iterations": "batches", "run_pages": "runs"}
-
-
-def _levels(summary: Summary, factor: str) -> int:
-    return len({case.levels.get(factor) for case in summary.cases})
-
-
-def _without_first(section: Section) -> Section:
-    notes = (*section.notes, _AT_THE_TOP) if section.notes else ()
-    return dataclasses.replace(section, notes=notes, plots=section.plots[1:])
-
-
 def _hosts(
-    groups: Mapping[str, list[str]],
+    groups: Mapping[str, Sequence[str]],
     environments: Mapping[str, Mapping[str, Any]],
     inventory: Mapping[str, Mapping[str, Any]],
     measured: Mapping[str, tuple[dt.datetime, dt.datetime]],

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pageswap.analysis.summary import CaseSummary
-    from pageswap.analysis.trials.run_data import RunData
+    from pageswap.report.sections.section import ReportedRun
 
 MOST_COLUMNS = 8
 MOST_ROWS = 60
@@ -25,25 +25,22 @@ _UNFIT = "not in these cases"
 _UNAVAILABLE = "unavailable"
 
 
-def availability_section(
-    run_data: RunData,
-    methods: Sequence[str],
-    groups: Mapping[str, Sequence[str]],
-    cases: Sequence[CaseSummary] = (),
-) -> Section:
+def section(run: ReportedRun) -> Section | None:
     """Show which of the run's methods each group of hosts has, and why not where one has not.
 
-    ``groups`` maps a column's title to its hosts. Methods that are not part of the run are left out. A method that a
-    host has, but that was unavailable in all of its ``cases`` that were tried, is not shown as available.
+    Methods that are not part of the run are left out. A method that a host has, but that was unavailable in all of its
+    cases that were tried, is not shown as available.
     """
-    known = {host: {str(m["name"]): m for m in found} for host, found in run_data.methods().items()}
+    groups, cases = run.groups, run.every.cases
+    methods = list(dict.fromkeys(str(case.levels["method"]) for case in cases if "method" in case.levels))
+    known = {host: {str(m["name"]): m for m in found} for host, found in run.run_data.methods().items()}
     unfit = _unfit(cases)
     columns = [
         (title, [host for host in hosts if "available" in _any(known.get(host))]) for title, hosts in groups.items()
     ]
     columns = [(title, hosts) for title, hosts in columns if hosts]
     if not columns:
-        return Section("availability", "")
+        return None
     shown = columns[:MOST_COLUMNS]
     rows: list[tuple[str, ...]] = []
     reasons: Counter[tuple[str, str]] = Counter()
@@ -74,7 +71,7 @@ def availability_section(
         grids.append(_reasons(reasons, sum(len(hosts) for _, hosts in columns)))
     there = {host for _, hosts in columns for host in hosts}
     silent = [host for hosts in groups.values() for host in hosts if host not in there]
-    notes = (_unknown(silent, run_data.problems()),) if silent else ()
+    notes = (_unknown(silent, run.run_data.problems()),) if silent else ()
     return Section("availability", "Which methods are available", notes, (), tuple(grids))
 
 

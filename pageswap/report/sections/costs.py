@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pageswap.analysis.findings import Findings
     from pageswap.analysis.summary import Summary
     from pageswap.report.charts.vegalite import Plot
-    from pageswap.report.sections.reference_runs import ReferenceRuns
+    from pageswap.report.sections.section import ReportedRun
 
 MOST_STACKS = 16
 MOST_SHARES = 60
@@ -38,11 +38,9 @@ _OF_CALLS = (
 )
 
 
-def cost_section(summary: Summary, findings: Findings, beside: ReferenceRuns) -> Section:
-    """Show the stacks of calls and the shares of the physical limit, as far as they are known.
-
-    ``beside`` are the runs whose figures they were computed with.
-    """
+def section(run: ReportedRun) -> Section | None:
+    """Show the stacks of calls and the shares of the physical limit, as far as they are known."""
+    summary, findings, beside = run.every, run.findings, run.references
     notes, plots, grids = [], [], []
     if findings.costs:
         chosen = evenly(findings.costs, MOST_STACKS)
@@ -59,6 +57,8 @@ def cost_section(summary: Summary, findings: Findings, beside: ReferenceRuns) ->
             "the order of their addresses."
         )
         notes += [f"It was measured by run {beside.limit.run_id}."] if beside.limit else []
+    if not plots and not grids:
+        return None
     return Section("costs", "Where the time goes", tuple(notes), tuple(plots), tuple(grids))
 
 

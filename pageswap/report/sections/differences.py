@@ -13,6 +13,8 @@ from pageswap.text.lists import clipped, listed, plural
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pageswap.report.sections.section import ReportedRun
+
 
 MOST_ROWS = 60
 MOST_COMPARED = 50
@@ -23,14 +25,12 @@ _HOSTS_NAMED = 3
 _LATE = dt.timedelta(minutes=5)
 
 
-def difference_section(
-    environments: Mapping[str, Mapping[str, object]],
-    spans: Mapping[str, tuple[dt.datetime, dt.datetime]] | None = None,
-) -> Section:
+def section(run: ReportedRun) -> Section | None:
     """Name what differs between the hosts' conditions, and whether their times may be compared with each other.
 
-    At most `MOST_COMPARED` hosts are compared, each with the first. ``spans`` say when each was measured.
+    At most `MOST_COMPARED` hosts are compared, each with the first.
     """
+    environments = run.run_data.environments()
     hosts = list(environments)[: MOST_COMPARED + 1]
     values: dict[str, dict[str, list[str]]] = {}
     whys: dict[str, tuple[bool, str]] = {}
@@ -49,7 +49,7 @@ def difference_section(
         rows.append((clipped(key, _LONGEST_VALUE), _by_value(values[key]), f"{'yes' if matters else 'no'}: {why}"))
         marks.append("matters" if matters else "harmless")
     if not rows:
-        return Section("differences", "")
+        return None
     headings = (
         Heading("Condition", is_number=False),
         Heading("Values", is_number=False),
@@ -60,7 +60,7 @@ def difference_section(
     notes = [f"{own} A comparison of times between the hosts {judged.word}. {judged.text}"]
     if len(hosts) < len(environments):
         notes.append(f"The first {len(hosts)} of {len(environments):,} hosts were compared.")
-    notes += _late(spans or {})
+    notes += _late(run.spans)
     grid = Grid("Conditions that are not the same on all hosts", headings, tuple(rows), marks=tuple(marks))
     return Section("differences", "How the hosts differ", tuple(notes), (), (grid,))
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pageswap.analysis.checks.drift import Drift
-    from pageswap.analysis.findings import Findings
     from pageswap.analysis.summary import Summary
     from pageswap.report.charts.vegalite import Plot
+    from pageswap.report.sections.section import ReportedRun
 
 MOST_LINES = 40
 _MOST_DESCRIBED = 12
@@ -30,12 +30,13 @@ _RISING = (
 _SCOPES = (("blocks", "Over the run", "Block", "host"), ("rounds", "Inside the trials", "Round of a trial", "case"))
 
 
-def drift_section(summary: Summary, findings: Findings) -> Section:
+def section(run: ReportedRun) -> Section | None:
     """Show how times changed over blocks and inside trials; what was found to drift stands out."""
+    summary = run.every
     notes = [_RISING]
     plots = []
     for scope, title, axis, noun in _SCOPES:
-        found = [each for each in findings.drift if each.scope == scope and _is_drawable(each)]
+        found = [each for each in run.findings.drift if each.scope == scope and _is_drawable(each)]
         if not found:
             continue
         flagged = [each for each in found if each.is_flagged]
@@ -48,7 +49,7 @@ def drift_section(summary: Summary, findings: Findings) -> Section:
         is_told = scope == "blocks" and _host_names(chosen)
         which = f" The pointer names the {noun} of a line." if len(chosen) > 1 and not is_told else ""
         notes.append(f"{title}: {told}{left}.{which}")
-    return Section("drift", "Drift", tuple(notes), tuple(plots))
+    return Section("drift", "Drift", tuple(notes), tuple(plots)) if plots else None
 
 
 def _is_drawable(drift: Drift) -> bool:

@@ -10,7 +10,7 @@ from pageswap.text.lists import clipped, plural
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pageswap.analysis.trials.run_data import RunData
+    from pageswap.report.sections.section import ReportedRun
 
 MOST_ROWS = 60
 _LONGEST_HOST = 60
@@ -18,13 +18,13 @@ _LONGEST_REASON = 300
 _PHASES = ("connecting", "uploading", "building", "waiting", "running", "collecting")
 
 
-def ledger_section(run_data: RunData) -> Section:
+def section(run: ReportedRun) -> Section | None:
     """Show where each host's time went, and why a host gave nothing more."""
-    ledger, problems = run_data.ledger(), run_data.problems()
-    stops = {host: stop for host, stop in run_data.stops().items() if stop.get("reason")}
+    ledger, problems = run.run_data.ledger(), run.run_data.problems()
+    stops = {host: stop for host, stop in run.run_data.stops().items() if stop.get("reason")}
     hosts = list(dict.fromkeys([*ledger, *problems, *stops]))
     if not hosts:
-        return Section("ledger", "")
+        return None
     if len(hosts) > MOST_ROWS:
         hosts.sort(key=lambda host: (host not in problems, -sum(ledger.get(host, {}).values())))
     phases = [phase for phase in _PHASES if any(ledger.get(host, {}).get(phase) is not None for host in hosts)]

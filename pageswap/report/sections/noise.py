@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pageswap.analysis.checks.noise_floor import NoiseFloor
-    from pageswap.analysis.findings import Findings
     from pageswap.report.charts.vegalite import Plot
+    from pageswap.report.sections.section import ReportedRun
 
 MOST_HOSTS = 12
 _MOST_PAIRS = 600
@@ -27,11 +27,11 @@ _TWICE = (
 )
 
 
-def noise_section(findings: Findings) -> Section:
+def section(run: ReportedRun) -> Section | None:
     """Show the A/A control of each host: how far apart two measurements of the same thing are."""
-    floors = [floor for floor in findings.noise.values() if floor.pairs]
+    floors = [floor for floor in run.findings.noise.values() if floor.pairs]
     if not floors:
-        return Section("noise", "")
+        return None
     notes = [_TWICE]
     chosen = sorted(floors, key=lambda floor: -(floor.ratio or 0))[:MOST_HOSTS]
     if len(chosen) < len(floors):

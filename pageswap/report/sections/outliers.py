@@ -11,14 +11,16 @@ from pageswap.text.numbers import interval_text, nanoseconds_text, ratio_text
 if TYPE_CHECKING:
     from pageswap.analysis.findings import Findings
     from pageswap.analysis.summary import Summary
+    from pageswap.report.sections.section import ReportedRun
     from pageswap.statistics.intervals import Interval
 
 MOST_LISTED = 30
 _CASE = Heading("Case", is_number=False)
 
 
-def outlier_section(summary: Summary, findings: Findings) -> Section:
+def section(run: ReportedRun) -> Section | None:
     """List outliers, disturbed trials, and comparisons with and without the disturbed ones."""
+    summary, findings = run.every, run.findings
     notes, grids = [], []
     if findings.outliers:
         notes.append(
@@ -31,7 +33,7 @@ def outlier_section(summary: Summary, findings: Findings) -> Section:
         grids.append(_disturbed(summary, findings))
     if findings.undisturbed:
         grids.append(_undisturbed(summary, findings))
-    return Section("trouble", "Outliers and foreign load", tuple(notes), (), tuple(grids))
+    return Section("outliers", "Outliers and foreign load", tuple(notes), (), tuple(grids)) if grids else None
 
 
 def _outliers(summary: Summary, findings: Findings) -> Grid:

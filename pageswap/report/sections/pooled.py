@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pageswap.analysis.checks.pooled_hosts import Pooled
-    from pageswap.analysis.findings import Findings
     from pageswap.analysis.summary import Summary
     from pageswap.report.charts.vegalite import Plot
+    from pageswap.report.sections.section import ReportedRun
 
 MOST_ROWS = 24
 _ROW_PX = 54
@@ -29,11 +29,11 @@ _BAR = " The bar is its 95 % interval for hosts like these (a bootstrap of hosts
 _LINE = " The thin line spans the hosts, from the lowest to the highest."
 
 
-def pooled_section(summary: Summary, findings: Findings) -> Section:
-    """Show each comparison over all hosts; an empty section where a run has but one."""
-    found = sorted(findings.pooled, key=lambda each: -each.ratio)
+def section(run: ReportedRun) -> Section | None:
+    """Show each comparison over all hosts, where there are several."""
+    found = sorted(run.findings.pooled, key=lambda each: -each.ratio)
     if not found:
-        return Section("pooled", "")
+        return None
     chosen = evenly(found, MOST_ROWS)
     notes = [f"{_MARK}{_BAR if any(each.interval for each in chosen) else ''}{_LINE}"]
     if len(chosen) < len(found):
@@ -45,7 +45,7 @@ def pooled_section(summary: Summary, findings: Findings) -> Section:
             f"What {counts} hosts have in common has no interval and no verdict: that takes {MINIMUM_N} hosts or more, "
             "as fewer may all be of one kind."
         )
-    return Section("pooled", "Over all hosts", tuple(notes), (_plot(summary, chosen),))
+    return Section("pooled", "Over all hosts", tuple(notes), (_plot(run.every, chosen),))
 
 
 def _plot(summary: Summary, pooled: Sequence[Pooled]) -> Plot:

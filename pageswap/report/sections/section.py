@@ -1,4 +1,4 @@
-"""The report's parts as plain data, before they are HTML: sections of notes, charts and small tables."""
+"""A part of the page as plain data, before it is HTML: notes, charts and small tables; and what it is made from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,36 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping, Sequence
+
+    from pageswap.analysis.findings import Findings
+    from pageswap.analysis.summary import Summary
+    from pageswap.analysis.trials.run_data import RunData
     from pageswap.report.charts.vegalite import Plot
+    from pageswap.report.sections.reference_runs import ReferenceRuns
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportedRun:
+    """What a section is made from.
+
+    ``summary`` has the hosts as the page shows them, many as groups of a kind; ``every`` has each host by itself.
+    ``groups`` has the hosts of each name that the page shows, ``spans`` when each host was measured, in UTC.
+    """
+
+    run_data: RunData
+    summary: Summary
+    every: Summary
+    findings: Findings
+    references: ReferenceRuns
+    groups: Mapping[str, Sequence[str]]
+    spans: Mapping[str, tuple[dt.datetime, dt.datetime]]
+
+    @property
+    def is_grouped(self) -> bool:
+        """Say whether hosts are shown as groups."""
+        return self.summary is not self.every
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,14 +64,10 @@ class Grid:
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """A part of the page below its own heading; ``id`` is the link to it. Without charts and tables it is none."""
+    """A part of the page below its own heading; ``id`` is the link to it."""
 
     id: str
     title: str
     notes: tuple[str, ...] = ()
     plots: tuple[Plot, ...] = ()
     grids: tuple[Grid, ...] = ()
-
-    def __bool__(self) -> bool:
-        """Say whether there is anything to show; a sentence of explanation alone is nothing."""
-        return bool(self.plots or self.grids)

@@ -14,17 +14,18 @@ from pageswap.text.numbers import nanoseconds_text
 if TYPE_CHECKING:
     from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.report.charts.vegalite import Plot
+    from pageswap.report.sections.section import ReportedRun
 
 MOST_ROWS = 24
 _ROW_PX = 54
 _NONE, _MOVED = "touch none", "touch moved"
 
 
-def touch_section(summary: Summary) -> Section:
-    """Show each pair of cases that differ in nothing but touch; an empty section where there is none."""
-    pairs = _pairs(summary)
+def section(run: ReportedRun) -> Section | None:
+    """Show each pair of cases that differ in nothing but touch, where there is one."""
+    pairs = _pairs(run.summary)
     if not pairs:
-        return Section("deferred", "")
+        return None
     chosen = evenly(pairs, MOST_ROWS)
     note = (
         "Each row is one case measured twice: left alone after the move (circle), and with every moved page read "
@@ -34,7 +35,7 @@ def touch_section(summary: Summary) -> Section:
     notes = [note]
     if len(chosen) < len(pairs):
         notes.append(f"{len(chosen)} of {plural(len(pairs), 'pair')} are drawn, evenly over the run.")
-    return Section("deferred", "What is paid later", tuple(notes), (_plot(summary, chosen),))
+    return Section("touch", "What is paid later", tuple(notes), (_plot(run.summary, chosen),))
 
 
 def _pairs(summary: Summary) -> list[tuple[str, CaseSummary, CaseSummary]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +28,12 @@ from pageswap.text.lists import clipped, listed
 from pageswap.text.numbers import interval_text, nanoseconds_text, scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pageswap.analysis.checks.crossovers import Crossover
     from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.report.charts.vegalite import Plot, Spec
+    from pageswap.report.sections.section import ReportedRun
 
 MOST_PANELS = 6
 MOST_LEVELS = 24
@@ -75,16 +77,17 @@ class _Metric:
         return f"{scaled(case.bytes_per_s or 0, case.median_ci, case.median_ns or 0)}{self.unit}"
 
 
-def trend_sections(summary: Summary, crossovers: Sequence[Crossover]) -> list[Section]:
-    """Give one section for each factor that is a size or a count and varies in the run."""
-    return [
-        section
-        for factor in _TITLES
-        if factor in summary.varying and (section := _section(summary, factor, crossovers))
-    ]
+def sections() -> list[Callable[[ReportedRun], Section | None]]:
+    """Return what shows each factor that is a size or a count, in their order."""
+    return [functools.partial(section, factor=factor) for factor in _TITLES]
 
 
-def _section(summary: Summary, factor: str, crossovers: Sequence[Crossover]) -> Section:
+def section(run: ReportedRun, factor: str) -> Section | None:
+    """Show how the rate, or the time, changes with a factor, where it varies in the run."""
+    summary = run.summary
+    if factor not in summary.varying:
+        return None
+    crossovers = () if run.is_grouped else run.findings.crossovers
     ident, title, axis = _TITLES[factor]
     if factor == "iterations" and summary.workload != "permute":
         ident, title, axis = _ITERATIONS_OF_OTHERS
@@ -115,7 +118,7 @@ def _section(summary: Summary, factor: str, crossovers: Sequence[Crossover]) -> 
     # What belongs to the charts comes first.
     order = list(dict.fromkeys([*(name for name, _ in chosen), *panels]))
     grids = _crossover_grids({name: of_panel[name] for name in order})
-    return Section(ident, title, tuple(notes), tuple(plots), grids)
+    return Section(ident, title, tuple(notes), tuple(plots), grids) if plots or grids else None
 
 
 def _place(host: str, levels: Mapping[str, Any], factor: str) -> str:

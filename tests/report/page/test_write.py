@@ -135,7 +135,7 @@ def test_every_part_of_a_rich_run_is_there(tmp_path: Path) -> None:
     text = render(rich(), tmp_path / "report.html").read_text(encoding="utf-8")
     headings = re.findall(r'<h2 id="([a-z]+)">', text)
 
-    assert set(headings) >= {"ratios", "pooled", "sizes", "deferred", "noise", "drift", "trouble", "cases"}
+    assert set(headings) >= {"ratios", "pooled", "sizes", "touch", "noise", "drift", "outliers", "cases"}
     assert set(headings) >= {"differences", "ledger", "conditions", "reproduce"}
     assert re.findall(r'<li><a href="#([a-z]+)">', text) == headings
     for part in re.split(r"<section ", text)[1:]:

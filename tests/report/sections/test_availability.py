@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pytest
-
-from tests.fake_run import ENVIRONMENT, FakeRun, make_run
-from tests.report.reported import NOTHING, reported, rows
-from tests.report.schema import assert_valid
+from pageswap.report.sections import availability
+from tests.fake_run import FakeRun, make_run
+from tests.report.reported import reported
 
 
 def with_methods(run: FakeRun, lacking: dict[str, str]) -> FakeRun:
@@ -35,7 +32,7 @@ def with_methods(run: FakeRun, lacking: dict[str, str]) -> FakeRun:
 
 def test_the_availability_matrix_gives_reasons() -> None:
     """Methods by hosts, and below why not."""
-    run = with_methods(make_run(hosts=("a", "b")), {"mremap_fixed": "no such call"})
+    run = with_methods(make_run(hosts=("a", "b"), method=["memcpy", "mremap_fixed"]), {"mremap_fixed": "no such call"})
     section = availability.section(reported(run, groups={"a": ["a"], "b": ["b"]}))
     matrix, reasons = section.grids
 
@@ -45,10 +42,12 @@ def test_the_availability_matrix_gives_reasons() -> None:
 
 def test_hosts_of_a_kind_share_a_column() -> None:
     """And it says how many of them have a method."""
-    run = with_methods(make_run(hosts=("a", "b", "c")), {"mremap_fixed": "no such call"})
+    run = with_methods(
+        make_run(hosts=("a", "b", "c"), method=["memcpy", "mremap_fixed"]), {"mremap_fixed": "no such call"}
+    )
     section = availability.section(reported(run, groups={"kind": ["a", "b", "c"]}))
 
-    assert section.grids[0].rows == (("mremap_fixed", "✓ 1 of 3"),)
+    assert section.grids[0].rows == (("memcpy", "✓ 3 of 3"), ("mremap_fixed", "✓ 1 of 3"))
     assert section.grids[1].rows == (("mremap_fixed", "no such call", "2"),)
 
 

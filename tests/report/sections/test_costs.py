@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.fake_run import ENVIRONMENT, FakeRun, make_run
+from pageswap.analysis.explanations.cost_stacks import CostPart, CostStack
+from pageswap.analysis.explanations.limit_shares import Share
+from pageswap.report.page.model import model
+from pageswap.report.sections import costs
+from tests.fake_run import make_run
 from tests.report.reported import NOTHING, reported, rows
 from tests.report.schema import assert_valid
 
@@ -48,18 +51,17 @@ def test_shares_of_the_limit_are_a_table() -> None:
 
 def test_a_call_is_drawn_as_the_calls_inside_it() -> None:
     """One bar for each condition, as long as the call took; the table has what each part is, with intervals."""
-    costs = {"getpid": 100.0, "mremap_untouched": 2_000.0, "mremap_touched": 4_000.0}
+    times = {"getpid": 100.0, "mremap_untouched": 2_000.0, "mremap_touched": 4_000.0}
     run = make_run(
-        method=list(costs),
-        speeds=costs,
+        method=list(times),
+        speeds=times,
         baseline={"method": "mremap_touched"},
         threads=[1, 2],
         region_size=[1 << 20],
         touch=["none"],
     )
     run.experiment["workload"] = "call"
-    run.families = dict.fromkeys(costs, "control")
-    summary = summarise(run)
+    run.families = dict.fromkeys(times, "control")
     section = costs.section(reported(run))
     (plot,), (grid,) = section.plots, section.grids
     parts = rows(plot, "parts")

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Any
-
-import pytest
-
-from tests.fake_run import ENVIRONMENT, FakeRun, make_run
-from tests.report.reported import NOTHING, reported, rows
-from tests.report.schema import assert_valid
+from pageswap.report.page.model import model
+from pageswap.report.sections import differences
+from tests.fake_run import ENVIRONMENT, make_run
+from tests.report.reported import reported
 
 
 def test_differences_between_hosts_are_named_and_judged() -> None:
     """What matters first, with every host's value."""
     kernels = {"a": "6.18.5", "b": "6.18.5", "c": "6.1.0"}
-    environments = {host: {**ENVIRONMENT, "hostname": host, "kernel": kernel} for host, kernel in kernels.items()}
-    section = difference_section(environments)
+    run, alike = make_run(hosts=("a", "b", "c"), blocks=1), make_run(hosts=("a", "b"), blocks=1)
+    run.facts = {host: {**ENVIRONMENT, "hostname": host, "kernel": kernel} for host, kernel in kernels.items()}
+    alike.facts = {"a": ENVIRONMENT, "b": ENVIRONMENT}
+    section = differences.section(reported(run))
     (grid,) = section.grids
 
     assert [row[0] for row in grid.rows] == ["Kernel", "Host name"]
     assert grid.rows[0][1] == "6.18.5 (a, b); 6.1.0 (c)"
     assert grid.rows[0][2].startswith("yes: ")
     assert "stands with reservations" in section.notes[0]
-    assert not difference_section({"a": ENVIRONMENT, "b": ENVIRONMENT})
+    assert differences.section(reported(alike)) is None
     assert len(section.notes) == 1
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
 
-import pytest
-
-from tests.fake_run import ENVIRONMENT, FakeRun, make_run
+from pageswap.analysis.checks.drift import Drift
+from pageswap.report.sections import drift
+from tests.fake_run import make_run
 from tests.report.reported import NOTHING, reported, rows
 from tests.report.schema import assert_valid
 
@@ -18,7 +17,7 @@ def test_drift_that_was_found_stands_out() -> None:
         Drift("local", "", "blocks", 7, 0.2, 0.001, 0.001, is_flagged=True, profile=(1.0, 1.1, None, 1.2)),
         Drift("local", "c0000", "rounds", 7, 0.0, 0.9, 1.0, is_flagged=False, profile=(1.0, 1.0)),
     )
-    section = drift.section(reported(make_run(), findings=dataclasses.replace(NOTHING, drift=drifts))
+    section = drift.section(reported(make_run(), findings=dataclasses.replace(NOTHING, drift=drifts)))
 
     assert_valid(section.plots)
     assert [plot.title for plot in section.plots] == ["Over the run", "Inside the trials"]
@@ -35,13 +34,11 @@ def test_hosts_are_told_apart_in_the_chart_of_drift() -> None:
     drifts = [
         Drift(host, "", "blocks", 7, 0.0, 0.9, 1.0, is_flagged=host == "b", profile=(1.0, 1.1)) for host in ("b", "a")
     ]
-    summary = summarise(make_run(hosts=("a", "b")))
-    section = drift_section(summary, dataclasses.replace(NOTHING, drift=tuple(drifts)))
+    found = dataclasses.replace(NOTHING, drift=tuple(drifts))
+    section = drift.section(reported(make_run(hosts=("a", "b")), findings=found))
     many = [dataclasses.replace(drifts[0], host=f"h{number}") for number in range(9)]
-    crowded = drift_section(
-        summarise(make_run(hosts=tuple(each.host for each in many), blocks=1)),
-        dataclasses.replace(NOTHING, drift=tuple(many)),
-    )
+    crowd = make_run(hosts=tuple(each.host for each in many), blocks=1)
+    crowded = drift.section(reported(crowd, findings=dataclasses.replace(NOTHING, drift=tuple(many))))
     for channel in ("color", "shape"):
         scale = section.plots[0].spec["layer"][1]["encoding"][channel]["scale"]
         assert scale["domain"] == ["a", "b"]

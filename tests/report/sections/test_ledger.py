@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Any
-
-import pytest
-
-from tests.fake_run import ENVIRONMENT, FakeRun, make_run
-from tests.report.reported import NOTHING, reported, rows
-from tests.report.schema import assert_valid
+from pageswap.report.sections import ledger
+from tests.fake_run import make_run
+from tests.report.reported import reported
 
 
 def test_the_ledger_has_each_hosts_seconds_and_troubles() -> None:

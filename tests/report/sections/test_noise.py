@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Any
-
-import pytest
-
-from tests.fake_run import ENVIRONMENT, FakeRun, make_run
-from tests.report.reported import NOTHING, reported, rows
+from pageswap.report.sections import noise
+from tests.fake_run import make_run
+from tests.report.reported import reported, rows
 from tests.report.schema import assert_valid
 
 
 def test_the_noise_floor_is_drawn_for_each_host() -> None:
     """Every A/A pair is a dot, the floor a band."""
     run = make_run(hosts=("a", "b"), replicas=True)
-    found = findings(run, summarise(run))
-    section = noise.section(reported(run))
+    of_run = reported(run)
+    section = noise.section(of_run)
     plot = section.plots[0]
 
     assert_valid(section.plots)
-    assert len(rows(plot, "pairs")) == sum(len(floor.pairs) for floor in found.noise.values()) > 0
+    assert len(rows(plot, "pairs")) == sum(len(floor.pairs) for floor in of_run.findings.noise.values()) > 0
     assert {band["Host"] for band in rows(plot, "bands")} == {"a", "b"}
 
 

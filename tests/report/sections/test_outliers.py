@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Any
-
-import pytest
-
-from tests.fake_run import ENVIRONMENT, FakeRun, make_run
-from tests.report.reported import NOTHING, reported, rows
-from tests.report.schema import assert_valid
+from pageswap.report.sections import outliers
+from pageswap.report.sections.outliers import MOST_LISTED
+from tests.fake_run import make_run
+from tests.report.reported import reported
 
 
 def test_outliers_are_listed_worst_first() -> None:

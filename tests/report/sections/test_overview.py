@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Any
-
 import pytest
 
-from tests.fake_run import ENVIRONMENT, FakeRun, make_run
-from tests.report.reported import NOTHING, reported, rows
+from pageswap.analysis.summary import summarise
+from pageswap.report.page.model import model
+from pageswap.report.sections.overview import order_of, overview
+from tests.fake_run import FakeRun, make_run
+from tests.report.reported import rows
 from tests.report.schema import assert_valid
 
 

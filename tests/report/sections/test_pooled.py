@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
 
-import pytest
-
-from tests.fake_run import ENVIRONMENT, FakeRun, make_run
+from pageswap.analysis.checks.pooled_hosts import Pooled
+from pageswap.report.sections import pooled
+from pageswap.statistics.intervals import Interval
+from tests.fake_run import make_run
 from tests.report.reported import NOTHING, reported, rows
 from tests.report.schema import assert_valid
 
 
 def test_hosts_together_are_drawn_with_their_ends() -> None:
     """The mean over hosts, and the hosts between which it lies."""
-    pooled = Pooled(
+    together = Pooled(
         "c0002", {"method": "mremap_fixed"}, 8, 0.05, Interval(0.04, 0.06), ("a", 0.03), ("b", 0.07), "slower"
     )
-    section = pooled.section(reported(make_run(), findings=dataclasses.replace(NOTHING, pooled=(pooled,))))
+    section = pooled.section(reported(make_run(), findings=dataclasses.replace(NOTHING, pooled=(together,))))
     (row,) = rows(section.plots[0], "rows")
 
     assert_valid(section.plots)
@@ -28,8 +28,8 @@ def test_hosts_together_are_drawn_with_their_ends() -> None:
 
 def test_few_hosts_together_have_no_bar_to_explain() -> None:
     """What is not drawn is not explained; why it is not there is said."""
-    pooled = Pooled("c0002", {"method": "mremap_fixed"}, 4, 0.05, None, ("a", 0.03), ("b", 0.07), "too few", "4 of 6")
-    notes = pooled.section(reported(make_run(), findings=dataclasses.replace(NOTHING, pooled=(pooled,)))).notes
+    together = Pooled("c0002", {"method": "mremap_fixed"}, 4, 0.05, None, ("a", 0.03), ("b", 0.07), "too few", "4 of 6")
+    notes = pooled.section(reported(make_run(), findings=dataclasses.replace(NOTHING, pooled=(together,)))).notes
 
     assert "bar" not in notes[0]
     assert notes[1] == (

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Any
-
-import pytest
-
-from tests.fake_run import ENVIRONMENT, FakeRun, make_run
-from tests.report.reported import NOTHING, reported, rows
+from pageswap.report.sections import touch
+from tests.fake_run import make_run
+from tests.report.reported import reported, rows
 from tests.report.schema import assert_valid
 
 

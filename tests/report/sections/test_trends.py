@@ -7,9 +7,29 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.fake_run import ENVIRONMENT, FakeRun, make_run
-from tests.report.reported import NOTHING, reported, rows
+from pageswap.analysis.checks.crossovers import Crossover
+from pageswap.report.sections import trends
+from pageswap.report.sections.trends import MOST_LEVELS, MOST_PANELS
+from tests.fake_run import FakeRun, make_run
+from tests.report.reported import reported, rows
 from tests.report.schema import assert_valid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pageswap.report.sections.section import Section
+
+SIZES = [4096, 16384, 65536, 262144]
+
+
+def only(run: FakeRun, crossovers: Sequence[Crossover] | None = None) -> Section:
+    """Return the one section of trends that a run has, with these crossovers or those that are found in it."""
+    reportable = reported(run)
+    if crossovers is not None:
+        found = dataclasses.replace(reportable.findings, crossovers=tuple(crossovers))
+        reportable = dataclasses.replace(reportable, findings=found, summary=reportable.every)
+    (section,) = [section for make in trends.sections() if (section := make(reportable))]
+    return section
 
 
 def sized(**more: Any) -> FakeRun:
@@ -37,9 +57,8 @@ def test_the_rate_is_drawn_against_the_page_size() -> None:
 
 def test_a_crossover_is_marked_and_told() -> None:
     """Where the lines cross there is a rule with its interval, and a row that says it in words."""
-    summary = summarise(sized())
-    found = findings(sized(), summary).crossovers
-    section = only(run, found)
+    section = only(sized())
+    found = reported(sized()).findings.crossovers
     marks = rows(section.plots[0], "crossovers")
 
     assert_valid(section.plots)
@@ -55,7 +74,7 @@ def test_a_crossover_is_marked_and_told() -> None:
 def test_crossovers_come_first_and_what_is_left_out_is_told() -> None:
     """Those of the charts drawn before those of others; pairs that do not change places are summed up by pair."""
     hosts = tuple(f"h{number:02d}" for number in range(70))
-    (known, *_) = findings(sized(), summarise(sized())).crossovers
+    (known, *_) = reported(sized()).findings.crossovers
     crossed = [
         dataclasses.replace(
             known, host=host, a="memcpy", b="mremap_fixed", at_bytes=7e4, text="t", found=("memcpy", "mremap_fixed")
@@ -83,7 +102,7 @@ def test_crossovers_come_first_and_what_is_left_out_is_told() -> None:
 def test_medians_that_cross_are_not_drawn_as_a_crossover() -> None:
     """Where no difference was found nothing is dashed."""
     crossing = Crossover("local", "memcpy", "mremap_fixed", {}, 4096, 262144, 7e4, 1e4, 9e4, "mremap_fixed", "t")
-    levels = findings(sized(), summarise(sized())).crossovers[0].levels
+    levels = reported(sized()).findings.crossovers[0].levels
     section = only(sized(), [dataclasses.replace(crossing, levels=levels, found=("",) * 4)])
 
     assert rows(section.plots[0], "crossovers") == []
@@ -92,7 +111,7 @@ def test_medians_that_cross_are_not_drawn_as_a_crossover() -> None:
 
 def test_a_crossover_without_ends_is_marked_where_it_is() -> None:
     """An end that lies outside the sizes measured is not made up."""
-    levels = findings(sized(), summarise(sized())).crossovers[0].levels
+    levels = reported(sized()).findings.crossovers[0].levels
     ends = (4096, 262144, 70_000.0, None, None)
     crossing = Crossover("local", "memcpy", "mremap_fixed", levels, *ends, "mremap_fixed", "t")
     section = only(sized(), [crossing])
@@ -163,9 +182,8 @@ def test_a_crossover_of_regions_is_drawn_over_regions() -> None:
     run = make_run(region_size=[1 << 20, 1 << 22, 1 << 24], touch=["none"])
     for outcome in run.of(method="memcpy"):
         outcome["elapsed_ns"] = outcome["elapsed_ns"] * outcome["region_size"] * 10 >> 20
-    summary = summarise(run)
-    found = findings(run, summary).crossovers
-    section = only(run, found)
+    found = reported(run).findings.crossovers
+    section = only(run)
 
     assert_valid(section.plots)
     assert section.id == "regions"

@@ -65,7 +65,7 @@ def tasks(_context: Context) -> None:
     commands.show_commands({made.name: made for made in globals().values() if isinstance(made, Task)}, GROUPS)
 
 
-@command()
+@command(example="inv build --hosts lab1,@rack")
 def build(
     _context: Context, access: HostAccess, hosts: str | None = None, core: str = "auto", json: bool = False
 ) -> int:
@@ -81,7 +81,7 @@ def build(
     return host_views.conclude_build(facts, found, as_json=json)
 
 
-@command()
+@command(["spec"], example="inv check mremap_vs_copy")
 def check(_context: Context, spec: str = "", inventory: str = "") -> None:
     """Check an experiment file without running it."""
     plan = _plan(spec, None, None, None)
@@ -89,7 +89,7 @@ def check(_context: Context, spec: str = "", inventory: str = "") -> None:
     print(f"{plan.experiment.path}: ok: {len(plan.cases):,} cases, {len(plan.trials):,} trials")
 
 
-@command(iterable=["set_", "filter_"])
+@command(["spec"], iterable=["set_", "filter_"], example="inv plan smoke --set page_size=4KiB,64KiB")
 def plan(
     _context: Context,
     spec: str = "",
@@ -107,7 +107,7 @@ def plan(
     plan_view.tell_plan(made, as_json=json)
 
 
-@command(iterable=["set_", "filter_"])
+@command(["spec"], iterable=["set_", "filter_"], example="inv run mremap_vs_copy --hosts lab1,@rack --repeats 20")
 def run(
     _context: Context,
     access: HostAccess,
@@ -157,7 +157,7 @@ def run(
     return run_view.measured(measure, as_json=json)
 
 
-@command()
+@command(["run"], example="inv resume latest")
 def resume(
     _context: Context,
     access: HostAccess,
@@ -185,7 +185,11 @@ def resume(
     return run_view.measured(measure, as_json=json)
 
 
-@command(help={"format": "html: the report beside the run, or md: a summary on stdout for a pull request or a README"})
+@command(
+    ["run"],
+    help={"format": "html: the report beside the run, or md: a summary on stdout for a pull request or a README"},
+    example="inv report latest --format md",
+)
 def report(_context: Context, run: str = "", format: str = "html") -> None:
     """Write a run's report anew, from what is stored."""
     from pageswap.campaign.run_folders import REPORT, find_run, open_run
@@ -203,19 +207,26 @@ def report(_context: Context, run: str = "", format: str = "html") -> None:
         print(f"report: {render(store, folder / REPORT)}")
 
 
-@command()
+@command(["run"], example="inv export latest --to parquet --out trials.parquet")
 def export(_context: Context, run: str = "", to: str = "csv", out: str = "") -> None:
     """Write every trial of a run to a CSV, Parquet or JSON file."""
     from pageswap.campaign.run_folders import find_run, open_run
 
     folder = find_run(RESULTS, run)
     from pageswap.analysis.export import trials_file as exporting  # only now: it is slow to import
+    from pageswap.files import STANDARD_OUTPUT
 
     with open_run(folder) as store:
-        print(exporting.export(store, to, Path(out) if out else None))
+        path = exporting.export(store, to, Path(out) if out else None)
+    if str(path) not in STANDARD_OUTPUT:
+        print(path)
 
 
-@command(help={"format": "text: a table, or md: Markdown for a pull request"})
+@command(
+    ["base", "new"],
+    help={"format": "text: a table, or md: Markdown for a pull request"},
+    example="inv compare 20261122T123201Z-eb9c2a latest --fail-above 5%",
+)
 def compare(
     _context: Context,
     base: str = "",
@@ -236,6 +247,7 @@ def compare(
 
 
 @command(
+    ["run"],
     iterable=["run"],
     help={
         "run": "a run id, a path, `latest`, `all`, or a pattern such as 'remap_apis/*'; may be repeated",
@@ -243,6 +255,7 @@ def compare(
         "title": "the site's heading; without it the one it has",
         "prune": "remove the runs from the site that --run does not name",
     },
+    example="inv publish all --to site",
 )
 def publish(
     _context: Context,
@@ -263,7 +276,7 @@ def publish(
     publish_view.conclude(found, as_json=json)
 
 
-@command()
+@command(example="inv methods --json")
 def methods(_context: Context, access: HostAccess, hosts: str | None = None, json: bool = False) -> int:
     """List every way to move pages: available on each host, or why not."""
     from pageswap.campaign import ask_hosts
@@ -273,7 +286,7 @@ def methods(_context: Context, access: HostAccess, hosts: str | None = None, jso
     return host_views.conclude(found, host_views.show_method_matrix, as_json=json, part=lambda facts: facts["methods"])
 
 
-@command()
+@command(example="inv doctor --hosts lab1,@rack")
 def doctor(_context: Context, access: HostAccess, hosts: str | None = None, json: bool = False) -> int:
     """Say what on each host would spoil a measurement, each with its cure."""
     from pageswap.campaign import ask_hosts
@@ -286,18 +299,19 @@ def doctor(_context: Context, access: HostAccess, hosts: str | None = None, json
     return host_views.conclude(found, host_views.show_findings, as_json=json, part=host_views.findings)
 
 
-@command(name="hosts")
+@command(name="hosts", example="inv hosts --json")
 def list_hosts(_context: Context, inventory: str = "", json: bool = False) -> None:
     """List the inventory: each host with its groups, tags and settings."""
-    if arguments.typed()[1:2] == ["clean"]:
-        return  # `inv hosts clean` is two commands to invoke, and only the second is meant
     known = arguments.HostAccess(inventory).known()
     from pageswap.console import host_views
 
     host_views.tell_inventory(known, as_json=json)
 
 
-@command(help={"hosts": "a,b,@group,@tag: where to clean; default: all hosts of the inventory, else local"})
+@command(
+    help={"hosts": "a,b,@group,@tag: where to clean; default: all hosts of the inventory, else local"},
+    example="inv hosts clean --hosts lab1",
+)
 def clean(
     _context: Context, access: HostAccess, hosts: str | None = None, all_: bool = False, json: bool = False
 ) -> int:
@@ -312,7 +326,7 @@ def clean(
     return host_views.conclude(found, host_views.show_cleaned, as_json=json)
 
 
-@command()
+@command(["args"], example="inv test tests/spec")
 def test(_context: Context, args: str = "", k: str = "") -> int:
     """Run the tests, then the core's once more under ASan and UBSan."""
     return devtasks.test(args, k)
@@ -330,7 +344,7 @@ def format_code(_context: Context) -> int:
     return devtasks.format_code()
 
 
-@command()
+@command(["only"], example="inv bench targets")
 def bench(_context: Context, only: str = "") -> int:
     """Measure pageswap itself: the speed table."""
     return devtasks.bench(only)

@@ -1,9 +1,12 @@
-"""A file that appears whole or not at all."""
+"""A file that appears whole or not at all, and never in the place of what is no file of its own."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import stat
+import sys
 import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -14,17 +17,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MODE = 0o644
+# What stands for standard output where a file is asked for.
+STANDARD_OUTPUT = ("-", "/dev/stdout", "/dev/fd/1")
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[Any]]:
     """Yield a binary file that takes the place of ``path`` when the block ends, and vanishes when it raises.
 
-    A reader sees the old file or the whole new one, also after a crash. Raises StoreError when it cannot be written.
+    A reader sees the old file or the whole new one, also after a crash. A link stays, and the file that it leads to is
+    replaced; mode and owner stay as they are. What is no file (a device, a pipe, `STANDARD_OUTPUT`) is written into,
+    and so is a file whose owner could not be kept. Raises StoreError when it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        known = _status(path)
+        place = Path(os.path.realpath(path)) if path.is_symlink() else path
+        is_written_into = known is not None and (not stat.S_ISREG(known.st_mode) or _is_of_another(known))
+        if known is None:
+            place.parent.mkdir(parents=True, exist_ok=True)
+        folder = None if is_written_into else place.parent
+        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{place.name}.", suffix=".part")
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
@@ -34,14 +46,45 @@ def replacing(path: Path) -> Iterator[IO[Any]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(_MODE)
-        Path(name).replace(path)
+        if is_written_into:
+            _copy(Path(name), path)
+            Path(name).unlink()
+        else:
+            Path(name).chmod(stat.S_IMODE(known.st_mode) if known else _MODE)
+            if known and os.geteuid() == 0:
+                os.chown(name, known.st_uid, known.st_gid)
+            Path(name).replace(place)
     except OSError as error:
         Path(name).unlink(missing_ok=True)
         raise _unwritable(path, error) from error
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _status(path: Path) -> os.stat_result | None:
+    if str(path) in STANDARD_OUTPUT:
+        return os.stat_result((stat.S_IFIFO, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _is_of_another(known: os.stat_result) -> bool:
+    return os.geteuid() not in (0, known.st_uid)
+
+
+def _copy(source: Path, path: Path) -> None:
+    with source.open("rb") as file:
+        if str(path) in STANDARD_OUTPUT:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        else:
+            with path.open("r+b" if path.is_file() else "wb", buffering=0) as into:
+                shutil.copyfileobj(file, into)
+                if path.is_file():
+                    into.truncate()
 
 
 def _unwritable(path: Path, error: OSError) -> StoreError:

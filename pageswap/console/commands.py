@@ -55,7 +55,12 @@ _OF_ACCESS: Final = [
 ]
 
 
-def command(error_log: Path, **options: Any) -> Callable[[Callable[..., int | None]], Task[Any]]:  # noqa: ANN401 - invoke's
+def command(
+    error_log: Path,
+    places: Sequence[str] = (),
+    example: str = "",
+    **options: Any,  # noqa: ANN401 - invoke's
+) -> Callable[[Callable[..., int | None]], Task[Any]]:
     """Make a task whose errors are one line on stderr and the documented exit code, never a traceback.
 
     Where the function has a parameter `access`, the command has the arguments that `HostAccess` consists of. `options`
@@ -82,7 +87,11 @@ def command(error_log: Path, **options: Any) -> Callable[[Callable[..., int | No
         # A trailing underscore keeps a name from being Python's own; invoke drops it.
         names = {name.rstrip("_") for name in whole.parameters}
         texts = {name: text for name, text in HELP.items() if name in names} | options.pop("help", {})
-        return cast("Task[Any]", task(run_body, auto_shortflags=False, positional=[], help=texts, **options))
+        made = cast("Task[Any]", task(run_body, auto_shortflags=False, positional=[], help=dict(texts), **options))
+        made.places = tuple(places)  # type: ignore[attr-defined] # read by typed_words
+        made.texts = texts  # type: ignore[attr-defined] # read by command_help: invoke uses its copy up
+        made.example = example  # type: ignore[attr-defined] # read by command_help
+        return made
 
     return decorate
 

@@ -29,7 +29,9 @@ from invoke.exceptions import Exit, ParseError  # noqa: E402
 from invoke.program import Program  # noqa: E402
 
 from pageswap import __version__  # noqa: E402
+from pageswap.console.command_help import command_help  # noqa: E402
 from pageswap.console.exits import ended  # noqa: E402
+from pageswap.console.typed_words import as_flags, as_invoke_starts  # noqa: E402
 from pageswap.errors import UsageError  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,10 +51,15 @@ class _Program(Program):
         self.create_config()
         self.parse_core(argv)
         self.parse_collection()
+        self.core.unparsed = as_flags(self.core.unparsed, self.collection.tasks)
         self.parse_tasks()
         self.parse_cleanup()
         self.update_config()
         self.execute()
+
+    def print_task_help(self, name: str) -> None:
+        """Print what a command takes and how it may end."""
+        print(command_help(self.collection[name]))
 
 
 def run(arguments: list[str]) -> int:
@@ -61,7 +68,7 @@ def run(arguments: list[str]) -> int:
         name="pageswap", binary="inv", binary_names=["inv"], version=__version__, config_class=_NoUserConfig
     )
     # tasks.py and invoke itself look at the arguments of the process.
-    sys.argv = ["inv", "--search-root", str(ROOT), *arguments]
+    sys.argv = ["inv", "--search-root", str(ROOT), *as_invoke_starts(arguments)]
     try:
         program.run(sys.argv)
     except ParseError as error:

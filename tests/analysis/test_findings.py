@@ -164,6 +164,17 @@ class TestDisturbed:
         """Ten milliseconds are the clock's own grain."""
         assert self.words({"steal_ns": 10_000_000, "foreign_cpu_ns": 10_000_000}, elapsed_ns=1_000_000) == ""
 
+    @pytest.mark.parametrize(
+        ("counters", "fields"),
+        [({"swap_ins": 3}, {}), ({"throttle_count": 1}, {}), (None, {"load1_before": 9.0})],
+    )
+    def test_a_trial_that_never_ran_is_not_disturbed(
+        self, counters: dict[str, Any] | None, fields: dict[str, Any]
+    ) -> None:
+        """Whatever the host did meanwhile, there is no measurement that it could have spoilt."""
+        assert self.words(counters, **fields)
+        assert self.words(counters, elapsed_ns=None, **fields) == ""
+
     def test_a_disturbed_baseline_disturbs_its_block(self) -> None:
         """A ratio has two sides: the block is left out whichever of them was hit."""
         run = _Counted(make_run(blocks=9, **TWO))

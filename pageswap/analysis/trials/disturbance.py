@@ -37,7 +37,8 @@ def disturbed(table: pd.DataFrame) -> list[str]:
     ``frequency``  its clock changed by more than 5 % from before the rounds to after them
     ``load``       the load average before the trial was more than 1 above the threads that the run itself has running
 
-    What a host does not count disturbs nothing that is known of.
+    What a host does not count disturbs nothing that is known of, and a trial that has no measurement has none that
+    could be disturbed.
     """
     counted = _counted(table)
     elapsed_ns = table["elapsed_ns"].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -53,7 +54,8 @@ def disturbed(table: pd.DataFrame) -> list[str]:
         }
     names = np.full(len(table), "", dtype=object)
     for word, is_so in words.items():
-        names[is_so] = [f"{name},{word}" if name else word for name in names[is_so]]
+        is_word = is_so & ~np.isnan(elapsed_ns)
+        names[is_word] = [f"{name},{word}" if name else word for name in names[is_word]]
     return [str(name) for name in names]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from pageswap.analysis.checks.crossovers import Crossover, crossovers
 from pageswap.analysis.checks.drift import Drift, drift
 from pageswap.analysis.checks.outliers import Outlier, outliers
 from pageswap.analysis.checks.pooled_hosts import Pooled, pooled
@@ -15,6 +14,7 @@ from pageswap.analysis.explanations.limit_shares import Share, shares
 
 if TYPE_CHECKING:
     from pageswap.analysis.checks.comparisons import Comparison
+    from pageswap.analysis.checks.crossovers import Crossover
     from pageswap.analysis.checks.noise_floor import NoiseFloor
     from pageswap.analysis.summary import Summary
     from pageswap.analysis.trials.run_data import RunData
@@ -70,8 +70,8 @@ def findings(
         outliers=outliers(matrix),
         drift=drift(matrix),
         disturbed=disturbed_trials(matrix),
-        undisturbed=undisturbed(matrix, summary.comparisons, summary.noise),
-        crossovers=crossovers(matrix, cases, summary.families, summary.comparisons, summary.noise),
+        undisturbed=undisturbed(matrix, summary.comparisons, summary.floors),
+        crossovers=summary.crossovers,
         shares=shares(summary, limit),
         costs=cost_stacks(summary, calls),
         pooled=pooled(matrix, cases),

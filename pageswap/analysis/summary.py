@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
@@ -10,22 +11,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pageswap.analysis.checks.comparisons import compare
-from pageswap.analysis.checks.noise_floor import noise_floors
+from pageswap.analysis.checks.crossovers import Crossover, crossovers
+from pageswap.analysis.checks.noise_floor import NoiseFloor, case_floors, host_floors
 from pageswap.analysis.trials.levels import levels_of
 from pageswap.analysis.trials.matrix import USED_COLUMNS, Matrix
 from pageswap.analysis.trials.table import families_of, frame
 from pageswap.analysis.verdicts import BASELINE, NOT_COMPARED, NOT_MEASURED
 from pageswap.spec import derived_asks
-from pageswap.statistics.intervals import Interval, median_intervals
+from pageswap.statistics.intervals import Interval, median_intervals, ratio_intervals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy.typing as npt
     import pandas as pd
 
     from pageswap.analysis.checks.comparisons import Comparison
-    from pageswap.analysis.checks.noise_floor import NoiseFloor
     from pageswap.analysis.trials.run_data import RunData
+
+    Floats = npt.NDArray[np.float64]
 
 
 _CORRUPT = "corrupt"
@@ -95,7 +99,7 @@ class Summary:
     ran were disturbed. ``missing`` is how many measured trials have no outcome yet. ``cpus`` gives each host's
     processor, ``families`` each method's family, where they are known. ``noise`` holds each host's noise floor,
     ``comparisons`` what was tested for each (host, case_id) that has a ratio, ``matrix`` the times that all of it comes
-    from.
+    from, ``floors`` the noise floor, a logarithm, of each row of it.
     """
 
     run_id: str
@@ -121,6 +125,13 @@ class Summary:
     noise: dict[str, NoiseFloor]
     comparisons: dict[tuple[str, str], Comparison]
     matrix: Matrix = dataclasses.field(repr=False, compare=False)
+    floors: Floats = dataclasses.field(repr=False, compare=False)
+
+    @functools.cached_property
+    def crossovers(self) -> tuple[Crossover, ...]:
+        """Find where two methods change places over a size; resampled once, for whoever asks."""
+        cases = {case.case_id: case.levels for case in self.cases[: len(self.matrix.keys) // max(1, len(self.hosts))]}
+        return crossovers(self.matrix, cases, self.families, self.comparisons, self.floors)
 
     @property
     def has_baseline(self) -> bool:
@@ -180,6 +191,7 @@ def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> Summary:
         noise=figures.noise,
         comparisons=figures.comparisons,
         matrix=matrix,
+        floors=figures.floors,
     )
 
 
@@ -217,10 +229,10 @@ class _Figures:
     def __init__(self, matrix: Matrix) -> None:
         self.matrix = matrix
         self.median, self.median_low, self.median_high = median_intervals(matrix.ns)
-        logs = median_intervals(matrix.log_ratios)
+        logs = ratio_intervals(matrix.log_ratios)
         self.ratio, self.ratio_low, self.ratio_high = (np.exp(part) for part in logs)
-        self.noise = noise_floors(matrix)
-        self.comparisons = compare(matrix, logs, self.noise)
+        self.noise, self.floors = host_floors(matrix), case_floors(matrix)
+        self.comparisons = compare(matrix, logs, self.floors)
         self.costs = self._costs(matrix.trials)
         self.moved_bytes = self._moved_bytes(matrix.trials)
         self.statuses = self._statuses(matrix.measured)

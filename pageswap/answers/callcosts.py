@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from pageswap.analysis.checks.pairwise import Paired, paired
-from pageswap.analysis.explanations.contests import floor_of
+from pageswap.analysis.explanations.contests import floors_of
 from pageswap.analysis.explanations.cost_stacks import call_stacks
 from pageswap.analysis.verdicts import BASELINE, NO_DIFFERENCE, TOO_FEW
 from pageswap.answers.phrases import (
@@ -138,7 +138,9 @@ def _slowdowns(summary: Summary, first: CostStack, others: Sequence[CostStack]) 
             for each in others
         ]
     )
-    judged = paired(longer, [floor_of(summary, first.host)] * len(others), len(others))
+    cases = {(case.host, case.case_id): case for case in summary.cases}
+    pairs = [(cases[first.host, first.case_id], cases[each.host, each.case_id]) for each in others]
+    judged = paired(longer, floors_of(summary, pairs), len(others))
     return [pair for pair in zip(others, judged, strict=True) if pair[1].n]
 
 

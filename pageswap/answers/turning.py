@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Final
 
-from pageswap.analysis.checks.crossovers import crossovers, size_axis
+from pageswap.analysis.checks.crossovers import size_axis
 from pageswap.analysis.verdicts import BASELINE, FASTER, NO_DIFFERENCE, SLOWER
 from pageswap.answers.asked import meant
 from pageswap.answers.phrases import contestants, held_back, noted, ratio_of, where
@@ -44,7 +44,7 @@ def turning(summary: Summary) -> list[str]:
     base = summary.baseline["method"]
     crossed = {
         next(name for name in (each.a, each.b) if name != base): each
-        for each in crossovers(summary.matrix, cases, summary.families, summary.comparisons, summary.noise)
+        for each in summary.crossovers
         if each.at_bytes is not None and base in (each.a, each.b)
     }
     # Who is asked about comes first, where the question names a family, and of these who changes places.

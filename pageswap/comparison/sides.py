@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pageswap.analysis.checks.noise_floor import noise_floors
+from pageswap.analysis.checks.noise_floor import host_floors
 from pageswap.analysis.trials.levels import levels_of
 from pageswap.analysis.trials.matrix import Matrix
 from pageswap.analysis.trials.table import frame
@@ -99,7 +99,7 @@ class Measured:
     def noise(self, *, of_fast: bool) -> dict[str, float | None]:
         """Give each host's noise floor, of the faster halves or of whole trials: a factor, None without A/A pairs."""
         table = self._every.assign(ns_per_op=self._every["fast_ns"]) if of_fast else self._every
-        floors = noise_floors(Matrix(self.hosts, self.levels, self.baseline, table))
+        floors = host_floors(Matrix(self.hosts, self.levels, self.baseline, table))
         return {host: floor.ratio for host, floor in floors.items()}
 
     def time(self, host: str, case_id: str) -> Floats:

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import special
 
 from pageswap.statistics.median_bootstrap import median_weights
+from pageswap.statistics.trimmed_means import brought_in
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
+ALPHA = 1 - CONFIDENCE
 # Below six not even the range from the smallest to the largest value holds the median with 95 % confidence: it does
 # with probability 1 - 2 * 0.5**n, 0.9375 at five (David and Nagaraja, Order Statistics, 3rd ed., section 7.1).
 MINIMUM_N = 6
@@ -85,6 +87,15 @@ def median_intervals(samples: Floats) -> tuple[Floats, Floats, Floats]:
             low[chosen[part]] = np.minimum(boot_low, exact_low)
             high[chosen[part]] = np.maximum(boot_high, exact_high)
     return point, low, high
+
+
+def ratio_intervals(logs: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the same for the logarithms of ratios, so that one disturbed block of seven does not decide an end.
+
+    The interval of seven values reaches a quarter of the way from the second to the outermost: no interval that makes
+    no assumption can leave that one out. How far out it counts is bounded (`pageswap.statistics.trimmed_means`).
+    """
+    return median_intervals(brought_in(logs))
 
 
 def _middle(ordered: Floats) -> Floats:

@@ -1,6 +1,6 @@
-"""Rank tests of many small samples at once.
+"""Ranks, and the test of a series' rank correlation with its order.
 
-They are scipy.stats' own, tested against them; importing scipy.stats takes longer than a whole small report.
+It is scipy.stats' own, tested against it; importing scipy.stats takes longer than a whole small report.
 """
 
 from __future__ import annotations
@@ -36,29 +36,6 @@ def midranks(rows: Floats) -> Floats:
     return found
 
 
-def signed_rank_p(rows: Floats) -> Floats:
-    """Give the two-sided p of Wilcoxon's signed-rank test that each row's values lie about 0.
-
-    A zero counts half on either side (zsplit). Up to `EXACT_UP_TO` values p is from the exact distribution, rounded to
-    the safe side where ties make the sum of ranks no integer; beyond, from the normal one, corrected for ties.
-    """
-    count = rows.shape[1]
-    ranks = midranks(np.abs(rows))
-    positive = (ranks * (rows > 0)).sum(axis=1) + (ranks * (rows == 0)).sum(axis=1) / 2
-    total = count * (count + 1) / 2
-    if count <= EXACT_UP_TO:
-        below = np.concatenate(([0.0], np.cumsum(_signed_rank_chances(count))))
-        at_most = below[np.ceil(positive).astype(int) + 1]
-        at_least = 1.0 - below[np.floor(positive).astype(int)]
-        return np.asarray(np.minimum(1.0, 2 * np.minimum(at_most, at_least)))
-    # The sum over groups of t ties of t**3 - t, each of the t values bringing its t**2 - 1.
-    ties = np.array([(_ties(row) ** 2 - 1.0).sum() for row in np.abs(rows)])
-    spread = np.sqrt((count * (count + 1) * (2 * count + 1) - ties / 2) / 24)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = (positive - total / 2) / spread
-    return np.where(spread > 0, 2 * special.ndtr(-np.abs(z)), 1.0)
-
-
 def kendall_p(values: Floats) -> float:
     """Give the two-sided p of Kendall's rank correlation of a series with its order; 1 where all values are equal.
 
@@ -77,18 +54,6 @@ def kendall_p(values: Floats) -> float:
 def _ties(values: Floats) -> Floats:
     """Give for each value how many equal it."""
     return np.asarray((values[:, np.newaxis] == values).sum(axis=1), dtype=np.float64)
-
-
-@functools.cache
-def _signed_rank_chances(count: int) -> Floats:
-    """Give the chance of each sum of ranks of positive values, from 0 on: each rank is in it or not, alike."""
-    chances = np.ones(1)
-    for rank in range(1, count + 1):
-        longer = np.zeros(len(chances) + rank)
-        longer[: len(chances)] += chances / 2
-        longer[rank:] += chances / 2
-        chances = longer
-    return chances
 
 
 @functools.cache

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from pageswap.analysis.checks.comparisons import Comparison
-    from pageswap.analysis.checks.noise_floor import NoiseFloor
     from pageswap.analysis.trials.matrix import Matrix
 
     Floats = npt.NDArray[np.float64]
@@ -95,7 +94,7 @@ def crossovers(
     cases: Mapping[str, Mapping[str, Any]],
     families: Mapping[str, str],
     comparisons: Mapping[tuple[str, str], Comparison],
-    floors: Mapping[str, NoiseFloor],
+    floors: Floats,
 ) -> tuple[Crossover, ...]:
     """Find the crossovers of each pair of methods over a size, on each host and with each set of other levels.
 
@@ -147,7 +146,7 @@ def _faster(
     matrix: Matrix,
     pairs: Sequence[_Pair],
     comparisons: Mapping[tuple[str, str], Comparison],
-    floors: Mapping[str, NoiseFloor],
+    floors: Floats,
 ) -> list[tuple[str, ...]]:
     """Name for each pair the method found to be faster at each size, "" for none; empty without enough blocks."""
     names = [[""] * len(pair.sizes) for pair in pairs]
@@ -164,9 +163,10 @@ def _faster(
             comparison = comparisons.get(matrix.keys[row])
             names[number][place] = words.get(comparison.verdict, "") if comparison else ""
     if rest:
-        known = [floors.get(pairs[number].host) for number, _ in rest]
         ahead = np.stack([pairs[number].ahead[place] for number, place in rest])
-        judged = paired(ahead, [floor.ratio if floor else None for floor in known], len(rest))
+        judged = paired(
+            ahead, np.fmax.reduce(floors[[pairs[number].rows[place] for number, place in rest]], axis=1), len(rest)
+        )
         for (number, place), each in zip(rest, judged, strict=True):
             if each.differs:
                 names[number][place] = pairs[number].b if each.ratio > 1 else pairs[number].a

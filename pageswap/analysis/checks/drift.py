@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from pageswap.analysis.checks.comparisons import ALPHA
-from pageswap.statistics.intervals import MINIMUM_N, median, medians
-from pageswap.statistics.paired_tests import holm, paired_t
+from pageswap.statistics.intervals import ALPHA, MINIMUM_N, median, medians
 from pageswap.statistics.rank_tests import kendall_p, midranks
+from pageswap.statistics.trimmed_means import holm, paired_p
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -53,12 +52,12 @@ class Drift:
 def drift(matrix: Matrix) -> tuple[Drift, ...]:
     """Test each case for a drift inside its trials, and each host for one over its blocks.
 
-    Inside trials: Spearman's rank correlation of time and round of each trial, then a t test over the trials of the
-    case that their mean is 0. The trial, and not the round, is what repeats: rounds of one trial resemble each other.
-    Over blocks: Kendall's rank correlation of block and time, all cases of the host together, each relative to its own
-    median (the Mann-Kendall test; Mann 1945, Econometrica 13, 245). Both are corrected by Holm's method, each kind for
-    itself, and flagged when p is at most 5 % and the change from first to last is 1 % or more. Less than six trials or
-    blocks, or four rounds, are too few.
+    Inside trials: Spearman's rank correlation of time and round of each trial, then a test over the trials of the case
+    that their trimmed mean is 0. The trial, and not the round, is what repeats: rounds of one trial resemble each
+    other. Over blocks: Kendall's rank correlation of block and time, all cases of the host together, each relative to
+    its own median (the Mann-Kendall test; Mann 1945, Econometrica 13, 245). Both are corrected by Holm's method, each
+    kind for itself, and flagged when p is at most 5 % and the change from first to last is 1 % or more. Less than six
+    trials or blocks, or four rounds, are too few.
     """
     return (*_over_blocks(matrix), *_over_rounds(matrix))
 
@@ -95,7 +94,7 @@ def _over_rounds(matrix: Matrix) -> list[Drift]:
     rows = np.flatnonzero((~np.isnan(spread)).sum(axis=1) >= MINIMUM_N)
     if not len(rows):
         return []
-    p_values = paired_t(spread[rows])
+    p_values = paired_p(spread[rows])
     corrected = holm(p_values)
     profiles = _profiles(logs, places[0])
     return [

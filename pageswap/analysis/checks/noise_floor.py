@@ -7,9 +7,9 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
 
-from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N, Interval, median_intervals
+from pageswap.statistics.intervals import MINIMUM_N, Interval, ratio_intervals
+from pageswap.statistics.noise import noise_floors
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -35,13 +35,14 @@ class ControlPair:
 class NoiseFloor:
     """What the A/A control says of one host: how much two measurements of the same thing differ by chance.
 
-    ``ratio`` is the floor, 1 or more (1.012: 1.2 % either way), or None with the reason in ``note`` (a run without
-    replicas, too few pairs). ``blocks`` is the number of blocks it holds for; ``median`` and ``interval`` are the
-    centre of all A/A ratios and its 95 % interval, which should hold 1.
+    ``cases`` has the floor of each baseline, 1 or more (1.012: 1.2 % either way), ``ratio`` the largest of them, or
+    None with the reason in ``note`` (a run without replicas, too few pairs). ``blocks`` is the number of blocks they
+    hold for; ``median`` and ``interval`` are the centre of all A/A ratios and its 95 % interval, which should hold 1.
     """
 
     host: str
     ratio: float | None
+    cases: dict[str, float]
     blocks: int
     pairs: tuple[ControlPair, ...]
     median: float | None
@@ -49,42 +50,52 @@ class NoiseFloor:
     note: str = ""
 
 
-def noise_floors(matrix: Matrix) -> dict[str, NoiseFloor]:
-    """Give the noise floor of each host.
+def control_logs(matrix: Matrix) -> Floats:
+    """Return the logarithm of each A/A pair's ratio, second by first, as a matrix of this shape."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(matrix.control) - np.log(matrix.ns))
 
-    Let d be the logarithm of the ratio of an A/A pair's two times. The floor is what the median of as many d as the
-    host has blocks stays below, either way, in 95 of 100 runs: a ratio nearer to 1 than that is no more than the same
-    thing measured twice shows. As which trial of a pair comes first is random, d and -d are equally likely; the median
-    of n values lies below their quantile p with the probability of at least (n + 1) / 2 of n draws below it, so the
-    floor is the quantile 2 p - 1 of all |d| of the host, p being the 0.975 quantile of the beta distribution with both
-    parameters (n + 1) / 2 (David and Nagaraja, Order Statistics, 3rd ed., section 2.1). It is never below what the
-    median of all d was found to be. Without six pairs there is none.
+
+def case_floors(matrix: Matrix) -> Floats:
+    """Return the noise floor of each row's baseline, as a logarithm: what a ratio to it must be beyond.
+
+    Each baseline has its own (`pageswap.statistics.noise`): what scatters in one condition says nothing of another.
     """
-    logs = np.log(matrix.control) - np.log(matrix.ns)
+    own = noise_floors(control_logs(matrix))
+    return np.where(matrix.partners >= 0, own[matrix.partners], math.nan) if len(own) else own
+
+
+def host_floors(matrix: Matrix) -> dict[str, NoiseFloor]:
+    """Describe the A/A control of each host."""
+    logs = control_logs(matrix)
+    own = noise_floors(logs)
     width = len(matrix.keys) // max(1, len(matrix.hosts))
     by_host = logs.reshape(len(matrix.hosts), width * logs.shape[1]) if logs.size else np.empty((len(matrix.hosts), 0))
-    point, low, high = median_intervals(by_host)
+    point, low, high = ratio_intervals(by_host)
     floors = {}
     for place, host in enumerate(matrix.hosts):
-        ours = logs[place * width : (place + 1) * width]
+        part = matrix.rows_of(host)
+        ours, names = logs[part], [case_id for _, case_id in matrix.keys[part]]
         rows, columns = np.nonzero(~np.isnan(ours))
-        values = ours[rows, columns]
-        cases = [matrix.keys[place * width + row][1] for row in rows]
         pairs = tuple(
-            ControlPair(case_id, int(block), float(ratio))
-            for case_id, block, ratio in zip(cases, matrix.blocks[columns], np.exp(values), strict=True)
+            ControlPair(names[row], int(block), float(ratio))
+            for row, block, ratio in zip(rows, matrix.blocks[columns], np.exp(ours[rows, columns]), strict=True)
         )
-        blocks = len(np.unique(columns))
-        is_enough = blocks >= MINIMUM_N
-        floor = max(_floor(values, blocks), abs(float(point[place]))) if is_enough else math.nan
+        cases = {
+            name: math.exp(floor)
+            for name, floor in zip(names, own[part].tolist(), strict=True)
+            if not math.isnan(floor)
+        }
+        blocks = int((~np.isnan(ours)).sum(axis=1).max(initial=0))
         floors[host] = NoiseFloor(
             host=host,
-            ratio=math.exp(floor) if is_enough else None,
+            ratio=max(cases.values(), default=None),
+            cases=cases,
             blocks=blocks,
             pairs=pairs,
-            median=math.exp(point[place]) if len(values) else None,
-            interval=Interval(math.exp(low[place]), math.exp(high[place])) if is_enough else None,
-            note="" if is_enough else _why_none(blocks),
+            median=math.exp(point[place]) if pairs else None,
+            interval=Interval(math.exp(low[place]), math.exp(high[place])) if cases else None,
+            note="" if cases else _why_none(blocks),
         )
     return floors
 
@@ -93,9 +104,3 @@ def _why_none(blocks: int) -> str:
     if not blocks:
         return "no block has its baseline measured twice"
     return f"{blocks} of at least {MINIMUM_N} blocks with the baseline measured twice"
-
-
-def _floor(logs: Floats, blocks: int) -> float:
-    half = (blocks + 1) / 2
-    level = 2 * special.betaincinv(half, half, (1 + CONFIDENCE) / 2) - 1
-    return float(np.quantile(np.abs(logs), level))

@@ -11,14 +11,17 @@ import numpy as np
 
 from pageswap.analysis.checks.comparisons import compare
 from pageswap.analysis.verdicts import TOO_FEW
-from pageswap.statistics.intervals import Interval, median_intervals
+from pageswap.statistics.intervals import Interval, ratio_intervals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy.typing as npt
+
     from pageswap.analysis.checks.comparisons import Comparison
-    from pageswap.analysis.checks.noise_floor import NoiseFloor
     from pageswap.analysis.trials.matrix import Matrix
+
+    Floats = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +71,7 @@ def disturbed_trials(matrix: Matrix) -> tuple[Disturbed, ...]:
 
 
 def undisturbed(
-    matrix: Matrix, comparisons: Mapping[tuple[str, str], Comparison], floors: Mapping[str, NoiseFloor]
+    matrix: Matrix, comparisons: Mapping[tuple[str, str], Comparison], floors: Floats
 ) -> tuple[Undisturbed, ...]:
     """Compare again without the blocks in which a case or its baseline was disturbed; what was not is left out.
 
@@ -86,7 +89,8 @@ def undisturbed(
     quiet = copy.copy(matrix)
     quiet.log_ratios = np.where(affected, math.nan, matrix.log_ratios)
     quiet.pairs = (~np.isnan(quiet.log_ratios)).sum(axis=1)
-    again = compare(quiet, median_intervals(quiet.log_ratios), floors)
+    family = max((each.family for each in comparisons.values()), default=0)
+    again = compare(quiet, ratio_intervals(quiet.log_ratios), floors, family=family)
     found = []
     for row in np.flatnonzero(affected.any(axis=1)):
         key = matrix.keys[row]

@@ -11,7 +11,7 @@ import numpy as np
 from pageswap.analysis.trials.levels import levels_of
 from pageswap.analysis.trials.matrix import Matrix
 from pageswap.analysis.trials.table import frame
-from pageswap.statistics.intervals import MINIMUM_N, median_intervals
+from pageswap.statistics.intervals import MINIMUM_N, ratio_intervals
 from pageswap.text.levels import levels_phrase
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def decide(run_data: HostRows, host: str, *, blocks: int, most: int, until: floa
     if not len(rows):
         return Decision(enough=True, reason=f"after {blocks} blocks: no case could be measured", blocks=blocks)
     values = (matrix.log_ratios if is_compared.any() else np.log(matrix.ns))[rows]
-    point, low, high = (np.exp(part) for part in median_intervals(values))
+    point, low, high = (np.exp(part) for part in ratio_intervals(values))
     widths = (high - low) / 2 / point
     counts = (~np.isnan(values)).sum(axis=1)
     if blocks >= most:

@@ -15,7 +15,11 @@ from pageswap.statistics.intervals import MINIMUM_N
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy.typing as npt
+
     from pageswap.analysis.summary import CaseSummary, Summary
+
+    Floats = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +68,7 @@ def contests(summary: Summary, competitors: Sequence[CaseSummary]) -> list[Conte
     ahead = np.stack(
         [logs[rows[case.host, case.case_id]] - logs[rows[first.host, first.case_id]] for first, case in pairs]
     )
-    judged = paired(ahead, [floor_of(summary, first.host) for first, _ in pairs], family)
+    judged = paired(ahead, floors_of(summary, pairs), family)
     is_beaten: dict[int, bool] = {}
     enough: dict[int, bool] = {}
     for (first, case), found in zip(pairs, judged, strict=True):
@@ -105,7 +109,8 @@ def _is_beaten(summary: Summary, first: CaseSummary, case: CaseSummary, *, is_to
     return is_told or case.verdict == SLOWER
 
 
-def floor_of(summary: Summary, host: str) -> float | None:
-    """Give a host's noise floor as a ratio above 1, where it is known."""
-    known = summary.noise.get(host)
-    return known.ratio if known else None
+def floors_of(summary: Summary, pairs: Sequence[tuple[CaseSummary, CaseSummary]]) -> Floats:
+    """Return the noise floor of each pair of cases, as a logarithm: the larger of theirs, NaN where none is known."""
+    rows = {key: row for row, key in enumerate(summary.matrix.keys)}
+    places = np.array([[rows[case.host, case.case_id] for case in pair] for pair in pairs], dtype=np.int64)
+    return np.asarray(np.fmax.reduce(summary.floors[places.reshape(-1, 2)], axis=1))

@@ -166,7 +166,7 @@ def _smallest_text(test: Comparison | None) -> str:
 
 
 def _p_text(test: Comparison | None) -> str:
-    p = (test.p_t_holm if test.test == "t" else test.p_holm) if test else None
+    p = test.p_holm if test else None
     if p is None:
         return ""
     return f"p < {_SMALLEST_P}" if p < _SMALLEST_P else f"p {p:.3f}" if p < 0.1 else f"p {p:.2f}"  # noqa: PLR2004 - two digits

@@ -288,7 +288,7 @@ def methods(_context: Context, access: HostAccess, hosts: str | None = None, jso
 
 @command(example="inv doctor --hosts lab1,@rack")
 def doctor(_context: Context, access: HostAccess, hosts: str | None = None, json: bool = False) -> int:
-    """Say what on each host would spoil a measurement, each with its cure."""
+    """Say what on each host would spoil a measurement, each with its cure; exit 2 where a line is bad."""
     from pageswap.campaign import ask_hosts
     from pageswap.console import host_views
 
@@ -296,7 +296,8 @@ def doctor(_context: Context, access: HostAccess, hosts: str | None = None, json
     found = _ask(
         access.targets(chosen), functools.partial(ask_hosts.facts, cpus={host.name: host.cpu for host in chosen})
     )
-    return host_views.conclude(found, host_views.show_findings, as_json=json, part=host_views.findings)
+    code = host_views.conclude(found, host_views.show_findings, as_json=json, part=host_views.findings)
+    return code or host_views.findings_code(found)
 
 
 @command(name="hosts", example="inv hosts --json")

@@ -86,12 +86,17 @@ def host_outcomes(store: Store) -> tuple[HostOutcome, ...]:
 
 
 def exit_code(statuses: Counter[str], errors: Mapping[str, PageswapError], *, interrupted: bool, strict: bool) -> int:
-    """Give the documented exit code; of several that apply the one that asks most of a person."""
+    """Return the documented exit code; of several that apply the one that asks most of a person.
+
+    A run in which trials have ended and not one of them was measured is no success, however good its reasons.
+    """
     if interrupted:
         return INTERRUPTED_EXIT
     if statuses[CORRUPT]:
         return _CORRUPT_EXIT
     if errors:
         return next(iter(errors.values())).exit_code
+    if statuses.total() and not statuses[OK]:
+        return _OTHERWISE_EXIT
     harmless = (OK,) if strict else (OK, UNAVAILABLE, SKIPPED)
     return _OTHERWISE_EXIT if any(count and status not in harmless for status, count in statuses.items()) else 0

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pageswap.campaign import HostOutcome
     from pageswap.fleet.inventory import Inventory, InventoryHost
 
+_BAD_LINE_EXIT = 2
+
 
 def show_hosts(hosts: Sequence[HostOutcome]) -> None:
     """Print one line a host of a run: its rows and how they ended, where its time went, and what stopped it."""
@@ -103,6 +105,12 @@ def inventory_as_json(inventory: Inventory) -> dict[str, Any]:
 def findings(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Give what the doctor has to say of a host's facts: {"checks", "lease"}."""
     return {"checks": facts["doctor"], "lease": facts["lease"]}
+
+
+def findings_code(found: Mapping[str, Any]) -> int:
+    """Return 2 where a host's facts have a line that says ``bad``, else 0; hosts with an error have none."""
+    checks = [check for answer in found.values() if not isinstance(answer, PageswapError) for check in answer["doctor"]]
+    return _BAD_LINE_EXIT if any(check["status"] == "bad" for check in checks) else 0
 
 
 def show_findings(found: Mapping[str, Mapping[str, Any]]) -> None:

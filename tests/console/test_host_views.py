@@ -52,6 +52,14 @@ def methods(**available: str) -> list[dict[str, Any]]:
     return [{"name": name, "available": not reason, "reason": reason, **some} for name, reason in available.items()]
 
 
+def test_a_bad_line_is_exit_code_2() -> None:
+    """A warning is none, and a host with an error has its own code."""
+    ok, warn, bad = ({"doctor": [{"status": status}]} for status in ("ok", "warn", "bad"))
+
+    assert host_views.findings_code({"a": ok, "b": warn, "c": HostError("away")}) == 0
+    assert host_views.findings_code({"a": ok, "b": bad}) == 2
+
+
 def test_methods_of_several_hosts_are_a_matrix(capsys: pytest.CaptureFixture[str]) -> None:
     """With each reason once, for all hosts that have it."""
     lacking = methods(memcpy="", avx512="no AVX-512; another CPU")

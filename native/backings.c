@@ -12,30 +12,30 @@
 #define MAP_2MB (21 << MAP_HUGE_SHIFT)
 #define MAP_1GB (30 << MAP_HUGE_SHIFT)
 
-static int all_huge(const struct ps_memory *memory, const ps_trial *trial, ps_error *error)
+static int all_huge(uint64_t bytes, uint64_t huge_bytes, ps_error *error)
 {
-    uint64_t huge_bytes;
     char detail[sizeof error->detail];
-    const int failed = ps_huge_bytes(memory->base, memory->slots * trial->page_bytes, &huge_bytes, error);
 
-    if (failed || huge_bytes >= trial->region_bytes / PS_HUGE_PAGE * PS_HUGE_PAGE)
-        return failed;
+    if (huge_bytes >= bytes / PS_HUGE_PAGE * PS_HUGE_PAGE)
+        return 0;
     (void)snprintf(
         detail, sizeof detail,
-        "only %llu of %llu KiB became huge pages; set /sys/kernel/mm/transparent_hugepage/enabled to madvise "
-        "or always, or free memory",
-        (unsigned long long)huge_bytes >> 10, (unsigned long long)trial->region_bytes >> 10);
+        "only %llu of %llu KiB are huge when the rounds begin; set /sys/kernel/mm/transparent_hugepage/enabled "
+        "to madvise or always, free memory, and in `move` give a thread whole huge pages",
+        (unsigned long long)huge_bytes >> 10, (unsigned long long)bytes >> 10);
     return ps_unavailable(error, ENOMEM, detail);
 }
 
-static int none_huge(const struct ps_memory *memory, const ps_trial *trial, ps_error *error)
+static int none_huge(uint64_t bytes, uint64_t huge_bytes, ps_error *error)
 {
-    uint64_t huge_bytes;
-    const int failed = ps_huge_bytes(memory->base, memory->slots * trial->page_bytes, &huge_bytes, error);
+    char detail[sizeof error->detail];
 
-    if (failed || huge_bytes == 0)
-        return failed;
-    return ps_unavailable(error, EEXIST, "the kernel gave huge pages to memory that was advised to have none");
+    if (huge_bytes == 0)
+        return 0;
+    (void)snprintf(detail, sizeof detail,
+                   "%llu of %llu KiB are huge pages, although the kernel was advised to give none; use another kernel",
+                   (unsigned long long)huge_bytes >> 10, (unsigned long long)bytes >> 10);
+    return ps_unavailable(error, EEXIST, detail);
 }
 
 static const struct ps_backing backings[] = {

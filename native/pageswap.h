@@ -66,8 +66,6 @@ enum ps_scratch {
     PS_SCRATCH_NONE, /* does not use it; in a batch, whose moves it copies, it is memory all the same */
 };
 
-struct ps_memory;
-
 /* What the memory under test can be made of: a row of backings.def. */
 struct ps_backing {
     const char *name;
@@ -78,9 +76,10 @@ struct ps_backing {
     size_t fault_bytes; /* the most that one fault brings; more than a base page only where its pages are huge */
     int is_reserved; /* its pages are of the pool of huge pages that the host keeps apart */
 
-    /* Not required. After everything that may split pages: is the memory what this backing claims? Returns 0, or a
-     * negative errno after ps_unavailable() named what is wrong and the cure. */
-    int (*check)(const struct ps_memory *memory, const ps_trial *trial, ps_error *error);
+    /* Not required. Just before the rounds, after everything that may split pages: are `bytes` of pages, of which
+     * `huge_bytes` lie on huge ones, what this backing claims? Returns 0, or a negative errno after ps_unavailable()
+     * named what is wrong and the cure. */
+    int (*check)(uint64_t bytes, uint64_t huge_bytes, ps_error *error);
 };
 
 /* One thread's share of the memory under test: `pages` slots of `page_bytes`, stamped before and verified after. */
@@ -91,6 +90,7 @@ struct ps_region {
     size_t page_bytes;
     size_t pages; /* slots that hold a page at the start */
     size_t spare_pages; /* empty slots right after them, for the workload `move` */
+    size_t fault_bytes; /* of the backing: the size of its pages where they are huge, else 4 KiB */
     size_t touch_bytes; /* what one fault can bring, and so ps_touch()'s step: 4 KiB, or the backing's huge page */
     int touch; /* read every moved page after its move */
     int fd; /* of a memfd, else -1 */
@@ -121,6 +121,7 @@ struct ps_work {
     uint32_t *a, *b; /* the schedule: slots to exchange */
     uint64_t page_moves; /* pages that the rounds so far brought elsewhere, where the workload counts them itself */
     uint32_t *model; /* slot -> page, as the schedule leaves it; PS_EMPTY where a slot holds none */
+    size_t first_slot; /* where the pages lie when the rounds begin: they take as many slots as there are pages */
     void *private; /* the workload's own, from prepare to release */
     int failed; /* a negative errno, with its call in `error` */
     ps_error error;

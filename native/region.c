@@ -121,6 +121,7 @@ void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, con
     region->page_bytes = trial->page_bytes;
     region->pages = (end - begin) / ratio;
     region->spare_pages = end - begin - region->pages;
+    region->fault_bytes = backing->fault_bytes;
     region->touch_bytes = touch_bytes(trial, backing);
     region->touch = trial->touch;
     region->fd = memory->fd;

@@ -133,6 +133,27 @@ static int settle(struct run *run)
     return 0;
 }
 
+/* After the last that may split huge pages or leave their addresses, and for every workload alike. */
+static int check_backing(struct run *run)
+{
+    uint64_t bytes = 0, huge_bytes = 0;
+
+    if (!run->backing->check)
+        return 0;
+    for (uint32_t thread = 0; thread < run->trial->threads; thread++) {
+        const struct ps_work *const work = &run->works[thread];
+        const size_t share = work->region.pages * work->region.page_bytes;
+        uint64_t huge;
+        const int failed = ps_huge_bytes(ps_slot(&work->region, work->first_slot), share, &huge, run->error);
+
+        if (failed)
+            return failed;
+        bytes += share;
+        huge_bytes += huge;
+    }
+    return run->backing->check(bytes, huge_bytes, run->error);
+}
+
 /* Before any method moves a mapping: a thread's stack may come to lie in a hole that such a move leaves, and the next
  * page that is moved there would take its place. */
 static int start_threads(struct run *run)
@@ -164,9 +185,8 @@ static int prepare(struct run *run)
         return failed;
     for (uint32_t thread = 0; thread < trial->threads && !failed; thread++)
         failed = prepare_share(run, thread);
-    if (failed || (run->backing->check && (failed = run->backing->check(&run->memory, &run->shape, run->error)) != 0) ||
-        (failed = ps_cpu_pin(run->cpus[0], run->error)) != 0 || (failed = start_threads(run)) != 0 ||
-        (failed = set_up_methods(run)) != 0 || (failed = settle(run)) != 0)
+    if (failed || (failed = ps_cpu_pin(run->cpus[0], run->error)) != 0 || (failed = start_threads(run)) != 0 ||
+        (failed = set_up_methods(run)) != 0 || (failed = settle(run)) != 0 || (failed = check_backing(run)) != 0)
         return failed;
     while (ps_now_ns() - begin_ns < WARM_CORE_NS)
         ;

@@ -4,14 +4,17 @@
  * The share has as many empty slots as pages. A pass takes the runs of one half in random order and lays them down one
  * after the other in the other half; the next pass goes back. Before the first timed pass every page is moved singly
  * to a random slot, outside the timing: so a heap looks that was compacted before, and for a method that moves
- * mappings every page has become a mapping of its own. */
+ * mappings every page has become a mapping of its own. Where the backing claims huge pages, those are moved instead:
+ * moved singly the small pages would leave none whole for the rounds to begin with. */
 #include <stdlib.h>
 
 #include "../pageswap.h"
 
 struct moves {
-    struct ps_move *list; /* the pages' single moves that scatter them, then one an iteration */
+    struct ps_move *list; /* the moves that scatter the pages, then one an iteration */
     size_t scatter;
+    size_t whole; /* of these: each of as many pages as a huge page of the backing holds, moved as one */
+    size_t unit; /* pages that such a move takes */
     size_t done; /* of all in the list */
 };
 
@@ -52,6 +55,19 @@ static size_t lay_pass(const struct ps_region *region, const uint32_t *order, si
     return n;
 }
 
+/* Huge pages of the backing change places as wholes, and what is left over at the end follows them. */
+static void lay_scatter(struct ps_work *work, struct moves *moves, struct ps_generator *generator, uint32_t *order)
+{
+    const struct ps_region *const region = &work->region;
+    const size_t unit = region->fault_bytes > region->page_bytes ? region->fault_bytes / region->page_bytes : 1;
+
+    moves->unit = unit;
+    moves->whole = region->pages / unit;
+    shuffle(generator, order, moves->whole);
+    order[moves->whole] = (uint32_t)moves->whole;
+    moves->scatter = lay_pass(region, order, unit, 0, region->pages, moves->list);
+}
+
 static void lay_all(struct ps_work *work, struct moves *moves, uint32_t *order)
 {
     const struct ps_region *const region = &work->region;
@@ -60,8 +76,7 @@ static void lay_all(struct ps_work *work, struct moves *moves, uint32_t *order)
     size_t laid = 0;
 
     ps_generator_seed(&generator, work->seed);
-    shuffle(&generator, order, region->pages);
-    moves->scatter = lay_pass(region, order, 1, 0, region->pages, moves->list);
+    lay_scatter(work, moves, &generator, order);
     for (int from = 1; laid < work->iterations; from = !from) {
         shuffle(&generator, order, (region->pages + run_pages - 1) / run_pages);
         laid += lay_pass(region, order, run_pages, from, work->iterations - laid, moves->list + moves->scatter + laid);
@@ -71,7 +86,7 @@ static void lay_all(struct ps_work *work, struct moves *moves, uint32_t *order)
 static int prepare(struct ps_work *work)
 {
     const size_t pages = work->region.pages;
-    uint32_t *const order = ps_allocate(work, pages, sizeof *order, "malloc (order)");
+    uint32_t *const order = ps_allocate(work, pages + 1, sizeof *order, "malloc (order)");
     struct moves *moves;
 
     if (!order)
@@ -99,9 +114,22 @@ static int carry_out(struct ps_work *work, size_t begin, size_t n)
     return failed;
 }
 
+/* To the method a huge page is one page here, also where it otherwise takes smaller ones one by one. */
 static int settle(struct ps_work *work)
 {
-    return carry_out(work, 0, ((struct moves *)work->private)->scatter);
+    struct moves *const moves = work->private;
+    const size_t page_bytes = work->region.page_bytes;
+
+    work->first_slot = work->region.pages;
+    work->region.page_bytes = page_bytes * moves->unit;
+    for (size_t i = 0; i < moves->whole; i++)
+        moves->list[i].pages = 1;
+    const int failed = carry_out(work, 0, moves->whole);
+
+    work->region.page_bytes = page_bytes;
+    for (size_t i = 0; i < moves->whole; i++)
+        moves->list[i].pages = moves->unit;
+    return failed ? failed : carry_out(work, moves->whole, moves->scatter - moves->whole);
 }
 
 static int run(struct ps_work *work, size_t begin, size_t end)

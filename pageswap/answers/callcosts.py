@@ -128,7 +128,7 @@ def _slowdowns(summary: Summary, first: CostStack, others: Sequence[CostStack]) 
     if not others:
         return []
     rows = {key: row for row, key in enumerate(summary.matrix.keys)}
-    logs = np.log(summary.matrix.ns)
+    logs = np.log(summary.matrix.fast_ns)
     threads = float(first.levels.get("threads", 1))
     longer = np.stack(
         [

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, SLOWER, TOO_FEW
+from pageswap.analysis.verdicts import NO_DIFFERENCE, NOT_COMPARED, NOT_SIGNIFICANT, TOO_FEW, WITHIN_NOISE, judge
 from pageswap.comparison import environments
 from pageswap.comparison.environments import DOES_NOT_STAND, RESERVATIONS, STANDS, Difference, Verdict
 from pageswap.comparison.sides import Measured, Part, Side, levels_key
 from pageswap.errors import UsageError
 from pageswap.statistics.hodges_lehmann import shift
 from pageswap.statistics.intervals import Interval
+from pageswap.statistics.trimmed_means import holm, two_sample_p
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -125,9 +126,8 @@ def compare(base: Part, new: Part, *, by: str | None = None, limit: float | None
     ours, theirs = Measured(base), Measured(new)
     pairs = _host_pairs(ours, theirs)
     quantity, by_text = _quantity(ours, theirs, by)
-    noise = [side.noise(of_fast=quantity == RATIO) for side in (ours, theirs)]
-    found = tuple(_pair(ours, theirs, pair, _joined(noise[0].get(pair[0]), noise[1].get(pair[1]))) for pair in pairs)
-    cases = tuple(change for pair in found for change in _changes(ours, theirs, pair, quantity, limit))
+    found = tuple(_pair(ours, theirs, pair) for pair in pairs)
+    cases = _changes(ours, theirs, found, quantity, limit)
     if not cases:
         raise UsageError(
             f"{base.name} and {new.name} have no case in common: cases are matched by all their levels; "
@@ -213,89 +213,148 @@ def _quantity(base: Measured, new: Measured, by: str | None) -> tuple[str, str]:
     return TIME, f"times as they were measured, for {obstacle}"
 
 
-def _pair(base: Measured, new: Measured, hosts: tuple[str, str], noise: float | None) -> HostPair:
+def _pair(base: Measured, new: Measured, hosts: tuple[str, str]) -> HostPair:
     ours, theirs = base.part.run_data.environments(), new.part.run_data.environments()
     found = [
         *environments.differences(ours.get(hosts[0], {}), theirs.get(hosts[1], {})),
         *environments.run_differences(base.meta, new.meta),
     ]
     ordered = tuple(sorted(found, key=lambda each: not each.matters))
-    return HostPair(*hosts, noise, ordered, environments.verdict(ordered))
+    noise = math.exp(math.hypot(base.noise(hosts[0]), new.noise(hosts[1])))
+    return HostPair(*hosts, None if math.isnan(noise) else noise, ordered, environments.verdict(ordered))
 
 
-def _joined(ours: float | None, theirs: float | None) -> float | None:
-    """Join the noise floors of two runs: independent errors of logarithms add by their squares."""
-    return None if ours is None or theirs is None else math.exp(math.hypot(math.log(ours), math.log(theirs)))
+@dataclasses.dataclass(frozen=True)
+class _Shift:
+    """How far the second of two samples of logarithms lies from the first, and the p of there being no difference."""
+
+    point: float
+    low: float
+    high: float
+    p: float
+
+    @property
+    def factor(self) -> float | None:
+        return None if math.isnan(self.point) else math.exp(self.point)
+
+    @property
+    def interval(self) -> Interval | None:
+        return None if math.isnan(self.low) else Interval(math.exp(self.low), math.exp(self.high))
 
 
-def _changes(base: Measured, new: Measured, pair: HostPair, quantity: str, limit: float | None) -> list[Change]:
+@dataclasses.dataclass(frozen=True)
+class _Draft:
+    """A case of both sides before it is judged; ``evidence`` are the shifts that must agree, ``noise`` a logarithm."""
+
+    hosts: tuple[str, str]
+    cases: tuple[str, str]
+    samples: tuple[Floats, Floats]
+    time: _Shift
+    evidence: tuple[_Shift, ...]
+    noise: float
+
+
+def _changes(
+    base: Measured, new: Measured, pairs: Sequence[HostPair], quantity: str, limit: float | None
+) -> tuple[Change, ...]:
     theirs = {levels_key(levels): case_id for case_id, levels in new.levels.items()}
     partners = {
         case_id: theirs[key] for case_id, levels in base.levels.items() if (key := levels_key(levels)) in theirs
     }
-    return [_change((base, new), pair, partners, case_id, quantity, limit) for case_id in partners]
+    drafts = [
+        _draft((base, new), (pair.base, pair.new), partners, case_id, quantity)
+        for pair in pairs
+        for case_id in partners
+    ]
+    words = _words(drafts)
+    return tuple(_change((base, new), *each, limit) for each in zip(drafts, words, strict=True))
 
 
-def _change(  # noqa: PLR0913, PLR0917 - what is compared, and how
+def _draft(
     sides: tuple[Measured, Measured],
-    pair: HostPair,
+    hosts: tuple[str, str],
     partners: Mapping[str, str],
     case_id: str,
     quantity: str,
-    limit: float | None,
-) -> Change:
+) -> _Draft:
     base, new = sides
-    hosts = pair.base, pair.new
     cases = case_id, partners[case_id]
     samples = base.time(hosts[0], cases[0]), new.time(hosts[1], cases[1])
-    times = _estimate(*samples)
-    is_baseline = base.baseline_of[case_id] == case_id
-    ratios = times if quantity == TIME else _ratios(sides, hosts, partners, case_id)
-    # A baseline has no yardstick. Its own time is shown, and it must have changed relative to its other cases as well,
-    # or it is the machine that did.
-    fast = base.fast_time(hosts[0], cases[0]), new.fast_time(hosts[1], cases[1])
-    change, ci = _estimate(*fast) if is_baseline and quantity == RATIO else ratios
-    evidence = [ci, ratios[1]] if is_baseline and ratios[0] is not None else [ci]
-    verdict = _word(evidence)
+    time = _shift(*samples)
+    ratio = _ratio(sides, hosts, partners, case_id)
+    evidence: tuple[_Shift, ...] = (time,)
+    if quantity == RATIO:
+        # A baseline has no yardstick. Its own time is shown, and it must have changed relative to its other cases as
+        # well, or it is the machine that did.
+        fast = _shift(base.fast_time(hosts[0], cases[0]), new.fast_time(hosts[1], cases[1]))
+        is_baseline = base.baseline_of[case_id] == case_id
+        evidence = (ratio,) if not is_baseline else (fast,) if math.isnan(ratio.point) else (fast, ratio)
+    # Independent errors of logarithms add by their squares.
+    noise = math.hypot(base.noise(hosts[0], cases[0]), new.noise(hosts[1], cases[1]))
+    return _Draft(hosts, cases, samples, time, evidence, noise)
+
+
+def _words(drafts: Sequence[_Draft]) -> list[list[tuple[str, str]]]:
+    """Judge each case's evidence by the rules of all comparisons; return the verdicts and what stood against each."""
+    shifts = [each for draft in drafts for each in draft.evidence]
+    # More than no time at all is slower, but judged is speed.
+    ratios = tuple(np.array(part) for part in zip(*((-s.point, -s.high, -s.low) for s in shifts), strict=True))
+    floors = np.array([draft.noise for draft in drafts for _ in draft.evidence])
+    if not shifts:
+        return []
+    # A baseline has two pieces of evidence, both needed, and is one comparison.
+    family = sum(not math.isnan(draft.evidence[0].p) for draft in drafts)
+    p = holm(np.array([each.p for each in shifts]), family)
+    found = iter(zip(*judge((ratios[0], ratios[1], ratios[2]), floors, p), strict=True))
+    return [[next(found) for _ in draft.evidence] for draft in drafts]
+
+
+def _change(
+    sides: tuple[Measured, Measured], draft: _Draft, words: list[tuple[str, str]], limit: float | None
+) -> Change:
+    base = sides[0]
+    shown, noise = draft.evidence[0], math.exp(draft.noise) if draft.noise > 0 else 1.0
+    verdict, obstacle = min(words, key=lambda word: word[0] != TOO_FEW)
+    if len({word for word, _ in words}) > 1 and verdict != TOO_FEW:
+        verdict, obstacle = next((word for word in words if word[0] == NO_DIFFERENCE), (NO_DIFFERENCE, ""))
     note = ""
-    noise = pair.noise or 1
-    is_noise = change is not None and max(change, 1 / change) <= noise
-    if change is None:
-        verdict, note = NOT_COMPARED, _why_not(samples, *zip(sides, hosts, cases, strict=True))
+    if shown.factor is None:
+        verdict, note = NOT_COMPARED, _why_not(draft.samples, *zip(sides, draft.hosts, draft.cases, strict=True))
     elif verdict == TOO_FEW:
-        note = f"{len(samples[0])} and {len(samples[1])} blocks; at least four each are needed"
-    elif is_noise and verdict in (SLOWER, FASTER):
-        verdict, note = (
-            NO_DIFFERENCE,
-            f"within {(noise - 1) * 100:.2g} %, by which the same thing measured twice differs",
-        )
-    elif verdict == NO_DIFFERENCE != _word([ci]):
+        note = f"{len(draft.samples[0])} and {len(draft.samples[1])} blocks; at least four each are needed"
+    elif words[0][0] != verdict:
         note = "its time changed, but not relative to the other cases: that was the machine"
+    elif obstacle == WITHIN_NOISE:
+        note = f"within {(noise - 1) * 100:.2g} %, by which the same thing measured twice differs"
+    elif obstacle == NOT_SIGNIFICANT:
+        note = "no more than chance shows among so many cases"
+    factor, ci = shown.factor, shown.interval
     return Change(
-        base_host=hosts[0],
-        new_host=hosts[1],
-        levels=dict(base.levels[case_id]),
-        is_baseline=is_baseline,
+        base_host=draft.hosts[0],
+        new_host=draft.hosts[1],
+        levels=dict(base.levels[draft.cases[0]]),
+        is_baseline=base.baseline_of[draft.cases[0]] == draft.cases[0],
         verdict=verdict,
         note=note,
-        base_n=len(samples[0]),
-        new_n=len(samples[1]),
-        base_ns=_median_ns(samples[0]),
-        new_ns=_median_ns(samples[1]),
-        change=change,
+        base_n=len(draft.samples[0]),
+        new_n=len(draft.samples[1]),
+        base_ns=_median_ns(draft.samples[0]),
+        new_ns=_median_ns(draft.samples[1]),
+        change=factor,
         change_ci=ci,
-        time_change=times[0],
-        time_ci=times[1],
-        detectable=None if change is None or ci is None else max(ci.high / change, change / ci.low, noise),
+        time_change=draft.time.factor,
+        time_ci=draft.time.interval,
+        detectable=None if factor is None or ci is None else max(ci.high / factor, factor / ci.low, noise),
         over_limit=limit is not None
-        and not is_noise
-        and all(each is not None and each.low > 1 + limit for each in evidence),
+        and factor is not None
+        and max(factor, 1 / factor) > noise
+        and all(each.low > math.log1p(limit) for each in draft.evidence),
     )
 
 
-def _ratios(
+def _ratio(
     sides: tuple[Measured, Measured], hosts: tuple[str, str], partners: Mapping[str, str], case_id: str
-) -> tuple[float | None, Interval | None]:
+) -> _Shift:
     base, new = sides
     baseline = base.baseline_of[case_id]
     wanted = base.compared_with(case_id) if baseline == case_id else [baseline] if baseline else []
@@ -303,29 +362,26 @@ def _ratios(
     both = [
         other
         for other in wanted
-        if other in partners and base.logs.get((hosts[0], other)) and new.logs.get((hosts[1], partners[other]))
+        if other in partners and len(base.time(hosts[0], other)) and len(new.time(hosts[1], partners[other]))
     ]
-    return _estimate(
+    if not both:
+        return _NO_SHIFT
+    return _shift(
         base.ratio(hosts[0], case_id, both),
         new.ratio(hosts[1], partners[case_id], [partners[other] for other in both]),
     )
 
 
-def _estimate(base: Floats, new: Floats) -> tuple[float | None, Interval | None]:
+def _shift(base: Floats, new: Floats) -> _Shift:
     if not len(base) or not len(new):
-        return None, None
+        return _NO_SHIFT
     point, interval = shift(base, new)
-    return math.exp(point), None if interval is None else Interval(math.exp(interval.low), math.exp(interval.high))
+    low, high = (interval.low, interval.high) if interval else (math.nan, math.nan)
+    p = float(two_sample_p(base[np.newaxis], new[np.newaxis])[0]) if interval else math.nan
+    return _Shift(point, low, high, p)
 
 
-def _word(evidence: Sequence[Interval | None]) -> str:
-    """Say what all intervals agree on."""
-    known = [interval for interval in evidence if interval is not None]
-    if len(known) < len(evidence):
-        return TOO_FEW
-    if all(interval.low > 1 for interval in known):
-        return SLOWER
-    return FASTER if all(interval.high < 1 for interval in known) else NO_DIFFERENCE
+_NO_SHIFT: Final = _Shift(math.nan, math.nan, math.nan, math.nan)
 
 
 def _why_not(samples: tuple[Floats, Floats], *places: tuple[Measured, str, str]) -> str:

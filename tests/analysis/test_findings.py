@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pageswap.analysis.checks.drift import BLOCKS, ROUNDS, round_times
+from pageswap.analysis.checks.drift import BLOCKS, ROUNDS
 from pageswap.analysis.checks.outliers import modified_z
 from pageswap.analysis.checks.pooled_hosts import hierarchical_interval
 from pageswap.analysis.findings import Findings, findings
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.trials.disturbance import disturbed
+from pageswap.analysis.trials.rounds import round_times
 from pageswap.analysis.trials.table import frame
 from pageswap.answers.answer import answer
 from tests.fake_run import COLUMNS, FakeRun, make_run

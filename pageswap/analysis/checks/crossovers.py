@@ -121,7 +121,7 @@ def crossovers(
         key = tuple((name, str(value)) for name, value in sorted(others.items()))
         levels_of[key] = others
         series.setdefault(key, {}).setdefault(str(method), {})[int(size)] = place
-    width, logs = len(cases), np.log(matrix.ns)
+    width, logs = len(cases), np.log(matrix.fast_ns)
     pairs = len(matrix.hosts) * sum(math.comb(len(methods), 2) for methods in series.values())
     resamples = RESAMPLES if pairs <= _MANY else _RESAMPLES_OF_MANY
     compared = []

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from pageswap.analysis.trials.rounds import round_times
 from pageswap.statistics.intervals import ALPHA, MINIMUM_N, median, medians
 from pageswap.statistics.rank_tests import kendall_p, midranks
 from pageswap.statistics.trimmed_means import holm, paired_p
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-    import pandas as pd
 
     from pageswap.analysis.trials.matrix import Matrix
 
@@ -25,7 +25,6 @@ BLOCKS: Final = "blocks"
 # A drift of less is never flagged: pairing by block and the same rounds for all cases leave nothing of it in a ratio.
 NEGLIGIBLE: Final = 0.01
 _FEWEST_ROUNDS: Final = 4
-_CHUNK_ROWS: Final = 50_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,20 +131,6 @@ def _drift(place: tuple[str, str, str], profile: Floats, count: int, p: tuple[fl
         is_flagged=p[1] <= ALPHA and abs(change) >= NEGLIGIBLE,
         profile=tuple(None if math.isnan(value) else math.exp(value) for value in profile.tolist()),
     )
-
-
-def round_times(column: pd.Series[str]) -> Floats:
-    """Read the rounds of each trial, in ns: NaN where it has none, or not as many as the others, or one of no time."""
-    texts = [text if isinstance(text, str) else "" for text in column]
-    width = max((text.count(",") + 1 for text in texts if text), default=0)
-    times = np.full((len(texts), width), math.nan)
-    whole = [place for place, text in enumerate(texts) if text and text.count(",") + 1 == width]
-    for start in range(0, len(whole), _CHUNK_ROWS):
-        places = whole[start : start + _CHUNK_ROWS]
-        joined = ",".join(texts[place].strip("[] ") for place in places)
-        times[places] = np.fromstring(joined, sep=",").reshape(len(places), width)
-    times[~(times > 0).all(axis=1)] = math.nan
-    return times
 
 
 def _spearman(rows: Floats) -> Floats:

@@ -53,7 +53,7 @@ class NoiseFloor:
 def control_logs(matrix: Matrix) -> Floats:
     """Return the logarithm of each A/A pair's ratio, second by first, as a matrix of this shape."""
     with np.errstate(divide="ignore"):
-        return np.asarray(np.log(matrix.control) - np.log(matrix.ns))
+        return np.asarray(np.log(matrix.control) - np.log(matrix.fast_ns))
 
 
 def case_floors(matrix: Matrix) -> Floats:

@@ -64,7 +64,7 @@ def contests(summary: Summary, competitors: Sequence[CaseSummary]) -> list[Conte
     pairs = [(first, case) for field, first in held for case in field if case is not first]
     if not pairs:
         return []
-    logs = np.log(summary.matrix.ns)
+    logs = np.log(summary.matrix.fast_ns)
     ahead = np.stack(
         [logs[rows[case.host, case.case_id]] - logs[rows[first.host, first.case_id]] for first, case in pairs]
     )

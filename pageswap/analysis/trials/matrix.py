@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from pageswap.analysis.trials.rounds import fast_share, round_times
+
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
@@ -41,10 +43,11 @@ USED_COLUMNS: Final = (
 class Matrix:
     """The measured times of a run: one row for each host and case, one column for each block.
 
-    ``ns`` holds ns per operation, ``control`` the same of the baseline's second trials, ``log_ratios`` the logarithm of
-    the speed-up over the baseline, all NaN where there is none. ``partners`` holds for each row the row of its
-    baseline, its own for a baseline and -1 without one. ``measured`` are the measured trials, their ``row`` and
-    ``column`` beside them, ``trials`` those that are not the control's; what belongs to no case of the run is left out.
+    ``ns`` holds ns per operation, ``fast_ns`` the same of the faster half of each trial's rounds, which is what is
+    compared, ``control`` that of the baseline's second trials, ``log_ratios`` the logarithm of the speed-up over the
+    baseline, all NaN where there is none. ``partners`` holds for each row the row of its baseline, its own for a
+    baseline and -1 without one. ``measured`` are the measured trials, their ``row`` and ``column`` beside them,
+    ``trials`` those that are not the control's; what belongs to no case of the run is left out.
     """
 
     def __init__(
@@ -63,12 +66,15 @@ class Matrix:
         self.blocks, column = np.unique(measured["block"].to_numpy(dtype=np.int64), return_inverse=True)
         self.measured = measured[list(USED_COLUMNS)].assign(row=row, column=column)
         self.measured = self.measured if (row >= 0).all() else self.measured[row >= 0]
+        share = fast_share(round_times(self.measured["rounds_ns"]))
+        self.measured = self.measured.assign(fast_ns=self.measured["ns_per_op"].to_numpy(dtype=np.float64) * share)
         is_first = (self.measured["replica"] == 0).to_numpy()
         self.trials = self.measured if is_first.all() else self.measured[is_first]
         self.ns = self.spread(self.trials, "ns_per_op")
-        self.control = self.spread(self.measured[~is_first], "ns_per_op")
+        self.fast_ns = self.spread(self.trials, "fast_ns")
+        self.control = self.spread(self.measured[~is_first], "fast_ns")
         with np.errstate(divide="ignore"):
-            logs: Floats = np.log(self.ns)
+            logs: Floats = np.log(self.fast_ns)
         is_compared = (self.partners >= 0) & (self.partners != np.arange(len(self.keys)))
         self.log_ratios = np.full_like(logs, math.nan)
         self.log_ratios[is_compared] = logs[self.partners[is_compared]] - logs[is_compared]

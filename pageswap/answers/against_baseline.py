@@ -110,7 +110,7 @@ def where_of(summary: Summary, case: CaseSummary) -> dict[str, object]:
 
 def case_finding(summary: Summary, case: CaseSummary, subject: str, against: str) -> Finding:
     """Return what a case's comparison with its baseline found."""
-    verdict, why = case.verdict, _why(summary, case)
+    verdict, why = case.verdict, _why(case)
     if verdict == NOT_MEASURED and case.statuses and set(case.statuses) <= _CANNOT:
         verdict = UNAVAILABLE
     if case.levels.get("method") in summary.corrupt:
@@ -130,11 +130,10 @@ def case_finding(summary: Summary, case: CaseSummary, subject: str, against: str
     )
 
 
-def _why(summary: Summary, case: CaseSummary) -> str:
-    comparison = summary.comparisons.get((case.host, case.case_id))
+def _why(case: CaseSummary) -> str:
     if case.verdict == NOT_MEASURED and case.endings:
         return clipped(say("findings", "endings", case.endings), _LONGEST_REASON)
-    return case.note or (comparison.why if comparison else "")
+    return case.held or case.note
 
 
 def baseline_findings(summary: Summary) -> list[tuple[CaseSummary, Finding]]:

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.answers.caveats import caveats
+from pageswap.answers.corruption import corrupted
+from pageswap.answers.cost import cost
+from pageswap.answers.crossover import crossover
 from pageswap.answers.faster import faster
+from pageswap.answers.fastest import fastest
+from pageswap.answers.gain import gain
+from pageswap.answers.rate import rate
 from pageswap.answers.record import NOTHING_MEASURED, Answer
 from pageswap.answers.trust import trust
 from pageswap.answers.words import fitted
-from pageswap.spec.asks import ASKS
+from pageswap.spec.asks import COST, CROSSOVER, FASTER, FASTEST, GAIN, RATE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pageswap.analysis.findings import Findings
     from pageswap.analysis.summary import Summary
+    from pageswap.answers.record import Finding
 
-_BUILDERS = {"faster": faster}
+_BUILDERS: Final[Mapping[str, Callable[[Summary], tuple[Any, list[Finding]]]]] = {
+    FASTER: faster,
+    FASTEST: fastest,
+    CROSSOVER: crossover,
+    GAIN: gain,
+    COST: cost,
+    RATE: rate,
+}
 
 
 def build_answer(summary: Summary, findings: Findings, environments: Mapping[str, Mapping[str, Any]]) -> Answer:
@@ -25,13 +39,12 @@ def build_answer(summary: Summary, findings: Findings, environments: Mapping[str
 
     The headline is made of the findings and of nothing else, so that it claims no more than they say.
     """
-    asks = summary.asks if summary.asks in ASKS else "faster"
-    facts, found = _BUILDERS.get(asks, faster)(summary)
-    verdict, headline = facts.verdict, fitted(asks if asks in _BUILDERS else "faster", facts)
+    facts, found = _BUILDERS[summary.asks](summary)
+    verdict, headline = facts.verdict, fitted(summary.asks, facts)
     if not summary.statuses.get("ok"):
-        verdict, headline = NOTHING_MEASURED, fitted("nothing_measured", summary)
+        verdict, headline = NOTHING_MEASURED, fitted("nothing_measured", (summary, corrupted(summary)))
     return Answer(
-        asks=asks,
+        asks=summary.asks,
         verdict=verdict,
         headline=headline,
         trust=trust(summary, findings, environments),

@@ -15,7 +15,7 @@ from pageswap.answers.record import CORRUPT, HEADLINE_LENGTH, MIXED, UNAVAILABLE
 from pageswap.statistics.intervals import MINIMUM_N, Interval
 from pageswap.text.levels import level_text, levels_phrase
 from pageswap.text.lists import clipped, first_few, listed, plural
-from pageswap.text.numbers import decimals, percent_text, rounded
+from pageswap.text.numbers import decimals, interval_text, percent_text, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 TEMPLATES: Final = Path(__file__).resolve().parents[2] / "templates" / "answers"
 # How much a headline says: 0 is everything, the last has counts alone and always fits.
 _BEFORE_STOP: Final = re.compile(r" (?=[;,.:](?: |$))")
-_TWICE: Final = 2
+# Nearer to 1 than this two digits would say nothing.
+_NEAR: Final = 1.095
+_PREFIXES: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _DETAILS: Final = range(8)
 VERDICT_WORDS: Final = {
     FASTER: "faster",
@@ -61,6 +63,10 @@ def environment() -> jinja2.Environment:
     }
     made.globals |= {
         "factor": factor_text,
+        "multiple": lambda ratio, low, high: _known(1 / ratio, _inverse(low, high)),
+        "rate_text": rate_text,
+        "short_multiple": lambda ratio: _short(1 / ratio),
+        "short_rate": lambda rate: f"{_short(rate / _unit(rate)[0])} {_unit(rate)[1]}B/s",
         "needed": MINIMUM_N,
         "span": span_text,
         "verdict_words": VERDICT_WORDS,
@@ -92,9 +98,27 @@ def fitted(macro: str, facts: object) -> str:
 
 def factor_text(ratio: float, low: float | None = None, high: float | None = None) -> str:
     """Print how many times as fast or as slow, always as a number above 1: ``20`` for a ratio of 0.05."""
-    if ratio < 1:
-        ratio, low, high = 1 / ratio, (1 / high if high else None), (1 / low if low else None)
-    return rounded(ratio, decimals(ratio, Interval(low, high) if low and high else None))
+    ends = Interval(low, high) if low and high else None
+    return _known(ratio, ends) if ratio >= 1 else _known(1 / ratio, _inverse(low, high))
+
+
+def rate_text(bytes_per_s: float, interval: Interval | None) -> str:
+    """Print a rate and its interval with one decimal prefix: ``22.1 GB/s, 21.9 to 22.3``."""
+    factor, prefix = _unit(bytes_per_s)
+    value, ends = bytes_per_s / factor, interval and Interval(interval.low / factor, interval.high / factor)
+    return f"{_known(value, ends)} {prefix}B/s{f', {interval_text(value, ends)}' if ends else ''}"
+
+
+def _known(value: float, interval: Interval | None) -> str:
+    return rounded(value, decimals(value, interval))
+
+
+def _inverse(low: float | None, high: float | None) -> Interval | None:
+    return Interval(1 / high, 1 / low) if low and high else None
+
+
+def _unit(value: float) -> tuple[float, str]:
+    return next(((factor, prefix) for factor, prefix in _PREFIXES if value >= factor), (1.0, ""))
 
 
 def span_text(findings: Iterable[Finding]) -> str:
@@ -105,7 +129,10 @@ def span_text(findings: Iterable[Finding]) -> str:
 
 
 def short_factor(ratio: float) -> str:
-    """Print a factor for a sentence, where no interval stands beside it: ``1.16``, ``2.3``, ``20``, ``1,200``."""
-    factor = ratio if ratio >= 1 else 1 / ratio
-    digits = 3 if factor < _TWICE else 2
-    return rounded(factor, digits - 1 - math.floor(math.log10(factor)))
+    """Print a factor for a sentence, where no interval stands beside it: ``1.04``, ``1.6``, ``20``, ``1,200``."""
+    return _short(ratio if ratio >= 1 else 1 / ratio)
+
+
+def _short(value: float) -> str:
+    digits = 3 if 1 <= value < _NEAR else 2
+    return rounded(value, digits - 1 - math.floor(math.log10(value)))

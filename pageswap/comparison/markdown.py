@@ -6,8 +6,10 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from pageswap.agent.host.conditions import CONDITIONS
+from pageswap.analysis.findings import findings as findings_of
 from pageswap.analysis.summary import summarise
-from pageswap.answers.answer import answer
+from pageswap.answers.build import build_answer
+from pageswap.answers.lines import answer_lines
 from pageswap.comparison.percent import detectable_text, findings, percent_interval_text, percent_text, time_text
 from pageswap.text.conditions import shown_command
 from pageswap.text.levels import level_text, operation
@@ -36,7 +38,8 @@ def summary_as_markdown(run_data: RunData) -> str:
     summary, meta = summarise(run_data), run_data.meta()
     provenance = meta.get("provenance") or {}
     lines = [f"### {escaped(summary.question or summary.experiment)}", ""]
-    first, *rest = answer(summary)
+    answer = build_answer(summary, findings_of(run_data, summary), run_data.environments())
+    first, *rest = answer_lines(answer)
     lines += [f"**{escaped(first)}**", "", *(f"{escaped(sentence)}\n" for sentence in rest)]
     lines += [*_cases_table(summary), "", "<details><summary>Conditions</summary>", ""]
     for host, facts in run_data.environments().items():

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pageswap.analysis.summary import CaseSummary, Summary
+    from pageswap.answers.record import Answer
     from pageswap.campaign import NoHostError, Outcome
     from pageswap.store import Store
 
@@ -59,13 +60,15 @@ def troubles(store: Store) -> list[Troubles]:
 
 def conclude(outcome: Outcome, *, as_json: bool) -> int:
     """Tell what a run found, for a person or as JSON; the last line says where its report lies. Gives the exit code."""
+    from pageswap.analysis.findings import findings  # noqa: PLC0415 - draws in pandas, as showing a plan does not need
     from pageswap.analysis.summary import summarise  # noqa: PLC0415 - likewise
-    from pageswap.answers.answer import answer  # noqa: PLC0415 - draws in pandas, which showing a plan does not need
+    from pageswap.answers.build import build_answer  # noqa: PLC0415 - likewise
     from pageswap.campaign.run_folders import open_run  # noqa: PLC0415 - likewise
 
     with open_run(outcome.run_dir) as store:
         summary = summarise(store)
-        found = (outcome, summary, answer(summary), troubles(store))
+        answer = build_answer(summary, findings(store, summary), store.environments())
+        found = (outcome, summary, answer, troubles(store))
     if as_json:
         print_json(conclusion_as_json(*found))
     else:
@@ -100,9 +103,11 @@ def conclude_without(error: NoHostError, *, as_json: bool) -> int:
     return outcome.exit_code
 
 
-def show_conclusion(outcome: Outcome, summary: Summary, sentences: Sequence[str], troubled: Sequence[Troubles]) -> None:
+def show_conclusion(outcome: Outcome, summary: Summary, answer: Answer, troubled: Sequence[Troubles]) -> None:
     """Print the answer, every case's figures, what did not end ok, and last where the report lies."""
-    print(plain("\n".join(sentences)) + "\n")
+    from pageswap.answers.lines import answer_as_text  # noqa: PLC0415 - as above
+
+    print(plain(answer_as_text(answer)) + "\n")
     show_cases(summary)
     print()
     for trouble in troubled[:_TROUBLES_SHOWN]:
@@ -124,11 +129,11 @@ def show_conclusion(outcome: Outcome, summary: Summary, sentences: Sequence[str]
 
 
 def conclusion_as_json(
-    outcome: Outcome, summary: Summary, sentences: Sequence[str], troubled: Sequence[Troubles]
+    outcome: Outcome, summary: Summary, answer: Answer, troubled: Sequence[Troubles]
 ) -> dict[str, Any]:
     """Give what `show_conclusion` prints, and all cases' figures, as one JSON object."""
     return _as_json(outcome) | {
-        "answer": list(sentences),
+        "answer": answer.as_json(),
         "cases": [dataclasses.asdict(case) for case in summary.cases],
         "troubles": [dataclasses.asdict(trouble) for trouble in troubled],
     }
@@ -145,7 +150,7 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
         "missing": outcome.missing,
         "hosts": host_views.hosts_as_json(outcome.hosts),
         "host_errors": {host: str(error) for host, error in outcome.host_errors.items()},
-        "answer": [],
+        "answer": None,
         "cases": [],
         "troubles": [],
     }

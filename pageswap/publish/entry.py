@@ -8,9 +8,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import pageswap
+from pageswap.analysis.findings import findings
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW
-from pageswap.answers.answer import answer
+from pageswap.answers.build import build_answer
+from pageswap.answers.lines import answer_lines
 from pageswap.errors import HostError, StoreError
 from pageswap.text.lists import clipped
 
@@ -61,12 +63,13 @@ def entry_of(run_data: RunData, report: str, *, size_bytes: int, sha256: str, up
     """Summarise a run for the index; path, size and SHA-256 are its report's, `updated` is UTC ISO 8601."""
     summary, meta = summarise(run_data), run_data.meta()
     provenance, environments = meta.get("provenance") or {}, run_data.environments()
+    answer = build_answer(summary, findings(run_data, summary), environments)
     verdicts = Counter(case.verdict for case in summary.cases)
     return {
         "run_id": summary.run_id,
         "experiment": summary.experiment,
         "question": summary.question,
-        "answer": [clipped(sentence, _LONGEST) for sentence in answer(summary)],
+        "answer": [clipped(sentence, _LONGEST) for sentence in answer_lines(answer)],
         "verdicts": {word: verdicts[word] for word in _WORDS if verdicts[word]},
         "started": str(meta.get("created_at") or ""),
         "updated": updated,

@@ -18,7 +18,6 @@ from pageswap.analysis.summary import summarise
 from pageswap.analysis.trials.disturbance import disturbed
 from pageswap.analysis.trials.rounds import round_times
 from pageswap.analysis.trials.table import frame
-from pageswap.answers.answer import answer
 from tests.fake_run import COLUMNS, FakeRun, make_run
 
 if TYPE_CHECKING:
@@ -310,17 +309,6 @@ class TestCrossover:
         assert cross.low <= self.TRUTH <= cross.high
         assert (cross.a, cross.b, cross.faster) == ("memcpy", "mremap_fixed", "mremap_fixed")
         assert cross.text.startswith("memcpy is faster below, mremap_fixed above 29.")
-
-    def test_the_answer_begins_with_where_the_baseline_is_overtaken(self) -> None:
-        """A run over page sizes is asked that; one where nothing changes places is answered as any other."""
-        times = {"memcpy": self.PROPORTIONAL, "mremap_fixed": self.FLAT, "index": (1.0,) * len(SIZES)}
-        first, *others = answer(summarise(sized(times)))
-        steady = answer(summarise(sized({"memcpy": (100.0,) * len(SIZES), "mremap_fixed": self.FLAT})))
-
-        assert "memcpy is faster below, mremap_fixed above" in first
-        assert "index" not in first
-        assert others
-        assert "faster below" not in " ".join(steady)
 
     def test_the_interval_holds_the_truth_often_enough(self) -> None:
         """Of 60 hosts at least 85 %: a bootstrap of twelve blocks is somewhat narrow, which docs/statistics.md says."""

@@ -10,31 +10,46 @@ import numpy as np
 
 from pageswap.analysis.checks.pairwise import paired
 from pageswap.analysis.verdicts import FASTER, SLOWER
-from pageswap.statistics.intervals import MINIMUM_N
+from pageswap.statistics.intervals import MINIMUM_N, Interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
+    from pageswap.analysis.checks.pairwise import Paired
     from pageswap.analysis.summary import CaseSummary, Summary
 
     Floats = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)
-class Contest:
-    """What competes on one host with the same other ``levels``.
+class Rival:
+    """What competes with the first of a contest, and how it was judged.
 
-    ``winners`` could not be told from the one with the best figure, which comes first; ``others`` could. ``baseline``
-    is among either of them, or None. ``is_known``: the blocks suffice for telling any two apart.
+    ``ratio`` is its speed as a multiple of the first's or, where ``is_by_baseline``, of the baseline's, with its
+    interval; ``n`` blocks. ``is_beaten``: it was told to be slower.
+    """
+
+    case: CaseSummary
+    ratio: float | None
+    interval: Interval | None
+    n: int
+    is_beaten: bool
+    is_by_baseline: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Contest:
+    """What competes on one host with the same other ``levels``: the one with the best figure, and its rivals.
+
+    ``is_known``: the blocks suffice for telling the first from any of them.
     """
 
     host: str
     levels: dict[str, Any]
-    winners: tuple[CaseSummary, ...]
-    others: tuple[CaseSummary, ...]
-    baseline: CaseSummary | None
+    first: CaseSummary
+    rivals: tuple[Rival, ...]
     is_known: bool
 
 
@@ -48,8 +63,8 @@ def contests(summary: Summary, competitors: Sequence[CaseSummary]) -> list[Conte
 
     The one with the best median over blocks, relative to the baseline where there is one, is compared with each other,
     block by block (`pageswap.analysis.checks.pairwise`). Corrected for all pairs of all contests: the first was chosen
-    by looking, so that any two might have been the ones compared. What the run calls slower than its baseline is no
-    winner, nor is a baseline that the first is called faster than.
+    by looking, so that any two might have been the ones compared. What the run calls slower than its baseline is
+    beaten, and so is a baseline that the first is called faster than.
     """
     factors = compared_factors(summary)
     others = [name for name in summary.varying if name not in factors]
@@ -69,21 +84,18 @@ def contests(summary: Summary, competitors: Sequence[CaseSummary]) -> list[Conte
         [logs[rows[case.host, case.case_id]] - logs[rows[first.host, first.case_id]] for first, case in pairs]
     )
     judged = paired(ahead, floors_of(summary, pairs), family)
-    is_beaten: dict[int, bool] = {}
-    enough: dict[int, bool] = {}
+    rivals: dict[tuple[str, str], list[Rival]] = {}
     for (first, case), found in zip(pairs, judged, strict=True):
-        is_beaten[id(case)] = _is_beaten(summary, first, case, is_told=found.differs and found.ratio > 1)
-        enough[id(first)] = enough.get(id(first), False) or found.n >= MINIMUM_N
+        rivals.setdefault((first.host, first.case_id), []).append(_rival(summary, first, case, found))
     return [
         Contest(
             host=first.host,
             levels={name: first.levels[name] for name in others if name in first.levels},
-            winners=(first, *(case for case in field if case is not first and not is_beaten[id(case)])),
-            others=tuple(case for case in field if case is not first and is_beaten[id(case)]),
-            baseline=next((case for case in field if is_baseline(summary, case)), None),
-            is_known=enough[id(first)],
+            first=first,
+            rivals=tuple(rivals[first.host, first.case_id]),
+            is_known=any(rival.n >= MINIMUM_N for rival in rivals[first.host, first.case_id]),
         )
-        for field, first in held
+        for _, first in held
     ]
 
 
@@ -101,12 +113,19 @@ def _first(summary: Summary, field: Sequence[CaseSummary]) -> CaseSummary:
     return min(sure, key=lambda case: case.median_ns or 0.0)
 
 
-def _is_beaten(summary: Summary, first: CaseSummary, case: CaseSummary, *, is_told: bool) -> bool:
-    if is_baseline(summary, case) and first.ratio is not None:
-        return first.verdict == FASTER
-    if is_baseline(summary, first) and case.ratio is not None:
-        return case.verdict == SLOWER
-    return is_told or case.verdict == SLOWER
+def _rival(summary: Summary, first: CaseSummary, case: CaseSummary, found: Paired) -> Rival:
+    """Judge by the run's own comparison where one of the two is the other's baseline, else by the pair's."""
+    if is_baseline(summary, case) and first.ratio:
+        return Rival(case, 1 / first.ratio, _inverse(first.ratio_ci), first.ratio_n, first.verdict == FASTER)
+    is_slow, told = case.verdict == SLOWER, found.differs and found.ratio > 1
+    if (is_baseline(summary, first) and case.ratio) or (is_slow and not told):
+        by_baseline = not is_baseline(summary, first)
+        return Rival(case, case.ratio, case.ratio_ci, case.ratio_n, is_slow, is_by_baseline=by_baseline)
+    return Rival(case, 1 / found.ratio if found.n else None, _inverse(found.interval), found.n, told)
+
+
+def _inverse(interval: Interval | None) -> Interval | None:
+    return Interval(1 / interval.high, 1 / interval.low) if interval else None
 
 
 def floors_of(summary: Summary, pairs: Sequence[tuple[CaseSummary, CaseSummary]]) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, TypeVar
 
-from pageswap.answers.phrases import apart
+from pageswap.answers.gain import change_of
 from pageswap.text.levels import level_text, levels_phrase
 from pageswap.text.lists import clipped, plural
 
@@ -82,7 +82,7 @@ def is_of_conditions(summary: Summary) -> bool:
 def contender_label(summary: Summary, case: CaseSummary) -> str:
     """Name what is compared with the baseline; a change of conditions by what it changes."""
     if is_of_conditions(summary):
-        return apart(summary, {name: case.levels.get(name) for name in summary.baseline}, summary.baseline)[0]
+        return change_of(summary, case)[0]
     return ", ".join(level_text(name, case.levels.get(name)) for name in _row_factors(summary))
 
 

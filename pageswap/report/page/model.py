@@ -9,7 +9,7 @@ from pageswap.analysis.explanations.host_groups import grouped, host_groups
 from pageswap.analysis.findings import findings as find
 from pageswap.analysis.summary import Summary, summarise
 from pageswap.analysis.trials.table import frame
-from pageswap.answers.answer import answer
+from pageswap.answers.build import build_answer
 from pageswap.report.page.download import Download, download
 from pageswap.report.page.picture import picture
 from pageswap.report.sections import (
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pageswap.analysis.trials.run_data import RunData
+    from pageswap.answers.record import Answer
     from pageswap.report.charts.vegalite import Plot
 
 # More hosts than these are shown as groups of the same processor and kernel.
@@ -47,7 +48,6 @@ _HOSTS_OPEN = 4
 _HOSTS_NAMED = 4
 _LONGEST_HOST = 80
 _LONGEST_TITLE = 600
-_LONGEST_DESCRIPTION = 300
 _MOST_NOTES = 6
 
 # What shows the parts of a run, in the page's order: each returns None where the run has nothing of it.
@@ -77,7 +77,7 @@ class Model:
     title: str
     name: str
     description: str
-    answer: list[str]
+    answer: Answer
     notes: tuple[str, ...]
     picture: Plot | None
     picture_note: str
@@ -137,15 +137,15 @@ def model(run_data: RunData) -> Model:
     run = reported_run(run_data, trials)
     every = run.every
     meta, environments = run_data.meta(), run_data.environments()
-    words = answer(every)
+    answer = build_answer(every, run.findings, environments)
     shown, note, sections = picture(run, [each for make in SECTIONS if (each := make(run))])
     run_id = str(meta.get("run_id", ""))
     return Model(
         summary=run.summary,
         title=clipped(every.question or every.experiment, _LONGEST_TITLE),
         name=clipped(every.experiment, _LONGEST_TITLE),
-        description=clipped(words[0] if words else "", _LONGEST_DESCRIPTION),
-        answer=words,
+        description=answer.headline,
+        answer=answer,
         notes=_bounded(run.findings.notes),
         picture=shown,
         picture_note=note,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from pageswap.answers.callcosts import is_of_costs
+from pageswap.answers.cost import is_of_costs
 from pageswap.report.sections.overview import order_of, overview
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from pageswap.answers.callcosts import is_of_costs, multiple
-from pageswap.answers.gains import asked_change_first
+from pageswap.answers.cost import is_of_costs, multiple
+from pageswap.answers.gain import change_order
 from pageswap.report.charts.selection import contender_label, evenly, is_of_conditions
 from pageswap.report.charts.vegalite import GREY, around, layer, plot, row_axis, tips
 from pageswap.report.sections.ratios import LONGEST_BASELINE, looks, quantity, value_axis
@@ -72,8 +72,7 @@ def overview(summary: Summary) -> Plot | None:
         ranked = sorted(contenders, key=lambda each: min(case.median_ns or 0 for case in each.cases))
         contenders = ranked[:MOST_ROWS]
     elif by_itself:
-        order = [case.case_id for case in asked_change_first(summary, [each.cases[0] for each in contenders])]
-        contenders.sort(key=lambda each: order.index(each.cases[0].case_id))
+        contenders.sort(key=lambda each: change_order(summary, each.cases[0]))
     elif is_cost:
         contenders.sort(key=lambda each: min(each.figure(case)[0] for case in each.cases))
     return _plot(summary, contenders)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,9 @@ from pageswap import plan as planning
 from pageswap import spec as specs
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.verdicts import BASELINE
-from pageswap.answers.answer import answer
+from pageswap.answers.record import MIXED, UNDECIDED, YES
 from pageswap.comparison.comparison import Part, compare
+from tests.answers.answered import answered
 from tests.fake_run import FakeRun, make_run
 
 BASE = {"threads": 1, "neighbours": "idle"}
@@ -41,7 +41,6 @@ def scaled(changes: dict[tuple[str, int, str], float], **more: object) -> FakeRu
     run.case_list = [case for case in run.case_list if case["case_id"] not in both]
     run.outcomes = [outcome for outcome in run.outcomes if outcome["case_id"] not in both]
     run.families["uffd_move"] = "remap"
-    run.experiment["question"] = "Which methods gain from a second thread?"
     of_case = {case["case_id"]: (case["method"], case["threads"], case["neighbours"]) for case in run.case_list}
     for outcome in run.outcomes:
         outcome["elapsed_ns"] = round(outcome["elapsed_ns"] * changes.get(of_case[outcome["case_id"]], 1.0))
@@ -71,37 +70,49 @@ def test_each_method_is_compared_with_itself() -> None:
 
 
 def test_who_gains_who_loses_and_who_does_neither() -> None:
-    """The change that the question names comes first, and stands in words that say only what changed."""
-    first, second = answer(summarise(scaled(SCALED)))
+    """Each change by itself, in words that say only what changed; a finding a comparison."""
+    answer = answered(scaled(SCALED, neighbours=["idle"]))
+    first = answer.findings[0]
 
-    assert re.search(
-        r": with 2 threads memcpy and copy_words ran faster than with 1 thread \((2\.0\d*|1\.9\d+)x \[.+\] and 1\.6\d+"
-        r"x \[.+\]\); mremap_fixed ran slower \(0\.3\d+x \[.+\]\); "
-        r"no difference was found for uffd_move \((0\.9|1\.0)\d*x \[.+\]\) \(95 % CIs in brackets\)\.$",
-        first,
-    )
-    assert second.startswith("With spinning neighbours mremap_fixed ran slower than with idle neighbours (0.")
-    assert "no difference was found for memcpy, copy_words and uffd_move" in second
+    assert answer.verdict == MIXED
+    assert answer.headline.startswith("Mixed: with 2 threads memcpy and copy_words ran 1.7 to 2.0")
+    assert " times faster than with 1 thread; mremap_fixed ran 3.0 times slower" in answer.headline
+    assert answer.headline.endswith("; no difference found for uffd_move")
+    assert (first.subject, first.against, first.where) == ("2 threads", "1 thread", {"method": "memcpy"})
+
+
+def test_several_changes_are_told_one_after_the_other() -> None:
+    """As many as there is room for, the baseline's first factor first."""
+    answer = answered(scaled(SCALED))
+
+    assert answer.headline.startswith("Mixed: with 2 threads memcpy and copy_words ran faster; mremap_fixed ran slower")
+    assert answer.headline.endswith("; 1 more change")
+    assert {finding.subject for finding in answer.findings} == {"2 threads", "spinning neighbours"}
+
+
+def test_all_gain() -> None:
+    """Yes."""
+    changes = {(method, 2, "idle"): 0.5 for method in METHODS}
+
+    assert answered(scaled(changes, neighbours=["idle"])).verdict == YES
 
 
 def test_few_blocks_decide_nothing() -> None:
     """Two blocks have ratios and no word."""
-    first, *_ = answer(summarise(scaled(SCALED, blocks=2)))
+    answer = answered(scaled(SCALED, blocks=2))
 
-    assert ": with 2 threads there were too few blocks for memcpy, copy_words, mremap_fixed and uffd_move (2.0" in first
-    assert not re.search("faster|slower", first)
+    assert answer.verdict == UNDECIDED
+    assert answer.headline == ("Undecided: too few blocks to compare with 1 thread, idle neighbours, 2 of the 6 needed")
 
 
 def test_many_are_counted() -> None:
-    """Twelve methods on three hosts: shares and ranges instead of names."""
-    names = [f"m{index:02d}" for index in range(12)]
+    """Twelve methods on three hosts."""
+    names = [f"method_of_some_length_{index:02d}" for index in range(12)]
     changes = {(name, 2, "idle"): 0.5 for name in names[:6]}
-    first, *_ = answer(
-        summarise(scaled(changes, method=names, hosts=("a", "b", "c"), speeds=dict.fromkeys(names, 9e2)))
-    )
+    answer = answered(scaled(changes, method=names, hosts=("a", "b", "c"), speeds=dict.fromkeys(names, 9e2)))
 
-    assert ": with 2 threads 18 of 36 ran faster than with 1 thread (" in first
-    assert "no difference was found for 18 of 36 (" in first
+    assert len(answer.headline) <= 160
+    assert "more ran" in answer.headline
 
 
 def test_without_the_changed_cases_nothing_is_claimed() -> None:
@@ -110,8 +121,11 @@ def test_without_the_changed_cases_nothing_is_claimed() -> None:
     run.end("unavailable", "needs 2 CPUs", threads=2)
     for case in [case for case in run.case_list if case["neighbours"] == "spinning"]:
         run.end("unavailable", "needs 2 CPUs", case_id=case["case_id"])
+    answer = answered(run)
 
-    assert "nothing could be compared with 1 thread, idle neighbours" in answer(summarise(run))[0]
+    assert answer.verdict == UNDECIDED
+    assert "faster" not in answer.headline
+    assert "slower" not in answer.headline
 
 
 def test_the_experiment_itself_has_such_a_baseline() -> None:

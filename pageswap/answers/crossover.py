@@ -1,0 +1,187 @@
+"""Answers from which size on each contender is faster than the baseline, by decided verdicts on both sides only."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import TYPE_CHECKING, Any, Final
+
+from pageswap.analysis.verdicts import FASTER, SLOWER
+from pageswap.answers.against_baseline import COMPARED, baseline_findings, baseline_name, moves_pages
+from pageswap.answers.corruption import Corrupted, corrupted
+from pageswap.answers.record import CORRUPT, MIXED, NO, UNAVAILABLE, UNDECIDED, YES, Finding
+from pageswap.spec.asks import SIZE_FACTORS
+from pageswap.statistics.intervals import MINIMUM_N
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pageswap.analysis.summary import Summary
+
+# How a contender's verdicts change with the size.
+RISES: Final = "rises"
+FALLS: Final = "falls"
+ALL_FASTER: Final = "all faster"
+ALL_SLOWER: Final = "all slower"
+PARTLY: Final = "partly"
+NEITHER: Final = "neither"
+LACKING: Final = "lacking"
+_ORDER: Final = (RISES, FALLS, ALL_FASTER, PARTLY, ALL_SLOWER, NEITHER, LACKING)
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """One contender on one host over all sizes, or several with the same course.
+
+    ``course`` is how its verdicts change. Where it is `RISES` or `FALLS`, ``last`` is the largest size below the change
+    that was decided the one way and ``first`` the smallest from which on all are decided the other; else these are the
+    smallest and the largest size measured. ``decided`` has the sizes of each decided verdict, ``elsewhere`` counts the
+    others. ``is_settled``: every size up to ``last`` was decided alike.
+    """
+
+    names: tuple[str, ...]
+    hosts: tuple[str, ...]
+    where: dict[str, Any]
+    course: str
+    last: int
+    first: int
+    decided: dict[str, list[int]]
+    elsewhere: int
+    is_settled: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Crossover:
+    """What the headline is made of; ``axis`` is the size that varies."""
+
+    verdict: str
+    against: str
+    axis: str
+    corrupt: tuple[Corrupted, ...]
+    curves: list[Curve]
+    hosts: int
+    hosts_disagree: bool
+    too_few: int
+
+
+def crossover(summary: Summary) -> tuple[Crossover, list[Finding]]:
+    """Return the facts of the headline, and the findings they come from: one a size."""
+    axis = next((name for name in SIZE_FACTORS if name in summary.varying), SIZE_FACTORS[0])
+    pairs = [(case, finding) for case, finding in baseline_findings(summary) if moves_pages(summary, case)]
+    series: dict[tuple[str, str, str], list[Finding]] = {}
+    for _, finding in pairs:
+        others = {name: level for name, level in finding.where.items() if name != axis}
+        series.setdefault((finding.subject, finding.host, repr(sorted(others.items()))), []).append(finding)
+    curves = [curve(own, axis) for own in series.values() if own[0].verdict != CORRUPT]
+    known = [case.ratio_n for case, finding in pairs if finding.verdict in COMPARED]
+    facts = Crossover(
+        verdict=_verdict([each.course for each in curves if not _is_lacking(series, each)], bool(summary.corrupt)),
+        against=baseline_name(summary),
+        axis=axis,
+        corrupt=corrupted(summary),
+        curves=_joined(curves, len(summary.hosts)),
+        hosts=len(summary.hosts),
+        hosts_disagree=_hosts_disagree(curves),
+        too_few=max(known, default=0) if max(known, default=0) < MINIMUM_N else 0,
+    )
+    return facts, [finding for _, finding in pairs]
+
+
+def curve(findings: Sequence[Finding], axis: str) -> Curve:
+    """Describe how the verdicts of one contender change with the size; ``findings`` are those of one host."""
+    ordered = sorted(findings, key=lambda each: int(each.where.get(axis, 0)))
+    compared = [each for each in ordered if each.verdict in COMPARED]
+    sizes = [int(each.where.get(axis, 0)) for each in compared]
+    verdicts = [each.verdict for each in compared]
+    decided = {
+        word: [size for size, verdict in zip(sizes, verdicts, strict=True) if verdict == word]
+        for word in (FASTER, SLOWER)
+    }
+    where = {name: level for name, level in ordered[0].where.items() if name != axis}
+    course, last, first = _course(sizes, verdicts, is_whole=len(compared) == len(ordered))
+    return Curve(
+        names=(ordered[0].subject,),
+        hosts=(ordered[0].host,),
+        where=where,
+        course=course,
+        last=last,
+        first=first,
+        decided=decided,
+        elsewhere=len(ordered) - sum(map(len, decided.values())),
+        is_settled=bool(verdicts) and set(verdicts[: sizes.index(last) + 1]) == {verdicts[0]},
+    )
+
+
+def _course(sizes: Sequence[int], verdicts: Sequence[str], *, is_whole: bool) -> tuple[str, int, int]:
+    """Return the course, and the two sizes between which it changes."""
+    if not sizes:
+        return LACKING, 0, 0
+    known = [(size, verdict) for size, verdict in zip(sizes, verdicts, strict=True) if verdict in (FASTER, SLOWER)]
+    words = [verdict for _, verdict in known]
+    if not words:
+        return NEITHER, sizes[0], sizes[-1]
+    changes = [place for place, pair in enumerate(itertools.pairwise(words)) if len(set(pair)) > 1]
+    if len(changes) == 1:
+        last, first = known[changes[0]][0], _settled(sizes, verdicts, words[-1])
+        if first is not None and is_whole:
+            return (RISES if words[-1] == FASTER else FALLS), last, first
+    if not changes and len(words) == len(sizes) and is_whole:
+        return (ALL_FASTER if words[0] == FASTER else ALL_SLOWER), sizes[0], sizes[-1]
+    return PARTLY, sizes[0], sizes[-1]
+
+
+def _settled(sizes: Sequence[int], verdicts: Sequence[str], word: str) -> int | None:
+    """Return the smallest size from which on every verdict is the one, None where the largest has another."""
+    first = None
+    for size, verdict in zip(reversed(sizes), reversed(verdicts), strict=True):
+        if verdict != word:
+            break
+        first = size
+    return first
+
+
+def _verdict(courses: Iterable[str], has_corrupt: bool) -> str:  # noqa: FBT001 - the only flag
+    """Return yes where all change places, no where none does and all is decided, both as far as nothing is amiss."""
+    found = set(courses)
+    if not found - {NEITHER, LACKING}:
+        return UNDECIDED
+    if not has_corrupt and found <= {RISES, FALLS}:
+        return YES
+    return NO if not has_corrupt and found <= {ALL_FASTER, ALL_SLOWER} else MIXED
+
+
+def _is_lacking(series: dict[tuple[str, str, str], list[Finding]], each: Curve) -> bool:
+    """Say whether no host can run it at all."""
+    own = [finding for key, found in series.items() if key[0] == each.names[0] for finding in found]
+    return all(finding.verdict == UNAVAILABLE for finding in own)
+
+
+def _joined(curves: Sequence[Curve], hosts: int) -> list[Curve]:
+    """Put curves with the same course together: contenders on the same hosts, or hosts of the same contender."""
+    by_host: dict[tuple[object, ...], list[Curve]] = {}
+    for each in curves:
+        by_host.setdefault((each.names, _course_key(each)), []).append(each)
+    whole: dict[tuple[object, ...], list[Curve]] = {}
+    for own in by_host.values():
+        on = tuple(dict.fromkeys(host for each in own for host in each.hosts))
+        joined = dataclasses.replace(own[0], hosts=on if len(on) < hosts else ())
+        whole.setdefault((joined.hosts, _course_key(joined)), []).append(joined)
+    merged = [
+        dataclasses.replace(own[0], names=tuple(name for each in own for name in each.names)) for own in whole.values()
+    ]
+    return sorted(merged, key=lambda each: _ORDER.index(each.course))
+
+
+def _course_key(each: Curve) -> tuple[object, ...]:
+    ends = (each.last, each.first, each.is_settled) if each.course != LACKING else ()
+    decided = (repr(each.decided), each.elsewhere) if each.course == PARTLY else ()
+    return each.course, ends, decided, repr(sorted(each.where.items()))
+
+
+def _hosts_disagree(curves: Sequence[Curve]) -> bool:
+    """Say whether a contender takes another course on another host, or changes at another size."""
+    found: dict[tuple[object, ...], set[tuple[object, ...]]] = {}
+    for each in curves:
+        if each.course != LACKING:
+            found.setdefault((each.names, repr(sorted(each.where.items()))), set()).add(_course_key(each))
+    return any(len(courses) > 1 for courses in found.values())

@@ -1,0 +1,92 @@
+"""Whatever a run holds, its answer is a record of bounded length that calls nothing faster that no comparison did."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+
+import pytest
+
+from pageswap.analysis.summary import summarise
+from pageswap.analysis.verdicts import FASTER, SLOWER
+from pageswap.answers.record import HEADLINE_LENGTH
+from tests.answers.answered import ONE, answered, asking
+from tests.fake_run import FakeRun, make_run
+
+ASKS = ["", "faster", "fastest", "crossover", "gain", "cost", "rate"]
+BASELINES: list[dict[str, object]] = [
+    {"method": "memcpy"},
+    {"method": "mremap_touched"},
+    {"threads": 1},
+    {"threads": 1, "neighbours": "idle"},
+    {"method": "memcpy", "threads": 1},
+    {},
+    {"method": "gone"},
+]
+METHODS = ["memcpy", "mremap_fixed", "mremap_touched", "mremap_untouched", "getpid", "stream_copy", "x" * 90]
+
+
+def odd(seed: int) -> FakeRun:
+    """Make a run of random levels, speeds, workload, baseline, blocks and hosts, with random trials lost."""
+    chance = random.Random(seed)  # noqa: S311 - a simulation, not a secret
+    methods = chance.sample(METHODS, chance.randint(1, len(METHODS)))
+    run = make_run(
+        method=methods,
+        speeds={name: 10 ** chance.uniform(0, 5) for name in methods},
+        region_size=[1 << 20 << step for step in range(chance.choice([1, 1, 2, 4]))],
+        page_size=[4096 << step for step in range(chance.choice([1, 1, 3]))],
+        touch=["none"],
+        threads=chance.choice([[1], [1, 2]]),
+        neighbours=chance.choice([["idle"], ["idle", "spinning"]]),
+        hosts=tuple(f"h{index}" for index in range(chance.choice([1, 1, 2, 7]))),
+        blocks=chance.choice([1, 2, 5, 6, 7]),
+        noise=chance.choice([0.0, 0.02, 0.5]),
+        block_noise=chance.choice([0.0, 0.3]),
+        baseline=chance.choice(BASELINES),
+        replicas=chance.random() < 0.5,
+        seed=seed,
+    )
+    run.experiment["question"] = "\x1b[31m<script>" if chance.random() < 0.2 else "Is it faster?"
+    run.families = {name: chance.choice(["copy", "remap", "control", "window"]) for name in methods}
+    for outcome in run.outcomes:
+        if chance.random() < 0.1:
+            outcome.update(status=chance.choice(["failed", "unavailable", "corrupt"]), reason="x [1", elapsed_ns=None)
+    gone = chance.choice([*methods, None, None])
+    run.outcomes = [outcome for outcome in run.outcomes if outcome["method"] != gone]
+    return asking(chance.choice(ASKS), run, chance.choice(["swap", "move", "grow", "call", "limit", "permute"]))
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_an_odd_run_has_a_true_answer(seed: int) -> None:
+    """The headline has no figure that is none, and no word that nothing bears; all of it is JSON."""
+    run = odd(seed)
+    answer = answered(run)
+    verdicts = {finding.verdict for finding in answer.findings}
+    texts = [answer.headline, *(caveat.text for caveat in answer.caveats), *(why.text for why in answer.trust.why)]
+
+    assert 0 < len(answer.headline) <= HEADLINE_LENGTH
+    assert not re.search(r"\bnan|\binf\b|None|\[\]|\(\)|  | ,| ;|\{|, \.|: \.|-0x|;\s*$|,\s*$", " | ".join(texts))
+    assert not re.search(r"[(\[][^)\]]*\d", answer.headline)
+    assert FASTER in verdicts or "fastest" in verdicts or not re.search(r"\bfaster\b|was fastest", answer.headline)
+    assert SLOWER in verdicts or not re.search(r"\bslower\b", answer.headline)
+    most = max(summarise(run).corrupt.items(), key=lambda item: item[1].trials, default=("", None))[0]
+    assert most[:29] in answer.headline
+    json.dumps(answer.as_json(), allow_nan=False)
+
+
+def test_what_an_older_run_asks_follows_from_its_cases() -> None:
+    """The word is derived where the store has none."""
+    assert answered(make_run(**ONE)).asks == "faster"
+    assert answered(make_run(page_size=[4096, 8192, 16384], **ONE)).asks == "crossover"
+
+
+def test_the_record_is_the_contracts() -> None:
+    """Its keys, in JSON."""
+    record = answered(make_run(**ONE)).as_json()
+
+    assert list(record) == ["asks", "verdict", "headline", "trust", "findings", "caveats"]
+    assert list(record["trust"]) == ["level", "why"]
+    assert list(record["findings"][0]) == [
+        "host", "subject", "against", "where", "ratio", "low", "high", "times", "verdict", "why",
+    ]  # fmt: skip

@@ -1,0 +1,159 @@
+"""A run of calls says what each costs as a multiple of the baseline, or what the baseline's own time goes into."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from pageswap.analysis.explanations.cost_stacks import call_stacks
+from pageswap.analysis.findings import findings
+from pageswap.analysis.summary import summarise
+from pageswap.answers.cost import multiple
+from pageswap.answers.record import PART, UNDECIDED, YES
+from pageswap.statistics.intervals import Interval
+from tests.answers.answered import answered, asking
+from tests.fake_run import FakeRun, make_run
+
+COSTS = {"getpid": 100.0, "getpid_cached": 2.0, "mremap_untouched": 2_000.0, "mremap_touched": 4_000.0}
+
+
+def calls(baseline: str, costs: dict[str, float] | None = None, **more: Any) -> FakeRun:
+    """Make a run of calls with known costs in ns."""
+    known = COSTS if costs is None else costs
+    run = make_run(
+        **{
+            "method": list(known),
+            "speeds": known,
+            "region_size": [1 << 20],
+            "touch": ["none"],
+            "baseline": {"method": baseline},
+            "replicas": True,
+            **more,
+        }
+    )
+    run.families = dict.fromkeys(known, "control")
+    return asking("cost", run, "call")
+
+
+def conditions(changes: dict[tuple[str, int, str], float], **more: Any) -> FakeRun:
+    """Make a run that varies threads and neighbours; ``changes`` are times as long for a call under these."""
+    run = calls("mremap_touched", threads=[1, 2], neighbours=["idle", "spinning"], **more)
+    of_case = {case["case_id"]: (case["method"], case["threads"], case["neighbours"]) for case in run.case_list}
+    for outcome in run.outcomes:
+        outcome["elapsed_ns"] = round(outcome["elapsed_ns"] * changes.get(of_case[outcome["case_id"]], 1.0))
+    return run
+
+
+def test_costs_are_multiples_of_the_baseline() -> None:
+    """The dearest first, never as a speed; each with its interval among the findings."""
+    answer = answered(calls("getpid"))
+
+    assert answer.verdict == YES
+    assert answer.headline == "In times of one getpid: mremap_touched 40, mremap_untouched 20, getpid_cached 0.020"
+    assert not re.search("faster|slower|speed", answer.headline)
+    assert all(finding.times.endswith(" times as long") for finding in answer.findings)
+
+
+def test_a_multiple_is_the_ratio_turned_round() -> None:
+    """As the page draws it, its interval's ends change places."""
+    summary = summarise(calls("getpid", noise=0.05))
+    case = next(case for case in summary.cases if case.levels["method"] == "mremap_touched")
+    value, interval = multiple(case)
+
+    assert case.ratio_ci
+    assert interval
+    assert value == pytest.approx(40, rel=0.1)
+    assert (interval.low, interval.high) == (1 / case.ratio_ci.high, 1 / case.ratio_ci.low)
+
+
+def test_what_costs_the_same_is_no_multiple() -> None:
+    """Nor what was measured too few times."""
+    same = answered(calls("getpid", {"getpid": 100.0, "mmap_munmap": 100.0}))
+    few = answered(calls("getpid", blocks=2))
+
+    assert (same.verdict, same.headline) == (UNDECIDED, "Undecided: no call was told from getpid")
+    assert few.headline == "Undecided: too few blocks to compare with getpid, 2 of the 6 needed"
+
+
+def test_many_calls_are_cut_to_the_dearest() -> None:
+    """As many as there is room for."""
+    costs = {"getpid": 100.0} | {f"c{index:02d}": 200.0 + 100 * index for index in range(15)}
+    answer = answered(calls("getpid", costs))
+
+    assert answer.headline.startswith("In times of one getpid: c14 16, c13 15, c12 14")
+    assert answer.headline.endswith(", 7 calls less")
+    assert len(answer.findings) == 15
+
+
+def test_the_call_is_taken_apart_by_those_inside_it() -> None:
+    """100 of 4,000 ns to get there, 1,900 for the mapping, 2,000 for the page; medians over blocks, paired."""
+    (stack,) = call_stacks(summarise(calls("mremap_touched", noise=0.001)))
+
+    assert [(part.call, pytest.approx(part.ns, rel=0.02)) for part in stack.parts] == [
+        ("getpid", 100),
+        ("mremap_untouched - getpid", 1_900),
+        ("mremap_touched - mremap_untouched", 2_000),
+    ]
+    assert [part.share for part in stack.parts] == pytest.approx([0.025, 0.475, 0.5], rel=0.02)
+    assert all(isinstance(part.share_interval, Interval) for part in stack.parts)
+    assert stack.rest_ns == 0
+
+
+def test_what_slows_a_whole_block_leaves_the_shares_alone() -> None:
+    """Blocks that differ threefold: the shares are as sharp as without, for each block is taken apart by itself."""
+    (stack,) = call_stacks(summarise(calls("mremap_touched", noise=0.001, block_noise=1.0)))
+    part = stack.parts[1]
+
+    assert part.share == pytest.approx(0.475, rel=0.01)
+    assert part.share_interval
+    assert part.share_interval.high - part.share_interval.low < 0.01
+
+
+def test_shares_hold_the_truth() -> None:
+    """In about 95 of 100 runs; 180 of 200 are what bad luck leaves of that."""
+    held = 0
+    for seed in range(200):
+        (stack,) = call_stacks(summarise(calls("mremap_touched", noise=0.03, seed=seed)))
+        ends = stack.parts[2].share_interval
+        assert ends
+        held += ends.low <= 0.5 <= ends.high
+
+    assert held >= 180
+
+
+def test_the_answer_takes_it_apart() -> None:
+    """The largest part first, under the plainest condition; each part under each condition is a finding."""
+    changes = {("mremap_touched", 1, "spinning"): 3.0, ("mremap_touched", 2, "idle"): 4.0}
+    answer = answered(conditions(changes, noise=0.002))
+    parts = [finding for finding in answer.findings if finding.verdict == PART]
+
+    assert re.fullmatch(
+        r"Of one mremap_touched 50 % is the page's entry and its TLB flush, 4[78] % the mapping, "
+        r"[23] % the way into the kernel",
+        answer.headline,
+    )
+    assert len(parts) == 4 * 3
+    assert parts[2].times in {"49.9 %", "50.0 %", "50.1 %"}
+    assert parts[2].why == "mremap_touched - mremap_untouched"
+
+
+@pytest.mark.parametrize("missing", ["getpid", "mremap_untouched"])
+def test_a_call_whose_inside_is_unknown_is_compared(missing: str) -> None:
+    """Without one of the calls inside it there is no stack, but there are multiples."""
+    run = calls("mremap_touched", {name: cost for name, cost in COSTS.items() if name != missing})
+    gone = calls("mremap_touched")
+    gone.end("unavailable", "seccomp", method=missing)
+
+    for each in (run, gone):
+        assert call_stacks(summarise(each)) == ()
+        assert answered(each).headline.startswith("In times of one mremap_touched: ")
+
+
+def test_hosts_are_taken_apart_one_by_one() -> None:
+    """Each has its stack among the findings."""
+    run = calls("mremap_touched", hosts=("a", "b", "c"))
+
+    assert [stack.host for stack in findings(run, summarise(run)).costs] == ["a", "b", "c"]
+    assert {finding.host for finding in answered(run).findings if finding.verdict == PART} == {"a", "b", "c"}

@@ -1,0 +1,176 @@
+"""Whether each contender is faster than the baseline: what the comparisons decided, and no more."""
+
+from __future__ import annotations
+
+import pytest
+
+from pageswap.answers.record import CORRUPT, MIXED, NO, NOTHING_MEASURED, UNAVAILABLE, UNDECIDED, YES
+from tests.answers.answered import ONE, answered, slow_down
+from tests.fake_run import make_run
+
+
+def test_one_that_is_slower_is_said_to_be_so_many_times_slower() -> None:
+    """Never as a ratio below 1; the finding has ratio and interval."""
+    answer = answered(make_run(method=["memcpy", "mremap_fixed"], **ONE))
+    (finding,) = answer.findings
+
+    assert answer.verdict == NO
+    assert answer.headline == "mremap_fixed was 20 times slower than memcpy"
+    assert finding.ratio == pytest.approx(0.05, rel=0.05)
+    assert finding.low < finding.ratio < finding.high
+    assert finding.times in {f"{tenths / 10} times slower" for tenths in range(190, 210)} | {
+        f"{hundredths / 100:.2f} times slower" for hundredths in range(1_900, 2_100)
+    }
+
+
+def test_yes_needs_every_comparison_to_be_faster() -> None:
+    """All faster: yes; one slower: mixed."""
+    both = answered(make_run(speeds={"copy_words": 400, "mremap_fixed": 500}, **ONE))
+    one = answered(make_run(speeds={"copy_words": 400, "mremap_fixed": 5_000}, **ONE))
+
+    assert (both.verdict, both.headline) == (
+        YES,
+        "copy_words and mremap_fixed were 1.6 to 2.0 times faster than memcpy",
+    )
+    assert one.verdict == MIXED
+    assert one.headline.startswith("Mixed: copy_words was 2.0 times faster than memcpy; mremap_fixed was 6.")
+
+
+def test_the_question_is_never_read() -> None:
+    """Whatever it says, the answer is the same."""
+    plain, odd = make_run(**ONE), make_run(**ONE)
+    odd.experiment["question"] = "Which is the fastest, and is memcpy slower than mremap?"
+
+    assert answered(plain) == answered(odd)
+
+
+def test_no_difference_is_no_answer_of_no() -> None:
+    """What was not shown to differ is undecided."""
+    answer = answered(make_run(method=["memcpy", "copy_words"], speeds={"copy_words": 800}, **ONE))
+
+    assert (answer.verdict, answer.headline) == (
+        UNDECIDED,
+        "Undecided: no difference found between memcpy and copy_words",
+    )
+    assert answer.findings[0].why == "the interval holds 1x"
+
+
+def test_few_blocks_decide_nothing_and_say_so() -> None:
+    """Neither word stands as a finding below the minimum."""
+    answer = answered(make_run(method=["memcpy", "mremap_fixed"], blocks=3, **ONE))
+
+    assert answer.verdict == UNDECIDED
+    assert answer.headline == "Undecided: too few blocks to compare mremap_fixed with memcpy, 3 of the 6 needed"
+    assert answer.findings[0].why == "3 of at least 6 blocks"
+
+
+def test_hosts_that_disagree_are_named() -> None:
+    """One host's winner is another's loser."""
+    run = make_run(hosts=("lab1", "lab2"), method=["memcpy", "mremap_fixed"], **ONE)
+    slow_down(run, 0.01, host="lab2", method="mremap_fixed")
+    answer = answered(run)
+
+    assert answer.verdict == MIXED
+    assert answer.headline == "Hosts disagree: mremap_fixed was faster than memcpy on lab2, slower on lab1"
+
+
+def test_one_host_without_its_baseline_makes_no_yes_for_two() -> None:
+    """It may be slower there."""
+    run = make_run(hosts=("lab1", "lab2"), method=["memcpy", "fast"], speeds={"fast": 400.0}, **ONE)
+    run.end("failed", "ENOMEM", host="lab2", method="memcpy")
+    answer = answered(run)
+
+    assert answer.verdict == MIXED
+    assert answer.headline == "Mixed: fast was faster than memcpy on lab1, not compared on lab2"
+
+
+def test_a_silent_host_makes_no_yes_either() -> None:
+    """Nothing is known of it."""
+    run = make_run(hosts=("lab1", "lab2"), method=["memcpy", "fast"], speeds={"fast": 400.0}, **ONE)
+    run.outcomes = run.of(host="lab1")
+
+    assert answered(run).verdict == MIXED
+
+
+@pytest.mark.parametrize("warmup", [0, 1])
+def test_a_corrupt_method_comes_first_with_its_count_and_is_never_recommended(warmup: int) -> None:
+    """One trial is enough, a warm-up too."""
+    run = make_run(speeds={"copy_words": 400, "mremap_fixed": 500}, **ONE)
+    (first, *_) = run.of(method="copy_words", warmup=warmup)
+    run.end("corrupt", "page 3 holds page 9", trial_id=first["trial_id"])
+    answer = answered(run)
+
+    assert answer.verdict == MIXED
+    assert answer.headline == "Corrupt: copy_words in 1 trial. Mixed: mremap_fixed was 1.6 times faster than memcpy"
+    assert {finding.subject: finding.verdict for finding in answer.findings}["copy_words"] == CORRUPT
+    assert answer.findings[0].why == "1 of 8 trials of the method did not verify"
+
+
+def test_what_moves_no_page_stands_apart() -> None:
+    """It decides nothing beside methods that do."""
+    run = make_run(method=["memcpy", "index", "mremap_fixed"], speeds={"index": 2.0}, **ONE)
+    run.families["index"] = "window"
+    answer = answered(run)
+
+    assert answer.verdict == NO
+    assert answer.headline == "mremap_fixed was 20 times slower than memcpy; index, which moves no page, was faster"
+
+
+def test_controls_take_no_part_unless_they_are_what_it_is_about() -> None:
+    """An empty method is no contender; of system calls each is one."""
+    empty = answered(make_run(method=["memcpy", "mremap_fixed", "null"], **ONE))
+    calls = make_run(method=["getpid", "mmap_munmap"], speeds={"getpid": 120, "mmap_munmap": 4_000}, **ONE)
+    calls.experiment["baseline"] = {"method": "getpid"}
+    calls.families = {"getpid": "control", "mmap_munmap": "control"}
+
+    assert "null" not in empty.headline
+    assert answered(calls).headline == "mmap_munmap was 33 times slower than getpid"
+
+
+def test_what_no_host_can_run_decides_nothing() -> None:
+    """Beside one that could be compared; its reason is in its finding."""
+    run = make_run(**ONE)
+    run.end("unavailable", "needs AVX-512", method="copy_words")
+    answer = answered(run)
+    finding = next(each for each in answer.findings if each.subject == "copy_words")
+
+    assert (answer.verdict, finding.verdict) == (NO, UNAVAILABLE)
+    assert finding.why == "7 unavailable: needs AVX-512"
+    assert "copy_words was not compared" in answer.headline
+
+
+def test_one_that_failed_makes_it_mixed() -> None:
+    """It was asked about, and nothing is known of it."""
+    run = make_run(**ONE)
+    run.end("failed", "EFAULT", method="copy_words")
+
+    assert answered(run).verdict == MIXED
+
+
+def test_nothing_measured_at_all_is_said() -> None:
+    """With how everything ended."""
+    run = make_run(**ONE)
+    run.end("failed", "mmap: ENOMEM")
+    answer = answered(run)
+
+    assert (answer.verdict, answer.trust.level) == (NOTHING_MEASURED, "bad")
+    assert answer.headline == "Nothing was measured: 21 failed"
+
+
+def test_many_are_counted_within_the_headlines_length() -> None:
+    """Twenty methods with long names."""
+    names = {f"exchange_of_some_long_name_{index:02d}": 400.0 + 50 * index for index in range(20)}
+    answer = answered(make_run(method=["memcpy", *names], speeds=names, noise=0.001, **ONE))
+
+    assert len(answer.headline) <= 160
+    assert "and 7 more were" in answer.headline or "and 6 more were" in answer.headline
+
+
+def test_shares_of_one_that_depends_on_the_case() -> None:
+    """Faster in one of four."""
+    run = make_run(method=["memcpy", "copy_words"], speeds={"copy_words": 800}, blocks=12)
+    slow_down(run, 0.5, method="copy_words", touch="moved", region_size=128 << 20)
+    answer = answered(run)
+
+    assert answer.verdict == MIXED
+    assert answer.headline == "Mixed: copy_words was faster than memcpy in 1 of 4 comparisons, not told apart in 3"

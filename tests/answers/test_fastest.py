@@ -1,0 +1,114 @@
+"""Which is the fastest is said of each contest apart, and of nothing that moves no page or moved one wrongly."""
+
+from __future__ import annotations
+
+from pageswap.answers.record import CORRUPT, FASTEST, MIXED, NOT_TOLD_APART, UNDECIDED, YES
+from tests.answers.answered import answered, field, slow_down
+
+
+def test_one_that_was_told_from_all_others() -> None:
+    """Its lead over the baseline and the others' over it are findings."""
+    answer = answered(field({"a": 400.0, "b": 600.0, "c": 2_000.0}))
+    by_name = {finding.subject: finding for finding in answer.findings}
+
+    assert (answer.verdict, answer.headline) == (YES, "a was fastest")
+    assert by_name["a"].verdict == FASTEST
+    assert by_name["a"].against == "memcpy"
+    assert (by_name["b"].verdict, by_name["b"].against) == ("slower", "a")
+    assert 1.4 < 1 / by_name["b"].ratio < 1.6
+    assert 1.9 < 1 / by_name["memcpy"].ratio < 2.1
+
+
+def test_what_cannot_be_told_from_the_first_is_named_with_it() -> None:
+    """Two of the same speed, one clearly behind, and the baseline further behind."""
+    answer = answered(field({"a": 400.0, "b": 400.5, "c": 600.0}, noise=0.02))
+
+    assert answer.verdict == UNDECIDED
+    assert answer.headline in {
+        "Undecided: a and b were not told apart, ahead of 2 others",
+        "Undecided: b and a were not told apart, ahead of 2 others",
+    }
+    assert {finding.subject for finding in answer.findings if finding.verdict == NOT_TOLD_APART} == {"a", "b"}
+
+
+def test_all_alike_have_no_fastest() -> None:
+    """None is claimed."""
+    answer = answered(field({"a": 800.0, "b": 800.0}, noise=0.02))
+
+    assert answer.headline == "Undecided: none of 3 was told to be the fastest"
+
+
+def test_contests_are_judged_apart() -> None:
+    """Each level has its own winner."""
+    run = field({"a": 400.0, "b": 600.0}, touch=["none", "moved"])
+    slow_down(run, 0.25, method="b", touch="moved")
+    answer = answered(run)
+
+    assert answer.verdict == MIXED
+    assert answer.headline == "a was fastest with touch none; b was fastest with touch moved"
+
+
+def test_contests_with_too_few_blocks_are_judged_apart_too() -> None:
+    """The one that leads in one of two does not lead in both."""
+    run = field({"a": 400.0, "b": 600.0}, touch=["none", "moved"], blocks=3)
+    slow_down(run, 0.05, method="b", touch="moved")
+    answer = answered(run)
+
+    assert answer.verdict == UNDECIDED
+    assert answer.headline == (
+        "Undecided: too few blocks to say which is fastest, 3 of the 6 needed; "
+        "so far a leads with touch none, b leads with touch moved"
+    )
+
+
+def test_what_moves_no_page_is_no_way_to_move_one() -> None:
+    """However fast it is."""
+    run = field({"null": 1.0, "index": 2.0, "a": 400.0})
+    run.families["index"] = "window"
+    answer = answered(run)
+
+    assert answer.headline == "a was fastest"
+    assert {"a", "memcpy"} == {finding.subject for finding in answer.findings}
+
+
+def test_a_corrupt_one_does_not_compete() -> None:
+    """It is named, and the next is the fastest."""
+    run = field({"a": 400.0, "b": 600.0})
+    run.end("corrupt", "page 3", method="a", block=2, warmup=0)
+    answer = answered(run)
+
+    assert answer.headline == "Corrupt: a in 1 trial. b was fastest"
+    assert answer.verdict == MIXED
+    assert {finding.verdict for finding in answer.findings if finding.subject == "a"} == {CORRUPT}
+
+
+def test_hosts_with_different_winners_disagree() -> None:
+    """And each is named with its own."""
+    run = field({"a": 400.0, "b": 600.0}, hosts=("lab1", "lab2"))
+    slow_down(run, 0.25, method="b", host="lab2")
+    answer = answered(run)
+
+    assert answer.verdict == MIXED
+    assert answer.headline == "Hosts disagree: a was fastest on lab1; b was fastest on lab2"
+
+
+def test_many_hosts_are_counted() -> None:
+    """Nobody reads a list of hosts."""
+    names = tuple(f"h{index}" for index in range(100))
+    run = field({"a": 400.0, "b": 600.0, "c": 900.0}, hosts=names)
+    for host in names[60:]:
+        slow_down(run, 0.25, method="b", host=host)
+
+    assert (
+        answered(run).headline == "Hosts disagree: a was fastest in 60 of 100 cases; b was fastest in 40 of 100 cases"
+    )
+
+
+def test_one_alone_has_nobody_to_be_told_from() -> None:
+    """A contest of one is none."""
+    answer = answered(field({}))
+
+    assert (answer.verdict, answer.headline) == (
+        UNDECIDED,
+        "Undecided: no two were measured under the same conditions",
+    )

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.daemon.host_context import HostContext
+from pageswap.agent.host.preload import leave_behind
 from pageswap.agent.workspace.agent_lock import AgentLock
 from pageswap.agent.workspace.work_folder import WorkFolder, mark_used, this_cache
 from pageswap.errors import HostError, PageswapError
@@ -23,6 +24,8 @@ _INTERRUPTED = 130
 
 def main(argv: list[str] | None = None, context: HostContext | None = None) -> int:
     """Do what one verb says and give the exit status: 0, or 1 after one line {"error": what, and the cure}."""
+    if argv is None:
+        leave_behind()
     mark_used()
     try:
         return _verb(sys.argv[1:] if argv is None else argv)(_read_document(), context or HostContext())

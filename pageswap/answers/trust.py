@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from pageswap.agent.host.environment import doubts
 from pageswap.analysis.verdicts import TOO_FEW
 from pageswap.answers.record import BAD, DOUBTFUL, GOOD, NOTHING_MEASURED, Reason, Trust
 from pageswap.answers.words import say
@@ -70,3 +71,6 @@ def _of_hosts(findings: Findings, environments: Mapping[str, Mapping[str, Any]])
         kind = environments.get(host, {}).get("hypervisor")
         trials = sum(each.host == host and _STEAL in each.words for each in findings.disturbed)
         yield DOUBTFUL, "steal", {"host": host if len(environments) > 1 else "", "hypervisor": kind, "trials": trials}
+    for host, environment in environments.items():
+        for why in doubts(environment).values():
+            yield DOUBTFUL, "condition", {"host": host if len(environments) > 1 else "", "why": why}

@@ -6,7 +6,9 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.agent.host.conditions import CODE, CONDITIONS, HARMLESS, MACHINE, SETTING, find
+from pageswap.agent.host.condition import CODE, HARMLESS, MACHINE, SETTING
+from pageswap.agent.host.conditions import CONDITIONS
+from pageswap.agent.host.environment import find
 from pageswap.text.conditions import gibibytes, label
 
 if TYPE_CHECKING:

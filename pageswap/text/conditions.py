@@ -8,7 +8,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Final
 
-from pageswap.agent.host import conditions
+from pageswap.agent.host.environment import find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ _PLACEHOLDER: Final = "SSH_CONFIG"
 
 def label(key: str) -> str:
     """Name a condition: ``mem_available`` as "Memory available at start", ``thp.enabled`` as "..., enabled"."""
-    condition = conditions.find(key)
+    condition = find(key)
     if condition is None:
         return key
     return condition.label if condition.key == key else f"{condition.label}, {key.partition('.')[2]}"

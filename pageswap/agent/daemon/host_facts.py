@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.daemon.session import probe_methods
-from pageswap.agent.host import conditions, doctor
+from pageswap.agent.host import doctor, environment
 from pageswap.agent.journal.timestamps import utc_now
 from pageswap.agent.trial.child_watcher import ChildWatcher
 from pageswap.agent.trial.stop_signals import StopSignals
@@ -30,7 +30,7 @@ def facts(context: HostContext, cache: str, cpu: int | None = None) -> dict[str,
     recovered = _recover(context)
     holder = host_lease.who_holds(context.lease_name)
     return {
-        "environment": conditions.read(context.files, core.info(), measured_cpus=None if cpu is None else [cpu]),
+        "environment": environment.read(context.files, core.info(), measured_cpus=None if cpu is None else [cpu]),
         "methods": methods,
         "doctor": [finding.to_json() for finding in doctor.examine(context.files, cache, holder, recovered, cpu=cpu)],
         "lease": holder,

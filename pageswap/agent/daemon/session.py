@@ -7,13 +7,14 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.host import conditions
+from pageswap.agent.host import environment
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
 from pageswap.agent.journal import job
 from pageswap.agent.journal.journal import Journal
 from pageswap.agent.journal.timestamps import utc_now
 from pageswap.agent.trial import executor, memory_cap
 from pageswap.agent.trial.child_watcher import ChildWatcher
+from pageswap.agent.trial.cpu_choice import measured_cpus
 from pageswap.agent.trial.descendants import adopt_orphans
 from pageswap.agent.trial.forked_call import ForkedCall
 from pageswap.agent.trial.preflight import Preflight
@@ -68,7 +69,7 @@ class Session:
         self._tunables = context.tunables()
         threads = max((trial.threads for trial in the_job.trials), default=1)
         self._allowed = os.sched_getaffinity(0)
-        self._cpus, self._rest = executor.measured_cpus(threads, the_job.cpu)
+        self._cpus, self._rest = measured_cpus(self._files, threads, the_job.cpu)
         self._measured = list(self._cpus[:threads])
         self._conditions = TrialConditions(self._files, self._core.info())
 
@@ -94,7 +95,7 @@ class Session:
             format=job.FORMAT,
             pid=os.getpid(),
             started_at=utc_now(),
-            environment=conditions.read(
+            environment=environment.read(
                 self._files, self._core.info(), allowed_cpus=self._allowed, measured_cpus=self._measured
             ),
             methods=methods,

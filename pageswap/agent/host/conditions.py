@@ -1,63 +1,33 @@
-"""The conditions of a measurement: one table of all that is known of each, and the reading of them on this host.
+"""The conditions of a measurement: one table of all that is known of each.
 
-A condition is a row here and nothing else: the agent reads and checks it, reports and comparisons show and weigh it, by
-this row.
+A condition is a row here and nothing else: the agent reads and checks it by this row, reports show it, comparisons
+weigh it.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.host import cgroup, readers
-from pageswap.agent.host.readers import Source
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from pageswap.agent.host.host_files import HostFiles
-
-# What a difference is about. The code is usually what is being compared; it is no obstacle, it is the subject.
-CODE = "code"
-SETTING = "setting"
-MACHINE = "machine"
-HARMLESS = "harmless"
-
-# What a condition's value is: one of its types, a list of them, or an object whose members are.
-VALUE = "value"
-LIST = "list"
-OBJECT = "object"
+from pageswap.agent.host import cgroup, preload, readers, topology
+from pageswap.agent.host.condition import (
+    CODE,
+    HARMLESS,
+    LIST,
+    MACHINE,
+    OBJECT,
+    SETTING,
+    Condition,
+    foreign_provider,
+    preloaded,
+    several_nodes,
+    shared_core,
+)
+from pageswap.agent.host.tunables import MAX_MAP_COUNT
 
 _NULL = type(None)
-_TEXT = (str, _NULL)
 _COUNT = (int, _NULL)
 
 _FITS = "a trial that does not fit is skipped; one that fits is not slowed"
-
-
-@dataclasses.dataclass(frozen=True)
-class Condition:
-    """All that is known of one condition of a host.
-
-    `key` is its name in an environment, ``core.flags`` that of a member. `why` says why a difference of this `kind`
-    matters or does not. `absent` is what a missing value means, "" where it means that nothing was recorded. Numbers,
-    or lists' first numbers, that differ by less than `step` are alike.
-    """
-
-    key: str
-    label: str
-    kind: str
-    why: str
-    read: Callable[[Source], Any]
-    types: tuple[type, ...] = _TEXT
-    holds: str = VALUE
-    unit: str = ""
-    absent: str = ""
-    step: float = 0.0
-    # Shown in a report's list of a host's conditions; and in the one line that a summary has for a host.
-    is_shown: bool = True
-    is_brief: bool = False
 
 
 def _of_core(name: str, label: str, kind: str, why: str) -> Condition:
@@ -99,6 +69,41 @@ CONDITIONS = (
         lambda source: list(source.cpus_allowed),
         (int,),
         LIST,
+    ),
+    Condition(
+        "measured_siblings",
+        "Cores shared by measured CPUs",
+        SETTING,
+        "two threads of a core share its units and caches, and so each other's time",
+        readers.measured_siblings,
+        holds=OBJECT,
+        doubt=shared_core,
+    ),
+    Condition(
+        "measured_nodes",
+        "NUMA nodes of measured CPUs",
+        SETTING,
+        "memory of another node is farther away",
+        readers.measured_nodes,
+        (int,),
+        OBJECT,
+        doubt=several_nodes,
+    ),
+    Condition(
+        "numa_nodes",
+        "NUMA nodes",
+        SETTING,
+        "memory of another node is farther away",
+        lambda source: topology.nodes(source.files),
+        holds=OBJECT,
+    ),
+    Condition(
+        "numa_balancing",
+        "NUMA balancing",
+        SETTING,
+        "with several nodes the kernel unmaps pages to see who uses them, and moves them",
+        lambda source: source.files.setting("kernel.numa_balancing"),
+        _COUNT,
     ),
     Condition(
         "governor",
@@ -159,13 +164,23 @@ CONDITIONS = (
         holds=OBJECT,
     ),
     Condition(
-        "mem_total",
-        "Memory",
-        HARMLESS,
-        _FITS,
-        lambda source: source.memory.get("MemTotal"),
-        _COUNT,
-        unit="bytes",
+        "folios",
+        "Large folios (mTHP)",
+        SETTING,
+        "a large folio is allocated, mapped and copied at once, and split before a part of it moves",
+        lambda source: readers.folio_sizes(source.files, "enabled"),
+        holds=OBJECT,
+    ),
+    Condition(
+        "shmem_folios",
+        "Large folios (mTHP) of shared memory",
+        SETTING,
+        "a large folio is allocated, mapped and copied at once, and split before a part of it moves",
+        lambda source: readers.folio_sizes(source.files, "shmem_enabled"),
+        holds=OBJECT,
+    ),
+    Condition(
+        "mem_total", "Memory", HARMLESS, _FITS, lambda source: source.memory.get("MemTotal"), _COUNT, unit="bytes"
     ),
     Condition(
         "mem_available",
@@ -200,7 +215,7 @@ CONDITIONS = (
         "vm.max_map_count",
         HARMLESS,
         "a trial that needs more mappings is unavailable, not slower",
-        lambda source: source.files.integer("/proc/sys/vm/max_map_count"),
+        lambda source: source.files.setting(MAX_MAP_COUNT),
         _COUNT,
     ),
     Condition(
@@ -208,7 +223,7 @@ CONDITIONS = (
         "vm.overcommit_memory",
         HARMLESS,
         "it decides whether memory is granted, not how fast it is",
-        lambda source: source.files.integer("/proc/sys/vm/overcommit_memory"),
+        lambda source: source.files.setting("vm.overcommit_memory"),
         _COUNT,
     ),
     Condition(
@@ -225,7 +240,7 @@ CONDITIONS = (
         "Address space randomisation",
         SETTING,
         "it places mappings, and so sets alignments and page-table sharing",
-        lambda source: source.files.integer("/proc/sys/kernel/randomize_va_space"),
+        lambda source: source.files.setting("kernel.randomize_va_space"),
         _COUNT,
     ),
     Condition(
@@ -263,6 +278,33 @@ CONDITIONS = (
         lambda _: readers.libc(),
         is_brief=True,
     ),
+    Condition(
+        "providers",
+        "Served by",
+        SETTING,
+        "another library's malloc, realloc or memcpy is timed in place of the C library's",
+        lambda source: preload.providers(source.files),
+        holds=OBJECT,
+        doubt=foreign_provider,
+    ),
+    Condition(
+        "preload",
+        "Preloaded or tuned",
+        SETTING,
+        "a preloaded library's functions are timed in place of the C library's",
+        lambda source: preload.in_force(source.files),
+        holds=OBJECT,
+        doubt=preloaded,
+    ),
+    Condition(
+        "libraries",
+        "Libraries in a trial",
+        HARMLESS,
+        "which library serves the functions that are timed is a condition of its own",
+        lambda source: preload.libraries(source.files),
+        (str,),
+        LIST,
+    ),
     Condition("python", "Python", HARMLESS, "nothing that is timed is Python", lambda _: readers.python()),
     _of_core("compiler", "Compiler", CODE, "another compiler makes other code from the same sources"),
     _of_core("flags", "Compiler flags", CODE, "other flags make other code from the same sources"),
@@ -270,40 +312,3 @@ CONDITIONS = (
     _of_core("core_hash", "Core, SHA-256", CODE, "this is the code that was timed"),
     _of_core("source_hash", "Core's sources, SHA-256", CODE, "the sources of the code that was timed"),
 )
-_BY_KEY = {condition.key: condition for condition in CONDITIONS}
-
-
-def find(key: str) -> Condition | None:
-    """Return the condition that a key of a flattened environment belongs to, such as ``thp.enabled``; None: unknown."""
-    return _BY_KEY.get(key) or _BY_KEY.get(key.partition(".")[0])
-
-
-def value_of(environment: Mapping[str, Any], condition: Condition) -> Any:  # noqa: ANN401 - whatever the host has told
-    """Return a condition's value in an environment, None where there is none."""
-    name, _, part = condition.key.partition(".")
-    value = environment.get(name)
-    return (value or {}).get(part) if part else value
-
-
-def read(
-    files: HostFiles,
-    core: dict[str, Any],
-    *,
-    allowed_cpus: set[int] | None = None,
-    measured_cpus: list[int] | None = None,
-) -> dict[str, Any]:
-    """Read a host's environment: each condition's value by its key; sizes in bytes, `core` is the C core's own account.
-
-    `allowed_cpus` is given by an agent that has left some of them already, `measured_cpus` by one that does not measure
-    on the last one alone.
-    """
-    allowed = tuple(sorted(allowed_cpus or os.sched_getaffinity(0)))
-    source = Source(files, core, allowed, tuple(measured_cpus or allowed[-1:]))
-    environment: dict[str, Any] = {}
-    for condition in CONDITIONS:
-        name, _, part = condition.key.partition(".")
-        if part:
-            environment.setdefault(name, {})[part] = condition.read(source)
-        else:
-            environment[name] = condition.read(source)
-    return environment

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pageswap.agent.host.conditions import CONDITIONS, LIST, OBJECT, Condition, value_of
+from pageswap.agent.host.condition import LIST, OBJECT, Condition
+from pageswap.agent.host.conditions import CONDITIONS
+from pageswap.agent.host.environment import value_of
 
 _LONGEST_TEXT = 2000
 _MOST_MEMBERS = 10_000

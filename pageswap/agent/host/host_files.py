@@ -43,6 +43,10 @@ class HostFiles:
         """Read a file that holds one decimal number."""
         return _integer(self.text(path))
 
+    def setting(self, name: str) -> int | None:
+        """Read a kernel setting by sysctl(8)'s name for it, ``vm.max_map_count``."""
+        return self.integer(f"/proc/sys/{name.replace('.', '/')}")
+
     def table(self, path: str) -> dict[str, int]:
         """Read ``name value`` lines as of /proc/meminfo (its kB become bytes), /proc/vmstat or memory.events."""
         numbers: dict[str, int] = {}

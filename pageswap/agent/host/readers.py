@@ -12,9 +12,13 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pageswap.agent.host import topology
+
 if TYPE_CHECKING:
     from pageswap.agent.host.host_files import HostFiles
 
+_THP = "/sys/kernel/mm/transparent_hugepage"
+_FOLIOS = "hugepages-"
 _LIMITS = {"as": resource.RLIMIT_AS, "memlock": resource.RLIMIT_MEMLOCK, "nproc": resource.RLIMIT_NPROC}
 
 
@@ -60,8 +64,32 @@ def mitigations(files: HostFiles) -> dict[str, str | None]:
 
 def thp(files: HostFiles) -> dict[str, str | None]:
     """Map each setting of transparent huge pages to the word chosen there."""
-    folder = "/sys/kernel/mm/transparent_hugepage"
-    return {name: files.choice(f"{folder}/{name}") for name in ("enabled", "defrag", "shmem_enabled")}
+    return {name: files.choice(f"{_THP}/{name}") for name in ("enabled", "defrag", "shmem_enabled")}
+
+
+def folio_sizes(files: HostFiles, setting: str) -> dict[str, str | None]:
+    """Map each size of large folios (mTHP), ``64kB``, to the word chosen in its `enabled` or `shmem_enabled`."""
+    sizes = sorted(
+        (int(name[len(_FOLIOS) : -2]), name)
+        for name in files.names(_THP)
+        if name.startswith(_FOLIOS) and name.endswith("kB") and name[len(_FOLIOS) : -2].isdigit()
+    )
+    words = {f"{size}kB": files.choice(f"{_THP}/{name}/{setting}") for size, name in sizes}
+    # Some sizes have no file of the one or the other kind.
+    return {size: word for size, word in words.items() if word is not None}
+
+
+def measured_siblings(source: Source) -> dict[str, str] | None:
+    """Map each measured CPU that shares its core to the core's other threads, ``3,7``; None where that is not told."""
+    found = {cpu: topology.siblings(source.files, cpu) for cpu in source.measured_cpus}
+    if None in found.values():
+        return None
+    return {str(cpu): ",".join(map(str, sorted(others))) for cpu, others in found.items() if others}
+
+
+def measured_nodes(source: Source) -> dict[str, int]:
+    """Map each measured CPU to its NUMA node."""
+    return {str(cpu): node for cpu, node in topology.nodes_of(source.files, source.measured_cpus).items()}
 
 
 def hypervisor(files: HostFiles) -> str | None:
@@ -118,6 +146,6 @@ def rlimits() -> dict[str, int | str]:
 def userfaultfd(files: HostFiles) -> dict[str, int | bool | None]:
     """Tell which ways of opening a userfaultfd this user has."""
     return {
-        "unprivileged": files.integer("/proc/sys/vm/unprivileged_userfaultfd"),
+        "unprivileged": files.setting("vm.unprivileged_userfaultfd"),
         "device": files.usable("/dev/userfaultfd"),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from pageswap.agent.host import cgroup
 from pageswap.agent.journal import job
 from pageswap.agent.journal.line_fields import MEASURES
 from pageswap.agent.trial.preflight import address_space_cap, memory_need
-from pageswap.errors import CoreError, HostError
+from pageswap.errors import CoreError
 from pageswap.units import format_count
 
 if TYPE_CHECKING:
@@ -152,21 +151,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def measured_cpus(threads: int, first: int | None = None) -> tuple[tuple[int, ...], set[int]]:
-    """Order the CPUs that this process may use, and choose those for everything but the `threads` measured threads.
-
-    The last ones are measured on, since interrupts and daemons gather on the first; or `first` before all others, as
-    the inventory says. Where none would be left the rest is all but the first measured one, or all there are. Raises
-    HostError when `first` is not allowed here.
-    """
-    allowed = tuple(sorted(os.sched_getaffinity(0), reverse=True))
-    if first is not None:
-        if first not in allowed:
-            raise HostError(
-                f"CPU {first}, which the inventory pins trials to, is not among those allowed here: "
-                f"{', '.join(str(cpu) for cpu in sorted(allowed))}; change the host's cpu in the inventory"
-            )
-        allowed = (first, *(cpu for cpu in allowed if cpu != first))
-    return allowed, set(allowed[threads:]) or set(allowed[1:]) or set(allowed)

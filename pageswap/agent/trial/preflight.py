@@ -9,6 +9,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host import cgroup
+from pageswap.agent.host.tunables import MAX_MAP_COUNT
 from pageswap.agent.journal import job
 from pageswap.units import format_count
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from pageswap.agent.host.host_files import HostFiles
 
-MAX_MAP_COUNT = "/proc/sys/vm/max_map_count"
 _HUGE_PAGE_BYTES = 2 << 20
 _THREAD_BYTES = 8 << 20  # a stack
 # What a C library, the interpreter's heap and a method's small things may add.
@@ -187,7 +187,7 @@ class Preflight:
         return ""
 
     def _mappings_reason(self, trial: job.TrialSpec) -> str:
-        limit = self._files.integer(MAX_MAP_COUNT)
+        limit = self._files.setting(MAX_MAP_COUNT)
         if limit is None or not self._splits(trial):
             return ""
         need = mappings_need(trial, self._base_mappings)
@@ -197,9 +197,9 @@ class Preflight:
         return (
             f"needs up to {format_count(need)} mappings ({format_count(region)} of the region, "
             f"{self._base_mappings} of the process, {_SPARE_MAPPINGS} spare), "
-            f"vm.max_map_count is {format_count(limit)}; "
+            f"{MAX_MAP_COUNT} is {format_count(limit)}; "
             + (self._tune_problem or "run with --tune as root")
-            + f", or: sysctl -w vm.max_map_count={need}"
+            + f", or: sysctl -w {MAX_MAP_COUNT}={need}"
         )
 
     def _memory_reason(self, trial: job.TrialSpec) -> str:
@@ -221,7 +221,7 @@ class Preflight:
         memory = self._files.table("/proc/meminfo")
         if "MemAvailable" in memory:
             bounds.append((memory["MemAvailable"], "are available on this host"))
-        if self._files.integer("/proc/sys/vm/overcommit_memory") == _STRICT_OVERCOMMIT and "CommitLimit" in memory:
+        if self._files.setting("vm.overcommit_memory") == _STRICT_OVERCOMMIT and "CommitLimit" in memory:
             free_bytes = memory["CommitLimit"] - memory.get("Committed_AS", 0)
             bounds.append((free_bytes, "may still be committed (vm.overcommit_memory is 2)"))
         for group in self._groups:

@@ -6,7 +6,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.host.conditions import CONDITIONS, find, value_of
+from pageswap.agent.host.conditions import CONDITIONS
+from pageswap.agent.host.environment import find, value_of
 from pageswap.text.conditions import PRIVATE_OPTIONS, gibibytes, shown_command
 from pageswap.text.lists import clipped, plural
 

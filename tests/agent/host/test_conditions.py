@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import copy
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,9 @@ import pytest
 
 import pageswap
 from pageswap import native
-from pageswap.agent.host.conditions import (
-    CODE,
-    CONDITIONS,
-    HARMLESS,
-    LIST,
-    MACHINE,
-    OBJECT,
-    SETTING,
-    Condition,
-    find,
-    read,
-    value_of,
-)
+from pageswap.agent.host.condition import CODE, HARMLESS, LIST, MACHINE, OBJECT, SETTING, Condition
+from pageswap.agent.host.conditions import CONDITIONS
+from pageswap.agent.host.environment import doubts, find, read, value_of
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.comparison.environments import differences
 from pageswap.report.sections.conditions import host_facts
@@ -115,6 +104,41 @@ def test_a_key_of_a_flattened_environment_finds_its_row() -> None:
     assert find("core.phase_of_the_moon") is None
 
 
+@pytest.mark.parametrize(
+    ("facts", "key", "why"),
+    [
+        ({"measured_siblings": {"3": "7", "7": "3"}}, "measured_siblings", "CPUs 3 and 7 are threads of one core"),
+        ({"measured_nodes": {"3": 0, "7": 1}}, "measured_nodes", "NUMA nodes 0, 1"),
+        (
+            {"providers": {"malloc": "libjemalloc.so.2", "memcpy": "libc.so.6"}},
+            "providers",
+            "malloc by libjemalloc.so.2",
+        ),
+        ({"preload": {"/etc/ld.so.preload": "/a.so"}}, "preload", "by /etc/ld.so.preload"),
+    ],
+)
+def test_what_lowers_the_trust_says_why(facts: dict[str, Any], key: str, why: str) -> None:
+    """By the condition's own row."""
+    (found,) = doubts(facts).items()
+
+    assert key == found[0]
+    assert why in found[1]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"measured_siblings": {"3": "2", "7": "6"}, "measured_nodes": {"3": 0, "7": 0}},
+        {"measured_siblings": None, "providers": None, "preload": {}},
+        {"providers": {"malloc": "libc.so.6", "realloc": "libc-2.31.so", "memcpy": None}},
+    ],
+)
+def test_a_sound_host_raises_no_doubt(facts: dict[str, Any]) -> None:
+    """Nor does one that tells nothing."""
+    assert {} == doubts(facts)
+
+
 def test_no_condition_is_told_in_a_second_place() -> None:
     """A list of conditions' names beside the table would lack the next one."""
     keys = {condition.key for condition in CONDITIONS}
@@ -129,10 +153,3 @@ def test_no_condition_is_told_in_a_second_place() -> None:
                 copies.append(f"{path.relative_to(PACKAGE)}: {sorted(named)}")
 
     assert [] == copies
-
-
-def test_it_is_plain_json() -> None:
-    """It travels in the journal's first line."""
-    environment = here()
-
-    assert environment == json.loads(json.dumps(environment))

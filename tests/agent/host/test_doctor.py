@@ -43,7 +43,7 @@ def test_this_host_is_examined_whole() -> None:
     """Every check has a grade and words; what is not ok has a cure."""
     findings = doctor.examine(HostFiles(), "/tmp", None, Leftover("none"))  # noqa: S108 - any folder's disk
 
-    assert len({finding.check for finding in findings}) == len(findings) == 17
+    assert len({finding.check for finding in findings}) == len(findings) == 21
     for finding in findings:
         assert finding.status in ("ok", "warn", "bad")
         assert finding.found

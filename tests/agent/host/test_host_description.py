@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pageswap import native
-from pageswap.agent.host import conditions
+from pageswap.agent.host import environment
 from pageswap.agent.host.host_description import environment_problem, methods_problem
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.trial.core_calls import native_core
@@ -16,7 +16,7 @@ from pageswap.agent.trial.core_calls import native_core
 
 def test_this_hosts_own_description_is_right() -> None:
     """As it comes back from JSON."""
-    found = json.loads(json.dumps(conditions.read(HostFiles(), native.core_info())))
+    found = json.loads(json.dumps(environment.read(HostFiles(), native.core_info())))
 
     assert environment_problem(found) == ""
     assert methods_problem(json.loads(json.dumps(native_core().methods()))) == ""
@@ -24,7 +24,7 @@ def test_this_hosts_own_description_is_right() -> None:
 
 def test_a_host_that_tells_nothing_is_right(tmp_path: object) -> None:
     """What is absent or null is no lie."""
-    found = conditions.read(HostFiles(str(tmp_path)), {})
+    found = environment.read(HostFiles(str(tmp_path)), {})
 
     assert environment_problem(json.loads(json.dumps(found))) == ""
     assert environment_problem({}) == ""

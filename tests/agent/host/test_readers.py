@@ -1,115 +1,78 @@
-"""The conditions of a measurement, from a host that tells everything and from one that tells nothing."""
+"""What a host's files tell of it, read one by one."""
 
 from __future__ import annotations
 
-import json
-import os
 from typing import TYPE_CHECKING
 
 import pytest
+from agent.host.laid_out import cores, lay_out, numa
 
-from pageswap.agent.host import conditions, readers
-from pageswap.agent.host.host_files import HostFiles
+from pageswap.agent.host import readers
+from pageswap.agent.host.readers import Source
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-KEYS = [
-    *("hostname", "cpu_model", "microcode", "cpus", "cpus_allowed", "governor", "turbo", "hypervisor", "kernel"),
-    *("kernel_build", "mitigations", "thp", "mem_total", "mem_available", "swap_total", "cgroup_memory_limit"),
-    *("max_map_count", "overcommit_memory", "rlimits", "aslr", "userfaultfd", "clocksource", "loadavg", "libc"),
-    *("python", "core"),
-]
-
-
-def _host(root: Path, **files: str) -> HostFiles:
-    for name, text in files.items():
-        path = root / name.replace("__", "/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return HostFiles(str(root))
-
-
-def test_this_host_tells_all_keys_as_plain_json() -> None:
-    """Exactly the documented ones."""
-    facts = conditions.read(HostFiles(), {"core_hash": "x"})
-
-    assert list(facts) == KEYS
-    assert json.loads(json.dumps(facts)) == facts
-    assert facts["cpus_allowed"] == sorted(os.sched_getaffinity(0))
-    assert facts["mem_total"] > 0
-    assert facts["core"] == {"build": None, "core_hash": "x", "compiler": None, "flags": None, "source_hash": None}
-
-
-def test_absent_facts_are_none_and_never_guessed(tmp_path: Path) -> None:
-    """A host without /proc and /sys."""
-    facts = conditions.read(HostFiles(str(tmp_path)), {})
-
-    unknown = {name for name, value in facts.items() if value is None}
-    assert unknown == {
-        "cpu_model", "microcode", "governor", "turbo", "hypervisor", "mem_total", "mem_available",
-        "cgroup_memory_limit", "swap_total", "max_map_count", "overcommit_memory", "aslr", "clocksource", "loadavg",
-    }  # fmt: skip
-    assert facts["mitigations"] == {}
-    assert facts["thp"] == {"enabled": None, "defrag": None, "shmem_enabled": None}
-    assert facts["userfaultfd"] == {"unprivileged": None, "device": False}
-
-
-def test_what_a_host_tells_is_taken_over(tmp_path: Path) -> None:
-    """Sizes in bytes, bracketed choices by their word."""
-    cpu = max(os.sched_getaffinity(0))
-    files = _host(
-        tmp_path,
-        proc__cpuinfo="processor\t: 0\nmodel name\t: A CPU\nmicrocode\t: 0x1\nflags\t\t: fpu sse\n\nprocessor\t: 1\n",
-        proc__meminfo="MemTotal:  1000 kB\nMemAvailable: 500 kB\nSwapTotal: 0 kB\n",
-        sys__kernel__mm__transparent_hugepage__enabled="always [madvise] never",
-        sys__devices__system__cpu__vulnerabilities__meltdown="Not affected",
-        proc__loadavg="0.50 0.25 0.10 1/2 3",
-        **{f"sys__devices__system__cpu__cpu{cpu}__cpufreq__scaling_governor": "powersave\n"},
-    )
-
-    facts = conditions.read(files, {})
-
-    assert (facts["cpu_model"], facts["microcode"]) == ("A CPU", "0x1")
-    assert (facts["mem_total"], facts["mem_available"], facts["swap_total"]) == (1_024_000, 512_000, 0)
-    assert facts["thp"]["enabled"] == "madvise"
-    assert facts["mitigations"] == {"meltdown": "Not affected"}
-    assert facts["loadavg"] == [0.5, 0.25, 0.1]
-    assert facts["governor"] == "powersave"
-    assert facts["hypervisor"] == "none"
+THP = "/sys/kernel/mm/transparent_hugepage"
 
 
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        ({"sys__devices__system__cpu__intel_pstate__no_turbo": "1"}, False),
-        ({"sys__devices__system__cpu__intel_pstate__no_turbo": "0"}, True),
-        ({"sys__devices__system__cpu__cpufreq__boost": "1"}, True),
-        ({"sys__devices__system__cpu__cpufreq__boost": "0"}, False),
-        ({"sys__devices__system__cpu__cpufreq__boost": "what"}, None),
+        ({"/sys/devices/system/cpu/intel_pstate/no_turbo": "1"}, False),
+        ({"/sys/devices/system/cpu/intel_pstate/no_turbo": "0"}, True),
+        ({"/sys/devices/system/cpu/cpufreq/boost": "1"}, True),
+        ({"/sys/devices/system/cpu/cpufreq/boost": "0"}, False),
+        ({"/sys/devices/system/cpu/cpufreq/boost": "what"}, None),
     ],
 )
 def test_turbo_is_read_from_either_driver(tmp_path: Path, files: dict[str, str], expected: object) -> None:
     """Intel's says "no turbo", the others say "boost"."""
-    assert readers.turbo(_host(tmp_path, **files)) is expected
+    assert readers.turbo(lay_out(tmp_path, files)) is expected
 
 
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        ({"proc__cpuinfo": "flags : fpu"}, "none"),
-        ({"proc__cpuinfo": "flags : fpu hypervisor"}, "present"),
+        ({"/proc/cpuinfo": "flags : fpu"}, "none"),
+        ({"/proc/cpuinfo": "flags : fpu hypervisor"}, "present"),
         (
             {
-                "proc__cpuinfo": "flags : hypervisor",
-                "sys__class__dmi__id__sys_vendor": "QEMU\n",
-                "sys__class__dmi__id__product_name": "Standard PC",
+                "/proc/cpuinfo": "flags : hypervisor",
+                "/sys/class/dmi/id/sys_vendor": "QEMU\n",
+                "/sys/class/dmi/id/product_name": "Standard PC",
             },
             "QEMU Standard PC",
         ),
-        ({"proc__cpuinfo": "flags : fpu", "sys__hypervisor__type": "xen"}, "xen"),
+        ({"/proc/cpuinfo": "flags : fpu", "/sys/hypervisor/type": "xen"}, "xen"),
     ],
 )
 def test_the_hypervisor_is_named_where_it_can_be(tmp_path: Path, files: dict[str, str], expected: str) -> None:
     """A vendor's name on bare metal is not one."""
-    assert readers.hypervisor(_host(tmp_path, **files)) == expected
+    assert readers.hypervisor(lay_out(tmp_path, files)) == expected
+
+
+def test_each_folio_size_has_its_word(tmp_path: Path) -> None:
+    """In the order of the sizes; some sizes have no file of the one kind or the other."""
+    files = lay_out(
+        tmp_path,
+        {
+            f"{THP}/hugepages-2048kB/enabled": "always [inherit] madvise never",
+            f"{THP}/hugepages-64kB/enabled": "[always] inherit madvise never",
+            f"{THP}/hugepages-64kB/shmem_enabled": "always inherit within_size advise [never]",
+            f"{THP}/hugepages-64kB/stats/swpout": "7",
+            f"{THP}/enabled": "always madvise [never]",
+        },
+    )
+
+    assert [("64kB", "always"), ("2048kB", "inherit")] == list(readers.folio_sizes(files, "enabled").items())
+    assert {"64kB": "never"} == readers.folio_sizes(files, "shmem_enabled")
+
+
+def test_measured_cpus_have_their_siblings_and_nodes(tmp_path: Path) -> None:
+    """Also those siblings that are not measured on; a core with one thread is left out."""
+    files = lay_out(tmp_path, cores("0,2", "1") | numa("0-1", "2"))
+    source = Source(files, {}, (0, 1, 2), (2, 1))
+
+    assert {"2": "0"} == readers.measured_siblings(source)
+    assert {"2": 1, "1": 0} == readers.measured_nodes(source)

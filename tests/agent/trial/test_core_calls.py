@@ -15,7 +15,8 @@ from pageswap.agent.daemon.session import probe_methods
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.journal import job
 from pageswap.agent.trial.child_watcher import ChildWatcher
-from pageswap.agent.trial.executor import Executor, measured_cpus
+from pageswap.agent.trial.cpu_choice import measured_cpus
+from pageswap.agent.trial.executor import Executor
 from pageswap.agent.trial.preflight import Preflight
 from pageswap.agent.trial.stop_signals import StopSignals
 
@@ -37,7 +38,7 @@ def core() -> Core:
 
 def test_a_real_trial_is_ok_and_fully_measured(core: Core) -> None:
     """On the last CPU allowed."""
-    cpus, _ = measured_cpus(1)
+    cpus, _ = measured_cpus(HostFiles(), 1)
     with StopSignals() as signals:
         watcher = ChildWatcher(signals)
         outcome = Executor(core, watcher, HostFiles(), cpus=cpus).run(make_trial("memcpy"))

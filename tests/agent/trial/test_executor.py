@@ -20,8 +20,8 @@ from requirement import require
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.journal import job
 from pageswap.agent.journal.line_fields import MEASURES
-from pageswap.agent.trial import executor
 from pageswap.agent.trial.child_watcher import ChildWatcher
+from pageswap.agent.trial.cpu_choice import measured_cpus
 from pageswap.agent.trial.executor import Executor, Outcome
 from pageswap.agent.trial.forked_call import ForkedCall
 from pageswap.agent.trial.stop_signals import StopSignals
@@ -190,7 +190,7 @@ def test_the_child_may_use_the_cpus_the_agent_has_left(signals: StopSignals) -> 
     allowed = os.sched_getaffinity(0)
     require("cpus", len(allowed) > 1, "needs two CPUs")
     core = fake_core.fake_core()
-    cpus, rest = executor.measured_cpus(1)
+    cpus, rest = measured_cpus(HostFiles(), 1)
     watcher = ChildWatcher(signals, allowed_cpus=allowed)
     os.sched_setaffinity(0, rest)
     try:

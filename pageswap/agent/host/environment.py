@@ -1,0 +1,63 @@
+"""A host's environment: the value of each of its conditions, read, found and judged by the table."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from pageswap.agent.host.conditions import CONDITIONS
+from pageswap.agent.host.readers import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pageswap.agent.host.condition import Condition
+    from pageswap.agent.host.host_files import HostFiles
+
+_BY_KEY = {condition.key: condition for condition in CONDITIONS}
+
+
+def find(key: str) -> Condition | None:
+    """Return the condition that a key of a flattened environment belongs to, such as ``thp.enabled``; None: unknown."""
+    return _BY_KEY.get(key) or _BY_KEY.get(key.partition(".")[0])
+
+
+def value_of(environment: Mapping[str, Any], condition: Condition) -> Any:  # noqa: ANN401 - whatever the host has told
+    """Return a condition's value in an environment, None where there is none."""
+    name, _, part = condition.key.partition(".")
+    value = environment.get(name)
+    return (value or {}).get(part) if part else value
+
+
+def doubts(environment: Mapping[str, Any]) -> dict[str, str]:
+    """Map each condition of an environment that lowers the trust in what is measured there to why."""
+    found = {}
+    for condition in CONDITIONS:
+        value = value_of(environment, condition)
+        if condition.doubt is not None and value is not None:
+            found[condition.key] = condition.doubt(value)
+    return {key: why for key, why in found.items() if why}
+
+
+def read(
+    files: HostFiles,
+    core: dict[str, Any],
+    *,
+    allowed_cpus: set[int] | None = None,
+    measured_cpus: list[int] | None = None,
+) -> dict[str, Any]:
+    """Read a host's environment: each condition's value by its key; sizes in bytes, `core` is the C core's own account.
+
+    `allowed_cpus` is given by an agent that has left some of them already, `measured_cpus` by one that does not measure
+    on the last one alone.
+    """
+    allowed = tuple(sorted(allowed_cpus or os.sched_getaffinity(0)))
+    source = Source(files, core, allowed, tuple(measured_cpus or allowed[-1:]))
+    environment: dict[str, Any] = {}
+    for condition in CONDITIONS:
+        name, _, part = condition.key.partition(".")
+        if part:
+            environment.setdefault(name, {})[part] = condition.read(source)
+        else:
+            environment[name] = condition.read(source)
+    return environment

@@ -1,0 +1,100 @@
+"""What takes the place of the C library's functions in this process and its trials: libraries loaded before it.
+
+malloc, realloc and memcpy are measured. A library that the environment or /etc/ld.so.preload puts before the C library
+would be measured in their place, unnoticed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pageswap.agent.host.host_files import HostFiles
+
+SYSTEM_FILE = "/etc/ld.so.preload"
+FUNCTIONS = ("malloc", "realloc", "memcpy")
+_VARIABLES = ("LD_PRELOAD", "LD_AUDIT", "GLIBC_TUNABLES")
+_PREFIX = "MALLOC_"
+_MAPS = "/proc/self/maps"
+
+
+def leave_behind(environ: Mapping[str, str] | None = None) -> None:
+    """Execute this program anew without what its environment preloads or tunes; return where there is nothing such.
+
+    Before anything is read from standard input. A program that cannot be executed goes on as it is: `in_force` tells.
+    """
+    environ = os.environ if environ is None else environ
+    clean = cleaned(environ)
+    if clean == dict(environ):
+        return
+    try:
+        with open("/proc/self/cmdline", "rb") as file:
+            arguments = file.read().split(b"\0")[:-1]
+        # The interpreter itself, not its name: a wrapper of that name would set the same again.
+        os.execve("/proc/self/exe", arguments, clean)  # noqa: S606 - this program's own command line
+    except OSError:
+        pass
+
+
+def cleaned(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without what preloads libraries or tunes the C library's malloc.
+
+    A sanitizer's runtime stays: a core that is built with one does not load without it.
+    """
+    clean = {name: value for name, value in environ.items() if not _is_cut(name)}
+    sanitizers = [path for path in environ.get("LD_PRELOAD", "").replace(":", " ").split() if _is_sanitizer(path)]
+    if sanitizers:
+        clean["LD_PRELOAD"] = " ".join(sanitizers)
+    return clean
+
+
+def in_force(files: HostFiles, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Map whatever preloads libraries into this process or tunes its malloc to its value; empty where nothing does."""
+    environ = os.environ if environ is None else environ
+    found = {name: environ[name] for name in sorted(environ) if _is_cut(name)}
+    system = " ".join((files.text(SYSTEM_FILE) or "").split())
+    return {**found, SYSTEM_FILE: system} if system else found
+
+
+def providers(files: HostFiles) -> dict[str, str | None]:
+    """Map each of FUNCTIONS to the file name of the library that serves it in this process; None where unknown."""
+    try:
+        import ctypes  # noqa: PLC0415 - not in every distribution's smallest Python
+    except ImportError:
+        return dict.fromkeys(FUNCTIONS)
+    everything = ctypes.CDLL(None)
+    mappings = _mappings(files)
+    addresses = {name: ctypes.cast(getattr(everything, name), ctypes.c_void_p).value or 0 for name in FUNCTIONS}
+    return {
+        name: next((os.path.basename(path) for start, end, path in mappings if start <= address < end), None)
+        for name, address in addresses.items()
+    }
+
+
+def libraries(files: HostFiles) -> list[str]:
+    """List the file names of the shared libraries in this process, and so in its trials, but for Python's modules."""
+    names = {os.path.basename(path) for _, _, path in _mappings(files)}
+    return sorted(name for name in names if ".so" in name and ".cpython-" not in name and ".abi3." not in name)
+
+
+def _is_cut(name: str) -> bool:
+    return name in _VARIABLES or name.startswith(_PREFIX)
+
+
+def _is_sanitizer(path: str) -> bool:
+    name = os.path.basename(path)
+    return name.startswith("lib") and name.partition(".")[0].endswith("san")
+
+
+def _mappings(files: HostFiles) -> list[tuple[int, int, str]]:
+    """List this process's mappings of files as (start, end, path)."""
+    found = []
+    for line in (files.text(_MAPS) or "").splitlines():
+        fields = line.split(None, 5)
+        if len(fields) == 6 and fields[5].startswith("/"):  # noqa: PLR2004 - proc_pid_maps(5): a mapping of a file
+            start, _, end = fields[0].partition("-")
+            found.append((int(start, 16), int(end, 16), fields[5].replace(" (deleted)", "")))
+    return found

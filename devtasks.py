@@ -33,13 +33,20 @@ def build_core(*, sanitize: bool = False) -> str:
     return done.stdout.strip()
 
 
-def test(args: str, only: str) -> int:
-    """Run pytest; when nothing is picked out, run the core's tests under ASan and UBSan beside it."""
+# Shares the CPUs between two processes; tests that would be in each other's way name a group, see tests/conftest.py.
+_QUICK = ("-m", "not lab and not slow", "-n", "2", "--dist", "loadgroup")
+
+
+def test(args: str, only: str, *, whole: bool) -> int:
+    """Run pytest: what is picked out, else the quick tests, or with ``whole`` all, the core under sanitizers as well.
+
+    The quick ones are those that need neither a lab of hosts nor more than some seconds. Returns the exit code.
+    """
     build_core()
     pytest = [sys.executable, "-m", "pytest"]
     chosen = [*shlex.split(args), *(["-k", only] if only else [])]
-    if chosen:
-        return _run([*pytest, *chosen])
+    if chosen or not whole:
+        return _run([*pytest, *(chosen or _QUICK)])
     # They are done long before the others come to the core's tests, with which they would share the huge pages.
     with tempfile.TemporaryFile() as said:
         sanitized = _start_sanitized(pytest, said)

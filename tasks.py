@@ -327,10 +327,14 @@ def clean(
     return host_views.conclude(found, host_views.show_cleaned, as_json=json)
 
 
-@command(["args"], example="inv test tests/spec")
-def test(_context: Context, args: str = "", k: str = "") -> int:
-    """Run the tests, then the core's once more under ASan and UBSan."""
-    return devtasks.test(args, k)
+@command(
+    ["args"],
+    example="inv test tests/spec",
+    help={"all": "also what needs a lab of hosts or takes long, and the sanitizers"},
+)
+def test(_context: Context, args: str = "", k: str = "", all_: bool = False) -> int:
+    """Run the quick tests; with --all every test, and the core's once more under ASan and UBSan."""
+    return devtasks.test(args, k, whole=all_)
 
 
 @command()

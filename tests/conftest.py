@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+# Tests of these folders share something of the machine with each other and follow each other: huge pages, or the lease.
+_GROUPS = {"native": "core", "agent": "host", "campaign": "host", "fleet": "host", "integration": "host"}
+_TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a lab of hosts, and what may not run beside each other."""
+    for item in items:
+        top, *below = item.path.relative_to(_TESTS).parts
+        if top == "integration":
+            item.add_marker("lab")
+        group = _GROUPS.get(top) or ("" if below else "host")
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session", autouse=True)

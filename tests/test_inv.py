@@ -256,6 +256,7 @@ def test_two_first_runs_at_once_make_it_once(checkout: Checkout) -> None:
     assert sum(err.count("making .venv") for _, err in answers) == 1
 
 
+@pytest.mark.slow
 def test_pip_failure_shows_its_last_words(checkout: Checkout) -> None:
     """A hash that does not match ends with pip's reason and code 1, and the next run tries again."""
     checkout.use_real_python()

@@ -13,7 +13,7 @@ from pageswap.console.command_help import command_help
 COMMANDS: dict[str, Task[Any]] = {made.name: made for made in vars(tasks).values() if isinstance(made, Task)}
 
 
-@pytest.mark.parametrize("name", COMMANDS.keys() - {"tasks", "lint", "format"})
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"tasks", "lint", "format"}))
 def test_every_command_shows_an_example(name: str) -> None:
     """One that begins as the command is typed."""
     typed = "hosts clean" if name == "clean" else name

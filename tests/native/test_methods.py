@@ -118,6 +118,7 @@ def test_two_threads_swap_their_own_shares(method: str) -> None:
     assert result.verified, result.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [method.name for method in SWAPS])
 @settings(max_examples=fuzz.examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pairs=st.lists(st.tuples(st.integers(0, PAGES - 1), st.integers(0, PAGES - 1)), min_size=1, max_size=200))

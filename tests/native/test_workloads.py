@@ -78,6 +78,7 @@ def test_batches_with_runs_of_neighbours_are_applied_right(method: str, name: st
     assert result.verified, result.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", sorted({method for method, _ in doing("permute")}))
 @settings(max_examples=fuzz.examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(

@@ -279,6 +279,7 @@ def test_the_trials_can_be_downloaded(browser: Browser, report: Path) -> None:
     assert len(lines) == 1 + len(usual().outcomes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_axe_finds_nothing(browser: Browser, rich_report: Path, width: int, *, dark: bool) -> None:

@@ -153,6 +153,7 @@ def test_hostile_text_stays_text(browser: Browser, tmp_path: Path) -> None:
     assert 1 == len(visit.shown())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_axe_finds_nothing(browser: Browser, tmp_path: Path, scheme: str, width: int) -> None:

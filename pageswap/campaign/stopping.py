@@ -52,6 +52,7 @@ class _HostRows:
         self.meta = store.meta
         self.cases = store.cases
         self.columns = store.columns
+        self.methods = store.methods
         self._store = store
         self._host = host
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _DRIVER = Path(__file__).with_name("agent_driver.py")
 _PATIENCE_S = 30.0
 # Unlike those of all other tests that run on this host now.
-UNIQUE = 10**8 + os.getpid()
+UNIQUE = 10**8 + 1_000 * os.getpid()
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:

@@ -15,7 +15,7 @@ from pageswap.campaign.agent_answers import cleaned_from, facts_from
 from pageswap.campaign.phase_clock import PhaseClock
 from pageswap.campaign.reconnect import Link, jitter_s
 from pageswap.errors import PageswapError
-from pageswap.fleet.transport.target import named
+from pageswap.fleet.target import named
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def readiness(target: Target) -> dict[str, Any]:
         "build": core.get("build", "controller"),
         "python": environment.get("python"),
         "kernel": environment.get("kernel"),
-        "ledger": target.ledger(),
+        "ledger": target.phase_seconds(),
     }
 
 

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.errors import HostLinkLostError, HostUnreachableError
-from pageswap.fleet.transport.target import HopelessError
+from pageswap.fleet.transport.transport import HopelessError
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
@@ -114,13 +114,13 @@ class Link:
 
     def _prepare(self, bundle: Bundle) -> None:
         with self._phases.phase("connecting"):
-            before = self._target.ledger()
+            before = self._target.phase_seconds()
             self.is_connecting = True
             try:
                 self._target.ensure_bundle(bundle)
             finally:
                 self.is_connecting = False
-                after = self._target.ledger()
+                after = self._target.phase_seconds()
                 phases = ("uploading", "building")
                 self._phases.move({phase: after.get(phase, 0.0) - before.get(phase, 0.0) for phase in phases})
 

@@ -23,7 +23,7 @@ from pageswap.campaign.targets import chosen_hosts, make_targets, recorded_hosts
 from pageswap.errors import HostError, HostUnreachableError, PageswapError, StoreError
 from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import InventoryHost
-from pageswap.fleet.transport.target import named
+from pageswap.fleet.target import named
 from pageswap.spec.hostnames import LOCAL
 from pageswap.store import Store
 

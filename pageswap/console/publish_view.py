@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from pageswap.console.document import print_json
 from pageswap.errors import UsageError
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pageswap.console.arguments import HostAccess
-    from pageswap.fleet.transport.ssh import SshTarget
     from pageswap.publish import Published
     from pageswap.publish.destination import Destination
 
@@ -36,7 +35,7 @@ def opened(to: str, access: HostAccess) -> Iterator[Destination]:
         raise UsageError(f"--to: {error}") from None
     (target,) = access.targets(access.hosts(host))
     with contextlib.closing(target):
-        yield RemoteFolder(cast("SshTarget", target), path)
+        yield RemoteFolder(target, path)
 
 
 def conclude(published: Published, *, as_json: bool) -> None:

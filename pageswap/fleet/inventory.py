@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from pageswap.errors import UsageError
 from pageswap.fleet.provision.boot_program import SAFE_PATH, SAFE_WORDS
+from pageswap.fleet.transport.registry import AUTO, TRANSPORTS
 from pageswap.spec.factors import MAX_SIZE_BYTES, parse_count
-from pageswap.spec.hostnames import EVERY_HOST, check_alias, check_group, check_host
+from pageswap.spec.hostnames import EVERY_HOST, LOCAL, check_alias, check_group, check_host
 from pageswap.spec.nodes import Mapping, Node, Scalar, parse_tree
 from pageswap.spec.reading import TreeReader
 from pageswap.spec.source import FileKind, read_text, shown_path
@@ -25,8 +26,10 @@ _T = TypeVar("_T")
 DEFAULT_NAME: Final = "hosts.yaml"
 INVENTORY: Final = FileKind("inventory", "hosts", "--inventory takes a path; hosts.example.yaml shows what is in one")
 
+VIAS: Final = tuple(via for via in TRANSPORTS if via != LOCAL)
+
 _KEYS = ("hosts", "groups")
-_HOST_KEYS = ("tags", "python", "workdir", "cpu", "memory", "notes")
+_HOST_KEYS = ("tags", "via", "python", "workdir", "cpu", "memory", "notes")
 _MAX_CPU = 8191  # the kernel's own bound, CONFIG_NR_CPUS
 _LEAST_MEMORY_BYTES = 64 << 20
 _LONGEST_PATH = 200
@@ -37,10 +40,10 @@ _PYTHON = re.compile(r"(?:/[A-Za-z0-9_.+-]+)+|[A-Za-z_][A-Za-z0-9_.+-]*")
 
 @dataclasses.dataclass(frozen=True)
 class InventoryHost:
-    """A host as the inventory knows it; how it is reached is ssh_config's to say.
+    """A host as the inventory knows it; where it is and who to be there is ssh_config's to say.
 
-    `python` runs the agent there, `workdir` holds bundles and journals, trials are pinned to `cpu` and get at most
-    `memory_bytes`. None: the agent finds out by itself.
+    `via` names the transport that reaches it, `python` runs the agent there, `workdir` holds bundles and journals,
+    trials are pinned to `cpu` and get at most `memory_bytes`. None: the agent finds out by itself.
     """
 
     name: str
@@ -50,6 +53,7 @@ class InventoryHost:
     memory_bytes: int | None = None
     tags: tuple[str, ...] = ()
     notes: str = ""
+    via: str = AUTO
 
     def to_json(self) -> dict[str, Any]:
         """Give the host as a JSON object with the field names above."""
@@ -157,6 +161,7 @@ class _Reader(TreeReader):
 
         return InventoryHost(
             name=alias,
+            via=one("via", _parse_via) or AUTO,
             python=one("python", _parse_python),
             workdir=one("workdir", _parse_folder),
             cpu=one("cpu", lambda text: parse_count(text, 0, _MAX_CPU, "Linux knows no more CPUs")),
@@ -191,6 +196,14 @@ class _Reader(TreeReader):
             example = "{lab1: {cpu: 3}, lab2: }" if key == "hosts" else "{rack: [lab1, lab2]}"
             raise self.error(node.line, key, f"is no mapping with entries; write such as {example}")
         return node.entries
+
+
+def _parse_via(text: str) -> str:
+    if text not in VIAS:
+        raise ValueError(
+            f"{quoted(text)} is no way to reach a host{guess(text, VIAS) or f'; it is one of {listed(VIAS)}'}"
+        )
+    return text
 
 
 def _parse_python(text: str) -> str:

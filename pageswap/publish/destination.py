@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pageswap.fleet.transport.ssh import SshTarget
+    from pageswap.fleet import Target
 
 _CHUNK_BYTES: Final = 1 << 20
 _MOST_ANSWER_BYTES: Final = 128 << 20
@@ -65,7 +65,7 @@ class Folder:
 class RemoteFolder:
     """A folder of another machine, which needs sshd and Python and nothing else."""
 
-    def __init__(self, target: SshTarget, path: str) -> None:
+    def __init__(self, target: Target, path: str) -> None:
         """Take the machine, and the path there; one that is not absolute begins at the user's home."""
         self.name = f"{target.name}:{path}"
         self._target = target

@@ -95,7 +95,6 @@ class FakeTarget(Target):
     def __init__(self, *scripts: Callable[[Job], bytes | dict[str, Any]], name: str = "local") -> None:
         """Take what each agent will do."""
         self.name = name
-        self.python = "python3"
         self.segments: dict[str, Segment] = {}
         self.stops: list[tuple[str, str]] = []
         self.cut_streams_at: int | None = None
@@ -116,6 +115,13 @@ class FakeTarget(Target):
         """Need no bundle."""
         self.bundles += 1
         self._fail("bundle")
+
+    def phase_seconds(self) -> dict[str, float]:
+        """Take no time."""
+        return {}
+
+    def close(self) -> None:
+        """Hold nothing."""
 
     def _fail(self, verb: str) -> None:
         fault = self.faults.get(verb, []).pop(0) if self.faults.get(verb) else None

@@ -25,8 +25,9 @@ from pageswap.errors import (
     PageswapError,
 )
 from pageswap.fleet.inventory import InventoryHost
-from pageswap.fleet.transport.ssh import SshTarget
-from pageswap.fleet.transport.target import HopelessError
+from pageswap.fleet.targets import make_target
+from pageswap.fleet.transport.registry import Reach
+from pageswap.fleet.transport.transport import HopelessError
 from pageswap.store import Store
 from tests.campaign.fakes import BUNDLE, FakeStream, FakeTarget, Segment, no_report, resume, run, work_through
 from tests.store.fakes import make_plan
@@ -239,7 +240,7 @@ def test_nobody_else_tries_again_to_connect(tmp_path: Path) -> None:
         threading.Thread(target=hang_up, daemon=True).start()
         config = tmp_path / "ssh_config"
         config.write_text(f"Host a\nHostName 127.0.0.1\nPort {server.getsockname()[1]}\nUser nobody\n")
-        target = SshTarget("a", InventoryHost("a"), config)
+        target = make_target(InventoryHost("a"), Reach(config))
         with pytest.raises(HostUnreachableError, match="cannot be reached"):
             target.facts()
         by_itself = len(knocks)

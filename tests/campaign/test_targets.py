@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pageswap.campaign.options import Options
 from pageswap.campaign.targets import chosen_hosts, make_targets, recorded_hosts
-from pageswap.errors import UsageError
-from pageswap.fleet import LocalTarget
+from pageswap.errors import HostPythonError, HostUnreachableError, UsageError
 from pageswap.fleet.inventory import Inventory, InventoryHost
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LAB = InventoryHost("lab", "/usr/bin/python3", "/srv/ps", 3, 1 << 30, ("zen",), "left")
 OTHER = InventoryHost("other")
@@ -42,14 +44,24 @@ def test_a_host_of_another_run_is_refused() -> None:
         chosen_hosts([LAB, OTHER], ["lab", "othr"], None)
 
 
-def test_local_is_this_machine_and_all_else_is_reached_by_ssh() -> None:
+def test_local_is_this_machine_and_all_else_is_reached_by_ssh(tmp_path: Path) -> None:
     """Nothing connects before it has to."""
-    local, lab = make_targets([InventoryHost("local", "/opt/python3", "/srv/ps"), LAB], Options(core="controller"))
+    config = tmp_path / "ssh_config"
+    config.write_text("Host lab\nProxyCommand exit 1\n")
+    known = [InventoryHost("local", python="/nowhere/python3"), LAB]
+    local, lab = make_targets(known, Options(core="controller", ssh_config=str(config)))
 
-    assert isinstance(local, LocalTarget)
-    assert (local.python, local._workdir) == ("/opt/python3", "/srv/ps")
-    assert type(lab).__name__ == "SshTarget"
-    assert (local.name, lab.name, lab.python) == ("local", "lab", "/usr/bin/python3")
+    assert (local.name, lab.name) == ("local", "lab")
+    with pytest.raises(HostPythonError, match=r"^local: /nowhere/python3, its 'python:'"):
+        local.facts()
+    with pytest.raises(HostUnreachableError, match="'ssh lab true'"):
+        lab.facts()
+
+
+def test_a_transport_of_a_newer_version_is_refused() -> None:
+    """As a stored run may have one, with those that there are."""
+    with pytest.raises(UsageError, match=r"lab: unknown transport 'pigeon'; 'via:' is one of auto, local, fabric"):
+        make_targets([InventoryHost("lab", via="pigeon")], Options())
 
 
 def test_options_of_an_older_run_have_the_defaults_of_today() -> None:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fleet.sshd import SSHD, Sshd
 from requirement import require
 
-from pageswap.fleet.inventory import InventoryHost
+from pageswap.fleet import Target
 from pageswap.fleet.provision.bundle import Bundle
 from pageswap.fleet.provision.cffi_backend import LOCAL_TAG
-from pageswap.fleet.transport.ssh import SshTarget
+from pageswap.fleet.provision.provisioning import Provisioning
+from pageswap.fleet.transport.registry import TRANSPORTS, Reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pageswap.fleet.transport.ssh import Build
+    from pageswap.fleet.transport.transport import Transport
 
 
 @pytest.fixture
@@ -32,20 +33,30 @@ def sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
     running.stop()
 
 
-@pytest.fixture
-def reach(sshd: Sshd) -> Iterator[Callable[..., SshTarget]]:
-    """Make targets that reach the host, whose Python is this one unless `python` says otherwise."""
-    made: list[SshTarget] = []
+@pytest.fixture(params=[via for via in TRANSPORTS if via not in ("auto", "local")])
+def via(request: pytest.FixtureRequest) -> str:
+    """Name each transport that goes through an sshd."""
+    return str(request.param)
 
-    def make(
-        *,
-        python: str | None = sys.executable,
-        workdir: str | None = None,
-        accept_new: bool = False,
-        core: Build = "auto",
-    ) -> SshTarget:
-        host = InventoryHost(sshd.alias, python=python, workdir=workdir)
-        made.append(SshTarget(sshd.alias, host, sshd.config, accept_new=accept_new, core=core))
+
+@pytest.fixture
+def transport(sshd: Sshd, via: str) -> Callable[..., Transport]:
+    """Make transports to the host."""
+
+    def make(*, accept_new: bool = False) -> Transport:
+        return TRANSPORTS[via](sshd.alias, Reach(sshd.config, accept_new=accept_new))
+
+    return make
+
+
+@pytest.fixture
+def reach(transport: Callable[..., Transport]) -> Iterator[Callable[..., Target]]:
+    """Make targets that reach the host, whose Python is this one unless `python` says otherwise."""
+    made: list[Target] = []
+
+    def make(*, accept_new: bool = False, over: Transport | None = None, **given: Any) -> Target:
+        way = over or transport(accept_new=accept_new)
+        made.append(Target(way.name, way, Provisioning(way, **{"python": sys.executable, **given})))
         return made[-1]
 
     yield make
@@ -54,10 +65,10 @@ def reach(sshd: Sshd) -> Iterator[Callable[..., SshTarget]]:
 
 
 @pytest.fixture
-def talking(reach: Callable[..., SshTarget]) -> Callable[[str], SshTarget]:
+def talking(reach: Callable[..., Target]) -> Callable[[str], Target]:
     """Make a target whose program is what the test says."""
 
-    def make(source: str) -> SshTarget:
+    def make(source: str) -> Target:
         read = "import json, os, sys, time\ndocument = json.loads(sys.stdin.readline())\n"
         files = {
             "__main__.py": (read + source).encode(),

@@ -35,6 +35,14 @@ def wait_for(what: Any, patience_s: float = _PATIENCE_S) -> Any:
     raise AssertionError("it did not come about in time")
 
 
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs, dead ones that nobody waited for aside."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 class Sshd:
     """A running sshd; `alias` reaches it by the ssh_config at `config`."""
 

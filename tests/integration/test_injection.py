@@ -18,7 +18,8 @@ from pageswap.agent.journal.job import Job
 from pageswap.errors import PageswapError, UsageError
 from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import Inventory, InventoryHost
-from pageswap.fleet.transport.ssh import SshTarget
+from pageswap.fleet.targets import make_target
+from pageswap.fleet.transport.registry import Reach
 from tests.integration.checkout import inv
 from tests.integration.fleet import check_quiet, rows
 from tests.integration.network import USER
@@ -108,7 +109,7 @@ def test_names_and_paths_of_a_target(fleet: Fleet, nowhere: Path) -> None:
         known = InventoryHost(
             "lab1", python=text if where == "python" else None, workdir=text if where == "workdir" else None
         )
-        target = SshTarget("lab1", known, ssh_config=fleet.network.ssh_config)
+        target = make_target(known, Reach(fleet.network.ssh_config))
         try:
             target.ensure_bundle(bundle)
             if where == "name":

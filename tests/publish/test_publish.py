@@ -12,7 +12,8 @@ import pytest
 
 from pageswap.errors import HostError, StoreError, UsageError
 from pageswap.fleet.inventory import InventoryHost
-from pageswap.fleet.transport.ssh import SshTarget
+from pageswap.fleet.targets import make_target
+from pageswap.fleet.transport.registry import Reach
 from pageswap.publish import Folder, Published, RemoteFolder, publish
 from pageswap.publish.destination import split
 from pageswap.publish.publishing import TITLE
@@ -266,7 +267,7 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
 
 def test_a_site_on_another_host_is_the_same_site(tmp_path: Path, runs: list[Path], sshd: Sshd) -> None:
     """Over a real sshd: put, put again without a byte, added to, and refused where other files are."""
-    target = SshTarget(sshd.alias, InventoryHost(sshd.alias), sshd.config)
+    target = make_target(InventoryHost(sshd.alias), Reach(sshd.config))
     try:
         there = tmp_path / "there" / "my site"
         first = put(runs[:1], RemoteFolder(target, str(there)))

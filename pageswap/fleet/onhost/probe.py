@@ -14,17 +14,17 @@ from pageswap.errors import HostError
 
 def main(stdin: IO[bytes]) -> None:
     """Read {"workdir": path or null}, print the facts as one JSON object."""
-    workdir = json.loads(stdin.readline())["workdir"]
+    print(json.dumps(facts(json.loads(stdin.readline())["workdir"])), flush=True)  # noqa: T201 - the answer
+
+
+def facts(workdir: str | None) -> dict[str, Any]:
+    """Return the folder for bundles and journals, and what decides which cffi backend and which core can load."""
     try:
-        answer = {"cache": private_folder(workdir) if workdir else cache_root(), **facts()}
+        cache = private_folder(workdir) if workdir else cache_root()
     except HostError as error:
-        answer = {"error": str(error)}
-    print(json.dumps(answer), flush=True)  # noqa: T201 - the answer
-
-
-def facts() -> dict[str, Any]:
-    """Give what decides which cffi backend and which core can load."""
+        return {"error": str(error)}
     return {
+        "cache": cache,
         "python": sys.executable,
         "version": list(sys.version_info[:3]),
         "implementation": sys.implementation.name,
@@ -36,7 +36,7 @@ def facts() -> dict[str, Any]:
 
 
 def _libc() -> str:
-    """Give "glibc 2.31", or "" where the C library is another one."""
+    """Return "glibc 2.31", or "" where the C library is another one."""
     try:
         return os.confstr("CS_GNU_LIBC_VERSION") or ""
     except (OSError, ValueError):

@@ -1,11 +1,10 @@
-"""What is run on a host: one constant shell command whose Python reads our programs from its standard input."""
+"""What is run on a host: a constant command whose Python reads our programs from its standard input."""
 
 from __future__ import annotations
 
 import functools
 import importlib.util
 import re
-import shlex
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +13,7 @@ from pageswap.fleet.provision.cffi_backend import WHEELS
 
 # Reads a line with a length and runs the program that follows. No quote, dollar or backslash: it survives any shell.
 BOOT: Final = "import sys;i=sys.stdin.buffer;exec(i.read(int(i.readline())))"
-OPTIONS: Final = "-I -S -B"
+OPTIONS: Final = ("-I", "-S", "-B")
 _TOO_OLD: Final = "import sys;sys.exit(sys.version_info<(3,9))"
 _VERSION: Final = "import sys;print(sys.version.split()[0])"
 NO_PYTHON: Final = "no python"
@@ -47,11 +46,12 @@ SAFE_PATH: Final = re.compile(r"[\w./+@=:,~ -]{1,4000}")
 SAFE_WORDS: Final = "letters, digits, spaces and ./+@=:,~_-"
 
 
-def first_command(python: str | None) -> str:
-    """Give the command that runs a program on the host's first Python >= 3.9, or on the inventory's `python`.
+def first_argv(python: str | None) -> tuple[str, ...]:
+    """Return what runs a program on the host's first Python >= 3.9, or on the inventory's `python`.
 
     Without one it prints "NAME VERSION" for each older one, "NAME SILENT" for each that did not start within `START_S`
-    and was killed, and then `NO_PYTHON`. Raises HostError for a path that could mean something to a shell.
+    and was killed, and then `NO_PYTHON`; why one does not start is on its standard error. Raises HostError for a path
+    that could mean something to a shell.
     """
     if python and " " in python:
         raise HostError(f"{python!r:.200}: a Python's path may hold no space; give the host another 'python:'")
@@ -59,30 +59,31 @@ def first_command(python: str | None) -> str:
     # An sshd kills nothing of root's when its client has gone. So what hangs is killed here, and an empty line, which
     # kills the shell when nobody is there to read it, comes before the next name is tried.
     limit = f"timeout -s KILL {START_S}"
+    options = " ".join(OPTIONS)
     quiet = "2>/dev/null </dev/null"
     script = (
         f't=; {limit} true {quiet} && t="{limit}";'
-        f' for p in {names}; do $t "$p" {OPTIONS} -c "{_TOO_OLD}" {quiet};'
-        f' case $? in 0) exec "$p" {OPTIONS} -c "{BOOT}";;'
+        f' for p in {names}; do $t "$p" {options} -c "{_TOO_OLD}" {quiet};'
+        f' case $? in 0) exec "$p" {options} -c "{BOOT}";;'
         f' 124|137) set -- "$@" "$p {SILENT}"; echo || exit;;'
-        f' *) v=$($t "$p" -c "{_VERSION}" {quiet}) && set -- "$@" "$p $v";; esac;'
+        f' *) v=$($t "$p" -c "{_VERSION}" </dev/null) && set -- "$@" "$p $v";; esac;'
         f' done; for l; do echo "$l"; done; echo {NO_PYTHON}'
     )
-    return f"exec sh -c '{script}'"
+    return ("sh", "-c", script)
 
 
-def command(python: str) -> str:
-    """Give the command that runs a program on a host's known Python."""
-    return f"exec '{safe_path(python)}' {OPTIONS} -c '{BOOT}'"
+def program_argv(python: str) -> tuple[str, ...]:
+    """Return what runs one of our programs, read from its standard input, on a host's known Python."""
+    return (python, *OPTIONS, "-c", BOOT)
 
 
-def agent_command(python: str, folder: str, verb: str) -> str:
-    """Give the command that runs an agent's verb from its bundle."""
-    return f"exec '{safe_path(python)}' {OPTIONS} '{safe_path(folder)}' {shlex.quote(verb)}"
+def agent_argv(python: str, folder: str, verb: str) -> tuple[str, ...]:
+    """Return what runs an agent's verb from its bundle."""
+    return (python, *OPTIONS, folder, verb)
 
 
 def safe_path(path: str) -> str:
-    """Give back a path that means only itself to a shell; raises HostError for any other."""
+    """Return a path that means only itself to a shell; raises HostError for any other."""
     if not SAFE_PATH.fullmatch(path):
         raise HostError(
             f"{path!r:.200}: {SAFE_WORDS} are all that a path on a host may hold; give it a"
@@ -93,7 +94,7 @@ def safe_path(path: str) -> str:
 
 @functools.cache
 def program(name: str) -> bytes:
-    """Give one of the programs in onhost/ as the standard input of `command`; its own input follows."""
+    """Return one of the programs in onhost/ as the standard input of `program_argv`; its own input follows."""
     main = f"{_ON_HOST}.{name}"
     modules = (*_NEEDED, *(f"{_ON_HOST}.{other}" for other in _ALSO.get(name, ())), main)
     parts = [_LOADER, *(f"load({module!r}, {_source(module)!r})" for module in modules)]

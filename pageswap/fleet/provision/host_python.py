@@ -56,7 +56,7 @@ def facts_from(alias: str, answer: dict[str, Any], workdir: str | None = None) -
 
 
 def with_cure(words: object, workdir: str | None) -> str:
-    """Give a host's complaint about a folder with the cure that helps: with a `workdir` PAGESWAP_HOME does not."""
+    """Return a host's complaint about a folder with the cure that helps: with a `workdir` PAGESWAP_HOME does not."""
     complaint = f"{words!s:.1000}"
     if workdir is None:
         return f"{complaint}; or give it a 'workdir:' in the inventory"
@@ -65,7 +65,7 @@ def with_cure(words: object, workdir: str | None) -> str:
 
 
 def slow_python(alias: str, python: str | None, waited_s: float) -> HostPythonError:
-    """Give the error for a host whose shell, or the Python it was to start, said nothing for so long."""
+    """Return the error for a host whose shell, or the Python it was to start, said nothing for so long."""
     looked = python or PYTHONS[0]
     return HostPythonError(
         f"{alias}: no word from its Python within {waited_s:g} s; look at what 'ssh {alias} {looked} -V' waits for, and"
@@ -73,10 +73,12 @@ def slow_python(alias: str, python: str | None, waited_s: float) -> HostPythonEr
     )
 
 
-def no_python(alias: str, python: str | None, lines: list[str]) -> HostError:
-    """Give the error for a host whose shell said these lines instead of starting a Python."""
+def no_python(alias: str, python: str | None, lines: list[str], complaint: str = "") -> HostError:
+    """Return the error for a host whose shell said these lines instead of starting a Python, and last complained so."""
+    last = (complaint.splitlines() or [""])[-1].strip()
+    words = f": {last:.500}" if last else ""
     if not lines:
-        return HostError(f"{alias}: its login shell started nothing; 'ssh {alias} true' must work there")
+        return HostError(f"{alias}: its login shell started nothing{words}; 'ssh {alias} true' must work there")
     if lines[-1] != NO_PYTHON:
         return HostError(
             f"{alias}: its login shell prints text ({lines[0][:80]!r}); let ~/.bashrc and the like be silent unless a"
@@ -92,8 +94,8 @@ def no_python(alias: str, python: str | None, lines: list[str]) -> HostError:
         return _too_old(alias, python, lines[:-1])
     if python:
         return HostPythonError(
-            f"{alias}: {python}, its 'python:' in the inventory, cannot be started there; install it, or give the host"
-            " another one or none"
+            f"{alias}: {python}, its 'python:' in the inventory, cannot be started there{words}; install it, or give"
+            " the host another one or none"
         )
     return HostPythonError(
         f"{alias}: there is no Python >= 3.9 (looked for {', '.join(PYTHONS)}); install python3 there, or give it a"

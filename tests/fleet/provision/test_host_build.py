@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from fleet.sshd import Sshd
 
-    from pageswap.fleet.transport.ssh import SshTarget
+    from pageswap.fleet import Target
 
 CORE = "pageswap/native/_core.abi3.so"
 OLD = HostFacts("/usr/bin/python3", "3.9.2", "cp39", "glibc 2.31", "/cache")
@@ -51,7 +51,7 @@ def compiler() -> None:
     require("compiler", shutil.which("cc"), "needs a C compiler: apt-get install gcc libc6-dev")
 
 
-def core_of(target: SshTarget) -> dict[str, str]:
+def core_of(target: Target) -> dict[str, str]:
     """Ask the host which core it measures with."""
     return dict(target.call("facts", {})["environment"]["core"])
 
@@ -61,7 +61,7 @@ class TestOnTheHost:
     """A real sshd, and this machine's compiler."""
 
     def test_it_is_built_there_when_the_controllers_does_not_load(
-        self, sshd: Sshd, reach: Callable[..., SshTarget], too_new: Bundle
+        self, sshd: Sshd, reach: Callable[..., Target], too_new: Bundle
     ) -> None:
         """Once; the rows say which it was, and that its bits are others."""
         first, second = reach(), reach()
@@ -74,19 +74,19 @@ class TestOnTheHost:
         assert built["build"] == "host"
         assert built == core_of(second)
         assert built["core_hash"] != hashlib.sha256(too_new.files[CORE]).hexdigest()
-        assert min(first.ledger()["building"], second.ledger()["building"]) > 0
-        assert second.ledger()["uploading"] == 0
+        assert min(first.phase_seconds()["building"], second.phase_seconds()["building"]) > 0
+        assert second.phase_seconds()["uploading"] == 0
         assert [path.stat().st_ino for path in (sshd.folder / "cache" / "cores").iterdir()] == [before]
         assert "memcpy" in {method["name"] for method in second.call("facts", {})["methods"] if method["available"]}
 
-    def test_it_is_built_there_when_that_is_asked(self, reach: Callable[..., SshTarget]) -> None:
+    def test_it_is_built_there_when_that_is_asked(self, reach: Callable[..., Target]) -> None:
         """Although the controller's would load."""
         target = reach(core="host")
         target.ensure_bundle(make_bundle())
 
         assert core_of(target)["build"] == "host"
 
-    def test_a_damaged_build_is_built_again(self, sshd: Sshd, reach: Callable[..., SshTarget]) -> None:
+    def test_a_damaged_build_is_built_again(self, sshd: Sshd, reach: Callable[..., Target]) -> None:
         """It is hashed whenever it is used."""
         reach(core="host").ensure_bundle(make_bundle())
         binary = next((sshd.folder / "cache" / "cores").iterdir()) / "core.so"
@@ -98,22 +98,18 @@ class TestOnTheHost:
         assert binary.read_bytes() == whole
         assert core_of(target)["core_hash"] == hashlib.sha256(whole).hexdigest()
 
-    def test_what_the_compiler_says_is_told(
-        self, sshd: Sshd, reach: Callable[..., SshTarget], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_what_the_compiler_says_is_told(self, sshd: Sshd, reach: Callable[..., Target]) -> None:
         """Nothing of the attempt stays."""
-        monkeypatch.setattr(
-            "pageswap.fleet.transport.ssh.make_kit", lambda: Kit({"glue.c": b"#error too old a system\n"}, ("-O2",))
-        )
+        broken = Kit({"glue.c": b"#error too old a system\n"}, ("-O2",))
         with pytest.raises(
             HostBuildError, match=r"could not compile the core: .*#error too old a system; install another"
         ):
-            reach(core="host").ensure_bundle(make_bundle())
+            reach(core="host", kit=lambda: broken).ensure_bundle(make_bundle())
 
         assert list((sshd.folder / "cache" / "cores").iterdir()) == []
 
 
-def test_it_is_not_built_where_it_may_not_be(reach: Callable[..., SshTarget], too_new: Bundle) -> None:
+def test_it_is_not_built_where_it_may_not_be(reach: Callable[..., Target], too_new: Bundle) -> None:
     """Both versions are named, and the cure."""
     with pytest.raises(HostBuildError, match=r"core needs glibc 9\.17, found glibc [0-9.]+; .*--core auto") as raised:
         reach(core="controller").ensure_bundle(too_new)
@@ -121,7 +117,7 @@ def test_it_is_not_built_where_it_may_not_be(reach: Callable[..., SshTarget], to
     assert raised.value.exit_code == 3
 
 
-def test_without_a_compiler_there_is_a_verdict(sshd: Sshd, reach: Callable[..., SshTarget], too_new: Bundle) -> None:
+def test_without_a_compiler_there_is_a_verdict(sshd: Sshd, reach: Callable[..., Target], too_new: Bundle) -> None:
     """Both versions are named, and the cure."""
     sshd.stop()
     sshd.environment["PATH"] = str(sshd.home)

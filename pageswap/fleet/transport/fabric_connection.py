@@ -15,7 +15,7 @@ import fabric
 import paramiko
 
 from pageswap.errors import HostAuthError, HostError, HostLinkLostError, HostUnreachableError
-from pageswap.fleet.transport.target import HopelessError
+from pageswap.fleet.transport.transport import HopelessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -146,7 +146,7 @@ class Connection:
         if route.proxy_command is not None:
             return self._proxy_socket(route.proxy_command)
         if not route.hops:
-            return _tcp_socket(route)
+            return tcp_socket(route)
         if depth == _MAX_HOPS:
             raise HopelessError(f"{route.alias}: its ProxyJump leads through more than {_MAX_HOPS} hosts")
         # The last of them reaches this host; those before it are the last one's way.
@@ -155,7 +155,7 @@ class Connection:
         if len(route.hops) > 1:
             through = through.through(route.hops[:-1])
         elif through.alias == route.alias:
-            return _tcp_socket(route)  # A pattern such as 'Host *' makes a jump host its own.
+            return tcp_socket(route)  # A pattern such as 'Host *' makes a jump host its own.
         self._through = Connection(through, config, accept_new=accept_new, depth=depth + 1)
         return self._through.forward(route.host, route.port)
 
@@ -210,7 +210,8 @@ def _public_key(name: str) -> bytes | None:
         return None
 
 
-def _tcp_socket(route: Route) -> socket.socket:
+def tcp_socket(route: Route) -> socket.socket:
+    """Return a connection to the host that gives up as early as we do; raises OSError."""
     found = socket.create_connection((route.host, route.port), route.connect_timeout_s or CONNECT_TIMEOUT_S)
     found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

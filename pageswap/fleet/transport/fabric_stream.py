@@ -4,47 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST
 
 from pageswap.errors import HostError
-from pageswap.fleet.transport.ssh_connection import lost
+from pageswap.fleet.transport.fabric_connection import lost
+from pageswap.fleet.transport.transport import COMPLAINT_BYTES, SEND_S
 
 if TYPE_CHECKING:
-    from pageswap.fleet.transport.ssh_connection import Connection
-
-# Nothing that a host prints in answer to one verb is longer; a journal of a million trials is not.
-MAX_BYTES: Final = 2 << 30
-# A program that waits for signs of life gets one so often while somebody reads.
-SIGN_S: Final = 2.0
+    from pageswap.fleet.transport.fabric_connection import Connection
 
 _READ_BYTES = 1 << 16
-_COMPLAINT_BYTES = 2000
 _SLICE_S = 0.5
-_SEND_S = 60.0
 _EXIT_PATIENCE_S = 5.0
 
 
-class SshStream:
+class FabricStream:
     """One program that runs on a host."""
 
-    def __init__(
-        self, connection: Connection, command: str, stdin: bytes, *, keeps_input: bool, shows_life: bool
-    ) -> None:
+    def __init__(self, connection: Connection, command: str, stdin: bytes, *, keeps_input: bool) -> None:
         """Start a command and give it its standard input, which stays open with `keeps_input` until `close`.
 
-        With `shows_life` it gets an empty line now and then as long as somebody reads what it prints.
         Raises HostLinkLostError when the connection is gone, HostError when the host starts no program.
         """
         self._alias = connection.alias
         self._connection = connection
         self._channel: Any = connection.execute(command)
-        self._shows_life = shows_life
-        self._signed = time.monotonic()
         self._complaint = b""
-        self._received = 0
         self._is_cancelled = False
         self.send(stdin)
         if not keeps_input:
@@ -53,12 +41,12 @@ class SshStream:
     def send(self, data: bytes) -> None:
         """Give the program more input; one that has ended will say why when it is read."""
         try:
-            self._channel.settimeout(_SEND_S)
+            self._channel.settimeout(SEND_S)
             self._channel.sendall(data)
         except TimeoutError:
             self.cancel()
             raise HostError(
-                f"{self._alias}: a program there took no input for {_SEND_S:g} s; look at the host's load"
+                f"{self._alias}: a program there took no input for {SEND_S:g} s; look at the host's load"
             ) from None
         except (OSError, paramiko.SSHException, EOFError):
             self._check_link()
@@ -69,7 +57,7 @@ class SshStream:
             self._channel.shutdown_write()
 
     def read(self, timeout_s: float | None = None) -> bytes | None:
-        """Wait for output; raises HostLinkLostError when the connection breaks, HostError when there is too much."""
+        """Wait for output; raises HostLinkLostError when the connection breaks."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             left = _SLICE_S if deadline is None else min(_SLICE_S, max(0.0, deadline - time.monotonic()))
@@ -78,19 +66,13 @@ class SshStream:
                 self._channel.settimeout(max(left, 0.001))
                 data: bytes = self._channel.recv(_READ_BYTES)
             except TimeoutError:
-                self._look_around()
+                self._take_complaints()
                 if deadline is not None and time.monotonic() >= deadline:
                     return None
                 continue
             except (OSError, paramiko.SSHException, EOFError):
                 data = b""
-            self._look_around()
-            self._received += len(data)
-            if self._received > MAX_BYTES:
-                self.cancel()
-                raise HostError(
-                    f"{self._alias}: sent more than {MAX_BYTES >> 30} GiB in one answer, which is no journal"
-                )
+            self._take_complaints()
             if not data:
                 self._check_end()
             return data
@@ -130,21 +112,11 @@ class SshStream:
         message.add_string("KILL")
         self._channel.get_transport()._send_user_message(message)  # noqa: SLF001 - see above
 
-    def _look_around(self) -> None:
-        """Do what must be done now and then, whether there is output or not."""
-        self._take_complaints()
-        now = time.monotonic()
-        if self._shows_life and now - self._signed >= SIGN_S:
-            self._signed = now
-            with contextlib.suppress(OSError, paramiko.SSHException, EOFError):
-                if self._channel.send_ready():
-                    self._channel.send(b"\n")
-
     def _take_complaints(self) -> None:
         # Taken always, or the channel's window, which both outputs share, fills.
         with contextlib.suppress(OSError, paramiko.SSHException, EOFError):
             while self._channel.recv_stderr_ready():
-                self._complaint = (self._complaint + self._channel.recv_stderr(_READ_BYTES))[-_COMPLAINT_BYTES:]
+                self._complaint = (self._complaint + self._channel.recv_stderr(_READ_BYTES))[-COMPLAINT_BYTES:]
 
     def _check_end(self) -> None:
         """Tell an output's end from a connection's."""

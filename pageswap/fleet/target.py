@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import abc
 import copy
 import json
 import re
 import time
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.errors import HostError, HostUnreachableError
+from pageswap.errors import HostError
+from pageswap.fleet.provision.boot_program import agent_argv
+from pageswap.fleet.provision.verb_stream import VerbStream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pageswap.fleet.provision.bundle import Bundle
+    from pageswap.fleet.provision.host_python import HostFacts
+    from pageswap.fleet.provision.provisioning import Provisioning
+    from pageswap.fleet.transport.transport import Stream, Transport
 
 # Answers are a host's facts at most; a journal is not an answer and comes by `follow`.
 MAX_ANSWER_BYTES: Final = 8 << 20
@@ -33,12 +37,8 @@ def segment_folder(cache: str, run_id: str, host: str, segment: int) -> str:
     return f"{cache}/runs/{run_id}/{host}/{segment:d}"
 
 
-class HopelessError(HostUnreachableError):
-    """No connection came about, and another attempt a moment later would end the same way."""
-
-
 def named(host: str, error: Exception) -> Exception:
-    """Give a host's error with the host's name before its text, the same one where that stands there already."""
+    """Return a host's error with the host's name before its text, the same one where that stands there already."""
     text = str(error)
     if not isinstance(error, HostError) or text.startswith((f"{host}: ", f"{host} (")):
         return error
@@ -48,43 +48,57 @@ def named(host: str, error: Exception) -> Exception:
     return again
 
 
-class Stream(Protocol):
-    """What a verb prints on a host, as it comes."""
-
-    def read(self, timeout_s: float | None = None) -> bytes | None:
-        """Wait for output: some bytes, b"" at its end, None when nothing came within `timeout_s` (None: for ever)."""
-
-    def cancel(self) -> None:
-        """End the verb now; whoever waits in `read`, in any thread, gets what is left and then the end."""
-
-    def close(self) -> str:
-        """End the verb if it still runs, and give the end of what it complained about; harmless when repeated."""
+# A verb that goes on as long as somebody listens gets signs of life on its input, and ends so long after the last one.
+_LASTING: Final = ("follow",)
+SIGNS_S: Final = 20
 
 
-class Target(abc.ABC):
-    """One machine; implementations differ only in how a program is started there and files get there."""
+class Target:
+    """One machine, however it is reached: what is asked of it once it has a bundle."""
 
-    name: str
-    python: str
+    def __init__(self, name: str, transport: Transport, provisioning: Provisioning) -> None:
+        """Take the host's name in the results, the way to it, and what readies it over that."""
+        self.name = name
+        self._transport = transport
+        self._provisioning = provisioning
 
-    @abc.abstractmethod
     def ensure_bundle(self, bundle: Bundle) -> None:
         """Have the bundle on the machine, whole and verified, for the calls that follow; raises HostError."""
+        self._provisioning.ensure_bundle(bundle)
 
-    @abc.abstractmethod
+    def facts(self) -> HostFacts:
+        """Return what is known of the host before a bundle is there; raises HostError."""
+        return self._provisioning.facts()
+
+    def ask(
+        self, name: str, document: dict[str, Any], contents: Iterable[bytes] = (), *, most_bytes: int
+    ) -> dict[str, Any]:
+        """Run one of the programs in onhost/, which needs no bundle, and return its answer; raises HostError."""
+        return self._provisioning.ask(name, document, contents, most_bytes=most_bytes)
+
     def work_dir(self, run_id: str, segment: int) -> str:
-        """Name the machine's folder for one segment of a run; raises HostError."""
+        """Name the machine's folder for one segment of a run; raises HostError when there is no place for one."""
+        return segment_folder(self.facts().cache, run_id, self.name, segment)
 
-    @abc.abstractmethod
     def open(self, verb: str, document: dict[str, Any]) -> Stream:
         """Start `<python> -I -S -B <bundle> <verb>` with the document on its standard input; raises HostError."""
+        folder = self._provisioning.bundle_dir
+        if folder is None:
+            raise HostError(f"{self.name}: no bundle was put there yet")
+        is_lasting = verb in _LASTING
+        if is_lasting:
+            document = {**document, "signs_s": SIGNS_S}
+        argv = agent_argv(self.facts().python, folder, verb)
+        stream = self._transport.start(argv, json.dumps(document).encode() + b"\n", keeps_input=is_lasting)
+        return VerbStream(self.name, stream, shows_life=is_lasting)
 
-    def close(self) -> None:  # noqa: B027 - not every target holds something
+    def close(self) -> None:
         """Let go of what reaching the machine took; harmless when repeated, and calls may follow."""
+        self._transport.close()
 
-    def ledger(self) -> dict[str, float]:
-        """Give the seconds spent so far by phase: connecting, uploading, building; phases without any may be absent."""
-        return {}
+    def phase_seconds(self) -> dict[str, float]:
+        """Return the seconds spent so far by phase: connecting, uploading, building."""
+        return {"connecting": self._transport.connecting_s, **self._provisioning.seconds}
 
     def call(
         self,
@@ -94,7 +108,7 @@ class Target(abc.ABC):
         timeout_s: float | None = CALL_TIMEOUT_S,
         on_line: Callable[[dict[str, Any], Stream], None] = lambda _line, _stream: None,
     ) -> dict[str, Any]:
-        """Call a verb and give the JSON object it prints last; `on_line` gets each as it comes, and the stream.
+        """Call a verb and return the JSON object it prints last; `on_line` gets each as it comes, and the stream.
 
         Raises HostError with the host's own words when the verb fails, and when it does not end within `timeout_s`.
         """

@@ -1,0 +1,115 @@
+"""What every target shares: folders that names cannot lead out of, and what may come back from a verb."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pageswap.errors import HostError, HostPythonError
+from pageswap.fleet import Bundle, Target
+from pageswap.fleet import target as fleet_target
+from pageswap.fleet.inventory import InventoryHost
+from pageswap.fleet.target import named, segment_folder
+from pageswap.fleet.targets import make_target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+READ_ALL = "import json, os, sys, time\ndocument = json.loads(sys.stdin.readline())\n"
+
+
+@pytest.fixture
+def talking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Target]:
+    """Give a target whose program is what the test says."""
+    monkeypatch.setenv("PAGESWAP_HOME", str(tmp_path / "home"))
+
+    def make(source: str) -> Target:
+        target = make_target(InventoryHost("local"))
+        target.ensure_bundle(Bundle({"__main__.py": source.encode()}, "0" * 64))
+        return target
+
+    return make
+
+
+class TestCalls:
+    """What may come back, and what does not."""
+
+    def test_lines_are_given_as_they_come_and_the_last_is_the_answer(self, talking: Callable[[str], Target]) -> None:
+        """A start that waits for the lease says so at once."""
+        target = talking(READ_ALL + 'print("{\\"first\\": 1}", flush=True)\nprint(json.dumps(document))')
+        lines: list[object] = []
+
+        assert target.call("start", {"x": "y"}, on_line=lambda line, _stream: lines.append(line)) == {"x": "y"}
+        assert lines == [{"first": 1}, {"x": "y"}]
+
+    def test_a_program_that_dies_silently_is_an_error_with_its_complaint(
+        self, talking: Callable[[str], Target]
+    ) -> None:
+        """Such as a Python that cannot start."""
+        with pytest.raises(HostError, match=r"local: status: ended without an answer: .*broken python"):
+            talking("import sys; sys.exit('broken python')").call("status", {"long": "x" * (1 << 20)})
+
+    @pytest.mark.parametrize("said", ["nonsense", "[1]", "{", "NaN"])
+    def test_anything_but_an_object_is_an_error(self, talking: Callable[[str], Target], said: str) -> None:
+        """As from a shell that greets whoever logs in."""
+        with pytest.raises(HostError, match="expected a JSON object, found"):
+            talking(READ_ALL + f"print({said!r})").call("status", {})
+
+    def test_half_a_line_is_no_answer(self, talking: Callable[[str], Target]) -> None:
+        """Its end may be what matters."""
+        with pytest.raises(HostError, match="ended without an answer"):
+            talking(READ_ALL + "sys.stdout.write('{\"pid\": 1}')").call("start", {})
+
+    def test_an_endless_answer_is_cut_off(
+        self, talking: Callable[[str], Target], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Before it fills the controller's memory."""
+        monkeypatch.setattr(fleet_target, "MAX_ANSWER_BYTES", 1000)
+        with pytest.raises(HostError, match="an answer of more than"):
+            talking(READ_ALL + "while True: sys.stdout.write('x' * 9999)").call("facts", {})
+
+    def test_a_program_that_hangs_is_killed(self, talking: Callable[[str], Target], tmp_path: Path) -> None:
+        """And named."""
+        source = READ_ALL + "open(document['pid'], 'w').write(str(os.getpid()))\ntime.sleep(600)"
+        path = tmp_path / "pid"
+        with pytest.raises(HostError, match=r"local: facts: no answer within 0\.5 s"):
+            talking(source).call("facts", {"pid": str(path)}, timeout_s=0.5)
+
+        assert not os.path.exists(f"/proc/{path.read_text()}")  # noqa: PTH110 - a number, not a path of ours
+
+    def test_a_bundle_comes_first(self) -> None:
+        """Forgetting it is an error, not a crash."""
+        with pytest.raises(HostError, match="no bundle"):
+            make_target(InventoryHost("local")).call("status", {})
+
+
+def test_a_segment_has_a_folder_of_its_own() -> None:
+    """By run, host and number."""
+    folder = segment_folder("/home/ann/.cache/pageswap", "20250131T120000Z-0a1b2c", "lab-1.rack_2", 3)
+
+    assert folder == "/home/ann/.cache/pageswap/runs/20250131T120000Z-0a1b2c/lab-1.rack_2/3"
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../x", "a/b", "a..b", "-o", "$(x)", "a b", "a\n", "\0", "é", "x" * 300]
+)
+def test_no_name_leads_elsewhere(name: str) -> None:
+    """Neither a run's nor a host's."""
+    for run_id, host in ((name, "lab1"), ("run", name)):
+        with pytest.raises(HostError, match="cannot be a folder"):
+            segment_folder("/cache", run_id, host, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("a: x", "a: x"), ("a (10.0.0.1:22): x", "a (10.0.0.1:22): x"), ("/x: y", "a: /x: y")]
+)
+def test_an_error_of_a_host_begins_with_its_name(text: str, told: str) -> None:
+    """Once, and it stays the kind of error that it was; what is no host's error stays as it is."""
+    error = named("a", HostPythonError(text))
+    other = ValueError("x")
+
+    assert (str(error), type(error)) == (told, HostPythonError)
+    assert named("a", other) is other

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +19,6 @@ from pageswap.analysis.trials.disturbance import disturbed
 from pageswap.analysis.trials.rounds import round_times
 from pageswap.analysis.trials.table import frame
 from tests.fake_run import COLUMNS, FakeRun, make_run
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 ONE = {"region_size": [128 << 20], "touch": ["none"]}
 TWO = {**ONE, "method": ["memcpy", "mremap_fixed"]}
@@ -281,107 +278,6 @@ class TestPooled:
             held += low <= 0 <= high
 
         assert held / 300 >= 0.92
-
-
-def sized(times: dict[str, Sequence[float]], **options: Any) -> FakeRun:
-    """Make a run whose methods take so many ns at each of SIZES."""
-    run = make_run(method=list(times), page_size=SIZES, speeds=dict.fromkeys(times, 1_000.0), **{**ONE, **options})
-    for outcome in run.outcomes:
-        factor = times[outcome["method"]][SIZES.index(outcome["page_size"])] / 1_000
-        outcome["elapsed_ns"] = round(outcome["elapsed_ns"] * factor)
-    return run
-
-
-class TestCrossover:
-    """Where the faster one changes."""
-
-    PROPORTIONAL = tuple(0.1 * size for size in SIZES)
-    FLAT = (3_000.0,) * len(SIZES)
-    TRUTH = 30_000.0
-
-    def test_a_known_crossover_lies_within_its_interval(self) -> None:
-        """A tenth of a nanosecond a byte crosses 3,000 ns at 30,000 bytes."""
-        (cross,) = found_in(sized({"memcpy": self.PROPORTIONAL, "mremap_fixed": self.FLAT}, blocks=9)).crossovers
-
-        assert cross.at_bytes == pytest.approx(self.TRUTH, rel=0.02)
-        assert cross.low is not None
-        assert cross.high is not None
-        assert cross.low <= self.TRUTH <= cross.high
-        assert (cross.a, cross.b, cross.faster) == ("memcpy", "mremap_fixed", "mremap_fixed")
-        assert cross.text.startswith("memcpy is faster below, mremap_fixed above 29.")
-
-    def test_the_interval_holds_the_truth_often_enough(self) -> None:
-        """Of 60 hosts at least 85 %: a bootstrap of twelve blocks is somewhat narrow, which docs/statistics.md says."""
-        hosts = tuple(f"h{number}" for number in range(60))
-        run = sized({"memcpy": self.PROPORTIONAL, "mremap_fixed": self.FLAT}, blocks=12, hosts=hosts, noise=0.05)
-        found = found_in(run).crossovers
-
-        assert len(found) == 60
-        assert np.mean([(c.low or 0) <= self.TRUTH <= (c.high or math.inf) for c in found]) >= 0.85
-
-    def test_none_says_between_which_sizes_and_who_is_ahead(self) -> None:
-        """Copying that is always faster."""
-        (cross,) = found_in(sized({"memcpy": (100.0,) * 6, "mremap_fixed": self.FLAT})).crossovers
-
-        assert (cross.at_bytes, cross.low, cross.high) == (None, None, None)
-        assert cross.text == "none: memcpy is faster at every size from 4KiB to 4MiB"
-        assert not cross.is_shown
-
-    def test_medians_alone_make_no_crossover(self) -> None:
-        """Equal methods cross somewhere by their medians; no word is said of it, whichever of them is the baseline."""
-        names = {"copy_words": (100.0,) * 6, "memcpy": (100.0,) * 6, "mremap_fixed": (100.0,) * 6}
-        found = found_in(sized(names, noise=0.05, seed=2)).crossovers
-
-        assert any(cross.at_bytes for cross in found)
-        assert {cross.text for cross in found} == {"no difference found at any size from 4KiB to 4MiB"}
-        assert not any(cross.is_shown for cross in found)
-
-    def test_a_lead_on_one_side_alone_is_said_to_be_one(self) -> None:
-        """Faster up to a size, level above: nobody changes places for sure."""
-        nearly = (*(100.0,) * 5, 3_030.0)
-        (cross,) = found_in(sized({"memcpy": nearly, "mremap_fixed": self.FLAT}, noise=0.1, blocks=12)).crossovers
-
-        assert cross.text.startswith("none: memcpy is faster up to 1MiB, no difference found above; where they change ")
-        assert cross.text.endswith("beyond 4MiB, so not pinned down)")
-        assert (cross.found, cross.is_shown) == ((*("memcpy",) * 5, ""), False)
-
-    def test_two_that_are_no_baseline_are_compared_with_each_other(self) -> None:
-        """By the same rules: their crossover is one, too."""
-        times = {"memcpy": (50.0,) * 6, "copy_words": self.PROPORTIONAL, "mremap_fixed": self.FLAT}
-        found = {(cross.a, cross.b): cross for cross in found_in(sized(times, blocks=9)).crossovers}
-        cross = found["copy_words", "mremap_fixed"]
-
-        assert cross.is_shown
-        assert (cross.found[0], cross.found[-1]) == ("copy_words", "mremap_fixed")
-        assert found["memcpy", "mremap_fixed"].text.startswith("none: memcpy is faster at every size")
-
-    def test_an_end_beyond_the_sizes_is_open(self) -> None:
-        """The lead at the largest size is within the noise: the crossover may lie beyond it."""
-        nearly = (*(100.0,) * 5, 3_030.0)
-        run = sized({"memcpy": nearly, "mremap_fixed": self.FLAT}, noise=0.1, blocks=12)
-        (cross,) = found_in(run).crossovers
-
-        assert cross.at_bytes is not None
-        assert (cross.high, "beyond 4MiB" in cross.text) == (None, True)
-
-    def test_an_end_below_the_sizes_is_open_too(self) -> None:
-        """The lead at the smallest size is within the noise: the crossover may lie below it."""
-        nearly = (2_970.0, *(9_000.0,) * 5)
-        (cross,) = found_in(sized({"memcpy": nearly, "mremap_fixed": self.FLAT}, noise=0.1, blocks=12)).crossovers
-
-        assert cross.at_bytes is not None
-        assert (cross.low, "below 4KiB" in cross.text) == (None, True)
-
-    def test_few_blocks_have_a_crossover_and_no_interval(self) -> None:
-        """Three of them."""
-        (cross,) = found_in(sized({"memcpy": self.PROPORTIONAL, "mremap_fixed": self.FLAT}, blocks=3)).crossovers
-
-        assert cross.at_bytes == pytest.approx(self.TRUTH, rel=0.05)
-        assert (cross.low, cross.high, "too few blocks for an interval" in cross.text) == (None, None, True)
-
-    def test_methods_that_move_nothing_take_no_part(self) -> None:
-        """The null method is no alternative."""
-        assert found_in(sized({"memcpy": self.PROPORTIONAL, "null": self.FLAT})).crossovers == ()
 
 
 class TestCosts:

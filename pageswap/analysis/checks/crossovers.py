@@ -14,7 +14,6 @@ from pageswap.analysis.checks.pairwise import paired
 from pageswap.analysis.verdicts import FASTER, SLOWER
 from pageswap.native import is_control
 from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N, median, medians
-from pageswap.units import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,40 +32,46 @@ _MANY: Final = 1_000
 SEED: Final = 20_100
 # Two sizes of a region are two conditions; from three on they are an axis.
 _FEWEST_REGIONS: Final = 3
-# Bytes, printed to three digits: an interpolated size is never known to more.
-_UNITS: Final = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 
 
 @dataclasses.dataclass(frozen=True)
 class Crossover:
-    """Where method ``b`` becomes faster than method ``a`` as a size grows, on one host with the other ``levels``.
+    """How methods ``a`` and ``b`` stand to each other as a size grows, on one host with the other ``levels``.
 
-    ``factor`` is the size: page_size or region_size. ``at_bytes`` is the one where both take equally long, interpolated
-    on logarithmic axes, or None when neither overtakes the other between ``smallest`` and ``largest`` (bytes);
-    ``faster`` is then the method that was ahead throughout, "" when none was. With a crossover ``faster`` is the one
-    that is faster above it. ``low`` and ``high`` are the ends of its 95 % interval in bytes; None where an end lies
-    outside the sizes measured. All of these go by medians; ``found`` has the method that was found to be faster at each
-    size, "" where no difference was found, and is empty where there were too few blocks. ``text`` says it in words.
+    ``factor`` is the size, page_size or region_size, ``sizes`` its values in bytes. ``found`` has the method that was
+    found to be faster at each, "" where no difference was found, and is empty where there were too few blocks.
+
+    They change places between ``from_bytes``, the last size decided one way, and ``to_bytes``, the first decided the
+    other way; ``faster`` is then the one that is faster above. Both are None where the decided sizes do not turn, or
+    turn ``turns`` times: no single size divides them then, and ``faster`` is the only one that was found faster
+    anywhere, or "". ``at_bytes`` is where both take equally long, interpolated on logarithmic axes between these two,
+    ``low`` and ``high`` are the ends of its 95 % interval.
     """
 
     host: str
     a: str
     b: str
     levels: dict[str, Any]
-    smallest: int
-    largest: int
-    at_bytes: float | None
-    low: float | None
-    high: float | None
+    factor: str
+    sizes: tuple[int, ...]
+    found: tuple[str, ...]
     faster: str
-    text: str
-    factor: str = "page_size"
-    found: tuple[str, ...] = ()
+    turns: int
+    from_bytes: int | None = None
+    to_bytes: int | None = None
+    at_bytes: float | None = None
+    low: float | None = None
+    high: float | None = None
 
     @property
     def is_shown(self) -> bool:
-        """Say whether the two change places and each was found to be the faster somewhere, if blocks suffice."""
-        return self.at_bytes is not None and (not self.found or {self.a, self.b} <= set(self.found))
+        """Say whether the two change places, once, as decided on both sides."""
+        return self.from_bytes is not None
+
+    @property
+    def slower(self) -> str:
+        """Name the other of the two."""
+        return self.a if self.faster == self.b else self.b
 
 
 def size_axis(cases: Mapping[str, Mapping[str, Any]]) -> str:
@@ -100,15 +105,15 @@ def crossovers(
 
     The size is the one that the run varies (`size_axis`): page_size, or region_size with at least three levels.
 
-    Between two neighbouring sizes the logarithm of both times is taken for a straight line over that of the size. The
-    interval comes from 1,000 resamples of the blocks (200 where there are more than 1,000 pairs), drawn for all sizes
-    together as a block shares its conditions; a resample that does not cross lies beyond the end where its faster
-    method would. Methods that move nothing take no part. With less than six common blocks there is a crossover and no
-    interval.
-
     Who is faster at a size is what ``comparisons`` say where one of the two is the other's baseline; any other two are
-    judged by the same rules (`pageswap.analysis.checks.pairwise`), corrected for all of these. That two change places
-    is said where each is found to be faster at some size.
+    judged by the same rules (`pageswap.analysis.checks.pairwise`), corrected for all of these. What was decided on both
+    sides is all that a crossover goes by: medians cross whether or not there is a difference. Methods that move nothing
+    take no part.
+
+    Between the two sizes the logarithm of both times is taken for a straight line over that of the size. The interval
+    of the point comes from 1,000 resamples of the blocks (200 where there are more than 1,000 pairs), drawn for all
+    sizes together as a block shares its conditions; a resample that does not cross between them counts at the nearer
+    end.
     """
     axis = size_axis(cases)
     series: dict[tuple[tuple[str, str], ...], dict[str, dict[int, int]]] = {}
@@ -136,10 +141,7 @@ def crossovers(
                     sizes, rows = [sizes[index] for index in there], [rows[index] for index in there]
                     compared.append(_Pair(host, a, b, levels_of[key], sizes, rows, ahead[there]))
     found = _faster(matrix, compared, comparisons, floors)
-    return tuple(
-        dataclasses.replace(_crossover(pair, names, resamples), factor=axis)
-        for pair, names in zip(compared, found, strict=True)
-    )
+    return tuple(_crossover(pair, names, axis, resamples) for pair, names in zip(compared, found, strict=True))
 
 
 def _faster(
@@ -176,64 +178,43 @@ def _faster(
     ]
 
 
-def _crossover(pair: _Pair, found: tuple[str, ...], resamples: int) -> Crossover:
-    """Find where b's lead over a changes its sign, and say of it what was found to be so."""
-    host, a, b, levels, sizes, ahead = pair.host, pair.a, pair.b, pair.levels, pair.sizes, pair.ahead
-    leads = medians(ahead)
-    logs = np.log(np.array(sizes, dtype=np.float64))
-    places = _crossings(leads[np.newaxis], logs)
-    at = float(places[0])
-    smallest, largest = sizes[0], sizes[-1]
-    if not math.isfinite(at):
-        faster = "" if not leads.any() else b if leads[-1] > 0 else a
-        text = _without_crossing(faster, sizes, found)
-        return Crossover(host, a, b, levels, smallest, largest, None, None, None, faster, text, found=found)
-    faster, slower = (b, a) if _rises(leads, logs, at) else (a, b)
-    low, high = _interval(ahead, logs, at, resamples)
-    ends = _interval_text((low, high), (smallest, largest))
-    if not found or {a, b} <= set(found):
-        text = f"{slower} is faster below, {faster} above {size_text(math.exp(at))} ({ends}){_again(leads)}"
-    else:
-        text = _without_crossing(faster, sizes, found)
-        text += f"; where they change places, if they do, is not known ({ends})" if any(found) else ""
-    return Crossover(
-        host=host,
-        a=a,
-        b=b,
-        levels=levels,
-        smallest=smallest,
-        largest=largest,
-        at_bytes=math.exp(at),
-        low=None if low is None or not math.isfinite(low) else math.exp(low),
-        high=None if high is None or not math.isfinite(high) else math.exp(high),
-        faster=faster,
-        text=text,
+def _crossover(pair: _Pair, found: tuple[str, ...], axis: str, resamples: int) -> Crossover:
+    """Find where the decided sizes turn, and within these two sizes where the medians cross."""
+    decided = [place for place, name in enumerate(found) if name]
+    turns = [(one, other) for one, other in itertools.pairwise(decided) if found[one] != found[other]]
+    names = {found[place] for place in decided}
+    cross = Crossover(
+        host=pair.host,
+        a=pair.a,
+        b=pair.b,
+        levels=pair.levels,
+        factor=axis,
+        sizes=tuple(pair.sizes),
         found=found,
+        faster=names.pop() if len(names) == 1 else "",
+        turns=len(turns),
+    )
+    if len(turns) != 1:
+        return cross
+    ((first, last),) = turns
+    part = slice(first, last + 1)
+    logs = np.log(np.array(pair.sizes[part], dtype=np.float64))
+    ahead = pair.ahead[part]
+    at = float(_crossings(medians(ahead)[np.newaxis], logs)[0])
+    low, high = _interval(ahead, logs, resamples)
+    return dataclasses.replace(
+        cross,
+        faster=found[last],
+        from_bytes=pair.sizes[first],
+        to_bytes=pair.sizes[last],
+        at_bytes=math.exp(at) if math.isfinite(at) else None,
+        low=low,
+        high=high,
     )
 
 
-def _without_crossing(ahead: str, sizes: Sequence[int], found: tuple[str, ...]) -> str:
-    """Say who is faster where two do not change places, or were not shown to; ``ahead`` goes by medians."""
-    first, last = format_size(sizes[0]), format_size(sizes[-1])
-    if not found:
-        return f"too few blocks to say: by medians {ahead or 'neither'} is ahead at every size from {first} to {last}"
-    if not any(found):
-        return f"no difference found at any size from {first} to {last}"
-    (name,) = set(found) - {""}
-    at = [place for place, each in enumerate(found) if each]
-    if len(at) == len(sizes):
-        return f"none: {name} is faster at every size from {first} to {last}"
-    if at == list(range(at[0], len(sizes))):
-        where, rest = f"from {format_size(sizes[at[0]])} on", "below"
-    elif at == list(range(len(at))):
-        where, rest = f"up to {format_size(sizes[at[-1]])}", "above"
-    else:
-        where, rest = f"at {len(at)} of {len(sizes)} sizes", "at the others"
-    return f"none: {name} is faster {where}, no difference found {rest}"
-
-
 def _crossings(leads: Floats, logs: Floats) -> Floats:
-    """Give for each row of leads the first place where its sign changes; +inf where it never does."""
+    """Return for each row of leads the first place where its sign changes; +inf where it never does."""
     signs = np.sign(leads)
     # A lead of exactly nothing belongs to the side it comes from; at the first size to the one it goes to.
     for column in range(1, signs.shape[1]):
@@ -249,52 +230,23 @@ def _crossings(leads: Floats, logs: Floats) -> Floats:
     return np.where(changes.any(axis=1), places, math.inf)
 
 
-def _rises(leads: Floats, logs: Floats, at: float) -> bool:
-    """Say whether the lead is above zero right after its first crossing."""
-    return bool(leads[np.flatnonzero(logs > at)[0]] > 0)
-
-
 @functools.lru_cache(maxsize=64)
 def _resampled(blocks: int, resamples: int) -> npt.NDArray[np.int64]:
     """Draw which blocks each resample has: the same for all pairs, as they share their blocks."""
     return np.random.default_rng(SEED).integers(0, blocks, (resamples, blocks))
 
 
-def _interval(ahead: Floats, logs: Floats, at: float, resamples: int) -> tuple[float | None, float | None]:
+def _interval(ahead: Floats, logs: Floats, resamples: int) -> tuple[float | None, float | None]:
     whole = ahead[:, ~np.isnan(ahead).any(axis=0)]
     blocks = whole.shape[1]
     if blocks < MINIMUM_N:
         return None, None
-    rises = _rises(medians(ahead), logs, at)
     leads = median(whole[:, _resampled(blocks, resamples)]).T
     places = _crossings(leads, logs)
     never = ~np.isfinite(places)
-    # One that is ahead throughout has crossed below the smallest size, or not yet at the largest.
-    places[never] = np.where((leads[never, -1] > 0) == rises, -math.inf, math.inf)
+    # One that is ahead at both sizes as it should be above them has crossed below the first, else beyond the last.
+    rises = medians(ahead)[-1] > 0
+    places[never] = np.where((leads[never, -1] > 0) == rises, logs[0], logs[-1])
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(places, [tail, 1 - tail], method="nearest")
-    return float(low), float(high)
-
-
-def _interval_text(ends: tuple[float | None, float | None], sizes: tuple[int, int]) -> str:
-    low, high = ends
-    if low is None or high is None:
-        return f"too few blocks for an interval, {MINIMUM_N} needed"
-    first = size_text(math.exp(low)) if math.isfinite(low) else f"below {format_size(sizes[0])}"
-    last = size_text(math.exp(high)) if math.isfinite(high) else f"beyond {format_size(sizes[1])}"
-    # A crossover that may lie beyond what was measured is a guess.
-    open_ended = "" if math.isfinite(low) and math.isfinite(high) else ", so not pinned down"
-    return f"95 % CI {first} to {last}{open_ended}"
-
-
-def _again(leads: Floats) -> str:
-    signs = np.sign(leads)[np.sign(leads) != 0]
-    times = int((signs[:-1] != signs[1:]).sum())
-    return f", and they change places {times} times" if times > 1 else ""
-
-
-def size_text(size_bytes: float) -> str:
-    """Print a size that was computed: three digits, with the largest unit that leaves one before the point."""
-    unit, factor = next((pair for pair in _UNITS if size_bytes >= pair[1]), ("B", 1))
-    value = size_bytes / factor
-    return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f} {unit}"
+    return math.exp(float(low)), math.exp(float(high))

@@ -7,6 +7,7 @@ import functools
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from pageswap.answers.crossing import crossover_text
 from pageswap.report.charts.selection import evenly
 from pageswap.report.charts.vegalite import (
     GREY,
@@ -134,7 +135,7 @@ def _crossover_grids(of_panel: Mapping[str, Sequence[Crossover]]) -> tuple[Grid,
     grids = []
     if crossed:
         where = (Heading("Cases", is_number=False),) if has_panels else ()
-        rows = [(*([name] if has_panels else []), each.a, each.b, each.text) for name, each in crossed]
+        rows = [(*([name] if has_panels else []), each.a, each.b, crossover_text(each)) for name, each in crossed]
         grids.append(
             Grid(
                 _bounded("Where the faster one changes", len(rows), "the charts above come first"),
@@ -167,7 +168,7 @@ def _bounded(caption: str, count: int, then: str) -> str:
 def _summed(pairs: Sequence[Crossover], *, has_panels: bool) -> str:
     """Say how two methods stand that do not change places: as it was found, or how often each was in several charts."""
     if not has_panels:
-        return pairs[0].text.removeprefix("none: ")
+        return crossover_text(pairs[0]).removeprefix("none: ")
     counts = Counter(_standing(each) for each in pairs)
     if len(counts) == 1:
         return f"{next(iter(counts))}{f', in all {len(pairs)} sets of cases' if len(pairs) > 1 else ''}"
@@ -180,6 +181,8 @@ def _standing(pair: Crossover) -> str:
         return "too few blocks to say"
     if not faster:
         return "no difference found at any size"
+    if pair.turns > 1:
+        return f"they change places {pair.turns} times"
     sizes = "every size" if "" not in pair.found else "a part of the sizes"
     return f"{listed(sorted(faster))} faster at {sizes}"
 
@@ -299,7 +302,7 @@ def _plot(
             "at": each.at_bytes,
             "low": each.low or each.at_bytes,
             "high": each.high or each.at_bytes,
-            "Crossover": each.text,
+            "Crossover": crossover_text(each),
         }
         for each in crossed
         if each.at_bytes is not None

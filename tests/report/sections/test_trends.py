@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pageswap.analysis.checks.crossovers import Crossover
+from pageswap.answers.crossing import crossover_text
 from pageswap.report.sections import trends
 from pageswap.report.sections.trends import MOST_LEVELS, MOST_PANELS
 from tests.fake_run import FakeRun, make_run
@@ -64,9 +65,9 @@ def test_a_crossover_is_marked_and_told() -> None:
     assert_valid(section.plots)
     assert len(marks) == sum(each.is_shown for each in found) > 0
     assert all(mark["low"] <= mark["at"] <= mark["high"] for mark in marks)
-    assert [row[-1] for row in section.grids[0].rows] == [each.text for each in found if each.is_shown]
+    assert [row[-1] for row in section.grids[0].rows] == [crossover_text(each) for each in found if each.is_shown]
     assert [row[-1] for row in section.grids[1].rows] == [
-        each.text.removeprefix("none: ") for each in found if not each.is_shown
+        crossover_text(each).removeprefix("none: ") for each in found if not each.is_shown
     ]
     assert "the grey band around it the 95 % confidence interval of that size" in section.notes[0]
 
@@ -77,11 +78,20 @@ def test_crossovers_come_first_and_what_is_left_out_is_told() -> None:
     (known, *_) = reported(sized()).findings.crossovers
     crossed = [
         dataclasses.replace(
-            known, host=host, a="memcpy", b="mremap_fixed", at_bytes=7e4, text="t", found=("memcpy", "mremap_fixed")
+            known,
+            host=host,
+            a="memcpy",
+            b="mremap_fixed",
+            from_bytes=65536,
+            to_bytes=262144,
+            at_bytes=7e4,
+            found=("memcpy", "mremap_fixed"),
         )
         for host in hosts
     ]
-    level = dataclasses.replace(known, a="copy_words", b="memcpy", at_bytes=None, text="no difference", found=("",) * 4)
+    level = dataclasses.replace(
+        known, a="copy_words", b="memcpy", from_bytes=None, to_bytes=None, at_bytes=None, found=("",) * 4
+    )
     ahead = dataclasses.replace(level, found=("memcpy",) * 4)
     others = [dataclasses.replace(ahead if number > 8 else level, host=host) for number, host in enumerate(hosts)]
     section = only(sized(hosts=hosts, blocks=1), [*others, *crossed])
@@ -99,25 +109,30 @@ def test_crossovers_come_first_and_what_is_left_out_is_told() -> None:
     ]
 
 
+def between(low: float | None, high: float | None) -> Crossover:
+    """Make a crossover of the charts of `sized` between 64 KiB and 256 KiB."""
+    levels = reported(sized()).findings.crossovers[0].levels
+    sizes, found = (4096, 65536, 262144), ("memcpy", "memcpy", "mremap_fixed")
+    crossing = Crossover("local", "memcpy", "mremap_fixed", levels, "page_size", sizes, found, "mremap_fixed", 1)
+    return dataclasses.replace(crossing, from_bytes=65536, to_bytes=262144, at_bytes=7e4, low=low, high=high)
+
+
 def test_medians_that_cross_are_not_drawn_as_a_crossover() -> None:
     """Where no difference was found nothing is dashed."""
-    crossing = Crossover("local", "memcpy", "mremap_fixed", {}, 4096, 262144, 7e4, 1e4, 9e4, "mremap_fixed", "t")
-    levels = reported(sized()).findings.crossovers[0].levels
-    section = only(sized(), [dataclasses.replace(crossing, levels=levels, found=("",) * 4)])
+    crossing = dataclasses.replace(between(1e4, 9e4), found=("",) * 3, from_bytes=None, to_bytes=None)
+    section = only(sized(), [crossing])
 
     assert rows(section.plots[0], "crossovers") == []
     assert "dashed" not in section.notes[0]
 
 
 def test_a_crossover_without_ends_is_marked_where_it_is() -> None:
-    """An end that lies outside the sizes measured is not made up."""
-    levels = reported(sized()).findings.crossovers[0].levels
-    ends = (4096, 262144, 70_000.0, None, None)
-    crossing = Crossover("local", "memcpy", "mremap_fixed", levels, *ends, "mremap_fixed", "t")
+    """An end that is not known is not made up."""
+    crossing = between(None, None)
     section = only(sized(), [crossing])
 
     assert rows(section.plots[0], "crossovers") == [
-        {"at": 70_000.0, "low": 70_000.0, "high": 70_000.0, "Crossover": "t"}
+        {"at": 70_000.0, "low": 70_000.0, "high": 70_000.0, "Crossover": crossover_text(crossing)}
     ]
 
 

@@ -187,20 +187,25 @@ def resume(
 
 @command(
     ["run"],
-    help={"format": "html: the report beside the run, or md: a summary on stdout for a pull request or a README"},
+    help={"format": "html: the report beside the run; on stdout md: a summary for a pull request, json: the answer"},
     example="inv report latest --format md",
 )
 def report(_context: Context, run: str = "", format: str = "html") -> None:
     """Write a run's report anew, from what is stored."""
     from pageswap.campaign.run_folders import REPORT, find_run, open_run
 
-    arguments.one_of("--format", format, ("html", "md"))
+    arguments.one_of("--format", format, ("html", "md", "json"))
     folder = find_run(RESULTS, run)
     with open_run(folder) as store:
         if format == "md":
             from pageswap.comparison.markdown import summary_as_markdown
 
             print(summary_as_markdown(store))
+            return
+        if format == "json":
+            from pageswap.console.run_view import print_run
+
+            print_run(store)
             return
         from pageswap.report import render  # only now: it is slow to import
 

@@ -297,6 +297,10 @@ def test_compare_and_report_write_json_and_markdown(results: Path, capsys: pytes
     assert capsys.readouterr().out.startswith("### 20260102T030405Z-000003:local against ")
     assert call("report", run=RUN_ID.format(1), format="md") == 0
     assert capsys.readouterr().out.startswith("### Is remapping a page faster than copying it?")
+    assert call("report", run=RUN_ID.format(1), format="json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["run_id"], document["answer"]["verdict"]) == (RUN_ID.format(1), "no")
+    assert len(document["cases"]) == 3
 
 
 def test_hosts_of_an_experiment_are_looked_up_too(tiny: str) -> None:

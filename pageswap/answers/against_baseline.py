@@ -94,7 +94,7 @@ def family_of(summary: Summary, case: CaseSummary) -> str | None:
 
 def contender_name(summary: Summary, case: CaseSummary) -> str:
     """Name what is compared: the levels that a case has for those of the baseline."""
-    return levels_phrase({name: case.levels.get(name) for name in summary.baseline or ("method",)})
+    return levels_phrase({name: case.levels.get(name) for name in summary.baseline})
 
 
 def baseline_name(summary: Summary) -> str:
@@ -104,8 +104,7 @@ def baseline_name(summary: Summary) -> str:
 
 def where_of(summary: Summary, case: CaseSummary) -> dict[str, object]:
     """Return the conditions of a case: what varies in the run, but for what is compared."""
-    compared = summary.baseline or {"method": None}
-    return {name: case.levels[name] for name in summary.varying if name not in compared and name in case.levels}
+    return {name: case.levels[name] for name in summary.varying if name not in summary.baseline and name in case.levels}
 
 
 def case_finding(summary: Summary, case: CaseSummary, subject: str, against: str) -> Finding:
@@ -182,15 +181,13 @@ def _joined(name: str, against: str, group: Sequence[Finding], *, moves: bool) -
 
 
 def _verdict(group: Sequence[Finding]) -> str:
-    """Return the verdict that all findings share, else `MIXED`."""
+    """Return the verdict that all findings share, `MIXED` where some are decided, else what is known at most."""
     verdicts = {finding.verdict for finding in group}
     if len(verdicts) == 1:
         return verdicts.pop()
-    undecided = {NO_DIFFERENCE, TOO_FEW}
-    if verdicts <= undecided:
-        return NO_DIFFERENCE
-    missing = {NOT_COMPARED, NOT_MEASURED, UNAVAILABLE}
-    return NOT_COMPARED if verdicts <= missing else MIXED
+    if verdicts & {FASTER, SLOWER}:
+        return MIXED
+    return next((verdict for verdict in (NO_DIFFERENCE, TOO_FEW) if verdict in verdicts), NOT_COMPARED)
 
 
 def overall(contenders: Sequence[ContenderVerdict]) -> str:

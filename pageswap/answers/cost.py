@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING
 
-from pageswap.analysis.explanations.cost_stacks import CostStack, call_stacks
+from pageswap.analysis.explanations.cost_stacks import CostPart, CostStack, call_stacks
 from pageswap.analysis.verdicts import FASTER, SLOWER, TOO_FEW
 from pageswap.answers.against_baseline import baseline_findings, baseline_name
 from pageswap.answers.corruption import Corrupted, corrupted
@@ -45,7 +45,9 @@ def cost(summary: Summary) -> tuple[Cost, list[Finding]]:
         )
         for _, each in pairs
     ]
-    stacks = [] if summary.corrupt else sorted(call_stacks(summary), key=_plainness)
+    # Without intervals, or with a call that took longer than the one it is inside, the parts are no shares.
+    nested = [stack for stack in call_stacks(summary) if all(_is_share(part) for part in stack.parts)]
+    stacks = [] if summary.corrupt else sorted(nested, key=_plainness)
     parts = [finding for stack in stacks for finding in _parts(summary, stack)]
     decided = [each for each in multiples if each.verdict in (FASTER, SLOWER)]
     plainest: dict[str, Finding] = {}
@@ -75,6 +77,10 @@ def multiple(case: CaseSummary) -> tuple[float, Interval | None]:
     """Return a case's time in multiples of the baseline's: the inverse of its speed-up, and of the interval's ends."""
     ci = case.ratio_ci
     return 1 / (case.ratio or math.nan), Interval(1 / ci.high, 1 / ci.low) if ci else None
+
+
+def _is_share(part: CostPart) -> bool:
+    return part.share is not None and part.share_interval is not None and 0 <= part.share <= 1
 
 
 def _plainness(stack: CostStack) -> tuple[int, bool]:

@@ -7,7 +7,7 @@ import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.analysis.verdicts import FASTER, SLOWER
-from pageswap.answers.against_baseline import COMPARED, baseline_findings, baseline_name, moves_pages
+from pageswap.answers.against_baseline import COMPARED, baseline_findings, baseline_name, hosts_disagree, moves_pages
 from pageswap.answers.corruption import Corrupted, corrupted
 from pageswap.answers.record import CORRUPT, MIXED, NO, UNAVAILABLE, UNDECIDED, YES, Finding
 from pageswap.spec.asks import SIZE_FACTORS
@@ -74,14 +74,17 @@ def crossover(summary: Summary) -> tuple[Crossover, list[Finding]]:
         series.setdefault((finding.subject, finding.host, repr(sorted(others.items()))), []).append(finding)
     curves = [curve(own, axis) for own in series.values() if own[0].verdict != CORRUPT]
     known = [case.ratio_n for case, finding in pairs if finding.verdict in COMPARED]
+    disagree = hosts_disagree([finding for _, finding in pairs])
     facts = Crossover(
-        verdict=_verdict([each.course for each in curves if not _is_lacking(series, each)], bool(summary.corrupt)),
+        verdict=MIXED
+        if disagree
+        else _verdict([each.course for each in curves if not _is_lacking(series, each)], bool(summary.corrupt)),
         against=baseline_name(summary),
         axis=axis,
         corrupt=corrupted(summary),
         curves=_joined(curves, len(summary.hosts)),
         hosts=len(summary.hosts),
-        hosts_disagree=_hosts_disagree(curves),
+        hosts_disagree=disagree,
         too_few=max(known, default=0) if max(known, default=0) < MINIMUM_N else 0,
     )
     return facts, [finding for _, finding in pairs]
@@ -176,12 +179,3 @@ def _course_key(each: Curve) -> tuple[object, ...]:
     ends = (each.last, each.first, each.is_settled) if each.course != LACKING else ()
     decided = (repr(each.decided), each.elsewhere) if each.course == PARTLY else ()
     return each.course, ends, decided, repr(sorted(each.where.items()))
-
-
-def _hosts_disagree(curves: Sequence[Curve]) -> bool:
-    """Say whether a contender takes another course on another host, or changes at another size."""
-    found: dict[tuple[object, ...], set[tuple[object, ...]]] = {}
-    for each in curves:
-        if each.course != LACKING:
-            found.setdefault((each.names, repr(sorted(each.where.items()))), set()).add(_course_key(each))
-    return any(len(courses) > 1 for courses in found.values())

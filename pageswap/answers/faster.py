@@ -46,14 +46,15 @@ def faster(summary: Summary) -> tuple[Faster, list[Finding]]:
     findings = [finding for _, finding in pairs]
     moving = [contender_name(summary, case) for case, _ in pairs if moves_pages(summary, case)]
     contenders = contender_verdicts(findings, moving)
-    movers = [each for each in contenders if each.moves]
+    movers = grouped(each for each in contenders if each.moves)
+    staying = grouped(each for each in contenders if not each.moves)
     few = [case.ratio_n for case, finding in pairs if finding.verdict == TOO_FEW]
     facts = Faster(
         verdict=overall(contenders),
         against=baseline_name(summary),
         corrupt=corrupted(summary),
-        groups=grouped(movers or contenders),
-        staying=grouped(each for each in contenders if movers and not each.moves),
+        groups=movers or staying,
+        staying=staying if movers else [],
         hosts_disagree=hosts_disagree(findings),
         too_few=max(few, default=0),
     )

@@ -5,20 +5,18 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.explanations.contests import Contest, Rival, contests
+from pageswap.analysis.explanations.contests import Contest, Rival, compared_factors, contests
 from pageswap.analysis.verdicts import NOT_COMPARED, NOT_MEASURED, SLOWER, TOO_FEW
 from pageswap.answers.against_baseline import (
-    baseline_name,
     case_finding,
-    contender_name,
     contestants,
     moves_pages,
-    where_of,
 )
 from pageswap.answers.corruption import Corrupted, corrupted
 from pageswap.answers.record import CORRUPT, FASTEST, MIXED, NOT_TOLD_APART, UNDECIDED, YES, Finding
 from pageswap.answers.words import say
 from pageswap.statistics.intervals import MINIMUM_N
+from pageswap.text.levels import levels_phrase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +73,7 @@ def fastest(summary: Summary) -> tuple[Fastest, list[Finding]]:
     missing = any(finding.verdict in (NOT_MEASURED, CORRUPT) for finding in rest.values())
     facts = Fastest(
         verdict=_verdict(groups, is_whole=not missing),
-        against=baseline_name(summary),
+        against=_baseline(summary),
         corrupt=corrupted(summary),
         groups=groups,
         contests=len(held),
@@ -86,16 +84,36 @@ def fastest(summary: Summary) -> tuple[Fastest, list[Finding]]:
     return facts, [(found | rest)[_key(case)] for case in able]
 
 
+def _name(summary: Summary, case: CaseSummary) -> str:
+    """Name a competitor by the levels that tell it from the others."""
+    return levels_phrase({name: case.levels.get(name) for name in compared_factors(summary)})
+
+
+def _baseline(summary: Summary) -> str:
+    """Name the baseline where it is a competitor too."""
+    return levels_phrase(summary.baseline) if "method" in summary.baseline else ""
+
+
 def _key(case: CaseSummary) -> tuple[str, str]:
     return case.host, case.case_id
 
 
 def _contest_findings(summary: Summary, held: Contest) -> list[tuple[tuple[str, str], Finding]]:
     verdict = _first_verdict(held)
-    first = case_finding(summary, held.first, contender_name(summary, held.first), baseline_name(summary))
+    first = _own_finding(summary, held.first)
     why = "" if verdict == FASTEST else say("findings", verdict.replace(" ", "_"), held.rivals)
     found = [(_key(held.first), dataclasses.replace(first, verdict=verdict, why=why))]
     return found + [(_key(rival.case), _rival_finding(summary, held, rival)) for rival in held.rivals]
+
+
+def _own_finding(summary: Summary, case: CaseSummary) -> Finding:
+    """Return what a case's comparison with the baseline found, where that competes; else nothing but how it ended."""
+    found = case_finding(summary, case, _name(summary, case), _baseline(summary))
+    others = [name for name in summary.varying if name not in compared_factors(summary)]
+    found = dataclasses.replace(found, where={name: case.levels[name] for name in others if name in case.levels})
+    if found.against and case.ratio is not None:
+        return found
+    return dataclasses.replace(found, against="", ratio=None, low=None, high=None, times="")
 
 
 def _first_verdict(held: Contest) -> str:
@@ -109,9 +127,9 @@ def _rival_finding(summary: Summary, held: Contest, rival: Rival) -> Finding:
     verdict = SLOWER if rival.is_beaten else NOT_TOLD_APART if rival.n >= MINIMUM_N else TOO_FEW
     return Finding(
         host=held.host,
-        subject=contender_name(summary, rival.case),
-        against=baseline_name(summary) if rival.is_by_baseline else contender_name(summary, held.first),
-        where=where_of(summary, rival.case),
+        subject=_name(summary, rival.case),
+        against=_baseline(summary) if rival.is_by_baseline else _name(summary, held.first),
+        where=held.levels,
         ratio=rival.ratio,
         low=low,
         high=high,
@@ -123,7 +141,7 @@ def _rival_finding(summary: Summary, held: Contest, rival: Rival) -> Finding:
 
 def _unheld(summary: Summary, case: CaseSummary) -> Finding:
     """Return the finding of a case that took part in no contest."""
-    found = case_finding(summary, case, contender_name(summary, case), baseline_name(summary))
+    found = _own_finding(summary, case)
     if case.n and found.verdict != CORRUPT:
         found = dataclasses.replace(found, verdict=NOT_COMPARED, why=say("findings", "alone"))
     return found
@@ -134,7 +152,7 @@ def _groups(summary: Summary, held: Sequence[Contest], found: dict[tuple[str, st
     groups: dict[tuple[object, ...], Winners] = {}
     for each in held:
         cases = [each.first, *(rival.case for rival in each.rivals if not rival.is_beaten)]
-        names = tuple(contender_name(summary, case) for case in cases)
+        names = tuple(_name(summary, case) for case in cases)
         # With too few blocks nobody is beaten: then the one ahead is all there is to tell contests apart by.
         key = (frozenset(names), 1 + len(each.rivals)) if each.is_known else (names[0],)
         group = groups.setdefault(key, Winners(names, 1 + len(each.rivals), each.is_known, [], [], {}))

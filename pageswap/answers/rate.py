@@ -6,16 +6,17 @@ import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from pageswap.analysis.verdicts import TOO_FEW
-from pageswap.answers.against_baseline import baseline_name, case_finding, contender_name, family_of, where_of
+from pageswap.answers.against_baseline import baseline_name, case_finding, contender_name, moves_pages, where_of
 from pageswap.answers.corruption import Corrupted, corrupted
-from pageswap.answers.record import CORRUPT, MEASURED, NOTHING_MEASURED, UNDECIDED, YES, Finding
+from pageswap.answers.record import CORRUPT, MEASURED, UNDECIDED, YES, Finding
 from pageswap.answers.words import say
 from pageswap.statistics.intervals import MINIMUM_N, Interval
 
 if TYPE_CHECKING:
     from pageswap.analysis.summary import CaseSummary, Summary
 
-_STREAM: Final = "control"
+# It moves no pages, but bytes.
+_STREAM: Final = "stream_copy"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,18 +42,23 @@ class Rate:
 
 def rate(summary: Summary) -> tuple[Rate, list[Finding]]:
     """Return the facts of the headline, and the findings they come from: ``times`` holds each case's rate."""
-    cases = [case for case in summary.cases if case.bytes_per_s or not case.n or _is_corrupt(summary, case)]
+    able = [case for case in summary.cases if moves_pages(summary, case) or _is_stream(case)]
+    cases = [case for case in able if case.bytes_per_s or not case.n or _is_corrupt(summary, case)]
     findings = [_finding(summary, case) for case in cases]
     known = [case for case in cases if case.bytes_per_s and not _is_corrupt(summary, case)]
     most = max((case.n for case in known), default=0)
     facts = Rate(
-        verdict=NOTHING_MEASURED if not known else UNDECIDED if most < MINIMUM_N else YES,
+        verdict=UNDECIDED if most < MINIMUM_N else YES,
         corrupt=corrupted(summary),
-        exchanged=_best(summary, [case for case in known if family_of(summary, case) != _STREAM]),
-        streamed=_best(summary, [case for case in known if family_of(summary, case) == _STREAM]),
+        exchanged=_best(summary, [case for case in known if not _is_stream(case)]),
+        streamed=_best(summary, [case for case in known if _is_stream(case)]),
         too_few=most if most < MINIMUM_N else 0,
     )
     return facts, findings
+
+
+def _is_stream(case: CaseSummary) -> bool:
+    return case.levels.get("method") == _STREAM
 
 
 def _is_corrupt(summary: Summary, case: CaseSummary) -> bool:

@@ -76,6 +76,27 @@ def conclude(outcome: Outcome, *, as_json: bool) -> int:
     return outcome.exit_code
 
 
+def print_run(store: Store) -> None:
+    """Print a stored run's answer and all cases' figures as one JSON object, as `run --json` has them."""
+    from pageswap.analysis.findings import findings  # noqa: PLC0415 - as below
+    from pageswap.analysis.summary import summarise  # noqa: PLC0415 - as below
+    from pageswap.answers.build import build_answer  # noqa: PLC0415 - as below
+
+    summary = summarise(store)
+    answer = build_answer(summary, findings(store, summary), store.environments())
+    print_json(
+        {
+            "run_id": summary.run_id,
+            "experiment": summary.experiment,
+            "question": summary.question,
+            "statuses": summary.statuses,
+            "missing": summary.missing,
+            "answer": answer.as_json(),
+            "cases": [dataclasses.asdict(case) for case in summary.cases],
+        }
+    )
+
+
 def measured(measure: Callable[..., Outcome], *, as_json: bool) -> int:
     """Show a campaign while it runs, then tell what it found, or why no host could be used; gives the exit code."""
     from pageswap.campaign import NoHostError  # noqa: PLC0415 - as below

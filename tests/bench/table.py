@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import coverage
 import dispatch
+import generated_answers
 import runs
 import targets
 
@@ -33,7 +34,13 @@ BLOCKS = 667
 TARGETS = "targets"
 STATISTICS = "statistics"
 DISPATCH = "dispatch"
-TABLES: dict[str, Callable[[], int]] = {STATISTICS: coverage.main, DISPATCH: dispatch.main, TARGETS: targets.main}
+ANSWERS = "answers"
+TABLES: dict[str, Callable[[], int]] = {
+    STATISTICS: coverage.main,
+    ANSWERS: generated_answers.main,
+    DISPATCH: dispatch.main,
+    TARGETS: targets.main,
+}
 
 
 @dataclasses.dataclass(frozen=True)

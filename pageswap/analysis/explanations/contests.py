@@ -54,8 +54,8 @@ class Contest:
 
 
 def compared_factors(summary: Summary) -> tuple[str, ...]:
-    """Name the factors that tell competitors apart: the baseline's, else the method."""
-    return tuple(summary.baseline) or ("method",)
+    """Name the factors that tell competitors apart: the baseline's where it names a method, else the method alone."""
+    return tuple(summary.baseline) if "method" in summary.baseline else ("method",)
 
 
 def contests(summary: Summary, competitors: Sequence[CaseSummary]) -> list[Contest]:
@@ -99,15 +99,15 @@ def contests(summary: Summary, competitors: Sequence[CaseSummary]) -> list[Conte
     ]
 
 
-def is_baseline(summary: Summary, case: CaseSummary) -> bool:
-    """Say whether a case is one that others are compared with."""
-    return summary.has_baseline and all(case.levels.get(name) == level for name, level in summary.baseline.items())
+def _is_reference(summary: Summary, case: CaseSummary) -> bool:
+    """Say whether a case is one that its rivals were compared with by the run."""
+    return "method" in summary.baseline and all(case.levels.get(n) == level for n, level in summary.baseline.items())
 
 
 def _first(summary: Summary, field: Sequence[CaseSummary]) -> CaseSummary:
     """Choose the best figure, of those with enough blocks if there are any."""
     sure = [case for case in field if case.n >= MINIMUM_N] or list(field)
-    baselines = [case for case in sure if is_baseline(summary, case)]
+    baselines = [case for case in sure if _is_reference(summary, case)]
     if len(baselines) == 1 and all(case.ratio is not None or case in baselines for case in sure):
         return max(sure, key=lambda case: 1.0 if case in baselines else case.ratio or 0.0)
     return min(sure, key=lambda case: case.median_ns or 0.0)
@@ -115,11 +115,12 @@ def _first(summary: Summary, field: Sequence[CaseSummary]) -> CaseSummary:
 
 def _rival(summary: Summary, first: CaseSummary, case: CaseSummary, found: Paired) -> Rival:
     """Judge by the run's own comparison where one of the two is the other's baseline, else by the pair's."""
-    if is_baseline(summary, case) and first.ratio:
+    if _is_reference(summary, case) and first.ratio:
         return Rival(case, 1 / first.ratio, _inverse(first.ratio_ci), first.ratio_n, first.verdict == FASTER)
-    is_slow, told = case.verdict == SLOWER, found.differs and found.ratio > 1
-    if (is_baseline(summary, first) and case.ratio) or (is_slow and not told):
-        by_baseline = not is_baseline(summary, first)
+    is_slow = case.verdict == SLOWER and "method" in summary.baseline
+    told = found.differs and found.ratio > 1
+    if (_is_reference(summary, first) and case.ratio) or (is_slow and not told):
+        by_baseline = not _is_reference(summary, first)
         return Rival(case, case.ratio, case.ratio_ci, case.ratio_n, is_slow, is_by_baseline=by_baseline)
     return Rival(case, 1 / found.ratio if found.n else None, _inverse(found.interval), found.n, told)
 

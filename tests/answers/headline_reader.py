@@ -1,0 +1,501 @@
+"""Reads a headline clause by clause against the findings, which `independent_reader` holds against the rows."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.answers.independent_reader import _COMPARED, _DECIDED, _WORDS, phrase, size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tests.answers.independent_reader import Finding, Reader
+
+_OPENING: Final = re.compile(r"(?:Corrupt: .+?\.\s*)?(?:Hosts disagree: |Mixed: |Undecided: |undecided: )?")
+_OF_PAGES: Final = ("swap", "permute", "move", "limit")
+_STAYING: Final = ("control", "window")
+_MISSING: Final = ("not compared", "not measured", "unavailable")
+_SIZES: Final = ("page_size", "region_size")
+
+
+def names_in(text: str) -> tuple[list[str], int]:
+    """Read ``a, b and c`` or ``a, b and 3 more``: the names, and how many are only counted."""
+    more = re.search(r" and (\d+) more(?: hosts?| others?)?$", text)
+    named = text[: more.start()] if more else text
+    return re.split(r", | and ", named), int(more[1]) if more else 0
+
+
+def number(text: str) -> float:
+    """Read a number with thousands separators."""
+    return float(text.replace(",", ""))
+
+
+def is_mover(reader: Reader, name: str) -> bool:
+    """Say whether a contender's method brings pages elsewhere, as far as the workload is about that."""
+    method = name.split(", ", maxsplit=1)[0]
+    return reader.raw.experiment["workload"] not in _OF_PAGES or reader.raw.families.get(method) not in _STAYING
+
+
+def by_name(findings: Sequence[Finding], key: Callable[[Finding], Any]) -> dict[Any, list[Finding]]:
+    """Put findings together."""
+    found: dict[Any, list[Finding]] = {}
+    for finding in findings:
+        found.setdefault(key(finding), []).append(finding)
+    return found
+
+
+def course_of(own: Sequence[Finding]) -> str:
+    """Give the one verdict of all, "mixed" where some are decided, else what is known at most."""
+    verdicts = {finding["verdict"] for finding in own}
+    if len(verdicts) == 1:
+        return verdicts.pop()
+    if verdicts & set(_DECIDED):
+        return "mixed"
+    return next((word for word in ("no difference found", "too few") if word in verdicts), "not compared")
+
+
+def who(finding: Finding) -> str:
+    """Name whose change of conditions a finding is about."""
+    return str(finding["where"].get("method", ""))
+
+
+def groups_of(reader: Reader) -> dict[Any, list[Finding]]:
+    """Put the findings of each contender together."""
+    if reader.record["asks"] == "gain":
+        only = next(iter(reader.cases.values()), {}).get("method", "")
+        return by_name(reader.findings, lambda each: (each["subject"], who(each) or only))
+    return by_name(reader.findings, lambda each: each["subject"])
+
+
+def verdict_faults(reader: Reader) -> Iterator[str]:
+    """Check the verdict as far as it says more than that it is not known."""
+    asks, verdict = reader.record["asks"], reader.record["verdict"]
+    words = [finding["verdict"] for finding in reader.findings if finding["verdict"] != "part"]
+    if verdict == "nothing_measured":
+        return
+    if asks in ("faster", "gain"):
+        groups = groups_of(reader)
+        moving = {name: own for name, own in groups.items() if asks == "gain" or is_mover(reader, name)} or groups
+        able = [own for own in moving.values() if {each["verdict"] for each in own} != {"unavailable"}]
+        words = [each["verdict"] for own in able for each in own]
+        wrong = {
+            "yes": set(words) != {"faster"},
+            "no": set(words) != {"slower"},
+            "undecided": bool(set(words) & set(_DECIDED)),
+            "mixed": not set(words) & set(_DECIDED) or len(set(words)) == 1,
+        }
+    elif asks == "fastest":
+        best = {each["subject"] for each in reader.findings if each["verdict"] == "fastest"}
+        held = contests(reader)
+        sole = all(any(each["verdict"] == "fastest" for each in own) for own in held.values())
+        wrong = {
+            "yes": len(best) != 1 or not sole or bool({"corrupt", "not measured"} & set(words)),
+            "no": True,
+            "undecided": bool(best),
+            "mixed": not best,
+        }
+    elif asks == "crossover":
+        own = [{each["verdict"] for each in curve} for curve in curves(reader).values()]
+        part = [each for each in own if each != {"unavailable"}]
+        wrong = {
+            "yes": not all({"faster", "slower"} <= each for each in part) or "corrupt" in words,
+            "no": not all(each in ({"faster"}, {"slower"}) for each in part),
+            "undecided": bool(set(words) & set(_DECIDED)),
+            "mixed": not set(words) & set(_DECIDED),
+        }
+    else:
+        decided = set(words) & {*_DECIDED, "measured"}
+        wrong = {"yes": not decided, "no": True, "undecided": bool(decided), "mixed": not decided}
+    if wrong[verdict]:
+        yield f"verdict {verdict} of {sorted(set(words))}"
+
+
+def clause_faults(reader: Reader) -> Iterator[str]:
+    """Check every clause of the headline; one that is not understood is a fault too."""
+    headline, asks = reader.record["headline"], reader.record["asks"]
+    text = headline[_OPENING.match(headline).end() :]  # type: ignore[union-attr]  # it matches nothing, too
+    if "Hosts disagree: " in headline and len(reader.raw.hosts) < 2:
+        yield "hosts disagree, of which there is one"
+    if reader.record["verdict"] == "nothing_measured":
+        yield from nothing_faults(reader, text)
+        return
+    few = re.match(r"too few blocks(?: to (?:compare|say).*?)?, (\d+) of the 6 needed(?:; so far (.+))?$", text)
+    if few:
+        if int(few[1]) >= 6 or any(each["verdict"] in _DECIDED for each in reader.findings if asks != "rate"):
+            yield f"too few blocks, {few[1]}"
+        if few[2] and asks == "fastest":
+            for clause in re.split(r", (?=\S+ leads)", few[2]):
+                yield from leader_faults(reader, clause)
+        return
+    if re.fullmatch(r"nothing (?:(?:else )?could be compared with .+|was decided)", text):
+        if any(each["verdict"] in (_DECIDED if "decided" in text else _COMPARED) for each in reader.findings):
+            yield f"{text!r}, although something was"
+        return
+    check = {
+        "faster": faster_faults,
+        "gain": gain_faults,
+        "fastest": fastest_faults,
+        "crossover": crossover_faults,
+        "cost": cost_faults,
+        "rate": rate_faults,
+    }[asks]
+    yield from check(reader, text)
+
+
+def nothing_faults(reader: Reader, text: str) -> Iterator[str]:
+    """Check how everything ended."""
+    counts = reader.rows[reader.rows["warmup"] == 0]["status"].value_counts().to_dict()
+    told = {status: int(number(count)) for count, status in re.findall(r"([\d,]+) ([a-z]+)(?=[,;]|$)", text)}
+    told = {status: count for status, count in told.items() if status in counts}
+    if told != counts or not text.startswith("Nothing was measured"):
+        yield f"{text!r} of {counts}"
+
+
+def uniform_faults(groups: dict[Any, list[Finding]], named: Sequence[Any], more: int, verdict: str) -> Iterator[str]:
+    """Check that contenders have this verdict in every finding, and that so many have it."""
+    alike = {name for name, own in groups.items() if course_of(own) == verdict}
+    for name in named:
+        if name not in alike:
+            yield f"{name} is not {verdict} throughout: {sorted({each['verdict'] for each in groups.get(name, ())})}"
+    if len(alike) != len(named) + more:
+        yield f"{len(named) + more} are said to be {verdict}, {len(alike)} are"
+
+
+def span_faults(own: Sequence[Finding], low: str | None, high: str | None) -> Iterator[str]:
+    """Check the smallest and the largest factor of findings."""
+    if low and own:
+        factors = [max(each["ratio"], 1 / each["ratio"]) for each in own]
+        for said, true in ((low, min(factors)), (high or low, max(factors))):
+            if not math.isclose(number(said), true, rel_tol=0.06):
+                yield f"{said} times, by the findings {true:.3g}"
+
+
+_UNIFORM: Final = re.compile(
+    r"(?P<who>.+?) (?:was|were) (?:(?P<low>[\d.,]+)(?: to (?P<high>[\d.,]+))? times )?(?P<word>faster|slower)"
+    r" than (?P<base>[^ ,]+)(?: in (?:(?P<both>both)|all (?P<all>[\d,]+)) comparisons)?"
+)
+
+
+_OF_ONE_VERDICT: Final = (
+    (r"no difference found between [^ ]+ and (.+)", "no difference found"),
+    (r"too few blocks for (.+)", "too few"),
+    (r"(.+) depends? on the case", "mixed"),
+)
+
+
+def faster_faults(reader: Reader, text: str) -> Iterator[str]:
+    """Check each contender's standing."""
+    every = {name: own for name, own in groups_of(reader).items() if course_of(own) != "corrupt"}
+    movers = {name: own for name, own in every.items() if is_mover(reader, name)}
+    for clause in text.split("; "):
+        aside = re.fullmatch(r"(.+), which moves? no page, (?:was|were) (.+)", clause)
+        if aside is None:
+            yield from standing_faults(movers or every, clause)
+        elif aside[2] != "mixed":
+            staying = {name: own for name, own in every.items() if name not in movers}
+            yield from uniform_faults(staying, *names_in(aside[1]), _WORDS[aside[2]])
+
+
+def standing_faults(groups: dict[Any, list[Finding]], clause: str) -> Iterator[str]:
+    """Check a clause about contenders of one verdict."""
+    if (found := _UNIFORM.fullmatch(clause)) is not None:
+        yield from uniform_faults(groups, *names_in(found["who"]), found["word"])
+        own = [each for name in groups if course_of(groups[name]) == found["word"] for each in groups[name]]
+        yield from span_faults(own, found["low"], found["high"])
+        count = 2 if found["both"] else found["all"] and int(number(found["all"]))
+        if count and count != len(own):
+            yield f"{count} comparisons, of {len(own)}"
+        return
+    for pattern, verdict in _OF_ONE_VERDICT:
+        if (found := re.fullmatch(pattern, clause)) is not None:
+            yield from uniform_faults(groups, *names_in(found[1]), verdict)
+            return
+    yield from open_faults(groups, clause)
+
+
+def open_faults(groups: dict[Any, list[Finding]], clause: str) -> Iterator[str]:
+    """Check a clause about what was not compared, one of counts alone, or one about a contender that is mixed."""
+    if (found := re.fullmatch(r"(.+) (?:was|were) not compared", clause)) is not None:
+        for name in names_in(found[1])[0]:
+            if not {each["verdict"] for each in groups.get(name, ())} <= set(_MISSING):
+                yield f"{name} was compared"
+    elif re.fullmatch(r"\d+ [a-z ]+(, \d+ [a-z ]+)*", clause):
+        courses = [course_of(own) for own in groups.values()]
+        for count, word in re.findall(r"(\d+) ([a-z ]+)", clause):
+            same = {"undecided": ("no difference found", "too few")}.get(word, (word,))
+            if sum(course in same for course in courses) != int(count):
+                yield f"{count} {word} of {courses}"
+    else:
+        yield from share_faults(groups, clause)
+
+
+def share_faults(groups: dict[Any, list[Finding]], clause: str) -> Iterator[str]:
+    """Check one contender whose findings do not agree: by host, or in how many."""
+    found = re.fullmatch(r"(.+?) was (.+)", clause)
+    if not found or found[1] not in groups:
+        yield f"not understood: {clause!r}"
+        return
+    own = groups[found[1]]
+    word = "|".join(_WORDS)
+    parts = re.split(rf", (?=(?:{word}) (?:than \S+ )?(?:on|in) )", found[2])
+    for part in parts:
+        on = re.fullmatch(rf"({word}) (?:than .+? )?on (.+)", part)
+        share = re.fullmatch(rf"({word}) (?:than .+? )?in ([\d,]+)(?: of ([\d,]+) comparisons?)?", part)
+        if on:
+            hosts, more = names_in(on[2])
+            alike = {
+                host for host, each in by_name(own, lambda e: e["host"]).items() if course_of(each) == _WORDS[on[1]]
+            }
+            if not set(hosts) <= alike or len(alike) != len(hosts) + more:
+                yield f"{part!r}, by the findings on {sorted(alike)}"
+        elif share:
+            count = sum(each["verdict"] == _WORDS[share[1]] for each in own)
+            if count != number(share[2]) or (share[3] and number(share[3]) != len(own)):
+                yield f"{part!r}, by the findings {count} of {len(own)}"
+        else:
+            yield f"not understood: {part!r}"
+
+
+def gain_faults(reader: Reader, text: str) -> Iterator[str]:
+    """Check each change, and who gains and loses by it."""
+    groups = {key: own for key, own in groups_of(reader).items() if course_of(own) != "corrupt"}
+    changes = sorted({key[0] for key in groups}, key=len, reverse=True)
+    current: dict[Any, list[Finding]] = {}
+    for clause in text.split("; "):
+        part = clause
+        for change in changes:
+            if re.match(rf"[Ww]ith {re.escape(change)} ", part):
+                current = {name: own for (new, name), own in groups.items() if new == change}
+                part = part[len(change) + 6 :]
+                break
+        found = re.fullmatch(
+            r"(.+?) ran (?:([\d.,]+)(?: to ([\d.,]+))? times )?(faster|slower)(?: than with .+)?", part
+        )
+        if found:
+            yield from uniform_faults(current, *names_in(found[1]), found[4])
+            own = [each for each_own in current.values() if course_of(each_own) == found[4] for each in each_own]
+            yield from span_faults(own, found[2], found[3])
+        elif (level := re.fullmatch(r"(no difference found|too few blocks) for (.+)", part)) is not None:
+            yield from uniform_faults(current, *names_in(level[2]), level[1].removesuffix(" blocks"))
+        elif (some := re.fullmatch(r"(.+) depends? on the case", part)) is not None:
+            yield from uniform_faults(current, *names_in(some[1]), "mixed")
+        elif not re.fullmatch(r"\d+ more changes?|.+ (?:was|were) not compared", part):
+            yield f"not understood: {part!r}"
+
+
+def contests(reader: Reader) -> dict[Any, list[Finding]]:
+    """Put together what competed on one host under the same conditions."""
+    taking_part = [
+        each for each in reader.findings if each["verdict"] in ("fastest", "slower", "not told apart", "too few")
+    ]
+    return by_name(taking_part, lambda each: (each["host"], *(phrase(*pair) for pair in each["where"].items())))
+
+
+def placed(reader: Reader, place: str) -> tuple[dict[Any, list[Finding]], int | None]:
+    """Give the contests that a place is about, and in how many of them something is said to be so; None is all."""
+    held = contests(reader)
+    share = re.fullmatch(r" in (?:(both)|all ([\d,]+)|([\d,]+) of ([\d,]+)) cases", place)
+    if share:
+        total = 2 if share[1] else int(number(share[2] or share[4]))
+        return (held if total == len(held) else {}), int(number(share[3])) if share[3] else None
+    host = re.search(r" on (\S+)$", place)
+    levels = re.match(r" with (.+?)(?: on \S+)?$", place)
+    wanted = {*(levels[1].split(", ") if levels else ()), *([host[1]] if host else ())}
+    return {key: own for key, own in held.items() if wanted <= set(key)}, None
+
+
+def fastest_faults(reader: Reader, text: str) -> Iterator[str]:
+    """Check who won where, and that nothing that moves no page took part."""
+    for finding in reader.findings:
+        if not is_mover(reader, finding["subject"]):
+            yield f"{finding['subject']} moves no page"
+    if re.fullmatch(r"no two (?:others )?were measured under the same conditions", text):
+        if contests(reader):
+            yield text
+        return
+    for clause in text.split("; "):
+        yield from winner_faults(reader, clause)
+
+
+def winner_faults(reader: Reader, clause: str) -> Iterator[str]:
+    """Check who is said to have won, in a clause."""
+    if (best := re.fullmatch(r"(.+?) was fastest( .+)?", clause)) is not None:
+        yield from won_faults(reader, clause, best[2] or "", lambda own: winners(own) == {best[1]} and told(own))
+    elif (tied := re.fullmatch(r"(.+?) were not told apart( .+?)?(?:, ahead of (\d+) others?)?", clause)) is not None:
+        named, more = names_in(tied[1])
+        many = len(named) + more
+        yield from won_faults(
+            reader, clause, tied[2] or "", lambda own: set(named) <= winners(own) and len(winners(own)) == many
+        )
+    elif (none := re.fullmatch(r"none of (\d+) was told to be the fastest( .+)?", clause)) is not None:
+        yield from won_faults(reader, clause, none[2] or "", lambda own: len(winners(own)) == int(none[1]) == len(own))
+    elif (few := re.fullmatch(r"too few blocks( .+?)?, so far (.+) leads", clause)) is not None:
+        yield from leader_faults(reader, f"{few[2]} leads{few[1] or ''}")
+    elif not re.fullmatch(r"others in \d+", clause):
+        yield f"not understood: {clause!r}"
+
+
+def winners(own: Sequence[Finding]) -> set[str]:
+    """Name what was not beaten in a contest."""
+    return {each["subject"] for each in own if each["verdict"] != "slower"}
+
+
+def told(own: Sequence[Finding]) -> bool:
+    """Say whether one is called the fastest of a contest."""
+    return any(each["verdict"] == "fastest" for each in own)
+
+
+def won_faults(reader: Reader, clause: str, place: str, is_so: Callable[[Sequence[Finding]], bool]) -> Iterator[str]:
+    """Check in how many contests something is so."""
+    held, count = placed(reader, place)
+    so = sum(map(is_so, held.values()))
+    if (
+        (count is None and (so != len(held) or not held))
+        or (count is not None and so < count)
+        or (not place and len(contests(reader)) != 1)
+    ):
+        yield f"{clause!r}, so in {so} of {len(held)}"
+
+
+def leader_faults(reader: Reader, clause: str) -> Iterator[str]:
+    """Check who leads where nothing is told: it has the best median, or the best ratio to the baseline."""
+    found = re.fullmatch(r"(.+?) leads( .+)?", clause)
+    if not found:
+        yield f"not understood: {clause!r}"
+        return
+    held, count = placed(reader, found[2] or "")
+    leads = 0
+    for own in held.values():
+        others = [each for each in own if each["subject"] != found[1]]
+        leads += any(each["subject"] == found[1] for each in own) and all(
+            each["against"] == found[1] or each["verdict"] == "slower" for each in others
+        )
+    if leads < (len(held) if count is None else count) or not held:
+        yield f"{clause!r}, so in {leads} of {len(held)}"
+
+
+def curves(reader: Reader) -> dict[Any, list[Finding]]:
+    """Put together the findings of one contender on one host over the sizes."""
+    axis = axis_of(reader)
+    return by_name(
+        reader.findings,
+        lambda each: (each["subject"], each["host"], *(phrase(n, v) for n, v in each["where"].items() if n != axis)),
+    )
+
+
+def axis_of(reader: Reader) -> str:
+    """Name the size that varies."""
+    varied = [name for name in _SIZES if len({case.get(name) for case in reader.cases.values()}) > 1]
+    return varied[0] if varied else _SIZES[0]
+
+
+def crossover_faults(reader: Reader, text: str) -> Iterator[str]:
+    """Check from which size on a contender is faster, or that it is so at every size."""
+    axis = axis_of(reader)
+    for clause in text.split("; "):
+        if re.fullmatch(r"\d+ more behave otherwise", clause):
+            continue
+        if (found := re.fullmatch(r"(\d+) change places with .+, (\d+) do not, (\d+) are open", clause)) is not None:
+            continue
+        found = re.fullmatch(r"(no difference found between \S+ and )?(.+?)(?: (?:was|were) (.+)| at (.+))", clause)
+        if not found:
+            yield f"not understood: {clause!r}"
+            continue
+        for name in names_in(found[2])[0]:
+            own = [each for key, curve in curves(reader).items() if key[0] == name for each in curve]
+            claim = found[3] or f"undecided at {found[4]}"
+            where = re.search(r" with (.+?)(?= on (?:lab|\d)|$)", claim)
+            hosts = re.search(r" on ((?:lab\d+(?:, | and )?)+)", claim)
+            if where:
+                own = [e for e in own if set(where[1].split(", ")) <= {phrase(*pair) for pair in e["where"].items()}]
+            if hosts:
+                own = [e for e in own if e["host"] in re.findall(r"lab\d+", hosts[1]) or "more" in claim]
+            many = re.search(r" on (\d+) hosts?", claim)
+            if many:
+                per_host = by_name(own, lambda each: each["host"])
+                fine = [
+                    host
+                    for host, each in per_host.items()
+                    if not list(claim_faults(claim, {(host, e["where"].get(axis, 0)): e["verdict"] for e in each}, ""))
+                ]
+                if len(fine) < int(many[1]):
+                    yield f"{clause!r}, so on {fine}"
+                continue
+            yield from claim_faults(claim, {(e["host"], e["where"].get(axis, 0)): e["verdict"] for e in own}, clause)
+
+
+def claim_faults(claim: str, verdicts: dict[tuple[str, int], str], clause: str) -> Iterator[str]:
+    """Check one claim about sizes against the verdicts at these."""
+    compared = {key: verdict for key, verdict in verdicts.items() if verdict in _COMPARED}
+    at: list[tuple[str, Callable[[int], bool]]] = []
+    number_of = {size(value): value for _, value in verdicts}
+    for word, rest in re.findall(
+        r"(faster|slower)(?: than \S+)?,? (from \S+ (?:on|upwards)|up to \S+|at every size|at [^,]+(?:, \d+\wiB)*)",
+        claim,
+    ):
+        sizes = [number_of[each] for each in re.findall(r"\d+[KMG]iB", rest) if each in number_of]
+        if rest.startswith("from"):
+            at.append((word, lambda value, first=sizes[0]: value >= first))
+        elif rest.startswith("up to"):
+            at.append((word, lambda value, last=sizes[0]: value <= last))
+        elif rest == "at every size":
+            at.append((word, lambda _value: True))
+        elif sizes:
+            at.append((word, lambda value, sizes=tuple(sizes): value in sizes))
+    for word, holds in at:
+        wrong = [key for key, verdict in compared.items() if holds(key[1]) and verdict != word]
+        if wrong or not any(holds(value) for _, value in compared):
+            yield f"{clause!r}: not {word} at {wrong}"
+    if claim.startswith("undecided") and set(compared.values()) & set(_DECIDED):
+        yield f"{clause!r}: decided"
+
+
+def cost_faults(reader: Reader, text: str) -> Iterator[str]:
+    """Check what calls cost, and what a call is made of."""
+    if (found := re.fullmatch(r"In times of one (.+?): (.+)", text)) is not None:
+        for part in found[2].split(", "):
+            name, _, said = part.rpartition(" ")
+            if not re.fullmatch(r"\d+ calls less", part):
+                yield from multiple_faults(reader, name, number(said))
+    elif (found := re.fullmatch(r"Of one (.+?) (\d+ % .+)", text)) is not None:
+        for share, name in re.findall(r"(\d+) % (?:is )?(.+?)(?=, \d+ %|$)", found[2]):
+            own = [each for each in reader.findings if each["verdict"] == "part" and each["subject"] == name]
+            if not any(abs(100 * each["ratio"] - float(share)) <= 0.51 for each in own):
+                yield f"{share} % {name}, by the findings {[each['ratio'] for each in own]}"
+    elif re.fullmatch(r"[nN]o (?:other )?call was told from .+", text):
+        yield from [text for each in reader.findings if each["verdict"] in _DECIDED][:1]
+    elif not re.fullmatch(r"\d+ calls? compared with .+", text):
+        yield f"not understood: {text!r}"
+
+
+def multiple_faults(reader: Reader, name: str, said: float) -> Iterator[str]:
+    """Check how many times as long as the baseline a call is said to take."""
+    own = [each for each in reader.findings if each["subject"] == name and each["verdict"] in _DECIDED]
+    if not any(math.isclose(said, 1 / each["ratio"], rel_tol=0.06) for each in own):
+        yield f"{name} {said}, by the findings {[1 / each['ratio'] for each in own]}"
+
+
+def rate_faults(reader: Reader, text: str) -> Iterator[str]:
+    """Check the best rates, by the rows themselves: two pages in the median time."""
+    rates: dict[bool, list[tuple[float, str]]] = {True: [], False: []}
+    for (_, case_id), ns in reader.ns.items():
+        levels = reader.cases[case_id]
+        if levels["method"] not in reader.corrupt and reader.raw.families[levels["method"]] != "window":
+            rate = 2 * levels.get("page_size", 4096) / ns.median() * 1e9
+            is_stream = levels["method"] == "stream_copy"
+            if is_stream or reader.raw.families[levels["method"]] != "control":
+                rates[is_stream].append((rate, levels["method"]))
+    text = re.sub(r"^too few blocks, \d+ of the 6 needed; so far ", "", text)
+    if text == "no rate was measured":
+        if rates[True] or rates[False]:
+            yield text
+        return
+    for kind, said, unit, method in re.findall(
+        r"(exchanged|copied as a stream) at ([\d.,]+) ([kMGT]?)B/s by (\w+)", text
+    ):
+        value = number(said) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}[unit]
+        best = max(rates[kind != "exchanged"], default=(0.0, ""))
+        if not math.isclose(value, best[0], rel_tol=0.06) or method != best[1]:
+            yield f"{kind} at {said} {unit}B/s by {method}, by the rows {best}"

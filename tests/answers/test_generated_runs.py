@@ -1,0 +1,94 @@
+"""Every headline and finding of made-up runs over the whole space of experiments is borne by the raw rows.
+
+`./inv bench --only answers` does the same with 5,000 runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pageswap.answers.record import CORRUPT
+from tests.answers.answered import answered
+from tests.answers.generated_runs import generate, raw
+from tests.answers.independent_reader import faults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PARTS = 8
+_RUNS = 25
+
+
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_the_rows_bear_what_the_record_claims(part: int) -> None:
+    """Two hundred runs: nothing false, no headline too long."""
+    found = {}
+    for seed in range(part * _RUNS, (part + 1) * _RUNS):
+        run = generate(seed)
+        found[seed] = faults(raw(run), answered(run).as_json())
+
+    assert {} == {seed: wrong for seed, wrong in found.items() if wrong}
+
+
+def _turned(finding: dict[str, Any]) -> None:
+    finding["verdict"] = {"faster": "slower", "slower": "faster"}.get(finding["verdict"], finding["verdict"])
+
+
+def _decided(finding: dict[str, Any]) -> None:
+    if finding["verdict"] in {"no difference found", "too few"}:
+        finding["verdict"] = "faster"
+
+
+def _forgiven(finding: dict[str, Any]) -> None:
+    if finding["verdict"] == CORRUPT:
+        finding["verdict"] = "faster"
+
+
+def _scaled(finding: dict[str, Any]) -> None:
+    if finding["ratio"]:
+        finding["ratio"] *= 1.01
+
+
+@pytest.mark.parametrize("change", [_turned, _decided, _forgiven, _scaled])
+def test_the_reader_sees_a_finding_that_is_false(change: Callable[[dict[str, Any]], None]) -> None:
+    """Wherever a change makes one so."""
+    seen = changed = 0
+    for seed in range(60):
+        run = generate(seed)
+        record = answered(run).as_json()
+        before = [dict(finding) for finding in record["findings"]]
+        for finding in record["findings"]:
+            change(finding)
+        if before != list(record["findings"]):
+            changed += 1
+            seen += bool(faults(raw(run), record))
+
+    assert changed > 5
+    assert seen == changed
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (" faster", " slower"),
+        (" in 1 trial", " in 2 trials"),
+        ("Corrupt: ", "Beside: "),
+        (" was fastest", " was slowest"),
+    ],
+)
+def test_the_reader_sees_a_headline_that_is_false(old: str, new: str) -> None:
+    """Another word, another count, a corrupt method that is not named as such."""
+    seen = changed = 0
+    for seed in range(80):
+        run = generate(seed)
+        answer = answered(run)
+        if old in answer.headline:
+            changed += 1
+            false = dataclasses.replace(answer, headline=answer.headline.replace(old, new, 1))
+            seen += bool(faults(raw(run), false.as_json()))
+
+    assert changed > 3
+    assert seen == changed

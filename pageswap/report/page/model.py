@@ -9,8 +9,10 @@ from pageswap.analysis.explanations.host_groups import grouped, host_groups
 from pageswap.analysis.findings import findings as find
 from pageswap.analysis.summary import Summary, summarise
 from pageswap.analysis.trials.table import frame
+from pageswap.answers.against_baseline import contender_name, moves_pages
 from pageswap.answers.build import build_answer
 from pageswap.report.page.download import Download, download
+from pageswap.report.page.first_screen import FirstRows, first_rows, measured_on
 from pageswap.report.page.picture import picture
 from pageswap.report.sections import (
     availability,
@@ -78,6 +80,8 @@ class Model:
     name: str
     description: str
     answer: Answer
+    first_rows: FirstRows
+    measured_on: list[tuple[str, str]]
     notes: tuple[str, ...]
     picture: Plot | None
     picture_note: str
@@ -146,6 +150,8 @@ def model(run_data: RunData) -> Model:
         name=clipped(every.experiment, _LONGEST_TITLE),
         description=answer.headline,
         answer=answer,
+        first_rows=first_rows(answer, _staying(every)),
+        measured_on=measured_on(every.hosts, environments, run.spans),
         notes=_bounded(run.findings.notes),
         picture=shown,
         picture_note=note,
@@ -163,6 +169,10 @@ def model(run_data: RunData) -> Model:
         download=download(run_id, trials),
         export_command=f"./inv export --run {run_id} --to csv",
     )
+
+
+def _staying(summary: Summary) -> frozenset[str]:
+    return frozenset(contender_name(summary, case) for case in summary.cases if not moves_pages(summary, case))
 
 
 def _bounded(notes: tuple[str, ...]) -> tuple[str, ...]:

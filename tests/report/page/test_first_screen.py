@@ -1,0 +1,139 @@
+"""The first table has a row a contender, and more only where conditions decide."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_MEASURED, SLOWER
+from pageswap.answers.record import CORRUPT, MEASURED, PART, Answer, Finding, Trust
+from pageswap.report.page.first_screen import MOST_ROWS, first_rows, measured_on
+from tests.fake_run import ENVIRONMENT
+
+
+def finding(subject: str, verdict: str, ratio: float | None, **more: Any) -> Finding:
+    """Return a finding with an interval of a tenth around its ratio."""
+    ends = {"low": ratio / 1.1, "high": ratio * 1.1} if ratio else {"low": None, "high": None}
+    times = f"{1 / ratio:.0f} times slower" if ratio and ratio < 1 else f"{ratio:.0f} times faster" if ratio else ""
+    usual = {"host": "a", "against": "memcpy", "where": {}, "times": times, "why": "", **ends}
+    return Finding(subject=subject, verdict=verdict, ratio=ratio, **(usual | more))
+
+
+def answered(*findings: Finding, asks: str = "faster") -> Answer:
+    """Return an answer of findings."""
+    return Answer(asks, "mixed", "", Trust("good"), findings)
+
+
+def test_a_slower_contender_is_told_by_how_many_times() -> None:
+    """With the interval in the same words, not as a fraction."""
+    (row,) = first_rows(answered(finding("mremap", SLOWER, 0.05))).rows
+
+    assert (row.contender, row.speed, row.interval) == ("mremap", "20 times slower", "18.2 to 22.0 times")
+    assert (row.kind, row.where) == ("slower", "")
+
+
+def test_conditions_that_end_alike_are_one_row_with_the_whole_range() -> None:
+    """From the smallest factor to the largest, and the outermost ends of the intervals."""
+    found = [
+        finding("mremap", SLOWER, ratio, where={"touch": word}) for ratio, word in ((0.05, "none"), (0.1, "moved"))
+    ]
+    (row,) = first_rows(answered(*found)).rows
+
+    assert (row.speed, row.interval, row.where) == ("10 to 20 times slower", "9 to 22 times", "")
+
+
+def test_a_contender_that_ends_differently_has_a_row_for_each_and_says_where() -> None:
+    """Sizes as a range, other levels by name, hosts by theirs."""
+    sizes = [4096, 8192, 16384, 32768]
+    found = [
+        finding("mremap", SLOWER if size < 16384 else FASTER, size / 16000, where={"page_size": size}) for size in sizes
+    ]
+    rows = first_rows(answered(*found)).rows
+    hosts = [finding("mremap", FASTER, 2.0), finding("mremap", NO_DIFFERENCE, 1.01, host="b")]
+
+    assert [(row.verdict, row.where) for row in rows] == [
+        ("slower", "page size 4KiB to 8KiB"),
+        ("faster", "page size 16KiB to 32KiB"),
+    ]
+    assert [row.where for row in first_rows(answered(*hosts)).rows] == ["on a", "on b"]
+
+
+def test_what_was_not_told_apart_is_no_change_in_either_direction() -> None:
+    """Its figure is around 1, and so are its ends."""
+    (row,) = first_rows(answered(finding("m", NO_DIFFERENCE, 1.02, low=0.99, high=1.05))).rows
+
+    assert (row.speed, row.interval) == ("1.020 times as fast", "0.990 to 1.050 times as fast")
+
+
+def test_what_no_level_tells_apart_is_counted() -> None:
+    """Rather than described as something it is not."""
+    words = [("none", 1), ("none", 2), ("moved", 1), ("moved", 2)]
+    found = [
+        finding("m", FASTER if place in (0, 3) else SLOWER, 2.0, where={"touch": touch, "threads": threads})
+        for place, (touch, threads) in enumerate(words)
+    ]
+
+    assert [row.where for row in first_rows(answered(*found)).rows] == ["in 2 of 4 conditions"] * 2
+
+
+def test_the_fastest_contender_comes_first() -> None:
+    """Then the others by their best; what has no figure is last, and has its reason."""
+    found = [
+        finding("slow", SLOWER, 0.5),
+        finding("gone", NOT_MEASURED, None, why="no such call"),
+        finding("fast", FASTER, 3.0),
+    ]
+    rows = first_rows(answered(*found)).rows
+
+    assert [row.contender for row in rows] == ["fast", "slow", "gone"]
+    assert (rows[-1].speed, rows[-1].why) == ("", "no such call")
+
+
+def test_a_change_of_conditions_is_a_row_for_each_method() -> None:
+    """A method's name is no condition there."""
+    found = [
+        finding("2 threads", FASTER, 2.0, where={"method": name}, against="1 thread") for name in ("memcpy", "mremap")
+    ]
+    first = first_rows(answered(*found, asks="gain"))
+
+    assert [row.contender for row in first.rows] == ["memcpy: 2 threads", "mremap: 2 threads"]
+    assert first.against == "1 thread"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "interval"), [(PART, ""), (MEASURED, ""), (CORRUPT, ""), (FASTER, "1.82 to 2.20 times")]
+)
+def test_only_a_ratio_has_its_interval(verdict: str, interval: str) -> None:
+    """The one of a share or a rate would be another figure's; what is corrupt has none at all."""
+    (row,) = first_rows(answered(finding("m", verdict, 2.0, times="2 times faster"))).rows
+
+    assert row.interval == interval
+
+
+def test_what_moves_no_page_comes_last_and_is_said_to() -> None:
+    """However fast it was."""
+    rows = first_rows(answered(finding("null", FASTER, 200.0), finding("m", FASTER, 2.0)), frozenset({"null"})).rows
+
+    assert [row.contender for row in rows] == ["m", "null (moves no page)"]
+
+
+def test_rows_are_bounded() -> None:
+    """The rest is counted; the table below has all."""
+    first = first_rows(answered(*(finding(f"m{number}", FASTER, 2.0 + number) for number in range(MOST_ROWS + 3))))
+
+    assert (len(first.rows), first.left_out) == (MOST_ROWS, 3)
+
+
+def test_where_it_was_measured_is_told_in_a_few_words() -> None:
+    """Different hosts by what differs, and a machine of metal as such."""
+    at = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
+    places = {"a": ENVIRONMENT | {"hypervisor": "kvm"}, "b": ENVIRONMENT | {"hypervisor": None}}
+    facts = dict(measured_on(["a", "b"], places, {"a": (at, at)}))
+
+    assert facts["Hosts"] == "a and b"
+    assert facts["CPU"] == ENVIRONMENT["cpu_model"]
+    assert facts["Machine"] == "virtual machine (kvm) and metal: no hypervisor found"
+    assert facts["Measured"] == "2026-01-02 03:04 UTC"
+    assert dict(measured_on(["a"], {}, {}))["Kernel"] == "not recorded"

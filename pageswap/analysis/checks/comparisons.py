@@ -77,7 +77,7 @@ def compare(
         point, low, high = (float(part[row]) for part in ratios)
         why, held = f"{n} of at least {MINIMUM_N} {of}s", ""
         if verdicts[row] != TOO_FEW:
-            why, held = _words(obstacles[row], math.exp(floors[row]), float(p_holm[row]), count)
+            why, held = words_against(obstacles[row], math.exp(floors[row]), float(p_holm[row]), count)
         found[host, case_id] = Comparison(
             host=host,
             case_id=case_id,
@@ -97,7 +97,7 @@ def compare(
     return found
 
 
-def _words(obstacle: str, floor: float, p_holm: float, family: int) -> tuple[str, str]:
+def words_against(obstacle: str, floor: float, p_holm: float, family: int) -> tuple[str, str]:
     """Say what stood against a difference, and in short what stood beside an interval that excludes 1."""
     if obstacle == HOLDS_ONE:
         return "the interval holds 1x", ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pageswap.statistics.intervals import MINIMUM_N, Interval, ratio_intervals
+from pageswap.statistics.intervals import MINIMUM_N, Interval, medians, ratio_intervals
 from pageswap.statistics.noise import noise_floors
 
 if TYPE_CHECKING:
@@ -62,6 +62,12 @@ def case_floors(matrix: Matrix) -> Floats:
     Each baseline has its own (`pageswap.statistics.noise`): what scatters in one condition says nothing of another.
     """
     own = noise_floors(control_logs(matrix))
+    return np.where(matrix.partners >= 0, own[matrix.partners], math.nan) if len(own) else own
+
+
+def control_medians(matrix: Matrix) -> Floats:
+    """Return the median of the A/A pairs of each row's baseline, a logarithm: what a host makes of two equal things."""
+    own = medians(control_logs(matrix))
     return np.where(matrix.partners >= 0, own[matrix.partners], math.nan) if len(own) else own
 
 

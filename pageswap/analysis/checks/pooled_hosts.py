@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy import special
 
-from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW
-from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N, Interval
+from pageswap.analysis.checks.noise_floor import control_medians
+from pageswap.analysis.verdicts import TOO_FEW, judge
+from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N, Interval, medians
 from pageswap.statistics.median_bootstrap import draw_medians
+from pageswap.statistics.noise import noise_floors
+from pageswap.statistics.trimmed_means import holm, paired_p
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -68,22 +71,39 @@ def pooled(matrix: Matrix, cases: Mapping[str, Mapping[str, Any]]) -> tuple[Pool
         rows = rows[matrix.pairs[rows] >= MINIMUM_N]
         if len(rows) >= 2:  # noqa: PLR2004 - likewise
             found.append(_pool(matrix, rows, dict(levels), case_id, rng))
-    return tuple(found)
+    return _judged(matrix, found)
+
+
+def _judged(matrix: Matrix, found: Sequence[Pooled]) -> tuple[Pooled, ...]:
+    """Give each its verdict by the rules of all comparisons, a host being what a block is on one."""
+    places = {case_id: place for place, (_, case_id) in enumerate(matrix.keys[: len(matrix.keys) // len(matrix.hosts)])}
+    shape = len(matrix.hosts), len(places)
+    is_enough = (matrix.pairs >= MINIMUM_N).reshape(shape)
+    chosen = [places[each.case_id] for each in found]
+    logs = np.where(is_enough, medians(matrix.log_ratios).reshape(shape), math.nan).T[chosen]
+    floors = noise_floors(np.where(is_enough, control_medians(matrix).reshape(shape), math.nan).T[chosen])
+    points = np.array([math.log(each.ratio) for each in found])
+    lows, highs = (
+        np.array([math.log(getattr(each.interval, end)) if each.interval else math.nan for each in found])
+        for end in ("low", "high")
+    )
+    p = np.where(np.isnan(lows), math.nan, paired_p(logs))
+    verdicts, _ = judge((points, lows, highs), floors, holm(p))
+    return tuple(dataclasses.replace(each, verdict=verdict) for each, verdict in zip(found, verdicts, strict=True))
 
 
 def _pool(
     matrix: Matrix, rows: npt.NDArray[np.int64], levels: dict[str, Any], case_id: str, rng: np.random.Generator
 ) -> Pooled:
     logs = matrix.log_ratios[rows]
-    medians = np.nanmedian(logs, axis=1)
-    ends = [int(np.argmin(medians)), int(np.argmax(medians))]
-    point = float(medians.mean())
-    interval, verdict, note = None, TOO_FEW, f"{len(rows)} of at least {MINIMUM_N} hosts"
+    middles = medians(logs)
+    ends = [int(np.argmin(middles)), int(np.argmax(middles))]
+    point = float(middles.mean())
+    interval, note = None, f"{len(rows)} of at least {MINIMUM_N} hosts"
     if len(rows) >= MINIMUM_N:
         low, high = hierarchical_interval(logs, rng)
         interval, note = Interval(math.exp(low), math.exp(high)), ""
-        verdict = FASTER if low > 0 else SLOWER if high < 0 else NO_DIFFERENCE
-    lowest, highest = ((matrix.keys[rows[end]][0], math.exp(medians[end])) for end in ends)
+    lowest, highest = ((matrix.keys[rows[end]][0], math.exp(middles[end])) for end in ends)
     return Pooled(
         case_id=case_id,
         levels=levels,
@@ -92,7 +112,7 @@ def _pool(
         interval=interval,
         lowest=lowest,
         highest=highest,
-        verdict=verdict,
+        verdict=TOO_FEW,
         note=note,
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pageswap.statistics.intervals import Interval, median_intervals
+from pageswap.statistics.intervals import MINIMUM_N, Interval, median_intervals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -185,14 +185,19 @@ def _siblings(case: CaseSummary) -> tuple[str, str]:
 
 
 def _nested(layers: Iterable[_Layer], ns: Mapping[str, Floats], method: str) -> tuple[CostPart, ...]:
-    """Take each block's call apart; nothing when no block has all of the calls."""
+    """Take each block's call apart; nothing with less than six blocks that have all calls, or where these do not nest.
+
+    A part whose interval lies below nothing says that what was taken for the inner call takes longer than the outer.
+    """
     nothing = np.zeros_like(ns[method])
     raw = [each.times * (ns[each.call] - each.less_times * ns.get(each.less, nothing)) for each in layers]
     is_whole = ~np.isnan(np.sum(raw, axis=0))
-    if not is_whole.any():
+    if is_whole.sum() < MINIMUM_N:
         return ()
     values = np.stack([part[is_whole] for part in raw])
     times, shares_of = median_intervals(values), median_intervals(values / ns[method][is_whole])
+    if (times[2] < 0).any():
+        return ()
     return tuple(
         CostPart(
             name=layer.name,

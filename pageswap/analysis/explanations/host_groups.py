@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pageswap.analysis.checks.comparisons import words_against
+from pageswap.analysis.checks.noise_floor import control_medians
 from pageswap.analysis.summary import CaseSummary, Ending, Summary
-from pageswap.analysis.verdicts import BASELINE, FASTER, NO_DIFFERENCE, NOT_COMPARED, NOT_MEASURED, SLOWER, TOO_FEW
-from pageswap.statistics.intervals import MINIMUM_N, Interval, median_intervals
+from pageswap.analysis.verdicts import BASELINE, NO_DIFFERENCE, NOT_COMPARED, NOT_MEASURED, TOO_FEW, judge
+from pageswap.statistics.intervals import MINIMUM_N, Interval, median_intervals, ratio_intervals
+from pageswap.statistics.noise import noise_floors
+from pageswap.statistics.trimmed_means import holm, paired_p
 from pageswap.text.lists import plural
 
 if TYPE_CHECKING:
@@ -49,15 +53,29 @@ def grouped(summary: Summary, groups: Mapping[str, Sequence[str]]) -> Summary:
     keys = [(title, case_id) for title in groups for case_id in order if (title, case_id) in members]
     most = max((len(found) for found in members.values()), default=1)
     times = median_intervals(_matrix([[c.median_ns for c in members[key]] for key in keys], most))
-    ratios = median_intervals(np.log(_matrix([[c.ratio for c in members[key]] for key in keys], most)))
+    logs = np.log(_matrix([[c.ratio for c in members[key]] for key in keys], most))
+    ratios = ratio_intervals(logs)
+    # One level up, by the same rules: a host is what a block is on one.
+    of_row = dict(zip(summary.matrix.keys, control_medians(summary.matrix).tolist(), strict=True))
+    floors = noise_floors(_matrix([[of_row[c.host, c.case_id] for c in members[key]] for key in keys], most))
+    p = np.where((~np.isnan(logs)).sum(axis=1) >= MINIMUM_N, paired_p(logs), math.nan)
+    p_holm = holm(p)
+    verdicts, obstacles = judge(ratios, floors, p_holm)
+    family = int((~np.isnan(p)).sum())
     cases = []
     values: dict[tuple[str, str], list[tuple[int, float]]] = {}
     for row, key in enumerate(keys):
         found = members[key]
         title = titles[key[0]]
-        cases.append(
-            _case(title, found, [float(part[row]) for part in times], [float(np.exp(part[row])) for part in ratios])
+        _, held = words_against(obstacles[row], math.exp(floors[row]), float(p_holm[row]), family)
+        case = _case(
+            title,
+            found,
+            [float(part[row]) for part in times],
+            [float(np.exp(part[row])) for part in ratios],
+            verdicts[row],
         )
+        cases.append(dataclasses.replace(case, held=held if case.verdict == NO_DIFFERENCE else ""))
         has_ratio = any(case.ratio is not None for case in found)
         drawn = [case.ratio if has_ratio else case.median_ns for case in found]
         values[title, key[1]] = [(index, value) for index, value in enumerate(drawn) if value is not None]
@@ -77,7 +95,7 @@ def _matrix(values: Sequence[Sequence[float | None]], width: int) -> Floats:
     return matrix
 
 
-def _case(title: str, found: Sequence[CaseSummary], time: list[float], ratio: list[float]) -> CaseSummary:
+def _case(title: str, found: Sequence[CaseSummary], time: list[float], ratio: list[float], judged: str) -> CaseSummary:
     statuses: Counter[str] = Counter()
     endings: Counter[tuple[str, str]] = Counter()
     for case in found:
@@ -86,7 +104,7 @@ def _case(title: str, found: Sequence[CaseSummary], time: list[float], ratio: li
     measured = [case for case in found if case.n]
     compared = sum(case.ratio is not None for case in found)
     ratio_ci = _interval(ratio)
-    verdict, note = _verdict(measured, compared, ratio_ci)
+    verdict, note = _verdict(measured, compared, judged)
     first = found[0]
     ns = None if math.isnan(time[0]) else time[0]
     bytes_per_op = next((c.bytes_per_s * c.median_ns / 1e9 for c in measured if c.bytes_per_s and c.median_ns), None)
@@ -110,16 +128,14 @@ def _case(title: str, found: Sequence[CaseSummary], time: list[float], ratio: li
     )
 
 
-def _verdict(measured: Sequence[CaseSummary], compared: int, interval: Interval | None) -> tuple[str, str]:
+def _verdict(measured: Sequence[CaseSummary], compared: int, judged: str) -> tuple[str, str]:
     if not measured:
         return NOT_MEASURED, ""
     if all(case.verdict == BASELINE for case in measured):
         return BASELINE, ""
     if not compared:
         return NOT_COMPARED, measured[0].note
-    if interval is None:
-        return TOO_FEW, f"{compared} of at least {MINIMUM_N} hosts"
-    return (FASTER if interval.low > 1 else SLOWER if interval.high < 1 else NO_DIFFERENCE), ""
+    return judged, f"{compared} of at least {MINIMUM_N} hosts" if judged == TOO_FEW else ""
 
 
 def _interval(parts: Sequence[float]) -> Interval | None:

@@ -6,7 +6,7 @@ import pytest
 
 from pageswap.analysis.explanations.host_groups import grouped, host_groups
 from pageswap.analysis.summary import summarise
-from pageswap.analysis.verdicts import FASTER, NOT_MEASURED, TOO_FEW
+from pageswap.analysis.verdicts import FASTER, NOT_MEASURED, SLOWER, TOO_FEW
 from tests.fake_run import make_run
 
 
@@ -55,3 +55,17 @@ def test_few_hosts_give_no_verdict_and_none_no_figure() -> None:
     assert (words.verdict, words.note) == (TOO_FEW, "2 of at least 6 hosts")
     assert (remap.verdict, remap.median_ns) == (NOT_MEASURED, None)
     assert [(ending.reason, ending.trials) for ending in remap.endings] == [("no such call", 14)]
+
+
+def test_equal_methods_on_hosts_of_a_kind_are_not_called_different() -> None:
+    """Twenty equal methods on 18 hosts: an interval alone would call one of them different in every other run."""
+    hosts = tuple(f"h{index:02d}" for index in range(18))
+    names = {f"m{number:02d}": 800.0 for number in range(20)}
+    alarms = 0
+    for seed in range(20):
+        one = {"region_size": [1 << 27], "touch": ["none"], "replicas": True, "seed": seed}
+        summary = summarise(make_run(hosts=hosts, method=["memcpy", *names], speeds=names, blocks=6, **one))
+        verdicts = {case.verdict for case in grouped(summary, {"kind": list(hosts)}).cases}
+        alarms += bool(verdicts & {FASTER, SLOWER})
+
+    assert alarms <= 2

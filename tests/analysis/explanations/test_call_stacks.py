@@ -1,0 +1,29 @@
+"""A call is taken apart only from six blocks on, and where the calls inside it take no longer than it does."""
+
+from __future__ import annotations
+
+import pytest
+
+from pageswap.analysis.explanations.cost_stacks import call_stacks
+from pageswap.analysis.summary import summarise
+from tests.fake_run import FakeRun, make_run
+
+
+def calls(untouched_ns: float, blocks: int = 7) -> FakeRun:
+    """Make a run of an mremap that takes 4,000 ns and the calls inside it."""
+    speeds = {"getpid": 100.0, "mremap_untouched": untouched_ns, "mremap_touched": 4_000.0}
+    one = {"region_size": [1 << 27], "touch": ["none"], "noise": 0.01}
+    run = make_run(method=list(speeds), speeds=speeds, blocks=blocks, baseline={"method": "mremap_touched"}, **one)
+    run.experiment["workload"] = "call"
+    for case in run.case_list:
+        case["workload"] = "call"
+    return run
+
+
+@pytest.mark.parametrize(("untouched_ns", "blocks", "stacks"), [(3_000.0, 6, 1), (3_000.0, 5, 0), (60_000.0, 7, 0)])
+def test_a_call_is_taken_apart_where_its_parts_nest(untouched_ns: float, blocks: int, stacks: int) -> None:
+    """An inner call fifteen times as long as the whole would be 1,500 % of it, and what is left less than nothing."""
+    found = call_stacks(summarise(calls(untouched_ns, blocks)))
+
+    assert len(found) == stacks
+    assert all(part.interval and 0 < (part.share or 0) < 1 for stack in found for part in stack.parts)

@@ -28,9 +28,9 @@ _ROW_PX = 56
 _DOTS_PX = (38, 52)
 LONGEST_BASELINE = 32
 _AGAINST_BASELINE = (
-    " Each block compares a case with the baseline of the same block, so what slowed both cancels. A triangle that "
-    "points up is faster than the baseline, one that points down slower, a disc not shown to differ, a diamond "
-    "measured too few times to say."
+    " Each block compares a case with the baseline of the same block, both by the faster half of their rounds, so what "
+    "slowed both cancels, and what disturbed a few rounds. A triangle that points up is faster than the baseline, one "
+    "that points down slower, a disc not shown to differ, a diamond measured too few times to say."
 )
 _LOOKS = {
     FASTER: ("#0072B2", "triangle-up"),

@@ -110,7 +110,7 @@ def _rows(name: str, found: list[tuple[Finding, dict[str, Any]]]) -> list[Conten
                 verdict=VERDICT_WORDS.get(verdict, verdict),
                 kind=_KINDS.get(verdict, ""),
                 where=_where([where for _, where in own], [where for _, where in found]) if len(alike) > 1 else "",
-                why=next((finding.why for finding in findings if finding.why), ""),
+                why=clipped(next((finding.why for finding in findings if finding.why), ""), _LONGEST),
             )
         )
     return rows

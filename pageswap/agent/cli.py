@@ -89,7 +89,7 @@ def _work(document: dict[str, Any]) -> WorkFolder:
 
 
 def _facts(document: dict[str, Any], context: HostContext) -> int:
-    from pageswap.agent.daemon.host_facts import facts  # noqa: PLC0415
+    from pageswap.agent.daemon.host_facts import facts
 
     cpu = None if document.get("cpu") is None else _field(document, "cpu", int)
     _say(facts(context, _cache(document), cpu))
@@ -97,7 +97,7 @@ def _facts(document: dict[str, Any], context: HostContext) -> int:
 
 
 def _clean(document: dict[str, Any], context: HostContext) -> int:  # noqa: ARG001 - a verb's signature
-    from pageswap.agent.workspace.cleaning import clean  # noqa: PLC0415
+    from pageswap.agent.workspace.cleaning import clean
 
     older_than_s = document.get("older_than_s", 0.0)
     if isinstance(older_than_s, bool) or not isinstance(older_than_s, (int, float)) or not older_than_s >= 0:
@@ -111,27 +111,27 @@ def _cache(document: dict[str, Any]) -> str:
 
 
 def _start(document: dict[str, Any], context: HostContext) -> int:
-    from pageswap.agent.daemon.start import start  # noqa: PLC0415
+    from pageswap.agent.daemon.start import start
 
     start(_work(document), _field(document, "job", dict), context, _say)
     return 0
 
 
 def _follow(document: dict[str, Any], context: HostContext) -> int:  # noqa: ARG001 - a verb's signature
-    from pageswap.agent.daemon.follow import SignsOfLife, stream  # noqa: PLC0415
+    from pageswap.agent.daemon.follow import Heartbeats, stream
 
     work = _work(document)
     offset = _field(document, "offset", int)
     if offset < 0:
         raise HostError(f"standard input: offset is {offset}, expected 0 or more")
     # Absent where the reader's end closes the output.
-    signs = SignsOfLife(0, float(_field(document, "signs_s", int))) if "signs_s" in document else None
+    signs = Heartbeats(0, float(_field(document, "signs_s", int))) if "signs_s" in document else None
     stream(work, offset, AgentLock(work.lock), 1, signs)
     return 0
 
 
 def _stop(document: dict[str, Any], context: HostContext) -> int:  # noqa: ARG001 - a verb's signature
-    from pageswap.agent.daemon.stop import stop  # noqa: PLC0415
+    from pageswap.agent.daemon.stop import stop
 
     _say(stop(AgentLock(_work(document).lock), _field(document, "how", str)))
     return 0

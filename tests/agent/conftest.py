@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
-    """Give a host of the test's own, and leave no agent behind."""
+    """Return a host of the test's own, and leave no agent behind."""
     yield Host(tmp_path)
     for lock in tmp_path.rglob("agent.lock"):
         pid = AgentLock(str(lock)).holder()

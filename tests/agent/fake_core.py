@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def result(trial: TrialSpec, **changes: object) -> dict[str, Any]:
-    """Give what a trial that went well measures."""
+    """Return what a trial that went well measures."""
     return {
         "verified": True,
         "reason": "",
@@ -133,7 +133,7 @@ def methods() -> list[dict[str, Any]]:
 
 
 def fake_core() -> Core:
-    """Give the whole core."""
+    """Return the whole core."""
     core = Core(
         methods=methods,
         info=lambda: {"core_hash": "0" * 64, "build": "host"},

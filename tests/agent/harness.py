@@ -77,7 +77,7 @@ class Host:
         self.record.parent.parent.mkdir()
 
     def beside(self, name: str) -> Host:
-        """Give another agent's folder on the same host: the same lease and settings."""
+        """Return another agent's folder on the same host: the same lease and settings."""
         other = object.__new__(Host)
         other.work_dir = self.work_dir.parents[2] / name / "here" / "0"
         other.sysctl, other.record, other.settings = self.sysctl, self.record, self.settings
@@ -126,7 +126,7 @@ class Host:
         return [line for line in self.journal() if line["kind"] == "trial"]
 
     def alive(self) -> int | None:
-        """Give the agent's process id while it lives."""
+        """Return the agent's process id while it lives."""
         return AgentLock(str(self.work_dir / "agent.lock")).holder()
 
     def kill_whole(self, pid: int) -> None:

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pageswap.agent.journal.journal import MAX_LINE_BYTES
-from pageswap.agent.workspace.followed_mark import Presence, try_to_touch
+from pageswap.agent.workspace.followed_mark import Follower, try_to_touch
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _LONG_PAUSE_S = 0.1
 _CHUNK_BYTES = 1 << 18
 
 
-class SignsOfLife:
+class Heartbeats:
     """What a reader on the other side of a network sends now and then: a link that is cut closes nothing here."""
 
     def __init__(self, source: int, patience_s: float) -> None:
@@ -41,13 +41,13 @@ class SignsOfLife:
         return now - self._heard > self._patience_s
 
 
-def stream(work: WorkFolder, offset: int, lock: AgentLock, output: int, signs: SignsOfLife | None = None) -> None:
+def stream(work: WorkFolder, offset: int, lock: AgentLock, output: int, signs: Heartbeats | None = None) -> None:
     """Write the journal's whole lines from byte `offset` on to `output` as they appear, and keep the mark fresh.
 
     Returns when the journal has ended, its agent is dead or the reader has gone, which `signs` tells too. Raises
     HostError when there is neither a journal nor an agent, or `offset` is beyond the journal.
     """
-    presence = Presence(work.followed)
+    follower = Follower(work.followed)
     os.set_blocking(output, False)
     journal = -1
     pause_s = _PAUSE_S
@@ -60,7 +60,7 @@ def stream(work: WorkFolder, offset: int, lock: AgentLock, output: int, signs: S
             alive = lock.holder() is not None
             if journal < 0:
                 journal = _open(work, offset, alive=alive)
-            presence.keep(journal)
+            follower.keep(journal)
             chunk = os.pread(journal, _CHUNK_BYTES, offset + len(rest)) if journal >= 0 else b""
             whole, newline, rest_of_chunk = (rest + chunk).rpartition(b"\n")
             lines, rest = whole + newline, rest_of_chunk
@@ -104,7 +104,7 @@ def _open(work: WorkFolder, offset: int, *, alive: bool) -> int:
     return journal
 
 
-def _send(output: int, lines: bytes, signs: SignsOfLife | None) -> bool:
+def _send(output: int, lines: bytes, signs: Heartbeats | None) -> bool:
     left = memoryview(lines)
     while left:
         try:

@@ -36,14 +36,14 @@ class HostContext:
 
     @property
     def lease_name(self) -> str:
-        """Give the abstract address of the host's lease."""
-        from pageswap.agent.workspace import host_lease  # noqa: PLC0415 - not needed by `status`
+        """Return the abstract address of the host's lease."""
+        from pageswap.agent.workspace import host_lease  # not needed by `status`
 
         return self._lease_name or host_lease.NAME
 
     def core(self) -> Core:
         """Load the C core; raises HostError where it cannot run, with why and the cure."""
-        from pageswap.agent.trial.core_calls import native_core  # noqa: PLC0415 - loads the shared object
+        from pageswap.agent.trial.core_calls import native_core  # loads the shared object
 
         try:
             return (self._load_core or native_core)()
@@ -51,8 +51,8 @@ class HostContext:
             raise HostError(f"the core does not load on this host: {error}; {_cure()}") from error
 
     def tunables(self) -> Tunables:
-        """Give access to the kernel settings that `--tune` raises."""
-        from pageswap.agent.host.tunables import Tunables  # noqa: PLC0415 - not needed by `status`
+        """Return access to the kernel settings that `--tune` raises."""
+        from pageswap.agent.host.tunables import Tunables  # not needed by `status`
 
         return (self._make_tunables or Tunables)()
 

@@ -7,7 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from pageswap.agent.daemon.session import log
-from pageswap.agent.trial.descendants import adopt_orphans, end_descendants
+from pageswap.agent.trial.descendants import become_subreaper, kill_and_reap
 from pageswap.agent.trial.memory_cap import sweep_all
 from pageswap.agent.workspace.followed_mark import FollowedMark
 from pageswap.errors import HostError
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 # Killing a trial, writing its row and putting settings back; past this a silent agent hangs.
 _GRACE_S = 120.0
 _LOOK_S = 15.0
-_DEATH_S = 60.0
+_EXIT_S = 60.0
 
 
 def keep(the_job: Job, work: WorkFolder, context: HostContext, agent: Callable[[], int], *, pipe: int) -> int:
-    """Run `agent` in a child and wait for it; gives its exit status.
+    """Run `agent` in a child and wait for it; returns its exit status.
 
     An agent that is killed takes its trial along, but not what that trial has started, nor does it put settings back:
     both is done here, and `pipe`, the agent's word to its starter, is closed here. An agent that nobody follows and
     that does not end by itself long after it had to is killed.
     """
-    adopt_orphans()
+    become_subreaper()
     pid = os.fork()
     if pid == 0:
         return agent()
@@ -45,8 +45,8 @@ def keep(the_job: Job, work: WorkFolder, context: HostContext, agent: Callable[[
             log(f"agent {pid} should have ended by itself and has not: killed")
             os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
-    if not end_descendants(_DEATH_S):
-        log("some of the agent's processes do not die; this host needs a reboot")
+    if not kill_and_reap(_EXIT_S):
+        log("some of the agent's processes cannot be killed; this host needs a reboot")
     if os.WIFEXITED(status):
         return os.WEXITSTATUS(status)
     log(f"agent {pid} was killed by signal {os.WTERMSIG(status)}")

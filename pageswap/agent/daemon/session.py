@@ -15,7 +15,7 @@ from pageswap.agent.journal.timestamps import utc_now
 from pageswap.agent.trial import executor, memory_cap
 from pageswap.agent.trial.child_watcher import ChildWatcher
 from pageswap.agent.trial.cpu_choice import measured_cpus
-from pageswap.agent.trial.descendants import adopt_orphans
+from pageswap.agent.trial.descendants import become_subreaper
 from pageswap.agent.trial.forked_call import ForkedCall
 from pageswap.agent.trial.preflight import Preflight
 from pageswap.agent.trial.trial_conditions import TrialConditions
@@ -84,7 +84,7 @@ class Session:
             self._signals,
             lease=self._lease,
             allowed_cpus=self._allowed,
-            is_parent_of_all=adopt_orphans(),
+            is_parent_of_all=become_subreaper(),
         )
         self._tidy()
         restored = self._restore("what a killed run left behind")
@@ -159,13 +159,13 @@ class Session:
                 **outcome.measures,
                 **around,
             )
-            if outcome.undead:
+            if outcome.unkillable:
                 log("a trial could not be killed: nothing more can be measured beside it")
                 return "killed"
         return "done"
 
     def _tune(self, journal: Journal, preflight: Preflight) -> str:
-        """Raise what the job's trials need if that was asked for; gives the reason when it could not be done."""
+        """Raise what the job's trials need if that was asked for; returns the reason when it could not be done."""
         wanted = preflight.mappings_wanted(self._job.trials) if self._job.tune else 0
         if not wanted:
             return ""

@@ -202,7 +202,7 @@ class _Starting:
 
 
 def _no_core_dumps() -> None:
-    import resource  # noqa: PLC0415 - only here
+    import resource  # only here
 
     # A crashed trial would write its whole region to the disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))

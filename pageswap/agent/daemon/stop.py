@@ -17,7 +17,7 @@ _PATIENCE_S = 10.0
 
 
 def stop(lock: AgentLock, how: str) -> dict[str, Any]:
-    """Ask the agent to drain, or kill it with its trial; gives {"pid": asked or None, "alive": still there}.
+    """Ask the agent to drain, or kill it with its trial; returns {"pid": asked or None, "alive": still there}.
 
     Raises HostError when `how` is neither, or the agent is not this user's.
     """
@@ -54,7 +54,7 @@ def _send(lock: AgentLock, pid: int, number: signal.Signals) -> None:
 
 
 def _open(pid: int) -> int:
-    """Give a handle on the process, -1 where the kernel is older than 5.3 and has none."""
+    """Return a handle on the process, -1 where the kernel is older than 5.3 and has none."""
     try:
         return os.pidfd_open(pid)
     except (AttributeError, PermissionError):

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 # Version 1 says "no limit" with the largest page-aligned signed 64-bit number.
 _UNLIMITED = 1 << 62
+# The version whose one hierarchy has all controllers.
+_UNIFIED = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,25 +22,25 @@ class MemoryGroup:
     version: int
 
     def limit_bytes(self, files: HostFiles) -> int | None:
-        """Give the group's limit, None when it has none."""
-        name = "memory.max" if self.version == 2 else "memory.limit_in_bytes"  # noqa: PLR2004 - cgroup v2
+        """Return the group's limit, None when it has none."""
+        name = "memory.max" if self.version == _UNIFIED else "memory.limit_in_bytes"
         limit = files.integer(f"{self.folder}/{name}")
         return limit if limit is not None and limit < _UNLIMITED else None
 
     def free_bytes(self, files: HostFiles, enough: int) -> int | None:
-        """Give what may still be allocated, None when there is no limit; reclaimable cache counts as free.
+        """Return what may still be allocated, None when there is no limit; reclaimable cache counts as free.
 
         The slow memory.stat is read only when the group would hold less than `enough` bytes without it.
         """
         limit = self.limit_bytes(files)
         used = files.integer(
-            f"{self.folder}/" + ("memory.current" if self.version == 2 else "memory.usage_in_bytes")  # noqa: PLR2004
+            f"{self.folder}/" + ("memory.current" if self.version == _UNIFIED else "memory.usage_in_bytes")
         )
         if limit is None or used is None:
             return limit
         if limit - used < enough:
             statistics = files.table(f"{self.folder}/memory.stat")
-            used -= statistics.get("inactive_file" if self.version == 2 else "total_inactive_file", 0)  # noqa: PLR2004
+            used -= statistics.get("inactive_file" if self.version == _UNIFIED else "total_inactive_file", 0)
         return limit - max(used, 0)
 
 
@@ -66,7 +68,7 @@ def memory_groups(files: HostFiles) -> list[MemoryGroup]:
 
 
 def tightest_limit(files: HostFiles) -> int | None:
-    """Give the smallest memory limit in bytes of all groups around this process, None when there is none."""
+    """Return the smallest memory limit in bytes of all groups around this process, None when there is none."""
     limits = [group.limit_bytes(files) for group in memory_groups(files)]
     return min((limit for limit in limits if limit is not None), default=None)
 
@@ -74,7 +76,7 @@ def tightest_limit(files: HostFiles) -> int | None:
 def oom_kills(files: HostFiles, groups: list[MemoryGroup]) -> int:
     """Count the OOM kills so far, in this process's own group where that is counted, else on the whole host."""
     for group in groups:
-        name = "memory.events" if group.version == 2 else "memory.oom_control"  # noqa: PLR2004
+        name = "memory.events" if group.version == _UNIFIED else "memory.oom_control"
         count = files.table(f"{group.folder}/{name}").get("oom_kill")
         if count is not None:
             return count

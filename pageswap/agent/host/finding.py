@@ -20,5 +20,5 @@ class Finding:
     cure: str = ""
 
     def to_json(self) -> dict[str, str]:
-        """Give the finding as a JSON object with the field names above."""
+        """Return the finding as a JSON object with the field names above."""
         return dataclasses.asdict(self)

@@ -15,7 +15,7 @@ class HostFiles:
         self._root = root
 
     def path(self, path: str) -> str:
-        """Give where the absolute `path` really lies."""
+        """Return where the absolute `path` really lies."""
         return path if self._root == "/" else self._root.rstrip("/") + path
 
     def text(self, path: str) -> str | None:

@@ -62,7 +62,7 @@ def in_force(files: HostFiles, environ: Mapping[str, str] | None = None) -> dict
 def providers(files: HostFiles) -> dict[str, str | None]:
     """Map each of FUNCTIONS to the file name of the library that serves it in this process; None where unknown."""
     try:
-        import ctypes  # noqa: PLC0415 - not in every distribution's smallest Python
+        import ctypes  # not in every distribution's smallest Python
     except ImportError:
         return dict.fromkeys(FUNCTIONS)
     everything = ctypes.CDLL(None)

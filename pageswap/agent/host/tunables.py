@@ -32,7 +32,7 @@ class Tunables:
         self.may_change = os.geteuid() == 0 if may_change is None else may_change
 
     def raise_to(self, name: str, value: int, run_id: str) -> dict[str, Any] | None:
-        """Raise a setting to at least `value`, noted first; gives {name, before, set}, None when it is high enough.
+        """Raise a setting to at least `value`, noted first; returns {name, before, set}, None when it is high enough.
 
         Raises HostError when it cannot be done.
         """
@@ -49,7 +49,7 @@ class Tunables:
             raise
 
     def owner(self) -> int | None:
-        """Give the process that has settings changed now, None when there is none; what a dead one left is nobody's."""
+        """Return the id of the process that has settings changed now, None when there is none, or it has ended."""
         return self._lock.holder()
 
     def _own(self) -> None:
@@ -88,7 +88,7 @@ class Tunables:
         return change
 
     def leftover(self) -> dict[str, Any] | None:
-        """Give the record of changes not put back yet, None when there is none. Raises HostError when unreadable."""
+        """Return the record of changes not put back yet, None when there is none. Raises HostError when unreadable."""
         try:
             with open(self._record, "rb") as record:
                 data = record.read(1 << 16)
@@ -109,7 +109,7 @@ class Tunables:
         }
 
     def restore(self) -> list[dict[str, Any]]:
-        """Put back everything the record names and remove it; gives {name, before, restored, reason} for each.
+        """Put back everything the record names and remove it; returns {name, before, restored, reason} for each.
 
         A setting that somebody has changed since is left alone: `restored` is None and `reason` says so. So is what
         another process that lives has changed. Raises HostError when it cannot be done; the record stays then.

@@ -27,7 +27,7 @@ REPLICA_SUFFIX = ".aa"
 
 
 def case_id_of(trial_id: str) -> str:
-    """Give ``c0004`` of ``b03.c0004`` and of its second trial, ``b03.c0004.aa``."""
+    """Return ``c0004`` of ``b03.c0004`` and of its second trial, ``b03.c0004.aa``."""
     return trial_id.split(".")[1]
 
 
@@ -66,7 +66,7 @@ class TrialSpec:
         return case_id_of(self.trial_id)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the trial as a JSON object with the field names above."""
+        """Return the trial as a JSON object with the field names above."""
         return dataclasses.asdict(self)
 
 
@@ -88,7 +88,7 @@ class Job:
     format: int = FORMAT
 
     def to_json(self) -> dict[str, Any]:
-        """Give the whole job as one JSON object."""
+        """Return the whole job as one JSON object."""
         return dataclasses.asdict(self)
 
 

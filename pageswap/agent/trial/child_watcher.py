@@ -9,14 +9,14 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pageswap.agent.trial.descendants import end_descendants, kill_descendants
+from pageswap.agent.trial.descendants import kill_and_reap, kill_descendants
 
 if TYPE_CHECKING:
     from pageswap.agent.trial.stop_signals import StopSignals
     from pageswap.agent.workspace.host_lease import Lease
 
-# How long a killed child may take to die; unmapping hundreds of GiB takes seconds, more than this is a kernel's bug.
-_DEATH_S = 60.0
+# How long a killed child may take to end; unmapping hundreds of GiB takes seconds, more than this is a kernel's bug.
+_EXIT_S = 60.0
 _POLL_CAP_MS = 3_600_000
 
 
@@ -37,7 +37,7 @@ class Work(Protocol):
         """Fork the child and give its process id; raises CoreError or OSError when there is none."""
 
     def message(self) -> dict[str, Any] | None:
-        """Give what the child left when it has ended, None when it was not done.
+        """Return what the child left when it has ended, None when it was not done.
 
         That is {"result": ...} or what was raised: {"core": [call, errno name, text]}, {"unavailable": why},
         {"memory": true} or {"error": text}.
@@ -49,7 +49,7 @@ class Ending:
     """How a child ended: its message (None unless done), what ended it, and its wait status."""
 
     message: dict[str, Any] | None
-    cause: str  # exit | deadline | stop | undead
+    cause: str  # exit | deadline | stop | unkillable
     signal: int
     exit_status: int
     # Processes it had started could not be killed: whatever is measured next is measured beside them.
@@ -70,7 +70,7 @@ class ChildWatcher:
         """Take what to watch; `allowed_cpus` are given back to each child when the agent has left some of them.
 
         `is_parent_of_all` tells that this process has no other children and adopts orphans, as
-        `descendants.adopt_orphans` does: then nothing that a child has started outlives it, whatever its session.
+        `descendants.become_subreaper` does: then nothing that a child has started outlives it, whatever its session.
         """
         self._signals = signals
         self._lease = lease
@@ -96,12 +96,12 @@ class ChildWatcher:
             kill_descendants(pid)
         # The dead leader is not waited for yet, so its id cannot have become another group's.
         _kill_group(pid)
-        if not self._await_death(pid):
-            return Ending(None, "undead", 0, 0)
+        if not self._await_exit(pid):
+            return Ending(None, "unkillable", 0, 0)
         _, status = os.waitpid(pid, 0)
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         exit_status = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
-        has_survivors = self._is_parent_of_all and not end_descendants(_DEATH_S)
+        has_survivors = self._is_parent_of_all and not kill_and_reap(_EXIT_S)
         return Ending(work.message(), cause, number, exit_status, has_survivors)
 
     def _watch(self, pid: int, deadline: float) -> str:
@@ -112,7 +112,7 @@ class ChildWatcher:
             poller.register(self._lease, select.POLLIN)
         while True:
             left_s = deadline - time.monotonic()
-            # The death of a child is a signal, too.
+            # The end of a child is a signal, too.
             ready = dict(poller.poll(max(0, min(int(left_s * 1000) + 1, _POLL_CAP_MS))))
             self._signals.clear()
             if self._lease and self._lease.fileno() in ready:
@@ -124,8 +124,8 @@ class ChildWatcher:
             if left_s <= 0:
                 return "deadline"
 
-    def _await_death(self, pid: int) -> bool:
-        deadline = time.monotonic() + _DEATH_S
+    def _await_exit(self, pid: int) -> bool:
+        deadline = time.monotonic() + _EXIT_S
         while not _has_exited(pid):
             if time.monotonic() > deadline:
                 return False

@@ -32,7 +32,7 @@ class Core:
 
 def native_core() -> Core:
     """Load the compiled core; raises ImportError or OSError where this host cannot."""
-    from pageswap import native  # noqa: PLC0415 - the shared object is loaded only by the verbs that need it
+    from pageswap import native  # the shared object is loaded only by the verbs that need it
 
     def trial(spec: TrialSpec, cpus: tuple[int, ...]) -> Work:
         params = native.TrialParams(

@@ -13,10 +13,10 @@ _SWEEPS = 50
 _PAUSE_S = 0.01
 
 
-def adopt_orphans() -> bool:
+def become_subreaper() -> bool:
     """Become the parent of every descendant whose own parent dies, for ever; False where Python lacks ctypes."""
     try:
-        import ctypes  # noqa: PLC0415 - not in every distribution's smallest Python, see above
+        import ctypes
     except ImportError:
         return False
     return bool(ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
@@ -53,14 +53,14 @@ def kill_descendants(pid: int) -> None:
         _send(each, signal.SIGKILL)
 
 
-def end_descendants(patience_s: float) -> bool:
-    """Kill and bury everything this process has adopted or begotten; False when some live on after `patience_s`.
+def kill_and_reap(patience_s: float) -> bool:
+    """Kill and reap everything this process has started or adopted; False when some live on after `patience_s`.
 
     Only for a process that has no children it still wants.
     """
     deadline = time.monotonic() + patience_s
     while True:
-        if not _bury():
+        if not _reap():
             return True
         kill_descendants(os.getpid())
         if time.monotonic() > deadline:
@@ -68,8 +68,8 @@ def end_descendants(patience_s: float) -> bool:
         time.sleep(_PAUSE_S)
 
 
-def _bury() -> bool:
-    """Take the dead children from the process table; tell whether living ones are left."""
+def _reap() -> bool:
+    """Reap the children that have ended; tell whether others are left."""
     try:
         while os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG) is not None:
             pass
@@ -79,7 +79,7 @@ def _bury() -> bool:
 
 
 def _living_parent(pid: str) -> int:
-    """Give the parent's process id, 0 for what is dead or gone."""
+    """Return the parent's process id, 0 for what has ended."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             # The name, in parentheses, may hold anything.

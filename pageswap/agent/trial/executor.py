@@ -31,7 +31,7 @@ class Outcome:
     reason: str
     measures: dict[str, Any] = dataclasses.field(default_factory=lambda: dict(_UNMEASURED))
     # The child, or what it had started, could not be killed: whatever is measured next is measured beside it.
-    undead: bool = False
+    unkillable: bool = False
 
 
 class Executor:
@@ -75,7 +75,7 @@ class Executor:
         except (CoreError, OSError) as error:
             return Outcome(job.FAILED, f"the trial's process could not be made: {error}")
         outcome = self._outcome(ending, trial, cap_bytes, kills)
-        return dataclasses.replace(outcome, undead=True) if ending.has_survivors else outcome
+        return dataclasses.replace(outcome, unkillable=True) if ending.has_survivors else outcome
 
     def _oom_kills(self) -> tuple[int, int]:
         """Count the OOM kills for the memory cap, and those around the agent or on the whole host."""
@@ -133,8 +133,8 @@ def _from_ending(ending: Ending, trial: job.TrialSpec) -> Outcome:
         return Outcome(job.INTERRUPTED, "the run was stopped while the trial ran")
     if ending.cause == "deadline":
         return Outcome(job.TIMEOUT, f"did not end within {trial.timeout_s:g} s; its processes were killed")
-    if ending.cause == "undead":
-        return Outcome(job.TIMEOUT, "did not die when killed; this host needs a reboot", undead=True)
+    if ending.cause == "unkillable":
+        return Outcome(job.TIMEOUT, "could not be killed; this host needs a reboot", unkillable=True)
     if ending.signal:
         return Outcome(job.KILLED, _signal_name(ending.signal))
     return Outcome(job.FAILED, f"the trial's process ended with exit status {ending.exit_status} and no result")

@@ -38,7 +38,7 @@ class ForkedCall:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._live(parent, limits)
+            self._run_in_child(parent, limits)
         return pid
 
     def message(self) -> dict[str, Any] | None:
@@ -52,7 +52,7 @@ class ForkedCall:
             return None
         return message if isinstance(message, dict) else None
 
-    def _live(self, parent: int, limits: ChildLimits) -> None:
+    def _run_in_child(self, parent: int, limits: ChildLimits) -> None:
         """Be the child; never returns."""
         status = 1
         try:

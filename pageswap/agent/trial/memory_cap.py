@@ -32,7 +32,7 @@ class CappedGroup:
         return cgroup.oom_kills(self.files, [self.group])
 
     def remove(self) -> None:
-        """Give the group back; harmless when it is gone."""
+        """Remove the group; harmless when it is gone."""
         _remove(self.files, self.group.folder)
 
 
@@ -41,7 +41,7 @@ def make(files: HostFiles, cap_bytes: int) -> CappedGroup | None:
 
     Groups that agents left behind that live no more are removed on the way.
     """
-    for parent in _parents(files):
+    for parent in parents_for_groups(files):
         sweep(files, parent)
         group = cgroup.MemoryGroup(f"{parent.folder}/{_PREFIX}{os.getpid()}", parent.version)
         try:
@@ -65,11 +65,11 @@ def sweep(files: HostFiles, parent: cgroup.MemoryGroup) -> None:
 
 def sweep_all(files: HostFiles) -> None:
     """Remove the groups of dead agents wherever `make` may have made them."""
-    for parent in _parents(files):
+    for parent in parents_for_groups(files):
         sweep(files, parent)
 
 
-def _parents(files: HostFiles) -> list[cgroup.MemoryGroup]:
+def parents_for_groups(files: HostFiles) -> list[cgroup.MemoryGroup]:
     """List the groups that one may be made in: this process's own, and those above it up to the first with a limit.
 
     Version 2 gives a group memory limits only if its parent hands them on, and no group with processes in it may.

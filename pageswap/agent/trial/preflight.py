@@ -61,7 +61,7 @@ class MemoryNeed:
 
     @property
     def total_bytes(self) -> int:
-        """Give the sum."""
+        """Return the sum."""
         return self.region_bytes + self.scratch_bytes + self.schedule_bytes + self.model_bytes
 
 
@@ -146,7 +146,7 @@ class Preflight:
         self._base_mappings = base_mappings(files)
 
     def refusal(self, trial: job.TrialSpec) -> tuple[str, str] | None:
-        """Give the status (`unavailable` or `skipped`) and the reason with numbers and cure; None when it can run."""
+        """Return the status (`unavailable` or `skipped`) and the reason with numbers and cure; None when it can run."""
         reason = self._method_reason(trial) or self._mappings_reason(trial)
         if reason:
             return job.UNAVAILABLE, reason
@@ -154,7 +154,7 @@ class Preflight:
         return (job.SKIPPED, reason) if reason else None
 
     def mappings_wanted(self, trials: tuple[job.TrialSpec, ...]) -> int:
-        """Give a limit that suffices for the mappings of every trial, 0 when none splits any.
+        """Return a limit that suffices for the mappings of every trial, 0 when none splits any.
 
         The agent itself may have a few more by the time of a trial, so as many as are spare are added once more.
         """

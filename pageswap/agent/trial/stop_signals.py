@@ -1,4 +1,4 @@
-"""Requests to stop, and children's deaths, turned into something a poll loop can wait for."""
+"""Requests to stop, and the ends of children, turned into something a poll loop can wait for."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class StopSignals:
         os.close(self._write)
 
     def fileno(self) -> int:
-        """Give the descriptor that becomes readable with every signal."""
+        """Return the descriptor that becomes readable with every signal."""
         return self._read
 
     def clear(self) -> None:

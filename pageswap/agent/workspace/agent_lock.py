@@ -42,7 +42,7 @@ class AgentLock:
         return True
 
     def holder(self) -> int | None:
-        """Give the process id of the agent that is alive, None when none is."""
+        """Return the process id of the agent that is alive, None when none is."""
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:

@@ -27,7 +27,7 @@ _START_GRACE_S = 600.0
 
 
 def clean(cache: str, runs: str, *, older_than_s: float = 0.0) -> dict[str, Any]:
-    """Remove work folders and unused bundles and cores; gives {"removed", "bytes", "kept": [{"path", "why"}]}.
+    """Remove work folders and unused bundles and cores; returns {"removed", "bytes", "kept": [{"path", "why"}]}.
 
     `runs` is "finished": segments whose agent has ended and whose journal, if there is one, was followed to its end;
     or "all": also those whose rows nobody has. Nothing changed within the last `older_than_s` seconds is taken, and
@@ -100,7 +100,7 @@ class _Sweep:
 
     def _remove(self, path: str) -> bool:
         # The compression libraries it loads would be in every trial's process, which takes longer to fork with them.
-        import shutil  # noqa: PLC0415 - see above
+        import shutil
 
         size_bytes = _size(path)
         try:
@@ -115,7 +115,7 @@ class _Sweep:
 
 
 def _segments(runs: str) -> Iterator[str]:
-    """Give the folders <runs>/<run>/<host>/<segment>."""
+    """Yield the folders <runs>/<run>/<host>/<segment>."""
     for run in _folders(runs):
         for host in _folders(run):
             yield from _folders(host)
@@ -137,7 +137,7 @@ def _is_own_folder(found: os.stat_result) -> bool:
 
 
 def _changed(path: str) -> float:
-    """Give when a folder or a file directly in it was last changed, in s since 1970."""
+    """Return when a folder or a file directly in it was last changed, in s since 1970."""
     latest = os.lstat(path).st_mtime
     with os.scandir(path) as entries:
         for entry in entries:
@@ -165,7 +165,7 @@ def _bytes(path: str) -> int:
 
 
 def _bundles_in_use(bundles: str) -> set[str]:
-    """Give the bundles that this process and other living ones run from."""
+    """Return the bundles that this process and other living ones run from."""
     used: set[str] = set()
     for pid in os.listdir("/proc"):
         if not pid.isdigit():

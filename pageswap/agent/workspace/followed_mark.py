@@ -39,7 +39,7 @@ class FollowedMark:
         self._looked = self._followed = time.monotonic()
 
     def idle_s(self) -> float:
-        """Give the seconds since the mark was last touched; steps of the wall clock do not count."""
+        """Return the seconds since the mark was last touched; steps of the wall clock do not count."""
         now = time.monotonic()
         try:
             changed_ns = os.stat(self._mark).st_mtime_ns
@@ -54,7 +54,7 @@ class FollowedMark:
         return now - self._followed
 
 
-class Presence:
+class Follower:
     """A follower's manners: it keeps the mark fresh, and itself away from the CPUs that are measured on."""
 
     def __init__(self, mark: str) -> None:

@@ -44,7 +44,7 @@ class Lease:
         self._answer = json.dumps(holder, separators=(",", ":")).encode() + b"\n"
 
     def fileno(self) -> int:
-        """Give the descriptor to poll for questions."""
+        """Return the descriptor to poll for questions."""
         return self._listener.fileno()
 
     def serve(self) -> None:
@@ -62,7 +62,7 @@ class Lease:
                     continue  # They have gone, which is their right.
 
     def close(self) -> None:
-        """Give the lease back."""
+        """Let the lease go."""
         self._listener.close()
 
 
@@ -148,8 +148,8 @@ def describe(holder: dict[str, Any]) -> str:
 
 
 def user_name(uid: int) -> str:
-    """Give a user's name, or the number where it has none."""
-    import pwd  # noqa: PLC0415 - `status` does not need it
+    """Return a user's name, or the number where it has none."""
+    import pwd  # `status` does not need it
 
     try:
         return pwd.getpwuid(uid).pw_name

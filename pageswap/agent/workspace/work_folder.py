@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def cache_root(environ: Mapping[str, str] | None = None, *, fallback: str = "/tmp") -> str:  # noqa: S108 - owner-checked
-    """Give the folder for bundles and runs, made private: $PAGESWAP_HOME, $XDG_CACHE_HOME/pageswap, ~/.cache/pageswap.
+    """Return the private folder for bundles and runs: $PAGESWAP_HOME, $XDG_CACHE_HOME/pageswap, ~/.cache/pageswap.
 
     Where none of them can be written (no home, read-only home) it is `fallback`/pageswap-<uid>. Raises HostError when
     that, or an explicit $PAGESWAP_HOME, cannot be used either.
@@ -36,7 +36,7 @@ def cache_root(environ: Mapping[str, str] | None = None, *, fallback: str = "/tm
 
 
 def this_cache(asked: str | None = None) -> str:
-    """Give the cache to use: the one `asked` for, else that of the bundle this code runs from, else `cache_root`.
+    """Return the cache to use: the one `asked` for, else that of the bundle this code runs from, else `cache_root`.
 
     Raises HostError when it cannot be used.
     """
@@ -49,7 +49,7 @@ def this_cache(asked: str | None = None) -> str:
 
 
 def own_bundle() -> str | None:
-    """Give the bundle that this code runs from, None where it runs from a checkout."""
+    """Return the bundle that this code runs from, None where it runs from a checkout."""
     bundle = os.path.abspath(__file__)
     for _ in __name__.split("."):
         bundle = os.path.dirname(bundle)
@@ -126,14 +126,14 @@ class WorkFolder:
         self.delivered = path + "/delivered"
 
     def journal_bytes(self) -> int:
-        """Give the journal's length, 0 before it exists."""
+        """Return the journal's length, 0 before it exists."""
         try:
             return os.stat(self.journal).st_size
         except FileNotFoundError:
             return 0
 
     def log_tail(self, cap_bytes: int = 2000) -> str:
-        """Give the end of the agent's log, "" before it exists."""
+        """Return the end of the agent's log, "" before it exists."""
         try:
             with open(self.log, "rb") as log:
                 log.seek(max(0, os.fstat(log.fileno()).st_size - cap_bytes))

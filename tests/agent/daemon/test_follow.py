@@ -13,7 +13,7 @@ import pytest
 from agent.harness import Host, make_trial, wait_until
 from requirement import require
 
-from pageswap.agent.daemon.follow import SignsOfLife, stream
+from pageswap.agent.daemon.follow import Heartbeats, stream
 from pageswap.agent.workspace.agent_lock import AgentLock
 from pageswap.agent.workspace.followed_mark import FollowedMark, touch
 from pageswap.agent.workspace.work_folder import WorkFolder
@@ -243,14 +243,14 @@ def test_a_removed_mark_is_no_follower(tmp_path: Path) -> None:
     assert mark.idle_s() >= 0.02
 
 
-class TestSignsOfLife:
+class TestHeartbeats:
     """A reader beyond a network proves that it is still there."""
 
     @staticmethod
     def follow(tmp_path: Path, source: int, output: int, patience_s: float) -> None:
         """Follow a journal whose agent lives for ever."""
         work = WorkFolder(str(tmp_path))
-        stream(work, 0, AlwaysHeld(work.lock), output, SignsOfLife(source, patience_s))
+        stream(work, 0, AlwaysHeld(work.lock), output, Heartbeats(source, patience_s))
 
     def test_without_them_it_ends(self, tmp_path: Path) -> None:
         """Else a follower behind a cut link would keep an agent's lease for ever."""
@@ -279,7 +279,7 @@ class TestSignsOfLife:
         """Each counts anew."""
         (tmp_path / "journal.jsonl").write_bytes(b'{"kind":"begin"}\n')
         (source, controller), (read, write) = os.pipe(), os.pipe()
-        signs = SignsOfLife(source, 0.5)
+        signs = Heartbeats(source, 0.5)
         for _ in range(4):
             time.sleep(0.2)
             os.write(controller, b"\n")

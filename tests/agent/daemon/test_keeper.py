@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def work(tmp_path: Path) -> WorkFolder:
-    """Give a work folder whose journal has begun."""
+    """Return a work folder whose journal has begun."""
     work = WorkFolder(str(tmp_path))
     (tmp_path / "journal.jsonl").touch()
     (tmp_path / "followed").touch()
@@ -30,7 +30,7 @@ def work(tmp_path: Path) -> WorkFolder:
 
 
 def _keep(work: WorkFolder, agent: Callable[[], int], *, lease_s: float, seconds: float) -> int | str:
-    """Run a keeper in a process of its own; gives its exit status, or "alive" when it still keeps after a while."""
+    """Run a keeper in a process of its own; returns its exit status, or "alive" when it still keeps after a while."""
     job = Job("r", "e", "h", 0, lease_s=lease_s, tune=False, wait=False, trials=(make_trial(timeout_s=0.1),))
     read, write = os.pipe()
     pid = os.fork()

@@ -26,11 +26,11 @@ while time.monotonic() < end:
 """
 _PARENT = """
 import subprocess, sys, time
-from pageswap.agent.trial.descendants import adopt_orphans, end_descendants
-assert adopt_orphans()
+from pageswap.agent.trial.descendants import become_subreaper, kill_and_reap
+assert become_subreaper()
 subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[2]])
 time.sleep(float(sys.argv[3]))
-print(end_descendants(30.0), flush=True)
+print(kill_and_reap(30.0), flush=True)
 """
 
 

@@ -30,7 +30,7 @@ def _real() -> None:
 
 def own_groups() -> list[str]:
     """List the groups that agents have made on this host."""
-    parents = memory_cap._parents(HostFiles())
+    parents = memory_cap.parents_for_groups(HostFiles())
     return [f"{p.folder}/{n}" for p in parents for n in HostFiles().names(p.folder) if n.startswith("pageswap-")]
 
 
@@ -87,7 +87,7 @@ def lay_out(root: Path, files: dict[str, str]) -> HostFiles:
 
 def folders(files: HostFiles) -> list[str]:
     """Name the groups that a new one may be made in."""
-    return [group.folder for group in memory_cap._parents(files)]
+    return [group.folder for group in memory_cap.parents_for_groups(files)]
 
 
 class TestVersion2:

@@ -26,7 +26,7 @@ THRIFTY = {m.name for m in native.methods() if "call" in m.workloads} - {"page_f
 
 
 def numbers(method: str, workload: str, threads: int) -> dict[str, int]:
-    """Give sizes at which every part of the memory weighs something."""
+    """Return sizes at which every part of the memory weighs something."""
     if method == "ldt_window":
         return SMALL
     chosen = {"call": CALLS, "grow": GROWN}.get(workload, LARGE)

@@ -46,7 +46,7 @@ def bundle(cache: Path, letter: str, *, age_s: float = 86_400.0) -> Path:
 
 
 def reasons(answer: dict[str, list[dict[str, str]]]) -> dict[str, str]:
-    """Give why each folder, named by its run or its bundle's first letter, was kept."""
+    """Return why each folder, named by its run or its bundle's first letter, was kept."""
     return {path.split("/")[-3] if "/runs/" in path else path.split("/")[-1][0]: why
             for path, why in ((each["path"], each["why"]) for each in answer["kept"])}  # fmt: skip
 

@@ -1,6 +1,7 @@
-/* What the kernel counted for the whole host while the rounds ran: TLB shootdowns, huge pages split, pages swapped in,
- * time stolen by the hypervisor, and CPU time that went to others; and of the measured CPU its clock and how often heat
- * slowed it down. What a host does not count is PS_UNSUPPORTED, never 0. */
+/* What the kernel counted for the whole host while the rounds ran: TLB shootdowns, huge pages and smaller folios split,
+ * pages swapped in, time stolen by the hypervisor, and CPU time that went to others; and of the measured CPU its clock
+ * and how often heat slowed it down. What a host does not count is PS_UNSUPPORTED, never 0. */
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,31 @@ static void memory_events(struct ps_host_counters *counters)
     (void)fclose(file);
 }
 
+/* Sums over the sizes below the huge page, whose own splits the kernel counts in /proc/vmstat. */
+static uint64_t folio_splits(void)
+{
+    uint64_t sum = PS_UNSUPPORTED;
+
+    for (size_t size = 2 * PS_BASE_PAGE; size < PS_HUGE_PAGE; size *= 2) {
+        char path[96], text[32];
+
+        (void)snprintf(path, sizeof path, "/sys/kernel/mm/transparent_hugepage/hugepages-%zukB/stats/split",
+                       size >> 10);
+        const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0)
+            continue;
+        const ssize_t got = read(fd, text, sizeof text - 1);
+
+        (void)close(fd);
+        if (got <= 0)
+            continue;
+        text[got] = '\0';
+        sum = (sum == PS_UNSUPPORTED ? 0 : sum) + strtoull(text, NULL, 10);
+    }
+    return sum;
+}
+
 static uint64_t own_cpu_ns(void)
 {
     struct rusage usage;
@@ -113,6 +139,7 @@ void ps_host_counters_read(struct ps_host_counters *counters)
 {
     counters->tlb_shootdowns = interrupts("TLB:");
     memory_events(counters);
+    counters->folio_splits = folio_splits();
     counters->cpu_khz = of_this_cpu("cpufreq/scaling_cur_freq");
     counters->throttles = of_this_cpu("thermal_throttle/core_throttle_count");
     cpu_times(counters);
@@ -133,6 +160,7 @@ void ps_host_counters_since(const struct ps_host_counters *before, uint64_t *cou
     ps_host_counters_read(&after);
     counters[PS_COUNTER_tlb_shootdowns] = difference(before->tlb_shootdowns, after.tlb_shootdowns);
     counters[PS_COUNTER_thp_splits] = difference(before->thp_splits, after.thp_splits);
+    counters[PS_COUNTER_folio_splits] = difference(before->folio_splits, after.folio_splits);
     counters[PS_COUNTER_swap_ins] = difference(before->swap_ins, after.swap_ins);
     counters[PS_COUNTER_steal_ns] = difference(before->steal_ns, after.steal_ns);
     counters[PS_COUNTER_cpu_khz_before] = before->cpu_khz;

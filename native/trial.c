@@ -272,6 +272,31 @@ static int time_rounds(struct run *run, uint64_t *rounds_ns)
     return failed;
 }
 
+static void reset_refusals(struct run *run)
+{
+    for (uint32_t thread = 0; thread < run->trial->threads; thread++)
+        run->works[thread].region.retries = run->works[thread].region.refusals = 0;
+}
+
+static void count_refusals(struct run *run)
+{
+    uint64_t *const counters = run->result->counters;
+
+    if (!(run->method->flags & PS_COUNTS_REFUSALS))
+        return;
+    counters[PS_COUNTER_move_retries] = counters[PS_COUNTER_move_refusals] = 0;
+    for (uint32_t thread = 0; thread < run->trial->threads; thread++) {
+        counters[PS_COUNTER_move_retries] += run->works[thread].region.retries;
+        counters[PS_COUNTER_move_refusals] += run->works[thread].region.refusals;
+    }
+}
+
+static void count_folios(struct run *run, enum ps_counter first)
+{
+    if (!run->workload->own_memory)
+        ps_folios_count(&run->memory, &run->shape, run->backing, &run->result->counters[first]);
+}
+
 /* Huge pages matter only where a region may have them; the walk over smaps is long when mappings are many. */
 static int huge_bytes(struct run *run, enum ps_counter counter)
 {
@@ -290,6 +315,11 @@ static int measure(struct run *run, uint64_t *rounds_ns)
 
     if (failed)
         return failed;
+    count_folios(run, PS_COUNTER_folio_8k_before);
+    counters[PS_COUNTER_cpu_node] = ps_cpu_node();
+    if (!run->workload->own_memory)
+        ps_nodes_count(&run->memory, &run->shape, &counters[PS_COUNTER_node0_bytes]);
+    reset_refusals(run);
     ps_host_counters_read(&before);
     const uint64_t between_ns = ps_now_ns();
 
@@ -302,6 +332,8 @@ static int measure(struct run *run, uint64_t *rounds_ns)
     if (failed || (run->workload->after_round && (failed = ps_mappings_count(&run->mappings, run->error)) != 0) ||
         (failed = huge_bytes(run, PS_COUNTER_anon_huge_after)) != 0)
         return failed;
+    count_folios(run, PS_COUNTER_folio_8k_after);
+    count_refusals(run);
     counters[PS_COUNTER_vmas_final] = run->mappings;
     run->result->verify_ns += between_ns - begin_ns + ps_now_ns() - end_ns;
     return 0;

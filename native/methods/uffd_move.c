@@ -68,12 +68,14 @@ static size_t departed(const unsigned char *from, size_t bytes)
     return gone;
 }
 
-/* Returns 0 or a negative errno; *moved counts the bytes that went, also when it fails.
+/* Returns 0 or a negative errno, and counts in the region how often the kernel refused; *moved counts the bytes that
+ * went, also when it fails.
  *
  * EEXIST need not mean it: Linux 6.18 forgets to clear its own EAGAIN (a page was under migration or reclaim), so it
  * moves the page, takes that for another refusal, tries again inside the same call, and finds at the destination the
  * page that it put there. A source that is gone has arrived: nothing else takes pages away here. */
-static int move_range(int fd, unsigned char *to, unsigned char *from, size_t bytes, size_t *moved)
+static int move_range(struct ps_region *region, int fd, unsigned char *to, unsigned char *from, size_t bytes,
+                      size_t *moved)
 {
     unsigned stalls = 0;
 
@@ -86,6 +88,8 @@ static int move_range(int fd, unsigned char *to, unsigned char *from, size_t byt
         };
         const int failed = ioctl(fd, MOVE_IOCTL, &request) == 0 ? 0 : errno;
 
+        region->retries += failed == EAGAIN;
+        region->refusals += failed == EEXIST;
         if (failed == EEXIST)
             request.moved = (int64_t)departed(from + *moved, bytes - *moved);
         if (failed && failed != EAGAIN && request.moved <= 0)
@@ -106,7 +110,7 @@ static int move_page(struct ps_region *region, unsigned char *to, unsigned char 
 {
     const struct session *const session = region->private;
     size_t moved = 0;
-    const int failed = move_range(session->fd, to, from, region->page_bytes, &moved);
+    const int failed = move_range(region, session->fd, to, from, region->page_bytes, &moved);
 
     return failed ? ps_error_set(region->error, -failed, "ioctl(UFFDIO_MOVE)", "") : 0;
 }
@@ -148,13 +152,13 @@ static int move_run(struct ps_region *region, const struct ps_move *move)
     const struct session *const session = region->private;
     const size_t bytes = move->pages * region->page_bytes;
     size_t moved = 0;
-    int failed = move_range(session->fd, move->to, move->from, bytes, &moved);
+    int failed = move_range(region, session->fd, move->to, move->from, bytes, &moved);
 
     if (failed == -EEXIST) {
         if (madvise(move->to + moved, bytes - moved, MADV_DONTNEED) != 0)
             failed = -errno;
         else
-            failed = move_range(session->fd, move->to, move->from, bytes, &moved);
+            failed = move_range(region, session->fd, move->to, move->from, bytes, &moved);
     }
     return failed ? give_up(region, move, moved, -failed) : 0;
 }
@@ -251,6 +255,7 @@ static int try_move(int fd, const char **call)
 {
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
     unsigned char *const pages = mmap(NULL, 2 * PS_BASE_PAGE, PROT_READ | PROT_WRITE, flags, -1, 0);
+    struct ps_region nowhere = {0};
     size_t moved = 0;
     int failed;
 
@@ -261,7 +266,7 @@ static int try_move(int fd, const char **call)
     pages[PS_BASE_PAGE] = 1;
     if ((failed = watch(fd, pages, 2 * PS_BASE_PAGE)) == 0) {
         *call = "ioctl(UFFDIO_MOVE)";
-        failed = move_range(fd, pages, pages + PS_BASE_PAGE, PS_BASE_PAGE, &moved);
+        failed = move_range(&nowhere, fd, pages, pages + PS_BASE_PAGE, PS_BASE_PAGE, &moved);
     }
     (void)munmap(pages, 2 * PS_BASE_PAGE);
     return failed;
@@ -305,6 +310,7 @@ const struct ps_method ps_method_uffd_move = {
     .name = "uffd_move",
     .summary = "three UFFDIO_MOVE calls through an empty slot: page-table entries move, mappings stay whole",
     .family = PS_REMAP,
+    .flags = PS_COUNTS_REFUSALS,
     .scratch = PS_SCRATCH_ADDRESSES,
     .memory = PS_KIND(PS_ANON),
     .probe = probe,

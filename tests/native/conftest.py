@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import fuzz
 import pytest
+from requirement import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +64,18 @@ def odd_core(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         table.write((HERE / "probes" / "unreserved.def").read_text())
     subprocess.run([sys.executable, root / "native" / "build.py"], check=True, capture_output=True)
     return root
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Compile the library that makes calls fail."""
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    require("cc", compiler, "no C compiler to build the library that makes calls fail")
+    library = tmp_path_factory.mktemp("shim") / "faulty_calls.so"
+    source = str(HERE / "faulty_calls.c")
+    command = [str(compiler), "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(library), source]
+    subprocess.run(command, check=True, timeout=60)
+    return library
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

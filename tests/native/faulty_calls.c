@@ -1,7 +1,7 @@
 /* An LD_PRELOAD shim for tests: lets every FAULTY_EVERY-th call of one kind, from the FAULTY_FROM-th on, fail or fall
- * short, and says at exit how many did. FAULTY_CALL: move (UFFDIO_MOVE), mremap or ldt (writes of modify_ldt).
+ * short, and says at exit how many did. FAULTY_CALL: move (UFFDIO_MOVE), mremap, ldt (writes of modify_ldt) or nodes (move_pages).
  * FAULTY_HOW: an errno's number; short (a part moves, then EAGAIN); ignore (nothing happens, success is claimed);
- * unnoticed (a page moves, then EEXIST, as in Linux 6.18). */
+ * unnoticed (a page moves, then EEXIST, as in Linux 6.18); two (every other page is said to lie on node 1). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -115,6 +115,15 @@ long syscall(long number, ...)
         if (strcmp(getenv("FAULTY_HOW"), "ignore") == 0)
             return 0;
         return (long)(uint32_t)-fails_with(); /* as the kernel returns it: an int that was not widened */
+    }
+    if (number == SYS_move_pages && is_faulty("nodes")) {
+        if (strcmp(getenv("FAULTY_HOW"), "two") != 0) {
+            errno = fails_with();
+            return -1;
+        }
+        for (long i = 0; i < a[1]; i++)
+            ((int *)a[4])[i] = i % 2 ? 1 : 0;
+        return 0;
     }
     return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

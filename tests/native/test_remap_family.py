@@ -5,26 +5,21 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import errno
-import json
 import mmap
 import os
 import pathlib
 import re
-import shutil
-import subprocess
-import sys
 from typing import Any
 
 import child
 import pytest
+from faulty import run_faulty
 from refusing import IOCTL, in_child, libc, refuse
 from requirement import require
 
 from pageswap import native
 from pageswap.errors import CoreError, MethodUnavailableError
 
-HERE = pathlib.Path(__file__).parent
-PACKAGE_ROOT = pathlib.Path(native.__file__).parents[2]
 METHODS = {method.name: method for method in native.methods()}
 VMSTAT = pathlib.Path("/proc/vmstat")
 
@@ -95,45 +90,6 @@ def test_a_trial_of_an_unavailable_method_says_why_and_others_still_run() -> Non
     assert verified
 
 
-@pytest.fixture(scope="session")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """Compile the library that makes calls fail."""
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    require("cc", compiler, "no C compiler to build the library that makes calls fail")
-    library = tmp_path_factory.mktemp("shim") / "faulty_calls.so"
-    source = str(HERE / "faulty_calls.c")
-    command = [str(compiler), "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(library), source]
-    subprocess.run(command, check=True, timeout=60)
-    return library
-
-
-RUN_ONE = """
-import dataclasses, json, sys
-from pageswap import native
-from pageswap.errors import CoreError
-fields = json.loads(sys.argv[1])
-fields["pairs"] = tuple(map(tuple, fields["pairs"]))
-try:
-    answer = dataclasses.asdict(native.run_trial(native.TrialParams(**fields)))
-except CoreError as error:
-    answer = {"call": error.call, "name": error.errno_name, "text": str(error)}
-print(json.dumps(answer))
-"""
-
-
-def run_faulty(shim: pathlib.Path, trial: native.TrialParams, **faults: object) -> dict[str, Any]:
-    """Run a trial under the shim; `faults` are its settings. Gives the result, or the error, and how many `faults`."""
-    preload = " ".join([*os.environ.get("LD_PRELOAD", "").split(), str(shim)])
-    settings = {f"FAULTY_{key.upper()}": str(value) for key, value in faults.items()}
-    environment = os.environ | settings | {"LD_PRELOAD": preload, "PYTHONPATH": str(PACKAGE_ROOT)}
-    command = [sys.executable, "-c", RUN_ONE, json.dumps(dataclasses.asdict(trial))]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    told = re.search(r"faults=(\d+)", done.stderr)
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer | {"faults": int(told[1]) if told else 0}
-
-
 @pytest.mark.parametrize("workload", ["swap", "permute", "move"])
 @pytest.mark.parametrize("how", [errno.EAGAIN, "short", "unnoticed"])
 def test_moves_that_are_put_off_or_fall_short_are_continued(shim: pathlib.Path, workload: str, how: object) -> None:
@@ -144,6 +100,9 @@ def test_moves_that_are_put_off_or_fall_short_are_continued(shim: pathlib.Path, 
 
     assert answer["verified"], answer["reason"]
     assert answer["faults"] > 20
+    counters = answer["counters"]
+    assert bool(counters["move_retries"]) == (how != "unnoticed")
+    assert bool(counters["move_refusals"]) == (how == "unnoticed")
 
 
 @pytest.mark.parametrize("name", ["EBUSY", "EAGAIN", "ENOENT"])

@@ -25,12 +25,21 @@ _LOOK_S = 15.0
 _EXIT_S = 60.0
 
 
-def keep(the_job: Job, work: WorkFolder, context: HostContext, agent: Callable[[], int], *, pipe: int) -> int:
+def keep(  # noqa: PLR0913 - what is kept, and the patience that a test shortens
+    the_job: Job,
+    work: WorkFolder,
+    context: HostContext,
+    agent: Callable[[], int],
+    *,
+    pipe: int,
+    look_s: float = _LOOK_S,
+    grace_s: float = _GRACE_S,
+) -> int:
     """Run `agent` in a child and wait for it; returns its exit status.
 
     An agent that is killed takes its trial along, but not what that trial has started, nor does it put settings back:
     both is done here, and `pipe`, the agent's word to its starter, is closed here. An agent that nobody follows and
-    that does not end by itself long after it had to is killed.
+    that does not end by itself `grace_s` after it had to is killed; that is looked for every `look_s`.
     """
     become_subreaper()
     pid = os.fork()
@@ -38,9 +47,9 @@ def keep(the_job: Job, work: WorkFolder, context: HostContext, agent: Callable[[
         return agent()
     os.close(pipe)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-    watch = _Watch(the_job, work)
+    watch = _Watch(the_job, work, grace_s)
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        signal.sigtimedwait([signal.SIGCHLD], _LOOK_S)
+        signal.sigtimedwait([signal.SIGCHLD], look_s)
         if watch.is_overdue():
             log(f"agent {pid} should have ended by itself and has not: killed")
             os.kill(pid, signal.SIGKILL)
@@ -58,9 +67,9 @@ def keep(the_job: Job, work: WorkFolder, context: HostContext, agent: Callable[[
 class _Watch:
     """Tells when an agent that nobody follows is past every excuse."""
 
-    def __init__(self, the_job: Job, work: WorkFolder) -> None:
+    def __init__(self, the_job: Job, work: WorkFolder, grace_s: float) -> None:
         longest_s = max((trial.timeout_s for trial in the_job.trials), default=0.0)
-        self._allowed_s = the_job.lease_s + longest_s + _GRACE_S
+        self._allowed_s = the_job.lease_s + longest_s + grace_s
         self._work = work
         self._mark: FollowedMark | None = None
 

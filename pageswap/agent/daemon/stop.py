@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from pageswap.agent.workspace.agent_lock import AgentLock
 
 # A stopped (SIGSTOP) or stuck agent never acts on SIGTERM; a healthy one needs what its child needs to be unmapped.
-_PATIENCE_S = 10.0
+PATIENCE_S = 10.0
 
 
-def stop(lock: AgentLock, how: str) -> dict[str, Any]:
+def stop(lock: AgentLock, how: str, *, patience_s: float = PATIENCE_S) -> dict[str, Any]:
     """Ask the agent to drain, or kill it with its trial; returns {"pid": asked or None, "alive": still there}.
 
     Raises HostError when `how` is neither, or the agent is not this user's.
@@ -28,9 +28,9 @@ def stop(lock: AgentLock, how: str) -> dict[str, Any]:
     if pid is None:
         return {"pid": None, "alive": False}
     _send(lock, pid, numbers[how])
-    if how == "kill" and not _ends(lock, pid):
+    if how == "kill" and not _ends(lock, pid, patience_s):
         _send(lock, pid, signal.SIGKILL)
-        _ends(lock, pid)
+        _ends(lock, pid, patience_s)
     return {"pid": pid, "alive": lock.holder() == pid}
 
 
@@ -65,8 +65,8 @@ def _open(pid: int) -> int:
         return -1
 
 
-def _ends(lock: AgentLock, pid: int) -> bool:
-    deadline = time.monotonic() + _PATIENCE_S
+def _ends(lock: AgentLock, pid: int, patience_s: float) -> bool:
+    deadline = time.monotonic() + patience_s
     while lock.holder() == pid:
         if time.monotonic() > deadline:
             return False

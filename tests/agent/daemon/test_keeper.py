@@ -35,7 +35,8 @@ def _keep(work: WorkFolder, agent: Callable[[], int], *, lease_s: float, seconds
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os._exit(keeper.keep(job, work, HostContext(), lambda: os._exit(agent()), pipe=write))
+        context = HostContext()
+        os._exit(keeper.keep(job, work, context, lambda: os._exit(agent()), pipe=write, look_s=0.05, grace_s=0.1))
     os.close(read)
     os.close(write)
     deadline = time.monotonic() + seconds
@@ -52,12 +53,6 @@ def _keep(work: WorkFolder, agent: Callable[[], int], *, lease_s: float, seconds
 def _stopped() -> int:
     os.kill(os.getpid(), signal.SIGSTOP)
     return 7
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "_LOOK_S", 0.05)
-    monkeypatch.setattr(keeper, "_GRACE_S", 0.1)
 
 
 def test_the_agents_exit_status_is_the_keepers(work: WorkFolder) -> None:

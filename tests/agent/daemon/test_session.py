@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from agent import fake_core
-from agent.harness import UNIQUE, Host, make_trial, wait_until
+from agent.harness import Host, make_trial, wait_until
 from requirement import require
 
-from pageswap.agent.journal import job
 from pageswap.agent.journal.line_fields import MEASURES
 from pageswap.agent.workspace import host_lease
 
@@ -102,72 +101,6 @@ def test_a_segment_never_runs_twice(host: Host) -> None:
     assert (host.work_dir / "journal.jsonl").read_bytes() == before
 
 
-def test_drain_finishes_the_trial_in_hand(host: Host) -> None:
-    """Its outcome is kept, the next one is not begun."""
-    pid = host.start(make_trial("slow"), *[make_trial("good")] * 500)
-    wait_until((host.work_dir / "journal.jsonl").exists, "the journal")
-
-    assert host.call("stop", how="drain")["pid"] == pid
-    lines = host.finish()
-
-    assert lines[-1]["why"] == "drained"
-    assert _statuses(host)[0] == "ok"
-    assert len(host.trials()) < 501
-
-
-def test_kill_interrupts_the_trial_in_hand(host: Host) -> None:
-    """The row says so, and nothing is left running."""
-    host.start(make_trial("hang_with_grandchild", seed=UNIQUE), make_trial())
-    wait_until(lambda: fake_core.processes_with(str(UNIQUE)), "the trial")
-
-    answer = host.call("stop", how="kill")
-
-    assert answer["alive"] is False
-    assert _statuses(host) == [job.INTERRUPTED]
-    assert host.journal()[-1]["why"] == "killed"
-    assert not fake_core.processes_with(str(UNIQUE))
-
-
-@pytest.mark.parametrize("method", ["hang_with_daemon", "leave_daemon"])
-def test_a_process_that_left_its_trials_session_ends_with_the_trial(host: Host, method: str) -> None:
-    """Also an orphan; the next trial is measured beside nobody, and the trial that left it is what it would be."""
-    host.start(make_trial(method, seed=UNIQUE, timeout_s=1.0), make_trial("survivors", seed=UNIQUE))
-    host.finish()
-
-    expected = job.TIMEOUT if method.startswith("hang") else job.OK
-    assert _statuses(host) == [expected, job.CORRUPT]
-    assert host.trials()[1]["reason"] == "verification: []"
-
-
-def test_what_a_trial_started_ends_with_a_killed_agent(host: Host) -> None:
-    """SIGKILL of the agent kills the trial; its keeper ends what the trial had started, wherever that went."""
-    pid = host.start(make_trial("hang_with_daemon", seed=UNIQUE))
-    wait_until(lambda: fake_core.processes_with(str(UNIQUE)), "the trial")
-    os.kill(pid, signal.SIGKILL)
-
-    wait_until(lambda: not fake_core.processes_with(str(UNIQUE)), "the end of what the trial had started")
-
-
-def test_an_agent_that_does_not_listen_is_killed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stopped process never sees SIGTERM."""
-    monkeypatch.setattr("pageswap.agent.daemon.stop._PATIENCE_S", 0.2)
-    from pageswap.agent.daemon.stop import stop  # noqa: PLC0415
-    from pageswap.agent.workspace.agent_lock import AgentLock  # noqa: PLC0415
-
-    pid = host.start(make_trial("hang"))
-    os.kill(pid, signal.SIGSTOP)
-
-    assert stop(AgentLock(str(host.work_dir / "agent.lock")), "kill") == {"pid": pid, "alive": False}
-
-
-def test_stopping_nothing_is_no_error(host: Host) -> None:
-    """The controller may come too late."""
-    host.work_dir.mkdir(parents=True)
-
-    assert host.call("stop", how="kill") == {"pid": None, "alive": False}
-    assert "expected drain or kill" in host.call("stop", how="gently")["error"]
-
-
 def test_a_killed_agent_leaves_a_usable_journal_a_free_lease_and_no_process(host: Host) -> None:
     """SIGKILL in the middle of a trial: the rows before it are there, and the next agent starts at once."""
     pid = host.start(make_trial(), make_trial("hang"))
@@ -205,84 +138,6 @@ def test_agents_killed_at_any_moment_lose_no_line_and_double_none(host: Host) ->
         ids = [line["trial_id"] for line in one.trials()]
 
         assert ids == [f"b00.c{i:04}" for i in range(len(ids))]
-
-
-def test_a_second_agent_is_told_who_holds_the_lease(host: Host) -> None:
-    """Process, user, run and since when; the second one leaves no journal and may start later."""
-    host.settings["patience_s"] = "0.2"
-    pid = host.start(make_trial("hang"))
-    other = host.beside("r2")
-
-    answer = other.call("start", job=other.job(make_trial()))
-
-    assert answer["held_by"] == host_lease.who_holds("\0" + host.settings["lease"])
-    assert answer["held_by"]["pid"] == pid
-    assert answer["held_by"]["run_id"] == "r1"
-    assert other.journal() == []
-    host.call("stop", how="kill")
-    other.start(make_trial())
-    assert other.finish()[-1]["why"] == "done"
-
-
-def test_the_holder_answers_while_a_trial_runs(host: Host) -> None:
-    """Being busy measuring is no reason to be unnamed."""
-    host.start(make_trial("hang"))
-
-    holder = host_lease.who_holds("\0" + host.settings["lease"])
-
-    assert holder
-    assert holder["run_id"] == "r1"
-    assert holder["since"]
-
-
-def test_a_waiting_agent_says_for_whom_and_starts_after_it(host: Host) -> None:
-    """--wait: first who is waited for, then the process id."""
-    host.settings["patience_s"] = "0.1"
-    first = host.start(make_trial("hang"))
-    other = host.beside("r2")
-    with other.popen("start", job=other.job(make_trial(), wait=True)) as starter:
-        assert starter.stdout
-        waiting = json.loads(starter.stdout.readline())
-        host.call("stop", how="kill")
-        started = json.loads(starter.stdout.readline())
-        assert starter.stderr
-        assert starter.stderr.read() == b""
-
-    assert waiting["waiting_for"]["pid"] == first
-    assert started["pid"]
-    assert other.finish()[-1]["why"] == "done"
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_waiting_agent_goes_when_its_starter_does(host: Host, how: signal.Signals) -> None:
-    """Nobody would know that it began to measure an hour later."""
-    host.settings["patience_s"] = "0.1"
-    host.start(make_trial("hang"))
-    other = host.beside("r2")
-    with other.popen("start", job=other.job(make_trial(), wait=True)) as starter:
-        assert starter.stdout
-        starter.stdout.readline()
-        starter.send_signal(how)
-        starter.wait()
-        assert starter.stderr
-        assert starter.stderr.read() == b""
-
-    wait_until(lambda: other.alive() is None, "the waiting agent's end")
-    assert other.journal() == []
-
-
-def test_a_starter_nobody_listens_to_gives_up_waiting(host: Host) -> None:
-    """A lost connection closes the starter's output; it must not wait on for an answer nobody will read."""
-    host.settings["patience_s"] = "0.1"
-    host.start(make_trial("hang"))
-    other = host.beside("r2")
-    with other.popen("start", job=other.job(make_trial(), wait=True)) as starter:
-        assert starter.stdout
-        starter.stdout.readline()
-        starter.stdout.close()
-        starter.wait(timeout=30)
-
-    wait_until(lambda: other.alive() is None, "the waiting agent's end")
 
 
 def test_an_agent_nobody_follows_stops_after_the_trial(host: Host) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pageswap.errors import SpecError, UsageError
-from pageswap.fleet.inventory import Inventory, InventoryHost
+from pageswap.fleet.inventory import VIAS, Inventory, InventoryHost
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = """\
@@ -244,3 +244,19 @@ def test_any_text_is_an_inventory_or_refused_with_its_place(text: str) -> None:
         complaint = str(error)
 
     assert complaint.startswith("h.yaml:")
+
+
+@pytest.mark.parametrize("via", VIAS)
+def test_each_transport_may_be_named(via: str) -> None:
+    """Those of the registry, and it is stored with a run as the rest is."""
+    (host,) = Inventory.loads(f"hosts: {{lab1: {{via: {via}}}}}", "hosts.yaml").hosts.values()
+
+    assert host.via == via
+    assert InventoryHost.from_json(host.to_json()) == host
+
+
+@pytest.mark.parametrize("via", ["local", "pigeon", "''"])
+def test_another_way_to_a_host_is_refused_with_those_there_are(via: str) -> None:
+    """Where it stands; `local` is a host and no way to one."""
+    with pytest.raises(SpecError, match=r"hosts\.yaml:1: hosts\.lab1\.via: .*is no way to reach a host.*auto, fabric"):
+        Inventory.loads(f"hosts: {{lab1: {{via: {via}}}}}", "hosts.yaml")

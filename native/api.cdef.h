@@ -29,6 +29,8 @@ typedef struct {
     int32_t is_reserved;        /* 1: its pages are of the pool of huge pages that the host keeps apart */
 } ps_backing_info;
 
+/* Beside what places it, a field is a factor's level: for a size `page_bytes` of page_size, else of the factor's name.
+ * Of a word NULL is the first that ps_word_level() has; a number that only some workloads use is 1 where it is 0. */
 typedef struct {
     const char *method;
     const char *workload;
@@ -39,12 +41,12 @@ typedef struct {
     uint64_t seed;            /* of the schedule and of the stamps */
     uint32_t threads;         /* each works on its own share of the slots and of the iterations */
     uint32_t rounds;
-    int32_t touch;            /* 1: read every moved page inside the timed region */
+    const char *touch;        /* "moved": read every moved page inside the timed region */
     const char *pattern;      /* of the pairs: "random", "sequential" or "strided" */
     uint64_t distance;        /* in pages: between a pair's partners (sequential), or from pair to pair (strided) */
     uint64_t run_pages;       /* pages a move takes, for the workload `move` */
-    int32_t page_aligned;     /* 1: the region starts one base page beyond a 2 MiB border */
-    int32_t busy_neighbours;  /* 1: the host's other allowed CPUs spin in threads of this process */
+    const char *alignment;    /* "page": the region starts one base page beyond a 2 MiB border */
+    const char *neighbours;   /* "spinning": the host's other allowed CPUs spin in threads of this process */
     const int32_t *cpus;      /* the CPUs to pin to, thread 0's first; NULL: the last ones allowed */
     uint32_t cpu_count;
     const uint32_t *given_a;  /* a schedule of `iterations` pairs of slots instead of a random one, or NULL; */
@@ -82,8 +84,9 @@ int ps_family_is_control(int index);  /* 1: its methods are no way to move pages
 
 int ps_counter_count(void);
 const char *ps_counter_name(int index);
-int ps_pattern_count(void);
-const char *ps_pattern_name(int index);
+/* Which fields of ps_trial are one of a few words, and which words; NULL from the end on. */
+const char *ps_word_field(int index);
+const char *ps_word_level(const char *field, int index);
 
 /* Runs one trial in the calling process, which it pins and whose mappings it changes: call it in a
  * process of its own. rounds_ns has room for trial->rounds values. */

@@ -220,8 +220,8 @@ struct ps_workload_ops {
 
 /* registry.c */
 const struct ps_workload_ops *ps_workload_find(const char *name);
-int ps_pattern_find(const char *name); /* or -1 */
 int ps_moves_pages(const struct ps_method *method); /* do pages change places, or does it only look like it? */
+int ps_word_find(const char *field, const char *level); /* the level's index, 0 for NULL, or -1 */
 const struct ps_method *ps_method_find(const char *name);
 int ps_method_probe(const struct ps_method *method, ps_error *why);
 int ps_scratch_is_memory(const struct ps_method *method, const struct ps_workload_ops *workload);
@@ -240,6 +240,12 @@ void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, con
 
 /* trial.c: a share's memory for schedule and model; `what` names it in the error. */
 void *ps_allocate(struct ps_work *work, size_t count, size_t size, const char *what);
+
+/* A number of a trial that is 1 where it is left out. */
+static inline uint64_t ps_or_one(uint64_t number)
+{
+    return number ? number : 1;
+}
 
 static inline unsigned char *ps_slot(const struct ps_region *region, size_t slot)
 {

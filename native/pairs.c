@@ -26,8 +26,8 @@ int ps_pairs_prepare(struct ps_work *work)
         work->model[slot] = (uint32_t)slot;
     if (work->trial->given_a)
         return take_given(work);
-    ps_schedule_make((enum ps_pattern)ps_pattern_find(work->trial->pattern), work->trial->distance, work->seed,
-                     work->region.pages, work->iterations, work->a, work->b);
+    ps_schedule_make((enum ps_pattern)ps_word_find("pattern", work->trial->pattern), ps_or_one(work->trial->distance),
+                     work->seed, work->region.pages, work->iterations, work->a, work->b);
     return 0;
 }
 

@@ -67,7 +67,8 @@ int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, const struct 
         return ps_error_set(error, errno, "mmap (address range)", "");
     }
     memory->reserved_bytes = reserved_bytes;
-    memory->base = (unsigned char *)round_up((size_t)memory->reserved, unit) + (trial->page_aligned ? PS_BASE_PAGE : 0);
+    memory->base = (unsigned char *)round_up((size_t)memory->reserved, unit) +
+                   (ps_word_find("alignment", trial->alignment) ? PS_BASE_PAGE : 0);
     memory->slots = region_bytes / trial->page_bytes;
     memory->scratch = (unsigned char *)round_up((size_t)memory->reserved, unit) + scratch_offset;
     memory->scratch_stride = stride;
@@ -123,7 +124,7 @@ void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, con
     region->spare_pages = end - begin - region->pages;
     region->fault_bytes = backing->fault_bytes;
     region->touch_bytes = touch_bytes(trial, backing);
-    region->touch = trial->touch;
+    region->touch = ps_word_find("touch", trial->touch);
     region->fd = memory->fd;
     region->file_offset = begin * trial->page_bytes;
     region->scratch_bytes = memory->scratch_stride;

@@ -1,4 +1,4 @@
-/* The table of methods, and the names of workloads, patterns and counters, as the outside sees them. */
+/* The table of methods, and the names of workloads, words and counters, as the outside sees them. */
 #include <stdio.h>
 #include <string.h>
 
@@ -24,9 +24,17 @@ static const struct ps_workload_ops *const workloads[] = {
 #undef X
 };
 
-static const char *const pattern_names[] = {
+/* What a field of ps_trial that is a word may say: in the order of its enum, and first what it says by default. */
+#define PS_MOST_LEVELS 4
+static const struct {
+    const char *field;
+    const char *levels[PS_MOST_LEVELS + 1];
+} words[] = {
 #define X(name) #name,
-    PS_PATTERNS(X)
+    {"touch", {"none", "moved"}},
+    {"pattern", {PS_PATTERNS(X)}},
+    {"alignment", {"2MiB", "page"}},
+    {"neighbours", {"idle", "spinning"}},
 #undef X
 };
 
@@ -97,20 +105,27 @@ const char *ps_counter_name(int index)
     return index < 0 || index >= PS_COUNTER_COUNT ? NULL : counter_names[index];
 }
 
-int ps_pattern_count(void)
+const char *ps_word_field(int index)
 {
-    return PS_PATTERN_COUNT;
+    return index < 0 || (size_t)index >= sizeof words / sizeof *words ? NULL : words[index].field;
 }
 
-const char *ps_pattern_name(int index)
+const char *ps_word_level(const char *field, int index)
 {
-    return index < 0 || index >= PS_PATTERN_COUNT ? NULL : pattern_names[index];
+    for (size_t word = 0; word < sizeof words / sizeof *words; word++)
+        if (strcmp(words[word].field, field) == 0)
+            return index < 0 || index > PS_MOST_LEVELS ? NULL : words[word].levels[index];
+    return NULL;
 }
 
-int ps_pattern_find(const char *name)
+int ps_word_find(const char *field, const char *level)
 {
-    for (int i = 0; i < PS_PATTERN_COUNT; i++)
-        if (strcmp(pattern_names[i], name) == 0)
+    const char *known;
+
+    if (!level)
+        return 0;
+    for (int i = 0; (known = ps_word_level(field, i)); i++)
+        if (strcmp(known, level) == 0)
             return i;
     return -1;
 }

@@ -59,20 +59,26 @@ static int check(struct run *run)
         return refuse(run, "page_bytes", "must be a multiple of 4096");
     if (trial->threads == 0 || trial->threads > PS_MAX_THREADS)
         return refuse(run, "threads", "must be 1 to 1024");
-    if (ps_pattern_find(trial->pattern) < 0)
-        return refuse(run, "pattern", "no such pattern");
+    if (ps_word_find("touch", trial->touch) < 0)
+        return refuse(run, "touch", "no such level");
+    if (ps_word_find("pattern", trial->pattern) < 0)
+        return refuse(run, "pattern", "no such level");
+    if (ps_word_find("alignment", trial->alignment) < 0)
+        return refuse(run, "alignment", "no such level");
+    if (ps_word_find("neighbours", trial->neighbours) < 0)
+        return refuse(run, "neighbours", "no such level");
     if (trial->region_bytes % trial->page_bytes != 0 || pages / trial->threads < 2 || pages > UINT32_MAX)
         return refuse(run, "region_bytes", "must be whole pages, 2 a thread at least, 2^32-1 in all at most");
     if (trial->rounds == 0 || trial->rounds > PS_MAX_ROUNDS || trial->iterations / trial->threads < trial->rounds)
         return refuse(run, "rounds", "must be 1 to 100000 and at most the iterations of a thread");
     if (!trial->given_a != !trial->given_b || (trial->given_a && trial->threads != 1))
         return refuse(run, "given_a", "a given schedule has two sides and one thread");
-    if (trial->distance == 0 || trial->distance > pages / trial->threads / 2)
+    if (ps_or_one(trial->distance) > pages / trial->threads / 2)
         return refuse(run, "distance", "must be 1 to half the pages of a thread");
-    if (trial->run_pages == 0 || trial->run_pages > pages / trial->threads)
+    if (trial->run_pages > pages / trial->threads)
         return refuse(run, "run_pages", "must be 1 to the pages of a thread");
     run->shape = *trial;
-    if (trial->page_aligned && run->backing->fault_bytes > PS_BASE_PAGE)
+    if (ps_word_find("alignment", trial->alignment) && run->backing->fault_bytes > PS_BASE_PAGE)
         return ps_unavailable(run->error, EINVAL,
                               "huge pages are always aligned; use alignment 2MiB or another backing");
     if (run->workload->own_memory)
@@ -163,7 +169,7 @@ static int start_threads(struct run *run)
     ps_perf_open(&run->perf); /* before the threads, which it follows */
     if (!(run->team = ps_team_start(run->works, threads, run->workload, run->cpus, run->error)))
         return -run->error->errnum;
-    if (run->trial->busy_neighbours &&
+    if (ps_word_find("neighbours", run->trial->neighbours) &&
         !(run->neighbours = ps_neighbours_start(run->cpus + threads, run->cpu_count - threads, run->error)))
         return -run->error->errnum;
     return 0;

@@ -9,7 +9,7 @@ import pytest
 
 from pageswap import native
 from pageswap.analysis.trials.table import EXPORT_COLUMNS, IDENTITY_COLUMNS
-from pageswap.store.schema import EVIDENCE_TYPES
+from pageswap.store.columns import OUTCOME_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[1]
 METHODS = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
@@ -45,5 +45,5 @@ def test_every_counter_and_column_is_explained() -> None:
     """A number nobody can read about is no evidence."""
     page = (ROOT / "docs" / "columns.md").read_text(encoding="utf-8")
 
-    for name in (*EXPORT_COLUMNS, *IDENTITY_COLUMNS, *native.COUNTERS, *EVIDENCE_TYPES):
+    for name in (*EXPORT_COLUMNS, *IDENTITY_COLUMNS, *native.COUNTERS, *OUTCOME_COLUMNS):
         assert f"`{name}`" in page, name

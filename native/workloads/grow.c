@@ -45,7 +45,7 @@ static size_t first_bytes(struct ps_work *work)
     struct blocks *const blocks = work->private;
     const size_t most = work->trial->region_bytes;
 
-    if (ps_pattern_find(work->trial->pattern) != PS_PATTERN_random)
+    if (ps_word_find("pattern", work->trial->pattern) != PS_PATTERN_random)
         return most / 2;
     const size_t steps = (most - SMALLEST_BLOCK) / PS_BASE_PAGE;
 
@@ -80,7 +80,7 @@ static int run(struct ps_work *work, size_t begin, size_t end)
             return ps_error_set(&work->error, errno, "growing a block", "");
         block->bytes = grown;
         block->size = size;
-        if (work->trial->touch)
+        if (work->region.touch)
             for (size_t offset = 0; offset < block->first_size; offset += PS_BASE_PAGE)
                 (void)*(volatile unsigned char *)(grown + offset);
     }

@@ -71,7 +71,7 @@ static void lay_scatter(struct ps_work *work, struct moves *moves, struct ps_gen
 static void lay_all(struct ps_work *work, struct moves *moves, uint32_t *order)
 {
     const struct ps_region *const region = &work->region;
-    const size_t run_pages = work->trial->run_pages;
+    const size_t run_pages = ps_or_one(work->trial->run_pages);
     struct ps_generator generator;
     size_t laid = 0;
 

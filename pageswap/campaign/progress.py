@@ -23,7 +23,7 @@ from pageswap.campaign.events import (
     TrialsEnded,
     Waiting,
 )
-from pageswap.spec.wording import plain
+from pageswap.spec.quoting import plain
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:

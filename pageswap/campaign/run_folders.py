@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import StoreError, UsageError
-from pageswap.spec.wording import printable
+from pageswap.spec.quoting import printable
 from pageswap.store import Store
 
 if TYPE_CHECKING:

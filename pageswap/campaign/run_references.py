@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.campaign.run_folders import DATABASE, find_run
 from pageswap.errors import StoreError, UsageError
-from pageswap.spec.wording import printable
+from pageswap.spec.quoting import printable
 from pageswap.store import Store
 
 if TYPE_CHECKING:

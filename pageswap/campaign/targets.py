@@ -10,7 +10,7 @@ from pageswap.errors import UsageError
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.targets import make_target
 from pageswap.fleet.transport.registry import Reach
-from pageswap.spec.wording import guess, listed, quoted
+from pageswap.spec.quoting import guess, listed, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from pageswap.analysis.trials.levels import levels_key
 from pageswap.analysis.verdicts import NO_DIFFERENCE, NOT_COMPARED, NOT_SIGNIFICANT, TOO_FEW, WITHIN_NOISE, judge
 from pageswap.comparison import environments
 from pageswap.comparison.environments import DOES_NOT_STAND, RESERVATIONS, STANDS, Difference, Verdict
-from pageswap.comparison.sides import Measured, Part, Side, levels_key
+from pageswap.comparison.sides import Measured, Part, Side
 from pageswap.errors import UsageError
 from pageswap.statistics.hodges_lehmann import shift
 from pageswap.statistics.intervals import Interval

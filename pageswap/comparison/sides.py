@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pageswap.analysis.checks.noise_floor import case_floors
-from pageswap.analysis.trials.levels import levels_of
+from pageswap.analysis.trials.levels import levels_key, levels_of
 from pageswap.analysis.trials.matrix import Matrix
 from pageswap.analysis.trials.table import frame
 from pageswap.statistics.intervals import medians
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
+    from collections.abc import Iterable
 
     import numpy.typing as npt
 
@@ -120,8 +120,3 @@ class Measured:
 
 def _there(values: Floats) -> Floats:
     return values[np.isfinite(values)]
-
-
-def levels_key(levels: Mapping[str, Any]) -> Hashable:
-    """Give what two cases with the same levels share."""
-    return tuple(sorted((name, str(value)) for name, value in levels.items()))

@@ -10,7 +10,7 @@ from pageswap.console.document import print_json
 from pageswap.console.exits import tell
 from pageswap.console.table import show_table
 from pageswap.errors import PageswapError
-from pageswap.spec.wording import plain
+from pageswap.spec.quoting import plain
 from pageswap.units import format_duration, format_size
 
 if TYPE_CHECKING:

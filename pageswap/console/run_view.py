@@ -11,7 +11,7 @@ from pageswap.console.document import print_json
 from pageswap.console.exits import tell
 from pageswap.console.table import say_rest, show_table
 from pageswap.spec.hostnames import LOCAL
-from pageswap.spec.wording import plain
+from pageswap.spec.quoting import plain
 from pageswap.text.levels import level_text, operation
 from pageswap.text.lists import clipped, listed, plural
 from pageswap.text.numbers import interval_text, nanoseconds_text, ratio_text

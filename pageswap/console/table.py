@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pageswap.spec.wording import plain
+from pageswap.spec.quoting import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -13,9 +13,9 @@ from pageswap.fleet.transport.registry import AUTO, TRANSPORTS
 from pageswap.spec.factors import MAX_SIZE_BYTES, parse_count
 from pageswap.spec.hostnames import EVERY_HOST, LOCAL, check_alias, check_group, check_host
 from pageswap.spec.nodes import Mapping, Node, Scalar, parse_tree
+from pageswap.spec.quoting import guess, listed, quoted, short
 from pageswap.spec.reading import TreeReader
 from pageswap.spec.source import FileKind, read_text, shown_path
-from pageswap.spec.wording import guess, listed, quoted, short
 from pageswap.units import parse_size
 
 if TYPE_CHECKING:

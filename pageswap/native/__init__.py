@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pageswap.native.core import (
-    ALIGNMENTS,
     BACKINGS,
     CHOICES,
     COUNTERS,
     FAMILIES,
-    NEIGHBOURS,
-    PATTERNS,
-    TOUCHES,
     WORKLOADS,
     BackingInfo,
     MethodInfo,
@@ -27,14 +23,10 @@ from pageswap.native.core import (
 )
 
 __all__ = [
-    "ALIGNMENTS",
     "BACKINGS",
     "CHOICES",
     "COUNTERS",
     "FAMILIES",
-    "NEIGHBOURS",
-    "PATTERNS",
-    "TOUCHES",
     "WORKLOADS",
     "BackingInfo",
     "MethodInfo",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import itertools
 import json
 import mmap
 import pathlib
@@ -13,21 +14,31 @@ from pageswap.errors import CoreError, MethodUnavailableError
 from pageswap.native._core import ffi, lib
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-TOUCHES = ("none", "moved")
 _UNSUPPORTED = 2**64 - 1
-ALIGNMENTS = ("2MiB", "page")
-NEIGHBOURS = ("idle", "spinning")
+_FIELDS = {name for name, _ in ffi.typeof("ps_trial").fields}
 
 
 def _names(count: int, name_of: Any) -> tuple[str, ...]:  # noqa: ANN401  # a cffi function
     return tuple(ffi.string(name_of(index)).decode() for index in range(count))
 
 
+def _until_null(name_of: Any) -> Iterator[str]:  # noqa: ANN401  # a cffi function
+    for index in itertools.count():
+        name = name_of(index)
+        if name == ffi.NULL:
+            return
+        yield ffi.string(name).decode()
+
+
+def _levels(field: str) -> tuple[str, ...]:
+    name = field.encode()
+    return tuple(_until_null(lambda index: lib.ps_word_level(name, index)))
+
+
 WORKLOADS = _names(lib.ps_workload_count(), lib.ps_workload_name)
 COUNTERS = _names(lib.ps_counter_count(), lib.ps_counter_name)
-PATTERNS = _names(lib.ps_pattern_count(), lib.ps_pattern_name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,13 +78,7 @@ FAMILIES = {
 }
 BACKINGS = tuple(backing.name for backing in backings())
 # The levels of every factor that is a choice of words.
-CHOICES = {
-    "backing": BACKINGS,
-    "touch": TOUCHES,
-    "pattern": PATTERNS,
-    "alignment": ALIGNMENTS,
-    "neighbours": NEIGHBOURS,
-}
+CHOICES = {"backing": BACKINGS, **{field: _levels(field) for field in _until_null(lib.ps_word_field)}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,31 +99,24 @@ class MethodInfo:
     reason: str
 
 
-@dataclasses.dataclass(frozen=True)
 class TrialParams:
-    """What one trial measures; sizes in bytes, `touch` is one of TOUCHES.
+    """What one trial measures.
 
-    `cpus` are the CPUs that the threads are pinned to, thread 0's first; empty takes the last ones allowed. `pairs`
-    is a schedule of `iterations` pairs of slots instead of a random one.
+    `fields` are those of ps_trial in api.cdef.h by their names: sizes in bytes, words as text; a word left out is the
+    first of CHOICES. `cpus` are the CPUs that the threads are pinned to, thread 0's first; empty takes the last ones
+    allowed. `pairs` is a schedule of `iterations` pairs of slots instead of a random one.
     """
 
-    method: str
-    workload: str
-    backing: str
-    page_bytes: int
-    region_bytes: int
-    iterations: int
-    threads: int
-    touch: str
-    rounds: int
-    seed: int
-    pattern: str = "random"
-    distance: int = 1
-    run_pages: int = 1
-    alignment: str = "2MiB"
-    neighbours: str = "idle"
-    cpus: tuple[int, ...] = ()
-    pairs: tuple[tuple[int, int], ...] = ()
+    def __init__(
+        self, *, cpus: tuple[int, ...] = (), pairs: tuple[tuple[int, int], ...] = (), **fields: int | str
+    ) -> None:
+        """Take the fields by name; raises TypeError for one that ps_trial has not."""
+        unknown = fields.keys() - _FIELDS
+        if unknown:
+            raise TypeError(f"ps_trial has no field {', '.join(sorted(unknown))}")
+        self.fields = fields
+        self.cpus = tuple(cpus)
+        self.pairs = tuple(pairs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,29 +205,18 @@ class _Trial:
     """A ps_trial and everything it points to, which cffi frees with the last reference."""
 
     def __init__(self, params: TrialParams) -> None:
-        strings = ("method", "workload", "backing", "pattern")
-        numbers = (
-            "page_bytes",
-            "region_bytes",
-            "iterations",
-            "seed",
-            "threads",
-            "rounds",
-            "distance",
-            "run_pages",
-        )
-        fields = {name: getattr(params, name) for name in numbers}
-        self._held = {name: ffi.new("char[]", getattr(params, name).encode()) for name in strings}
+        fields: dict[str, Any] = {
+            name: ffi.new("char[]", value.encode()) if isinstance(value, str) else value
+            for name, value in params.fields.items()
+        }
         if params.cpus:
-            self._held["cpus"] = ffi.new("int32_t[]", params.cpus)
+            fields["cpus"] = ffi.new("int32_t[]", params.cpus)
+            fields["cpu_count"] = len(params.cpus)
         if params.pairs:
-            self._held["given_a"] = ffi.new("uint32_t[]", [pair[0] for pair in params.pairs])
-            self._held["given_b"] = ffi.new("uint32_t[]", [pair[1] for pair in params.pairs])
-        fields["touch"] = TOUCHES.index(params.touch)
-        fields["page_aligned"] = ALIGNMENTS.index(params.alignment)
-        fields["busy_neighbours"] = NEIGHBOURS.index(params.neighbours)
-        fields["cpu_count"] = len(params.cpus)
-        self.pointer = ffi.new("ps_trial *", {**fields, **self._held})
+            fields["given_a"] = ffi.new("uint32_t[]", [pair[0] for pair in params.pairs])
+            fields["given_b"] = ffi.new("uint32_t[]", [pair[1] for pair in params.pairs])
+        self._held = fields
+        self.pointer = ffi.new("ps_trial *", fields)
 
 
 def run_trial(params: TrialParams) -> TrialResult:
@@ -239,10 +226,10 @@ def run_trial(params: TrialParams) -> TrialResult:
     """
     trial = _Trial(params)
     result, error = ffi.new("ps_result *"), ffi.new("ps_error *")
-    rounds_ns = ffi.new("uint64_t[]", params.rounds)
+    rounds_ns = ffi.new("uint64_t[]", params.fields["rounds"])
     if lib.ps_run_trial(trial.pointer, result, rounds_ns, error):
         _raise(error)
-    return _result(result, ffi.unpack(rounds_ns, params.rounds))
+    return _result(result, ffi.unpack(rounds_ns, params.fields["rounds"]))
 
 
 def _result(result: Any, rounds_ns: list[int]) -> TrialResult:  # noqa: ANN401  # a cffi struct
@@ -304,8 +291,8 @@ class TrialProcess:
     def __init__(self, params: TrialParams) -> None:
         """Make the trial, and the memory for its result that the process will share."""
         self._trial = _Trial(params)
-        self._rounds = params.rounds
-        self._memory = mmap.mmap(-1, ffi.sizeof("ps_outcome") + params.rounds * ffi.sizeof("uint64_t"))
+        self._rounds = int(params.fields["rounds"])
+        self._memory = mmap.mmap(-1, ffi.sizeof("ps_outcome") + self._rounds * ffi.sizeof("uint64_t"))
         self._outcome = ffi.from_buffer("ps_outcome *", self._memory)
 
     def start(self, *, cpus: Iterable[int] = (), address_bytes: int | None = None, group: str | None = None) -> int:

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from pageswap.agent.trial.preflight import memory_need
+from pageswap.agent.workloads import WORKLOADS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,10 +101,11 @@ def _trial(trial: TrialSpec, vocabulary: Vocabulary) -> CaseEstimate:
 def _seconds(trial: TrialSpec, family: str) -> float:
     # A family that this table does not know yet is taken for the slowest: too long a guess surprises less.
     cost = _ITERATION.get(family, _ITERATION["remap"])
-    if trial.workload == "grow":
+    workload = WORKLOADS[trial.workload]
+    if workload.made_each == "region_size":
         byte_s = _GROW_BYTE_S + (_GROW_COPIED_BYTE_S if family == "copy" else 0.0)
         return _TRIAL_S + trial.iterations * trial.region_size * byte_s
-    if trial.workload == "call":
+    if workload.made_each:
         return _TRIAL_S + trial.iterations * _CALL_S
     seconds = (
         _TRIAL_S

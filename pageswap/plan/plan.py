@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.agent.journal.job import REPLICA_SUFFIX, TrialSpec
 from pageswap.plan.blocks import block_order, schedule_seed
 from pageswap.plan.estimate import Estimate, estimate
-from pageswap.spec import build_cases, core_vocabulary, override, with_asks
+from pageswap.spec import build_cases, core_vocabulary, default_levels, override, with_asks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -137,6 +137,7 @@ def _trials(
     seed = schedule_seed(experiment.seed, name)
     twice = () if is_warmup else tuple(case for case in cases if _is_baseline(experiment, case))
     slots = [(case, 0) for case in cases] + [(case, 1) for case in twice]
+    levels = {case.case_id: {**default_levels(), **case.levels} for case in cases}
     for position, index in enumerate(block_order(experiment.seed, name, len(slots))):
         case, replica = slots[index]
         yield TrialSpec(
@@ -150,7 +151,7 @@ def _trials(
             position=position,
             warmup=is_warmup,
             replica=replica,
-            **case.levels,  # type: ignore[arg-type]  # each factor is a field of that name, of its parser's type
+            levels=levels[case.case_id],
         )
 
 

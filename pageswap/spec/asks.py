@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
+from pageswap.agent.workloads import WORKLOADS
+from pageswap.spec.factors import FACTORS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from pageswap.agent.journal.job import Level
     from pageswap.spec.experiment import Experiment
-    from pageswap.spec.factors import Level
 
 FASTER: Final = "faster"
 FASTEST: Final = "fastest"
@@ -18,7 +21,7 @@ GAIN: Final = "gain"
 COST: Final = "cost"
 RATE: Final = "rate"
 
-SIZE_FACTORS: Final = ("page_size", "region_size")
+SIZE_FACTORS: Final = tuple(name for name, factor in FACTORS.items() if factor.kind == "size")
 
 # So many sizes make a crossover the likely question; two are enough where it is asked for.
 _TELLING_SIZES = 3
@@ -69,15 +72,16 @@ def _needs_condition(structure: _Structure) -> str:
     return ""
 
 
-def _needs_workload(workload: str) -> Callable[[_Structure], str]:
+def _needs_workload_of(asks: str) -> Callable[[_Structure], str]:
+    """Make the check of a word that is the usual one of some workloads, and of no other."""
+    names = [name for name, workload in WORKLOADS.items() if workload.asks == asks]
+
     def missing(structure: _Structure) -> str:
-        return "" if structure.workload == workload else f"needs 'workload: {workload}'; write that, or delete asks"
+        if structure.workload not in names:
+            return f"needs 'workload: {' or '.join(names)}'; write that, or delete asks"
+        return _needs_method(structure) if asks == COST else ""
 
     return missing
-
-
-def _needs_calls(structure: _Structure) -> str:
-    return _needs_workload("call")(structure) or _needs_method(structure)
 
 
 # Word -> says what the structure lacks to answer it, with the cure; "" where it lacks nothing.
@@ -86,8 +90,8 @@ ASKS: Final[Mapping[str, Callable[[_Structure], str]]] = {
     FASTEST: _needs_methods,
     CROSSOVER: _needs_one_size,
     GAIN: _needs_condition,
-    COST: _needs_calls,
-    RATE: _needs_workload("limit"),
+    COST: _needs_workload_of(COST),
+    RATE: _needs_workload_of(RATE),
 }
 
 
@@ -107,10 +111,9 @@ def derived_asks(workload: str, baseline: Mapping[str, Any], cases: Iterable[Map
 def _derived(structure: _Structure) -> str:
     if not structure.names_method:
         return GAIN
-    if structure.workload == "call":
-        return COST
-    if structure.workload == "limit":
-        return RATE
+    usual = WORKLOADS[structure.workload].asks
+    if usual != FASTER:
+        return usual
     varied = structure.varied
     is_by_size = varied == structure.varied_sizes and len(varied) == 1 and structure.levels[varied[0]] >= _TELLING_SIZES
     return CROSSOVER if is_by_size else FASTER

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from pageswap.errors import UsageError
 from pageswap.spec.experiment import MAX_TRIALS
 from pageswap.spec.factors import FACTORS, MAX_PAGES, show_levels
-from pageswap.spec.wording import listed, short
+from pageswap.spec.quoting import listed, short
 from pageswap.units import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pageswap.agent.journal.job import Level
     from pageswap.spec.experiment import Experiment
-    from pageswap.spec.factors import Level
 
     Case = dict[str, Level]
     Levels = Mapping[str, tuple[Level, ...]]

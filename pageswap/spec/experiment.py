@@ -6,10 +6,10 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from pageswap.errors import SpecError
-from pageswap.spec.wording import short
+from pageswap.spec.quoting import short
 
 if TYPE_CHECKING:
-    from pageswap.spec.factors import Level
+    from pageswap.agent.journal.job import Level
 
 # Bounds that keep a typing error from asking for years of measuring, or for a plan that no memory holds.
 MAX_TRIALS = 1_000_000

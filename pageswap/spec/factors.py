@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from pageswap.spec.wording import guess, listed, quoted
+from pageswap.agent.workloads import WORKLOADS
+from pageswap.spec.quoting import guess, listed, quoted
 from pageswap.units import format_size, parse_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from pageswap.agent.journal.job import Level
     from pageswap.spec.vocabulary import Vocabulary
 
-Level: TypeAlias = "int | str"
 LevelParser: TypeAlias = "Callable[[str, Vocabulary, str], Level]"
 
 BASE_PAGE_BYTES = 4096
@@ -36,19 +37,60 @@ _COUNT = re.compile(r"0|[1-9][0-9]*(?:_[0-9]+)*")
 
 
 @dataclasses.dataclass(frozen=True)
+class Trend:
+    """How a factor's levels are drawn along an axis: the section's id and heading, and the axis's title.
+
+    `may_lead`: its first chart may stand at the top of a page.
+    """
+
+    id: str
+    heading: str
+    axis: str
+    may_lead: bool = False
+
+
+# Where the iterations of a round are handed over at once, their number is what a method is given to plan with.
+_OF_BATCHES = Trend("batches", "Rate against the size of a batch", "Swaps in a batch", may_lead=True)
+
+
+@dataclasses.dataclass(frozen=True)
 class Factor:
-    """Something that an experiment may vary.
+    """All that is known of something that an experiment may vary.
 
     `parse` reads one level from its text, the vocabulary and the workload, and raises ValueError with the cure.
-    `default` is the text of the one level taken when the spec names none; None: the spec must name it.
-    `workloads` are those it has a meaning for; None: all.
+    `kind` tells what a level is: a size in bytes, a count, or a word. `default` is the text of the one level taken when
+    the spec names none; None: the spec must name it. `phrase` is how a level reads in a sentence after "with", where
+    ``{}`` stands for its text, and `phrases` has the levels that read otherwise. `trend` is there where the levels can
+    be an axis. `only_for` are the workloads that it has a meaning for (None: all), less those of `not_for`.
     """
 
     name: str
+    kind: Literal["size", "count", "word"]
     parse: LevelParser
     default: str | None
-    show: Callable[[Level], str]
-    workloads: tuple[str, ...] | None = None
+    phrase: str
+    phrases: Mapping[Level, str] = dataclasses.field(default_factory=dict)
+    trend: Trend | None = None
+    only_for: tuple[str, ...] | None = None
+    not_for: tuple[str, ...] = ()
+
+    @property
+    def default_level(self) -> Level | None:
+        """The level that a case has which does not name the factor; None where the spec must name it."""
+        if self.default is None:
+            return None
+        if self.kind == "size":
+            return parse_size(self.default)
+        return int(self.default) if self.kind == "count" else self.default
+
+    @property
+    def workloads(self) -> tuple[str, ...]:
+        """The workloads that it has a meaning for."""
+        return tuple(name for name in (self.only_for or WORKLOADS) if name not in self.not_for)
+
+    def show(self, level: Level) -> str:
+        """Print a level as a spec would."""
+        return format_size(int(level)) if self.kind == "size" else str(level)
 
 
 def parse_count(text: str, least: int, most: int, why: str = "") -> int:
@@ -137,38 +179,76 @@ def _choice(factor: str) -> LevelParser:
     return parse
 
 
-def _show_size(level: Level) -> str:
-    return format_size(int(level))
-
-
-# The order is that of the cases: the first factor varies slowest. A factor here is a key in YAML, of --set and of
-# --filter; what it takes besides is a field of the same name in agent/job.py and in the core's parameters.
+# The order is that of the cases: the first factor varies slowest. A line here makes a key in YAML, of --set and of
+# --filter, a level in the plan, the store, the export and the report. What the core does with it is a field of its
+# name (of a size: page_bytes for page_size) in native/api.cdef.h.
 FACTORS: dict[str, Factor] = {
     factor.name: factor
     for factor in (
-        Factor("method", _method, None, str),
-        Factor("page_size", _page_size, "4KiB", _show_size),
+        Factor("method", "word", _method, None, "{}"),
+        Factor(
+            *("page_size", "size", _page_size, "4KiB", "{} pages"),
+            trend=Trend("sizes", "Rate against page size", "Page size", may_lead=True),
+        ),
         # A call works on two pages a thread, whatever is asked for: spec/cases.py gives its cases their size.
-        Factor("region_size", _region_size, "256MiB", _show_size, ("swap", "permute", "move", "grow", "limit")),
-        Factor("iterations", _iterations, "200_000", str),
-        Factor("backing", _choice("backing"), "private_anon", str),
-        Factor("threads", _threads, "1", str),
-        Factor("touch", _choice("touch"), "none", str, ("swap", "permute", "move", "grow", "limit")),
-        Factor("pattern", _choice("pattern"), "random", str, ("swap", "permute", "grow")),
-        Factor("distance", _pages("a pair spans"), "1", str, ("swap", "permute")),
-        Factor("run_pages", _pages("a run has"), "1", str, ("move",)),
-        Factor("alignment", _choice("alignment"), "2MiB", str, ("swap", "permute", "move", "limit")),
-        Factor("neighbours", _choice("neighbours"), "idle", str),
+        Factor(
+            *("region_size", "size", _region_size, "256MiB", "a {} region"),
+            trend=Trend("regions", "Rate against region size", "Region size", may_lead=True),
+            not_for=("call",),
+        ),
+        Factor(
+            *("iterations", "count", _iterations, "200_000", "{} iterations"),
+            trend=Trend("iterations", "Rate against iterations", "Iterations"),
+        ),
+        Factor("backing", "word", _choice("backing"), "private_anon", "{} backing"),
+        Factor(
+            *("threads", "count", _threads, "1", "{} threads"),
+            phrases={1: "1 thread"},
+            trend=Trend("threads", "Rate against threads", "Threads"),
+        ),
+        Factor("touch", "word", _choice("touch"), "none", "touch {}", not_for=("call",)),
+        Factor("pattern", "word", _choice("pattern"), "random", "pattern {}", only_for=("swap", "permute", "grow")),
+        Factor(
+            *("distance", "count", _pages("a pair spans"), "1", "distance {}"),
+            trend=Trend("distances", "Rate against distance", "Distance in pages"),
+            only_for=("swap", "permute"),
+        ),
+        Factor(
+            *("run_pages", "count", _pages("a run has"), "1", "runs of {} pages"),
+            phrases={1: "runs of 1 page"},
+            trend=Trend(
+                "runs", "Rate against the pages moved at once", "Neighbouring pages moved at once", may_lead=True
+            ),
+            only_for=("move",),
+        ),
+        Factor(
+            *("alignment", "word", _choice("alignment"), "2MiB", "the region aligned to {}"),
+            phrases={"page": "the region aligned to a page"},
+            not_for=("grow", "call"),
+        ),
+        Factor("neighbours", "word", _choice("neighbours"), "idle", "{} neighbours"),
     )
 }
 
 
+def trend_of(name: str, workload: str) -> Trend | None:
+    """Return how the levels of a factor are drawn along an axis in a run of a workload, None where they are no axis."""
+    if name == "iterations" and workload in WORKLOADS and WORKLOADS[workload].is_batched:
+        return _OF_BATCHES
+    return FACTORS[name].trend
+
+
+def default_levels() -> dict[str, Level]:
+    """Return the level of each factor that a case has which does not name it, in the registry's order."""
+    return {name: level for name, factor in FACTORS.items() if (level := factor.default_level) is not None}
+
+
 def find_factor(name: str, workload: str) -> Factor:
-    """Give the factor of that name; raises ValueError when there is none or the workload has no use for it."""
+    """Return the factor of that name; raises ValueError when there is none or the workload has no use for it."""
     factor = FACTORS.get(name)
     if factor is None:
         raise ValueError(f"unknown factor{guess(name, FACTORS) or ';'} it is one of {listed(FACTORS)}")
-    if factor.workloads is not None and workload not in factor.workloads:
+    if workload not in factor.workloads:
         raise ValueError(f"the workload '{workload}' has no use for it; it is for {listed(factor.workloads)}")
     return factor
 

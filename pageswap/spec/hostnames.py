@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pageswap.spec.wording import quoted
+from pageswap.spec.quoting import quoted
 
 # This machine, reached without ssh.
 LOCAL: Final = "local"

@@ -19,18 +19,20 @@ from pageswap.spec.experiment import (
     Experiment,
     Stopping,
 )
-from pageswap.spec.factors import FACTORS, Level, find_factor, parse_count
+from pageswap.spec.factors import FACTORS, find_factor, parse_count
 from pageswap.spec.hostnames import check_host
 from pageswap.spec.nodes import Mapping, Node, Sequence, parse_tree
+from pageswap.spec.quoting import guess, listed, quoted, short
 from pageswap.spec.reading import TreeReader
 from pageswap.spec.source import read_text, shown_path
 from pageswap.spec.vocabulary import Vocabulary, core_vocabulary
-from pageswap.spec.wording import guess, listed, quoted, short
 from pageswap.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from pageswap.agent.journal.job import Level
 
 _T = TypeVar("_T")
 
@@ -167,7 +169,7 @@ class _Reader(TreeReader):
             if name in self.root.entries:
                 key, node = self.root.entries[name]
                 levels[name] = self.several(node, name, self.level_parser(name, key.line, name))
-            elif factor.default is not None and (factor.workloads is None or self.workload in factor.workloads):
+            elif factor.default is not None and self.workload in factor.workloads:
                 levels[name] = (factor.parse(factor.default, self.vocabulary, self.workload),)
         return levels
 

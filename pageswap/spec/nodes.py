@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import yaml
 
 from pageswap.errors import SpecError
+from pageswap.spec.quoting import quoted, short
 from pageswap.spec.source import EXPERIMENT, MAX_BYTES, FileKind, forbidden_character
-from pageswap.spec.wording import quoted, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

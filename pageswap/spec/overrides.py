@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from pageswap.errors import UsageError
 from pageswap.spec.experiment import MAX_REPEATS
-from pageswap.spec.factors import Level, find_factor, parse_count
+from pageswap.spec.factors import find_factor, parse_count
+from pageswap.spec.quoting import quoted, short
 from pageswap.spec.vocabulary import Vocabulary, core_vocabulary
-from pageswap.spec.wording import quoted, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pageswap.agent.journal.job import Level
     from pageswap.spec.experiment import Experiment
 
 

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 
 from pageswap.errors import SpecError
-from pageswap.spec.wording import guess, printable, quoted
+from pageswap.spec.quoting import guess, printable, quoted
 
 MAX_BYTES = 1 << 20
 _SUFFIXES = ("", ".yaml", ".yml")

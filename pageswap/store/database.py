@@ -5,14 +5,59 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from pageswap.store.schema import store_error
+from pageswap.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
+
+
+# How long another process's transaction is waited for before "locked" is an error.
+BUSY_TIMEOUT_S: Final = 10.0
+
+# What is being done while there is no run yet that could be resumed.
+CREATING: Final = "cannot be created"
+
+_GO_ON = "then 'inv resume' (all earlier rows are intact)"
+_BEGIN = "then start the run again (there is nothing to resume)"
+_CURES = {
+    sqlite3.SQLITE_FULL: "the disk or a quota is full; free space, {go_on}",
+    sqlite3.SQLITE_IOERR: "the file system refused; see 'dmesg' and free space, {go_on}",
+    sqlite3.SQLITE_BUSY: "another process is writing to it; wait for that to end",
+    sqlite3.SQLITE_LOCKED: "another process is writing to it; wait for that to end",
+    sqlite3.SQLITE_READONLY: "it cannot be written; check its permissions and whether the file system is read-only",
+    sqlite3.SQLITE_PERM: "it cannot be accessed; check its permissions",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check the path and its permissions",
+    sqlite3.SQLITE_NOTADB: "it is not a run database; name a folder that 'inv run' made",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged; 'sqlite3 run.sqlite .recover' may save its rows",
+}
+
+
+def store_error(path: Path, doing: str, error: sqlite3.Error | OSError) -> StoreError:
+    """Return SQLite's or the system's error as one that says what, where and the cure."""
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    cure = _CURES.get(primary, "check the path, its permissions and free space")
+    return StoreError(f"{path}: {doing}: {error}; {cure.format(go_on=_BEGIN if doing == CREATING else _GO_ON)}")
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open or create the SQLite file at `path` with this project's settings; raises sqlite3.Error.
+
+    The rollback journal is kept rather than WAL: a run's database is then one file that can be copied, published and
+    read from a read-only or network folder, and one writer with a few commits a second gains nothing from WAL. Both
+    survive kill -9; FULL makes a commit survive a power cut too, as the host's journal may be gone by then.
+    """
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
 
 
 class Database:
@@ -30,7 +75,7 @@ class Database:
             self._connection.close()
 
     def __enter__(self) -> Self:
-        """Give the database itself."""
+        """Return the database itself."""
         return self
 
     def __exit__(

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pageswap.errors import JournalError
-from pageswap.store.schema import LEVEL_FIELDS, OUTCOME_TYPES, PLACE_FIELDS
+from pageswap.store.columns import OUTCOME_COLUMNS, TRIAL_COLUMNS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -45,17 +45,17 @@ def insert_trials(connection: sqlite3.Connection, trials: Sequence[TrialSpec]) -
     for trial in trials:
         cases.setdefault(trial.case_id, trial)
     connection.executemany(
-        f"INSERT INTO cases VALUES ({_marks(len(LEVEL_FIELDS) + 2)})",  # noqa: S608 - question marks
+        "INSERT INTO cases VALUES (?, ?, ?, ?)",
         [
-            (case_id, position, *(getattr(trial, name) for name in LEVEL_FIELDS))
+            (case_id, position, trial.workload, _json(trial.levels))
             for position, (case_id, trial) in enumerate(sorted(cases.items()))
         ],
     )
     connection.executemany(
-        f"INSERT INTO trial (ordinal, {', '.join(PLACE_FIELDS)}, case_id) "  # noqa: S608 - TrialSpec's own names
-        f"VALUES ({_marks(len(PLACE_FIELDS) + 2)})",
+        f"INSERT INTO trial (ordinal, case_id, {', '.join(TRIAL_COLUMNS)}) "  # noqa: S608 - our own names
+        f"VALUES ({_marks(len(TRIAL_COLUMNS) + 2)})",
         (
-            (ordinal, *(getattr(trial, name) for name in PLACE_FIELDS), trial.case_id)
+            (ordinal, trial.case_id, *(getattr(trial, name) for name in TRIAL_COLUMNS))
             for ordinal, trial in enumerate(trials)
         ),
     )
@@ -108,13 +108,13 @@ def _insert_outcome(connection: sqlite3.Connection, record: dict[str, Any]) -> N
         raise JournalError(f"{where}: trial {trial_id} has {len(record['rounds_ns'])} rounds, not {planned_rounds}")
     rounds = record["rounds_ns"]
     values = {**record, "rounds_ns": None if rounds is None else _json(rounds)}
-    extra = {name: value for name, value in record.items() if name not in (*_HEAD, *_OWN, *OUTCOME_TYPES)}
+    extra = {name: value for name, value in record.items() if name not in (*_HEAD, *_OWN, *OUTCOME_COLUMNS)}
     connection.execute(
-        f"INSERT INTO outcome (host, trial_id, attempt, segment, {', '.join(OUTCOME_TYPES)}, extra) "  # noqa: S608
-        f"VALUES ({_marks(len(OUTCOME_TYPES) + 5)})",
+        f"INSERT INTO outcome (host, trial_id, attempt, segment, {', '.join(OUTCOME_COLUMNS)}, extra) "  # noqa: S608
+        f"VALUES ({_marks(len(OUTCOME_COLUMNS) + 5)})",
         (
             *(host, trial_id, attempt, record["segment"]),
-            *(values.get(name) for name in OUTCOME_TYPES),
+            *(values.get(name) for name in OUTCOME_COLUMNS),
             _json(extra) if extra else None,
         ),
     )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
-from pageswap.store.schema import EVIDENCE_TYPES, SCHEMA_VERSION, TABLES_OF_2, check_version, connect
+from pageswap.store.columns import OUTCOME_COLUMNS
+from pageswap.store.database import connect
+from pageswap.store.schema import CASES, OUTCOME, SCHEMA_VERSION, TABLES_OF_2, check_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +24,7 @@ def open_migrated(path: Path) -> sqlite3.Connection:
     """
     connection = connect(path)
     try:
-        if check_version(connection, path) < SCHEMA_VERSION:
+        if check_version(connection, path) < SCHEMA_VERSION or _lacking(connection):
             try:
                 _migrate(connection, path)
             except sqlite3.OperationalError as error:
@@ -44,17 +47,32 @@ def _copy_in_memory(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    # A table that others refer to is replaced; inside a transaction the setting would have no effect.
+    connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Asked again inside the transaction: another process may have been faster.
         for version in range(check_version(connection, path), SCHEMA_VERSION):
             _STEPS[version](connection)
+        for name in _lacking(connection):
+            connection.execute(f"ALTER TABLE outcome ADD COLUMN {name} {OUTCOME_COLUMNS[name]}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _names(connection: sqlite3.Connection, table: str) -> list[str]:
+    return [name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))]
+
+
+def _lacking(connection: sqlite3.Connection) -> list[str]:
+    """Name the columns of an outcome that came after the file was made."""
+    there = _names(connection, "outcome")
+    return [name for name in OUTCOME_COLUMNS if name not in there]
 
 
 def _from_1(connection: sqlite3.Connection) -> None:
@@ -62,8 +80,25 @@ def _from_1(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
     connection.execute("ALTER TABLE host ADD COLUMN problem TEXT")
     connection.execute("ALTER TABLE trial ADD COLUMN replica INTEGER NOT NULL DEFAULT 0")
-    for name, kind in EVIDENCE_TYPES.items():
-        connection.execute(f"ALTER TABLE outcome ADD COLUMN {name} {kind}")
 
 
-_STEPS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {1: _from_1}
+def _from_2(connection: sqlite3.Connection) -> None:
+    names = [name for name in _names(connection, "cases") if name not in ("case_id", "position", "workload")]
+    cases = [
+        (case_id, position, workload, json.dumps(dict(zip(names, levels, strict=True)), separators=(",", ":")))
+        for case_id, position, workload, *levels in connection.execute(
+            f"SELECT case_id, position, workload, {', '.join(names)} FROM cases"  # noqa: S608 - the table's own names
+        )
+    ]
+    connection.execute("DROP TABLE cases")
+    connection.execute(CASES)
+    connection.executemany("INSERT INTO cases VALUES (?, ?, ?, ?)", cases)
+    # A table's CHECK cannot be dropped.
+    connection.execute("ALTER TABLE outcome RENAME TO outcome_of_2")
+    connection.execute(OUTCOME)
+    kept = ", ".join(_names(connection, "outcome_of_2"))
+    connection.execute(f"INSERT INTO outcome ({kept}) SELECT {kept} FROM outcome_of_2")  # noqa: S608 - likewise
+    connection.execute("DROP TABLE outcome_of_2")
+
+
+_STEPS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {1: _from_1, 2: _from_2}

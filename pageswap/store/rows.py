@@ -5,38 +5,27 @@ from __future__ import annotations
 from typing import Final
 
 from pageswap.agent.journal.job import RETRIED
-from pageswap.store.schema import EVIDENCE_TYPES, LEVEL_FIELDS, PLACE_FIELDS
+from pageswap.store.columns import OUTCOME_COLUMNS, TRIAL_COLUMNS
 
-# Name -> SQL, in the order of the export, whose rates are derived from these. Sizes in bytes, times in nanoseconds,
-# started_at in UTC ISO 8601.
+# Name -> SQL. Sizes in bytes, times in nanoseconds, started_at in UTC ISO 8601; a case's levels come from `cases`.
 _COLUMNS: Final[dict[str, str]] = {
     "run_id": "r.run_id",
     "experiment": "r.experiment ->> 'name'",
     "host": "o.host",
-    **{name: f"c.{name}" for name in ("workload", "method", "backing", "page_size", "region_size", "iterations")},
-    **{name: f"c.{name}" for name in ("threads", "touch")},
-    **{name: f"t.{name}" for name in ("block", "position", "warmup")},
-    **{name: f"o.{name}" for name in ("attempt", "status", "reason", "elapsed_ns")},
-    **{name: f"o.{name}" for name in ("setup_ns", "verify_ns", "minor_faults", "major_faults")},
-    **{name: f"o.{name}" for name in ("voluntary_switches", "involuntary_switches", "vmas_peak", "rounds_ns")},
-    "started_at": "o.started_at",
-    "trial_id": "o.trial_id",
     "case_id": "t.case_id",
-    "seed": "t.seed",
-    "cpu": "o.cpu",
-    "replica": "t.replica",
-    **{name: f"o.{name}" for name in EVIDENCE_TYPES},
+    **{name: f"t.{name}" for name in TRIAL_COLUMNS if name not in ("rounds", "timeout_s")},
+    "attempt": "o.attempt",
+    **{name: f"o.{name}" for name in OUTCOME_COLUMNS},
     "page_moves": "o.extra ->> '$.counters.page_moves'",
     "counters": "o.extra -> 'counters'",  # JSON object: name -> count, null where the host does not count it
 }
-_COLUMNS.update({name: f"c.{name}" for name in LEVEL_FIELDS if name not in _COLUMNS})
 COLUMNS: Final = tuple(_COLUMNS)
 
 _LAST = "o.attempt = (SELECT max(attempt) FROM outcome WHERE host = o.host AND trial_id = o.trial_id)"
 
 _ATTEMPTS: Final = f"""
 SELECT {", ".join(f"{sql} AS {name}" for name, sql in _COLUMNS.items())}
-FROM outcome o JOIN trial t USING (trial_id) JOIN cases c USING (case_id) JOIN host h ON h.host = o.host, run r
+FROM outcome o JOIN trial t USING (trial_id) JOIN host h ON h.host = o.host, run r
 {{where}} ORDER BY h.position, t.ordinal, o.attempt
 """  # noqa: S608 - the names are this module's own
 LAST_ATTEMPTS: Final = _ATTEMPTS.format(where=f"WHERE {_LAST}")
@@ -46,19 +35,19 @@ EVERY_ATTEMPT: Final = _ATTEMPTS.format(where="")
 STATUS_COUNTS: Final = f"SELECT o.status, count(*) FROM outcome o WHERE {_LAST} GROUP BY o.status"  # noqa: S608 - likewise
 HOST_STATUS_COUNTS: Final = STATUS_COUNTS.replace("SELECT o.status", "SELECT o.host, o.status") + ", o.host"
 
-CASES: Final = f"SELECT case_id, {', '.join(LEVEL_FIELDS)} FROM cases ORDER BY position"  # noqa: S608 - likewise
+CASES: Final = "SELECT case_id, workload, levels FROM cases ORDER BY position"
 
 # A trial is missing without an outcome, or when its last one says only that it was cut short; but not one of a block
 # that the host need not run.
 _MISSING: Final = f"""
-FROM trial t JOIN cases c USING (case_id)
+FROM trial t
 LEFT JOIN outcome o ON o.host = ?1 AND o.trial_id = t.trial_id AND {_LAST}
 WHERE (o.status IS NULL OR o.status IN ({", ".join(f"'{status}'" for status in RETRIED)}))
 AND (t.warmup OR t.block < coalesce((SELECT blocks FROM stopping WHERE host = ?1), t.block + 1))
 """  # noqa: S608 - likewise
 MISSING: Final = f"""
-SELECT {", ".join(f"c.{name}" for name in LEVEL_FIELDS)}, {", ".join(f"t.{name}" for name in PLACE_FIELDS)},
-       coalesce(o.attempt, 0) + 1 AS attempt {_MISSING} ORDER BY t.ordinal
+SELECT t.case_id, coalesce(o.attempt, 0) + 1 AS attempt, {", ".join(f"t.{name}" for name in TRIAL_COLUMNS)}
+{_MISSING} ORDER BY t.ordinal
 """
 MISSING_COUNT: Final = f"SELECT count(*) {_MISSING}"
 

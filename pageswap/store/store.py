@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 from collections import Counter
@@ -15,13 +16,14 @@ from pageswap.agent.journal.line_fields import ENDS
 from pageswap.agent.journal.timestamps import utc_now
 from pageswap.agent.workspace.work_folder import sync_folder
 from pageswap.errors import JournalError, StoreError
-from pageswap.spec import derived_asks
+from pageswap.spec import FACTORS, default_levels, derived_asks
 from pageswap.store import rows
-from pageswap.store.database import clear_errors
+from pageswap.store.columns import TRIAL_COLUMNS
+from pageswap.store.database import CREATING, clear_errors, connect
+from pageswap.store.host_notes import HostNotes
 from pageswap.store.inserts import insert_record, insert_run, insert_trials
 from pageswap.store.migration import open_migrated
-from pageswap.store.notes import HostNotes
-from pageswap.store.schema import CREATING, LEVEL_FIELDS, PLACE_FIELDS, connect, create_tables
+from pageswap.store.schema import create_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
 
 # How the end of a segment begins whose agent never ran.
 NOT_STARTED: Final = "not started"
-
-_BOOLEANS = ("warmup",)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -138,24 +138,45 @@ class Store(HostNotes):
         return {host: json.loads(methods) for host, methods in found}
 
     def cases(self) -> list[dict[str, Any]]:
-        """Give each case's case_id and levels (sizes in bytes), in the plan's order."""
-        names = ("case_id", *LEVEL_FIELDS)
-        return [dict(zip(names, row, strict=True)) for row in self._read(rows.CASES)]
+        """Return each case's case_id, workload and levels (sizes in bytes), in the plan's order.
+
+        A factor that the run's version did not know is at its default; one that only a newer version knows is kept.
+        """
+        return [{"case_id": case_id, **levels} for case_id, levels in self._levels.items()]
+
+    @functools.cached_property
+    def _levels(self) -> dict[str, dict[str, Any]]:
+        """Each case's workload and levels; a plan never changes."""
+        usual = default_levels()
+        return {
+            case_id: {"workload": workload, **_in_order({**usual, **json.loads(levels)})}
+            for case_id, workload, levels in self._read(rows.CASES)
+        }
 
     def columns(self) -> tuple[str, ...]:
         """Name the columns of `rows` and `all_attempts`."""
-        return rows.COLUMNS
+        return (*rows.COLUMNS, *self._level_names)
+
+    @property
+    def _level_names(self) -> list[str]:
+        return list({name: None for levels in self._levels.values() for name in levels})
 
     def rows(self, host: str | None = None) -> list[tuple[Any, ...]]:
-        """Give each (host, trial)'s last attempt in the order of `columns`, or one host's; unmeasured is None.
+        """Return each (host, trial)'s last attempt in the order of `columns`, or one host's; unmeasured is None.
 
         `rounds_ns` is a JSON array as text, `warmup` 0 or 1. A trial without an outcome is not a row.
         """
-        return self._read(rows.LAST_ATTEMPTS) if host is None else self._read(rows.LAST_ATTEMPTS_OF, host)
+        found = self._read(rows.LAST_ATTEMPTS) if host is None else self._read(rows.LAST_ATTEMPTS_OF, host)
+        return self._with_levels(found)
+
+    def _with_levels(self, found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        names, place = self._level_names, rows.COLUMNS.index("case_id")
+        levels = {case_id: tuple(map(of_case.get, names)) for case_id, of_case in self._levels.items()}
+        return [row + levels[row[place]] for row in found]
 
     def all_attempts(self) -> list[tuple[Any, ...]]:
         """Give every attempt, also those that a later one superseded, in the form of `rows`."""
-        return self._read(rows.EVERY_ATTEMPT)
+        return self._with_levels(self._read(rows.EVERY_ATTEMPT))
 
     def status_counts(self) -> Counter[str]:
         """Count the last attempts' statuses over all hosts, warm-ups included."""
@@ -198,8 +219,14 @@ class Store(HostNotes):
 
         Of the measured blocks only those allowed count (`allow_blocks`, `stop`), all while neither was said.
         """
-        names = (*LEVEL_FIELDS, *PLACE_FIELDS, "attempt")
-        return [_trial_spec(dict(zip(names, row, strict=True))) for row in self._read(rows.MISSING, host)]
+        return [self._trial(*row) for row in self._read(rows.MISSING, host)]
+
+    def _trial(self, case_id: str, attempt: int, *place: Any) -> TrialSpec:  # noqa: ANN401 - what TRIAL_COLUMNS name
+        levels = dict(self._levels[case_id])
+        workload = levels.pop("workload")
+        fields = dict(zip(TRIAL_COLUMNS, place, strict=True))
+        fields["warmup"] = bool(fields["warmup"])
+        return TrialSpec(attempt=attempt, workload=workload, levels=levels, **fields)
 
     def missing_count(self, host: str) -> int:
         """Count what `missing` gives, which may be long."""
@@ -287,5 +314,6 @@ def _check_turn(record: dict[str, Any], next_seq: int, ended: str | None) -> Non
         )
 
 
-def _trial_spec(fields: dict[str, Any]) -> TrialSpec:
-    return TrialSpec(**{**fields, **{name: bool(fields[name]) for name in _BOOLEANS}})
+def _in_order(levels: dict[str, Any]) -> dict[str, Any]:
+    """Return the levels in the registry's order, and after them what the registry does not know."""
+    return {name: levels[name] for name in (*FACTORS, *levels) if name in levels}

@@ -40,13 +40,6 @@ def make_trial(method: str = "good", **changes: Any) -> TrialSpec:
         "trial_id": f"b00.{method}",
         "attempt": 0,
         "workload": "swap",
-        "method": method,
-        "backing": "private_anon",
-        "page_size": 4096,
-        "region_size": 1 << 20,
-        "iterations": 100,
-        "threads": 1,
-        "touch": "none",
         "rounds": 10,
         "seed": 1,
         "timeout_s": 30.0,
@@ -54,7 +47,17 @@ def make_trial(method: str = "good", **changes: Any) -> TrialSpec:
         "position": 0,
         "warmup": False,
     }
-    return TrialSpec(**(values | changes))
+    levels: dict[str, Any] = {
+        "method": method,
+        "backing": "private_anon",
+        "page_size": 4096,
+        "region_size": 1 << 20,
+        "iterations": 100,
+        "threads": 1,
+        "touch": "none",
+    }
+    fields = {name: changes.pop(name, value) for name, value in values.items()}
+    return TrialSpec(**fields, levels=levels | changes)
 
 
 class Host:

@@ -59,7 +59,7 @@ def shape(method: str, backing: str) -> dict[str, int]:
 def pages(method: str, backing: str) -> int:
     """Give how many pages such a region has."""
     trial = params(method, **shape(method, backing))
-    return trial.region_bytes // trial.page_bytes
+    return int(trial.fields["region_bytes"]) // int(trial.fields["page_bytes"])
 
 
 def run(trial: native.TrialParams) -> native.TrialResult:

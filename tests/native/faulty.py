@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import pathlib
@@ -33,7 +32,7 @@ def run_faulty(shim: pathlib.Path, trial: native.TrialParams, **faults: object) 
     preload = " ".join([*os.environ.get("LD_PRELOAD", "").split(), str(shim)])
     settings = {f"FAULTY_{key.upper()}": str(value) for key, value in faults.items()}
     environment = os.environ | settings | {"LD_PRELOAD": preload, "PYTHONPATH": str(PACKAGE_ROOT)}
-    command = [sys.executable, "-c", RUN_ONE, json.dumps(dataclasses.asdict(trial))]
+    command = [sys.executable, "-c", RUN_ONE, json.dumps({**trial.fields, "pairs": trial.pairs})]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     told = re.search(r"faults=(\d+)", done.stderr)

@@ -25,15 +25,22 @@ RUN_ONE = """
 import sys
 from pageswap import native
 from pageswap.errors import MethodUnavailableError
+FIELDS = dict(
+    workload="swap", backing="private_anon", page_bytes=4096, region_bytes=1 << 20, iterations=10, threads=1,
+    rounds=1, seed=42,
+)
 try:
-    native.run_trial(native.TrialParams(sys.argv[1], "swap", "private_anon", 4096, 1 << 20, 10, 1, "none", 1, 42))
+    native.run_trial(native.TrialParams(method=sys.argv[1], **FIELDS))
 except MethodUnavailableError as error:
     print(error)
 """
 RUN_READS = """
 from pageswap import native
 from pageswap.errors import CoreError, MethodUnavailableError
-trial = native.TrialParams("process_vm_readv", "swap", "private_anon", 8192, 1 << 20, 300, 1, "none", 1, 42)
+trial = native.TrialParams(
+    method="process_vm_readv", workload="swap", backing="private_anon", page_bytes=8192, region_bytes=1 << 20,
+    iterations=300, threads=1, rounds=1, seed=42,
+)
 try:
     print("verified" if native.run_trial(trial).verified else "corrupt")
 except (CoreError, MethodUnavailableError) as error:

@@ -40,7 +40,7 @@ def run_or_skip(trial: native.TrialParams) -> native.TrialResult:
     try:
         return child.run(trial)
     except MethodUnavailableError as error:
-        pytest.skip(f"{trial.method} on {trial.backing}: {error}")
+        pytest.skip(f"{trial.fields['method']} on {trial.fields['backing']}: {error}")
 
 
 def test_every_method_file_is_in_the_table_and_every_line_of_the_table_has_a_file() -> None:
@@ -61,7 +61,7 @@ def test_the_table_says_what_each_method_is() -> None:
 
 
 @pytest.mark.parametrize(("method", "backing"), CLAIMS)
-@pytest.mark.parametrize("touch", native.TOUCHES)
+@pytest.mark.parametrize("touch", native.CHOICES["touch"])
 @pytest.mark.usefixtures("huge_pages")
 def test_random_swaps_leave_every_page_where_the_model_says(method: str, backing: str, touch: str) -> None:
     """Random pairs, on every backing the method claims, with and without reading the moved pages."""

@@ -29,7 +29,7 @@ def run_or_skip(trial: native.TrialParams) -> native.TrialResult:
     try:
         return child.run(trial)
     except MethodUnavailableError as error:
-        pytest.skip(f"{trial.method} on {trial.backing}: {error}")
+        pytest.skip(f"{trial.fields['method']} on {trial.fields['backing']}: {error}")
 
 
 def test_every_workload_has_methods() -> None:
@@ -188,7 +188,7 @@ def test_calls_leave_the_region_alone(method: str) -> None:
     assert result.elapsed_ns > 0
 
 
-@pytest.mark.parametrize("pattern", native.PATTERNS)
+@pytest.mark.parametrize("pattern", native.CHOICES["pattern"])
 @pytest.mark.parametrize("distance", [1, 3, 32])
 def test_every_pattern_of_pairs_verifies(pattern: str, distance: int) -> None:
     """Patterns only choose pairs; the model follows whatever they choose."""

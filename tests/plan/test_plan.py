@@ -11,7 +11,7 @@ import pytest
 
 from pageswap.errors import UsageError
 from pageswap.plan import Plan, make
-from pageswap.spec import Stopping, loads
+from pageswap.spec import FACTORS, Stopping, loads
 
 if TYPE_CHECKING:
     from pageswap.agent.journal.job import TrialSpec
@@ -116,8 +116,8 @@ def test_a_trial_holds_its_case_s_levels_and_the_experiment_s_settings(plan: Pla
     """The agent needs nothing else."""
     levels = {case.case_id: case.levels for case in plan.cases}
     for trial in plan.trials:
-        fields = trial.to_json()
-        assert {name: fields[name] for name in levels["c0000"]} == levels[trial.case_id]
+        assert {name: trial.levels[name] for name in levels["c0000"]} == levels[trial.case_id]
+        assert set(trial.levels) == set(FACTORS)
         assert (trial.workload, trial.rounds, trial.timeout_s, trial.attempt) == ("swap", 4, 3.0, 1)
 
 

@@ -258,7 +258,7 @@ def test_refuses_a_factor_that_the_workload_does_not_use(read: Read, monkeypatch
 
     from pageswap.spec import FACTORS  # noqa: PLC0415
 
-    limited = dataclasses.replace(FACTORS["touch"], workloads=("permute",))
+    limited = dataclasses.replace(FACTORS["touch"], only_for=("permute",))
     monkeypatch.setitem(FACTORS, "touch", limited)
 
     with pytest.raises(SpecError, match=r"a\.yaml:9: touch: the workload 'swap' has no use for it; it is for permute"):

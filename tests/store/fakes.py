@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from pageswap.agent.journal.job import TrialSpec
+from pageswap.spec import default_levels
 
 RUN_ID = "20250131T120000Z-0a1b2c"
 HOST = "local"
@@ -40,13 +41,12 @@ def make_plan(*, cases: int = 3, blocks: int = 2) -> FakePlan:
             trial_id=f"{'w0' if block < 0 else f'b{block:02d}'}.c{case:04d}",
             attempt=1,
             workload="swap",
-            method="memcpy" if case % 2 else "null",
-            backing="private_anon",
-            page_size=4096,
-            region_size=(case + 1) << 20,
-            iterations=1000,
-            threads=1,
-            touch="none",
+            levels={
+                **default_levels(),
+                "method": "memcpy" if case % 2 else "null",
+                "region_size": (case + 1) << 20,
+                "iterations": 1000,
+            },
             rounds=2,
             seed=block + 1,
             timeout_s=60.0,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pageswap.errors import StoreError
-from pageswap.store import Store
+from pageswap.store import Store, database
 from pageswap.store import schema as store_schema
 from tests.store.fakes import HOST, RUN_ID, FakeJournal, make_plan
 
@@ -176,7 +176,7 @@ def test_an_absent_database_is_named(tmp_path: Path) -> None:
 
 def test_a_locked_database_is_waited_for_and_then_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process that holds it too long."""
-    monkeypatch.setattr(store_schema, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
     other = sqlite3.connect(store.path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     try:

@@ -13,10 +13,12 @@ import pytest
 
 from pageswap.errors import StoreError
 from pageswap.store import Store
-from pageswap.store.schema import EVIDENCE_TYPES, SCHEMA_VERSION
+from pageswap.store.columns import OUTCOME_COLUMNS
+from pageswap.store.schema import SCHEMA_VERSION
 from tests.store.fakes import RUN_ID, FakeJournal, make_plan
 
 # Made by the first pageswap: hosts lab1 (killed once, resumed) and lab2 (never reached), a plan of two cases.
+EVIDENCE = tuple(OUTCOME_COLUMNS)[list(OUTCOME_COLUMNS).index("build") :]
 GOLD = Path(__file__).parents[1] / "gold" / "run-v1.sqlite"
 
 
@@ -65,7 +67,7 @@ def test_rows_survive(old: Path) -> None:
         ]
         assert rows[2]["counters"] == '{"swap_ins":0,"steal_ns":0,"foreign_cpu_ns":10000000,"tlb_shootdowns":null}'
         assert {row["replica"] for row in rows} == {0}
-        assert all(row[name] is None for row in rows for name in EVIDENCE_TYPES)
+        assert all(row[name] is None for row in rows for name in EVIDENCE)
         assert len(store.all_attempts()) == 5
         assert store.meta()["hosts"] == ["lab1", "lab2"]
         assert (store.ledger(), store.problems(), store.stops()) == ({}, {}, {})

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Union
+
+# The one value that a factor has in a case: a size in bytes, a count, or a word.
+Level = Union[int, str]
 
 FORMAT = 1
 
@@ -33,32 +36,54 @@ def case_id_of(trial_id: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class TrialSpec:
-    """One case to execute once: levels as plain values (sizes in bytes), and its place in the run."""
+    """One case to execute once, and its place in the run.
+
+    `levels` has the level of every factor by the factor's name, sizes in bytes. What the agent itself asks for is a
+    property; the others are handed to the core as they are.
+    """
 
     trial_id: str
     attempt: int
     workload: str
-    method: str
-    backing: str
-    page_size: int
-    region_size: int
-    iterations: int
-    threads: int
+    levels: dict[str, Level]
     rounds: int
     seed: int
     timeout_s: float
     block: int
     position: int
     warmup: bool
-    # A workload that has no use for one of these leaves it at its default.
-    touch: str = "none"
-    pattern: str = "random"
-    distance: int = 1
-    run_pages: int = 1
-    alignment: str = "2MiB"
-    neighbours: str = "idle"
     # 1 for the second trial of a baseline's case in a block, which is there to be compared with the first.
     replica: int = 0
+
+    @property
+    def method(self) -> str:
+        """The method that is measured."""
+        return str(self.levels["method"])
+
+    @property
+    def backing(self) -> str:
+        """What the region is made of."""
+        return str(self.levels["backing"])
+
+    @property
+    def page_size(self) -> int:
+        """The bytes of a page."""
+        return int(self.levels["page_size"])
+
+    @property
+    def region_size(self) -> int:
+        """The bytes of the region of all threads."""
+        return int(self.levels["region_size"])
+
+    @property
+    def iterations(self) -> int:
+        """The operations of all threads together."""
+        return int(self.levels["iterations"])
+
+    @property
+    def threads(self) -> int:
+        """How many threads share the work."""
+        return int(self.levels["threads"])
 
     @property
     def case_id(self) -> str:

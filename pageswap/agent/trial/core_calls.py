@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING, Any
 
 from pageswap.errors import CoreError, MethodUnavailableError
@@ -35,23 +36,14 @@ def native_core() -> Core:
     from pageswap import native  # the shared object is loaded only by the verbs that need it
 
     def trial(spec: TrialSpec, cpus: tuple[int, ...]) -> Work:
+        # The core's names say the unit of a size: page_bytes.
+        levels: dict[str, Any] = {re.sub("_size$", "_bytes", name): level for name, level in spec.levels.items()}
         params = native.TrialParams(
-            method=spec.method,
             workload=spec.workload,
-            backing=spec.backing,
-            page_bytes=spec.page_size,
-            region_bytes=spec.region_size,
-            iterations=spec.iterations,
-            threads=spec.threads,
-            touch=spec.touch,
             rounds=spec.rounds,
             seed=spec.seed,
-            pattern=spec.pattern,
-            distance=spec.distance,
-            run_pages=spec.run_pages,
-            alignment=spec.alignment,
-            neighbours=spec.neighbours,
             cpus=cpus,
+            **levels,
         )
         return _Trial(native.TrialProcess(params))
 

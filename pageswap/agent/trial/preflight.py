@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.agent.host import cgroup
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
 from pageswap.agent.journal import job
+from pageswap.agent.workloads import WORKLOADS
 from pageswap.units import format_count
 
 if TYPE_CHECKING:
@@ -27,27 +28,6 @@ _SPARE_MAPPINGS = 64
 # Sanitizers reserve terabytes of addresses for their shadow; no cap can be computed there.
 _SHADOW_BYTES = 1 << 40
 _STRICT_OVERCOMMIT = 2
-
-
-@dataclasses.dataclass(frozen=True)
-class _Shape:
-    """What a workload keeps: how many regions, and how many bytes for each iteration and each page."""
-
-    regions: int
-    iteration_bytes: int
-    page_bytes: int
-
-
-# A pair is two 32-bit slot numbers, a move two addresses and a length; a page has its place in the model, in a table
-# of the method's, and where pages move in batches in the list of one batch's moves.
-_SHAPES = {
-    "swap": _Shape(1, 8, 16),
-    "call": _Shape(1, 8, 16),
-    "permute": _Shape(1, 8, 64),
-    "move": _Shape(2, 24, 64),
-    "limit": _Shape(1, 32, 16),
-}
-_UNKNOWN_SHAPE = _Shape(2, 24, 64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,22 +51,20 @@ def memory_need(trial: job.TrialSpec, *, scratch: bool = True, is_reserved: bool
     `scratch`: its method copies through a page of scratch memory, one for each thread. `is_reserved`: region and
     scratch are of the host's pool of huge pages, and take nothing else.
     """
-    shape = _SHAPES.get(trial.workload, _UNKNOWN_SHAPE)
-    region_bytes = trial.region_size * shape.regions
+    workload = WORKLOADS[trial.workload]
+    region_bytes = trial.region_size * workload.regions
     things = trial.region_size // trial.page_size
-    if trial.workload == "grow":
-        # The blocks of one round live together, and a copied one has its old and its new place.
-        region_bytes = trial.region_size * (trial.iterations // trial.rounds + 2)
-        things = trial.iterations // trial.rounds + 1
-    elif trial.workload == "call":
-        # The region is two pages, and a call may need a fresh page each time, made before its round.
-        region_bytes = trial.page_size * (trial.iterations // trial.rounds + 2)
+    if workload.made_each:
+        # What is made in one round lives together; a block that is copied has its old and its new place.
+        made = trial.iterations // trial.rounds + 1
+        region_bytes = int(trial.levels[workload.made_each]) * (made + 1)
+        things = made
     copies = scratch and not is_reserved
     return MemoryNeed(
         region_bytes=0 if is_reserved else region_bytes,
         scratch_bytes=trial.threads * _round_up(trial.page_size, _HUGE_PAGE_BYTES) if copies else 0,
-        schedule_bytes=shape.iteration_bytes * trial.iterations,
-        model_bytes=shape.page_bytes * things,
+        schedule_bytes=workload.iteration_bytes * trial.iterations,
+        model_bytes=workload.thing_bytes * things,
     )
 
 
@@ -95,7 +73,7 @@ def mappings_need(trial: job.TrialSpec, base: int) -> int:
 
     A swap moves two pages, and each can make a mapping of its own out of the one it leaves and the one it enters.
     """
-    slots = trial.region_size // trial.page_size * _SHAPES.get(trial.workload, _UNKNOWN_SHAPE).regions
+    slots = trial.region_size // trial.page_size * WORKLOADS[trial.workload].regions
     return min(slots, 4 * trial.iterations + 1) + base + _SPARE_MAPPINGS
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from pageswap.analysis.trials.levels import levels_key
 from pageswap.statistics.intervals import MINIMUM_N, Interval, median_intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping
 
     import numpy.typing as npt
 
@@ -163,13 +164,13 @@ def call_stacks(summary: Summary) -> tuple[CostStack, ...]:
     if not layers or set(summary.baseline) != {"method"}:
         return ()
     rows = {key: row for row, key in enumerate(summary.matrix.keys)}
-    siblings: dict[tuple[str, str], dict[str, int]] = {}
+    siblings: dict[Hashable, dict[str, int]] = {}
     for case in summary.cases:
-        siblings.setdefault(_siblings(case), {})[str(case.levels.get("method"))] = rows[case.host, case.case_id]
+        siblings.setdefault(_beside_method(case), {})[str(case.levels.get("method"))] = rows[case.host, case.case_id]
     found = []
     for case in summary.cases:
         method = str(case.levels.get("method"))
-        inside = siblings[_siblings(case)]
+        inside = siblings[_beside_method(case)]
         if method != summary.baseline["method"] or not case.median_ns:
             continue
         if not all(name in inside for layer in layers for name in (layer.call, layer.less) if name):
@@ -180,8 +181,8 @@ def call_stacks(summary: Summary) -> tuple[CostStack, ...]:
     return tuple(found)
 
 
-def _siblings(case: CaseSummary) -> tuple[str, str]:
-    return case.host, repr([(name, level) for name, level in case.levels.items() if name != "method"])
+def _beside_method(case: CaseSummary) -> Hashable:
+    return case.host, levels_key(case.levels, without=("method",))
 
 
 def _nested(layers: Iterable[_Layer], ns: Mapping[str, Floats], method: str) -> tuple[CostPart, ...]:

@@ -1,39 +1,34 @@
-"""The levels of a stored case."""
+"""The levels of a stored case, and what two cases share that have the same."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pageswap.spec import FACTORS as REGISTRY
+from pageswap.agent.workloads import WORKLOADS
+from pageswap.spec import FACTORS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Hashable, Mapping
 
-FACTORS = (
-    "method",
-    "page_size",
-    "region_size",
-    "iterations",
-    "backing",
-    "threads",
-    "touch",
-    "pattern",
-    "distance",
-    "run_pages",
-    "alignment",
-    "neighbours",
-    "workload",
-)
+# Not a level of the case but of the whole run, and shown as the last of them.
+_LAST = "workload"
+_NO_LEVELS = ("case_id", "index")
 
 
 def levels_of(case: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a case's levels alone, those that its workload has a use for, factors in their usual order first."""
-    names = [name for name in FACTORS if name in case] + [name for name in case if name not in FACTORS]
-    return {name: case[name] for name in names if name not in ("case_id", "index") and _means_something(name, case)}
+    """Return a case's levels alone, those that its workload has a use for, factors in the registry's order first."""
+    names = [name for name in (*FACTORS, _LAST) if name in case]
+    names += [name for name in case if name not in names and name not in _NO_LEVELS]
+    return {name: case[name] for name in names if _means_something(name, case)}
 
 
 def _means_something(name: str, case: Mapping[str, Any]) -> bool:
-    known = REGISTRY.get(name)
     if name == "distance" and case.get("pattern") == "random":
         return False
-    return not known or known.workloads is None or case.get("workload") is None or case["workload"] in known.workloads
+    workload = case.get("workload")
+    return name not in FACTORS or workload not in WORKLOADS or workload in FACTORS[name].workloads
+
+
+def levels_key(levels: Mapping[str, Any], *, without: Collection[str] = ()) -> Hashable:
+    """Return what two cases share that have the same levels, but for the factors of `without`."""
+    return tuple(sorted((name, str(level)) for name, level in levels.items() if name not in without))

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from pageswap.analysis.trials.levels import levels_key
 from pageswap.analysis.trials.rounds import fast_share, round_times
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -108,12 +109,8 @@ def _partners(hosts: int, cases: Mapping[str, Mapping[str, Any]], baseline: Mapp
     """Find for each (host, case) the row that it is compared with; its own when it is a baseline, else -1."""
     if not baseline:
         return np.full(hosts * len(cases), -1)
-    by_levels = {_key(levels): place for place, levels in enumerate(cases.values())}
-    places = [by_levels.get(_key({**levels, **baseline}), -1) for levels in cases.values()]
+    by_levels = {levels_key(levels): place for place, levels in enumerate(cases.values())}
+    places = [by_levels.get(levels_key({**levels, **baseline}), -1) for levels in cases.values()]
     within = np.tile(np.array(places, dtype=np.int64), hosts)
     first = np.repeat(np.arange(hosts) * len(cases), len(cases))
     return np.where(within >= 0, within + first, -1)
-
-
-def _key(levels: Mapping[str, Any]) -> Hashable:
-    return tuple(sorted((name, str(value)) for name, value in levels.items()))

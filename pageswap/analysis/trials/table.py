@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pageswap.agent.workloads import find_workload
 from pageswap.analysis.trials.disturbance import disturbed
 from pageswap.native import moves_pages
+from pageswap.spec import FACTORS
+from pageswap.store.columns import OUTCOME_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,30 +56,14 @@ EXPORT_COLUMNS = (
 IDENTITY_COLUMNS = ("trial_id", "case_id", "seed", "cpu", "replica", "disturbed")
 DERIVED_COLUMNS = ("ns_per_op", "ops_per_s", "bytes_per_s", "disturbed")
 INTEGER_COLUMNS = (
-    "page_size",
-    "region_size",
-    "iterations",
-    "threads",
     "block",
     "position",
     "attempt",
-    "elapsed_ns",
     "page_moves",
-    "setup_ns",
-    "verify_ns",
-    "minor_faults",
-    "major_faults",
-    "voluntary_switches",
-    "involuntary_switches",
-    "vmas_peak",
-    "cpu",
-    "distance",
-    "run_pages",
-    "cpu_khz_before",
-    "cpu_khz_after",
-    "throttle_count",
+    *(name for name, kind in OUTCOME_COLUMNS.items() if kind == "INTEGER"),
+    *(name for name, factor in FACTORS.items() if factor.kind != "word"),
 )
-_REAL_COLUMNS = ("load1_before", "load1_after")
+_REAL_COLUMNS = tuple(name for name, kind in OUTCOME_COLUMNS.items() if kind == "REAL")
 _TYPES: dict[str, Any] = {
     **dict.fromkeys(INTEGER_COLUMNS, "Int64"),
     **dict.fromkeys(_REAL_COLUMNS, "Float64"),
@@ -84,8 +72,6 @@ _TYPES: dict[str, Any] = {
 }
 _NS_PER_S = 1e9
 _CHUNK_ROWS = 50_000
-# Pages that one iteration moved in runs whose core did not count them yet; what a batch moved cannot be told any more.
-_ONCE_MOVED = {"swap": 2.0, "limit": 2.0, "move": 1.0}
 
 
 def frame(run_data: RunData) -> pd.DataFrame:
@@ -148,7 +134,10 @@ def _with_rates(table: pd.DataFrame, families: Mapping[str, str]) -> pd.DataFram
 
 
 def _once_moved(table: pd.DataFrame, families: Mapping[str, str]) -> pd.Series[Any]:
-    pages = table["workload"].map(_ONCE_MOVED).astype("float64")
+    """Return the pages that an iteration moved in runs whose core did not count them; NaN where it cannot be told."""
+    moved = {name: find_workload(name) for name in table["workload"].unique()}
+    pages_of = {name: math.nan if row.is_batched else row.pages_moved or math.nan for name, row in moved.items()}
+    pages = table["workload"].map(pages_of).astype("float64")
     if "run_pages" in table:
         pages *= table["run_pages"].astype("float64")
     staying = [name for name, family in families.items() if not moves_pages(family)]

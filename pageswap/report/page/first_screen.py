@@ -122,6 +122,8 @@ def _speed(verdict: str, findings: Sequence[Finding]) -> str:
         return ""
     if verdict in (NO_DIFFERENCE, TOO_FEW):
         ratios = sorted(((each.ratio, _ends(each)) for each in findings if each.ratio), key=lambda each: each[0])
+        if not ratios:
+            return known[0]  # a rate, which is measured and not compared
         figures = dict.fromkeys(rounded(ratio, decimals(ratio, ends)) for ratio, ends in (ratios[0], ratios[-1]))
         return f"{' to '.join(figures)} times as fast"
     words = {times.partition(" times ")[2] for times in known}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pageswap.answers.cost import is_of_costs
 from pageswap.report.sections.overview import order_of, overview
+from pageswap.spec import FACTORS, trend_of
 
 if TYPE_CHECKING:
     from pageswap.analysis.summary import Summary
@@ -25,7 +26,6 @@ _AT_A_GLANCE_OF_CALLS = (
     "shown to differ, a diamond measured too few times to say."
 )
 _AT_THE_TOP = "The first of its charts stands at the top of the page."
-_IDS = {"page_size": "sizes", "region_size": "regions", "iterations": "batches", "run_pages": "runs"}
 
 
 def picture(run: ReportedRun, sections: list[Section]) -> tuple[Plot | None, str, list[Section]]:
@@ -35,7 +35,10 @@ def picture(run: ReportedRun, sections: list[Section]) -> tuple[Plot | None, str
     """
     summary = run.summary
     of_id = {section.id: section for section in sections if section.plots}
-    trends = [of_id[ident] for name, ident in _IDS.items() if ident in of_id and _levels(summary, name) >= _A_TREND]
+    leading = {name: trend for name in FACTORS if (trend := trend_of(name, summary.workload)) and trend.may_lead}
+    trends = [
+        of_id[trend.id] for name, trend in leading.items() if trend.id in of_id and _levels(summary, name) >= _A_TREND
+    ]
     calls = [of_id["costs"]] if summary.workload == "call" and "costs" in of_id else []
     for section in (*trends, *calls):
         return section.plots[0], section.notes[0], _without_first(sections, section)

@@ -62,7 +62,8 @@ def overview(summary: Summary) -> Plot | None:
         if case.ratio is not None and case.verdict != "baseline":
             label = contender_label(summary, case)
             if by_itself:
-                own = [level_text(name, case.levels[name]) for name in summary.varying if name not in summary.baseline]
+                besides = [name for name in summary.varying if name in case.levels and name not in summary.baseline]
+                own = [level_text(name, case.levels[name]) for name in besides]
                 label = "\n".join([*([", ".join(own)] if own else []), label])
             found.setdefault(visible(label), []).append(case)
     if not found or (max(len(cases) for cases in found.values()) == 1 and not by_itself and not is_cost):
@@ -87,7 +88,7 @@ def order_of(summary: Summary) -> str:
     most = max((len(places) for places in of_row.values()), default=0)
     if most <= 1 or (is_of_conditions(summary) and len(summary.hosts) == 1):
         return ""
-    names = [name for name in summary.varying if name not in summary.baseline]
+    names = [name for name in case.levels if name in summary.varying and name not in summary.baseline]
     factors = listed([*(["host"] if len(summary.hosts) > 1 else []), *(name.replace("_", " ") for name in names)])
     first, *others = of_row.values()
     if most <= _MOST_TOLD and all(places == first for places in others):

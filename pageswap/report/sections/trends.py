@@ -7,6 +7,7 @@ import functools
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from pageswap.analysis.trials.levels import levels_key
 from pageswap.answers.crossing import crossover_text
 from pageswap.report.charts.selection import evenly
 from pageswap.report.charts.vegalite import (
@@ -23,13 +24,14 @@ from pageswap.report.charts.vegalite import (
     tips,
 )
 from pageswap.report.sections.section import Grid, Heading, Section
+from pageswap.spec import FACTORS, trend_of
 from pageswap.text.invisible_characters import visible
 from pageswap.text.levels import level_text, levels_phrase, operation
 from pageswap.text.lists import clipped, listed
 from pageswap.text.numbers import interval_text, nanoseconds_text, scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from pageswap.analysis.checks.crossovers import Crossover
     from pageswap.analysis.summary import CaseSummary, Summary
@@ -41,15 +43,6 @@ MOST_LEVELS = 24
 _HEIGHT_PX = 280
 _MOST_CROSSOVERS = 60
 _MOST_UNFOLDED = 30
-_TITLES = {
-    "page_size": ("sizes", "Rate against page size", "Page size"),
-    "region_size": ("regions", "Rate against region size", "Region size"),
-    "threads": ("threads", "Rate against threads", "Threads"),
-    "iterations": ("batches", "Rate against the size of a batch", "Swaps in a batch"),
-    "run_pages": ("runs", "Rate against the pages moved at once", "Neighbouring pages moved at once"),
-    "distance": ("distances", "Rate against distance", "Distance in pages"),
-}
-_ITERATIONS_OF_OTHERS = ("iterations", "Rate against iterations", "Iterations")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,31 +73,28 @@ class _Metric:
 
 def sections() -> list[Callable[[ReportedRun], Section | None]]:
     """Return what shows each factor that is a size or a count, in their order."""
-    return [functools.partial(section, factor=factor) for factor in _TITLES]
+    return [functools.partial(section, factor=name) for name, factor in FACTORS.items() if factor.trend]
 
 
 def section(run: ReportedRun, factor: str) -> Section | None:
     """Show how the rate, or the time, changes with a factor, where it varies in the run."""
-    summary = run.summary
-    if factor not in summary.varying:
+    summary, trend = run.summary, trend_of(factor, run.summary.workload)
+    if factor not in summary.varying or trend is None:
         return None
     crossovers = () if run.is_grouped else run.findings.crossovers
-    ident, title, axis = _TITLES[factor]
-    if factor == "iterations" and summary.workload != "permute":
-        ident, title, axis = _ITERATIONS_OF_OTHERS
     measured = [case for case in summary.cases if case.n and isinstance(case.levels.get(factor), int)]
     metric = _metric(summary, measured)
     panels = {name: found for name, found in _panels(summary, measured, factor).items() if _is_a_trend(found, factor)}
     chosen = evenly(list(panels.items()), MOST_PANELS)
-    title = title if metric.field != "ns" else title.replace("Rate", "Time", 1)
-    pairs: dict[str, list[Crossover]] = {}
+    title = trend.heading if metric.field != "ns" else trend.heading.replace("Rate", "Time", 1)
+    pairs: dict[Hashable, list[Crossover]] = {}
     for each in crossovers:
         if each.factor == factor:
             pairs.setdefault(_place(each.host, each.levels, factor), []).append(each)
     of_label = _by_label(summary, measured, factor)
     names = _shown_names(of_label)
     ends = [end for name in names for case in of_label[name] for end in metric.of(case) or () if end > 0]
-    frame = _Frame(factor, axis, metric, names, around(ends))
+    frame = _Frame(factor, trend.axis, metric, names, around(ends))
     plots, notes = [], [_how_to_read(factor, metric, crossovers)]
     of_panel = {name: pairs.get(_place(cases[0].host, cases[0].levels, factor), []) for name, cases in panels.items()}
     for name, cases in chosen:
@@ -119,12 +109,12 @@ def section(run: ReportedRun, factor: str) -> Section | None:
     # What belongs to the charts comes first.
     order = list(dict.fromkeys([*(name for name, _ in chosen), *panels]))
     grids = _crossover_grids({name: of_panel[name] for name in order})
-    return Section(ident, title, tuple(notes), tuple(plots), grids) if plots or grids else None
+    return Section(trend.id, title, tuple(notes), tuple(plots), grids) if plots or grids else None
 
 
-def _place(host: str, levels: Mapping[str, Any], factor: str) -> str:
-    """Give a key that a panel's cases share with its pairs of methods."""
-    return repr((host, sorted((name, str(value)) for name, value in levels.items() if name not in ("method", factor))))
+def _place(host: str, levels: Mapping[str, Any], factor: str) -> Hashable:
+    """Return a key that a panel's cases share with its pairs of methods."""
+    return host, levels_key(levels, without=("method", factor))
 
 
 def _crossover_grids(of_panel: Mapping[str, Sequence[Crossover]]) -> tuple[Grid, ...]:

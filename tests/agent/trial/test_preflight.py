@@ -155,10 +155,10 @@ def test_scratch_is_counted_for_who_copies_through_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("workload", "regions"), [("swap", 1), ("permute", 1), ("limit", 1), ("move", 2), ("grow", 12), ("other", 2)]
+    ("workload", "regions"), [("swap", 1), ("permute", 1), ("limit", 1), ("move", 2), ("grow", 12)]
 )
 def test_a_workload_counts_all_regions_it_keeps(workload: str, regions: int) -> None:
-    """A move needs room to move to, growing needs one round's blocks; an unknown workload is taken for the larger."""
+    """A move needs room to move to, growing needs one round's blocks."""
     trial = make_trial(workload=workload, iterations=100, rounds=10)
 
     assert memory_need(trial).region_bytes == regions * trial.region_size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pageswap.spec.wording import guess, listed, plain, quoted
+from pageswap.spec.quoting import guess, listed, plain, quoted
 
 NAMES = ("exchange_nt_avx2", "exchange_avx2", "memcpy", "mremap_fixed")
 

@@ -1,0 +1,53 @@
+"""The registry of workloads: what an iteration of each moves, keeps in memory, and is called."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    """All that is known of what may be asked of a method, beside what the core does.
+
+    `operation` is what one iteration is called, in the singular, and `pages_moved` how many pages (or runs of
+    `run_pages`) of the region it moves. Of memory a trial has `regions` times its region, `iteration_bytes` for each
+    iteration and `thing_bytes` for each page of the region; where the method makes its memory itself, `made_each` names
+    the factor that is the size of what it makes in each iteration, kept until the round ends. `asks` is what an
+    experiment of it asks that does not say so and names a method as its baseline.
+    """
+
+    name: str
+    operation: str
+    pages_moved: int
+    regions: int
+    iteration_bytes: int
+    thing_bytes: int
+    made_each: str = ""
+    is_batched: bool = False
+    asks: str = "faster"
+
+    @property
+    def has_pages(self) -> bool:
+        """Whether there is a region whose pages are the method's to move."""
+        return not self.made_each
+
+
+# A pair is two 32-bit slot numbers, a move two addresses and a length; a page has its place in the model, in a table
+# of the method's, and where pages move in batches in the list of one batch's moves. With is_batched the iterations of
+# a round are handed over at once. The core's own table is PS_WORKLOADS in native/pageswap.h.
+WORKLOADS = {
+    workload.name: workload
+    for workload in (
+        Workload("swap", "swap", 2, 1, 8, 16),
+        Workload("permute", "swap", 2, 1, 8, 64, is_batched=True),
+        Workload("move", "move", 1, 2, 24, 64),
+        Workload("grow", "growth", 0, 2, 24, 64, made_each="region_size"),
+        Workload("call", "call", 0, 1, 8, 16, made_each="page_size", asks="cost"),
+        Workload("limit", "swap", 2, 1, 32, 16, asks="rate"),
+    )
+}
+
+
+def find_workload(name: str) -> Workload:
+    """Return the row of a stored run's workload; one that only a newer version knows moves nothing that is known of."""
+    return WORKLOADS.get(name) or Workload(name, "operation", 0, 1, 0, 0)

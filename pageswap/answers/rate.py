@@ -33,6 +33,7 @@ class Best:
 class Rate:
     """What the headline is made of: the best of each condition, pages exchanged and streamed, the highest first."""
 
+    workload: str
     verdict: str
     corrupt: tuple[Corrupted, ...]
     exchanged: list[Best]
@@ -48,6 +49,7 @@ def rate(summary: Summary) -> tuple[Rate, list[Finding]]:
     known = [case for case in cases if case.bytes_per_s and not _is_corrupt(summary, case)]
     most = max((case.n for case in known), default=0)
     facts = Rate(
+        workload=summary.workload,
         verdict=UNDECIDED if most < MINIMUM_N else YES,
         corrupt=corrupted(summary),
         exchanged=_best(summary, [case for case in known if not _is_stream(case)]),

@@ -20,6 +20,7 @@ struct ps_team {
     uint32_t threads;
     uint32_t started;
     const struct ps_workload_ops *workload;
+    _Atomic uint32_t ready; /* members that run on the CPU of theirs */
     _Atomic uint32_t round; /* the round that may run: 1 .. rounds; UINT32_MAX tells the members to leave */
     _Atomic uint32_t done;  /* members that finished it */
 };
@@ -54,6 +55,7 @@ static void *serve(void *argument)
     struct ps_team *const team = member->team;
 
     member->work->failed = ps_cpu_pin(member->cpu, &member->work->error);
+    atomic_fetch_add_explicit(&team->ready, 1, memory_order_release);
     for (uint32_t next = 1;; next++) {
         unsigned spins = 0;
         uint32_t round;
@@ -92,6 +94,11 @@ struct ps_team *ps_team_start(struct ps_work *works, uint32_t threads, const str
             return NULL;
         }
     }
+    /* Else the first round would time how long a busy host takes to start them. */
+    unsigned spins = 0;
+
+    while (atomic_load_explicit(&team->ready, memory_order_acquire) < threads - 1)
+        pause_briefly(&spins);
     return team;
 }
 

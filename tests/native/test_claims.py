@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -65,7 +64,7 @@ def test_pages_of_a_thread_that_are_no_whole_huge_pages_are_no_trial() -> None:
 
 def test_what_a_set_up_breaks_is_noticed(odd_core: pathlib.Path) -> None:
     """The check comes after the method's own set-up, too."""
-    trial = dataclasses.asdict(child.params("split_in_setup", backing="thp", region_bytes=8 * child.MIB, rounds=1))
+    trial = child.params("split_in_setup", backing="thp", region_bytes=8 * child.MIB, rounds=1).fields
     command, environment = [sys.executable, "-c", RUN], {"PYTHONPATH": str(odd_core)}
     done = subprocess.run(
         command, input=json.dumps(trial), cwd=odd_core, env=environment, capture_output=True, text=True, check=False

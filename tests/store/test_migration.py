@@ -139,3 +139,40 @@ def test_an_old_run_on_a_read_only_medium_can_be_read(tmp_path: Path) -> None:
         subprocess.run(["umount", "-l", folder], check=True)
 
     assert (folder / "run.sqlite").read_bytes() == GOLD.read_bytes()
+
+
+def test_a_column_that_came_later_is_added(tmp_path: Path) -> None:
+    """By opening the file, without another version; the rows it has are read, with nothing in that column."""
+    path = tmp_path / "run.sqlite"
+    plan = make_plan()
+    with Store.create(path, run_id=RUN_ID, plan=plan, hosts=["lab1"], provenance={}, options={}) as store:
+        store.new_segment("lab1")
+        journal = FakeJournal(host="lab1")
+        store.ingest("lab1", 1, 0, [journal.begin(), journal.trial("b00.c0000", throttle_count=3)])
+    connection = sqlite3.connect(path)
+    connection.execute("ALTER TABLE outcome DROP COLUMN throttle_count")
+    connection.close()
+    with Store.open(path) as store:
+        (row,) = (dict(zip(store.columns(), row, strict=True)) for row in store.rows())
+
+    assert row["throttle_count"] is None
+    assert row["elapsed_ns"] == 2000
+    assert "throttle_count" in {name for name, *_ in shape(path)["outcome"]}
+
+
+def test_levels_and_statuses_of_a_newer_pageswap_are_kept(tmp_path: Path) -> None:
+    """A factor or a status more changes no table, so what this version does not know is read as it stands."""
+    path = tmp_path / "run.sqlite"
+    with Store.create(path, run_id=RUN_ID, plan=make_plan(), hosts=["lab1"], provenance={}, options={}) as store:
+        store.new_segment("lab1")
+        journal = FakeJournal(host="lab1")
+        store.ingest("lab1", 1, 0, [journal.begin(), journal.trial("b00.c0000")])
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE cases SET levels = json_remove(json_set(levels, '$.weather', 'rain'), '$.touch')")
+    connection.execute("UPDATE outcome SET status = 'bored'")
+    connection.commit()
+    connection.close()
+    with Store.open(path) as store:
+        (row,) = (dict(zip(store.columns(), row, strict=True)) for row in store.rows())
+
+    assert (row["weather"], row["touch"], row["status"]) == ("rain", "none", "bored")

@@ -1,0 +1,38 @@
+"""The registries of factors and workloads say what the core has."""
+
+from __future__ import annotations
+
+import pytest
+
+from pageswap import native
+from pageswap.agent.workloads import WORKLOADS
+from pageswap.native._core import ffi
+from pageswap.spec import FACTORS, Factor
+from pageswap.spec.asks import ASKS
+
+
+def test_workloads_are_those_of_the_core() -> None:
+    """In its order, which the bits of a method's workloads follow; each asks what can be asked."""
+    assert tuple(WORKLOADS) == native.WORKLOADS
+    assert {workload.asks for workload in WORKLOADS.values()} <= set(ASKS)
+
+
+def test_every_factor_is_a_field_of_a_trial() -> None:
+    """Of its name; a size says its unit."""
+    fields = {name for name, _ in ffi.typeof("ps_trial").fields}
+
+    assert {name.replace("_size", "_bytes") for name in FACTORS} <= fields
+
+
+@pytest.mark.parametrize("name", native.CHOICES)
+def test_the_default_of_a_word_is_the_core_s(name: str) -> None:
+    """What the core takes where a trial leaves the word out."""
+    assert FACTORS[name].kind == "word"
+    assert FACTORS[name].default == native.CHOICES[name][0]
+
+
+@pytest.mark.parametrize("factor", FACTORS.values(), ids=FACTORS)
+def test_every_factor_is_said_in_a_sentence(factor: Factor) -> None:
+    """Its phrase holds its level, and it is for workloads that there are."""
+    assert "{}" in factor.phrase
+    assert set(factor.workloads) <= set(WORKLOADS)

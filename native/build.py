@@ -78,14 +78,14 @@ def source_hash(flags: tuple[str, ...], compiler_version: str) -> str:
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own argv
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own argv
     if done.returncode:
         raise BuildFailedError(f"{shlex.join(command)}\n{done.stderr.strip()}")
 
 
 def _compiler_version() -> str:
     try:
-        done = subprocess.run([*compiler(), "--version"], capture_output=True, text=True, check=True)  # noqa: S603
+        done = subprocess.run([*compiler(), "--version"], capture_output=True, text=True, check=True)  # noqa: S603 - likewise
     except (OSError, subprocess.CalledProcessError) as error:
         raise BuildFailedError(f"no working C compiler: {shlex.join(compiler())} --version: {error}") from error
     return done.stdout.splitlines()[0]
@@ -175,4 +175,4 @@ if __name__ == "__main__":
         built = build(sanitize="--sanitize" in sys.argv[1:])
     except BuildFailedError as failure:
         sys.exit(f"error: the C core could not be built\n{failure}")
-    print(json.dumps(built))  # noqa: T201  # its output
+    print(json.dumps(built))  # noqa: T201 - its output

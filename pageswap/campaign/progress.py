@@ -59,8 +59,8 @@ def shown(stream: TextIO | None = None) -> Iterator[Callable[[Event], None]]:
         yield _suppressing(Lines(stream))
         return
     # Only here: it takes 80 ms to import, which nobody needs to pay whose output goes to a file.
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}", markup=False),

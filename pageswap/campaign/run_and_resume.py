@@ -263,7 +263,7 @@ def _keep_report(_store: Store, path: Path) -> Path:
 
 def _render_report(store: Store, path: Path) -> Path:
     # Importing it takes about a second and all memory bandwidth: never while something is measured.
-    from pageswap.report import render  # noqa: PLC0415
+    from pageswap.report import render
 
     return render(store, path)
 

@@ -31,7 +31,7 @@ class StoppingRule:
         if not self._rule or self._host in self._store.stops():
             return None
         # Imported where it is needed: it takes half a second, and most runs have no such rule.
-        from pageswap.analysis.checks.stopping import decide  # noqa: PLC0415
+        from pageswap.analysis.checks.stopping import decide
 
         blocks = self._store.allowed_blocks(self._host) or 0
         until = float(self._rule["until"])

@@ -36,7 +36,7 @@ def number(flag: str, text: str | None, least: int | None = None) -> int | None:
 
 def seconds(flag: str, text: str, least: float = 0.0) -> float:
     """Read a duration such as 60s; raises UsageError."""
-    from pageswap.units import format_duration, parse_duration  # noqa: PLC0415 - few commands have one
+    from pageswap.units import format_duration, parse_duration
 
     try:
         value = parse_duration(text)
@@ -74,7 +74,7 @@ class HostAccess:
 
     def known(self) -> Inventory:
         """Read the inventory, the one of the current folder unless another was named; raises SpecError."""
-        from pageswap.fleet.inventory import Inventory  # noqa: PLC0415 - so that other commands start fast
+        from pageswap.fleet.inventory import Inventory
 
         return Inventory.load(Path(self.inventory) if self.inventory else None)
 
@@ -99,7 +99,7 @@ class HostAccess:
 
     def targets(self, hosts: tuple[InventoryHost, ...], core: str = "auto") -> list[Target]:
         """Give what reaches the hosts, to be closed by the caller; raises UsageError."""
-        from pageswap import campaign  # noqa: PLC0415 - likewise
+        from pageswap import campaign
 
         options = campaign.Options(core=one_of("--core", core, campaign.CORES), ssh_config=self.ssh_config_file())
         return campaign.make_targets(hosts, options, accept_new=self.accept_new)

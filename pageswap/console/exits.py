@@ -86,7 +86,7 @@ def ended(body: Callable[[], int | None], error_log: Path) -> int:
 def tell(text: str) -> None:
     """Print on standard error, which nobody may be reading any more: that changes no command's end."""
     # Only here: a command must hear Ctrl-C before it has imported much.
-    from pageswap.spec.quoting import plain  # noqa: PLC0415
+    from pageswap.spec.quoting import plain
 
     with contextlib.suppress(OSError):
         print(plain(text), file=sys.stderr, flush=True)

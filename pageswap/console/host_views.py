@@ -79,7 +79,7 @@ def show_inventory(inventory: Inventory) -> None:
 
 def _only_in_groups(inventory: Inventory) -> list[InventoryHost]:
     """Give the hosts that groups name and that have no entry of their own, such as this machine."""
-    from pageswap.fleet.inventory import InventoryHost  # noqa: PLC0415 - showing a plan does not need it
+    from pageswap.fleet.inventory import InventoryHost
 
     names = dict.fromkeys(name for members in inventory.groups.values() for name in members)
     return [InventoryHost(name) for name in names if name not in inventory.hosts]

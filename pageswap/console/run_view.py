@@ -60,10 +60,10 @@ def troubles(store: Store) -> list[Troubles]:
 
 def conclude(outcome: Outcome, *, as_json: bool) -> int:
     """Tell what a run found, for a person or as JSON; the last line says where its report lies. Gives the exit code."""
-    from pageswap.analysis.findings import findings  # noqa: PLC0415 - draws in pandas, as showing a plan does not need
-    from pageswap.analysis.summary import summarise  # noqa: PLC0415 - likewise
-    from pageswap.answers.build import build_answer  # noqa: PLC0415 - likewise
-    from pageswap.campaign.run_folders import open_run  # noqa: PLC0415 - likewise
+    from pageswap.analysis.findings import findings
+    from pageswap.analysis.summary import summarise
+    from pageswap.answers.build import build_answer
+    from pageswap.campaign.run_folders import open_run
 
     with open_run(outcome.run_dir) as store:
         summary = summarise(store)
@@ -78,9 +78,9 @@ def conclude(outcome: Outcome, *, as_json: bool) -> int:
 
 def print_run(store: Store) -> None:
     """Print a stored run's answer and all cases' figures as one JSON object, as `run --json` has them."""
-    from pageswap.analysis.findings import findings  # noqa: PLC0415 - as below
-    from pageswap.analysis.summary import summarise  # noqa: PLC0415 - as below
-    from pageswap.answers.build import build_answer  # noqa: PLC0415 - as below
+    from pageswap.analysis.findings import findings
+    from pageswap.analysis.summary import summarise
+    from pageswap.answers.build import build_answer
 
     summary = summarise(store)
     answer = build_answer(summary, findings(store, summary), store.environments())
@@ -99,8 +99,8 @@ def print_run(store: Store) -> None:
 
 def measured(measure: Callable[..., Outcome], *, as_json: bool) -> int:
     """Show a campaign while it runs, then tell what it found, or why no host could be used; gives the exit code."""
-    from pageswap.campaign import NoHostError  # noqa: PLC0415 - as below
-    from pageswap.campaign.progress import shown  # noqa: PLC0415 - as below
+    from pageswap.campaign import NoHostError
+    from pageswap.campaign.progress import shown
 
     try:
         with shown() as on_event:
@@ -126,7 +126,7 @@ def conclude_without(error: NoHostError, *, as_json: bool) -> int:
 
 def show_conclusion(outcome: Outcome, summary: Summary, answer: Answer, troubled: Sequence[Troubles]) -> None:
     """Print the answer, every case's figures, what did not end ok, and last where the report lies."""
-    from pageswap.answers.lines import answer_as_text  # noqa: PLC0415 - as above
+    from pageswap.answers.lines import answer_as_text
 
     print(plain(answer_as_text(answer)) + "\n")
     show_cases(summary)

@@ -20,11 +20,11 @@ _UNSUPPORTED = 2**64 - 1
 _FIELDS = {name for name, _ in ffi.typeof("ps_trial").fields}
 
 
-def _names(count: int, name_of: Any) -> tuple[str, ...]:  # noqa: ANN401  # a cffi function
+def _names(count: int, name_of: Any) -> tuple[str, ...]:  # noqa: ANN401 - a cffi function
     return tuple(ffi.string(name_of(index)).decode() for index in range(count))
 
 
-def _until_null(name_of: Any) -> Iterator[str]:  # noqa: ANN401  # a cffi function
+def _until_null(name_of: Any) -> Iterator[str]:  # noqa: ANN401 - a cffi function
     for index in itertools.count():
         name = name_of(index)
         if name == ffi.NULL:
@@ -193,7 +193,7 @@ def core_info() -> dict[str, str]:
     return facts
 
 
-def _raise(error: Any) -> None:  # noqa: ANN401  # a cffi struct
+def _raise(error: Any) -> None:  # noqa: ANN401 - a cffi struct
     call, detail = ffi.string(error.call).decode(), ffi.string(error.detail).decode()
     if call == "probe":
         raise MethodUnavailableError(detail)
@@ -232,7 +232,7 @@ def run_trial(params: TrialParams) -> TrialResult:
     return _result(result, ffi.unpack(rounds_ns, params.fields["rounds"]))
 
 
-def _result(result: Any, rounds_ns: list[int]) -> TrialResult:  # noqa: ANN401  # a cffi struct
+def _result(result: Any, rounds_ns: list[int]) -> TrialResult:  # noqa: ANN401 - a cffi struct
     reason = ""
     if not result.verified:
         reason = (

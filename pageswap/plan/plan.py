@@ -130,7 +130,7 @@ def _trials(
     cases: tuple[Case, ...],
     block_id: str,
     number: int,
-    is_warmup: bool,  # noqa: FBT001
+    is_warmup: bool,  # noqa: FBT001 - one of the trial's own fields
 ) -> Iterator[TrialSpec]:
     # A block is shuffled by its number, not by its id's width: more repeats leave the earlier blocks as they were.
     name = f"{'w' if is_warmup else 'b'}{number}"

@@ -22,6 +22,6 @@ def render(run_data: RunData, out_path: Path) -> Path:
     """
     # The drawing process starts first, so that it loads Vega while this one imports pandas and scipy.
     with Drawer() as drawer:
-        from pageswap.report.page.write import write  # noqa: PLC0415 - see above
+        from pageswap.report.page.write import write
 
         return write(run_data, out_path, drawer)

@@ -110,7 +110,7 @@ def _insert_outcome(connection: sqlite3.Connection, record: dict[str, Any]) -> N
     values = {**record, "rounds_ns": None if rounds is None else _json(rounds)}
     extra = {name: value for name, value in record.items() if name not in (*_HEAD, *_OWN, *OUTCOME_COLUMNS)}
     connection.execute(
-        f"INSERT INTO outcome (host, trial_id, attempt, segment, {', '.join(OUTCOME_COLUMNS)}, extra) "  # noqa: S608
+        f"INSERT INTO outcome (host, trial_id, attempt, segment, {', '.join(OUTCOME_COLUMNS)}, extra) "  # noqa: S608 - our own names
         f"VALUES ({_marks(len(OUTCOME_COLUMNS) + 5)})",
         (
             *(host, trial_id, attempt, record["segment"]),

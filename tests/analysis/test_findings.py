@@ -355,7 +355,7 @@ def test_why_a_host_stopped_is_a_finding() -> None:
 
 @pytest.mark.parametrize("baseline", [{"method": "memcpy"}, {}])
 @pytest.mark.parametrize("outcomes", [True, False])
-def test_a_run_without_outcomes_or_a_baseline_has_findings_too(baseline: dict[str, Any], outcomes: bool) -> None:  # noqa: FBT001
+def test_a_run_without_outcomes_or_a_baseline_has_findings_too(baseline: dict[str, Any], outcomes: bool) -> None:
     """What there is nothing of is empty; a report can be made of a run that was interrupted at once."""
     run = make_run(hosts=("a", "b"), baseline=baseline, replicas=True, **TWO)
     if not outcomes:

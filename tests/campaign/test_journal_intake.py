@@ -54,7 +54,7 @@ def at_once() -> Iterator[None]:
 
 @settings(deadline=None)
 @given(st.lists(st.integers(1, len(JOURNAL) - 1), max_size=20), st.booleans(), st.integers(0, 10**12))
-def test_however_a_journal_is_cut_its_lines_arrive_whole(cuts: list[int], waits: bool, offset: int) -> None:  # noqa: FBT001
+def test_however_a_journal_is_cut_its_lines_arrive_whole(cuts: list[int], waits: bool, offset: int) -> None:
     """At their own bytes; half a line at the end is not one."""
     ends = [0, *sorted(cuts), len(JOURNAL)]
     chunks = [JOURNAL[start:end] for start, end in itertools.pairwise(ends) if start < end]

@@ -277,7 +277,7 @@ def test_an_interrupt_does_not_wait_for_a_host_that_is_away() -> None:
 
 
 @pytest.mark.parametrize("brings_rows", [True, False])
-def test_the_patience_begins_anew_with_each_row(brings_rows: bool) -> None:  # noqa: FBT001
+def test_the_patience_begins_anew_with_each_row(brings_rows: bool) -> None:
     """A link that breaks now and then may do so all day."""
     now_s = 0.0
     reached = link_to(FakeTarget(name="a"), clock=lambda: now_s)

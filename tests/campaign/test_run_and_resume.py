@@ -50,7 +50,7 @@ class TestOutcome:
 
     @pytest.mark.parametrize("status", STATUSES)
     @pytest.mark.parametrize("strict", [False, True])
-    def test_the_exit_code_is_the_documented_one(self, tmp_path: Path, status: str, strict: bool) -> None:  # noqa: FBT001
+    def test_the_exit_code_is_the_documented_one(self, tmp_path: Path, status: str, strict: bool) -> None:
         """4 for corrupt, and 2 for anything else but ok, as not one trial was measured."""
         expected = {"ok": 0, "corrupt": 4}.get(status, 2)
         fields = {"status": status, "reason": "because"}
@@ -223,7 +223,7 @@ class TestResume:
         outcome = run(tmp_path, FakeTarget(lambda job: work_through(job, status="lost", reason="")))
         with Store.open(outcome.run_dir / "run.sqlite") as store:
             store.new_segment("local")
-            job = Job(outcome.run_id, "fake", "local", 2, 60.0, False, False, tuple(store.missing("local")))  # noqa: FBT003
+            job = Job(outcome.run_id, "fake", "local", 2, 60.0, False, False, tuple(store.missing("local")))
 
         target = FakeTarget()
 

@@ -38,7 +38,7 @@ def test_ids_their_beginnings_and_latest_are_found(results: Path, text: str, exp
 
 @pytest.mark.parametrize("tail", ["", "/", "/run.sqlite"])
 @pytest.mark.parametrize("is_relative", [False, True])
-def test_paths_are_found(results: Path, tail: str, is_relative: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+def test_paths_are_found(results: Path, tail: str, is_relative: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """To the folder or to the database, from anywhere."""
     monkeypatch.chdir(results)
     text = f"{'.' if is_relative else results}/b/{NEW}{tail}"

@@ -23,7 +23,7 @@ def make(error_log: Path) -> tuple[Task[Any], list[object]]:
     seen: list[object] = []
 
     @command(error_log, help={"hosts": "mine"})
-    def look(_context: Context, access: HostAccess, hosts: str = "", all_: bool = False) -> int:  # noqa: FBT001, FBT002 - a flag
+    def look(_context: Context, access: HostAccess, hosts: str = "", all_: bool = False) -> int:
         """Look."""
         seen.extend((access, hosts, all_))
         if hosts == "none":

@@ -311,8 +311,8 @@ def test_any_text_is_an_experiment_or_a_spec_error(vocabulary: Vocabulary, text:
     try:
         loads(text, "f.yaml", vocabulary=vocabulary)
     except SpecError as error:
-        assert str(error).startswith("f.yaml")  # noqa: PT017
-        assert str(error).isprintable()  # noqa: PT017
+        assert str(error).startswith("f.yaml")  # noqa: PT017 - every error of a loop is looked at
+        assert str(error).isprintable()  # noqa: PT017 - every error of a loop is looked at
 
 
 _VALUES = st.recursive(
@@ -329,8 +329,8 @@ def test_any_value_of_a_key_is_taken_or_a_spec_error(read: Read, key: str, value
     try:
         read(**{key: json.dumps(value)})
     except SpecError as error:
-        assert str(error).startswith("a.yaml:")  # noqa: PT017
-        assert str(error).isprintable()  # noqa: PT017
+        assert str(error).startswith("a.yaml:")  # noqa: PT017 - every error of a loop is looked at
+        assert str(error).isprintable()  # noqa: PT017 - every error of a loop is looked at
 
 
 @settings(max_examples=500, deadline=None)

@@ -262,7 +262,7 @@ def test_the_oom_killer_is_told_from_other_kills(signals: StopSignals) -> None:
     require("cgroup", os.geteuid() == 0 and os.access(parent, os.W_OK), "needs root and a writable memory cgroup")
     try:
         group.mkdir(exist_ok=True)
-        (group / limit).write_text(str(48 << 20))
+        (group / limit).write_text(str(512 << 20))
     except OSError as error:
         require("cgroup", present=False, reason=f"no memory cgroup can be made: {error}")
     here = _own_group(parent, group)

@@ -76,7 +76,7 @@ def test_the_floor_is_never_below_the_control_s_own_median() -> None:
         (True, 5, "5 of at least 6 blocks with the baseline measured twice"),
     ],
 )
-def test_without_enough_pairs_there_is_no_floor(replicas: bool, blocks: int, note: str) -> None:  # noqa: FBT001
+def test_without_enough_pairs_there_is_no_floor(replicas: bool, blocks: int, note: str) -> None:
     """And it says why."""
     (found,) = summarise(make_run(replicas=replicas, blocks=blocks, **ONE)).noise.values()
 

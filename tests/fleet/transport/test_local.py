@@ -86,7 +86,7 @@ class TestSurroundings:
     def test_no_descriptor_leaks_into_it(self, talking: Callable[[str], Target], tmp_path: Path) -> None:
         """An inherited lock would outlive its holder."""
         with (tmp_path / "open").open("w") as file:
-            os.set_inheritable(file.fileno(), True)  # noqa: FBT003 - os's own signature
+            os.set_inheritable(file.fileno(), True)
             source = READ_ALL + "print(json.dumps({'open': sorted(map(int, os.listdir('/proc/self/fd')))[:4]}))"
             answer = talking(source).call("x", {})
 

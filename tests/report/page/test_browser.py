@@ -38,7 +38,7 @@ ARGUMENTS = [
 def browser() -> Iterator[Browser]:
     """Start Debian's Chromium once."""
     require("chromium", CHROMIUM, "there is no chromium on the PATH; 'apt-get install chromium' brings it")
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where there is a browser
+    from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
@@ -298,7 +298,7 @@ def test_the_trials_can_be_downloaded(browser: Browser, report: Path) -> None:
 @pytest.mark.parametrize("width", [390, 1280])
 def test_axe_finds_nothing(browser: Browser, rich_report: Path, width: int, *, dark: bool) -> None:
     """No violation of any of axe's rules, in contrast or names or order, in either light, in any part."""
-    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - only where there is a browser
+    from axe_playwright_python.sync_playwright import Axe
 
     # The page's policy lets no foreign script in; axe is injected past it into the page of a context that ignores it.
     visit = Visit(browser, rich_report, width=width, dark=dark, ignores_policy=True)

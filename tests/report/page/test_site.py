@@ -55,7 +55,7 @@ RUNS = [
 def browser() -> Iterator[Browser]:
     """Start Debian's Chromium once."""
     require("chromium", CHROMIUM, "there is no chromium on the PATH; 'apt-get install chromium' brings it")
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where there is a browser
+    from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
@@ -158,7 +158,7 @@ def test_hostile_text_stays_text(browser: Browser, tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [390, 1280])
 def test_axe_finds_nothing(browser: Browser, tmp_path: Path, scheme: str, width: int) -> None:
     """No violation of any of axe's rules, in either light."""
-    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - only where there is a browser
+    from axe_playwright_python.sync_playwright import Axe
 
     # The page's policy lets no foreign script in; axe is injected past it into the page of a context that ignores it.
     size = {"width": width, "height": 900}

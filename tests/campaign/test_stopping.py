@@ -30,7 +30,9 @@ def _no_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
 def plan_with(rule: dict[str, Any] | None) -> Any:
     """Plan twelve blocks of a baseline and a case that has its other levels."""
     plan = make_plan(cases=2, blocks=MOST)
-    plan.trials = [type(trial)(**{**trial.to_json(), "region_size": 1 << 20}) for trial in plan.trials]
+    plan.trials = [
+        type(trial)(**{**trial.to_json(), "levels": {**trial.levels, "region_size": 1 << 20}}) for trial in plan.trials
+    ]
     plan.experiment.repeats = MOST
     plan.experiment.stopping = rule
     return plan

@@ -115,7 +115,7 @@ def test_paths_are_of_the_folder_where_it_is_typed(tmp_path: Path) -> None:
         (("compare", "--new", "latest"), "--base is missing"),
         (("compare", "--base", "commit:zz", "--new", "latest"), "expected commit:HASH"),
         (("compare", "--base", "x", "--new", "y", "--format", "html"), "--format: expected text or md, found 'html'"),
-        (("report", "--run", "latest", "--format", "pdf"), "--format: expected html or md, found 'pdf'"),
+        (("report", "--run", "latest", "--format", "pdf"), "--format: expected html, md or json, found 'pdf'"),
         (("publish", "--to", "x"), "--run is missing"),
         (("publish", "--run", "all"), "--to is missing"),
         (("publish", "--run", "nothing*", "--to", "x"), "--run nothing*: no run in"),

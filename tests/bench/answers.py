@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pageswap.analysis.summary import summarise
 from pageswap.comparison.sides import Measured, Part
 from pageswap.statistics.intervals import Interval, median_intervals
 from pageswap.store import Store
@@ -83,14 +84,22 @@ class Run:
         self.store = Store.open(folder / "run.sqlite")
         self.measured = Measured(Part(self.store, None, self.id))
         self.host = self.measured.hosts[0]
+        # Of each measured (host, case): the logarithm of its ns per operation by block.
+        matrix = summarise(self.store).matrix
+        with np.errstate(divide="ignore"):
+            times = np.log(matrix.ns)
+        self.logs = {
+            key: {int(matrix.blocks[column]): float(row[column]) for column in np.flatnonzero(~np.isnan(row))}
+            for key, row in zip(matrix.keys, times, strict=True)
+            if not np.isnan(row).all()
+        }
 
     def cases(self, **levels: Any) -> list[str]:
         """Give the ids of the measured cases with these levels."""
         return [
             case_id
             for case_id, own in self.measured.levels.items()
-            if all(own.get(name) == level for name, level in levels.items())
-            and (self.host, case_id) in self.measured.logs
+            if all(own.get(name) == level for name, level in levels.items()) and (self.host, case_id) in self.logs
         ]
 
     def one(self, **levels: Any) -> str:
@@ -102,12 +111,12 @@ class Run:
 
     def time(self, **levels: Any) -> Figure:
         """Give a case's median time."""
-        logs = np.array([list(self.measured.logs[self.host, self.one(**levels)].values())])
+        logs = np.array([list(self.logs[self.host, self.one(**levels)].values())])
         return self._figure(np.exp(logs))
 
     def speedup(self, new: dict[str, Any], old: dict[str, Any]) -> Figure:
         """Give how many times as fast one case is as another, paired by block."""
-        ours, theirs = (self.measured.logs[self.host, self.one(**levels)] for levels in (new, old))
+        ours, theirs = (self.logs[self.host, self.one(**levels)] for levels in (new, old))
         logs = np.array([[theirs[block] - ours[block] for block in ours if block in theirs]])
         point, low, high = (float(part[0]) for part in median_intervals(logs))
         return Figure(math.exp(point), None if math.isnan(low) else Interval(math.exp(low), math.exp(high)))

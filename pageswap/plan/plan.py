@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.journal.job import REPLICA_SUFFIX, TrialSpec
-from pageswap.plan.blocks import block_order, schedule_seed
 from pageswap.plan.estimate import Estimate, estimate
 from pageswap.spec import build_cases, core_vocabulary, default_levels, override, with_asks
 
@@ -15,9 +15,16 @@ if TYPE_CHECKING:
 
     from pageswap.spec import Experiment, Level, Vocabulary
 
-_FIRST_ATTEMPT = 1
-_CASE_DIGITS = 4
-_BLOCK_DIGITS = 2
+_CASE_DIGITS: Final = 4
+_BLOCK_DIGITS: Final = 2
+_SEED_BYTES: Final = 8
+
+# What the plan as JSON has of the experiment and of each trial, by its own names.
+_TOLD_OF_EXPERIMENT: Final = (
+    *("question", "asks", "workload", "baseline", "repeats", "warmups", "rounds", "seed", "timeout_s"),
+    *("hosts", "overrides"),
+)
+_TOLD_OF_TRIAL: Final = ("trial_id", "case_id", "block", "position", "warmup", "replica", "seed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,29 +46,14 @@ class Plan:
     estimate: Estimate
 
     def to_json(self) -> dict[str, Any]:
-        """Give the plan as one JSON object; a trial names its case, where its levels are, once."""
-        experiment = self.experiment
+        """Return the plan as one JSON object; a trial names its case, where its levels are, once."""
+        experiment, costs = self.experiment, dataclasses.asdict(self.estimate)
         return {
             "experiment": experiment.name,
-            "question": experiment.question,
-            "asks": experiment.asks,
             "spec": experiment.path,
-            "overrides": list(experiment.overrides),
-            "workload": experiment.workload,
-            "baseline": experiment.baseline,
-            "repeats": experiment.repeats,
+            **{name: getattr(experiment, name) for name in _TOLD_OF_EXPERIMENT},
             "stopping": dataclasses.asdict(experiment.stopping) if experiment.stopping else None,
-            "warmups": experiment.warmups,
-            "rounds": experiment.rounds,
-            "seed": experiment.seed,
-            "timeout_s": experiment.timeout_s,
-            "hosts": list(experiment.hosts),
-            "estimate": {
-                "memory_bytes": self.estimate.memory_bytes,
-                "seconds": round(self.estimate.seconds, 3),
-                "least_seconds": round(self.estimate.least_seconds, 3),
-                "at_most_seconds": self.estimate.at_most_seconds,
-            },
+            "estimate": {name: round(cost, 3) for name, cost in costs.items() if name != "cases"},
             "cases": [
                 {
                     "case_id": case.case_id,
@@ -71,18 +63,7 @@ class Plan:
                 }
                 for case, cost in zip(self.cases, self.estimate.cases, strict=True)
             ],
-            "trials": [
-                {
-                    "trial_id": trial.trial_id,
-                    "case_id": trial.case_id,
-                    "block": trial.block,
-                    "position": trial.position,
-                    "warmup": trial.warmup,
-                    "replica": trial.replica,
-                    "seed": trial.seed,
-                }
-                for trial in self.trials
-            ],
+            "trials": [{name: getattr(trial, name) for name in _TOLD_OF_TRIAL} for trial in self.trials],
         }
 
 
@@ -108,7 +89,7 @@ def make(
     # Ids of one width sort as text in the order of their numbers.
     digits = max(_CASE_DIGITS, len(str(len(every) - 1)))
     cases = tuple(Case(index, f"c{index:0{digits}d}", levels) for index, levels in enumerate(every))
-    trials = tuple(trial for block in _blocks(changed) for trial in _trials(changed, cases, *block))
+    trials = tuple(_trials(changed, cases))
     of_each = {trial.trial_id.partition(".")[2]: trial for trial in trials}
     once = [of_each[case.case_id] for case in cases]
     controls = [trial for trial in of_each.values() if trial.replica]
@@ -116,43 +97,52 @@ def make(
     return Plan(changed, cases, trials, estimate(once, controls, blocks, names))
 
 
-def _blocks(experiment: Experiment) -> Iterator[tuple[str, int, bool]]:
-    """Give each block's id, its number and whether it is a warm-up, in the order they run."""
-    for number in range(experiment.warmups):
-        yield f"w{number}", number, True
-    digits = max(_BLOCK_DIGITS, len(str(experiment.repeats - 1)))
-    for number in range(experiment.repeats):
-        yield f"b{number:0{digits}d}", number, False
+def block_order(seed: int, block_id: str, cases: int) -> list[int]:
+    """Return the indices of all cases in the random order of one block (``b3``, or ``w0`` for a warm-up).
+
+    The cases are sorted by the SHA-256 of (seed, block, case index): a uniformly random permutation that is the same
+    in every version of Python, which `random.shuffle` does not promise.
+    """
+    return sorted(range(cases), key=lambda index: _digest(f"order {seed} {block_id} {index}"))
 
 
-def _trials(
-    experiment: Experiment,
-    cases: tuple[Case, ...],
-    block_id: str,
-    number: int,
-    is_warmup: bool,  # noqa: FBT001 - one of the trial's own fields
-) -> Iterator[TrialSpec]:
-    # A block is shuffled by its number, not by its id's width: more repeats leave the earlier blocks as they were.
-    name = f"{'w' if is_warmup else 'b'}{number}"
-    seed = schedule_seed(experiment.seed, name)
-    twice = () if is_warmup else tuple(case for case in cases if _is_baseline(experiment, case))
-    slots = [(case, 0) for case in cases] + [(case, 1) for case in twice]
+def schedule_seed(seed: int, block_id: str) -> int:
+    """Return the seed of the page schedule that all trials of a block share: 0 to 2**63 - 1, as SQLite's integers."""
+    return int.from_bytes(_digest(f"schedule {seed} {block_id}")[:_SEED_BYTES], "big") >> 1
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(f"pageswap {text}".encode()).digest()
+
+
+def _trials(experiment: Experiment, cases: tuple[Case, ...]) -> Iterator[TrialSpec]:
+    """Yield every trial in the order they run: the warm-up blocks, then the measured ones."""
     levels = {case.case_id: {**default_levels(), **case.levels} for case in cases}
-    for position, index in enumerate(block_order(experiment.seed, name, len(slots))):
-        case, replica = slots[index]
-        yield TrialSpec(
-            trial_id=f"{block_id}.{case.case_id}{REPLICA_SUFFIX if replica else ''}",
-            attempt=_FIRST_ATTEMPT,
-            workload=experiment.workload,
-            rounds=experiment.rounds,
-            seed=seed,
-            timeout_s=experiment.timeout_s,
-            block=number,
-            position=position,
-            warmup=is_warmup,
-            replica=replica,
-            levels=levels[case.case_id],
-        )
+    once = [(case, 0) for case in cases]
+    twice = once + [(case, 1) for case in cases if _is_baseline(experiment, case)]
+    digits = max(_BLOCK_DIGITS, len(str(experiment.repeats - 1)))
+    blocks = [(True, number) for number in range(experiment.warmups)]
+    for is_warmup, number in blocks + [(False, number) for number in range(experiment.repeats)]:
+        # A block is shuffled by its number, not by its id's width: more repeats leave the earlier blocks as they were.
+        name = f"{'w' if is_warmup else 'b'}{number}"
+        block_id = name if is_warmup else f"b{number:0{digits}d}"
+        slots = once if is_warmup else twice
+        seed = schedule_seed(experiment.seed, name)
+        for position, index in enumerate(block_order(experiment.seed, name, len(slots))):
+            case, replica = slots[index]
+            yield TrialSpec(
+                trial_id=f"{block_id}.{case.case_id}{REPLICA_SUFFIX if replica else ''}",
+                attempt=1,
+                workload=experiment.workload,
+                rounds=experiment.rounds,
+                seed=seed,
+                timeout_s=experiment.timeout_s,
+                block=number,
+                position=position,
+                warmup=is_warmup,
+                replica=replica,
+                levels=levels[case.case_id],
+            )
 
 
 def _is_baseline(experiment: Experiment, case: Case) -> bool:

@@ -1,10 +1,12 @@
-"""Makes commands of functions: the help of their arguments, those that several of them share, and how they end."""
+"""Makes commands of functions: their arguments, of which several are shared, their help, and how they end."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import inspect
+import shutil
+import textwrap
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from invoke.exceptions import Exit
@@ -17,36 +19,53 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-HELP: Final = {
-    "spec": "the experiment: a path, or a file name in experiments/",
-    "run": "the run: its id, a path, or `latest`",
-    "hosts": "a,b,@group,@tag,@all: aliases as ssh takes them, or `local`; default: the experiment's, else local",
-    "inventory": "the file that knows the hosts, instead of ./hosts.yaml",
-    "ssh_config": "the file that says how hosts are reached, instead of ~/.ssh/config",
-    "accept_new": "trust the key that a host not known so far shows, and keep it",
-    "at_once": "measure on so many hosts at a time (32)",
-    "patience": "how long to try to reach a host again whose link broke, such as 30s (5min)",
-    "lease": "an agent that nobody follows for so long stops after its trial, such as 10min (60s)",
-    "core": "whose build of the C core measures: controller, host, or auto: the host's where the other does not load",
-    "set": "factor=v1,v2: measure these levels instead of the file's; may be repeated",
-    "filter": "factor=v: keep only the cases with this level; may be repeated",
-    "repeats": "how many blocks, instead of the file's `repeats`",
-    "json": "print one JSON document on stdout and nothing else there",
-    "tune": "as root: raise vm.max_map_count while measuring, and restore it after",
-    "dry": "show the plan and run nothing",
-    "to": "csv, parquet, json, or pyperf: the results as pyperf reads them",
-    "out": "the file to write, or a folder for it, instead of the run's own folder",
-    "only": "one figure's name, instead of all",
-    "all": "also of runs that are not finished, which a resume could still have collected",
-    "args": "what to hand to pytest, instead of all tests, such as 'tests/spec -x'",
-    "k": "only tests whose name matches, as pytest's -k",
-    "strict": "exit 2 when a trial was unavailable or skipped, too",
-    "base": "what to compare with: RUN, RUN:HOST, or commit:HASH[/EXPERIMENT][:HOST]",
-    "new": "what to compare, named as --base is",
-    "fail_above": "exit 5 when a case is surely slower by more than this, such as 5%",
-    "by": "compare `ratio`, relative to the run's own baseline, or `time`; without it ratio, where that can be",
-    "wait": "wait while another measurement holds the host, rather than give up",
+    from invoke.parser.argument import Argument
+
+# What an argument takes, "" for a flag, and its help.
+ARGUMENTS: Final = {
+    "spec": ("SPEC", "the experiment: a path, or a file name in experiments/"),
+    "run": ("RUN", "the run: its id, a path, or `latest`"),
+    "hosts": (
+        "NAMES",
+        "aliases as ssh takes them, @group, @tag, @all, `local`; default: the experiment's, else local",
+    ),
+    "inventory": ("FILE", "the file that knows the hosts, instead of ./hosts.yaml"),
+    "ssh_config": ("FILE", "the file that says how hosts are reached, instead of ~/.ssh/config"),
+    "accept_new": ("", "trust the key that a host not known so far shows, and keep it"),
+    "at_once": ("N", "measure on so many hosts at a time (32)"),
+    "patience": ("DURATION", "how long to try to reach a host again whose link broke, such as 30s (5min)"),
+    "lease": ("DURATION", "an agent that nobody follows for so long stops after its trial, such as 10min (60s)"),
+    "core": (
+        "controller|host|auto",
+        "whose C core measures; auto: the host's, where the controller's does not load",
+    ),
+    "set": ("FACTOR=V,...", "factor=v1,v2: measure these levels instead of the file's; may be repeated"),
+    "filter": ("FACTOR=V,...", "factor=v: keep only the cases with this level; may be repeated"),
+    "repeats": ("N", "how many blocks, instead of the file's `repeats`"),
+    "json": ("", "print one JSON document on stdout and nothing else there"),
+    "tune": ("", "as root: raise vm.max_map_count while measuring, and restore it after"),
+    "dry": ("", "show the plan and run nothing"),
+    "to": ("TO", "csv, parquet, json, or pyperf: the results as pyperf reads them"),
+    "out": ("FILE", "the file to write, or a folder for it, instead of the run's own folder"),
+    "only": ("NAME", "one figure's name, instead of all"),
+    "all": ("", "also of runs that are not finished, which a resume could still have collected"),
+    "args": ("PYTEST", "what to hand to pytest, instead of all tests, such as 'tests/spec -x'"),
+    "k": ("WORDS", "only tests whose name matches, as pytest's -k"),
+    "strict": ("", "exit 2 when a trial was unavailable or skipped, too"),
+    "base": ("RUN", "what to compare with: RUN, RUN:HOST, or commit:HASH[/EXPERIMENT][:HOST]"),
+    "new": ("RUN", "what to compare, named as --base is"),
+    "fail_above": ("PERCENT", "exit 5 when a case is surely slower by more than this, such as 5%"),
+    "by": (
+        "ratio|time",
+        "compare ratios to the run's own baseline, or times; default: ratios, where that can be",
+    ),
+    "wait": ("", "wait while another measurement holds the host, rather than give up"),
 }
+_EXITS: Final = (
+    "0 done; 1 wrong usage or experiment file; 2 some trials or checks ended badly; 3 a host could not be used; "
+    "4 a trial failed verification; 5 a gate tripped; 130 interrupted"
+)
+_NARROWEST, _WIDEST, _FLAG_COLUMNS = 60, 100, 26
 
 _ACCESS: Final = "access"
 _OF_ACCESS: Final = [
@@ -64,7 +83,7 @@ def command(
     """Make a task whose errors are one line on stderr and the documented exit code, never a traceback.
 
     Where the function has a parameter `access`, the command has the arguments that `HostAccess` consists of. `options`
-    are invoke's own; its `help` is needed only for arguments that mean something else than those of HELP.
+    are invoke's own; its `help` is needed only for arguments that mean something else than those of ARGUMENTS.
     """
 
     def decorate(body: Callable[..., int | None]) -> Task[Any]:
@@ -86,7 +105,7 @@ def command(
         run_body.__signature__ = whole  # type: ignore[attr-defined]
         # A trailing underscore keeps a name from being Python's own; invoke drops it.
         names = {name.rstrip("_") for name in whole.parameters}
-        texts = {name: text for name, text in HELP.items() if name in names} | options.pop("help", {})
+        texts = {name: text for name, (_, text) in ARGUMENTS.items() if name in names} | options.pop("help", {})
         made = cast("Task[Any]", task(run_body, auto_shortflags=False, positional=[], help=dict(texts), **options))
         made.places = tuple(places)  # type: ignore[attr-defined] # read by typed_words
         made.texts = texts  # type: ignore[attr-defined] # read by command_help: invoke uses its copy up
@@ -94,6 +113,33 @@ def command(
         return made
 
     return decorate
+
+
+def command_help(task: Task[Any]) -> str:
+    """Return the help of one command as text of the terminal's width."""
+    width = max(_NARROWEST, min(shutil.get_terminal_size().columns, _WIDEST))
+    places = "".join(f" {place.upper()}" for place in getattr(task, "places", ()))
+    texts: dict[str, str] = getattr(task, "texts", {})
+    arguments = sorted(task.get_arguments(), key=lambda each: str(each.name))
+    options = [_option(argument, texts, width) for argument in arguments]
+    example = getattr(task, "example", "")
+    parts = [
+        f"inv {task.name}{places}{' [--options]' if options else ''}",
+        textwrap.fill((task.__doc__ or "").strip(), width),
+        "\n".join(options),
+        f"example: {example}" if example else "",
+        textwrap.fill(f"exit codes: {_EXITS}", width),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _option(argument: Argument, texts: Mapping[str, str], width: int) -> str:
+    name = str(argument.name).rstrip("_").replace("-", "_")
+    takes = f"={ARGUMENTS.get(name, (name.upper(),))[0]}" if argument.takes_value else ""
+    flag = f"  --{name.replace('_', '-')}{takes}"
+    text = textwrap.wrap(texts.get(name, ""), width - _FLAG_COLUMNS)
+    first = [f"{flag:{_FLAG_COLUMNS - 1}} {text.pop(0)}"] if len(flag) < _FLAG_COLUMNS and text else [flag]
+    return "\n".join([*first, *(" " * _FLAG_COLUMNS + line for line in text)])
 
 
 def show_commands(known: Mapping[str, Task[Any]], groups: Mapping[str, Sequence[str]]) -> None:

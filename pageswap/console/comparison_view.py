@@ -9,8 +9,7 @@ from pageswap.comparison import comparison as comparing
 from pageswap.comparison.markdown import comparison_as_markdown
 from pageswap.comparison.percent import detectable_text, findings, percent_interval_text, percent_text, time_text
 from pageswap.comparison.sides import Part
-from pageswap.console.document import print_json
-from pageswap.console.table import say_rest, show_table
+from pageswap.console.output import print_json, say_rest, show_table
 from pageswap.text.levels import level_text
 
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ import dataclasses
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pageswap.console.document import print_json
 from pageswap.console.exits import tell
-from pageswap.console.table import show_table
+from pageswap.console.output import print_json, show_table
 from pageswap.errors import PageswapError
 from pageswap.spec.quoting import plain
 from pageswap.units import format_duration, format_size

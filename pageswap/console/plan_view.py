@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pageswap.console.document import print_json
-from pageswap.console.table import say_rest, show_table
+from pageswap.console.output import print_json, say_rest, show_table
 from pageswap.text.levels import level_text
 from pageswap.units import format_duration
 

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from typing import TYPE_CHECKING
 
-from pageswap.console.document import print_json
+from pageswap.console.output import print_json
 from pageswap.errors import UsageError
 from pageswap.publish import Folder, RemoteFolder
 from pageswap.publish.destination import split

@@ -7,9 +7,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pageswap.console import host_views
-from pageswap.console.document import print_json
 from pageswap.console.exits import tell
-from pageswap.console.table import say_rest, show_table
+from pageswap.console.output import print_json, say_rest, show_table
 from pageswap.spec.hostnames import LOCAL
 from pageswap.spec.quoting import plain
 from pageswap.text.levels import level_text, operation

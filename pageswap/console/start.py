@@ -29,7 +29,7 @@ from invoke.exceptions import Exit, ParseError  # noqa: E402
 from invoke.program import Program  # noqa: E402
 
 from pageswap import __version__  # noqa: E402
-from pageswap.console.command_help import command_help  # noqa: E402
+from pageswap.console.commands import command_help  # noqa: E402
 from pageswap.console.exits import ended  # noqa: E402
 from pageswap.console.typed_words import as_flags, as_invoke_starts  # noqa: E402
 from pageswap.errors import UsageError  # noqa: E402

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
+from invoke.tasks import Task
 
+import tasks
 from pageswap.console.arguments import HostAccess
-from pageswap.console.commands import HELP, command, show_commands
+from pageswap.console.commands import ARGUMENTS, command, command_help, show_commands
 from pageswap.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from invoke.tasks import Task
+
+COMMANDS: dict[str, Task[Any]] = {made.name: made for made in vars(tasks).values() if isinstance(made, Task)}
 
 
 def make(error_log: Path) -> tuple[Task[Any], list[object]]:
@@ -40,10 +43,10 @@ def test_arguments_that_commands_share_are_the_commands_own(tmp_path: Path) -> N
 
     assert found == {
         "hosts": (str, "mine"),
-        "all": (bool, HELP["all"]),
-        "inventory": (str, HELP["inventory"]),
-        "ssh_config": (str, HELP["ssh_config"]),
-        "accept_new": (bool, HELP["accept_new"]),
+        "all": (bool, ARGUMENTS["all"][1]),
+        "inventory": (str, ARGUMENTS["inventory"][1]),
+        "ssh_config": (str, ARGUMENTS["ssh_config"][1]),
+        "accept_new": (bool, ARGUMENTS["accept_new"][1]),
     }
 
 
@@ -74,3 +77,24 @@ def test_commands_are_listed_in_their_groups(tmp_path: Path, capsys: pytest.Capt
     show_commands({"look": look}, {"Watch": ("look",)})
 
     assert "\nWatch\n  look     Look.\n\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"tasks", "lint", "format"}))
+def test_every_command_shows_an_example(name: str) -> None:
+    """One that begins as the command is typed."""
+    typed = "hosts clean" if name == "clean" else name
+
+    assert f"\nexample: inv {typed}" in command_help(COMMANDS[name])
+
+
+def test_values_are_named_by_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """N is a count and FILE a file; nothing is a STRING; no line is wider than the terminal; codes stand below."""
+    monkeypatch.setenv("COLUMNS", "80")
+    text = command_help(COMMANDS["run"])
+
+    assert text.startswith("inv run SPEC [--options]\n")
+    assert "--repeats=N" in text
+    assert "how many blocks" in text
+    assert "STRING" not in text
+    assert "4 a trial failed\nverification" in text or "4 a trial failed verification" in text
+    assert max(map(len, text.splitlines())) <= 80

@@ -1,11 +1,11 @@
-"""What a program reads is written as a whole."""
+"""What is printed: a program reads its document as a whole."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-from pageswap.console.document import print_json
+from pageswap.console.output import print_json
 
 if TYPE_CHECKING:
     import pytest

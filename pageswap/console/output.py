@@ -1,7 +1,8 @@
-"""Prints a table of plain text, as wide as the terminal or as a file deserves."""
+"""Prints what a command has found: a table for a person, or one JSON document for a program."""
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -37,3 +38,9 @@ def say_rest(count: int, shown: int, what: str) -> None:
     """Say in a line of its own how many of `count` lines are not among the `shown` ones; nothing where all are."""
     if count > shown:
         print(f"... and {count - shown:,} more {what}")
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document on standard output."""
+    # In one go: json.dump() writes each word by itself, which takes many times as long.
+    sys.stdout.write(json.dumps(document, indent=1, allow_nan=False) + "\n")

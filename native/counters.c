@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "pageswap.h"
+#include "counters.h"
 
 int ps_counters_read(struct ps_counters *counters, ps_error *error)
 {

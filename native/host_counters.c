@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "pageswap.h"
+#include "counters.h"
 
 /* Sums the columns of the line of /proc/interrupts that begins with `label`. */
 static uint64_t interrupts(const char *label)

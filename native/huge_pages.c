@@ -6,7 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "pageswap.h"
+#include "counters.h"
 
 /* ioctl(PAGEMAP_SCAN), in Linux since 6.7, which headers of many distributions do not know yet. */
 struct page_region {

@@ -1,5 +1,5 @@
-/* What the files of the core share: the region under test, the method table's row, and the few
- * services a method may use. methods/memcpy.c is the shortest method that shows all of it. */
+/* What methods and workloads share: the region under test, the rows of their tables, and the services that they may
+ * use. methods/memcpy.c is the shortest method that shows all of it. */
 #ifndef PAGESWAP_H
 #define PAGESWAP_H
 
@@ -55,8 +55,8 @@ enum ps_memory_kind { PS_ANON, PS_SHARED_ANON, PS_MEMFD, PS_HUGETLB, PS_MEMORY_K
 /* Flags of a method. */
 #define PS_SPLITS_MAPPINGS 1u /* a moved page becomes a mapping of its own */
 #define PS_MOVES_NOTHING 2u   /* the control: after the schedule every page is where it was */
+#define PS_LOW_MEMORY 4u      /* the region must lie below 4 GiB */
 #define PS_COUNTS_REFUSALS 8u /* it fills the region's `retries` and `refusals` */
-#define PS_LOW_MEMORY 4u    /* the region must lie below 4 GiB */
 
 /* What a method's hooks want at region->scratch. A run of addresses is always there for it; whether memory is, the
  * method says and the workload: a batch (`permute`) passes through the scratch by move_many, a one-way move never. A
@@ -65,22 +65,6 @@ enum ps_scratch {
     PS_SCRATCH_MEMORY, /* copies through it: one page a thread, of the region's backing; what is not said is this */
     PS_SCRATCH_ADDRESSES, /* moves pages there, also those of a batch: reserved addresses without memory (PROT_NONE) */
     PS_SCRATCH_NONE, /* does not use it; in a batch, whose moves it copies, it is memory all the same */
-};
-
-/* What the memory under test can be made of: a row of backings.def. */
-struct ps_backing {
-    const char *name;
-    enum ps_memory_kind kind;
-    int map_flags; /* of mmap */
-    int advice; /* of madvise; 0: none is given */
-    size_t kernel_page_bytes; /* the least that the kernel maps, and so moves, at once */
-    size_t fault_bytes; /* the most that one fault brings; more than a base page only where its pages are huge */
-    int is_reserved; /* its pages are of the pool of huge pages that the host keeps apart */
-
-    /* Not required. Just before the rounds, after everything that may split pages: are `bytes` of pages, of which
-     * `huge_bytes` lie on huge ones, what this backing claims? Returns 0, or a negative errno after ps_unavailable()
-     * named what is wrong and the cure. */
-    int (*check)(uint64_t bytes, uint64_t huge_bytes, ps_error *error);
 };
 
 /* One thread's share of the memory under test: `pages` slots of `page_bytes`, stamped before and verified after. */
@@ -99,18 +83,6 @@ struct ps_region {
     uint64_t retries, refusals; /* of the kernel, so far; for a method that counts them */
     void *private; /* the method's own, from setup to teardown */
     ps_error *error; /* where ps_fail() notes the failing call */
-};
-
-/* The whole mapping that the shares of all threads are cut from. */
-struct ps_memory {
-    unsigned char *base;
-    size_t slots; /* pages and spare slots of all threads */
-    unsigned char *scratch;
-    size_t scratch_stride; /* from one thread's scratch to the next one's */
-    size_t scratch_used; /* bytes of each that a method may copy through; 0 where it is but addresses */
-    int fd;
-    unsigned char *reserved; /* the address range, freed at the end */
-    size_t reserved_bytes;
 };
 
 /* One thread's part of a trial. */
@@ -226,18 +198,6 @@ const struct ps_method *ps_method_find(const char *name);
 int ps_method_probe(const struct ps_method *method, ps_error *why);
 int ps_scratch_is_memory(const struct ps_method *method, const struct ps_workload_ops *workload);
 
-/* backings.c */
-const struct ps_backing *ps_backing_find(const char *name); /* or NULL */
-int ps_backing_suits(const struct ps_backing *backing, const struct ps_method *method);
-uint32_t ps_backings_of(const struct ps_method *method); /* bits by their place in the table */
-
-/* region.c */
-int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, const struct ps_backing *backing,
-                  const struct ps_workload_ops *workload, ps_error *error);
-void ps_memory_unmap(struct ps_memory *memory);
-void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, const ps_trial *trial,
-                   const struct ps_backing *backing, uint32_t thread);
-
 /* trial.c: a share's memory for schedule and model; `what` names it in the error. */
 void *ps_allocate(struct ps_work *work, size_t count, size_t size, const char *what);
 
@@ -292,96 +252,6 @@ int ps_verify_bytes(const unsigned char *bytes, size_t size, uint64_t seed, ps_r
 
 /* clock.c: the only file that reads the clock. */
 uint64_t ps_now_ns(void);
-
-/* counters.c */
-struct ps_counters {
-    uint64_t minor_faults, major_faults, voluntary_switches, involuntary_switches;
-};
-int ps_counters_read(struct ps_counters *counters, ps_error *error);
-int ps_mappings_count(uint64_t *count, ps_error *error);
-int ps_huge_bytes(const unsigned char *begin, size_t bytes, uint64_t *huge_bytes, ps_error *error); /* AnonHugePages */
-
-/* The counters of a trial beyond those of getrusage; PS_UNSUPPORTED where the host has none, never 0 in its place. */
-#define PS_UNSUPPORTED UINT64_MAX
-#define PS_FOLIO_SIZES(X, when) \
-    X(folio_8k_##when)          \
-    X(folio_16k_##when)         \
-    X(folio_32k_##when)         \
-    X(folio_64k_##when)         \
-    X(folio_128k_##when)        \
-    X(folio_256k_##when)        \
-    X(folio_512k_##when)        \
-    X(folio_1m_##when)          \
-    X(folio_2m_##when)
-#define PS_FOLIO_ORDERS 9
-#define PS_NUMA_NODES 8
-#define PS_COUNTERS(X)                                                                       \
-    X(page_moves) /* pages that the rounds brought elsewhere, in workloads that bring any */ \
-    X(move_retries) /* calls that the kernel refused for the moment (EAGAIN) */              \
-    X(move_refusals) /* and those whose destination it found taken (EEXIST) */               \
-    X(vmas_final) /* mappings of the process after the last round */                         \
-    X(anon_huge_before) /* bytes of the region on huge pages (AnonHugePages) */              \
-    X(anon_huge_after)                                                                       \
-    PS_FOLIO_SIZES(X, before) /* bytes of the region in folios of each size */               \
-    PS_FOLIO_SIZES(X, after)                                                                 \
-    X(cpu_node) /* NUMA node of thread 0's CPU */                                            \
-    X(node0_bytes) /* of the region on each node */                                          \
-    X(node1_bytes)                                                                           \
-    X(node2_bytes)                                                                           \
-    X(node3_bytes)                                                                           \
-    X(node4_bytes)                                                                           \
-    X(node5_bytes)                                                                           \
-    X(node6_bytes)                                                                           \
-    X(node7_bytes)                                                                           \
-    X(thp_splits) /* of the whole host while the rounds ran, as the next five */             \
-    X(folio_splits) /* folios smaller than a huge page */                                    \
-    X(tlb_shootdowns) /* interrupts */                                                       \
-    X(swap_ins) /* pages */                                                                  \
-    X(steal_ns) /* CPU time that the hypervisor gave to others */                            \
-    X(foreign_cpu_ns) /* CPU time that other processes and interrupts took */                \
-    X(cpu_khz_before) /* clock of thread 0's CPU just before the first round */              \
-    X(cpu_khz_after) /* and just after the last */                                           \
-    X(throttle_count) /* times that core was slowed down for heat meanwhile */               \
-    X(cycles) /* of the trial's threads inside the rounds, as the next three */              \
-    X(instructions)                                                                          \
-    X(dtlb_misses)                                                                           \
-    X(page_walk_cycles)
-
-enum ps_counter {
-#define X(name) PS_COUNTER_##name,
-    PS_COUNTERS(X)
-#undef X
-        PS_COUNTER_COUNT
-};
-_Static_assert(PS_COUNTER_COUNT == sizeof(((ps_result *)0)->counters) / sizeof(uint64_t),
-               "api.cdef.h has room for all");
-
-_Static_assert(PS_COUNTER_folio_2m_before - PS_COUNTER_folio_8k_before + 1 == PS_FOLIO_ORDERS &&
-                   PS_COUNTER_node7_bytes - PS_COUNTER_node0_bytes + 1 == PS_NUMA_NODES,
-               "a counter for each size and node");
-
-/* placement.c: fills the counters of each folio size or node with bytes of the region, and leaves those alone that this
- * process cannot know. Frames are known to root alone. */
-void ps_folios_count(const struct ps_memory *memory, const ps_trial *trial, const struct ps_backing *backing,
-                     uint64_t *bytes);
-void ps_nodes_count(const struct ps_memory *memory, const ps_trial *trial, uint64_t *bytes);
-uint64_t ps_cpu_node(void);
-
-/* host_counters.c */
-struct ps_host_counters {
-    uint64_t tlb_shootdowns, thp_splits, folio_splits, swap_ins, steal_ns, busy_ns, own_ns, cpu_khz, throttles;
-};
-void ps_host_counters_read(struct ps_host_counters *counters);
-void ps_host_counters_since(const struct ps_host_counters *before, uint64_t *counters);
-
-/* perf.c */
-#define PS_PERF_EVENTS 4
-struct ps_perf {
-    int fd[PS_PERF_EVENTS];
-};
-void ps_perf_open(struct ps_perf *perf);
-void ps_perf_switch(const struct ps_perf *perf, int on);
-void ps_perf_close(struct ps_perf *perf, uint64_t *counters);
 
 /* cpu.c */
 #define PS_MAX_CPUS 1024u

@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "pageswap.h"
+#include "counters.h"
 
 /* Loads of the data TLB that missed it, as the kernel names the event on every processor. */
 #define DTLB_LOAD_MISSES \

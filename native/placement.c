@@ -5,7 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "pageswap.h"
+#include "counters.h"
 
 #define SAMPLES 32
 

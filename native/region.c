@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "pageswap.h"
+#include "memory.h"
 
 static size_t round_up(size_t bytes, size_t unit)
 {

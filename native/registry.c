@@ -2,7 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "pageswap.h"
+#include "counters.h"
+#include "memory.h"
 
 #define PS_METHOD(name) extern const struct ps_method ps_method_##name;
 #include "methods.def"

@@ -3,28 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pageswap.h"
+#include "trial.h"
 
 /* A core that was idle needs about this long to reach its speed; a set-up that was shorter is filled up to it. */
 #define WARM_CORE_NS 3000000u
-
-struct run {
-    const ps_trial *trial;
-    ps_trial shape; /* the same, with the region that the workload really takes */
-    const struct ps_workload_ops *workload;
-    const struct ps_method *method;
-    const struct ps_backing *backing;
-    struct ps_memory memory;
-    struct ps_work *works; /* one a thread */
-    int32_t *cpus; /* first the threads', then those that are left */
-    uint32_t cpu_count;
-    struct ps_team *team;
-    struct ps_neighbours *neighbours;
-    struct ps_perf perf;
-    uint64_t mappings; /* when last counted */
-    ps_result *result;
-    ps_error *error;
-};
 
 void *ps_allocate(struct ps_work *work, size_t count, size_t size, const char *what)
 {
@@ -35,65 +17,8 @@ void *ps_allocate(struct ps_work *work, size_t count, size_t size, const char *w
     return memory;
 }
 
-static int refuse(struct run *run, const char *field, const char *expected)
-{
-    return ps_error_set(run->error, EINVAL, field, expected);
-}
-
-/* The spec was checked long before; this guards the library against every other caller. */
-static int check(struct run *run)
-{
-    const ps_trial *const trial = run->trial;
-    const uint64_t pages = trial->page_bytes ? trial->region_bytes / trial->page_bytes : 0;
-
-    run->method = ps_method_find(trial->method);
-    run->workload = ps_workload_find(trial->workload);
-    run->backing = ps_backing_find(trial->backing);
-    if (!run->method)
-        return refuse(run, "method", "no such method");
-    if (!run->workload || !run->workload->can(run->method))
-        return refuse(run, "workload", "the method does not do this workload");
-    if (!run->backing)
-        return refuse(run, "backing", "no such backing");
-    if (trial->page_bytes == 0 || trial->page_bytes % PS_BASE_PAGE != 0)
-        return refuse(run, "page_bytes", "must be a multiple of 4096");
-    if (trial->threads == 0 || trial->threads > PS_MAX_THREADS)
-        return refuse(run, "threads", "must be 1 to 1024");
-    if (ps_word_find("touch", trial->touch) < 0)
-        return refuse(run, "touch", "no such level");
-    if (ps_word_find("pattern", trial->pattern) < 0)
-        return refuse(run, "pattern", "no such level");
-    if (ps_word_find("alignment", trial->alignment) < 0)
-        return refuse(run, "alignment", "no such level");
-    if (ps_word_find("neighbours", trial->neighbours) < 0)
-        return refuse(run, "neighbours", "no such level");
-    if (trial->region_bytes % trial->page_bytes != 0 || pages / trial->threads < 2 || pages > UINT32_MAX)
-        return refuse(run, "region_bytes", "must be whole pages, 2 a thread at least, 2^32-1 in all at most");
-    if (trial->rounds == 0 || trial->rounds > PS_MAX_ROUNDS || trial->iterations / trial->threads < trial->rounds)
-        return refuse(run, "rounds", "must be 1 to 100000 and at most the iterations of a thread");
-    if (!trial->given_a != !trial->given_b || (trial->given_a && trial->threads != 1))
-        return refuse(run, "given_a", "a given schedule has two sides and one thread");
-    if (ps_or_one(trial->distance) > pages / trial->threads / 2)
-        return refuse(run, "distance", "must be 1 to half the pages of a thread");
-    if (trial->run_pages > pages / trial->threads)
-        return refuse(run, "run_pages", "must be 1 to the pages of a thread");
-    run->shape = *trial;
-    if (ps_word_find("alignment", trial->alignment) && run->backing->fault_bytes > PS_BASE_PAGE)
-        return ps_unavailable(run->error, EINVAL,
-                              "huge pages are always aligned; use alignment 2MiB or another backing");
-    if (run->workload->own_memory)
-        run->shape.region_bytes = 2 * trial->page_bytes * trial->threads;
-    if (!ps_backing_suits(run->backing, run->method))
-        return ps_unavailable(run->error, ENOTSUP, "the method does not work on this backing; choose another");
-    if (run->method->family == PS_REMAP && trial->page_bytes % run->backing->kernel_page_bytes != 0)
-        return ps_unavailable(run->error, EINVAL,
-                              "the kernel maps this backing in larger pages; use a page_size that is a "
-                              "multiple of its huge page");
-    return ps_method_probe(run->method, run->error);
-}
-
 /* Prepares one thread's share on the CPU that will use it, so that its memory is local to that CPU. */
-static int prepare_share(struct run *run, uint32_t thread)
+static int prepare_share(struct ps_trial_run *run, uint32_t thread)
 {
     const ps_trial *const trial = run->trial;
     struct ps_work *const work = &run->works[thread];
@@ -113,7 +38,7 @@ static int prepare_share(struct run *run, uint32_t thread)
     return failed;
 }
 
-static int set_up_methods(struct run *run)
+static int set_up_methods(struct ps_trial_run *run)
 {
     for (uint32_t thread = 0; thread < run->trial->threads && run->method->setup; thread++) {
         const int failed = run->method->setup(&run->works[thread].region);
@@ -126,7 +51,7 @@ static int set_up_methods(struct run *run)
     return 0;
 }
 
-static int settle(struct run *run)
+static int settle(struct ps_trial_run *run)
 {
     for (uint32_t thread = 0; thread < run->trial->threads && run->workload->settle; thread++) {
         const int failed = run->workload->settle(&run->works[thread]);
@@ -140,7 +65,7 @@ static int settle(struct run *run)
 }
 
 /* After the last that may split huge pages or leave their addresses, and for every workload alike. */
-static int check_backing(struct run *run)
+static int check_backing(struct ps_trial_run *run)
 {
     uint64_t bytes = 0, huge_bytes = 0;
 
@@ -162,7 +87,7 @@ static int check_backing(struct run *run)
 
 /* Before any method moves a mapping: a thread's stack may come to lie in a hole that such a move leaves, and the next
  * page that is moved there would take its place. */
-static int start_threads(struct run *run)
+static int start_threads(struct ps_trial_run *run)
 {
     const uint32_t threads = run->trial->threads;
 
@@ -176,7 +101,7 @@ static int start_threads(struct run *run)
 }
 
 /* Everything that must not be timed: it ends with every page of the region, the scratch and the schedule present. */
-static int prepare(struct run *run)
+static int prepare(struct ps_trial_run *run)
 {
     const ps_trial *const trial = run->trial;
     const uint64_t begin_ns = ps_now_ns();
@@ -201,151 +126,7 @@ static int prepare(struct run *run)
     return 0;
 }
 
-/* Counting the mappings of a finely split region takes as long as thousands of swaps, hence only where it matters,
- * and never inside a round. */
-static int sample_mappings(struct run *run)
-{
-    const uint64_t begin_ns = ps_now_ns();
-    const int failed = ps_mappings_count(&run->mappings, run->error);
-
-    if (failed)
-        return failed;
-    if (run->mappings > run->result->vmas_peak)
-        run->result->vmas_peak = run->mappings;
-    run->result->verify_ns += ps_now_ns() - begin_ns;
-    return 0;
-}
-
-static void add_difference(ps_result *result, const struct ps_counters *before, const struct ps_counters *after)
-{
-    result->minor_faults += after->minor_faults - before->minor_faults;
-    result->major_faults += after->major_faults - before->major_faults;
-    result->voluntary_switches += after->voluntary_switches - before->voluntary_switches;
-    result->involuntary_switches += after->involuntary_switches - before->involuntary_switches;
-}
-
-/* Returns the first failed share's error, or 0. */
-static int first_failure(struct run *run)
-{
-    for (uint32_t thread = 0; thread < run->trial->threads; thread++)
-        if (run->works[thread].failed) {
-            *run->error = run->works[thread].error;
-            return run->works[thread].failed;
-        }
-    return 0;
-}
-
-/* Calls a hook that stands before or after a round, for every share; its time counts as set-up or verification. */
-static int beside_round(struct run *run, int (*hook)(struct ps_work *, size_t, size_t), uint32_t round,
-                        uint64_t *spent_ns)
-{
-    const uint64_t begin_ns = ps_now_ns();
-
-    for (uint32_t thread = 0; thread < run->trial->threads && hook; thread++) {
-        struct ps_work *const work = &run->works[thread];
-
-        work->failed = hook(work, ps_round_begin(work->iterations, run->trial->rounds, round),
-                            ps_round_begin(work->iterations, run->trial->rounds, round + 1));
-    }
-    *spent_ns += ps_now_ns() - begin_ns;
-    return first_failure(run);
-}
-
-static int time_rounds(struct run *run, uint64_t *rounds_ns)
-{
-    const uint32_t rounds = run->trial->rounds;
-    const int splits = (run->method->flags & PS_SPLITS_MAPPINGS) != 0;
-    int failed = splits ? sample_mappings(run) : 0;
-
-    for (uint32_t round = 0; round < rounds && !failed; round++) {
-        struct ps_counters before, after;
-
-        if ((failed = beside_round(run, run->workload->before_round, round, &run->result->setup_ns)) != 0 ||
-            (failed = ps_counters_read(&before, run->error)) != 0)
-            break;
-        ps_perf_switch(&run->perf, 1);
-        rounds_ns[round] = ps_team_round(run->team, round);
-        ps_perf_switch(&run->perf, 0);
-        if ((failed = first_failure(run)) != 0 || (failed = ps_counters_read(&after, run->error)) != 0)
-            break;
-        run->result->elapsed_ns += rounds_ns[round];
-        add_difference(run->result, &before, &after);
-        if (splits || round + 1 == rounds)
-            failed = sample_mappings(run);
-        if (!failed)
-            failed = beside_round(run, run->workload->after_round, round, &run->result->verify_ns);
-    }
-    return failed;
-}
-
-static void reset_refusals(struct run *run)
-{
-    for (uint32_t thread = 0; thread < run->trial->threads; thread++)
-        run->works[thread].region.retries = run->works[thread].region.refusals = 0;
-}
-
-static void count_refusals(struct run *run)
-{
-    uint64_t *const counters = run->result->counters;
-
-    if (!(run->method->flags & PS_COUNTS_REFUSALS))
-        return;
-    counters[PS_COUNTER_move_retries] = counters[PS_COUNTER_move_refusals] = 0;
-    for (uint32_t thread = 0; thread < run->trial->threads; thread++) {
-        counters[PS_COUNTER_move_retries] += run->works[thread].region.retries;
-        counters[PS_COUNTER_move_refusals] += run->works[thread].region.refusals;
-    }
-}
-
-static void count_folios(struct run *run, enum ps_counter first)
-{
-    if (!run->workload->own_memory)
-        ps_folios_count(&run->memory, &run->shape, run->backing, &run->result->counters[first]);
-}
-
-/* Huge pages matter only where a region may have them; the walk over smaps is long when mappings are many. */
-static int huge_bytes(struct run *run, enum ps_counter counter)
-{
-    if (run->workload->own_memory || run->backing->kind != PS_ANON)
-        return 0;
-    return ps_huge_bytes(run->memory.base, run->memory.slots * run->trial->page_bytes, &run->result->counters[counter],
-                         run->error);
-}
-
-static int measure(struct run *run, uint64_t *rounds_ns)
-{
-    uint64_t *const counters = run->result->counters;
-    struct ps_host_counters before;
-    const uint64_t begin_ns = ps_now_ns();
-    int failed = huge_bytes(run, PS_COUNTER_anon_huge_before);
-
-    if (failed)
-        return failed;
-    count_folios(run, PS_COUNTER_folio_8k_before);
-    counters[PS_COUNTER_cpu_node] = ps_cpu_node();
-    if (!run->workload->own_memory)
-        ps_nodes_count(&run->memory, &run->shape, &counters[PS_COUNTER_node0_bytes]);
-    reset_refusals(run);
-    ps_host_counters_read(&before);
-    const uint64_t between_ns = ps_now_ns();
-
-    failed = time_rounds(run, rounds_ns);
-    const uint64_t end_ns = ps_now_ns();
-
-    ps_host_counters_since(&before, counters);
-    ps_perf_close(&run->perf, counters);
-    /* Nothing but what comes after a round has changed the mappings since they were counted. */
-    if (failed || (run->workload->after_round && (failed = ps_mappings_count(&run->mappings, run->error)) != 0) ||
-        (failed = huge_bytes(run, PS_COUNTER_anon_huge_after)) != 0)
-        return failed;
-    count_folios(run, PS_COUNTER_folio_8k_after);
-    count_refusals(run);
-    counters[PS_COUNTER_vmas_final] = run->mappings;
-    run->result->verify_ns += between_ns - begin_ns + ps_now_ns() - end_ns;
-    return 0;
-}
-
-static void count_page_moves(struct run *run)
+static void count_page_moves(struct ps_trial_run *run)
 {
     uint64_t moves = 0;
 
@@ -356,7 +137,7 @@ static void count_page_moves(struct run *run)
     run->result->counters[PS_COUNTER_page_moves] = moves;
 }
 
-static void verify(struct run *run)
+static void verify(struct ps_trial_run *run)
 {
     const uint64_t begin_ns = ps_now_ns();
 
@@ -367,14 +148,14 @@ static void verify(struct run *run)
     run->result->verify_ns += ps_now_ns() - begin_ns;
 }
 
-static void tear_down_methods(struct run *run)
+static void tear_down_methods(struct ps_trial_run *run)
 {
     for (uint32_t thread = 0; thread < run->trial->threads && run->method->teardown; thread++)
         run->method->teardown(&run->works[thread].region);
 }
 
 /* A batch that failed half-way must not have lost a page: says in the error which of the two it was. */
-static void account_for_pages(struct run *run)
+static void account_for_pages(struct ps_trial_run *run)
 {
     ps_result after = {0};
     const char *verdict = "every page is at its old or its new place";
@@ -387,7 +168,7 @@ static void account_for_pages(struct run *run)
     (void)snprintf(run->error->detail, sizeof run->error->detail, "%s", verdict);
 }
 
-static void release(struct run *run)
+static void release(struct ps_trial_run *run)
 {
     ps_perf_close(&run->perf, run->result->counters); /* of a trial that was not prepared */
     for (uint32_t thread = 0; run->works && thread < run->trial->threads; thread++)
@@ -399,20 +180,20 @@ static void release(struct run *run)
 
 int ps_run_trial(const ps_trial *trial, ps_result *result, uint64_t *rounds_ns, ps_error *error)
 {
-    struct run run = {
+    struct ps_trial_run run = {
         .trial = trial, .result = result, .error = error, .memory = {.fd = -1}, .perf = {{-1, -1, -1, -1}}};
 
     memset(result, 0, sizeof *result);
     memset(result->counters, 0xff, sizeof result->counters); /* PS_UNSUPPORTED until counted */
     memset(error, 0, sizeof *error);
-    int failed = check(&run);
+    int failed = ps_trial_check(&run);
 
     if (failed)
         return failed;
     failed = prepare(&run);
     const int prepared = !failed;
 
-    if (prepared && (failed = measure(&run, rounds_ns)) == 0)
+    if (prepared && (failed = ps_trial_measure(&run, rounds_ns)) == 0)
         verify(&run);
     ps_neighbours_stop(run.neighbours);
     ps_team_stop(run.team);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import functools
 import itertools
 import json
 import mmap
@@ -30,11 +31,6 @@ def _until_null(name_of: Any) -> Iterator[str]:  # noqa: ANN401 - a cffi functio
         if name == ffi.NULL:
             return
         yield ffi.string(name).decode()
-
-
-def _levels(field: str) -> tuple[str, ...]:
-    name = field.encode()
-    return tuple(_until_null(lambda index: lib.ps_word_level(name, index)))
 
 
 WORKLOADS = _names(lib.ps_workload_count(), lib.ps_workload_name)
@@ -73,12 +69,15 @@ def backings() -> list[BackingInfo]:
 
 # Name -> whether its methods bring pages elsewhere.
 FAMILIES = {
-    ffi.string(lib.ps_family_name(index)).decode(): bool(lib.ps_family_moves_pages(index))
-    for index in range(lib.ps_family_count())
+    name: bool(lib.ps_family_moves_pages(index))
+    for index, name in enumerate(_names(lib.ps_family_count(), lib.ps_family_name))
 }
 BACKINGS = tuple(backing.name for backing in backings())
 # The levels of every factor that is a choice of words.
-CHOICES = {"backing": BACKINGS, **{field: _levels(field) for field in _until_null(lib.ps_word_field)}}
+CHOICES = {"backing": BACKINGS} | {
+    field: tuple(_until_null(functools.partial(lib.ps_word_level, field.encode())))
+    for field in _until_null(lib.ps_word_field)
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,16 +140,18 @@ class TrialResult:
     counters: dict[str, int | None]
 
 
+# Its fields that ps_result has in the same form.
+_COPIED = {field.name for field in dataclasses.fields(TrialResult)} - {"verified", "reason", "rounds_ns", "counters"}
 _CONTROLS = {name for index, name in enumerate(FAMILIES) if lib.ps_family_is_control(index)}
 
 
 def is_control(family: str | None) -> bool:
-    """Say whether the methods of a family are no way to move pages, but there to be compared with those that are."""
+    """Return whether the methods of a family are no way to move pages, but there to be compared with those that are."""
     return family in _CONTROLS
 
 
 def moves_pages(family: str | None) -> bool:
-    """Say whether the methods of a family bring pages elsewhere; of one that only a newer core has, that they do."""
+    """Return whether the methods of a family bring pages elsewhere; of one that only a newer core has, that they do."""
     return FAMILIES.get(family or "", True)
 
 
@@ -166,22 +167,19 @@ def methods() -> list[MethodInfo]:
         lib.ps_method_describe(index, info)
         found.append(
             MethodInfo(
-                name=ffi.string(info.name).decode(),
-                summary=ffi.string(info.summary).decode(),
-                family=ffi.string(info.family).decode(),
+                **{name: ffi.string(getattr(info, name)).decode() for name in ("name", "summary", "family", "reason")},
                 workloads=_chosen(WORKLOADS, info.workloads),
                 backings=_chosen(BACKINGS, info.backings),
                 without_scratch=_chosen(WORKLOADS, info.without_scratch),
                 splits_mappings=bool(info.splits_mappings),
                 available=bool(info.available),
-                reason=ffi.string(info.reason).decode(),
             )
         )
     return found
 
 
 def core_info() -> dict[str, str]:
-    """Give core_hash (sha256 of the binary), source_hash, compiler and flags, as the build noted them.
+    """Return core_hash (sha256 of the binary), source_hash, compiler and flags, as the build noted them.
 
     And `build`: "host" for a core made on the host that runs it, else "controller".
     """
@@ -201,22 +199,25 @@ def _raise(error: Any) -> None:  # noqa: ANN401 - a cffi struct
     raise CoreError(call, error.errnum, name, detail)
 
 
-class _Trial:
-    """A ps_trial and everything it points to, which cffi frees with the last reference."""
+class _Struct:
+    """A struct and all that it points to, which cffi frees with the last reference; texts become C's."""
 
-    def __init__(self, params: TrialParams) -> None:
-        fields: dict[str, Any] = {
-            name: ffi.new("char[]", value.encode()) if isinstance(value, str) else value
-            for name, value in params.fields.items()
+    def __init__(self, name: str, fields: dict[str, Any]) -> None:
+        self._held = {
+            field: ffi.new("char[]", value.encode()) if isinstance(value, str) else value
+            for field, value in fields.items()
         }
-        if params.cpus:
-            fields["cpus"] = ffi.new("int32_t[]", params.cpus)
-            fields["cpu_count"] = len(params.cpus)
-        if params.pairs:
-            fields["given_a"] = ffi.new("uint32_t[]", [pair[0] for pair in params.pairs])
-            fields["given_b"] = ffi.new("uint32_t[]", [pair[1] for pair in params.pairs])
-        self._held = fields
-        self.pointer = ffi.new("ps_trial *", fields)
+        self.pointer = ffi.new(f"{name} *", self._held)
+
+
+def _trial(params: TrialParams) -> _Struct:
+    fields: dict[str, Any] = dict(params.fields)
+    if params.cpus:
+        fields |= {"cpus": ffi.new("int32_t[]", params.cpus), "cpu_count": len(params.cpus)}
+    if params.pairs:
+        for side, slots in zip(("given_a", "given_b"), zip(*params.pairs)):
+            fields[side] = ffi.new("uint32_t[]", slots)
+    return _Struct("ps_trial", fields)
 
 
 def run_trial(params: TrialParams) -> TrialResult:
@@ -224,7 +225,7 @@ def run_trial(params: TrialParams) -> TrialResult:
 
     Raises MethodUnavailableError when the host lacks what the method needs, CoreError when a call failed.
     """
-    trial = _Trial(params)
+    trial = _trial(params)
     result, error = ffi.new("ps_result *"), ffi.new("ps_error *")
     rounds_ns = ffi.new("uint64_t[]", params.fields["rounds"])
     if lib.ps_run_trial(trial.pointer, result, rounds_ns, error):
@@ -243,33 +244,16 @@ def _result(result: Any, rounds_ns: list[int]) -> TrialResult:  # noqa: ANN401 -
     return TrialResult(
         verified=bool(result.verified),
         reason=reason,
-        elapsed_ns=result.elapsed_ns,
         rounds_ns=rounds_ns,
-        setup_ns=result.setup_ns,
-        verify_ns=result.verify_ns,
-        minor_faults=result.minor_faults,
-        major_faults=result.major_faults,
-        voluntary_switches=result.voluntary_switches,
-        involuntary_switches=result.involuntary_switches,
-        vmas_peak=result.vmas_peak,
-        cpu=result.cpu,
         counters={name: None if count == _UNSUPPORTED else count for name, count in zip(COUNTERS, counts)},
+        **{field: getattr(result, field) for field in _COPIED},
     )
 
 
-class _Conditions:
-    """A ps_conditions and everything it points to."""
-
-    def __init__(self, cpus: Iterable[int], address_bytes: int | None, group: str | None) -> None:
-        self._cpus = ffi.new("int32_t[]", sorted(cpus))
-        self._group = ffi.NULL if group is None else ffi.new("char[]", group.encode())
-        fields = {
-            "cpus": self._cpus,
-            "cpu_count": len(self._cpus),
-            "address_bytes": address_bytes or 0,
-            "group": self._group,
-        }
-        self.pointer = ffi.new("ps_conditions *", fields)
+def _conditions(cpus: Iterable[int], address_bytes: int | None, group: str | None) -> _Struct:
+    allowed = ffi.new("int32_t[]", sorted(cpus))
+    fields = {"cpus": allowed, "cpu_count": len(allowed), "address_bytes": address_bytes or 0}
+    return _Struct("ps_conditions", fields | ({} if group is None else {"group": group}))
 
 
 def enter_child(
@@ -281,7 +265,7 @@ def enter_child(
     group to enter; each as the parent has it when left out. Raises CoreError.
     """
     error = ffi.new("ps_error *")
-    if lib.ps_enter_child(_Conditions(cpus, address_bytes, group).pointer, parent, error):
+    if lib.ps_enter_child(_conditions(cpus, address_bytes, group).pointer, parent, error):
         _raise(error)
 
 
@@ -290,21 +274,21 @@ class TrialProcess:
 
     def __init__(self, params: TrialParams) -> None:
         """Make the trial, and the memory for its result that the process will share."""
-        self._trial = _Trial(params)
+        self._trial = _trial(params)
         self._rounds = int(params.fields["rounds"])
         self._memory = mmap.mmap(-1, ffi.sizeof("ps_outcome") + self._rounds * ffi.sizeof("uint64_t"))
         self._outcome = ffi.from_buffer("ps_outcome *", self._memory)
 
     def start(self, *, cpus: Iterable[int] = (), address_bytes: int | None = None, group: str | None = None) -> int:
-        """Fork the process under conditions as `enter_child` has them, and give its id; raises CoreError."""
+        """Fork the process under conditions as `enter_child` has them, and return its id; raises CoreError."""
         pid, error = ffi.new("int32_t *"), ffi.new("ps_error *")
-        conditions = _Conditions(cpus, address_bytes, group)
+        conditions = _conditions(cpus, address_bytes, group)
         if lib.ps_start_trial(self._trial.pointer, conditions.pointer, self._outcome, pid, error):
             _raise(error)
         return int(pid[0])
 
     def result(self) -> TrialResult | None:
-        """Give what the process measured, once it has ended; None when it ended without a result.
+        """Return what the process measured, once it has ended; None when it ended without a result.
 
         Raises as `run_trial` does.
         """

@@ -1,0 +1,59 @@
+/* What a trial may be: everything that it names exists, and its numbers fit together. */
+#include "trial.h"
+
+static int refuse(struct ps_trial_run *run, const char *field, const char *expected)
+{
+    return ps_error_set(run->error, EINVAL, field, expected);
+}
+
+/* The spec was checked long before; this guards the library against every other caller. */
+int ps_trial_check(struct ps_trial_run *run)
+{
+    const ps_trial *const trial = run->trial;
+    const uint64_t pages = trial->page_bytes ? trial->region_bytes / trial->page_bytes : 0;
+
+    run->method = ps_method_find(trial->method);
+    run->workload = ps_workload_find(trial->workload);
+    run->backing = ps_backing_find(trial->backing);
+    if (!run->method)
+        return refuse(run, "method", "no such method");
+    if (!run->workload || !run->workload->can(run->method))
+        return refuse(run, "workload", "the method does not do this workload");
+    if (!run->backing)
+        return refuse(run, "backing", "no such backing");
+    if (trial->page_bytes == 0 || trial->page_bytes % PS_BASE_PAGE != 0)
+        return refuse(run, "page_bytes", "must be a multiple of 4096");
+    if (trial->threads == 0 || trial->threads > PS_MAX_THREADS)
+        return refuse(run, "threads", "must be 1 to 1024");
+    if (ps_word_find("touch", trial->touch) < 0)
+        return refuse(run, "touch", "no such level");
+    if (ps_word_find("pattern", trial->pattern) < 0)
+        return refuse(run, "pattern", "no such level");
+    if (ps_word_find("alignment", trial->alignment) < 0)
+        return refuse(run, "alignment", "no such level");
+    if (ps_word_find("neighbours", trial->neighbours) < 0)
+        return refuse(run, "neighbours", "no such level");
+    if (trial->region_bytes % trial->page_bytes != 0 || pages / trial->threads < 2 || pages > UINT32_MAX)
+        return refuse(run, "region_bytes", "must be whole pages, 2 a thread at least, 2^32-1 in all at most");
+    if (trial->rounds == 0 || trial->rounds > PS_MAX_ROUNDS || trial->iterations / trial->threads < trial->rounds)
+        return refuse(run, "rounds", "must be 1 to 100000 and at most the iterations of a thread");
+    if (!trial->given_a != !trial->given_b || (trial->given_a && trial->threads != 1))
+        return refuse(run, "given_a", "a given schedule has two sides and one thread");
+    if (ps_or_one(trial->distance) > pages / trial->threads / 2)
+        return refuse(run, "distance", "must be 1 to half the pages of a thread");
+    if (trial->run_pages > pages / trial->threads)
+        return refuse(run, "run_pages", "must be 1 to the pages of a thread");
+    run->shape = *trial;
+    if (ps_word_find("alignment", trial->alignment) && run->backing->fault_bytes > PS_BASE_PAGE)
+        return ps_unavailable(run->error, EINVAL,
+                              "huge pages are always aligned; use alignment 2MiB or another backing");
+    if (run->workload->own_memory)
+        run->shape.region_bytes = 2 * trial->page_bytes * trial->threads;
+    if (!ps_backing_suits(run->backing, run->method))
+        return ps_unavailable(run->error, ENOTSUP, "the method does not work on this backing; choose another");
+    if (run->method->family == PS_REMAP && trial->page_bytes % run->backing->kernel_page_bytes != 0)
+        return ps_unavailable(run->error, EINVAL,
+                              "the kernel maps this backing in larger pages; use a page_size that is a "
+                              "multiple of its huge page");
+    return ps_method_probe(run->method, run->error);
+}

@@ -1,0 +1,146 @@
+/* The timed rounds of a trial, and what is counted before the first, at their borders, and after the last. */
+#include "trial.h"
+
+/* Counting the mappings of a finely split region takes as long as thousands of swaps, hence only where it matters,
+ * and never inside a round. */
+static int sample_mappings(struct ps_trial_run *run)
+{
+    const uint64_t begin_ns = ps_now_ns();
+    const int failed = ps_mappings_count(&run->mappings, run->error);
+
+    if (failed)
+        return failed;
+    if (run->mappings > run->result->vmas_peak)
+        run->result->vmas_peak = run->mappings;
+    run->result->verify_ns += ps_now_ns() - begin_ns;
+    return 0;
+}
+
+static void add_difference(ps_result *result, const struct ps_counters *before, const struct ps_counters *after)
+{
+    result->minor_faults += after->minor_faults - before->minor_faults;
+    result->major_faults += after->major_faults - before->major_faults;
+    result->voluntary_switches += after->voluntary_switches - before->voluntary_switches;
+    result->involuntary_switches += after->involuntary_switches - before->involuntary_switches;
+}
+
+/* Returns the first failed share's error, or 0. */
+static int first_failure(struct ps_trial_run *run)
+{
+    for (uint32_t thread = 0; thread < run->trial->threads; thread++)
+        if (run->works[thread].failed) {
+            *run->error = run->works[thread].error;
+            return run->works[thread].failed;
+        }
+    return 0;
+}
+
+/* Calls a hook that stands before or after a round, for every share; its time counts as set-up or verification. */
+static int beside_round(struct ps_trial_run *run, int (*hook)(struct ps_work *, size_t, size_t), uint32_t round,
+                        uint64_t *spent_ns)
+{
+    const uint64_t begin_ns = ps_now_ns();
+
+    for (uint32_t thread = 0; thread < run->trial->threads && hook; thread++) {
+        struct ps_work *const work = &run->works[thread];
+
+        work->failed = hook(work, ps_round_begin(work->iterations, run->trial->rounds, round),
+                            ps_round_begin(work->iterations, run->trial->rounds, round + 1));
+    }
+    *spent_ns += ps_now_ns() - begin_ns;
+    return first_failure(run);
+}
+
+static int time_rounds(struct ps_trial_run *run, uint64_t *rounds_ns)
+{
+    const uint32_t rounds = run->trial->rounds;
+    const int splits = (run->method->flags & PS_SPLITS_MAPPINGS) != 0;
+    int failed = splits ? sample_mappings(run) : 0;
+
+    for (uint32_t round = 0; round < rounds && !failed; round++) {
+        struct ps_counters before, after;
+
+        if ((failed = beside_round(run, run->workload->before_round, round, &run->result->setup_ns)) != 0 ||
+            (failed = ps_counters_read(&before, run->error)) != 0)
+            break;
+        ps_perf_switch(&run->perf, 1);
+        rounds_ns[round] = ps_team_round(run->team, round);
+        ps_perf_switch(&run->perf, 0);
+        if ((failed = first_failure(run)) != 0 || (failed = ps_counters_read(&after, run->error)) != 0)
+            break;
+        run->result->elapsed_ns += rounds_ns[round];
+        add_difference(run->result, &before, &after);
+        if (splits || round + 1 == rounds)
+            failed = sample_mappings(run);
+        if (!failed)
+            failed = beside_round(run, run->workload->after_round, round, &run->result->verify_ns);
+    }
+    return failed;
+}
+
+static void reset_refusals(struct ps_trial_run *run)
+{
+    for (uint32_t thread = 0; thread < run->trial->threads; thread++)
+        run->works[thread].region.retries = run->works[thread].region.refusals = 0;
+}
+
+static void count_refusals(struct ps_trial_run *run)
+{
+    uint64_t *const counters = run->result->counters;
+
+    if (!(run->method->flags & PS_COUNTS_REFUSALS))
+        return;
+    counters[PS_COUNTER_move_retries] = counters[PS_COUNTER_move_refusals] = 0;
+    for (uint32_t thread = 0; thread < run->trial->threads; thread++) {
+        counters[PS_COUNTER_move_retries] += run->works[thread].region.retries;
+        counters[PS_COUNTER_move_refusals] += run->works[thread].region.refusals;
+    }
+}
+
+static void count_folios(struct ps_trial_run *run, enum ps_counter first)
+{
+    if (!run->workload->own_memory)
+        ps_folios_count(&run->memory, &run->shape, run->backing, &run->result->counters[first]);
+}
+
+/* Huge pages matter only where a region may have them; the walk over smaps is long when mappings are many. */
+static int huge_bytes(struct ps_trial_run *run, enum ps_counter counter)
+{
+    if (run->workload->own_memory || run->backing->kind != PS_ANON)
+        return 0;
+    return ps_huge_bytes(run->memory.base, run->memory.slots * run->trial->page_bytes, &run->result->counters[counter],
+                         run->error);
+}
+
+int ps_trial_measure(struct ps_trial_run *run, uint64_t *rounds_ns)
+{
+    uint64_t *const counters = run->result->counters;
+    struct ps_host_counters before;
+    const uint64_t begin_ns = ps_now_ns();
+    int failed = huge_bytes(run, PS_COUNTER_anon_huge_before);
+
+    if (failed)
+        return failed;
+    count_folios(run, PS_COUNTER_folio_8k_before);
+    counters[PS_COUNTER_cpu_node] = ps_cpu_node();
+    if (!run->workload->own_memory)
+        ps_nodes_count(&run->memory, &run->shape, &counters[PS_COUNTER_node0_bytes]);
+    reset_refusals(run);
+    ps_host_counters_read(&before);
+    const uint64_t between_ns = ps_now_ns();
+
+    failed = time_rounds(run, rounds_ns);
+    const uint64_t end_ns = ps_now_ns();
+
+    ps_host_counters_since(&before, counters);
+    ps_perf_close(&run->perf, counters);
+    /* Nothing but what comes after a round has changed the mappings since they were counted. */
+    if (failed || (run->workload->after_round && (failed = ps_mappings_count(&run->mappings, run->error)) != 0) ||
+        (failed = huge_bytes(run, PS_COUNTER_anon_huge_after)) != 0)
+        return failed;
+    count_folios(run, PS_COUNTER_folio_8k_after);
+    count_refusals(run);
+    counters[PS_COUNTER_vmas_final] = run->mappings;
+    run->result->verify_ns += between_ns - begin_ns + ps_now_ns() - end_ns;
+    return 0;
+}

@@ -15,8 +15,8 @@ from pageswap.comparison import environments
 from pageswap.comparison.environments import DOES_NOT_STAND, RESERVATIONS, STANDS, Difference, Verdict
 from pageswap.comparison.sides import Measured, Part, Side
 from pageswap.errors import UsageError
-from pageswap.statistics.hodges_lehmann import shift
 from pageswap.statistics.intervals import Interval
+from pageswap.statistics.rank_tests import shift
 from pageswap.statistics.trimmed_means import holm, two_sample_p
 
 if TYPE_CHECKING:

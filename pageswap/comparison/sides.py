@@ -12,7 +12,7 @@ from pageswap.analysis.checks.noise_floor import case_floors
 from pageswap.analysis.trials.levels import levels_key, levels_of
 from pageswap.analysis.trials.matrix import Matrix
 from pageswap.analysis.trials.table import frame
-from pageswap.statistics.intervals import medians
+from pageswap.statistics.medians import medians
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Medians of many samples at once, each with a confidence interval."""
+"""Confidence intervals of medians, and how far the median ratio of two equal things strays from 1."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import special
 
-from pageswap.statistics.median_bootstrap import median_weights
+from pageswap.statistics.medians import median, median_weights, sorted_rows
 from pageswap.statistics.trimmed_means import brought_in
 
 if TYPE_CHECKING:
@@ -36,56 +36,40 @@ class Interval:
     low: float
     high: float
 
-
-def median(sample: Floats, axis: int = -1) -> Floats:
-    """Give the medians along an axis of what has no NaN; np.median's check for one takes longer than the median."""
-    count = sample.shape[axis]
-    middle = count // 2
-    if count % 2:
-        return np.asarray(np.take(np.partition(sample, middle, axis=axis), middle, axis=axis), dtype=np.float64)
-    parts = np.partition(sample, (middle - 1, middle), axis=axis)
-    low, high = np.take(parts, middle - 1, axis=axis), np.take(parts, middle, axis=axis)
-    return np.asarray(low + (high - low) / 2, dtype=np.float64)
+    @classmethod
+    def known(cls, low: float, high: float) -> Interval | None:
+        """Return the interval between two ends, None where one is NaN."""
+        return None if math.isnan(low) or math.isnan(high) else cls(float(low), float(high))
 
 
-def medians(samples: Floats) -> Floats:
-    """Give the median of each row of a matrix with NaN where a value is missing; NaN where a row is empty."""
-    found = np.full(len(samples), math.nan)
-    is_there = ~np.isnan(samples)
-    counts = is_there.sum(axis=1)
-    for count in map(int, np.unique(counts[counts > 0])):
-        rows = np.flatnonzero(counts == count)
-        found[rows] = median(samples[rows][is_there[rows]].reshape(len(rows), count))
-    return found
+def known(value: float) -> float | None:
+    """Return a figure, None for NaN."""
+    return None if math.isnan(value) else float(value)
 
 
 def median_intervals(samples: Floats) -> tuple[Floats, Floats, Floats]:
-    """Give the median and both ends of its 95 % interval for each row of a matrix with NaN where a value is missing.
+    """Return the median and both ends of its 95 % interval for each row of a matrix with NaN where a value is missing.
 
     The interval is the bootstrap's, bias-corrected and accelerated (BCa; Efron 1987, JASA 82, 171), of the bootstrap
-    distribution itself rather than of a number of draws from it (`pageswap.statistics.median_bootstrap`): no seed, and
+    distribution itself rather than of a number of draws from it (`pageswap.statistics.medians`): no seed, and
     the same data give the same figures. It is never narrower than the interval between interpolated order statistics
     (Hettmansperger and Sheather 1986, Statistics and Probability Letters 4, 75), as the bootstrap alone holds the
     median of seven in 88 of 100 samples and not in 95. A median is NaN where a row is empty, its interval's ends where
     fewer than `MINIMUM_N` values are there.
     """
-    rows = samples.shape[0]
-    point, low, high = (np.full(rows, math.nan) for _ in range(3))
-    is_there = ~np.isnan(samples)
-    counts = is_there.sum(axis=1)
-    for count in map(int, np.unique(counts[counts > 0])):
-        chosen = np.flatnonzero(counts == count)
-        ordered = np.sort(samples[chosen][is_there[chosen]].reshape(len(chosen), count), axis=1)
-        point[chosen] = _middle(ordered)
+    point, low, high = (np.full(len(samples), math.nan) for _ in range(3))
+    for rows, ordered in sorted_rows(samples):
+        point[rows] = median(ordered)
+        count = ordered.shape[1]
         if count < MINIMUM_N:
             continue
         chunk = max(1, _CHUNK_VALUES // len(median_weights(count)[2]))
-        for start in range(0, len(chosen), chunk):
+        for start in range(0, len(rows), chunk):
             part = slice(start, start + chunk)
             boot_low, boot_high = _bca(ordered[part])
             exact_low, exact_high = _between_order_statistics(ordered[part])
-            low[chosen[part]] = np.minimum(boot_low, exact_low)
-            high[chosen[part]] = np.maximum(boot_high, exact_high)
+            low[rows[part]] = np.minimum(boot_low, exact_low)
+            high[rows[part]] = np.maximum(boot_high, exact_high)
     return point, low, high
 
 
@@ -98,14 +82,25 @@ def ratio_intervals(logs: Floats) -> tuple[Floats, Floats, Floats]:
     return median_intervals(brought_in(logs))
 
 
-def _middle(ordered: Floats) -> Floats:
-    count = ordered.shape[1]
-    low, high = ordered[:, (count - 1) // 2], ordered[:, count // 2]
-    return np.asarray(low + (high - low) / 2)
+def noise_floors(logs: Floats) -> Floats:
+    """Return for each row what the median of as many log ratios stays below, either way, in 95 of 100 runs.
+
+    A row holds the logarithms d of the ratios of pairs of equal things, NaN being none. As which of a pair comes first
+    is random, d and -d are equally likely. The median of n values lies below their quantile p with the probability of
+    at least (n + 1) / 2 of n draws below it, so the floor is the quantile 2 p - 1 of all |d|, p being the 0.975
+    quantile of the beta distribution with both parameters (n + 1) / 2 (David and Nagaraja, Order Statistics, 3rd ed.,
+    section 2.1). It is never below what the median of all d was found to be. NaN for less than six pairs.
+    """
+    floors = np.full(len(logs), math.nan)
+    for rows, values in sorted_rows(logs, MINIMUM_N):
+        half = (values.shape[1] + 1) / 2
+        level = 2 * special.betaincinv(half, half, (1 + CONFIDENCE) / 2) - 1
+        floors[rows] = np.maximum(np.quantile(np.abs(values), level, axis=1), np.abs(median(values)))
+    return floors
 
 
 def _between_order_statistics(ordered: Floats) -> tuple[Floats, Floats]:
-    """Give the ends between the k-th and the next value from either side, interpolated to the confidence wanted."""
+    """Return the ends between the k-th and the next value from either side, interpolated to the confidence wanted."""
     count = ordered.shape[1]
     k, share = _interpolation(count)
     low = (1 - share) * ordered[:, k - 1] + share * ordered[:, k]
@@ -115,7 +110,7 @@ def _between_order_statistics(ordered: Floats) -> tuple[Floats, Floats]:
 
 @functools.cache
 def _interpolation(count: int) -> tuple[int, float]:
-    """Give the largest k whose interval from k-th to k-th value suffices, and how far to go on to the next one."""
+    """Return the largest k whose interval from k-th to k-th value suffices, and how far to go on to the next one."""
     held = 1 - 2 * special.bdtr(np.arange(count // 2), count, 0.5)
     k = int((held >= CONFIDENCE).sum())
     excess = (held[k - 1] - CONFIDENCE) / (held[k - 1] - held[k])
@@ -124,16 +119,16 @@ def _interpolation(count: int) -> tuple[int, float]:
 
 def _bca(ordered: Floats) -> tuple[Floats, Floats]:
     lower, upper, weights = median_weights(ordered.shape[1])
-    medians = ordered[:, lower] + (ordered[:, upper] - ordered[:, lower]) / 2
+    drawn = ordered[:, lower] + (ordered[:, upper] - ordered[:, lower]) / 2
     if ordered.shape[1] % 2 == 0:
-        order = np.argsort(medians, axis=1)
-        medians, weights = np.take_along_axis(medians, order, axis=1), weights[order]
+        order = np.argsort(drawn, axis=1)
+        drawn, weights = np.take_along_axis(drawn, order, axis=1), weights[order]
     else:
-        weights = np.broadcast_to(weights, medians.shape)
+        weights = np.broadcast_to(weights, drawn.shape)
     reached = np.cumsum(weights, axis=1)
-    point = _middle(ordered)[:, np.newaxis]
-    below = np.where(medians < point, weights, 0.0).sum(axis=1)
-    equal = np.where(medians == point, weights, 0.0).sum(axis=1)
+    point = median(ordered)[:, np.newaxis]
+    below = np.where(drawn < point, weights, 0.0).sum(axis=1)
+    equal = np.where(drawn == point, weights, 0.0).sum(axis=1)
     bias = special.ndtri(below + equal / 2)
     acceleration = _acceleration(ordered)
     ends = []
@@ -141,13 +136,13 @@ def _bca(ordered: Floats) -> tuple[Floats, Floats]:
         shift = bias + special.ndtri(tail)
         chance = special.ndtr(bias + shift / (1 - acceleration * shift))
         place = (reached < chance[:, np.newaxis] - _ROUNDING).sum(axis=1)
-        place = np.minimum(place, medians.shape[1] - 1)
-        ends.append(np.take_along_axis(medians, place[:, np.newaxis], axis=1)[:, 0])
+        place = np.minimum(place, drawn.shape[1] - 1)
+        ends.append(np.take_along_axis(drawn, place[:, np.newaxis], axis=1)[:, 0])
     return ends[0], ends[1]
 
 
 def _acceleration(ordered: Floats) -> Floats:
-    """Give the jackknife's skewness / 6 of each row: 0 where leaving any one value out changes nothing, or n is even.
+    """Return the jackknife's skewness / 6 of each row: 0 where leaving any one value out changes nothing, or n is even.
 
     Leaving out one of an even number of values gives either of the two middle ones equally often.
     """

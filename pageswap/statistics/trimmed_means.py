@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import special
 
+from pageswap.statistics.medians import medians, sorted_rows
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -43,21 +45,15 @@ def brought_in(samples: Floats) -> Floats:
     """
     _, squares, count = _winsorised(samples)
     reach = (_FURTHEST * np.sqrt(squares / (count - 1)))[:, np.newaxis]
-    middle = np.full(len(samples), math.nan)
-    there = count > 1
-    middle[there] = np.nanmedian(samples[there], axis=1)
-    ends = middle[:, np.newaxis] - reach, middle[:, np.newaxis] + reach
-    return np.where(there[:, np.newaxis], np.clip(samples, *ends), samples)
+    middle = medians(samples)[:, np.newaxis]
+    return np.where(np.isnan(reach), samples, np.clip(samples, middle - reach, middle + reach))
 
 
 def _winsorised(samples: Floats) -> tuple[Floats, Floats, Floats]:
     """Return each row's trimmed mean, sum of squares of its winsorised values, and count; NaN for less than two."""
     mean, squares, number = (np.full(len(samples), math.nan) for _ in range(3))
-    is_there = ~np.isnan(samples)
-    counts = is_there.sum(axis=1)
-    for count in map(int, np.unique(counts[counts > 1])):
-        rows = np.flatnonzero(counts == count)
-        ordered = np.sort(samples[rows][is_there[rows]].reshape(len(rows), count), axis=1)
+    for rows, ordered in sorted_rows(samples, 2):
+        count = ordered.shape[1]
         cut = count // _TRIMMED
         mean[rows] = ordered[:, cut : count - cut].mean(axis=1)
         winsorised = ordered.clip(ordered[:, [cut]], ordered[:, [count - 1 - cut]])

@@ -15,8 +15,7 @@ from pageswap.analysis.checks.stopping import decide
 from pageswap.analysis.findings import findings
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.verdicts import FASTER, SLOWER, judge
-from pageswap.statistics.intervals import ratio_intervals
-from pageswap.statistics.noise import noise_floors
+from pageswap.statistics.intervals import noise_floors, ratio_intervals
 from pageswap.statistics.trimmed_means import holm, paired_p
 from tests.fake_run import FakeRun, make_run
 

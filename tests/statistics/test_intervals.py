@@ -1,4 +1,4 @@
-"""Medians and intervals of samples whose truth is known."""
+"""Intervals of samples whose truth is known; the noise floor against the distribution of a median."""
 
 from __future__ import annotations
 
@@ -8,16 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pageswap.statistics.intervals import MINIMUM_N, median, median_intervals
-
-
-@pytest.mark.parametrize("count", [1, 2, 7, 8])
-def test_the_median_is_numpys(count: int) -> None:
-    """The faster median differs from numpy's in speed alone."""
-    sample = np.random.default_rng(1).normal(size=(5, count))
-
-    assert np.allclose(np.median(sample, axis=1), median(sample))
-
+from pageswap.statistics.intervals import MINIMUM_N, median_intervals, noise_floors
 
 SHAPES = {
     "normal": lambda rng, size: rng.normal(size=size),
@@ -111,3 +102,30 @@ def test_rows_of_unlike_length_do_not_touch_each_other() -> None:
 def test_an_empty_row_has_no_figure() -> None:
     """A case never measured is absent, not zero."""
     assert np.isnan([part[0] for part in median_intervals(np.full((1, 7), math.nan))]).all()
+
+
+def test_the_quantile_is_that_of_a_median_of_seven() -> None:
+    """Half of eight: the beta distribution (4, 4); a row of five pairs has no floor, a missing pair does not count."""
+    pairs = np.array(
+        [[0.01, -0.02, 0.03, -0.04, 0.05, -0.06, 0.07, math.nan], [0.1, 0.2, 0.3, 0.4, 0.5] + [math.nan] * 3]
+    )
+    level = 2 * stats.beta.ppf(0.975, 4, 4) - 1
+    floors = noise_floors(pairs)
+
+    assert floors[0] == pytest.approx(np.quantile(np.abs(pairs[0, :7]), level))
+    assert np.isnan(floors[1])
+
+
+def test_a_control_that_differs_raises_the_floor() -> None:
+    """All pairs say that the second takes 5 % longer."""
+    assert noise_floors(np.full((1, 7), -0.05)) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("count", [7, 20])
+def test_the_median_of_equal_things_stays_below_it(count: int) -> None:
+    """Of the medians of 20,000 runs about 5 in 100 are beyond the typical floor."""
+    chance = np.random.default_rng(5)
+    floor = np.median(noise_floors(chance.normal(0, 0.02, (2_000, count))))
+    beyond = np.mean(np.abs(np.median(chance.normal(0, 0.02, (20_000, count)), axis=1)) > floor)
+
+    assert 0.03 <= beyond <= 0.09

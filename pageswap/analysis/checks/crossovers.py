@@ -13,7 +13,8 @@ import numpy as np
 from pageswap.analysis.checks.pairwise import paired
 from pageswap.analysis.verdicts import FASTER, SLOWER
 from pageswap.native import is_control
-from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N, median, medians
+from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N
+from pageswap.statistics.medians import median, medians
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

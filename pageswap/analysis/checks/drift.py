@@ -7,10 +7,12 @@ import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import pandas as pd
 
 from pageswap.analysis.trials.rounds import round_times
-from pageswap.statistics.intervals import ALPHA, MINIMUM_N, median, medians
-from pageswap.statistics.rank_tests import kendall_p, midranks
+from pageswap.statistics.intervals import ALPHA, MINIMUM_N
+from pageswap.statistics.medians import median, medians
+from pageswap.statistics.rank_tests import kendall_p
 from pageswap.statistics.trimmed_means import holm, paired_p
 
 if TYPE_CHECKING:
@@ -134,12 +136,9 @@ def _drift(place: tuple[str, str, str], profile: Floats, count: int, p: tuple[fl
 
 
 def _spearman(rows: Floats) -> Floats:
-    """Give each row's rank correlation with its columns' order; 0 where all values are equal."""
+    """Return each row's rank correlation with its columns' order; 0 where all values are equal."""
     count = rows.shape[1]
-    ranks = np.argsort(np.argsort(rows, axis=1), axis=1).astype(np.float64)
-    is_tied = np.flatnonzero((np.diff(np.sort(rows, axis=1), axis=1) == 0).any(axis=1))
-    if len(is_tied):
-        ranks[is_tied] = midranks(rows[is_tied]) - 1
+    ranks = pd.DataFrame(rows).rank(axis=1).to_numpy()
     steps = np.arange(count) - (count - 1) / 2
     centred = ranks - ranks.mean(axis=1, keepdims=True)
     length = np.sqrt((centred**2).sum(axis=1) * (steps**2).sum())

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pageswap.statistics.intervals import MINIMUM_N, Interval, medians, ratio_intervals
-from pageswap.statistics.noise import noise_floors
+from pageswap.statistics.intervals import MINIMUM_N, Interval, noise_floors, ratio_intervals
+from pageswap.statistics.medians import medians
 
 if TYPE_CHECKING:
     import numpy.typing as npt

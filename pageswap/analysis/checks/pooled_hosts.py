@@ -11,9 +11,8 @@ from scipy import special
 
 from pageswap.analysis.checks.noise_floor import control_medians
 from pageswap.analysis.verdicts import TOO_FEW, judge
-from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N, Interval, medians
-from pageswap.statistics.median_bootstrap import draw_medians
-from pageswap.statistics.noise import noise_floors
+from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N, Interval, noise_floors
+from pageswap.statistics.medians import draw_medians, medians
 from pageswap.statistics.trimmed_means import holm, paired_p
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ from pageswap.analysis.checks.comparisons import words_against
 from pageswap.analysis.checks.noise_floor import control_medians
 from pageswap.analysis.summary import CaseSummary, Ending, Summary
 from pageswap.analysis.verdicts import BASELINE, NO_DIFFERENCE, NOT_COMPARED, NOT_MEASURED, TOO_FEW, judge
-from pageswap.statistics.intervals import MINIMUM_N, Interval, median_intervals, ratio_intervals
-from pageswap.statistics.noise import noise_floors
+from pageswap.statistics.intervals import MINIMUM_N, Interval, median_intervals, noise_floors, ratio_intervals
 from pageswap.statistics.trimmed_means import holm, paired_p
 from pageswap.text.lists import plural
 

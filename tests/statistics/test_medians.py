@@ -1,11 +1,19 @@
-"""The bootstrap distribution of a median, against resamples really drawn."""
+"""Medians are numpy's, and the bootstrap distribution of one that of resamples really drawn."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from pageswap.statistics.median_bootstrap import draw_medians, median_weights
+from pageswap.statistics.medians import draw_medians, median, median_weights
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8])
+def test_the_median_is_numpys(count: int) -> None:
+    """The faster median differs from numpy's in speed alone."""
+    sample = np.random.default_rng(1).normal(size=(5, count))
+
+    assert np.allclose(np.median(sample, axis=1), median(sample))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 6, 7, 20, 21])

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.text.invisible_characters import visible
 from pageswap.text.lists import clipped
+from pageswap.text.numbers import interval_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pageswap.statistics.intervals import Interval
 
 Spec = dict[str, Any]
 
@@ -32,6 +35,7 @@ RATE_LABEL = (
     " : datum.value + ' B/s'"
 )
 PERCENT_LABEL = "abs(datum.value - 1) < 1e-9 ? '0 %' : format((datum.value - 1) * 100, '+~r') + ' %'"
+LABELS_APART = {"labelOverlap": "greedy", "labelSeparation": 6}
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _LINEAR_BELOW = 3.0
 _GUTTER_PX = (60, 230)
@@ -60,7 +64,7 @@ class Plot:
 
 def plot(  # noqa: PLR0913 - what a chart is made of
     title: str,
-    description: str,
+    told: Iterable[str],
     layers: Sequence[Spec],
     datasets: Mapping[str, Any],
     height: int,
@@ -69,12 +73,13 @@ def plot(  # noqa: PLR0913 - what a chart is made of
 ) -> Plot:
     """Make a chart of layers that each name one of the datasets; what has no glyph is shown by its name.
 
+    ``told`` is what it shows in words, for who cannot see it; a line end in them is one in a row's label.
     ``series`` are the names in its legend, which gets as many columns as fit.
     """
     entry = _ENTRY_PX + _PX_A_LETTER * max((len(name) for name in series), default=0)
     axes = [each["encoding"].get("y", {}).get("axis") or {} for each in layers]
     left = max((axis.get("maxExtent", _AXIS_PX) for axis in axes), default=_AXIS_PX)
-    description = clipped(visible(description), _LONGEST_DESCRIPTION)
+    description = clipped(visible(f"{title}. {'; '.join(told)}".replace("\n", ": ")), _LONGEST_DESCRIPTION)
     spec = {
         "$schema": _SCHEMA,
         "description": description,
@@ -122,8 +127,7 @@ def log_axis(field: str, title: str, domain: tuple[float, float], label: str, an
         "axis": {
             "values": ticks(*domain),
             "labelExpr": label,
-            "labelOverlap": "greedy",
-            "labelSeparation": 6,
+            **LABELS_APART,
             "labelFlush": _FLUSH_PX if anchor == "end" else False,
             "grid": True,
             "titleAnchor": anchor,
@@ -132,9 +136,34 @@ def log_axis(field: str, title: str, domain: tuple[float, float], label: str, an
     }
 
 
-def _letters(text: str) -> float:
-    """Count letters of ordinary width: some are half as wide again."""
-    return len(text) + sum(letter in _WIDE for letter in text) / 2
+def nominal(field: str, domain: Sequence[str], looks: Sequence[Any], *, has_legend: bool = True) -> Spec:
+    """Return a channel that shows each name of a field by its own look: a colour, a shape, a size."""
+    scale = {"domain": list(domain), "range": list(looks[: len(domain)])}
+    channel: Spec = {"field": field, "type": "nominal", "scale": scale}
+    return channel if has_legend else {**channel, "legend": None}
+
+
+def reference_line(x: Spec) -> Spec:
+    """Return a dashed line across all rows where nothing differs: at a ratio of 1."""
+    rule = {"type": "rule", "strokeDash": [4, 3], "color": GREY, "size": 1.5}
+    return {"data": {"values": [{x["field"]: 1}]}, "mark": rule, "encoding": {"x": x}}
+
+
+def figure(value: float, interval: Interval | None, text: str, few: str = "too few blocks") -> dict[str, Any]:
+    """Return a figure with its interval as a row of data: numbers for `figure_layers`, words for a tooltip."""
+    low, high = (interval.low, interval.high) if interval else (value, value)
+    return {"value": value, "low": low, "high": high, "Value": text, "CI": interval_text(value, interval) or few}
+
+
+def figure_layers(data: str, along: str, channels: Mapping[str, Any], size: int = 110) -> list[Spec]:
+    """Return the layers of figures made by `figure`: a bar over each interval, and above it a mark.
+
+    ``channels`` has the positions "x" and "y", the figures lying along one of them, and what else the marks show.
+    """
+    bar = {**channels, along: {**channels[along], "field": "low"}, f"{along}2": {"field": "high"}}
+    point = {"type": "point", "filled": True, "opacity": 1, "size": size}
+    del bar["shape"]
+    return [layer(data, {"type": "rule", "strokeWidth": size / 40}, **bar), layer(data, point, **channels)]
 
 
 def row_axis(names: Sequence[str], all_names: Sequence[str] = (), *, is_centred: bool = True) -> Spec:
@@ -144,7 +173,8 @@ def row_axis(names: Sequence[str], all_names: Sequence[str] = (), *, is_centred:
     reader's; ``all_names`` are those of all charts that are to be in line with this one.
     A label is centred on its row's middle, or begins there.
     """
-    longest = max((_letters(line) for name in (*names, *all_names) for line in name.split("\n")), default=0.0)
+    lines_of_all = [line for name in (*names, *all_names) for line in name.split("\n")]
+    longest = max((len(line) + sum(letter in _WIDE for letter in line) / 2 for line in lines_of_all), default=0.0)
     lines = max((name.count("\n") for name in names), default=0)
     gutter = min(max(longest * _PX_A_LETTER, _GUTTER_PX[0]), _GUTTER_PX[1])
     return {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.explanations.cost_stacks import CostPart
 from pageswap.report.charts.selection import evenly
-from pageswap.report.charts.vegalite import PALETTE, layer, plot, row_axis, tips
+from pageswap.report.charts.vegalite import GREY, LABELS_APART, PALETTE, layer, nominal, plot, row_axis, tips
 from pageswap.report.sections.section import Grid, Heading, Section
 from pageswap.text.levels import level_text, levels_phrase, operation
 from pageswap.text.lists import clipped, plural
@@ -26,6 +26,7 @@ MOST_STACKS = 16
 MOST_SHARES = 60
 _ROW_PX = 54
 _REST = "not explained"
+_REST_GREY = "#B0B0B0"
 _OF_SWAPS = (
     "Each bar is the median time of one swap. Its parts are the calls that the method makes, each as the workload "
     "'call' measured it alone on the same host; what they leave is not explained, and parts that reach past the mark "
@@ -91,39 +92,19 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
             )
             start += ns
     order = [kind for kind in kinds if kind != _REST] + ([_REST] if _REST in kinds else [])
-    colours = [
-        ("#B0B0B0" if kind == _REST else PALETTE[index % (len(PALETTE) - 2)]) for index, kind in enumerate(order)
-    ]
-    axis = {
-        "labelExpr": "format(datum.value, ',') + ' ns'",
-        "tickCount": 5,
-        "labelOverlap": "greedy",
-        "labelSeparation": 6,
-        "labelFlush": 20,
-    }
+    colours = [_REST_GREY if kind == _REST else PALETTE[index % (len(PALETTE) - 2)] for index, kind in enumerate(order)]
+    axis = {"labelExpr": "format(datum.value, ',') + ' ns'", "tickCount": 5, **LABELS_APART, "labelFlush": 20}
     x = {"field": "from", "type": "quantitative", "title": f"Time of one {what}", "axis": axis, "scale": {"zero": True}}
-    y = row_axis(names)
-    colour = {
-        "field": "part",
-        "type": "nominal",
-        "scale": {"domain": order, "range": colours},
-    }
+    y, colour = row_axis(names), nominal("part", order, colours)
     bar = {"type": "bar", "height": 20, "stroke": "white", "strokeWidth": 1}
-    tick = {"type": "tick", "thickness": 3, "size": 30, "color": "#767676"}
+    tick = {"type": "tick", "thickness": 3, "size": 30, "color": GREY}
     layers = [
         layer("parts", bar, x=x, x2={"field": "to"}, y=y, color=colour, tooltip=tips("Case", "Part", "Call", "Time")),
         layer("totals", tick, x={**x, "field": "total"}, y=y, tooltip=tips("Case", ("Time", f"Measured {what}"))),
     ]
-    described = "; ".join(f"{part['Case']}: {part['Part']} {part['Time']}" for part in parts)
+    told = [f"{part['Case']}: {part['Part']} {part['Time']}" for part in parts]
     title = "One call and the calls inside it" if summary.workload == "call" else "One swap as the calls it makes"
-    return plot(
-        title,
-        f"{title}. {described}",
-        layers,
-        {"parts": parts, "totals": totals},
-        _ROW_PX * len(names),
-        series=order,
-    )
+    return plot(title, told, layers, {"parts": parts, "totals": totals}, _ROW_PX * len(names), series=order)
 
 
 def _layers_of_calls(summary: Summary, stacks: Sequence[CostStack]) -> Grid:

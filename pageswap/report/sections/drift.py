@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pageswap.report.charts.selection import evenly
-from pageswap.report.charts.vegalite import GREY, PALETTE, PERCENT_LABEL, SHAPES, around, layer, log_axis, plot, tips
+from pageswap.report.charts.vegalite import (
+    GREY,
+    PALETTE,
+    PERCENT_LABEL,
+    SHAPES,
+    around,
+    layer,
+    log_axis,
+    nominal,
+    plot,
+    tips,
+)
 from pageswap.report.sections.section import Section
 from pageswap.text.invisible_characters import visible
 from pageswap.text.levels import levels_phrase
@@ -85,30 +96,29 @@ def _drift_plot(summary: Summary, title: str, axis: str, drifts: Sequence[Drift]
         "scale": {"domain": [1, last], "nice": False},
         "axis": {"format": "d", "values": places, "grid": False, "labelOverlap": "greedy"},
     }
-    kinds = ["steady", "drifts"]
-    of_kind: dict[str, Any] = {"field": "kind", "type": "nominal", "legend": None}
-    colour: dict[str, Any] = {**of_kind, "scale": {"domain": kinds, "range": [GREY, PALETTE[1]]}}
-    width = {**of_kind, "type": "ordinal", "scale": {"domain": kinds, "range": [1, 3]}}
-    shape: dict[str, Any] = {**of_kind, "scale": {"domain": kinds, "range": ["circle", "triangle-up"]}}
-    series = _host_names(drifts)
+    kinds, series = ("steady", "drifts"), _host_names(drifts)
     if series:
-        colour, shape = (
-            {"field": "host", "type": "nominal", "scale": {"domain": series, "range": list(looks[: len(series)])}}
-            for looks in (PALETTE, SHAPES)
-        )
-    shown = tips("Case", ("Place", axis), "Time", "Change")
-    detail = {"field": "line", "type": "nominal"}
+        channels = {"color": nominal("host", series, PALETTE), "shape": nominal("host", series, SHAPES)}
+    else:
+        channels = {
+            "color": nominal("kind", kinds, (GREY, PALETTE[1]), has_legend=False),
+            "shape": nominal("kind", kinds, SHAPES[::2], has_legend=False),
+        }
+    line = {
+        "color": channels["color"],
+        "strokeWidth": nominal("kind", kinds, (1, 3), has_legend=False),
+        "detail": {"field": "line", "type": "nominal"},
+    }
     point = {"type": "point", "filled": True, "size": 30, "opacity": 0.85}
     layers = [
-        layer("rows", {"type": "line", "opacity": 0.7}, x=x, y=y, color=colour, strokeWidth=width, detail=detail),
-        layer("rows", point, x=x, y=y, color=colour, shape=shape, tooltip=shown),
+        layer("rows", {"type": "line", "opacity": 0.7}, x=x, y=y, **line),
+        layer("rows", point, x=x, y=y, **channels, tooltip=tips("Case", ("Place", axis), "Time", "Change")),
     ]
-    described = "; ".join(
-        f"{case_name(summary, each.host, each.case_id, names)}: {each.change * 100:+.1f} %"
+    told = [
+        f"{case_name(summary, each.host, each.case_id, names)}: {each.change * 100:+.1f} % from first to last"
         for each in drifts[:_MOST_DESCRIBED]
-    )
-    description = f"{title}. Change from first to last: {described}"
-    return plot(title, description, layers, {"rows": rows}, _DRIFT_PX, series=series)
+    ]
+    return plot(title, told, layers, {"rows": rows}, _DRIFT_PX, series=series)
 
 
 def _host_names(drifts: Sequence[Drift]) -> list[str]:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pageswap.report.charts.selection import evenly
-from pageswap.report.charts.vegalite import GREY, PALETTE, PERCENT_LABEL, around, layer, log_axis, plot, row_axis, tips
+from pageswap.report.charts.vegalite import (
+    PALETTE,
+    PERCENT_LABEL,
+    around,
+    layer,
+    log_axis,
+    plot,
+    reference_line,
+    row_axis,
+    tips,
+)
 from pageswap.report.sections.section import Section
 from pageswap.text.lists import clipped, plural
 from pageswap.text.numbers import percent_text
@@ -63,18 +73,14 @@ def _noise_plot(floors: Sequence[NoiseFloor]) -> Plot:
         ]
     ends = [dot["value"] for dot in dots] + [band[end] for band in bands for end in ("low", "high")]
     domain = around(ends, always=[0.99, 1.01])
-    x, low = (
-        log_axis(field, "Second measurement against the first", domain, PERCENT_LABEL, "end")
-        for field in ("value", "low")
-    )
+    x = log_axis("value", "Second measurement against the first", domain, PERCENT_LABEL, "end")
     y = row_axis(names)
     band = {"type": "bar", "height": 30, "opacity": 0.18, "color": PALETTE[0]}
     dot = {"type": "circle", "size": 36, "opacity": 0.75, "color": PALETTE[1]}
+    span = {"x": {**x, "field": "low"}, "x2": {"field": "high"}}
     layers = [
-        layer("bands", band, x=low, x2={"field": "high"}, y=y, tooltip=tips("Host", ("Floor", "Noise floor"))),
-        layer("centre", {"type": "rule", "strokeDash": [4, 3], "color": GREY, "size": 1.5}, x=x),
+        layer("bands", band, **span, y=y, tooltip=tips("Host", ("Floor", "Noise floor"))),
+        reference_line(x),
         layer("pairs", dot, x=x, y=y, tooltip=tips("Host", "Block", "Difference")),
     ]
-    described = "; ".join(name.replace("\n", ": ") for name in names)
-    datasets = {"centre": [{"value": 1}], "bands": bands, "pairs": dots}
-    return plot("A/A pairs", f"A/A pairs. {described}", layers, datasets, _ROW_PX * len(names))
+    return plot("A/A pairs", names, layers, {"bands": bands, "pairs": dots}, _ROW_PX * len(names))

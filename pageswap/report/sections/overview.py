@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pageswap.answers.cost import is_of_costs, multiple
 from pageswap.answers.gain import change_order
 from pageswap.report.charts.selection import contender_label, evenly, is_of_conditions
-from pageswap.report.charts.vegalite import GREY, around, layer, plot, row_axis, tips
+from pageswap.report.charts.vegalite import around, figure, figure_layers, plot, reference_line, row_axis, tips
 from pageswap.report.sections.ratios import LONGEST_BASELINE, looks, quantity, value_axis
 from pageswap.text.invisible_characters import visible
 from pageswap.text.levels import level_text, levels_phrase
 from pageswap.text.lists import clipped, listed, plural
-from pageswap.text.numbers import interval_text, ratio_text
+from pageswap.text.numbers import ratio_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,6 @@ MOST_ROWS = 16
 MOST_MARKS = 24
 _LONGEST_PLACE = 160
 _MOST_TOLD = 8
-_ENDS = ("value", "low")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,46 +103,35 @@ def title_of(summary: Summary) -> str:
 
 
 def _plot(summary: Summary, contenders: Sequence[_Contender]) -> Plot:
-    rows: list[dict[str, Any]] = []
-    for contender in contenders:
-        chosen = evenly(contender.cases, MOST_MARKS)
-        for place, case in enumerate(chosen):
-            value, interval = contender.figure(case)
-            rows.append(
-                {
-                    "row": contender.named(),
-                    "place": (place + 0.5) / len(chosen),
-                    "Case": contender.label,
-                    "Where": _where(summary, case) or "everywhere",
-                    "value": value,
-                    "low": interval.low if interval else value,
-                    "high": interval.high if interval else value,
-                    "Value": ratio_text(value, interval),
-                    "CI": interval_text(value, interval) or "too few blocks",
-                    "verdict": case.verdict,
-                    "Verdict": case.told,
-                }
-            )
+    rows = [
+        {
+            **figure(*contender.figure(case), ratio_text(*contender.figure(case))),
+            "row": contender.named(),
+            "place": (place + 0.5) / len(chosen),
+            "Case": contender.label,
+            "Where": _where(summary, case) or "everywhere",
+            "verdict": case.verdict,
+            "Verdict": case.told,
+        }
+        for contender in contenders
+        for chosen in [evenly(contender.cases, MOST_MARKS)]
+        for place, case in enumerate(chosen)
+    ]
     names = [contender.named() for contender in contenders]
-    domain = around([row[end] for row in rows for end in ("low", "high")], always=[1.0])
     most = max(min(len(contender.cases), MOST_MARKS) for contender in contenders)
     height = max(52 if is_of_conditions(summary) else 44, min(10 * most + 16, 130))
-    offset = {"field": "place", "type": "quantitative", "scale": {"domain": [0, 1], "range": [6, height - 6]}}
-    colour, shape = looks(summary, rows)
-    x, low = ({**value_axis(summary, domain, end), "title": f"{title_of(summary)} (log scale)"} for end in _ENDS)
-    y = row_axis(names)
-    shown = tips("Case", "Where", ("Value", title_of(summary)), ("CI", "95 % CI"), "Verdict")
-    rule = {"type": "rule", "size": 2}
-    point = {"type": "point", "size": 70, "filled": True, "opacity": 1}
-    layers = [
-        layer("baseline", {"type": "rule", "strokeDash": [4, 3], "color": GREY, "size": 1.5}, x=x),
-        layer("marks", rule, x=low, x2={"field": "high"}, y=y, yOffset=offset, color=colour, tooltip=shown),
-        layer("marks", point, x=x, y=y, yOffset=offset, color=colour, shape=shape, tooltip=shown),
-    ]
-    title = f"{plural(len(rows), 'comparison')} at a glance"
-    title = title_of(summary) if is_of_costs(summary) else title
-    description = f"{title}. " + "; ".join(name.replace("\n", ": ") for name in names)
-    return plot(title, description, layers, {"baseline": [{"value": 1}], "marks": rows}, height * len(names))
+    x = value_axis(summary, around([row[end] for row in rows for end in ("low", "high")], always=[1.0]))
+    x["title"] = f"{title_of(summary)} (log scale)"
+    channels = {
+        "x": x,
+        "y": row_axis(names),
+        **looks(summary, rows),
+        "yOffset": {"field": "place", "type": "quantitative", "scale": {"domain": [0, 1], "range": [6, height - 6]}},
+        "tooltip": tips("Case", "Where", ("Value", title_of(summary)), ("CI", "95 % CI"), "Verdict"),
+    }
+    layers = [reference_line(x), *figure_layers("marks", "x", channels, size=70)]
+    title = title_of(summary) if is_of_costs(summary) else f"{plural(len(rows), 'comparison')} at a glance"
+    return plot(title, names, layers, {"marks": rows}, height * len(names))
 
 
 def _where(summary: Summary, case: CaseSummary) -> str:

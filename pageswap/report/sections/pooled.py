@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pageswap.report.charts.selection import evenly
-from pageswap.report.charts.vegalite import GREY, around, layer, plot, row_axis, tips
+from pageswap.report.charts.vegalite import (
+    GREY,
+    around,
+    figure,
+    figure_layers,
+    layer,
+    plot,
+    reference_line,
+    row_axis,
+    tips,
+)
 from pageswap.report.sections.ratios import looks, quantity, value_axis
 from pageswap.report.sections.section import Section
 from pageswap.statistics.intervals import MINIMUM_N
 from pageswap.text.levels import levels_phrase
 from pageswap.text.lists import clipped, plural
-from pageswap.text.numbers import interval_text, ratio_text
+from pageswap.text.numbers import ratio_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,22 +59,17 @@ def section(run: ReportedRun) -> Section | None:
 
 
 def _plot(summary: Summary, pooled: Sequence[Pooled]) -> Plot:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for each in pooled:
         label = clipped(levels_phrase({n: each.levels[n] for n in summary.varying if n in each.levels}), _LONGEST_NAME)
-        head, _, rest = label.partition(", ")
         text = ratio_text(each.ratio, each.interval)
         rows.append(
             {
-                "row": "\n".join(part for part in (head, rest, text) if part),
+                **figure(each.ratio, each.interval, text, "too few hosts"),
+                "row": "\n".join([*label.split(", ", 1), text]),
                 "Case": label,
-                "value": each.ratio,
-                "low": each.interval.low if each.interval else each.ratio,
-                "high": each.interval.high if each.interval else each.ratio,
                 "lowest": each.lowest[1],
                 "highest": each.highest[1],
-                "Value": text,
-                "CI": interval_text(each.ratio, each.interval) or "too few hosts",
                 "Hosts": f"{each.hosts:,}",
                 "Lowest": f"{ratio_text(each.lowest[1], None)} on {clipped(each.lowest[0], 60)}",
                 "Highest": f"{ratio_text(each.highest[1], None)} on {clipped(each.highest[0], 60)}",
@@ -72,21 +77,14 @@ def _plot(summary: Summary, pooled: Sequence[Pooled]) -> Plot:
                 "Verdict": each.verdict,
             }
         )
-    names = [str(row["row"]) for row in rows]
-    domain = around(
-        [float(str(row[end])) for row in rows for end in ("low", "high", "lowest", "highest")], always=[1.0]
-    )
-    colour, shape = looks(summary, rows)
-    x, y = value_axis(summary, domain), row_axis(names)
-    low, lowest = value_axis(summary, domain, "low"), value_axis(summary, domain, "lowest")
+    names = [row["row"] for row in rows]
+    ends = [row[end] for row in rows for end in ("low", "high", "lowest", "highest")]
+    axes = {"x": value_axis(summary, around(ends, always=[1.0])), "y": row_axis(names)}
     shown = tips("Case", ("Value", quantity(summary)), ("CI", "95 % CI"), "Hosts", "Lowest", "Highest", "Verdict")
-    point = {"type": "point", "size": 110, "filled": True, "opacity": 1}
+    span = {**axes, "x": {**axes["x"], "field": "lowest"}, "x2": {"field": "highest"}}
     layers = [
-        layer("baseline", {"type": "rule", "strokeDash": [4, 3], "color": GREY, "size": 1.5}, x=x),
-        layer("rows", {"type": "rule", "size": 1, "color": GREY}, x=lowest, x2={"field": "highest"}, y=y),
-        layer("rows", {"type": "rule", "size": 3}, x=low, x2={"field": "high"}, y=y, color=colour, tooltip=shown),
-        layer("rows", point, x=x, y=y, color=colour, shape=shape, tooltip=shown),
+        reference_line(axes["x"]),
+        layer("rows", {"type": "rule", "size": 1, "color": GREY}, **span),
+        *figure_layers("rows", "x", {**axes, **looks(summary, rows), "tooltip": shown}),
     ]
-    described = "; ".join(name.replace("\n", ": ") for name in names)
-    datasets = {"baseline": [{"value": 1}], "rows": rows}
-    return plot("Over all hosts", f"Over all hosts. {described}", layers, datasets, _ROW_PX * len(names))
+    return plot("Over all hosts", names, layers, {"rows": rows}, _ROW_PX * len(names))

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pageswap.report.charts.selection import evenly
-from pageswap.report.charts.vegalite import PALETTE, TIME_LABEL, around, layer, log_axis, plot, row_axis, tips
+from pageswap.report.charts.vegalite import (
+    GREY,
+    PALETTE,
+    TIME_LABEL,
+    around,
+    layer,
+    log_axis,
+    nominal,
+    plot,
+    row_axis,
+    tips,
+)
 from pageswap.report.sections.section import Section
 from pageswap.text.levels import levels_phrase, operation
 from pageswap.text.lists import clipped, plural
@@ -74,35 +85,16 @@ def _plot(summary: Summary, pairs: list[tuple[str, CaseSummary, CaseSummary]]) -
             marks.append(
                 {"row": name, "Case": label, "touch": touch, "value": case.median_ns, "Time": time, "More": more}
             )
-    domain = around([mark["value"] for mark in marks])
-    x, low = (
-        log_axis(f, f"Time per {operation(summary.workload)}, log scale", domain, TIME_LABEL, "end")
-        for f in ("value", "low")
-    )
+    title = f"Time per {operation(summary.workload)}, log scale"
+    x = log_axis("value", title, around([mark["value"] for mark in marks]), TIME_LABEL, "end")
     y = row_axis(names)
-    scale = {"domain": [_NONE, _MOVED], "range": [PALETTE[0], PALETTE[1]]}
-    colour = {"field": "touch", "type": "nominal", "scale": scale}
-    shape = {**colour, "scale": {"domain": [_NONE, _MOVED], "range": ["circle", "diamond"]}}
+    looks = {"color": PALETTE[:2], "shape": ("circle", "diamond"), "size": (170, 60)}
+    channels = {channel: nominal("touch", (_NONE, _MOVED), values) for channel, values in looks.items()}
     shown = tips("Case", ("touch", "Measured with"), "Time", ("More", "Moved against none"))
+    span = {"x": {**x, "field": "low"}, "x2": {"field": "high"}}
     layers = [
-        layer("pairs", {"type": "rule", "size": 2, "color": "#767676"}, x=low, x2={"field": "high"}, y=y),
-        layer(
-            "marks",
-            {"type": "point", "filled": True, "opacity": 1},
-            x=x,
-            y=y,
-            color=colour,
-            shape=shape,
-            size={**colour, "type": "ordinal", "scale": {"domain": [_NONE, _MOVED], "range": [170, 60]}},
-            tooltip=shown,
-        ),
+        layer("pairs", {"type": "rule", "size": 2, "color": GREY}, **span, y=y),
+        layer("marks", {"type": "point", "filled": True, "opacity": 1}, x=x, y=y, **channels, tooltip=shown),
     ]
-    description = "Time with moved pages read, against left alone: " + "; ".join(n.replace("\n", " ") for n in names)
-    return plot(
-        "Left alone, and read after the move",
-        description,
-        layers,
-        {"pairs": rows, "marks": marks},
-        _ROW_PX * len(names),
-        series=(_NONE, _MOVED),
-    )
+    title, datasets = "Left alone, and read after the move", {"pairs": rows, "marks": marks}
+    return plot(title, names, layers, datasets, _ROW_PX * len(names), series=(_NONE, _MOVED))

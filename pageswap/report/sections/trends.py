@@ -17,9 +17,11 @@ from pageswap.report.charts.vegalite import (
     SHAPES,
     TIME_LABEL,
     around,
+    figure_layers,
     layer,
     log_axis,
     lookup,
+    nominal,
     plot,
     tips,
 )
@@ -258,49 +260,40 @@ class _Frame:
 def _plot(
     summary: Summary, panel: _Frame, title: str, cases: Sequence[CaseSummary], crossed: Sequence[Crossover]
 ) -> Plot:
-    series = [(name, found) for name, found in _by_label(summary, cases, panel.factor).items() if name in panel.names]
-    series.sort(key=lambda item: panel.names.index(item[0]))
-    rows: list[dict[str, Any]] = []
-    what = operation(summary.workload)
-    levels = sorted({int(case.levels[panel.factor]) for _, found in series for case in found})
+    of_label, factor = _by_label(summary, cases, panel.factor), panel.factor
+    names = [name for name in panel.names if name in of_label]
+    levels = sorted({int(case.levels[factor]) for name in names for case in of_label[name]})
     drawn = set(evenly(levels, MOST_LEVELS))
-    for label, found in series:
-        for case in sorted(found, key=lambda each: int(each.levels[panel.factor])):
-            if case.levels[panel.factor] not in drawn:
-                continue
-            value, low, high = panel.metric.of(case) or (0.0, 0.0, 0.0)
-            if value <= 0:
-                continue
-            rows.append(
-                {
-                    "series": label,
-                    "x": case.levels[panel.factor],
-                    "y": value,
-                    "low": low,
-                    "high": high,
-                    "Case": label,
-                    "At": level_text(panel.factor, case.levels[panel.factor]),
-                    "Value": panel.metric.text(case),
-                    "Time": f"{nanoseconds_text(case.median_ns or 0, case.median_ci)} ns per {what}",
-                    "CI": f"{interval_text(case.median_ns or 0, case.median_ci)} ns"
-                    if case.median_ci
-                    else "too few blocks",
-                }
-            )
+    rows = [
+        _point(summary, panel, name, case, figures)
+        for name in names
+        for case in sorted(of_label[name], key=lambda each: int(each.levels[factor]))
+        if case.levels[factor] in drawn and (figures := panel.metric.of(case)) and figures[0] > 0
+    ]
     marks = [
-        {
-            "at": each.at_bytes,
-            "low": each.low or each.at_bytes,
-            "high": each.high or each.at_bytes,
-            "Crossover": crossover_text(each),
-        }
+        {"at": each.at_bytes, "low": each.low or each.at_bytes, "high": each.high or each.at_bytes}
+        | {"Crossover": crossover_text(each)}
         for each in crossed
         if each.at_bytes is not None
     ]
-    names = [label for label, _ in series]
-    description = f"{title}. " + "; ".join(f"{row['Case']} at {row['At']}: {row['Value']}" for row in rows)
+    told = [f"{row['Case']} at {row['At']}: {row['Value']}" for row in rows]
     layers = _layers(panel, names, rows, has_crossovers=bool(marks))
-    return plot(title, description, layers, {"points": rows, "crossovers": marks}, _HEIGHT_PX, series=names)
+    return plot(title, told, layers, {"points": rows, "crossovers": marks}, _HEIGHT_PX, series=names)
+
+
+def _point(
+    summary: Summary, panel: _Frame, name: str, case: CaseSummary, figures: tuple[float, float, float]
+) -> dict[str, Any]:
+    time, level = case.median_ns or 0, case.levels[panel.factor]
+    return {
+        **dict(zip(("value", "low", "high"), figures, strict=True)),
+        "x": level,
+        "Case": name,
+        "At": level_text(panel.factor, level),
+        "Value": panel.metric.text(case),
+        "Time": f"{nanoseconds_text(time, case.median_ci)} ns per {operation(summary.workload)}",
+        "CI": f"{interval_text(time, case.median_ci)} ns" if case.median_ci else "too few blocks",
+    }
 
 
 def _layers(panel: _Frame, names: list[str], rows: list[dict[str, Any]], *, has_crossovers: bool) -> list[Spec]:
@@ -308,34 +301,19 @@ def _layers(panel: _Frame, names: list[str], rows: list[dict[str, Any]], *, has_
     x = log_axis("x", panel.axis, around(levels, share=0.04), lookup({v: level_text(panel.factor, v) for v in levels}))
     x["axis"] |= {"values": levels, "grid": False, "labelOverlap": "greedy"}
     label = TIME_LABEL if panel.metric.field == "ns" else RATE_LABEL
-    y, low = (log_axis(field, f"{panel.metric.title}, log scale", panel.domain, label) for field in ("y", "low"))
+    y = log_axis("value", f"{panel.metric.title}, log scale", panel.domain, label)
     colour, shape = (
-        {
-            "field": "series",
-            "type": "nominal",
-            "scale": {"domain": names, "range": [chosen[panel.names.index(name)] for name in names]},
-            **({} if len(names) > 1 else {"legend": None}),
-        }
+        nominal("Case", names, [chosen[panel.names.index(name)] for name in names], has_legend=len(names) > 1)
         for chosen in (PALETTE, SHAPES)
     )
     shown = tips("Case", ("At", panel.axis), ("Value", panel.metric.title), "Time", ("CI", "95 % CI"))
     layers = []
     if has_crossovers:
-        crossover = tips("Crossover")
-        at = {**x, "field": "at"}
-        layers.append(
-            layer(
-                "crossovers",
-                {"type": "rect", "opacity": 0.12, "color": GREY},
-                x={**x, "field": "low"},
-                x2={"field": "high"},
-                tooltip=crossover,
-            )
-        )
+        band = {"type": "rect", "opacity": 0.12, "color": GREY}
+        ends = {"x": {**x, "field": "low"}, "x2": {"field": "high"}}
         rule = {"type": "rule", "strokeDash": [5, 4], "color": GREY, "size": 1.5}
-        layers.append(layer("crossovers", rule, x=at, tooltip=crossover))
+        layers.append(layer("crossovers", band, **ends, tooltip=tips("Crossover")))
+        layers.append(layer("crossovers", rule, x={**x, "field": "at"}, tooltip=tips("Crossover")))
     layers.append(layer("points", {"type": "line", "strokeWidth": 2}, x=x, y=y, color=colour))
-    layers.append(layer("points", {"type": "rule", "strokeWidth": 2}, x=x, y=low, y2={"field": "high"}, color=colour))
-    point = {"type": "point", "filled": True, "size": 80, "opacity": 1}
-    layers.append(layer("points", point, x=x, y=y, color=colour, shape=shape, tooltip=shown))
-    return layers
+    channels = {"x": x, "y": y, "color": colour, "shape": shape, "tooltip": shown}
+    return layers + figure_layers("points", "y", channels, size=80)

@@ -30,9 +30,9 @@ def test_a_domain_has_two_ends_whatever_it_is_around() -> None:
 
 def test_a_chart_names_what_has_no_glyph() -> None:
     """In its data and in what is read out, as everywhere on the page."""
-    made = plot("t", "a\u202eb", [layer("d", {"type": "point"})], {"d": [{"Case": "a\u202eb", "value": 1}]}, 10)
+    made = plot("t", ["a\u202eb"], [layer("d", {"type": "point"})], {"d": [{"Case": "a\u202eb", "value": 1}]}, 10)
 
-    assert made.description == "a<U+202E>b"
+    assert made.description == "t. a<U+202E>b"
     assert made.spec["datasets"]["d"] == [{"Case": "a<U+202E>b", "value": 1}]
 
 

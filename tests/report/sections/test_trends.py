@@ -50,9 +50,9 @@ def test_the_rate_is_drawn_against_the_page_size() -> None:
 
     assert_valid(section.plots)
     assert section.id == "sizes"
-    assert {point["series"] for point in points} == {"copy_words", "memcpy", "mremap_fixed"}
-    assert [point["At"] for point in points if point["series"] == "memcpy"] == ["4KiB", "16KiB", "64KiB", "256KiB"]
-    remap = [point["y"] for point in points if point["series"] == "mremap_fixed"]
+    assert {point["Case"] for point in points} == {"copy_words", "memcpy", "mremap_fixed"}
+    assert [point["At"] for point in points if point["Case"] == "memcpy"] == ["4KiB", "16KiB", "64KiB", "256KiB"]
+    remap = [point["value"] for point in points if point["Case"] == "mremap_fixed"]
     assert remap[-1] / remap[0] == pytest.approx(64, rel=0.1)
 
 
@@ -187,7 +187,7 @@ def test_trends_are_bounded() -> None:
 
     assert len(section.plots) == MOST_PANELS
     assert len({point["x"] for point in rows(section.plots[0], "points")}) == MOST_LEVELS
-    assert len({point["series"] for point in rows(section.plots[0], "points")}) == 8
+    assert len({point["Case"] for point in rows(section.plots[0], "points")}) == 8
     assert any("8 fastest of 13" in note for note in section.notes)
     assert any("6 of 8 charts" in note for note in section.notes)
 

@@ -6,8 +6,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.agent.host.condition import CODE, HARMLESS, MACHINE, SETTING
-from pageswap.agent.host.conditions import CONDITIONS
+from pageswap.agent.host.conditions import CODE, CONDITIONS, HARMLESS, MACHINE, SETTING
 from pageswap.agent.host.environment import find
 from pageswap.text.conditions import gibibytes, label
 
@@ -190,7 +189,7 @@ def _text(key: str, value: object, *, exactly: bool = False) -> str:
     if value is None:
         return _ABSENT
     condition = find(key)
-    if condition is not None and condition.unit == "bytes" and isinstance(value, int):
+    if condition is not None and condition.form.unit == "bytes" and isinstance(value, int):
         return gibibytes(value, exactly=exactly)
     if isinstance(value, list) and value and all(isinstance(each, int | float) for each in value):
         value = ", ".join(map(str, value))

@@ -8,7 +8,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.agent.journal.timestamps import utc_now
+from pageswap.agent.journal.line_fields import utc_now
 from pageswap.errors import HostError, StoreError, UsageError
 from pageswap.publish.destination import File
 from pageswap.publish.entry import entry_of, index_of, read_index, report_path

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from pageswap.agent.journal.job import TrialSpec
 from pageswap.agent.journal.journal import JournalReader
-from pageswap.agent.journal.line_fields import ENDS
-from pageswap.agent.journal.timestamps import utc_now
+from pageswap.agent.journal.line_fields import ENDS, utc_now
 from pageswap.agent.workspace.work_folder import sync_folder
 from pageswap.errors import JournalError, StoreError
 from pageswap.spec import FACTORS, default_levels, derived_asks

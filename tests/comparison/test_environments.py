@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pageswap.agent.host.condition import CODE, HARMLESS, MACHINE, SETTING
+from pageswap.agent.host.conditions import CODE, HARMLESS, MACHINE, SETTING
 from pageswap.comparison.environments import (
     DOES_NOT_STAND,
     RESERVATIONS,

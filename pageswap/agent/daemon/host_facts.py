@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.daemon.session import probe_methods
-from pageswap.agent.host import doctor, environment
-from pageswap.agent.journal.timestamps import utc_now
+from pageswap.agent.host import environment
+from pageswap.agent.host.doctor import BAD, OK, WARN, Finding, Host, examine
+from pageswap.agent.host.tunables import MAX_MAP_COUNT
+from pageswap.agent.journal.line_fields import utc_now
 from pageswap.agent.trial.child_watcher import ChildWatcher
 from pageswap.agent.trial.stop_signals import StopSignals
 from pageswap.agent.workspace import host_lease
@@ -27,38 +30,43 @@ def facts(context: HostContext, cache: str, cpu: int | None = None) -> dict[str,
     core = context.core()
     with StopSignals() as signals:
         methods = probe_methods(core, ChildWatcher(signals))
-    recovered = _recover(context)
+    recovered = recover(context)
     holder = host_lease.who_holds(context.lease_name)
+    found = environment.read(context.files, core.info(), measured_cpus=None if cpu is None else [cpu])
+    findings = [*examine(Host(found, context.files, cache, holder, cpu)), recovered]
     return {
-        "environment": environment.read(context.files, core.info(), measured_cpus=None if cpu is None else [cpu]),
+        "environment": found,
         "methods": methods,
-        "doctor": [finding.to_json() for finding in doctor.examine(context.files, cache, holder, recovered, cpu=cpu)],
+        "doctor": [dataclasses.asdict(finding) for finding in findings],
         "lease": holder,
         "cache": cache,
         "time": time.time_ns(),
     }
 
 
-def _recover(context: HostContext) -> doctor.Leftover:
-    """Put back what a killed agent left, if this user may and no agent lives that may still need it."""
+def recover(context: HostContext) -> Finding:
+    """Put back what a killed agent left, if this user may and no agent lives that may still need it; tell of it."""
     tunables = context.tunables()
     try:
         record = tunables.leftover()
         if record is None:
-            return doctor.Leftover("none")
+            return Finding("tunables", OK, "nothing left changed")
+        in_use = Finding("tunables", OK, f"changed for run {record['run_id']}, which restores it at its end")
         if tunables.owner() is not None:
-            return doctor.Leftover("in use", f"changed for run {record['run_id']}, which restores it at its end")
+            return in_use
         me = {"pid": None, "user": None, "run_id": "doctor", "since": utc_now()}
         held = host_lease.try_take(me, context.lease_name)
         if held is None:
-            return doctor.Leftover("in use", f"changed for run {record['run_id']}, which restores it at its end")
+            return in_use
         try:
             if not tunables.may_change:
                 words = ", ".join(f"{each['name']}={each['before']}" for each in record["changes"])
-                return doctor.Leftover("left", f"run {record['run_id']} was killed; before it: {words}")
+                found = f"run {record['run_id']} was killed; before it: {words}"
+                return Finding("tunables", BAD, found, "as root: inv doctor, which restores it")
             events = tunables.restore()
         finally:
             held.close()
     except HostError as error:
-        return doctor.Leftover("unreadable", str(error))
-    return doctor.Leftover("restored", ", ".join(f"{event['name']}={event['restored']}" for event in events))
+        return Finding("tunables", BAD, str(error), f"as root: check {MAX_MAP_COUNT}, then remove the file")
+    words = ", ".join(f"{event['name']}={event['restored']}" for event in events)
+    return Finding("tunables", WARN, f"a killed run had left settings changed; restored now: {words}")

@@ -7,8 +7,8 @@ import signal
 from typing import TYPE_CHECKING
 
 from pageswap.agent.daemon.session import log
+from pageswap.agent.host import cgroup
 from pageswap.agent.trial.descendants import become_subreaper, kill_and_reap
-from pageswap.agent.trial.memory_cap import sweep_all
 from pageswap.agent.workspace.followed_mark import FollowedMark
 from pageswap.errors import HostError
 
@@ -59,7 +59,7 @@ def keep(  # noqa: PLR0913 - what is kept, and the patience that a test shortens
     if os.WIFEXITED(status):
         return os.WEXITSTATUS(status)
     log(f"agent {pid} was killed by signal {os.WTERMSIG(status)}")
-    sweep_all(context.files)
+    cgroup.sweep(context.files)
     _restore(context)
     return 1
 

@@ -7,12 +7,12 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.host import environment
+from pageswap.agent.host import cgroup, environment
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
 from pageswap.agent.journal import job
 from pageswap.agent.journal.journal import Journal
-from pageswap.agent.journal.timestamps import utc_now
-from pageswap.agent.trial import executor, memory_cap
+from pageswap.agent.journal.line_fields import utc_now
+from pageswap.agent.trial import executor
 from pageswap.agent.trial.child_watcher import ChildWatcher
 from pageswap.agent.trial.cpu_choice import measured_cpus
 from pageswap.agent.trial.descendants import become_subreaper
@@ -26,7 +26,6 @@ from pageswap.errors import HostError
 if TYPE_CHECKING:
     from pageswap.agent.daemon.host_context import HostContext
     from pageswap.agent.trial.core_calls import Core
-    from pageswap.agent.trial.memory_cap import CappedGroup
     from pageswap.agent.trial.stop_signals import StopSignals
     from pageswap.agent.workspace.host_lease import Lease
     from pageswap.agent.workspace.work_folder import WorkFolder
@@ -178,11 +177,11 @@ class Session:
             journal.append("tune", **change)
         return ""
 
-    def _capped_group(self, watcher: ChildWatcher) -> CappedGroup | None:
+    def _capped_group(self, watcher: ChildWatcher) -> cgroup.MemoryGroup | None:
         """Make the control group that holds trials to the job's cap, if one is wanted and trials can enter it."""
         if self._job.memory_cap_bytes is None:
             return None
-        group = memory_cap.make(self._files, self._job.memory_cap_bytes)
+        group = cgroup.make_capped(self._files, self._job.memory_cap_bytes)
         if group is not None:
             ending = watcher.run(ForkedCall(self._core, lambda: None), timeout_s=_PROBE_S, group=group.procs)
             if ending.message is not None and "result" in ending.message:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.agent.daemon.keeper import keep
 from pageswap.agent.daemon.session import Session, log
 from pageswap.agent.journal.job import FORMAT, Job, job_from_json
-from pageswap.agent.journal.timestamps import utc_now
+from pageswap.agent.journal.line_fields import utc_now
 from pageswap.agent.trial.stop_signals import StopSignals
 from pageswap.agent.workspace import host_lease
 from pageswap.agent.workspace.agent_lock import AgentLock

@@ -1,47 +1,97 @@
-"""What the control groups around this process, version 1 or 2, allow it in memory and count as OOM kills."""
+"""The control groups, version 1 or 2, that bound this process's memory, and one of an agent's own for its trials."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from pageswap.agent.host.host_files import HostFiles
 
 # Version 1 says "no limit" with the largest page-aligned signed 64-bit number.
 _UNLIMITED = 1 << 62
-# The version whose one hierarchy has all controllers.
-_UNIFIED = 2
+_PREFIX = "pageswap-"
+
+
+class _Names(NamedTuple):
+    """What one version calls a group's files, and the reclaimable cache in memory.stat."""
+
+    limit: str
+    used: str
+    reclaimable: str
+    oom_kills: str
+    swap_limit: str
+
+
+_NAMES = {
+    1: _Names(
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        "total_inactive_file",
+        "memory.oom_control",
+        "memory.memsw.limit_in_bytes",
+    ),
+    2: _Names("memory.max", "memory.current", "inactive_file", "memory.events", "memory.swap.max"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class MemoryGroup:
-    """One control group that accounts this process's memory: its folder and which version's file names apply."""
+    """One control group that accounts memory: its folder and which version's file names apply."""
 
+    files: HostFiles
     folder: str
     version: int
 
-    def limit_bytes(self, files: HostFiles) -> int | None:
+    @property
+    def procs(self) -> str:
+        """The file through which a process enters."""
+        return self.files.path(f"{self.folder}/cgroup.procs")
+
+    def limit_bytes(self) -> int | None:
         """Return the group's limit, None when it has none."""
-        name = "memory.max" if self.version == _UNIFIED else "memory.limit_in_bytes"
-        limit = files.integer(f"{self.folder}/{name}")
+        limit = self.files.integer(f"{self.folder}/{_NAMES[self.version].limit}")
         return limit if limit is not None and limit < _UNLIMITED else None
 
-    def free_bytes(self, files: HostFiles, enough: int) -> int | None:
+    def free_bytes(self, enough: int) -> int | None:
         """Return what may still be allocated, None when there is no limit; reclaimable cache counts as free.
 
         The slow memory.stat is read only when the group would hold less than `enough` bytes without it.
         """
-        limit = self.limit_bytes(files)
-        used = files.integer(
-            f"{self.folder}/" + ("memory.current" if self.version == _UNIFIED else "memory.usage_in_bytes")
-        )
+        names = _NAMES[self.version]
+        limit = self.limit_bytes()
+        used = self.files.integer(f"{self.folder}/{names.used}")
         if limit is None or used is None:
             return limit
         if limit - used < enough:
-            statistics = files.table(f"{self.folder}/memory.stat")
-            used -= statistics.get("inactive_file" if self.version == _UNIFIED else "total_inactive_file", 0)
+            used -= self.files.table(f"{self.folder}/memory.stat").get(names.reclaimable, 0)
         return limit - max(used, 0)
+
+    def oom_kills(self) -> int | None:
+        """Count the OOM kills in the group so far, None where that is not counted."""
+        return self.files.table(f"{self.folder}/{_NAMES[self.version].oom_kills}").get("oom_kill")
+
+    def hold_to(self, cap_bytes: int) -> bool:
+        """Allow `cap_bytes` in memory and nothing in swap; False where that is not permitted."""
+        names = _NAMES[self.version]
+        try:
+            self.files.write(f"{self.folder}/{names.limit}", str(cap_bytes))
+        except OSError:
+            return False
+        try:
+            # Version 1's is of memory and swap together.
+            self.files.write(f"{self.folder}/{names.swap_limit}", str(cap_bytes if self.version == 1 else 0))
+        except OSError:
+            pass  # A kernel that does not account swap: the limit on memory holds.
+        return self.limit_bytes() is not None
+
+    def remove(self) -> None:
+        """Remove the group; harmless when it is gone."""
+        try:
+            os.rmdir(self.files.path(self.folder))
+        except OSError:
+            pass  # Somebody is still in it, or it is gone.
 
 
 def memory_groups(files: HostFiles) -> list[MemoryGroup]:
@@ -63,24 +113,8 @@ def memory_groups(files: HostFiles) -> list[MemoryGroup]:
         version = {"cgroup": 1, "cgroup2": 2}.get(kind[0])
         if version not in paths or (version == 1 and "memory" not in kind[2].split(",")):
             continue
-        groups += [MemoryGroup(folder, version) for folder in _upwards(fields[4], fields[3], paths[version])]
+        groups += [MemoryGroup(files, folder, version) for folder in _upwards(fields[4], fields[3], paths[version])]
     return groups
-
-
-def tightest_limit(files: HostFiles) -> int | None:
-    """Return the smallest memory limit in bytes of all groups around this process, None when there is none."""
-    limits = [group.limit_bytes(files) for group in memory_groups(files)]
-    return min((limit for limit in limits if limit is not None), default=None)
-
-
-def oom_kills(files: HostFiles, groups: list[MemoryGroup]) -> int:
-    """Count the OOM kills so far, in this process's own group where that is counted, else on the whole host."""
-    for group in groups:
-        name = "memory.events" if group.version == _UNIFIED else "memory.oom_control"
-        count = files.table(f"{group.folder}/{name}").get("oom_kill")
-        if count is not None:
-            return count
-    return files.table("/proc/vmstat").get("oom_kill", 0)
 
 
 def _upwards(mount: str, root: str, path: str) -> list[str]:
@@ -89,9 +123,62 @@ def _upwards(mount: str, root: str, path: str) -> list[str]:
         path = path[len(root) :] if path.startswith(root) else ""
     if ".." in path.split("/"):
         path = ""  # The group lies outside this cgroup namespace: only the mount itself can be read.
-    folders = []
     parts = [part for part in path.split("/") if part]
-    while parts:
-        folders.append("/".join([mount, *parts]))
-        parts.pop()
-    return [*folders, mount]
+    return ["/".join([mount, *parts[:depth]]) for depth in range(len(parts), -1, -1)]
+
+
+def tightest_limit(files: HostFiles) -> int | None:
+    """Return the smallest memory limit in bytes of all groups around this process, None when there is none."""
+    limits = [group.limit_bytes() for group in memory_groups(files)]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def oom_kills(files: HostFiles, groups: list[MemoryGroup]) -> int:
+    """Count the OOM kills so far, in this process's own group where that is counted, else on the whole host."""
+    for group in groups:
+        count = group.oom_kills()
+        if count is not None:
+            return count
+    return files.table("/proc/vmstat").get("oom_kill", 0)
+
+
+def make_capped(files: HostFiles, cap_bytes: int) -> MemoryGroup | None:
+    """Make a group for trials that allows `cap_bytes` in memory; None where that is not permitted.
+
+    Groups that agents left behind that live no more are removed on the way.
+    """
+    sweep(files)
+    for parent in parents_for_groups(files):
+        group = MemoryGroup(files, f"{parent.folder}/{_PREFIX}{os.getpid()}", parent.version)
+        try:
+            os.mkdir(files.path(group.folder), 0o755)
+        except OSError:
+            continue
+        if group.hold_to(cap_bytes):
+            return group
+        group.remove()
+    return None
+
+
+def sweep(files: HostFiles) -> None:
+    """Remove the groups of dead agents wherever `make_capped` may have made them."""
+    for parent in parents_for_groups(files):
+        for name in files.names(parent.folder):
+            pid = name[len(_PREFIX) :] if name.startswith(_PREFIX) else ""
+            if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
+                MemoryGroup(files, f"{parent.folder}/{name}", parent.version).remove()
+
+
+def parents_for_groups(files: HostFiles) -> list[MemoryGroup]:
+    """List the groups that one may be made in: this process's own, and those above it up to the first with a limit.
+
+    Version 2 gives a group memory limits only if its parent hands them on, and no group with processes in it may.
+    """
+    usable = []
+    for group in memory_groups(files):
+        handed_on = files.text(f"{group.folder}/cgroup.subtree_control") or ""
+        if group.version == 1 or "memory" in handed_on.split():
+            usable.append(group)
+        if group.limit_bytes() is not None:
+            break
+    return usable

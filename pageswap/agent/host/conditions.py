@@ -6,28 +6,70 @@ weigh it.
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pageswap.agent.host import cgroup, preload, readers, topology
-from pageswap.agent.host.condition import (
-    CODE,
-    HARMLESS,
-    LIST,
-    MACHINE,
-    OBJECT,
-    SETTING,
-    Condition,
-    foreign_provider,
-    preloaded,
-    several_nodes,
-    shared_core,
-)
+from pageswap.agent.host import cgroup, preload, readers
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pageswap.agent.host.readers import Source
+
+# What a difference is about. The code is usually what is being compared; it is no obstacle, it is the subject.
+CODE = "code"
+SETTING = "setting"
+MACHINE = "machine"
+HARMLESS = "harmless"
+
+
+class Form(NamedTuple):
+    """What a condition's value is: one of some types, in some unit, or a list or a dict whose members are."""
+
+    types: tuple[type, ...]
+    container: type | None = None
+    unit: str = ""
+
+
 _NULL = type(None)
-_COUNT = (int, _NULL)
+_TEXT = Form((str, _NULL))
+_TEXT_EACH = Form((str, _NULL), dict)
+_FLAG = Form((bool, _NULL))
+_COUNT = Form((int, _NULL))
+_COUNTS = Form((int,), list)
+_COUNT_EACH = Form((int,), dict)
+_BYTES = Form((int, _NULL), unit="bytes")
+
+
+@dataclasses.dataclass(frozen=True)
+class Condition:
+    """All that is known of one condition of a host.
+
+    `key` is its name in an environment, ``core.flags`` that of a member. `why` says why a difference of this `kind`
+    matters or does not. `absent` is what a missing value means, "" where it means that nothing was recorded. Numbers,
+    or lists' first numbers, that differ by less than `step` are alike.
+    """
+
+    key: str
+    label: str
+    kind: str
+    why: str
+    read: Callable[[Source], Any]
+    form: Form = _TEXT
+    absent: str = ""
+    step: float = 0.0
+    # Says of a value that was recorded why it lowers the trust in what is measured, "" where it does not.
+    doubt: Callable[[Any], str] | None = None
+    # Shown in a report's list of a host's conditions; and in the one line that a summary has for a host.
+    is_shown: bool = True
+    is_brief: bool = False
+
 
 _FITS = "a trial that does not fit is skipped; one that fits is not slowed"
+_FOLIOS = "a large folio is allocated, mapped and copied at once, and split before a part of it moves"
 
 
 def _of_core(name: str, label: str, kind: str, why: str) -> Condition:
@@ -67,8 +109,7 @@ CONDITIONS = (
         SETTING,
         "it decides which CPUs the trials share with whom",
         lambda source: list(source.cpus_allowed),
-        (int,),
-        LIST,
+        _COUNTS,
     ),
     Condition(
         "measured_siblings",
@@ -76,8 +117,8 @@ CONDITIONS = (
         SETTING,
         "two threads of a core share its units and caches, and so each other's time",
         readers.measured_siblings,
-        holds=OBJECT,
-        doubt=shared_core,
+        _TEXT_EACH,
+        doubt=readers.shared_core,
     ),
     Condition(
         "measured_nodes",
@@ -85,17 +126,16 @@ CONDITIONS = (
         SETTING,
         "memory of another node is farther away",
         readers.measured_nodes,
-        (int,),
-        OBJECT,
-        doubt=several_nodes,
+        _COUNT_EACH,
+        doubt=readers.several_nodes,
     ),
     Condition(
         "numa_nodes",
         "NUMA nodes",
         SETTING,
         "memory of another node is farther away",
-        lambda source: topology.nodes(source.files),
-        holds=OBJECT,
+        lambda source: readers.nodes(source.files),
+        _TEXT_EACH,
     ),
     Condition(
         "numa_balancing",
@@ -110,7 +150,7 @@ CONDITIONS = (
         "Frequency governor",
         SETTING,
         "it sets the clock frequency",
-        lambda source: readers.governor(source.files, source.measured_cpus[0]),
+        lambda source: source.files.text(f"{readers.CPUS}/cpu{source.measured_cpus[0]}/cpufreq/scaling_governor"),
         absent="not exposed to this host",
         is_brief=True,
     ),
@@ -119,8 +159,8 @@ CONDITIONS = (
         "Turbo",
         SETTING,
         "it sets the clock frequency",
-        lambda source: readers.turbo(source.files),
-        (bool, _NULL),
+        readers.turbo,
+        _FLAG,
         absent="not exposed to this host",
     ),
     Condition(
@@ -128,7 +168,7 @@ CONDITIONS = (
         "Hypervisor",
         MACHINE,
         "a guest pays nested page walks, and exits for what its host must do",
-        lambda source: readers.hypervisor(source.files),
+        readers.hypervisor,
         absent="none found",
         is_brief=True,
     ),
@@ -152,44 +192,41 @@ CONDITIONS = (
         "Mitigations",
         SETTING,
         "each is paid at every entry into the kernel, or at every indirect call in it",
-        lambda source: readers.mitigations(source.files),
-        holds=OBJECT,
+        readers.mitigations,
+        _TEXT_EACH,
     ),
     Condition(
         "thp",
         "Transparent huge pages",
         SETTING,
         "huge pages change the cost of every fault, of TLB misses and of moving entries",
-        lambda source: readers.thp(source.files),
-        holds=OBJECT,
+        readers.thp,
+        _TEXT_EACH,
     ),
     Condition(
         "folios",
         "Large folios (mTHP)",
         SETTING,
-        "a large folio is allocated, mapped and copied at once, and split before a part of it moves",
+        _FOLIOS,
         lambda source: readers.folio_sizes(source.files, "enabled"),
-        holds=OBJECT,
+        _TEXT_EACH,
     ),
     Condition(
         "shmem_folios",
         "Large folios (mTHP) of shared memory",
         SETTING,
-        "a large folio is allocated, mapped and copied at once, and split before a part of it moves",
+        _FOLIOS,
         lambda source: readers.folio_sizes(source.files, "shmem_enabled"),
-        holds=OBJECT,
+        _TEXT_EACH,
     ),
-    Condition(
-        "mem_total", "Memory", HARMLESS, _FITS, lambda source: source.memory.get("MemTotal"), _COUNT, unit="bytes"
-    ),
+    Condition("mem_total", "Memory", HARMLESS, _FITS, lambda source: source.memory.get("MemTotal"), _BYTES),
     Condition(
         "mem_available",
         "Memory available at start",
         HARMLESS,
         _FITS,
         lambda source: source.memory.get("MemAvailable"),
-        _COUNT,
-        unit="bytes",
+        _BYTES,
     ),
     Condition(
         "swap_total",
@@ -197,8 +234,7 @@ CONDITIONS = (
         HARMLESS,
         "pages that were swapped in are counted trial by trial",
         lambda source: source.memory.get("SwapTotal"),
-        _COUNT,
-        unit="bytes",
+        _BYTES,
     ),
     Condition(
         "cgroup_memory_limit",
@@ -206,8 +242,7 @@ CONDITIONS = (
         HARMLESS,
         _FITS,
         lambda source: cgroup.tightest_limit(source.files),
-        _COUNT,
-        unit="bytes",
+        _BYTES,
         absent="none",
     ),
     Condition(
@@ -231,9 +266,8 @@ CONDITIONS = (
         "Resource limits",
         HARMLESS,
         "a trial that a limit stops is unavailable, not slower",
-        lambda _: readers.rlimits(),
-        (int, str, _NULL),
-        OBJECT,
+        readers.rlimits,
+        Form((int, str, _NULL), dict),
     ),
     Condition(
         "aslr",
@@ -248,25 +282,23 @@ CONDITIONS = (
         "userfaultfd",
         HARMLESS,
         "it decides whether a method is available, not how fast it is",
-        lambda source: readers.userfaultfd(source.files),
-        (int, bool, _NULL),
-        OBJECT,
+        readers.userfaultfd,
+        Form((int, bool, _NULL), dict),
     ),
     Condition(
         "clocksource",
         "Clock source",
         SETTING,
         "every round is timed with it, and some take microseconds to read",
-        lambda source: readers.clocksource(source.files),
+        lambda source: source.files.text("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
     ),
     Condition(
         "loadavg",
         "Load average at start",
         SETTING,
         "other work takes CPU time, caches and memory bandwidth",
-        lambda source: readers.loadavg(source.files),
-        (float, int),
-        LIST,
+        readers.loadavg,
+        Form((float, int), list),
         # What is less, in busy CPUs, is the run's own doing.
         step=0.5,
     ),
@@ -275,7 +307,7 @@ CONDITIONS = (
         "C library",
         SETTING,
         "memcpy, malloc and realloc are the C library's",
-        lambda _: readers.libc(),
+        readers.libc,
         is_brief=True,
     ),
     Condition(
@@ -284,8 +316,8 @@ CONDITIONS = (
         SETTING,
         "another library's malloc, realloc or memcpy is timed in place of the C library's",
         lambda source: preload.providers(source.files),
-        holds=OBJECT,
-        doubt=foreign_provider,
+        _TEXT_EACH,
+        doubt=preload.foreign_providers,
     ),
     Condition(
         "preload",
@@ -293,8 +325,8 @@ CONDITIONS = (
         SETTING,
         "a preloaded library's functions are timed in place of the C library's",
         lambda source: preload.in_force(source.files),
-        holds=OBJECT,
-        doubt=preloaded,
+        _TEXT_EACH,
+        doubt=preload.preloaded,
     ),
     Condition(
         "libraries",
@@ -302,10 +334,15 @@ CONDITIONS = (
         HARMLESS,
         "which library serves the functions that are timed is a condition of its own",
         lambda source: preload.libraries(source.files),
-        (str,),
-        LIST,
+        Form((str,), list),
     ),
-    Condition("python", "Python", HARMLESS, "nothing that is timed is Python", lambda _: readers.python()),
+    Condition(
+        "python",
+        "Python",
+        HARMLESS,
+        "nothing that is timed is Python",
+        lambda _: ".".join(map(str, sys.version_info[:3])),
+    ),
     _of_core("compiler", "Compiler", CODE, "another compiler makes other code from the same sources"),
     _of_core("flags", "Compiler flags", CODE, "other flags make other code from the same sources"),
     _of_core("build", "Built by", HARMLESS, "the core's hash says whether the code that was timed is the same"),

@@ -6,8 +6,8 @@ import dataclasses
 import os
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.host import cpu_checks, memory_checks
-from pageswap.agent.host.finding import Finding
+from pageswap.agent.host import cgroup, preload
+from pageswap.agent.host.readers import CPUS, THP
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
 from pageswap.agent.workspace.host_lease import describe
 from pageswap.units import format_count
@@ -15,85 +15,285 @@ from pageswap.units import format_count
 if TYPE_CHECKING:
     from pageswap.agent.host.host_files import HostFiles
 
+OK = "ok"
+WARN = "warn"
+BAD = "bad"
+_UNREADABLE = "not readable here"
+
+_BUSY = 0.2
+_STOLEN = 0.01
+_GIB = 1 << 30
 _FREE_DISK_BYTES = 256 << 20
+# The original question's region in 4 KiB pages, each a mapping of its own, and the process's own ones.
+_MAPPINGS = (256 << 20) // 4096 + 300
+# The words of shmem_enabled that need no madvise(2).
+_UNASKED = ("always", "within_size", "force")
 
 
 @dataclasses.dataclass(frozen=True)
-class Leftover:
-    """What became of settings a former agent changed: state is none, in use, left, unreadable or restored."""
+class Finding:
+    """One check: status is ok, warn or bad; `cure` is "" where there is nothing to cure."""
 
-    state: str
-    detail: str = ""
-
-
-def examine(
-    files: HostFiles, cache: str, holder: dict[str, Any] | None, leftover: Leftover, *, cpu: int | None = None
-) -> list[Finding]:
-    """Make every check; `cache` is the folder for results, `holder` whoever has the lease.
-
-    `cpu` is the CPU to be measured on, by default the last one allowed.
-    """
-    return [
-        *cpu_checks.check(files, cpu),
-        *memory_checks.check(files, cpu),
-        _logout(files),
-        _disk(cache),
-        _executable(cache),
-        _lease(holder),
-        _tunables(leftover),
-    ]
+    check: str
+    status: str
+    found: str
+    cure: str = ""
 
 
-def _logout(files: HostFiles) -> Finding:
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """What is examined: a host's environment, its files, the folder for bundles and runs, and who has the lease."""
+
+    environment: dict[str, Any]
+    files: HostFiles
+    cache: str
+    holder: dict[str, Any] | None = None
+    # The one to be measured on, None for the last one allowed.
+    cpu: int | None = None
+
+    @property
+    def measured_cpu(self) -> int:
+        """The CPU to be measured on."""
+        return max(self.environment["cpus_allowed"]) if self.cpu is None else self.cpu
+
+
+# A status, what was found, and the cure.
+_Checked = tuple[str, str, str]
+
+
+def examine(host: Host) -> list[Finding]:
+    """Make every check."""
+    return [Finding(name, *check(host)) for name, check in _CHECKS.items()]
+
+
+def _ok(found: object) -> _Checked:
+    return OK, _UNREADABLE if found is None else str(found), ""
+
+
+def _cpus(host: Host) -> _Checked:
+    allowed = host.environment["cpus_allowed"]
+    if host.measured_cpu not in allowed:
+        found = f"CPU {host.cpu}, which the inventory pins trials to, is not among those allowed here"
+        return BAD, found, f"change the host's cpu in hosts.yaml to one up to {max(allowed)}"
+    if len(allowed) > 1:
+        return _ok(f"{len(allowed)} CPUs; measured on CPU {host.measured_cpu}")
+    return WARN, "one CPU, shared with the agent and all else", "allow two CPUs (taskset, cpuset)"
+
+
+def _siblings(host: Host) -> _Checked:
+    siblings = host.environment["measured_siblings"]
+    others = (siblings or {}).get(str(host.measured_cpu))
+    if others is None:
+        return _ok(None if siblings is None else f"CPU {host.measured_cpu} has its core for itself")
+    others = others.replace(",", ", ")
+    found = f"CPU {host.measured_cpu} shares its core with CPU {others}: what runs there takes its units and caches"
+    switches = " ".join(f"{CPUS}/cpu{other}/online" for other in others.split(", "))
+    return WARN, found, f"as root: echo 0 | tee {switches}"
+
+
+def _governor(host: Host) -> _Checked:
+    governor = host.environment["governor"]
+    if governor in (None, "performance"):
+        return _ok(governor)
+    return WARN, f"{governor}: the clock changes while it measures", "as root: cpupower frequency-set -g performance"
+
+
+def _turbo(host: Host) -> _Checked:
+    turbo = host.environment["turbo"]
+    if not turbo:
+        return _ok(None if turbo is None else "off")
+    cure = f"as root: echo 1 > {CPUS}/intel_pstate/no_turbo, or echo 0 > {CPUS}/cpufreq/boost"
+    return WARN, "on: the clock depends on temperature and on the other cores", cure
+
+
+def _mitigations(host: Host) -> _Checked:
+    states = host.environment["mitigations"]
+    active = sum((state or "").startswith("Mitigation") for state in states.values())
+    # Mitigations are how the fleet runs: they are recorded, and nobody is told to switch them off.
+    return _ok(f"{active} of {len(states)} known weaknesses mitigated" if states else None)
+
+
+def _load(host: Host) -> _Checked:
+    load, cpus = host.environment["loadavg"], len(host.environment["cpus_allowed"])
+    if load is None:
+        return _ok(None)
+    found = f"{load[0]:.2f} over the last minute on {cpus} CPUs"
+    if load[0] <= _BUSY * cpus:
+        return _ok(found)
+    return BAD if load[0] > cpus else WARN, found, "stop what runs beside it ('top' shows it), then wait"
+
+
+def _hypervisor(host: Host) -> _Checked:
+    name = host.environment["hypervisor"]
+    if name in (None, "none"):
+        return _ok(name)
+    # proc_stat(5): user nice system idle iowait irq softirq steal; what follows is part of user and nice.
+    times = [int(word) for word in (host.files.text("/proc/stat") or "").split("\n", 1)[0].split()[1:9]]
+    stolen = times[7] / max(sum(times), 1) if len(times) == 8 else 0.0  # noqa: PLR2004 - the eight named above
+    found = f"virtual machine ({name}), {stolen:.1%} of its CPU time taken by the host"
+    if stolen <= _STOLEN:
+        return _ok(found)
+    return WARN, found, "use a machine with CPUs of its own, or more repeats"
+
+
+def _clocksource(host: Host) -> _Checked:
+    clocksource = host.environment["clocksource"]
+    if clocksource in (None, "tsc", "kvm-clock", "hyperv_clocksource_tsc_page"):
+        return _ok(clocksource)
+    cure = "boot with clocksource=tsc tsc=reliable if the CPU's is stable"
+    return WARN, f"{clocksource}: reading the time is a slow system call", cure
+
+
+def _memory(host: Host) -> _Checked:
+    bounds = [host.environment["mem_available"]]
+    bounds += [group.free_bytes(1 << 62) for group in cgroup.memory_groups(host.files)]
+    free_bytes = min((bound for bound in bounds if bound is not None), default=None)
+    if free_bytes is None:
+        return _ok(None)
+    found = f"{format_count(free_bytes >> 20)} MiB available"
+    return _ok(found) if free_bytes >= _GIB else (WARN, found, "free memory, or use a smaller region_size")
+
+
+def _swap(host: Host) -> _Checked:
+    total = host.environment["swap_total"]
+    used = (total or 0) - host.files.table("/proc/meminfo").get("SwapFree", 0)
+    if used <= 0:
+        return _ok(None if total is None else "none in use")
+    found = f"{format_count(used >> 20)} MiB in use: a page may come from the disk"
+    return WARN, found, "free memory, then as root: swapoff -a && swapon -a"
+
+
+def _numa(host: Host) -> _Checked:
+    nodes = host.environment["numa_nodes"]
+    if len(nodes) < 2:  # noqa: PLR2004 - more than one
+        return _ok("one node" if nodes else None)
+    node = host.environment["measured_nodes"].get(str(host.measured_cpu), "?")
+    found = f"{len(nodes)} nodes, CPU {host.measured_cpu} on node {node}; numa_balancing is "
+    if not host.environment["numa_balancing"]:
+        return _ok(f"{found}off")
+    found += "on: the kernel unmaps pages now and then, and moves them between nodes"
+    return WARN, found, "as root: sysctl -w kernel.numa_balancing=0"
+
+
+def _thp(host: Host) -> _Checked:
+    enabled = host.environment["thp"]["enabled"]
+    if enabled != "always":
+        return _ok(enabled)
+    cure = f"as root: echo madvise > {THP}/enabled"
+    return WARN, "always: regions of 4 KiB pages become huge pages at times", cure
+
+
+def _folios(host: Host) -> _Checked:
+    """Look for large folios where nobody asked for them: a size's own setting outweighs the one for all."""
+    thp, private, shared = (host.environment[name] for name in ("thp", "folios", "shmem_folios"))
+    if not private and not shared:
+        return _ok("no sizes to choose in this kernel")
+    found, settings = [], []
+    for kind, words, setting, unasked in (
+        ("private", private, "enabled", ("always",)),
+        ("shared", shared, "shmem_enabled", _UNASKED),
+    ):
+        sizes = [size for size, word in words.items() if (thp[setting] if word == "inherit" else word) in unasked]
+        found += [f"{', '.join(sizes)} of {kind} memory"] if sizes else []
+        settings += [f"hugepages-{size}/{setting}" for size in sizes]
+    if not found:
+        return _ok("no large folios where none are asked for")
+    words = f"large folios without being asked: {', '.join(found)}; a page of such a region is a part of one"
+    return WARN, words, f"as root, in {THP}: echo never | tee {' '.join(settings)}"
+
+
+def _mappings(host: Host) -> _Checked:
+    limit = host.environment["max_map_count"]
+    if limit is None:
+        return _ok(None)
+    found = f"{MAX_MAP_COUNT} is {format_count(limit)}"
+    if limit >= _MAPPINGS:
+        return _ok(found)
+    found += f": remapping 256 MiB by 4 KiB needs some {format_count(_MAPPINGS)}"
+    return WARN, found, f"run with --tune as root, or: sysctl -w {MAX_MAP_COUNT}={2 * _MAPPINGS}"
+
+
+def _userfaultfd(host: Host) -> _Checked:
+    ways = host.environment["userfaultfd"]
+    if ways["unprivileged"] is None:
+        return WARN, "not in this kernel", "a kernel with CONFIG_USERFAULTFD, 6.8 for UFFDIO_MOVE"
+    if ways["unprivileged"] or os.geteuid() == 0:
+        return _ok("for everything")
+    return _ok("through /dev/userfaultfd" if ways["device"] else "for faults of user space, which is enough")
+
+
+def _preload(host: Host) -> _Checked:
+    settings = host.environment["preload"]
+    found = [f"{name} holds {value:.200}" for name, value in settings.items()]
+    foreign = preload.foreign_providers(host.environment["providers"])
+    if foreign:
+        found.append(foreign)
+    if not found:
+        return _ok("nothing takes the place of the C library's functions")
+    cure = f"as root: empty {preload.SYSTEM_FILE}" if preload.SYSTEM_FILE in settings else "use a Python without it"
+    return WARN, "; ".join(found), cure
+
+
+def _logout(host: Host) -> _Checked:
     """Look for systemd-logind's habit of killing what a user leaves running (logind.conf(5)); root is spared by it."""
-    folder = "/etc/systemd/logind.conf.d"
-    paths = [
-        "/etc/systemd/logind.conf",
-        *(f"{folder}/{name}" for name in files.names(folder) if name.endswith(".conf")),
-    ]
+    main = "/etc/systemd/logind.conf"
+    further = [f"{main}.d/{name}" for name in host.files.names(f"{main}.d") if name.endswith(".conf")]
     kills = False
-    for path in paths:
-        for line in (files.text(path) or "").splitlines():
+    for path in (main, *further):
+        for line in (host.files.text(path) or "").splitlines():
             name, _, value = line.partition("=")
             if name.strip() == "KillUserProcesses":
                 kills = value.strip().lower() in ("yes", "true", "on", "1")
     if not kills:
-        return Finding("logout", "ok", "agents outlive the connection that started them")
+        return _ok("agents outlive the connection that started them")
     if os.geteuid() == 0:
-        return Finding("logout", "ok", "systemd-logind kills what users leave running, but not root's")
-    cure = "as root: KillUserProcesses=no in /etc/systemd/logind.conf, then systemctl restart systemd-logind"
-    return Finding("logout", "warn", "systemd-logind kills agents when the link breaks; resume goes on", cure)
+        return _ok("systemd-logind kills what users leave running, but not root's")
+    cure = f"as root: KillUserProcesses=no in {main}, then systemctl restart systemd-logind"
+    return WARN, "systemd-logind kills agents when the link breaks; resume goes on", cure
 
 
-def _disk(cache: str) -> Finding:
-    room = os.statvfs(cache)
+def _disk(host: Host) -> _Checked:
+    room = os.statvfs(host.cache)
     free_bytes = room.f_bavail * room.f_frsize
-    found = f"{format_count(free_bytes >> 20)} MiB free in {cache}"
+    found = f"{format_count(free_bytes >> 20)} MiB free in {host.cache}"
     if free_bytes >= _FREE_DISK_BYTES and (room.f_favail or not room.f_files):
-        return Finding("disk", "ok", found)
-    return Finding("disk", "bad", found, f"free some space, remove old runs in {cache}/runs, or set PAGESWAP_HOME")
+        return _ok(found)
+    return BAD, found, f"free some space, remove old runs in {host.cache}/runs, or set PAGESWAP_HOME"
 
 
-def _executable(cache: str) -> Finding:
-    if not os.statvfs(cache).f_flag & os.ST_NOEXEC:
-        return Finding("executable", "ok", f"programs may run from {cache}")
+def _executable(host: Host) -> _Checked:
+    if not os.statvfs(host.cache).f_flag & os.ST_NOEXEC:
+        return _ok(f"programs may run from {host.cache}")
     cure = "give the host a workdir in hosts.yaml, or PAGESWAP_HOME, where programs may run, such as /var/tmp/pageswap"
-    return Finding("executable", "bad", f"{cache} is on a file system mounted noexec: the core cannot load", cure)
+    return BAD, f"{host.cache} is on a file system mounted noexec: the core cannot load", cure
 
 
-def _lease(holder: dict[str, Any] | None) -> Finding:
-    if holder is None:
-        return Finding("lease", "ok", "nobody measures")
-    return Finding("lease", "warn", f"measured by {describe(holder)}", "wait for it (--wait), or stop that run")
+def _lease(host: Host) -> _Checked:
+    if host.holder is None:
+        return _ok("nobody measures")
+    return WARN, f"measured by {describe(host.holder)}", "wait for it (--wait), or stop that run"
 
 
-def _tunables(leftover: Leftover) -> Finding:
-    if leftover.state == "none":
-        return Finding("tunables", "ok", "nothing left changed")
-    if leftover.state == "in use":
-        return Finding("tunables", "ok", leftover.detail)
-    if leftover.state == "restored":
-        return Finding("tunables", "warn", f"a killed run had left settings changed; restored now: {leftover.detail}")
-    if leftover.state == "unreadable":
-        return Finding("tunables", "bad", leftover.detail, f"as root: check {MAX_MAP_COUNT}, then remove the file")
-    return Finding("tunables", "bad", leftover.detail, "as root: inv doctor, which restores it")
+# In the order in which they are shown.
+_CHECKS = {
+    "cpus": _cpus,
+    "siblings": _siblings,
+    "governor": _governor,
+    "turbo": _turbo,
+    "mitigations": _mitigations,
+    "load": _load,
+    "hypervisor": _hypervisor,
+    "clocksource": _clocksource,
+    "memory": _memory,
+    "swap": _swap,
+    "numa": _numa,
+    "thp": _thp,
+    "folios": _folios,
+    "mappings": _mappings,
+    "userfaultfd": _userfaultfd,
+    "preload": _preload,
+    "logout": _logout,
+    "disk": _disk,
+    "executable": _executable,
+    "lease": _lease,
+}

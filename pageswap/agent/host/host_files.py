@@ -1,4 +1,4 @@
-"""Reads the small text files a kernel describes its host with, below a root that tests can replace."""
+"""The small text files that a kernel describes its host with, below a root that tests can replace."""
 
 from __future__ import annotations
 
@@ -21,23 +21,18 @@ class HostFiles:
     def text(self, path: str) -> str | None:
         """Read a file's first MiB without the white space around it."""
         try:
-            descriptor = os.open(self.path(path), os.O_RDONLY | os.O_CLOEXEC)
+            with open(self.path(path), "rb") as file:
+                return file.read(_CAP_BYTES).decode("utf-8", "replace").strip()
         except OSError:
             return None
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file that is there: a kernel's cannot be made. Raises OSError."""
+        descriptor = os.open(self.path(path), os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
         try:
-            chunks = []
-            left = _CAP_BYTES
-            while left > 0:
-                chunk = os.read(descriptor, min(left, 1 << 16))
-                if not chunk:
-                    break
-                chunks.append(chunk)
-                left -= len(chunk)
-        except OSError:
-            return None
+            os.write(descriptor, text.encode())
         finally:
             os.close(descriptor)
-        return b"".join(chunks).decode("utf-8", "replace").strip()
 
     def integer(self, path: str) -> int | None:
         """Read a file that holds one decimal number."""

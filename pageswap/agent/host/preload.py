@@ -74,6 +74,18 @@ def providers(files: HostFiles) -> dict[str, str | None]:
     }
 
 
+def foreign_providers(providers_of: dict[str, str | None]) -> str:
+    """Say which functions that are timed another library than the C library serves."""
+    served = {name: library for name, library in providers_of.items() if library}
+    foreign = [f"{name} by {of}" for name, of in served.items() if not of.startswith(("libc.", "libc-", "ld-musl"))]
+    return f"not served by the C library: {', '.join(foreign)}" if foreign else ""
+
+
+def preloaded(settings: dict[str, str]) -> str:
+    """Say what preloads libraries or tunes the C library's malloc."""
+    return f"preloaded or tuned by {', '.join(settings)}" if settings else ""
+
+
 def libraries(files: HostFiles) -> list[str]:
     """List the file names of the shared libraries in this process, and so in its trials, but for Python's modules."""
     names = {os.path.basename(path) for _, _, path in _mappings(files)}

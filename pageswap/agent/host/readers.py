@@ -8,16 +8,17 @@ from __future__ import annotations
 import dataclasses
 import os
 import resource
-import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.host import topology
-
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pageswap.agent.host.host_files import HostFiles
 
-_THP = "/sys/kernel/mm/transparent_hugepage"
+CPUS = "/sys/devices/system/cpu"
+THP = "/sys/kernel/mm/transparent_hugepage"
+_NODES = "/sys/devices/system/node"
 _FOLIOS = "hugepages-"
 _LIMITS = {"as": resource.RLIMIT_AS, "memlock": resource.RLIMIT_MEMLOCK, "nproc": resource.RLIMIT_NPROC}
 
@@ -34,7 +35,9 @@ class Source:
     @cached_property
     def cpu(self) -> dict[str, str]:
         """The first processor's entry of /proc/cpuinfo."""
-        return first_cpu(self.files)
+        entry = (self.files.text("/proc/cpuinfo") or "").split("\n\n", 1)[0]
+        pairs = (line.partition(":") for line in entry.splitlines())
+        return {name.strip(): value.strip() for name, _, value in pairs}
 
     @cached_property
     def memory(self) -> dict[str, int]:
@@ -42,89 +45,110 @@ class Source:
         return self.files.table("/proc/meminfo")
 
 
-def turbo(files: HostFiles) -> bool | None:
-    """Tell whether the CPU may clock above its base frequency; None where the kernel does not say."""
-    no_turbo = files.integer("/sys/devices/system/cpu/intel_pstate/no_turbo")
-    if no_turbo is not None:
-        return no_turbo == 0
-    boost = files.integer("/sys/devices/system/cpu/cpufreq/boost")
-    return None if boost is None else boost == 1
+def cpu_list(text: str | None) -> set[int]:
+    """Read the kernel's form of a set of CPUs, ``0-3,8``; empty where there is none or it is in no such form."""
+    cpus: set[int] = set()
+    for part in (text or "").split(","):
+        first, _, last = part.strip().partition("-")
+        if first.isdigit() and (last or first).isdigit():
+            cpus.update(range(int(first), int(last or first) + 1))
+    return cpus
 
 
-def governor(files: HostFiles, cpu: int) -> str | None:
-    """Name the frequency governor of a CPU."""
-    return files.text(f"/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor")
+def siblings(files: HostFiles, cpu: int) -> set[int] | None:
+    """Return the other CPUs that are threads of a CPU's core, only what is online; None where the kernel is silent."""
+    text = files.text(f"{CPUS}/cpu{cpu}/topology/thread_siblings_list")
+    return None if text is None else cpu_list(text) - {cpu}
 
 
-def mitigations(files: HostFiles) -> dict[str, str | None]:
-    """Map each weakness of processors that the kernel knows to the kernel's words on it."""
-    folder = "/sys/devices/system/cpu/vulnerabilities"
-    return {name: files.text(f"{folder}/{name}") for name in files.names(folder)}
+def nodes(files: HostFiles) -> dict[str, str]:
+    """Map each NUMA node that has CPUs or memory to the kernel's list of its CPUs; empty where there are no nodes."""
+    numbers = sorted(int(name[4:]) for name in files.names(_NODES) if name.startswith("node") and name[4:].isdigit())
+    return {str(number): files.text(f"{_NODES}/node{number}/cpulist") or "" for number in numbers}
 
 
-def thp(files: HostFiles) -> dict[str, str | None]:
-    """Map each setting of transparent huge pages to the word chosen there."""
-    return {name: files.choice(f"{_THP}/{name}") for name in ("enabled", "defrag", "shmem_enabled")}
-
-
-def folio_sizes(files: HostFiles, setting: str) -> dict[str, str | None]:
-    """Map each size of large folios (mTHP), ``64kB``, to the word chosen in its `enabled` or `shmem_enabled`."""
-    sizes = sorted(
-        (int(name[len(_FOLIOS) : -2]), name)
-        for name in files.names(_THP)
-        if name.startswith(_FOLIOS) and name.endswith("kB") and name[len(_FOLIOS) : -2].isdigit()
-    )
-    words = {f"{size}kB": files.choice(f"{_THP}/{name}/{setting}") for size, name in sizes}
-    # Some sizes have no file of the one or the other kind.
-    return {size: word for size, word in words.items() if word is not None}
+def nodes_of(files: HostFiles, cpus: Iterable[int]) -> dict[int, int]:
+    """Map CPUs to their NUMA nodes; those that lie on none that is known are left out."""
+    node_of = {cpu: int(node) for node, text in nodes(files).items() for cpu in cpu_list(text)}
+    return {cpu: node_of[cpu] for cpu in cpus if cpu in node_of}
 
 
 def measured_siblings(source: Source) -> dict[str, str] | None:
     """Map each measured CPU that shares its core to the core's other threads, ``3,7``; None where that is not told."""
-    found = {cpu: topology.siblings(source.files, cpu) for cpu in source.measured_cpus}
+    found = {cpu: siblings(source.files, cpu) for cpu in source.measured_cpus}
     if None in found.values():
         return None
     return {str(cpu): ",".join(map(str, sorted(others))) for cpu, others in found.items() if others}
 
 
+def shared_core(siblings_of: dict[str, str]) -> str:
+    """Say that two measured CPUs are threads of one core."""
+    for cpu, others in siblings_of.items():
+        for other in others.split(","):
+            if other in siblings_of:
+                return f"measured CPUs {cpu} and {other} are threads of one core"
+    return ""
+
+
 def measured_nodes(source: Source) -> dict[str, int]:
     """Map each measured CPU to its NUMA node."""
-    return {str(cpu): node for cpu, node in topology.nodes_of(source.files, source.measured_cpus).items()}
+    return {str(cpu): node for cpu, node in nodes_of(source.files, source.measured_cpus).items()}
 
 
-def hypervisor(files: HostFiles) -> str | None:
+def several_nodes(node_of: dict[str, int]) -> str:
+    """Say that measured CPUs lie on several NUMA nodes."""
+    found = sorted(set(node_of.values()))
+    return f"measured CPUs lie on NUMA nodes {', '.join(map(str, found))}" if len(found) > 1 else ""
+
+
+def turbo(source: Source) -> bool | None:
+    """Tell whether the CPU may clock above its base frequency; None where the kernel does not say."""
+    no_turbo = source.files.integer(f"{CPUS}/intel_pstate/no_turbo")
+    boost = source.files.integer(f"{CPUS}/cpufreq/boost")
+    if no_turbo is not None:
+        return no_turbo == 0
+    return None if boost is None else boost == 1
+
+
+def mitigations(source: Source) -> dict[str, str | None]:
+    """Map each weakness of processors that the kernel knows to the kernel's words on it."""
+    folder = f"{CPUS}/vulnerabilities"
+    return {name: source.files.text(f"{folder}/{name}") for name in source.files.names(folder)}
+
+
+def thp(source: Source) -> dict[str, str | None]:
+    """Map each setting of transparent huge pages to the word chosen there."""
+    return {name: source.files.choice(f"{THP}/{name}") for name in ("enabled", "defrag", "shmem_enabled")}
+
+
+def folio_sizes(files: HostFiles, setting: str) -> dict[str, str | None]:
+    """Map each size of large folios (mTHP), ``64kB``, to the word chosen in its `enabled` or `shmem_enabled`."""
+    names = [name[len(_FOLIOS) :] for name in files.names(THP) if name.startswith(_FOLIOS) and name.endswith("kB")]
+    sizes = sorted((size for size in names if size[:-2].isdigit()), key=lambda size: int(size[:-2]))
+    words = {size: files.choice(f"{THP}/{_FOLIOS}{size}/{setting}") for size in sizes}
+    # Some sizes have no file of the one or the other kind.
+    return {size: word for size, word in words.items() if word is not None}
+
+
+def hypervisor(source: Source) -> str | None:
     """Name the hypervisor: "none" on bare metal, "present" when nothing readable names it, None when unknown."""
-    flags = first_cpu(files).get("flags")
-    kind = files.text("/sys/hypervisor/type")
-    if flags is None and not kind:
-        return None
-    if kind:
-        return kind
-    if "hypervisor" not in (flags or "").split():
+    flags = source.cpu.get("flags")
+    kind = source.files.text("/sys/hypervisor/type")
+    if kind or flags is None:
+        return kind or None
+    if "hypervisor" not in flags.split():
         return "none"
-    words = [files.text(f"/sys/class/dmi/id/{name}") for name in ("sys_vendor", "product_name")]
+    words = [source.files.text(f"/sys/class/dmi/id/{name}") for name in ("sys_vendor", "product_name")]
     return " ".join(word for word in words if word) or "present"
 
 
-def clocksource(files: HostFiles) -> str | None:
-    """Name what the kernel reads the time from."""
-    return files.text("/sys/devices/system/clocksource/clocksource0/current_clocksource")
-
-
-def loadavg(files: HostFiles) -> list[float] | None:
+def loadavg(source: Source) -> list[float] | None:
     """Return the load averages over 1, 5 and 15 minutes."""
-    words = (files.text("/proc/loadavg") or "").split()
+    words = (source.files.text("/proc/loadavg") or "").split()
     return [float(word) for word in words[:3]] or None
 
 
-def first_cpu(files: HostFiles) -> dict[str, str]:
-    """Return the first processor's entry of /proc/cpuinfo."""
-    entry = (files.text("/proc/cpuinfo") or "").split("\n\n", 1)[0]
-    pairs = (line.partition(":") for line in entry.splitlines())
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def libc() -> str | None:
+def libc(_: Source) -> str | None:
     """Name the C library and its version."""
     try:
         return os.confstr("CS_GNU_LIBC_VERSION")
@@ -132,20 +156,15 @@ def libc() -> str | None:
         return None
 
 
-def python() -> str:
-    """Return this Python's version."""
-    return ".".join(str(part) for part in sys.version_info[:3])
-
-
-def rlimits() -> dict[str, int | str]:
+def rlimits(_: Source) -> dict[str, int | str]:
     """Map this process's soft limits by name to a number or "unlimited"."""
     soft = {name: resource.getrlimit(number)[0] for name, number in _LIMITS.items()}
     return {name: "unlimited" if limit == resource.RLIM_INFINITY else limit for name, limit in soft.items()}
 
 
-def userfaultfd(files: HostFiles) -> dict[str, int | bool | None]:
+def userfaultfd(source: Source) -> dict[str, int | bool | None]:
     """Tell which ways of opening a userfaultfd this user has."""
     return {
-        "unprivileged": files.setting("vm.unprivileged_userfaultfd"),
-        "device": files.usable("/dev/userfaultfd"),
+        "unprivileged": source.files.setting("vm.unprivileged_userfaultfd"),
+        "device": source.files.usable("/dev/userfaultfd"),
     }

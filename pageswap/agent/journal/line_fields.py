@@ -1,14 +1,14 @@
-"""What the lines of a journal hold: one table of each kind's fields, and the checks of what is in them."""
+"""What the lines of a journal hold: one table of each kind's fields, the checks of what is in them, their times."""
 
 from __future__ import annotations
 
 import json
 import re
+import time
 from typing import Any
 
-from pageswap.agent.host.host_description import environment_problem, methods_problem
+from pageswap.agent.host.environment import environment_problem, is_a, is_list_of
 from pageswap.agent.journal import job
-from pageswap.agent.journal.timestamps import time_problem
 
 ENDS = ("done", "drained", "killed", "lease_expired")
 # The core's counts of a trial; a further one is a line here, with a field of its name in the core's result.
@@ -58,7 +58,13 @@ _OPTIONAL: dict[str, tuple[type, ...]] = {
     "wall_ns": _COUNT,
     **dict.fromkeys(FIELDS_FROM_COUNTERS, _COUNT),
 }
-_MAX_INTEGER = (1 << 63) - 1
+# What a method of a begin line is told by, but for its name, which must be there; more is allowed.
+_METHOD: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("summary", "family", "reason"), (str,)),
+    **dict.fromkeys(("available", "splits_mappings"), (bool,)),
+}
+_METHOD_LISTS = ("workloads", "backings")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,60}", re.ASCII)
 
 
@@ -70,7 +76,7 @@ def shape_problem(record: dict[str, Any]) -> str:
     for name, types in {**_COMMON, **_FIELDS[kind]}.items():
         if name not in record:
             return f"{kind} line without {name}"
-        if not _is_a(record[name], types):
+        if not is_a(record[name], types, longest=None):
             return f"{kind} line's {name} is {short(record[name])}, which it cannot be"
     return ""
 
@@ -94,7 +100,7 @@ def _trial_problem(record: dict[str, Any]) -> str:
     if record["status"] not in job.STATUSES:
         return f"status is {short(record['status'])}, expected one of {', '.join(job.STATUSES)}"
     rounds_ns = record["rounds_ns"]
-    if rounds_ns is not None and not all(_is_a(value, (int,)) and value >= 0 for value in rounds_ns):
+    if rounds_ns is not None and not all(is_a(value, (int,)) and value >= 0 for value in rounds_ns):
         return "rounds_ns holds something else than times"
     if record["status"] in (job.OK, job.CORRUPT) and (record["elapsed_ns"] is None or rounds_ns is None):
         return f"status {record['status']} without its times"
@@ -103,10 +109,10 @@ def _trial_problem(record: dict[str, Any]) -> str:
 
 def _optional_problem(record: dict[str, Any]) -> str:
     for name, types in _OPTIONAL.items():
-        if not _is_a(record.get(name), types):
+        if not is_a(record.get(name), types, longest=None):
             return f"{name} is {short(record[name])}, which it cannot be"
     for name, count in (record.get("counters") or {}).items():
-        if not _NAME.fullmatch(name) or not _is_a(count, (int, _NULL)):
+        if not _NAME.fullmatch(name) or not is_a(count, _COUNT):
             return f"counters holds {short(name)}: {short(count)}, which is no count"
     known = (*_COMMON, *_FIELDS["trial"], "kind")
     rest = {name: value for name, value in record.items() if name not in known}
@@ -136,11 +142,28 @@ def _tune_problem(record: dict[str, Any]) -> str:
 _CONTENT_PROBLEMS = {"begin": _begin_problem, "trial": _trial_problem, "end": _end_problem, "tune": _tune_problem}
 
 
-def _is_a(value: object, types: tuple[type, ...]) -> bool:
-    if isinstance(value, bool) or not isinstance(value, types):
-        return False
-    # The store's integers have 64 bits.
-    return not isinstance(value, int) or -_MAX_INTEGER <= value <= _MAX_INTEGER
+def methods_problem(methods: list[Any]) -> str:
+    """Say which of a list of methods is none, "" when all are; only the name must be there."""
+    for method in methods:
+        if not isinstance(method, dict) or not is_a(method.get("name"), (str,)):
+            return f"methods holds {method!r:.60}, which has no name"
+        for name, value in method.items():
+            is_text = name not in _METHOD_LISTS
+            if not (is_a(value, _METHOD.get(name, (object, bool))) if is_text else is_list_of(value, (str,))):
+                return f"method {method['name']!r:.60}: {name} is {value!r:.60}, which it cannot be"
+    return ""
+
+
+def utc_now() -> str:
+    """Return the current time as UTC ISO 8601 with milliseconds: ``2025-01-31T12:00:00.123Z``."""
+    now_ns = time.time_ns()
+    # Not datetime: importing it costs more than everything else `status` does.
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now_ns // 10**9)) + f".{now_ns // 10**6 % 1000:03d}Z"
+
+
+def time_problem(text: str) -> str:
+    """Say that a text is no time in UTC, "" when it is one."""
+    return "" if _TIME.fullmatch(text) else f"{text!r:.60} is no time in UTC"
 
 
 def short(value: object) -> str:

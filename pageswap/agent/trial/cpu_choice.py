@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from pageswap.agent.host import topology
+from pageswap.agent.host import readers
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def measured_cpus(files: HostFiles, threads: int, first: int | None = None) -> t
             f"CPU {first}, which the inventory pins trials to, is not among those allowed here: "
             f"{', '.join(str(cpu) for cpu in reversed(allowed))}; change the host's cpu in the inventory"
         )
-    siblings = {cpu: topology.siblings(files, cpu) or set() for cpu in allowed}
-    ordered = _in_order(allowed, allowed[0] if first is None else first, siblings, topology.nodes_of(files, allowed))
+    siblings = {cpu: readers.siblings(files, cpu) or set() for cpu in allowed}
+    ordered = _in_order(allowed, allowed[0] if first is None else first, siblings, readers.nodes_of(files, allowed))
     beside = set().union(*(siblings[cpu] for cpu in ordered[:threads]))
     unmeasured = set(ordered[threads:])
     return tuple(ordered), unmeasured - beside or unmeasured or set(ordered[1:]) or set(ordered)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pageswap.agent.host.host_files import HostFiles
     from pageswap.agent.trial.child_watcher import ChildWatcher, Ending
     from pageswap.agent.trial.core_calls import Core
-    from pageswap.agent.trial.memory_cap import CappedGroup
 
 _CURE = "use a smaller region_size or free memory"
 _UNMEASURED: dict[str, Any] = dict.fromkeys(MEASURES)
@@ -45,7 +44,7 @@ class Executor:
         *,
         cpus: tuple[int, ...] = (),
         memory_cap_bytes: int | None = None,
-        group: CappedGroup | None = None,
+        group: cgroup.MemoryGroup | None = None,
     ) -> None:
         """Take the CPUs of a trial: first its threads', then those that busy neighbours may have.
 
@@ -79,7 +78,7 @@ class Executor:
 
     def _oom_kills(self) -> tuple[int, int]:
         """Count the OOM kills for the memory cap, and those around the agent or on the whole host."""
-        return self._group.oom_kills() if self._group else 0, cgroup.oom_kills(self._files, self._groups)
+        return (self._group.oom_kills() or 0) if self._group else 0, cgroup.oom_kills(self._files, self._groups)
 
     def _outcome(self, ending: Ending, trial: job.TrialSpec, cap_bytes: int | None, kills: tuple[int, int]) -> Outcome:
         if ending.message is not None:

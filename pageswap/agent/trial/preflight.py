@@ -203,7 +203,7 @@ class Preflight:
             free_bytes = memory["CommitLimit"] - memory.get("Committed_AS", 0)
             bounds.append((free_bytes, "may still be committed (vm.overcommit_memory is 2)"))
         for group in self._groups:
-            in_group = group.free_bytes(self._files, enough)
+            in_group = group.free_bytes(enough)
             if in_group is not None:
                 bounds.append((in_group, f"are left in the control group {group.folder}"))
         limit = resource.getrlimit(resource.RLIMIT_AS)[0]

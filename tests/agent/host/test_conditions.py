@@ -11,8 +11,7 @@ import pytest
 
 import pageswap
 from pageswap import native
-from pageswap.agent.host.condition import CODE, HARMLESS, LIST, MACHINE, OBJECT, SETTING, Condition
-from pageswap.agent.host.conditions import CONDITIONS
+from pageswap.agent.host.conditions import CODE, CONDITIONS, HARMLESS, MACHINE, SETTING, Condition
 from pageswap.agent.host.environment import doubts, find, read, value_of
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.comparison.environments import differences
@@ -61,14 +60,14 @@ def test_a_row_is_whole(condition: Condition) -> None:
     assert condition.label == label(condition.key)
     assert condition.why
     assert condition.kind in {CODE, SETTING, MACHINE, HARMLESS}
-    assert condition.unit in {"", "bytes"}
+    assert condition.form.unit in {"", "bytes"}
 
 
 @each_condition
 def test_a_difference_is_found_and_weighed_by_the_row(condition: Condition) -> None:
     """What is read is what is compared."""
-    value: Any = {OBJECT: {"member": "another"}, LIST: [77.0]}.get(condition.holds, "another")
-    base = with_value(here(), condition, {} if condition.holds == OBJECT else None)
+    value: Any = {dict: {"member": "another"}, list: [77.0]}.get(condition.form.container, "another")
+    base = with_value(here(), condition, {} if condition.form.container is dict else None)
     (found,) = differences(base, with_value(base, condition, value))
 
     assert (condition.kind, condition.why) == (found.kind, found.why)

@@ -7,33 +7,38 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from agent.host.laid_out import cores, lay_out, numa
 from requirement import require
 
-from pageswap.agent.host import doctor
-from pageswap.agent.host.doctor import Finding, Leftover
+from pageswap.agent.host import doctor, environment
+from pageswap.agent.host.doctor import Finding, Host
 from pageswap.agent.host.host_files import HostFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    Findings = dict[str, Finding]
+
 _CPU = max(os.sched_getaffinity(0))
+THP = "/sys/kernel/mm/transparent_hugepage"
+BALANCING = "/proc/sys/kernel/numa_balancing"
 _STAT = "cpu  {user} 0 0 0 0 0 0 {steal} 0 0\ncpu0 1 2 3\n"
 
 
-def _examine(
-    root: Path, files: dict[str, str], holder: dict[str, Any] | None = None, leftover: Leftover | None = None
-) -> dict[str, Finding]:
-    for name, text in files.items():
-        path = root / name.lstrip("/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    findings = doctor.examine(HostFiles(str(root)), str(root), holder, leftover or Leftover("none"))
-    return {finding.check: finding for finding in findings}
+def examine(files: HostFiles, cache: str, holder: dict[str, Any] | None = None, cpu: int | None = None) -> Findings:
+    """Examine a host by its files, and return each check's finding by its name."""
+    found = environment.read(files, {}, measured_cpus=None if cpu is None else [cpu])
+    return {finding.check: finding for finding in doctor.examine(Host(found, files, cache, holder, cpu))}
+
+
+def laid_out(root: Path, files: dict[str, str], cpu: int | None = None) -> Findings:
+    """Examine a host with these files."""
+    return examine(lay_out(root, files), str(root), cpu=cpu)
 
 
 def test_a_host_that_tells_nothing_has_nothing_wrong_but_says_so(tmp_path: Path) -> None:
     """What cannot be read is neither good nor bad, and never an error."""
-    findings = _examine(tmp_path, {})
+    findings = laid_out(tmp_path, {})
 
     for check in ("governor", "turbo", "mitigations", "load", "hypervisor", "clocksource", "memory", "swap", "thp"):
         assert findings[check] == Finding(check, "ok", "not readable here")
@@ -41,10 +46,10 @@ def test_a_host_that_tells_nothing_has_nothing_wrong_but_says_so(tmp_path: Path)
 
 def test_this_host_is_examined_whole() -> None:
     """Every check has a grade and words; what is not ok has a cure."""
-    findings = doctor.examine(HostFiles(), "/tmp", None, Leftover("none"))  # noqa: S108 - any folder's disk
+    findings = examine(HostFiles(), "/tmp")  # noqa: S108 - any folder's disk
 
-    assert len({finding.check for finding in findings}) == len(findings) == 21
-    for finding in findings:
+    assert len(findings) == 20
+    for finding in findings.values():
         assert finding.status in ("ok", "warn", "bad")
         assert finding.found
         assert bool(finding.cure) == (finding.status != "ok")
@@ -69,11 +74,11 @@ def test_each_spoiler_is_graded_and_its_absence_is_ok(
     """The same file, with a bad and a good value."""
     check, status = expected.split(": ")
 
-    finding = _examine(tmp_path, {path: bad})[check]
+    finding = laid_out(tmp_path, {path: bad})[check]
     assert finding.status == status
     assert finding.cure
 
-    finding = _examine(tmp_path, {path: good})[check]
+    finding = laid_out(tmp_path, {path: good})[check]
     assert finding.status == "ok"
     assert not finding.cure
 
@@ -82,8 +87,8 @@ def test_stolen_time_of_a_virtual_machine_is_a_warning(tmp_path: Path) -> None:
     """Being virtual is not."""
     cpuinfo = {"/proc/cpuinfo": "flags : hypervisor"}
 
-    assert _examine(tmp_path, {**cpuinfo, "/proc/stat": _STAT.format(user=990, steal=1)})["hypervisor"].status == "ok"
-    finding = _examine(tmp_path, {**cpuinfo, "/proc/stat": _STAT.format(user=90, steal=10)})["hypervisor"]
+    assert laid_out(tmp_path, {**cpuinfo, "/proc/stat": _STAT.format(user=990, steal=1)})["hypervisor"].status == "ok"
+    finding = laid_out(tmp_path, {**cpuinfo, "/proc/stat": _STAT.format(user=90, steal=10)})["hypervisor"]
     assert finding.status == "warn"
     assert "10.0% of its CPU time" in finding.found
 
@@ -98,7 +103,7 @@ def test_a_control_groups_limit_counts_as_free_memory(tmp_path: Path) -> None:
         "/cg/memory.current": str(112 << 20),
     }
 
-    assert _examine(tmp_path, files)["memory"] == Finding(
+    assert laid_out(tmp_path, files)["memory"] == Finding(
         "memory", "warn", "400 MiB available", "free memory, or use a smaller region_size"
     )
 
@@ -110,10 +115,10 @@ def test_a_cpu_that_is_pinned_to_must_be_there(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text("powersave")
 
-    found = {f.check: f for f in doctor.examine(HostFiles(str(tmp_path)), "/", None, Leftover("none"), cpu=other)}
+    found = examine(HostFiles(str(tmp_path)), "/", cpu=other)
     assert found["governor"].status == "warn"
     assert found["cpus"].status != "bad"
-    found = {f.check: f for f in doctor.examine(HostFiles(str(tmp_path)), "/", None, Leftover("none"), cpu=8191)}
+    found = examine(HostFiles(str(tmp_path)), "/", cpu=8191)
     assert found["cpus"].status == "bad"
     assert "hosts.yaml" in found["cpus"].cure
 
@@ -134,23 +139,23 @@ def test_a_host_that_kills_at_logout_is_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], status: str
 ) -> None:
     """For who is not root; the last file that says so counts."""
-    laid_out = {f"/etc/systemd/{name}": text for name, text in files.items()}
+    logind = {f"/etc/systemd/{name}": text for name, text in files.items()}
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert _examine(tmp_path, laid_out)["logout"].status == status
+    assert laid_out(tmp_path, logind)["logout"].status == status
 
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert _examine(tmp_path, laid_out)["logout"].status == "ok"
+    assert laid_out(tmp_path, logind)["logout"].status == "ok"
 
 
 def test_a_folder_where_no_program_may_run_is_bad(tmp_path: Path) -> None:
     """The core is a program."""
     require("mount", os.geteuid() == 0, "needs root to mount")
-    assert _examine(tmp_path, {})["executable"].status == "ok"
+    assert laid_out(tmp_path, {})["executable"].status == "ok"
     mount = ["mount", "-t", "tmpfs", "-o", "noexec,size=64k", "tmpfs", str(tmp_path)]
     mounted = subprocess.run(mount, capture_output=True, check=False)
     require("mount", mounted.returncode == 0, "cannot mount here")
     try:
-        finding = _examine(tmp_path, {})["executable"]
+        finding = laid_out(tmp_path, {})["executable"]
     finally:
         subprocess.run(["umount", "-l", str(tmp_path)], check=True)
 
@@ -163,12 +168,120 @@ def test_a_held_lease_names_its_holder(tmp_path: Path) -> None:
     """Whoever runs doctor wants to know whom to ask."""
     holder = {"pid": 7, "user": "ann", "run_id": "r9", "since": "2025"}
 
-    finding = _examine(tmp_path, {}, holder)["lease"]
+    finding = examine(HostFiles(str(tmp_path)), str(tmp_path), holder)["lease"]
 
     assert (finding.status, finding.found) == ("warn", "measured by process 7 of user ann, run r9, since 2025")
 
 
-@pytest.mark.parametrize(("state", "status"), [("none", "ok"), ("in use", "ok"), ("restored", "warn"), ("left", "bad")])
-def test_settings_left_changed_are_graded_by_what_became_of_them(tmp_path: Path, state: str, status: str) -> None:
-    """Restored now is a warning, still changed is bad."""
-    assert _examine(tmp_path, {}, None, Leftover(state, "vm.max_map_count=65530"))["tunables"].status == status
+def test_a_shared_core_is_a_warning_with_its_cure(tmp_path: Path) -> None:
+    """It says which CPUs to switch off."""
+    found = laid_out(tmp_path, cores("0,4,8"), 4)["siblings"]
+
+    assert "warn" == found.status
+    assert "CPU 4 shares its core with CPU 0, 8" in found.found
+    assert "/sys/devices/system/cpu/cpu0/online /sys/devices/system/cpu/cpu8/online" in found.cure
+
+
+@pytest.mark.parametrize("cpu", [4, None])
+def test_a_core_of_its_own_is_fine(tmp_path: Path, cpu: int | None) -> None:
+    """The last CPU allowed is looked at where none is named."""
+    last = max(os.sched_getaffinity(0))
+    found = laid_out(tmp_path, cores("4") | cores(str(last)), cpu)["siblings"]
+
+    assert ("ok", f"CPU {last if cpu is None else cpu} has its core for itself") == (found.status, found.found)
+
+
+def test_a_host_that_tells_nothing_of_its_cores_is_not_blamed(tmp_path: Path) -> None:
+    """Containers hide them."""
+    found = laid_out(tmp_path, {}, 4)["siblings"]
+
+    assert ("ok", "not readable here") == (found.status, found.found)
+
+
+class TestFolios:
+    """A size's own setting outweighs the one for all."""
+
+    @pytest.mark.parametrize(
+        ("top", "size", "status"),
+        [
+            ("always madvise [never]", "[always] inherit madvise never", "warn"),
+            ("always [madvise] never", "[always] inherit madvise never", "warn"),
+            ("[always] madvise never", "always [inherit] madvise never", "warn"),
+            ("always [madvise] never", "always [inherit] madvise never", "ok"),
+            ("[always] madvise never", "always inherit [madvise] never", "ok"),
+            ("[always] madvise never", "always inherit madvise [never]", "ok"),
+        ],
+    )
+    def test_of_private_memory(self, tmp_path: Path, top: str, size: str, status: str) -> None:
+        """Always, by itself or inherited; what must be asked for is fine."""
+        found = laid_out(tmp_path, {f"{THP}/enabled": top, f"{THP}/hugepages-64kB/enabled": size})["folios"]
+
+        assert status == found.status
+        assert ("64kB of private memory" in found.found) == (status == "warn")
+        assert ("hugepages-64kB/enabled" in found.cure) == (status == "warn")
+
+    @pytest.mark.parametrize(
+        ("top", "size", "status"),
+        [
+            ("always within_size advise [never] deny force", "[always] inherit within_size advise never", "warn"),
+            ("always within_size advise [never] deny force", "always inherit [within_size] advise never", "warn"),
+            ("always within_size advise never deny [force]", "always [inherit] within_size advise never", "warn"),
+            ("always within_size advise [never] deny force", "always [inherit] within_size advise never", "ok"),
+            ("[always] within_size advise never deny force", "always inherit within_size [advise] never", "ok"),
+        ],
+    )
+    def test_of_shared_memory(self, tmp_path: Path, top: str, size: str, status: str) -> None:
+        """It has words of its own."""
+        files = {f"{THP}/shmem_enabled": top, f"{THP}/hugepages-2048kB/shmem_enabled": size}
+        found = laid_out(tmp_path, files)["folios"]
+
+        assert status == found.status
+        assert ("2048kB of shared memory" in found.found) == (status == "warn")
+
+    def test_an_older_kernel_has_no_sizes(self, tmp_path: Path) -> None:
+        """Before 6.8."""
+        assert "ok" == laid_out(tmp_path, {f"{THP}/enabled": "[always] madvise never"})["folios"].status
+
+
+class TestNuma:
+    """The kernel moves pages between nodes by itself."""
+
+    def test_balancing_between_nodes_is_a_warning_with_its_cure(self, tmp_path: Path) -> None:
+        """It names the node of the measured CPU."""
+        found = laid_out(tmp_path, numa("0-3", "4-7") | {BALANCING: "1\n"}, cpu=5)["numa"]
+
+        assert "warn" == found.status
+        assert "2 nodes, CPU 5 on node 1" in found.found
+        assert "as root: sysctl -w kernel.numa_balancing=0" == found.cure
+
+    @pytest.mark.parametrize(
+        ("files", "words"),
+        [
+            (numa("0-3", "4-7") | {BALANCING: "0\n"}, "2 nodes, CPU 5 on node 1; numa_balancing is off"),
+            (numa("0-7") | {BALANCING: "1\n"}, "one node"),
+            ({}, "not readable here"),
+        ],
+    )
+    def test_without_it_or_without_nodes_all_is_well(self, tmp_path: Path, files: dict[str, str], words: str) -> None:
+        """One node has nowhere to move a page to."""
+        found = laid_out(tmp_path, files, cpu=5)["numa"]
+
+        assert ("ok", words) == (found.status, found.found)
+
+
+class TestPreload:
+    """What takes the place of the C library's functions."""
+
+    def test_the_systems_preload_is_a_warning(self, tmp_path: Path) -> None:
+        """It names the file to empty."""
+        found = laid_out(tmp_path, {"/etc/ld.so.preload": "/usr/lib/libjemalloc.so.2\n"})["preload"]
+
+        assert "warn" == found.status
+        assert "/etc/ld.so.preload holds /usr/lib/libjemalloc.so.2" in found.found
+        assert "as root: empty /etc/ld.so.preload" == found.cure
+
+    def test_a_host_without_is_fine(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As most are."""
+        monkeypatch.delenv("LD_PRELOAD", raising=False)
+
+        assert "ok" == laid_out(tmp_path, {})["preload"].status

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from pageswap import native
 from pageswap.agent.host import environment
+from pageswap.agent.host.environment import environment_problem
 from pageswap.agent.host.host_files import HostFiles
 
 if TYPE_CHECKING:
@@ -68,3 +72,46 @@ def test_what_a_host_tells_is_taken_over(tmp_path: Path) -> None:
     assert facts["loadavg"] == [0.5, 0.25, 0.1]
     assert facts["governor"] == "powersave"
     assert facts["hypervisor"] == "none"
+
+
+def test_this_hosts_own_description_is_right() -> None:
+    """As it comes back from JSON."""
+    found = json.loads(json.dumps(environment.read(HostFiles(), native.core_info())))
+
+    assert environment_problem(found) == ""
+
+
+def test_a_host_that_tells_nothing_is_right(tmp_path: object) -> None:
+    """What is absent or null is no lie."""
+    found = environment.read(HostFiles(str(tmp_path)), {})
+
+    assert environment_problem(json.loads(json.dumps(found))) == ""
+    assert environment_problem({}) == ""
+    assert environment_problem({"of a newer agent": [{}]}) == ""
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"hostname": ["x"]},
+        {"kernel": "x" * 3000},
+        {"cpus": "2"},
+        {"cpus": True},
+        {"turbo": 1},
+        {"cpus_allowed": "0-1"},
+        {"cpus_allowed": [0, "1"]},
+        {"loadavg": [None]},
+        {"mitigations": ["x"]},
+        {"mitigations": {"x": 1}},
+        {"thp": "always"},
+        {"core": "ab"},
+        {"core": {"core_hash": {}}},
+        {"rlimits": {"as": [1]}},
+        {"userfaultfd": {"device": "yes"}},
+    ],
+)
+def test_what_an_environment_cannot_be_is_named(lie: dict[str, Any]) -> None:
+    """The key, and what was found there."""
+    (key,) = lie
+
+    assert environment_problem({"hostname": "box", **lie}).startswith(f"environment's {key}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import Any
 
 import pytest
@@ -11,9 +13,13 @@ from pageswap.agent.journal.line_fields import (
     FIELDS_FROM_COUNTERS,
     MEASURES,
     content_problem,
+    methods_problem,
     shape_problem,
     short,
+    time_problem,
+    utc_now,
 )
+from pageswap.agent.trial.core_calls import native_core
 
 
 def trial_line(**changes: Any) -> dict[str, Any]:
@@ -60,3 +66,50 @@ def test_what_is_quoted_in_a_message_fits_it() -> None:
     """A host's text may be of any length."""
     assert "'abc'" == short("abc")
     assert 60 == len(short("a" * 1000))
+
+
+def test_the_present_time_has_milliseconds_and_says_utc() -> None:
+    """Written and read by the same form."""
+    now = utc_now()
+
+    assert "" == time_problem(now)
+    assert len("2025-01-31T12:00:00.123Z") == len(now)
+    assert str(time.gmtime().tm_year) in {now[:4], str(int(now[:4]) + 1)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "2025-01-31",
+        "2025-01-31T12:00:00",
+        "2025-01-31T12:00:00+01:00",
+        "2025-01-31T12:00:00.Z",
+        "\uff12025-01-31T12:00:00Z",
+    ],
+)
+def test_what_is_no_time_in_utc_is_named(text: str) -> None:
+    """The reader's message quotes it."""
+    assert f"{text!r} is no time in UTC" == time_problem(text)
+
+
+def test_this_hosts_methods_are_right() -> None:
+    """As they come back from JSON."""
+    assert "" == methods_problem(json.loads(json.dumps(native_core().methods())))
+
+
+@pytest.mark.parametrize(
+    ("method", "problem"),
+    [
+        (1, "methods holds 1"),
+        ({}, "methods holds {}"),
+        ({"name": 1}, "which has no name"),
+        ({"name": "memcpy", "family": None}, "method 'memcpy': family is None"),
+        ({"name": "memcpy", "available": 1}, "available is 1"),
+        ({"name": "memcpy", "workloads": "swap"}, "workloads is 'swap'"),
+        ({"name": "memcpy", "backings": [1]}, "backings is [1]"),
+    ],
+)
+def test_what_a_method_cannot_be_is_named(method: Any, problem: str) -> None:
+    """Also which method's."""
+    assert problem in methods_problem([{"name": "null"}, method])

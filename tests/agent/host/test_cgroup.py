@@ -9,9 +9,9 @@ import pytest
 from agent.harness import Host, make_trial
 from requirement import require
 
+from pageswap.agent.host import cgroup
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.journal import job
-from pageswap.agent.trial import memory_cap
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ MIB = 1 << 20
 @pytest.fixture
 def _real() -> None:
     """Need a host where a control group can be made."""
-    group = memory_cap.make(HostFiles(), 64 * MIB)
+    group = cgroup.make_capped(HostFiles(), 64 * MIB)
     require("cgroup", group is not None, "no memory control group can be made here")
     if group:
         group.remove()
@@ -30,7 +30,7 @@ def _real() -> None:
 
 def own_groups() -> list[str]:
     """List the groups that agents have made on this host."""
-    parents = memory_cap.parents_for_groups(HostFiles())
+    parents = cgroup.parents_for_groups(HostFiles())
     return [f"{p.folder}/{n}" for p in parents for n in HostFiles().names(p.folder) if n.startswith("pageswap-")]
 
 
@@ -87,7 +87,7 @@ def lay_out(root: Path, files: dict[str, str]) -> HostFiles:
 
 def folders(files: HostFiles) -> list[str]:
     """Name the groups that a new one may be made in."""
-    return [group.folder for group in memory_cap.parents_for_groups(files)]
+    return [group.folder for group in cgroup.parents_for_groups(files)]
 
 
 class TestVersion2:
@@ -120,13 +120,13 @@ class TestVersion2:
         )
 
         assert folders(files) == []
-        assert memory_cap.make(files, 64 * MIB) is None
+        assert cgroup.make_capped(files, 64 * MIB) is None
 
     def test_a_folder_without_limits_is_no_group(self, tmp_path: Path) -> None:
         """What was made is removed when it cannot hold anything to a limit."""
         files = lay_out(tmp_path, {"/sys/fs/cgroup/a/b/cgroup.subtree_control": "memory\n"})
 
-        assert memory_cap.make(files, 64 * MIB) is None
+        assert cgroup.make_capped(files, 64 * MIB) is None
         assert not any(name.startswith("pageswap-") for name in files.names("/sys/fs/cgroup/a/b"))
 
     def test_groups_of_dead_agents_go(self, tmp_path: Path) -> None:
@@ -136,6 +136,6 @@ class TestVersion2:
         (parent / "pageswap-999999999").mkdir()
         (parent / f"pageswap-{os.getpid()}").mkdir()
         (parent / "pageswap-other").mkdir()
-        memory_cap.sweep_all(files)
+        cgroup.sweep(files)
 
         assert sorted(path.name for path in parent.glob("pageswap-*")) == [f"pageswap-{os.getpid()}", "pageswap-other"]

@@ -60,7 +60,9 @@ class StoreError(PageswapError):
 
 
 class JournalError(HostError):
-    """What a host sent back is not a journal of this run."""
+    """What a host sent back is not a journal of this run; `stored` has the trials that came before and are stored."""
+
+    stored: tuple[dict[str, object], ...] = ()
 
 
 class BuildError(PageswapError):

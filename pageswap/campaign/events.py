@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pageswap.errors import PageswapError
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """A run begins or goes on: trials over all hosts, how many have a final outcome, how many each host owes."""
 
     run_id: str
@@ -23,16 +22,14 @@ class Started:
     owed: dict[str, int]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """A host is measured by someone else, who is waited for; `holder` has pid, user, run_id and since."""
 
     host: str
     holder: dict[str, Any]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Measuring:
+class Measuring(NamedTuple):
     """An agent works on a host, started just now or found alive."""
 
     host: str
@@ -41,79 +38,47 @@ class Measuring:
     is_reattached: bool
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class TrialsEnded:
+class TrialsEnded(NamedTuple):
     """These trials' outcomes are stored; each mapping is a journal's trial line."""
 
     host: str
     trials: tuple[dict[str, Any], ...]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Noted:
-    """Something went wrong on a host that the campaign deals with itself."""
+class Noted(NamedTuple):
+    """What the campaign itself dealt with on a host: something that went wrong, or a decision of its stopping rule."""
 
     host: str
     text: str
+    granted: int = 0  # so many trials more are owed
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Granted:
-    """A host may measure so many `trials` more by the experiment's stopping rule."""
-
-    host: str
-    text: str
-    trials: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Enough:
-    """A host has measured enough by the experiment's stopping rule."""
-
-    host: str
-    text: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Stopping:
+class Stopping(NamedTuple):
     """The run was interrupted: `how` is drain (the trial in hand ends) or kill."""
 
     how: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class HostEnded:
+class HostEnded(NamedTuple):
     """A host has done what it could; `missing` trials were cut short and are owed to a resume."""
 
     host: str
     missing: int
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class HostFailed:
+class HostFailed(NamedTuple):
     """A host cannot be used any further."""
 
     host: str
     error: PageswapError
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Finished:
-    """All hosts have ended; what follows is the report."""
+class Finished(NamedTuple):
+    """All hosts have ended: of their `trials` so many are stored by status; what follows is the report."""
 
-    interrupted: bool
+    trials: int
+    statuses: Mapping[str, int]
+    missing: int
 
 
-Event = (
-    Started
-    | Waiting
-    | Measuring
-    | TrialsEnded
-    | Granted
-    | Enough
-    | Noted
-    | Stopping
-    | HostEnded
-    | HostFailed
-    | Finished
-)
+Event = Started | Waiting | Measuring | TrialsEnded | Noted | Stopping | HostEnded | HostFailed | Finished

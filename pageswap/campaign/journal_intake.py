@@ -47,7 +47,7 @@ class JournalIntake:
         self.heard_at = time.monotonic()
 
     def take(self, stream: Stream, segment: int, offset: int) -> bool:
-        """Store a segment's journal as it streams from byte `offset` on; gives whether its end has come.
+        """Store a segment's journal as it streams from byte `offset` on; return whether its end has come.
 
         Raises JournalError at what is no journal, after storing what came before it; HostError and StoreError.
         """
@@ -81,7 +81,12 @@ class JournalIntake:
         lines = [line + b"\n" for line in data[:-1].split(b"\n")]
         if lines[0].startswith(b'{"error":'):
             raise HostError(f"{self._host}: {_error_of(lines[0])}")
-        stored = self._store.ingest(self._host, segment, offset, lines)
+        try:
+            stored = self._store.ingest(self._host, segment, offset, lines)
+        except JournalError as error:
+            if error.stored:
+                self._on_trials(error.stored)
+            raise
         if stored.trials:
             self._on_trials(tuple(stored.trials))
         return stored.ended

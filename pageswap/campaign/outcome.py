@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING, Final
 
 from pageswap.agent.journal.job import CORRUPT, OK, SKIPPED, UNAVAILABLE
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 INTERRUPTED_EXIT: Final = 130
 _CORRUPT_EXIT = 4
 _OTHERWISE_EXIT = 2
-_MEASURING = "running"
+_NUMBER = re.compile(r"[\d,.]*\d")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,9 +38,14 @@ class HostOutcome:
     problem: str
 
     @property
+    def lost(self) -> dict[str, float]:
+        """The seconds by phase in which its agents were not measuring: connecting, waiting, and so on."""
+        return {phase: seconds for phase, seconds in self.ledger.items() if phase != "running"}
+
+    @property
     def lost_s(self) -> float:
-        """The seconds in which its agents were not measuring: connecting, uploading, building, waiting, collecting."""
-        return sum(seconds for phase, seconds in self.ledger.items() if phase != _MEASURING)
+        """All of `lost` together."""
+        return sum(self.lost.values())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +76,7 @@ class NoHostError(HostError):
 
 
 def host_outcomes(store: Store) -> tuple[HostOutcome, ...]:
-    """Give every host's part of the run, in the run's order."""
+    """Return every host's part of the run, in the run's order."""
     ledger, problems, counts = store.ledger(), store.problems(), store.host_status_counts()
     return tuple(
         HostOutcome(
@@ -100,3 +106,8 @@ def exit_code(statuses: Counter[str], errors: Mapping[str, PageswapError], *, in
         return _OTHERWISE_EXIT
     harmless = (OK,) if strict else (OK, UNAVAILABLE, SKIPPED)
     return _OTHERWISE_EXIT if any(count and status not in harmless for status, count in statuses.items()) else 0
+
+
+def without_numbers(reason: str) -> str:
+    """Return why a trial did not end ok as it is alike in all blocks: free memory, for one, is another in each."""
+    return _NUMBER.sub("#", reason)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sys
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Final, TextIO
 
 from pageswap.agent.journal.job import OK, SKIPPED, UNAVAILABLE, case_id_of
 from pageswap.agent.workspace.host_lease import describe
 from pageswap.campaign.events import (
-    Enough,
     Finished,
-    Granted,
     HostEnded,
     HostFailed,
     Measuring,
@@ -23,6 +21,7 @@ from pageswap.campaign.events import (
     TrialsEnded,
     Waiting,
 )
+from pageswap.campaign.outcome import without_numbers
 from pageswap.spec.quoting import plain
 from pageswap.units import format_duration
 
@@ -41,7 +40,6 @@ LINE_EVERY_S: Final = 5.0
 _MOST_BARS: Final = 16
 _MOST_NAMED: Final = 8
 
-_NUMBER = re.compile(r"[\d,.]*\d")
 _STOPPING = {
     "drain": "interrupted: the trial in hand ends, then the run stops; again to kill it",
     "kill": "interrupted again: killing the trial in hand",
@@ -50,7 +48,7 @@ _STOPPING = {
 
 @contextlib.contextmanager
 def shown(stream: TextIO | None = None) -> Iterator[Callable[[Event], None]]:
-    """Give what `campaign.run` and `resume` take as `on_event`; everything is written to `stream`, standard error.
+    """Yield what `campaign.run` and `resume` take as `on_event`; everything is written to `stream`, standard error.
 
     A run goes on when nobody can be shown it any more: a pipe's reader went away, or a disk is full.
     """
@@ -88,16 +86,23 @@ class _Count:
     def __init__(self, trials: int, done: int) -> None:
         self.trials = trials
         self.done = done
-        self.statuses: dict[str, int] = {}
+        self.statuses: Counter[str] = Counter()
 
-    def add(self, status: str) -> None:
-        """Count one more that ended so."""
-        self.done += 1
-        self.statuses[status] = self.statuses.get(status, 0) + 1
+    def change(self, status: str, former: str | None) -> None:
+        """Count one trial that ended so, and no more as it ended `former`ly, if it did."""
+        self.statuses[status] += 1
+        if former is None:
+            self.done += 1
+        else:
+            self.statuses[former] -= 1
 
     def endings(self) -> str:
-        """Give ``ok 12, failed 1``."""
-        return ", ".join(f"{status} {count}" for status, count in self.statuses.items())
+        """Return ``ok 12, failed 1``."""
+        return ", ".join(f"{status} {count}" for status, count in self.statuses.items() if count)
+
+    def text(self) -> str:
+        """Return ``13 of 20 trials: ok 12, failed 1``."""
+        return f"{self.done:,} of {self.trials:,} trials{': ' if +self.statuses else ''}{self.endings()}"
 
 
 class _Tally:
@@ -106,6 +111,8 @@ class _Tally:
     def __init__(self) -> None:
         self.all = _Count(0, 0)
         self.hosts: dict[str, _Count] = {}
+        # A trial that an earlier agent left cut short ends once more.
+        self._ended: dict[tuple[str, str], str] = {}
         self._told: set[tuple[str, str, str, str]] = set()
 
     def start(self, event: Started) -> None:
@@ -115,18 +122,17 @@ class _Tally:
         self.hosts = {host: _Count(each, each - event.owed.get(host, each)) for host in event.hosts}
 
     def add(self, event: TrialsEnded) -> list[str]:
-        """Count, and give a line for each new way that a trial did not end ok."""
+        """Count, and return a line for each new way that a trial did not end ok."""
         lines = []
         for trial in event.trials:
-            status, reason = trial["status"], trial["reason"]
-            self.all.add(status)
-            if event.host in self.hosts:
-                self.hosts[event.host].add(status)
-            case_id = case_id_of(trial["trial_id"])
+            trial_id, status, reason = trial["trial_id"], trial["status"], trial["reason"]
+            former = self._ended.get((event.host, trial_id))
+            self._ended[event.host, trial_id] = status
+            for count in self._counts_of(event.host):
+                count.change(status, former)
             # A method that the host lacks says so in every block: once a case is enough for those.
-            place = case_id if status in (UNAVAILABLE, SKIPPED) else trial["trial_id"]
-            # Free memory, for one, is another number in each block.
-            alike = (event.host, place, status, _NUMBER.sub("#", reason))
+            place = case_id_of(trial_id) if status in (UNAVAILABLE, SKIPPED) else trial_id
+            alike = (event.host, place, status, without_numbers(reason))
             if status != OK and alike not in self._told:
                 self._told.add(alike)
                 lines.append(f"{event.host}: {place}: {status}: {reason}")
@@ -134,37 +140,34 @@ class _Tally:
 
     def words(self, event: Event) -> str | None:
         """Say in one line what happened, unless there is nothing to say or the command itself will end with it."""
-        if isinstance(event, HostFailed) and not self.all.statuses and len(self.hosts) <= 1:
-            return None
-        if isinstance(event, Granted):
-            for count in (self.all, *(self.hosts[host] for host in (event.host,) if host in self.hosts)):
-                count.trials += event.trials
-        if isinstance(event, HostEnded):
-            return self._end_of(event) if len(self.hosts) > 1 else None
-        return _words(event)
+        text = None
+        match event:
+            case Waiting(host, holder):
+                text = f"{host}: waiting for {describe(holder)}"
+            case Measuring(host, segment, pid, is_reattached=True):
+                text = f"{host}: agent {pid} still works on segment {segment}; following it"
+            case Noted(host, said, granted):
+                for count in self._counts_of(host):
+                    count.trials += granted
+                text = f"{host}: {said}"
+            case HostEnded(host, missing) if len(self.hosts) > 1:
+                text = f"{host}: done, {self.hosts[host].text()}{_owed(missing)}"
+            case HostFailed(_, error) if self.all.statuses or len(self.hosts) > 1:
+                text = f"error: {error}"
+            case Stopping(how):
+                text = _STOPPING[how]
+            case Finished(trials, statuses, missing):
+                stored = _Count(trials, sum(statuses.values()))
+                stored.statuses.update(statuses)
+                text = stored.text() + _owed(missing)
+        return text
 
-    def _end_of(self, event: HostEnded) -> str:
-        count = self.hosts[event.host]
-        endings = f": {count.endings()}" if count.statuses else ""
-        owed = f"; {event.missing:,} still to run" if event.missing else ""
-        return f"{event.host}: done, {count.done:,} of {count.trials:,} trials{endings}{owed}"
+    def _counts_of(self, host: str) -> list[_Count]:
+        return [self.all, *(self.hosts[name] for name in (host,) if name in self.hosts)]
 
 
-def _words(event: Event) -> str | None:
-    """Say in one line what happened, for the events that need no counting."""
-    match event:
-        case Waiting(host, holder):
-            return f"{host}: waiting for {describe(holder)}"
-        case Measuring(host, segment, pid, is_reattached=True):
-            return f"{host}: agent {pid} still works on segment {segment}; following it"
-        case Noted(host, text) | Granted(host, text) | Enough(host, text):
-            return f"{host}: {text}"
-        case HostFailed(_, error):
-            return f"error: {error}"
-        case Stopping(how):
-            return _STOPPING[how]
-        case _:
-            return None
+def _owed(missing: int) -> str:
+    return f"; {missing:,} still to run" if missing else ""
 
 
 class Lines:
@@ -192,20 +195,16 @@ class Lines:
                 self._say(line)
             if self._clock() - self._said_s >= LINE_EVERY_S:
                 self._say_state()
-        elif isinstance(event, Finished):
-            self._say_state(is_last=True)
         elif words := self._tally.words(event):
             self._say(words)
 
-    def _say_state(self, *, is_last: bool = False) -> None:
-        count, now_s = self._tally.all, self._clock()
-        self._said_s = now_s
+    def _say_state(self) -> None:
+        count, self._said_s = self._tally.all, self._clock()
         measured, left = count.done - self._first, count.trials - count.done
         time_left = ""
-        if measured and left > 0 and not is_last:
-            time_left = f", about {format_duration((now_s - self._started_s) / measured * left)} left"
-        endings = f": {count.endings()}" if count.statuses else ""
-        self._say(f"{count.done:,} of {count.trials:,} trials{endings}{time_left}")
+        if measured and left > 0:
+            time_left = f", about {format_duration((self._said_s - self._started_s) / measured * left)} left"
+        self._say(count.text() + time_left)
 
     def _say(self, text: str) -> None:
         print(plain(text), file=self._stream, flush=True)

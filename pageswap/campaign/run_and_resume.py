@@ -11,6 +11,7 @@ import shutil
 import signal
 import threading
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pageswap.campaign.events import Finished, HostEnded, HostFailed, Started, Stopping
@@ -133,7 +134,7 @@ class _Campaign:
         known = self._store.outcome_count()
         self._tell_start()
         errors = self._drive(bundle)
-        self._on_event(Finished(interrupted=bool(self._signals)))
+        self._tell_end()
         for error in errors.values():
             if isinstance(error, StoreError) or not isinstance(error, PageswapError):
                 raise error
@@ -154,6 +155,18 @@ class _Campaign:
                 trials=trials,
                 done=trials - sum(owed.values()),
                 owed=owed,
+            )
+        )
+
+    def _tell_end(self) -> None:
+        """Say how its hosts' part of the run is stored."""
+        counts = self._store.host_status_counts()
+        hosts = [host.host for host in self._hosts]
+        self._on_event(
+            Finished(
+                trials=sum(self._store.trial_count(host) for host in hosts),
+                statuses=sum((Counter(counts.get(host, {})) for host in hosts), Counter()),
+                missing=sum(self._store.missing_count(host) for host in hosts),
             )
         )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import types
 from typing import TYPE_CHECKING, Any
 
-from pageswap.campaign.events import Enough, Granted
+from pageswap.campaign.events import Noted
 
 if TYPE_CHECKING:
     from pageswap.store import Store
@@ -23,7 +25,7 @@ class StoppingRule:
         if self._rule and store.allowed_blocks(host) is None:
             store.allow_blocks(host, int(self._rule["least"]))
 
-    def look(self) -> Granted | Enough | None:
+    def look(self) -> Noted | None:
         """Look at what the host has measured: allow it more blocks, or write down why it has enough; None without rule.
 
         To be asked when the host owes nothing: the figures are made on this machine, which may be the one measured.
@@ -35,26 +37,14 @@ class StoppingRule:
 
         blocks = self._store.allowed_blocks(self._host) or 0
         until = float(self._rule["until"])
-        decision = decide(_HostRows(self._store, self._host), self._host, blocks=blocks, most=self._most, until=until)
+        # One host's rows only, so that many hosts do not read each other's.
+        whole = {name: getattr(self._store, name) for name in ("meta", "cases", "columns", "methods")}
+        run_data: Any = types.SimpleNamespace(**whole, rows=functools.partial(self._store.rows, self._host))
+        decision = decide(run_data, self._host, blocks=blocks, most=self._most, until=until)
         if decision.enough:
             self._store.stop(self._host, blocks, decision.reason)
-            return Enough(self._host, f"stops {decision.reason}")
+            return Noted(self._host, f"stops {decision.reason}")
         before = self._store.trial_count(self._host)
         self._store.allow_blocks(self._host, decision.blocks)
         trials = self._store.trial_count(self._host) - before
-        return Granted(self._host, f"{decision.reason}: {trials:,} trials more", trials)
-
-
-class _HostRows:
-    """One host's rows of a run, so that many hosts do not read each other's."""
-
-    def __init__(self, store: Store, host: str) -> None:
-        self.meta = store.meta
-        self.cases = store.cases
-        self.columns = store.columns
-        self.methods = store.methods
-        self._store = store
-        self._host = host
-
-    def rows(self) -> list[tuple[Any, ...]]:
-        return self._store.rows(self._host)
+        return Noted(self._host, f"{decision.reason}: {trials:,} trials more", trials)

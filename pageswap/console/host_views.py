@@ -41,12 +41,11 @@ def show_hosts(hosts: Sequence[HostOutcome]) -> None:
 
 def _lost(host: HostOutcome) -> str:
     """Give the time lost and what took most of it: ``4.2s, connecting 3.9s``."""
-    parts = {phase: seconds for phase, seconds in host.ledger.items() if phase != "running"}
-    if not parts:
+    if not host.lost:
         return ""
-    phase, seconds = max(parts.items(), key=lambda part: part[1])
+    phase, seconds = max(host.lost.items(), key=lambda part: part[1])
     total = format_duration(host.lost_s)
-    return f"{total}, {phase}" if len(parts) == 1 else f"{total}, {phase} {format_duration(seconds)}"
+    return f"{total}, {phase}" if len(host.lost) == 1 else f"{total}, {phase} {format_duration(seconds)}"
 
 
 def hosts_as_json(hosts: Sequence[HostOutcome]) -> list[dict[str, Any]]:

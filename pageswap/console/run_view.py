@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import TYPE_CHECKING, Any
 
+from pageswap.campaign.outcome import without_numbers
 from pageswap.console import host_views
 from pageswap.console.exits import tell
 from pageswap.console.output import print_json, say_rest, show_table
@@ -27,7 +27,6 @@ CASES_SHOWN = 60
 _HOSTS_NAMED = 8
 _LONGEST_HOST = 80
 _TROUBLES_SHOWN = 40
-_NUMBER = re.compile(r"[\d,.]*\d")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +50,7 @@ def troubles(store: Store) -> list[Troubles]:
         if trial["status"] != "ok":
             reason, place = trial["reason"] or "", (trial["host"], trial["case_id"])
             group = Troubles(trial["status"], reason, trial["host"], cases[trial["case_id"]], [])
-            # Free memory, for one, is another number in each block.
-            alike = (*place, trial["status"], _NUMBER.sub("#", reason))
+            alike = (*place, trial["status"], without_numbers(reason))
             found.setdefault(alike, group).trial_ids.append(trial["trial_id"])
     return list(found.values())
 

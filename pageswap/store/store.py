@@ -265,7 +265,7 @@ class Store(HostNotes):
 
         Rows and the journal's new offset are one transaction. Lines that are stored already are passed over. Raises
         StoreError when nothing could be stored, and JournalError at the first line that is not the journal's next:
-        what came before it is stored.
+        what came before it is stored, and its trials are the error's `stored`.
         """
         refused: JournalError | None = None
         trials: list[dict[str, Any]] = []
@@ -300,6 +300,7 @@ class Store(HostNotes):
             update = "UPDATE segment SET journal_offset = ?, next_seq = ?, ended = ? WHERE host = ? AND segment = ?"
             connection.execute(update, (done, next_seq, ended, host, segment))
         if refused is not None:
+            refused.stored = tuple(trials)
             raise refused
         return Ingested(trials, ended)
 

@@ -321,7 +321,7 @@ def test_two_names_of_one_machine_are_told_from_an_agent_that_is_only_late(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other name's agent holds the lease for this run: after some tries the reason is given, with the cure."""
-    monkeypatch.setattr("pageswap.campaign.host_run._LEASE_AGAIN_S", 0.0)
+    monkeypatch.setattr("pageswap.campaign.host_run.LEASE_AGAIN_S", 0.0)
 
     def held(job: Job) -> dict[str, Any]:
         return {"held_by": {"pid": 5, "user": "me", "run_id": job.run_id, "since": None}}
@@ -379,7 +379,7 @@ def test_of_large_jobs_few_are_sent_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int, most_at_once: int
 ) -> None:
     """They take memory until they are sent; small ones go out together."""
-    monkeypatch.setattr("pageswap.campaign.host_run._LARGE_JOB", large)
+    monkeypatch.setattr("pageswap.campaign.host_run.LARGE_JOB", large)
     guard, now, most = threading.Lock(), 0, 0
     all_there = threading.Barrier(most_at_once)
 
@@ -553,7 +553,7 @@ def test_where_the_time_went_survives_a_controller_that_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is stored now and then, beside the rows."""
-    monkeypatch.setattr("pageswap.campaign.host_run._BOOK_S", 0.0)
+    monkeypatch.setattr("pageswap.campaign.host_run.BOOK_S", 0.0)
     seen: list[float] = []
 
     def look(event: events.Event) -> None:

@@ -15,6 +15,7 @@ import pytest
 from pageswap.campaign import events, progress
 from pageswap.errors import HostError
 
+DONE = events.Finished(trials=10, statuses={"ok": 10}, missing=0)
 STARTED = events.Started(
     "20250131T120000Z-0a1b2c", Path("results/a/x"), ("local",), trials=10, done=2, owed={"local": 8}
 )
@@ -23,6 +24,11 @@ STARTED = events.Started(
 def ended(status: str = "ok", reason: str = "", trial_id: str = "b00.c0001") -> dict[str, Any]:
     """Give a trial's journal line, as far as it is shown."""
     return {"trial_id": trial_id, "status": status, "reason": reason}
+
+
+def several(count: int) -> tuple[dict[str, Any], ...]:
+    """Give so many trials that ended well."""
+    return tuple(ended(trial_id=f"b{number:02}.c0001") for number in range(count))
 
 
 class Clock:
@@ -54,7 +60,7 @@ def test_a_run_begins_with_its_id_and_folder() -> None:
 
 def test_lines_are_few_and_tell_the_time_left() -> None:
     """Half of the eight trials took four seconds, so the rest takes four more."""
-    four = events.TrialsEnded("local", (ended(),) * 4)
+    four = events.TrialsEnded("local", several(4))
 
     assert say(STARTED, 1.0, events.TrialsEnded("local", ()), 6.0, four, 7.0, events.TrialsEnded("local", ()))[1:] == [
         "6 of 10 trials: ok 4, about 6.0s left"
@@ -63,16 +69,25 @@ def test_lines_are_few_and_tell_the_time_left() -> None:
 
 def test_the_end_is_always_told() -> None:
     """However soon it came."""
-    eight = events.TrialsEnded("local", (ended(),) * 8)
+    eight = events.TrialsEnded("local", several(8))
 
-    assert say(STARTED, eight, events.Finished(interrupted=False))[1:] == ["10 of 10 trials: ok 8"]
+    assert say(STARTED, eight, DONE)[1:] == ["10 of 10 trials: ok 10"]
 
 
 def test_the_last_line_foretells_nothing() -> None:
     """A host that gave up leaves trials that no time will bring."""
-    two = events.TrialsEnded("local", (ended(),) * 2)
+    two = events.TrialsEnded("local", several(2))
 
-    assert say(STARTED, 1.0, two, events.Finished(interrupted=False))[1:] == ["4 of 10 trials: ok 2"]
+    stored = events.Finished(trials=10, statuses={"ok": 3, "killed": 1}, missing=7)
+
+    assert say(STARTED, 1.0, two, stored)[1:] == ["4 of 10 trials: ok 3, killed 1; 7 still to run"]
+
+
+def test_a_trial_that_ends_once_more_is_one_trial() -> None:
+    """Cut short by an earlier agent, then measured: what it ended as first is counted no more."""
+    cut, measured = (events.TrialsEnded("a", (ended(status),)) for status in ("killed", "ok"))
+
+    assert say(TWO, cut, measured, events.HostEnded("a", 0))[-1] == "a: done, 2 of 4 trials: ok 1"
 
 
 def test_every_bad_ending_is_told_once() -> None:
@@ -113,7 +128,8 @@ TWO = events.Started("r", Path("x"), ("a", "b"), trials=8, done=1, owed={"a": 3,
 def test_of_several_hosts_each_end_is_told() -> None:
     """With how its trials ended and what it still owes."""
     failed = events.HostFailed("b", HostError("b: no core"))
-    told = (TWO, events.TrialsEnded("a", (ended(), ended("killed", "SIGBUS"))), events.HostEnded("a", 2), failed)
+    two = (ended(trial_id="b00.c0000"), ended("killed", "SIGBUS"))
+    told = (TWO, events.TrialsEnded("a", two), events.HostEnded("a", 2), failed)
 
     assert say(*told)[1:] == [
         "a: b00.c0001: killed: SIGBUS",
@@ -149,7 +165,7 @@ def test_a_terminal_gets_a_bar_a_host_or_one_for_many(
         events.Started("r", Path("x"), names, trials=2 * count, done=0, owed=dict.fromkeys(names, 2)),
         events.TrialsEnded("h1", (ended(),)),
         events.HostEnded("h1", 1),
-        events.Finished(interrupted=False),
+        DONE,
     )
 
     assert [] == [bar for bar in bars if bar not in shown]
@@ -171,7 +187,7 @@ def test_a_run_goes_on_when_nobody_reads_of_it() -> None:
         os.close(read)
         with progress.shown(stream) as show:
             show(STARTED)
-            show(events.Finished(interrupted=False))
+            show(DONE)
         os.dup2(os.open(os.devnull, os.O_WRONLY), write)  # for what is still buffered, when it is closed
 
 
@@ -204,8 +220,8 @@ def terminal_of(*told: events.Event) -> str:
 def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     """With counts, endings and lines above it; markup in a reason is only text."""
     monkeypatch.setenv("TERM", "xterm")
-    trials = (ended(), ended("failed", "[bold]mremap"))
-    shown = terminal_of(STARTED, events.TrialsEnded("local", trials), events.Finished(interrupted=False))
+    trials = (ended(trial_id="b00.c0000"), ended("failed", "[bold]mremap"))
+    shown = terminal_of(STARTED, events.TrialsEnded("local", trials), DONE)
 
     assert "4/10" in shown
     assert "ok 1, failed 1" in shown

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pageswap.agent.journal.job import STATUSES, Job
-from pageswap.campaign import events
+from pageswap.campaign import events, progress
 from pageswap.errors import HostError
 from pageswap.store import Store
 from tests.campaign.fakes import FakeTarget, Segment, journal_of, resume, run, work_through
@@ -87,6 +88,29 @@ class TestOutcome:
         ]
 
 
+class TestWhatIsTold:
+    """The last line says what is stored."""
+
+    @pytest.mark.parametrize(("status", "missing"), [("unavailable", 0), ("failed", 0), ("killed", 9)])
+    def test_trials_that_ended_badly_have_ended(self, tmp_path: Path, status: str, missing: int) -> None:
+        """Nine of nine are stored, whether or not a resume measures them again."""
+        told: list[events.Event] = []
+        run(tmp_path, FakeTarget(lambda job: work_through(job, status=status, reason="because")), told=told)
+
+        assert told[-1] == events.Finished(trials=9, statuses={status: 9}, missing=missing)
+
+    def test_a_resume_that_brings_nothing_tells_of_what_is_there(self, tmp_path: Path) -> None:
+        """Nine trials that were cut short are stored, though all of them are owed again."""
+        target = FakeTarget(lambda job: work_through(job, status="killed", reason="SIGKILL"))
+        run_dir = run(tmp_path, target).run_dir
+        target.faults["bundle"] = [HostError("local: away")]
+        lines = io.StringIO()
+        with progress.shown(lines) as on_event, pytest.raises(HostError, match="away"):
+            resume(run_dir, target, on_event=on_event)
+
+        assert lines.getvalue().splitlines()[-1] == "9 of 9 trials: killed 9; 9 still to run"
+
+
 class TestAgentsThatFail:
     """What an agent leaves undone the next one does."""
 
@@ -146,6 +170,8 @@ class TestAgentsThatFail:
         assert [len(job.trials) for job in target.jobs] == [9, 5]
         assert [how for _, how in target.stops] == ["kill"]
         assert any(isinstance(event, events.Noted) for event in told)
+        ended = [trial for event in told if isinstance(event, events.TrialsEnded) for trial in event.trials]
+        assert len({trial["trial_id"] for trial in ended}) == len(ended) == 9
 
     def test_what_kills_its_process_does_not_keep_the_run_from_ending(self, tmp_path: Path) -> None:
         """A trial cut short is owed to the next resume, not to this run."""

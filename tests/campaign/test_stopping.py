@@ -83,8 +83,8 @@ def test_sharp_intervals_stop_after_the_least_blocks(tmp_path: Path) -> None:
 
     assert blocks_of(target) == [set(range(7))]
     assert stops(outcome)["local"]["blocks"] == 7
-    assert [event.text for event in told if isinstance(event, events.Enough)] == [
-        f"stops {stops(outcome)['local']['reason']}"
+    assert [event for event in told if isinstance(event, events.Noted)] == [
+        ("local", f"stops {stops(outcome)['local']['reason']}", 0)
     ]
     assert (outcome.exit_code, outcome.missing) == (0, 0)
 
@@ -96,7 +96,7 @@ def test_wide_intervals_get_more_blocks_up_to_the_most(tmp_path: Path) -> None:
 
     assert blocks_of(target) == [set(range(7)), {7, 8, 9, 10}, {11}]
     assert stops(outcome)["local"]["reason"].startswith("after 12 blocks, the most allowed,")
-    assert [event.trials for event in told if isinstance(event, events.Granted)] == [8, 2]
+    assert [event.granted for event in told if isinstance(event, events.Noted)] == [8, 2, 0]
 
 
 def test_without_a_rule_all_blocks_are_measured_at_once(tmp_path: Path) -> None:

@@ -1,0 +1,190 @@
+"""The agents of one host, each with a segment of its journal: started, followed into the store, and stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from pageswap.campaign.agent_answers import holder_from, started_from, status_from
+from pageswap.campaign.events import Noted, TrialsEnded, Waiting
+from pageswap.campaign.journal_intake import JournalIntake
+from pageswap.campaign.reconnect import BROKEN
+from pageswap.errors import HostError, JournalError, StoreError
+from pageswap.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pageswap.agent.journal.job import Job
+    from pageswap.campaign.agent_answers import Started, Status
+    from pageswap.campaign.events import Event
+    from pageswap.campaign.phase_clock import PhaseClock
+    from pageswap.fleet import Stream, Target
+    from pageswap.store import Store
+
+GONE = "the agent is gone"
+
+# So many followers in a row that end without a new byte although the agent lives.
+_MAX_LOST_FOLLOWERS = 5
+_FOLLOW_AGAIN_S = 0.2
+
+# Beyond a trial's own timeout an agent writes something within so many seconds.
+_QUIET_S = 60.0
+
+# A link that broke is noticed within so many seconds; that time was lost, not measured in.
+_NOTICED_S = 15.0
+
+
+class HostAgents:
+    """Speaks with a host's agents from the host's own thread; `interrupt` may be called from any other."""
+
+    def __init__(
+        self,
+        target: Target,
+        store: Store,
+        phases: PhaseClock,
+        emit: Callable[[Event], None],
+        on_stored: Callable[[], None],
+    ) -> None:
+        """Take the host, where rows go, where its time is written down, and whom to tell; of rows before the others."""
+        self._target = target
+        self._store = store
+        self._phases = phases
+        self._emit = emit
+        self._on_stored = on_stored
+        meta = store.meta()
+        self._run_id = str(meta["run_id"])
+        quiet_s = float(meta["experiment"].get("timeout_s", 0.0)) + _QUIET_S
+        self._intake = JournalIntake(store, target.name, self._tell_stored, quiet_s=quiet_s, on_quiet=self._tell_quiet)
+        self._guard = threading.Lock()
+        self._followed: int | None = None
+        self._waiting: Stream | None = None
+        # How to stop, "" while nobody interrupted; and what ends all pauses then.
+        self.stopping = ""
+        self.halt = threading.Event()
+
+    def start(self, job: Job, on_read: Callable[[], None]) -> Started:
+        """Start an agent, `on_read` being called when it has read its job; raises HostError."""
+        with contextlib.ExitStack() as phases:
+
+            def on_line(line: dict[str, Any], stream: Stream) -> None:
+                on_read()
+                if "waiting_for" not in line:
+                    return
+                self._emit(Waiting(job.host, holder_from(job.host, line["waiting_for"])))
+                phases.enter_context(self._phases.phase("waiting"))
+                with self._guard:
+                    self._waiting = stream
+                    is_stopping = bool(self.stopping)
+                if is_stopping:
+                    stream.cancel()
+
+            timeout = {"timeout_s": None} if job.wait else {}
+            document = {**self._place(job.segment), "job": job.to_json()}
+            try:
+                return started_from(job.host, self._target.call("start", document, on_line=on_line, **timeout))
+            finally:
+                with self._guard:
+                    self._waiting = None
+
+    def follow(self, segment: int) -> None:
+        """Store a segment's journal to its end, whatever happens to followers on the way."""
+        with self._guard:
+            self._followed, stopping = segment, self.stopping
+        # An interrupt that came while the agent started is passed on now.
+        if stopping:
+            self.stop(segment, stopping)
+        try:
+            self._follow(segment)
+        finally:
+            with self._guard:
+                self._followed = None
+
+    def interrupt(self, how: str) -> bool:
+        """Have the agent at work stopped, `how` being drain or kill; tell whether there is one. Waits for nothing."""
+        with self._guard:
+            self.stopping = how
+            segment, waiting = self._followed, self._waiting
+        self.halt.set()
+        if waiting is not None:
+            waiting.cancel()
+        elif segment is not None:
+            # A host that does not answer must not keep the others from hearing it.
+            threading.Thread(target=self.stop, args=(segment, how), daemon=True).start()
+        return waiting is not None or segment is not None
+
+    def stop(self, segment: int, how: str) -> None:
+        """Have a segment's agent stopped, or note why that could not be said."""
+        try:
+            self._target.call("stop", {**self._place(segment), "how": how})
+        except HostError as error:
+            self._note(f"the agent could not be told to stop: {error}")
+
+    def status(self, segment: int) -> Status:
+        """Ask how a segment stands on its host; raises HostError."""
+        return status_from(self._target.name, self._target.call("status", self._place(segment)))
+
+    def offset(self, segment: int) -> int:
+        """Return how many bytes of a segment's journal are stored."""
+        return self._store.segments(self._target.name)[segment - 1].journal_offset
+
+    def end(self, segment: int, why: str) -> None:
+        """Write down that nothing more will come from a segment."""
+        self._store.end_segment(self._target.name, segment, why)
+
+    def _follow(self, segment: int) -> None:
+        lost = 0
+        while True:
+            before = self.offset(segment)
+            try:
+                if self._follow_once(segment, before):
+                    return
+            except JournalError as error:
+                self._note(f"{error}; what it lacks is measured again")
+                self.stop(segment, "kill")
+                self.end(segment, f"refused: {error}")
+                return
+            except StoreError:
+                self.stop(segment, "drain")
+                raise
+            is_fruitful = self.offset(segment) > before
+            if not is_fruitful and not self.status(segment).alive:
+                self._note(f"{GONE} before the end of its journal")
+                self.end(segment, GONE)
+                return
+            lost = 0 if is_fruitful else lost + 1
+            if lost > _MAX_LOST_FOLLOWERS:
+                work_dir = self._place(segment)["work_dir"]
+                raise HostError(
+                    f"{self._target.name}: the journal in {work_dir} cannot be followed; resume the run later"
+                )
+            if lost:
+                time.sleep(_FOLLOW_AGAIN_S)
+
+    def _follow_once(self, segment: int, offset: int) -> bool:
+        """Store what one follower streams; tell whether it was the journal's end."""
+        with contextlib.closing(self._target.follow(self._place(segment)["work_dir"], offset)) as stream:
+            try:
+                return self._intake.take(stream, segment, offset)
+            except BROKEN:
+                silent_s = time.monotonic() - self._intake.heard_at
+                self._phases.move({"connecting": min(silent_s, _NOTICED_S)})
+                raise
+
+    def _place(self, segment: int) -> dict[str, str]:
+        return {"work_dir": self._target.work_dir(self._run_id, segment)}
+
+    def _tell_stored(self, trials: tuple[dict[str, Any], ...]) -> None:
+        self._on_stored()
+        self._emit(TrialsEnded(self._target.name, trials))
+
+    def _tell_quiet(self, seconds: float) -> None:
+        self._note(
+            f"nothing has come for {format_duration(seconds)}, longer than a trial may take: look whether its agent"
+            " is stopped there; Ctrl-C ends the run, and 'inv resume' goes on"
+        )
+
+    def _note(self, text: str) -> None:
+        self._emit(Noted(self._target.name, text))

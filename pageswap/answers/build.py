@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.answers.caveats import caveats
-from pageswap.answers.corruption import corrupted
 from pageswap.answers.cost import cost
 from pageswap.answers.crossover import crossover
 from pageswap.answers.faster import faster
@@ -40,13 +39,11 @@ def build_answer(summary: Summary, findings: Findings, environments: Mapping[str
     The headline is made of the findings and of nothing else, so that it claims no more than they say.
     """
     facts, found = _BUILDERS[summary.asks](summary)
-    verdict, headline = facts.verdict, fitted(summary.asks, facts)
-    if not summary.statuses.get("ok"):
-        verdict, headline = NOTHING_MEASURED, fitted("nothing_measured", (summary, corrupted(summary)))
+    is_measured = bool(summary.statuses.get("ok"))
     return Answer(
         asks=summary.asks,
-        verdict=verdict,
-        headline=headline,
+        verdict=facts.verdict if is_measured else NOTHING_MEASURED,
+        headline=fitted(summary.asks if is_measured else NOTHING_MEASURED, facts, summary),
         trust=trust(summary, findings, environments),
         findings=tuple(found),
         caveats=tuple(caveats(summary)),

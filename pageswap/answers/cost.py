@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import TYPE_CHECKING
 
 from pageswap.analysis.explanations.cost_stacks import CostPart, CostStack, call_stacks
-from pageswap.analysis.verdicts import FASTER, SLOWER, TOO_FEW
-from pageswap.answers.against_baseline import baseline_findings, baseline_name
-from pageswap.answers.corruption import Corrupted, corrupted
+from pageswap.answers.against_baseline import (
+    DECIDED,
+    baseline_findings,
+    case_finding,
+    figures,
+    most_blocks,
+    where_of,
+)
 from pageswap.answers.record import MIXED, PART, UNAVAILABLE, UNDECIDED, YES, Finding
-from pageswap.answers.words import say
-from pageswap.spec.asks import COST
 from pageswap.statistics.intervals import Interval
 
 if TYPE_CHECKING:
@@ -28,49 +32,30 @@ class Cost:
     """
 
     verdict: str
-    against: str
-    corrupt: tuple[Corrupted, ...]
     calls: list[Finding]
-    undecided: int
     parts: list[Finding]
-    too_few: int
+    most_blocks: int
 
 
 def cost(summary: Summary) -> tuple[Cost, list[Finding]]:
     """Return the facts of the headline, and the findings they come from."""
-    pairs = baseline_findings(summary)
-    multiples = [
-        dataclasses.replace(
-            each, times=say("findings", "longer", each.ratio, each.low, each.high) if each.ratio else ""
-        )
-        for _, each in pairs
-    ]
+    pairs = baseline_findings(summary, functools.partial(case_finding, unit="longer"))
+    multiples = [finding for _, finding in pairs]
     # Without intervals, or with a call that took longer than the one it is inside, the parts are no shares.
     nested = [stack for stack in call_stacks(summary) if all(_is_share(part) for part in stack.parts)]
     stacks = [] if summary.corrupt else sorted(nested, key=_plainness)
-    parts = [finding for stack in stacks for finding in _parts(summary, stack)]
-    decided = [each for each in multiples if each.verdict in (FASTER, SLOWER)]
-    plainest: dict[str, Finding] = {}
-    for each in decided:
-        plainest.setdefault(each.subject, each)
+    parts = [_part(summary, stack, part) for stack in stacks for part in stack.parts]
+    decided = [each for each in multiples if each.verdict in DECIDED]
+    plainest = {each.subject: each for each in reversed(decided)}
     able = [each for each in multiples if each.verdict != UNAVAILABLE]
-    few = [case.ratio_n for case, each in pairs if each.verdict == TOO_FEW]
     facts = Cost(
         # Dearer or cheaper is no yes or no: what is asked is told where each is decided.
         verdict=UNDECIDED if not decided else YES if len(decided) == len(able) else MIXED,
-        against=baseline_name(summary),
-        corrupt=corrupted(summary),
         calls=sorted(plainest.values(), key=lambda each: each.ratio or 0.0),
-        undecided=len(multiples) - len(decided),
         parts=sorted(parts[: len(stacks[0].parts)] if stacks else [], key=lambda each: -(each.ratio or 0.0)),
-        too_few=max(few, default=0),
+        most_blocks=most_blocks(pairs),
     )
     return facts, [*parts, *multiples]
-
-
-def is_of_costs(summary: Summary) -> bool:
-    """Say whether a run compares what calls cost: there the times are what is asked, not the speeds."""
-    return summary.asks == COST
 
 
 def multiple(case: CaseSummary) -> tuple[float, Interval | None]:
@@ -89,25 +74,14 @@ def _plainness(stack: CostStack) -> tuple[int, bool]:
     return (threads if isinstance(threads, int) else 1), stack.levels.get("neighbours", "idle") != "idle"
 
 
-def _parts(summary: Summary, stack: CostStack) -> list[Finding]:
-    """Return each part of a call as a finding whose ratio is its share of the whole."""
-    where = {name: stack.levels[name] for name in summary.varying if name != "method" and name in stack.levels}
-    found = []
-    for part in stack.parts:
-        ends = part.share_interval
-        low, high = (ends.low, ends.high) if ends else (None, None)
-        found.append(
-            Finding(
-                host=stack.host,
-                subject=part.name,
-                against=stack.method,
-                where=where,
-                ratio=part.share,
-                low=low,
-                high=high,
-                times=say("findings", "share", part.share) if part.share is not None else "",
-                verdict=PART,
-                why=part.call,
-            )
-        )
-    return found
+def _part(summary: Summary, stack: CostStack, part: CostPart) -> Finding:
+    """Return a part of a call as a finding whose ratio is its share of the whole."""
+    return Finding(
+        host=stack.host,
+        subject=part.name,
+        against=stack.method,
+        where=where_of(summary, stack.levels, ("method",)),
+        verdict=PART,
+        why=part.call,
+        **figures(part.share, part.share_interval, "share"),
+    )

@@ -6,15 +6,14 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.analysis.verdicts import FASTER, SLOWER
-from pageswap.answers.against_baseline import COMPARED, baseline_findings, baseline_name, hosts_disagree, moves_pages
-from pageswap.answers.corruption import Corrupted, corrupted
+from pageswap.analysis.verdicts import FASTER
+from pageswap.answers.against_baseline import COMPARED, DECIDED, baseline_findings, is_mover, most_blocks
+from pageswap.answers.faster import hosts_disagree
 from pageswap.answers.record import CORRUPT, MIXED, NO, UNAVAILABLE, UNDECIDED, YES, Finding
 from pageswap.spec.asks import SIZE_FACTORS
-from pageswap.statistics.intervals import MINIMUM_N
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from pageswap.analysis.summary import Summary
 
@@ -52,42 +51,36 @@ class Curve:
 
 @dataclasses.dataclass(frozen=True)
 class Crossover:
-    """What the headline is made of; ``axis`` is the size that varies."""
+    """What the headline is made of; ``axis`` is the size that varies, ``most_blocks`` the most of any comparison."""
 
     verdict: str
-    against: str
     axis: str
-    corrupt: tuple[Corrupted, ...]
     curves: list[Curve]
-    hosts: int
     hosts_disagree: bool
-    too_few: int
+    most_blocks: int
 
 
 def crossover(summary: Summary) -> tuple[Crossover, list[Finding]]:
     """Return the facts of the headline, and the findings they come from: one a size."""
     axis = next((name for name in SIZE_FACTORS if name in summary.varying), SIZE_FACTORS[0])
-    pairs = [(case, finding) for case, finding in baseline_findings(summary) if moves_pages(summary, case)]
+    pairs = [(case, finding) for case, finding in baseline_findings(summary) if is_mover(summary, case)]
+    findings = [finding for _, finding in pairs]
     series: dict[tuple[str, str, str], list[Finding]] = {}
-    for _, finding in pairs:
-        others = {name: level for name, level in finding.where.items() if name != axis}
-        series.setdefault((finding.subject, finding.host, repr(sorted(others.items()))), []).append(finding)
+    for each in findings:
+        others = {name: level for name, level in each.where.items() if name != axis}
+        series.setdefault((each.subject, each.host, repr(sorted(others.items()))), []).append(each)
     curves = [curve(own, axis) for own in series.values() if own[0].verdict != CORRUPT]
-    known = [case.ratio_n for case, finding in pairs if finding.verdict in COMPARED]
-    disagree = hosts_disagree([finding for _, finding in pairs])
+    able = {each.subject for each in findings if each.verdict != UNAVAILABLE}
+    disagree = hosts_disagree(findings)
+    courses = {each.course for each in curves if able.intersection(each.names)}
     facts = Crossover(
-        verdict=MIXED
-        if disagree
-        else _verdict([each.course for each in curves if not _is_lacking(series, each)], bool(summary.corrupt)),
-        against=baseline_name(summary),
+        verdict=MIXED if disagree else _verdict(courses, has_corrupt=bool(summary.corrupt)),
         axis=axis,
-        corrupt=corrupted(summary),
         curves=_joined(curves, len(summary.hosts)),
-        hosts=len(summary.hosts),
         hosts_disagree=disagree,
-        too_few=max(known, default=0) if max(known, default=0) < MINIMUM_N else 0,
+        most_blocks=most_blocks(pairs),
     )
-    return facts, [finding for _, finding in pairs]
+    return facts, findings
 
 
 def curve(findings: Sequence[Finding], axis: str) -> Curve:
@@ -97,8 +90,7 @@ def curve(findings: Sequence[Finding], axis: str) -> Curve:
     sizes = [int(each.where.get(axis, 0)) for each in compared]
     verdicts = [each.verdict for each in compared]
     decided = {
-        word: [size for size, verdict in zip(sizes, verdicts, strict=True) if verdict == word]
-        for word in (FASTER, SLOWER)
+        word: [size for size, verdict in zip(sizes, verdicts, strict=True) if verdict == word] for word in DECIDED
     }
     where = {name: level for name, level in ordered[0].where.items() if name != axis}
     course, last, first = _course(sizes, verdicts, is_whole=len(compared) == len(ordered))
@@ -119,7 +111,7 @@ def _course(sizes: Sequence[int], verdicts: Sequence[str], *, is_whole: bool) ->
     """Return the course, and the two sizes between which it changes."""
     if not sizes:
         return LACKING, 0, 0
-    known = [(size, verdict) for size, verdict in zip(sizes, verdicts, strict=True) if verdict in (FASTER, SLOWER)]
+    known = [(size, verdict) for size, verdict in zip(sizes, verdicts, strict=True) if verdict in DECIDED]
     words = [verdict for _, verdict in known]
     if not words:
         return NEITHER, sizes[0], sizes[-1]
@@ -143,20 +135,13 @@ def _settled(sizes: Sequence[int], verdicts: Sequence[str], word: str) -> int | 
     return first
 
 
-def _verdict(courses: Iterable[str], has_corrupt: bool) -> str:  # noqa: FBT001 - the only flag
+def _verdict(courses: set[str], *, has_corrupt: bool) -> str:
     """Return yes where all change places, no where none does and all is decided, both as far as nothing is amiss."""
-    found = set(courses)
-    if not found - {NEITHER, LACKING}:
+    if not courses - {NEITHER, LACKING}:
         return UNDECIDED
-    if not has_corrupt and found <= {RISES, FALLS}:
+    if not has_corrupt and courses <= {RISES, FALLS}:
         return YES
-    return NO if not has_corrupt and found <= {ALL_FASTER, ALL_SLOWER} else MIXED
-
-
-def _is_lacking(series: dict[tuple[str, str, str], list[Finding]], each: Curve) -> bool:
-    """Say whether no host can run it at all."""
-    own = [finding for key, found in series.items() if key[0] == each.names[0] for finding in found]
-    return all(finding.verdict == UNAVAILABLE for finding in own)
+    return NO if not has_corrupt and courses <= {ALL_FASTER, ALL_SLOWER} else MIXED
 
 
 def _joined(curves: Sequence[Curve], hosts: int) -> list[Curve]:

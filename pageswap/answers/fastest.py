@@ -7,37 +7,34 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.explanations.contests import Contest, Rival, compared_factors, contests
 from pageswap.analysis.verdicts import NOT_COMPARED, NOT_MEASURED, SLOWER, TOO_FEW
-from pageswap.answers.against_baseline import (
-    case_finding,
-    contestants,
-    moves_pages,
-)
-from pageswap.answers.corruption import Corrupted, corrupted
+from pageswap.answers.against_baseline import case_finding, contestants, figures, is_mover, where_of
 from pageswap.answers.record import CORRUPT, FASTEST, MIXED, NOT_TOLD_APART, UNDECIDED, YES, Finding
 from pageswap.answers.words import say
 from pageswap.statistics.intervals import MINIMUM_N
 from pageswap.text.levels import levels_phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pageswap.analysis.summary import CaseSummary, Summary
+
+
+Place = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Winners:
     """Contests that ended alike: who was not told from the fastest, of how many; ``is_known`` with enough blocks.
 
-    ``findings`` are the winners' own, ``places`` the host and the other levels of each contest. ``shared`` are the
-    levels, and under "host" the host, that these contests and no others have.
+    ``places`` are the levels of each contest, and under "host" its host. ``shared`` are those that these contests and
+    no others have.
     """
 
     names: tuple[str, ...]
     of: int
     is_known: bool
-    places: list[tuple[str, dict[str, Any]]]
-    findings: list[Finding]
-    shared: dict[str, Any]
+    places: list[Place]
+    shared: Place
 
     @property
     def is_sole(self) -> bool:
@@ -47,14 +44,11 @@ class Winners:
 
 @dataclasses.dataclass(frozen=True)
 class Fastest:
-    """What the headline is made of; ``contests`` were held on ``hosts``, ``most_blocks`` is the most any pair has."""
+    """What the headline is made of; ``contests`` were held, ``most_blocks`` is the most any pair has."""
 
     verdict: str
-    against: str
-    corrupt: tuple[Corrupted, ...]
     groups: list[Winners]
     contests: int
-    hosts: int
     hosts_disagree: bool
     most_blocks: int
 
@@ -64,20 +58,17 @@ def fastest(summary: Summary) -> tuple[Fastest, list[Finding]]:
 
     What moves no page, or moved one wrongly, takes no part.
     """
-    able = [case for case in contestants(summary) if moves_pages(summary, case)]
+    able = [case for case in contestants(summary) if is_mover(summary, case)]
     competitors = [case for case in able if case.levels.get("method") not in summary.corrupt]
     held = contests(summary, competitors)
-    found = {key: finding for each in held for key, finding in _contest_findings(summary, each)}
+    found = dict(pair for each in held for pair in _contest_findings(summary, each))
     rest = {_key(case): _unheld(summary, case) for case in able if _key(case) not in found}
-    groups = _groups(summary, held, found)
+    groups = _groups(summary, held)
     missing = any(finding.verdict in (NOT_MEASURED, CORRUPT) for finding in rest.values())
     facts = Fastest(
         verdict=_verdict(groups, is_whole=not missing),
-        against=_baseline(summary),
-        corrupt=corrupted(summary),
         groups=groups,
         contests=len(held),
-        hosts=len(summary.hosts),
         hosts_disagree=_hosts_disagree(groups),
         most_blocks=max((rival.n for each in held for rival in each.rivals), default=0),
     )
@@ -98,45 +89,36 @@ def _key(case: CaseSummary) -> tuple[str, str]:
     return case.host, case.case_id
 
 
-def _contest_findings(summary: Summary, held: Contest) -> list[tuple[tuple[str, str], Finding]]:
-    verdict = _first_verdict(held)
+def _contest_findings(summary: Summary, held: Contest) -> Iterator[tuple[tuple[str, str], Finding]]:
+    is_won = all(rival.is_beaten for rival in held.rivals)
+    verdict = FASTEST if is_won else NOT_TOLD_APART if held.is_known else TOO_FEW
     first = _own_finding(summary, held.first)
-    why = "" if verdict == FASTEST else say("findings", verdict.replace(" ", "_"), held.rivals)
-    found = [(_key(held.first), dataclasses.replace(first, verdict=verdict, why=why))]
-    return found + [(_key(rival.case), _rival_finding(summary, held, rival)) for rival in held.rivals]
+    yield _key(held.first), dataclasses.replace(first, verdict=verdict, why=_why(verdict, held.rivals))
+    for rival in held.rivals:
+        verdict = SLOWER if rival.is_beaten else NOT_TOLD_APART if rival.n >= MINIMUM_N else TOO_FEW
+        finding = Finding(
+            host=held.host,
+            subject=_name(summary, rival.case),
+            against=_baseline(summary) if rival.is_by_baseline else _name(summary, held.first),
+            where=held.levels,
+            verdict=verdict,
+            why=_why(verdict, [rival]),
+            **figures(rival.ratio, rival.interval),
+        )
+        yield _key(rival.case), finding
+
+
+def _why(verdict: str, rivals: Sequence[Rival]) -> str:
+    return "" if verdict in (FASTEST, SLOWER) else say("findings", verdict.replace(" ", "_"), rivals)
 
 
 def _own_finding(summary: Summary, case: CaseSummary) -> Finding:
     """Return what a case's comparison with the baseline found, where that competes; else nothing but how it ended."""
     found = case_finding(summary, case, _name(summary, case), _baseline(summary))
-    others = [name for name in summary.varying if name not in compared_factors(summary)]
-    found = dataclasses.replace(found, where={name: case.levels[name] for name in others if name in case.levels})
     if found.against and case.ratio is not None:
         return found
-    return dataclasses.replace(found, against="", ratio=None, low=None, high=None, times="")
-
-
-def _first_verdict(held: Contest) -> str:
-    if all(rival.is_beaten for rival in held.rivals):
-        return FASTEST
-    return NOT_TOLD_APART if held.is_known else TOO_FEW
-
-
-def _rival_finding(summary: Summary, held: Contest, rival: Rival) -> Finding:
-    low, high = (rival.interval.low, rival.interval.high) if rival.interval else (None, None)
-    verdict = SLOWER if rival.is_beaten else NOT_TOLD_APART if rival.n >= MINIMUM_N else TOO_FEW
-    return Finding(
-        host=held.host,
-        subject=_name(summary, rival.case),
-        against=_baseline(summary) if rival.is_by_baseline else _name(summary, held.first),
-        where=held.levels,
-        ratio=rival.ratio,
-        low=low,
-        high=high,
-        times=say("findings", "times", rival.ratio, low, high) if rival.ratio else "",
-        verdict=verdict,
-        why="" if verdict == SLOWER else say("findings", verdict.replace(" ", "_"), [rival]),
-    )
+    where = where_of(summary, case.levels, compared_factors(summary))
+    return dataclasses.replace(found, against="", where=where, **figures(None, None))
 
 
 def _unheld(summary: Summary, case: CaseSummary) -> Finding:
@@ -147,7 +129,7 @@ def _unheld(summary: Summary, case: CaseSummary) -> Finding:
     return found
 
 
-def _groups(summary: Summary, held: Sequence[Contest], found: dict[tuple[str, str], Finding]) -> list[Winners]:
+def _groups(summary: Summary, held: Sequence[Contest]) -> list[Winners]:
     """Put contests with the same winners together, those of most contests first."""
     groups: dict[tuple[object, ...], Winners] = {}
     for each in held:
@@ -155,25 +137,19 @@ def _groups(summary: Summary, held: Sequence[Contest], found: dict[tuple[str, st
         names = tuple(_name(summary, case) for case in cases)
         # With too few blocks nobody is beaten: then the one ahead is all there is to tell contests apart by.
         key = (frozenset(names), 1 + len(each.rivals)) if each.is_known else (names[0],)
-        group = groups.setdefault(key, Winners(names, 1 + len(each.rivals), each.is_known, [], [], {}))
-        group.places.append((each.host, found[_key(each.first)].where))
-        group.findings.extend(found[_key(case)] for case in cases)
+        group = groups.setdefault(key, Winners(names, 1 + len(each.rivals), each.is_known, [], {}))
+        group.places.append({"host": each.host, **each.levels})
     every = [place for group in groups.values() for place in group.places]
     known = [dataclasses.replace(group, shared=_shared(group.places, every)) for group in groups.values()]
     return sorted(known, key=lambda group: (not group.is_sole, not group.is_known, -len(group.places)))
 
 
-def _shared(
-    places: Sequence[tuple[str, dict[str, Any]]], every: Sequence[tuple[str, dict[str, Any]]]
-) -> dict[str, Any]:
+def _shared(own: Sequence[Place], every: Sequence[Place]) -> Place:
     """Return the levels that these contests and no others have in common, nothing where there are none such."""
-    own = [{**levels, "host": host} for host, levels in places]
     common = {name: level for name, level in own[0].items() if all(each.get(name) == level for each in own)}
-    found = [place for place in every if common.items() <= {**place[1], "host": place[0]}.items()]
-    needed = {
-        name: level for name, level in common.items() if any({**p[1], "host": p[0]}.get(name) != level for p in every)
-    }
-    return needed if len(found) == len(places) else {}
+    if sum(common.items() <= place.items() for place in every) != len(own):
+        return {}
+    return {name: level for name, level in common.items() if any(each.get(name) != level for each in every)}
 
 
 def _verdict(groups: Sequence[Winners], *, is_whole: bool) -> str:
@@ -187,6 +163,7 @@ def _hosts_disagree(groups: Sequence[Winners]) -> bool:
     """Say whether under the same conditions hosts have no winner in common."""
     winners: dict[str, list[set[str]]] = {}
     for group in groups:
-        for _, levels in group.places if group.is_known else ():
-            winners.setdefault(repr(sorted(levels.items())), []).append(set(group.names))
+        for place in group.places if group.is_known else ():
+            levels = sorted(item for item in place.items() if item[0] != "host")
+            winners.setdefault(repr(levels), []).append(set(group.names))
     return any(not set.intersection(*found) for found in winners.values())

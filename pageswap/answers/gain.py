@@ -5,24 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.verdicts import FASTER, SLOWER, TOO_FEW
-from pageswap.answers.against_baseline import (
-    ContenderVerdict,
-    baseline_findings,
-    baseline_name,
-    contender_verdicts,
-    grouped,
-    hosts_disagree,
-    moves_pages,
-    overall,
-)
-from pageswap.answers.corruption import Corrupted, corrupted
+from pageswap.answers.against_baseline import DECIDED, baseline_findings, case_finding, is_mover, most_blocks
+from pageswap.answers.faster import Contender, Groups, grouped, hosts_disagree, overall
 from pageswap.answers.record import MIXED
 from pageswap.text.levels import levels_phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.answers.record import Finding
 
@@ -33,69 +21,55 @@ class Change:
 
     new: str
     old: str
-    groups: list[tuple[str, list[ContenderVerdict]]]
+    groups: Groups
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether nothing is decided of it."""
+        return not {*DECIDED, MIXED} & {verdict for verdict, _ in self.groups}
 
 
 @dataclasses.dataclass(frozen=True)
 class Gain:
-    """What the headline is made of."""
+    """What the headline is made of: the changes of which something is decided first."""
 
     verdict: str
-    against: str
-    corrupt: tuple[Corrupted, ...]
     changes: list[Change]
     hosts_disagree: bool
-    too_few: int
+    most_blocks: int
 
 
 def gain(summary: Summary) -> tuple[Gain, list[Finding]]:
     """Return the facts of the headline, and the findings they come from."""
-    pairs = [
-        (case, dataclasses.replace(finding, subject=new, against=old))
-        for case, finding in baseline_findings(summary)
-        if moves_pages(summary, case)
-        for new, old in [change_of(summary, case)]
-    ]
-    contenders: list[ContenderVerdict] = []
-    changes = []
-    ordered = sorted(pairs, key=lambda pair: change_order(summary, pair[0]))
-    for new, old in dict.fromkeys((finding.subject, finding.against) for _, finding in ordered):
-        own = [(case, finding) for case, finding in pairs if (finding.subject, finding.against) == (new, old)]
-        names = [_who(summary, case) for case, _ in own]
-        joined = contender_verdicts([finding for _, finding in own], names, names)
-        contenders += joined
-        changes.append(Change(new, old, grouped(joined)))
+    pairs = [pair for pair in baseline_findings(summary, _changed) if is_mover(summary, pair[0])]
+    found: dict[tuple[str, str], dict[str, Contender]] = {}
+    for case, finding in sorted(pairs, key=lambda pair: change_order(summary, pair[0])):
+        who = str(case.levels.get("method", summary.workload))
+        own = found.setdefault((finding.subject, finding.against), {})
+        own.setdefault(who, Contender(who, [])).findings.append(finding)
+    changes = [Change(new, old, grouped(own.values())) for (new, old), own in found.items()]
+    findings = [finding for _, finding in pairs]
     facts = Gain(
-        verdict=overall(contenders),
-        against=baseline_name(summary),
-        corrupt=corrupted(summary),
-        changes=sorted((change for change in changes if change.groups), key=_is_open),
-        hosts_disagree=hosts_disagree([finding for _, finding in pairs]),
-        too_few=max((case.ratio_n for case, finding in pairs if finding.verdict == TOO_FEW), default=0),
+        verdict=overall([each for own in found.values() for each in own.values()]),
+        changes=sorted((each for each in changes if each.groups), key=lambda each: each.is_open),
+        hosts_disagree=hosts_disagree(findings),
+        most_blocks=most_blocks(pairs),
     )
-    return facts, [finding for _, finding in pairs]
+    return facts, findings
 
 
-def _is_open(change: Change) -> bool:
-    """Say whether nothing is decided of a change; what is decided comes first."""
-    return not {FASTER, SLOWER, MIXED} & {verdict for verdict, _ in change.groups}
+def _changed(summary: Summary, case: CaseSummary) -> Finding:
+    return case_finding(summary, case, *change_of(summary, case))
 
 
 def change_of(summary: Summary, case: CaseSummary) -> tuple[str, str]:
     """Name what was changed to what, and from what."""
-    names = [name for name, level in summary.baseline.items() if case.levels.get(name) != level]
-    return _phrase(case.levels, names), _phrase(summary.baseline, names)
+    old = {name: level for name, level in summary.baseline.items() if case.levels.get(name) != level}
+    new: dict[str, Any] = {name: case.levels[name] for name in old if name in case.levels}
+    return levels_phrase(new), levels_phrase(old)
 
 
 def change_order(summary: Summary, case: CaseSummary) -> tuple[int, list[int]]:
     """Return what changes are sorted by: one factor alone before several, in the order that the baseline has them."""
     places = [place for place, (name, level) in enumerate(summary.baseline.items()) if case.levels.get(name) != level]
     return len(places), places
-
-
-def _phrase(levels: Mapping[str, Any], names: list[str]) -> str:
-    return levels_phrase({name: levels[name] for name in names if name in levels})
-
-
-def _who(summary: Summary, case: CaseSummary) -> str:
-    return str(case.levels.get("method", summary.workload))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import math
 import re
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
 
-from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, NOT_MEASURED, SLOWER, TOO_FEW
-from pageswap.answers.record import CORRUPT, HEADLINE_LENGTH, MIXED, UNAVAILABLE
+from pageswap.answers.record import HEADLINE_LENGTH
 from pageswap.statistics.intervals import MINIMUM_N, Interval
 from pageswap.text.levels import level_text, levels_phrase
 from pageswap.text.lists import clipped, first_few, listed, plural
@@ -20,26 +20,19 @@ from pageswap.text.numbers import decimals, interval_text, percent_text, rounded
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pageswap.answers.record import Finding
+    from pageswap.analysis.summary import Summary
+    from pageswap.answers.record import Answer, Finding
 
 TEMPLATES: Final = Path(__file__).resolve().parents[2] / "templates" / "answers"
-# How much a headline says: 0 is everything, the last has counts alone and always fits.
 _BEFORE_STOP: Final = re.compile(r" (?=[;,.:](?: |$))")
 # Nearer to 1 than this two digits would say nothing.
 _NEAR: Final = 1.095
+# Bytes, printed to three digits: an interpolated size is never known to more.
+_UNITS: Final = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 _PREFIXES: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+# How much a headline leaves out: 0 is nothing, the last has counts alone and always fits.
 _DETAILS: Final = range(8)
-VERDICT_WORDS: Final = {
-    FASTER: "faster",
-    SLOWER: "slower",
-    NO_DIFFERENCE: "not told apart",
-    TOO_FEW: "measured too few times",
-    NOT_COMPARED: "not compared",
-    NOT_MEASURED: "not measured",
-    UNAVAILABLE: "unavailable",
-    CORRUPT: "corrupt",
-    MIXED: "mixed",
-}
+_COLUMNS: Final = 80
 
 
 @functools.cache
@@ -69,7 +62,7 @@ def environment() -> jinja2.Environment:
         "short_rate": lambda rate: f"{_short(rate / _unit(rate)[0])} {_unit(rate)[1]}B/s",
         "needed": MINIMUM_N,
         "span": span_text,
-        "verdict_words": VERDICT_WORDS,
+        "size": size_text,
     }
     return made
 
@@ -87,13 +80,25 @@ def _module(template: str) -> Any:  # noqa: ANN401 - macros are attributes of wh
     return environment().get_template(f"{template}.j2").module
 
 
-def fitted(macro: str, facts: object) -> str:
+def fitted(macro: str, facts: object, summary: Summary) -> str:
     """Return the headline that says most and has at most `HEADLINE_LENGTH` characters."""
     for detail in _DETAILS:
-        text = say("headline", macro, facts, detail)
+        text = say("headline", macro, facts, summary, detail)
         if len(text) <= HEADLINE_LENGTH:
             return text
     return clipped(text, HEADLINE_LENGTH)
+
+
+def answer_lines(answer: Answer) -> list[str]:
+    """Return an answer as lines of any length: its headline, how far to trust it, and what it does not cover."""
+    text = environment().get_template("lines.j2").render(answer=answer)
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+
+
+def answer_as_text(answer: Answer, columns: int = _COLUMNS) -> str:
+    """Return the answer in lines of at most so many columns, broken at blanks and never inside a name."""
+    wrap = textwrap.TextWrapper(columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return "\n".join(wrap.fill(line) for line in answer_lines(answer))
 
 
 def factor_text(ratio: float, low: float | None = None, high: float | None = None) -> str:
@@ -136,3 +141,10 @@ def short_factor(ratio: float) -> str:
 def _short(value: float) -> str:
     digits = 3 if 1 <= value < _NEAR else 2
     return rounded(value, digits - 1 - math.floor(math.log10(value)))
+
+
+def size_text(size_bytes: float) -> str:
+    """Print a size that was computed: three digits, with the largest unit that leaves one before the point."""
+    unit, factor = next((pair for pair in _UNITS if size_bytes >= pair[1]), ("B", 1))
+    value = size_bytes / factor
+    return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f} {unit}"

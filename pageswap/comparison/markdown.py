@@ -9,7 +9,7 @@ from pageswap.agent.host.conditions import CONDITIONS
 from pageswap.analysis.findings import findings as findings_of
 from pageswap.analysis.summary import summarise
 from pageswap.answers.build import build_answer
-from pageswap.answers.lines import answer_lines
+from pageswap.answers.words import answer_lines
 from pageswap.comparison.percent import detectable_text, findings, percent_interval_text, percent_text, time_text
 from pageswap.text.conditions import shown_command
 from pageswap.text.levels import level_text, operation

@@ -123,7 +123,7 @@ def conclude_without(error: NoHostError, *, as_json: bool) -> int:
 
 def show_conclusion(outcome: Outcome, summary: Summary, answer: Answer, troubled: Sequence[Troubles]) -> None:
     """Print the answer, every case's figures, what did not end ok, and last where the report lies."""
-    from pageswap.answers.lines import answer_as_text
+    from pageswap.answers.words import answer_as_text
 
     print(plain(answer_as_text(answer)) + "\n")
     show_cases(summary)

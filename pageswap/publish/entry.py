@@ -12,7 +12,7 @@ from pageswap.analysis.findings import findings
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW
 from pageswap.answers.build import build_answer
-from pageswap.answers.lines import answer_lines
+from pageswap.answers.words import answer_lines
 from pageswap.errors import HostError, StoreError
 from pageswap.text.lists import clipped
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, NOT_MEASURED, SLOWER, TOO_FEW
 from pageswap.answers.record import CORRUPT, MEASURED, PART
-from pageswap.answers.words import VERDICT_WORDS, span_text
+from pageswap.answers.words import say, span_text
 from pageswap.spec.asks import GAIN
 from pageswap.statistics.intervals import Interval
 from pageswap.text.levels import level_text, levels_phrase
@@ -107,7 +107,7 @@ def _rows(name: str, found: list[tuple[Finding, dict[str, Any]]]) -> list[Conten
                 contender=name,
                 speed=_speed(verdict, findings),
                 interval=_interval(verdict, findings),
-                verdict=VERDICT_WORDS.get(verdict, verdict),
+                verdict=say("headline", "word", verdict),
                 kind=_KINDS.get(verdict, ""),
                 where=_where([where for _, where in own], [where for _, where in found]) if len(alike) > 1 else "",
                 why=clipped(next((finding.why for finding in findings if finding.why), ""), _LONGEST),

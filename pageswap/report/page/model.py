@@ -9,7 +9,7 @@ from pageswap.analysis.explanations.host_groups import grouped, host_groups
 from pageswap.analysis.findings import findings as find
 from pageswap.analysis.summary import Summary, summarise
 from pageswap.analysis.trials.table import frame
-from pageswap.answers.against_baseline import contender_name, moves_pages
+from pageswap.answers.against_baseline import contender_name, is_mover
 from pageswap.answers.build import build_answer
 from pageswap.report.page.download import Download, download
 from pageswap.report.page.first_screen import FirstRows, first_rows, measured_on
@@ -172,7 +172,7 @@ def model(run_data: RunData) -> Model:
 
 
 def _staying(summary: Summary) -> frozenset[str]:
-    return frozenset(contender_name(summary, case) for case in summary.cases if not moves_pages(summary, case))
+    return frozenset(contender_name(summary, case) for case in summary.cases if not is_mover(summary, case))
 
 
 def _bounded(notes: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from pageswap.answers.cost import is_of_costs
 from pageswap.report.sections.overview import order_of, overview
 from pageswap.spec import FACTORS, trend_of
+from pageswap.spec.asks import COST
 
 if TYPE_CHECKING:
     from pageswap.analysis.summary import Summary
@@ -44,7 +44,7 @@ def picture(run: ReportedRun, sections: list[Section]) -> tuple[Plot | None, str
         return section.plots[0], section.notes[0], _without_first(sections, section)
     glance = overview(summary)
     if glance:
-        how = _AT_A_GLANCE_OF_CALLS if is_of_costs(summary) else _AT_A_GLANCE
+        how = _AT_A_GLANCE_OF_CALLS if summary.asks == COST else _AT_A_GLANCE
         return glance, f"{how} {order_of(summary)}".rstrip(), sections
     ratios = of_id.get("ratios")
     if ratios and len(ratios.plots) == 1:

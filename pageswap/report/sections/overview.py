@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from pageswap.answers.cost import is_of_costs, multiple
+from pageswap.answers.cost import multiple
 from pageswap.answers.gain import change_order
 from pageswap.report.charts.selection import contender_label, evenly, is_of_conditions
 from pageswap.report.charts.vegalite import around, figure, figure_layers, plot, reference_line, row_axis, tips
 from pageswap.report.sections.ratios import LONGEST_BASELINE, looks, quantity, value_axis
+from pageswap.spec.asks import COST
 from pageswap.text.invisible_characters import visible
 from pageswap.text.levels import level_text, levels_phrase
 from pageswap.text.lists import clipped, listed, plural
@@ -55,7 +56,7 @@ def overview(summary: Summary) -> Plot | None:
     """
     if not summary.has_baseline:
         return None
-    by_itself, is_cost = is_of_conditions(summary) and len(summary.hosts) == 1, is_of_costs(summary)
+    by_itself, is_cost = is_of_conditions(summary) and len(summary.hosts) == 1, summary.asks == COST
     found: dict[str, list[CaseSummary]] = {}
     for case in summary.cases:
         if case.ratio is not None and case.verdict != "baseline":
@@ -97,7 +98,7 @@ def order_of(summary: Summary) -> str:
 
 def title_of(summary: Summary) -> str:
     """Name what is drawn."""
-    if is_of_costs(summary):
+    if summary.asks == COST:
         return f"Time relative to {visible(clipped(levels_phrase(summary.baseline), LONGEST_BASELINE))}"
     return quantity(summary)
 
@@ -130,7 +131,7 @@ def _plot(summary: Summary, contenders: Sequence[_Contender]) -> Plot:
         "tooltip": tips("Case", "Where", ("Value", title_of(summary)), ("CI", "95 % CI"), "Verdict"),
     }
     layers = [reference_line(x), *figure_layers("marks", "x", channels, size=70)]
-    title = title_of(summary) if is_of_costs(summary) else f"{plural(len(rows), 'comparison')} at a glance"
+    title = title_of(summary) if summary.asks == COST else f"{plural(len(rows), 'comparison')} at a glance"
     return plot(title, names, layers, {"marks": rows}, height * len(names))
 
 

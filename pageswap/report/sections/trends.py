@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.trials.levels import levels_key
-from pageswap.answers.crossing import crossover_text
+from pageswap.answers.words import say
 from pageswap.report.charts.selection import evenly
 from pageswap.report.charts.vegalite import (
     GREY,
@@ -127,7 +127,10 @@ def _crossover_grids(of_panel: Mapping[str, Sequence[Crossover]]) -> tuple[Grid,
     grids = []
     if crossed:
         where = (Heading("Cases", is_number=False),) if has_panels else ()
-        rows = [(*([name] if has_panels else []), each.a, each.b, crossover_text(each)) for name, each in crossed]
+        rows = [
+            (*([name] if has_panels else []), each.a, each.b, say("crossing", "crossing", each))
+            for name, each in crossed
+        ]
         grids.append(
             Grid(
                 _bounded("Where the faster one changes", len(rows), "the charts above come first"),
@@ -160,7 +163,7 @@ def _bounded(caption: str, count: int, then: str) -> str:
 def _summed(pairs: Sequence[Crossover], *, has_panels: bool) -> str:
     """Say how two methods stand that do not change places: as it was found, or how often each was in several charts."""
     if not has_panels:
-        return crossover_text(pairs[0]).removeprefix("none: ")
+        return say("crossing", "crossing", pairs[0]).removeprefix("none: ")
     counts = Counter(_standing(each) for each in pairs)
     if len(counts) == 1:
         return f"{next(iter(counts))}{f', in all {len(pairs)} sets of cases' if len(pairs) > 1 else ''}"
@@ -272,7 +275,7 @@ def _plot(
     ]
     marks = [
         {"at": each.at_bytes, "low": each.low or each.at_bytes, "high": each.high or each.at_bytes}
-        | {"Crossover": crossover_text(each)}
+        | {"Crossover": say("crossing", "crossing", each)}
         for each in crossed
         if each.at_bytes is not None
     ]

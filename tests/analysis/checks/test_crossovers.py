@@ -10,7 +10,7 @@ import pytest
 from pageswap.analysis.checks import crossovers as module
 from pageswap.analysis.findings import findings
 from pageswap.analysis.summary import summarise
-from pageswap.answers.crossing import crossover_text
+from pageswap.answers.words import say
 from tests.fake_run import FakeRun, make_run
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def test_a_known_crossover_lies_within_its_interval() -> None:
     assert cross.high is not None
     assert cross.low <= TRUTH <= cross.high
     assert (cross.a, cross.b, cross.slower, cross.faster) == ("memcpy", "mremap_fixed", "memcpy", "mremap_fixed")
-    assert crossover_text(cross).startswith("memcpy is faster below, mremap_fixed above 29.")
+    assert say("crossing", "crossing", cross).startswith("memcpy is faster below, mremap_fixed above 29.")
 
 
 def test_the_interval_holds_the_truth_often_enough() -> None:
@@ -84,7 +84,7 @@ def test_one_that_turns_twice_has_no_single_size() -> None:
     (cross,) = crossovers_in(sized({"memcpy": (1_000.0,) * 6, "mremap_fixed": times}))
 
     assert (cross.turns, cross.is_shown, cross.at_bytes, cross.from_bytes) == (2, False, None, None)
-    assert crossover_text(cross) == "no single size: they change places 2 times between 4KiB and 4MiB"
+    assert say("crossing", "crossing", cross) == "no single size: they change places 2 times between 4KiB and 4MiB"
 
 
 def test_none_says_between_which_sizes_and_who_is_ahead() -> None:
@@ -92,7 +92,7 @@ def test_none_says_between_which_sizes_and_who_is_ahead() -> None:
     (cross,) = crossovers_in(sized({"memcpy": (100.0,) * 6, "mremap_fixed": FLAT}))
 
     assert (cross.at_bytes, cross.low, cross.high, cross.turns, cross.faster) == (None, None, None, 0, "memcpy")
-    assert crossover_text(cross) == "none: memcpy is faster at every size from 4KiB to 4MiB"
+    assert say("crossing", "crossing", cross) == "none: memcpy is faster at every size from 4KiB to 4MiB"
     assert not cross.is_shown
 
 
@@ -101,7 +101,9 @@ def test_medians_alone_make_no_crossover() -> None:
     names = {"copy_words": (100.0,) * 6, "memcpy": (100.0,) * 6, "mremap_fixed": (100.0,) * 6}
     found = crossovers_in(sized(names, noise=0.05, seed=2))
 
-    assert {crossover_text(cross) for cross in found} == {"no difference found at any size from 4KiB to 4MiB"}
+    assert {say("crossing", "crossing", cross) for cross in found} == {
+        "no difference found at any size from 4KiB to 4MiB"
+    }
     assert not any(cross.is_shown or cross.at_bytes for cross in found)
 
 
@@ -110,7 +112,7 @@ def test_a_lead_on_one_side_alone_is_said_to_be_one() -> None:
     nearly = (*(100.0,) * 5, 3_030.0)
     (cross,) = crossovers_in(sized({"memcpy": nearly, "mremap_fixed": FLAT}, noise=0.1, blocks=12))
 
-    assert crossover_text(cross) == "none: memcpy is faster up to 1MiB, no difference found above"
+    assert say("crossing", "crossing", cross) == "none: memcpy is faster up to 1MiB, no difference found above"
     assert (cross.found, cross.is_shown) == ((*("memcpy",) * 5, ""), False)
 
 
@@ -130,7 +132,7 @@ def test_few_blocks_decide_nothing() -> None:
     (cross,) = crossovers_in(sized({"memcpy": PROPORTIONAL, "mremap_fixed": FLAT}, blocks=3))
 
     assert (cross.found, cross.is_shown, cross.at_bytes) == ((), False, None)
-    assert crossover_text(cross) == "too few blocks to say (6 needed)"
+    assert say("crossing", "crossing", cross) == "too few blocks to say (6 needed)"
 
 
 def test_they_are_resampled_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pageswap.analysis.checks.crossovers import Crossover
-from pageswap.answers.crossing import crossover_text
+from pageswap.answers.words import say
 from pageswap.report.sections import trends
 from pageswap.report.sections.trends import MOST_LEVELS, MOST_PANELS
 from tests.fake_run import FakeRun, make_run
@@ -65,9 +65,11 @@ def test_a_crossover_is_marked_and_told() -> None:
     assert_valid(section.plots)
     assert len(marks) == sum(each.is_shown for each in found) > 0
     assert all(mark["low"] <= mark["at"] <= mark["high"] for mark in marks)
-    assert [row[-1] for row in section.grids[0].rows] == [crossover_text(each) for each in found if each.is_shown]
+    assert [row[-1] for row in section.grids[0].rows] == [
+        say("crossing", "crossing", each) for each in found if each.is_shown
+    ]
     assert [row[-1] for row in section.grids[1].rows] == [
-        crossover_text(each).removeprefix("none: ") for each in found if not each.is_shown
+        say("crossing", "crossing", each).removeprefix("none: ") for each in found if not each.is_shown
     ]
     assert "the grey band around it the 95 % confidence interval of that size" in section.notes[0]
 
@@ -132,7 +134,7 @@ def test_a_crossover_without_ends_is_marked_where_it_is() -> None:
     section = only(sized(), [crossing])
 
     assert rows(section.plots[0], "crossovers") == [
-        {"at": 70_000.0, "low": 70_000.0, "high": 70_000.0, "Crossover": crossover_text(crossing)}
+        {"at": 70_000.0, "low": 70_000.0, "high": 70_000.0, "Crossover": say("crossing", "crossing", crossing)}
     ]
 
 

@@ -159,8 +159,9 @@ from pageswap.agent.trial.child_watcher import Ending
 from pageswap.agent.trial.executor import Executor
 levels = {"method": "memcpy", "backing": "private_anon", "page_size": 4096, "region_size": 8192, "iterations": 1}
 trial = job.TrialSpec("b00.c0000", 1, "swap", {**levels, "threads": 1}, 1, 1, 60.0, 0, 0, False)
-core = SimpleNamespace(reserved_page_bytes={}, trial=lambda *_: None)
-watcher = SimpleNamespace(run=lambda *_, **__: Ending(None, "exit", 31, 0))
+work = SimpleNamespace(result=lambda: None)
+core = SimpleNamespace(reserved_page_bytes={}, trial=lambda *_: work)
+watcher = SimpleNamespace(run=lambda *_, **__: Ending("exit", 31, 0))
 outcome = Executor(core, watcher, HostFiles()).run(trial)
 print(outcome.status, outcome.status in job.STATUSES, outcome.reason)
 """

@@ -7,11 +7,11 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from pageswap import native
-from pageswap.agent.trial.core_calls import Core
-from pageswap.agent.trial.forked_call import ForkedCall
+from pageswap.agent.trial.core_calls import Core, ForkedCall
 from pageswap.errors import CoreError, MethodUnavailableError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pageswap.agent.journal.job import TrialSpec
 
 
-def result(trial: TrialSpec, **changes: object) -> dict[str, Any]:
+def result(trial: TrialSpec, **changes: Any) -> dict[str, Any]:
     """Return what a trial that went well measures."""
     return {
         "verified": True,
@@ -35,6 +35,7 @@ def result(trial: TrialSpec, **changes: object) -> dict[str, Any]:
         "involuntary_switches": 0,
         "vmas_peak": 30,
         "cpu": 0,
+        "counters": {},
     } | changes
 
 
@@ -70,8 +71,12 @@ def _hang_with_daemon(trial: TrialSpec) -> None:
 
 def _fill_memory() -> None:
     kept = []
-    while True:
-        kept.append(bytearray(64 << 20))
+    try:
+        while True:
+            kept.append(bytearray(64 << 20))
+    except MemoryError:
+        kept.clear()
+        raise CoreError("mmap (memory)", 12, "ENOMEM") from None
 
 
 def _use_32_mib() -> None:
@@ -105,11 +110,9 @@ ENDINGS: dict[str, Callable[[TrialSpec], Any]] = {
     "mmap_enomem": lambda _: _raise(CoreError("mmap (region)", 12, "ENOMEM")),
     "mremap_enomem": lambda _: _raise(CoreError("mremap", 12, "ENOMEM", "iteration 7")),
     "no_device": lambda _: _raise(MethodUnavailableError("no /dev/thing; load the thing module")),
-    "bug": lambda _: {}["missing"],
 }
 CHANGES: dict[str, Callable[[TrialSpec], dict[str, Any]]] = {
     "corrupt": lambda _: {"verified": False, "reason": "slot 3 is wrong"},
-    "flood": lambda _: {"rounds_ns": [10**15] * 400_000},
     "descriptors": lambda _: {"verified": False, "reason": _descriptors()},
     "affinity": lambda _: {"verified": False, "reason": repr(sorted(os.sched_getaffinity(0)))},
     "survivors": lambda trial: {"verified": False, "reason": repr(processes_with(str(trial.seed)))},
@@ -118,11 +121,33 @@ CHANGES: dict[str, Callable[[TrialSpec], dict[str, Any]]] = {
 }
 
 
-def run_trial(trial: TrialSpec, cpus: tuple[int, ...]) -> dict[str, Any]:
-    """End as the trial's method says."""
-    ENDINGS.get(trial.method, lambda _: None)(trial)
-    changes = CHANGES.get(trial.method, lambda _: {})(trial)
-    return result(trial, **{"cpu": cpus[0] if cpus else None, **changes})
+class FakeTrial(ForkedCall):
+    """A trial that ends as its method says, with a real core's results and errors."""
+
+    def __init__(self, core: Core, trial: TrialSpec, cpus: tuple[int, ...]) -> None:
+        """Take the trial, and the CPUs that it says it ran on."""
+
+        def run() -> dict[str, Any]:
+            try:
+                ENDINGS.get(trial.method, lambda _: None)(trial)
+            except CoreError as error:
+                detail = str(error).partition(f"{error.errno_name}: ")[2]
+                return {"failed": [error.call, error.errno, error.errno_name, detail]}
+            except MethodUnavailableError as error:
+                return {"unavailable": str(error)}
+            changes = CHANGES.get(trial.method, lambda _: {})(trial)
+            return result(trial, **{"cpu": cpus[0] if cpus else None, **changes})
+
+        super().__init__(core, run)
+
+    def result(self) -> SimpleNamespace | None:
+        """Return what the trial measured; raises what the core would."""
+        found = super().result()
+        if found and "failed" in found:
+            raise CoreError(*found["failed"])
+        if found and "unavailable" in found:
+            raise MethodUnavailableError(found["unavailable"])
+        return found and SimpleNamespace(**found)
 
 
 def methods() -> list[dict[str, Any]]:
@@ -137,8 +162,8 @@ def fake_core() -> Core:
     core = Core(
         methods=methods,
         info=lambda: {"core_hash": "0" * 64, "build": "host"},
-        trial=lambda spec, cpus: ForkedCall(core, lambda: run_trial(spec, cpus)),
-        enter_child=lambda parent, limits: native.enter_child(parent, **vars(limits)),
+        trial=lambda spec, cpus: FakeTrial(core, spec, cpus),
+        enter_child=native.enter_child,
         reserved_page_bytes={"hugetlb_2m": 2 << 20},
     )
     return core

@@ -14,9 +14,9 @@ from pageswap.agent.journal.journal import Journal
 from pageswap.agent.journal.line_fields import utc_now
 from pageswap.agent.trial import executor
 from pageswap.agent.trial.child_watcher import ChildWatcher
+from pageswap.agent.trial.core_calls import ForkedCall
 from pageswap.agent.trial.cpu_choice import measured_cpus
 from pageswap.agent.trial.descendants import become_subreaper
-from pageswap.agent.trial.forked_call import ForkedCall
 from pageswap.agent.trial.preflight import Preflight
 from pageswap.agent.trial.trial_conditions import TrialConditions
 from pageswap.agent.workspace.cleaning import tidy
@@ -46,10 +46,15 @@ def log(text: str) -> None:
 
 def probe_methods(core: Core, watcher: ChildWatcher) -> list[dict[str, Any]]:
     """Ask the core, in a child, for its methods; raises HostError when the core dies or hangs over it."""
-    ending = watcher.run(ForkedCall(core, core.methods), timeout_s=_PROBE_S)
-    if ending.message is None or "result" not in ending.message:
-        raise HostError(f"the core cannot probe its methods here: {ending.message or ending}")
-    return list(ending.message["result"])
+    call = ForkedCall(core, core.methods)
+    ending = watcher.run(call, timeout_s=_PROBE_S)
+    try:
+        methods = call.result()
+    except HostError as error:
+        raise HostError(f"the core cannot probe its methods here: {error}") from error
+    if methods is None:
+        raise HostError(f"the core cannot probe its methods here: {ending}")
+    return list(methods)
 
 
 class Session:
@@ -183,9 +188,13 @@ class Session:
             return None
         group = cgroup.make_capped(self._files, self._job.memory_cap_bytes)
         if group is not None:
-            ending = watcher.run(ForkedCall(self._core, lambda: None), timeout_s=_PROBE_S, group=group.procs)
-            if ending.message is not None and "result" in ending.message:
-                return group
+            entering = ForkedCall(self._core, lambda: True)
+            watcher.run(entering, timeout_s=_PROBE_S, group=group.procs)
+            try:
+                if entering.result():
+                    return group
+            except HostError as error:
+                log(str(error))
             group.remove()
         log("no control group can be made here: the memory cap is kept by what trials are computed to need")
         return None

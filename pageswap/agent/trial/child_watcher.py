@@ -20,39 +20,28 @@ _EXIT_S = 60.0
 _POLL_CAP_MS = 3_600_000
 
 
-@dataclasses.dataclass(frozen=True)
-class ChildLimits:
-    """What a child gets before it begins; empty and None leave it as its parent is."""
-
-    cpus: tuple[int, ...] = ()
-    address_bytes: int | None = None
-    # The cgroup.procs file of the control group to enter.
-    group: str | None = None
-
-
 class Work(Protocol):
     """Something to be done once, in a child."""
 
-    def start(self, limits: ChildLimits) -> int:
-        """Fork the child and give its process id; raises CoreError or OSError when there is none."""
+    def start(self, *, cpus: tuple[int, ...], address_bytes: int | None, group: str | None) -> int:
+        """Fork the child and return its process id; raises CoreError or OSError when there is none.
 
-    def message(self) -> dict[str, Any] | None:
-        """Return what the child left when it has ended, None when it was not done.
-
-        That is {"result": ...} or what was raised: {"core": [call, errno name, text]}, {"unavailable": why},
-        {"memory": true} or {"error": text}.
+        It may run on `cpus` and map `address_bytes`, in the control group whose cgroup.procs file is `group`; empty and
+        None leave it as its parent is.
         """
+
+    def result(self) -> Any:  # noqa: ANN401 - the work's own
+        """Return what came out of it once the child has ended, None when it was not done; raises what it raised."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Ending:
-    """How a child ended: its message (None unless done), what ended it, and its wait status."""
+    """How a child ended: what ended it, and its wait status."""
 
-    message: dict[str, Any] | None
     cause: str  # exit | deadline | stop | unkillable
     signal: int
     exit_status: int
-    # Processes it had started could not be killed: whatever is measured next is measured beside them.
+    # It, or what it had started, could not be killed: whatever is measured next is measured beside it.
     has_survivors: bool = False
 
 
@@ -80,12 +69,12 @@ class ChildWatcher:
     def run(
         self, work: Work, *, timeout_s: float, address_space_bytes: int | None = None, group: str | None = None
     ) -> Ending:
-        """Have a child do the work, in a control group when its cgroup.procs file is given, and give how it ended.
+        """Have a child do the work, in a control group when its cgroup.procs file is given, and say how it ended.
 
         When this returns, nothing of the child's process group is left. Raises what `Work.start` does.
         """
         deadline = time.monotonic() + timeout_s
-        pid = work.start(ChildLimits(self._allowed_cpus, address_space_bytes, group))
+        pid = work.start(cpus=self._allowed_cpus, address_bytes=address_space_bytes, group=group)
         try:
             # Both sides do this, whoever comes first: a kill must find the group, and the child must not outrun it.
             os.setpgid(pid, pid)
@@ -97,12 +86,12 @@ class ChildWatcher:
         # The dead leader is not waited for yet, so its id cannot have become another group's.
         _kill_group(pid)
         if not self._await_exit(pid):
-            return Ending(None, "unkillable", 0, 0)
+            return Ending("unkillable", 0, 0, has_survivors=True)
         _, status = os.waitpid(pid, 0)
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         exit_status = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
         has_survivors = self._is_parent_of_all and not kill_and_reap(_EXIT_S)
-        return Ending(work.message(), cause, number, exit_status, has_survivors)
+        return Ending(cause, number, exit_status, has_survivors)
 
     def _watch(self, pid: int, deadline: float) -> str:
         """Wait, and say why the child has ended or has to."""

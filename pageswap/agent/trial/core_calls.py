@@ -1,32 +1,34 @@
-"""What the agent needs of the C core, in the journal's words; tests put their own in its place."""
+"""What the agent has the C core do, each in a child: a trial, and Python calls that may crash or hang in it."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+import mmap
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from pageswap.errors import CoreError, MethodUnavailableError
+from pageswap.agent.journal.journal import MAX_LINE_BYTES
+from pageswap.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pageswap.agent.journal.job import TrialSpec
-    from pageswap.agent.trial.child_watcher import ChildLimits, Work
-    from pageswap.native import TrialProcess
+    from pageswap.agent.trial.child_watcher import Work
 
 
 @dataclasses.dataclass(frozen=True)
 class Core:
-    """What the agent asks of the core; `methods` and `info` give plain JSON values."""
+    """What the agent asks of the core; tests put their own in its place. `methods` and `info` give plain JSON."""
 
     methods: Callable[[], list[dict[str, Any]]]
     info: Callable[[], dict[str, Any]]
-    # Takes the trial and the CPUs for its threads, the first thread's first. The result that the child leaves has the
-    # fields of native.TrialResult.
+    # Takes the trial and the CPUs for its threads, the first thread's first; its result is a native.TrialResult.
     trial: Callable[[TrialSpec, tuple[int, ...]], Work]
-    # Takes the parent's process id, in a fork of it; raises CoreError.
-    enter_child: Callable[[int, ChildLimits], None]
+    # Takes the parent's process id, in a fork of it, and limits as Work.start does; raises CoreError.
+    enter_child: Callable[..., None]
     # Of each backing whose pages are of the host's pool of huge pages: their size.
     reserved_page_bytes: Mapping[str, int]
 
@@ -38,46 +40,52 @@ def native_core() -> Core:
     def trial(spec: TrialSpec, cpus: tuple[int, ...]) -> Work:
         # The core's names say the unit of a size: page_bytes.
         levels: dict[str, Any] = {re.sub("_size$", "_bytes", name): level for name, level in spec.levels.items()}
-        params = native.TrialParams(
-            workload=spec.workload,
-            rounds=spec.rounds,
-            seed=spec.seed,
-            cpus=cpus,
-            **levels,
-        )
-        return _Trial(native.TrialProcess(params))
-
-    def enter_child(parent: int, limits: ChildLimits) -> None:
-        native.enter_child(parent, **vars(limits))
+        params = native.TrialParams(workload=spec.workload, rounds=spec.rounds, seed=spec.seed, cpus=cpus, **levels)
+        return native.TrialProcess(params)
 
     return Core(
-        methods=lambda: [_fields(method) for method in native.methods()],
+        methods=lambda: [dataclasses.asdict(method) for method in native.methods()],
         info=native.core_info,
         trial=trial,
-        enter_child=enter_child,
+        enter_child=native.enter_child,
         reserved_page_bytes={backing.name: backing.reserved_page_bytes for backing in native.backings()},
     )
 
 
-class _Trial:
-    """`child_watcher.Work` that is a trial of the compiled core."""
+class ForkedCall:
+    """`child_watcher.Work` that is a Python function; what it returns must be plain JSON."""
 
-    def __init__(self, process: TrialProcess) -> None:
-        self._process = process
+    def __init__(self, core: Core, function: Callable[[], Any]) -> None:
+        """Take who makes a fork a child, and what to call there."""
+        self._enter_child = core.enter_child
+        self._function = function
+        self._memory = mmap.mmap(-1, MAX_LINE_BYTES)
 
-    def start(self, limits: ChildLimits) -> int:
-        return self._process.start(**vars(limits))
+    def start(self, **limits: Any) -> int:  # noqa: ANN401 - as Work.start has them
+        """Fork; only the parent returns."""
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                answer = json.dumps(self._answer(parent, limits)).encode()
+                self._memory[: len(answer)] = answer
+            finally:
+                os._exit(0)
+        return pid
 
-    def message(self) -> dict[str, Any] | None:
+    def result(self) -> Any:  # noqa: ANN401 - whatever the function returns
+        """Return what the function has; None when the child ended before that. Raises HostError with what it raised."""
         try:
-            result = self._process.result()
-        except CoreError as error:
-            return {"core": [error.call, error.errno_name, str(error)]}
-        except MethodUnavailableError as error:
-            return {"unavailable": str(error)}
-        return None if result is None else {"result": _fields(result)}
+            answer = json.loads(self._memory[: self._memory.find(b"\0")])
+        except ValueError:
+            return None  # Not written to its end.
+        if "error" in answer:
+            raise HostError(answer["error"])
+        return answer["result"]
 
-
-def _fields(record: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass of native
-    # Not dataclasses.asdict: it copies rounds_ns element by element.
-    return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+    def _answer(self, parent: int, limits: dict[str, Any]) -> dict[str, Any]:
+        try:
+            self._enter_child(parent, **limits)
+            return {"result": self._function()}
+        except Exception as error:  # noqa: BLE001 - whatever it is, it becomes the reason
+            return {"error": f"{type(error).__name__}: {error}"}

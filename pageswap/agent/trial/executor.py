@@ -10,13 +10,14 @@ from pageswap.agent.host import cgroup
 from pageswap.agent.journal import job
 from pageswap.agent.journal.line_fields import MEASURES
 from pageswap.agent.trial.preflight import address_space_cap, memory_need
-from pageswap.errors import CoreError
+from pageswap.errors import CoreError, MethodUnavailableError
 from pageswap.units import format_count
 
 if TYPE_CHECKING:
     from pageswap.agent.host.host_files import HostFiles
     from pageswap.agent.trial.child_watcher import ChildWatcher, Ending
     from pageswap.agent.trial.core_calls import Core
+    from pageswap.native import TrialResult
 
 _CURE = "use a smaller region_size or free memory"
 _UNMEASURED: dict[str, Any] = dict.fromkeys(MEASURES)
@@ -52,7 +53,7 @@ class Executor:
         without one that bounds their addresses.
         """
         self._core = core
-        self._nursery = watcher
+        self._watcher = watcher
         self._files = files
         self._cpus = cpus
         self._groups = cgroup.memory_groups(files)
@@ -64,25 +65,31 @@ class Executor:
         page_bytes = self._core.reserved_page_bytes.get(trial.backing, 0)
         cap_bytes = address_space_cap(trial, self._files, self._memory_cap_bytes, page_bytes)
         kills = self._oom_kills()
+        work = self._core.trial(trial, self._cpus)
         try:
-            ending = self._nursery.run(
-                self._core.trial(trial, self._cpus),
+            ending = self._watcher.run(
+                work,
                 timeout_s=trial.timeout_s,
                 address_space_bytes=cap_bytes,
                 group=self._group.procs if self._group else None,
             )
-        except (CoreError, OSError) as error:
+        except OSError as error:
             return Outcome(job.FAILED, f"the trial's process could not be made: {error}")
-        outcome = self._outcome(ending, trial, cap_bytes, kills)
-        return dataclasses.replace(outcome, unkillable=True) if ending.has_survivors else outcome
+        try:
+            result = work.result()
+        except MethodUnavailableError as error:
+            outcome = Outcome(job.UNAVAILABLE, str(error))
+        except CoreError as error:
+            outcome = _from_error(error, cap_bytes)
+        else:
+            outcome = self._from_ending(ending, trial, kills) if result is None else _from_result(result)
+        return dataclasses.replace(outcome, unkillable=ending.has_survivors)
 
     def _oom_kills(self) -> tuple[int, int]:
         """Count the OOM kills for the memory cap, and those around the agent or on the whole host."""
         return (self._group.oom_kills() or 0) if self._group else 0, cgroup.oom_kills(self._files, self._groups)
 
-    def _outcome(self, ending: Ending, trial: job.TrialSpec, cap_bytes: int | None, kills: tuple[int, int]) -> Outcome:
-        if ending.message is not None:
-            return _from_message(ending.message, cap_bytes)
+    def _from_ending(self, ending: Ending, trial: job.TrialSpec, kills: tuple[int, int]) -> Outcome:
         if ending.signal == signal.SIGKILL and ending.cause == "exit":
             capped, host = (now - before for now, before in zip(self._oom_kills(), kills))
             if capped:
@@ -102,29 +109,23 @@ class Executor:
         )
 
 
-def _from_message(message: dict[str, Any], cap_bytes: int | None) -> Outcome:
-    if "result" in message:
-        return _from_result(message["result"])
-    if "core" in message:
-        call, errno_name, text = message["core"]
-        # mremap's ENOMEM is about the number of mappings, not about memory.
-        if errno_name == "ENOMEM" and call.split(" ")[0] in ("mmap", "malloc", "calloc"):
-            return Outcome(job.OOM, f"{text}; {_cap_words(cap_bytes)}")
-        return Outcome(job.FAILED, text)
-    if "unavailable" in message:
-        return Outcome(job.UNAVAILABLE, message["unavailable"])
-    if "memory" in message:
-        return Outcome(job.OOM, f"no memory; {_cap_words(cap_bytes)}")
-    return Outcome(job.FAILED, message["error"])
+def _from_error(error: CoreError, cap_bytes: int | None) -> Outcome:
+    # mremap's ENOMEM is about the number of mappings, not about memory.
+    if error.errno_name != "ENOMEM" or error.call.split(" ")[0] not in ("mmap", "malloc", "calloc"):
+        return Outcome(job.FAILED, str(error))
+    allowed = (
+        ""
+        if cap_bytes is None
+        else f"a trial of this size is allowed {format_count(cap_bytes >> 20)} MiB of addresses; "
+    )
+    return Outcome(job.OOM, f"{error}; {allowed}{_CURE}")
 
 
-def _from_result(result: dict[str, Any]) -> Outcome:
-    measures = {name: result[name] for name in MEASURES}
-    if "counters" in result:  # what else this core counts, by name
-        measures["counters"] = result["counters"]
-    if result["verified"]:
+def _from_result(result: TrialResult) -> Outcome:
+    measures = {name: getattr(result, name) for name in (*MEASURES, "counters")}
+    if result.verified:
         return Outcome(job.OK, "", measures)
-    return Outcome(job.CORRUPT, f"verification: {result['reason']}", measures)
+    return Outcome(job.CORRUPT, f"verification: {result.reason}", measures)
 
 
 def _from_ending(ending: Ending, trial: job.TrialSpec) -> Outcome:
@@ -133,16 +134,10 @@ def _from_ending(ending: Ending, trial: job.TrialSpec) -> Outcome:
     if ending.cause == "deadline":
         return Outcome(job.TIMEOUT, f"did not end within {trial.timeout_s:g} s; its processes were killed")
     if ending.cause == "unkillable":
-        return Outcome(job.TIMEOUT, "could not be killed; this host needs a reboot", unkillable=True)
+        return Outcome(job.TIMEOUT, "could not be killed; this host needs a reboot")
     if ending.signal:
         return Outcome(job.KILLED, _signal_name(ending.signal))
     return Outcome(job.FAILED, f"the trial's process ended with exit status {ending.exit_status} and no result")
-
-
-def _cap_words(cap_bytes: int | None) -> str:
-    if cap_bytes is None:
-        return _CURE
-    return f"a trial of this size is allowed {format_count(cap_bytes >> 20)} MiB of addresses; {_CURE}"
 
 
 def _signal_name(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import mmap
 import os
@@ -15,12 +16,16 @@ from pageswap.agent.daemon.session import probe_methods
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.journal import job
 from pageswap.agent.trial.child_watcher import ChildWatcher
+from pageswap.agent.trial.core_calls import ForkedCall, native_core
 from pageswap.agent.trial.cpu_choice import measured_cpus
 from pageswap.agent.trial.executor import Executor
 from pageswap.agent.trial.preflight import Preflight
 from pageswap.agent.trial.stop_signals import StopSignals
+from pageswap.errors import HostError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pageswap.agent.trial.core_calls import Core
 
 
@@ -28,8 +33,6 @@ if TYPE_CHECKING:
 def core() -> Core:
     """Load the compiled core."""
     try:
-        from pageswap.agent.trial.core_calls import native_core  # noqa: PLC0415
-
         return native_core()
     except ImportError as error:
         require("core", present=False, reason=f"the core is not built: {error}")
@@ -97,3 +100,38 @@ def test_a_cap_on_memory_bounds_the_addresses_of_a_real_trial(core: Core) -> Non
     assert outcome.status == job.OOM
     assert "MiB of addresses" in outcome.reason
     mmap.mmap(-1, 1 << 30).close()
+
+
+def called(core: Core, function: Callable[[], object]) -> object:
+    """Return what a call in a child has as its result."""
+    call = ForkedCall(core, function)
+    with StopSignals() as signals:
+        ChildWatcher(signals).run(call, timeout_s=60.0)
+    return call.result()
+
+
+def test_a_call_in_a_child_returns_what_the_function_does(core: Core) -> None:
+    """From another process."""
+    pid = called(core, os.getpid)
+
+    assert isinstance(pid, int)
+    assert os.getpid() != pid
+
+
+@pytest.mark.parametrize("function", [lambda: os._exit(0), os.abort, lambda: "x" * (5 << 20)])
+def test_a_call_without_an_answer_has_none(core: Core, function: Callable[[], object]) -> None:
+    """The child ended before, or has more to say than a journal's line holds."""
+    assert called(core, function) is None
+
+
+def test_what_a_call_raises_is_told(core: Core) -> None:
+    """With the kind of the error, as the text alone may be one word."""
+    with pytest.raises(HostError, match=r"^KeyError: 'missing'$"):
+        called(core, lambda: {}["missing"])
+
+
+@pytest.mark.parametrize(("methods", "why"), [(lambda: 1 // 0, "ZeroDivisionError"), (os.abort, "signal=6")])
+def test_a_core_that_cannot_probe_is_a_host_error(core: Core, methods: Callable[[], object], why: str) -> None:
+    """Whether it raises or dies."""
+    with StopSignals() as signals, pytest.raises(HostError, match=f"cannot probe its methods here: .*{why}"):
+        probe_methods(dataclasses.replace(core, methods=methods), ChildWatcher(signals))

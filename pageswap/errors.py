@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# More of a file's errors at once help nobody.
+MAX_SPEC_ERRORS = 20
+
 
 class PageswapError(Exception):
     """Something a person must act on; its text says what, where, and the cure."""
@@ -16,7 +24,21 @@ class UsageError(PageswapError, ValueError):
 
 
 class SpecError(UsageError):
-    """An experiment file is wrong; the text starts with file:line and the key path."""
+    """An experiment file is wrong; each line of the text starts with file:line and the key path of one error."""
+
+    def __init__(self, text: str, line: int = 0) -> None:
+        """Take the text and the line of the file, 0 where there is none or several."""
+        super().__init__(text)
+        self.line = line
+
+
+def raise_all(errors: Iterable[SpecError]) -> None:
+    """Raise what there is of errors as one SpecError, each once, on a line of its own, in the order of their lines."""
+    texts = list(dict.fromkeys(str(error) for error in sorted(errors, key=lambda error: error.line)))
+    if len(texts) > MAX_SPEC_ERRORS:
+        texts[MAX_SPEC_ERRORS:] = [f"{texts[0].partition(':')[0]}: and {len(texts) - MAX_SPEC_ERRORS:,} more errors"]
+    if texts:
+        raise SpecError("\n".join(texts))
 
 
 class HostError(PageswapError):

@@ -12,10 +12,9 @@ from pageswap.fleet.provision.boot_program import SAFE_PATH, SAFE_WORDS
 from pageswap.fleet.transport.registry import AUTO, TRANSPORTS
 from pageswap.spec.factors import MAX_SIZE_BYTES, parse_count
 from pageswap.spec.hostnames import EVERY_HOST, LOCAL, check_alias, check_group, check_host
-from pageswap.spec.nodes import Mapping, Node, Scalar, parse_tree
-from pageswap.spec.quoting import guess, listed, quoted, short
-from pageswap.spec.reading import TreeReader
+from pageswap.spec.quoting import guess, listed, quoted
 from pageswap.spec.source import FileKind, read_text, shown_path
+from pageswap.spec.tree import Mapping, Node, Scalar, TreeReader
 from pageswap.units import parse_size
 
 if TYPE_CHECKING:
@@ -90,8 +89,7 @@ class Inventory:
     @classmethod
     def loads(cls, text: str, name: str) -> Self:
         """Read an inventory's text; `name` stands for the file in errors, which are SpecError."""
-        hosts, groups = _Reader(name).read(parse_tree(text, name, INVENTORY))
-        return cls(name, hosts, groups)
+        return cls(name, *_Reader(text, name, INVENTORY).read())
 
     def select(self, wanted: Iterable[str], where: str = "--hosts") -> tuple[InventoryHost, ...]:
         """Give the hosts that aliases, ``@group``, ``@tag`` and ``@all`` mean, each once, in the order they are named.
@@ -129,22 +127,25 @@ class Inventory:
 class _Reader(TreeReader):
     """Walks one inventory's tree."""
 
-    def read(self, root: Mapping) -> tuple[dict[str, InventoryHost], dict[str, tuple[str, ...]]]:
-        self.check_keys(root, "", _KEYS)
-        if "hosts" not in root.entries:
+    def read(self) -> tuple[dict[str, InventoryHost], dict[str, tuple[str, ...]]]:
+        self.check_keys(self.root, "", _KEYS)
+        if "hosts" not in self.root.entries:
             raise self.error(1, "hosts", "is missing; add a line such as 'hosts: {lab1: {cpu: 3}, lab2: }'")
         hosts = {}
-        for text, (key, node) in self.entries(root, "hosts").items():
-            path = f"hosts.{short(text)}"
-            alias = self.checked(key, path, check_alias)
-            hosts[alias] = self.host(alias, node, path)
+        for text, (key, node) in self.entries(self.root, "hosts").items():
+            path = f"hosts.{text}"
+            with self.collecting():
+                alias = self.checked(key, path, check_alias)
+                hosts[alias] = self.host(alias, node, path)
         groups = {}
-        for text, (key, node) in self.entries(root, "groups").items():
-            path = f"groups.{short(text)}"
-            group = self.checked(key, path, check_group)
-            if group == EVERY_HOST:
-                raise self.error(key.line, path, f"'@{EVERY_HOST}' means every host already; choose another name")
-            groups[group] = self.several(node, path, check_alias)
+        for text, (key, node) in self.entries(self.root, "groups").items():
+            path = f"groups.{text}"
+            with self.collecting():
+                group = self.checked(key, path, check_group)
+                if group == EVERY_HOST:
+                    raise self.error(key.line, path, f"'@{EVERY_HOST}' means every host already; choose another name")
+                groups[group] = self.several(node, path, check_alias)
+        self.check()
         self.check_tags(hosts, groups)
         return hosts, groups
 
@@ -175,14 +176,14 @@ class _Reader(TreeReader):
         for host in hosts.values():
             for tag in host.tags:
                 if tag in groups or tag == EVERY_HOST:
-                    path = f"hosts.{short(host.name)}.tags"
+                    path = f"hosts.{host.name}.tags"
                     what = "means every host" if tag == EVERY_HOST else "is the name of a group"
                     raise self.error(self.lines[path], path, f"'{tag}' {what} already; choose another tag")
 
     def check_keys(self, node: Mapping, path: str, known: tuple[str, ...]) -> None:
         for key, (scalar, _) in node.entries.items():
             if key not in known:
-                where = f"{path}.{short(key)}" if path else short(key)
+                where = f"{path}.{key}" if path else key
                 hint = guess(key, known) or f"; it is one of {listed(known)}"
                 if key in ("user", "port", "key", "hostname", "host", "address", "proxyjump", "identityfile"):
                     hint = "; how a host is reached is for ~/.ssh/config to say, under 'Host ALIAS'"

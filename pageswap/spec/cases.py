@@ -6,16 +6,17 @@ import itertools
 import math
 from typing import TYPE_CHECKING
 
-from pageswap.errors import UsageError
+from pageswap.errors import UsageError, raise_all
 from pageswap.spec.experiment import MAX_TRIALS
 from pageswap.spec.factors import FACTORS, MAX_PAGES, show_levels
 from pageswap.spec.quoting import listed, short
 from pageswap.units import format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pageswap.agent.journal.job import Level
+    from pageswap.errors import SpecError
     from pageswap.spec.experiment import Experiment
 
     Case = dict[str, Level]
@@ -25,7 +26,7 @@ _OWN_PAGES = 2
 
 
 def build_cases(experiment: Experiment) -> list[Case]:
-    """Give every case as factor -> level: the product, less `exclude`, plus `include`, of that what --filter keeps.
+    """Return every case as factor -> level: the product, less `exclude`, plus `include`, of that what --filter keeps.
 
     An entry of `include` is a product of its own: factors that it does not name keep all their levels. The order is
     that of the registry, the first factor varying slowest. Raises SpecError when the cases are too many or none, when
@@ -39,10 +40,8 @@ def build_cases(experiment: Experiment) -> list[Case]:
     cases = _kept(experiment, cases)
     if "region_size" not in experiment.factors:
         cases = [_with_own_size(case) for case in cases]
-    _check_sizes(experiment, cases)
-    _check_spans(experiment, cases)
-    _check_rounds(experiment, cases)
-    _check_baseline(experiment, cases)
+    checks = (_wrong_sizes, _wrong_spans, _wrong_rounds, _wrong_baseline)
+    raise_all(error for check in checks for error in check(experiment, cases))
     return cases
 
 
@@ -122,39 +121,36 @@ def _in_order(levels: set[Level]) -> list[Level]:
     return sorted(levels, key=lambda level: (isinstance(level, str), level))
 
 
-def _check_sizes(experiment: Experiment, cases: list[Case]) -> None:
+def _wrong_sizes(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
     if "region_size" not in experiment.factors:
         return
     pairs = {(int(c["page_size"]), int(c["region_size"]), int(c["threads"])): c for c in reversed(cases)}
     for (page_bytes, region_bytes, threads), case in reversed(pairs.items()):
-        page, region = format_size(page_bytes), format_size(region_bytes)
-        cure = f"choose others, or exclude: [{{page_size: {page}, region_size: {region}}}]"
+        page, region, factor = format_size(page_bytes), format_size(region_bytes), "region_size"
         pages = region_bytes // page_bytes
         if page_bytes > region_bytes:
-            raise experiment.error(
-                _path_of(experiment, "page_size", case), f"{page} is larger than the region of {region}; {cure}"
-            )
-        where = _path_of(experiment, "region_size", case)
-        if region_bytes % page_bytes:
-            raise experiment.error(where, f"{region} is not a multiple of the page_size {page}; {cure}")
-        if pages < 2 * threads:
+            factor, what = "page_size", f"{page} is larger than the region of {region}"
+        elif region_bytes % page_bytes:
+            what = f"{region} is not a multiple of the page_size {page}"
+        elif pages < 2 * threads:
             has = "one page" if pages == 1 else f"{pages:,} pages"
             needs = "two pages" if threads == 1 else f"two pages for each of its {threads:,} threads"
-            raise experiment.error(where, f"a region of {region} has {has} of {page}; a swap needs {needs}; {cure}")
-        if pages > MAX_PAGES:
-            raise experiment.error(
-                where,
-                f"a region of {region} has {pages:,} pages of {page}; the core counts at most {MAX_PAGES:,}; {cure}",
-            )
+            what = f"a region of {region} has {has} of {page}; a swap needs {needs}"
+        elif pages > MAX_PAGES:
+            what = f"a region of {region} has {pages:,} pages of {page}; the core counts at most {MAX_PAGES:,}"
+        else:
+            continue
+        cure = f"choose others, or exclude: [{{page_size: {page}, region_size: {region}}}]"
+        yield experiment.error(_path_of(experiment, factor, case), f"{what}; {cure}")
 
 
-def _check_spans(experiment: Experiment, cases: list[Case]) -> None:
-    """Refuse pairs and runs that are longer than the pages that each thread has of the region."""
+def _wrong_spans(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
+    """Yield the pairs and runs that are longer than the pages that each thread has of the region."""
     for case in cases:
         share = int(case["region_size"]) // int(case["page_size"]) // int(case["threads"])
         for name, most in (("distance", share // 2), ("run_pages", share)):
-            if int(case.get(name, 1)) > most:
-                raise experiment.error(
+            if int(case.get(name, 1)) > most > 0:
+                yield experiment.error(
                     _path_of(experiment, name, case),
                     f"{case[name]:,} is more than {most:,}, as each thread has {share:,} pages of "
                     f"{format_size(int(case['page_size']))} in this case; write a smaller number or a larger region",
@@ -162,7 +158,7 @@ def _check_spans(experiment: Experiment, cases: list[Case]) -> None:
 
 
 def _path_of(experiment: Experiment, name: str, case: Case) -> str:
-    """Give the key path of the level that `case` has of a factor: in its list, or in the include that brought it."""
+    """Return the key path of the level that `case` has of a factor: in its list, or in the include that brought it."""
     levels = experiment.factors[name]
     if case[name] in levels:
         return f"{name}[{levels.index(case[name])}]" if len(levels) > 1 else name
@@ -170,14 +166,14 @@ def _path_of(experiment: Experiment, name: str, case: Case) -> str:
     return f"include[{index}]"
 
 
-def _check_rounds(experiment: Experiment, cases: list[Case]) -> None:
+def _wrong_rounds(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
     fewest = min(cases, key=_iterations_a_thread)
     share = _iterations_a_thread(fewest)
     if share < experiment.rounds:
         threads = int(fewest["threads"])
         of = f" of each of {threads:,} threads" if threads > 1 else ""
         lower = f"write 'rounds: {share}' or less, or more iterations" if share else "write more iterations"
-        raise experiment.error(
+        yield experiment.error(
             _path_of(experiment, "iterations", fewest),
             f"{share:,} iterations{of} cannot be cut into {experiment.rounds:,} rounds; {lower}",
         )
@@ -187,15 +183,14 @@ def _iterations_a_thread(case: Case) -> int:
     return int(case["iterations"]) // int(case["threads"])
 
 
-def _check_baseline(experiment: Experiment, cases: list[Case]) -> None:
+def _wrong_baseline(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
     baseline = {name: (level,) for name, level in experiment.baseline.items()}
-    if any(_matches(case, baseline) for case in cases):
-        return
-    raise experiment.error(
-        "baseline",
-        f"no case has {show_levels(experiment.baseline)}; {_nearest_cases(experiment, cases)}; "
-        f"choose a baseline among the cases{', or keep it' if experiment.overrides else ''}",
-    )
+    if not any(_matches(case, baseline) for case in cases):
+        yield experiment.error(
+            "baseline",
+            f"no case has {show_levels(experiment.baseline)}; {_nearest_cases(experiment, cases)}; "
+            f"choose a baseline among the cases{', or keep it' if experiment.overrides else ''}",
+        )
 
 
 def _nearest_cases(experiment: Experiment, cases: list[Case]) -> str:

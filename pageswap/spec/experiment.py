@@ -79,5 +79,5 @@ class Experiment:
         argument = next((word for word in self.overrides if word.startswith(f"--set {key}=")), None)
         if argument:
             return SpecError(f"{short(argument)}: {message}")
-        line = self.lines.get(key_path, self.lines.get(key))
-        return SpecError(f"{self.path}:{line or 1}: {key_path}: {message}")
+        line = self.lines.get(key_path, self.lines.get(key, 1))
+        return SpecError(f"{self.path}:{line}: {key_path}: {message}", line)

@@ -100,6 +100,7 @@ def parse_count(text: str, least: int, most: int, why: str = "") -> int:
     different readers. Raises ValueError outside `least` to `most`; `why` explains the upper limit.
     """
     if not _COUNT.fullmatch(text):
+        _refuse_range(text)
         if re.fullmatch(r"-[0-9_]+", text):
             raise ValueError(f"{quoted(text)} is negative; write a whole number from {least:,} to {most:,}")
         raise ValueError(
@@ -114,9 +115,16 @@ def parse_count(text: str, least: int, most: int, why: str = "") -> int:
     return int(text)
 
 
+def _refuse_range(text: str) -> None:
+    ends = re.fullmatch(r"([0-9]\w*)(?:\.\.+|-)([0-9]\w*)", text)
+    if ends:
+        raise ValueError(f"{quoted(text)} is a range; write every level that is meant, such as {ends[1]} and {ends[2]}")
+
+
 def _size(text: str) -> int:
     if len(text) > _LONGEST_NUMBER or not text.isprintable():
         raise ValueError(f"{quoted(text)} is not a size; write 4096, 4KiB, 2MiB or 1GiB")
+    _refuse_range(text)
     if re.match(r"-[0-9]", text):
         raise ValueError(f"{quoted(text)} is negative; write '{text[1:]}' if that is meant")
     if re.match(r"0[0-9_]", text) or re.search(r"__|_(?![0-9])", text):

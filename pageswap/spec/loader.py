@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
+from pageswap.errors import SpecError
 from pageswap.spec.asks import ASKS, with_asks
 from pageswap.spec.cases import build_cases
 from pageswap.spec.experiment import (
@@ -21,10 +22,9 @@ from pageswap.spec.experiment import (
 )
 from pageswap.spec.factors import FACTORS, find_factor, parse_count
 from pageswap.spec.hostnames import check_host
-from pageswap.spec.nodes import Mapping, Node, Sequence, parse_tree
-from pageswap.spec.quoting import guess, listed, quoted, short
-from pageswap.spec.reading import TreeReader
+from pageswap.spec.quoting import guess, listed, quoted
 from pageswap.spec.source import read_text, shown_path
+from pageswap.spec.tree import Mapping, Node, Scalar, Sequence, TreeReader
 from pageswap.spec.vocabulary import Vocabulary, core_vocabulary
 from pageswap.units import format_duration, parse_duration
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pageswap.agent.journal.job import Level
 
 _T = TypeVar("_T")
+Levels: TypeAlias = "dict[str, tuple[Level, ...]]"
 
 DEFAULT_WORKLOAD: Final = "swap"
 DEFAULTS: Final = {"repeats": "7", "warmups": "1", "rounds": "10", "seed": "42", "timeout": "60s"}
@@ -44,7 +45,7 @@ _REQUIRED: Final = {
     "method": "method: [memcpy, mremap_fixed]",
     "baseline": "baseline: {method: memcpy}",
 }
-_OTHER_KEYS: Final = ("name", "question", "asks", "workload", "exclude", "include", "baseline", *DEFAULTS, "hosts")
+OTHER_KEYS: Final = ("name", "question", "asks", "workload", "exclude", "include", "baseline", *DEFAULTS, "hosts")
 
 _STOPPING_KEYS: Final = ("min", "max", "until")
 _STOPPING_EXAMPLE: Final = "write a number, or {min: 5, max: 40, until: 2%}"
@@ -61,66 +62,71 @@ def load(path: Path, *, vocabulary: Vocabulary | None = None) -> Experiment:
 
 
 def loads(text: str, name: str, *, vocabulary: Vocabulary | None = None) -> Experiment:
-    """Read and check an experiment's text; `name` stands for the file in errors, which are SpecError.
+    """Read and check an experiment's text; `name` stands for the file in errors, which are SpecError, all in one.
 
     `vocabulary` holds the names of methods, backings and so on; by default those of the built core.
     """
-    root = parse_tree(text, name)
-    experiment = _Reader(name, vocabulary or core_vocabulary(), root).read(text)
+    experiment = _Reader(text, name, vocabulary or core_vocabulary()).read(text)
     return with_asks(experiment, build_cases(experiment))
 
 
 class _Reader(TreeReader):
     """Walks one experiment's tree."""
 
-    def __init__(self, name: str, vocabulary: Vocabulary, root: Mapping) -> None:
-        super().__init__(name)
+    def __init__(self, text: str, name: str, vocabulary: Vocabulary) -> None:
+        super().__init__(text, name)
         self.vocabulary = vocabulary
-        self.root = root
         self.workload = DEFAULT_WORKLOAD
 
     def read(self, text: str) -> Experiment:
         for key, (scalar, _) in self.root.entries.items():
             self.lines[key] = scalar.line
-            if key not in FACTORS and key not in _OTHER_KEYS:
-                hint = guess(key, (*_OTHER_KEYS, *FACTORS))
-                raise self.error(scalar.line, short(key), f"unknown key{hint or ';'} docs/spec.md lists them")
-        for key, example in _REQUIRED.items():
-            if key not in self.root.entries:
-                raise self.error(1, key, f"is missing; add a line such as '{example}'")
-        self.workload = self.one("workload", self.parse_workload, DEFAULT_WORKLOAD)
-        factors = self.factors()
-        repeats, stopping = self.repeats()
-        return Experiment(
-            name=self.one("name", _parse_name),
-            question=self.one("question", _parse_question),
-            asks=self.asks(),
-            workload=self.workload,
-            factors=factors,
-            exclude=self.entries("exclude", factors),
-            include=self.entries("include", None),
-            baseline=self.baseline(),
-            repeats=repeats,
-            stopping=stopping,
-            warmups=self.count("warmups", 0, MAX_WARMUPS),
-            rounds=self.count("rounds", 1, MAX_ROUNDS),
-            seed=self.count("seed", 0, MAX_SEED),
-            timeout_s=self.one("timeout", _parse_timeout, DEFAULTS["timeout"]),
-            hosts=self.hosts(),
-            text=text,
-            path=self.name,
-            lines=self.lines,
-        )
+            if key not in FACTORS and key not in OTHER_KEYS:
+                hint = guess(key, (*OTHER_KEYS, *FACTORS))
+                self.errors.append(self.error(scalar.line, key, f"unknown key{hint or ';'} docs/spec.md lists them"))
+        missing = [key for key in _REQUIRED if key not in self.root.entries]
+        for key in missing:
+            self.errors.append(self.error(1, key, f"is missing; add a line such as '{_REQUIRED[key]}'"))
+        try:
+            self.workload = self.one("workload", self.parse_workload, DEFAULT_WORKLOAD)
+        except SpecError as error:
+            self.errors.append(error)
+            self.check()  # what the rest may say is the workload's to tell
+        fields: dict[str, Any] = {}
+        for field, read in self.readers().items():
+            with self.collecting():
+                if field not in missing:
+                    fields[field] = read()
+        self.check()
+        for index, entry in enumerate(fields["exclude"]):
+            self.check_known(entry, f"exclude[{index}]", fields["factors"])
+        self.check()
+        fields["repeats"], fields["stopping"] = fields["repeats"]
+        return Experiment(**fields, workload=self.workload, text=text, path=self.name, lines=self.lines)
+
+    def readers(self) -> dict[str, Callable[[], Any]]:
+        """Return how each field of an experiment but its workload is read."""
+        return {
+            "name": lambda: self.one("name", _parse_name),
+            "question": lambda: self.one("question", _parse_question),
+            "asks": lambda: self.one("asks", _parse_asks) if "asks" in self.root.entries else "",
+            "factors": self.factors,
+            "exclude": lambda: self.entries("exclude"),
+            "include": lambda: self.entries("include"),
+            "baseline": self.baseline,
+            "repeats": self.repeats,
+            "warmups": lambda: self.count("warmups", 0, MAX_WARMUPS),
+            "rounds": lambda: self.count("rounds", 1, MAX_ROUNDS),
+            "seed": lambda: self.count("seed", 0, MAX_SEED),
+            "timeout_s": lambda: self.one("timeout", _parse_timeout, DEFAULTS["timeout"]),
+            "hosts": self.hosts,
+        }
 
     def one(self, key: str, parse: Callable[[str], _T], default: str = "") -> _T:
         """Read a key of the top that has one value."""
         if key not in self.root.entries:
             return parse(default)
         return self.scalar(self.root.entries[key][1], key, parse)
-
-    def asks(self) -> str:
-        """Read what the experiment asks; nothing where it does not say, as its cases are not known yet."""
-        return self.one("asks", _parse_asks) if "asks" in self.root.entries else ""
 
     def count(self, key: str, least: int, most: int) -> int:
         return self.one(key, lambda text: parse_count(text, least, most), DEFAULTS[key])
@@ -134,7 +140,7 @@ class _Reader(TreeReader):
         for name, (scalar, _) in node.entries.items():
             if name not in _STOPPING_KEYS:
                 hint = guess(name, _STOPPING_KEYS) or ";"
-                raise self.error(scalar.line, f"repeats.{short(name)}", f"unknown key{hint} {_STOPPING_EXAMPLE}")
+                raise self.error(scalar.line, f"repeats.{name}", f"unknown key{hint} {_STOPPING_EXAMPLE}")
         missing = [name for name in _STOPPING_KEYS if name not in node.entries]
         if missing:
             raise self.error(node.line, "repeats", f"has no {' and no '.join(missing)}; {_STOPPING_EXAMPLE}")
@@ -155,25 +161,26 @@ class _Reader(TreeReader):
             raise ValueError(f"unknown workload {quoted(text)}{guess(text, names) or ';'} it is one of {listed(names)}")
         return text
 
-    def level_parser(self, name: str, line: int, key_path: str) -> Callable[[str], Level]:
+    def levels(self, name: str, key_path: str, key: Scalar, node: Node) -> tuple[Level, ...]:
+        """Read what stands below a factor's name."""
         try:
             factor = find_factor(name, self.workload)
         except ValueError as error:
-            raise self.error(line, key_path, str(error)) from None
-        return lambda text: factor.parse(text, self.vocabulary, self.workload)
+            raise self.error(key.line, key_path, str(error)) from None
+        return self.several(node, key_path, lambda text: factor.parse(text, self.vocabulary, self.workload))
 
-    def factors(self) -> dict[str, tuple[Level, ...]]:
+    def factors(self) -> Levels:
         """Read every factor's levels; one that the file does not name has its default."""
-        levels: dict[str, tuple[Level, ...]] = {}
+        levels: Levels = {}
         for name, factor in FACTORS.items():
             if name in self.root.entries:
-                key, node = self.root.entries[name]
-                levels[name] = self.several(node, name, self.level_parser(name, key.line, name))
+                with self.collecting():
+                    levels[name] = self.levels(name, name, *self.root.entries[name])
             elif factor.default is not None and self.workload in factor.workloads:
                 levels[name] = (factor.parse(factor.default, self.vocabulary, self.workload),)
         return levels
 
-    def levels_of(self, node: Node, key_path: str) -> dict[str, tuple[Level, ...]]:
+    def levels_of(self, node: Node, key_path: str) -> Levels:
         """Read a mapping from factors to the levels it means, in the registry's order."""
         self.lines[key_path] = node.line
         if not isinstance(node, Mapping) or not node.entries:
@@ -182,14 +189,12 @@ class _Reader(TreeReader):
             )
         found = {}
         for name, (key, value) in node.entries.items():
-            path = f"{key_path}.{short(name)}"
-            found[name] = self.several(value, path, self.level_parser(name, key.line, path))
+            with self.collecting():
+                found[name] = self.levels(name, f"{key_path}.{name}", key, value)
         return {name: found[name] for name in FACTORS if name in found}
 
-    def entries(
-        self, key: str, factors: dict[str, tuple[Level, ...]] | None
-    ) -> tuple[dict[str, tuple[Level, ...]], ...]:
-        """Read exclude or include; where `factors` are given, only their levels make sense."""
+    def entries(self, key: str) -> tuple[Levels, ...]:
+        """Read exclude or include."""
         if key not in self.root.entries:
             return ()
         node = self.root.entries[key][1]
@@ -200,35 +205,29 @@ class _Reader(TreeReader):
             )
         if len(node.items) > _MAX_ENTRIES:
             raise self.error(node.line, key, f"has {len(node.items):,} entries; at most {_MAX_ENTRIES} make sense")
-        entries = tuple(self.levels_of(item, f"{key}[{index}]") for index, item in enumerate(node.items))
-        for index, entry in enumerate(entries if factors is not None else ()):
-            self.check_known(entry, f"{key}[{index}]", factors or {})
-        return entries
+        found = []
+        for index, item in enumerate(node.items):
+            with self.collecting():
+                found.append(self.levels_of(item, f"{key}[{index}]"))
+        return tuple(found)
 
-    def check_known(
-        self, entry: dict[str, tuple[Level, ...]], key_path: str, factors: dict[str, tuple[Level, ...]]
-    ) -> None:
+    def check_known(self, entry: Levels, key_path: str, factors: Levels) -> None:
         """Refuse a level that no case has: what it was meant to exclude would be measured."""
         for name, levels in entry.items():
+            show, path = FACTORS[name].show, f"{key_path}.{name}"
             for level in levels:
                 if level not in factors[name]:
-                    show = FACTORS[name].show
-                    path = f"{key_path}.{name}"
-                    raise self.error(
-                        self.lines[path],
-                        path,
-                        f"matches no case, as {show(level)} is not among the levels of {name}: "
-                        f"{listed(map(show, factors[name]))}",
-                    )
+                    have = f"{name}: {listed(map(show, factors[name]))}"
+                    what = f"matches no case, as {show(level)} is not among the levels of {have}"
+                    self.errors.append(self.error(self.lines[path], path, what))
 
     def baseline(self) -> dict[str, Level]:
-        node = self.root.entries["baseline"][1]
-        levels = self.levels_of(node, "baseline")
+        levels = self.levels_of(self.root.entries["baseline"][1], "baseline")
         for name, several in levels.items():
             if len(several) > 1:
                 path = f"baseline.{name}"
                 raise self.error(self.lines[path], path, "has several levels; a baseline has one level a factor")
-        return {name: several[0] for name, several in levels.items()}
+        return {name: several[0] for name, several in levels.items() if several}
 
     def hosts(self) -> tuple[str, ...]:
         if "hosts" not in self.root.entries:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pageswap.errors import UsageError
 from pageswap.spec.experiment import MAX_REPEATS
 from pageswap.spec.factors import find_factor, parse_count
+from pageswap.spec.loader import OTHER_KEYS
 from pageswap.spec.quoting import quoted, short
 from pageswap.spec.vocabulary import Vocabulary, core_vocabulary
 
@@ -58,6 +59,9 @@ def _read(argument: str, texts: Iterable[str], workload: str, vocabulary: Vocabu
         place = f"{argument} {short(name)}"
         if name in found:
             raise UsageError(f"{place}: is given twice; write {argument} {short(name)}=level,level once")
+        if name in OTHER_KEYS:
+            where = "write --repeats 20" if name == "repeats" else "change it in the file"
+            raise UsageError(f"{place}: is no factor but a key of the whole experiment; {where}")
         try:
             factor = find_factor(name, workload)
             levels = [factor.parse(value, vocabulary, workload) for value in _split(values)]

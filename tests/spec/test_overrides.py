@@ -96,7 +96,12 @@ BAD_ARGUMENTS = [
         {"filter_": ["method=mremap_fixed"]},
         "a.yaml:10: baseline: no case has method: memcpy; their method after --filter",
     ),
-    ({"filter_": ["seed=1"]}, "--filter seed: unknown factor"),
+    ({"filter_": ["seed=1"]}, "--filter seed: is no factor but a key of the whole experiment; change it in the file"),
+    ({"set_": ["repeats=20"]}, "--set repeats: is no factor but a key of the whole experiment; write --repeats 20"),
+    (
+        {"set_": ["threads=1..64"]},
+        "--set threads: '1..64' is a range; write every level that is meant, such as 1 and 64",
+    ),
     ({"repeats": 0}, "--repeats: '0' is less than 1; write a whole number from 1 to 10,000"),
     ({"repeats": -3}, "--repeats: '-3' is negative"),
     ({"repeats": 10**6}, "--repeats: '1000000' is more than 10,000"),
@@ -107,12 +112,12 @@ BAD_ARGUMENTS = [
 def test_refuses_a_bad_argument(
     read: Read, vocabulary: Vocabulary, arguments: dict[str, object], expected: str
 ) -> None:
-    """With what was found and the cure, in one line, ending with code 1."""
+    """With what was found and the cure, each in one line, ending with code 1."""
     with pytest.raises(UsageError) as caught:
         build_cases(override(read(), vocabulary=vocabulary, **arguments))  # type: ignore[arg-type]
 
     assert str(caught.value).startswith(expected)
-    assert str(caught.value).isprintable()
+    assert all(line.isprintable() for line in str(caught.value).split("\n"))
     assert caught.value.exit_code == 1
 
 

@@ -14,7 +14,7 @@ from pageswap.publish.destination import File
 from pageswap.publish.entry import entry_of, index_of, read_index, report_path
 from pageswap.publish.feed import feed
 from pageswap.report import render as render_report
-from pageswap.report.page.site import site_page
+from pageswap.report.page.write import site_page
 from pageswap.store import Store
 
 if TYPE_CHECKING:

@@ -1,23 +1,28 @@
-"""Charts as static SVG, drawn by another process while this one goes on."""
+"""Charts as static SVG, and Vega's scripts for live ones: both made by another process while this one goes on."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from xml.etree import ElementTree as ET
 
 from markupsafe import Markup
 
-from pageswap.errors import StoreError
+from pageswap.agent.workspace.work_folder import cache_root
+from pageswap.errors import HostError, StoreError
+from pageswap.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _WORKER = Path(__file__).with_name("svg_worker.py")
 _SVG_ELEMENTS = frozenset(("svg", "g", "path", "text", "line", "rect", "defs", "clipPath", "tspan", "title"))
+_SNIPPET = "window.vegaEmbed = vegaEmbed;"
 _PATIENCE_S = 300
 
 
@@ -30,7 +35,7 @@ class Drawer:
     def __init__(self) -> None:
         """Start the process."""
         # Without PYTHONPATH and the working directory: nothing but the installed vl_convert is needed.
-        self._process = subprocess.Popen(  # noqa: S603 - our own file and no argument
+        self.process = subprocess.Popen(  # noqa: S603 - our own file and no argument
             [sys.executable, "-I", str(_WORKER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -40,34 +45,55 @@ class Drawer:
         )
 
     def __enter__(self) -> Self:
-        """Give the drawer itself."""
+        """Return the drawer itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
         """End the process, whatever it is doing."""
-        self._process.kill()
-        self._process.communicate()
+        self.process.kill()
+        self.process.communicate()
 
-    def answers(self, specs: Sequence[dict[str, Any]], snippet: str | None = None) -> tuple[list[Markup], str]:
-        """Draw Vega-Lite specifications, and bundle Vega with a snippet of script where one is given.
+    def draw(self, specs: Sequence[dict[str, Any]]) -> tuple[list[Markup], str]:
+        """Return the drawings of Vega-Lite specifications, and the script that defines the global vegaEmbed.
 
-        Gives the drawings, each checked to hold nothing but shapes and text, and the bundle or "". It can be asked
-        once.
+        Each drawing is checked to hold nothing but shapes and text. The script, which takes two seconds to make, is
+        kept for later reports; without any specification it is "". A drawer can be asked once.
         """
+        script = kept_bundle() if specs else ""
         wishes: list[dict[str, Any]] = [{"svg": spec} for spec in specs]
-        wishes += [{"bundle": snippet}] if snippet is not None else []
+        wishes += [{"bundle": _SNIPPET}] if script is None else []
         lines = "".join(json.dumps(wish) + "\n" for wish in wishes)
         try:
-            out, complaints = self._process.communicate(lines, timeout=_PATIENCE_S)
+            out, complaints = self.process.communicate(lines, timeout=_PATIENCE_S)
         except subprocess.TimeoutExpired as error:
             raise StoreError(f"the charts were not drawn in {_PATIENCE_S} s; try 'inv report' again") from error
         texts = [json.loads(line) for line in out.splitlines()]
-        if self._process.returncode or len(texts) != len(wishes):
-            last = complaints.strip().splitlines()[-1:] or [f"exit code {self._process.returncode}"]
+        if self.process.returncode or len(texts) != len(wishes):
+            last = complaints.strip().splitlines()[-1:] or [f"exit code {self.process.returncode}"]
             raise StoreError(
                 f"the charts could not be drawn: {last[0]}; what was measured is stored: 'inv report' tries again"
             )
-        return [checked(text) for text in texts[: len(specs)]], "".join(texts[len(specs) :])
+        if script is None:
+            script = texts.pop()
+            keep_bundle(script)
+        return [checked(text) for text in texts], script
+
+
+def kept_bundle() -> str | None:
+    """Return Vega, Vega-Lite and Vega-Embed as one script, as an earlier report by this vl-convert left it, or None."""
+    with contextlib.suppress(HostError, OSError, UnicodeDecodeError):
+        return _kept_at().read_text(encoding="utf-8")
+    return None
+
+
+def keep_bundle(script: str) -> None:
+    """Leave the scripts in the user's private cache folder; one that cannot be used costs only time."""
+    with contextlib.suppress(HostError, StoreError), replacing(_kept_at()) as file:
+        file.write(script.encode())
+
+
+def _kept_at() -> Path:
+    return Path(cache_root()) / f"vega-lite-for-vl-convert-{metadata.version('vl-convert-python')}.js"
 
 
 def checked(svg: str) -> Markup:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import gzip
+import io
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.analysis.explanations.host_groups import grouped, host_groups
+from pageswap.analysis.export.trials_file import WRITERS
 from pageswap.analysis.findings import findings as find
 from pageswap.analysis.summary import Summary, summarise
 from pageswap.analysis.trials.table import frame
 from pageswap.answers.against_baseline import contender_name, is_mover
 from pageswap.answers.build import build_answer
-from pageswap.report.page.download import Download, download
 from pageswap.report.page.first_screen import FirstRows, first_rows, measured_on
 from pageswap.report.page.picture import picture
 from pageswap.report.sections import (
-    availability,
     costs,
-    differences,
     drift,
-    ledger,
+    hosts,
     noise,
     outliers,
     pooled,
@@ -30,15 +32,13 @@ from pageswap.report.sections import (
 from pageswap.report.sections.cases import Table, table
 from pageswap.report.sections.conditions import hashes, host_facts, inventory_of, run_facts
 from pageswap.report.sections.reference_runs import reference_runs
-from pageswap.report.sections.section import ReportedRun, Section
+from pageswap.report.sections.section import ReportedRun, Section, notes
 from pageswap.statistics.intervals import MINIMUM_N
 from pageswap.text.conditions import shown_command, spans
-from pageswap.text.levels import level_text
-from pageswap.text.lists import clipped, listed, plural
+from pageswap.text.lists import clipped, plural
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from pageswap.analysis.trials.run_data import RunData
     from pageswap.answers.record import Answer
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
 
 # More hosts than these are shown as groups of the same processor and kernel.
 MOST_HOSTS = 16
-_HOSTS_OPEN = 4
-_HOSTS_NAMED = 4
 _LONGEST_HOST = 80
-_LONGEST_TITLE = 600
-_MOST_NOTES = 6
+_PLAIN_BYTES = 128 << 10
+MOST_BYTES = 1 << 20
+MOST_TRIALS = 20_000
+_LONGEST_NAME = 80
 
 # What shows the parts of a run, in the page's order: each returns None where the run has nothing of it.
 SECTIONS: Final[tuple[Callable[[ReportedRun], Section | None], ...]] = (
@@ -65,39 +65,46 @@ SECTIONS: Final[tuple[Callable[[ReportedRun], Section | None], ...]] = (
 )
 # The same below the table of every case: what concerns the hosts.
 HOST_SECTIONS: Final[tuple[Callable[[ReportedRun], Section | None], ...]] = (
-    availability.section,
-    differences.section,
-    ledger.section,
+    hosts.availability,
+    hosts.differences,
+    hosts.ledger,
 )
 
 
 @dataclasses.dataclass(frozen=True)
+class Download:
+    """A file inside the page: its name, its address and its size in words."""
+
+    name: str
+    address: str
+    size: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Model:
-    """What the templates fill in; all text is as it came, and is escaped there."""
+    """What the templates fill in; all text is as it came, and is escaped there.
+
+    ``summary`` is as the page shows the hosts, ``every`` has each by itself. Each of ``hosts`` has a title, its facts
+    as (label, text), and whether it has told any.
+    """
 
     summary: Summary
-    title: str
-    name: str
-    description: str
+    every: Summary
     answer: Answer
     first_rows: FirstRows
     measured_on: list[tuple[str, str]]
-    notes: tuple[str, ...]
+    counted: str
     picture: Plot | None
-    picture_note: str
+    picture_notes: tuple[str, ...]
     sections: tuple[Section, ...]
     table: Table
-    fixed: list[tuple[str, str]]
-    counted: str
-    grouped: bool
-    hosts: list[tuple[str, list[tuple[str, str]], bool]]
-    hosts_open: bool
     after: tuple[Section, ...]
+    hosts: list[tuple[str, list[tuple[str, str]], bool]]
     run_facts: list[tuple[str, str]]
-    commands: list[str]
-    spec_text: str
+    meta: Mapping[str, Any]
+    command: str
+    lacking: tuple[str, ...]
     download: Download | None
-    export_command: str
     minimum_n: int = MINIMUM_N
 
     @property
@@ -109,10 +116,12 @@ class Model:
     @property
     def contents(self) -> list[tuple[str, str]]:
         """Each part's link and title, in the page's order."""
-        own = [("cases", "Every case"), *((each.id, each.title) for each in self.after)]
+        sections = [(each.id, each.title) for each in self.sections]
+        after = [(each.id, each.title) for each in self.after]
         return [
-            *((each.id, each.title) for each in self.sections),
-            *own,
+            *sections,
+            ("cases", "Every case"),
+            *after,
             ("conditions", "Conditions"),
             ("reproduce", "How to reproduce"),
         ]
@@ -139,81 +148,56 @@ def model(run_data: RunData) -> Model:
     """Compute the page of a run."""
     trials = frame(run_data)
     run = reported_run(run_data, trials)
-    every = run.every
-    meta, environments = run_data.meta(), run_data.environments()
+    every, meta, environments = run.every, run_data.meta(), run_data.environments()
     answer = build_answer(every, run.findings, environments)
-    shown, note, sections = picture(run, [each for make in SECTIONS if (each := make(run))])
-    run_id = str(meta.get("run_id", ""))
+    staying = frozenset(contender_name(every, case) for case in every.cases if not is_mover(every, case))
+    shown, how, sections = picture(run, [each for make in SECTIONS if (each := make(run))])
     return Model(
         summary=run.summary,
-        title=clipped(every.question or every.experiment, _LONGEST_TITLE),
-        name=clipped(every.experiment, _LONGEST_TITLE),
-        description=answer.headline,
+        every=every,
         answer=answer,
-        first_rows=first_rows(answer, _staying(every)),
+        first_rows=first_rows(answer, staying),
         measured_on=measured_on(every.hosts, environments, run.spans),
-        notes=_bounded(run.findings.notes),
+        counted=" ".join(notes("counted", every, [clipped(host, _LONGEST_HOST) for host in every.silent])),
         picture=shown,
-        picture_note=note,
+        picture_notes=how,
         sections=tuple(sections),
         table=table(run.summary, () if run.is_grouped else run.findings.comparisons),
-        fixed=[(name, level_text(name, value)) for name, value in every.fixed.items()],
-        counted=_counted(every),
-        grouped=run.is_grouped,
-        hosts=_hosts(run.groups, environments, inventory_of(meta), run.spans),
-        hosts_open=len(run.groups) <= _HOSTS_OPEN,
         after=tuple(each for make in HOST_SECTIONS if (each := make(run))),
+        hosts=_hosts(run, environments, inventory_of(meta)),
         run_facts=[*run_facts(meta), *hashes(meta, environments)],
-        commands=_commands(meta),
-        spec_text=str(meta.get("spec_text", "")),
-        download=download(run_id, trials),
-        export_command=f"./inv export --run {run_id} --to csv",
+        meta=meta,
+        command=shown_command(meta.get("provenance") or {}),
+        lacking=run.findings.notes,
+        download=download(str(meta.get("run_id", "")), trials),
     )
 
 
-def _staying(summary: Summary) -> frozenset[str]:
-    return frozenset(contender_name(summary, case) for case in summary.cases if not is_mover(summary, case))
-
-
-def _bounded(notes: tuple[str, ...]) -> tuple[str, ...]:
-    """Give the first few notes as sentences, and say how many more there are."""
-    sentences = [f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in notes[:_MOST_NOTES]]
-    return (*sentences, *([f"And {len(notes) - _MOST_NOTES:,} more."] if len(notes) > _MOST_NOTES else []))
-
-
 def _hosts(
-    groups: Mapping[str, Sequence[str]],
-    environments: Mapping[str, Mapping[str, Any]],
-    inventory: Mapping[str, Mapping[str, Any]],
-    measured: Mapping[str, tuple[dt.datetime, dt.datetime]],
+    run: ReportedRun, environments: Mapping[str, Mapping[str, Any]], inventory: Mapping[str, Mapping[str, Any]]
 ) -> list[tuple[str, list[tuple[str, str]], bool]]:
-    """Give each host's facts, or for a group those of its first host under the group's name."""
+    """Return each host's facts, or for a group those of its first host under the group's name."""
     found = []
-    for title, hosts in groups.items():
-        known = next((host for host in hosts if host in environments), None)
-        name = f"{title}: {clipped(str(known), 80)}, one of {plural(len(hosts), 'host')}" if len(hosts) > 1 else title
-        facts = host_facts(environments[known], inventory.get(known), measured.get(known)) if known else []
-        found.append((name, facts, known is not None))
+    for title, hosts_of in run.groups.items():
+        known = next((host for host in hosts_of if host in environments), None)
+        several = f"{title}: {clipped(str(known), 80)}, one of {plural(len(hosts_of), 'host')}"
+        facts = host_facts(environments[known], inventory.get(known), run.spans.get(known)) if known else []
+        found.append((several if len(hosts_of) > 1 else title, facts, known is not None))
     return found
 
 
-def _counted(summary: Summary) -> str:
-    statuses = ", ".join(f"{count:,} {status}" for status, count in summary.statuses.items())
-    silent = summary.silent
-    where = plural(len(summary.hosts), "host")
-    if silent and len(silent) < len(summary.hosts):
-        named = [clipped(host, _LONGEST_HOST) for host in silent[:_HOSTS_NAMED]]
-        more = len(silent) - len(named)
-        none = listed([*named, *([plural(more, "more")] if more else [])])
-        where = f"{len(summary.hosts) - len(silent):,} of {where} (nothing came from {none})"
-    cases = len(summary.cases) // max(1, len(summary.hosts))
-    text = f"{plural(cases, 'case')} on {where}, {plural(summary.trials, 'measured trial')}"
-    return f"{text}{f' ({statuses})' if statuses else ''} and {plural(summary.warmups, 'warm-up trial')}"
-
-
-def _commands(meta: Mapping[str, Any]) -> list[str]:
-    provenance = meta.get("provenance") or {}
-    commit, command = provenance.get("commit"), shown_command(provenance)
-    commands = [f"git checkout {commit}"] if commit else []
-    commands += [f"./{command}" if command.startswith("inv ") else command] if command else []
-    return [*commands, f"./inv export --run {meta.get('run_id', '')} --to csv"]
+def download(run_id: str, trials: Any) -> Download | None:  # noqa: ANN401 - pandas is analysis's
+    """Return all trials as a CSV inside the page, compressed where long; None where they would swell the page."""
+    if len(trials) > MOST_TRIALS:
+        return None
+    buffer = io.BytesIO()
+    WRITERS["csv"](trials, buffer)
+    data, kind, suffix = buffer.getvalue(), "text/csv", "csv"
+    if len(data) > _PLAIN_BYTES:
+        # Without a time in it, so that the same run gives the same page.
+        data, kind, suffix = gzip.compress(data, mtime=0), "application/gzip", "csv.gz"
+    if len(data) > MOST_BYTES:
+        return None
+    address = f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    name = re.sub(r"[^A-Za-z0-9_-]", "", run_id[:_LONGEST_NAME]) or "trials"
+    return Download(f"{name}.{suffix}", address, f"{max(1, round(len(data) / 1000)):,} kB")

@@ -5,30 +5,36 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from pageswap.report.sections.overview import order_of, overview
+from pageswap.analysis.verdicts import BASELINE
+from pageswap.answers.cost import multiple
+from pageswap.answers.gain import change_order
+from pageswap.report.charts.selection import contender_label, evenly, is_of_conditions
+from pageswap.report.charts.vegalite import around, figure, figure_layers, plot, reference_line, row_axis, tips
+from pageswap.report.sections.ratios import LONGEST_BASELINE, looks, quantity, value_axis
+from pageswap.report.sections.section import notes
 from pageswap.spec import FACTORS, trend_of
 from pageswap.spec.asks import COST
+from pageswap.text.invisible_characters import visible
+from pageswap.text.levels import level_text, levels_phrase
+from pageswap.text.lists import clipped, plural
+from pageswap.text.numbers import ratio_text
 
 if TYPE_CHECKING:
-    from pageswap.analysis.summary import Summary
+    from collections.abc import Sequence
+
+    from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.report.charts.vegalite import Plot
     from pageswap.report.sections.section import ReportedRun, Section
+    from pageswap.statistics.intervals import Interval
 
+MOST_ROWS = 16
+MOST_MARKS = 24
+_LONGEST_PLACE = 160
+_MOST_TOLD = 8
 _A_TREND = 3
-_AT_A_GLANCE = (
-    "Each mark is one comparison with the baseline, the bar its 95 % confidence interval. A triangle that points up is "
-    "faster than the baseline, one that points down slower, a disc not shown to differ, a diamond measured too few "
-    "times to say."
-)
-_AT_A_GLANCE_OF_CALLS = (
-    "Each mark is a call's time in multiples of the baseline's, the bar its 95 % confidence interval: further to the "
-    "right is dearer. A triangle that points up costs less than the baseline, one that points down more, a disc not "
-    "shown to differ, a diamond measured too few times to say."
-)
-_AT_THE_TOP = "The first of its charts stands at the top of the page."
 
 
-def picture(run: ReportedRun, sections: list[Section]) -> tuple[Plot | None, str, list[Section]]:
+def picture(run: ReportedRun, sections: list[Section]) -> tuple[Plot | None, tuple[str, ...], list[Section]]:
     """Choose what shows the answer: a size's trend, a call taken apart, all comparisons at a glance, or the ratios.
 
     Returns the chart, how to read it, and the sections without it.
@@ -36,29 +42,126 @@ def picture(run: ReportedRun, sections: list[Section]) -> tuple[Plot | None, str
     summary = run.summary
     of_id = {section.id: section for section in sections if section.plots}
     leading = {name: trend for name in FACTORS if (trend := trend_of(name, summary.workload)) and trend.may_lead}
-    trends = [
-        of_id[trend.id] for name, trend in leading.items() if trend.id in of_id and _levels(summary, name) >= _A_TREND
+    ids = [
+        trend.id
+        for name, trend in leading.items()
+        if len({case.levels.get(name) for case in summary.cases}) >= _A_TREND
     ]
-    calls = [of_id["costs"]] if summary.workload == "call" and "costs" in of_id else []
-    for section in (*trends, *calls):
-        return section.plots[0], section.notes[0], _without_first(sections, section)
+    for name in (*ids, *(["costs"] if summary.workload == "call" else [])):
+        if name in of_id:
+            shown = of_id[name]
+            return shown.plots[0], shown.notes[:1], _without_first(sections, shown)
     glance = overview(summary)
     if glance:
-        how = _AT_A_GLANCE_OF_CALLS if summary.asks == COST else _AT_A_GLANCE
-        return glance, f"{how} {order_of(summary)}".rstrip(), sections
+        return glance, notes("glance", summary.asks == COST, *marks_of_rows(summary)), sections
     ratios = of_id.get("ratios")
     if ratios and len(ratios.plots) == 1:
         only = dataclasses.replace(ratios.plots[0], title=ratios.title)
-        return only, " ".join(ratios.notes), _without_first(sections, ratios)
-    return None, "", sections
-
-
-def _levels(summary: Summary, factor: str) -> int:
-    return len({case.levels.get(factor) for case in summary.cases})
+        return only, ratios.notes, _without_first(sections, ratios)
+    return None, (), sections
 
 
 def _without_first(sections: list[Section], shown: Section) -> list[Section]:
     """Return the sections without the first chart of one, and without that where nothing but the chart was in it."""
-    rest = dataclasses.replace(shown, notes=(*shown.notes, _AT_THE_TOP), plots=shown.plots[1:])
+    rest = dataclasses.replace(shown, notes=shown.notes + notes("at_the_top"), plots=shown.plots[1:])
     kept = [rest] if rest.plots or rest.grids else []
     return [each for section in sections for each in (kept if section is shown else [section])]
+
+
+def overview(summary: Summary) -> Plot | None:
+    """Draw every compared case in the row of its contender; None where one chart of ratios shows all there is.
+
+    Where cases are compared with themselves under other conditions each has a row, as many as there is room for. Calls
+    are compared by their times, the cheapest first.
+    """
+    by_itself, is_cost = is_of_conditions(summary) and len(summary.hosts) == 1, summary.asks == COST
+    found: dict[str, list[CaseSummary]] = {}
+    for case in _compared(summary):
+        label = contender_label(summary, case)
+        if by_itself:
+            besides = [name for name in summary.varying if name in case.levels and name not in summary.baseline]
+            label = "\n".join([*filter(None, [", ".join(level_text(n, case.levels[n]) for n in besides)]), label])
+        found.setdefault(visible(label), []).append(case)
+    if not found or (max(len(cases) for cases in found.values()) == 1 and not by_itself and not is_cost):
+        return None
+    contenders = list(found.items())
+    if len(contenders) > MOST_ROWS:
+        contenders = sorted(contenders, key=lambda each: min(case.median_ns or 0 for case in each[1]))[:MOST_ROWS]
+    elif by_itself:
+        contenders.sort(key=lambda each: change_order(summary, each[1][0]))
+    elif is_cost:
+        contenders.sort(key=lambda each: min(multiple(case)[0] for case in each[1]))
+    return _plot(summary, contenders)
+
+
+def _compared(summary: Summary) -> list[CaseSummary]:
+    return [case for case in summary.cases if case.ratio is not None and case.verdict != BASELINE]
+
+
+def marks_of_rows(summary: Summary) -> tuple[list[str], list[str]]:
+    """Return what the marks of each row are, from top to bottom, and else in which factors they differ.
+
+    The first is empty where rows differ or have many marks, both are where each row has but one.
+    """
+    of_row: dict[str, list[str]] = {}
+    for case in _compared(summary):
+        of_row.setdefault(contender_label(summary, case), []).append(_where(summary, case))
+    most = max((len(places) for places in of_row.values()), default=0)
+    if most <= 1 or (is_of_conditions(summary) and len(summary.hosts) == 1):
+        return [], []
+    first, *others = of_row.values()
+    factors = [name.replace("_", " ") for name in summary.varying if name not in summary.baseline]
+    told = first if most <= _MOST_TOLD and all(places == first for places in others) else []
+    return told, [*(["host"] if len(summary.hosts) > 1 else []), *factors]
+
+
+def _figure(summary: Summary, case: CaseSummary) -> tuple[float, Interval | None]:
+    """Return what is drawn of a case: its speed relative to the baseline's, or for calls its time."""
+    return multiple(case) if summary.asks == COST else (case.ratio or 1.0, case.ratio_ci)
+
+
+def _named(summary: Summary, label: str, cases: Sequence[CaseSummary]) -> str:
+    """Print a row's label with the range of its figures below."""
+    ordered = sorted((_figure(summary, case) for case in cases), key=lambda each: each[0])
+    return f"{label}\n{' to '.join(dict.fromkeys(ratio_text(*each) for each in (ordered[0], ordered[-1])))}"
+
+
+def _plot(summary: Summary, contenders: Sequence[tuple[str, list[CaseSummary]]]) -> Plot:
+    names = [_named(summary, label, cases) for label, cases in contenders]
+    rows = [
+        {
+            **figure(*_figure(summary, case), ratio_text(*_figure(summary, case))),
+            "row": name,
+            "place": (place + 0.5) / len(chosen),
+            "Case": label,
+            "Where": _where(summary, case) or "everywhere",
+            "verdict": case.verdict,
+            "Verdict": case.told,
+        }
+        for name, (label, cases) in zip(names, contenders, strict=True)
+        for chosen in [evenly(cases, MOST_MARKS)]
+        for place, case in enumerate(chosen)
+    ]
+    most = max(min(len(cases), MOST_MARKS) for _, cases in contenders)
+    height = max(52 if is_of_conditions(summary) else 44, min(10 * most + 16, 130))
+    what = quantity(summary)
+    if summary.asks == COST:
+        what = f"Time relative to {visible(clipped(levels_phrase(summary.baseline), LONGEST_BASELINE))}"
+    x = value_axis(summary, around([row[end] for row in rows for end in ("low", "high")], always=[1.0]))
+    x["title"] = f"{what} (log scale)"
+    channels = {
+        "x": x,
+        "y": row_axis(names),
+        **looks(summary, rows),
+        "yOffset": {"field": "place", "type": "quantitative", "scale": {"domain": [0, 1], "range": [6, height - 6]}},
+        "tooltip": tips("Case", "Where", ("Value", what), ("CI", "95 % CI"), "Verdict"),
+    }
+    layers = [reference_line(x), *figure_layers("marks", "x", channels, size=70)]
+    title = what if summary.asks == COST else f"{plural(len(rows), 'comparison')} at a glance"
+    return plot(title, names, layers, {"marks": rows}, height * len(names))
+
+
+def _where(summary: Summary, case: CaseSummary) -> str:
+    host = clipped(case.host, 60) if len(summary.hosts) > 1 else ""
+    others = {n: case.levels[n] for n in summary.varying if n not in summary.baseline and n in case.levels}
+    return clipped(", ".join(part for part in (host, levels_phrase(others)) if part), _LONGEST_PLACE)

@@ -1,44 +1,76 @@
-"""Writes a run's report: computes it, fills the page's model, then the templates, then one file."""
+"""Writes pages, each one file that holds all it needs: a run's report, and the index of a site."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import base64
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
 
+import jinja2
+from markupsafe import Markup
+
+from pageswap.answers import words
 from pageswap.files import replacing
-from pageswap.report.charts.vega_bundle import SNIPPET, keep_bundle, kept_bundle
 from pageswap.report.page.model import model
-from pageswap.report.page.templating import TEMPLATES, csp_hash, environment, inlined
+from pageswap.text.invisible_characters import finalized
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pageswap.analysis.trials.run_data import RunData
     from pageswap.report.charts.drawing import Drawer
-    from pageswap.report.page.model import Model
+
+_TEMPLATES: Final = words.TEMPLATES.parent
 
 
 def write(run_data: RunData, out_path: Path, drawer: Drawer) -> Path:
-    """Write the page and give its path; its static charts are the drawer's."""
+    """Write a run's report and return its path; its static charts are the drawer's."""
     page = model(run_data)
-    parts = _inlined_parts(page, drawer)
+    drawings, vega = drawer.draw([plot.fixed() for plot in page.plots])
+    of_plot = dict(zip(map(id, page.plots), drawings, strict=True))
+    scripts = [vega, _own("cases.js"), _own("charts.js")] if vega else [_own("cases.js")]
+    facts = {"page": page, "drawing_of": lambda plot: of_plot[id(plot)], **_inlined(_own("report.css"), scripts)}
     with replacing(out_path) as file:
-        for text in environment().get_template("report.html.j2").generate({"page": page, **parts}):
+        for text in _environment().get_template("report.html.j2").generate(facts):
             file.write(text.encode())
     return out_path
 
 
-def _inlined_parts(page: Model, drawer: Drawer) -> dict[str, Any]:
-    script = kept_bundle() if page.plots else ""
-    drawings, bundled = drawer.answers([plot.fixed() for plot in page.plots], SNIPPET if script is None else None)
-    if script is None:
-        script = bundled
-        keep_bundle(script)
-    own = [(TEMPLATES / name).read_text(encoding="utf-8") for name in ("cases.js", *(["charts.js"] if script else []))]
-    scripts = [*([script] if script else []), *own]
-    of_plot = dict(zip(map(id, page.plots), drawings, strict=True))
+def site_page(title: str, runs: Sequence[Mapping[str, Any]]) -> str:
+    """Return the index page of a site: its runs, newest first, are entries of its index.json.
+
+    It makes no request, is readable without scripts, and works from a file.
+    """
+    facts = _inlined(_own("report.css") + _own("site.css"), [_own("site.js")])
+    return _environment().get_template("site.html.j2").render(title=title, runs=runs, **facts)
+
+
+def _environment() -> jinja2.Environment:
+    """Return the settings of pages: those of words, but that everything is escaped."""
+    made = words.environment().overlay(
+        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, finalize=finalized, keep_trailing_newline=True
+    )
+    made.policies = {**made.policies, "json.dumps_kwargs": {"sort_keys": False, "separators": (",", ":")}}
+    return made
+
+
+def _own(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _inlined(style: str, scripts: Sequence[str]) -> dict[str, Any]:
+    """Return our own style and scripts as markup, and what a content security policy calls each of these scripts."""
+    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     return {
-        "drawing_of": lambda plot: of_plot[id(plot)],
-        "style": inlined((TEMPLATES / "report.css").read_text(encoding="utf-8"), "style"),
+        "style": inlined(style, "style"),
         "scripts": [inlined(script, "script") for script in scripts],
-        "script_hashes": [csp_hash(script) for script in scripts],
+        "script_hashes": [f"sha256-{digest}" for digest in digests],
     }
+
+
+def inlined(text: str, element: str) -> Markup:
+    """Pass our own script or style on as markup, once it holds nothing that would end the element early."""
+    if f"</{element}" in text.lower() or "<!--" in text:
+        raise ValueError(f"a {element} to be inlined holds text that would end it early")
+    return Markup(text)  # noqa: S704 - our own file or library, checked above

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from pageswap.analysis.verdicts import NO_DIFFERENCE, NOT_MEASURED
+from pageswap.report.sections.section import Heading, number
 from pageswap.text.levels import level_text, operation
 from pageswap.text.lists import clipped, plural
 from pageswap.text.numbers import (
@@ -19,7 +20,7 @@ from pageswap.text.numbers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from pageswap.analysis.checks.comparisons import Comparison
     from pageswap.analysis.summary import CaseSummary, Summary
@@ -28,22 +29,15 @@ _LONGEST_HOST = 80
 _REASONS_BUDGET = 3_000_000
 _SHORTEST_REASON, _LONGEST_REASON = 120, 2_000
 _SMALLEST_P = 0.001
+# The classes that verdicts are shown by, where it is not the verdict's own word.
+_KINDS = {NOT_MEASURED: "absent", NO_DIFFERENCE: "same"}
 _COSTS = {
-    "minor_faults": ("Minor faults", "per trial"),
-    "major_faults": ("Major faults", "per trial"),
-    "voluntary_switches": ("Voluntary switches", "per trial"),
-    "involuntary_switches": ("Involuntary switches", "per trial"),
-    "vmas_peak": ("Mappings", "peak"),
+    "minor_faults": number("Minor faults", "per trial"),
+    "major_faults": number("Major faults", "per trial"),
+    "voluntary_switches": number("Voluntary switches", "per trial"),
+    "involuntary_switches": number("Involuntary switches", "per trial"),
+    "vmas_peak": number("Mappings", "peak"),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Column:
-    """A column's head: its name, its unit, and whether it holds numbers."""
-
-    title: str
-    unit: str = ""
-    is_number: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +65,7 @@ class Row:
 class Table:
     """All cases; ``head`` is how many of the columns name a case, ``constant`` what all measured ones have alike."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[Heading, ...]
     head: int
     rows: tuple[Row, ...]
     reasons_cut: bool
@@ -85,20 +79,22 @@ def table(summary: Summary, comparisons: Iterable[Comparison] = ()) -> Table:
     """
     names = summary.varying or ("method",)
     tested = {(each.host, each.case_id): each for each in comparisons}
-    columns = [Column("Host", is_number=False)] if len(summary.hosts) > 1 else []
-    columns += [Column(name, is_number=False) for name in names]
-    head = len(columns)
-    what = operation(summary.workload)
-    columns += [Column("Finding", is_number=False), Column("Speed", "x baseline")]
-    columns += [Column("Detectable", "and p, Holm"), Column("Median time", f"ns per {what}"), Column("Trials")]
-    columns += [Column("Rate", f"{what}s/s")]
-    before_costs = len(columns)
-    columns += [Column(title, unit) for title, unit in _COSTS.values()]
-    cells = [_cells(summary, case, names, tested) for case in summary.cases]
+    head, what = len(names) + (len(summary.hosts) > 1), operation(summary.workload)
+    columns = [
+        *map(Heading, ("Host", *names)[-head:]),
+        Heading("Finding"),
+        number("Speed", "x baseline"),
+        number("Detectable", "and p, Holm"),
+        number("Median time", f"ns per {what}"),
+        number("Trials"),
+        number("Rate", f"{what}s/s"),
+        *_COSTS.values(),
+    ]
+    cells = [_cells(summary, case, names, tested.get((case.host, case.case_id))) for case in summary.cases]
     measured = [row for row, case in zip(cells, summary.cases, strict=True) if case.n]
     constant = {
         index: measured[0][index].text
-        for index in range(before_costs, len(columns))
+        for index in range(len(columns) - len(_COSTS), len(columns))
         if len(measured) > 1 and len({row[index].text for row in measured}) == 1
     }
     used = [
@@ -106,11 +102,12 @@ def table(summary: Summary, comparisons: Iterable[Comparison] = ()) -> Table:
         for index in range(len(columns))
         if index not in constant and (index < head or any(row[index].text for row in cells))
     ]
-    longest = _longest_reason(summary)
+    reasons = sum(len(case.endings) for case in summary.cases)
+    longest = min(_LONGEST_REASON, max(_SHORTEST_REASON, _REASONS_BUDGET // max(1, reasons)))
     rows = tuple(
         Row(
             tuple(row[index] for index in used if case.n or index < head),
-            _kind(case),
+            _KINDS.get(case.verdict, case.verdict.replace(" ", "-")),
             case.n > 0,
             _reasons(case, longest),
         )
@@ -121,26 +118,17 @@ def table(summary: Summary, comparisons: Iterable[Comparison] = ()) -> Table:
     return Table(tuple(columns[index] for index in used), head, rows, is_cut, alike)
 
 
-def _longest_reason(summary: Summary) -> int:
-    reasons = sum(len(case.endings) for case in summary.cases)
-    return min(_LONGEST_REASON, max(_SHORTEST_REASON, _REASONS_BUDGET // max(1, reasons)))
-
-
-def _cells(
-    summary: Summary, case: CaseSummary, names: tuple[str, ...], tested: Mapping[tuple[str, str], Comparison]
-) -> list[Cell]:
-    host = [Cell(clipped(case.host, _LONGEST_HOST))] if len(summary.hosts) > 1 else []
+def _cells(summary: Summary, case: CaseSummary, names: tuple[str, ...], test: Comparison | None) -> list[Cell]:
     ns, ns_ci, ratio, ratio_ci = case.median_ns, case.median_ci, case.ratio, case.ratio_ci
-    few = "too few"
-    test = tested.get((case.host, case.case_id)) if ratio else None
+    few, test = "too few", test if ratio else None
     return [
-        *host,
+        *([Cell(clipped(case.host, _LONGEST_HOST))] if len(summary.hosts) > 1 else []),
         *(Cell(level_text(name, case.levels.get(name, ""))) for name in names),
         Cell(_finding(summary, case)),
         Cell(ratio_text(ratio, ratio_ci), interval_text(ratio, ratio_ci) or few) if ratio else Cell(""),
-        Cell(_smallest_text(test), _p_text(test)),
+        Cell(_smallest_text(test), _p_text(test.p_holm if test else None)),
         Cell(nanoseconds_text(ns, ns_ci), interval_text(ns, ns_ci) or few) if ns else Cell(""),
-        Cell(_trials(case)),
+        Cell(", ".join(f"{count:,} {status}" for status, count in case.statuses.items()) or "no outcome yet"),
         Cell(
             scaled(case.ops_per_s, ns_ci, ns) if ns and case.ops_per_s else "",
             f"{scaled(case.bytes_per_s, ns_ci, ns)}B/s" if ns and case.bytes_per_s else "",
@@ -165,19 +153,10 @@ def _smallest_text(test: Comparison | None) -> str:
     return "too wide" if test.smallest > LARGEST_SAID else percent_text(test.smallest)
 
 
-def _p_text(test: Comparison | None) -> str:
-    p = test.p_holm if test else None
+def _p_text(p: float | None) -> str:
     if p is None:
         return ""
     return f"p < {_SMALLEST_P}" if p < _SMALLEST_P else f"p {p:.3f}" if p < 0.1 else f"p {p:.2f}"  # noqa: PLR2004 - two digits
-
-
-def _kind(case: CaseSummary) -> str:
-    return {NOT_MEASURED: "absent", NO_DIFFERENCE: "same"}.get(case.verdict, case.verdict.replace(" ", "-"))
-
-
-def _trials(case: CaseSummary) -> str:
-    return ", ".join(f"{count:,} {status}" for status, count in case.statuses.items()) or "no outcome yet"
 
 
 def _reasons(case: CaseSummary, longest: int) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.analysis.explanations.cost_stacks import CostPart
 from pageswap.report.charts.selection import evenly
 from pageswap.report.charts.vegalite import GREY, LABELS_APART, PALETTE, layer, nominal, plot, row_axis, tips
-from pageswap.report.sections.section import Grid, Heading, Section
+from pageswap.report.sections.section import Grid, Heading, Section, notes, number
 from pageswap.text.levels import level_text, levels_phrase, operation
 from pageswap.text.lists import clipped, plural
 from pageswap.text.numbers import interval_text, rounded, scaled
@@ -27,40 +27,24 @@ MOST_SHARES = 60
 _ROW_PX = 54
 _REST = "not explained"
 _REST_GREY = "#B0B0B0"
-_OF_SWAPS = (
-    "Each bar is the median time of one swap. Its parts are the calls that the method makes, each as the workload "
-    "'call' measured it alone on the same host; what they leave is not explained, and parts that reach past the mark "
-    "of the measured swap cost more alone than together."
-)
-_OF_CALLS = (
-    "Each bar is the median time of one call, cut into the calls that it holds by their shares: each is what it takes "
-    "longer than the one inside it, the median over blocks. Threads share the calls: each of several waits so many "
-    "times as long for its own."
-)
 
 
 def section(run: ReportedRun) -> Section | None:
     """Show the stacks of calls and the shares of the physical limit, as far as they are known."""
     summary, findings, beside = run.every, run.findings, run.references
-    notes, plots, grids = [], [], []
+    is_of_calls = summary.workload == "call"
+    plots: list[Plot] = []
+    grids: list[Grid] = []
+    told: tuple[str, ...] = ()
     if findings.costs:
         chosen = evenly(findings.costs, MOST_STACKS)
         plots.append(_stacks(summary, chosen))
-        notes.append(_OF_CALLS if summary.workload == "call" else _OF_SWAPS)
-        grids += [_layers_of_calls(summary, chosen)] if summary.workload == "call" else []
-        notes += [f"The calls were measured by run {beside.calls.run_id}."] if beside.calls else []
-        if len(chosen) < len(findings.costs):
-            notes.append(f"{len(chosen)} of {len(findings.costs)} {operation(summary.workload)}s are drawn.")
+        grids += [_layers_of_calls(summary, chosen)] if is_of_calls else []
+        told = notes("costs", is_of_calls, len(chosen), len(findings.costs), beside.calls)
     if findings.shares:
         grids.append(_shares(summary, findings))
-        notes.append(
-            "The limit is the most that any method moved on the same host in workload 'limit': neighbouring pages, in "
-            "the order of their addresses."
-        )
-        notes += [f"It was measured by run {beside.limit.run_id}."] if beside.limit else []
-    if not plots and not grids:
-        return None
-    return Section("costs", "Where the time goes", tuple(notes), tuple(plots), tuple(grids))
+        told += notes("limit", beside.limit)
+    return Section("costs", "Where the time goes", told, tuple(plots), tuple(grids)) if plots or grids else None
 
 
 def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
@@ -115,8 +99,8 @@ def _layers_of_calls(summary: Summary, stacks: Sequence[CostStack]) -> Grid:
             share = f"{_share(part, stack)}{_percent_interval(part)}"
             cells = (part.name, part.call, f"{_three_digits(part.ns)}{_interval(part)}", share)
             rows.append((_where(summary, stack) or stack.method, *cells))
-    heads = (Heading(title, is_number=False) for title in ("Condition", "Part", "Taken from"))
-    columns = (*heads, Heading("Time", "ns [95 % CI]"), Heading("Share", "of the call [95 % CI]"))
+    heads = map(Heading, ("Condition", "Part", "Taken from"))
+    columns = (*heads, number("Time", "ns [95 % CI]"), number("Share", "of the call [95 % CI]"))
     return Grid(f"What {stacks[0].method} holds", columns, tuple(rows), head=2)
 
 
@@ -171,12 +155,7 @@ def _shares(summary: Summary, findings: Findings) -> Grid:
                 f"{scaled(share.limit_bytes_per_s, None, 1)}B/s by {share.method}",
             )
         )
-    columns = (
-        Heading("Case", is_number=False),
-        Heading("Share", "of the limit"),
-        Heading("Throughput"),
-        Heading("Limit", is_number=False),
-    )
-    head = (Heading("Host", is_number=False),) if several else ()
+    numbers = (number("Share", "of the limit"), number("Throughput"))
+    columns = (*map(Heading, ("Host", "Case")[not several :]), *numbers, Heading("Limit"))
     left = f", the {MOST_SHARES} highest of {plural(len(ranked), 'case')}" if len(ranked) > MOST_SHARES else ""
-    return Grid(f"Share of the memory's limit{left}", (*head, *columns), tuple(rows), head=1 + several)
+    return Grid(f"Share of the memory's limit{left}", columns, tuple(rows), head=1 + several)

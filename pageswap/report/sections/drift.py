@@ -17,10 +17,10 @@ from pageswap.report.charts.vegalite import (
     plot,
     tips,
 )
-from pageswap.report.sections.section import Section
+from pageswap.report.sections.section import Section, notes
 from pageswap.text.invisible_characters import visible
 from pageswap.text.levels import levels_phrase
-from pageswap.text.lists import clipped, plural
+from pageswap.text.lists import clipped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,37 +34,29 @@ MOST_LINES = 40
 _MOST_DESCRIBED = 12
 _DRIFT_PX = 200
 _LONGEST_HOST = 40
-_RISING = (
-    "Time relative to the typical one: a line that rises got slower. Ratios compare inside a block, so what slows all "
-    "cases alike cancels in them."
-)
 _SCOPES = (("blocks", "Over the run", "Block", "host"), ("rounds", "Inside the trials", "Round of a trial", "case"))
 
 
 def section(run: ReportedRun) -> Section | None:
     """Show how times changed over blocks and inside trials; what was found to drift stands out."""
     summary = run.every
-    notes = [_RISING]
-    plots = []
+    plots, told = [], notes("drift")
     for scope, title, axis, noun in _SCOPES:
-        found = [each for each in run.findings.drift if each.scope == scope and _is_drawable(each)]
+        found = [
+            each
+            for each in run.findings.drift
+            if each.scope == scope and sum(value is not None for value in each.profile) > 1
+        ]
         if not found:
             continue
-        flagged = [each for each in found if each.is_flagged]
         chosen = sorted(found, key=lambda each: (not each.is_flagged, each.p))[:MOST_LINES]
         if scope == "blocks" and len(chosen) <= len(PALETTE):
             chosen.sort(key=lambda each: summary.hosts.index(each.host))
         plots.append(_drift_plot(summary, title, axis, chosen))
-        told = f"{len(flagged)} of {plural(len(found), noun)} drifted, drawn thick" if flagged else f"no {noun} drifted"
-        left = f"; the {len(chosen)} that changed most surely are drawn" if len(chosen) < len(found) else ""
-        is_told = scope == "blocks" and _host_names(chosen)
-        which = f" The pointer names the {noun} of a line." if len(chosen) > 1 and not is_told else ""
-        notes.append(f"{title}: {told}{left}.{which}")
-    return Section("drift", "Drift", tuple(notes), tuple(plots)) if plots else None
-
-
-def _is_drawable(drift: Drift) -> bool:
-    return sum(value is not None for value in drift.profile) > 1
+        flagged = sum(each.is_flagged for each in found)
+        is_named = scope == "blocks" and bool(_host_names(chosen))
+        told += notes("drift_lines", title, noun, len(chosen), len(found), flagged, is_named)
+    return Section("drift", "Drift", told, tuple(plots)) if plots else None
 
 
 def _drift_plot(summary: Summary, title: str, axis: str, drifts: Sequence[Drift]) -> Plot:

@@ -16,8 +16,8 @@ from pageswap.report.charts.vegalite import (
     row_axis,
     tips,
 )
-from pageswap.report.sections.section import Section
-from pageswap.text.lists import clipped, plural
+from pageswap.report.sections.section import Section, notes
+from pageswap.text.lists import clipped
 from pageswap.text.numbers import percent_text
 
 if TYPE_CHECKING:
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
 MOST_HOSTS = 12
 _MOST_PAIRS = 600
 _ROW_PX = 48
-_TWICE = (
-    "The baseline was measured twice in every block, as if it were two methods. Each dot is one such pair. The shaded "
-    "band is the noise floor, how far apart two medians of the same thing may be: no difference inside it is called "
-    "one."
-)
 
 
 def section(run: ReportedRun) -> Section | None:
@@ -42,12 +37,9 @@ def section(run: ReportedRun) -> Section | None:
     floors = [floor for floor in run.findings.noise.values() if floor.pairs]
     if not floors:
         return None
-    notes = [_TWICE]
     chosen = sorted(floors, key=lambda floor: -(floor.ratio or 0))[:MOST_HOSTS]
-    if len(chosen) < len(floors):
-        notes.append(f"The {len(chosen)} noisiest of {plural(len(floors), 'host')} are drawn.")
-    notes += [f"{clipped(floor.host, 80)}: {floor.note}." for floor in chosen if floor.note]
-    return Section("noise", "The same thing twice: the noise floor", tuple(notes), (_noise_plot(chosen),))
+    told = notes("noise", chosen, len(floors))
+    return Section("noise", "The same thing twice: the noise floor", told, (_noise_plot(chosen),))
 
 
 def _noise_plot(floors: Sequence[NoiseFloor]) -> Plot:

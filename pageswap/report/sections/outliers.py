@@ -5,43 +5,43 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pageswap.report.sections.drift import case_name
-from pageswap.report.sections.section import Grid, Heading, Section
+from pageswap.report.sections.section import Grid, Heading, Section, notes, number
 from pageswap.text.numbers import interval_text, nanoseconds_text, ratio_text
 
 if TYPE_CHECKING:
-    from pageswap.analysis.findings import Findings
-    from pageswap.analysis.summary import Summary
+    from collections.abc import Callable, Sequence
+
+    from pageswap.analysis.checks.outliers import Outlier
+    from pageswap.analysis.checks.quiet_comparisons import Disturbed, Undisturbed
     from pageswap.report.sections.section import ReportedRun
     from pageswap.statistics.intervals import Interval
 
 MOST_LISTED = 30
-_CASE = Heading("Case", is_number=False)
+_CASE = Heading("Case")
 
 
 def section(run: ReportedRun) -> Section | None:
     """List outliers, disturbed trials, and comparisons with and without the disturbed ones."""
     summary, findings = run.every, run.findings
-    notes, grids = [], []
-    if findings.outliers:
-        notes.append(
-            "An outlier has a modified Z-score above 3.5 (Iglewicz and Hoaglin, 1993). It is flagged and left in every "
-            "figure: a median bears it."
-        )
-        grids.append(_outliers(summary, findings))
-    if findings.disturbed:
-        notes.append("A trial is disturbed when its host did something else meanwhile. It stays in every figure.")
-        grids.append(_disturbed(summary, findings))
-    if findings.undisturbed:
-        grids.append(_undisturbed(summary, findings))
-    return Section("outliers", "Outliers and foreign load", tuple(notes), (), tuple(grids)) if grids else None
-
-
-def _outliers(summary: Summary, findings: Findings) -> Grid:
     names = {case.case_id: case.levels for case in summary.cases}
-    worst = sorted(findings.outliers, key=lambda each: -abs(each.score))
+
+    def name(each: Outlier | Disturbed | Undisturbed) -> str:
+        return case_name(summary, each.host, each.case_id, names)
+
+    grids = [
+        *([_outliers(findings.outliers, name)] if findings.outliers else []),
+        *([_disturbed(findings.disturbed, name)] if findings.disturbed else []),
+        *([_undisturbed(findings.undisturbed, name)] if findings.undisturbed else []),
+    ]
+    told = notes("outliers", bool(findings.outliers), bool(findings.disturbed))
+    return Section("outliers", "Outliers and foreign load", told, (), tuple(grids)) if grids else None
+
+
+def _outliers(outliers: Sequence[Outlier], name: Callable[[Outlier], str]) -> Grid:
+    worst = sorted(outliers, key=lambda each: -abs(each.score))
     rows = tuple(
         (
-            case_name(summary, each.host, each.case_id, names),
+            name(each),
             str(each.block),
             nanoseconds_text(each.ns_per_op, None),
             nanoseconds_text(each.median_ns, None),
@@ -49,33 +49,22 @@ def _outliers(summary: Summary, findings: Findings) -> Grid:
         )
         for each in worst[:MOST_LISTED]
     )
-    columns = (
-        _CASE,
-        Heading("Block"),
-        Heading("Time", "ns per operation"),
-        Heading("Median", "ns per operation"),
-        Heading("Score"),
-    )
-    return Grid(_counted("Outliers", len(rows), len(worst), "the farthest"), columns, rows, is_folded=True)
+    what = "ns per operation"
+    numbers = (number("Block"), number("Time", what), number("Median", what), number("Score"))
+    return Grid(_counted("Outliers", rows, worst, "the farthest"), (_CASE, *numbers), rows, is_folded=True)
 
 
-def _disturbed(summary: Summary, findings: Findings) -> Grid:
-    names = {case.case_id: case.levels for case in summary.cases}
-    rows = tuple(
-        (case_name(summary, each.host, each.case_id, names), str(each.block), ", ".join(each.words))
-        for each in findings.disturbed[:MOST_LISTED]
-    )
-    columns = (_CASE, Heading("Block"), Heading("Disturbed by", is_number=False))
-    caption = _counted("Disturbed trials", len(rows), len(findings.disturbed), "the first")
-    return Grid(caption, columns, rows, is_folded=True)
+def _disturbed(disturbed: Sequence[Disturbed], name: Callable[[Disturbed], str]) -> Grid:
+    rows = tuple((name(each), str(each.block), ", ".join(each.words)) for each in disturbed[:MOST_LISTED])
+    columns = (_CASE, number("Block"), Heading("Disturbed by"))
+    return Grid(_counted("Disturbed trials", rows, disturbed, "the first"), columns, rows, is_folded=True)
 
 
-def _undisturbed(summary: Summary, findings: Findings) -> Grid:
-    names = {case.case_id: case.levels for case in summary.cases}
-    ordered = sorted(findings.undisturbed, key=lambda each: not each.changes)
+def _undisturbed(undisturbed: Sequence[Undisturbed], name: Callable[[Undisturbed], str]) -> Grid:
+    ordered = sorted(undisturbed, key=lambda each: not each.changes)
     rows = tuple(
         (
-            case_name(summary, each.host, each.case_id, names),
+            name(each),
             f"{each.disturbed} of {each.n}",
             _verdict(each.ratio, each.interval, each.verdict, each.held),
             _verdict(each.quiet_ratio, each.quiet_interval, each.quiet_verdict, each.quiet_held),
@@ -83,14 +72,8 @@ def _undisturbed(summary: Summary, findings: Findings) -> Grid:
         )
         for each in ordered[:MOST_LISTED]
     )
-    columns = (
-        _CASE,
-        Heading("Disturbed blocks"),
-        Heading("With them", is_number=False),
-        Heading("Without them", is_number=False),
-        Heading("So", is_number=False),
-    )
-    caption = _counted("Comparisons with and without disturbed blocks", len(rows), len(ordered), "the first")
+    columns = (_CASE, number("Disturbed blocks"), *map(Heading, ("With them", "Without them", "So")))
+    caption = _counted("Comparisons with and without disturbed blocks", rows, ordered, "the first")
     return Grid(caption, columns, rows, is_folded=True)
 
 
@@ -101,6 +84,6 @@ def _verdict(ratio: float | None, interval: Interval | None, verdict: str, held:
     return f"{ratio_text(ratio, interval)}{ends}, {verdict}{f': {held}' if held else ''}"
 
 
-def _counted(what: str, shown: int, total: int, which: str) -> str:
-    some = f", of which {which} {shown} are shown; the trials' CSV has all"
-    return f"{what}: {total:,}{some if shown < total else ''}"
+def _counted(what: str, shown: Sequence[object], every: Sequence[object], which: str) -> str:
+    some = f", of which {which} {len(shown)} are shown; the trials' CSV has all"
+    return f"{what}: {len(every):,}{some if len(shown) < len(every) else ''}"

@@ -17,10 +17,9 @@ from pageswap.report.charts.vegalite import (
     tips,
 )
 from pageswap.report.sections.ratios import looks, quantity, value_axis
-from pageswap.report.sections.section import Section
-from pageswap.statistics.intervals import MINIMUM_N
+from pageswap.report.sections.section import Section, notes
 from pageswap.text.levels import levels_phrase
-from pageswap.text.lists import clipped, plural
+from pageswap.text.lists import clipped
 from pageswap.text.numbers import ratio_text
 
 if TYPE_CHECKING:
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
 MOST_ROWS = 24
 _ROW_PX = 54
 _LONGEST_NAME = 160
-_MARK = "Each mark is the geometric mean of the hosts' ratios."
-_BAR = " The bar is its 95 % interval for hosts like these (a bootstrap of hosts, then of trials)."
-_LINE = " The thin line spans the hosts, from the lowest to the highest."
 
 
 def section(run: ReportedRun) -> Section | None:
@@ -45,17 +41,7 @@ def section(run: ReportedRun) -> Section | None:
     if not found:
         return None
     chosen = evenly(found, MOST_ROWS)
-    notes = [f"{_MARK}{_BAR if any(each.interval for each in chosen) else ''}{_LINE}"]
-    if len(chosen) < len(found):
-        notes.append(f"{len(chosen)} of {plural(len(found), 'comparison')} are drawn, the ends among them.")
-    few = sorted({each.hosts for each in chosen if not each.interval})
-    if few:
-        counts = f"{few[0]:,}" if len(few) == 1 else f"{few[0]:,} to {few[-1]:,}"
-        notes.append(
-            f"What {counts} hosts have in common has no interval and no verdict: that takes {MINIMUM_N} hosts or more, "
-            "as fewer may all be of one kind."
-        )
-    return Section("pooled", "Over all hosts", tuple(notes), (_plot(run.every, chosen),))
+    return Section("pooled", "Over all hosts", notes("pooled", chosen, found), (_plot(run.every, chosen),))
 
 
 def _plot(summary: Summary, pooled: Sequence[Pooled]) -> Plot:

@@ -20,7 +20,7 @@ from pageswap.report.charts.vegalite import (
     row_axis,
     tips,
 )
-from pageswap.report.sections.section import Section
+from pageswap.report.sections.section import Section, notes
 from pageswap.text.invisible_characters import visible
 from pageswap.text.levels import levels_phrase, operation
 from pageswap.text.lists import clipped
@@ -39,11 +39,6 @@ _ROW_PX = 56
 # Below the row's middle, where the value and its interval are.
 _DOTS_PX = (38, 52)
 LONGEST_BASELINE = 32
-_AGAINST_BASELINE = (
-    " Each block compares a case with the baseline of the same block, both by the faster half of their rounds, so what "
-    "slowed both cancels, and what disturbed a few rounds. A triangle that points up is faster than the baseline, one "
-    "that points down slower, a disc not shown to differ, a diamond measured too few times to say."
-)
 _LOOKS = {
     FASTER: ("#0072B2", "triangle-up"),
     SLOWER: ("#D55E00", "triangle-down"),
@@ -57,12 +52,9 @@ def section(run: ReportedRun) -> Section:
     """Show each case against the baseline, or its time where there is none, with its blocks."""
     summary = run.summary
     selection = select(summary, "host" if run.is_grouped else "block")
-    dot = "one host" if run.is_grouped else "one block, in the order of time from top to bottom"
-    note = f"The large mark is the median, the bar its 95 % confidence interval, each small dot below {dot}."
-    notes = [f"{note}{_AGAINST_BASELINE if summary.has_baseline else ''}"]
-    notes += [selection.left_out] if selection.left_out else []
+    told = notes("ratios", summary.has_baseline, run.is_grouped, selection.left_out)
     title = "Speed against the baseline" if summary.has_baseline else "Time per operation"
-    return Section("ratios", title, tuple(notes), tuple(ratio_plots(summary, selection)))
+    return Section("ratios", title, told, tuple(ratio_plots(summary, selection)))
 
 
 def ratio_plots(summary: Summary, selection: Selection) -> list[Plot]:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+import functools
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from pageswap.answers import words
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -40,11 +45,16 @@ class ReportedRun:
 
 @dataclasses.dataclass(frozen=True)
 class Heading:
-    """The head of a column of a small table: its name, its unit, and whether it holds numbers."""
+    """The head of a column: its name, its unit, and whether it holds numbers."""
 
     title: str
     unit: str = ""
-    is_number: bool = True
+    is_number: bool = False
+
+
+def number(title: str, unit: str = "") -> Heading:
+    """Return the head of a column of numbers."""
+    return Heading(title, unit, is_number=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,3 +81,15 @@ class Section:
     notes: tuple[str, ...] = ()
     plots: tuple[Plot, ...] = ()
     grids: tuple[Grid, ...] = ()
+
+
+def notes(macro: str, *facts: Any) -> tuple[str, ...]:  # noqa: ANN401 - whatever the macro is about
+    """Return what a macro of `templates/notes.j2` says of some facts: a note a paragraph."""
+    paragraphs = str(getattr(_words_of_notes(), macro)(*facts)).split("\n\n")
+    return tuple(" ".join(paragraph.split()) for paragraph in paragraphs if paragraph.strip())
+
+
+@functools.cache
+def _words_of_notes() -> Any:  # noqa: ANN401 - macros are attributes of what jinja2 makes
+    made = words.environment().overlay(loader=jinja2.FileSystemLoader(words.TEMPLATES.parent))
+    return made.get_template("notes.j2").module

@@ -17,9 +17,9 @@ from pageswap.report.charts.vegalite import (
     row_axis,
     tips,
 )
-from pageswap.report.sections.section import Section
+from pageswap.report.sections.section import Section, notes
 from pageswap.text.levels import levels_phrase, operation
-from pageswap.text.lists import clipped, plural
+from pageswap.text.lists import clipped
 from pageswap.text.numbers import nanoseconds_text
 
 if TYPE_CHECKING:
@@ -38,15 +38,8 @@ def section(run: ReportedRun) -> Section | None:
     if not pairs:
         return None
     chosen = evenly(pairs, MOST_ROWS)
-    note = (
-        "Each row is one case measured twice: left alone after the move (circle), and with every moved page read "
-        "inside the timing (diamond). The distance is what the method leaves for the first access: faults, misses of "
-        "the TLB and of the caches."
-    )
-    notes = [note]
-    if len(chosen) < len(pairs):
-        notes.append(f"{len(chosen)} of {plural(len(pairs), 'pair')} are drawn, evenly over the run.")
-    return Section("touch", "What is paid later", tuple(notes), (_plot(run.summary, chosen),))
+    told = notes("touch", len(chosen), len(pairs))
+    return Section("touch", "What is paid later", told, (_plot(run.summary, chosen),))
 
 
 def _pairs(summary: Summary) -> list[tuple[str, CaseSummary, CaseSummary]]:

@@ -25,7 +25,7 @@ from pageswap.report.charts.vegalite import (
     plot,
     tips,
 )
-from pageswap.report.sections.section import Grid, Heading, Section
+from pageswap.report.sections.section import Grid, Heading, Section, notes
 from pageswap.spec import FACTORS, trend_of
 from pageswap.text.invisible_characters import visible
 from pageswap.text.levels import level_text, levels_phrase, operation
@@ -97,21 +97,23 @@ def section(run: ReportedRun, factor: str) -> Section | None:
     names = _shown_names(of_label)
     ends = [end for name in names for case in of_label[name] for end in metric.of(case) or () if end > 0]
     frame = _Frame(factor, trend.axis, metric, names, around(ends))
-    plots, notes = [], [_how_to_read(factor, metric, crossovers)]
+    is_crossed = any(each.factor == factor and each.is_shown for each in crossovers)
+    told = notes("trend", metric.field == "ns", factor != "threads", is_crossed)
+    told += notes(
+        "trend_bounds",
+        *(len(chosen), len(panels)),
+        *(len(names), len(of_label)),
+        *(MOST_LEVELS, len({case.levels[factor] for case in measured})),
+    )
+    plots = []
     of_panel = {name: pairs.get(_place(cases[0].host, cases[0].levels, factor), []) for name, cases in panels.items()}
     for name, cases in chosen:
         shown = title if len(panels) == 1 else f"{title}: {name}"
         plots.append(_plot(summary, frame, shown, cases, [each for each in of_panel[name] if each.is_shown]))
-    if len(names) < len(of_label):
-        notes.append(f"The {len(names)} fastest of {len(of_label)} lines are drawn; the table below has all.")
-    if len({case.levels[factor] for case in measured}) > MOST_LEVELS:
-        notes.append(f"{MOST_LEVELS} sizes are drawn, taken evenly; the table below has all.")
-    if len(chosen) < len(panels):
-        notes.insert(1, f"{len(chosen)} of {len(panels)} charts are drawn; the table below has every case.")
     # What belongs to the charts comes first.
     order = list(dict.fromkeys([*(name for name, _ in chosen), *panels]))
     grids = _crossover_grids({name: of_panel[name] for name in order})
-    return Section(trend.id, title, tuple(notes), tuple(plots), grids) if plots or grids else None
+    return Section(trend.id, title, told, tuple(plots), grids) if plots or grids else None
 
 
 def _place(host: str, levels: Mapping[str, Any], factor: str) -> Hashable:
@@ -122,19 +124,19 @@ def _place(host: str, levels: Mapping[str, Any], factor: str) -> Hashable:
 def _crossover_grids(of_panel: Mapping[str, Sequence[Crossover]]) -> tuple[Grid, ...]:
     """Say for each pair of methods where the faster one changes; sum up those that do not change places."""
     has_panels = len(of_panel) > 1
-    names = (Heading("Method", is_number=False), Heading("Against", is_number=False))
+    names = (Heading("Method"), Heading("Against"))
     crossed = [(name, each) for name, found in of_panel.items() for each in found if each.is_shown]
     grids = []
     if crossed:
-        where = (Heading("Cases", is_number=False),) if has_panels else ()
         rows = [
             (*([name] if has_panels else []), each.a, each.b, say("crossing", "crossing", each))
             for name, each in crossed
         ]
+        where = (Heading("Cases"),) if has_panels else ()
         grids.append(
             Grid(
                 _bounded("Where the faster one changes", len(rows), "the charts above come first"),
-                (*where, *names, Heading("Crossover", is_number=False)),
+                (*where, *names, Heading("Crossover")),
                 tuple(rows[:_MOST_CROSSOVERS]),
                 head=2 + has_panels,
             )
@@ -147,7 +149,7 @@ def _crossover_grids(of_panel: Mapping[str, Sequence[Crossover]]) -> tuple[Grid,
         grids.append(
             Grid(
                 _bounded("Pairs that were not shown to change places", len(found), "the others are left out"),
-                (*names, Heading("Found", is_number=False)),
+                (*names, Heading("Found")),
                 tuple(found[:_MOST_CROSSOVERS]),
                 head=2,
                 is_folded=len(found) > _MOST_UNFOLDED,
@@ -180,18 +182,6 @@ def _standing(pair: Crossover) -> str:
         return f"they change places {pair.turns} times"
     sizes = "every size" if "" not in pair.found else "a part of the sizes"
     return f"{listed(sorted(faster))} faster at {sizes}"
-
-
-def _how_to_read(factor: str, metric: _Metric, crossovers: Sequence[Crossover]) -> str:
-    better = "Higher is faster" if metric.field != "ns" else "Lower is faster"
-    both = "Both axes are logarithmic. " if factor != "threads" else "The vertical axis is logarithmic. "
-    is_crossed = any(each.factor == factor and each.is_shown for each in crossovers)
-    crossed = (
-        " A dashed line marks a size at which the faster of two methods changes, the grey band around it the 95 % "
-        "confidence interval of that size as far as it lies within the sizes measured."
-    )
-    crossed = crossed if is_crossed else ""
-    return f"{both}{better}; a mark is the median, its bar the 95 % confidence interval.{crossed}"
 
 
 def _metric(summary: Summary, cases: Sequence[CaseSummary]) -> _Metric:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+
+import pytest
+
 from pageswap.analysis.summary import summarise
-from pageswap.report.page.model import HOST_SECTIONS, SECTIONS, model
+from pageswap.analysis.trials.table import frame
+from pageswap.report.page.model import HOST_SECTIONS, SECTIONS, download, model
 from tests.fake_run import FakeRun, make_run
 from tests.report.reported import NOTHING, reported
 
@@ -62,7 +68,7 @@ def test_many_hosts_are_shown_by_kind() -> None:
         run.facts[host]["kernel"] = "6.18.5" if number % 4 else "6.1.0"
     page = model(run)
 
-    assert page.grouped
+    assert page.summary is not page.every
     assert [row.cells[0].text for row in page.table.rows[::3]] == [
         "AMD EPYC 9R45, Linux 6.18.5 (750 hosts)",
         "AMD EPYC 9R45, Linux 6.1.0 (250 hosts)",
@@ -71,3 +77,42 @@ def test_many_hosts_are_shown_by_kind() -> None:
     assert len(page.hosts) == 2
     assert [case.n for case in page.summary.cases] == [750] * 3 + [250] * 3
     assert all(case.ratio_ci for case in page.summary.cases if case.ratio)
+
+
+def test_few_trials_are_plain_csv() -> None:
+    """A file that opens as it is."""
+    run = make_run(blocks=2)
+    found = download("20260102T030405Z-abcdef", frame(run))
+
+    assert found is not None
+    assert found.name == "20260102T030405Z-abcdef.csv"
+    assert found.address.startswith("data:text/csv;base64,")
+    lines = base64.b64decode(found.address.partition(",")[2]).decode().splitlines()
+    assert len(lines) == 1 + len(run.outcomes)
+
+
+def test_many_trials_are_compressed_and_the_same_each_time() -> None:
+    """Nothing of when they were packed is in them."""
+    trials = frame(make_run(blocks=60))
+    found = download("run", trials)
+
+    assert found is not None
+    assert found == download("run", trials)
+    assert found.name == "run.csv.gz"
+    assert gzip.decompress(base64.b64decode(found.address.partition(",")[2])).count(b"\n") == 1 + len(trials)
+
+
+@pytest.mark.parametrize("limit", ["MOST_TRIALS", "MOST_BYTES"])
+def test_too_many_trials_are_left_out(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By their number, or by their size."""
+    monkeypatch.setattr(f"pageswap.report.page.model.{limit}", 100)
+
+    assert download("run", frame(make_run(blocks=60))) is None
+
+
+def test_a_hostile_run_id_names_a_plain_file() -> None:
+    """No folder, no mark, no ending of its own."""
+    found = download("../\u202e<b>.exe", frame(make_run(blocks=1)))
+
+    assert found is not None
+    assert found.name == "bexe.csv"

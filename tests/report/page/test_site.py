@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pageswap.report.page.site import site_page
+from pageswap.report.page.write import site_page
 from tests.requirement import require
 
 if TYPE_CHECKING:

@@ -163,7 +163,7 @@ def test_trials_that_would_swell_the_page_are_left_to_the_export(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command stands in the download's place."""
-    monkeypatch.setattr("pageswap.report.page.download._MOST_TRIALS", 10)
+    monkeypatch.setattr("pageswap.report.page.model.MOST_TRIALS", 10)
     text = render(make_run(blocks=1), tmp_path / "report.html").read_text(encoding="utf-8")
 
     assert 'class="button"' not in text

@@ -6,7 +6,7 @@ import pytest
 
 from pageswap.analysis.summary import summarise
 from pageswap.report.page.model import model
-from pageswap.report.sections.overview import order_of, overview
+from pageswap.report.page.picture import marks_of_rows, overview
 from tests.fake_run import FakeRun, make_run
 from tests.report.reported import rows
 from tests.report.schema import assert_valid
@@ -39,12 +39,13 @@ def test_the_marks_of_a_row_are_named() -> None:
     many = make_run(region_size=[(index + 1) << 20 for index in range(9)], blocks=1)
     alone = make_run(region_size=[1 << 20], touch=["none"], blocks=1)
 
-    assert model(make_run()).picture_note.endswith(
+    (how,) = model(make_run()).picture_notes
+    assert how.endswith(
         "The marks of a row are, from top to bottom: a 128MiB region, touch none; a 128MiB region, touch moved; "
         "a 256MiB region, touch none; a 256MiB region, touch moved."
     )
-    assert order_of(summarise(many)).startswith("The marks of a row differ in region size and touch, ")
-    assert order_of(summarise(alone)) == ""
+    assert marks_of_rows(summarise(many)) == ([], ["region size", "touch"])
+    assert marks_of_rows(summarise(alone)) == ([], [])
 
 
 def test_a_baseline_without_a_method_has_a_row_for_each_method() -> None:
@@ -88,4 +89,4 @@ def test_calls_are_drawn_by_what_they_cost() -> None:
         ("mmap_munmap", pytest.approx(20, rel=0.03)),
     ]
     assert all(mark["low"] <= mark["value"] <= mark["high"] for mark in rows(page.picture, "marks"))
-    assert "further to the right is dearer" in page.picture_note
+    assert "further to the right is dearer" in page.picture_notes[0]

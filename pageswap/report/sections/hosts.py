@@ -1,0 +1,200 @@
+"""What concerns the hosts: which methods each has, how their conditions differ, and what the run cost them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pageswap.comparison.environments import differences as compare
+from pageswap.comparison.environments import verdict
+from pageswap.report.sections.conditions import span_text
+from pageswap.report.sections.section import Grid, Heading, Section, notes, number
+from pageswap.store.schema import PHASES
+from pageswap.text.lists import clipped, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pageswap.analysis.summary import CaseSummary
+    from pageswap.comparison.environments import Difference
+    from pageswap.report.sections.section import ReportedRun
+
+MOST_COLUMNS = 8
+MOST_ROWS = 60
+MOST_COMPARED = 50
+_LONGEST_HOST = 60
+_LONGEST_VALUE = 120
+_LONGEST_REASON = 300
+_VALUES_NAMED = 6
+_HOSTS_NAMED = 3
+_LATE = dt.timedelta(minutes=5)
+_HAS, _LACKS = "\u2713", "\u2717"
+_UNFIT = "not in these cases"
+_UNAVAILABLE = "unavailable"
+
+
+def availability(run: ReportedRun) -> Section | None:
+    """Show which of the run's methods each group of hosts has, and why not where one has not.
+
+    Methods that are not part of the run are left out. A method that a host has, but that was unavailable in all of its
+    cases that were tried, is not shown as available.
+    """
+    cases = run.every.cases
+    methods = list(dict.fromkeys(str(case.levels["method"]) for case in cases if "method" in case.levels))
+    known = {host: {str(m["name"]): m for m in found} for host, found in run.run_data.methods().items()}
+    unfit = _unfit(cases)
+    there = {host for host, found in known.items() if any("available" in method for method in found.values())}
+    columns = {title: [host for host in hosts if host in there] for title, hosts in run.groups.items()}
+    columns = {title: hosts for title, hosts in columns.items() if hosts}
+    if not columns:
+        return None
+    shown = list(columns)[:MOST_COLUMNS]
+    rows: list[tuple[str, ...]] = []
+    reasons: Counter[tuple[str, str]] = Counter()
+    for method in methods:
+        lacks: dict[str, str] = {}
+        for host in (host for hosts in columns.values() for host in hosts):
+            told = known[host].get(method, {"reason": "the core on this host does not know it"})
+            if not told.get("available"):
+                lacks[host] = str(told.get("reason") or "")
+            elif (host, method) in unfit:
+                lacks[host] = unfit[host, method]
+        has = {host for host in lacks if known[host].get(method, {}).get("available")}
+        rows.append((clipped(method, _LONGEST_HOST), *(_share(columns[title], lacks, has) for title in shown)))
+        reasons.update((method, clipped(why, _LONGEST_REASON)) for why in lacks.values())
+    left = f", the first {len(shown)} of {len(columns)} columns" if len(shown) < len(columns) else ""
+    fit = f"; {_UNFIT}: the host has it, but none of the run's cases can use it" if unfit else ""
+    heads = (Heading(clipped(title, _LONGEST_HOST)) for title in ("Method", *shown))
+    grids = [Grid(f"{_HAS} available, {_LACKS} not{fit}{left}", tuple(heads), tuple(rows))]
+    if reasons:
+        grids.append(_reasons(reasons, sum(map(len, columns.values()))))
+    problems = run.run_data.problems()
+    silent = [
+        clipped(host, _LONGEST_HOST) + (f" ({clipped(problems[host], _LONGEST_REASON)})" if problems.get(host) else "")
+        for hosts in run.groups.values()
+        for host in hosts
+        if host not in there
+    ]
+    return Section("availability", "Which methods are available", notes("unknown_hosts", silent), (), tuple(grids))
+
+
+def _unfit(cases: Sequence[CaseSummary]) -> dict[tuple[str, str], str]:
+    """Return for each (host, method) of which every trial was unavailable the reason of the first."""
+    found: dict[tuple[str, str], list[CaseSummary]] = {}
+    for case in cases:
+        if case.statuses:
+            found.setdefault((case.host, str(case.levels.get("method"))), []).append(case)
+    return {
+        key: tried[0].endings[0].reason
+        for key, tried in found.items()
+        if all(set(case.statuses) == {_UNAVAILABLE} for case in tried)
+    }
+
+
+def _share(hosts: Sequence[str], lacks: Mapping[str, str], unfit: set[str]) -> str:
+    """Say how many hosts of a column have a method; of those that lack it, ``unfit`` have it but cannot use it."""
+    having = sum(host not in lacks for host in hosts)
+    mark = _HAS if having else f"{_LACKS} {_UNFIT}" if unfit & set(hosts) else _LACKS
+    return mark if len(hosts) == 1 else f"{mark} {having} of {len(hosts)}"
+
+
+def _reasons(reasons: Counter[tuple[str, str]], hosts: int) -> Grid:
+    columns = (Heading("Method"), Heading("What it lacks, and the cure"), number("Hosts"))
+    rows = [(clipped(method, _LONGEST_HOST), why, f"{count:,}") for (method, why), count in reasons.items()]
+    width = 2 if hosts == 1 else 3
+    return Grid("Why not", columns[:width], tuple(row[:width] for row in rows[:MOST_ROWS]))
+
+
+def differences(run: ReportedRun) -> Section | None:
+    """Name what differs between the hosts' conditions, and whether their times may be compared with each other.
+
+    At most `MOST_COMPARED` hosts are compared, each with the first.
+    """
+    environments = run.run_data.environments()
+    hosts = list(environments)[: MOST_COMPARED + 1]
+    pairs = [(host, each) for host in hosts[1:] for each in compare(environments[hosts[0]], environments[host])]
+    by_name: dict[str, list[tuple[str, Difference]]] = {}
+    for host, each in pairs:
+        by_name.setdefault(each.name, []).append((host, each))
+    if not pairs:
+        return None
+    rows, marks = [], []
+    for name, found in sorted(by_name.items(), key=lambda item: not item[1][-1][1].matters)[:MOST_ROWS]:
+        last = found[-1][1]
+        values = {last.a: [host for host in hosts if host not in dict(found)]}
+        for host, each in found:
+            values.setdefault(each.b, []).append(host)
+        rows.append(
+            (clipped(name, _LONGEST_VALUE), _by_value(values), f"{'yes' if last.matters else 'no'}: {last.why}")
+        )
+        marks.append("matters" if last.matters else "harmless")
+    columns = tuple(map(Heading, ("Condition", "Values", "Does it matter?")))
+    grid = Grid("Conditions that are not the same on all hosts", columns, tuple(rows), marks=tuple(marks))
+    judged = verdict({each.key: each for _, each in pairs}.values())
+    told = notes("differences", judged, len(hosts), len(environments), *_late(run.spans))
+    return Section("differences", "How the hosts differ", told, (), (grid,))
+
+
+def _late(spans: Mapping[str, tuple[dt.datetime, dt.datetime]]) -> tuple[str, list[str]]:
+    """Say when the host that began first was measured, and which began when it had long ended."""
+    if not spans:
+        return "", []
+    began, ended = min(spans.values())
+    late = [
+        f"{clipped(host, _LONGEST_HOST)} from {span_text(span)}"
+        for host, span in spans.items()
+        if span[0] > ended and span[0] - began > _LATE
+    ]
+    return span_text((began, ended)), late
+
+
+def _by_value(by_value: Mapping[str, Sequence[str]]) -> str:
+    parts = []
+    for value, hosts in sorted(by_value.items(), key=lambda item: -len(item[1]))[:_VALUES_NAMED]:
+        named = ", ".join(clipped(host, _LONGEST_HOST) for host in hosts)
+        who = named if len(hosts) <= _HOSTS_NAMED else plural(len(hosts), "host")
+        parts.append(f"{clipped(value, _LONGEST_VALUE)} ({who})")
+    more = len(by_value) - len(parts)
+    return "; ".join(parts) + (f"; and {plural(more, 'other value')}" if more else "")
+
+
+def ledger(run: ReportedRun) -> Section | None:
+    """Show where each host's time went, and why a host gave nothing more."""
+    spent, problems = run.run_data.ledger(), run.run_data.problems()
+    stops = {host: stop for host, stop in run.run_data.stops().items() if stop.get("reason")}
+    hosts = list(dict.fromkeys([*spent, *problems, *stops]))
+    if not hosts:
+        return None
+    left = ""
+    if len(hosts) > MOST_ROWS:
+        hosts.sort(key=lambda host: (host not in problems, -sum(spent.get(host, {}).values())))
+        left = f", {MOST_ROWS} of {len(hosts):,}: those with problems, then those that took longest"
+    phases = [phase for phase in PHASES if any(phase in spent.get(host, {}) for host in hosts)]
+    width = 1 + len(phases) + bool(problems or stops)
+    rows = [
+        (
+            clipped(host, _LONGEST_HOST),
+            *(_seconds(spent.get(host, {}).get(phase)) for phase in phases),
+            _remark(problems.get(host), stops.get(host)),
+        )[:width]
+        for host in hosts[:MOST_ROWS]
+    ]
+    seconds = (number(phase.capitalize(), "s") for phase in phases)
+    columns = (Heading("Host"), *seconds, Heading("Remarks"))[:width]
+    marks = tuple("problem" if host in problems else "" for host in hosts[:MOST_ROWS])
+    grid = Grid(f"Seconds by host{left}", columns, tuple(rows), marks=marks)
+    return Section("ledger", "What the run cost beside the trials", notes("ledger"), (), (grid,))
+
+
+def _remark(problem: str | None, stop: Mapping[str, object] | None) -> str:
+    words = [str(problem)] if problem else []
+    words += [f"stopped after {plural(int(str(stop.get('blocks') or 0)), 'block')}: {stop['reason']}"] if stop else []
+    return clipped("; ".join(words), 2 * _LONGEST_REASON)
+
+
+def _seconds(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    places = 2 if seconds < 1 else 1 if seconds < 100 else 0  # noqa: PLR2004 - three digits
+    return f"{seconds:,.{places}f}"

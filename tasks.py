@@ -192,7 +192,8 @@ def resume(
 )
 def report(_context: Context, run: str = "", format: str = "html") -> None:
     """Write a run's report anew, from what is stored."""
-    from pageswap.campaign.run_folders import REPORT, find_run, open_run
+    from pageswap.campaign.run_folders import find_run, open_run
+    from pageswap.store.schema import REPORT
 
     arguments.one_of("--format", format, ("html", "md", "json"))
     folder = find_run(RESULTS, run)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pageswap.campaign.options import CORES, Options
+from pageswap.campaign.options import CORES, Options, make_targets
 from pageswap.campaign.outcome import HostOutcome, NoHostError, Outcome
 from pageswap.campaign.provenance import provenance
 from pageswap.campaign.run_and_resume import resume, run
 from pageswap.campaign.run_folders import find_run
-from pageswap.campaign.targets import make_targets
 
 __all__ = [
     "CORES",

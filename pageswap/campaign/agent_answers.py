@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pageswap.errors import HostError
+
+if TYPE_CHECKING:
+    from pageswap.fleet import Target
 
 _LONGEST_WORD: Final = 200
 
@@ -13,7 +15,6 @@ _LONGEST_WORD: Final = 200
 _TEXT_OR_NONE: Final = (str, type(None))
 _COUNT_OR_NONE: Final = (int, type(None))
 _HOLDER: Final = {"pid": _COUNT_OR_NONE, "user": _TEXT_OR_NONE, "run_id": _TEXT_OR_NONE, "since": _TEXT_OR_NONE}
-_STATUS: Final = {"alive": bool, "pid": _COUNT_OR_NONE, "journal_bytes": int, "log": str}
 _METHOD: Final = {
     "name": str,
     "family": str,
@@ -23,18 +24,20 @@ _METHOD: Final = {
     "summary": str,
 }
 _FINDING: Final = {"check": str, "status": str, "found": str, "cure": _TEXT_OR_NONE}
-_FACTS: Final = {
-    "environment": {},
-    "methods": [_METHOD],
-    "doctor": [_FINDING],
-    "lease": (dict, type(None)),
-    "time": int,
+_SHAPES: Final[dict[str, dict[str, Any]]] = {
+    "clean": {"removed": int, "bytes": int, "kept": [{"path": str, "why": str}]},
+    "facts": {
+        "environment": {},
+        "methods": [_METHOD],
+        "doctor": [_FINDING],
+        "lease": (dict, type(None)),
+        "time": int,
+    },
+    "status": {"alive": bool, "pid": _COUNT_OR_NONE, "journal_bytes": int, "log": str},
 }
-_CLEANED: Final = {"removed": int, "bytes": int, "kept": [{"path": str, "why": str}]}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """How a segment stands on its host: whether its agent lives, how long its journal is, how its log ends."""
 
     alive: bool
@@ -43,18 +46,24 @@ class Status:
     log: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """What became of a start: the agent's `pid`, or who else holds the lease; neither when it was given up."""
 
     pid: int | None
     holder: dict[str, Any] | None
 
 
-def status_from(host: str, answer: dict[str, Any]) -> Status:
-    """Read the answer to `status`; raises HostError."""
-    _check(host, "status", answer, _STATUS)
-    return Status(**{name: answer[name] for name in _STATUS})
+def ask(target: Target, verb: str, document: dict[str, Any]) -> dict[str, Any]:
+    """Call a verb of a host, clean, facts or status, and return its answer; raises HostError, also if it is none."""
+    answer = target.call(verb, document)
+    _check(target.name, verb, answer, _SHAPES[verb])
+    return answer
+
+
+def status_of(target: Target, work_dir: str) -> Status:
+    """Ask how the segment in a folder stands; raises HostError."""
+    answer = ask(target, "status", {"work_dir": work_dir})
+    return Status(*(answer[name] for name in Status._fields))
 
 
 def started_from(host: str, answer: dict[str, Any]) -> Started:
@@ -66,27 +75,14 @@ def started_from(host: str, answer: dict[str, Any]) -> Started:
     return Started(answer.get("pid"), None)
 
 
-def holder_from(host: str, holder: object) -> dict[str, Any]:
+def holder_from(host: str, holder: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever came
     """Read who holds a host's lease: {"pid", "user", "run_id", "since"}, unknown parts None; raises HostError."""
     _check(host, "start", holder, _HOLDER)
-    assert isinstance(holder, dict)  # noqa: S101 - told to the type checker; it was looked at above
     words = {name: holder[name] for name in _HOLDER}
     return {name: word[:_LONGEST_WORD] if isinstance(word, str) else word for name, word in words.items()}
 
 
-def facts_from(host: str, answer: dict[str, Any]) -> dict[str, Any]:
-    """Give back the answer to `facts` when it is one; raises HostError."""
-    _check(host, "facts", answer, _FACTS)
-    return answer
-
-
-def cleaned_from(host: str, answer: dict[str, Any]) -> dict[str, Any]:
-    """Give back the answer to `clean` when it is one; raises HostError."""
-    _check(host, "clean", answer, _CLEANED)
-    return answer
-
-
-def _check(host: str, verb: str, answer: Any, shape: dict[str, Any]) -> None:  # noqa: ANN401 - whatever came
+def _check(host: str, verb: str, answer: Any, shape: dict[str, Any]) -> None:  # noqa: ANN401 - as said above
     if not _fits(answer, shape):
         raise HostError(
             f"{host}: {verb}: what it answers is not an agent's answer: {answer!r:.200}; look at who runs the host, or"

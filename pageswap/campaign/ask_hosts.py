@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import functools
 import queue
 import threading
 import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pageswap.campaign.agent_answers import cleaned_from, facts_from
+from pageswap.campaign.agent_answers import ask
 from pageswap.campaign.phase_clock import PhaseClock
 from pageswap.campaign.reconnect import Link, jitter_s
 from pageswap.errors import PageswapError
@@ -37,7 +36,7 @@ def ask_each(
     at_once: int = 32,
     tell: Callable[[str], None] = lambda _text: None,
 ) -> dict[str, _T | PageswapError]:
-    """Give each host's answer, or why there is none, in the order of `targets`; one that fails stops no other.
+    """Return each host's answer, or why there is none, in the order of `targets`; one that fails stops no other.
 
     `tell` gets a line about a host that keeps the others waiting, in that host's thread.
     """
@@ -45,12 +44,14 @@ def ask_each(
     waiting = collections.deque(targets)
     answers: queue.SimpleQueue[tuple[str, _T | Exception]] = queue.SimpleQueue()
 
-    def ask(target: Target) -> _T | Exception:
+    def answer_of(target: Target) -> _T | Exception:
         try:
             with contextlib.closing(target):
                 halt.wait(jitter_s(len(targets)))
-                said = functools.partial(_say, tell, target.name)
-                Link(target, PhaseClock(), patience_s=0.0, tell=said, halt=halt).reach(bundle)
+                link = Link(
+                    target, PhaseClock(), patience_s=0.0, tell=lambda text: tell(f"{target.name}: {text}"), halt=halt
+                )
+                link.reach(bundle)
                 return question(target)
         except Exception as error:  # noqa: BLE001 - carried to the main thread, which raises what is no host's
             return named(target.name, error)
@@ -59,7 +60,7 @@ def ask_each(
         with contextlib.suppress(IndexError):
             while True:
                 target = waiting.popleft()
-                answers.put((target.name, ask(target)))
+                answers.put((target.name, answer_of(target)))
 
     found: dict[str, _T | PageswapError] = {}
     try:
@@ -77,10 +78,6 @@ def ask_each(
     return {target.name: found[target.name] for target in targets}
 
 
-def _say(tell: Callable[[str], None], host: str, text: str) -> None:
-    tell(f"{host}: {text}")
-
-
 def facts(target: Target, *, cpus: Mapping[str, int | None] = MappingProxyType({})) -> dict[str, Any]:
     """Ask for a host's facts; among its doctor's findings is how its clock differs from this machine's.
 
@@ -88,13 +85,13 @@ def facts(target: Target, *, cpus: Mapping[str, int | None] = MappingProxyType({
     """
     cpu = cpus.get(target.name)
     sent_ns = time.time_ns()
-    found = facts_from(target.name, target.call("facts", {} if cpu is None else {"cpu": cpu}))
+    found = ask(target, "facts", {} if cpu is None else {"cpu": cpu})
     return {**found, "doctor": [*found["doctor"], clock_finding(sent_ns, time.time_ns(), found["time"])]}
 
 
 def readiness(target: Target) -> dict[str, Any]:
     """Tell what a host would measure with: {"core_hash", "build", "python", "kernel", "ledger"}."""
-    environment = facts_from(target.name, target.call("facts", {}))["environment"]
+    environment = ask(target, "facts", {})["environment"]
     told = environment.get("core")
     core = told if isinstance(told, dict) else {}
     return {
@@ -107,8 +104,8 @@ def readiness(target: Target) -> dict[str, Any]:
 
 
 def clean(target: Target, *, runs: str) -> dict[str, Any]:
-    """Remove what old runs left on a host, `runs` being finished or all; gives {"removed", "bytes", "kept"}."""
-    return cleaned_from(target.name, target.call("clean", {"runs": runs}))
+    """Remove what old runs left on a host, `runs` being finished or all; return {"removed", "bytes", "kept"}."""
+    return ask(target, "clean", {"runs": runs})
 
 
 def clock_finding(sent_ns: int, received_ns: int, host_ns: int) -> dict[str, str]:

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from pageswap.campaign.agent_answers import holder_from, started_from, status_from
+from pageswap.campaign.agent_answers import holder_from, started_from, status_of
 from pageswap.campaign.events import Noted, TrialsEnded, Waiting
 from pageswap.campaign.journal_intake import JournalIntake
 from pageswap.campaign.reconnect import BROKEN
@@ -124,7 +124,7 @@ class HostAgents:
 
     def status(self, segment: int) -> Status:
         """Ask how a segment stands on its host; raises HostError."""
-        return status_from(self._target.name, self._target.call("status", self._place(segment)))
+        return status_of(self._target, self._place(segment)["work_dir"])
 
     def offset(self, segment: int) -> int:
         """Return how many bytes of a segment's journal are stored."""

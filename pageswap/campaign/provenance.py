@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import platform
@@ -19,17 +20,20 @@ _GIT_TIMEOUT_S = 10.0
 
 
 def provenance(repository: Path, command: Sequence[str]) -> dict[str, Any]:
-    """Give commit, dirty, version, command, user and python; what cannot be told is None.
+    """Return commit, dirty, version, command, user and python; what cannot be told is None.
 
     `dirty` also counts files that git does not know: a new method's source changes what is measured.
     """
     commit, dirty = _git_state(repository)
+    user = None
+    with contextlib.suppress(KeyError, OSError):
+        user = getpass.getuser()
     return {
         "commit": commit,
         "dirty": dirty,
         "version": pageswap.__version__,
         "command": shlex.join(command),
-        "user": _user(),
+        "user": user,
         "python": platform.python_version(),
     }
 
@@ -45,14 +49,7 @@ def _git_state(repository: Path) -> tuple[str | None, bool | None]:
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None, None
     lines = result.stdout.splitlines()
-    commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), None)
-    if commit is None or commit == "(initial)":
+    commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), "(initial)")
+    if commit == "(initial)":
         return None, None
     return commit, any(not line.startswith("#") for line in lines)
-
-
-def _user() -> str | None:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return None

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.campaign.events import Finished, HostEnded, HostFailed, Started, Stopping
 from pageswap.campaign.host_run import HostRun
-from pageswap.campaign.options import Options
+from pageswap.campaign.options import Options, chosen_hosts, make_targets, recorded_hosts
 from pageswap.campaign.outcome import NoHostError, Outcome, exit_code, host_outcomes
 from pageswap.campaign.reconnect import jitter_s
-from pageswap.campaign.run_folders import DATABASE, REPORT, held, make_run_dir, new_run_id, open_run
-from pageswap.campaign.targets import chosen_hosts, make_targets, recorded_hosts
+from pageswap.campaign.run_folders import held, make_run_dir, new_run_id, open_run
 from pageswap.errors import HostError, HostUnreachableError, PageswapError, StoreError
 from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.target import named
 from pageswap.spec.hostnames import LOCAL
 from pageswap.store import Store
+from pageswap.store.schema import DATABASE, REPORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

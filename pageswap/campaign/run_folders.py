@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import fcntl
 import os
 import re
@@ -13,17 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import StoreError, UsageError
-from pageswap.spec.quoting import printable
+from pageswap.spec.quoting import guess, printable
 from pageswap.store import Store
+from pageswap.store.schema import DATABASE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-DATABASE: Final = "run.sqlite"
-REPORT: Final = "report.html"
-_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
-_SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
-_SHOWN = 5
+_RUN_ID: Final = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+_SAFE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_SHOWN: Final = 5
 
 
 def new_run_id() -> str:
@@ -32,7 +30,7 @@ def new_run_id() -> str:
 
 
 def make_run_dir(results_dir: Path, experiment: str, run_id: str) -> Path:
-    """Make and give `results_dir`/`experiment`/`run_id`; raises StoreError when it cannot be."""
+    """Make and return `results_dir`/`experiment`/`run_id`; raises StoreError when it cannot be."""
     if not _SAFE_NAME.fullmatch(experiment):
         raise UsageError(f"'{experiment}' cannot name a folder of results; use letters, digits, _ . and -")
     folder = results_dir / experiment / run_id
@@ -43,38 +41,43 @@ def make_run_dir(results_dir: Path, experiment: str, run_id: str) -> Path:
     return folder
 
 
+def stored_runs(results_dir: Path) -> list[Path]:
+    """Return the folders of all runs, by experiment and age."""
+    return [path.parent for path in sorted(results_dir.glob(f"*/*/{DATABASE}"))]
+
+
+def newest(run_ids: Iterable[str]) -> str:
+    """Name the last few runs, for somebody who named none of them."""
+    return ", ".join(sorted(run_ids)[-_SHOWN:]) or "none"
+
+
 def find_run(results_dir: Path, text: str) -> Path:
     """Find a run's folder from its id, the unique beginning of one, a path to it or to its database, or ``latest``.
 
     A path may lead anywhere: runs can be copied and moved. Raises UsageError when there is none or more than one,
     naming what was probably meant.
     """
-    runs = {path.parent.name: path.parent for path in sorted(results_dir.glob(f"*/*/{DATABASE}"))}
-    newest = sorted(name for name in runs if _RUN_ID.fullmatch(name))
+    runs = {folder.name: folder for folder in stored_runs(results_dir)}
     if not text:
         raise UsageError("--run is missing: give a run id, a path, or `latest`")
     if text == "latest":
-        if not newest:
+        latest = max(filter(_RUN_ID.fullmatch, runs), default=None)
+        if latest is None:
             raise UsageError(f"--run latest: there is no run in {results_dir}; `inv run --spec smoke.yaml` makes one")
-        return runs[newest[-1]]
-    if "/" in text or text in (".", ".."):
+        return runs[latest]
+    found = [text] if text in runs else [name for name in runs if name.startswith(text)]
+    if "/" in text or text in (".", "..") or (not found and "\0" not in text and Path(text).exists()):
         return _run_at(text)
-    found = [name for name in runs if name == text] or [name for name in runs if name.startswith(text)]
     if len(found) > 1:
-        raise UsageError(
-            f"--run {printable(text)}: {len(found)} runs begin so: {', '.join(sorted(found)[-_SHOWN:])}; type more"
-        )
+        raise UsageError(f"--run {printable(text)}: {len(found)} runs begin so: {newest(found)}; type more")
     if not found:
-        if Path(text).exists():
-            return _run_at(text)
-        meant = difflib.get_close_matches(text, runs, n=1)
-        hint = f"did you mean '{meant[0]}'?" if meant else f"the newest: {', '.join(newest[-_SHOWN:]) or 'none'}"
-        raise UsageError(f"--run {printable(text)}: no such run in {results_dir}; {hint}")
+        hint = guess(text, runs) or f"; the newest: {newest(filter(_RUN_ID.fullmatch, runs))}"
+        raise UsageError(f"--run {printable(text)}: no such run in {results_dir}{hint}")
     return runs[found[0]]
 
 
 def _run_at(text: str) -> Path:
-    """Give the run that a path leads to, wherever links in it point."""
+    """Return the run that a path leads to, wherever links in it point."""
     if "\0" in text:
         raise UsageError(f"--run {printable(text)}: no such folder")
     path = Path(os.path.realpath(text))

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 import fnmatch
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pageswap.campaign.run_folders import DATABASE, find_run
+from pageswap.campaign.run_folders import find_run, newest, open_run, stored_runs
 from pageswap.errors import StoreError, UsageError
-from pageswap.spec.quoting import printable
-from pageswap.store import Store
+from pageswap.spec.quoting import guess, listed, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-ALL: Final = "all"
-_COMMIT: Final = "commit"
+_COMMIT: Final = "commit:"
 _HASH: Final = re.compile(r"[0-9a-f]{4,64}")
 _WILD: Final = re.compile(r"[*?\[]")
-_SHOWN: Final = 5
 
 
-@dataclasses.dataclass(frozen=True)
-class Reference:
+class Reference(NamedTuple):
     """A run's folder, and the host that was named with it (None: all of them); `text` is what was typed."""
 
     folder: Path
@@ -33,15 +27,27 @@ class Reference:
     text: str
 
 
-@dataclasses.dataclass(frozen=True)
-class _Known:
+class _Commit(NamedTuple):
+    """What commit:HASH[/EXPERIMENT][:HOST] names; `place` is how an error begins that is about it."""
+
+    place: str
+    text: str
+    hash: str
+    experiment: str
+    host: str | None
+
+
+class _Known(NamedTuple):
     """A stored run and what finding it by its commit takes."""
 
     folder: Path
-    experiment: str
     created_at: str
     commit: str
-    dirty: bool
+    is_clean: bool
+
+    @property
+    def experiment(self) -> str:
+        return self.folder.parent.name
 
 
 def resolve(results_dir: Path, base: str, new: str) -> tuple[Reference, Reference]:
@@ -50,22 +56,19 @@ def resolve(results_dir: Path, base: str, new: str) -> tuple[Reference, Referenc
     A RUN is what `find_run` takes. A commit stands for the newest run made from exactly that code, of the other side's
     experiment when none is named. Raises UsageError, with what was probably meant.
     """
-    found: dict[str, Reference | None] = {}
-    sides = {"--base": base, "--new": new}
-    for flag, text in sides.items():
-        if not text:
-            raise UsageError(f"{flag} is missing: give a run id, a path, `latest`, or commit:HASH")
-        if text.startswith(f"{_COMMIT}:"):
-            _split(flag, text)  # A typing error is told whatever the other side is.
-            found[flag] = None
-        else:
-            found[flag] = _run(results_dir, flag, text)
-    experiment = next((each.folder.parent.name for each in found.values() if each), "")
-    if not experiment:
-        experiment = _shared(results_dir, sides)
-    return tuple(  # type: ignore[return-value] # one for each of the two flags
-        found[flag] or _of_commit(results_dir, flag, text, experiment) for flag, text in sides.items()
-    )
+    one, other = _named(results_dir, "--base", base), _named(results_dir, "--new", new)
+    if isinstance(one, Reference) and isinstance(other, Reference):
+        return one, other
+    known = [run for folder in stored_runs(results_dir) if (run := _known(folder))]
+    experiments = [each.folder.parent.name for each in (one, other) if isinstance(each, Reference)]
+    if not experiments:
+        sides = [side for side in (one, other) if isinstance(side, _Commit)]
+        have = [{side.experiment} - {""} or {run.experiment for run in _clean(known, side)} for side in sides]
+        experiments = sorted(set.intersection(*have))
+    if len(experiments) != 1:
+        shared = f"{len(experiments)} experiments ({listed(experiments)})" if experiments else "no experiment"
+        raise UsageError(f"both commits have a run of {shared}; name one, as commit:HASH/EXPERIMENT")
+    return _run_of(known, one, experiments[0]), _run_of(known, other, experiments[0])
 
 
 def select(results_dir: Path, texts: Sequence[str]) -> list[Path]:
@@ -76,37 +79,31 @@ def select(results_dir: Path, texts: Sequence[str]) -> list[Path]:
     """
     if not texts:
         raise UsageError("--run is missing: give a run id, a path, `latest`, `all` or a pattern such as 'smoke/*'")
-    stored = {f"{path.parent.parent.name}/{path.parent.name}": path.parent for path in _databases(results_dir)}
-    chosen: dict[Path, None] = {}
+    stored = stored_runs(results_dir)
+    chosen: set[Path] = set()
     for text in texts:
-        if text == ALL:
-            matching = list(stored.values())
-        elif _WILD.search(text):
-            matching = [f for name, f in stored.items() if _matches(text, name)]
-        else:
-            matching = [find_run(results_dir, text)]
+        if text != "all" and not _WILD.search(text):
+            chosen.add(find_run(results_dir, text))
+            continue
+        matching = [folder for folder in stored if text == "all" or _matches(text, folder)]
         if not matching:
-            raise UsageError(
-                f"--run {printable(text)}: no run in {results_dir} matches; the newest: {_newest(stored.values())}"
-            )
-        chosen.update(dict.fromkeys(matching))
+            names = newest(folder.name for folder in stored)
+            raise UsageError(f"--run {printable(text)}: no run in {results_dir} matches; the newest: {names}")
+        chosen.update(matching)
     return sorted(chosen, key=lambda folder: (folder.name, folder.parent.name))
 
 
-def _databases(results_dir: Path) -> list[Path]:
-    return sorted(results_dir.glob(f"*/*/{DATABASE}"))
+def _matches(pattern: str, folder: Path) -> bool:
+    names = (folder.name, f"{folder.parent.name}/{folder.name}")
+    return any(fnmatch.fnmatchcase(name, pattern) for name in names)
 
 
-def _matches(pattern: str, name: str) -> bool:
-    return fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(name.partition("/")[2], pattern)
-
-
-def _newest(folders: Iterable[Path]) -> str:
-    return ", ".join(sorted(folder.name for folder in folders)[-_SHOWN:]) or "none"
-
-
-def _run(results_dir: Path, flag: str, text: str) -> Reference:
-    """Find a run, or one with a host after a colon; a path may have colons of its own."""
+def _named(results_dir: Path, flag: str, text: str) -> Reference | _Commit:
+    """Find a run, or one with a host after a colon, where a path may have colons of its own; or read a commit."""
+    if not text:
+        raise UsageError(f"{flag} is missing: give a run id, a path, `latest`, or commit:HASH")
+    if text.startswith(_COMMIT):
+        return _commit(f"{flag} {printable(text)}", text)
     run, _, host = text.partition(":")
     while host and "/" in host:
         more, _, host = host.partition(":")
@@ -117,79 +114,56 @@ def _run(results_dir: Path, flag: str, text: str) -> Reference:
         raise UsageError(str(error).replace("--run", flag, 1)) from None
 
 
-def _split(flag: str, text: str) -> tuple[str, str, str | None]:
-    """Cut commit:HASH[/EXPERIMENT][:HOST] into its parts."""
-    wanted, _, host = text.removeprefix(f"{_COMMIT}:").partition(":")
+def _commit(place: str, text: str) -> _Commit:
+    wanted, _, host = text.removeprefix(_COMMIT).partition(":")
     commit, _, experiment = wanted.partition("/")
     if not _HASH.fullmatch(commit.lower()):
         raise UsageError(
-            f"{flag} {printable(text)}: expected commit:HASH[/EXPERIMENT][:HOST] with 4 or more digits of a commit's"
-            f" hash, found {commit!r}; `git rev-parse --short HEAD` prints one"
+            f"{place}: expected commit:HASH[/EXPERIMENT][:HOST] with 4 or more digits of a commit's hash, found"
+            f" {commit!r}; `git rev-parse --short HEAD` prints one"
         )
-    return commit.lower(), experiment, host or None
+    return _Commit(place, text, commit.lower(), experiment, host or None)
 
 
-def _shared(results_dir: Path, sides: dict[str, str]) -> str:
-    """Give the one experiment that both commits have a run of, when neither names it; "" when one does."""
-    names = []
-    for flag, text in sides.items():
-        commit, experiment, _ = _split(flag, text)
-        names.append(
-            {experiment} if experiment else {run.experiment for run in _clean(results_dir, flag, text, commit)}
-        )
-    both = sorted(set.intersection(*names))
-    if len(both) != 1:
-        have = "no experiment" if not both else f"{len(both)} experiments ({', '.join(both)})"
-        raise UsageError(f"both commits have a run of {have}; name one, as commit:HASH/EXPERIMENT")
-    return both[0]
-
-
-def _of_commit(results_dir: Path, flag: str, text: str, experiment: str) -> Reference:
-    commit, named, host = _split(flag, text)
-    wanted = named or experiment
-    runs = _clean(results_dir, flag, text, commit)
+def _run_of(known: Sequence[_Known], side: Reference | _Commit, experiment: str) -> Reference:
+    """Return the newest run of a commit, of the experiment unless it names its own; a run is what it is."""
+    if isinstance(side, Reference):
+        return side
+    wanted = side.experiment or experiment
+    runs = _clean(known, side)
     matching = [run for run in runs if run.experiment == wanted]
     if not matching:
         have = sorted({run.experiment for run in runs})
-        meant = difflib.get_close_matches(wanted, have, n=1)
-        hint = f"did you mean '{meant[0]}'?" if meant else f"it has runs of {', '.join(have)}"
-        raise UsageError(f"{flag} {printable(text)}: this commit has no run of {wanted}; {hint}")
+        hint = guess(wanted, have) or f"; it has runs of {listed(have)}"
+        raise UsageError(f"{side.place}: this commit has no run of {wanted}{hint}")
     if len({run.commit for run in matching}) > 1:
-        raise UsageError(f"{flag} {printable(text)}: several commits begin so; type more of the hash")
-    return Reference(max(matching, key=lambda run: run.created_at).folder, host, text)
+        raise UsageError(f"{side.place}: several commits begin so; type more of the hash")
+    return Reference(max(matching, key=lambda run: run.created_at).folder, side.host, side.text)
 
 
-def _clean(results_dir: Path, flag: str, text: str, commit: str) -> list[_Known]:
-    """Give the runs of a commit; a run made with uncommitted changes is not one."""
-    known = [run for path in _databases(results_dir) if (run := _known(path))]
-    matching = [run for run in known if run.commit.startswith(commit)]
-    clean = [run for run in matching if not run.dirty]
-    if clean:
-        return clean
-    if matching:
-        names = _newest(run.folder for run in matching)
+def _clean(known: Sequence[_Known], side: _Commit) -> list[_Known]:
+    """Return the runs of a commit; a run made with uncommitted changes is not one."""
+    matching = [run for run in known if run.commit.startswith(side.hash)]
+    clean = [run for run in matching if run.is_clean]
+    if matching and not clean:
         raise UsageError(
-            f"{flag} {printable(text)}: every run of this commit was made with uncommitted changes; name one by its id:"
-            f" {names}"
+            f"{side.place}: every run of this commit was made with uncommitted changes; name one by its id:"
+            f" {newest(run.folder.name for run in matching)}"
         )
-    hashes = sorted({run.commit[:12] for run in known if not run.dirty and run.commit})
-    meant = difflib.get_close_matches(commit[:12], hashes, n=1)
-    hint = f"did you mean commit:{meant[0]}?" if meant else f"there are runs of {', '.join(hashes[-_SHOWN:]) or 'none'}"
-    raise UsageError(f"{flag} {printable(text)}: no run of this commit; {hint}")
+    if not clean:
+        hashes = sorted({run.commit[:12] for run in known if run.is_clean and run.commit})
+        hint = guess(side.hash[:12], hashes) or f"; there are runs of {listed(hashes) or 'none'}"
+        raise UsageError(f"{side.place}: no run of this commit{hint}")
+    return clean
 
 
-def _known(database: Path) -> _Known | None:
+def _known(folder: Path) -> _Known | None:
     try:
-        with Store.open(database) as store:
-            meta: dict[str, Any] = store.meta()
+        with open_run(folder) as store:
+            meta = store.meta()
     except StoreError:
         return None
     provenance = meta["provenance"]
-    return _Known(
-        folder=database.parent,
-        experiment=database.parent.parent.name,
-        created_at=str(meta["created_at"]),
-        commit=str(provenance.get("commit") or ""),
-        # Unknown is not clean.
-        dirty=provenance.get("dirty") is not False,
-    )
+    # Unknown is not clean.
+    is_clean = provenance.get("dirty") is False
+    return _Known(folder, str(meta["created_at"]), str(provenance.get("commit") or ""), is_clean)

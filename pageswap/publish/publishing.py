@@ -16,6 +16,7 @@ from pageswap.publish.feed import feed
 from pageswap.report import render as render_report
 from pageswap.report.page.write import site_page
 from pageswap.store import Store
+from pageswap.store.schema import DATABASE, REPORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from pageswap.publish.destination import Destination
 
 TITLE: Final = "Moving pages of virtual memory: measurements"
-_DATABASE: Final = "run.sqlite"
-_REPORT: Final = "report.html"
 _ATTEMPTS: Final = 3
 _LONGEST_TITLE: Final = 200
 
@@ -173,7 +172,7 @@ class _Change:
         if old is not None and old["sha256"] == report.sha256:
             return old
         on_step(f"summarising {report.folder.name}")
-        with Store.open(report.folder / _DATABASE) as store:
+        with Store.open(report.folder / DATABASE) as store:
             return entry_of(
                 store, report.place, size_bytes=report.path.stat().st_size, sha256=report.sha256, updated=utc_now()
             )
@@ -210,8 +209,8 @@ def _reports(
 
 
 def _rendered(folder: Path, render: Callable[[Store, Path], Path], on_step: Callable[[str], None]) -> Path:
-    path = folder / _REPORT
-    database = folder / _DATABASE
+    path = folder / REPORT
+    database = folder / DATABASE
     with Store.open(database) as store:
         if not store.outcome_count():
             raise StoreError(

@@ -22,6 +22,10 @@ SCHEMA_VERSION: Final = 3
 # PRAGMA application_id: "pswp", so that another program's SQLite file is refused by name.
 APPLICATION_ID: Final = 0x70737770
 
+# What a run's folder has.
+DATABASE: Final = "run.sqlite"
+REPORT: Final = "report.html"
+
 # Where a host's time goes beside its trials' own.
 PHASES: Final = ("connecting", "uploading", "building", "waiting", "running", "collecting")
 

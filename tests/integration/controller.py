@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap import campaign, plan, spec
 from pageswap.campaign.events import Event, Started
+from pageswap.campaign.options import make_targets
 from pageswap.campaign.progress import Lines
-from pageswap.campaign.targets import make_targets
 from pageswap.errors import PageswapError
 from pageswap.fleet.inventory import Inventory
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.analysis.summary import summarise
 from pageswap.errors import PageswapError
 from pageswap.store import Store
+from pageswap.store.schema import DATABASE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +50,7 @@ def reference_runs(run_data: RunData, summary: Summary) -> ReferenceRuns:
 
 
 def _newest(folder: Path, summary: Summary, environments: Mapping[str, Mapping[str, Any]]) -> Summary | None:
-    for path in sorted(folder.glob("*/run.sqlite"), reverse=True)[:_MOST_TRIED]:
+    for path in sorted(folder.glob(f"*/{DATABASE}"), reverse=True)[:_MOST_TRIED]:
         with contextlib.suppress(PageswapError), Store.open(path) as store:
             there = store.environments()
             shared = {host for host in summary.hosts if _is_same(environments.get(host), there.get(host))}

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pageswap.campaign.options import Options
-from pageswap.campaign.targets import chosen_hosts, make_targets, recorded_hosts
+from pageswap.campaign.options import Options, chosen_hosts, make_targets, recorded_hosts
 from pageswap.errors import HostPythonError, HostUnreachableError, UsageError
 from pageswap.fleet.inventory import Inventory, InventoryHost
 

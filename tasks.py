@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pageswap.console.arguments import HostAccess
     from pageswap.fleet import Target
-    from pageswap.plan import Plan
+    from pageswap.plan.plan import Plan
 
 ROOT = Path(__file__).resolve().parent
 EXPERIMENTS = ROOT / "experiments"
@@ -40,8 +40,9 @@ command = functools.partial(commands.command, ERROR_LOG)
 
 
 def _plan(spec: str, set_: list[str] | None, filter_: list[str] | None, repeats: str | None) -> Plan:
-    from pageswap import plan as planning
-    from pageswap.spec import load, resolve_spec_path
+    from pageswap.plan import plan as planning
+    from pageswap.spec.loader import load
+    from pageswap.spec.source import resolve_spec_path
 
     path = resolve_spec_path(spec, EXPERIMENTS)
     devtasks.build_core()  # it knows the names of the methods

@@ -15,7 +15,9 @@ _MEASURE = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from pageswap import campaign, plan, spec
+from pageswap import campaign
+from pageswap.plan import plan
+from pageswap.spec import loader as spec
 made = plan.make(spec.load(Path(sys.argv[2])))
 options = campaign.Options(wait=True)
 print(campaign.run(made, results_dir=Path(sys.argv[3]), options=options, render=lambda _store, path: path).run_dir)

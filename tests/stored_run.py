@@ -6,8 +6,8 @@ import math
 import random
 from typing import TYPE_CHECKING, Any
 
-from pageswap import plan as planning
-from pageswap import spec as specs
+from pageswap.plan import plan as planning
+from pageswap.spec import loader as specs
 from pageswap.store import Store
 from tests.fake_run import ENVIRONMENT, FAMILIES, NS_PER_OP
 from tests.store.fakes import FakeJournal

@@ -17,7 +17,7 @@ from pageswap.analysis.trials.levels import levels_of
 from pageswap.analysis.trials.matrix import USED_COLUMNS, Matrix
 from pageswap.analysis.trials.table import families_of, frame
 from pageswap.analysis.verdicts import BASELINE, NOT_COMPARED, NOT_MEASURED
-from pageswap.spec import derived_asks
+from pageswap.spec.asks import derived_asks
 from pageswap.statistics.intervals import Interval, median_intervals, ratio_intervals
 
 if TYPE_CHECKING:

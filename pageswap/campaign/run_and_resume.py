@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pageswap.campaign.events import Event
     from pageswap.fleet import Bundle, Target
     from pageswap.fleet.inventory import Inventory
-    from pageswap.plan import Plan
+    from pageswap.plan.plan import Plan
 
 _STOPS = ("drain", "kill")
 

@@ -12,7 +12,7 @@ from pageswap.errors import UsageError
 if TYPE_CHECKING:
     from pageswap.fleet import Target
     from pageswap.fleet.inventory import Inventory, InventoryHost
-    from pageswap.spec import Experiment
+    from pageswap.spec.experiment import Experiment
 
 
 def typed() -> list[str]:

@@ -11,7 +11,7 @@ from pageswap.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pageswap.plan import Plan
+    from pageswap.plan.plan import Plan
 
 _CASES_SHOWN = 60
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pageswap.agent.journal.job import TrialSpec
-    from pageswap.spec import Experiment
+    from pageswap.spec.experiment import Experiment
 
 
 def _json(document: object) -> str:

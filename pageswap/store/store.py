@@ -15,7 +15,8 @@ from pageswap.agent.journal.journal import JournalReader
 from pageswap.agent.journal.line_fields import ENDS, utc_now
 from pageswap.agent.workspace.work_folder import sync_folder
 from pageswap.errors import JournalError, StoreError
-from pageswap.spec import FACTORS, default_levels, derived_asks
+from pageswap.spec.asks import derived_asks
+from pageswap.spec.factors import FACTORS, default_levels
 from pageswap.store import rows
 from pageswap.store.columns import TRIAL_COLUMNS
 from pageswap.store.database import CREATING, clear_errors, connect
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from pageswap.plan import Plan
+    from pageswap.plan.plan import Plan
 
 # How the end of a segment begins whose agent never ran.
 NOT_STARTED: Final = "not started"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.workloads import find_workload
-from pageswap.spec import FACTORS
+from pageswap.spec.factors import FACTORS
 from pageswap.text.lists import clipped
 from pageswap.units import format_size
 

@@ -12,8 +12,10 @@ import math
 import random
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap import native, plan, spec
+from pageswap import native
 from pageswap.errors import SpecError
+from pageswap.plan import plan
+from pageswap.spec import loader as spec
 from tests.fake_run import COLUMNS, ENVIRONMENT, FakeRun
 
 if TYPE_CHECKING:

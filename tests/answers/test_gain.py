@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pageswap import plan as planning
-from pageswap import spec as specs
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.verdicts import BASELINE
 from pageswap.answers.record import MIXED, UNDECIDED, YES
 from pageswap.comparison.comparison import Part, compare
+from pageswap.plan import plan as planning
+from pageswap.spec import loader as specs
 from tests.answers.answered import answered
 from tests.fake_run import FakeRun, make_run
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pageswap import campaign
-from pageswap import plan as planning
-from pageswap import spec as specs
+from pageswap.plan import plan as planning
+from pageswap.spec import loader as specs
 from pageswap.store import Store
 
 if TYPE_CHECKING:

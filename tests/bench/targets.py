@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from pageswap import campaign
-from pageswap import plan as planning
-from pageswap import spec as specs
-from pageswap.plan import Plan
+from pageswap.plan import plan as planning
+from pageswap.plan.plan import Plan
+from pageswap.spec import loader as specs
 from pageswap.store import Store
 
 BLOCKS = 7

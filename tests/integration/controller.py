@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pageswap import campaign, plan, spec
+from pageswap import campaign
 from pageswap.campaign.events import Event, Started
 from pageswap.campaign.options import make_targets
 from pageswap.campaign.progress import Lines
 from pageswap.errors import PageswapError
 from pageswap.fleet.inventory import Inventory
+from pageswap.plan import plan
+from pageswap.spec import loader as spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pageswap import plan
-from pageswap import spec as specs
+from pageswap.plan import plan
+from pageswap.spec import loader as specs
 from pageswap.store import Store
 from tests.integration.lab import ROOT, Lab, kill, wait_until
 

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pageswap import spec
 from pageswap.agent.journal.job import Job
 from pageswap.errors import PageswapError, UsageError
 from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import Inventory, InventoryHost
 from pageswap.fleet.targets import make_target
 from pageswap.fleet.transport.registry import Reach
+from pageswap.spec import loader as spec
 from tests.integration.checkout import inv
 from tests.integration.fleet import check_quiet, rows
 from tests.integration.network import USER

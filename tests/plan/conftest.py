@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from pageswap.spec import Experiment, KnownMethod, Vocabulary, loads
+from pageswap.spec.loader import loads
+from pageswap.spec.vocabulary import KnownMethod, Vocabulary
+
+if TYPE_CHECKING:
+    from pageswap.spec.experiment import Experiment
 
 TEXT = """\
 name: tiny

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pageswap.agent.trial.preflight import memory_need
-from pageswap.plan import make
-from pageswap.spec import KnownMethod, Vocabulary, loads
+from pageswap.plan.plan import make
+from pageswap.spec.loader import loads
+from pageswap.spec.vocabulary import KnownMethod, Vocabulary
 
 if TYPE_CHECKING:
-    from pageswap.spec import Experiment
+    from pageswap.spec.experiment import Experiment
 
 
 def test_memory_is_what_the_agent_will_ask_for(experiment: Experiment, vocabulary: Vocabulary) -> None:

@@ -12,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pageswap.errors import UsageError
-from pageswap.plan import Plan, make
-from pageswap.plan.plan import block_order, schedule_seed
-from pageswap.spec import FACTORS, Stopping, loads
+from pageswap.plan.plan import Plan, block_order, make, schedule_seed
+from pageswap.spec.experiment import Stopping
+from pageswap.spec.factors import FACTORS
+from pageswap.spec.loader import loads
 
 if TYPE_CHECKING:
     from pageswap.agent.journal.job import TrialSpec
-    from pageswap.spec import Experiment, Vocabulary
+    from pageswap.spec.experiment import Experiment
+    from pageswap.spec.vocabulary import Vocabulary
 
 
 @pytest.fixture

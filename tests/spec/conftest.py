@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap.spec import Experiment, KnownMethod, Vocabulary, loads
+from pageswap.spec.loader import loads
+from pageswap.spec.vocabulary import KnownMethod, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pageswap.spec.experiment import Experiment
 
 BASE = {
     "name": "tiny",

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap import plan
 from pageswap.errors import SpecError
-from pageswap.spec import Experiment, load
+from pageswap.plan import plan
+from pageswap.spec.loader import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pageswap.spec import Vocabulary
+    from pageswap.spec.experiment import Experiment
+    from pageswap.spec.vocabulary import Vocabulary
 
     Read = Callable[..., Experiment]
 

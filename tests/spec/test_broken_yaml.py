@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pageswap.errors import SpecError
-from pageswap.spec import loads
+from pageswap.spec.loader import loads
 
 if TYPE_CHECKING:
-    from pageswap.spec import Vocabulary
+    from pageswap.spec.vocabulary import Vocabulary
 
 HEAD = "name: tiny\nquestion: Which one is faster?\n"
 TAIL = "baseline: {method: memcpy}\n"

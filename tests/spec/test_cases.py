@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pageswap.errors import SpecError
-from pageswap.spec import Experiment, KnownMethod, Vocabulary, build_cases, loads
+from pageswap.spec.cases import build_cases
+from pageswap.spec.loader import loads
+from pageswap.spec.vocabulary import KnownMethod, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pageswap.spec.experiment import Experiment
 
     Read = Callable[..., Experiment]
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap.spec import FACTORS, loads
-from pageswap.spec.loader import DEFAULT_WORKLOAD, DEFAULTS
+from pageswap.spec.factors import FACTORS
+from pageswap.spec.loader import DEFAULT_WORKLOAD, DEFAULTS, loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pageswap.spec import Experiment, Vocabulary
+    from pageswap.spec.experiment import Experiment
+    from pageswap.spec.vocabulary import Vocabulary
 
 PAGE = (Path(__file__).parents[2] / "docs" / "spec.md").read_text(encoding="utf-8")
 # | `key` | type | default | limits | `example` |

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pageswap.plan import make
-from pageswap.spec import core_vocabulary, load
+from pageswap.plan.plan import make
+from pageswap.spec.loader import load
+from pageswap.spec.vocabulary import core_vocabulary
 
 FOLDER = Path(__file__).parents[2] / "experiments"
 FILES = sorted(FOLDER.glob("*.yaml"))

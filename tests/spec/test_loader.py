@@ -9,11 +9,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pageswap.errors import MAX_SPEC_ERRORS, SpecError
-from pageswap.spec import Experiment, Stopping, Vocabulary, load, loads
+from pageswap.spec.experiment import Experiment, Stopping
+from pageswap.spec.loader import load, loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from pageswap.spec.vocabulary import Vocabulary
 
     Read = Callable[..., Experiment]
 
@@ -256,7 +259,7 @@ def test_refuses_a_factor_that_the_workload_does_not_use(read: Read, monkeypatch
     """A level without effect would double the trials and mean nothing."""
     import dataclasses  # noqa: PLC0415
 
-    from pageswap.spec import FACTORS  # noqa: PLC0415
+    from pageswap.spec.factors import FACTORS  # noqa: PLC0415
 
     limited = dataclasses.replace(FACTORS["touch"], only_for=("permute",))
     monkeypatch.setitem(FACTORS, "touch", limited)

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pageswap.errors import UsageError
-from pageswap.spec import Experiment, Vocabulary, build_cases, override
+from pageswap.spec.cases import build_cases
+from pageswap.spec.overrides import override
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pageswap.spec.experiment import Experiment
+    from pageswap.spec.vocabulary import Vocabulary
 
     Read = Callable[..., Experiment]
 

@@ -7,8 +7,8 @@ import pytest
 from pageswap import native
 from pageswap.agent.workloads import WORKLOADS
 from pageswap.native._core import ffi
-from pageswap.spec import FACTORS, Factor
 from pageswap.spec.asks import ASKS
+from pageswap.spec.factors import FACTORS, Factor
 
 
 def test_workloads_are_those_of_the_core() -> None:

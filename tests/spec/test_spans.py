@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pageswap.errors import SpecError
-from pageswap.spec import build_cases
+from pageswap.spec.cases import build_cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pageswap.spec import Experiment
+    from pageswap.spec.experiment import Experiment
 
 
 def test_a_pair_spans_at_most_half_the_pages_of_a_thread(read: Callable[..., Experiment]) -> None:

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from pageswap.agent.journal.job import TrialSpec
-from pageswap.spec import default_levels
+from pageswap.spec.factors import default_levels
 
 RUN_ID = "20250131T120000Z-0a1b2c"
 HOST = "local"

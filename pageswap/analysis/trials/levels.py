@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.workloads import WORKLOADS
-from pageswap.spec import FACTORS
+from pageswap.spec.factors import FACTORS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Mapping

@@ -12,7 +12,7 @@ import pandas as pd
 from pageswap.agent.workloads import find_workload
 from pageswap.analysis.trials.disturbance import disturbed
 from pageswap.native import moves_pages
-from pageswap.spec import FACTORS
+from pageswap.spec.factors import FACTORS
 from pageswap.store.columns import OUTCOME_COLUMNS
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pageswap.report.charts.selection import contender_label, evenly, is_of_cond
 from pageswap.report.charts.vegalite import around, figure, figure_layers, plot, reference_line, row_axis, tips
 from pageswap.report.sections.ratios import LONGEST_BASELINE, looks, quantity, value_axis
 from pageswap.report.sections.section import notes
-from pageswap.spec import FACTORS, trend_of
 from pageswap.spec.asks import COST
+from pageswap.spec.factors import FACTORS, trend_of
 from pageswap.text.invisible_characters import visible
 from pageswap.text.levels import level_text, levels_phrase
 from pageswap.text.lists import clipped, plural

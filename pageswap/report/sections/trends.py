@@ -26,7 +26,7 @@ from pageswap.report.charts.vegalite import (
     tips,
 )
 from pageswap.report.sections.section import Grid, Heading, Section, notes
-from pageswap.spec import FACTORS, trend_of
+from pageswap.spec.factors import FACTORS, trend_of
 from pageswap.text.invisible_characters import visible
 from pageswap.text.levels import level_text, levels_phrase, operation
 from pageswap.text.lists import clipped, listed

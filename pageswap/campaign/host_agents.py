@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -82,7 +83,7 @@ class HostAgents:
                     stream.cancel()
 
             timeout = {"timeout_s": None} if job.wait else {}
-            document = {**self._place(job.segment), "job": job.to_json()}
+            document = {**self._place(job.segment), "job": dataclasses.asdict(job)}
             try:
                 return started_from(job.host, self._target.call("start", document, on_line=on_line, **timeout))
             finally:

@@ -31,14 +31,13 @@ class _TestFiles(HostFiles):
 
 
 def _host_context(settings: dict[str, str]) -> HostContext:
+    files = _TestFiles(settings["sysctl_root"])
     return HostContext(
-        files=_TestFiles(settings["sysctl_root"]),
+        files=files,
         lease_name="\0" + settings["lease"],
         lease_patience_s=float(settings["patience_s"]),
         load_core=fake_core,
-        make_tunables=lambda: Tunables(
-            settings["record"], settings["sysctl_root"], may_change=settings["may_change"] == "yes"
-        ),
+        make_tunables=lambda: Tunables(files, settings["record"], may_change=settings["may_change"] == "yes"),
     )
 
 

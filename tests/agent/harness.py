@@ -110,7 +110,7 @@ class Host:
         numbered = tuple(dataclasses.replace(trial, trial_id=f"b00.c{i:04}") for i, trial in enumerate(trials))
         run_id = self.work_dir.parents[1].name
         job = Job(run_id, "test", "here", 0, lease_s=30.0, tune=False, wait=False, trials=numbered)
-        return dataclasses.replace(job, **changes).to_json()
+        return dataclasses.asdict(dataclasses.replace(job, **changes))
 
     def start(self, *trials: TrialSpec, **changes: Any) -> int:
         """Start an agent and give its process id."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +31,7 @@ def _no_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
 def plan_with(rule: dict[str, Any] | None) -> Any:
     """Plan twelve blocks of a baseline and a case that has its other levels."""
     plan = make_plan(cases=2, blocks=MOST)
-    plan.trials = [
-        type(trial)(**{**trial.to_json(), "levels": {**trial.levels, "region_size": 1 << 20}}) for trial in plan.trials
-    ]
+    plan.trials = [dataclasses.replace(trial, levels={**trial.levels, "region_size": 1 << 20}) for trial in plan.trials]
     plan.experiment.repeats = MOST
     plan.experiment.stopping = rule
     return plan

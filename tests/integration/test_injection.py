@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import string
 import subprocess
 import sys
@@ -122,7 +123,7 @@ def test_names_and_paths_of_a_target(fleet: Fleet, nowhere: Path) -> None:
             ("status", {"work_dir": folder}),
             ("stop", {"work_dir": folder, "how": text}),
             ("clean", {"runs": text, "cache": text}),
-            ("start", {"work_dir": folder, "job": job(text, run_id, name).to_json()}),
+            ("start", {"work_dir": folder, "job": dataclasses.asdict(job(text, run_id, name))}),
         ):
             try:
                 target.call(verb, document)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ class TestCreate:
     def test_seeds_may_use_all_bits_of_a_signed_word(self, tmp_path: Path) -> None:
         """The largest seed comes back as it was."""
         plan = make_plan(cases=1, blocks=1)
-        plan.trials = [type(trial)(**{**trial.to_json(), "seed": (1 << 63) - 1}) for trial in plan.trials]
+        plan.trials = [dataclasses.replace(trial, seed=(1 << 63) - 1) for trial in plan.trials]
 
         with Store.create(tmp_path / "s", run_id="r", plan=plan, hosts=["h"], provenance={}, options={}) as store:
             assert plan.trials == store.missing("h")

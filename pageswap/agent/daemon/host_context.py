@@ -54,7 +54,7 @@ class HostContext:
         """Return access to the kernel settings that `--tune` raises."""
         from pageswap.agent.host.tunables import Tunables  # not needed by `status`
 
-        return (self._make_tunables or Tunables)()
+        return self._make_tunables() if self._make_tunables else Tunables(self.files)
 
 
 def _cure() -> str:

@@ -6,11 +6,10 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from pageswap.agent.daemon.session import log
+from pageswap.agent.daemon.session import log, restore_settings
 from pageswap.agent.host import cgroup
 from pageswap.agent.trial.descendants import become_subreaper, kill_and_reap
 from pageswap.agent.workspace.followed_mark import FollowedMark
-from pageswap.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +59,7 @@ def keep(  # noqa: PLR0913 - what is kept, and the patience that a test shortens
         return os.WEXITSTATUS(status)
     log(f"agent {pid} was killed by signal {os.WTERMSIG(status)}")
     cgroup.sweep(context.files)
-    _restore(context)
+    restore_settings(context.tunables(), "what it had changed")
     return 1
 
 
@@ -80,14 +79,3 @@ class _Watch:
                 self._mark = FollowedMark(self._work.followed, is_new=False)
             return False
         return self._mark.idle_s() > self._allowed_s
-
-
-def _restore(context: HostContext) -> None:
-    tunables = context.tunables()
-    if not tunables.may_change:
-        return
-    try:
-        for event in tunables.restore():
-            log(f"restored what it had changed: {event}")
-    except HostError as error:
-        log(f"cannot restore what it had changed: {error}")

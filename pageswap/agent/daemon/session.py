@@ -8,23 +8,22 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host import cgroup, environment
-from pageswap.agent.host.tunables import MAX_MAP_COUNT
 from pageswap.agent.journal import job
 from pageswap.agent.journal.journal import Journal
 from pageswap.agent.journal.line_fields import utc_now
-from pageswap.agent.trial import executor
 from pageswap.agent.trial.child_watcher import ChildWatcher
 from pageswap.agent.trial.core_calls import ForkedCall
 from pageswap.agent.trial.cpu_choice import measured_cpus
 from pageswap.agent.trial.descendants import become_subreaper
+from pageswap.agent.trial.executor import Executor, Outcome
 from pageswap.agent.trial.preflight import Preflight
-from pageswap.agent.trial.trial_conditions import TrialConditions
 from pageswap.agent.workspace.cleaning import tidy
 from pageswap.agent.workspace.followed_mark import FollowedMark
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
     from pageswap.agent.daemon.host_context import HostContext
+    from pageswap.agent.host.tunables import Tunables
     from pageswap.agent.trial.core_calls import Core
     from pageswap.agent.trial.stop_signals import StopSignals
     from pageswap.agent.workspace.host_lease import Lease
@@ -57,6 +56,20 @@ def probe_methods(core: Core, watcher: ChildWatcher) -> list[dict[str, Any]]:
     return list(methods)
 
 
+def restore_settings(tunables: Tunables, whose: str) -> list[dict[str, Any]]:
+    """Put back what is still changed, if this user may; returns what `Tunables.restore` does."""
+    if not tunables.may_change:
+        return []
+    try:
+        events = tunables.restore()
+    except HostError as error:
+        log(f"cannot restore {whose}: {error}")
+        return []
+    for event in events:
+        log(f"restored {whose}: {event}")
+    return events
+
+
 class Session:
     """One job on this host, by the holder of the lease."""
 
@@ -75,7 +88,8 @@ class Session:
         self._allowed = os.sched_getaffinity(0)
         self._cpus, self._rest = measured_cpus(self._files, threads, the_job.cpu)
         self._measured = list(self._cpus[:threads])
-        self._conditions = TrialConditions(self._files, self._core.info())
+        info = self._core.info()
+        self._core_named = {"build": info.get("build"), "core_hash": info.get("core_hash")}
 
     def run(self) -> None:
         """Execute all trials and write the journal from its begin to its end.
@@ -91,7 +105,7 @@ class Session:
             is_parent_of_all=become_subreaper(),
         )
         self._tidy()
-        restored = self._restore("what a killed run left behind")
+        restored = restore_settings(self._tunables, "what a killed run left behind")
         methods = probe_methods(self._core, watcher)
         journal = Journal(self._work.journal, run_id=self._job.run_id, host=self._job.host, segment=self._job.segment)
         journal.append(
@@ -106,36 +120,30 @@ class Session:
             measured_cpus=self._measured,
         )
         cap_bytes = self._job.memory_cap_bytes
+        preflight = Preflight(
+            methods, self._files, memory_cap_bytes=cap_bytes, reserved_page_bytes=self._core.reserved_page_bytes
+        )
         group = None
         try:
             for event in restored:
                 journal.append("tune", **event)
-            problem = self._tune(journal, Preflight(methods, self._files))
-            preflight = Preflight(
-                methods,
-                self._files,
-                tune_problem=problem,
-                memory_cap_bytes=cap_bytes,
-                reserved_page_bytes=self._core.reserved_page_bytes,
-            )
+            preflight.tune_problem = self._tune(journal, preflight)
             group = self._capped_group(watcher)
-            trial_executor = executor.Executor(
+            trial_executor = Executor(
                 self._core, watcher, self._files, cpus=self._cpus, memory_cap_bytes=cap_bytes, group=group
             )
             why = self._run_trials(journal, mark, preflight, trial_executor)
         finally:
             if group:
                 group.remove()
-            restored = self._restore("this job's changes")
+            restored = restore_settings(self._tunables, "this job's changes")
         for event in restored:
             journal.append("tune", **event)
         journal.append("end", why=why, finished_at=utc_now())
         journal.close()
         log(f"ended: {why}")
 
-    def _run_trials(
-        self, journal: Journal, mark: FollowedMark, preflight: Preflight, trial_executor: executor.Executor
-    ) -> str:
+    def _run_trials(self, journal: Journal, mark: FollowedMark, preflight: Preflight, trial_executor: Executor) -> str:
         for trial in self._job.trials:
             self._lease.serve()
             if self._signals.requested:
@@ -146,12 +154,7 @@ class Session:
             begin_ns = time.monotonic_ns()
             started_at = utc_now()
             refusal = preflight.refusal(trial)
-            if refusal:
-                outcome, around = executor.Outcome(*refusal), self._conditions.nothing()
-            else:
-                self._conditions.begin()
-                outcome = trial_executor.run(trial)
-                around = self._conditions.end(outcome.measures)
+            outcome = Outcome(*refusal) if refusal else trial_executor.run(trial)
             journal.append(
                 "trial",
                 trial_id=trial.trial_id,
@@ -161,7 +164,7 @@ class Session:
                 started_at=started_at,
                 wall_ns=time.monotonic_ns() - begin_ns,
                 **outcome.measures,
-                **around,
+                **self._core_named,
             )
             if outcome.unkillable:
                 log("a trial could not be killed: nothing more can be measured beside it")
@@ -174,7 +177,7 @@ class Session:
         if not wanted:
             return ""
         try:
-            change = self._tunables.raise_to(MAX_MAP_COUNT, wanted, self._job.run_id)
+            change = self._tunables.raise_to(wanted, self._job.run_id)
         except HostError as error:
             log(str(error))
             return str(error)
@@ -207,15 +210,3 @@ class Session:
             return
         if tidied and tidied["removed"]:
             log(f"removed {tidied['removed']} old work folders and bundles of {tidied['bytes']} bytes")
-
-    def _restore(self, whose: str) -> list[dict[str, Any]]:
-        if not self._tunables.may_change:
-            return []
-        try:
-            events = self._tunables.restore()
-        except HostError as error:
-            log(f"cannot restore {whose}: {error}")
-            return []
-        for event in events:
-            log(f"restored {whose}: {event}")
-        return events

@@ -40,7 +40,11 @@ class HostFiles:
 
     def setting(self, name: str) -> int | None:
         """Read a kernel setting by sysctl(8)'s name for it, ``vm.max_map_count``."""
-        return self.integer(f"/proc/sys/{name.replace('.', '/')}")
+        return self.integer(_setting(name))
+
+    def change_setting(self, name: str, value: int) -> None:
+        """Write a kernel setting; raises OSError."""
+        self.write(_setting(name), f"{value}\n")
 
     def table(self, path: str) -> dict[str, int]:
         """Read ``name value`` lines as of /proc/meminfo (its kB become bytes), /proc/vmstat or memory.events."""
@@ -68,6 +72,10 @@ class HostFiles:
     def usable(self, path: str) -> bool:
         """Tell whether this process may open `path` for reading and writing."""
         return os.access(self.path(path), os.R_OK | os.W_OK)
+
+
+def _setting(name: str) -> str:
+    return f"/proc/sys/{name.replace('.', '/')}"
 
 
 def _integer(text: str | None) -> int | None:

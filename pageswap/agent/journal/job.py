@@ -90,14 +90,10 @@ class TrialSpec:
         """The case it is a trial of, as its id names it."""
         return case_id_of(self.trial_id)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the trial as a JSON object with the field names above."""
-        return dataclasses.asdict(self)
-
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """All trials one agent executes in order on one host; written as one JSON file."""
+    """All trials one agent executes in order on one host; written as one JSON file of the field names below."""
 
     run_id: str
     experiment: str
@@ -112,12 +108,8 @@ class Job:
     memory_cap_bytes: int | None = None
     format: int = FORMAT
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the whole job as one JSON object."""
-        return dataclasses.asdict(self)
-
 
 def job_from_json(document: dict[str, Any]) -> Job:
-    """Build a Job from `Job.to_json`'s object; raises TypeError or KeyError when a field is missing or unknown."""
+    """Build a Job from the JSON of its fields; raises TypeError or KeyError when one is missing or unknown."""
     trials = tuple(TrialSpec(**trial) for trial in document["trials"])
     return Job(**{**document, "trials": trials})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host import cgroup
 from pageswap.agent.journal import job
-from pageswap.agent.journal.line_fields import MEASURES
+from pageswap.agent.journal.line_fields import FIELDS_FROM_COUNTERS, MEASURES
 from pageswap.agent.trial.preflight import address_space_cap, memory_need
 from pageswap.errors import CoreError, MethodUnavailableError
 from pageswap.units import format_count
@@ -20,12 +20,17 @@ if TYPE_CHECKING:
     from pageswap.native import TrialResult
 
 _CURE = "use a smaller region_size or free memory"
-_UNMEASURED: dict[str, Any] = dict.fromkeys(MEASURES)
+_LOADS = ("load1_before", "load1_after")
+_UNMEASURED: dict[str, Any] = dict.fromkeys((*MEASURES, *_LOADS, *FIELDS_FROM_COUNTERS))
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a trial ended; `measures` has at least line_fields.MEASURES, None where nothing was measured."""
+    """How a trial ended.
+
+    `measures` has at least line_fields.MEASURES, the loads before and after, and FIELDS_FROM_COUNTERS, each None where
+    nothing was measured.
+    """
 
     status: str
     reason: str
@@ -65,6 +70,7 @@ class Executor:
         page_bytes = self._core.reserved_page_bytes.get(trial.backing, 0)
         cap_bytes = address_space_cap(trial, self._files, self._memory_cap_bytes, page_bytes)
         kills = self._oom_kills()
+        load1_before = self._load1()
         work = self._core.trial(trial, self._cpus)
         try:
             ending = self._watcher.run(
@@ -83,7 +89,15 @@ class Executor:
             outcome = _from_error(error, cap_bytes)
         else:
             outcome = self._from_ending(ending, trial, kills) if result is None else _from_result(result)
+        # Read in microseconds, on another CPU; what happened while the rounds ran is counted by the core itself.
+        outcome.measures.update(zip(_LOADS, (load1_before, self._load1())))
         return dataclasses.replace(outcome, unkillable=ending.has_survivors)
+
+    def _load1(self) -> float | None:
+        try:
+            return float((self._files.text("/proc/loadavg") or "").split()[0])
+        except (IndexError, ValueError):
+            return None
 
     def _oom_kills(self) -> tuple[int, int]:
         """Count the OOM kills for the memory cap, and those around the agent or on the whole host."""
@@ -122,7 +136,10 @@ def _from_error(error: CoreError, cap_bytes: int | None) -> Outcome:
 
 
 def _from_result(result: TrialResult) -> Outcome:
-    measures = {name: getattr(result, name) for name in (*MEASURES, "counters")}
+    counters = dict(result.counters)
+    measures = {name: getattr(result, name) for name in MEASURES}
+    measures.update((name, counters.pop(name, None)) for name in FIELDS_FROM_COUNTERS)
+    measures["counters"] = counters
     if result.verified:
         return Outcome(job.OK, "", measures)
     return Outcome(job.CORRUPT, f"verification: {result.reason}", measures)

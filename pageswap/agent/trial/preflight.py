@@ -107,17 +107,17 @@ class Preflight:
         methods: list[dict[str, Any]],
         files: HostFiles,
         *,
-        tune_problem: str = "",
         memory_cap_bytes: int | None = None,
         reserved_page_bytes: Mapping[str, int] = types.MappingProxyType({}),
     ) -> None:
-        """Take the probed methods; `tune_problem` says why a limit was not raised although that was asked for.
+        """Take the probed methods.
 
         `memory_cap_bytes` is the most that a trial may use, None for no such bound; `reserved_page_bytes` as in `Core`.
         """
         self._methods: Mapping[str, dict[str, Any]] = {method["name"]: method for method in methods}
         self._files = files
-        self._tune_problem = tune_problem
+        # Why the limit on mappings was not raised, although that was asked for.
+        self.tune_problem = ""
         self._memory_cap_bytes = memory_cap_bytes
         self._reserved_page_bytes = reserved_page_bytes
         self._groups = cgroup.memory_groups(files)
@@ -176,7 +176,7 @@ class Preflight:
             f"needs up to {format_count(need)} mappings ({format_count(region)} of the region, "
             f"{self._base_mappings} of the process, {_SPARE_MAPPINGS} spare), "
             f"{MAX_MAP_COUNT} is {format_count(limit)}; "
-            + (self._tune_problem or "run with --tune as root")
+            + (self.tune_problem or "run with --tune as root")
             + f", or: sysctl -w {MAX_MAP_COUNT}={need}"
         )
 

@@ -41,6 +41,11 @@ class AgentLock:
             raise HostError(f"{self._path}: {error.strerror}") from error
         return True
 
+    @property
+    def is_held(self) -> bool:
+        """Whether this object has the lock."""
+        return self._descriptor >= 0
+
     def holder(self) -> int | None:
         """Return the process id of the agent that is alive, None when none is."""
         try:

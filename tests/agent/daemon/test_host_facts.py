@@ -12,6 +12,7 @@ import pytest
 from pageswap.agent.daemon.host_context import HostContext
 from pageswap.agent.daemon.host_facts import recover
 from pageswap.agent.host.doctor import Finding
+from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.host.tunables import Tunables
 from pageswap.agent.workspace import host_lease
 from pageswap.agent.workspace.agent_lock import AgentLock
@@ -25,20 +26,20 @@ class Left:
 
     def __init__(self, folder: Path) -> None:
         """Lay out its setting and its record."""
-        self.setting = folder / "sys" / "vm" / "max_map_count"
+        self.setting = folder / "proc" / "sys" / "vm" / "max_map_count"
         self.setting.parent.mkdir(parents=True)
         self.setting.write_text("70000\n")
         self.record = folder / "tunables.json"
         change = {"name": "vm.max_map_count", "before": 65530, "set": 70000}
         self.record.write_text(json.dumps({"run_id": "r1", "changes": [change]}))
         self.lease_name = f"\0pageswap-test/{uuid.uuid4()}"
-        self._folder = folder
+        self.files = HostFiles(str(folder))
 
     def recover(self, *, may_change: bool = True) -> Finding:
         """Look at the host as facts do."""
 
         def tunables() -> Tunables:
-            return Tunables(str(self.record), str(self._folder / "sys"), may_change=may_change)
+            return Tunables(self.files, str(self.record), may_change=may_change)
 
         return recover(HostContext(lease_name=self.lease_name, make_tunables=tunables))
 

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from requirement import require
 
+from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.host.tunables import MAX_MAP_COUNT, Tunables
 from pageswap.errors import HostError
 
 
 class _Host:
     def __init__(self, folder: Path) -> None:
-        self.setting = folder / "sys" / "vm" / "max_map_count"
+        self.setting = folder / "proc" / "sys" / "vm" / "max_map_count"
         self.setting.parent.mkdir(parents=True)
         self.setting.write_text("65530\n")
         (folder / "run").mkdir()
@@ -24,7 +25,7 @@ class _Host:
         self.folder = folder
 
     def tunables(self, *, may_change: bool = True) -> Tunables:
-        return Tunables(str(self.record), str(self.folder / "sys"), may_change=may_change)
+        return Tunables(HostFiles(str(self.folder)), str(self.record), may_change=may_change)
 
     def value(self) -> int:
         return int(self.setting.read_text())
@@ -39,7 +40,7 @@ def host(tmp_path: Path) -> _Host:
 def test_raising_notes_the_old_value_first_and_restoring_puts_it_back(host: _Host) -> None:
     """Raise, restore, and nothing is left."""
     tunables = host.tunables()
-    change = tunables.raise_to(MAX_MAP_COUNT, 70_000, "r1")
+    change = tunables.raise_to(70_000, "r1")
 
     assert change == {"name": MAX_MAP_COUNT, "before": 65_530, "set": 70_000}
     assert host.value() == 70_000
@@ -57,12 +58,12 @@ def test_the_record_is_there_before_the_setting_changes(host: _Host) -> None:
     """A kill between the two leaves a record that restores nothing wrong, never a change without a record."""
     seen = []
 
-    class Watched(Tunables):
-        def _write(self, name: str, value: int) -> None:
+    class Watched(HostFiles):
+        def write(self, path: str, text: str) -> None:
             seen.append((host.record.exists(), host.value()))
-            super()._write(name, value)
+            super().write(path, text)
 
-    Watched(str(host.record), str(host.folder / "sys"), may_change=True).raise_to(MAX_MAP_COUNT, 70_000, "r1")
+    Tunables(Watched(str(host.folder)), str(host.record), may_change=True).raise_to(70_000, "r1")
 
     assert seen == [(True, 65_530)]
 
@@ -71,7 +72,7 @@ def test_every_user_can_see_what_is_changed(host: _Host) -> None:
     """Doctor names it to whoever asks, although the agent's own files are private."""
     before = os.umask(0o077)
     try:
-        host.tunables().raise_to(MAX_MAP_COUNT, 70_000, "r1")
+        host.tunables().raise_to(70_000, "r1")
     finally:
         os.umask(before)
 
@@ -81,14 +82,14 @@ def test_every_user_can_see_what_is_changed(host: _Host) -> None:
 
 def test_a_setting_that_is_high_enough_is_left_alone(host: _Host) -> None:
     """No change, no record."""
-    assert host.tunables().raise_to(MAX_MAP_COUNT, 65_530, "r1") is None
+    assert host.tunables().raise_to(65_530, "r1") is None
     assert not host.record.exists()
 
 
 def test_without_root_nothing_is_changed(host: _Host) -> None:
     """The refusal says why."""
     with pytest.raises(HostError, match="--tune was asked for, but the agent is not root"):
-        host.tunables(may_change=False).raise_to(MAX_MAP_COUNT, 70_000, "r1")
+        host.tunables(may_change=False).raise_to(70_000, "r1")
 
     assert host.value() == 65_530
     assert not host.record.exists()
@@ -100,7 +101,7 @@ def test_a_setting_that_cannot_be_written_leaves_no_record(host: _Host) -> None:
     host.setting.mkdir()
 
     with pytest.raises(HostError, match="max_map_count"):
-        host.tunables().raise_to(MAX_MAP_COUNT, 70_000, "r1")
+        host.tunables().raise_to(70_000, "r1")
 
     assert not host.record.exists()
 
@@ -109,7 +110,7 @@ def test_after_a_kill_the_next_one_restores(host: _Host) -> None:
     """SIGKILL right after the change: the record survives, and another process puts the value back."""
     pid = os.fork()
     if pid == 0:
-        host.tunables().raise_to(MAX_MAP_COUNT, 70_000, "r1")
+        host.tunables().raise_to(70_000, "r1")
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(pid, 0)
     assert host.value() == 70_000
@@ -126,7 +127,7 @@ def test_after_a_kill_the_next_one_restores(host: _Host) -> None:
 def test_a_value_somebody_changed_since_is_theirs(host: _Host) -> None:
     """Only what is still as it was set is put back."""
     tunables = host.tunables()
-    tunables.raise_to(MAX_MAP_COUNT, 70_000, "r1")
+    tunables.raise_to(70_000, "r1")
     host.setting.write_text("262144\n")
 
     events = tunables.restore()
@@ -140,7 +141,7 @@ def test_a_value_somebody_changed_since_is_theirs(host: _Host) -> None:
 def test_a_kill_between_restoring_and_forgetting_does_no_harm(host: _Host) -> None:
     """Restoring twice is restoring once."""
     tunables = host.tunables()
-    tunables.raise_to(MAX_MAP_COUNT, 70_000, "r1")
+    tunables.raise_to(70_000, "r1")
     host.setting.write_text("65530\n")
 
     assert tunables.restore()[0]["restored"] == 65_530
@@ -151,12 +152,12 @@ def test_an_unrestored_record_is_never_overwritten(host: _Host) -> None:
     """The value of before the first change is not lost to a second one."""
     pid = os.fork()
     if pid == 0:
-        host.tunables().raise_to(MAX_MAP_COUNT, 70_000, "r1")
+        host.tunables().raise_to(70_000, "r1")
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(pid, 0)
 
     with pytest.raises(HostError, match="could not be put back"):
-        host.tunables().raise_to(MAX_MAP_COUNT, 80_000, "r2")
+        host.tunables().raise_to(80_000, "r2")
 
     host.tunables().restore()
     assert host.value() == 65_530
@@ -165,12 +166,12 @@ def test_an_unrestored_record_is_never_overwritten(host: _Host) -> None:
 def test_what_a_living_process_has_changed_is_left_to_it(host: _Host) -> None:
     """Two containers may share the settings and not the lease: neither restores under the other, nor changes more."""
     living = host.tunables()
-    living.raise_to(MAX_MAP_COUNT, 70_000, "r1")
+    living.raise_to(70_000, "r1")
 
     assert host.tunables().restore() == []
     assert host.value() == 70_000
     with pytest.raises(HostError, match=f"process {os.getpid()} has settings of this host changed"):
-        host.tunables().raise_to(MAX_MAP_COUNT, 80_000, "r2")
+        host.tunables().raise_to(80_000, "r2")
 
     living.restore()
     assert host.value() == 65_530
@@ -204,9 +205,9 @@ def test_the_real_setting_is_raised_and_restored(tmp_path: Path) -> None:
     setting = Path("/proc/sys/vm/max_map_count")
     require("root", os.geteuid() == 0 and os.access(setting, os.W_OK), "needs root and a writable /proc/sys")
     before = int(setting.read_text())
-    tunables = Tunables(str(tmp_path / "run" / "tunables.json"))
+    tunables = Tunables(record=str(tmp_path / "run" / "tunables.json"))
 
-    tunables.raise_to(MAX_MAP_COUNT, before + 10, "r1")
+    tunables.raise_to(before + 10, "r1")
     try:
         assert int(setting.read_text()) == before + 10
     finally:

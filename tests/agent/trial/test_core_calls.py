@@ -15,6 +15,7 @@ from requirement import require
 from pageswap.agent.daemon.session import probe_methods
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.journal import job
+from pageswap.agent.journal.line_fields import MEASURES
 from pageswap.agent.trial.child_watcher import ChildWatcher
 from pageswap.agent.trial.core_calls import ForkedCall, native_core
 from pageswap.agent.trial.cpu_choice import measured_cpus
@@ -50,7 +51,7 @@ def test_a_real_trial_is_ok_and_fully_measured(core: Core) -> None:
     assert outcome.measures["cpu"] == max(os.sched_getaffinity(0))
     assert len(outcome.measures["rounds_ns"]) == 10
     assert sum(outcome.measures["rounds_ns"]) == outcome.measures["elapsed_ns"] > 0
-    assert None not in outcome.measures.values()
+    assert None not in [outcome.measures[name] for name in (*MEASURES, "load1_before", "load1_after")]
 
 
 def test_the_methods_are_probed_in_a_child_and_fit_a_journal(core: Core) -> None:

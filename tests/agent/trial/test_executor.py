@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from agent import fake_core
-from agent.harness import UNIQUE, make_trial, wait_until
+from agent.harness import UNIQUE, Host, make_trial, wait_until
 from requirement import require
 
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.journal import job
-from pageswap.agent.journal.line_fields import MEASURES
+from pageswap.agent.journal.line_fields import FIELDS_FROM_COUNTERS, MEASURES
 from pageswap.agent.trial.child_watcher import ChildWatcher
 from pageswap.agent.trial.core_calls import ForkedCall
 from pageswap.agent.trial.cpu_choice import measured_cpus
@@ -46,7 +46,7 @@ def run(signals: StopSignals) -> Executor:
 
 
 def _nothing_measured(outcome: Outcome) -> bool:
-    return outcome.measures == dict.fromkeys(MEASURES)
+    return {outcome.measures[name] for name in MEASURES} == {None}
 
 
 def test_a_good_trial_is_ok_with_all_its_measures(run: Executor) -> None:
@@ -54,8 +54,9 @@ def test_a_good_trial_is_ok_with_all_its_measures(run: Executor) -> None:
     outcome = run.run(make_trial("good"))
 
     assert (outcome.status, outcome.reason) == (job.OK, "")
-    expected = fake_core.result(make_trial("good"), cpu=None)
-    assert outcome.measures == {name: expected[name] for name in (*MEASURES, "counters")}
+    measured = fake_core.result(make_trial("good"), cpu=None)
+    expected = {name: measured[name] for name in (*MEASURES, "counters")}
+    assert {name: outcome.measures[name] for name in expected} == expected
 
 
 def test_a_trial_that_does_not_verify_is_corrupt_and_keeps_its_times(run: Executor) -> None:
@@ -64,6 +65,48 @@ def test_a_trial_that_does_not_verify_is_corrupt_and_keeps_its_times(run: Execut
 
     assert (outcome.status, outcome.reason) == (job.CORRUPT, "verification: slot 3 is wrong")
     assert outcome.measures["elapsed_ns"] == 1000
+
+
+@pytest.mark.parametrize("loadavg", ["0.25 0.5 0.1 1/99 7\n", "", "?\n"])
+def test_the_load_is_read_before_and_after(signals: StopSignals, tmp_path: Path, loadavg: str) -> None:
+    """Each time anew; what a host does not tell is None, never 0."""
+    (tmp_path / "proc").mkdir()
+    now = tmp_path / "proc" / "loadavg"
+    now.write_text(loadavg)
+
+    class Busier(fake_core.FakeTrial):
+        def start(self, **limits: object) -> int:
+            now.write_text(loadavg.replace("0.25", "1.50"))
+            return super().start(**limits)
+
+    core = fake_core.fake_core()
+    busier = dataclasses.replace(core, trial=lambda trial, cpus: Busier(core, trial, cpus))
+    measures = Executor(busier, ChildWatcher(signals), HostFiles(str(tmp_path))).run(make_trial("segv")).measures
+
+    expected = (0.25, 1.5) if loadavg.startswith("0") else (None, None)
+    assert expected == (measures["load1_before"], measures["load1_after"])
+
+
+def test_the_counters_with_fields_of_their_own_are_taken_out(run: Executor) -> None:
+    """So that nothing is there twice; what the core does not count is None."""
+    measures = run.run(make_trial("counted")).measures
+
+    assert {"steal_ns": 7} == measures["counters"]
+    assert (3_000_000, None, 0) == tuple(measures[name] for name in FIELDS_FROM_COUNTERS)
+
+
+def test_a_row_of_an_agent_tells_what_ran_it(host: Host) -> None:
+    """Also that of a trial that did not run says what would have run it."""
+    host.start(make_trial("counted"), make_trial("absent"))
+    host.finish()
+    measured, refused = host.trials()
+
+    assert (measured["build"], measured["core_hash"]) == ("host", "0" * 64)
+    assert measured["counters"] == {"steal_ns": 7}
+    assert measured["cpu_khz_before"] == 3_000_000
+    assert measured["load1_before"] >= 0.0
+    assert measured["load1_after"] >= 0.0
+    assert (refused["build"], refused["load1_before"], refused["throttle_count"]) == ("host", None, None)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,9 @@ def _files(root: Path, **files: str) -> HostFiles:
 
 
 def _refusal(files: HostFiles, method: str = "good", tune_problem: str = "", **changes: Any) -> tuple[str, str] | None:
-    return Preflight(fake_core.methods(), files, tune_problem=tune_problem).refusal(make_trial(method, **changes))
+    preflight = Preflight(fake_core.methods(), files)
+    preflight.tune_problem = tune_problem
+    return preflight.refusal(make_trial(method, **changes))
 
 
 def test_an_ordinary_trial_may_run(tmp_path: Path) -> None:

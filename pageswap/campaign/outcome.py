@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.journal.job import CORRUPT, OK, SKIPPED, UNAVAILABLE
 from pageswap.errors import HostError
@@ -46,6 +46,10 @@ class HostOutcome:
     def lost_s(self) -> float:
         """All of `lost` together."""
         return sum(self.lost.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as one JSON object."""
+        return {**dataclasses.asdict(self), "lost_s": self.lost_s}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -102,30 +102,42 @@ def _cases_table(summary: Summary) -> list[str]:
     return [*_table(heads, rows, len(heads) - len(_CASE_HEADS) - 1), *_rest(len(summary.cases))]
 
 
-def _case_row(summary: Summary, case: CaseSummary) -> list[str]:
-    cells = [escaped(case.host)] if len(summary.hosts) > 1 else []
-    cells += [escaped(level_text(name, case.levels.get(name))) for name in summary.varying]
+def case_cells(summary: Summary, case: CaseSummary) -> list[str]:
+    """Return a case's row of a table: host and levels where they differ, time, speed, its interval, n, and verdict."""
+    cells = [case.host] if len(summary.hosts) > 1 else []
+    cells += [level_text(name, case.levels.get(name)) for name in summary.varying]
     if case.median_ns is None:
-        reasons = [f"{each.status}: {each.reason}" if each.reason else each.status for each in case.endings]
-        return [*cells, "", "", "", str(case.n), escaped("; ".join([case.verdict, *reasons[:1]]))]
+        return [*cells, "", "", "", "", case.verdict]
     ratio = "" if case.ratio is None else ratio_text(case.ratio, case.ratio_ci)
     interval = "" if case.ratio is None else interval_text(case.ratio, case.ratio_ci)
     return [*cells, nanoseconds_text(case.median_ns, case.median_ci), ratio, interval, str(case.n), case.told]
 
 
-def _change_row(comparison: Comparison, change: Change) -> list[str]:
-    cells = [escaped(change.new_host)] if len(comparison.pairs) > 1 else []
-    cells += [escaped(level_text(name, change.levels.get(name))) for name in comparison.varying]
-    word = f"**{change.verdict}**" if change.over_limit else change.verdict
+def change_cells(comparison: Comparison, change: Change) -> list[str]:
+    """Return a case's row of a comparison: host and levels where they differ, both times, the change, and verdict."""
     return [
-        *cells,
+        *([change.new_host] if len(comparison.pairs) > 1 else []),
+        *(level_text(name, change.levels.get(name)) for name in comparison.varying),
         time_text(change.base_ns),
         time_text(change.new_ns),
         percent_text(change.change, change.change_ci),
         percent_interval_text(change.change, change.change_ci),
         detectable_text(change),
-        f"{word}: {escaped(change.note)}" if change.note else word,
+        f"{change.verdict}: {change.note}" if change.note else change.verdict,
     ]
+
+
+def _case_row(summary: Summary, case: CaseSummary) -> list[str]:
+    *cells, word = case_cells(summary, case)
+    if case.median_ns is None:
+        reasons = [f"{each.status}: {each.reason}" if each.reason else each.status for each in case.endings]
+        word = "; ".join([word, *reasons[:1]])
+    return [*map(escaped, cells), escaped(word)]
+
+
+def _change_row(comparison: Comparison, change: Change) -> list[str]:
+    *cells, word = map(escaped, change_cells(comparison, change))
+    return [*cells, word.replace(change.verdict, f"**{change.verdict}**", 1) if change.over_limit else word]
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], text_columns: int) -> list[str]:

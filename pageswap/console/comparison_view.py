@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING
 
 from pageswap.campaign.run_folders import open_run
 from pageswap.comparison import comparison as comparing
-from pageswap.comparison.markdown import comparison_as_markdown
-from pageswap.comparison.percent import detectable_text, findings, percent_interval_text, percent_text, time_text
+from pageswap.comparison.markdown import change_cells, comparison_as_markdown
+from pageswap.comparison.percent import findings
 from pageswap.comparison.sides import Part
 from pageswap.console.output import print_json, say_rest, show_table
-from pageswap.text.levels import level_text
 
 if TYPE_CHECKING:
     from pageswap.campaign.run_references import Reference
-    from pageswap.comparison.comparison import Change, Comparison
+    from pageswap.comparison.comparison import Comparison
 
 _CASES_SHOWN = 60
 _NUMBERS = ("base, ns", "new, ns", "time", "95 % interval", "could find")
 
 
 def compare(sides: tuple[Reference, Reference], *, by: str, fail_above: str, form: str) -> int:
-    """Compare two sides and tell what was found, `form` being text, md or json; gives the exit code.
+    """Compare two sides and tell what was found, `form` being text, md or json; return the exit code.
 
     `by` and `fail_above` are as they were typed, "" where nothing was; raises UsageError.
     """
@@ -45,7 +44,7 @@ def show_comparison(comparison: Comparison) -> None:
     print(f"{comparison.by_text}; above 0 % is slower\n")
     has_hosts = len(comparison.pairs) > 1
     place = ["host"] if has_hosts else []
-    rows = (_row(comparison, change, has_hosts=has_hosts) for change in comparison.cases[:_CASES_SHOWN])
+    rows = (change_cells(comparison, change) for change in comparison.cases[:_CASES_SHOWN])
     show_table((*place, *comparison.varying, *_NUMBERS, ""), rows, frozenset(_NUMBERS))
     say_rest(len(comparison.cases), _CASES_SHOWN, "cases; --json lists all")
     for pair in comparison.pairs:
@@ -61,19 +60,6 @@ def show_comparison(comparison: Comparison) -> None:
     print()
     for sentence in findings(comparison):
         print(sentence)
-
-
-def _row(comparison: Comparison, change: Change, *, has_hosts: bool) -> list[str]:
-    return [
-        *([change.new_host] if has_hosts else []),
-        *(level_text(name, change.levels.get(name)) for name in comparison.varying),
-        time_text(change.base_ns),
-        time_text(change.new_ns),
-        percent_text(change.change, change.change_ci),
-        percent_interval_text(change.change, change.change_ci),
-        detectable_text(change),
-        f"{change.verdict}: {change.note}" if change.note else change.verdict,
-    ]
 
 
 def _described(run_id: str, commit: str | None) -> str:

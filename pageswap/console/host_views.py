@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pageswap.campaign import HostOutcome
-    from pageswap.fleet.inventory import Inventory, InventoryHost
+    from pageswap.fleet.inventory import Inventory
 
 _BAD_LINE_EXIT = 2
 
@@ -40,7 +39,7 @@ def show_hosts(hosts: Sequence[HostOutcome]) -> None:
 
 
 def _lost(host: HostOutcome) -> str:
-    """Give the time lost and what took most of it: ``4.2s, connecting 3.9s``."""
+    """Return the time lost and what took most of it: ``4.2s, connecting 3.9s``."""
     if not host.lost:
         return ""
     phase, seconds = max(host.lost.items(), key=lambda part: part[1])
@@ -48,17 +47,21 @@ def _lost(host: HostOutcome) -> str:
     return f"{total}, {phase}" if len(host.lost) == 1 else f"{total}, {phase} {format_duration(seconds)}"
 
 
-def hosts_as_json(hosts: Sequence[HostOutcome]) -> list[dict[str, Any]]:
-    """Give what `show_hosts` prints, each host as a JSON object."""
-    return [{**dataclasses.asdict(host), "lost_s": host.lost_s} for host in hosts]
+def tell_inventory(inventory: Inventory, *, as_json: bool) -> None:
+    """Print each host of an inventory with its groups, tags and settings, or all of it as JSON, sizes in bytes."""
+    from pageswap.fleet.inventory import InventoryHost
 
-
-def show_inventory(inventory: Inventory) -> None:
-    """Print each host of an inventory with its groups, tags and settings."""
+    if as_json:
+        hosts = [host.to_json() for host in inventory.hosts.values()]
+        groups = {name: list(members) for name, members in inventory.groups.items()}
+        print_json({"inventory": inventory.name or None, "hosts": hosts, "groups": groups})
+        return
     if not inventory.hosts:
         print("no inventory: --hosts takes any alias of ~/.ssh/config; hosts.example.yaml shows how to write one")
         return
     print(f"{inventory.name}:")
+    # Groups may name hosts that have no entry of their own, such as this machine.
+    names = dict.fromkeys([*inventory.hosts, *(name for members in inventory.groups.values() for name in members)])
     rows = (
         (
             host.name,
@@ -70,38 +73,13 @@ def show_inventory(inventory: Inventory) -> None:
             host.workdir or "",
             host.notes,
         )
-        for host in (*inventory.hosts.values(), *_only_in_groups(inventory))
+        for host in (inventory.hosts.get(name) or InventoryHost(name) for name in names)
     )
     show_table(("host", "groups", "tags", "cpu", "memory", "python", "workdir", "notes"), rows)
 
 
-def _only_in_groups(inventory: Inventory) -> list[InventoryHost]:
-    """Give the hosts that groups name and that have no entry of their own, such as this machine."""
-    from pageswap.fleet.inventory import InventoryHost
-
-    names = dict.fromkeys(name for members in inventory.groups.values() for name in members)
-    return [InventoryHost(name) for name in names if name not in inventory.hosts]
-
-
-def tell_inventory(inventory: Inventory, *, as_json: bool) -> None:
-    """Tell what an inventory says, for a person or as JSON."""
-    if as_json:
-        print_json(inventory_as_json(inventory))
-    else:
-        show_inventory(inventory)
-
-
-def inventory_as_json(inventory: Inventory) -> dict[str, Any]:
-    """Give an inventory as one JSON object, sizes in bytes."""
-    return {
-        "inventory": inventory.name or None,
-        "hosts": [host.to_json() for host in inventory.hosts.values()],
-        "groups": {name: list(members) for name, members in inventory.groups.items()},
-    }
-
-
 def findings(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what the doctor has to say of a host's facts: {"checks", "lease"}."""
+    """Return what the doctor has to say of a host's facts: {"checks", "lease"}."""
     return {"checks": facts["doctor"], "lease": facts["lease"]}
 
 
@@ -194,7 +172,7 @@ def conclude(
 ) -> int:
     """Tell each host's answer, or `part` of it, by `show` or as JSON, and on standard error who has an error instead.
 
-    Gives the exit code: the first error's, 0 without any.
+    Return the exit code: the first error's, 0 without any.
     """
     told = {host: answer if isinstance(answer, PageswapError) else part(answer) for host, answer in found.items()}
     if as_json:
@@ -205,7 +183,7 @@ def conclude(
 
 
 def conclude_build(core: Mapping[str, str], found: Mapping[str, Any], *, as_json: bool) -> int:
-    """Tell which core was built here, and as `conclude` what each host would measure with; gives the exit code."""
+    """Tell which core was built here, and as `conclude` what each host would measure with; return the exit code."""
     if as_json:
         print_json({"core": core, "hosts": answers_as_json(found)})
         return _show_failures(found)
@@ -214,7 +192,7 @@ def conclude_build(core: Mapping[str, str], found: Mapping[str, Any], *, as_json
 
 
 def answers_as_json(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Give each host's answer, or {"error"} where it has none but that."""
+    """Return each host's answer, or {"error"} where it has none but that."""
     return {
         host: {"error": str(answer)} if isinstance(answer, PageswapError) else answer for host, answer in found.items()
     }

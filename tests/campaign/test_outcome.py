@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
 
-from pageswap.campaign.outcome import exit_code
+from pageswap.campaign.outcome import HostOutcome, exit_code
 from pageswap.errors import HostError, PageswapError
 
 
@@ -35,3 +36,11 @@ def test_a_host_that_failed_has_its_own_code() -> None:
     assert exit_code(Counter(ok=1), errors, interrupted=False, strict=False) == HostError("gone").exit_code
     assert exit_code(Counter(corrupt=1), errors, interrupted=False, strict=False) == 4
     assert exit_code(Counter(corrupt=1), errors, interrupted=True, strict=False) == 130
+
+
+def test_a_hosts_part_as_json_has_the_lost_time() -> None:
+    """And every phase by itself."""
+    phases = {"connecting": 0.5, "running": 61.0, "waiting": 3.5}
+    part = json.loads(json.dumps(HostOutcome("lab1", 9, {"ok": 9}, 0, phases, "no route to host").to_json()))
+
+    assert (part["lost_s"], part["ledger"]["running"], part["problem"]) == (4.0, 61.0, "no route to host")

@@ -29,13 +29,6 @@ def test_each_host_has_a_line_with_its_part(capsys: pytest.CaptureFixture[str]) 
     assert " ".join(gone) == "lab2 0 9 no route to host; start it"
 
 
-def test_a_hosts_part_as_json_has_the_lost_time() -> None:
-    """And every phase by itself."""
-    good, gone = json.loads(json.dumps(host_views.hosts_as_json([GOOD, GONE])))
-
-    assert (good["lost_s"], good["ledger"]["running"], gone["problem"]) == (4.0, 61.0, "no route to host; start it")
-
-
 def test_a_finding_is_one_line_however_long(capsys: pytest.CaptureFixture[str]) -> None:
     """So that it can be searched for; the cure is in it."""
     check = {"check": "load", "status": "warn", "found": "x" * 300, "cure": "wait"}
@@ -157,11 +150,8 @@ def test_what_a_terminal_would_obey_is_only_shown(capsys: pytest.CaptureFixture[
 
 def test_the_inventory_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     """Each host with its groups and tags as they are typed, also one that only a group names; or how to come by one."""
-    host_views.show_inventory(
-        Inventory.loads(
-            "hosts: {a: {tags: zen, cpu: 3, memory: 1GiB}, b: }\ngroups: {g: [a, b], office: [local, b]}", "h.yaml"
-        )
-    )
+    text = "hosts: {a: {tags: zen, cpu: 3, memory: 1GiB}, b: }\ngroups: {g: [a, b], office: [local, b]}"
+    host_views.tell_inventory(Inventory.loads(text, "h.yaml"), as_json=False)
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
 
     assert lines == [
@@ -171,7 +161,8 @@ def test_the_inventory_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
         ["b", "@g,", "@office"],
         ["local", "@office"],
     ]
-    host_views.show_inventory(Inventory())
+    host_views.tell_inventory(Inventory(), as_json=False)
 
     assert "hosts.example.yaml" in capsys.readouterr().out
-    assert host_views.inventory_as_json(Inventory()) == {"inventory": None, "hosts": [], "groups": {}}
+    host_views.tell_inventory(Inventory(), as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"inventory": None, "hosts": [], "groups": {}}

@@ -9,7 +9,7 @@ import pytest
 
 from pageswap import native
 from pageswap.analysis.trials.table import EXPORT_COLUMNS, IDENTITY_COLUMNS
-from pageswap.store.columns import OUTCOME_COLUMNS
+from pageswap.store.schema import OUTCOME_COLUMNS
 
 ROOT = Path(__file__).resolve().parents[1]
 METHODS = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")

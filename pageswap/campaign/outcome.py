@@ -81,7 +81,7 @@ class NoHostError(HostError):
 
 def host_outcomes(store: Store) -> tuple[HostOutcome, ...]:
     """Return every host's part of the run, in the run's order."""
-    ledger, problems, counts = store.ledger(), store.problems(), store.host_status_counts()
+    ledger, problems, counts = store.ledger(), store.problems(), store.status_counts()
     return tuple(
         HostOutcome(
             host=host,

@@ -75,11 +75,11 @@ class Campaign:
 
     def _end(self) -> Finished:
         """Say how these hosts' part of the run is stored."""
-        counts = self._store.host_status_counts()
+        counts = self._store.status_counts()
         hosts = [host.host for host in self._hosts]
         return Finished(
             trials=sum(self._store.trial_count(host) for host in hosts),
-            statuses=sum((Counter(counts.get(host, {})) for host in hosts), Counter()),
+            statuses=sum((counts.get(host, Counter()) for host in hosts), Counter()),
             missing=sum(self._store.missing_count(host) for host in hosts),
         )
 
@@ -152,7 +152,7 @@ class Campaign:
                 self._events.put(_Ended(self._waiting.popleft().host, None))
 
     def _outcome(self, errors: dict[str, PageswapError], render: Callable[[Store, Path], Path]) -> Outcome:
-        statuses = self._store.status_counts()
+        statuses = sum(self._store.status_counts().values(), Counter())
         hosts = host_outcomes(self._store)
         return Outcome(
             run_id=self._store.meta()["run_id"],

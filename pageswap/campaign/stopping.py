@@ -42,7 +42,7 @@ class StoppingRule:
         run_data: Any = types.SimpleNamespace(**whole, rows=functools.partial(self._store.rows, self._host))
         decision = decide(run_data, self._host, blocks=blocks, most=self._most, until=until)
         if decision.enough:
-            self._store.stop(self._host, blocks, decision.reason)
+            self._store.allow_blocks(self._host, blocks, enough=decision.reason)
             return Noted(self._host, f"stops {decision.reason}")
         before = self._store.trial_count(self._host)
         self._store.allow_blocks(self._host, decision.blocks)

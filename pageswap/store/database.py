@@ -12,7 +12,6 @@ from pageswap.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from types import TracebackType
 
 
 # How long another process's transaction is waited for before "locked" is an error.
@@ -34,13 +33,6 @@ _CURES = {
     sqlite3.SQLITE_NOTADB: "it is not a run database; name a folder that 'inv run' made",
     sqlite3.SQLITE_CORRUPT: "the file is damaged; 'sqlite3 run.sqlite .recover' may save its rows",
 }
-
-
-def store_error(path: Path, doing: str, error: sqlite3.Error | OSError) -> StoreError:
-    """Return SQLite's or the system's error as one that says what, where and the cure."""
-    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    cure = _CURES.get(primary, "check the path, its permissions and free space")
-    return StoreError(f"{path}: {doing}: {error}; {cure.format(go_on=_BEGIN if doing == CREATING else _GO_ON)}")
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -65,7 +57,7 @@ class Database:
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         """Take an open connection, to be closed with this."""
-        self._path = path
+        self.path = path
         self._connection = connection
         self._lock = threading.RLock()
 
@@ -78,25 +70,18 @@ class Database:
         """Return the database itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close it."""
         self.close()
 
-    @property
-    def path(self) -> Path:
-        """The database's file."""
-        return self._path
-
     def _read(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
-        with self._lock, clear_errors(self._path, "cannot be read"):
+        with self._lock, clear_errors(self.path, "cannot be read"):
             return self._connection.execute(query, arguments).fetchall()
 
     @contextlib.contextmanager
     def _transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
         """Hold the lock and one transaction; any error leaves the database as it was."""
-        with self._lock, clear_errors(self._path, doing):
+        with self._lock, clear_errors(self.path, doing):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -114,4 +99,8 @@ def clear_errors(path: Path, doing: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise store_error(path, doing, error) from error
+        cure = _CURES.get(
+            getattr(error, "sqlite_errorcode", 0) & 0xFF, "check the path, its permissions and free space"
+        )
+        go_on = _BEGIN if doing == CREATING else _GO_ON
+        raise StoreError(f"{path}: {doing}: {error}; {cure.format(go_on=go_on)}") from error

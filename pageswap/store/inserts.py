@@ -1,4 +1,4 @@
-"""What is written into a run's database: the run, its plan, and one journal line."""
+"""What is written into a run's database: the run, its plan, and the lines of journals."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
-from pageswap.errors import JournalError
-from pageswap.store.columns import OUTCOME_COLUMNS, TRIAL_COLUMNS
+from pageswap.agent.journal.journal import JournalReader
+from pageswap.agent.journal.line_fields import ENDS
+from pageswap.errors import JournalError, StoreError
+from pageswap.store.schema import OUTCOME_COLUMNS, TRIAL_COLUMNS
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pageswap.agent.journal.job import TrialSpec
     from pageswap.spec.experiment import Experiment
@@ -65,7 +67,56 @@ def _marks(count: int) -> str:
     return ", ".join("?" * count)
 
 
-def insert_record(connection: sqlite3.Connection, record: dict[str, Any]) -> None:
+def insert_lines(
+    connection: sqlite3.Connection, host: str, segment: int, offset: int, lines: Iterable[bytes]
+) -> tuple[list[dict[str, Any]], str | None, JournalError | None]:
+    """Store whole journal lines that are not stored yet, the first of which starts at byte `offset`.
+
+    Return the trials' fields, why the journal ended if it did, and what is wrong with the first line that is not the
+    journal's next; what came before that is stored. Raises JournalError where nothing can be.
+    """
+    query = "SELECT journal_offset, next_seq, ended, run_id FROM segment, run WHERE host = ? AND segment = ?"
+    stored = connection.execute(query, (host, segment)).fetchone()
+    if stored is None:
+        raise StoreError(f"there is no segment {segment} of host '{host}'")
+    done, next_seq, ended, run_id = stored
+    if offset > done:
+        raise JournalError(f"{host}: segment {segment}: bytes {done:,} to {offset:,} of its journal are lost")
+    refused, trials = None, []
+    reader = JournalReader(run_id=run_id, host=host, segment=segment, offset=done)
+    for line in lines:
+        start, offset = offset, offset + len(line)
+        if start < done:
+            continue
+        try:
+            for record in reader.feed(line):
+                _check_turn(record, next_seq, ended)
+                _insert_record(connection, record)
+                next_seq += 1
+                if record["kind"] == "trial":
+                    trials.append(record)
+            done, ended = reader.offset, reader.end or ended
+        except JournalError as error:
+            refused = error
+            break
+        except (UnicodeEncodeError, RecursionError) as error:
+            refused = JournalError(f"{host}, segment {segment}, byte {start}: {error}")
+            break
+    update = "UPDATE segment SET journal_offset = ?, next_seq = ?, ended = ? WHERE host = ? AND segment = ?"
+    connection.execute(update, (done, next_seq, ended, host, segment))
+    return trials, ended, refused
+
+
+def _check_turn(record: dict[str, Any], next_seq: int, ended: str | None) -> None:
+    """Refuse what a reader that starts in the middle of a journal cannot know to be wrong."""
+    if record["seq"] != next_seq or ended in ENDS:
+        expected = "nothing" if ended in ENDS else f"line {next_seq}"
+        raise JournalError(
+            f"{record['host']}, segment {record['segment']}: line {record['seq']} where {expected} was expected"
+        )
+
+
+def _insert_record(connection: sqlite3.Connection, record: dict[str, Any]) -> None:
     """Store one checked journal line that is its segment's next; raises JournalError when it does not fit the plan."""
     key = (record["host"], record["segment"])
     if record["kind"] == "begin":

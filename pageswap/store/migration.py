@@ -7,9 +7,8 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
-from pageswap.store.columns import OUTCOME_COLUMNS
 from pageswap.store.database import connect
-from pageswap.store.schema import CASES, OUTCOME, SCHEMA_VERSION, TABLES_OF_2, check_version
+from pageswap.store.schema import CASES, OUTCOME, OUTCOME_COLUMNS, SCHEMA_VERSION, TABLES_OF_2, check_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable

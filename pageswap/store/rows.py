@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pageswap.agent.journal.job import RETRIED
-from pageswap.store.columns import OUTCOME_COLUMNS, TRIAL_COLUMNS
+from pageswap.store.schema import OUTCOME_COLUMNS, TRIAL_COLUMNS
 
 # Name -> SQL. Sizes in bytes, times in nanoseconds, started_at in UTC ISO 8601; a case's levels come from `cases`.
 _COLUMNS: Final[dict[str, str]] = {
@@ -23,17 +23,15 @@ COLUMNS: Final = tuple(_COLUMNS)
 
 _LAST = "o.attempt = (SELECT max(attempt) FROM outcome WHERE host = o.host AND trial_id = o.trial_id)"
 
-_ATTEMPTS: Final = f"""
+_ROWS: Final = f"""
 SELECT {", ".join(f"{sql} AS {name}" for name, sql in _COLUMNS.items())}
 FROM outcome o JOIN trial t USING (trial_id) JOIN host h ON h.host = o.host, run r
-{{where}} ORDER BY h.position, t.ordinal, o.attempt
+WHERE {_LAST} {{host}} ORDER BY h.position, t.ordinal
 """  # noqa: S608 - the names are this module's own
-LAST_ATTEMPTS: Final = _ATTEMPTS.format(where=f"WHERE {_LAST}")
-LAST_ATTEMPTS_OF: Final = _ATTEMPTS.format(where=f"WHERE o.host = ?1 AND {_LAST}")
-EVERY_ATTEMPT: Final = _ATTEMPTS.format(where="")
+ROWS: Final = _ROWS.format(host="")
+ROWS_OF: Final = _ROWS.format(host="AND o.host = ?1")
 
-STATUS_COUNTS: Final = f"SELECT o.status, count(*) FROM outcome o WHERE {_LAST} GROUP BY o.status"  # noqa: S608 - likewise
-HOST_STATUS_COUNTS: Final = STATUS_COUNTS.replace("SELECT o.status", "SELECT o.host, o.status") + ", o.host"
+STATUS_COUNTS: Final = f"SELECT o.host, o.status, count(*) FROM outcome o WHERE {_LAST} GROUP BY 1, 2"  # noqa: S608 - likewise
 
 CASES: Final = "SELECT case_id, workload, levels FROM cases ORDER BY position"
 

@@ -1,11 +1,10 @@
-"""The run database's tables, their history, and how a file's version is known."""
+"""The run database's tables and columns, their history, and how a file's version is known."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import StoreError
-from pageswap.store.columns import ALWAYS_THERE, OUTCOME_COLUMNS, TRIAL_COLUMNS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,12 +28,50 @@ REPORT: Final = "report.html"
 # Where a host's time goes beside its trials' own.
 PHASES: Final = ("connecting", "uploading", "building", "waiting", "running", "collecting")
 
+# What a trial of the plan says of its place, with SQL types; its case has the levels.
+TRIAL_COLUMNS: Final = {
+    "trial_id": "TEXT",
+    "rounds": "INTEGER",
+    "seed": "INTEGER",
+    "timeout_s": "REAL",
+    "block": "INTEGER",
+    "position": "INTEGER",
+    "warmup": "INTEGER",
+    "replica": "INTEGER",
+}
+
+# What the journal says of an outcome, with SQL types; NULL where it was not measured or could not be read. A line here
+# is all that one more needs: a file that lacks the column gets it when it is opened.
+OUTCOME_COLUMNS: Final = {
+    "status": "TEXT",
+    "reason": "TEXT",
+    "cpu": "INTEGER",
+    "elapsed_ns": "INTEGER",
+    "setup_ns": "INTEGER",
+    "verify_ns": "INTEGER",
+    "minor_faults": "INTEGER",
+    "major_faults": "INTEGER",
+    "voluntary_switches": "INTEGER",
+    "involuntary_switches": "INTEGER",
+    "vmas_peak": "INTEGER",
+    "rounds_ns": "TEXT",  # JSON array
+    "started_at": "TEXT",  # UTC ISO 8601
+    # How quiet the host was, and what ran there.
+    "build": "TEXT",
+    "core_hash": "TEXT",
+    "load1_before": "REAL",
+    "load1_after": "REAL",
+    "cpu_khz_before": "INTEGER",
+    "cpu_khz_after": "INTEGER",
+    "throttle_count": "INTEGER",
+}
+_ALWAYS_THERE: Final = ("status", "reason")
 
 _TRIAL = "".join(
     f"    {name} {kind} NOT NULL{' UNIQUE' if name == 'trial_id' else ''},\n" for name, kind in TRIAL_COLUMNS.items()
 )
 _OUTCOME = "".join(
-    f"    {name} {kind}{' NOT NULL' if name in ALWAYS_THERE else ''},\n" for name, kind in OUTCOME_COLUMNS.items()
+    f"    {name} {kind}{' NOT NULL' if name in _ALWAYS_THERE else ''},\n" for name, kind in OUTCOME_COLUMNS.items()
 )
 
 # Tables that version 2 brought: for new files and for those that are migrated.

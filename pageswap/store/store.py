@@ -6,24 +6,22 @@ import contextlib
 import dataclasses
 import functools
 import json
+import math
 import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from pageswap.agent.journal.job import TrialSpec
-from pageswap.agent.journal.journal import JournalReader
-from pageswap.agent.journal.line_fields import ENDS, utc_now
+from pageswap.agent.journal.line_fields import utc_now
 from pageswap.agent.workspace.work_folder import sync_folder
-from pageswap.errors import JournalError, StoreError
+from pageswap.errors import StoreError
 from pageswap.spec.asks import derived_asks
 from pageswap.spec.factors import FACTORS, default_levels
 from pageswap.store import rows
-from pageswap.store.columns import TRIAL_COLUMNS
-from pageswap.store.database import CREATING, clear_errors, connect
-from pageswap.store.host_notes import HostNotes
-from pageswap.store.inserts import insert_record, insert_run, insert_trials
+from pageswap.store.database import CREATING, Database, clear_errors, connect
+from pageswap.store.inserts import insert_lines, insert_run, insert_trials
 from pageswap.store.migration import open_migrated
-from pageswap.store.schema import create_tables
+from pageswap.store.schema import PHASES, TRIAL_COLUMNS, create_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -53,7 +51,7 @@ class Ingested:
     ended: str | None
 
 
-class Store(HostNotes):
+class Store(Database):
     """A run's database; safe to share between threads, as each call holds its lock for one transaction."""
 
     @classmethod
@@ -108,7 +106,7 @@ class Store(HostNotes):
             return cls(path, open_migrated(path))
 
     def meta(self) -> dict[str, Any]:
-        """Give run_id, created_at, experiment, spec_text, provenance, options and hosts (in the run's order).
+        """Return run_id, created_at, experiment, spec_text, provenance, options and hosts (in the run's order).
 
         What an older run asks, which did not say so, is derived from its cases.
         """
@@ -128,12 +126,12 @@ class Store(HostNotes):
         }
 
     def environments(self) -> dict[str, dict[str, Any]]:
-        """Give each host's environment as its latest agent found it; hosts not yet reached are absent."""
+        """Return each host's environment as its latest agent found it; hosts not yet reached are absent."""
         found = self._read("SELECT host, environment FROM host WHERE environment IS NOT NULL ORDER BY position")
         return {host: json.loads(environment) for host, environment in found}
 
     def methods(self) -> dict[str, list[dict[str, Any]]]:
-        """Give each host's methods, available or why not; hosts not yet reached are absent."""
+        """Return each host's methods, available or why not; hosts not yet reached are absent."""
         found = self._read("SELECT host, methods FROM host WHERE methods IS NOT NULL ORDER BY position")
         return {host: json.loads(methods) for host, methods in found}
 
@@ -154,39 +152,24 @@ class Store(HostNotes):
         }
 
     def columns(self) -> tuple[str, ...]:
-        """Name the columns of `rows` and `all_attempts`."""
-        return (*rows.COLUMNS, *self._level_names)
-
-    @property
-    def _level_names(self) -> list[str]:
-        return list({name: None for levels in self._levels.values() for name in levels})
+        """Name the columns of `rows`."""
+        return (*rows.COLUMNS, *{name: None for levels in self._levels.values() for name in levels})
 
     def rows(self, host: str | None = None) -> list[tuple[Any, ...]]:
         """Return each (host, trial)'s last attempt in the order of `columns`, or one host's; unmeasured is None.
 
         `rounds_ns` is a JSON array as text, `warmup` 0 or 1. A trial without an outcome is not a row.
         """
-        found = self._read(rows.LAST_ATTEMPTS) if host is None else self._read(rows.LAST_ATTEMPTS_OF, host)
-        return self._with_levels(found)
-
-    def _with_levels(self, found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        names, place = self._level_names, rows.COLUMNS.index("case_id")
+        found = self._read(rows.ROWS) if host is None else self._read(rows.ROWS_OF, host)
+        place, names = rows.COLUMNS.index("case_id"), self.columns()[len(rows.COLUMNS) :]
         levels = {case_id: tuple(map(of_case.get, names)) for case_id, of_case in self._levels.items()}
         return [row + levels[row[place]] for row in found]
 
-    def all_attempts(self) -> list[tuple[Any, ...]]:
-        """Give every attempt, also those that a later one superseded, in the form of `rows`."""
-        return self._with_levels(self._read(rows.EVERY_ATTEMPT))
-
-    def status_counts(self) -> Counter[str]:
-        """Count the last attempts' statuses over all hosts, warm-ups included."""
-        return Counter(dict(self._read(rows.STATUS_COUNTS)))
-
-    def host_status_counts(self) -> dict[str, dict[str, int]]:
+    def status_counts(self) -> dict[str, Counter[str]]:
         """Count the last attempts' statuses of each host, warm-ups included; hosts without any are absent."""
-        counts: dict[str, dict[str, int]] = {}
-        for host, status, count in self._read(rows.HOST_STATUS_COUNTS):
-            counts.setdefault(host, {})[status] = count
+        counts: dict[str, Counter[str]] = {}
+        for host, status, count in self._read(rows.STATUS_COUNTS):
+            counts.setdefault(host, Counter())[status] = count
         return counts
 
     def outcome_count(self) -> int:
@@ -200,8 +183,8 @@ class Store(HostNotes):
             self._read("SELECT 1 FROM segment WHERE ended IS NULL OR ended NOT LIKE ? LIMIT 1", f"{NOT_STARTED}%")
         )
 
-    def trial_count(self, host: str | None = None) -> int:
-        """Give how many trials the plan has for each host, or for one in the blocks that it may run."""
+    def trial_count(self, host: str) -> int:
+        """Return how many trials the plan has for a host, in the blocks that it may run."""
         query = (
             "SELECT count(*) FROM trial WHERE warmup OR block < coalesce((SELECT blocks FROM stopping WHERE host = ?),"
             " block + 1)"
@@ -215,7 +198,7 @@ class Store(HostNotes):
         return int(count)
 
     def missing(self, host: str) -> list[TrialSpec]:
-        """Give the trials `host` still owes, in the plan's order, each with the attempt number to run it as.
+        """Return the trials `host` still owes, in the plan's order, each with the attempt number to run it as.
 
         Of the measured blocks only those allowed count (`allow_blocks`, `stop`), all while neither was said.
         """
@@ -234,18 +217,18 @@ class Store(HostNotes):
         return int(count)
 
     def answered(self, host: str, first_segment: int) -> set[str]:
-        """Give the trial ids that `host`'s segments from `first_segment` on have an outcome for."""
+        """Return the trial ids that `host`'s segments from `first_segment` on have an outcome for."""
         return {trial_id for (trial_id,) in self._read(rows.ANSWERED, host, first_segment)}
 
     def segments(self, host: str) -> list[Segment]:
-        """Give every start of an agent on `host`, oldest first."""
+        """Return every start of an agent on `host`, oldest first."""
         found = self._read(
             "SELECT host, segment, journal_offset, ended FROM segment WHERE host = ? ORDER BY segment", host
         )
         return [Segment(*row) for row in found]
 
     def new_segment(self, host: str) -> int:
-        """Write down that an agent is about to be started on `host`; gives the segment's number, from 1."""
+        """Write down that an agent is about to be started on `host`; return the segment's number, from 1."""
         with self._transaction("a new segment cannot be stored") as connection:
             query = "SELECT coalesce(max(segment), 0) + 1 FROM segment WHERE host = ?"
             (segment,) = connection.execute(query, (host,)).fetchone()
@@ -268,51 +251,57 @@ class Store(HostNotes):
         StoreError when nothing could be stored, and JournalError at the first line that is not the journal's next:
         what came before it is stored, and its trials are the error's `stored`.
         """
-        refused: JournalError | None = None
-        trials: list[dict[str, Any]] = []
         with self._transaction("rows cannot be stored") as connection:
-            query = "SELECT journal_offset, next_seq, ended FROM segment WHERE host = ? AND segment = ?"
-            stored = connection.execute(query, (host, segment)).fetchone()
-            if stored is None:
-                raise StoreError(f"{self._path}: has no segment {segment} of host '{host}'")
-            done, next_seq, ended = stored
-            if offset > done:
-                raise JournalError(f"{host}: segment {segment}: bytes {done:,} to {offset:,} of its journal are lost")
-            (run_id,) = connection.execute("SELECT run_id FROM run").fetchone()
-            reader = JournalReader(run_id=run_id, host=host, segment=segment, offset=done)
-            for line in lines:
-                start, offset = offset, offset + len(line)
-                if start < done:
-                    continue
-                try:
-                    for record in reader.feed(line):
-                        _check_turn(record, next_seq, ended)
-                        insert_record(connection, record)
-                        next_seq += 1
-                        if record["kind"] == "trial":
-                            trials.append(record)
-                    done, ended = reader.offset, reader.end or ended
-                except JournalError as error:
-                    refused = error
-                    break
-                except (UnicodeEncodeError, RecursionError) as error:
-                    refused = JournalError(f"{host}, segment {segment}, byte {start}: {error}")
-                    break
-            update = "UPDATE segment SET journal_offset = ?, next_seq = ?, ended = ? WHERE host = ? AND segment = ?"
-            connection.execute(update, (done, next_seq, ended, host, segment))
+            trials, ended, refused = insert_lines(connection, host, segment, offset, lines)
         if refused is not None:
             refused.stored = tuple(trials)
             raise refused
         return Ingested(trials, ended)
 
+    def add_ledger(self, host: str, phase: str, seconds: float) -> None:
+        """Add `seconds` to what `host` spent in one of PHASES."""
+        if phase not in PHASES or not 0.0 <= seconds < math.inf:
+            raise ValueError(f"{seconds!r} s of {phase!r}: expected a finite time in one of {', '.join(PHASES)}")
+        with self._transaction("where time went cannot be stored") as connection:
+            connection.execute(
+                "INSERT INTO ledger VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seconds = seconds + excluded.seconds",
+                (host, phase, seconds),
+            )
 
-def _check_turn(record: dict[str, Any], next_seq: int, ended: str | None) -> None:
-    """Refuse what a reader that starts in the middle of a journal cannot know to be wrong."""
-    if record["seq"] != next_seq or ended in ENDS:
-        expected = "nothing" if ended in ENDS else f"line {next_seq}"
-        raise JournalError(
-            f"{record['host']}, segment {record['segment']}: line {record['seq']} where {expected} was expected"
+    def ledger(self) -> dict[str, dict[str, float]]:
+        """Return the seconds each host spent in each of PHASES; hosts and phases without any are absent."""
+        query = "SELECT host, phase, seconds FROM ledger JOIN host USING (host) ORDER BY position"
+        spent: dict[str, dict[str, float]] = {}
+        for host, phase, seconds in self._read(query):
+            spent.setdefault(host, {})[phase] = seconds
+        return {host: {phase: parts[phase] for phase in PHASES if phase in parts} for host, parts in spent.items()}
+
+    def set_problem(self, host: str, text: str | None) -> None:
+        """Write down why `host` gave nothing more, with the cure; None when it has nothing to say any more."""
+        with self._transaction("a host's problem cannot be stored") as connection:
+            connection.execute("UPDATE host SET problem = ? WHERE host = ?", (text, host))
+
+    def problems(self) -> dict[str, str]:
+        """Return why hosts gave nothing more, in the run's order; hosts without a problem are absent."""
+        return dict(self._read("SELECT host, problem FROM host WHERE problem IS NOT NULL ORDER BY position"))
+
+    def allow_blocks(self, host: str, blocks: int, *, enough: str | None = None) -> None:
+        """Let `host` run the first `blocks` measured blocks; more perhaps later, unless `enough` says why not."""
+        with self._transaction("how many blocks are enough cannot be stored") as connection:
+            connection.execute("INSERT OR REPLACE INTO stopping VALUES (?, ?, ?)", (host, blocks, enough))
+
+    def allowed_blocks(self, host: str) -> int | None:
+        """Return how many measured blocks `host` may run; None while all of the plan's."""
+        found = self._read("SELECT blocks FROM stopping WHERE host = ?", host)
+        return int(found[0][0]) if found else None
+
+    def stops(self) -> dict[str, dict[str, Any]]:
+        """Return {"blocks", "reason"} of each host that has enough; the others are absent."""
+        query = (
+            "SELECT host, blocks, reason FROM stopping JOIN host USING (host) WHERE reason IS NOT NULL"
+            " ORDER BY position"
         )
+        return {host: {"blocks": blocks, "reason": reason} for host, blocks, reason in self._read(query)}
 
 
 def _in_order(levels: dict[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from pageswap.fleet.transport.registry import Reach
 from pageswap.fleet.transport.transport import HopelessError
 from pageswap.store import Store
 from tests.campaign.fakes import BUNDLE, FakeStream, FakeTarget, Segment, no_report, resume, run, work_through
+from tests.store.fakes import attempts as stored_attempts
 from tests.store.fakes import make_plan
 
 if TYPE_CHECKING:
@@ -51,9 +52,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def attempts(run_dir: Path) -> list[int]:
     """Give the attempt number of every outcome."""
-    with Store.open(run_dir / "run.sqlite") as store:
-        place = store.columns().index("attempt")
-        return [row[place] for row in store.all_attempts()]
+    return [number for _, number, _ in stored_attempts(run_dir / "run.sqlite")]
 
 
 def part(outcome: Outcome, host: str) -> campaign.HostOutcome:

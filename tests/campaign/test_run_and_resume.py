@@ -12,6 +12,7 @@ from pageswap.campaign import events, progress
 from pageswap.errors import HostError
 from pageswap.store import Store
 from tests.campaign.fakes import FakeTarget, Segment, journal_of, resume, run, work_through
+from tests.store.fakes import attempts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,13 +20,6 @@ if TYPE_CHECKING:
 
 
 SECOND_ATTEMPTS = ("killed", "interrupted", "lost")
-
-
-def attempts(run_dir: Path) -> list[tuple[str, int, str]]:
-    """Give every attempt's trial, number and status."""
-    with Store.open(run_dir / "run.sqlite") as store:
-        places = [store.columns().index(name) for name in ("trial_id", "attempt", "status")]
-        return [tuple(row[place] for place in places) for row in store.all_attempts()]  # type: ignore[misc]
 
 
 class TestOutcome:
@@ -121,7 +115,7 @@ class TestAgentsThatFail:
 
         assert outcome.exit_code == 0
         assert [len(job.trials) for job in target.jobs] == [9, 5]
-        assert {attempt for _, attempt, _ in attempts(outcome.run_dir)} == {1}
+        assert {attempt for _, attempt, _ in attempts(outcome.run_dir / "run.sqlite")} == {1}
 
     def test_half_a_last_line_is_no_outcome(self, tmp_path: Path) -> None:
         """The trial it was about is measured again."""
@@ -215,7 +209,7 @@ class TestResume:
 
         assert again.statuses == ({"ok": 9} if is_retried else {status: 9})
         assert len(target.jobs) == (1 if is_retried else 0)
-        assert len(attempts(outcome.run_dir)) == (18 if is_retried else 9)
+        assert len(attempts(outcome.run_dir / "run.sqlite")) == (18 if is_retried else 9)
 
     def test_what_a_host_finished_meanwhile_is_collected_first(self, tmp_path: Path) -> None:
         """A controller that died with half of a journal read: nothing is measured twice."""

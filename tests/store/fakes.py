@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
+import sqlite3
+from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.journal.job import TrialSpec
 from pageswap.spec.factors import default_levels
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RUN_ID = "20250131T120000Z-0a1b2c"
 HOST = "local"
@@ -86,6 +90,17 @@ class FakeJournal:
     def end(self, why: str = "done") -> bytes:
         """Give the last line."""
         return self.line("end", why=why, finished_at="2025-01-31T12:00:01Z")
+
+
+def attempts(path: Path) -> list[tuple[str, int, str]]:
+    """Return every attempt's trial, number and status, also of those that a later one superseded."""
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    found = connection.execute(
+        "SELECT trial_id, attempt, status FROM outcome JOIN host USING (host) JOIN trial USING (trial_id)"
+        " ORDER BY host.position, ordinal, attempt"
+    ).fetchall()
+    connection.close()
+    return found
 
 
 OUTCOME: dict[str, Any] = {

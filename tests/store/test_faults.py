@@ -134,8 +134,8 @@ def test_a_killed_transaction_leaves_no_trace(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", script, path], check=False)
 
     with Store.open(path) as store:
-        assert store.status_counts() == {"ok": 2}
-        assert store.trial_count() == 6
+        assert store.status_counts() == {HOST: {"ok": 2}}
+        assert store.trial_count(HOST) == 6
 
 
 def test_what_is_not_a_database_is_refused(tmp_path: Path) -> None:

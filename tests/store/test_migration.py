@@ -13,9 +13,8 @@ import pytest
 
 from pageswap.errors import StoreError
 from pageswap.store import Store
-from pageswap.store.columns import OUTCOME_COLUMNS
-from pageswap.store.schema import SCHEMA_VERSION
-from tests.store.fakes import RUN_ID, FakeJournal, make_plan
+from pageswap.store.schema import OUTCOME_COLUMNS, SCHEMA_VERSION
+from tests.store.fakes import RUN_ID, FakeJournal, attempts, make_plan
 
 # Made by the first pageswap: hosts lab1 (killed once, resumed) and lab2 (never reached), a plan of two cases.
 EVIDENCE = tuple(OUTCOME_COLUMNS)[list(OUTCOME_COLUMNS).index("build") :]
@@ -68,7 +67,7 @@ def test_rows_survive(old: Path) -> None:
         assert rows[2]["counters"] == '{"swap_ins":0,"steal_ns":0,"foreign_cpu_ns":10000000,"tlb_shootdowns":null}'
         assert {row["replica"] for row in rows} == {0}
         assert all(row[name] is None for row in rows for name in EVIDENCE)
-        assert len(store.all_attempts()) == 5
+        assert len(attempts(old)) == 5
         assert store.meta()["hosts"] == ["lab1", "lab2"]
         assert (store.ledger(), store.problems(), store.stops()) == ({}, {}, {})
 
@@ -132,7 +131,7 @@ def test_an_old_run_on_a_read_only_medium_can_be_read(tmp_path: Path) -> None:
     try:
         subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
         with Store.open(folder / "run.sqlite") as store:
-            assert store.status_counts() == {"ok": 4}
+            assert store.status_counts() == {"lab1": {"ok": 4}}
             with pytest.raises(StoreError, match="readonly"):
                 store.new_segment("lab1")
     finally:

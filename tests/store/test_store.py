@@ -11,7 +11,7 @@ import pytest
 from pageswap.agent.journal.job import RETRIED, STATUSES
 from pageswap.errors import JournalError, StoreError
 from pageswap.store import Segment, Store
-from tests.store.fakes import HOST, RUN_ID, FakeJournal, begin_with, make_plan
+from tests.store.fakes import HOST, RUN_ID, FakeJournal, attempts, begin_with, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,7 @@ class TestIngest:
         assert (row["status"], row["elapsed_ns"], row["rounds_ns"]) == ("ok", 2000, "[900,1100]")
         assert row["involuntary_switches"] is None
         assert store.environments() == {HOST: {"hostname": "box", "cpus": 2}}
-        assert store.status_counts() == {"ok": 1}
+        assert store.status_counts() == {HOST: {"ok": 1}}
 
     def test_unmeasured_fields_are_none(self, store: Store) -> None:
         """A trial that never ran has no zeros."""
@@ -123,7 +123,7 @@ class TestIngest:
         counts = [len(store.ingest(HOST, 1, 0, lines).trials) for _ in range(5)]
 
         assert counts == [2, 0, 0, 0, 0]
-        assert len(store.all_attempts()) == 2
+        assert len(attempts(store.path)) == 2
 
     def test_a_host_that_repeats_itself_is_refused(self, store: Store) -> None:
         """Also when the repetition comes at new offsets, at once or later: nothing is doubled."""
@@ -134,7 +134,7 @@ class TestIngest:
         with pytest.raises(JournalError):
             store.ingest(HOST, 1, sum(map(len, lines)), lines[1:])
 
-        assert len(store.all_attempts()) == 1
+        assert len(attempts(store.path)) == 1
 
     def test_a_line_after_the_end_is_refused(self, store: Store) -> None:
         """Also when it comes later."""
@@ -214,7 +214,7 @@ class TestIngest:
                 HOST, 1, 0, [journal.begin(), journal.trial("b00.c0000"), journal.trial("b00.c0000", attempt=attempt)]
             )
 
-        assert len(store.all_attempts()) == 1
+        assert len(attempts(store.path)) == 1
 
     def test_a_second_attempt_in_one_segment_is_refused(self, store: Store) -> None:
         """An agent makes one of each trial: a host that goes on for ever is stopped at the first."""
@@ -224,7 +224,7 @@ class TestIngest:
         with pytest.raises(JournalError, match="a second attempt of trial b00"):
             store.ingest(HOST, 1, 0, lines)
 
-        assert len(store.all_attempts()) == 1
+        assert len(attempts(store.path)) == 1
 
     @pytest.mark.parametrize("rounds_ns", [[], [1], [1, 2, 3]])
     def test_other_rounds_than_planned_are_refused(self, store: Store, rounds_ns: list[int]) -> None:
@@ -294,7 +294,7 @@ class TestMissing:
         store.ingest(HOST, second, 0, begin_with("b00.c0001", segment=second, attempt=2))
 
         assert [row["attempt"] for row in named(store, store.rows())] == [2]
-        assert [row["status"] for row in named(store, store.all_attempts())] == ["killed", "ok"]
+        assert [status for _, _, status in attempts(store.path)] == ["killed", "ok"]
         assert store.answered(HOST, 2) == {"b00.c0001"}
         assert store.answered(HOST, 3) == set()
 

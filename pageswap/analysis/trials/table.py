@@ -13,7 +13,7 @@ from pageswap.agent.workloads import find_workload
 from pageswap.analysis.trials.disturbance import disturbed
 from pageswap.native import moves_pages
 from pageswap.spec.factors import FACTORS
-from pageswap.store.columns import OUTCOME_COLUMNS
+from pageswap.store.schema import OUTCOME_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,7 +17,7 @@ _ALIAS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
 
 def check_alias(text: str) -> str:
-    """Give back an alias of a host; raises ValueError with the cure.
+    """Return an alias of a host; raises ValueError with the cure.
 
     An alias is what a person types after `ssh`, and also a folder's name on the host: it can be neither an option nor
     a path, a pattern or anything that a shell reads. Who to be there and on which port is ssh_config's to say.
@@ -27,27 +27,23 @@ def check_alias(text: str) -> str:
             f"{quoted(text)} is not an alias; user, port and address belong into ~/.ssh/config, under 'Host NAME': "
             "write that NAME"
         )
-    if not _ALIAS.fullmatch(text) or ".." in text:
-        raise ValueError(
-            f"{quoted(text)} is not a host; write an alias as ssh takes it, of at most 200 letters, digits, '.', '-' "
-            "and '_', the first a letter, digit or '_', without '..'"
-        )
-    return text
+    return _checked(text, "a host; write an alias as ssh takes it, of")
 
 
 def check_host(text: str) -> str:
-    """Give back an alias, or a group or tag as ``@rack``; raises ValueError with the cure."""
-    if text.startswith("@"):
-        check_group(text[1:])
-        return text
-    return check_alias(text)
+    """Return an alias, or a group or tag as ``@rack``; raises ValueError with the cure."""
+    return f"@{check_group(text[1:])}" if text.startswith("@") else check_alias(text)
 
 
 def check_group(text: str) -> str:
-    """Give back a group's or tag's name; raises ValueError with the cure."""
+    """Return a group's or tag's name; raises ValueError with the cure."""
+    return _checked(text, "a group's or tag's name; write")
+
+
+def _checked(text: str, what: str) -> str:
     if not _ALIAS.fullmatch(text) or ".." in text:
         raise ValueError(
-            f"{quoted(text)} is not a group's or tag's name; write at most 200 letters, digits, '.', '-' and '_', the "
-            "first a letter, digit or '_', without '..'"
+            f"{quoted(text)} is not {what} at most 200 letters, digits, '.', '-' and '_', the first a letter, digit or "
+            "'_', without '..'"
         )
     return text

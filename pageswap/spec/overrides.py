@@ -27,7 +27,7 @@ def override(
     repeats: int | None = None,
     vocabulary: Vocabulary | None = None,
 ) -> Experiment:
-    """Give the experiment with levels replaced (`set_`), cases kept (`filter_`) and another number of repeats.
+    """Return the experiment with levels replaced (`set_`), cases kept (`filter_`) and another number of repeats.
 
     `set_` and `filter_` hold texts such as ``page_size=4KiB,2MiB``. Raises UsageError that starts with the argument.
     """

@@ -26,12 +26,12 @@ _TELLING_PART = 3
 
 
 def printable(text: str) -> str:
-    """Give `text` on one line, with every character that cannot be printed escaped."""
+    """Return `text` on one line, with every character that cannot be printed escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
 
 
 def plain(text: str) -> str:
-    """Give `text` with every character escaped that a terminal would obey rather than show; its lines stay lines.
+    """Return `text` with every character escaped that a terminal would obey rather than show; its lines stay lines.
 
     What comes from a host is shown, and must not paint over what stands there or turn its letters around.
     """
@@ -39,17 +39,17 @@ def plain(text: str) -> str:
 
 
 def short(text: str) -> str:
-    """Give `text` printable, and cut when long."""
+    """Return `text` printable, and cut when long."""
     return printable(text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "...")
 
 
 def quoted(text: str) -> str:
-    """Give `text` printable, cut when long, between single quotes."""
+    """Return `text` printable, cut when long, between single quotes."""
     return f"'{short(text)}'"
 
 
 def guess(word: str, names: Iterable[str]) -> str:
-    """Give ``; did you mean 'NAME'?`` for the name nearest to `word`, or nothing when none is near.
+    """Return ``; did you mean 'NAME'?`` for the name nearest to `word`, or nothing when none is near.
 
     A name is near when one of the two is a part of the other, as ``avx2`` is of ``exchange_avx2``, or else when
     difflib finds it close.
@@ -67,7 +67,7 @@ def guess(word: str, names: Iterable[str]) -> str:
 
 
 def listed(names: Iterable[str], most: int = 12) -> str:
-    """Give names after commas, the first `most` of them."""
+    """Return names after commas, the first `most` of them."""
     every = list(names)
     rest = f", ... ({len(every):,} in all)" if len(every) > most else ""
     return ", ".join(every[:most]) + rest

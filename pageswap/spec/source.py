@@ -70,7 +70,7 @@ def resolve_spec_path(text: str, experiments_dir: Path) -> Path:
 
 
 def shown_path(path: Path) -> str:
-    """Give the path as errors show it: from the current folder when it lies inside, on one line."""
+    """Return the path as errors show it: from the current folder when it lies inside, on one line."""
     whole = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
     inside = os.path.relpath(whole)
     return printable(whole if inside.startswith(os.pardir) else inside)
@@ -88,7 +88,11 @@ def read_text(path: Path, kind: FileKind = EXPERIMENT) -> str:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise SpecError(f"{name}: cannot be read: {why}") from error
     try:
-        _check_status(os.fstat(descriptor), name, kind)
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise SpecError(f"{name}: is a directory; name {kind.one} file in it")
+        if not stat.S_ISREG(status.st_mode):
+            raise SpecError(f"{name}: is not a regular file; {kind.one} is a YAML file")
         # Files of /proc say 0 bytes and hold more, and a file may grow: never read past the limit.
         with open(descriptor, "rb", closefd=False) as file:
             raw = file.read(MAX_BYTES + 1)
@@ -96,8 +100,9 @@ def read_text(path: Path, kind: FileKind = EXPERIMENT) -> str:
         raise SpecError(f"{name}: cannot be read: {error.strerror}") from error
     finally:
         os.close(descriptor)
-    if len(raw) > MAX_BYTES:
-        raise SpecError(f"{name}: holds more than {MAX_BYTES:,} bytes; {kind.one} has at most that (1 MiB)")
+    size = max(status.st_size, len(raw))
+    if size > MAX_BYTES:
+        raise SpecError(f"{name}: holds {size:,} bytes; {kind.one} has at most {MAX_BYTES:,} bytes (1 MiB)")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -105,16 +110,7 @@ def read_text(path: Path, kind: FileKind = EXPERIMENT) -> str:
         raise SpecError(f"{name}:{line}: byte {raw[error.start]:#04x} is not UTF-8; save the file as UTF-8") from None
 
 
-def _check_status(status: os.stat_result, name: str, kind: FileKind) -> None:
-    if stat.S_ISDIR(status.st_mode):
-        raise SpecError(f"{name}: is a directory; name {kind.one} file in it")
-    if not stat.S_ISREG(status.st_mode):
-        raise SpecError(f"{name}: is not a regular file; {kind.one} is a YAML file")
-    if status.st_size > MAX_BYTES:
-        raise SpecError(f"{name}: holds {status.st_size:,} bytes; {kind.one} has at most {MAX_BYTES:,} bytes (1 MiB)")
-
-
 def forbidden_character(text: str) -> tuple[int, str] | None:
-    """Give the index and the name (``U+0000``) of the first character that may not stand in an experiment."""
+    """Return the index and the name (``U+0000``) of the first character that may not stand in an experiment."""
     found = _FORBIDDEN.search(text)
     return (found.start(), f"U+{ord(found[0]):04X}") if found else None

@@ -9,17 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
-@dataclasses.dataclass(frozen=True)
-class KnownMethod:
-    """What planning needs to know of a method: its family (which sets its cost) and the workloads it does.
-
-    `without_scratch` are those of them that take no page of scratch memory.
-    """
-
-    family: str
-    workloads: tuple[str, ...]
-    without_scratch: tuple[str, ...] = ()
+    from pageswap.native import MethodInfo
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +19,7 @@ class Vocabulary:
     `reserved_backings` are those whose pages are of the host's pool of huge pages, and take no free memory.
     """
 
-    methods: Mapping[str, KnownMethod]
+    methods: Mapping[str, MethodInfo]
     workloads: tuple[str, ...]
     choices: Mapping[str, tuple[str, ...]]
     reserved_backings: tuple[str, ...] = ()
@@ -42,10 +32,7 @@ def core_vocabulary() -> Vocabulary:
     from pageswap import native  # noqa: PLC0415 - see above
 
     return Vocabulary(
-        methods={
-            method.name: KnownMethod(method.family, method.workloads, method.without_scratch)
-            for method in native.methods()
-        },
+        methods={method.name: method for method in native.methods()},
         workloads=native.WORKLOADS,
         choices=native.CHOICES,
         reserved_backings=tuple(backing.name for backing in native.backings() if backing.is_reserved),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pageswap.spec.loader import loads
-from pageswap.spec.vocabulary import KnownMethod, Vocabulary
+from pageswap.spec.vocabulary import Vocabulary
+from tests.known_method import known_method
 
 if TYPE_CHECKING:
     from pageswap.spec.experiment import Experiment
@@ -32,10 +33,10 @@ def vocabulary() -> Vocabulary:
     """Give one method of three families, and one family that the cost model does not know."""
     return Vocabulary(
         methods={
-            "null": KnownMethod("control", ("swap",)),
-            "memcpy": KnownMethod("copy", ("swap",)),
-            "mremap_fixed": KnownMethod("remap", ("swap",)),
-            "teleport": KnownMethod("quantum", ("swap",)),
+            "null": known_method("control", ("swap",)),
+            "memcpy": known_method("copy", ("swap",)),
+            "mremap_fixed": known_method("remap", ("swap",)),
+            "teleport": known_method("quantum", ("swap",)),
         },
         workloads=("swap",),
         choices={

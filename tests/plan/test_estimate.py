@@ -10,10 +10,11 @@ import pytest
 from pageswap.agent.trial.preflight import memory_need
 from pageswap.plan.plan import make
 from pageswap.spec.loader import loads
-from pageswap.spec.vocabulary import KnownMethod, Vocabulary
+from tests.known_method import known_method
 
 if TYPE_CHECKING:
     from pageswap.spec.experiment import Experiment
+    from pageswap.spec.vocabulary import Vocabulary
 
 
 def test_memory_is_what_the_agent_will_ask_for(experiment: Experiment, vocabulary: Vocabulary) -> None:
@@ -30,7 +31,7 @@ def test_memory_leaves_out_the_scratch_of_who_does_not_copy_through_it(
 ) -> None:
     """As the agent will count it."""
     thrifty = dataclasses.replace(
-        vocabulary, methods={**vocabulary.methods, "null": KnownMethod("control", ("swap",), ("swap",))}
+        vocabulary, methods={**vocabulary.methods, "null": known_method("control", ("swap",), ("swap",))}
     )
     before, after = (make(experiment, vocabulary=names).estimate.cases for names in (vocabulary, thrifty))
 
@@ -94,7 +95,7 @@ def test_blocks_and_calls_are_foretold_by_the_order_of_magnitude(
     The figures were measured once, on the machine that the model is of.
     """
     families = {"malloc_copy": "copy", "mremap_may_move": "remap"}
-    known = KnownMethod(families.get(method, "control"), ("grow", "call"))
+    known = known_method(families.get(method, "control"), ("grow", "call"))
     names = dataclasses.replace(vocabulary, methods={method: known}, workloads=("grow", "call"))
     text = f"name: tiny\nquestion: How long?\nmethod: {method}\n{levels}\nbaseline: {{method: {method}}}\n"
     (cost,) = make(loads(text, "tiny.yaml", vocabulary=names), vocabulary=names).estimate.cases

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pageswap.spec.loader import loads
-from pageswap.spec.vocabulary import KnownMethod, Vocabulary
+from pageswap.spec.vocabulary import Vocabulary
+from tests.known_method import known_method
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,13 +35,13 @@ def vocabulary() -> Vocabulary:
     """Give names that stand whatever the core learns."""
     return Vocabulary(
         methods={
-            "null": KnownMethod("control", ("swap", "permute")),
-            "memcpy": KnownMethod("copy", ("swap", "permute", "move")),
-            "copy_words": KnownMethod("copy", ("swap", "move")),
-            "exchange_avx2": KnownMethod("copy", ("swap",)),
-            "exchange_nt_avx2": KnownMethod("copy", ("swap",)),
-            "mremap_fixed": KnownMethod("remap", ("swap",)),
-            "compose": KnownMethod("copy", ("permute",)),
+            "null": known_method("control", ("swap", "permute")),
+            "memcpy": known_method("copy", ("swap", "permute", "move")),
+            "copy_words": known_method("copy", ("swap", "move")),
+            "exchange_avx2": known_method("copy", ("swap",)),
+            "exchange_nt_avx2": known_method("copy", ("swap",)),
+            "mremap_fixed": known_method("remap", ("swap",)),
+            "compose": known_method("copy", ("permute",)),
         },
         workloads=("swap", "permute", "move"),
         choices={

@@ -10,12 +10,13 @@ import pytest
 from pageswap.errors import SpecError
 from pageswap.spec.cases import build_cases
 from pageswap.spec.loader import loads
-from pageswap.spec.vocabulary import KnownMethod, Vocabulary
+from tests.known_method import known_method
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pageswap.spec.experiment import Experiment
+    from pageswap.spec.vocabulary import Vocabulary
 
     Read = Callable[..., Experiment]
 
@@ -182,7 +183,7 @@ def test_refuses_a_huge_product_without_building_it(read: Read) -> None:
 
 def test_a_call_has_two_pages_a_thread_and_no_region_to_choose(vocabulary: Vocabulary) -> None:
     """The factor is refused where it would do nothing; the rows have the size that the core really takes."""
-    names = dataclasses.replace(vocabulary, methods={"getpid": KnownMethod("control", ("call",))}, workloads=("call",))
+    names = dataclasses.replace(vocabulary, methods={"getpid": known_method("control", ("call",))}, workloads=("call",))
     text = "name: tiny\nquestion: How long?\nworkload: call\nmethod: getpid\nthreads: [1, 4]\nbaseline: {threads: 1}\n"
 
     assert [8192, 32768] == [case["region_size"] for case in build_cases(loads(text, "a.yaml", vocabulary=names))]

@@ -15,7 +15,7 @@ from pageswap.answers.record import HEADLINE_LENGTH
 from pageswap.statistics.intervals import MINIMUM_N, Interval
 from pageswap.text.levels import level_text, levels_phrase
 from pageswap.text.lists import clipped, first_few, listed, plural
-from pageswap.text.numbers import decimals, interval_text, percent_text, rounded
+from pageswap.text.numbers import decimals, interval_text, percent_text, rounded, with_digits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,10 +89,15 @@ def fitted(macro: str, facts: object, summary: Summary) -> str:
     return clipped(text, HEADLINE_LENGTH)
 
 
+def lines(template: str, **facts: object) -> list[str]:
+    """Return what a template says, a line each, of any length."""
+    text = environment().get_template(template).render(**facts)
+    return [_BEFORE_STOP.sub("", " ".join(line.split())) for line in text.splitlines() if line.strip()]
+
+
 def answer_lines(answer: Answer) -> list[str]:
-    """Return an answer as lines of any length: its headline, how far to trust it, and what it does not cover."""
-    text = environment().get_template("lines.j2").render(answer=answer)
-    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    """Return an answer as lines: its headline, how far to trust it, and what it does not cover."""
+    return lines("lines.j2", answer=answer)
 
 
 def answer_as_text(answer: Answer, columns: int = _COLUMNS) -> str:
@@ -139,8 +144,7 @@ def short_factor(ratio: float) -> str:
 
 
 def _short(value: float) -> str:
-    digits = 3 if 1 <= value < _NEAR else 2
-    return rounded(value, digits - 1 - math.floor(math.log10(value)))
+    return with_digits(value, 3 if 1 <= value < _NEAR else 2)
 
 
 def size_text(size_bytes: float) -> str:

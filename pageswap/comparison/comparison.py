@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from pageswap.analysis.trials.levels import levels_key
-from pageswap.analysis.verdicts import NO_DIFFERENCE, NOT_COMPARED, NOT_SIGNIFICANT, TOO_FEW, WITHIN_NOISE, judge
+from pageswap.analysis.verdicts import NO_DIFFERENCE, NOT_COMPARED, TOO_FEW, judge
+from pageswap.answers.words import say
 from pageswap.comparison import environments
 from pageswap.comparison.environments import DOES_NOT_STAND, RESERVATIONS, STANDS, Difference, Verdict
+from pageswap.comparison.gate import Gate, gate_of
 from pageswap.comparison.sides import Measured, Part, Side
 from pageswap.errors import UsageError
 from pageswap.statistics.intervals import Interval
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
 
     from pageswap.comparison.sides import Floats
 
-GATE_TRIPPED: Final = 5
 RATIO: Final = "ratio"
 TIME: Final = "time"
 QUANTITIES: Final = (RATIO, TIME)
-_PERCENT: Final = re.compile(r"(\d{1,4}(?:\.\d{1,4})?)\s?%")
+# What stood against a change of the baseline's time, beside what `judge` says.
+_MACHINE: Final = "machine"
 _SEVERITY: Final = (DOES_NOT_STAND, RESERVATIONS, STANDS)
 
 
@@ -76,20 +77,6 @@ class Change:
 
 
 @dataclasses.dataclass(frozen=True)
-class Gate:
-    """What `--fail-above` decided: ``limit`` is the largest slowdown let through, 0.05 is 5 %.
-
-    ``passed`` is None when nothing could be decided; ``text`` says why.
-    """
-
-    limit: float
-    judged: int
-    tripped: int
-    passed: bool | None
-    text: str
-
-
-@dataclasses.dataclass(frozen=True)
 class Comparison:
     """Two sides compared; ``by`` is the quantity, ``by_text`` why that one, ``only_*`` the cases of one side alone."""
 
@@ -106,15 +93,6 @@ class Comparison:
     gate: Gate | None
 
 
-def parse_limit(text: str) -> float:
-    """Read `--fail-above`: ``5%`` gives 0.05. Raises UsageError on anything else."""
-    match = _PERCENT.fullmatch(text)
-    if not match:
-        hint = f"; write '{text}%'" if _PERCENT.fullmatch(f"{text}%") else ""
-        raise UsageError(f"--fail-above: expected a percentage such as 5%, found {text!r}{hint}")
-    return float(match[1]) / 100
-
-
 def compare(base: Part, new: Part, *, by: str | None = None, limit: float | None = None) -> Comparison:
     """Compare two runs, or one host of each, matching cases by their levels; warm-ups and replicas take no part.
 
@@ -126,7 +104,7 @@ def compare(base: Part, new: Part, *, by: str | None = None, limit: float | None
     """
     ours, theirs = Measured(base), Measured(new)
     pairs = _host_pairs(ours, theirs)
-    quantity, by_text = _quantity(ours, theirs, by)
+    quantity, obstacle = _quantity(ours, theirs, by)
     found = tuple(_pair(ours, theirs, pair) for pair in pairs)
     cases = _changes(ours, theirs, found, quantity, limit)
     if not cases:
@@ -141,33 +119,22 @@ def compare(base: Part, new: Part, *, by: str | None = None, limit: float | None
         base=ours.side(pair[0] for pair in pairs),
         new=theirs.side(pair[1] for pair in pairs),
         by=quantity,
-        by_text=by_text,
+        by_text=say("comparison", "quantity", quantity, obstacle),
         verdict=worst,
         pairs=found,
         varying=tuple(n for n in levels[0] if len({str(each.get(n)) for each in levels}) > 1) or ("method",),
         cases=cases,
         only_base=tuple(dict(each) for each in ours.levels.values() if levels_key(each) not in matched),
         only_new=tuple(dict(each) for each in theirs.levels.values() if levels_key(each) not in matched),
-        gate=None if limit is None else _gate(limit, cases, worst),
+        gate=None
+        if limit is None
+        else gate_of(limit, [each.over_limit if each.change_ci else None for each in cases], worst),
     )
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
     """Give a comparison as a JSON object; changes are factors of time, above 1 is slower."""
     return dataclasses.asdict(comparison)
-
-
-def conclude(comparison: Comparison) -> int:
-    """Give the exit code: 0, or 5 when the gate trips; raises UsageError when a gate was asked for and decides nothing.
-
-    A pipeline that took an undecided gate for a passed one would let everything through.
-    """
-    gate = comparison.gate
-    if gate is None or gate.passed:
-        return 0
-    if gate.passed is None:
-        raise UsageError(f"--fail-above: {gate.text.rstrip('.')}; leave the gate out to compare all the same")
-    return GATE_TRIPPED
 
 
 def _host_pairs(base: Measured, new: Measured) -> list[tuple[str, str]]:
@@ -192,26 +159,21 @@ def _host_pairs(base: Measured, new: Measured) -> list[tuple[str, str]]:
 
 
 def _quantity(base: Measured, new: Measured, by: str | None) -> tuple[str, str]:
+    """Choose what is compared; return it, and what stands against ratios, "" where nothing does."""
     if by is not None and by not in QUANTITIES:
         raise UsageError(f"--by {by}: expected one of {', '.join(QUANTITIES)}")
-    if by == TIME:
-        return TIME, "times as they were measured, as --by asks for"
     obstacle = ""
+    if by == TIME:
+        return TIME, obstacle
     if not base.baseline or not new.baseline:
         obstacle = "a run has no baseline"
     elif base.baseline != new.baseline:
         obstacle = "the two runs have different baselines"
     elif not any(case_id != its for case_id, its in new.baseline_of.items() if its):
         obstacle = "the baseline is the only case"
-    if not obstacle:
-        text = (
-            "the faster half of each trial's rounds, relative to its own run's baseline in the same block, so that "
-            "what slowed a whole run cancels"
-        )
-        return RATIO, text
-    if by == RATIO:
+    if obstacle and by == RATIO:
         raise UsageError(f"--by ratio: {obstacle}; use --by time")
-    return TIME, f"times as they were measured, for {obstacle}"
+    return TIME if obstacle else RATIO, obstacle
 
 
 def _pair(base: Measured, new: Measured, hosts: tuple[str, str]) -> HostPair:
@@ -318,17 +280,13 @@ def _change(
     verdict, obstacle = min(words, key=lambda word: word[0] != TOO_FEW)
     if len({word for word, _ in words}) > 1 and verdict != TOO_FEW:
         verdict, obstacle = next((word for word in words if word[0] == NO_DIFFERENCE), (NO_DIFFERENCE, ""))
-    note = ""
     if shown.factor is None:
-        verdict, note = NOT_COMPARED, _why_not(draft.samples, *zip(sides, draft.hosts, draft.cases, strict=True))
-    elif verdict == TOO_FEW:
-        note = f"{len(draft.samples[0])} and {len(draft.samples[1])} blocks; at least four each are needed"
-    elif words[0][0] != verdict:
-        note = "its time changed, but not relative to the other cases: that was the machine"
-    elif obstacle == WITHIN_NOISE:
-        note = f"within {(noise - 1) * 100:.2g} %, by which the same thing measured twice differs"
-    elif obstacle == NOT_SIGNIFICANT:
-        note = "no more than chance shows among so many cases"
+        verdict = NOT_COMPARED
+    elif verdict != TOO_FEW and words[0][0] != verdict:
+        obstacle = _MACHINE
+    counts = tuple(map(len, draft.samples))
+    places = zip(counts, sides, draft.hosts, draft.cases, strict=True)
+    unmeasured = [(side.part.name, side.endings.get((host, case_id), "")) for n, side, host, case_id in places if not n]
     factor, ci = shown.factor, shown.interval
     return Change(
         base_host=draft.hosts[0],
@@ -336,9 +294,9 @@ def _change(
         levels=dict(base.levels[draft.cases[0]]),
         is_baseline=base.baseline_of[draft.cases[0]] == draft.cases[0],
         verdict=verdict,
-        note=note,
-        base_n=len(draft.samples[0]),
-        new_n=len(draft.samples[1]),
+        note=say("comparison", "note", verdict, obstacle, counts, noise, unmeasured),
+        base_n=counts[0],
+        new_n=counts[1],
         base_ns=_median_ns(draft.samples[0]),
         new_ns=_median_ns(draft.samples[1]),
         change=factor,
@@ -383,32 +341,6 @@ def _shift(base: Floats, new: Floats) -> _Shift:
 
 
 _NO_SHIFT: Final = _Shift(math.nan, math.nan, math.nan, math.nan)
-
-
-def _why_not(samples: tuple[Floats, Floats], *places: tuple[Measured, str, str]) -> str:
-    for sample, (side, host, case_id) in zip(samples, places, strict=True):
-        if not len(sample):
-            return f"not measured in {side.part.name}: {side.endings.get((host, case_id), 'no outcome yet')}"
-    return "its baseline was not measured in the same blocks"
-
-
-def _gate(limit: float, cases: Sequence[Change], verdict: Verdict) -> Gate:
-    judged = sum(change.change_ci is not None for change in cases)
-    tripped = sum(change.over_limit for change in cases)
-    percent = f"{limit * 100:g} %"
-    if verdict.word == DOES_NOT_STAND:
-        return Gate(
-            limit, judged, tripped, None, f"nothing is decided, as the comparison does not stand: {verdict.text}"
-        )
-    if not judged:
-        text = "nothing is decided: no case has the four blocks on each side that an interval needs"
-        return Gate(limit, judged, tripped, None, text)
-    rest = f"; {len(cases) - judged} could not be judged" if judged < len(cases) else ""
-    if tripped:
-        text = f"{tripped} of {judged} cases are slower by more than {percent}, even at the interval's low end{rest}"
-        return Gate(limit, judged, tripped, passed=False, text=text)
-    text = f"no case of {judged} is shown to be slower by more than {percent}{rest}"
-    return Gate(limit, judged, tripped, passed=True, text=text)
 
 
 def _median_ns(logs: Floats) -> float | None:

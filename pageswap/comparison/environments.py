@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.host.conditions import CODE, CONDITIONS, HARMLESS, MACHINE, SETTING
 from pageswap.agent.host.environment import find
+from pageswap.answers.words import say
 from pageswap.text.conditions import gibibytes, label
+from pageswap.text.lists import clipped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
 # What a difference between two runs is about, beside what one between two hosts is.
 WORK: Final = "work"
@@ -19,10 +21,11 @@ WORK: Final = "work"
 STANDS: Final = "stands"
 RESERVATIONS: Final = "stands with reservations"
 DOES_NOT_STAND: Final = "does not stand"
+# What each kind of difference that matters leaves of a comparison, the worst first.
+_WEIGHTS: Final = {WORK: DOES_NOT_STAND, MACHINE: DOES_NOT_STAND, SETTING: RESERVATIONS, CODE: STANDS}
 
 _ABSENT: Final = "not recorded"
 _LONGEST_VALUE: Final = 80
-_NAMED: Final = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +70,7 @@ _OF_A_RUN: Final[dict[str, tuple[str, str]]] = {
     "repeats": (HARMLESS, "more blocks narrow the intervals, which say so themselves"),
     "tune": (HARMLESS, "it raises the limit on mappings, which no measured trial had reached"),
 }
+_ORDER: Final = {key: place for place, key in enumerate([*(each.key for each in CONDITIONS), *_OF_A_RUN])}
 _UNKNOWN: Final = (SETTING, "nothing is known of its effect, so it is not taken for harmless")
 _OF_EXPERIMENT: Final = ("workload", "baseline", "seed", "rounds", "warmups", "repeats")
 _OF_PROVENANCE: Final = ("commit", "dirty", "version")
@@ -78,12 +82,8 @@ def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
     A fact that only one side recorded is a difference; one that neither did is not.
     """
     flat_a, flat_b = dict(_flat(a)), dict(_flat(b))
-    keys = dict.fromkeys([*flat_a, *flat_b])
-    return _ordered(
-        _difference(key, flat_a.get(key), flat_b.get(key))
-        for key in keys
-        if not _is_alike(key, flat_a.get(key), flat_b.get(key))
-    )
+    pairs = {key: (flat_a.get(key), flat_b.get(key)) for key in dict.fromkeys([*flat_a, *flat_b])}
+    return sorted((_difference(key, *pair) for key, pair in pairs.items() if not _is_alike(key, *pair)), key=_place)
 
 
 def run_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
@@ -101,27 +101,12 @@ def verdict(found: Iterable[Difference]) -> Verdict:
     Other settings leave it standing with reservations, as the cause may be any of them. Where only the code differs, or
     nothing that matters, it stands.
     """
-    mattering = [each for each in found if each.matters]
-    of = {kind: [each.name for each in mattering if each.kind == kind] for kind in (WORK, MACHINE, SETTING, CODE)}
-    if of[WORK]:
-        return Verdict(DOES_NOT_STAND, f"The work differs ({_named(of[WORK])}): other things were timed.")
-    if of[MACHINE]:
-        return Verdict(
-            DOES_NOT_STAND,
-            f"The machines are unlike ({_named(of[MACHINE])}): their times say which machine is faster, "
-            "not what any other change did.",
-        )
-    if of[SETTING]:
-        causes = [*of[SETTING], *(["the code"] if of[CODE] else [])]
-        return Verdict(RESERVATIONS, f"Any difference may come from any of these: {_named(causes)}.")
-    if of[CODE]:
-        return Verdict(
-            STANDS,
-            "Only the code that was timed differs, so a difference comes from it, or from when each was measured.",
-        )
-    return Verdict(
-        STANDS, "Nothing that matters differs, not even the code: a difference comes from when each was measured."
-    )
+    found = list(found)
+    kind = next((kind for kind in _WEIGHTS if any(each.kind == kind for each in found)), HARMLESS)
+    names = [each.name for each in found if each.kind == kind]
+    if kind == SETTING and any(each.kind == CODE for each in found):
+        names.append("the code")
+    return Verdict(_WEIGHTS.get(kind, STANDS), say("comparison", "stands", kind, names))
 
 
 def groups(environments: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
@@ -171,18 +156,13 @@ def _entry(key: str) -> tuple[str, str]:
 def _difference(key: str, a: object, b: object) -> Difference:
     kind, why = _entry(key)
     is_near = _text(key, a) == _text(key, b)
-    texts = _text(key, a, exactly=is_near), _text(key, b, exactly=is_near)
-    return Difference(key, texts[0], texts[1], kind != HARMLESS, why, kind)
+    first, second = (_text(key, value, exactly=is_near) for value in (a, b))
+    return Difference(key, first, second, kind != HARMLESS, why, kind)
 
 
-def _ordered(found: Iterable[Difference]) -> list[Difference]:
-    order = {key: place for place, key in enumerate([*(each.key for each in CONDITIONS), *_OF_A_RUN])}
-
-    def place(each: Difference) -> tuple[bool, int]:
-        condition = find(each.key)
-        return not each.matters, order.get(each.key if condition is None else condition.key, len(order))
-
-    return sorted(found, key=place)
+def _place(each: Difference) -> tuple[bool, int]:
+    condition = find(each.key)
+    return not each.matters, _ORDER.get(each.key if condition is None else condition.key, len(_ORDER))
 
 
 def _text(key: str, value: object, *, exactly: bool = False) -> str:
@@ -193,10 +173,4 @@ def _text(key: str, value: object, *, exactly: bool = False) -> str:
         return gibibytes(value, exactly=exactly)
     if isinstance(value, list) and value and all(isinstance(each, int | float) for each in value):
         value = ", ".join(map(str, value))
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
-
-
-def _named(keys: Sequence[str]) -> str:
-    shown = ", ".join(keys[:_NAMED])
-    return f"{shown} and {len(keys) - _NAMED} more" if len(keys) > _NAMED else shown
+    return clipped(value if isinstance(value, str) else json.dumps(value), _LONGEST_VALUE)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, SLOWER, TOO_FEW
+from pageswap.answers.words import lines
 from pageswap.statistics.intervals import Interval
-from pageswap.text.levels import levels_phrase
-from pageswap.text.lists import listed, plural
-from pageswap.text.numbers import decimals, rounded
+from pageswap.text.levels import level_text, levels_phrase
+from pageswap.text.numbers import decimals, with_digits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pageswap.comparison.comparison import Change, Comparison
 
-_NAMED = 3
+NUMBERS: Final = ("base, ns", "new, ns", "time", "95 % interval", "could find")
+_TIME_DIGITS: Final = 3
+_SIZE_DIGITS: Final = 2
 
 
 def percent_text(change: float | None, interval: Interval | None) -> str:
@@ -38,59 +36,41 @@ def percent_interval_text(change: float | None, interval: Interval | None) -> st
 
 def time_text(ns: float | None) -> str:
     """Print a time in ns to three digits, as many as a median over a few blocks deserves; nothing for None."""
-    return "" if not ns else rounded(ns, 2 - math.floor(math.log10(ns)))
+    return with_digits(ns, _TIME_DIGITS) if ns else ""
 
 
-def detectable_text(change: Change) -> str:
-    """Print the smallest change that could have been found as ``1.8 %``."""
-    return "" if change.detectable is None else _size_text(change.detectable)
+def size_text(factor: float | None) -> str:
+    """Print how far a factor is from 1 as ``1.8 %``; nothing for None."""
+    return "" if factor is None else f"{with_digits((factor - 1) * 100, _SIZE_DIGITS)} %"
 
 
-def case_phrase(comparison: Comparison, change: Change) -> str:
-    """Name a case by what varies in the comparison, and its host where there are several."""
-    levels = levels_phrase({name: change.levels[name] for name in comparison.varying if name in change.levels})
-    return f"{levels} on {change.new_host}" if len(comparison.pairs) > 1 else levels
+def change_heads(comparison: Comparison) -> list[str]:
+    """Return the heads of the columns of `change_cells`: the names first, then `NUMBERS`."""
+    return [*(["host"] if len(comparison.pairs) > 1 else []), *comparison.varying, *NUMBERS]
+
+
+def change_cells(comparison: Comparison, change: Change) -> list[str]:
+    """Return a case's cells of a table, but for its verdict."""
+    return [
+        *([change.new_host] if len(comparison.pairs) > 1 else []),
+        *(level_text(name, change.levels.get(name)) for name in comparison.varying),
+        time_text(change.base_ns),
+        time_text(change.new_ns),
+        percent_text(change.change, change.change_ci),
+        percent_interval_text(change.change, change.change_ci),
+        size_text(change.detectable),
+    ]
 
 
 def findings(comparison: Comparison) -> list[str]:
-    """Give the finding, how much could have been found, whether the comparison stands, and the gate's decision."""
-    cases = comparison.cases
-    of = {word: [c for c in cases if c.verdict == word] for word in (SLOWER, FASTER, NO_DIFFERENCE, TOO_FEW)}
-    counted = [f"{len(of[word])} {word}{_figures(comparison, of[word])}" for word in (SLOWER, FASTER) if of[word]]
-    if of[NO_DIFFERENCE]:
-        counted.append(f"no difference found in {len(of[NO_DIFFERENCE])}")
-    if of[TOO_FEW]:
-        counted.append(f"too few blocks to tell in {len(of[TOO_FEW])}")
-    if uncompared := sum(change.verdict == NOT_COMPARED for change in cases):
-        counted.append(f"{uncompared} not compared")
-    sentences = [f"Of {plural(len(cases), 'case')}: {'; '.join(counted)}."]
-    sizes = sorted(change.detectable for change in cases if change.detectable)
-    if sizes:
-        ends = list(dict.fromkeys(_size_text(size) for size in (sizes[0], sizes[-1])))
-        sentences.append(f"The smallest change that could have been found was {' to '.join(ends)}, by case.")
-    if only := [f"{len(part)} only in {side}" for side, part in _alone(comparison) if part]:
-        sentences.append(f"Cases without a partner: {listed(only)}.")
-    sentences.append(f"The comparison {comparison.verdict.word}. {comparison.verdict.text}")
-    if comparison.gate:
-        word = {True: "passed", False: "tripped", None: "undecided"}[comparison.gate.passed]
-        sentences.append(f"Gate {word}: {comparison.gate.text.rstrip('.')}.")
-    return sentences
+    """Return the finding, how much could have been found, whether the comparison stands, and the gate's decision."""
+    return lines("comparison.lines.j2", comparison=comparison, **_WORDS)
 
 
-def _alone(comparison: Comparison) -> list[tuple[str, tuple[dict[str, object], ...]]]:
-    return [(comparison.base.name, comparison.only_base), (comparison.new.name, comparison.only_new)]
-
-
-def _figures(comparison: Comparison, cases: Sequence[Change]) -> str:
-    """Name the cases that changed most."""
-    ordered = sorted(cases, key=lambda change: abs((change.change or 1) - 1), reverse=True)
-    named = [
-        f"{case_phrase(comparison, change)} {percent_text(change.change, change.change_ci)} "
-        f"({percent_interval_text(change.change, change.change_ci)})"
-        for change in ordered[:_NAMED]
-    ]
-    more = f"; {len(cases) - _NAMED} more" if len(cases) > _NAMED else ""
-    return f": {'; '.join(named)}{more}"
+def _case_phrase(comparison: Comparison, change: Change) -> str:
+    """Name a case by what varies in the comparison, and its host where there are several."""
+    levels = levels_phrase({name: change.levels[name] for name in comparison.varying if name in change.levels})
+    return f"{levels} on {change.new_host}" if len(comparison.pairs) > 1 else levels
 
 
 def _percents(change: float, interval: Interval | None) -> tuple[float, Interval | None]:
@@ -111,11 +91,14 @@ def _end(end: float, places: int) -> str:
     return f"{round(end, places):+,.{max(0, places)}f}"
 
 
-def _size_text(factor: float) -> str:
-    percent = (factor - 1) * 100
-    return f"{rounded(percent, 1 - math.floor(math.log10(percent))) if percent > 0 else '0'} %"
-
-
 def _signed(percent: float, places: int) -> str:
     text = f"{round(percent, places):+,.{max(0, places)}f}"
     return text if any(digit in text for digit in "123456789") else text.lstrip("+-")
+
+
+_WORDS: Final = {
+    "case_phrase": _case_phrase,
+    "change_text": percent_text,
+    "change_interval_text": percent_interval_text,
+    "size_text": size_text,
+}

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from pageswap.campaign.run_folders import open_run
 from pageswap.comparison import comparison as comparing
-from pageswap.comparison.markdown import change_cells, comparison_as_markdown
-from pageswap.comparison.percent import findings
+from pageswap.comparison.gate import conclude, parse_limit
+from pageswap.comparison.markdown import comparison_as_markdown
+from pageswap.comparison.percent import NUMBERS, change_cells, change_heads, findings
 from pageswap.comparison.sides import Part
 from pageswap.console.output import print_json, say_rest, show_table
 
@@ -16,15 +17,14 @@ if TYPE_CHECKING:
     from pageswap.comparison.comparison import Comparison
 
 _CASES_SHOWN = 60
-_NUMBERS = ("base, ns", "new, ns", "time", "95 % interval", "could find")
 
 
 def compare(sides: tuple[Reference, Reference], *, by: str, fail_above: str, form: str) -> int:
-    """Compare two sides and tell what was found, `form` being text, md or json; return the exit code.
+    """Compare two sides and tell what was found, `form` being text, md or json; gives the exit code.
 
     `by` and `fail_above` are as they were typed, "" where nothing was; raises UsageError.
     """
-    limit = comparing.parse_limit(fail_above) if fail_above else None
+    limit = parse_limit(fail_above) if fail_above else None
     with open_run(sides[0].folder) as ours, open_run(sides[1].folder) as theirs:
         parts = [Part(store, side.host, side.text) for store, side in zip((ours, theirs), sides, strict=True)]
         found = comparing.compare(*parts, by=by or None, limit=limit)
@@ -34,7 +34,7 @@ def compare(sides: tuple[Reference, Reference], *, by: str, fail_above: str, for
         print(comparison_as_markdown(found))
     else:
         show_comparison(found)
-    return comparing.conclude(found)
+    return conclude(found.gate)
 
 
 def show_comparison(comparison: Comparison) -> None:
@@ -42,14 +42,15 @@ def show_comparison(comparison: Comparison) -> None:
     print(f"base: {comparison.base.name} ({_described(comparison.base.run_id, comparison.base.commit)})")
     print(f"new:  {comparison.new.name} ({_described(comparison.new.run_id, comparison.new.commit)})")
     print(f"{comparison.by_text}; above 0 % is slower\n")
-    has_hosts = len(comparison.pairs) > 1
-    place = ["host"] if has_hosts else []
-    rows = (change_cells(comparison, change) for change in comparison.cases[:_CASES_SHOWN])
-    show_table((*place, *comparison.varying, *_NUMBERS, ""), rows, frozenset(_NUMBERS))
+    rows = (
+        [*change_cells(comparison, change), f"{change.verdict}: {change.note}" if change.note else change.verdict]
+        for change in comparison.cases[:_CASES_SHOWN]
+    )
+    show_table((*change_heads(comparison), ""), rows, frozenset(NUMBERS))
     say_rest(len(comparison.cases), _CASES_SHOWN, "cases; --json lists all")
     for pair in comparison.pairs:
         name = pair.base if pair.base == pair.new else f"{pair.base} and {pair.new}"
-        print(f"\nwhat differs{f', {name}' if has_hosts or pair.base != pair.new else ''}:")
+        print(f"\nwhat differs{f', {name}' if len(comparison.pairs) > 1 or pair.base != pair.new else ''}:")
         if not pair.differences:
             print("nothing")
             continue

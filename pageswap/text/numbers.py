@@ -82,13 +82,13 @@ def scaled(value: float, interval: Interval | None, centre: float) -> str:
     digits = _significant(centre, interval)
     for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= factor:
-            return f"{_with_digits(value / factor, digits)} {prefix}"
-    return f"{_with_digits(value, digits)} "
+            return f"{with_digits(value / factor, digits)} {prefix}"
+    return f"{with_digits(value, digits)} "
 
 
 def percent_text(ratio: float) -> str:
     """Print how far a ratio above 1 is from 1: ``1.2 %``, from twice on ``3.4x``."""
-    return f"{_with_digits(ratio, _UNKNOWN_DIGITS)}x" if ratio >= _TWICE else f"{_with_digits(100 * (ratio - 1), 2)} %"
+    return f"{with_digits(ratio, _UNKNOWN_DIGITS)}x" if ratio >= _TWICE else f"{with_digits(100 * (ratio - 1), 2)} %"
 
 
 def _significant(value: float, interval: Interval | None) -> int:
@@ -97,9 +97,9 @@ def _significant(value: float, interval: Interval | None) -> int:
     return min(_KNOWN_DIGITS, max(1, decimals(value, interval) + math.floor(math.log10(abs(value))) + 1))
 
 
-def _with_digits(value: float, digits: int) -> str:
-    places = digits - 1 - math.floor(math.log10(value)) if value > 0 else 0
-    return rounded(value, places)
+def with_digits(value: float, digits: int) -> str:
+    """Print a number from 0 on to so many digits."""
+    return rounded(value, digits - 1 - math.floor(math.log10(value)) if value > 0 else 0)
 
 
 def count_text(value: float | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pageswap.comparison.comparison import Comparison, Part, compare, parse_limit
+from pageswap.comparison.comparison import Comparison, Part, compare
 from pageswap.comparison.environments import DOES_NOT_STAND, RESERVATIONS, STANDS
 from pageswap.errors import UsageError
 from tests.fake_run import NS_PER_OP, FakeRun, make_run
@@ -292,21 +292,6 @@ def test_false_alarms_of_the_gate_are_rare() -> None:
         tripped += not found.gate.passed
 
     assert tripped <= 1
-
-
-@pytest.mark.parametrize(("text", "limit"), [("5%", 0.05), ("0%", 0), ("12.5 %", 0.125), ("100%", 1)])
-def test_a_limit_is_a_percentage(text: str, limit: float) -> None:
-    """Written as one reads it."""
-    assert limit == parse_limit(text)
-
-
-@pytest.mark.parametrize(("text", "hint"), [("5", "; write '5%'"), ("0.05", "; write '0.05%'"), ("-5%", ""), ("x", "")])
-def test_another_limit_is_refused(text: str, hint: str) -> None:
-    """A bare number might mean either."""
-    with pytest.raises(UsageError) as error:
-        parse_limit(text)
-
-    assert f"--fail-above: expected a percentage such as 5%, found {text!r}{hint}" == str(error.value)
 
 
 def test_many_cases_need_stronger_evidence() -> None:

@@ -44,7 +44,7 @@ class Difference:
 
     @property
     def name(self) -> str:
-        """Give what the condition is called where it is shown."""
+        """Return what the condition is called where it is shown."""
         return label(self.key)
 
 

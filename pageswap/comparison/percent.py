@@ -10,7 +10,8 @@ from pageswap.text.levels import level_text, levels_phrase
 from pageswap.text.numbers import decimals, with_digits
 
 if TYPE_CHECKING:
-    from pageswap.comparison.comparison import Change, Comparison
+    from pageswap.comparison.changes import Change
+    from pageswap.comparison.comparison import Comparison
 
 NUMBERS: Final = ("base, ns", "new, ns", "time", "95 % interval", "could find")
 _TIME_DIGITS: Final = 3

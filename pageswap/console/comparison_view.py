@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from pageswap.campaign.run_folders import open_run
@@ -20,7 +21,7 @@ _CASES_SHOWN = 60
 
 
 def compare(sides: tuple[Reference, Reference], *, by: str, fail_above: str, form: str) -> int:
-    """Compare two sides and tell what was found, `form` being text, md or json; gives the exit code.
+    """Compare two sides and tell what was found, `form` being text, md or json; return the exit code.
 
     `by` and `fail_above` are as they were typed, "" where nothing was; raises UsageError.
     """
@@ -29,7 +30,7 @@ def compare(sides: tuple[Reference, Reference], *, by: str, fail_above: str, for
         parts = [Part(store, side.host, side.text) for store, side in zip((ours, theirs), sides, strict=True)]
         found = comparing.compare(*parts, by=by or None, limit=limit)
     if form == "json":
-        print_json(comparing.as_json(found))
+        print_json(dataclasses.asdict(found))
     elif form == "md":
         print(comparison_as_markdown(found))
     else:

@@ -38,7 +38,7 @@ def gibibytes(size_bytes: int, *, exactly: bool = True) -> str:
 
 
 def shown_command(provenance: Mapping[str, object]) -> str:
-    """Give the command that made a run as it may be shown: without where its ssh_config lies; "" where unknown."""
+    """Return the command that made a run as it may be shown: without where its ssh_config lies; "" where unknown."""
     command = str(provenance.get("command") or "")
     if _SSH_CONFIG not in command:
         return command
@@ -58,7 +58,7 @@ def shown_command(provenance: Mapping[str, object]) -> str:
 
 
 def spans(trials: pd.DataFrame) -> dict[str, tuple[dt.datetime, dt.datetime]]:
-    """Give when each host's first and last trial began, in UTC; ``trials`` is the run's `frame`."""
+    """Return when each host's first and last trial began, in UTC; ``trials`` is the run's `frame`."""
     times = trials.loc[trials["started_at"].notna(), ["host", "started_at"]].groupby("host")["started_at"]
     found = {}
     for (host, first), last in zip(times.min().items(), times.max(), strict=True):

@@ -1,0 +1,210 @@
+"""How each case's time changed from one side to the other: its figures, and the verdict that they bear."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from pageswap.analysis.trials.levels import levels_key
+from pageswap.analysis.verdicts import NO_DIFFERENCE, NOT_COMPARED, TOO_FEW, judge
+from pageswap.answers.words import say
+from pageswap.statistics.intervals import Interval
+from pageswap.statistics.rank_tests import shift
+from pageswap.statistics.trimmed_means import holm, two_sample_p
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pageswap.comparison.sides import Floats, Measured
+
+RATIO: Final = "ratio"
+TIME: Final = "time"
+QUANTITIES: Final = (RATIO, TIME)
+# What stood against a change of the baseline's time, beside what `judge` says.
+_MACHINE: Final = "machine"
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """How one case's time changed: a factor, above 1 is slower, with its 95 % interval; None is not known.
+
+    ``change`` is of the compared quantity, for the baseline of its time; ``time_change`` is always of the time per
+    operation, which holds what the machine itself did meanwhile. ``base_ns`` and ``new_ns`` are that time's medians.
+    ``detectable`` is the smallest change, as a factor above 1, that this comparison could have found. ``over_limit``
+    says that the gate trips on it.
+    """
+
+    base_host: str
+    new_host: str
+    levels: dict[str, Any]
+    is_baseline: bool
+    verdict: str
+    note: str
+    base_n: int
+    new_n: int
+    base_ns: float | None
+    new_ns: float | None
+    change: float | None
+    change_ci: Interval | None
+    time_change: float | None
+    time_ci: Interval | None
+    detectable: float | None
+    over_limit: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class _Shift:
+    """How far the second of two samples of logarithms lies from the first, and the p of there being no difference."""
+
+    point: float
+    low: float
+    high: float
+    p: float
+
+    @property
+    def factor(self) -> float | None:
+        return None if math.isnan(self.point) else math.exp(self.point)
+
+    @property
+    def interval(self) -> Interval | None:
+        return None if math.isnan(self.low) else Interval(math.exp(self.low), math.exp(self.high))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Draft:
+    """A case of both sides before it is judged; ``evidence`` are the shifts that must agree, ``noise`` a logarithm."""
+
+    hosts: tuple[str, str]
+    cases: tuple[str, str]
+    samples: tuple[Floats, Floats]
+    time: _Shift
+    evidence: tuple[_Shift, ...]
+    noise: float
+
+
+def changes(
+    sides: tuple[Measured, Measured], hosts: Sequence[tuple[str, str]], quantity: str, limit: float | None
+) -> tuple[Change, ...]:
+    """Return how each case that both sides have changed, on each pair of hosts; ``limit`` is the gate's."""
+    theirs = {levels_key(levels): case_id for case_id, levels in sides[1].levels.items()}
+    keys = {case_id: levels_key(levels) for case_id, levels in sides[0].levels.items()}
+    partners = {case_id: theirs[key] for case_id, key in keys.items() if key in theirs}
+    drafts = [_draft(sides, pair, partners, case_id, quantity) for pair in hosts for case_id in partners]
+    return tuple(_change(sides, *each, limit) for each in zip(drafts, _words(drafts), strict=True))
+
+
+def _draft(
+    sides: tuple[Measured, Measured],
+    hosts: tuple[str, str],
+    partners: Mapping[str, str],
+    case_id: str,
+    quantity: str,
+) -> _Draft:
+    base, new = sides
+    cases = case_id, partners[case_id]
+    samples = base.time(hosts[0], cases[0]), new.time(hosts[1], cases[1])
+    time = _shift(*samples)
+    ratio = _ratio(sides, hosts, partners, case_id)
+    evidence: tuple[_Shift, ...] = (time,)
+    if quantity == RATIO:
+        # A baseline has no yardstick. Its own time is shown, and it must have changed relative to its other cases as
+        # well, or it is the machine that did.
+        fast = _shift(base.fast_time(hosts[0], cases[0]), new.fast_time(hosts[1], cases[1]))
+        is_baseline = base.baseline_of[case_id] == case_id
+        evidence = (ratio,) if not is_baseline else (fast,) if math.isnan(ratio.point) else (fast, ratio)
+    # Independent errors of logarithms add by their squares.
+    noise = math.hypot(base.noise(hosts[0], cases[0]), new.noise(hosts[1], cases[1]))
+    return _Draft(hosts, cases, samples, time, evidence, noise)
+
+
+def _words(drafts: Sequence[_Draft]) -> list[list[tuple[str, str]]]:
+    """Judge each case's evidence by the rules of all comparisons; return the verdicts and what stood against each."""
+    shifts = [each for draft in drafts for each in draft.evidence]
+    # More than no time at all is slower, but judged is speed.
+    ratios = tuple(np.array(part) for part in zip(*((-s.point, -s.high, -s.low) for s in shifts), strict=True))
+    floors = np.array([draft.noise for draft in drafts for _ in draft.evidence])
+    if not shifts:
+        return []
+    # A baseline has two pieces of evidence, both needed, and is one comparison.
+    family = sum(not math.isnan(draft.evidence[0].p) for draft in drafts)
+    p = holm(np.array([each.p for each in shifts]), family)
+    found = iter(zip(*judge((ratios[0], ratios[1], ratios[2]), floors, p), strict=True))
+    return [[next(found) for _ in draft.evidence] for draft in drafts]
+
+
+def _change(
+    sides: tuple[Measured, Measured], draft: _Draft, words: list[tuple[str, str]], limit: float | None
+) -> Change:
+    base = sides[0]
+    shown, noise = draft.evidence[0], math.exp(draft.noise) if draft.noise > 0 else 1.0
+    verdict, obstacle = min(words, key=lambda word: word[0] != TOO_FEW)
+    if len({word for word, _ in words}) > 1 and verdict != TOO_FEW:
+        verdict, obstacle = next((word for word in words if word[0] == NO_DIFFERENCE), (NO_DIFFERENCE, ""))
+    if shown.factor is None:
+        verdict = NOT_COMPARED
+    elif verdict != TOO_FEW and words[0][0] != verdict:
+        obstacle = _MACHINE
+    counts = tuple(map(len, draft.samples))
+    places = zip(counts, sides, draft.hosts, draft.cases, strict=True)
+    unmeasured = [(side.part.name, side.endings.get((host, case_id), "")) for n, side, host, case_id in places if not n]
+    factor, ci = shown.factor, shown.interval
+    return Change(
+        base_host=draft.hosts[0],
+        new_host=draft.hosts[1],
+        levels=dict(base.levels[draft.cases[0]]),
+        is_baseline=base.baseline_of[draft.cases[0]] == draft.cases[0],
+        verdict=verdict,
+        note=say("comparison", "note", verdict, obstacle, counts, noise, unmeasured),
+        base_n=counts[0],
+        new_n=counts[1],
+        base_ns=_median_ns(draft.samples[0]),
+        new_ns=_median_ns(draft.samples[1]),
+        change=factor,
+        change_ci=ci,
+        time_change=draft.time.factor,
+        time_ci=draft.time.interval,
+        detectable=None if factor is None or ci is None else max(ci.high / factor, factor / ci.low, noise),
+        over_limit=limit is not None
+        and factor is not None
+        and max(factor, 1 / factor) > noise
+        and all(each.low > math.log1p(limit) for each in draft.evidence),
+    )
+
+
+def _ratio(
+    sides: tuple[Measured, Measured], hosts: tuple[str, str], partners: Mapping[str, str], case_id: str
+) -> _Shift:
+    base, new = sides
+    baseline = base.baseline_of[case_id]
+    wanted = base.compared_with(case_id) if baseline == case_id else [baseline] if baseline else []
+    # A case that only one side measured would shift the middle of that side alone.
+    both = [
+        other
+        for other in wanted
+        if other in partners and len(base.time(hosts[0], other)) and len(new.time(hosts[1], partners[other]))
+    ]
+    if not both:
+        return _NO_SHIFT
+    return _shift(
+        base.ratio(hosts[0], case_id, both),
+        new.ratio(hosts[1], partners[case_id], [partners[other] for other in both]),
+    )
+
+
+def _shift(base: Floats, new: Floats) -> _Shift:
+    if not len(base) or not len(new):
+        return _NO_SHIFT
+    point, interval = shift(base, new)
+    low, high = (interval.low, interval.high) if interval else (math.nan, math.nan)
+    p = float(two_sample_p(base[np.newaxis], new[np.newaxis])[0]) if interval else math.nan
+    return _Shift(point, low, high, p)
+
+
+_NO_SHIFT: Final = _Shift(math.nan, math.nan, math.nan, math.nan)
+
+
+def _median_ns(logs: Floats) -> float | None:
+    return math.exp(float(np.median(logs))) if len(logs) else None

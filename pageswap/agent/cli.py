@@ -23,28 +23,27 @@ _INTERRUPTED = 130
 
 
 def main(argv: list[str] | None = None, context: HostContext | None = None) -> int:
-    """Do what one verb says and give the exit status: 0, or 1 after one line {"error": what, and the cure}."""
+    """Do what one verb says and return the exit status: 0, or 1 after one line {"error": what, and the cure}."""
     if argv is None:
         leave_behind()
     mark_used()
+    arguments = sys.argv[1:] if argv is None else argv
     try:
-        return _verb(sys.argv[1:] if argv is None else argv)(_read_document(), context or HostContext())
+        verb = _VERBS.get(arguments[0]) if len(arguments) == 1 else None
+        if verb is None:
+            raise HostError(f"expected one verb of {', '.join(_VERBS)}, not {arguments!r}")  # noqa: TRY301 - told below
+        answer = verb(_read_document(), context or HostContext())
     except PageswapError as error:
-        _say({"error": str(error)})
+        answer = {"error": str(error)}
     except BrokenPipeError:
-        pass  # Nobody is left to tell.
+        return 1  # Nobody is left to tell.
     except KeyboardInterrupt:
         return _INTERRUPTED
     except Exception as error:  # noqa: BLE001 - a person reads one sentence
-        _say({"error": f"the agent failed: {type(error).__name__}: {error}"})
-    return 1
-
-
-def _verb(arguments: list[str]) -> Callable[[dict[str, Any], HostContext], int]:
-    verb = _VERBS.get(arguments[0]) if len(arguments) == 1 else None
-    if verb is None:
-        raise HostError(f"expected one verb of {', '.join(_VERBS)}, not {arguments!r}")
-    return verb
+        answer = {"error": f"the agent failed: {type(error).__name__}: {error}"}
+    if answer is not None:
+        _say(answer)
+    return int(answer is not None and "error" in answer)
 
 
 def _read_document() -> dict[str, Any]:
@@ -88,36 +87,33 @@ def _work(document: dict[str, Any]) -> WorkFolder:
     return WorkFolder(_field(document, "work_dir", str))
 
 
-def _facts(document: dict[str, Any], context: HostContext) -> int:
+def _cache(document: dict[str, Any]) -> str:
+    return this_cache(None if document.get("cache") is None else _field(document, "cache", str))
+
+
+def _facts(document: dict[str, Any], context: HostContext) -> dict[str, Any]:
     from pageswap.agent.daemon.host_facts import facts
 
     cpu = None if document.get("cpu") is None else _field(document, "cpu", int)
-    _say(facts(context, _cache(document), cpu))
-    return 0
+    return facts(context, _cache(document), cpu)
 
 
-def _clean(document: dict[str, Any], context: HostContext) -> int:  # noqa: ARG001 - a verb's signature
+def _clean(document: dict[str, Any], _: HostContext) -> dict[str, Any]:
     from pageswap.agent.workspace.cleaning import clean
 
     older_than_s = document.get("older_than_s", 0.0)
     if isinstance(older_than_s, bool) or not isinstance(older_than_s, (int, float)) or not older_than_s >= 0:
         raise HostError(f"standard input: older_than_s is {older_than_s!r:.60}, expected a number of seconds")
-    _say(clean(_cache(document), _field(document, "runs", str), older_than_s=older_than_s))
-    return 0
+    return clean(_cache(document), _field(document, "runs", str), older_than_s=older_than_s)
 
 
-def _cache(document: dict[str, Any]) -> str:
-    return this_cache(None if document.get("cache") is None else _field(document, "cache", str))
-
-
-def _start(document: dict[str, Any], context: HostContext) -> int:
+def _start(document: dict[str, Any], context: HostContext) -> None:
     from pageswap.agent.daemon.start import start
 
     start(_work(document), _field(document, "job", dict), context, _say)
-    return 0
 
 
-def _follow(document: dict[str, Any], context: HostContext) -> int:  # noqa: ARG001 - a verb's signature
+def _follow(document: dict[str, Any], _: HostContext) -> None:
     from pageswap.agent.daemon.follow import Heartbeats, stream
 
     work = _work(document)
@@ -127,24 +123,21 @@ def _follow(document: dict[str, Any], context: HostContext) -> int:  # noqa: ARG
     # Absent where the reader's end closes the output.
     signs = Heartbeats(0, float(_field(document, "signs_s", int))) if "signs_s" in document else None
     stream(work, offset, AgentLock(work.lock), 1, signs)
-    return 0
 
 
-def _stop(document: dict[str, Any], context: HostContext) -> int:  # noqa: ARG001 - a verb's signature
+def _stop(document: dict[str, Any], _: HostContext) -> dict[str, Any]:
     from pageswap.agent.daemon.stop import stop
 
-    _say(stop(AgentLock(_work(document).lock), _field(document, "how", str)))
-    return 0
+    return stop(AgentLock(_work(document).lock), _field(document, "how", str))
 
 
-def _status(document: dict[str, Any], context: HostContext) -> int:  # noqa: ARG001 - a verb's signature
+def _status(document: dict[str, Any], _: HostContext) -> dict[str, Any]:
     work = _work(document)
     pid = AgentLock(work.lock).holder()
-    _say({"alive": pid is not None, "pid": pid, "journal_bytes": work.journal_bytes(), "log": work.log_tail()})
-    return 0
+    return {"alive": pid is not None, "pid": pid, "journal_bytes": work.journal_bytes(), "log": work.log_tail()}
 
 
-_VERBS: dict[str, Callable[[dict[str, Any], HostContext], int]] = {
+_VERBS: dict[str, Callable[[dict[str, Any], HostContext], dict[str, Any] | None]] = {
     "facts": _facts,
     "start": _start,
     "follow": _follow,

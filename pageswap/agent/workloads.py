@@ -26,11 +26,6 @@ class Workload:
     is_batched: bool = False
     asks: str = "faster"
 
-    @property
-    def has_pages(self) -> bool:
-        """Whether there is a region whose pages are the method's to move."""
-        return not self.made_each
-
 
 # A pair is two 32-bit slot numbers, a move two addresses and a length; a page has its place in the model, in a table
 # of the method's, and where pages move in batches in the list of one batch's moves. With is_batched the iterations of

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import time
 from typing import TYPE_CHECKING
 
-from pageswap.agent.journal.journal import MAX_LINE_BYTES
+from pageswap.agent.journal.journal import END_LINE, MAX_LINE_BYTES
 from pageswap.agent.workspace.followed_mark import Follower, try_to_touch
 from pageswap.errors import HostError
 
@@ -67,7 +66,9 @@ def stream(work: WorkFolder, offset: int, lock: AgentLock, output: int, signs: H
             if not _send(output, lines, signs):
                 return
             offset += len(lines)
-            if _is_over(work, lines, rest) or not (alive or chunk):
+            if len(rest) > MAX_LINE_BYTES:
+                raise HostError(f"{work.journal}: a line longer than {MAX_LINE_BYTES} bytes")
+            if lines[lines.rfind(b"\n", 0, -1) + 1 :].startswith(END_LINE) or not (alive or chunk):
                 try_to_touch(work.delivered)
                 return
             if chunk:
@@ -79,15 +80,6 @@ def stream(work: WorkFolder, offset: int, lock: AgentLock, output: int, signs: H
     finally:
         if journal >= 0:
             os.close(journal)
-
-
-def _is_over(work: WorkFolder, lines: bytes, rest: bytes) -> bool:
-    """Tell whether the end was just sent; raises HostError when what comes next is no line."""
-    if _has_end(lines):
-        return True
-    if len(rest) > MAX_LINE_BYTES:
-        raise HostError(f"{work.journal}: a line longer than {MAX_LINE_BYTES} bytes")
-    return False
 
 
 def _open(work: WorkFolder, offset: int, *, alive: bool) -> int:
@@ -116,16 +108,6 @@ def _send(output: int, lines: bytes, signs: Heartbeats | None) -> bool:
         except BrokenPipeError:
             return False
     return True
-
-
-def _has_end(lines: bytes) -> bool:
-    last = lines[lines.rfind(b"\n", 0, -1) + 1 :]
-    if len(last) > 4096 or b'"end"' not in last:  # noqa: PLR2004 - an end line is short
-        return False
-    try:
-        return bool(json.loads(last).get("kind") == "end")
-    except (ValueError, AttributeError):
-        return False
 
 
 def _reader_has_gone(output: int, pause_s: float) -> bool:

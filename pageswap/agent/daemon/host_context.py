@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pageswap.agent.trial.core_calls import Core
 
 
+# A killed agent's child lives on for the moment its memory takes to be unmapped; so long the lease may look held.
+_PATIENCE_S = 2.0
+
+
 class HostContext:
     """The real host unless told otherwise; everything costly is made when it is first asked for."""
 
@@ -23,23 +27,16 @@ class HostContext:
         *,
         files: HostFiles | None = None,
         lease_name: str | None = None,
-        lease_patience_s: float = 2.0,
+        lease_patience_s: float = _PATIENCE_S,
         load_core: Callable[[], Core] | None = None,
         make_tunables: Callable[[], Tunables] | None = None,
     ) -> None:
-        """Take replacements for the files, the lease's name and patience, the C core and the tunables' paths."""
+        """Take replacements for the files, the lease's abstract address and patience, the core and the tunables."""
         self.files = files or HostFiles()
-        self._lease_name = lease_name
+        self.lease_name = lease_name
         self.lease_patience_s = lease_patience_s
         self._load_core = load_core
         self._make_tunables = make_tunables
-
-    @property
-    def lease_name(self) -> str:
-        """Return the abstract address of the host's lease."""
-        from pageswap.agent.workspace import host_lease  # not needed by `status`
-
-        return self._lease_name or host_lease.NAME
 
     def core(self) -> Core:
         """Load the C core; raises HostError where it cannot run, with why and the cure."""
@@ -48,20 +45,17 @@ class HostContext:
         try:
             return (self._load_core or native_core)()
         except (ImportError, OSError) as error:
-            raise HostError(f"the core does not load on this host: {error}; {_cure()}") from error
+            cure = "'inv build --hosts' makes one that does, where the host has a compiler"
+            folder = os.path.dirname(os.path.abspath(__file__))
+            if os.statvfs(folder).f_flag & os.ST_NOEXEC:
+                cure = (
+                    f"{folder} is on a file system mounted noexec: give the host a workdir in hosts.yaml, or "
+                    "PAGESWAP_HOME, where programs may run"
+                )
+            raise HostError(f"the core does not load on this host: {error}; {cure}") from error
 
     def tunables(self) -> Tunables:
         """Return access to the kernel settings that `--tune` raises."""
         from pageswap.agent.host.tunables import Tunables  # not needed by `status`
 
         return self._make_tunables() if self._make_tunables else Tunables(self.files)
-
-
-def _cure() -> str:
-    folder = os.path.dirname(os.path.abspath(__file__))
-    if os.statvfs(folder).f_flag & os.ST_NOEXEC:
-        return (
-            f"{folder} is on a file system mounted noexec: give the host a workdir in hosts.yaml, or PAGESWAP_HOME, "
-            "where programs may run"
-        )
-    return "'inv build --hosts' makes one that does, where the host has a compiler"

@@ -46,10 +46,15 @@ def keep(  # noqa: PLR0913 - what is kept, and the patience that a test shortens
         return agent()
     os.close(pipe)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-    watch = _Watch(the_job, work, grace_s)
+    allowed_s = the_job.lease_s + max((trial.timeout_s for trial in the_job.trials), default=0.0) + grace_s
+    mark: FollowedMark | None = None
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         signal.sigtimedwait([signal.SIGCHLD], look_s)
-        if watch.is_overdue():
+        if mark is None:
+            # Before its journal begins an agent may wait for the lease, as long as its starter does.
+            if os.path.exists(work.journal) and os.path.exists(work.followed):
+                mark = FollowedMark(work.followed, is_new=False)
+        elif mark.idle_s() > allowed_s:
             log(f"agent {pid} should have ended by itself and has not: killed")
             os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
@@ -61,21 +66,3 @@ def keep(  # noqa: PLR0913 - what is kept, and the patience that a test shortens
     cgroup.sweep(context.files)
     restore_settings(context.tunables(), "what it had changed")
     return 1
-
-
-class _Watch:
-    """Tells when an agent that nobody follows is past every excuse."""
-
-    def __init__(self, the_job: Job, work: WorkFolder, grace_s: float) -> None:
-        longest_s = max((trial.timeout_s for trial in the_job.trials), default=0.0)
-        self._allowed_s = the_job.lease_s + longest_s + grace_s
-        self._work = work
-        self._mark: FollowedMark | None = None
-
-    def is_overdue(self) -> bool:
-        if self._mark is None:
-            # Before its journal begins an agent may wait for the lease, as long as its starter does.
-            if os.path.exists(self._work.journal) and os.path.exists(self._work.followed):
-                self._mark = FollowedMark(self._work.followed, is_new=False)
-            return False
-        return self._mark.idle_s() > self._allowed_s

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import sys
 import traceback
@@ -17,7 +18,7 @@ from pageswap.agent.trial.stop_signals import StopSignals
 from pageswap.agent.workspace import host_lease
 from pageswap.agent.workspace.agent_lock import AgentLock
 from pageswap.agent.workspace.work_folder import WorkFolder, private_folder, write_durably
-from pageswap.errors import HostError, JournalError, PageswapError
+from pageswap.errors import HostError, PageswapError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,18 +30,18 @@ _WAIT_S = 0.2
 
 def start(
     work: WorkFolder, document: dict[str, Any], context: HostContext, say: Callable[[dict[str, Any]], None]
-) -> bool:
+) -> None:
     """Detach an agent for the job and say {"pid"}, or {"held_by"}, or first {"waiting_for"} when the job may wait.
 
-    Returns whether an agent runs the job now. Asking again while it runs says its pid. Raises HostError when the job
-    is not one, its segment ran already, or the agent could not be brought up.
+    Asking again while it runs says its pid. Raises HostError when the job is not one, its segment ran already, or the
+    agent could not be brought up.
     """
     the_job = _read_job(document)
     private_folder(work.path)
     running = AgentLock(work.lock).holder()
     if running is not None:
         say({"pid": running})
-        return True
+        return
     if os.path.exists(work.journal):
         raise HostError(f"{work.path}: this segment has run already; use another segment number")
     try:
@@ -55,7 +56,7 @@ def start(
     os.close(write)
     os.waitpid(middle, 0)
     with os.fdopen(read, "rb") as words:
-        return _relay(words.fileno(), work, say)
+        _relay(words.fileno(), work, say)
 
 
 def _read_job(document: dict[str, Any]) -> Job:
@@ -67,7 +68,7 @@ def _read_job(document: dict[str, Any]) -> Job:
         raise HostError(f"job: not a job document ({type(error).__name__}: {error})") from error
 
 
-def _relay(words: int, work: WorkFolder, say: Callable[[dict[str, Any]], None]) -> bool:
+def _relay(words: int, work: WorkFolder, say: Callable[[dict[str, Any]], None]) -> None:
     """Pass on what the agent says until it has decided; leaving early makes a waiting agent give up."""
     poller = select.poll()
     poller.register(words, select.POLLIN)
@@ -88,7 +89,7 @@ def _relay(words: int, work: WorkFolder, say: Callable[[dict[str, Any]], None]) 
                 raise HostError(word["error"])
             say(word)
             if "waiting_for" not in word:
-                return "pid" in word
+                return
 
 
 def _detach(the_job: Job, work: WorkFolder, context: HostContext, write: int) -> None:
@@ -108,7 +109,9 @@ def _detach(the_job: Job, work: WorkFolder, context: HostContext, write: int) ->
         os.dup2(nothing, 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        _close_all_but(write)
+        for name in os.listdir("/proc/self/fd"):
+            if int(name) > 2 and int(name) != write:  # noqa: PLR2004 - standard error
+                os.closerange(int(name), int(name) + 1)  # which does not mind the listing's own, closed already
         starting = _Starting(write)
         status = keep(the_job, work, context, lambda: starting.run(the_job, work, context), pipe=write)
     except BaseException:  # noqa: BLE001 - the log is the last one to hear of it
@@ -127,11 +130,8 @@ class _Starting:
         with StopSignals() as signals:
             try:
                 return self._run(the_job, work, context, signals)
-            except JournalError as error:
-                log(f"ended early: {error}")
-                self._say({"error": str(error)})
             except PageswapError as error:
-                log(f"error: {error}")
+                log(f"ended early: {error}")
                 self._say({"error": str(error)})
             except Exception as error:  # noqa: BLE001 - a person reads one sentence, the log has the rest
                 traceback.print_exc()
@@ -139,7 +139,8 @@ class _Starting:
             return 1
 
     def _run(self, the_job: Job, work: WorkFolder, context: HostContext, signals: StopSignals) -> int:
-        _no_core_dumps()
+        # A crashed trial would write its whole region to the disk.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
         lock = AgentLock(work.lock)
         if not lock.take():
             raise HostError(f"{work.path}: another agent has just started here; ask again")
@@ -199,24 +200,3 @@ class _Starting:
                 os.write(self._pipe, json.dumps(word).encode() + b"\n")
         except OSError:
             pass  # The starter has gone: the log has it.
-
-
-def _no_core_dumps() -> None:
-    import resource  # only here
-
-    # A crashed trial would write its whole region to the disk.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-
-
-def _close_all_but(kept: int) -> None:
-    """Close every descriptor but the standard three and `kept`."""
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) > 2 and int(name) != kept:  # noqa: PLR2004 - standard error
-            _close(int(name))
-
-
-def _close(descriptor: int) -> None:
-    try:
-        os.close(descriptor)
-    except OSError:
-        pass  # The listing's own, closed already.

@@ -36,33 +36,25 @@ def stop(lock: AgentLock, how: str, *, patience_s: float = PATIENCE_S) -> dict[s
 
 def _send(lock: AgentLock, pid: int, number: signal.Signals) -> None:
     """Signal the agent and nothing that got its number: the handle is taken first, then the lock asked again."""
+    handle = -1
     try:
-        handle = _open(pid)
         try:
-            if lock.holder() == pid:
-                if handle < 0:
-                    os.kill(pid, number)
-                else:
-                    signal.pidfd_send_signal(handle, number)
-        finally:
-            if handle >= 0:
-                os.close(handle)
+            handle = os.pidfd_open(pid)
+        except (AttributeError, OSError) as error:
+            if isinstance(error, ProcessLookupError):
+                return
+        if lock.holder() == pid:
+            if handle < 0:  # The kernel is older than 5.3, or Python was built on one.
+                os.kill(pid, number)
+            else:
+                signal.pidfd_send_signal(handle, number)
     except ProcessLookupError:
-        return
+        pass  # It has ended meanwhile.
     except PermissionError as error:
         raise HostError(f"agent {pid} belongs to another user; ask them, or stop it as root") from error
-
-
-def _open(pid: int) -> int:
-    """Return a handle on the process, -1 where the kernel is older than 5.3 and has none."""
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, PermissionError):
-        return -1
-    except OSError as error:
-        if isinstance(error, ProcessLookupError):
-            raise
-        return -1
+    finally:
+        if handle >= 0:
+            os.close(handle)
 
 
 def _ends(lock: AgentLock, pid: int, patience_s: float) -> bool:

@@ -12,6 +12,8 @@ from pageswap.agent.workspace.work_folder import sync_folder
 from pageswap.errors import JournalError
 
 MAX_LINE_BYTES = 4 << 20
+# How the last line begins, as `Journal` writes it.
+END_LINE = b'{"kind":"end"'
 
 
 class Journal:

@@ -6,6 +6,8 @@ import os
 import signal
 import time
 
+from pageswap.agent.host.host_files import HostFiles
+
 _PR_SET_CHILD_SUBREAPER = 36
 # A process that is stopped cannot fork; a sweep that finds nobody new has found everybody. Each finds the children of
 # those the one before has stopped, so the number bounds only what forks faster than it can be listed.
@@ -80,13 +82,9 @@ def _reap() -> bool:
 
 def _living_parent(pid: str) -> int:
     """Return the parent's process id, 0 for what has ended."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            # The name, in parentheses, may hold anything.
-            state, parent = file.read(4096).rpartition(b")")[2].split()[:2]
-    except (OSError, ValueError):
-        return 0
-    return 0 if state in (b"Z", b"X") else int(parent)
+    # The name, in parentheses, may hold anything.
+    words = (HostFiles().text(f"/proc/{pid}/stat") or "").rpartition(")")[2].split()
+    return int(words[1]) if words and words[0] not in ("Z", "X") else 0
 
 
 def _send(pid: int, number: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import resource
-import types
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host import cgroup
@@ -108,7 +107,7 @@ class Preflight:
         files: HostFiles,
         *,
         memory_cap_bytes: int | None = None,
-        reserved_page_bytes: Mapping[str, int] = types.MappingProxyType({}),
+        reserved_page_bytes: Mapping[str, int] | None = None,
     ) -> None:
         """Take the probed methods.
 
@@ -119,7 +118,7 @@ class Preflight:
         # Why the limit on mappings was not raised, although that was asked for.
         self.tune_problem = ""
         self._memory_cap_bytes = memory_cap_bytes
-        self._reserved_page_bytes = reserved_page_bytes
+        self._reserved_page_bytes = reserved_page_bytes or {}
         self._groups = cgroup.memory_groups(files)
         self._base_mappings = base_mappings(files)
 

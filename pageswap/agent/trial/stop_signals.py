@@ -7,10 +7,8 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from types import FrameType, TracebackType
+    from types import FrameType
 
-DRAIN = signal.SIGUSR1
-KILL = signal.SIGTERM
 _HOW = {signal.SIGUSR1: "drained", signal.SIGINT: "drained", signal.SIGTERM: "killed"}
 
 
@@ -34,13 +32,11 @@ class StopSignals:
         for number in _HOW:
             self._former[number] = signal.signal(number, self._ask)
         # SIGCHLD's default writes nothing to the wake-up descriptor; it needs a handler, even an empty one.
-        self._former[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _nothing)
+        self._former[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
         self._former[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Put the former handlers back."""
         for number, handler in self._former.items():
             signal.signal(number, handler)
@@ -63,7 +59,3 @@ class StopSignals:
     def _ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's signature
         if self.requested != "killed":
             self.requested = _HOW[signal.Signals(number)]
-
-
-def _nothing(number: int, frame: FrameType | None) -> None:
-    """Do nothing, but be a handler."""

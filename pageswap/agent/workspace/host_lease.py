@@ -18,9 +18,7 @@ from pageswap.errors import LeaseHeldError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NAME = "\0pageswap/lease"
-# A killed agent's child lives on for the moment its memory takes to be unmapped; so long the lease may look held.
-PATIENCE_S = 2.0
+_NAME = "\0pageswap/lease"
 _RETRY_S = 0.05
 _ANSWER_S = 1.0
 _CAP_BYTES = 4096
@@ -66,11 +64,11 @@ class Lease:
         self._listener.close()
 
 
-def try_take(holder: dict[str, Any], name: str = NAME) -> Lease | None:
-    """Take the lease if it is free; `holder` is {pid, user, run_id, since}."""
+def try_take(holder: dict[str, Any], name: str | None = None) -> Lease | None:
+    """Take the lease if it is free; `holder` is {pid, user, run_id, since}, `name` the address of another lease."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
-        listener.bind(name)
+        listener.bind(name or _NAME)
         listener.listen(16)
         listener.setblocking(False)  # noqa: FBT003 - socket's own signature
     except OSError as error:
@@ -83,9 +81,9 @@ def try_take(holder: dict[str, Any], name: str = NAME) -> Lease | None:
 
 def take(
     holder: dict[str, Any],
-    name: str = NAME,
+    name: str | None = None,
     *,
-    patience_s: float = PATIENCE_S,
+    patience_s: float,
     pause: Callable[[float], None] = time.sleep,
 ) -> Lease:
     """Take the lease, trying for `patience_s` seconds; raises HeldError naming the holder when it stays held."""
@@ -101,12 +99,12 @@ def take(
         pause(_RETRY_S)
 
 
-def who_holds(name: str = NAME) -> dict[str, Any] | None:
+def who_holds(name: str | None = None) -> dict[str, Any] | None:
     """Ask who holds the lease: {pid, user, run_id, since}, unknown parts None; None when nobody does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as asker:
         asker.settimeout(_ANSWER_S)
         try:
-            asker.connect(name)
+            asker.connect(name or _NAME)
         except ConnectionRefusedError:
             return None
         except OSError:

@@ -6,12 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 from pageswap.agent.host.host_files import HostFiles
+from pageswap.agent.host.tunables import Tunables
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pageswap.agent.host.tunables import Tunables
     from pageswap.agent.trial.core_calls import Core
 
 
@@ -29,14 +29,14 @@ class HostContext:
         lease_name: str | None = None,
         lease_patience_s: float = _PATIENCE_S,
         load_core: Callable[[], Core] | None = None,
-        make_tunables: Callable[[], Tunables] | None = None,
+        tunables: Tunables | None = None,
     ) -> None:
         """Take replacements for the files, the lease's abstract address and patience, the core and the tunables."""
         self.files = files or HostFiles()
         self.lease_name = lease_name
         self.lease_patience_s = lease_patience_s
         self._load_core = load_core
-        self._make_tunables = make_tunables
+        self.tunables = tunables or Tunables(self.files)
 
     def core(self) -> Core:
         """Load the C core; raises HostError where it cannot run, with why and the cure."""
@@ -53,9 +53,3 @@ class HostContext:
                     "PAGESWAP_HOME, where programs may run"
                 )
             raise HostError(f"the core does not load on this host: {error}; {cure}") from error
-
-    def tunables(self) -> Tunables:
-        """Return access to the kernel settings that `--tune` raises."""
-        from pageswap.agent.host.tunables import Tunables  # not needed by `status`
-
-        return self._make_tunables() if self._make_tunables else Tunables(self.files)

@@ -46,7 +46,7 @@ def facts(context: HostContext, cache: str, cpu: int | None = None) -> dict[str,
 
 def recover(context: HostContext) -> Finding:
     """Put back what a killed agent left, if this user may and no agent lives that may still need it; tell of it."""
-    tunables = context.tunables()
+    tunables = context.tunables
     try:
         record = tunables.leftover()
         if record is None:

@@ -64,5 +64,5 @@ def keep(  # noqa: PLR0913 - what is kept, and the patience that a test shortens
         return os.WEXITSTATUS(status)
     log(f"agent {pid} was killed by signal {os.WTERMSIG(status)}")
     cgroup.sweep(context.files)
-    restore_settings(context.tunables(), "what it had changed")
+    restore_settings(context.tunables, "what it had changed")
     return 1

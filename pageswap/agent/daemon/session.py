@@ -8,12 +8,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host import cgroup, environment
+from pageswap.agent.host.cpus import measured_cpus
 from pageswap.agent.journal import job
 from pageswap.agent.journal.journal import Journal
 from pageswap.agent.journal.line_fields import utc_now
 from pageswap.agent.trial.child_watcher import ChildWatcher
 from pageswap.agent.trial.core_calls import ForkedCall
-from pageswap.agent.trial.cpu_choice import measured_cpus
 from pageswap.agent.trial.descendants import become_subreaper
 from pageswap.agent.trial.executor import Executor, Outcome
 from pageswap.agent.trial.preflight import Preflight
@@ -83,7 +83,7 @@ class Session:
         self._signals = signals
         self._lease = lease
         self._core = context.core()
-        self._tunables = context.tunables()
+        self._tunables = context.tunables
         threads = max((trial.threads for trial in the_job.trials), default=1)
         self._allowed = os.sched_getaffinity(0)
         self._cpus, self._rest = measured_cpus(self._files, threads, the_job.cpu)

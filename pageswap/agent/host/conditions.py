@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pageswap.agent.host import cgroup, preload, readers
+from pageswap.agent.host import cgroup, cpus, preload, readers
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
 
 if TYPE_CHECKING:
@@ -76,6 +76,14 @@ def _of_core(name: str, label: str, kind: str, why: str) -> Condition:
     return Condition(f"core.{name}", label, kind, why, lambda source: source.core.get(name))
 
 
+def _of_setting(key: str, label: str, kind: str, why: str, setting: str) -> Condition:
+    return Condition(key, label, kind, why, lambda source: source.files.setting(setting), _COUNT)
+
+
+def _of_memory(key: str, label: str, why: str, name: str) -> Condition:
+    return Condition(key, label, HARMLESS, why, lambda source: source.memory.get(name), _BYTES)
+
+
 # In the order in which they are shown.
 CONDITIONS = (
     Condition("hostname", "Host name", HARMLESS, "a name", lambda _: os.uname().nodename, is_shown=False),
@@ -134,23 +142,22 @@ CONDITIONS = (
         "NUMA nodes",
         SETTING,
         "memory of another node is farther away",
-        lambda source: readers.nodes(source.files),
+        lambda source: cpus.nodes(source.files),
         _TEXT_EACH,
     ),
-    Condition(
+    _of_setting(
         "numa_balancing",
         "NUMA balancing",
         SETTING,
         "with several nodes the kernel unmaps pages to see who uses them, and moves them",
-        lambda source: source.files.setting("kernel.numa_balancing"),
-        _COUNT,
+        "kernel.numa_balancing",
     ),
     Condition(
         "governor",
         "Frequency governor",
         SETTING,
         "it sets the clock frequency",
-        lambda source: source.files.text(f"{readers.CPUS}/cpu{source.measured_cpus[0]}/cpufreq/scaling_governor"),
+        lambda source: source.files.text(f"{cpus.CPUS}/cpu{source.measured_cpus[0]}/cpufreq/scaling_governor"),
         absent="not exposed to this host",
         is_brief=True,
     ),
@@ -219,23 +226,9 @@ CONDITIONS = (
         lambda source: readers.folio_sizes(source.files, "shmem_enabled"),
         _TEXT_EACH,
     ),
-    Condition("mem_total", "Memory", HARMLESS, _FITS, lambda source: source.memory.get("MemTotal"), _BYTES),
-    Condition(
-        "mem_available",
-        "Memory available at start",
-        HARMLESS,
-        _FITS,
-        lambda source: source.memory.get("MemAvailable"),
-        _BYTES,
-    ),
-    Condition(
-        "swap_total",
-        "Swap space",
-        HARMLESS,
-        "pages that were swapped in are counted trial by trial",
-        lambda source: source.memory.get("SwapTotal"),
-        _BYTES,
-    ),
+    _of_memory("mem_total", "Memory", _FITS, "MemTotal"),
+    _of_memory("mem_available", "Memory available at start", _FITS, "MemAvailable"),
+    _of_memory("swap_total", "Swap space", "pages that were swapped in are counted trial by trial", "SwapTotal"),
     Condition(
         "cgroup_memory_limit",
         "Memory limit (cgroup)",
@@ -245,21 +238,19 @@ CONDITIONS = (
         _BYTES,
         absent="none",
     ),
-    Condition(
+    _of_setting(
         "max_map_count",
         "vm.max_map_count",
         HARMLESS,
         "a trial that needs more mappings is unavailable, not slower",
-        lambda source: source.files.setting(MAX_MAP_COUNT),
-        _COUNT,
+        MAX_MAP_COUNT,
     ),
-    Condition(
+    _of_setting(
         "overcommit_memory",
         "vm.overcommit_memory",
         HARMLESS,
         "it decides whether memory is granted, not how fast it is",
-        lambda source: source.files.setting("vm.overcommit_memory"),
-        _COUNT,
+        "vm.overcommit_memory",
     ),
     Condition(
         "rlimits",
@@ -269,13 +260,12 @@ CONDITIONS = (
         readers.rlimits,
         Form((int, str, _NULL), dict),
     ),
-    Condition(
+    _of_setting(
         "aslr",
         "Address space randomisation",
         SETTING,
         "it places mappings, and so sets alignments and page-table sharing",
-        lambda source: source.files.setting("kernel.randomize_va_space"),
-        _COUNT,
+        "kernel.randomize_va_space",
     ),
     Condition(
         "userfaultfd",

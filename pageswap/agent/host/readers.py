@@ -11,14 +11,12 @@ import resource
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from pageswap.agent.host import cpus
 
+if TYPE_CHECKING:
     from pageswap.agent.host.host_files import HostFiles
 
-CPUS = "/sys/devices/system/cpu"
 THP = "/sys/kernel/mm/transparent_hugepage"
-_NODES = "/sys/devices/system/node"
 _FOLIOS = "hugepages-"
 _LIMITS = {"as": resource.RLIMIT_AS, "memlock": resource.RLIMIT_MEMLOCK, "nproc": resource.RLIMIT_NPROC}
 
@@ -45,37 +43,9 @@ class Source:
         return self.files.table("/proc/meminfo")
 
 
-def cpu_list(text: str | None) -> set[int]:
-    """Read the kernel's form of a set of CPUs, ``0-3,8``; empty where there is none or it is in no such form."""
-    cpus: set[int] = set()
-    for part in (text or "").split(","):
-        first, _, last = part.strip().partition("-")
-        if first.isdigit() and (last or first).isdigit():
-            cpus.update(range(int(first), int(last or first) + 1))
-    return cpus
-
-
-def siblings(files: HostFiles, cpu: int) -> set[int] | None:
-    """Return the other CPUs that are threads of a CPU's core, only what is online; None where the kernel is silent."""
-    text = files.text(f"{CPUS}/cpu{cpu}/topology/thread_siblings_list")
-    return None if text is None else cpu_list(text) - {cpu}
-
-
-def nodes(files: HostFiles) -> dict[str, str]:
-    """Map each NUMA node that has CPUs or memory to the kernel's list of its CPUs; empty where there are no nodes."""
-    numbers = sorted(int(name[4:]) for name in files.names(_NODES) if name.startswith("node") and name[4:].isdigit())
-    return {str(number): files.text(f"{_NODES}/node{number}/cpulist") or "" for number in numbers}
-
-
-def nodes_of(files: HostFiles, cpus: Iterable[int]) -> dict[int, int]:
-    """Map CPUs to their NUMA nodes; those that lie on none that is known are left out."""
-    node_of = {cpu: int(node) for node, text in nodes(files).items() for cpu in cpu_list(text)}
-    return {cpu: node_of[cpu] for cpu in cpus if cpu in node_of}
-
-
 def measured_siblings(source: Source) -> dict[str, str] | None:
     """Map each measured CPU that shares its core to the core's other threads, ``3,7``; None where that is not told."""
-    found = {cpu: siblings(source.files, cpu) for cpu in source.measured_cpus}
+    found = {cpu: cpus.siblings(source.files, cpu) for cpu in source.measured_cpus}
     if None in found.values():
         return None
     return {str(cpu): ",".join(map(str, sorted(others))) for cpu, others in found.items() if others}
@@ -92,7 +62,7 @@ def shared_core(siblings_of: dict[str, str]) -> str:
 
 def measured_nodes(source: Source) -> dict[str, int]:
     """Map each measured CPU to its NUMA node."""
-    return {str(cpu): node for cpu, node in nodes_of(source.files, source.measured_cpus).items()}
+    return {str(cpu): node for cpu, node in cpus.nodes_of(source.files, source.measured_cpus).items()}
 
 
 def several_nodes(node_of: dict[str, int]) -> str:
@@ -103,8 +73,8 @@ def several_nodes(node_of: dict[str, int]) -> str:
 
 def turbo(source: Source) -> bool | None:
     """Tell whether the CPU may clock above its base frequency; None where the kernel does not say."""
-    no_turbo = source.files.integer(f"{CPUS}/intel_pstate/no_turbo")
-    boost = source.files.integer(f"{CPUS}/cpufreq/boost")
+    no_turbo = source.files.integer(f"{cpus.CPUS}/intel_pstate/no_turbo")
+    boost = source.files.integer(f"{cpus.CPUS}/cpufreq/boost")
     if no_turbo is not None:
         return no_turbo == 0
     return None if boost is None else boost == 1
@@ -112,7 +82,7 @@ def turbo(source: Source) -> bool | None:
 
 def mitigations(source: Source) -> dict[str, str | None]:
     """Map each weakness of processors that the kernel knows to the kernel's words on it."""
-    folder = f"{CPUS}/vulnerabilities"
+    folder = f"{cpus.CPUS}/vulnerabilities"
     return {name: source.files.text(f"{folder}/{name}") for name in source.files.names(folder)}
 
 

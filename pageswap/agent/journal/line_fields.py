@@ -104,10 +104,10 @@ def _trial_problem(record: dict[str, Any]) -> str:
         return "rounds_ns holds something else than times"
     if record["status"] in (job.OK, job.CORRUPT) and (record["elapsed_ns"] is None or rounds_ns is None):
         return f"status {record['status']} without its times"
-    return _optional_problem(record) or _negative_problem(record) or time_problem(record["started_at"])
+    return _rest_problem(record) or time_problem(record["started_at"])
 
 
-def _optional_problem(record: dict[str, Any]) -> str:
+def _rest_problem(record: dict[str, Any]) -> str:
     for name, types in _OPTIONAL.items():
         if not is_a(record.get(name), types, longest=None):
             return f"{name} is {short(record[name])}, which it cannot be"
@@ -118,15 +118,9 @@ def _optional_problem(record: dict[str, Any]) -> str:
     rest = {name: value for name, value in record.items() if name not in known}
     if len(json.dumps(rest)) + len(record["reason"]) > MAX_TEXT_BYTES:
         return f"more than {MAX_TEXT_BYTES} bytes beside the times"
-    return ""
-
-
-def _negative_problem(record: dict[str, Any]) -> str:
-    for name in (*COUNTERS, "attempt", *_OPTIONAL):
-        value = record.get(name)
-        if isinstance(value, (int, float)) and value < 0:
-            return f"{name} is negative"
-    return ""
+    values = {name: record.get(name) for name in (*COUNTERS, "attempt", *_OPTIONAL)}
+    negative = [name for name, value in values.items() if isinstance(value, (int, float)) and value < 0]
+    return f"{negative[0]} is negative" if negative else ""
 
 
 def _end_problem(record: dict[str, Any]) -> str:

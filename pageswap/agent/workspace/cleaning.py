@@ -35,16 +35,19 @@ def clean(cache: str, runs: str, *, older_than_s: float = 0.0) -> dict[str, Any]
     """
     if runs not in (FINISHED, ALL):
         raise HostError(f"clean: runs is {runs!r:.60}, expected {FINISHED} or {ALL}")
-    sweep = _Sweep(time.time() - older_than_s)
+    swept: dict[str, Any] = {"removed": 0, "bytes": 0, "kept": []}
+    now = time.time()
     for path in _segments(os.path.join(cache, "runs")):
-        sweep.segment(path, runs)
-    grace_s = max(older_than_s, _CONTENT_GRACE_S)
+        if _remove(path, _why_kept(path, runs, now - older_than_s), swept):
+            _remove_if_empty(os.path.dirname(path))
+            _remove_if_empty(os.path.dirname(os.path.dirname(path)))
     in_use = _bundles_in_use(os.path.join(cache, "bundles"))
     for name in ("bundles", "cores"):
         for path in _folders(os.path.join(cache, name)):
             if is_content_name(os.path.basename(path)):
-                sweep.content(path, in_use, time.time() - grace_s)
-    return {"removed": sweep.removed, "bytes": sweep.removed_bytes, "kept": sweep.kept}
+                is_young = os.lstat(path).st_mtime > now - max(older_than_s, _CONTENT_GRACE_S)
+                _remove(path, "in use" if path in in_use else "used not long ago" if is_young else "", swept)
+    return swept
 
 
 def tidy(work_path: str) -> dict[str, Any] | None:
@@ -53,65 +56,42 @@ def tidy(work_path: str) -> dict[str, Any] | None:
     return clean(cache, ALL, older_than_s=KEEP_S) if name == "runs" else None
 
 
-class _Sweep:
-    """One pass over a cache."""
+def _why_kept(path: str, runs: str, before: float) -> str:
+    """Say what speaks for a segment's folder, "" where nothing does; `before` is a time in s since 1970."""
+    work = WorkFolder(path)
+    try:
+        if AgentLock(work.lock).holder() is not None:
+            return "running"
+    except HostError as error:
+        return str(error)
+    if _changed(path) > before:
+        return "changed not long ago"
+    if runs == ALL or os.path.exists(work.delivered):
+        return ""
+    if work.journal_bytes():
+        return "not collected yet; 'inv resume' does it, or clean all"
+    # Its agent may be about to take its lock.
+    return "changed not long ago" if _changed(path) > time.time() - _START_GRACE_S else ""
 
-    def __init__(self, before: float) -> None:
-        """Take the time, in s since 1970, after which nothing to be removed may have changed."""
-        self._before = before
-        self.removed = 0
-        self.removed_bytes = 0
-        self.kept: list[dict[str, str]] = []
 
-    def segment(self, path: str, runs: str) -> None:
-        """Remove a segment's folder unless something speaks for it, and the folders above that are empty then."""
-        why = self._reason(path, runs)
-        if why:
-            self.kept.append({"path": path, "why": why})
-            return
-        if self._remove(path):
-            _remove_if_empty(os.path.dirname(path))
-            _remove_if_empty(os.path.dirname(os.path.dirname(path)))
+def _remove(path: str, why_kept: str, swept: dict[str, Any]) -> bool:
+    """Remove a folder unless something speaks for it, and note which of both in `swept`."""
+    # The compression libraries it loads would be in every trial's process, which takes longer to fork with them.
+    import shutil
 
-    def content(self, path: str, in_use: set[str], before: float) -> None:
-        """Remove a bundle or a core unless an agent runs from it, or one may soon."""
-        if path in in_use:
-            self.kept.append({"path": path, "why": "in use"})
-        elif os.lstat(path).st_mtime > before:
-            self.kept.append({"path": path, "why": "used not long ago"})
-        else:
-            self._remove(path)
-
-    def _reason(self, path: str, runs: str) -> str:
-        work = WorkFolder(path)
-        try:
-            if AgentLock(work.lock).holder() is not None:
-                return "running"
-        except HostError as error:
-            return str(error)
-        if _changed(path) > self._before:
-            return "changed not long ago"
-        if runs == ALL or os.path.exists(work.delivered):
-            return ""
-        if work.journal_bytes():
-            return "not collected yet; 'inv resume' does it, or clean all"
-        # Its agent may be about to take its lock.
-        return "changed not long ago" if _changed(path) > time.time() - _START_GRACE_S else ""
-
-    def _remove(self, path: str) -> bool:
-        # The compression libraries it loads would be in every trial's process, which takes longer to fork with them.
-        import shutil
-
+    if not why_kept:
         size_bytes = _size(path)
         try:
             # It walks by descriptors and does not follow links, and refuses a path that is one.
             shutil.rmtree(path)
         except OSError as error:
-            self.kept.append({"path": path, "why": f"cannot be removed: {error.strerror}"})
-            return False
-        self.removed += 1
-        self.removed_bytes += size_bytes
-        return True
+            why_kept = f"cannot be removed: {error.strerror}"
+    if why_kept:
+        swept["kept"].append({"path": path, "why": why_kept})
+        return False
+    swept["removed"] += 1
+    swept["bytes"] += size_bytes
+    return True
 
 
 def _segments(runs: str) -> Iterator[str]:

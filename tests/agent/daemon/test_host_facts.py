@@ -37,11 +37,8 @@ class Left:
 
     def recover(self, *, may_change: bool = True) -> Finding:
         """Look at the host as facts do."""
-
-        def tunables() -> Tunables:
-            return Tunables(self.files, str(self.record), may_change=may_change)
-
-        return recover(HostContext(lease_name=self.lease_name, make_tunables=tunables))
+        tunables = Tunables(self.files, str(self.record), may_change=may_change)
+        return recover(HostContext(lease_name=self.lease_name, tunables=tunables))
 
 
 @pytest.fixture

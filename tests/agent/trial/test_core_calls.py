@@ -13,12 +13,12 @@ from agent.harness import make_trial
 from requirement import require
 
 from pageswap.agent.daemon.session import probe_methods
+from pageswap.agent.host.cpus import measured_cpus
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.journal import job
 from pageswap.agent.journal.line_fields import MEASURES
 from pageswap.agent.trial.child_watcher import ChildWatcher
 from pageswap.agent.trial.core_calls import ForkedCall, native_core
-from pageswap.agent.trial.cpu_choice import measured_cpus
 from pageswap.agent.trial.executor import Executor
 from pageswap.agent.trial.preflight import Preflight
 from pageswap.agent.trial.stop_signals import StopSignals

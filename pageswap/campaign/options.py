@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from pageswap.errors import UsageError
 from pageswap.fleet.inventory import InventoryHost
-from pageswap.fleet.targets import make_target
-from pageswap.fleet.transport.registry import Reach
+from pageswap.fleet.target import make_target
+from pageswap.fleet.transport.transport import Reach
 from pageswap.spec.quoting import guess, listed, quoted
 
 if TYPE_CHECKING:

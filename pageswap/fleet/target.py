@@ -4,35 +4,58 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.errors import HostError
+from pageswap.errors import HostError, UsageError
 from pageswap.fleet.provision.boot_program import agent_argv
-from pageswap.fleet.provision.verb_stream import VerbStream
+from pageswap.fleet.provision.provisioning import Provisioning
+from pageswap.fleet.transport.registry import TRANSPORTS
+from pageswap.fleet.transport.transport import Reach, json_object, lines_of
+from pageswap.spec.hostnames import LOCAL, check_alias, is_plain_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from pageswap.fleet.provision.bundle import Bundle
-    from pageswap.fleet.provision.host_python import HostFacts
-    from pageswap.fleet.provision.provisioning import Provisioning
-    from pageswap.fleet.transport.transport import Stream, Transport
+    from pageswap.fleet.inventory import InventoryHost
+    from pageswap.fleet.provision.provisioning import Build
+    from pageswap.fleet.transport.transport import Stream
 
 # Answers are a host's facts at most; a journal is not an answer and comes by `follow`.
 MAX_ANSWER_BYTES: Final = 8 << 20
 CALL_TIMEOUT_S: Final = 60.0
 
+# A verb that goes on as long as somebody listens gets signs of life on its input, and ends so long after the last one.
+_LASTING: Final = ("follow",)
+SIGNS_S: Final = 20
+# It gets one so often while somebody reads.
+SIGN_S: Final = 2.0
+# Nothing that a host prints in answer to one verb is longer; a journal of a million trials is not.
+MAX_BYTES: Final = 2 << 30
 
-# A run's id and a host's name are folders there; neither may lead to another one.
-_FOLDER_NAME: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]|\.(?!\.)){0,199}")
+_EVERYWHERE: Final = Reach()
+
+
+def make_target(host: InventoryHost, reach: Reach = _EVERYWHERE, *, core: Build = "auto") -> Target:
+    """Return what reaches a host and readies it; nothing is connected yet.
+
+    `core` says who builds the C core. Raises UsageError for a name that is no alias, which becomes a folder's name on
+    the host, and for a transport that this version does not know.
+    """
+    try:
+        name = check_alias(host.name)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    via = LOCAL if name == LOCAL else host.via
+    if via not in TRANSPORTS:
+        raise UsageError(f"{name}: unknown transport {via!r:.40}; 'via:' is one of {', '.join(TRANSPORTS)}")
+    return Target(TRANSPORTS[via](name, reach), python=host.python, workdir=host.workdir, core=core)
 
 
 def segment_folder(cache: str, run_id: str, host: str, segment: int) -> str:
     """Name a segment's folder below a host's cache; raises HostError for names that no folder could have."""
     for name in (run_id, host):
-        if not _FOLDER_NAME.fullmatch(name):
+        if not is_plain_name(name):
             raise HostError(f"{name!r:.200} cannot be a folder on a host; expected letters, digits, '.', '-' and '_'")
     return f"{cache}/runs/{run_id}/{host}/{segment:d}"
 
@@ -48,33 +71,8 @@ def named(host: str, error: Exception) -> Exception:
     return again
 
 
-# A verb that goes on as long as somebody listens gets signs of life on its input, and ends so long after the last one.
-_LASTING: Final = ("follow",)
-SIGNS_S: Final = 20
-
-
-class Target:
+class Target(Provisioning):
     """One machine, however it is reached: what is asked of it once it has a bundle."""
-
-    def __init__(self, name: str, transport: Transport, provisioning: Provisioning) -> None:
-        """Take the host's name in the results, the way to it, and what readies it over that."""
-        self.name = name
-        self._transport = transport
-        self._provisioning = provisioning
-
-    def ensure_bundle(self, bundle: Bundle) -> None:
-        """Have the bundle on the machine, whole and verified, for the calls that follow; raises HostError."""
-        self._provisioning.ensure_bundle(bundle)
-
-    def facts(self) -> HostFacts:
-        """Return what is known of the host before a bundle is there; raises HostError."""
-        return self._provisioning.facts()
-
-    def ask(
-        self, name: str, document: dict[str, Any], contents: Iterable[bytes] = (), *, most_bytes: int
-    ) -> dict[str, Any]:
-        """Run one of the programs in onhost/, which needs no bundle, and return its answer; raises HostError."""
-        return self._provisioning.ask(name, document, contents, most_bytes=most_bytes)
 
     def work_dir(self, run_id: str, segment: int) -> str:
         """Name the machine's folder for one segment of a run; raises HostError when there is no place for one."""
@@ -82,23 +80,22 @@ class Target:
 
     def open(self, verb: str, document: dict[str, Any]) -> Stream:
         """Start `<python> -I -S -B <bundle> <verb>` with the document on its standard input; raises HostError."""
-        folder = self._provisioning.bundle_dir
-        if folder is None:
+        if self.bundle_dir is None:
             raise HostError(f"{self.name}: no bundle was put there yet")
         is_lasting = verb in _LASTING
         if is_lasting:
             document = {**document, "signs_s": SIGNS_S}
-        argv = agent_argv(self.facts().python, folder, verb)
-        stream = self._transport.start(argv, json.dumps(document).encode() + b"\n", keeps_input=is_lasting)
+        argv = agent_argv(self.facts().python, self.bundle_dir, verb)
+        stream = self.transport.start(argv, json.dumps(document).encode() + b"\n", keeps_input=is_lasting)
         return VerbStream(self.name, stream, shows_life=is_lasting)
 
     def close(self) -> None:
         """Let go of what reaching the machine took; harmless when repeated, and calls may follow."""
-        self._transport.close()
+        self.transport.close()
 
     def phase_seconds(self) -> dict[str, float]:
         """Return the seconds spent so far by phase: connecting, uploading, building."""
-        return {"connecting": self._transport.connecting_s, **self._provisioning.seconds}
+        return {"connecting": self.transport.connecting_s, **self.seconds}
 
     def call(
         self,
@@ -112,13 +109,17 @@ class Target:
 
         Raises HostError with the host's own words when the verb fails, and when it does not end within `timeout_s`.
         """
+        where = f"{self.name}: {verb}"
         stream = self.open(verb, document)
+        answer: dict[str, Any] | None = None
         try:
-            answer = self._last_line(verb, stream, timeout_s, on_line)
+            for line in lines_of(stream, where, timeout_s=timeout_s, most_bytes=MAX_ANSWER_BYTES):
+                answer = json_object(line, where, stream)
+                on_line(answer, stream)
         finally:
             complaint = stream.close()
         if answer is None:
-            raise HostError(f"{self.name}: {verb}: ended without an answer{': ' + complaint if complaint else ''}")
+            raise HostError(f"{where}: ended without an answer{': ' + complaint if complaint else ''}")
         if "error" in answer:
             raise HostError(f"{self.name}: {answer['error']!s:.2000}")
         return answer
@@ -127,32 +128,40 @@ class Target:
         """Stream the journal of a segment from byte `offset`; ends when the journal has, or the agent."""
         return self.open("follow", {"work_dir": work_dir, "offset": offset})
 
-    def _last_line(
-        self, verb: str, stream: Stream, timeout_s: float | None, on_line: Callable[[dict[str, Any], Stream], None]
-    ) -> dict[str, Any] | None:
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        answer: dict[str, Any] | None = None
-        pending = b""
-        while True:
-            data = stream.read(None if deadline is None else max(0.0, deadline - time.monotonic()))
-            if data is None:
-                raise HostError(f"{self.name}: {verb}: no answer within {timeout_s:g} s")
-            *lines, pending = (pending + data).split(b"\n")
-            if len(pending) > MAX_ANSWER_BYTES:
-                raise HostError(f"{self.name}: {verb}: an answer of more than {MAX_ANSWER_BYTES >> 20} MiB")
-            # A line that was cut off at the end is no answer.
-            for line in lines:
-                answer = self._parse(verb, line)
-                on_line(answer, stream)
-            if not data:
-                return answer
 
-    def _parse(self, verb: str, line: bytes) -> dict[str, Any]:
-        try:
-            document = json.loads(line)
-        except (ValueError, RecursionError):
-            document = None
-        if not isinstance(document, dict):
-            shown = line[:80].decode("utf-8", "backslashreplace")
-            raise HostError(f"{self.name}: {verb}: expected a JSON object, found: {shown}")
-        return document
+class VerbStream:
+    """A verb's stream, read with a bound; a verb that lasts is shown that somebody still reads it."""
+
+    def __init__(
+        self, name: str, stream: Stream, *, shows_life: bool, sign_s: float = SIGN_S, most_bytes: int = MAX_BYTES
+    ) -> None:
+        """Take the host's name and the program's stream.
+
+        With `shows_life` the program gets an empty line every `sign_s` seconds while somebody reads what it prints.
+        """
+        self.send, self.end_input, self.cancel, self.close = stream.send, stream.end_input, stream.cancel, stream.close
+        self._name = name
+        self._stream = stream
+        self._sign_s = sign_s if shows_life else None
+        self._signed = time.monotonic()
+        self._left = most_bytes
+
+    def read(self, timeout_s: float | None = None) -> bytes | None:
+        """Wait for output; raises HostError when there is too much."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            waits = [] if self._sign_s is None else [self._sign_s]
+            waits += [] if deadline is None else [max(0.0, deadline - time.monotonic())]
+            data = self._stream.read(min(waits, default=None))
+            if self._sign_s is not None and time.monotonic() - self._signed >= self._sign_s:
+                self._signed = time.monotonic()
+                self.send(b"\n")
+            if data is None and (deadline is None or time.monotonic() < deadline):
+                continue
+            self._left -= len(data or b"")
+            if self._left < 0:
+                self.cancel()
+                raise HostError(
+                    f"{self._name}: sent more than {MAX_BYTES >> 30} GiB in one answer, which is no journal"
+                )
+            return data

@@ -40,8 +40,13 @@ def check_group(text: str) -> str:
     return _checked(text, "a group's or tag's name; write")
 
 
+def is_plain_name(text: str) -> bool:
+    """Tell whether a name can be a folder's too: neither an option nor a path, nor anything that a shell reads."""
+    return bool(_ALIAS.fullmatch(text)) and ".." not in text
+
+
 def _checked(text: str, what: str) -> str:
-    if not _ALIAS.fullmatch(text) or ".." in text:
+    if not is_plain_name(text):
         raise ValueError(
             f"{quoted(text)} is not {what} at most 200 letters, digits, '.', '-' and '_', the first a letter, digit or "
             "'_', without '..'"

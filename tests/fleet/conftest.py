@@ -13,8 +13,8 @@ from requirement import require
 from pageswap.fleet import Target
 from pageswap.fleet.provision.bundle import Bundle
 from pageswap.fleet.provision.cffi_backend import LOCAL_TAG
-from pageswap.fleet.provision.provisioning import Provisioning
-from pageswap.fleet.transport.registry import TRANSPORTS, Reach
+from pageswap.fleet.transport.registry import TRANSPORTS
+from pageswap.fleet.transport.transport import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,7 +56,7 @@ def reach(transport: Callable[..., Transport]) -> Iterator[Callable[..., Target]
 
     def make(*, accept_new: bool = False, over: Transport | None = None, **given: Any) -> Target:
         way = over or transport(accept_new=accept_new)
-        made.append(Target(way.name, way, Provisioning(way, **{"python": sys.executable, **given})))
+        made.append(Target(way, **{"python": sys.executable, **given}))
         return made[-1]
 
     yield make

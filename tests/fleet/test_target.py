@@ -11,8 +11,7 @@ from pageswap.errors import HostError, HostPythonError
 from pageswap.fleet import Bundle, Target
 from pageswap.fleet import target as fleet_target
 from pageswap.fleet.inventory import InventoryHost
-from pageswap.fleet.target import named, segment_folder
-from pageswap.fleet.targets import make_target
+from pageswap.fleet.target import make_target, named, segment_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

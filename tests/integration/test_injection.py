@@ -18,8 +18,8 @@ from pageswap.agent.journal.job import Job
 from pageswap.errors import PageswapError, UsageError
 from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import Inventory, InventoryHost
-from pageswap.fleet.targets import make_target
-from pageswap.fleet.transport.registry import Reach
+from pageswap.fleet.target import make_target
+from pageswap.fleet.transport.transport import Reach
 from pageswap.spec import loader as spec
 from tests.integration.checkout import inv
 from tests.integration.fleet import check_quiet, rows

@@ -12,8 +12,8 @@ import pytest
 
 from pageswap.errors import HostError, StoreError, UsageError
 from pageswap.fleet.inventory import InventoryHost
-from pageswap.fleet.targets import make_target
-from pageswap.fleet.transport.registry import Reach
+from pageswap.fleet.target import make_target
+from pageswap.fleet.transport.transport import Reach
 from pageswap.publish import Folder, Published, RemoteFolder, publish
 from pageswap.publish.destination import split
 from pageswap.publish.publishing import TITLE

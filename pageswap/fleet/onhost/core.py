@@ -17,8 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pageswap.agent.workspace.work_folder import private_folder
 from pageswap.errors import HostError
-from pageswap.fleet.onhost.folder import PATIENCE_S, receive, sha256
-from pageswap.fleet.onhost.lock import locked
+from pageswap.fleet.onhost.folder import PATIENCE_S, locked, receive, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

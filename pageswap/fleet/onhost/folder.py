@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
+import os
 import py_compile
 import shutil
 import signal
@@ -15,10 +18,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pageswap.agent.workspace.work_folder import private_folder
 from pageswap.errors import HostError
-from pageswap.fleet.onhost.lock import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 MANIFEST = "manifest.json"
 # What waits for input that a cut link will never bring ends after this.
@@ -92,9 +94,25 @@ def complaint(folder: Path) -> str:
     return said[-1] if said else f"exit status {done.returncode}"
 
 
+@contextlib.contextmanager
+def locked(folder: str) -> Iterator[None]:
+    """Hold a folder's lock, which ends with its holder however that ends."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def sha256(content: bytes) -> str:
-    """Give a content's hash as a manifest has it."""
+    """Return a content's hash as a manifest has it."""
     return hashlib.sha256(content).hexdigest()
+
+
+def hashes_of(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Return each file's hash by its name."""
+    return {name: sha256(content) for name, content in files.items()}
 
 
 def receive(stdin: IO[bytes], hashes: Mapping[str, str]) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pageswap.agent.workspace.work_folder import sync_folder
 from pageswap.errors import HostError
-from pageswap.fleet.onhost.lock import locked
+from pageswap.fleet.onhost.folder import locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -36,10 +36,9 @@ def load(name, source):
     module = sys.modules[name] = types.ModuleType(name)
     exec(compile(source, name, "exec"), module.__dict__)
 """
-_NEEDED: Final = ("pageswap.errors", "pageswap.agent.workspace.work_folder")
 _ON_HOST: Final = "pageswap.fleet.onhost"
-# What a program imports of its neighbours, in the order that they import each other.
-_ALSO: Final = {"folder": ("lock",), "core": ("lock", "folder"), "site": ("lock",)}
+# What programs import, in the order that they import each other.
+_NEEDED: Final = ("pageswap.errors", "pageswap.agent.workspace.work_folder", f"{_ON_HOST}.folder")
 
 # What no shell, however odd, reads as more than a word when it stands between single quotes.
 SAFE_PATH: Final = re.compile(r"[\w./+@=:,~ -]{1,4000}")
@@ -96,8 +95,7 @@ def safe_path(path: str) -> str:
 def program(name: str) -> bytes:
     """Return one of the programs in onhost/ as the standard input of `program_argv`; its own input follows."""
     main = f"{_ON_HOST}.{name}"
-    modules = (*_NEEDED, *(f"{_ON_HOST}.{other}" for other in _ALSO.get(name, ())), main)
-    parts = [_LOADER, *(f"load({module!r}, {_source(module)!r})" for module in modules)]
+    parts = [_LOADER, *(f"load({module!r}, {_source(module)!r})" for module in dict.fromkeys((*_NEEDED, main)))]
     text = "\n".join([*parts, f"sys.modules[{main!r}].main(i)"]).encode()
     return b"%d\n%s" % (len(text), text)
 

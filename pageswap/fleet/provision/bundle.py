@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import json
 from pathlib import Path
@@ -58,15 +57,10 @@ class Bundle:
             hashed.update(files[name])
         return cls(files, hashed.hexdigest(), tag)
 
-    @functools.cached_property
-    def hashes(self) -> dict[str, str]:
-        """Give each file's sha256."""
-        return {name: on_host.sha256(content) for name, content in self.files.items()}
-
     def write_below(self, bundles: Path) -> Path:
         """Give `bundles`/<sha256> with this content, writing it first unless it is there, whole; raises HostError."""
         folder = bundles / self.sha256
-        on_host.install(folder, self.hashes, lambda: self.files)
+        on_host.install(folder, on_host.hashes_of(self.files), lambda: self.files)
         return folder
 
     def for_python(self, tag: str) -> Bundle:

@@ -31,8 +31,6 @@ WHEELS: Final = {
     "cp314": ("2.1.1", "b0431303acaea1089ad4b3e9ce4e6518193def1118d4073ca848635ee4ea2e96"),
 }
 LOCAL_TAG: Final = f"cp{sys.version_info[0]}{sys.version_info[1]}"
-
-
 _GETTING = threading.Lock()
 
 
@@ -95,17 +93,15 @@ def _download(tag: str, version: str, sha256: str, kept: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=kept) as folder:
         wanted = Path(folder) / "wanted.txt"
         wanted.write_text(f"cffi=={version} --hash=sha256:{sha256}\n", encoding="utf-8")
-        command = [
-            sys.executable,
-            "-I",
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--no-input",
+        command = [sys.executable, "-I", "-m", "pip", "download", "--quiet", "--no-input"]
+        command += [
             "--disable-pip-version-check",
+            "--only-binary=:all:",
+            "--no-deps",
+            "--require-hashes",
+            "--implementation",
+            "cp",
         ]
-        command += ["--only-binary=:all:", "--no-deps", "--require-hashes", "--implementation", "cp"]
         command += ["--python-version", python, "--platform", _PLATFORM, "--dest", folder, "--requirement", str(wanted)]
         try:
             done = subprocess.run(  # noqa: S603 - our own argv

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import functools
-import importlib.util
 import json
 import re
 import subprocess
@@ -22,14 +21,14 @@ from pageswap.fleet.onhost.folder import sha256
 from pageswap.fleet.provision.bundle import Core
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from pageswap.fleet.provision.host_python import HostFacts
 
 _MAKING = threading.Lock()
-_WRITE_GLUE = """
-import pathlib, runpy, sys
-runpy.run_path(sys.argv[1], run_name="build")["write_glue"](pathlib.Path(sys.argv[2]))
+_ASK_BUILD = """
+import json, pathlib, runpy, sys
+build = runpy.run_path(sys.argv[1], run_name="build")
+build["write_glue"](pathlib.Path(sys.argv[2]))
+print(json.dumps({"sources": [str(path) for path in build["sources"]()], "flags": build["FLAGS"]}))
 """
 _GLIBC = re.compile(r"version [`'](GLIBC_[0-9.]+)' not found")
 
@@ -41,42 +40,42 @@ class Kit:
     files: dict[str, bytes]
     flags: tuple[str, ...]
 
-    @functools.cached_property
-    def hashes(self) -> dict[str, str]:
-        """Give each file's sha256."""
-        return {name: sha256(content) for name, content in self.files.items()}
+
+def shared_kit() -> Kit:
+    """Return the kit that whoever needs it first has made."""
+    with _MAKING:
+        return make_kit()
 
 
+@functools.cache
 def make_kit() -> Kit:
     """Collect what a compiler needs, so that the host needs no python3-dev; raises HostBuildError.
 
     The headers are this Python's: the limited API that the glue keeps to is the same in all of them.
     """
-    with _MAKING:
-        return _make_kit()
-
-
-@functools.cache
-def _make_kit() -> Kit:
     native = Path(pageswap.__file__).resolve().parents[1] / "native"
-    build = _build_script(native / "build.py")
-    sources = [*build.sources(), *native.rglob("*.h"), *native.rglob("*.def")]
-    files = {f"native/{path.relative_to(native).as_posix()}": path.read_bytes() for path in sources}
+    script = native / "build.py"
+    if not script.exists():
+        raise HostBuildError(
+            f"{script}: the core's sources are not part of this installation; run from a checkout, or use --core"
+            " controller"
+        )
     with tempfile.TemporaryDirectory() as folder:
         glue = Path(folder) / "glue.c"
         # By itself: cffi prints what files it writes, and a redirection would hold for all threads.
-        command = [sys.executable, "-c", _WRITE_GLUE, str(native / "build.py"), str(glue)]
+        command = [sys.executable, "-c", _ASK_BUILD, str(script), str(glue)]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603 - ours
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise HostBuildError(
-                f"{native / 'build.py'}: cffi cannot write its C file: {said[-1] if said else 'no word'}"
-            )
-        files["glue.c"] = glue.read_bytes()
+            raise HostBuildError(f"{script}: cffi cannot write its C file: {said[-1] if said else 'no word'}")
+        files = {"glue.c": glue.read_bytes()}
+    build = json.loads(done.stdout)
+    sources = [*map(Path, build["sources"]), *native.rglob("*.h"), *native.rglob("*.def")]
+    files.update({f"native/{path.relative_to(native).as_posix()}": path.read_bytes() for path in sources})
     for folder in {sysconfig.get_path("include"), sysconfig.get_path("platinclude")}:
         headers = [*Path(folder).glob("*.h"), *Path(folder).glob("cpython/*.h")]
         files.update({f"python/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in headers})
-    flags = tuple(flag for flag in build.FLAGS if not flag.startswith("-ffile-prefix-map"))
+    flags = tuple(flag for flag in build["flags"] if not flag.startswith("-ffile-prefix-map"))
     return Kit(dict(sorted(files.items())), flags)
 
 
@@ -130,15 +129,3 @@ def _why(complaint: str, facts: HostFacts) -> str:
     if needed:
         return f"the controller's core needs {needed[1].replace('_', ' ').lower()}, found {facts.libc}"
     return f"the controller's core does not load there ({complaint:.300})"
-
-
-def _build_script(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("pageswap_native_build", path) if path.exists() else None
-    if spec is None or spec.loader is None:
-        raise HostBuildError(
-            f"{path}: the core's sources are not part of this installation; run from a checkout, or use --core"
-            " controller"
-        )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

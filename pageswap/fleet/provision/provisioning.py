@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pageswap.errors import HostBuildError, HostError
 from pageswap.fleet.onhost import probe
+from pageswap.fleet.onhost.folder import hashes_of
 from pageswap.fleet.provision.boot_program import first_argv, program, program_argv, safe_path
-from pageswap.fleet.provision.host_build import core_from, judge, make_kit, no_build
+from pageswap.fleet.provision.host_build import core_from, judge, no_build, shared_kit
 from pageswap.fleet.provision.host_python import facts_from, no_python, slow_python, with_cure
+from pageswap.fleet.transport.transport import json_object, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -43,14 +45,14 @@ class Provisioning:
         workdir: str | None = None,
         core: Build = "auto",
         probe_s: float = PROBE_S,
-        kit: Callable[[], Kit] = make_kit,
+        kit: Callable[[], Kit] = shared_kit,
     ) -> None:
         """Take the way to the host, the inventory's Python and folder, and who builds the core.
 
         `probe_s` is how long the host may take to say which Python it has, `kit` gives what it builds a core from.
         """
-        self._transport = transport
-        self._name = transport.name
+        self.name = transport.name
+        self.transport = transport
         self._python = python
         self._workdir = workdir
         self._core = core
@@ -59,13 +61,8 @@ class Provisioning:
         # Agents here run on the controller's own Python unless the inventory names one: nothing need be asked.
         self._is_own = transport.is_here and python in (None, sys.executable)
         self._facts: HostFacts | None = None
-        self._seconds = {"uploading": 0.0, "building": 0.0}
+        self.seconds = {"uploading": 0.0, "building": 0.0}
         self.bundle_dir: str | None = None
-
-    @property
-    def seconds(self) -> dict[str, float]:
-        """The seconds spent so far uploading and building."""
-        return dict(self._seconds)
 
     def facts(self) -> HostFacts:
         """Return what is known of the host, asking it the first time; raises HostError, HostPythonError."""
@@ -73,7 +70,7 @@ class Provisioning:
             if self._workdir:
                 self._safe(self._workdir)  # before it is made there
             answer = probe.facts(self._workdir) if self._is_own else self._probed()
-            facts = facts_from(self._name, answer, self._workdir)
+            facts = facts_from(self.name, answer, self._workdir)
             self._safe(facts.cache)
             self._safe(facts.python)
             self._facts = facts
@@ -86,7 +83,11 @@ class Provisioning:
         """
         facts = self.facts()
         if self._is_own:
-            self.bundle_dir = self._written(bundle, facts)
+            # Its core was built for this very Python, and loads.
+            try:
+                self.bundle_dir = str(bundle.write_below(Path(facts.cache) / "bundles"))
+            except HostError as error:
+                raise HostError(with_cure(error, self._workdir)) from error
             return
         fitting = bundle
         if facts.tag != bundle.tag:
@@ -96,13 +97,13 @@ class Provisioning:
         if self._core != "host":
             complaint = self._put(fitting, facts)
             if complaint and self._core == "controller":
-                raise no_build(self._name, complaint, facts)
+                raise no_build(self.name, complaint, facts)
         if complaint or self._core == "host":
             with self._timed("building"):
                 core = self._built(facts, complaint)
             complaint = self._put(fitting.with_core(core), facts)
             if complaint:
-                raise HostBuildError(f"{self._name}: the core that was built there does not load there: {complaint}")
+                raise HostBuildError(f"{self.name}: the core that was built there does not load there: {complaint}")
 
     def ask(
         self, name: str, document: dict[str, Any], contents: Iterable[bytes] = (), *, most_bytes: int
@@ -111,50 +112,40 @@ class Provisioning:
 
         Raises HostError, with the program's own words where it has an error.
         """
-        stream = self._run(name, document)
-        try:
+        with contextlib.closing(self._run(name, document)) as stream:
             for chunk in contents:
                 stream.send(chunk)
             stream.end_input()
             answer = self._answer(stream, most_bytes)
-        finally:
-            stream.close()
         if "error" in answer:
-            raise HostError(f"{self._name}: {answer['error']!s:.1000}")
+            raise HostError(f"{self.name}: {answer['error']!s:.1000}")
         return answer
 
     def _safe(self, path: str) -> str:
         """Return a path that no shell on the way misreads; here there is none on the way."""
-        return path if self._transport.is_here else safe_path(path)
+        return path if self.transport.is_here else safe_path(path)
 
     def _probed(self) -> dict[str, Any]:
         """Ask the host which Python it has, and what that one says of itself."""
         document = json.dumps({"workdir": self._workdir}).encode() + b"\n"
-        stream = self._transport.start(first_argv(self._python), program("probe") + document)
+        stream = self.transport.start(first_argv(self._python), program("probe") + document)
         lines, complaint = self._lines(stream)
         try:
             answer = json.loads(lines[0])
         except (ValueError, LookupError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
-            raise no_python(self._name, self._python, lines, complaint)
+            raise no_python(self.name, self._python, lines, complaint)
         return answer
-
-    def _written(self, bundle: Bundle, facts: HostFacts) -> str:
-        """Write a bundle for this very Python; its core was built here, and loads."""
-        try:
-            return str(bundle.write_below(Path(facts.cache) / "bundles"))
-        except HostError as error:
-            raise HostError(self._cured(error)) from error
 
     def _put(self, bundle: Bundle, facts: HostFacts) -> str:
         """Have a bundle there and use it; returns why its core does not load, "" when it does."""
         folder = f"{facts.cache}/bundles/{bundle.sha256}"
-        answer = self._send("folder", {"folder": folder, "hashes": bundle.hashes}, bundle.files, "uploading")
+        answer = self._send("folder", {"folder": folder}, bundle.files, "uploading")
         if "error" in answer:
-            raise HostError(f"{self._name}: {with_cure(answer['error'], self._workdir)}")
+            raise HostError(f"{self.name}: {with_cure(answer['error'], self._workdir)}")
         complaint = str(answer.get("complaint", "no answer"))
-        error = judge(self._name, complaint, facts.cache) if complaint else None
+        error = judge(self.name, complaint, facts.cache) if complaint else None
         if error is not None:
             raise error
         self.bundle_dir = None if complaint else folder
@@ -162,50 +153,30 @@ class Provisioning:
 
     def _built(self, facts: HostFacts, complaint: str) -> Core:
         kit = self._kit()
-        document = {"cores": f"{facts.cache}/cores", "hashes": kit.hashes, "flags": kit.flags}
-        return core_from(self._name, self._send("core", document, kit.files, None), complaint, facts)
+        document = {"cores": f"{facts.cache}/cores", "flags": kit.flags}
+        return core_from(self.name, self._send("core", document, kit.files, None), complaint, facts)
 
     def _send(self, name: str, document: dict[str, Any], files: dict[str, bytes], phase: str | None) -> dict[str, Any]:
         """Run one of our programs there and return its last word; if it asks it gets `files`, timed as `phase`."""
-        stream = self._run(name, document)
-        try:
+        with contextlib.closing(self._run(name, {**document, "hashes": hashes_of(files)})) as stream:
             answer = self._answer(stream)
             if answer.get("wanted"):
                 with self._timed(phase) if phase else contextlib.nullcontext():
                     sizes = {name: len(content) for name, content in files.items()}
                     stream.send(json.dumps({"sizes": sizes}).encode() + b"\n")
-                    stream.send(b"".join(files[name] for name in document["hashes"]))
+                    stream.send(b"".join(files.values()))
                     answer = self._answer(stream)
-        finally:
-            stream.close()
-        return answer
+            return answer
 
     def _run(self, name: str, document: dict[str, Any]) -> Stream:
         """Start one of our programs there with the beginning of its input, which stays open for more."""
         stdin = program(name) + json.dumps(document).encode() + b"\n"
-        return self._transport.start(program_argv(self.facts().python), stdin, keeps_input=True)
+        return self.transport.start(program_argv(self.facts().python), stdin, keeps_input=True)
 
     def _answer(self, stream: Stream, most_bytes: int = _MAX_LINE_BYTES) -> dict[str, Any]:
         """Read one JSON line."""
-        line = bytearray()
-        deadline = time.monotonic() + _ANSWER_S
-        while not line.endswith(b"\n"):
-            data = stream.read(max(0.0, deadline - time.monotonic()))
-            if data is None:
-                raise HostError(f"{self._name}: no answer within {_ANSWER_S:g} s; look at the host's load")
-            line += data
-            if not data:
-                break
-            if len(line) > most_bytes:
-                raise HostError(f"{self._name}: an answer of more than {most_bytes >> 20} MiB")
-        try:
-            answer = json.loads(line)
-        except (ValueError, RecursionError):
-            answer = None
-        if not isinstance(answer, dict):
-            said = stream.close() or line[:80].decode("utf-8", "backslashreplace")
-            raise HostError(f"{self._name}: expected a JSON object, found: {said or 'nothing'}")
-        return answer
+        line = next(lines_of(stream, self.name, timeout_s=_ANSWER_S, most_bytes=most_bytes), b"")
+        return json_object(line, self.name, stream)
 
     def _lines(self, stream: Stream) -> tuple[list[str], str]:
         """Read all that the probe prints, but for empty lines, and what it complained about."""
@@ -219,12 +190,8 @@ class Provisioning:
         finally:
             complaint = stream.close()
         if data is None and not text.strip():
-            raise slow_python(self._name, self._python, self._probe_s)
+            raise slow_python(self.name, self._python, self._probe_s)
         return [line for line in text.decode("utf-8", "backslashreplace").splitlines() if line], complaint
-
-    def _cured(self, error: HostError) -> str:
-        """Have what is wrong with the inventory's folder mended there."""
-        return str(error) if self._workdir is None else with_cure(str(error), self._workdir)
 
     @contextlib.contextmanager
     def _timed(self, phase: str) -> Iterator[None]:
@@ -232,4 +199,4 @@ class Provisioning:
         try:
             yield
         finally:
-            self._seconds[phase] += time.monotonic() - began
+            self.seconds[phase] += time.monotonic() - began

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
+
+import paramiko
+from paramiko.common import cMSG_CHANNEL_REQUEST
 
 from pageswap.fleet.transport.fabric_connection import Connection
-from pageswap.fleet.transport.fabric_stream import FabricStream
-from pageswap.fleet.transport.shell_text import shell_text
 from pageswap.fleet.transport.ssh_config import SshConfig
-from pageswap.fleet.transport.transport import Transport
+from pageswap.fleet.transport.transport import COMPLAINT_BYTES, SEND_S, Transport, lost, no_input_taken, shell_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-    from pageswap.fleet.transport.transport import Stream
+    from pageswap.fleet.transport.transport import Reach, Stream
+
+_READ_BYTES = 1 << 16
+_SLICE_S = 0.5
+_EXIT_PATIENCE_S = 5.0
 
 
 class FabricTransport(Transport):
     """One host through one connection."""
 
-    def __init__(self, name: str, ssh_config: Path | None = None, *, accept_new: bool = False) -> None:
-        """Take the alias, and an ssh_config other than the user's.
-
-        With `accept_new` the key of a host that was unknown is trusted and written down.
-        """
-        super().__init__(name)
-        self._ssh_config = ssh_config
-        self._accept_new = accept_new
+    def __init__(self, name: str, reach: Reach) -> None:
+        """Take the alias, and what all hosts are reached with."""
+        super().__init__(name, reach)
         self._connection: Connection | None = None
         self._guard = threading.Lock()
 
     def start(self, argv: Sequence[str], stdin: bytes, *, keeps_input: bool = False) -> Stream:
         """Start a program through the user's login shell there."""
-        text = shell_text(argv)
-        return FabricStream(self._connected(), text, stdin, keeps_input=keeps_input)
+        command = shell_text(argv)
+        return FabricStream(self._connected(), command, stdin, keeps_input=keeps_input)
 
     def close(self) -> None:
         """End the connection, also one that is just being made."""
@@ -51,6 +52,104 @@ class FabricTransport(Transport):
             if self._connection is not None:
                 self._connection.close()
             with self._connecting():
-                config = SshConfig(self._ssh_config)
-                self._connection = Connection(config.route(self.name), config, accept_new=self._accept_new)
+                config = SshConfig(self.reach.ssh_config)
+                self._connection = Connection(config.route(self.name), config, accept_new=self.reach.accept_new)
             return self._connection
+
+
+class FabricStream:
+    """One program that runs on a host."""
+
+    def __init__(self, connection: Connection, command: str, stdin: bytes, *, keeps_input: bool) -> None:
+        """Start a command and give it its standard input, which stays open with `keeps_input` until `close`.
+
+        Raises HostLinkLostError when the connection is gone, HostError when the host starts no program.
+        """
+        self._alias = connection.route.alias
+        self._connection = connection
+        self._channel: Any = connection.execute(command)
+        self._complaint = b""
+        self._is_cancelled = False
+        self.send(stdin)
+        if not keeps_input:
+            self.end_input()
+
+    def send(self, data: bytes) -> None:
+        """Give the program more input; one that has ended will say why when it is read."""
+        try:
+            self._channel.settimeout(SEND_S)
+            self._channel.sendall(data)
+        except TimeoutError:
+            self.cancel()
+            raise no_input_taken(self._alias) from None
+        except (OSError, paramiko.SSHException, EOFError):
+            if not self._is_cancelled and not self._connection.is_open:
+                raise lost(self._alias) from None
+
+    def end_input(self) -> None:
+        """Let the program see the end of its input."""
+        with contextlib.suppress(OSError, paramiko.SSHException, EOFError):
+            self._channel.shutdown_write()
+
+    def read(self, timeout_s: float | None = None) -> bytes | None:
+        """Wait for output; raises HostLinkLostError when the connection breaks."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            left = _SLICE_S if deadline is None else min(_SLICE_S, max(0.0, deadline - time.monotonic()))
+            try:
+                # Zero would mean not to look at all.
+                self._channel.settimeout(max(left, 0.001))
+                data: bytes = self._channel.recv(_READ_BYTES)
+            except TimeoutError:
+                self._take_complaints()
+                if deadline is not None and time.monotonic() >= deadline:
+                    return None
+                continue
+            except (OSError, paramiko.SSHException, EOFError):
+                data = b""
+            self._take_complaints()
+            # That an output ends is told apart from a connection's end.
+            if not data and not self._is_cancelled and not self._channel.eof_received:
+                raise lost(self._alias)
+            return data
+
+    def cancel(self) -> None:
+        """Kill the program there and hang up on it; a reader in any thread gets the end."""
+        self._is_cancelled = True
+        with contextlib.suppress(Exception):
+            self._kill()
+        with contextlib.suppress(Exception):
+            self._channel.close()
+
+    def close(self) -> str:
+        """End the program if it still runs, and give the end of what it complained about."""
+        if not self._channel.closed:
+            if self._channel.eof_received:
+                self._channel.status_event.wait(_EXIT_PATIENCE_S)
+            self._take_complaints()
+            if not self._channel.status_event.is_set():
+                with contextlib.suppress(Exception):
+                    self._kill()
+            with contextlib.suppress(Exception):
+                self._channel.close()
+        self._take_complaints()
+        return self._complaint.decode("utf-8", "backslashreplace").strip()
+
+    def _kill(self) -> None:
+        """Ask the host's sshd to kill the program's process group (RFC 4254, 6.9), which paramiko has no call for.
+
+        OpenSSH does so except for root. There the verbs that last see that nobody reads them any more.
+        """
+        message = paramiko.Message()
+        message.add_byte(cMSG_CHANNEL_REQUEST)
+        message.add_int(self._channel.remote_chanid)
+        message.add_string("signal")
+        message.add_boolean(False)  # noqa: FBT003 - no reply wanted
+        message.add_string("KILL")
+        self._channel.get_transport()._send_user_message(message)  # noqa: SLF001 - see above
+
+    def _take_complaints(self) -> None:
+        # Taken always, or the channel's window, which both outputs share, fills.
+        with contextlib.suppress(OSError, paramiko.SSHException, EOFError):
+            while self._channel.recv_stderr_ready():
+                self._complaint = (self._complaint + self._channel.recv_stderr(_READ_BYTES))[-COMPLAINT_BYTES:]

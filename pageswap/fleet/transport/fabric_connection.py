@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import fabric
 import paramiko
 
-from pageswap.errors import HostAuthError, HostError, HostLinkLostError, HostUnreachableError
-from pageswap.fleet.transport.transport import HopelessError
+from pageswap.errors import HostAuthError, HostError
+from pageswap.fleet.transport.transport import HopelessError, lost, no_program, refused, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,11 +35,11 @@ class _Verified(paramiko.MissingHostKeyPolicy):  # type: ignore[misc] # comes wi
     """Judges a host's key; paramiko asks before it authenticates, for it was given no keys that it could know."""
 
     def __init__(self, route: Route, *, accept_new: bool) -> None:
-        self._route = route
+        self.route = route
         self._accept_new = accept_new
 
     def missing_host_key(self, _client: Any, _hostname: str, key: Any) -> None:  # noqa: ANN401 - paramiko's
-        route = self._route
+        route = self.route
         route.known_hosts.check(key.get_name(), key.asbytes(), accept_new=self._accept_new, shown=route.shown)
 
 
@@ -48,7 +48,7 @@ class Connection:
 
     def __init__(self, route: Route, config: SshConfig, *, accept_new: bool, depth: int = 0) -> None:
         """Connect once; raises HostUnreachableError, HostKeyError or HostAuthError, none of which shows a secret."""
-        self._route = route
+        self.route = route
         self._through: Connection | None = None
         self._proxy: subprocess.Popen[bytes] | None = None
         self._agent: Any = None
@@ -72,11 +72,6 @@ class Connection:
         threading.Thread(target=self._keep_alive, name=f"alive {route.alias}", daemon=True).start()
 
     @property
-    def alias(self) -> str:
-        """Give the host's alias."""
-        return self._route.alias
-
-    @property
     def is_open(self) -> bool:
         """Tell whether the host was heard of lately."""
         transport = self._fabric.transport
@@ -92,12 +87,9 @@ class Connection:
             channel.exec_command(command)
         except (paramiko.SSHException, OSError, EOFError) as error:
             if not self.is_open:
-                raise lost(self._route.alias) from None
+                raise lost(self.route.alias) from None
             reason = "it took too long" if "imeout" in str(error) else "the host's sshd refused"
-            raise HostError(
-                f"{self._route.shown}: no program could be started there: {reason}; look at the host's load, and at"
-                " MaxSessions and ForceCommand of its sshd_config"
-            ) from None
+            raise no_program(self.route.shown, reason) from None
         return channel
 
     def close(self) -> None:
@@ -112,7 +104,7 @@ class Connection:
             self._through.close()
 
     def _open(self, config: SshConfig, *, accept_new: bool, depth: int) -> None:
-        route = self._route
+        route = self.route
         files, key = list(route.identity_files), self._agent_key()
         if key is not None:
             # Loading the file would ask for its passphrase.
@@ -133,7 +125,7 @@ class Connection:
 
     def _agent_key(self) -> Any:  # noqa: ANN401 - a key, or None
         """Give the agent's key that an IdentityFile names, which is tried first, and also when others may not be."""
-        wanted = {_public_key(name) for name in self._route.identity_files} - {None}
+        wanted = {_public_key(name) for name in self.route.identity_files} - {None}
         if not wanted:
             return None
         with contextlib.suppress(paramiko.SSHException, OSError):
@@ -142,7 +134,7 @@ class Connection:
         return None
 
     def _socket(self, config: SshConfig, *, accept_new: bool, depth: int) -> Any:  # noqa: ANN401 - or a channel
-        route = self._route
+        route = self.route
         if route.proxy_command is not None:
             return self._proxy_socket(route.proxy_command)
         if not route.hops:
@@ -162,7 +154,7 @@ class Connection:
     def forward(self, host: str, port: int) -> Any:  # noqa: ANN401 - a channel
         """Give a channel that the host connects to another host's port."""
         return self._fabric.transport.open_channel(
-            "direct-tcpip", (host, port), ("", 0), timeout=self._route.connect_timeout_s or CONNECT_TIMEOUT_S
+            "direct-tcpip", (host, port), ("", 0), timeout=self.route.connect_timeout_s or CONNECT_TIMEOUT_S
         )
 
     def _proxy_socket(self, command: str) -> socket.socket:
@@ -192,13 +184,6 @@ class Connection:
                 transport.global_request("keepalive@openssh.com", wait=True)
             overdue.cancel()
             time.sleep(BEAT_S)
-
-
-def lost(alias: str) -> HostLinkLostError:
-    """Give the error for a connection that broke."""
-    return HostLinkLostError(
-        f"{alias}: the connection is lost; what runs there goes on for the lease's time: 'inv resume' collects it"
-    )
 
 
 def _public_key(name: str) -> bytes | None:
@@ -252,14 +237,14 @@ def _translated(route: Route) -> Iterator[None]:
         ) from None
     except socket.gaierror as error:
         if error.errno == socket.EAI_AGAIN:
-            raise _unreachable(route, f"no such host name so far ({error.strerror})") from None
+            raise unreachable(route.alias, route.shown, f"no such host name so far ({error.strerror})") from None
         raise HopelessError(
             f"{route.shown}: no such host name ({error.strerror}); give the alias a HostName in your ssh_config"
         ) from None
     except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
         if _is_refusal(error):
-            raise _refused(route) from None
-        raise _unreachable(route, _reason(error)) from None
+            raise refused(route.alias, route.shown) from None
+        raise unreachable(route.alias, route.shown, _reason(error)) from None
 
 
 def _is_refusal(error: Exception) -> bool:
@@ -279,16 +264,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return "no SSH server answers there, or it hung up"
-
-
-def _refused(route: Route) -> HostAuthError:
-    return HostAuthError(
-        f"{route.shown}: let nobody in with the user and keys of your ssh_config; 'ssh {route.alias} true' must work"
-        " without asking: set User and IdentityFile there, or ssh-add the key"
-    )
-
-
-def _unreachable(route: Route, reason: str) -> HostUnreachableError:
-    return HostUnreachableError(
-        f"{route.shown}: cannot be reached: {reason}; try 'ssh {route.alias} true', and look at HostName and Port"
-    )

@@ -4,22 +4,71 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import dataclasses
+import json
+import re
 import time
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from pageswap.errors import HostUnreachableError
+from pageswap.errors import HostAuthError, HostError, HostLinkLostError, HostUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 # So much of the end of what a program complained about is kept.
 COMPLAINT_BYTES: Final = 2000
 # A program that takes no input for so long never will.
 SEND_S: Final = 60.0
 
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_./-]+")
+
 
 class HopelessError(HostUnreachableError):
     """No connection came about, and another attempt a moment later would end the same way."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reach:
+    """What all hosts are reached with: an ssh_config other than the user's, and whether new host keys are trusted."""
+
+    ssh_config: Path | None = None
+    accept_new: bool = False
+
+
+def lost(alias: str) -> HostLinkLostError:
+    """Return the error for a connection that broke."""
+    return HostLinkLostError(
+        f"{alias}: the connection is lost; what runs there goes on for the lease's time: 'inv resume' collects it"
+    )
+
+
+def refused(alias: str, shown: str) -> HostAuthError:
+    """Return the error for a host, shown with its address, that let nobody in."""
+    return HostAuthError(
+        f"{shown}: let nobody in with the user and keys of your ssh_config; 'ssh {alias} true' must work without"
+        " asking: set User and IdentityFile there, or ssh-add the key"
+    )
+
+
+def unreachable(alias: str, shown: str, reason: str) -> HostUnreachableError:
+    """Return the error for a connection that did not come about."""
+    return HostUnreachableError(
+        f"{shown}: cannot be reached: {reason}; try 'ssh {alias} true', and look at HostName and Port"
+    )
+
+
+def no_program(shown: str, reason: str) -> HostError:
+    """Return the error for a host that is reached and starts nothing."""
+    return HostError(
+        f"{shown}: no program could be started there: {reason}; look at the host's load, and at MaxSessions and"
+        " ForceCommand of its sshd_config"
+    )
+
+
+def no_input_taken(alias: str) -> HostError:
+    """Return the error for a program that reads nothing of what it is sent."""
+    return HostError(f"{alias}: a program there took no input for {SEND_S:g} s; look at the host's load")
 
 
 class Stream(Protocol):
@@ -50,9 +99,10 @@ class Transport(abc.ABC):
     # Whether what it starts runs on this machine, as this user: files can be written there without asking.
     is_here: bool = False
 
-    def __init__(self, name: str) -> None:
-        """Take the host's name, which begins its errors."""
+    def __init__(self, name: str, reach: Reach) -> None:
+        """Take the host's name, which begins its errors and is its alias, and what it is reached with."""
         self.name = name
+        self.reach = reach
         self.connecting_s = 0.0
 
     @abc.abstractmethod
@@ -75,3 +125,46 @@ class Transport(abc.ABC):
             yield
         finally:
             self.connecting_s += time.monotonic() - began
+
+
+def shell_text(argv: Sequence[str]) -> str:
+    """Return a command that any shell, however odd, reads as these arguments; raises HostError where none is certain.
+
+    Between single quotes only a quote, a backslash (fish), an exclamation mark (csh) and a line's end mean something.
+    """
+    for word in argv:
+        if any(char in word for char in "'\\!\n\r\0"):
+            raise HostError(f"{word!r:.200} cannot be handed to a shell unharmed; give the host a name or path without")
+    return " ".join(["exec", *(word if _PLAIN.fullmatch(word) else f"'{word}'" for word in argv)])
+
+
+def lines_of(stream: Stream, where: str, *, timeout_s: float | None, most_bytes: int) -> Iterator[bytes]:
+    """Yield each line that a program prints as it comes, without its end; what is cut off at the end is none.
+
+    Raises HostError, which begins with `where`, when it does not end within `timeout_s` (None: for ever) or prints a
+    line of more than `most_bytes`.
+    """
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    pending = bytearray()
+    while (data := stream.read(None if deadline is None else max(0.0, deadline - time.monotonic()))) != b"":
+        if data is None:
+            raise HostError(f"{where}: no answer within {timeout_s:g} s; look at the host's load")
+        pending += data
+        if len(pending) > most_bytes:
+            raise HostError(f"{where}: an answer of more than {most_bytes >> 20} MiB")
+        if b"\n" in data:
+            *lines, pending = pending.split(b"\n")
+            yield from map(bytes, lines)
+
+
+def json_object(line: bytes, where: str, stream: Stream) -> dict[str, Any]:
+    """Return the JSON object that a line holds; without one raises HostError with what the program complained about."""
+    try:
+        document = json.loads(line)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        shown = line[:80].decode("utf-8", "backslashreplace") or "nothing"
+        said = stream.close().rpartition("\n")[2]
+        raise HostError(f"{where}: expected a JSON object, found: {shown}{f' ({said:.500})' if said else ''}")
+    return document

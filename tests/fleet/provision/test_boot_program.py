@@ -13,7 +13,7 @@ import pytest
 
 from pageswap.errors import HostError
 from pageswap.fleet.provision import boot_program
-from pageswap.fleet.transport.shell_text import shell_text
+from pageswap.fleet.transport.transport import shell_text
 
 SHELLS = [
     found for found in map(shutil.which, ("sh", "dash", "bash", "zsh", "fish", "tcsh", "ksh", "busybox")) if found

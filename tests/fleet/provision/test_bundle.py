@@ -110,7 +110,7 @@ def test_a_damaged_one_is_written_anew(made: Bundle, tmp_path: Path, damage: str
     made.write_below(tmp_path / "bundles")
 
     assert victim.read_bytes() == made.files["pageswap/agent/cli.py"]
-    assert folder_on_host.is_whole(folder, made.hashes)
+    assert folder_on_host.is_whole(folder, folder_on_host.hashes_of(made.files))
     assert list(folder.parent.iterdir()) == [folder]
 
 
@@ -124,7 +124,7 @@ def test_many_controllers_may_write_it_at_once(made: Bundle, tmp_path: Path) -> 
         thread.join()
 
     assert found == [tmp_path / "b" / made.sha256] * 8
-    assert folder_on_host.is_whole(found[0], made.hashes)
+    assert folder_on_host.is_whole(found[0], folder_on_host.hashes_of(made.files))
     assert list((tmp_path / "b").iterdir()) == [found[0]]
 
 

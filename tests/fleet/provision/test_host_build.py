@@ -17,9 +17,8 @@ from requirement import require
 import pageswap
 from pageswap.errors import HostBuildError, HostError
 from pageswap.fleet import Bundle, make_bundle
-from pageswap.fleet.provision import host_build
 from pageswap.fleet.provision.bundle import Core
-from pageswap.fleet.provision.host_build import Kit, core_from, judge, make_kit
+from pageswap.fleet.provision.host_build import Kit, core_from, judge, make_kit, shared_kit
 from pageswap.fleet.provision.host_python import HostFacts, facts_from, no_python
 
 if TYPE_CHECKING:
@@ -245,8 +244,8 @@ def test_why_there_is_no_python_is_told_with_a_cure_that_helps(python: str | Non
 def test_many_hosts_at_once_leave_the_streams_alone(capfd: pytest.CaptureFixture[str]) -> None:
     """Each has a thread of its own, and others print meanwhile."""
     before = sys.stderr
-    host_build._make_kit.cache_clear()
-    threads = [threading.Thread(target=make_kit) for _ in range(4)]
+    make_kit.cache_clear()
+    threads = [threading.Thread(target=shared_kit) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -20,9 +20,8 @@ from pageswap.errors import (
 from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.provision import boot_program
-from pageswap.fleet.targets import make_target
-from pageswap.fleet.transport.registry import Reach
-from pageswap.fleet.transport.transport import Stream, Transport
+from pageswap.fleet.target import make_target
+from pageswap.fleet.transport.transport import Reach, Stream, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -50,7 +49,7 @@ class DamagingTransport(Transport):
 
     def __init__(self, transport: Transport) -> None:
         """Take the real one."""
-        super().__init__(transport.name)
+        super().__init__(transport.name, transport.reach)
         self._transport = transport
 
     def start(self, argv: Sequence[str], stdin: bytes, *, keeps_input: bool = False) -> Stream:

@@ -11,11 +11,10 @@ from pageswap.errors import (
     HostUnreachableError,
 )
 from pageswap.fleet.inventory import InventoryHost
-from pageswap.fleet.targets import make_target
+from pageswap.fleet.target import make_target
 from pageswap.fleet.transport import fabric_connection
-from pageswap.fleet.transport.registry import Reach
 from pageswap.fleet.transport.ssh_config import SshConfig
-from pageswap.fleet.transport.transport import HopelessError
+from pageswap.fleet.transport.transport import HopelessError, Reach
 
 if TYPE_CHECKING:
     from pathlib import Path

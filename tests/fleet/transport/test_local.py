@@ -9,7 +9,7 @@ import pytest
 
 from pageswap.fleet import Bundle, Target
 from pageswap.fleet.inventory import InventoryHost
-from pageswap.fleet.targets import make_target
+from pageswap.fleet.target import make_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pageswap.errors import HostError
-from pageswap.fleet.transport.shell_text import shell_text
+from pageswap.fleet.transport.transport import shell_text
 
 SHELLS = [
     found for found in map(shutil.which, ("sh", "dash", "bash", "zsh", "fish", "tcsh", "ksh", "busybox")) if found

@@ -22,9 +22,9 @@ from pageswap.errors import (
 )
 from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import InventoryHost
-from pageswap.fleet.targets import make_target
+from pageswap.fleet.target import make_target
 from pageswap.fleet.transport import fabric_connection
-from pageswap.fleet.transport.registry import Reach
+from pageswap.fleet.transport.transport import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable

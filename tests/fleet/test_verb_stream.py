@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pageswap.errors import HostError
-from pageswap.fleet.provision.verb_stream import VerbStream
+from pageswap.fleet.target import VerbStream
 
 
 class Endless:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pageswap.console.output import print_json
 from pageswap.errors import UsageError
-from pageswap.publish import Folder, RemoteFolder
+from pageswap.publish import Destination
 from pageswap.publish.destination import split
 from pageswap.spec.hostnames import LOCAL, check_alias
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from pageswap.console.arguments import HostAccess
     from pageswap.publish import Published
-    from pageswap.publish.destination import Destination
 
 _NAMED = 5
 
@@ -26,16 +25,13 @@ _NAMED = 5
 def opened(to: str, access: HostAccess) -> Iterator[Destination]:
     """Give the folder that --to names, here or over SSH, and let go of the connection after; raises UsageError."""
     host, path = split(to)
-    if host in ("", LOCAL):
-        yield Folder(path)
-        return
     try:
-        check_alias(host)
+        alias = check_alias(host or LOCAL)
     except ValueError as error:
         raise UsageError(f"--to: {error}") from None
-    (target,) = access.targets(access.hosts(host))
+    (target,) = access.targets(access.hosts(alias))
     with contextlib.closing(target):
-        yield RemoteFolder(target, path)
+        yield Destination(target, path)
 
 
 def conclude(published: Published, *, as_json: bool) -> None:

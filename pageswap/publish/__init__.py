@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pageswap.publish.destination import Folder, RemoteFolder
+from pageswap.publish.destination import Destination
 from pageswap.publish.publishing import Published, publish
 
-__all__ = ["Folder", "Published", "RemoteFolder", "publish"]
+__all__ = ["Destination", "Published", "publish"]

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from pageswap.agent.journal.line_fields import utc_now
 from pageswap.errors import HostError, StoreError, UsageError
 from pageswap.publish.destination import File
-from pageswap.publish.entry import entry_of, index_of, read_index, report_path
-from pageswap.publish.feed import feed
+from pageswap.publish.index import entry_of, index_of, read_index, report_path
 from pageswap.report import render as render_report
-from pageswap.report.page.write import site_page
+from pageswap.report.page.write import site_feed, site_page
 from pageswap.store import Store
 from pageswap.store.schema import DATABASE, REPORT
 
@@ -137,7 +136,7 @@ class _Change:
         made = {
             "index.html": site_page(index["title"], index["runs"]).encode(),
             "index.json": json.dumps(index, indent=1, ensure_ascii=False).encode() + b"\n",
-            "feed.xml": feed(index),
+            "feed.xml": site_feed(index).encode(),
             ".nojekyll": b"",
         }
         files = [self._file(path, content, hashlib.sha256(content).hexdigest()) for path, content in made.items()]

@@ -9,18 +9,20 @@ import pytest
 from pageswap.console.arguments import HostAccess
 from pageswap.console.publish_view import opened
 from pageswap.errors import UsageError
-from pageswap.publish import Folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 @pytest.mark.parametrize(("to", "path"), [("site", "site"), ("./a:b", "./a:b"), ("local:site", "site")])
-def test_a_folder_of_this_machine_is_reached_without_ssh(to: str, path: str) -> None:
-    """Under any of its names."""
+def test_a_folder_of_this_machine_is_reached_without_ssh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str, path: str
+) -> None:
+    """Under any of its names, from the current folder on."""
+    monkeypatch.chdir(tmp_path)
     with opened(to, HostAccess()) as place:
-        assert isinstance(place, Folder)
         assert place.name == path
+        assert place.look()["state"] == "absent"
 
 
 def test_another_host_is_named_and_let_go_of(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pageswap.errors import HostError, StoreError, UsageError
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.target import make_target
 from pageswap.fleet.transport.transport import Reach
-from pageswap.publish import Folder, Published, RemoteFolder, publish
+from pageswap.publish import Destination, Published, publish
 from pageswap.publish.destination import split
 from pageswap.publish.publishing import TITLE
 from tests.fleet.sshd import SSHD, Sshd
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+HOST_KEYS = ("host", "cpu_model", "kernel", "microcode")
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
@@ -51,9 +52,14 @@ def index_of(site: Path) -> dict[str, Any]:
     return found
 
 
+def folder(path: Path | str, kind: type[Destination] = Destination) -> Destination:
+    """Name a folder of this machine."""
+    return kind(make_target(InventoryHost("local")), str(path))
+
+
 def to(site: Path, runs: list[Path], **options: Any) -> Published:
-    """Publish into a folder."""
-    return put(runs, Folder(str(site)), **options)
+    """Publish into a folder of this machine."""
+    return put(runs, folder(site), **options)
 
 
 def test_a_site_has_an_index_a_feed_and_every_report(tmp_path: Path, runs: list[Path]) -> None:
@@ -71,7 +77,8 @@ def test_a_site_has_an_index_a_feed_and_every_report(tmp_path: Path, runs: list[
     assert all((site / str(link)).read_text().startswith("<!DOCTYPE html>") for link in links)
     assert "copy_words and mremap_fixed were " in index["runs"][0]["answer"][0]
     assert {"slower": 2} == index["runs"][0]["verdicts"]
-    assert [{"host": "local", "cpu": "AMD EPYC 9R45", "kernel": "6.18.5"}] == index["runs"][0]["hosts"]
+    (host,) = index["runs"][0]["hosts"]
+    assert ("local", "AMD EPYC 9R45", "6.18.5", "0xb101047") == tuple(host[key] for key in HOST_KEYS)
 
 
 def test_publishing_again_changes_nothing(tmp_path: Path, runs: list[Path]) -> None:
@@ -163,7 +170,7 @@ def test_a_publisher_that_came_between_is_not_undone(tmp_path: Path, runs: list[
     """Whoever looked before another one published looks again, and both runs are there."""
     site = tmp_path / "site"
 
-    class Late(Folder):
+    class Late(Destination):
         is_late = True
 
         def look(self) -> dict[str, Any]:
@@ -173,7 +180,7 @@ def test_a_publisher_that_came_between_is_not_undone(tmp_path: Path, runs: list[
                 to(site, runs[:1])
             return seen
 
-    put(runs[1:], Late(str(site)))
+    put(runs[1:], folder(site, Late))
 
     assert {RUN_ID.format(1), RUN_ID.format(2)} == {run["run_id"] for run in index_of(site)["runs"]}
 
@@ -203,12 +210,12 @@ def test_an_index_that_is_not_ours_is_not_gone_on_with(
 def test_a_host_that_tells_nothing_of_a_site_is_refused(runs: list[Path], answer: dict[str, Any]) -> None:
     """What another host answers is data, and may be anything."""
 
-    class Odd(Folder):
+    class Odd(Destination):
         def look(self) -> dict[str, Any]:
             return answer
 
     with pytest.raises(HostError, match="web:x: what it answers tells nothing of a site"):
-        put(runs, Odd("web:x"))
+        put(runs, folder("web:x", Odd))
 
 
 def test_an_entry_that_was_tampered_with_is_refused(tmp_path: Path, runs: list[Path]) -> None:
@@ -270,9 +277,9 @@ def test_a_site_on_another_host_is_the_same_site(tmp_path: Path, runs: list[Path
     target = make_target(InventoryHost(sshd.alias), Reach(sshd.config))
     try:
         there = tmp_path / "there" / "my site"
-        first = put(runs[:1], RemoteFolder(target, str(there)))
-        again = put(runs[:1], RemoteFolder(target, str(there)))
-        third = put(runs, RemoteFolder(target, str(there)))
+        first = put(runs[:1], Destination(target, str(there)))
+        again = put(runs[:1], Destination(target, str(there)))
+        third = put(runs, Destination(target, str(there)))
         to(tmp_path / "here", runs)
 
         assert (RUN_ID.format(1),) == first.added
@@ -282,8 +289,8 @@ def test_a_site_on_another_host_is_the_same_site(tmp_path: Path, runs: list[Path
             str(p.relative_to(tmp_path / "here")) for p in (tmp_path / "here").rglob("*")
         }
         with pytest.raises(UsageError, match="holds other files"):
-            put(runs, RemoteFolder(target, str(tmp_path)))
+            put(runs, Destination(target, str(tmp_path)))
         with pytest.raises(HostError, match=r"lab1: .*File exists"):
-            put(runs, RemoteFolder(target, str(runs[0] / "run.sqlite" / "x")))
+            put(runs, Destination(target, str(runs[0] / "run.sqlite" / "x")))
     finally:
         target.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
@@ -44,6 +45,15 @@ def site_page(title: str, runs: Sequence[Mapping[str, Any]]) -> str:
     """
     facts = _inlined(_own("report.css") + _own("site.css"), [_own("site.js")])
     return _environment().get_template("site.html.j2").render(title=title, runs=runs, **facts)
+
+
+def site_feed(index: Mapping[str, Any]) -> str:
+    """Return the Atom feed (RFC 4287) of a site's newest runs; its links are relative to it: a site can move."""
+
+    def urn(name: str) -> str:
+        return uuid.uuid5(uuid.NAMESPACE_URL, f"pageswap {name}").urn
+
+    return _environment().get_template("feed.xml.j2").render(index=index, urn=urn)
 
 
 def _environment() -> jinja2.Environment:

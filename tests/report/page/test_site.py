@@ -31,7 +31,7 @@ def run(number: int, **fields: Any) -> dict[str, Any]:
         "verdicts": {"faster": 1, "slower": 2, "no difference found": 3},
         "started": f"2026-01-02T03:04:0{number}Z",
         "updated": "2026-01-03T00:00:00Z",
-        "hosts": [{"host": "lab1", "cpu": "AMD EPYC", "kernel": "6.18"}],
+        "hosts": [{"host": "lab1", "cpu_model": "AMD EPYC", "kernel": "6.18"}],
         "commit": "0123456789abcdef",
         "dirty": False,
         "trials": 10 * number,
@@ -46,7 +46,7 @@ def run(number: int, **fields: Any) -> dict[str, Any]:
 
 RUNS = [
     run(3, experiment="huge_pages", question="Alpha?", trials=5),
-    run(2, hosts=[{"host": f"lab{n}", "cpu": "Intel", "kernel": "6.1"} for n in range(1, 6)], missing=2),
+    run(2, hosts=[{"host": f"lab{n}", "cpu_model": "Intel", "kernel": "6.1"} for n in range(1, 6)], missing=2),
     run(1, experiment="smoke", question="Beta?", answer=[]),
 ]
 
@@ -139,7 +139,7 @@ def test_the_page_never_scrolls_sideways(browser: Browser, tmp_path: Path, runs:
 
 def test_hostile_text_stays_text(browser: Browser, tmp_path: Path) -> None:
     """No element, attribute or dialog comes of any field."""
-    hosts = [{"host": HOSTILE, "cpu": HOSTILE, "kernel": HOSTILE}]
+    hosts = [{"host": HOSTILE, "cpu_model": HOSTILE, "kernel": HOSTILE}]
     fields = {"question": HOSTILE, "experiment": HOSTILE, "answer": [HOSTILE] * 2, "run_id": HOSTILE, "commit": HOSTILE}
     one = run(1, hosts=hosts, verdicts={HOSTILE: 1}, statuses={HOSTILE: 1}, **fields)
     visit = Visit(browser, tmp_path / "index.html", [one], title=HOSTILE)

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import pageswap
+from pageswap.agent.host.conditions import CONDITIONS
 from pageswap.analysis.findings import findings
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW
@@ -17,7 +18,7 @@ from pageswap.errors import HostError, StoreError
 from pageswap.text.lists import clipped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from pageswap.analysis.trials.run_data import RunData
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 _REPORT: Final = re.compile(r"runs/[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*/report\.html")
 _LONGEST: Final = 2_000
-_HOST_FACTS: Final = {"cpu": "cpu_model", "kernel": "kernel"}
+_CONDITIONS: Final = tuple(condition.key for condition in CONDITIONS if condition.is_brief)
 _WORDS: Final = (FASTER, SLOWER, NO_DIFFERENCE, TOO_FEW)
 _TYPES: Final[dict[str, type | tuple[type, ...]]] = {
     "run_id": str,
@@ -74,8 +75,8 @@ def entry_of(run_data: RunData, report: str, *, size_bytes: int, sha256: str, up
         "started": str(meta.get("created_at") or ""),
         "updated": updated,
         "hosts": [
-            {"host": host, **{key: _text(environments.get(host, {}), name) for key, name in _HOST_FACTS.items()}}
-            for host in summary.hosts
+            {"host": host, **{key: clipped(str(facts.get(key) or ""), _LONGEST) for key in _CONDITIONS}}
+            for host, facts in ((host, environments.get(host, {})) for host in summary.hosts)
         ],
         "commit": provenance.get("commit"),
         "dirty": provenance.get("dirty"),
@@ -129,14 +130,9 @@ def _is_entry(entry: object) -> bool:
         and all(
             isinstance(count, int) for counts in (entry["verdicts"], entry["statuses"]) for count in counts.values()
         )
-        and all(_is_host(host) for host in entry["hosts"])
+        # Which conditions of a host are told is for whoever wrote the entry to say.
+        and all(
+            isinstance(host, dict) and "host" in host and all(isinstance(text, str) for text in host.values())
+            for host in entry["hosts"]
+        )
     )
-
-
-def _is_host(host: object) -> bool:
-    names = {"host", *_HOST_FACTS}
-    return isinstance(host, dict) and host.keys() == names and all(isinstance(host[name], str) for name in names)
-
-
-def _text(facts: Mapping[str, Any], name: str) -> str:
-    return clipped(str(facts.get(name) or ""), _LONGEST)

@@ -1,4 +1,7 @@
-"""A static site's folder on the machine that serves it: its readers see the old site or the new one, whole."""
+"""A static site's folder on the machine that serves it: its readers see the old site or the new one, whole.
+
+A site's files are those that its index records. All else in the folder, and beside it, is somebody else's.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +20,22 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pageswap.agent.workspace.work_folder import sync_folder
 from pageswap.errors import HostError
-from pageswap.fleet.onhost.folder import locked
+from pageswap.fleet.onhost.folder import PATIENCE_S, locked, sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 INDEX = "index.json"
-OURS = ("index.html", INDEX, "feed.xml", ".nojekyll", "runs")
 _GENERATOR = "pageswap"
+_FILES = ("index.html", INDEX, "feed.xml", ".nojekyll")
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 _CHUNK_BYTES = 1 << 20
 _MOST_INDEX_BYTES = 64 << 20
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
-# Input that a cut link will never bring is waited for so long, and other publishers with it.
-_PATIENCE_S = 900
 _NOT_SUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.EXDEV, errno.ENOTSUP)
+# In a publisher's work folder: whose it is, the new site, and the old one where the two cannot be exchanged.
+_RECORD, _NEW, _OLD = "record.json", "new", "old"
 
 
 def main(stdin: IO[bytes]) -> None:
@@ -59,16 +62,13 @@ def look(path: str) -> dict[str, Any]:
     with _errors(path):
         folder = _folder(path)
         index = _index(folder)
-        state = (
-            "absent"
-            if not folder.exists()
-            else "site"
-            if index is not None
-            else "other"
-            if any(_strangers(folder))
-            else "empty"
-        )
-        return {"state": state, "index": index, "hashes": _hashes(folder) if state == "site" else {}}
+        state = "site" if index is not None else "other" if _is_filled(folder) else "empty"
+        plain = [name for name in sorted(_recorded(index)) if _is_plain_file(folder / name)]
+        return {
+            "state": state if folder.exists() else "absent",
+            "index": index,
+            "hashes": {name: sha256((folder / name).read_bytes()) for name in plain},
+        }
 
 
 def put(document: dict[str, Any], read: Callable[[int], bytes]) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def put(document: dict[str, Any], read: Callable[[int], bytes]) -> dict[str, Any
 
     What is kept is linked from the site that is there; the contents of the others come by `read`, one after the other.
     All is written aside and checked, then takes the old site's place in one step, so that neither a reader nor a kill
-    sees a part of it. Files of other origin in the folder stay. Gives {"done": true, "is_atomic"}; or
+    sees a part of it. What the site's index does not record stays. Return {"done": true, "is_atomic"}; or
     {"conflict": true} when the index is no longer the one whose SHA-256 is document["seen"].
     """
     path = document["path"]
@@ -85,30 +85,35 @@ def put(document: dict[str, Any], read: Callable[[int], bytes]) -> dict[str, Any
         folder.parent.mkdir(parents=True, exist_ok=True)
         # One publisher at a time beside each other's sites.
         with locked(str(folder.parent)):
-            _clear_leftovers(folder)
+            for left_over in folder.parent.glob(f".{glob.escape(folder.name)}.new-*"):
+                # By a publisher that was killed: the lock is ours.
+                _clear(left_over, folder)
             index = _index(folder)
-            if index is None and folder.exists() and any(_strangers(folder)):
+            if index is None and _is_filled(folder):
                 raise HostError(f"{folder}: holds other files and no site of pageswap; give a new or an empty folder")
-            if _sha256_of(index) != document["seen"]:
+            if document["seen"] != ("" if index is None else sha256(index.encode())):
                 return {"conflict": True}
-            staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.new-", dir=folder.parent))
+            recorded = _recorded(index)
+            names = [_checked(folder, str(file["path"]), recorded) for file in document["files"]]
+            work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.new-", dir=folder.parent))
+            record = {"site": str(folder), "files": sorted({*recorded, *names})}
+            (work / _RECORD).write_text(json.dumps(record), encoding="utf-8")
             try:
-                for file in document["files"]:
-                    _place(folder, staging, file, read)
-                # Whatever the umask, a web server must be able to read it.
-                for made in [staging, *(path for path in staging.rglob("*") if path.is_dir())]:
-                    made.chmod(0o755)
-                is_atomic = _switch(folder, staging)
+                (work / _NEW).mkdir()
+                for name, file in zip(names, document["files"]):
+                    _place(folder / name, work / _NEW / name, file, read)
+                _give_away(work / _NEW, folder)
+                is_atomic = _switch(folder, work)
             finally:
-                # After the switch this is the old site.
-                _remove(staging, folder)
+                # After the switch the old site is in it.
+                _clear(work, folder)
             return {"done": True, "is_atomic": is_atomic}
 
 
 @contextlib.contextmanager
 def _patience() -> Iterator[None]:
     """End this program when what is done inside takes too long; what it leaves the next publisher removes."""
-    signal.alarm(_PATIENCE_S)
+    signal.alarm(PATIENCE_S)
     try:
         yield
     finally:
@@ -132,10 +137,14 @@ def _folder(path: str) -> Path:
     return folder
 
 
+def _is_filled(folder: Path) -> bool:
+    return folder.exists() and any(folder.iterdir())
+
+
 def _index(folder: Path) -> str | None:
-    """Give the text of a site's index; None where there is no site."""
+    """Return the text of a site's index; None where there is no site."""
     path = folder / INDEX
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > _MOST_INDEX_BYTES:
+    if not _is_plain_file(path) or path.stat().st_size > _MOST_INDEX_BYTES:
         return None
     try:
         text = path.read_text(encoding="utf-8")
@@ -146,52 +155,56 @@ def _index(folder: Path) -> str | None:
     return text if is_ours else None
 
 
-def _strangers(folder: Path) -> Iterator[Path]:
-    return (entry for entry in folder.iterdir() if entry.name not in OURS or entry.is_symlink())
+def _recorded(index: str | None) -> set[str]:
+    """Name the files of the site that has this index."""
+    if index is None:
+        return set()
+    runs = json.loads(index).get("runs")
+    reports = [run.get("report") for run in runs if isinstance(run, dict)] if isinstance(runs, list) else []
+    return {*_FILES, *(name for name in reports if isinstance(name, str) and _is_name(name))}
 
 
-def _sha256_of(index: str | None) -> str:
-    return "" if index is None else hashlib.sha256(index.encode()).hexdigest()
+def _is_name(name: str) -> bool:
+    return name in _FILES or all(_PART.fullmatch(part) for part in name.split("/"))
 
 
-def _hashes(folder: Path) -> dict[str, str]:
-    found = {}
-    for name in OURS:
-        top = folder / name
-        for path in sorted(top.rglob("*")) if top.is_dir() and not top.is_symlink() else [top]:
-            if path.is_file() and not path.is_symlink():
-                digest = hashlib.sha256()
-                with path.open("rb") as file:
-                    while chunk := file.read(_CHUNK_BYTES):
-                        digest.update(chunk)
-                found[str(path.relative_to(folder))] = digest.hexdigest()
-    return found
+def _is_plain_file(path: Path) -> bool:
+    """Tell whether there is a file that no link leads to."""
+    return path.is_file() and os.path.realpath(path) == str(path)
 
 
-def _place(old: Path, staging: Path, file: dict[str, Any], read: Callable[[int], bytes]) -> None:
-    name = str(file["path"])
-    if not all(_PART.fullmatch(part) for part in name.split("/")) and name not in OURS:
+def _checked(folder: Path, name: str, recorded: set[str]) -> str:
+    """Return the name of a file of the new site; raises HostError where something else has its place."""
+    if not _is_name(name):
         raise HostError(f"{name!r:.200}: cannot be a file of a site")
-    path = staging / name
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    is_free = not os.path.lexists(path) and all(above.is_dir() or not os.path.lexists(above) for above in path.parents)
+    is_own = name in recorded and path.is_file()
+    if os.path.realpath(path) != str(path) or not (is_free or is_own):
+        raise HostError(f"{path}: is in the way of the site and none of its files; move it elsewhere")
+    return name
+
+
+def _place(old: Path, new: Path, file: dict[str, Any], read: Callable[[int], bytes]) -> None:
+    new.parent.mkdir(parents=True, exist_ok=True)
     if file["kept"]:
-        _link(old / name, path)
+        _link(old, new)
         return
     digest = hashlib.sha256()
     left = int(file["size"])
-    with path.open("xb") as written:
+    with new.open("xb") as written:
         while left:
             chunk = read(min(left, _CHUNK_BYTES))
             if not chunk:
-                raise HostError(f"{name}: came incomplete; publish again")
+                raise HostError(f"{file['path']}: came incomplete; publish again")
             digest.update(chunk)
             written.write(chunk)
             left -= len(chunk)
         written.flush()
         os.fsync(written.fileno())
-    path.chmod(0o644)
+    new.chmod(0o644)
     if digest.hexdigest() != file["sha256"]:
-        raise HostError(f"{name}: came damaged; publish again")
+        raise HostError(f"{file['path']}: came damaged; publish again")
 
 
 def _link(old: Path, new: Path) -> None:
@@ -203,26 +216,35 @@ def _link(old: Path, new: Path) -> None:
         shutil.copy2(old, new, follow_symlinks=False)  # a file system without links
 
 
-def _switch(folder: Path, staging: Path) -> bool:
-    """Put the new site in the old one's place, leaving the old one at `staging`; tell whether in one step."""
-    sync_folder(str(staging))
+def _give_away(new: Path, folder: Path) -> None:
+    """Have a web server read the folders whatever the umask; the site's own stays as its owner made it."""
+    for made in [new, *(path for path in new.rglob("*") if path.is_dir())]:
+        made.chmod(0o755)
+    if folder.exists():
+        found = folder.stat()
+        if (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
+            os.chown(new, found.st_uid, found.st_gid)
+        new.chmod(found.st_mode & 0o7777)
+
+
+def _switch(folder: Path, work: Path) -> bool:
+    """Put the new site in the old one's place, leaving the old one in the work folder; tell whether in one step."""
+    sync_folder(str(work / _NEW))
     is_atomic = True
     if not folder.exists():
-        staging.rename(folder)
-    elif not _exchange(staging, folder):
+        (work / _NEW).rename(folder)
+    elif not exchange(work / _NEW, folder):
         is_atomic = False
-        aside = staging.with_name(f"{staging.name}.old")
-        folder.rename(aside)
-        staging.rename(folder)
-        aside.rename(staging)
+        folder.rename(work / _OLD)
+        (work / _NEW).rename(folder)
     sync_folder(str(folder.parent))
     return is_atomic
 
 
-def _exchange(one: Path, other: Path) -> bool:
+def exchange(one: Path, other: Path) -> bool:
     """Exchange two folders in one step (renameat2(2), RENAME_EXCHANGE); False where the file system cannot."""
     try:
-        import ctypes  # noqa: PLC0415 - a Python may lack it
+        import ctypes
 
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except (ImportError, OSError, AttributeError):
@@ -235,20 +257,43 @@ def _exchange(one: Path, other: Path) -> bool:
     raise OSError(number, os.strerror(number), str(other))
 
 
-def _clear_leftovers(folder: Path) -> None:
-    """Remove what publishers left that were killed; nobody else can be at work, for the lock is ours."""
-    for leftover in folder.parent.glob(f".{glob.escape(folder.name)}.new-*"):
-        if not folder.exists() and leftover.name.endswith(".old"):
-            leftover.rename(folder)
-        else:
-            _remove(leftover, folder)
-
-
-def _remove(leftover: Path, folder: Path) -> None:
-    """Remove a folder beside the site, once files of other origin in it are back in the site."""
-    if not leftover.exists():
+def _clear(work: Path, folder: Path) -> None:
+    """Remove a publisher's work folder, once what is not of its making is back in the site; another folder stays."""
+    try:
+        record = json.loads((work / _RECORD).read_bytes())
+        names = list(filter(_is_name, record["files"])) if record["site"] == str(folder) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        names = None
+    if names is None:
         return
-    for stranger in list(_strangers(leftover)):
-        if folder.is_dir() and not (folder / stranger.name).exists():
-            stranger.rename(folder / stranger.name)
-    shutil.rmtree(leftover)
+    if not folder.exists() and (work / _OLD).exists():
+        (work / _OLD).rename(folder)
+    for site in (work / _NEW, work / _OLD):
+        if site.exists():
+            _remove(site, names)
+            _carry(site, folder)
+    if {path.name for path in work.iterdir()} == {_RECORD}:
+        (work / _RECORD).unlink()
+        work.rmdir()
+
+
+def _remove(site: Path, names: Iterable[str]) -> None:
+    """Remove a site's files, and the folders that this leaves empty."""
+    for path in filter(_is_plain_file, (site / name for name in names)):
+        path.unlink()
+        for above in path.parents:
+            if above == site or any(above.iterdir()):
+                break
+            above.rmdir()
+
+
+def _carry(old: Path, new: Path) -> None:
+    """Move what is in one folder into another one, where nothing has its place."""
+    for path in list(old.iterdir()):
+        there = new / path.name
+        if not os.path.lexists(there):
+            path.rename(there)
+        elif all(each.is_dir() and not each.is_symlink() for each in (path, there)):
+            _carry(path, there)
+    if not any(old.iterdir()):
+        old.rmdir()

@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from requirement import require
 
 from pageswap.errors import HostError
 from pageswap.fleet.onhost import site
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def index_of(version: str) -> bytes:
-    """Give an index that tells its version."""
-    return json.dumps({"generator": "pageswap 0", "version": version}).encode()
+def index_of(version: str, *reports: str) -> bytes:
+    """Give an index that tells its version and records reports."""
+    runs = [{"report": report} for report in reports]
+    return json.dumps({"generator": "pageswap 0", "version": version, "runs": runs}).encode()
 
 
 def seen(folder: Path) -> str:
@@ -52,13 +54,20 @@ def put(folder: Path, holding: dict[str, bytes], kept: tuple[str, ...] = (), **c
 
 def a_site(version: str, reports: int = 2) -> dict[str, bytes]:
     """Give the files of a site whose every file tells the version."""
-    made = {"index.html": version.encode(), "index.json": index_of(version)}
-    return {**made, **{f"runs/a/r{number}/report.html": version.encode() * 1000 for number in range(reports)}}
+    made = {f"runs/a/r{number}/report.html": version.encode() * 1000 for number in range(reports)}
+    return {"index.html": version.encode(), "index.json": index_of(version, *made), **made}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Read all files of a folder."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def write(top: Path, files: dict[str, bytes]) -> None:
+    """Write files that are nobody's but the user's."""
+    for name, content in files.items():
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_bytes(content)
 
 
 def test_an_absent_an_empty_and_a_foreign_folder_are_told_apart(tmp_path: Path) -> None:
@@ -92,7 +101,8 @@ def test_what_is_kept_is_the_same_file(tmp_path: Path) -> None:
     put(tmp_path / "site", a_site("1"))
     report = tmp_path / "site/runs/a/r0/report.html"
     before = report.stat().st_ino
-    put(tmp_path / "site", {"index.html": b"2", "index.json": index_of("2")}, kept=("runs/a/r0/report.html",))
+    left = "runs/a/r0/report.html"
+    put(tmp_path / "site", {"index.html": b"2", "index.json": index_of("2", left)}, kept=(left,))
 
     assert before == report.stat().st_ino
     assert not (tmp_path / "site/runs/a/r1").exists()
@@ -220,28 +230,105 @@ def test_files_of_other_origin_stay(tmp_path: Path) -> None:
     assert {**a_site("2"), "CNAME": b"pages.example", ".git/HEAD": b"ref"} == contents(folder)
 
 
-def test_a_folder_with_other_files_and_no_site_is_left_alone(tmp_path: Path) -> None:
-    """A home folder given by mistake loses nothing."""
-    (tmp_path / "thesis.tex").write_text("precious")
+@pytest.mark.parametrize("name", ["thesis.tex", "index.html", "feed.xml", "runs/marathon.gpx", "index.json"])
+def test_a_folder_with_other_files_and_no_site_is_left_alone(tmp_path: Path, name: str) -> None:
+    """A home folder or a web site given by mistake loses nothing, whatever its files are called."""
+    write(tmp_path, {name: b"precious"})
 
+    assert site.look(str(tmp_path))["state"] == "other"
     with pytest.raises(HostError, match="holds other files and no site"):
         put(tmp_path, a_site("1"))
-    assert {"thesis.tex": b"precious"} == contents(tmp_path)
+    assert {name: b"precious"} == contents(tmp_path)
+
+
+def test_files_below_the_runs_that_no_index_records_stay(tmp_path: Path) -> None:
+    """Beside a report that stays, beside one that goes, and in a folder of their own; empty folders go."""
+    folder = tmp_path / "site"
+    put(folder, a_site("1", reports=3))
+    own = {"runs/a/r0/notes.txt": b"0", "runs/a/r1/notes.txt": b"1", "runs/b/c": b"2"}
+    write(folder, own)
+    put(folder, a_site("2", reports=1))
+
+    assert {**a_site("2", reports=1), **own} == contents(folder)
+    assert not (folder / "runs/a/r2").exists()
+    assert [folder] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("taken", ["runs/a/r1/report.html", "runs/a/r1", "runs/a/r1/report.html/x"])
+@pytest.mark.parametrize("is_link", [False, True])
+def test_what_is_in_a_new_files_way_is_named_and_stays(tmp_path: Path, taken: str, *, is_link: bool) -> None:
+    """It is not of the site's making, whatever it is; the site stays as it is."""
+    folder = tmp_path / "site"
+    put(folder, a_site("1", reports=1))
+    write(tmp_path, {"else": b"mine"})
+    (folder / taken).parent.mkdir(parents=True, exist_ok=True)
+    if is_link:
+        (folder / taken).symlink_to(tmp_path / "else")
+    else:
+        (folder / taken).write_bytes(b"mine")
+    before = contents(folder)
+
+    with pytest.raises(HostError, match=r"runs/a/r1/report\.html: is in the way of the site"):
+        put(folder, a_site("2"))
+    assert before == contents(folder)
+    assert (tmp_path / "else").read_bytes() == b"mine"
+
+
+def test_an_index_that_names_files_elsewhere_reaches_none_of_them(tmp_path: Path) -> None:
+    """Somebody may have written it."""
+    folder = tmp_path / "site"
+    put(folder, a_site("1", reports=0))
+    write(tmp_path, {"precious": b"mine"})
+    (folder / "index.json").write_bytes(index_of("1", "../precious", str(tmp_path / "precious"), "runs/.."))
+
+    assert {"index.html", "index.json"} == site.look(str(folder))["hashes"].keys()
+    put(folder, a_site("2"))
+    assert (tmp_path / "precious").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("record", [None, b"{}", b"nonsense", b'{"site": "/elsewhere", "files": ["index.html"]}'])
+def test_neighbours_that_are_named_like_a_publishers_work_stay(tmp_path: Path, record: bytes | None) -> None:
+    """Only what records this site is of a publisher's making."""
+    mine = dict.fromkeys(("new/index.html", "old/index.html", "index.html", "x"), b"mine")
+    write(tmp_path / ".site.new-draft", {**mine, **({} if record is None else {"record.json": record})})
+    write(tmp_path / ".site.new-draft.old", mine)
+    before = contents(tmp_path)
+    put(tmp_path / "site", a_site("1"))
+    put(tmp_path / "site", a_site("2"))
+
+    assert {**before, **{f"site/{name}": data for name, data in a_site("2").items()}} == contents(tmp_path)
+
+
+def test_a_sites_folder_keeps_its_mode_and_owner(tmp_path: Path) -> None:
+    """A group's members may have a right to write there."""
+    require("root", os.geteuid() == 0, "needs root: another user's folder")
+    folder = tmp_path / "site"
+    folder.mkdir()
+    os.chown(folder, 1234, 2345)
+    folder.chmod(0o2775)
+    for version in ("1", "2"):
+        put(folder, a_site(version))
+        found = folder.stat()
+
+        assert (1234, 2345, 0o2775) == (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
 
 
 def test_a_file_system_that_cannot_exchange_folders_is_served_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In two steps, and it says so; one that was killed between them is put right by the next publisher."""
-    monkeypatch.setattr(site, "_exchange", lambda _one, _other: False)
+    monkeypatch.setattr(site, "exchange", lambda _one, _other: False)
     folder = tmp_path / "site"
     put(folder, a_site("1"))
 
     assert {"done": True, "is_atomic": False} == put(folder, a_site("2"))
     assert a_site("2") == contents(folder)
-    folder.rename(tmp_path / ".site.new-killed.old")
-    put(folder, a_site("3"), seen=hashlib.sha256(index_of("2")).hexdigest())
-    assert a_site("3") == contents(folder)
+    record = {"site": str(folder), "files": [*a_site("2")]}
+    write(tmp_path / ".site.new-killed", {"new/index.html": b"3", "record.json": json.dumps(record).encode()})
+    folder.rename(tmp_path / ".site.new-killed" / "old")
+    write(tmp_path / ".site.new-killed/old", {"CNAME": b"pages.example"})
+    put(folder, a_site("3"), seen=hashlib.sha256(a_site("2")["index.json"]).hexdigest())
+    assert {**a_site("3"), "CNAME": b"pages.example"} == contents(folder)
     assert [folder] == list(tmp_path.iterdir())
 
 
@@ -271,7 +358,7 @@ def test_input_that_never_comes_is_not_waited_for(tmp_path: Path, sent: bytes) -
     if sent:
         file = b'{"path": "index.html", "size": 9, "sha256": "", "kept": false}'
         sent %= (os.fsencode(folder), file)
-    code = "import sys; from pageswap.fleet.onhost import site; site._PATIENCE_S = 1; site.main(sys.stdin.buffer)"
+    code = "import sys; from pageswap.fleet.onhost import site; site.PATIENCE_S = 1; site.main(sys.stdin.buffer)"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
         process.stdin.write(sent)

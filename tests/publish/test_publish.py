@@ -185,6 +185,21 @@ def test_a_publisher_that_came_between_is_not_undone(tmp_path: Path, runs: list[
     assert {RUN_ID.format(1), RUN_ID.format(2)} == {run["run_id"] for run in index_of(site)["runs"]}
 
 
+def test_a_site_whose_hosts_were_described_by_other_conditions_is_gone_on_with(
+    tmp_path: Path, runs: list[Path]
+) -> None:
+    """What an index tells of a host was less, and may be more."""
+    site = tmp_path / "site"
+    to(site, runs[:1])
+    index = index_of(site)
+    index["runs"][0]["hosts"] = before = [{"host": "attic", "cpu": "Pentium"}]
+    (site / "index.json").write_text(json.dumps(index))
+    to(site, runs)
+
+    assert before == index_of(site)["runs"][1]["hosts"]
+    assert "attic" in (site / "index.html").read_text()
+
+
 @pytest.mark.parametrize(
     "change",
     [

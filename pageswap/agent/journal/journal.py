@@ -7,7 +7,7 @@ import math
 import os
 from typing import Any
 
-from pageswap.agent.journal.line_fields import content_problem, shape_problem, short
+from pageswap.agent.journal.line_fields import line_problem
 from pageswap.agent.workspace.work_folder import sync_folder
 from pageswap.errors import JournalError
 
@@ -124,18 +124,18 @@ class JournalReader:
 
     def _problem(self, record: dict[str, Any], following: int | None) -> str:
         """Say what is wrong with a record, "" when nothing is."""
-        problem = shape_problem(record)
+        problem = line_problem(record)
         if problem:
             return problem
         kind = record["kind"]
         for name, expected in self._labels.items():
             if record[name] != expected:
-                return f"{name} is {short(record[name])}, expected {short(expected)}: another run's journal"
+                return f"{name} is {record[name]!r:.60}, expected {expected!r:.60}: another run's journal"
         if following is not None and record["seq"] != following:
             return f"seq is {record['seq']}, expected {following}: a line is missing or doubled"
         if (kind == "begin") != (record["seq"] == 0):
             return f"line {record['seq']} is a {kind} line; the first line, and only it, begins"
-        return content_problem(record)
+        return ""
 
     def _error(self, offset: int, problem: str) -> JournalError:
         labels = self._labels
@@ -147,7 +147,7 @@ class JournalReader:
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{short(text)} is no finite number")
+        raise ValueError(f"{text!r:.60} is no finite number")
     return value
 
 

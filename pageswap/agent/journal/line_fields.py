@@ -49,14 +49,16 @@ _FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
     "end": {"why": (str,), "finished_at": (str,)},
 }
 # What a trial's line may hold beside that: what tells whether the host was quiet, and which core ran.
-_OPTIONAL: dict[str, tuple[type, ...]] = {
-    "build": (str, _NULL),
-    "core_hash": (str, _NULL),
-    "counters": (dict, _NULL),
-    "load1_before": (float, int, _NULL),
-    "load1_after": (float, int, _NULL),
-    "wall_ns": _COUNT,
-    **dict.fromkeys(FIELDS_FROM_COUNTERS, _COUNT),
+_OPTIONAL: dict[str, dict[str, tuple[type, ...]]] = {
+    "trial": {
+        "build": (str, _NULL),
+        "core_hash": (str, _NULL),
+        "counters": (dict, _NULL),
+        "load1_before": (float, int, _NULL),
+        "load1_after": (float, int, _NULL),
+        "wall_ns": _COUNT,
+        **dict.fromkeys(FIELDS_FROM_COUNTERS, _COUNT),
+    }
 }
 # What a method of a begin line is told by, but for its name, which must be there; more is allowed.
 _METHOD: dict[str, tuple[type, ...]] = {
@@ -68,22 +70,22 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,60}", re.ASCII)
 
 
-def shape_problem(record: dict[str, Any]) -> str:
-    """Say which field of a line is missing or of a wrong type, "" when none is."""
+def line_problem(record: dict[str, Any]) -> str:
+    """Say which field of a line is missing, of a wrong type or holds what it cannot, "" when none does."""
     kind = record.get("kind")
     if not isinstance(kind, str) or kind not in _FIELDS:
-        return f"kind is {short(kind)}, expected one of {', '.join(_FIELDS)}"
-    for name, types in {**_COMMON, **_FIELDS[kind]}.items():
+        return f"kind is {kind!r:.60}, expected one of {', '.join(_FIELDS)}"
+    for name, types in {**_COMMON, **_FIELDS[kind], **_OPTIONAL.get(kind, {})}.items():
         if name not in record:
+            if name in _OPTIONAL.get(kind, {}):
+                continue
             return f"{kind} line without {name}"
-        if not is_a(record[name], types, longest=None):
-            return f"{kind} line's {name} is {short(record[name])}, which it cannot be"
-    return ""
-
-
-def content_problem(record: dict[str, Any]) -> str:
-    """Say what is wrong with the values of a line that `shape_problem` has nothing against, "" when nothing is."""
-    return _CONTENT_PROBLEMS[record["kind"]](record)
+        value = record[name]
+        if not is_a(value, types, longest=None):
+            return f"{kind} line's {name} is {value!r:.60}, which it cannot be"
+        if isinstance(value, (int, float)) and value < 0:
+            return f"{name} is negative"
+    return _CONTENT_PROBLEMS[kind](record)
 
 
 def _begin_problem(record: dict[str, Any]) -> str:
@@ -98,34 +100,25 @@ def _begin_problem(record: dict[str, Any]) -> str:
 
 def _trial_problem(record: dict[str, Any]) -> str:
     if record["status"] not in job.STATUSES:
-        return f"status is {short(record['status'])}, expected one of {', '.join(job.STATUSES)}"
+        return f"status is {record['status']!r:.60}, expected one of {', '.join(job.STATUSES)}"
     rounds_ns = record["rounds_ns"]
     if rounds_ns is not None and not all(is_a(value, (int,)) and value >= 0 for value in rounds_ns):
         return "rounds_ns holds something else than times"
     if record["status"] in (job.OK, job.CORRUPT) and (record["elapsed_ns"] is None or rounds_ns is None):
         return f"status {record['status']} without its times"
-    return _rest_problem(record) or time_problem(record["started_at"])
-
-
-def _rest_problem(record: dict[str, Any]) -> str:
-    for name, types in _OPTIONAL.items():
-        if not is_a(record.get(name), types, longest=None):
-            return f"{name} is {short(record[name])}, which it cannot be"
     for name, count in (record.get("counters") or {}).items():
         if not _NAME.fullmatch(name) or not is_a(count, _COUNT):
-            return f"counters holds {short(name)}: {short(count)}, which is no count"
+            return f"counters holds {name!r:.60}: {count!r:.60}, which is no count"
     known = (*_COMMON, *_FIELDS["trial"], "kind")
     rest = {name: value for name, value in record.items() if name not in known}
     if len(json.dumps(rest)) + len(record["reason"]) > MAX_TEXT_BYTES:
         return f"more than {MAX_TEXT_BYTES} bytes beside the times"
-    values = {name: record.get(name) for name in (*COUNTERS, "attempt", *_OPTIONAL)}
-    negative = [name for name, value in values.items() if isinstance(value, (int, float)) and value < 0]
-    return f"{negative[0]} is negative" if negative else ""
+    return time_problem(record["started_at"])
 
 
 def _end_problem(record: dict[str, Any]) -> str:
     if record["why"] not in ENDS:
-        return f"why is {short(record['why'])}, expected one of {', '.join(ENDS)}"
+        return f"why is {record['why']!r:.60}, expected one of {', '.join(ENDS)}"
     return time_problem(record["finished_at"])
 
 
@@ -158,9 +151,3 @@ def utc_now() -> str:
 def time_problem(text: str) -> str:
     """Say that a text is no time in UTC, "" when it is one."""
     return "" if _TIME.fullmatch(text) else f"{text!r:.60} is no time in UTC"
-
-
-def short(value: object) -> str:
-    """Return a value as text that fits a message."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - fits a message

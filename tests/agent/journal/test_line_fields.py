@@ -12,10 +12,8 @@ from pageswap.agent.journal.line_fields import (
     COUNTERS,
     FIELDS_FROM_COUNTERS,
     MEASURES,
-    content_problem,
+    line_problem,
     methods_problem,
-    shape_problem,
-    short,
     time_problem,
     utc_now,
 )
@@ -41,31 +39,30 @@ def test_each_count_must_be_there(name: str) -> None:
     line = trial_line()
     del line[name]
 
-    assert f"trial line without {name}" == shape_problem(line)
-    assert "" == shape_problem(trial_line(**{name: 7}))
-    assert f"trial line's {name} is '7', which it cannot be" == shape_problem(trial_line(**{name: "7"}))
-    assert f"{name} is negative" == content_problem(trial_line(**{name: -1}))
+    assert f"trial line without {name}" == line_problem(line)
+    assert "" == line_problem(trial_line(**{name: 7}))
+    assert f"trial line's {name} is '7', which it cannot be" == line_problem(trial_line(**{name: "7"}))
+    assert f"{name} is negative" == line_problem(trial_line(**{name: -1}))
 
 
 @pytest.mark.parametrize("name", FIELDS_FROM_COUNTERS)
 def test_a_named_counter_with_a_field_of_its_own_may_be_there(name: str) -> None:
     """An older agent's line lacks it."""
-    assert "" == content_problem(trial_line())
-    assert "" == content_problem(trial_line(**{name: 7}))
-    assert f"{name} is 'x', which it cannot be" == content_problem(trial_line(**{name: "x"}))
+    assert "" == line_problem(trial_line())
+    assert "" == line_problem(trial_line(**{name: 7}))
+    assert f"trial line's {name} is 'x', which it cannot be" == line_problem(trial_line(**{name: "x"}))
 
 
 def test_a_further_counter_needs_no_line_in_the_table() -> None:
     """A newer core's counters come through by name."""
     line = trial_line(counters={"page_moves": 512, "uffd_refusals": None})
 
-    assert ("", "") == (shape_problem(line), content_problem(line))
+    assert "" == line_problem(line)
 
 
 def test_what_is_quoted_in_a_message_fits_it() -> None:
     """A host's text may be of any length."""
-    assert "'abc'" == short("abc")
-    assert 60 == len(short("a" * 1000))
+    assert f"kind is '{59 * 'a'}, expected one of begin, tune, trial, end" == line_problem({"kind": 1000 * "a"})
 
 
 def test_the_present_time_has_milliseconds_and_says_utc() -> None:

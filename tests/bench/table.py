@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import audit
 import coverage
 import dispatch
 import generated_answers
@@ -35,9 +36,11 @@ TARGETS = "targets"
 STATISTICS = "statistics"
 DISPATCH = "dispatch"
 ANSWERS = "answers"
+AUDIT = "audit"
 TABLES: dict[str, Callable[[], int]] = {
     STATISTICS: coverage.main,
     ANSWERS: generated_answers.main,
+    AUDIT: audit.main,
     DISPATCH: dispatch.main,
     TARGETS: targets.main,
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -156,9 +155,10 @@ def _parts(layers: Iterable[_Layer], prices: Mapping[str, float]) -> tuple[CostP
 def call_stacks(summary: Summary) -> tuple[CostStack, ...]:
     """Take the baseline of a run of calls apart, under each condition that it and the calls inside it were measured.
 
-    Each layer is the median over blocks of what the block's own trials leave, in ns and as a share of the whole call,
-    both with the interval of a median, so that what slows a whole block cancels. The layers of a block add up to its
-    call exactly, their medians nearly. Empty where the baseline holds no other call of the run.
+    Each layer is the median over blocks of its share of the whole call in the block's own trials, by the faster half
+    of their rounds as all that is compared, with the interval of a median: what slows a whole block cancels. Its ns are
+    this share of the call's time. The layers of a block add up to its call exactly, their medians nearly. Empty where
+    the baseline holds no other call of the run.
     """
     layers = _NESTS.get(str(summary.baseline.get("method")), ())
     if not layers or set(summary.baseline) != {"method"}:
@@ -175,7 +175,8 @@ def call_stacks(summary: Summary) -> tuple[CostStack, ...]:
             continue
         if not all(name in inside for layer in layers for name in (layer.call, layer.less) if name):
             continue
-        parts = _nested(layers, {name: summary.matrix.ns[row] for name, row in inside.items()}, method)
+        ns = {name: summary.matrix.fast_ns[row] for name, row in inside.items()}
+        parts = _nested(layers, ns, method, case.median_ns)
         if parts:
             found.append(CostStack(case.host, case.case_id, method, case.levels, case.median_ns, parts, 0.0))
     return tuple(found)
@@ -185,34 +186,26 @@ def _beside_method(case: CaseSummary) -> Hashable:
     return case.host, levels_key(case.levels, without=("method",))
 
 
-def _nested(layers: Iterable[_Layer], ns: Mapping[str, Floats], method: str) -> tuple[CostPart, ...]:
+def _nested(layers: Iterable[_Layer], ns: Mapping[str, Floats], method: str, total_ns: float) -> tuple[CostPart, ...]:
     """Take each block's call apart; nothing with less than six blocks that have all calls, or where these do not nest.
 
     A part whose interval lies below nothing says that what was taken for the inner call takes longer than the outer.
     """
     nothing = np.zeros_like(ns[method])
-    raw = [each.times * (ns[each.call] - each.less_times * ns.get(each.less, nothing)) for each in layers]
-    is_whole = ~np.isnan(np.sum(raw, axis=0))
-    if is_whole.sum() < MINIMUM_N:
-        return ()
-    values = np.stack([part[is_whole] for part in raw])
-    times, shares_of = median_intervals(values), median_intervals(values / ns[method][is_whole])
-    if (times[2] < 0).any():
+    raw = np.stack([each.times * (ns[each.call] - each.less_times * ns.get(each.less, nothing)) for each in layers])
+    is_whole = ~np.isnan(raw.sum(axis=0))
+    shares = median_intervals(raw[:, is_whole] / ns[method][is_whole])
+    if is_whole.sum() < MINIMUM_N or (shares[2] < 0).any():
         return ()
     return tuple(
         CostPart(
             name=layer.name,
             call=layer.formula,
             times=float(layer.times),
-            ns=max(0.0, float(times[0][row])),
-            interval=_interval(times, row),
-            share=float(shares_of[0][row]),
-            share_interval=_interval(shares_of, row),
+            ns=share * total_ns,
+            interval=Interval(low * total_ns, high * total_ns),
+            share=share,
+            share_interval=Interval(low, high),
         )
-        for row, layer in enumerate(layers)
+        for layer, share, low, high in zip(layers, *(part.tolist() for part in shares), strict=True)
     )
-
-
-def _interval(figures: tuple[Floats, Floats, Floats], row: int) -> Interval | None:
-    low, high = (float(part[row]) for part in figures[1:])
-    return None if math.isnan(low) or math.isnan(high) else Interval(low, high)

@@ -220,7 +220,7 @@ def export(_context: Context, run: str = "", to: str = "csv", out: str = "") -> 
     from pageswap.campaign.run_folders import find_run, open_run
 
     folder = find_run(RESULTS, run)
-    from pageswap.analysis.export import trials_file as exporting  # only now: it is slow to import
+    from pageswap.analysis import export as exporting  # only now: it is slow to import
     from pageswap.files import STANDARD_OUTPUT
 
     with open_run(folder) as store:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from pageswap.analysis.checks.crossovers import Crossover, crossovers
 from pageswap.analysis.checks.drift import Drift, drift
 from pageswap.analysis.checks.outliers import Outlier, outliers
 from pageswap.analysis.checks.pooled_hosts import Pooled, pooled
@@ -13,34 +14,18 @@ from pageswap.analysis.explanations.cost_stacks import CostStack, cost_stacks
 from pageswap.analysis.explanations.limit_shares import Share, shares
 
 if TYPE_CHECKING:
-    from pageswap.analysis.checks.comparisons import Comparison
-    from pageswap.analysis.checks.crossovers import Crossover
-    from pageswap.analysis.checks.noise_floor import NoiseFloor
-    from pageswap.analysis.summary import Summary
-    from pageswap.analysis.trials.run_data import RunData
+    from pageswap.analysis.summary import HostsSummary, Summary
 
 _HOSTS_NAMED = 4
 
 
 @dataclasses.dataclass(frozen=True)
-class Stop:
-    """After how many measured blocks a host stopped by the declared rule, and why."""
-
-    host: str
-    blocks: int
-    reason: str
-
-
-@dataclasses.dataclass(frozen=True)
 class Findings:
-    """All findings of a run; an empty collection means that there was nothing to find or nothing to find it with.
+    """What a run shows beyond its summary; empty is what there was nothing of, or nothing to find it with.
 
-    ``noise`` is by host, ``shares`` by (host, case_id). ``notes`` say in words what could not be found, and what would
-    make it possible.
+    ``shares`` is by (host, case_id). ``notes`` say in words what could not be found, and what would make it possible.
     """
 
-    noise: dict[str, NoiseFloor]
-    comparisons: tuple[Comparison, ...]
     outliers: tuple[Outlier, ...]
     drift: tuple[Drift, ...]
     disturbed: tuple[Disturbed, ...]
@@ -49,39 +34,32 @@ class Findings:
     shares: dict[tuple[str, str], Share]
     costs: tuple[CostStack, ...]
     pooled: tuple[Pooled, ...]
-    stops: tuple[Stop, ...]
     notes: tuple[str, ...] = ()
 
 
-def findings(
-    run_data: RunData, summary: Summary, *, limit: Summary | None = None, calls: Summary | None = None
-) -> Findings:
-    """Find all of it in a run; ``summary`` is its `summarise`.
+def findings(summary: HostsSummary, *, limit: Summary | None = None, calls: Summary | None = None) -> Findings:
+    """Find all of it in a run, by its `summarise`.
 
     ``limit`` and ``calls`` are the summaries of other runs on the same hosts, of the workloads of these names: the
     first for shares of the physical limit, the second for where the time of a swap goes. An experiment has one
     workload, so they come from runs of their own (experiments/memory_limit.yaml, experiments/syscall_roundtrip.yaml).
     """
     matrix = summary.matrix
-    cases = {case.case_id: case.levels for case in summary.cases[: len(matrix.keys) // max(1, len(matrix.hosts))]}
     return Findings(
-        noise=summary.noise,
-        comparisons=tuple(summary.comparisons.values()),
         outliers=outliers(matrix),
         drift=drift(matrix),
         disturbed=disturbed_trials(matrix),
         undisturbed=undisturbed(matrix, summary.comparisons, summary.floors),
-        crossovers=summary.crossovers,
+        crossovers=crossovers(matrix, summary.families, summary.comparisons, summary.floors),
         shares=shares(summary, limit),
         costs=cost_stacks(summary, calls),
-        pooled=pooled(matrix, cases),
-        stops=tuple(Stop(host, int(stop["blocks"]), str(stop["reason"])) for host, stop in run_data.stops().items()),
+        pooled=pooled(matrix),
         notes=_notes(summary, limit, calls),
     )
 
 
-def _notes(summary: Summary, limit: Summary | None, calls: Summary | None) -> tuple[str, ...]:
-    """Say what could not be found and what would make it possible."""
+def _notes(summary: HostsSummary, limit: Summary | None, calls: Summary | None) -> tuple[str, ...]:
+    """Return what could not be found and what would make it possible."""
     notes = [f"{host}: no noise floor: {floor.note}" for host, floor in summary.noise.items() if floor.note]
     notes = notes if summary.has_baseline else []
     if summary.workload != "limit" and limit is None and any(case.bytes_per_s for case in summary.cases):

@@ -1,12 +1,14 @@
-"""The words that a comparison of a case ends with, and the one rule by which it gets them."""
+"""The words that comparisons end with, the one rule by which they get them, and any two series compared by it."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from pageswap.statistics.intervals import ALPHA
+from pageswap.statistics.intervals import ALPHA, Interval, ratio_intervals
+from pageswap.statistics.trimmed_means import paired_p
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,3 +48,38 @@ def judge(ratios: Intervals, floors: Floats, p: Floats) -> tuple[Sequence[str], 
     obstacles = np.where(is_known, np.select(against, [HOLDS_ONE, WITHIN_NOISE, NOT_SIGNIFICANT], ""), "")
     words = np.where(obstacles != "", NO_DIFFERENCE, np.where(point > 0, FASTER, SLOWER))
     return np.where(is_known, words, TOO_FEW).tolist(), obstacles.tolist()
+
+
+@dataclasses.dataclass(frozen=True)
+class Paired:
+    """How many times as long one took as the other: the median over ``n`` blocks, its 95 % interval from six on.
+
+    ``differs``: interval, noise floor and corrected test agree that the two are not the same.
+    """
+
+    ratio: float
+    interval: Interval | None
+    n: int
+    differs: bool
+
+
+def paired(logs: Floats, floors: Floats, family: int) -> list[Paired]:
+    """Judge each row of log ratios, one value a block, NaN being none; ``floors`` are the rows' noise floors.
+
+    Both are logarithms. The rules are those of `judge`. The correction is Bonferroni's for
+    ``family`` comparisons, as what is compared here was chosen by looking at the figures, which Holm's does not allow
+    for.
+    """
+    ratios = ratio_intervals(logs)
+    verdicts, _ = judge(ratios, floors, paired_p(logs) * family)
+    n = (~np.isnan(logs)).sum(axis=1)
+    point, low, high = (np.exp(part) for part in ratios)
+    return [
+        Paired(
+            ratio=float(point[row]),
+            interval=Interval.known(low[row], high[row]),
+            n=int(n[row]),
+            differs=verdict in (FASTER, SLOWER),
+        )
+        for row, verdict in enumerate(verdicts)
+    ]

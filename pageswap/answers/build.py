@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pageswap.analysis.findings import Findings
-    from pageswap.analysis.summary import Summary
+    from pageswap.analysis.summary import HostsSummary
     from pageswap.answers.record import Finding
 
-_BUILDERS: Final[Mapping[str, Callable[[Summary], tuple[Any, list[Finding]]]]] = {
+_BUILDERS: Final[Mapping[str, Callable[[HostsSummary], tuple[Any, list[Finding]]]]] = {
     FASTER: faster,
     FASTEST: fastest,
     CROSSOVER: crossover,
@@ -33,7 +33,7 @@ _BUILDERS: Final[Mapping[str, Callable[[Summary], tuple[Any, list[Finding]]]]] =
 }
 
 
-def build_answer(summary: Summary, findings: Findings, environments: Mapping[str, Mapping[str, Any]]) -> Answer:
+def build_answer(summary: HostsSummary, findings: Findings, environments: Mapping[str, Mapping[str, Any]]) -> Answer:
     """Return the answer of a run: ``findings`` are the run's, ``environments`` what is known of its hosts.
 
     The headline is made of the findings and of nothing else, so that it claims no more than they say.

@@ -20,7 +20,7 @@ from pageswap.answers.record import MIXED, PART, UNAVAILABLE, UNDECIDED, YES, Fi
 from pageswap.statistics.intervals import Interval
 
 if TYPE_CHECKING:
-    from pageswap.analysis.summary import CaseSummary, Summary
+    from pageswap.analysis.summary import CaseSummary, HostsSummary, Summary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Cost:
     most_blocks: int
 
 
-def cost(summary: Summary) -> tuple[Cost, list[Finding]]:
+def cost(summary: HostsSummary) -> tuple[Cost, list[Finding]]:
     """Return the facts of the headline, and the findings they come from."""
     pairs = baseline_findings(summary, functools.partial(case_finding, unit="longer"))
     multiples = [finding for _, finding in pairs]

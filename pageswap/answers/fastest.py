@@ -16,7 +16,7 @@ from pageswap.text.levels import levels_phrase
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pageswap.analysis.summary import CaseSummary, Summary
+    from pageswap.analysis.summary import CaseSummary, HostsSummary, Summary
 
 
 Place = dict[str, Any]
@@ -53,7 +53,7 @@ class Fastest:
     most_blocks: int
 
 
-def fastest(summary: Summary) -> tuple[Fastest, list[Finding]]:
+def fastest(summary: HostsSummary) -> tuple[Fastest, list[Finding]]:
     """Return the facts of the headline, and the findings they come from.
 
     What moves no page, or moved one wrongly, takes no part.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pageswap.analysis.findings import Findings
-    from pageswap.analysis.summary import Summary
+    from pageswap.analysis.summary import HostsSummary, Summary
 
     Doubt = tuple[str, str, dict[str, Any]]
 
@@ -24,9 +24,9 @@ LARGE_FLOOR: Final = 1.1
 _STEAL: Final = "steal"
 
 
-def trust(summary: Summary, findings: Findings, environments: Mapping[str, Mapping[str, Any]]) -> Trust:
+def trust(summary: HostsSummary, findings: Findings, environments: Mapping[str, Mapping[str, Any]]) -> Trust:
     """Judge a run: bad by any one reason that is so, else doubtful by any, else good."""
-    doubts = [*_of_trials(summary, findings), *_of_figures(summary, findings), *_of_hosts(findings, environments)]
+    doubts = [*_of_trials(summary, findings), *_of_figures(summary), *_of_hosts(findings, environments)]
     level = BAD if any(each[0] == BAD for each in doubts) else DOUBTFUL if doubts else GOOD
     ordered = sorted(doubts, key=lambda each: each[0] != BAD)
     return Trust(level, tuple(Reason(code, say("trust", code, facts)) for _, code, facts in ordered))
@@ -54,11 +54,11 @@ def _of_trials(summary: Summary, findings: Findings) -> Iterator[Doubt]:
         yield DOUBTFUL, "unfinished", {"trials": summary.missing}
 
 
-def _of_figures(summary: Summary, findings: Findings) -> Iterator[Doubt]:
+def _of_figures(summary: HostsSummary) -> Iterator[Doubt]:
     few = sum(case.verdict == TOO_FEW for case in summary.cases)
     if few:
         yield DOUBTFUL, "few_blocks", {"comparisons": few}
-    for host, floor in findings.noise.items():
+    for host, floor in summary.noise.items():
         if floor.ratio and floor.ratio >= LARGE_FLOOR:
             yield DOUBTFUL, "noise_floor", {"host": host if len(summary.hosts) > 1 else "", "ratio": floor.ratio}
     if summary.silent:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pageswap.analysis.trials.levels import levels_key
+from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.verdicts import NO_DIFFERENCE, NOT_COMPARED, TOO_FEW, judge
 from pageswap.answers.words import say
 from pageswap.statistics.intervals import Interval

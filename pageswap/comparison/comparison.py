@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Any, Final
 
-from pageswap.analysis.trials.levels import levels_key
+from pageswap.analysis.trials.run_data import levels_key
 from pageswap.answers.words import say
 from pageswap.comparison import environments
 from pageswap.comparison.changes import QUANTITIES, RATIO, TIME, Change, changes

@@ -39,7 +39,7 @@ def summary_as_markdown(run_data: RunData) -> str:
     return _rendered(
         "run.md.j2",
         summary=summary,
-        answer=answer_lines(build_answer(summary, findings_of(run_data, summary), environments)),
+        answer=answer_lines(build_answer(summary, findings_of(summary), environments)),
         heads=[*map(escaped, (*places, *summary.varying, f"ns per {operation(summary.workload)}", *_CASE_HEADS))],
         texts=len(places) + len(summary.varying),
         rows=[([*map(escaped, case_cells(summary, case))], case) for case in summary.cases[:_ROWS]],

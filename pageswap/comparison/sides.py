@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pageswap.analysis.checks.noise_floor import case_floors
-from pageswap.analysis.trials.levels import levels_key, levels_of
 from pageswap.analysis.trials.matrix import Matrix
+from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.trials.table import frame
 from pageswap.statistics.medians import medians
 
@@ -53,16 +53,10 @@ class Measured:
         """Read a run; warm-ups, the baseline's second measurements, and trials that did not end ok are left out."""
         self.part = part
         self.meta = part.run_data.meta()
-        experiment = self.meta["experiment"]
-        self.baseline: dict[str, Any] = dict(experiment.get("baseline") or {})
-        workload = experiment.get("workload", "swap")
-        self.levels = {
-            str(case["case_id"]): {"workload": workload, **levels_of(case)} for case in part.run_data.cases()
-        }
-        table = frame(part.run_data)
-        known = dict.fromkeys([str(host) for host in self.meta.get("hosts") or ()])
-        self.hosts = tuple(dict.fromkeys([*known, *table["host"].unique().tolist()]))
-        self._matrix = Matrix(self.hosts, self.levels, self.baseline, table[~table["warmup"]])
+        self._matrix = Matrix(part.run_data, frame(part.run_data))
+        self.hosts, self.baseline = self._matrix.hosts, self._matrix.baseline
+        workload = self.meta["experiment"].get("workload", "swap")
+        self.levels = {case_id: {"workload": workload, **levels} for case_id, levels in self._matrix.cases.items()}
         self._rows = {key: row for row, key in enumerate(self._matrix.keys)}
         self._floors = case_floors(self._matrix)
         with np.errstate(divide="ignore"):

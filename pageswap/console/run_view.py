@@ -118,7 +118,7 @@ def _found(store: Store) -> tuple[Summary, Answer]:
     from pageswap.answers.build import build_answer
 
     summary = summarise(store)
-    return summary, build_answer(summary, findings(store, summary), store.environments())
+    return summary, build_answer(summary, findings(summary), store.environments())
 
 
 def _figures(summary: Summary, answer: Answer) -> dict[str, Any]:

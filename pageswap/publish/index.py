@@ -64,7 +64,7 @@ def entry_of(run_data: RunData, report: str, *, size_bytes: int, sha256: str, up
     """Summarise a run for the index; path, size and SHA-256 are its report's, `updated` is UTC ISO 8601."""
     summary, meta = summarise(run_data), run_data.meta()
     provenance, environments = meta.get("provenance") or {}, run_data.environments()
-    answer = build_answer(summary, findings(run_data, summary), environments)
+    answer = build_answer(summary, findings(summary), environments)
     verdicts = Counter(case.verdict for case in summary.cases)
     return {
         "run_id": summary.run_id,

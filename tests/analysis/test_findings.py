@@ -16,7 +16,7 @@ from pageswap.analysis.checks.pooled_hosts import hierarchical_interval
 from pageswap.analysis.findings import Findings, findings
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.trials.disturbance import disturbed
-from pageswap.analysis.trials.rounds import round_times
+from pageswap.analysis.trials.matrix import round_times
 from pageswap.analysis.trials.table import frame
 from tests.fake_run import COLUMNS, FakeRun, make_run
 
@@ -27,7 +27,7 @@ SIZES = [4096 << power for power in range(0, 12, 2)]
 
 def found_in(run: FakeRun, **others: Any) -> Findings:
     """Give a run's findings."""
-    return findings(run, summarise(run), **others)
+    return findings(summarise(run), **others)
 
 
 class TestOutliers:
@@ -109,7 +109,7 @@ class TestDrift:
         """Of the hosts' profile."""
         run = make_run(block_noise=0.05, blocks=9, **{**ONE, "method": ["memcpy"]})
         summary = summarise(run)
-        (drift,) = [item for item in findings(run, summary).drift if item.scope == BLOCKS]
+        (drift,) = [item for item in findings(summary).drift if item.scope == BLOCKS]
 
         assert drift.p == pytest.approx(stats.kendalltau(range(9), summary.matrix.ns[0]).pvalue)
 
@@ -179,7 +179,7 @@ class TestDisturbed:
         run.counters[hit["trial_id"]] = {"swap_ins": 3}
         (case,) = found_in(run).undisturbed
 
-        assert (case.case_id, case.n, case.disturbed) == ("c0001", 9, 1)
+        assert (case.before.case_id, case.before.n, case.disturbed) == ("c0001", 9, 1)
 
     def test_too_few_blocks_stay_too_few_without_the_disturbed_ones(self) -> None:
         """That is no change."""
@@ -187,7 +187,7 @@ class TestDisturbed:
         run.counters["b00.c0001"] = {"swap_ins": 3}
         (case,) = found_in(run).undisturbed
 
-        assert (case.verdict, case.quiet_verdict, case.changes) == ("too few", "too few", False)
+        assert (case.before.verdict, case.quiet, case.changes) == ("too few", None, False)
 
     def test_a_verdict_that_hangs_on_disturbed_trials_is_told(self) -> None:
         """Five of eleven blocks were disturbed and slow: without them the methods differ."""
@@ -202,8 +202,9 @@ class TestDisturbed:
         assert {(item.trial_id, item.words) for item in found.disturbed} == {
             (f"b{block:02d}.c0001", ("foreign",)) for block in (2, 5, 7, 8, 9)
         }
-        assert (case.n, case.disturbed, case.changes) == (11, 5, True)
-        assert (case.verdict, case.quiet_verdict) == ("no difference found", "faster")
+        assert case.quiet is not None
+        assert (case.before.n, case.disturbed, case.changes) == (11, 5, True)
+        assert (case.before.verdict, case.quiet.verdict) == ("no difference found", "faster")
 
     def test_a_quiet_run_has_nothing_to_tell(self) -> None:
         """Nothing is disturbed, so nothing is compared again."""
@@ -240,16 +241,20 @@ class TestPooled:
                 outcome["elapsed_ns"] = round(outcome["elapsed_ns"] * math.exp(0.2 * (number - 3.5) / 2.3))
         (pool,) = found_in(run).pooled
 
-        assert pool.interval is not None
-        assert pool.ratio == pytest.approx(800 / 16_000, rel=0.02)
-        assert 0.2 < math.log(pool.interval.high / pool.interval.low) < 0.6
-        assert (pool.lowest[0], pool.highest[0], pool.verdict) == ("h7", "h0", "slower")
+        assert pool.comparison.interval is not None
+        assert pool.comparison.ratio == pytest.approx(800 / 16_000, rel=0.02)
+        assert 0.2 < math.log(pool.comparison.interval.high / pool.comparison.interval.low) < 0.6
+        assert (pool.lowest[0], pool.highest[0], pool.comparison.verdict) == ("h7", "h0", "slower")
 
     def test_three_hosts_are_too_few_for_an_interval(self) -> None:
         """Their mean is given, and what lacks."""
         (pool,) = found_in(make_run(hosts=("a", "b", "c"), **TWO)).pooled
 
-        assert (pool.interval, pool.verdict, pool.note) == (None, "too few", "3 of at least 6 hosts")
+        assert (pool.comparison.interval, pool.comparison.verdict, pool.comparison.why) == (
+            None,
+            "too few",
+            "3 of at least 6 hosts",
+        )
 
     def test_one_host_is_no_pool(self) -> None:
         """There is nothing to pool."""
@@ -344,15 +349,6 @@ class TestCosts:
         assert ("local", words[1]) not in shares
 
 
-def test_why_a_host_stopped_is_a_finding() -> None:
-    """As it was stored."""
-    run = make_run(**TWO)
-    run.enough["local"] = {"blocks": 7, "reason": "every interval is within 2 %"}
-    (stop,) = found_in(run).stops
-
-    assert (stop.host, stop.blocks, stop.reason) == ("local", 7, "every interval is within 2 %")
-
-
 @pytest.mark.parametrize("baseline", [{"method": "memcpy"}, {}])
 @pytest.mark.parametrize("outcomes", [True, False])
 def test_a_run_without_outcomes_or_a_baseline_has_findings_too(baseline: dict[str, Any], outcomes: bool) -> None:
@@ -360,10 +356,10 @@ def test_a_run_without_outcomes_or_a_baseline_has_findings_too(baseline: dict[st
     run = make_run(hosts=("a", "b"), baseline=baseline, replicas=True, **TWO)
     if not outcomes:
         run.outcomes.clear()
-    found = found_in(run)
+    summary, found = summarise(run), found_in(run)
 
-    assert bool(found.comparisons) == (outcomes and bool(baseline))
-    assert [floor.ratio is None for floor in found.noise.values()] == [not (outcomes and baseline)] * 2
+    assert bool(summary.comparisons) == (outcomes and bool(baseline))
+    assert [floor.ratio is None for floor in summary.noise.values()] == [not (outcomes and baseline)] * 2
     assert (found.outliers if not outcomes else ()) == ()
 
 
@@ -371,4 +367,4 @@ def test_a_run_of_no_host_has_no_finding() -> None:
     """Nor an error."""
     run = make_run(hosts=(), **TWO)
 
-    assert found_in(run) == Findings({}, (), (), (), (), (), (), {}, (), (), ())
+    assert found_in(run) == Findings((), (), (), (), (), {}, (), ())

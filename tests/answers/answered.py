@@ -18,7 +18,7 @@ ONE: dict[str, Any] = {"region_size": [128 << 20], "touch": ["none"]}
 def answered(run: FakeRun) -> Answer:
     """Give the answer of a run."""
     summary = summarise(run)
-    return build_answer(summary, findings(run, summary), run.environments())
+    return build_answer(summary, findings(summary), run.environments())
 
 
 def asking(asks: str, run: FakeRun, workload: str = "") -> FakeRun:

@@ -155,5 +155,5 @@ def test_hosts_are_taken_apart_one_by_one() -> None:
     """Each has its stack among the findings."""
     run = calls("mremap_touched", hosts=("a", "b", "c"))
 
-    assert [stack.host for stack in findings(run, summarise(run)).costs] == ["a", "b", "c"]
+    assert [stack.host for stack in findings(summarise(run)).costs] == ["a", "b", "c"]
     assert {finding.host for finding in answered(run).findings if finding.verdict == PART} == {"a", "b", "c"}

@@ -14,7 +14,7 @@ def reasons(environments: dict[str, dict[str, object]]) -> list[str]:
     """Return the words for the doubts that the hosts' conditions raise."""
     run = make_run()
     summary = summarise(run)
-    return [each.text for each in trust(summary, findings(run, summary), environments).why if each.code == "condition"]
+    return [each.text for each in trust(summary, findings(summary), environments).why if each.code == "condition"]
 
 
 def test_measured_cpus_of_one_core_make_an_answer_doubtful() -> None:

@@ -182,7 +182,7 @@ def crossover_checks() -> Iterator[Check]:
         )
         for outcome in run.of(method="memcpy"):
             outcome["elapsed_ns"] = round(outcome["elapsed_ns"] * outcome["page_size"] / 10)
-        found = findings(run, summarise(run)).crossovers
+        found = findings(summarise(run)).crossovers
         held = [(each.low or 0) <= truth <= (each.high or math.inf) for each in found if each.at_bytes]
         yield Check(f"crossover within its interval, n = {blocks}", float(np.mean(held)), 0.9, 1.0)
 

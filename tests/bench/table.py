@@ -96,7 +96,7 @@ def fleet(_folder: Path) -> str:
     code = (
         "import sys; sys.path.insert(0, 'tests/bench'); from manyhosts import ManyHosts; "
         "from pageswap.analysis.summary import summarise; from pageswap.analysis.findings import findings; "
-        "run = ManyHosts(1000); findings(run, summarise(run))"
+        "run = ManyHosts(1000); findings(summarise(run))"
     )
     seconds, mebibytes = timed(["-c", code], PYTHONPATH=str(ROOT))
     return f"{seconds:.1f} s, {mebibytes:,.0f} MiB"

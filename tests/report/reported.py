@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pageswap.report.sections.section import ReportedRun
     from tests.fake_run import FakeRun
 
-NOTHING = Findings({}, (), (), (), (), (), (), {}, (), (), ())
+NOTHING = Findings((), (), (), (), (), {}, (), ())
 
 
 def reported(run: FakeRun, **changes: Any) -> ReportedRun:

@@ -10,15 +10,15 @@ import numpy as np
 from scipy import special
 
 from pageswap.analysis.verdicts import HOLDS_ONE, NOT_SIGNIFICANT, TOO_FEW, WITHIN_NOISE, judge
-from pageswap.statistics.intervals import ALPHA, MINIMUM_N, Interval
+from pageswap.statistics.intervals import ALPHA, MINIMUM_N, Interval, known
 from pageswap.statistics.trimmed_means import holm, paired_p, trimmed_means
 from pageswap.text.lists import plural
 from pageswap.text.numbers import percent_text
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from collections.abc import Sequence
 
-    from pageswap.analysis.trials.matrix import Matrix
+    import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
     Intervals = tuple[Floats, Floats, Floats]
@@ -33,18 +33,18 @@ _POWER_QUANTILE: Final = 0.9
 class Comparison:
     """One case against its baseline on one host, tested.
 
-    ``ratio`` above 1 is faster; ``n`` blocks. ``p`` is of the test of the trimmed mean, two-sided, ``p_holm`` corrected
-    for the ``family`` comparisons of the run. ``noise_floor`` is the baseline's. ``smallest`` is the smallest
-    difference this run would have found in 8 of 10 repetitions, as a ratio above 1 (1.03: 3 % faster or slower). What
-    could not be computed is None. ``obstacle`` names what kept a difference from being called one (`verdicts`), ``why``
-    says it in words, and ``held`` in short where the interval excludes 1.
+    ``ratio`` above 1 is faster; ``n`` blocks, or hosts where many are taken together. ``p`` is of the test of the
+    trimmed mean, two-sided, ``p_holm`` corrected for the ``family`` comparisons of the run. ``noise_floor`` is the
+    baseline's. ``smallest`` is the smallest difference this run would have found in 8 of 10 repetitions, as a ratio
+    above 1 (1.03: 3 % faster or slower). What could not be computed is None. ``obstacle`` names what kept a difference
+    from being called one (`verdicts`), ``why`` says it in words, and ``held`` in short where the interval excludes 1.
     """
 
     host: str
     case_id: str
     verdict: str
     n: int
-    ratio: float | None
+    ratio: float
     interval: Interval | None
     p: float | None
     p_holm: float | None
@@ -56,40 +56,47 @@ class Comparison:
     held: str = ""
 
 
-def compare(
-    matrix: Matrix, ratios: Intervals, floors: Floats, *, family: int | None = None, of: str = "block"
+def compare(  # noqa: PLR0913 - the last two are what most comparisons have alike
+    keys: Sequence[tuple[str, str]],
+    logs: Floats,
+    ratios: Intervals,
+    floors: Floats,
+    *,
+    family: int | None = None,
+    of: str = "block",
 ) -> dict[tuple[str, str], Comparison]:
-    """Compare every case that has pairs with its baseline, by the rules of `pageswap.analysis.verdicts.judge`.
+    """Compare every case that has a ratio with its baseline, by the rules of `pageswap.analysis.verdicts.judge`.
 
-    ``ratios`` are the medians and intervals of log ratios, ``floors`` each row's noise floor, a logarithm too. The test
-    is of the trimmed mean of the blocks' log ratios, corrected by Holm's method over all comparisons of the run, or
-    over ``family`` where this is a part of them. ``of`` is what a column of the matrix is.
+    ``logs`` has the logarithms of a case's ratios in the row of its key, NaN being none; a column is what ``of`` says.
+    ``ratios`` are the estimates and intervals of them, ``floors`` each row's noise floor, logarithms too. The test is
+    of the trimmed mean, corrected by Holm's method over all of these, or over ``family`` where they are a part.
     """
-    p = np.where(matrix.pairs >= MINIMUM_N, paired_p(matrix.log_ratios), math.nan)
+    counts = (~np.isnan(logs)).sum(axis=1)
+    p = np.where(counts >= MINIMUM_N, paired_p(logs), math.nan)
     count = int((~np.isnan(p)).sum()) if family is None else family
     p_holm = holm(p, count)
     verdicts, obstacles = judge(ratios, floors, p_holm)
-    smallest = _smallest(matrix.log_ratios, ratios, floors, count)
+    smallest = _smallest(logs, ratios, floors, count)
     found = {}
-    for row in np.flatnonzero(matrix.pairs > 0).tolist():
-        host, case_id = matrix.keys[row]
-        n = int(matrix.pairs[row])
+    for row in np.flatnonzero(counts > 0).tolist():
+        host, case_id = keys[row]
+        n = int(counts[row])
         point, low, high = (float(part[row]) for part in ratios)
         why, held = f"{n} of at least {MINIMUM_N} {of}s", ""
         if verdicts[row] != TOO_FEW:
-            why, held = words_against(obstacles[row], math.exp(floors[row]), float(p_holm[row]), count)
+            why, held = _words_against(obstacles[row], math.exp(floors[row]), float(p_holm[row]), count)
         found[host, case_id] = Comparison(
             host=host,
             case_id=case_id,
             verdict=verdicts[row],
             n=n,
             ratio=math.exp(point),
-            interval=Interval(math.exp(low), math.exp(high)) if n >= MINIMUM_N else None,
-            p=_present(p[row]),
-            p_holm=_present(p_holm[row]),
+            interval=Interval.known(math.exp(low), math.exp(high)),
+            p=known(p[row]),
+            p_holm=known(p_holm[row]),
             family=count,
-            noise_floor=_present(math.exp(floors[row])),
-            smallest=_present(smallest[row]),
+            noise_floor=known(math.exp(floors[row])),
+            smallest=known(smallest[row]),
             obstacle=obstacles[row],
             why=why,
             held=held,
@@ -97,8 +104,8 @@ def compare(
     return found
 
 
-def words_against(obstacle: str, floor: float, p_holm: float, family: int) -> tuple[str, str]:
-    """Say what stood against a difference, and in short what stood beside an interval that excludes 1."""
+def _words_against(obstacle: str, floor: float, p_holm: float, family: int) -> tuple[str, str]:
+    """Return what stood against a difference, and in short what stood beside an interval that excludes 1."""
     if obstacle == HOLDS_ONE:
         return "the interval holds 1x", ""
     if obstacle == WITHIN_NOISE:
@@ -123,7 +130,3 @@ def _smallest(logs: Floats, ratios: Intervals, floors: Floats, family: int) -> F
     varies = half / -special.stdtrit(np.maximum(n - 1, 1), ALPHA / 2)
     hurdle = np.maximum(np.maximum(half, corrected), np.nan_to_num(floors))
     return np.asarray(np.exp(hurdle + special.stdtrit(np.maximum(n - 1, 1), _POWER_QUANTILE) * varies))
-
-
-def _present(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)

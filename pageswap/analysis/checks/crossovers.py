@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pageswap.analysis.checks.pairwise import paired
-from pageswap.analysis.verdicts import FASTER, SLOWER
+from pageswap.analysis.verdicts import FASTER, SLOWER, paired
 from pageswap.native import is_control
 from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N
 from pageswap.statistics.medians import median, medians
@@ -66,17 +65,17 @@ class Crossover:
 
     @property
     def is_shown(self) -> bool:
-        """Say whether the two change places, once, as decided on both sides."""
+        """Return whether the two change places, once, as decided on both sides."""
         return self.from_bytes is not None
 
     @property
     def slower(self) -> str:
-        """Name the other of the two."""
+        """Return the other of the two."""
         return self.a if self.faster == self.b else self.b
 
 
 def size_axis(cases: Mapping[str, Mapping[str, Any]]) -> str:
-    """Name the size that a run of these cases' levels varies: page_size, or region_size where pages are all alike."""
+    """Return the size that a run of these cases' levels varies: page_size, or region_size where pages are all alike."""
     sizes = {name: {levels.get(name) for levels in cases.values()} - {None} for name in ("page_size", "region_size")}
     is_of_regions = len(sizes["page_size"]) <= 1 and len(sizes["region_size"]) >= _FEWEST_REGIONS
     return "region_size" if is_of_regions else "page_size"
@@ -97,7 +96,6 @@ class _Pair:
 
 def crossovers(
     matrix: Matrix,
-    cases: Mapping[str, Mapping[str, Any]],
     families: Mapping[str, str],
     comparisons: Mapping[tuple[str, str], Comparison],
     floors: Floats,
@@ -107,7 +105,7 @@ def crossovers(
     The size is the one that the run varies (`size_axis`): page_size, or region_size with at least three levels.
 
     Who is faster at a size is what ``comparisons`` say where one of the two is the other's baseline; any other two are
-    judged by the same rules (`pageswap.analysis.checks.pairwise`), corrected for all of these. What was decided on both
+    judged by the same rules (`pageswap.analysis.verdicts`), corrected for all of these. What was decided on both
     sides is all that a crossover goes by: medians cross whether or not there is a difference. Methods that move nothing
     take no part.
 
@@ -116,10 +114,10 @@ def crossovers(
     sizes together as a block shares its conditions; a resample that does not cross between them counts at the nearer
     end.
     """
-    axis = size_axis(cases)
+    axis = size_axis(matrix.cases)
     series: dict[tuple[tuple[str, str], ...], dict[str, dict[int, int]]] = {}
     levels_of: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
-    for place, levels in enumerate(cases.values()):
+    for place, levels in enumerate(matrix.cases.values()):
         method, size = levels.get("method"), levels.get(axis)
         if method is None or size is None or is_control(families.get(str(method))):
             continue
@@ -127,7 +125,7 @@ def crossovers(
         key = tuple((name, str(value)) for name, value in sorted(others.items()))
         levels_of[key] = others
         series.setdefault(key, {}).setdefault(str(method), {})[int(size)] = place
-    width, logs = len(cases), np.log(matrix.fast_ns)
+    width, logs = len(matrix.cases), np.log(matrix.fast_ns)
     pairs = len(matrix.hosts) * sum(math.comb(len(methods), 2) for methods in series.values())
     resamples = RESAMPLES if pairs <= _MANY else _RESAMPLES_OF_MANY
     compared = []
@@ -216,13 +214,8 @@ def _crossover(pair: _Pair, found: tuple[str, ...], axis: str, resamples: int) -
 
 def _crossings(leads: Floats, logs: Floats) -> Floats:
     """Return for each row of leads the first place where its sign changes; +inf where it never does."""
-    signs = np.sign(leads)
-    # A lead of exactly nothing belongs to the side it comes from; at the first size to the one it goes to.
-    for column in range(1, signs.shape[1]):
-        signs[:, column] = np.where(signs[:, column] == 0, signs[:, column - 1], signs[:, column])
-    for column in range(signs.shape[1] - 2, -1, -1):
-        signs[:, column] = np.where(signs[:, column] == 0, signs[:, column + 1], signs[:, column])
-    changes = signs[:, :-1] * signs[:, 1:] < 0
+    is_ahead = leads > 0
+    changes = is_ahead[:, :-1] != is_ahead[:, 1:]
     left = changes.argmax(axis=1)
     rows = np.arange(len(leads))
     before, after = leads[rows, left], leads[rows, left + 1]

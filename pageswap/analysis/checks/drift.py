@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
-from pageswap.analysis.trials.rounds import round_times
+from pageswap.analysis.trials.matrix import round_times
 from pageswap.statistics.intervals import ALPHA, MINIMUM_N
-from pageswap.statistics.medians import median, medians
+from pageswap.statistics.medians import medians
 from pageswap.statistics.rank_tests import kendall_p
 from pageswap.statistics.trimmed_means import holm, paired_p
 
@@ -66,18 +66,14 @@ def drift(matrix: Matrix) -> tuple[Drift, ...]:
 def _over_blocks(matrix: Matrix) -> list[Drift]:
     series = {}
     for host in matrix.hosts:
-        rows = matrix.rows_of(host)
-        logs = np.log(matrix.ns[rows])
+        logs = np.log(matrix.ns[matrix.rows_of(host)])
         profile = medians((logs - medians(logs)[:, np.newaxis]).T)
-        if (~np.isnan(profile)).sum() >= MINIMUM_N:
-            series[host] = profile
-    if not series:
-        return []
-    p_values = {host: kendall_p(profile[~np.isnan(profile)]) for host, profile in series.items()}
-    corrected = dict(zip(p_values, holm(np.array(list(p_values.values()))), strict=True))
+        count = int((~np.isnan(profile)).sum())
+        if count >= MINIMUM_N:
+            series[host] = profile, count, kendall_p(profile[~np.isnan(profile)])
+    corrected = holm(np.array([p for _, _, p in series.values()])).tolist()
     return [
-        _drift((host, "", BLOCKS), profile, int((~np.isnan(profile)).sum()), (p_values[host], float(corrected[host])))
-        for host, profile in series.items()
+        _drift((host, "", BLOCKS), *own, p_holm) for (host, own), p_holm in zip(series.items(), corrected, strict=True)
     ]
 
 
@@ -89,36 +85,18 @@ def _over_rounds(matrix: Matrix) -> list[Drift]:
     logs = np.log(times)
     logs -= np.mean(logs, axis=1, keepdims=True)
     correlations = _spearman(logs)
-    places = (trials["row"].to_numpy(), trials["column"].to_numpy())
+    row = trials["row"].to_numpy()
     spread = np.full(matrix.ns.shape, math.nan)
-    spread[places] = correlations
-    rows = np.flatnonzero((~np.isnan(spread)).sum(axis=1) >= MINIMUM_N)
-    if not len(rows):
-        return []
+    spread[row, trials["column"].to_numpy()] = correlations
+    rows = np.flatnonzero((~np.isnan(spread)).sum(axis=1) >= MINIMUM_N).tolist()
+    by_row = pd.DataFrame(logs).groupby(row)
+    profiles, counts = by_row.median().loc[rows].to_numpy(), by_row[0].count().loc[rows].tolist()
     p_values = paired_p(spread[rows])
-    corrected = holm(p_values)
-    profiles = _profiles(logs, places[0])
-    return [
-        _drift((*matrix.keys[row], ROUNDS), *profiles[row], (float(p), float(p_holm)))
-        for row, p, p_holm in zip(rows.tolist(), p_values, corrected, strict=True)
-    ]
+    tested = zip(rows, profiles, counts, p_values.tolist(), holm(p_values).tolist(), strict=True)
+    return [_drift((*matrix.keys[row], ROUNDS), profile, count, p, p_holm) for row, profile, count, p, p_holm in tested]
 
 
-def _profiles(logs: Floats, rows: npt.NDArray[np.int64]) -> dict[int, tuple[Floats, int]]:
-    """Give for each row of the matrix the median of its trials' rounds, and how many trials those are."""
-    there = np.flatnonzero(~np.isnan(logs[:, 0]))
-    order = there[np.argsort(rows[there], kind="stable")]
-    names, starts, counts = np.unique(rows[order], return_index=True, return_counts=True)
-    found: dict[int, tuple[Floats, int]] = {}
-    for count in map(int, np.unique(counts)):
-        chosen = np.flatnonzero(counts == count)
-        members = order[starts[chosen, np.newaxis] + np.arange(count)]
-        profiles = median(logs[members], axis=1)
-        found.update({int(name): (profile, count) for name, profile in zip(names[chosen], profiles, strict=True)})
-    return found
-
-
-def _drift(place: tuple[str, str, str], profile: Floats, count: int, p: tuple[float, float]) -> Drift:
+def _drift(place: tuple[str, str, str], profile: Floats, count: int, p: float, p_holm: float) -> Drift:
     """Describe a profile of log times by its least-squares line."""
     there = np.flatnonzero(~np.isnan(profile))
     steps = there - there.mean()
@@ -128,9 +106,9 @@ def _drift(place: tuple[str, str, str], profile: Floats, count: int, p: tuple[fl
         *place,
         n=count,
         change=change,
-        p=p[0],
-        p_holm=p[1],
-        is_flagged=p[1] <= ALPHA and abs(change) >= NEGLIGIBLE,
+        p=p,
+        p_holm=p_holm,
+        is_flagged=p_holm <= ALPHA and abs(change) >= NEGLIGIBLE,
         profile=tuple(None if math.isnan(value) else math.exp(value) for value in profile.tolist()),
     )
 

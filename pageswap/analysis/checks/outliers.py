@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from pageswap.statistics.intervals import MINIMUM_N
+from pageswap.statistics.medians import medians
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -42,7 +43,7 @@ class Outlier:
 
 
 def modified_z(values: Floats) -> Floats:
-    """Give each value's modified Z-score within its row, NaN where a value is missing or the row has fewer than six.
+    """Return each value's modified Z-score within its row, NaN where a value is missing or the row has fewer than six.
 
     The score is 0.6745 (x - median) / MAD, MAD being the median of the absolute deviations from the median. Where more
     than half of the values are equal the MAD is 0, and the mean absolute deviation takes its place (p. 12, ibid.);
@@ -50,8 +51,6 @@ def modified_z(values: Floats) -> Floats:
     """
     scores = np.full_like(values, np.nan)
     rows = np.flatnonzero((~np.isnan(values)).sum(axis=1) >= MINIMUM_N)
-    if not len(rows):
-        return scores
     some = values[rows]
     deviations = some - np.nanmedian(some, axis=1, keepdims=True)
     mad = np.nanmedian(np.abs(deviations), axis=1, keepdims=True)
@@ -65,24 +64,20 @@ def modified_z(values: Floats) -> Floats:
 
 def outliers(matrix: Matrix) -> tuple[Outlier, ...]:
     """Find the measured trials whose time is an outlier among those of their case, on a logarithmic scale."""
-    scores = modified_z(np.log(matrix.ns))
-    rows, columns = np.nonzero(np.abs(scores) > THRESHOLD)
-    if not len(rows):
-        return ()
-    medians = np.nanmedian(matrix.ns[rows], axis=1)
-    places = np.zeros(matrix.ns.shape, dtype=np.int64)
-    places[matrix.trials["row"].to_numpy(), matrix.trials["column"].to_numpy()] = np.arange(len(matrix.trials))
-    ids = matrix.trials["trial_id"].iloc[places[rows, columns]]
+    trials = matrix.trials
+    row, column = trials["row"].to_numpy(), trials["column"].to_numpy()
+    scores = modified_z(np.log(matrix.ns))[row, column]
+    middles = medians(matrix.ns)
     found = [
         Outlier(
-            host=matrix.keys[row][0],
-            case_id=matrix.keys[row][1],
-            trial_id=str(trial_id),
-            block=int(matrix.blocks[column]),
-            score=float(scores[row, column]),
-            ns_per_op=float(matrix.ns[row, column]),
-            median_ns=float(median),
+            host=matrix.keys[row[place]][0],
+            case_id=matrix.keys[row[place]][1],
+            trial_id=str(trials["trial_id"].iloc[place]),
+            block=int(matrix.blocks[column[place]]),
+            score=float(scores[place]),
+            ns_per_op=float(matrix.ns[row[place], column[place]]),
+            median_ns=float(middles[row[place]]),
         )
-        for row, column, median, trial_id in zip(rows.tolist(), columns.tolist(), medians, ids, strict=True)
+        for place in np.flatnonzero(np.abs(scores) > THRESHOLD)
     ]
     return tuple(sorted(found, key=lambda outlier: -abs(outlier.score)))

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy import special
 
+from pageswap.analysis.checks.comparisons import compare
 from pageswap.analysis.checks.noise_floor import control_medians
-from pageswap.analysis.verdicts import TOO_FEW, judge
-from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N, Interval, noise_floors
+from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N, noise_floors
 from pageswap.statistics.medians import draw_medians, medians
-from pageswap.statistics.trimmed_means import holm, paired_p
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import numpy.typing as npt
 
+    from pageswap.analysis.checks.comparisons import Comparison
     from pageswap.analysis.trials.matrix import Matrix
 
     Floats = npt.NDArray[np.float64]
 
+# One host is no pool.
+_FEWEST_HOSTS: Final = 2
 # Few hosts need ends far out in the distribution, and so more draws; of many each draw takes longer.
 RESAMPLES: Final = 4_000
 _FEWEST_RESAMPLES: Final = 1_000
@@ -37,87 +37,45 @@ _BATCH_VALUES: Final = 1 << 22
 class Pooled:
     """A comparison over all hosts: the geometric mean of their ratios, with what hosts like these would show.
 
-    ``interval`` is from the hierarchical bootstrap (hosts, then trials), None with the reason in ``note`` when the
-    hosts are too few. ``lowest`` and ``highest`` are the (host, ratio) at the ends.
+    ``comparison`` counts hosts, not blocks; its interval is from the hierarchical bootstrap (hosts, then trials), None
+    with the reason in ``why`` when the hosts are too few. ``lowest`` and ``highest`` are the (host, ratio) at the ends.
     """
 
-    case_id: str
     levels: dict[str, Any]
-    hosts: int
-    ratio: float
-    interval: Interval | None
+    comparison: Comparison
     lowest: tuple[str, float]
     highest: tuple[str, float]
-    verdict: str
-    note: str = ""
 
 
-def pooled(matrix: Matrix, cases: Mapping[str, Mapping[str, Any]]) -> tuple[Pooled, ...]:
+def pooled(matrix: Matrix) -> tuple[Pooled, ...]:
     """Pool each comparison that at least two hosts have; a host counts with six blocks or more.
 
     The estimate is the mean over hosts of their medians of log ratios. Its interval is a hierarchical bootstrap: hosts
     are drawn with replacement, and of each host drawn its blocks (Davison and Hinkley 1997, Bootstrap Methods and their
     Application, section 3.8). Percentiles are widened for few hosts as Hesterberg (2015, The American Statistician 69,
-    371, section 3.3) has it. Of less than six hosts there is none: they may all be of one kind.
+    371, section 3.3) has it. Of less than six hosts there is none: they may all be of one kind. Verdicts follow the
+    rules of all comparisons, a host being what a block is on one.
     """
-    if len(matrix.hosts) < 2:  # noqa: PLR2004 - one host is no pool
-        return ()
+    rows = np.arange(len(matrix.keys)).reshape(len(matrix.hosts), len(matrix.cases)).T
+    is_enough = matrix.pairs[rows] >= MINIMUM_N
+    rows, is_enough = (part[is_enough.sum(axis=1) >= _FEWEST_HOSTS] for part in (rows, is_enough))
+    logs = np.where(is_enough, medians(matrix.log_ratios)[rows], math.nan)
+    floors = noise_floors(np.where(is_enough, control_medians(matrix)[rows], math.nan))
     rng = np.random.default_rng(SEED)
-    width = len(cases)
-    found = []
-    for place, (case_id, levels) in enumerate(cases.items()):
-        rows = np.arange(len(matrix.hosts)) * width + place
-        rows = rows[matrix.pairs[rows] >= MINIMUM_N]
-        if len(rows) >= 2:  # noqa: PLR2004 - likewise
-            found.append(_pool(matrix, rows, dict(levels), case_id, rng))
-    return _judged(matrix, found)
-
-
-def _judged(matrix: Matrix, found: Sequence[Pooled]) -> tuple[Pooled, ...]:
-    """Give each its verdict by the rules of all comparisons, a host being what a block is on one."""
-    places = {case_id: place for place, (_, case_id) in enumerate(matrix.keys[: len(matrix.keys) // len(matrix.hosts)])}
-    shape = len(matrix.hosts), len(places)
-    is_enough = (matrix.pairs >= MINIMUM_N).reshape(shape)
-    chosen = [places[each.case_id] for each in found]
-    logs = np.where(is_enough, medians(matrix.log_ratios).reshape(shape), math.nan).T[chosen]
-    floors = noise_floors(np.where(is_enough, control_medians(matrix).reshape(shape), math.nan).T[chosen])
-    points = np.array([math.log(each.ratio) for each in found])
-    lows, highs = (
-        np.array([math.log(getattr(each.interval, end)) if each.interval else math.nan for each in found])
-        for end in ("low", "high")
-    )
-    p = np.where(np.isnan(lows), math.nan, paired_p(logs))
-    verdicts, _ = judge((points, lows, highs), floors, holm(p))
-    return tuple(dataclasses.replace(each, verdict=verdict) for each, verdict in zip(found, verdicts, strict=True))
-
-
-def _pool(
-    matrix: Matrix, rows: npt.NDArray[np.int64], levels: dict[str, Any], case_id: str, rng: np.random.Generator
-) -> Pooled:
-    logs = matrix.log_ratios[rows]
-    middles = medians(logs)
-    ends = [int(np.argmin(middles)), int(np.argmax(middles))]
-    point = float(middles.mean())
-    interval, note = None, f"{len(rows)} of at least {MINIMUM_N} hosts"
-    if len(rows) >= MINIMUM_N:
-        low, high = hierarchical_interval(logs, rng)
-        interval, note = Interval(math.exp(low), math.exp(high)), ""
-    lowest, highest = ((matrix.keys[rows[end]][0], math.exp(middles[end])) for end in ends)
-    return Pooled(
-        case_id=case_id,
-        levels=levels,
-        hosts=len(rows),
-        ratio=math.exp(point),
-        interval=interval,
-        lowest=lowest,
-        highest=highest,
-        verdict=TOO_FEW,
-        note=note,
+    ends = np.full((2, len(rows)), math.nan)
+    for place in np.flatnonzero(is_enough.sum(axis=1) >= MINIMUM_N):
+        ends[:, place] = hierarchical_interval(matrix.log_ratios[rows[place][is_enough[place]]], rng)
+    keys = [("", matrix.keys[own[0]][1]) for own in rows]
+    found = compare(keys, logs, (np.nanmean(logs, axis=1), ends[0], ends[1]), floors, of="host")
+    at = [(key, own, (int(np.nanargmin(own)), int(np.nanargmax(own)))) for key, own in zip(keys, logs, strict=True)]
+    return tuple(
+        Pooled(matrix.cases[key[1]], found[key], *((matrix.hosts[end], math.exp(own[end])) for end in both))
+        for key, own, both in at
     )
 
 
 def hierarchical_interval(logs: Floats, rng: np.random.Generator) -> tuple[float, float]:
-    """Give the 95 % interval of the mean over rows (hosts) of their medians, NaN being no value."""
+    """Return the 95 % interval of the mean over rows (hosts) of their medians, NaN being no value."""
     hosts = len(logs)
     counts = (~np.isnan(logs)).sum(axis=1)
     groups = {int(count): np.flatnonzero(counts == count) for count in np.unique(counts)}

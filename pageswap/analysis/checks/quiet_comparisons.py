@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ import numpy as np
 
 from pageswap.analysis.checks.comparisons import compare
 from pageswap.analysis.verdicts import TOO_FEW
-from pageswap.statistics.intervals import Interval, ratio_intervals
+from pageswap.statistics.intervals import ratio_intervals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,27 +36,19 @@ class Disturbed:
 
 @dataclasses.dataclass(frozen=True)
 class Undisturbed:
-    """A comparison with and without its disturbed blocks.
+    """A comparison ``before`` and without its ``disturbed`` blocks, in which a trial on either side was disturbed.
 
-    ``changes``: without them the verdict would be another one, or there would be too few blocks for any.
-
-    ``disturbed`` of ``n`` blocks had a disturbed trial on either side. ``quiet_*`` come from the blocks left, None
-    where there are too few. ``held`` is as in `Comparison`.
+    ``quiet`` is the one without them, None where no block is left.
     """
 
-    host: str
-    case_id: str
-    n: int
+    before: Comparison
+    quiet: Comparison | None
     disturbed: int
-    ratio: float | None
-    interval: Interval | None
-    verdict: str
-    quiet_ratio: float | None
-    quiet_interval: Interval | None
-    quiet_verdict: str
-    changes: bool
-    held: str = ""
-    quiet_held: str = ""
+
+    @property
+    def changes(self) -> bool:
+        """Return whether the verdict is another one without them, or there are too few blocks for any."""
+        return (self.quiet.verdict if self.quiet else TOO_FEW) != self.before.verdict
 
 
 def disturbed_trials(matrix: Matrix) -> tuple[Disturbed, ...]:
@@ -86,31 +77,8 @@ def undisturbed(
     affected = is_disturbed & ~np.isnan(matrix.log_ratios)
     if not affected.any():
         return ()
-    quiet = copy.copy(matrix)
-    quiet.log_ratios = np.where(affected, math.nan, matrix.log_ratios)
-    quiet.pairs = (~np.isnan(quiet.log_ratios)).sum(axis=1)
+    logs = np.where(affected, math.nan, matrix.log_ratios)
     family = max((each.family for each in comparisons.values()), default=0)
-    again = compare(quiet, ratio_intervals(quiet.log_ratios), floors, family=family)
-    found = []
-    for row in np.flatnonzero(affected.any(axis=1)):
-        key = matrix.keys[row]
-        before, after = comparisons[key], again.get(key)
-        verdict = after.verdict if after else TOO_FEW
-        found.append(
-            Undisturbed(
-                host=key[0],
-                case_id=key[1],
-                n=before.n,
-                disturbed=int(affected[row].sum()),
-                ratio=before.ratio,
-                interval=before.interval,
-                verdict=before.verdict,
-                quiet_ratio=after.ratio if after else None,
-                quiet_interval=after.interval if after else None,
-                quiet_verdict=verdict,
-                changes=verdict != before.verdict,
-                held=before.held,
-                quiet_held=after.held if after else "",
-            )
-        )
-    return tuple(found)
+    again = compare(matrix.keys, logs, ratio_intervals(logs), floors, family=family)
+    hit = [(matrix.keys[row], int(affected[row].sum())) for row in np.flatnonzero(affected.any(axis=1))]
+    return tuple(Undisturbed(comparisons[key], again.get(key), count) for key, count in hit)

@@ -8,35 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pageswap.analysis.trials.levels import levels_of
 from pageswap.analysis.trials.matrix import Matrix
+from pageswap.analysis.trials.run_data import factors_of
 from pageswap.analysis.trials.table import frame
 from pageswap.statistics.intervals import MINIMUM_N, ratio_intervals
 from pageswap.text.levels import levels_phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from typing import Protocol
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
+    from pageswap.analysis.trials.run_data import HostRows
+
     Floats = npt.NDArray[np.float64]
-
-    class HostRows(Protocol):
-        """What of a run is looked at: its experiment, its cases, and the rows of one host."""
-
-        def meta(self) -> Mapping[str, Any]:
-            """Give the experiment with its baseline."""
-
-        def cases(self) -> Sequence[Mapping[str, Any]]:
-            """Give each case with its levels."""
-
-        def columns(self) -> Sequence[str]:
-            """Name the columns of `rows`."""
-
-        def rows(self) -> Iterable[Sequence[Any]]:
-            """Give the last attempt of each trial."""
-
 
 # The interval shrinks with the square root of the blocks; a forecast from few is not to be trusted far.
 _GROWTH = 1.5
@@ -61,12 +46,8 @@ def decide(run_data: HostRows, host: str, *, blocks: int, most: int, until: floa
     find differences where there are none. Below six blocks there is no interval, so it is never enough for that. Cases
     that could not be measured or compared do not count; where none can be compared, the cases' own times do.
     """
-    experiment = run_data.meta()["experiment"]
-    cases = {str(case["case_id"]): levels_of(case) for case in run_data.cases()}
-    table = frame(run_data)  # type: ignore[arg-type]  # it reads columns and rows alone
     # Rows of other hosts have no place in the matrix of this one.
-    measured = table[~table["warmup"].to_numpy()]
-    matrix = Matrix((host,), cases, dict(experiment.get("baseline") or {}), measured)
+    matrix = Matrix(run_data, frame(run_data), (host,))
     is_compared = matrix.pairs > 0
     rows = np.flatnonzero(is_compared if is_compared.any() else matrix.n > 0)
     if not len(rows):
@@ -76,8 +57,10 @@ def decide(run_data: HostRows, host: str, *, blocks: int, most: int, until: floa
     widths = (high - low) / 2 / point
     counts = (~np.isnan(values)).sum(axis=1)
     if blocks >= most:
-        names = [_varying(cases, matrix.keys[row][1]) for row in rows]
-        return Decision(enough=True, reason=_at_most(widths, names, until, most), blocks=blocks)
+        names, _ = factors_of(matrix.cases)
+        cases = [matrix.cases[matrix.keys[row][1]] for row in rows]
+        own = [{name: case[name] for name in names if name in case} for case in cases]
+        return Decision(enough=True, reason=_at_most(widths, own, until, most), blocks=blocks)
     if (counts < MINIMUM_N).any():
         # A case that failed in some blocks may need more of them for its six.
         lacking = int((MINIMUM_N - counts).max())
@@ -105,13 +88,6 @@ def _at_most(widths: Floats, cases: Sequence[Mapping[str, Any]], until: float, m
         f"{head} {len(wide)} of {len(widths)} intervals are not within {_percent(until)}; "
         f"the widest, of {levels_phrase(cases[worst])}, {width}"
     )
-
-
-def _varying(cases: Mapping[str, Mapping[str, Any]], case_id: str) -> dict[str, Any]:
-    """Give the levels of a case that others do not share."""
-    return {
-        name: value for name, value in cases[case_id].items() if any(case.get(name) != value for case in cases.values())
-    }
 
 
 def _percent(share: float) -> str:

@@ -8,19 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pageswap.analysis.checks.pairwise import paired
-from pageswap.analysis.verdicts import FASTER, SLOWER
+from pageswap.analysis.verdicts import FASTER, SLOWER, paired
 from pageswap.statistics.intervals import MINIMUM_N, Interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy.typing as npt
-
-    from pageswap.analysis.checks.pairwise import Paired
-    from pageswap.analysis.summary import CaseSummary, Summary
-
-    Floats = npt.NDArray[np.float64]
+    from pageswap.analysis.summary import CaseSummary, HostsSummary, Summary
+    from pageswap.analysis.verdicts import Paired
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,11 +53,11 @@ def compared_factors(summary: Summary) -> tuple[str, ...]:
     return tuple(summary.baseline) if "method" in summary.baseline else ("method",)
 
 
-def contests(summary: Summary, competitors: Sequence[CaseSummary]) -> list[Contest]:
+def contests(summary: HostsSummary, competitors: Sequence[CaseSummary]) -> list[Contest]:
     """Hold a contest on each host for each set of other levels; a case without a time takes no part.
 
     The one with the best median over blocks, relative to the baseline where there is one, is compared with each other,
-    block by block (`pageswap.analysis.checks.pairwise`). Corrected for all pairs of all contests: the first was chosen
+    block by block (`pageswap.analysis.verdicts`). Corrected for all pairs of all contests: the first was chosen
     by looking, so that any two might have been the ones compared. What the run calls slower than its baseline is
     beaten, and so is a baseline that the first is called faster than.
     """
@@ -79,11 +74,9 @@ def contests(summary: Summary, competitors: Sequence[CaseSummary]) -> list[Conte
     pairs = [(first, case) for field, first in held for case in field if case is not first]
     if not pairs:
         return []
-    logs = np.log(summary.matrix.fast_ns)
-    ahead = np.stack(
-        [logs[rows[case.host, case.case_id]] - logs[rows[first.host, first.case_id]] for first, case in pairs]
-    )
-    judged = paired(ahead, floors_of(summary, pairs), family)
+    places = np.array([[rows[case.host, case.case_id] for case in pair] for pair in pairs])
+    logs = np.log(summary.matrix.fast_ns)[places]
+    judged = paired(logs[:, 1] - logs[:, 0], np.fmax.reduce(summary.floors[places], axis=1), family)
     rivals: dict[tuple[str, str], list[Rival]] = {}
     for (first, case), found in zip(pairs, judged, strict=True):
         rivals.setdefault((first.host, first.case_id), []).append(_rival(summary, first, case, found))
@@ -100,7 +93,7 @@ def contests(summary: Summary, competitors: Sequence[CaseSummary]) -> list[Conte
 
 
 def _is_reference(summary: Summary, case: CaseSummary) -> bool:
-    """Say whether a case is one that its rivals were compared with by the run."""
+    """Return whether a case is one that its rivals were compared with by the run."""
     return "method" in summary.baseline and all(case.levels.get(n) == level for n, level in summary.baseline.items())
 
 
@@ -127,10 +120,3 @@ def _rival(summary: Summary, first: CaseSummary, case: CaseSummary, found: Paire
 
 def _inverse(interval: Interval | None) -> Interval | None:
     return Interval(1 / interval.high, 1 / interval.low) if interval else None
-
-
-def floors_of(summary: Summary, pairs: Sequence[tuple[CaseSummary, CaseSummary]]) -> Floats:
-    """Return the noise floor of each pair of cases, as a logarithm: the larger of theirs, NaN where none is known."""
-    rows = {key: row for row, key in enumerate(summary.matrix.keys)}
-    places = np.array([[rows[case.host, case.case_id] for case in pair] for pair in pairs], dtype=np.int64)
-    return np.asarray(np.fmax.reduce(summary.floors[places.reshape(-1, 2)], axis=1))

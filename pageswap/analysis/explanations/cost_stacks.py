@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pageswap.analysis.trials.levels import levels_key
+from pageswap.analysis.trials.run_data import levels_key
 from pageswap.statistics.intervals import MINIMUM_N, Interval, median_intervals
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from pageswap.analysis.summary import CaseSummary, Summary
+    from pageswap.analysis.summary import CaseSummary, HostsSummary, Summary
 
     Floats = npt.NDArray[np.float64]
 
@@ -111,7 +111,7 @@ _NESTS: Final[dict[str, tuple[_Layer, ...]]] = {
 }
 
 
-def cost_stacks(summary: Summary, calls: Summary | None = None) -> tuple[CostStack, ...]:
+def cost_stacks(summary: HostsSummary, calls: Summary | None = None) -> tuple[CostStack, ...]:
     """Stack the measured costs of system calls against a swap of one page by each method that makes them.
 
     ``calls`` is the summary of a run of workload ``call`` that has the same hosts. Only swaps of 4 KiB pages by one
@@ -152,7 +152,7 @@ def _parts(layers: Iterable[_Layer], prices: Mapping[str, float]) -> tuple[CostP
     return tuple(parts)
 
 
-def call_stacks(summary: Summary) -> tuple[CostStack, ...]:
+def call_stacks(summary: HostsSummary) -> tuple[CostStack, ...]:
     """Take the baseline of a run of calls apart, under each condition that it and the calls inside it were measured.
 
     Each layer is the median over blocks of its share of the whole call in the block's own trials, by the faster half

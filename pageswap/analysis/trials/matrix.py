@@ -1,4 +1,4 @@
-"""A run's times as matrices of (host and case) by block, so that all cases are computed at once."""
+"""A run's times as matrices of (host and case) by block, so that all cases are computed at once; rounds of trials."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from pageswap.analysis.trials.levels import levels_key
-from pageswap.analysis.trials.rounds import fast_share, round_times
+from pageswap.analysis.trials.run_data import levels_key, levels_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
+    from pageswap.analysis.trials.run_data import HostRows
+
     Floats = npt.NDArray[np.float64]
     Integers = npt.NDArray[np.int64]
 
-
+_CHUNK_ROWS: Final = 50_000
 # What is looked at of a trial; the rest of a million rows would be copied with it.
 USED_COLUMNS: Final = (
     "host",
@@ -44,38 +45,37 @@ USED_COLUMNS: Final = (
 class Matrix:
     """The measured times of a run: one row for each host and case, one column for each block.
 
-    ``ns`` holds ns per operation, ``fast_ns`` the same of the faster half of each trial's rounds, which is what is
-    compared, ``control`` that of the baseline's second trials, ``log_ratios`` the logarithm of the speed-up over the
-    baseline, all NaN where there is none. ``partners`` holds for each row the row of its baseline, its own for a
-    baseline and -1 without one. ``measured`` are the measured trials, their ``row`` and ``column`` beside them,
-    ``trials`` those that are not the control's; what belongs to no case of the run is left out.
+    ``cases`` has each case's levels by its id. ``ns`` holds ns per operation, ``fast_ns`` that of the faster half of
+    each trial's rounds, which is what is compared, ``log_ratios`` the logarithm of the speed-up over the baseline,
+    ``control_logs`` that of each A/A pair's ratio, second by first, all NaN where there is none. ``partners`` holds for
+    each row the row of its baseline, its own for a baseline and -1 without one. ``measured`` are the measured trials,
+    their ``row`` and ``column`` beside them, ``trials`` those that are not the control's; what belongs to no case of
+    the run is left out.
     """
 
-    def __init__(
-        self,
-        hosts: Sequence[str],
-        cases: Mapping[str, Mapping[str, Any]],
-        baseline: Mapping[str, Any],
-        measured: pd.DataFrame,
-    ) -> None:
-        """Take the run's hosts, its cases' levels, the baseline's levels, and its `frame` without warm-ups."""
-        self.hosts = tuple(hosts)
-        self.keys = [(host, case_id) for host in hosts for case_id in cases]
-        self.partners = _partners(len(hosts), cases, baseline)
-        host_codes, case_codes = _codes(measured["host"], hosts), _codes(measured["case_id"], cases)
-        row = np.where((host_codes < 0) | (case_codes < 0), -1, host_codes * len(cases) + case_codes)
+    def __init__(self, run_data: HostRows, table: pd.DataFrame, hosts: Sequence[str] = ()) -> None:
+        """Take a run and its `frame`; without ``hosts``, all of them."""
+        meta = run_data.meta()
+        self.cases = {str(case["case_id"]): levels_of(case) for case in run_data.cases()}
+        self.baseline: dict[str, Any] = dict(meta["experiment"].get("baseline") or {})
+        self.hosts = tuple(hosts or dict.fromkeys([*map(str, meta.get("hosts") or ()), *table["host"].unique()]))
+        self.keys = [(host, case_id) for host in self.hosts for case_id in self.cases]
+        self.partners = _partners(len(self.hosts), self.cases, self.baseline)
+        measured = table.loc[~table["warmup"], list(USED_COLUMNS)]
+        host_codes, case_codes = _codes(measured["host"], self.hosts), _codes(measured["case_id"], self.cases)
+        row = np.where((host_codes < 0) | (case_codes < 0), -1, host_codes * len(self.cases) + case_codes)
         self.blocks, column = np.unique(measured["block"].to_numpy(dtype=np.int64), return_inverse=True)
-        self.measured = measured[list(USED_COLUMNS)].assign(row=row, column=column)
-        self.measured = self.measured if (row >= 0).all() else self.measured[row >= 0]
-        share = fast_share(round_times(self.measured["rounds_ns"]))
-        self.measured = self.measured.assign(fast_ns=self.measured["ns_per_op"].to_numpy(dtype=np.float64) * share)
+        measured = measured.assign(row=row, column=column)
+        measured = measured if (row >= 0).all() else measured[row >= 0]
+        share = fast_share(round_times(measured["rounds_ns"]))
+        self.measured = measured.assign(fast_ns=measured["ns_per_op"].to_numpy(dtype=np.float64) * share)
         is_first = (self.measured["replica"] == 0).to_numpy()
         self.trials = self.measured if is_first.all() else self.measured[is_first]
         self.ns = self.spread(self.trials, "ns_per_op")
         self.fast_ns = self.spread(self.trials, "fast_ns")
-        self.control = self.spread(self.measured[~is_first], "fast_ns")
         with np.errstate(divide="ignore"):
             logs: Floats = np.log(self.fast_ns)
+            self.control_logs: Floats = np.log(self.spread(self.measured[~is_first], "fast_ns")) - logs
         is_compared = (self.partners >= 0) & (self.partners != np.arange(len(self.keys)))
         self.log_ratios = np.full_like(logs, math.nan)
         self.log_ratios[is_compared] = logs[self.partners[is_compared]] - logs[is_compared]
@@ -84,7 +84,7 @@ class Matrix:
 
     @property
     def has_partner(self) -> bool:
-        """Say whether any case has a baseline."""
+        """Return whether any case has a baseline."""
         return bool((self.partners >= 0).any())
 
     def spread(self, trials: pd.DataFrame, name: str) -> Floats:
@@ -92,6 +92,10 @@ class Matrix:
         values = np.full((len(self.keys), len(self.blocks)), math.nan)
         values[trials["row"].to_numpy(), trials["column"].to_numpy()] = trials[name].to_numpy(dtype=np.float64)
         return values
+
+    def of_baselines(self, values: Floats) -> Floats:
+        """Return for each row the value, of one a row, of its baseline; NaN without one."""
+        return np.where(self.partners >= 0, values[self.partners], math.nan) if len(values) else values
 
     def rows_of(self, host: str) -> slice:
         """Give the rows of one host."""
@@ -114,3 +118,31 @@ def _partners(hosts: int, cases: Mapping[str, Mapping[str, Any]], baseline: Mapp
     within = np.tile(np.array(places, dtype=np.int64), hosts)
     first = np.repeat(np.arange(hosts) * len(cases), len(cases))
     return np.where(within >= 0, within + first, -1)
+
+
+def round_times(column: pd.Series[str]) -> Floats:
+    """Return each trial's rounds in ns: NaN where it has none, or not as many as the others, or one of no time."""
+    texts = [text if isinstance(text, str) else "" for text in column]
+    width = max((text.count(",") + 1 for text in texts if text), default=0)
+    times = np.full((len(texts), width), math.nan)
+    whole = [place for place, text in enumerate(texts) if text and text.count(",") + 1 == width]
+    for start in range(0, len(whole), _CHUNK_ROWS):
+        places = whole[start : start + _CHUNK_ROWS]
+        joined = ",".join(texts[place].strip("[] ") for place in places)
+        times[places] = np.fromstring(joined, sep=",").reshape(len(places), width)
+    times[~(times > 0).all(axis=1)] = math.nan
+    return times
+
+
+def fast_share(times: Floats) -> Floats:
+    """Return how long each trial would have taken had all of its rounds gone like the faster half, as a share of it.
+
+    What disturbs a trial only ever adds time, and to some of its rounds (Chen and Revels, Robust benchmarking in noisy
+    environments, 2016, arXiv:1608.04295). Rounds are equal slices, so a method that is slower is so in every half. 1
+    where a trial has less than two rounds.
+    """
+    if times.shape[1] < 2:  # noqa: PLR2004 - one round is the trial
+        return np.ones(len(times))
+    half = np.sort(times, axis=1)[:, : (times.shape[1] + 1) // 2]
+    share = half.mean(axis=1) / times.mean(axis=1)
+    return np.where(np.isnan(share), 1.0, share)

@@ -1,42 +1,80 @@
-"""What analysis and report need of a stored run, so that neither depends on how it is stored."""
+"""What is read of a stored run, whichever way it is stored, and the levels of its cases."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pageswap.agent.workloads import WORKLOADS
+from pageswap.spec.factors import FACTORS
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+
+# Not a level of the case but of the whole run, and shown as the last of them.
+_LAST = "workload"
+_NO_LEVELS = ("case_id", "index")
 
 
-class RunData(Protocol):
-    """A run that can be read; `pageswap.store.Store` is one."""
+class HostRows(Protocol):
+    """What a table of trials is made from; of one host, or of all."""
 
     def meta(self) -> Mapping[str, Any]:
-        """Give run_id, created_at, experiment{}, spec_text, provenance{}, options{} and the list of hosts."""
-
-    def environments(self) -> Mapping[str, Mapping[str, Any]]:
-        """Give what is known of each host, by host name; a host that was never reached is absent."""
+        """Return run_id, created_at, experiment{}, spec_text, provenance{}, options{} and the list of hosts."""
 
     def methods(self) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-        """Give each host's methods with their name, family and summary; a host that was never reached is absent."""
+        """Return each host's methods with their name, family and summary; a host that was never reached is absent."""
 
     def cases(self) -> Sequence[Mapping[str, Any]]:
-        """Give each case as its case_id and its levels, in the plan's order; sizes in bytes."""
+        """Return each case as its case_id and its levels, in the plan's order; sizes in bytes."""
 
     def columns(self) -> Sequence[str]:
         """Name the columns of `rows`."""
 
     def rows(self) -> Iterable[Sequence[Any]]:
-        """Give the last attempt of each trial that has an outcome; what was not measured is None."""
+        """Return the last attempt of each trial that has an outcome; what was not measured is None."""
+
+
+class RunData(HostRows, Protocol):
+    """A run that can be read; `pageswap.store.Store` is one."""
+
+    def environments(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return what is known of each host, by host name; a host that was never reached is absent."""
 
     def planned_trials(self) -> int:
         """Count the measured trials of all hosts together, with an outcome or without one yet."""
 
     def ledger(self) -> Mapping[str, Mapping[str, float]]:
-        """Give the seconds each host spent in each phase beside its trials; a host or phase without any is absent."""
+        """Return the seconds each host spent in each phase beside its trials; a host or phase without any is absent."""
 
     def problems(self) -> Mapping[str, str]:
-        """Give why a host gave nothing more, with the cure; a host without a problem is absent."""
+        """Return why a host gave nothing more, with the cure; a host without a problem is absent."""
 
     def stops(self) -> Mapping[str, Mapping[str, Any]]:
-        """Give {"blocks", "reason"} of each host that stopped before the plan's last block; others are absent."""
+        """Return {"blocks", "reason"} of each host that stopped before the plan's last block; others are absent."""
+
+
+def levels_of(case: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a case's levels alone, those that its workload has a use for, factors in the registry's order first."""
+    names = [name for name in (*FACTORS, _LAST) if name in case]
+    names += [name for name in case if name not in names and name not in _NO_LEVELS]
+    return {name: case[name] for name in names if _means_something(name, case)}
+
+
+def _means_something(name: str, case: Mapping[str, Any]) -> bool:
+    if name == "distance" and case.get("pattern") == "random":
+        return False
+    workload = case.get("workload")
+    return name not in FACTORS or workload not in WORKLOADS or workload in FACTORS[name].workloads
+
+
+def levels_key(levels: Mapping[str, Any], *, without: Collection[str] = ()) -> Hashable:
+    """Return what two cases share that have the same levels, but for the factors of `without`."""
+    return tuple(sorted((name, str(level)) for name, level in levels.items() if name not in without))
+
+
+def factors_of(cases: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return which factors have more than one level in these cases, by id, and the levels of all others."""
+    names = dict.fromkeys(name for case in cases.values() for name in case)
+    levels = {name: [case.get(name) for case in cases.values()] for name in names}
+    fixed = {name: values[0] for name, values in levels.items() if all(value == values[0] for value in values)}
+    return tuple(name for name in levels if name not in fixed), fixed

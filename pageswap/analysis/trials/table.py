@@ -18,7 +18,7 @@ from pageswap.store.schema import OUTCOME_COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pageswap.analysis.trials.run_data import RunData
+    from pageswap.analysis.trials.run_data import HostRows
 
 EXPORT_COLUMNS = (
     "run_id",
@@ -74,7 +74,7 @@ _NS_PER_S = 1e9
 _CHUNK_ROWS = 50_000
 
 
-def frame(run_data: RunData) -> pd.DataFrame:
+def frame(run_data: HostRows) -> pd.DataFrame:
     """Give one row per trial (its last attempt), warm-ups and every status included.
 
     The columns are `EXPORT_COLUMNS`, then `IDENTITY_COLUMNS`, then whatever else is stored. Sizes are bytes, times ns.
@@ -97,7 +97,7 @@ def frame(run_data: RunData) -> pd.DataFrame:
     return table
 
 
-def families_of(run_data: RunData) -> dict[str, str]:
+def families_of(run_data: HostRows) -> dict[str, str]:
     """Give the family of each method, as the hosts that have it say."""
     return {str(m["name"]): str(m["family"]) for methods in run_data.methods().values() for m in methods}
 

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.analysis.explanations.host_groups import grouped, host_groups
-from pageswap.analysis.export.trials_file import WRITERS
+from pageswap.analysis.export import WRITERS
 from pageswap.analysis.findings import findings as find
 from pageswap.analysis.summary import Summary, summarise
 from pageswap.analysis.trials.table import frame
@@ -137,7 +137,7 @@ def reported_run(run_data: RunData, trials: Any) -> ReportedRun:  # noqa: ANN401
         run_data=run_data,
         summary=grouped(every, groups) if is_grouped else every,
         every=every,
-        findings=find(run_data, every, limit=references.limit, calls=references.calls),
+        findings=find(every, limit=references.limit, calls=references.calls),
         references=references,
         groups=groups if is_grouped else {host: [host] for host in every.hosts},
         spans=spans(trials),
@@ -162,7 +162,7 @@ def model(run_data: RunData) -> Model:
         picture=shown,
         picture_notes=how,
         sections=tuple(sections),
-        table=table(run.summary, () if run.is_grouped else run.findings.comparisons),
+        table=table(run.summary, () if run.is_grouped else every.comparisons.values()),
         after=tuple(each for make in HOST_SECTIONS if (each := make(run))),
         hosts=_hosts(run, environments, inventory_of(meta)),
         run_facts=[*run_facts(meta), *hashes(meta, environments)],

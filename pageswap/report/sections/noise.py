@@ -34,7 +34,7 @@ _ROW_PX = 48
 
 def section(run: ReportedRun) -> Section | None:
     """Show the A/A control of each host: how far apart two measurements of the same thing are."""
-    floors = [floor for floor in run.findings.noise.values() if floor.pairs]
+    floors = [floor for floor in run.every.noise.values() if floor.pairs]
     if not floors:
         return None
     chosen = sorted(floors, key=lambda floor: -(floor.ratio or 0))[:MOST_HOSTS]

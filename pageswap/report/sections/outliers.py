@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pageswap.analysis.verdicts import TOO_FEW
 from pageswap.report.sections.drift import case_name
 from pageswap.report.sections.section import Grid, Heading, Section, notes, number
 from pageswap.text.numbers import interval_text, nanoseconds_text, ratio_text
@@ -11,10 +12,10 @@ from pageswap.text.numbers import interval_text, nanoseconds_text, ratio_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pageswap.analysis.checks.comparisons import Comparison
     from pageswap.analysis.checks.outliers import Outlier
     from pageswap.analysis.checks.quiet_comparisons import Disturbed, Undisturbed
     from pageswap.report.sections.section import ReportedRun
-    from pageswap.statistics.intervals import Interval
 
 MOST_LISTED = 30
 _CASE = Heading("Case")
@@ -25,7 +26,7 @@ def section(run: ReportedRun) -> Section | None:
     summary, findings = run.every, run.findings
     names = {case.case_id: case.levels for case in summary.cases}
 
-    def name(each: Outlier | Disturbed | Undisturbed) -> str:
+    def name(each: Outlier | Disturbed | Comparison) -> str:
         return case_name(summary, each.host, each.case_id, names)
 
     grids = [
@@ -60,14 +61,14 @@ def _disturbed(disturbed: Sequence[Disturbed], name: Callable[[Disturbed], str])
     return Grid(_counted("Disturbed trials", rows, disturbed, "the first"), columns, rows, is_folded=True)
 
 
-def _undisturbed(undisturbed: Sequence[Undisturbed], name: Callable[[Undisturbed], str]) -> Grid:
+def _undisturbed(undisturbed: Sequence[Undisturbed], name: Callable[[Comparison], str]) -> Grid:
     ordered = sorted(undisturbed, key=lambda each: not each.changes)
     rows = tuple(
         (
-            name(each),
-            f"{each.disturbed} of {each.n}",
-            _verdict(each.ratio, each.interval, each.verdict, each.held),
-            _verdict(each.quiet_ratio, each.quiet_interval, each.quiet_verdict, each.quiet_held),
+            name(each.before),
+            f"{each.disturbed} of {each.before.n}",
+            _verdict(each.before),
+            _verdict(each.quiet) if each.quiet else TOO_FEW,
             "the verdict changes" if each.changes else "the verdict stays",
         )
         for each in ordered[:MOST_LISTED]
@@ -77,11 +78,9 @@ def _undisturbed(undisturbed: Sequence[Undisturbed], name: Callable[[Undisturbed
     return Grid(caption, columns, rows, is_folded=True)
 
 
-def _verdict(ratio: float | None, interval: Interval | None, verdict: str, held: str) -> str:
-    if ratio is None:
-        return verdict or "too few blocks"
-    ends = f" ({interval_text(ratio, interval)})" if interval else ""
-    return f"{ratio_text(ratio, interval)}{ends}, {verdict}{f': {held}' if held else ''}"
+def _verdict(each: Comparison) -> str:
+    ends = f" ({interval_text(each.ratio, each.interval)})" if each.interval else ""
+    return f"{ratio_text(each.ratio, each.interval)}{ends}, {each.verdict}{f': {each.held}' if each.held else ''}"
 
 
 def _counted(what: str, shown: Sequence[object], every: Sequence[object], which: str) -> str:

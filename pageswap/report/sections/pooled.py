@@ -37,7 +37,7 @@ _LONGEST_NAME = 160
 
 def section(run: ReportedRun) -> Section | None:
     """Show each comparison over all hosts, where there are several."""
-    found = sorted(run.findings.pooled, key=lambda each: -each.ratio)
+    found = sorted(run.findings.pooled, key=lambda each: -each.comparison.ratio)
     if not found:
         return None
     chosen = evenly(found, MOST_ROWS)
@@ -48,19 +48,20 @@ def _plot(summary: Summary, pooled: Sequence[Pooled]) -> Plot:
     rows: list[dict[str, Any]] = []
     for each in pooled:
         label = clipped(levels_phrase({n: each.levels[n] for n in summary.varying if n in each.levels}), _LONGEST_NAME)
-        text = ratio_text(each.ratio, each.interval)
+        found = each.comparison
+        text = ratio_text(found.ratio, found.interval)
         rows.append(
             {
-                **figure(each.ratio, each.interval, text, "too few hosts"),
+                **figure(found.ratio, found.interval, text, "too few hosts"),
                 "row": "\n".join([*label.split(", ", 1), text]),
                 "Case": label,
                 "lowest": each.lowest[1],
                 "highest": each.highest[1],
-                "Hosts": f"{each.hosts:,}",
+                "Hosts": f"{found.n:,}",
                 "Lowest": f"{ratio_text(each.lowest[1], None)} on {clipped(each.lowest[0], 60)}",
                 "Highest": f"{ratio_text(each.highest[1], None)} on {clipped(each.highest[0], 60)}",
-                "verdict": each.verdict,
-                "Verdict": each.verdict,
+                "verdict": found.verdict,
+                "Verdict": found.verdict,
             }
         )
     names = [row["row"] for row in rows]

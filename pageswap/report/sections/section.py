@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pageswap.analysis.findings import Findings
-    from pageswap.analysis.summary import Summary
+    from pageswap.analysis.summary import HostsSummary, Summary
     from pageswap.analysis.trials.run_data import RunData
     from pageswap.report.charts.vegalite import Plot
     from pageswap.report.sections.reference_runs import ReferenceRuns
@@ -31,7 +31,7 @@ class ReportedRun:
 
     run_data: RunData
     summary: Summary
-    every: Summary
+    every: HostsSummary
     findings: Findings
     references: ReferenceRuns
     groups: Mapping[str, Sequence[str]]

@@ -7,7 +7,7 @@ import functools
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.trials.levels import levels_key
+from pageswap.analysis.trials.run_data import levels_key
 from pageswap.answers.words import say
 from pageswap.report.charts.selection import evenly
 from pageswap.report.charts.vegalite import (

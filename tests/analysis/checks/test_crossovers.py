@@ -11,6 +11,7 @@ from pageswap.analysis.checks import crossovers as module
 from pageswap.analysis.findings import findings
 from pageswap.analysis.summary import summarise
 from pageswap.answers.words import say
+from pageswap.report.page.model import model
 from tests.fake_run import FakeRun, make_run
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def sized(times: dict[str, Sequence[float]], **options: Any) -> FakeRun:
 
 def crossovers_in(run: FakeRun) -> tuple[Crossover, ...]:
     """Find a run's crossovers."""
-    return findings(run, summarise(run)).crossovers
+    return findings(summarise(run)).crossovers
 
 
 def test_a_known_crossover_lies_within_its_interval() -> None:
@@ -135,14 +136,18 @@ def test_few_blocks_decide_nothing() -> None:
     assert say("crossing", "crossing", cross) == "too few blocks to say (6 needed)"
 
 
-def test_they_are_resampled_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever asks a summary for them again has the same."""
-    run = sized({"memcpy": PROPORTIONAL, "mremap_fixed": FLAT})
-    summary = summarise(run)
-    first = summary.crossovers
-    monkeypatch.setattr(module, "median", lambda *_: pytest.fail("resampled again"))
+def test_a_page_resamples_them_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever part of it shows them."""
+    made: list[tuple[Crossover, ...]] = []
 
-    assert findings(run, summary).crossovers is first is summary.crossovers
+    def crossovers(*given: Any) -> tuple[Crossover, ...]:
+        made.append(module.crossovers(*given))
+        return made[-1]
+
+    monkeypatch.setattr("pageswap.analysis.findings.crossovers", crossovers)
+    model(sized({"memcpy": PROPORTIONAL, "mremap_fixed": FLAT}))
+
+    assert [[each.is_shown for each in found] for found in made] == [[True]]
 
 
 def test_methods_that_move_nothing_take_no_part() -> None:

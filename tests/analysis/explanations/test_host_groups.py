@@ -57,6 +57,18 @@ def test_few_hosts_give_no_verdict_and_none_no_figure() -> None:
     assert [(ending.reason, ending.trials) for ending in remap.endings] == [("no such call", 14)]
 
 
+def test_groups_keep_nothing_of_the_single_hosts() -> None:
+    """Matrix, comparisons and floors are the hosts'; what a group names as detectable is its own."""
+    hosts = tuple(f"h{index}" for index in range(7))
+    one = {"region_size": [1 << 27], "touch": ["none"], "replicas": True}
+    summary = summarise(make_run(hosts=hosts, method=["memcpy", "same"], speeds={"same": 800.0}, **one))
+    group = grouped(summary, {"kind": list(hosts)})
+    (_, case) = group.cases
+
+    assert not {"matrix", "comparisons", "floors", "noise"} & set(dir(group))
+    assert case.smallest not in {None, *(each.smallest for each in summary.cases)}
+
+
 def test_equal_methods_on_hosts_of_a_kind_are_not_called_different() -> None:
     """Twenty equal methods on 18 hosts: an interval alone would call one of them different in every other run."""
     hosts = tuple(f"h{index:02d}" for index in range(18))

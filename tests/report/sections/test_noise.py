@@ -16,7 +16,7 @@ def test_the_noise_floor_is_drawn_for_each_host() -> None:
     plot = section.plots[0]
 
     assert_valid(section.plots)
-    assert len(rows(plot, "pairs")) == sum(len(floor.pairs) for floor in of_run.findings.noise.values()) > 0
+    assert len(rows(plot, "pairs")) == sum(len(floor.pairs) for floor in of_run.every.noise.values()) > 0
     assert {band["Host"] for band in rows(plot, "bands")} == {"a", "b"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from pageswap.analysis.checks.comparisons import Comparison
 from pageswap.analysis.checks.pooled_hosts import Pooled
 from pageswap.report.sections import pooled
 from pageswap.statistics.intervals import Interval
@@ -12,11 +13,15 @@ from tests.report.reported import NOTHING, reported, rows
 from tests.report.schema import assert_valid
 
 
+def pool(hosts: int, interval: Interval | None, verdict: str) -> Pooled:
+    """Make a comparison over so many hosts, of which a and b are the ends."""
+    over = Comparison("", "c0002", verdict, hosts, 0.05, interval, None, None, 1, None, None)
+    return Pooled({"method": "mremap_fixed"}, over, ("a", 0.03), ("b", 0.07))
+
+
 def test_hosts_together_are_drawn_with_their_ends() -> None:
     """The mean over hosts, and the hosts between which it lies."""
-    together = Pooled(
-        "c0002", {"method": "mremap_fixed"}, 8, 0.05, Interval(0.04, 0.06), ("a", 0.03), ("b", 0.07), "slower"
-    )
+    together = pool(8, Interval(0.04, 0.06), "slower")
     section = pooled.section(reported(make_run(), findings=dataclasses.replace(NOTHING, pooled=(together,))))
     (row,) = rows(section.plots[0], "rows")
 
@@ -28,7 +33,7 @@ def test_hosts_together_are_drawn_with_their_ends() -> None:
 
 def test_few_hosts_together_have_no_bar_to_explain() -> None:
     """What is not drawn is not explained; why it is not there is said."""
-    together = Pooled("c0002", {"method": "mremap_fixed"}, 4, 0.05, None, ("a", 0.03), ("b", 0.07), "too few", "4 of 6")
+    together = pool(4, None, "too few")
     notes = pooled.section(reported(make_run(), findings=dataclasses.replace(NOTHING, pooled=(together,)))).notes
 
     assert "bar" not in notes[0]

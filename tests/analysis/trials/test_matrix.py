@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pageswap.analysis.summary import summarise
-from pageswap.analysis.trials.rounds import fast_share, round_times
+from pageswap.analysis.trials.matrix import fast_share, round_times
 from pageswap.analysis.verdicts import FASTER
 from pageswap.comparison.comparison import Part, compare
 from tests.fake_run import FakeRun, make_run

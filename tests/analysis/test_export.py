@@ -1,23 +1,30 @@
-"""An export read back holds what was stored, in every format."""
+"""An export read back holds what was stored, in every format; the real pyperf reads what is made for it."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow.parquet as pq
+import pyperf
 import pytest
 
-from pageswap.analysis.export import trials_file as export_module
-from pageswap.analysis.export.trials_file import WRITERS, export
+from pageswap.analysis.export import WRITERS, export
+from pageswap.analysis.summary import summarise
 from pageswap.analysis.trials.table import EXPORT_COLUMNS, IDENTITY_COLUMNS
 from pageswap.errors import StoreError, UsageError
 from tests.fake_run import FakeRun, make_run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 HOSTILE = 'a "quoted", comma; line\nbreak \u202e </script> é'
+COUNTERS = {"tlb_shootdowns": 7, "cycles": None}
+SMALL: dict[str, Any] = {"region_size": [128 << 20], "touch": ["none"], "blocks": 8, "noise": 0.01}
 
 
 @pytest.fixture
@@ -90,7 +97,7 @@ def test_a_failed_export_leaves_the_old_file(run: FakeRun, tmp_path: Path, monke
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setitem(export_module.WRITERS, "csv", fail)
+    monkeypatch.setitem(WRITERS, "csv", fail)
     with pytest.raises(StoreError, match="No space left"):
         export(run, "csv", path)
 
@@ -121,3 +128,86 @@ def test_a_parquet_file_may_lie_below_a_name_with_quotes(tmp_path: Path) -> None
 
     assert [path.name] == [entry.name for entry in folder.iterdir()]
     assert pd.read_parquet(path).shape[0] > 0
+
+
+class _Counted:
+    """A run whose every row has counters, but for the first, which has not."""
+
+    def __init__(self) -> None:
+        self._run = make_run()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._run, name)
+
+    def columns(self) -> Sequence[str]:
+        return [*self._run.columns(), "counters"]
+
+    def rows(self) -> Iterable[Sequence[Any]]:
+        for index, row in enumerate(self._run.rows()):
+            yield [*row, json.dumps(COUNTERS) if index else None]
+
+
+def test_counters_are_columns_in_every_format(tmp_path: Path) -> None:
+    """7 stays 7, what was not counted is empty, and no JSON text is left over."""
+    for to, read in (("csv", pd.read_csv), ("json", pd.read_json)):
+        table = read(export(_Counted(), to, tmp_path / f"t.{to}"))
+        assert "counters" not in table
+        assert table["tlb_shootdowns"].tolist()[1:] == [7] * (len(table) - 1)
+        assert pd.isna(table["tlb_shootdowns"][0])
+        assert table["cycles"].isna().all()
+    table = pq.read_table(export(_Counted(), "parquet", tmp_path / "t.parquet"))
+    assert table.column("tlb_shootdowns").to_pylist()[:2] == [None, 7]
+    assert str(table.schema.field("cycles").type) == "int64"
+
+
+def test_pyperf_reads_our_medians(tmp_path: Path) -> None:
+    """A benchmark a case, a value a block, the median ours; warm-ups and failed trials are not in it."""
+    run = make_run(**SMALL)
+    run.end("failed", "ENOMEM", method="mremap_fixed")
+    run.end("corrupt", "page 3", method="copy_words", block=2, warmup=0)
+    path = export(run, "pyperf", tmp_path)
+    suite = pyperf.BenchmarkSuite.load(str(path))
+    medians = {case.levels["method"]: case.median_ns for case in summarise(run).cases}
+
+    assert "pyperf.json" == path.name
+    assert {"memcpy", "copy_words"} == set(suite.get_benchmark_names())
+    assert [8, 7] == [suite.get_benchmark(name).get_nvalue() for name in ("memcpy", "copy_words")]
+    for benchmark in suite:
+        assert benchmark.median() * 1e9 == pytest.approx(medians[benchmark.get_name()])
+        assert benchmark.get_unit() == "second"
+        assert benchmark.get_metadata()["cpu_model_name"] == "AMD EPYC 9R45"
+
+
+def test_pyperf_s_own_commands_take_it(tmp_path: Path) -> None:
+    """`stats` and `compare_to` end well and find the slowed method."""
+    slow = make_run(seed=2, speeds={"mremap_fixed": 20_000.0}, **SMALL)
+    paths = [
+        export(made, "pyperf", tmp_path / name) for made, name in ((make_run(**SMALL), "base.json"), (slow, "new.json"))
+    ]
+    done = [
+        subprocess.run([sys.executable, "-m", "pyperf", *words], capture_output=True, text=True, check=True)
+        for words in (("stats", str(paths[0])), ("compare_to", str(paths[0]), str(paths[1])))
+    ]
+
+    assert "Number of benchmarks: 3" in done[0].stdout
+    assert "mremap_fixed: Mean +- std dev: " in done[1].stdout
+    assert "1.2" in done[1].stdout
+
+
+def test_hosts_and_levels_name_the_benchmarks(tmp_path: Path) -> None:
+    """No two cases share a name."""
+    run = make_run(hosts=("a", "b"), **{**SMALL, "touch": ["none", "moved"]})
+    names = pyperf.BenchmarkSuite.load(str(export(run, "pyperf", tmp_path))).get_benchmark_names()
+
+    assert 12 == len(set(names))
+    assert "memcpy, touch moved on b" in names
+
+
+def test_a_run_without_a_result_is_refused(tmp_path: Path) -> None:
+    """Pyperf has no such file; nothing is written."""
+    run = make_run(**SMALL)
+    run.end("failed", "ENOMEM")
+
+    with pytest.raises(UsageError, match="nothing was measured"):
+        export(run, "pyperf", tmp_path)
+    assert [] == list(tmp_path.iterdir())

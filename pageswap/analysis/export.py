@@ -1,29 +1,34 @@
-"""A run's trials as a CSV, Parquet or JSON file."""
+"""A run's trials as a CSV, Parquet or JSON file, or its results as pyperf reads them."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import duckdb
 import pandas as pd
 
-from pageswap.analysis.export.pyperf_file import pyperf_document
+from pageswap.analysis.trials.run_data import factors_of, levels_of
 from pageswap.analysis.trials.table import DERIVED_COLUMNS, INTEGER_COLUMNS, frame
 from pageswap.errors import UsageError
 from pageswap.files import replacing
+from pageswap.text.levels import level_text, levels_phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pageswap.analysis.trials.run_data import RunData
 
-_CHUNK_ROWS = 5_000
+_CHUNK_ROWS: Final = 5_000
+# pyperf's own file format, written since its version 1.0.
+_VERSION: Final = "1.0"
+_NS_PER_S: Final = 1e9
+_LONGEST: Final = 200
 
 
 def export(run_data: RunData, to: str, out: Path | None = None) -> Path:
-    """Write every trial of a run to one file and give its path.
+    """Write every trial of a run to one file and return its path.
 
     ``to`` is csv, parquet, json, or pyperf for the results alone (see `pyperf_document`). ``out`` is the file to write,
     or a folder for ``trials.<to>`` or ``pyperf.json``; without it the run's own folder is taken. The others hold the
@@ -47,7 +52,7 @@ def export(run_data: RunData, to: str, out: Path | None = None) -> Path:
 
 
 def _with_counters(table: pd.DataFrame) -> pd.DataFrame:
-    """Give each of the core's counters a column of its own; what a host does not count is empty, never 0."""
+    """Return each of the core's counters a column of its own; what a host does not count is empty, never 0."""
     if "counters" not in table:
         return table
     counted = [{} if pd.isna(text) else json.loads(text) for text in table["counters"]]
@@ -106,6 +111,63 @@ def _plain(name: str, column: pd.Series[Any]) -> list[Any]:
     if name in INTEGER_COLUMNS or name in DERIVED_COLUMNS or values.isna().any():
         values = values.where(values.notna(), None)
     return values.tolist()
+
+
+def pyperf_document(run_data: RunData) -> bytes:
+    """Return the JSON of a pyperf suite: a benchmark a case, a run a trial, a value its time per operation in seconds.
+
+    It holds measured trials that ended ok, blocks in order. Warm-ups, the baseline's second measurements and trials
+    that ended otherwise are left out, for pyperf would count them as results. A trial is one value, not one for each of
+    its rounds: these share a process, and are not independent. Raises UsageError when nothing was measured, as a suite
+    without a value is none.
+    """
+    meta = run_data.meta()
+    cases = {str(case["case_id"]): levels_of(case) for case in run_data.cases()}
+    names, fixed = factors_of(cases)
+    names = names or tuple(fixed)[:1]
+    table = frame(run_data)
+    measured = table[~table["warmup"] & (table["status"] == "ok")]
+    if "replica" in measured:
+        measured = measured[measured["replica"].fillna(0).astype(int) == 0]
+    hosts = list(dict.fromkeys(measured["host"]))
+    environments = run_data.environments()
+    benchmarks = []
+    for (host, case_id), trials in measured.sort_values("block").groupby(["host", "case_id"], sort=False):
+        levels = cases[str(case_id)]
+        name = levels_phrase({each: levels[each] for each in names if each in levels})
+        metadata = {
+            "name": f"{name} on {host}"[:_LONGEST] if len(hosts) > 1 else name[:_LONGEST],
+            "unit": "second",
+            "loops": int(levels["iterations"]),
+            **{f"pageswap_{each}": level_text(each, value) for each, value in levels.items()},
+            **_of_host(str(host), environments.get(str(host), {})),
+        }
+        started = trials["started_at"].tolist()
+        values = (trials["ns_per_op"] / _NS_PER_S).tolist()
+        runs = [{"metadata": _date(text), "values": [value]} for text, value in zip(started, values, strict=True)]
+        benchmarks.append({"metadata": metadata, "runs": runs})
+    if not benchmarks:
+        raise UsageError("nothing was measured, and pyperf reads no suite without a value; export to json instead")
+    suite = {"description": str(meta["experiment"].get("question") or ""), "pageswap_run": str(meta.get("run_id", ""))}
+    document = {"benchmarks": benchmarks, "metadata": suite, "version": _VERSION}
+    return json.dumps(document, indent=1, allow_nan=False).encode() + b"\n"
+
+
+def _of_host(host: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what pyperf has names for; it refuses an empty text."""
+    known = {
+        "hostname": facts.get("hostname") or host,
+        "cpu_model_name": facts.get("cpu_model"),
+        "cpu_count": facts.get("cpus"),
+        "platform": f"Linux {facts['kernel']}" if facts.get("kernel") else None,
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def _date(started_at: object) -> dict[str, str]:
+    """Return a trial's start as pyperf writes it: without a zone."""
+    text = str(started_at).rstrip("Z").replace("T", " ")
+    return {"date": text} if text[:1].isdigit() else {}
 
 
 WRITERS: dict[str, Callable[[pd.DataFrame, IO[Any]], None]] = {

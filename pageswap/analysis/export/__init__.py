@@ -1,1 +1,0 @@
-"""A table of trials to files."""

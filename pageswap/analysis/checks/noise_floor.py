@@ -51,7 +51,7 @@ class NoiseFloor:
 def case_floors(matrix: Matrix) -> Floats:
     """Return the noise floor of each row's baseline, as a logarithm: what a ratio to it must be beyond.
 
-    Each baseline has its own (`pageswap.statistics.intervals.noise_floors`): what scatters in one condition says nothing of another.
+    Each baseline has its own (`noise_floors`): what scatters in one condition says nothing of another.
     """
     return matrix.of_baselines(noise_floors(matrix.control_logs))
 

@@ -59,6 +59,21 @@ def test_remapping_is_expected_to_take_longer_than_copying_4_kib(
     assert seconds["null"] < seconds["memcpy"] < seconds["mremap_fixed"] / 5
 
 
+@pytest.mark.parametrize(("iterations", "cut_pages"), [(1000, 256), (10, 20)])
+def test_remapping_cuts_the_region_into_pages_which_each_round_counts(
+    experiment: Experiment, vocabulary: Vocabulary, iterations: int, cut_pages: int
+) -> None:
+    """0.7 microseconds for each page that an iteration's two can have cut off, in each round; copying cuts nothing."""
+    words = {"set_": [f"iterations={iterations}", "region_size=1MiB", "touch=none"], "vocabulary": vocabulary}
+    four, eight = (make(dataclasses.replace(experiment, rounds=rounds), **words) for rounds in (4, 8))  # type: ignore[arg-type]
+    more = [
+        after.seconds - before.seconds for before, after in zip(four.estimate.cases, eight.estimate.cases, strict=True)
+    ]
+
+    assert [case.levels["method"] for case in four.cases] == ["null", "memcpy", "mremap_fixed"]
+    assert more == pytest.approx([0.0, 0.0, 0.7e-6 * cut_pages * 4])
+
+
 def test_no_trial_is_expected_to_pass_its_timeout(experiment: Experiment, vocabulary: Vocabulary) -> None:
     """It would be ended there."""
     plan = make(experiment, set_=["iterations=1000000000"], vocabulary=vocabulary)

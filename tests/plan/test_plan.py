@@ -84,6 +84,16 @@ def test_measured_blocks_hold_the_baseline_s_cases_twice(plan: Plan) -> None:
             assert {**vars(trial), **same} == {**vars(twin), **same}
 
 
+def test_a_baseline_of_two_factors_is_the_cases_that_have_both(experiment: Experiment, vocabulary: Vocabulary) -> None:
+    """Not those that have one of them; each has replica number 1."""
+    both = dataclasses.replace(experiment, baseline={"method": "memcpy", "touch": "none"})
+    second = [trial for trial in make(both, vocabulary=vocabulary).trials if trial.replica]
+
+    assert {(trial.method, trial.levels["touch"]) for trial in second} == {("memcpy", "none")}
+    assert len(second) == 5 * 2
+    assert {(trial.replica, trial.trial_id.endswith(".aa")) for trial in second} == {(1, True)}
+
+
 def test_the_two_trials_of_a_control_come_first_about_equally_often(
     experiment: Experiment, vocabulary: Vocabulary
 ) -> None:

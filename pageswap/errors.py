@@ -76,9 +76,9 @@ class LeaseHeldError(HostError):
 
 
 class StoreError(PageswapError):
-    """The run's database could not be read or written."""
+    """A run's database, or a file made of it, could not be read or written."""
 
-    exit_code = 3
+    exit_code = 74  # EX_IOERR of sysexits.h
 
 
 class JournalError(HostError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pageswap.console.exits import guarded
-from pageswap.errors import HostError, UsageError
+from pageswap.errors import HostError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +30,10 @@ def test_a_body_that_ends_gives_its_code(tmp_path: Path) -> None:
 
 def test_errors_end_with_their_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each error's own exit code is used; Ctrl-C is 130."""
-    errors = (UsageError("a"), HostError("b"), KeyboardInterrupt())
+    errors = (UsageError("a"), HostError("b"), StoreError("c"), KeyboardInterrupt())
 
-    assert [1, 3, 130] == [guarded(fail_with(error), tmp_path / "log") for error in errors]
-    assert capsys.readouterr().err == "error: a\nerror: b\ninterrupted\n"
+    assert [1, 3, 74, 130] == [guarded(fail_with(error), tmp_path / "log") for error in errors]
+    assert capsys.readouterr().err == "error: a\nerror: b\nerror: c\ninterrupted\n"
 
 
 def test_a_bug_is_one_line_and_a_logged_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,9 +15,13 @@ from pageswap.errors import PageswapError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from types import FrameType
 
 INTERRUPTED = 130
 INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
+
+# Ctrl-C that came where no exception may be raised is looked at again after so many seconds.
+_AGAIN_S = 0.02
 
 
 class _Output:
@@ -52,8 +56,13 @@ def _refusal(error: OSError) -> Exception:
 
 def guarded(body: Callable[[], int | None], error_log: Path) -> int:
     """Run a command's body as `ended` does, in which Ctrl-C is an exception, so that it can tidy up."""
-    with _interruptible():
-        return ended(body, error_log)
+    with _interruptible() as typed:
+        code = ended(body, error_log)
+    if typed and code == 0:
+        # Something in the body took the exception for another one.
+        tell("interrupted")
+        return INTERRUPTED
+    return code
 
 
 def ended(body: Callable[[], int | None], error_log: Path) -> int:
@@ -93,16 +102,44 @@ def tell(text: str) -> None:
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
+def _interruptible() -> Iterator[list[int]]:
+    """Make an exception of Ctrl-C where it is heard; yield what is not empty once it was typed.
+
+    In the middle of an import it would be lost, as libraries take any exception there for a part that is not installed,
+    and so it would in a finaliser or a weak reference's callback, whose exceptions Python only prints. There it waits.
+    """
     former = signal.getsignal(signal.SIGINT)
+    typed: list[int] = []
     if not callable(former) or threading.current_thread() is not threading.main_thread():
-        yield  # a shell that began this in the background wants no Ctrl-C to reach it
+        yield typed  # a shell that began this in the background wants no Ctrl-C to reach it
         return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    hook = sys.unraisablehook
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        typed.append(number)
+        while frame is not None:
+            if frame.f_code.co_filename.startswith("<frozen importlib"):
+                signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
+                return
+            frame = frame.f_back
+        raise KeyboardInterrupt
+
+    def on_unraisable(lost: sys.UnraisableHookArgs) -> None:
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
+        else:
+            hook(lost)
+
+    sys.unraisablehook = on_unraisable
+    alarm = signal.signal(signal.SIGALRM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
     try:
-        yield
+        yield typed
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGINT, former)
+        signal.signal(signal.SIGALRM, alarm)
+        sys.unraisablehook = hook
 
 
 @contextlib.contextmanager

@@ -101,4 +101,8 @@ def _with_cure(error: ParseError, program: Program) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(ended(lambda: run(sys.argv[1:]), ERROR_LOG))
+    code = ended(lambda: run(sys.argv[1:]), ERROR_LOG)
+    # The interpreter's own end gives handlers up before it is over, and then the signal would kill.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    sys.exit(code)

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import signal
+import sys
+import threading
+import weakref
 from typing import TYPE_CHECKING
+
+import pytest
 
 from pageswap.console.exits import guarded
 from pageswap.errors import HostError, StoreError, UsageError
@@ -10,8 +18,6 @@ from pageswap.errors import HostError, StoreError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import pytest
 
 
 def fail_with(error: BaseException) -> Callable[[], int]:
@@ -34,6 +40,74 @@ def test_errors_end_with_their_code(tmp_path: Path, capsys: pytest.CaptureFixtur
 
     assert [1, 3, 74, 130] == [guarded(fail_with(error), tmp_path / "log") for error in errors]
     assert capsys.readouterr().err == "error: a\nerror: b\nerror: c\ninterrupted\n"
+
+
+def press_ctrl_c() -> None:
+    """Have the signal arrive right here."""
+    signal.raise_signal(signal.SIGINT)
+
+
+class Finalised:
+    """Something that goes away while Ctrl-C is typed."""
+
+    def __del__(self) -> None:
+        """Press it."""
+        press_ctrl_c()
+
+
+def press_it_in_an_import(folder: Path) -> None:
+    """Import a module that goes on without whatever it cannot have."""
+    text = "import signal\ntry:\n    signal.raise_signal(signal.SIGINT)\nexcept BaseException:\n    pass\n"
+    (folder / "careless_module.py").write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        importlib.import_module("careless_module")
+    del sys.modules["careless_module"]
+
+
+def press_it_in_a_callback(_folder: Path) -> None:
+    """Let go of what a weak reference refers to."""
+    referred = threading.Event()
+    reference = weakref.ref(referred, lambda _gone: press_ctrl_c())
+    del referred
+    assert reference() is None
+
+
+@pytest.mark.parametrize("press", [press_it_in_an_import, lambda _folder: Finalised(), press_it_in_a_callback])
+def test_ctrl_c_is_never_lost(
+    press: Callable[[Path], object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where an exception would be swallowed it waits until it is outside, and ends the body there."""
+
+    def body() -> int:
+        press(tmp_path)
+        return int(threading.Event().wait(60))
+
+    assert guarded(body, tmp_path / "log") == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_body_that_takes_ctrl_c_for_something_else_was_interrupted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its end is not a good one."""
+
+    def body() -> int:
+        with contextlib.suppress(BaseException):
+            press_ctrl_c()
+        return 0
+
+    assert guarded(body, tmp_path / "log") == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_command_leaves_signals_as_it_found_them(tmp_path: Path) -> None:
+    """As the next one in the same process may want them."""
+    numbers = (signal.SIGINT, signal.SIGALRM)
+    before = [signal.getsignal(number) for number in numbers], sys.unraisablehook
+    guarded(lambda: 0, tmp_path / "log")
+
+    assert before == ([signal.getsignal(number) for number in numbers], sys.unraisablehook)
 
 
 def test_a_bug_is_one_line_and_a_logged_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.stored_run import store_run
+
 ROOT = Path(__file__).resolve().parents[2]
 START = (sys.executable, "-P", str(ROOT / "pageswap/console/start.py"))
 SMOKE = ("plan", "--spec", "smoke")
@@ -24,11 +26,10 @@ def inv(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*START, *arguments], stderr=subprocess.PIPE, text=True, check=False, **options)
 
 
-@pytest.mark.parametrize("wait_ms", [0, 5, 10, 20, 30, 45, 60, 80, 100, 125, 150])
-def test_ctrl_c_is_one_line_from_the_first_moment(wait_ms: int) -> None:
-    """While the interpreter starts, the imports run, or the command works; the signal waits as ./inv lets it."""
+def interrupted(wait_s: float, *arguments: str) -> tuple[int, str]:
+    """Press Ctrl-C so long after a command's start; the signal waits as ./inv lets it. Return the code and stderr."""
     process = subprocess.Popen(
-        [*START, *SMOKE],
+        [*START, *arguments],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -36,12 +37,34 @@ def test_ctrl_c_is_one_line_from_the_first_moment(wait_ms: int) -> None:
         start_new_session=True,
         preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}),  # noqa: PLW1509 - no threads here
     )
-    time.sleep(wait_ms / 1000)
+    time.sleep(wait_s)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
+    return process.returncode, errors
 
-    assert (process.returncode, errors) in {(130, "interrupted\n"), (0, "")}
-    assert process.returncode == 130 or wait_ms > 0
+
+@pytest.mark.parametrize("wait_ms", [0, 5, 10, 20, 30, 45, 60, 80, 100, 125, 150])
+def test_ctrl_c_is_one_line_from_the_first_moment(wait_ms: int) -> None:
+    """While the interpreter starts, the imports run, or the command works."""
+    ended = interrupted(wait_ms / 1000, *SMOKE)
+
+    assert ended in {(130, "interrupted\n"), (0, "")}
+    assert ended[0] == 130 or wait_ms > 0
+
+
+@pytest.mark.slow
+def test_ctrl_c_is_one_line_at_any_moment(tmp_path: Path) -> None:
+    """Sixty times while a command imports all that computes, and until it has ended."""
+    store_run(tmp_path, blocks=6)
+    (run,) = tmp_path.glob("*/*/run.sqlite")
+    report = ("report", str(run), "--format", "json")
+    began = time.monotonic()
+    assert inv(*report).returncode == 0
+    whole_s = time.monotonic() - began
+    ends = [interrupted(whole_s * part / 57, *report) for part in range(60)]
+
+    assert set(ends) <= {(130, "interrupted\n"), (0, "")}
+    assert (130, "interrupted\n") in ends
 
 
 def test_who_ignores_ctrl_c_is_not_interrupted() -> None:

@@ -8,6 +8,13 @@
     const axisPx = Math.min(spec.usermeta.axisPx, chart.clientWidth / 2);
     spec.config.legend.labelLimit = chart.clientWidth - axisPx - 30;
     spec.config.legend.columns = Math.max(1, Math.floor((chart.clientWidth - axisPx) / entryPx));
+    // On a narrow page a legend, or the text below, names what has its name beside it elsewhere.
+    if (chart.clientWidth < 560 && spec.datasets.ends) {
+      delete spec.padding;
+      spec.layer = spec.layer.filter(({ data }) => data.name !== "ends");
+      for (const { encoding } of spec.layer)
+        for (const channel of [encoding.color, encoding.shape]) if (channel?.field === "Case") delete channel.legend;
+    }
     // On a narrow page the labels of rows leave the chart at least half of it.
     for (const { encoding } of spec.layer) {
       const axis = encoding.y?.axis;

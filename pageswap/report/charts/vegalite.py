@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,8 @@ _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _LINEAR_BELOW = 3.0
 _GUTTER_PX = (60, 230)
 _PX_A_LETTER = 8.0
+# Room between the right end of a chart and a name there.
+_END_PX = 24
 _WIDE = frozenset("mwMW@%")
 _LONGEST_DESCRIPTION = 1_500
 _AXIS_PX = 90
@@ -70,11 +73,13 @@ def plot(  # noqa: PLR0913 - what a chart is made of
     height: int,
     *,
     series: Sequence[str] = (),
+    ends: Sequence[str] = (),
 ) -> Plot:
     """Make a chart of layers that each name one of the datasets; what has no glyph is shown by its name.
 
     ``told`` is what it shows in words, for who cannot see it; a line end in them is one in a row's label.
-    ``series`` are the names in its legend, which gets as many columns as fit.
+    ``series`` are the names in its legend, which gets as many columns as fit; ``ends`` are the names that a layer of
+    the dataset "ends" has to the right of the chart, where the page is wide enough for them.
     """
     entry = _ENTRY_PX + _PX_A_LETTER * max((len(name) for name in series), default=0)
     axes = [each["encoding"].get("y", {}).get("axis") or {} for each in layers]
@@ -103,10 +108,34 @@ def plot(  # noqa: PLR0913 - what a chart is made of
         },
         # For the page's script, which knows how wide the chart really is.
         "usermeta": {"axisPx": left, "entryPx": entry},
+        "padding": {"left": 5, "top": 5, "bottom": 5, "right": 5 + _beside_px(ends)},
         "layer": list(layers),
         "datasets": _visible(datasets),
     }
     return Plot(title, description, spec)
+
+
+def _beside_px(names: Sequence[str]) -> float:
+    return max((_END_PX + 7 * len(name) for name in names), default=0)
+
+
+def end_labels(x: Spec, **places: Spec) -> Spec:
+    """Return the layer of the dataset "ends": what lines or marks are, to the right of the chart."""
+    text = {"type": "text", "align": "left", "baseline": "middle", "dx": _END_PX, "fontSize": 12}
+    return layer("ends", text, x=x, **places, text={"field": "end", "type": "nominal"})
+
+
+def spread(places: Sequence[float], apart: float, highest: float) -> list[float]:
+    """Return places along an axis from 0 to ``highest``, moved as little as leaves ``apart`` between neighbours."""
+    order = sorted(range(len(places)), key=lambda index: places[index])
+    moved = list(places)
+    for below, index in itertools.pairwise(order):
+        moved[index] = max(moved[index], moved[below] + apart)
+    limit = highest
+    for index in reversed(order):
+        moved[index] = min(moved[index], limit)
+        limit = moved[index] - apart
+    return moved
 
 
 def layer(data: str, mark: Spec, **encoding: Any) -> Spec:  # noqa: ANN401 - channels are Vega-Lite's own documents
@@ -138,8 +167,9 @@ def log_axis(field: str, title: str, domain: tuple[float, float], label: str, an
 
 def nominal(field: str, domain: Sequence[str], looks: Sequence[Any], *, has_legend: bool = True) -> Spec:
     """Return a channel that shows each name of a field by its own look: a colour, a shape, a size."""
+    kind = "nominal" if isinstance(looks[0], str) else "ordinal"
     scale = {"domain": list(domain), "range": list(looks[: len(domain)])}
-    channel: Spec = {"field": field, "type": "nominal", "scale": scale}
+    channel: Spec = {"field": field, "type": kind, "scale": scale}
     return channel if has_legend else {**channel, "legend": None}
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, NOT_MEASURED, SLOWER, TOO_FEW
-from pageswap.answers.record import CORRUPT, MEASURED, PART
+from pageswap.answers.record import CORRUPT, FASTEST, MEASURED, NOT_TOLD_APART, PART
 from pageswap.answers.words import say, span_text
 from pageswap.spec.asks import GAIN
 from pageswap.statistics.intervals import Interval
@@ -28,7 +28,15 @@ _HOST: Final = "host"
 # What a host says of a hypervisor that does not tell its name.
 _UNNAMED: Final = "present"
 # The classes of styles that verdicts are shown in; any other has none.
-_KINDS: Final = {FASTER: "faster", SLOWER: "slower", NO_DIFFERENCE: "same", TOO_FEW: "too-few", CORRUPT: "corrupt"}
+_KINDS: Final = {
+    FASTER: "faster",
+    FASTEST: "faster",
+    SLOWER: "slower",
+    NO_DIFFERENCE: "same",
+    NOT_TOLD_APART: "same",
+    TOO_FEW: "too-few",
+    CORRUPT: "corrupt",
+}
 _WITHOUT_FIGURE: Final = (NOT_COMPARED, NOT_MEASURED, CORRUPT)
 # The interval of a finding is that of its ratio: of a share or a rate it would say something else.
 _WITHOUT_INTERVAL: Final = (*_WITHOUT_FIGURE, PART, MEASURED)
@@ -48,11 +56,12 @@ class ContenderRow:
     kind: str
     where: str
     why: str
+    against: str
 
 
 @dataclasses.dataclass(frozen=True)
 class FirstRows:
-    """The rows of the first table; ``left_out`` counts contenders' rows beyond `MOST_ROWS`."""
+    """The rows of the first table; ``left_out`` counts those beyond `MOST_ROWS`, ``against`` is "" for several."""
 
     rows: tuple[ContenderRow, ...]
     left_out: int
@@ -78,9 +87,8 @@ def first_rows(answer: Answer, staying: frozenset[str] = frozenset()) -> FirstRo
     ordered = [(f"{name} (moves no page)" if name in staying else name, found) for name, found in ordered]
     rows = [row for name, found in ordered for row in _rows(name, found)]
     names = {finding.against for finding in answer.findings}
-    return FirstRows(
-        tuple(rows[:MOST_ROWS]), max(0, len(rows) - MOST_ROWS), names.pop() if len(names) == 1 else "the baseline"
-    )
+    against = names.pop() if len(names) == 1 else ""
+    return FirstRows(tuple(rows[:MOST_ROWS]), max(0, len(rows) - MOST_ROWS), against)
 
 
 def _contender(answer: Answer, finding: Finding, where: dict[str, Any]) -> str:
@@ -111,6 +119,7 @@ def _rows(name: str, found: list[tuple[Finding, dict[str, Any]]]) -> list[Conten
                 kind=_KINDS.get(verdict, ""),
                 where=_where([where for _, where in own], [where for _, where in found]) if len(alike) > 1 else "",
                 why=clipped(next((finding.why for finding in findings if finding.why), ""), _LONGEST),
+                against=first_few(dict.fromkeys(finding.against for finding in findings if finding.against), _NAMED),
             )
         )
     return rows
@@ -120,7 +129,7 @@ def _speed(verdict: str, findings: Sequence[Finding]) -> str:
     known = list(dict.fromkeys(finding.times for finding in findings if finding.times))
     if verdict in _WITHOUT_FIGURE or not known:
         return ""
-    if verdict in (NO_DIFFERENCE, TOO_FEW):
+    if verdict in (NO_DIFFERENCE, NOT_TOLD_APART, TOO_FEW):
         ratios = sorted(((each.ratio, _ends(each)) for each in findings if each.ratio), key=lambda each: each[0])
         if not ratios:
             return known[0]  # a rate, which is measured and not compared

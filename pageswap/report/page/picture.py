@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.verdicts import BASELINE
 from pageswap.answers.cost import multiple
 from pageswap.answers.gain import change_order
 from pageswap.report.charts.selection import contender_label, evenly, is_of_conditions
-from pageswap.report.charts.vegalite import around, figure, figure_layers, plot, reference_line, row_axis, tips
+from pageswap.report.charts.vegalite import (
+    around,
+    end_labels,
+    figure,
+    figure_layers,
+    plot,
+    reference_line,
+    row_axis,
+    tips,
+)
 from pageswap.report.sections.ratios import LONGEST_BASELINE, looks, quantity, value_axis
 from pageswap.report.sections.section import notes
 from pageswap.spec.asks import COST
@@ -135,6 +144,7 @@ def _plot(summary: Summary, contenders: Sequence[tuple[str, list[CaseSummary]]])
             "place": (place + 0.5) / len(chosen),
             "Case": label,
             "Where": _where(summary, case) or "everywhere",
+            "end": _mark(summary, case),
             "verdict": case.verdict,
             "Verdict": case.told,
         }
@@ -143,13 +153,16 @@ def _plot(summary: Summary, contenders: Sequence[tuple[str, list[CaseSummary]]])
         for place, case in enumerate(chosen)
     ]
     most = max(min(len(cases), MOST_MARKS) for _, cases in contenders)
-    height = max(52 if is_of_conditions(summary) else 44, min(10 * most + 16, 130))
+    has_ends = bool(marks_of_rows(summary)[0])
+    height = max(52 if is_of_conditions(summary) else 44, 15 * most + 12 if has_ends else min(10 * most + 16, 130))
     what = quantity(summary)
     if summary.asks == COST:
         what = f"Time relative to {visible(clipped(levels_phrase(summary.baseline), LONGEST_BASELINE))}"
-    x = value_axis(summary, around([row[end] for row in rows for end in ("low", "high")], always=[1.0]))
+    domain = around([row[end] for row in rows for end in ("low", "high")], always=[1.0])
+    x = value_axis(summary, domain)
     x["title"] = f"{what} (log scale)"
-    channels = {
+    ends = [{**row, "value": domain[1]} for row in rows] if has_ends else []
+    channels: dict[str, Any] = {
         "x": x,
         "y": row_axis(names),
         **looks(summary, rows),
@@ -157,11 +170,23 @@ def _plot(summary: Summary, contenders: Sequence[tuple[str, list[CaseSummary]]])
         "tooltip": tips("Case", "Where", ("Value", what), ("CI", "95 % CI"), "Verdict"),
     }
     layers = [reference_line(x), *figure_layers("marks", "x", channels, size=70)]
+    layers += [end_labels(x, y=channels["y"], yOffset=channels["yOffset"])] if ends else []
     title = what if summary.asks == COST else f"{plural(len(rows), 'comparison')} at a glance"
-    return plot(title, names, layers, {"marks": rows}, height * len(names))
+    beside = [each["end"] for each in ends]
+    return plot(title, names, layers, {"marks": rows, "ends": ends}, height * len(names), ends=beside)
+
+
+def _levels_besides(summary: Summary, case: CaseSummary) -> dict[str, Any]:
+    return {name: case.levels[name] for name in summary.varying if name not in summary.baseline and name in case.levels}
 
 
 def _where(summary: Summary, case: CaseSummary) -> str:
     host = clipped(case.host, 60) if len(summary.hosts) > 1 else ""
-    others = {n: case.levels[n] for n in summary.varying if n not in summary.baseline and n in case.levels}
-    return clipped(", ".join(part for part in (host, levels_phrase(others)) if part), _LONGEST_PLACE)
+    told = levels_phrase(_levels_besides(summary, case))
+    return clipped(", ".join(part for part in (host, told) if part), _LONGEST_PLACE)
+
+
+def _mark(summary: Summary, case: CaseSummary) -> str:
+    """Name one of the marks of a row beside it: by levels alone."""
+    host = [clipped(case.host, 24)] if len(summary.hosts) > 1 else []
+    return ", ".join([*host, *(level_text(*level) for level in _levels_besides(summary, case).items())])

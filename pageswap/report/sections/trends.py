@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.trials.run_data import levels_key
+from pageswap.analysis.verdicts import BASELINE
 from pageswap.answers.words import say
 from pageswap.report.charts.selection import evenly
 from pageswap.report.charts.vegalite import (
@@ -15,25 +17,28 @@ from pageswap.report.charts.vegalite import (
     PALETTE,
     RATE_LABEL,
     SHAPES,
+    STATIC_PX,
     TIME_LABEL,
     around,
+    end_labels,
     figure_layers,
     layer,
     log_axis,
     lookup,
     nominal,
     plot,
+    spread,
     tips,
 )
 from pageswap.report.sections.section import Grid, Heading, Section, notes
 from pageswap.spec.factors import FACTORS, trend_of
 from pageswap.text.invisible_characters import visible
 from pageswap.text.levels import level_text, levels_phrase, operation
-from pageswap.text.lists import clipped, listed
+from pageswap.text.lists import clipped
 from pageswap.text.numbers import interval_text, nanoseconds_text, scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pageswap.analysis.checks.crossovers import Crossover
     from pageswap.analysis.summary import CaseSummary, Summary
@@ -43,34 +48,42 @@ if TYPE_CHECKING:
 MOST_PANELS = 6
 MOST_LEVELS = 24
 _HEIGHT_PX = 280
+_LINE_PX = 16
+# Marks nearer to each other than this stand side by side.
+_MARK_PX = 9
 _MOST_CROSSOVERS = 60
 _MOST_UNFOLDED = 30
 
 
 @dataclasses.dataclass(frozen=True)
-class _Metric:
-    """What is drawn upwards: bytes a second where pages are moved, else the time of an operation."""
+class _Trend:
+    """What all charts of a section share, so that they can be compared by eye: the factor, the lines, the axes.
 
-    field: str
-    title: str
-    unit: str
+    ``lines`` has the cases of each line by its name, ``is_rate`` says that bytes a second are drawn upwards, where
+    pages are moved, and not the time of an operation.
+    """
 
-    def of(self, case: CaseSummary) -> tuple[float, float, float] | None:
-        """Give a case's value and the ends of its interval."""
-        if case.median_ns is None:
-            return None
-        low = case.median_ci.low if case.median_ci else case.median_ns
-        high = case.median_ci.high if case.median_ci else case.median_ns
-        if self.field == "ns":
-            return case.median_ns, low, high
-        rate = case.bytes_per_s or 0.0
-        return rate, rate * case.median_ns / high, rate * case.median_ns / low
+    factor: str
+    axis: str
+    is_rate: bool
+    what: str
+    lines: Mapping[str, Sequence[CaseSummary]]
+    domain: tuple[float, float]
 
-    def text(self, case: CaseSummary) -> str:
-        """Print a case's value as the table does."""
-        if self.field == "ns":
-            return f"{nanoseconds_text(case.median_ns or 0, case.median_ci)} {self.unit}"
-        return f"{scaled(case.bytes_per_s or 0, case.median_ci, case.median_ns or 0)}{self.unit}"
+    @property
+    def title(self) -> str:
+        """Name what is drawn upwards."""
+        return "Pages moved, bytes per second" if self.is_rate else f"Time per {self.what}"
+
+    def height_of(self, value: float) -> float:
+        """Return how far up a value is drawn, in px."""
+        low, high = self.domain
+        return _HEIGHT_PX * math.log(value / low) / math.log(high / low)
+
+    def value_at(self, height_px: float) -> float:
+        """Return the value that is drawn so far up."""
+        low, high = self.domain
+        return low * math.exp(height_px / _HEIGHT_PX * math.log(high / low))
 
 
 def sections() -> list[Callable[[ReportedRun], Section | None]]:
@@ -83,78 +96,75 @@ def section(run: ReportedRun, factor: str) -> Section | None:
     summary, trend = run.summary, trend_of(factor, run.summary.workload)
     if factor not in summary.varying or trend is None:
         return None
-    crossovers = () if run.is_grouped else run.findings.crossovers
+    crossovers = [] if run.is_grouped else [each for each in run.findings.crossovers if each.factor == factor]
     measured = [case for case in summary.cases if case.n and isinstance(case.levels.get(factor), int)]
-    metric = _metric(summary, measured)
-    panels = {name: found for name, found in _panels(summary, measured, factor).items() if _is_a_trend(found, factor)}
-    chosen = evenly(list(panels.items()), MOST_PANELS)
-    title = trend.heading if metric.field != "ns" else trend.heading.replace("Rate", "Time", 1)
-    pairs: dict[Hashable, list[Crossover]] = {}
-    for each in crossovers:
-        if each.factor == factor:
-            pairs.setdefault(_place(each.host, each.levels, factor), []).append(each)
-    of_label = _by_label(summary, measured, factor)
-    names = _shown_names(of_label)
-    ends = [end for name in names for case in of_label[name] for end in metric.of(case) or () if end > 0]
-    frame = _Frame(factor, trend.axis, metric, names, around(ends))
-    is_crossed = any(each.factor == factor and each.is_shown for each in crossovers)
-    told = notes("trend", metric.field == "ns", factor != "threads", is_crossed)
-    told += notes(
-        "trend_bounds",
-        *(len(chosen), len(panels)),
-        *(len(names), len(of_label)),
-        *(MOST_LEVELS, len({case.levels[factor] for case in measured})),
-    )
-    plots = []
-    of_panel = {name: pairs.get(_place(cases[0].host, cases[0].levels, factor), []) for name, cases in panels.items()}
-    for name, cases in chosen:
-        shown = title if len(panels) == 1 else f"{title}: {name}"
-        plots.append(_plot(summary, frame, shown, cases, [each for each in of_panel[name] if each.is_shown]))
+    is_rate = 0 < len(measured) <= 2 * sum(bool(case.bytes_per_s) for case in measured)
+    series = "method" if "method" in summary.varying else next((n for n in summary.varying if n != factor), "method")
+    panels = _panels(summary, measured, factor, series)
+    of_panel = {
+        name: [
+            each
+            for each in crossovers
+            if _place(each.host, each.levels, factor) == _place(cases[0].host, cases[0].levels, factor)
+        ]
+        for name, cases in panels.items()
+    }
+    marked = {name: _answered(summary, found) for name, found in of_panel.items()}
+    by_name: dict[str, list[CaseSummary]] = {}
+    for case in measured:
+        by_name.setdefault(visible(level_text(series, case.levels.get(series))), []).append(case)
+    lines = _shown_lines(by_name)
+    ends = [end for cases in lines.values() for case in cases for end in _figure(case, is_rate=is_rate) if end > 0]
+    low, high = around(ends)
+    # Above the lines there is room for the words of each crossover.
+    room = _LINE_PX * max(map(len, marked.values()), default=0) / _HEIGHT_PX
+    domain = (low, high * (high / low) ** (room / (1 - room)))
+    frame = _Trend(factor, trend.axis, is_rate, operation(summary.workload), lines, domain)
+    title = trend.heading if is_rate else trend.heading.replace("Rate", "Time", 1)
+    chosen = evenly(list(panels), MOST_PANELS)
+    plots = [
+        _plot(frame, title if len(panels) == 1 else f"{title}: {name}", panels[name], marked[name]) for name in chosen
+    ]
+    told = notes("trend", not is_rate, factor != "threads", any(marked.values()))
+    levels = len({case.levels[factor] for case in measured})
+    told += notes("trend_bounds", len(chosen), len(panels), len(lines), len(by_name), min(levels, MOST_LEVELS), levels)
     # What belongs to the charts comes first.
-    order = list(dict.fromkeys([*(name for name, _ in chosen), *panels]))
-    grids = _crossover_grids({name: of_panel[name] for name in order})
+    grids = _crossover_grids({name: of_panel[name] for name in dict.fromkeys([*chosen, *panels])})
     return Section(trend.id, title, told, tuple(plots), grids) if plots or grids else None
 
 
-def _place(host: str, levels: Mapping[str, Any], factor: str) -> Hashable:
+def _place(host: str, levels: Mapping[str, Any], factor: str) -> object:
     """Return a key that a panel's cases share with its pairs of methods."""
     return host, levels_key(levels, without=("method", factor))
 
 
+def _answered(summary: Summary, found: Sequence[Crossover]) -> list[Crossover]:
+    """Choose the crossovers of a chart that the answer is about: with the baseline, or the only one."""
+    shown = [each for each in found if each.is_shown and each.at_bytes is not None]
+    base = summary.baseline.get("method")
+    return [each for each in shown if base in (each.a, each.b)] if base else shown[:1] if len(shown) == 1 else []
+
+
 def _crossover_grids(of_panel: Mapping[str, Sequence[Crossover]]) -> tuple[Grid, ...]:
     """Say for each pair of methods where the faster one changes; sum up those that do not change places."""
-    has_panels = len(of_panel) > 1
-    names = (Heading("Method"), Heading("Against"))
-    crossed = [(name, each) for name, found in of_panel.items() for each in found if each.is_shown]
-    grids = []
-    if crossed:
-        rows = [
-            (*([name] if has_panels else []), each.a, each.b, say("crossing", "crossing", each))
-            for name, each in crossed
-        ]
-        where = (Heading("Cases"),) if has_panels else ()
-        grids.append(
-            Grid(
-                _bounded("Where the faster one changes", len(rows), "the charts above come first"),
-                (*where, *names, Heading("Crossover")),
-                tuple(rows[:_MOST_CROSSOVERS]),
-                head=2 + has_panels,
-            )
-        )
+    first = 0 if len(of_panel) > 1 else 1
+    rows: list[tuple[str, ...]] = []
     others: dict[tuple[str, str], list[Crossover]] = {}
-    for each in (each for found in of_panel.values() for each in found if not each.is_shown):
-        others.setdefault((each.a, each.b), []).append(each)
+    for name, each in ((name, each) for name, found in of_panel.items() for each in found):
+        if each.is_shown:
+            rows.append((name, each.a, each.b, say("crossing", "crossing", each))[first:])
+        else:
+            others.setdefault((each.a, each.b), []).append(each)
+    grids = []
+    if rows:
+        caption = _bounded("Where the faster one changes", len(rows), "the charts above come first")
+        heads = tuple(map(Heading, ("Cases", "Method", "Against", "Crossover")))[first:]
+        grids.append(Grid(caption, heads, tuple(rows[:_MOST_CROSSOVERS]), head=3 - first))
     if others:
-        found = [(*pair, _summed(each, has_panels=has_panels)) for pair, each in others.items()]
-        grids.append(
-            Grid(
-                _bounded("Pairs that were not shown to change places", len(found), "the others are left out"),
-                (*names, Heading("Found")),
-                tuple(found[:_MOST_CROSSOVERS]),
-                head=2,
-                is_folded=len(found) > _MOST_UNFOLDED,
-            )
-        )
+        caption = _bounded("Pairs that were not shown to change places", len(others), "the others are left out")
+        found = [(*pair, _summed(each, len(of_panel))) for pair, each in others.items()][:_MOST_CROSSOVERS]
+        heads = tuple(map(Heading, ("Method", "Against", "Found")))
+        grids.append(Grid(caption, heads, tuple(found), head=2, is_folded=len(others) > _MOST_UNFOLDED))
     return tuple(grids)
 
 
@@ -162,151 +172,141 @@ def _bounded(caption: str, count: int, then: str) -> str:
     return f"{caption}: {_MOST_CROSSOVERS} of {count:,}, {then}" if count > _MOST_CROSSOVERS else caption
 
 
-def _summed(pairs: Sequence[Crossover], *, has_panels: bool) -> str:
+def _summed(pairs: Sequence[Crossover], charts: int) -> str:
     """Say how two methods stand that do not change places: as it was found, or how often each was in several charts."""
-    if not has_panels:
+    if charts == 1:
         return say("crossing", "crossing", pairs[0]).removeprefix("none: ")
-    counts = Counter(_standing(each) for each in pairs)
+    counts = Counter(notes("unchanged", each)[0] for each in pairs)
     if len(counts) == 1:
         return f"{next(iter(counts))}{f', in all {len(pairs)} sets of cases' if len(pairs) > 1 else ''}"
     return "; ".join(f"{text} in {count} of {len(pairs)} sets of cases" for text, count in counts.most_common())
 
 
-def _standing(pair: Crossover) -> str:
-    faster = set(pair.found) - {""}
-    if not pair.found:
-        return "too few blocks to say"
-    if not faster:
-        return "no difference found at any size"
-    if pair.turns > 1:
-        return f"they change places {pair.turns} times"
-    sizes = "every size" if "" not in pair.found else "a part of the sizes"
-    return f"{listed(sorted(faster))} faster at {sizes}"
-
-
-def _metric(summary: Summary, cases: Sequence[CaseSummary]) -> _Metric:
-    what = operation(summary.workload)
-    moving = [case for case in cases if case.bytes_per_s]
-    if moving and len(moving) * 2 >= len(cases):
-        return _Metric("rate", "Throughput", "B/s")
-    return _Metric("ns", f"Time per {what}", f"ns per {what}")
-
-
-def _panels(summary: Summary, cases: Sequence[CaseSummary], factor: str) -> dict[str, list[CaseSummary]]:
-    """Put cases together that share their host and all levels but the factor and the series."""
-    series = _series_factor(summary, factor)
+def _panels(summary: Summary, cases: Sequence[CaseSummary], factor: str, series: str) -> dict[str, list[CaseSummary]]:
+    """Put cases together that share their host and all levels but the factor and the series, if that makes a trend."""
     others = [name for name in summary.varying if name not in (factor, series)]
     panels: dict[str, list[CaseSummary]] = {}
     for case in cases:
         host = clipped(case.host, 80) if len(summary.hosts) > 1 else ""
         where = levels_phrase({name: case.levels[name] for name in others if name in case.levels})
         panels.setdefault(", ".join(part for part in (host, where) if part) or "All cases", []).append(case)
-    return panels
+    return {name: found for name, found in panels.items() if len({case.levels[factor] for case in found}) > 1}
 
 
-def _series_factor(summary: Summary, factor: str) -> str:
-    return "method" if "method" in summary.varying else next((n for n in summary.varying if n != factor), "method")
-
-
-def _is_a_trend(cases: Sequence[CaseSummary], factor: str) -> bool:
-    return len({case.levels[factor] for case in cases}) > 1
-
-
-def _by_label(summary: Summary, cases: Sequence[CaseSummary], factor: str) -> dict[str, list[CaseSummary]]:
-    found: dict[str, list[CaseSummary]] = {}
-    for case in cases:
-        found.setdefault(_label(summary, case, factor), []).append(case)
-    return found
-
-
-def _label(summary: Summary, case: CaseSummary, factor: str) -> str:
-    name = _series_factor(summary, factor)
-    return visible(level_text(name, case.levels.get(name)))
-
-
-def _shown_names(of_label: dict[str, list[CaseSummary]]) -> list[str]:
+def _shown_lines(by_name: dict[str, list[CaseSummary]]) -> dict[str, list[CaseSummary]]:
     """Choose at most as many lines as there are colours and shapes: the baseline's and the fastest, in their order."""
-    if len(of_label) <= len(PALETTE):
-        return list(of_label)
-    ranked = sorted(
-        of_label,
-        key=lambda label: (
-            any(case.verdict != "baseline" for case in of_label[label]),
-            min(case.median_ns or 0 for case in of_label[label]),
-        ),
-    )
-    kept = set(ranked[: len(PALETTE)])
-    return [label for label in of_label if label in kept]
+
+    def rank(name: str) -> tuple[bool, float]:
+        cases = by_name[name]
+        return any(case.verdict != BASELINE for case in cases), min(case.median_ns or 0 for case in cases)
+
+    kept = sorted(by_name, key=rank)[: len(PALETTE)]
+    return {name: cases for name, cases in by_name.items() if name in kept}
 
 
-@dataclasses.dataclass(frozen=True)
-class _Frame:
-    """What all charts of a section share, so that they can be compared by eye: lines by colour and shape, the axes."""
+def _figure(case: CaseSummary, *, is_rate: bool) -> tuple[float, float, float]:
+    """Return what is drawn of a case, a rate or a time in ns, and the ends of its interval; zeros if there is none."""
+    ns = case.median_ns or 0.0
+    low, high = (case.median_ci.low, case.median_ci.high) if case.median_ci else (ns, ns)
+    if not is_rate or not ns:
+        return ns, low, high
+    rate = case.bytes_per_s or 0.0
+    return rate, rate * ns / high, rate * ns / low
 
-    factor: str
-    axis: str
-    metric: _Metric
-    names: list[str]
-    domain: tuple[float, float]
 
-
-def _plot(
-    summary: Summary, panel: _Frame, title: str, cases: Sequence[CaseSummary], crossed: Sequence[Crossover]
-) -> Plot:
-    of_label, factor = _by_label(summary, cases, panel.factor), panel.factor
-    names = [name for name in panel.names if name in of_label]
-    levels = sorted({int(case.levels[factor]) for name in names for case in of_label[name]})
-    drawn = set(evenly(levels, MOST_LEVELS))
-    rows = [
-        _point(summary, panel, name, case, figures)
-        for name in names
-        for case in sorted(of_label[name], key=lambda each: int(each.levels[factor]))
-        if case.levels[factor] in drawn and (figures := panel.metric.of(case)) and figures[0] > 0
+def _plot(trend: _Trend, title: str, cases: Sequence[CaseSummary], crossed: Sequence[Crossover]) -> Plot:
+    here = {id(case) for case in cases}
+    drawn = set(evenly(sorted({int(case.levels[trend.factor]) for case in cases}), MOST_LEVELS))
+    points = [
+        _point(trend, name, case)
+        for name, found in trend.lines.items()
+        for case in sorted(found, key=lambda each: int(each.levels[trend.factor]))
+        if id(case) in here and case.levels[trend.factor] in drawn and _figure(case, is_rate=trend.is_rate)[0] > 0
     ]
-    marks = [
-        {"at": each.at_bytes, "low": each.low or each.at_bytes, "high": each.high or each.at_bytes}
+    names = list(dict.fromkeys(point["Case"] for point in points))
+    levels = sorted({point["x"] for point in points}) or [1]
+    span = around(levels, share=0.04)
+    _stand_beside(trend, points, span)
+    last = {point["Case"]: trend.height_of(point["value"]) for point in points}
+    heights = spread(list(last.values()), _LINE_PX, _HEIGHT_PX)
+    ends = [
+        {"Case": name, "end": name, "x": levels[-1], "value": trend.value_at(height)}
+        for name, height in zip(last, heights, strict=True)
+    ]
+    middle = math.sqrt(span[0] * span[1])
+    crossings = [
+        {"at": at, "low": each.low or at, "high": each.high or at, "is_left": at < middle}
+        | {"value": trend.value_at(_HEIGHT_PX - _LINE_PX * (place + 0.5)), "Label": notes("crossing_mark", each)[0]}
         | {"Crossover": say("crossing", "crossing", each)}
-        for each in crossed
-        if each.at_bytes is not None
+        for place, each in enumerate(crossed)
+        for at in [each.at_bytes or 0.0]
     ]
-    told = [f"{row['Case']} at {row['At']}: {row['Value']}" for row in rows]
-    layers = _layers(panel, names, rows, has_crossovers=bool(marks))
-    return plot(title, told, layers, {"points": rows, "crossovers": marks}, _HEIGHT_PX, series=names)
+    told = [f"{point['Case']} at {point['At']}: {point['Value']}" for point in points]
+    datasets = {"points": points, "crossovers": crossings, "ends": ends if len(names) > 1 else []}
+    layers = _layers(trend, names, levels, span, has_crossovers=bool(crossings))
+    return plot(
+        title, told, layers, datasets, _HEIGHT_PX, series=names, ends=[each["end"] for each in datasets["ends"]]
+    )
 
 
-def _point(
-    summary: Summary, panel: _Frame, name: str, case: CaseSummary, figures: tuple[float, float, float]
-) -> dict[str, Any]:
-    time, level = case.median_ns or 0, case.levels[panel.factor]
+def _stand_beside(trend: _Trend, points: Sequence[dict[str, Any]], span: tuple[float, float]) -> None:
+    """Put marks that would hide each other side by side: ``beside`` is where along the axis each is drawn."""
+    crowds: list[list[dict[str, Any]]] = []
+    for point in sorted(points, key=lambda each: (each["x"], each["value"])):
+        near = crowds[-1][-1] if crowds else None
+        is_near = near and near["x"] == point["x"]
+        if near and is_near and trend.height_of(point["value"]) - trend.height_of(near["value"]) < _MARK_PX:
+            crowds[-1].append(point)
+        else:
+            crowds.append([point])
+    step = (span[1] / span[0]) ** (_MARK_PX / STATIC_PX)
+    for crowd in crowds:
+        for place, point in enumerate(crowd):
+            point["beside"] = point["x"] * step ** (place - (len(crowd) - 1) / 2)
+
+
+def _point(trend: _Trend, name: str, case: CaseSummary) -> dict[str, Any]:
+    level, ns = case.levels[trend.factor], case.median_ns or 0
+    time = f"{nanoseconds_text(ns, case.median_ci)} ns per {trend.what}"
     return {
-        **dict(zip(("value", "low", "high"), figures, strict=True)),
+        **dict(zip(("value", "low", "high"), _figure(case, is_rate=trend.is_rate), strict=True)),
         "x": level,
         "Case": name,
-        "At": level_text(panel.factor, level),
-        "Value": panel.metric.text(case),
-        "Time": f"{nanoseconds_text(time, case.median_ci)} ns per {operation(summary.workload)}",
-        "CI": f"{interval_text(time, case.median_ci)} ns" if case.median_ci else "too few blocks",
+        "At": level_text(trend.factor, level),
+        "Value": f"{scaled(case.bytes_per_s or 0, case.median_ci, ns)}B/s" if trend.is_rate else time,
+        "Time": time,
+        "CI": f"{interval_text(ns, case.median_ci)} ns" if case.median_ci else "too few blocks",
     }
 
 
-def _layers(panel: _Frame, names: list[str], rows: list[dict[str, Any]], *, has_crossovers: bool) -> list[Spec]:
-    levels = sorted({int(row["x"]) for row in rows})
-    x = log_axis("x", panel.axis, around(levels, share=0.04), lookup({v: level_text(panel.factor, v) for v in levels}))
-    x["axis"] |= {"values": levels, "grid": False, "labelOverlap": "greedy"}
-    label = TIME_LABEL if panel.metric.field == "ns" else RATE_LABEL
-    y = log_axis("value", f"{panel.metric.title}, log scale", panel.domain, label)
+def _layers(
+    trend: _Trend, names: Sequence[str], levels: Sequence[int], span: tuple[float, float], *, has_crossovers: bool
+) -> list[Spec]:
+    x = log_axis("beside", trend.axis, span, lookup({level: level_text(trend.factor, level) for level in levels}))
+    x["axis"] |= {"values": list(levels), "grid": False, "labelOverlap": "greedy"}
+    y = log_axis("value", f"{trend.title}, log scale", trend.domain, RATE_LABEL if trend.is_rate else TIME_LABEL)
+    order = list(trend.lines)
     colour, shape = (
-        nominal("Case", names, [chosen[panel.names.index(name)] for name in names], has_legend=len(names) > 1)
-        for chosen in (PALETTE, SHAPES)
+        nominal("Case", names, [looks[order.index(name)] for name in names], has_legend=False)
+        for looks in (PALETTE, SHAPES)
     )
-    shown = tips("Case", ("At", panel.axis), ("Value", panel.metric.title), "Time", ("CI", "95 % CI"))
+    shown = tips("Case", ("At", trend.axis), ("Value", trend.title), "Time", ("CI", "95 % CI"))
+    channels = {"x": x, "y": y, "color": colour, "shape": shape, "tooltip": shown}
     layers = []
     if has_crossovers:
-        band = {"type": "rect", "opacity": 0.12, "color": GREY}
-        ends = {"x": {**x, "field": "low"}, "x2": {"field": "high"}}
-        rule = {"type": "rule", "strokeDash": [5, 4], "color": GREY, "size": 1.5}
-        layers.append(layer("crossovers", band, **ends, tooltip=tips("Crossover")))
-        layers.append(layer("crossovers", rule, x={**x, "field": "at"}, tooltip=tips("Crossover")))
+        at, told = {**x, "field": "at"}, tips("Crossover")
+        text = {"type": "text", "baseline": "bottom", "dy": -3, "fontSize": 11}
+        sides = {"align": {"expr": "datum.is_left ? 'left' : 'right'"}, "dx": {"expr": "datum.is_left ? 4 : -4"}}
+        bar = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y}
+        layers += [
+            layer("crossovers", {"type": "rule", "strokeDash": [5, 4], "color": GREY, "size": 1.5}, x=at, tooltip=told),
+            layer("crossovers", {"type": "rule", "size": 3, "color": GREY}, **bar, tooltip=told),
+            layer("crossovers", text | sides, x=at, y=y, text={"field": "Label", "type": "nominal"}, tooltip=told),
+        ]
     layers.append(layer("points", {"type": "line", "strokeWidth": 2}, x=x, y=y, color=colour))
-    channels = {"x": x, "y": y, "color": colour, "shape": shape, "tooltip": shown}
-    return layers + figure_layers("points", "y", channels, size=80)
+    layers += figure_layers("points", "y", channels, size=80)
+    if len(names) > 1:
+        end = {**x, "field": "x"}
+        mark = {"type": "point", "filled": True, "opacity": 1, "size": 60, "xOffset": 14}
+        layers += [layer("ends", mark, x=end, y=y, color=colour, shape=shape), end_labels(end, y=y)]
+    return layers

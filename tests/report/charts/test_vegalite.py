@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pageswap.report.charts.vegalite import around, layer, plot, row_axis, ticks
+from pageswap.report.charts.vegalite import around, layer, plot, row_axis, spread, ticks
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,17 @@ def test_wide_letters_get_the_room_they_take() -> None:
 
     assert len("title_list_till") == len("mremap_may_move")
     assert wide >= narrow + 4 * 4
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ([50.0, 10.0], [50.0, 10.0]),
+        ([10.0, 10.0, 10.0], [10.0, 20.0, 30.0]),
+        ([95.0, 99.0], [90.0, 100.0]),
+        ([99.0, 95.0, 94.0], [100.0, 90.0, 80.0]),
+    ],
+)
+def test_places_are_moved_apart_in_their_order(places: list[float], expected: list[float]) -> None:
+    """And not beyond the axis."""
+    assert spread(places, 10, 100) == expected

@@ -141,7 +141,7 @@ def test_hovering_over_a_trend_shows_the_tables_numbers(browser: Browser, rich_r
     """The throughput and the time of a mark over sizes are those of its row."""
     visit = Visit(browser, rich_report)
     picture = visit.page.locator("main > figure .live")
-    picture.locator(".mark-symbol.role-mark path").last.hover(force=True)
+    picture.locator(".mark-symbol.role-mark path[aria-label*='95 % CI']").last.hover(force=True)
     tooltip = visit.page.locator("#vg-tooltip-element.visible").inner_text()
     rows = zip(
         visit.shown("method"), visit.shown("page_size"), visit.shown("Median time"), visit.shown("Rate"), strict=True
@@ -235,6 +235,16 @@ def test_charts_fit_a_telephone(browser: Browser, rich_report: Path) -> None:
 
         assert widths
         assert all(needed <= there for there, needed in widths)
+
+
+def test_lines_are_named_beside_the_chart_or_above_it(browser: Browser, rich_report: Path) -> None:
+    """Where there is no room at their ends a legend names them, with the same marks."""
+    for width, legends in ((1280, 0), (390, 1)):
+        picture = Visit(browser, rich_report, width=width).page.locator("main > figure .live")
+        names = picture.locator("svg text", has_text="copy_words")
+
+        assert picture.locator(".role-legend").count() == legends
+        assert names.count() == 1
 
 
 def test_the_table_sorts_by_number(browser: Browser, report: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_MEASURED, SLOWER
-from pageswap.answers.record import CORRUPT, MEASURED, PART, Answer, Finding, Trust
+from pageswap.answers.record import CORRUPT, MEASURED, NOT_TOLD_APART, PART, Answer, Finding, Trust
 from pageswap.report.page.first_screen import MOST_ROWS, first_rows, measured_on
 from tests.fake_run import ENVIRONMENT
 
@@ -65,6 +65,20 @@ def test_what_was_not_told_apart_is_no_change_in_either_direction() -> None:
     (row,) = first_rows(answered(finding("m", NO_DIFFERENCE, 1.02, low=0.99, high=1.05))).rows
 
     assert (row.speed, row.interval) == ("1.020 times as fast", "0.990 to 1.050 times as fast")
+
+
+def test_what_was_not_told_from_the_best_is_a_multiple_too() -> None:
+    """Several directions in one range have one unit, and each row says what it was compared with."""
+    found = [
+        finding("m", NOT_TOLD_APART, 0.8, where={"page_size": 4096}),
+        finding("m", NOT_TOLD_APART, 1.3, where={"page_size": 8192}, against="n"),
+    ]
+    first = first_rows(answered(*found, asks="fastest"))
+
+    assert [(row.speed, row.kind, row.against) for row in first.rows] == [
+        ("0.80 to 1.30 times as fast", "same", "memcpy and n")
+    ]
+    assert first.against == ""
 
 
 def test_what_no_level_tells_apart_is_counted() -> None:

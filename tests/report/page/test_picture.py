@@ -39,11 +39,19 @@ def test_the_marks_of_a_row_are_named() -> None:
     many = make_run(region_size=[(index + 1) << 20 for index in range(9)], blocks=1)
     alone = make_run(region_size=[1 << 20], touch=["none"], blocks=1)
 
-    (how,) = model(make_run()).picture_notes
+    page = model(make_run())
+    (how,) = page.picture_notes
     assert how.endswith(
         "The marks of a row are, from top to bottom: a 128MiB region, touch none; a 128MiB region, touch moved; "
         "a 256MiB region, touch none; a 256MiB region, touch moved."
     )
+    assert page.picture
+    assert [each["end"] for each in rows(page.picture, "ends")][:4] == [
+        "128MiB, none",
+        "128MiB, moved",
+        "256MiB, none",
+        "256MiB, moved",
+    ]
     assert marks_of_rows(summarise(many)) == ([], ["region size", "touch"])
     assert marks_of_rows(summarise(alone)) == ([], [])
 

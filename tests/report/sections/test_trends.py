@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -63,15 +65,20 @@ def test_a_crossover_is_marked_and_told() -> None:
     marks = rows(section.plots[0], "crossovers")
 
     assert_valid(section.plots)
-    assert len(marks) == sum(each.is_shown for each in found) > 0
+    assert [mark["Crossover"] for mark in marks] == [
+        say("crossing", "crossing", each) for each in found if each.is_shown and "memcpy" in (each.a, each.b)
+    ]
+    assert len(marks) == 1
+    assert marks[0]["Label"].startswith("mremap_fixed faster above ")
     assert all(mark["low"] <= mark["at"] <= mark["high"] for mark in marks)
+    assert {each["mark"]["type"] for each in section.plots[0].spec["layer"]} == {"rule", "line", "point", "text"}
     assert [row[-1] for row in section.grids[0].rows] == [
         say("crossing", "crossing", each) for each in found if each.is_shown
     ]
     assert [row[-1] for row in section.grids[1].rows] == [
         say("crossing", "crossing", each).removeprefix("none: ") for each in found if not each.is_shown
     ]
-    assert "the grey band around it the 95 % confidence interval of that size" in section.notes[0]
+    assert "the bar across it is the 95 % confidence interval of that size" in section.notes[0]
 
 
 def test_crossovers_come_first_and_what_is_left_out_is_told() -> None:
@@ -133,9 +140,34 @@ def test_a_crossover_without_ends_is_marked_where_it_is() -> None:
     crossing = between(None, None)
     section = only(sized(), [crossing])
 
-    assert rows(section.plots[0], "crossovers") == [
-        {"at": 70_000.0, "low": 70_000.0, "high": 70_000.0, "Crossover": say("crossing", "crossing", crossing)}
-    ]
+    (mark,) = rows(section.plots[0], "crossovers")
+    assert (mark["at"], mark["low"], mark["high"]) == (70_000.0, 70_000.0, 70_000.0)
+    assert mark["Crossover"] == say("crossing", "crossing", crossing)
+
+
+def test_lines_are_named_at_their_ends() -> None:
+    """In the order of the lines there, by names that do not lie upon each other."""
+    speeds = dict.fromkeys(("a", "b", "c"), 800.0)
+    run = make_run(page_size=SIZES, region_size=[1 << 27], touch=["none"], method=["memcpy", *speeds], speeds=speeds)
+    (plot,) = only(run).plots
+    scale = plot.spec["layer"][-1]["encoding"]["y"]["scale"]["domain"]
+    ends = sorted(rows(plot, "ends"), key=lambda each: each["value"])
+    heights = [280 * math.log(each["value"] / scale[0]) / math.log(scale[1] / scale[0]) for each in ends]
+    last = sorted((point["value"], point["Case"]) for point in rows(plot, "points") if point["At"] == "256KiB")
+
+    assert [each["end"] for each in ends] == [name for _, name in last]
+    assert all(above - below >= 15.9 for below, above in itertools.pairwise(heights))
+
+
+def test_marks_that_would_hide_each_other_stand_side_by_side() -> None:
+    """As far apart as a mark is wide, around the size that they are of; a mark alone stands at its size."""
+    run = make_run(page_size=SIZES, region_size=[1 << 27], touch=["none"], speeds={"copy_words": 800.0}, noise=0.0)
+    points = rows(only(run).plots[0], "points")
+    beside = {point["Case"]: point["beside"] / point["x"] for point in points if point["At"] == "4KiB"}
+
+    assert beside["copy_words"] != beside["memcpy"]
+    assert beside["copy_words"] * beside["memcpy"] == pytest.approx(1.0)
+    assert beside["mremap_fixed"] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -163,7 +195,9 @@ def test_a_method_looks_alike_in_every_chart() -> None:
         {
             channel: dict(zip(scale["domain"], scale["range"], strict=True))["memcpy"]
             for channel in ("color", "shape")
-            for scale in [plot.spec["layer"][-1]["encoding"][channel]["scale"]]
+            for scale in [
+                next(each for each in plot.spec["layer"] if "shape" in each["encoding"])["encoding"][channel]["scale"]
+            ]
         }
         for plot in section.plots
     ]

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from pageswap.native import TrialResult
 
 _CURE = "use a smaller region_size or free memory"
+# Of a child that the watcher has ended: the status and the reason.
+_CAUSES = {
+    "stop": (job.INTERRUPTED, "the run was stopped while the trial ran"),
+    "deadline": (job.TIMEOUT, "did not end within {timeout_s:g} s; its processes were killed"),
+    "unkillable": (job.TIMEOUT, "could not be killed; this host needs a reboot"),
+}
 _LOADS = ("load1_before", "load1_after")
 _UNMEASURED: dict[str, Any] = dict.fromkeys((*MEASURES, *_LOADS, *FIELDS_FROM_COUNTERS))
 
@@ -104,14 +110,19 @@ class Executor:
         return (self._group.oom_kills() or 0) if self._group else 0, cgroup.oom_kills(self._files, self._groups)
 
     def _from_ending(self, ending: Ending, trial: job.TrialSpec, kills: tuple[int, int]) -> Outcome:
-        if ending.signal == signal.SIGKILL and ending.cause == "exit":
+        if ending.cause in _CAUSES:
+            status, reason = _CAUSES[ending.cause]
+            return Outcome(status, reason.format(timeout_s=trial.timeout_s))
+        if ending.signal == signal.SIGKILL:
             capped, host = (now - before for now, before in zip(self._oom_kills(), kills))
             if capped:
                 return Outcome(job.OOM, self._over_cap(trial))
             if host:
                 return Outcome(job.OOM, f"the kernel's OOM killer took the trial; {_CURE}")
             return Outcome(job.KILLED, "SIGKILL from outside")
-        return _from_ending(ending, trial)
+        if ending.signal:
+            return Outcome(job.KILLED, _signal_name(ending.signal))
+        return Outcome(job.FAILED, f"the trial's process ended with exit status {ending.exit_status} and no result")
 
     def _over_cap(self, trial: job.TrialSpec) -> str:
         is_reserved = bool(self._core.reserved_page_bytes.get(trial.backing))
@@ -143,18 +154,6 @@ def _from_result(result: TrialResult) -> Outcome:
     if result.verified:
         return Outcome(job.OK, "", measures)
     return Outcome(job.CORRUPT, f"verification: {result.reason}", measures)
-
-
-def _from_ending(ending: Ending, trial: job.TrialSpec) -> Outcome:
-    if ending.cause == "stop":
-        return Outcome(job.INTERRUPTED, "the run was stopped while the trial ran")
-    if ending.cause == "deadline":
-        return Outcome(job.TIMEOUT, f"did not end within {trial.timeout_s:g} s; its processes were killed")
-    if ending.cause == "unkillable":
-        return Outcome(job.TIMEOUT, "could not be killed; this host needs a reboot")
-    if ending.signal:
-        return Outcome(job.KILLED, _signal_name(ending.signal))
-    return Outcome(job.FAILED, f"the trial's process ended with exit status {ending.exit_status} and no result")
 
 
 def _signal_name(number: int) -> str:

@@ -22,18 +22,15 @@ class AgentLock:
 
     def take(self) -> bool:
         """Lock and write this process's id; False when another process has it. Raises HostError when impossible."""
+        deadline = time.monotonic() + _PATIENCE_S
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise HostError(f"{self._path}: {error.strerror}") from error
-        deadline = time.monotonic() + _PATIENCE_S
-        while not _try(descriptor, fcntl.LOCK_EX):
-            if time.monotonic() > deadline:
-                os.close(descriptor)
-                return False
-            time.sleep(0.01)
-        self._descriptor = descriptor
-        try:
+            while not _try(descriptor, fcntl.LOCK_EX):
+                if time.monotonic() > deadline:
+                    os.close(descriptor)
+                    return False
+                time.sleep(0.01)
+            self._descriptor = descriptor
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         except OSError as error:

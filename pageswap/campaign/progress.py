@@ -234,8 +234,9 @@ class Bars:
             lines += self._tally.add(event)
         elif words := self._tally.words(event):
             lines.append(words)
+        console = self._progress.console
         for line in lines:
-            self._progress.console.print(plain(line), markup=False, highlight=False)
+            console.print(plain(line), markup=False, highlight=False, overflow="ignore", crop=False)
         for task, count in self._bars:
             self._progress.update(task, total=count.trials, completed=count.done, endings=count.endings())
         self._progress.refresh()

@@ -11,7 +11,7 @@ from pageswap.comparison.gate import conclude, parse_limit
 from pageswap.comparison.markdown import comparison_as_markdown
 from pageswap.comparison.percent import NUMBERS, change_cells, change_heads, findings
 from pageswap.comparison.sides import Part
-from pageswap.console.output import print_json, say_rest, show_table
+from pageswap.console.output import print_json, say, say_rest, show_table
 
 if TYPE_CHECKING:
     from pageswap.campaign.run_references import Reference
@@ -40,9 +40,9 @@ def compare(sides: tuple[Reference, Reference], *, by: str, fail_above: str, for
 
 def show_comparison(comparison: Comparison) -> None:
     """Print every case, the conditions that differ, and the finding in sentences with the gate's decision last."""
-    print(f"base: {comparison.base.name} ({_described(comparison.base.run_id, comparison.base.commit)})")
-    print(f"new:  {comparison.new.name} ({_described(comparison.new.run_id, comparison.new.commit)})")
-    print(f"{comparison.by_text}; above 0 % is slower\n")
+    say(f"base: {comparison.base.name} ({_described(comparison.base.run_id, comparison.base.commit)})")
+    say(f"new:  {comparison.new.name} ({_described(comparison.new.run_id, comparison.new.commit)})")
+    say(f"{comparison.by_text}; above 0 % is slower\n")
     rows = (
         [*change_cells(comparison, change), f"{change.verdict}: {change.note}" if change.note else change.verdict]
         for change in comparison.cases[:_CASES_SHOWN]
@@ -51,9 +51,9 @@ def show_comparison(comparison: Comparison) -> None:
     say_rest(len(comparison.cases), _CASES_SHOWN, "cases; --json lists all")
     for pair in comparison.pairs:
         name = pair.base if pair.base == pair.new else f"{pair.base} and {pair.new}"
-        print(f"\nwhat differs{f', {name}' if len(comparison.pairs) > 1 or pair.base != pair.new else ''}:")
+        say(f"\nwhat differs{f', {name}' if len(comparison.pairs) > 1 or pair.base != pair.new else ''}:")
         if not pair.differences:
-            print("nothing")
+            say("nothing")
             continue
         show_table(
             ("condition", "base", "new", "", "why"),
@@ -61,7 +61,7 @@ def show_comparison(comparison: Comparison) -> None:
         )
     print()
     for sentence in findings(comparison):
-        print(sentence)
+        say(sentence)
 
 
 def _described(run_id: str, commit: str | None) -> str:

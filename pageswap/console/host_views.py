@@ -6,9 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pageswap.console.exits import tell
-from pageswap.console.output import print_json, show_table
+from pageswap.console.output import print_json, say, show_table
 from pageswap.errors import PageswapError
-from pageswap.spec.quoting import plain
 from pageswap.units import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -57,9 +56,9 @@ def tell_inventory(inventory: Inventory, *, as_json: bool) -> None:
         print_json({"inventory": inventory.name or None, "hosts": hosts, "groups": groups})
         return
     if not inventory.hosts:
-        print("no inventory: --hosts takes any alias of ~/.ssh/config; hosts.example.yaml shows how to write one")
+        say("no inventory: --hosts takes any alias of ~/.ssh/config; hosts.example.yaml shows how to write one")
         return
-    print(f"{inventory.name}:")
+    say(f"{inventory.name}:")
     # Groups may name hosts that have no entry of their own, such as this machine.
     names = dict.fromkeys([*inventory.hosts, *(name for members in inventory.groups.values() for name in members)])
     rows = (
@@ -99,7 +98,7 @@ def show_findings(found: Mapping[str, Mapping[str, Any]]) -> None:
     widths = [max((len(line[column]) for line in lines), default=0) for column in range(3)]
     for host, status, check, what, cure in lines:
         place = f"{host:{widths[0]}}  {status:{widths[1]}}  {check:{widths[2]}}"
-        print(plain(f"{place}  {what}{f'; cure: {cure}' if cure else ''}"))
+        say(f"{place}  {what}{f'; cure: {cure}' if cure else ''}")
 
 
 def show_method_matrix(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -124,13 +123,13 @@ def show_method_matrix(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None
     if reasons:
         print()
     for (name, reason), hosts in reasons.items():
-        print(plain(f"{name} on {', '.join(hosts)}: {reason}"))
+        say(f"{name} on {', '.join(hosts)}: {reason}")
 
 
 def _show_methods(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Print every method of each host: available, or why not."""
     for host, methods in found.items():
-        print(f"{host}:")
+        say(f"{host}:")
         show_table(
             ("method", "family", "workloads", "", "what it does, or what it lacks"),
             (
@@ -151,7 +150,7 @@ def show_readiness(found: Mapping[str, Mapping[str, Any]]) -> None:
     for host, answer in found.items():
         spent = ", ".join(f"{phase} {format_duration(seconds)}" for phase, seconds in answer["ledger"].items())
         place = f"core {str(answer['core_hash'])[:12]}, built by the {answer['build']}, Python {answer['python']}"
-        print(plain(f"{host}: ready: {place}, Linux {answer['kernel']}{f' ({spent})' if spent else ''}"))
+        say(f"{host}: ready: {place}, Linux {answer['kernel']}{f' ({spent})' if spent else ''}")
 
 
 def show_cleaned(found: Mapping[str, Mapping[str, Any]]) -> None:
@@ -160,7 +159,7 @@ def show_cleaned(found: Mapping[str, Mapping[str, Any]]) -> None:
         kept = Counter(str(each["why"]) for each in answer["kept"])
         rest = f"; kept {', '.join(f'{count:,} ({why})' for why, count in kept.items())}" if kept else ""
         folders = "folder" if answer["removed"] == 1 else "folders"
-        print(plain(f"{host}: removed {answer['removed']:,} {folders}, {answer['bytes'] / 2**20:,.1f} MiB{rest}"))
+        say(f"{host}: removed {answer['removed']:,} {folders}, {answer['bytes'] / 2**20:,.1f} MiB{rest}")
 
 
 def conclude(
@@ -187,7 +186,7 @@ def conclude_build(core: Mapping[str, str], found: Mapping[str, Any], *, as_json
     if as_json:
         print_json({"core": core, "hosts": answers_as_json(found)})
         return _show_failures(found)
-    print(f"core {core['core_hash'][:12]} by {core['compiler']} with {core['flags']}")
+    say(f"core {core['core_hash'][:12]} by {core['compiler']} with {core['flags']}")
     return conclude(found, show_readiness, as_json=False)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pageswap.console.output import print_json, say_rest, show_table
+from pageswap.console.output import print_json, say, say_rest, show_table
 from pageswap.text.levels import level_text
 from pageswap.units import format_duration
 
@@ -23,17 +23,17 @@ def tell_plan(plan: Plan, *, as_json: bool, hosts: Sequence[str] = ()) -> None:
         return
     show_plan(plan)
     if hosts:
-        print(f"on {', '.join(hosts)}" + (", side by side" if len(hosts) > 1 else ""))
+        say(f"on {', '.join(hosts)}" + (", side by side" if len(hosts) > 1 else ""))
 
 
 def show_plan(plan: Plan) -> None:
     """Print a plan's cases with their cost, and what running it takes."""
     experiment, estimate = plan.experiment, plan.estimate
-    print(f"{experiment.name}: {experiment.question}")
+    say(f"{experiment.name}: {experiment.question}")
     names = list(plan.cases[0].levels)
     varying = [name for name in names if len({case.levels[name] for case in plan.cases}) > 1] or names[:1]
     fixed = [f"{name} {level_text(name, plan.cases[0].levels[name])}" for name in names if name not in varying]
-    print(f"everywhere: {experiment.workload}, {', '.join(fixed)}\n")
+    say(f"everywhere: {experiment.workload}, {', '.join(fixed)}\n")
     shown = list(zip(plan.cases, estimate.cases, strict=True))[:_CASES_SHOWN]
     show_table(
         ("case", *varying, "memory", "a trial"),
@@ -52,7 +52,7 @@ def show_plan(plan: Plan) -> None:
     blocks = (experiment.least_repeats, experiment.repeats)
     trials = (sum(trial.warmup or trial.block < blocks[0] for trial in plan.trials), len(plan.trials))
     seconds = dict.fromkeys(format_duration(part) for part in (estimate.least_seconds, estimate.seconds))
-    print(
+    say(
         f"\n{len(plan.cases):,} cases in {experiment.warmups} warm-up and {_ends(*blocks)} measured blocks:"
         f" {_ends(*trials)} trials, about {' to '.join(seconds)}, {_mebibytes(estimate.memory_bytes)}"
     )

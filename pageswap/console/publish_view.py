@@ -6,11 +6,12 @@ import contextlib
 import dataclasses
 from typing import TYPE_CHECKING
 
-from pageswap.console.output import print_json
+from pageswap.console.output import print_json, say
 from pageswap.errors import UsageError
 from pageswap.publish import Destination
 from pageswap.publish.destination import split
 from pageswap.spec.hostnames import LOCAL, check_alias
+from pageswap.text.lists import first_few
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,24 +36,18 @@ def opened(to: str, access: HostAccess) -> Iterator[Destination]:
 
 
 def conclude(published: Published, *, as_json: bool) -> None:
-    """Tell what became of the runs, for a person or as JSON."""
+    """Tell what became of the runs, those that were left out with their reasons, and last where the site is."""
     if as_json:
         print_json(dataclasses.asdict(published))
-    else:
-        show_published(published)
-
-
-def show_published(published: Published) -> None:
-    """Print what became of the runs, those that were left out with their reasons, and last where the site is."""
+        return
     for run_id, reason in published.left_out.items():
-        print(f"left out: {run_id}: {reason}")
+        say(f"left out: {run_id}: {reason}")
     for word in ("added", "updated", "removed"):
         names: tuple[str, ...] = getattr(published, word)
         if names:
-            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            print(f"{word}: {', '.join(names[:_NAMED])}{more}")
+            say(f"{word}: {first_few(names, _NAMED)}")
     sent = f"{published.sent_bytes / 1e6:.1f} MB sent" if published.sent_bytes else "nothing to send"
-    print(f"{len(published.unchanged)} unchanged, {sent}")
+    say(f"{len(published.unchanged)} unchanged, {sent}")
     if not published.is_atomic:
-        print("this file system cannot exchange two folders: for an instant there was no site")
-    print(f"site: {published.where}")
+        say("this file system cannot exchange two folders: for an instant there was no site")
+    say(f"site: {published.where}")

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pageswap.campaign.outcome import without_numbers
 from pageswap.console import host_views
 from pageswap.console.exits import tell
-from pageswap.console.output import print_json, say_rest, show_table
+from pageswap.console.output import print_json, say, say_rest, show_table
 from pageswap.spec.hostnames import LOCAL
-from pageswap.spec.quoting import plain
 from pageswap.text.levels import level_text, operation
 from pageswap.text.lists import clipped, first_few, host_prefix, plural
 
@@ -142,19 +141,19 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
 def _show_conclusion(outcome: Outcome, summary: Summary, answer: Answer, troubled: list[Troubles]) -> None:
     from pageswap.answers.words import answer_as_text
 
-    print(plain(answer_as_text(answer)) + "\n")
+    say(answer_as_text(answer) + "\n")
     show_cases(summary)
     print()
     for trouble in troubled[:_TROUBLES_SHOWN]:
-        print(plain(trouble.text(summary)))
+        say(trouble.text(summary))
     say_rest(len(troubled), _TROUBLES_SHOWN, "such groups of trials; the report has all")
     if len(outcome.hosts) > 1 or any(host.problem or host.host != LOCAL for host in outcome.hosts):
         print("\n" * bool(troubled), end="")
         host_views.show_hosts(outcome.hosts)
         print()
     if outcome.missing:
-        print(f"still to run: {outcome.missing:,}; `./inv resume --run {outcome.run_id}` does that")
-    print(f"report: {outcome.report_path or 'none, as nothing was measured'}")
+        say(f"still to run: {outcome.missing:,}; `./inv resume --run {outcome.run_id}` does that")
+    say(f"report: {outcome.report_path or 'none, as nothing was measured'}")
 
 
 def show_cases(summary: Summary) -> None:
@@ -172,4 +171,4 @@ def show_cases(summary: Summary) -> None:
         hosts = [clipped(host, _LONGEST_HOST) for host in summary.hosts if host in silent]
         each = plural(len(summary.cases) // len(summary.hosts), "case")
         on_each = " on each" if len(hosts) > 1 else ""
-        print(plain(f"nothing came from {first_few(hosts, _HOSTS_NAMED, 'host')}: {each} not measured{on_each}"))
+        say(f"nothing came from {first_few(hosts, _HOSTS_NAMED, 'host')}: {each} not measured{on_each}")

@@ -16,9 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pageswap.analysis.explanations.cost_stacks import call_stacks
 from pageswap.analysis.summary import summarise
+from pageswap.analysis.verdicts import FASTER, SLOWER, judge, paired
 from pageswap.comparison.sides import Measured, Part
 from pageswap.statistics.intervals import Interval, median_intervals
+from pageswap.statistics.rank_tests import shift
+from pageswap.statistics.trimmed_means import two_sample_p
 from pageswap.store import Store
 from pageswap.text.numbers import interval_text, nanoseconds_text, ratio_text, scaled
 from pageswap.units import format_size
@@ -40,10 +44,11 @@ class MissingError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """A speed-up, or a time in ns per operation, with its 95 % interval."""
+    """A speed-up with the word that a report has for it, or a time in ns per operation, with its 95 % interval."""
 
     value: float
     ci: Interval | None
+    word: str = ""
 
     @property
     def speed(self) -> str:
@@ -60,19 +65,9 @@ class Figure:
         """Print it as operations per second."""
         return f"{scaled(1e9 / self.value, self.ci, self.value).strip()}/s"
 
-    @property
-    def is_faster(self) -> bool:
-        """Tell whether a speed-up surely is one."""
-        return self.ci is not None and self.ci.low > 1
-
     def verdict(self, faster: str, slower: str) -> str:
-        """Choose by what the interval excludes."""
-        return faster if self.is_faster else slower if self.is_slower else UNDECIDED
-
-    @property
-    def is_slower(self) -> bool:
-        """Tell whether it surely is none."""
-        return self.ci is not None and self.ci.high < 1
+        """Choose by the word."""
+        return {FASTER: faster, SLOWER: slower}.get(self.word, UNDECIDED)
 
 
 class Run:
@@ -84,51 +79,63 @@ class Run:
         self.store = Store.open(folder / "run.sqlite")
         self.measured = Measured(Part(self.store, None, self.id))
         self.host = self.measured.hosts[0]
-        # Of each measured (host, case): the logarithm of its ns per operation by block.
-        matrix = summarise(self.store).matrix
-        with np.errstate(divide="ignore"):
-            times = np.log(matrix.ns)
-        self.logs = {
-            key: {int(matrix.blocks[column]): float(row[column]) for column in np.flatnonzero(~np.isnan(row))}
-            for key, row in zip(matrix.keys, times, strict=True)
-            if not np.isnan(row).all()
-        }
+        self.summary = summarise(self.store)
+        self.matrix = self.summary.matrix
+        self.rows = {case_id: row for row, (host, case_id) in enumerate(self.matrix.keys) if host == self.host}
 
     def cases(self, **levels: Any) -> list[str]:
         """Give the ids of the measured cases with these levels."""
         return [
             case_id
             for case_id, own in self.measured.levels.items()
-            if all(own.get(name) == level for name, level in levels.items()) and (self.host, case_id) in self.logs
+            if all(own.get(name) == level for name, level in levels.items()) and self.matrix.n[self.rows[case_id]]
         ]
 
-    def one(self, **levels: Any) -> str:
-        """Give the id of the one case with these levels."""
+    def one(self, **levels: Any) -> int:
+        """Give the matrix's row of the one case with these levels."""
         found = self.cases(**levels)
         if len(found) != 1:
             raise MissingError(f"{self.id}: {len(found)} measured cases have {levels}, expected one")
-        return found[0]
+        return self.rows[found[0]]
 
     def time(self, **levels: Any) -> Figure:
         """Give a case's median time."""
-        logs = np.array([list(self.logs[self.host, self.one(**levels)].values())])
-        return self._figure(np.exp(logs))
+        point, low, high = (float(part[0]) for part in median_intervals(self.matrix.ns[[self.one(**levels)]]))
+        return Figure(point, None if math.isnan(low) else Interval(low, high))
+
+    def logs(self, **levels: Any) -> Any:
+        """Give the logarithm of what is compared, the faster half of a case's rounds, by block."""
+        return np.log(self.matrix.fast_ns[[self.one(**levels)]])
 
     def speedup(self, new: dict[str, Any], old: dict[str, Any]) -> Figure:
-        """Give how many times as fast one case is as another, paired by block."""
-        ours, theirs = (self.logs[self.host, self.one(**levels)] for levels in (new, old))
-        logs = np.array([[theirs[block] - ours[block] for block in ours if block in theirs]])
-        point, low, high = (float(part[0]) for part in median_intervals(logs))
-        return Figure(math.exp(point), None if math.isnan(low) else Interval(math.exp(low), math.exp(high)))
+        """Give how many times as fast one case is as another, paired by block, and the report's word for it.
+
+        Against its own baseline that is the run's comparison; else the two are judged as any two methods of a contest.
+        """
+        row, other = self.one(**new), self.one(**old)
+        if self.matrix.partners[row] == other != row:
+            case = next(each for each in self.summary.cases if (each.host, each.case_id) == self.matrix.keys[row])
+            return Figure(case.ratio or math.nan, case.ratio_ci, case.verdict)
+        floors = np.fmax.reduce(self.summary.floors[[row, other]], keepdims=True)
+        (found,) = paired(self.logs(**old) - self.logs(**new), floors, math.comb(len(self.rows), 2))
+        word = "" if not found.differs else FASTER if found.ratio > 1 else SLOWER
+        return Figure(found.ratio, found.interval, word)
 
     def levels(self, name: str, **levels: Any) -> list[Any]:
         """Give the levels that the measured cases have of one factor."""
         return list(dict.fromkeys(self.measured.levels[case_id][name] for case_id in self.cases(**levels)))
 
-    @staticmethod
-    def _figure(values: Any) -> Figure:
-        point, low, high = (float(part[0]) for part in median_intervals(values))
-        return Figure(point, None if math.isnan(low) else Interval(low, high))
+
+def between(new: tuple[Run, dict[str, Any]], old: tuple[Run, dict[str, Any]]) -> Figure:
+    """Give how many times as fast a case of one run is as a case of another, judged as `inv compare` judges."""
+    ours, theirs = (run.logs(**levels) for run, levels in (new, old))
+    point, ends = shift(*(logs[~np.isnan(logs)] for logs in (ours, theirs)))
+    if ends is None:
+        raise MissingError(f"{new[0].id} and {old[0].id}: too few blocks to compare")
+    floors = [run.summary.floors[run.one(**levels)] for run, levels in (new, old)]
+    ratios = np.array([point]), np.array([ends.low]), np.array([ends.high])
+    (word,), _ = judge(ratios, np.array([np.fmax(*floors)]), two_sample_p(ours, theirs))
+    return Figure(math.exp(point), Interval(math.exp(ends.low), math.exp(ends.high)), word)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,15 +154,28 @@ def _joint(figures: Iterable[Figure], faster: str, slower: str) -> str:
 
 
 def _why(run: Run) -> tuple[str, str]:
-    alone = {"threads": 1, "neighbours": "idle"}
-    touched, untouched = ({"method": f"mremap_{word}", **alone} for word in ("touched", "untouched"))
-    entry, second = run.time(method="getpid", **alone), run.time(method="mremap_touched", threads=2)
-    share = run.time(**untouched).value / run.time(**touched).value
-    text = (
-        f"one call {run.time(**touched).ns}; without a page in it {run.time(**untouched).ns} ({share:.0%}); "
-        f"entering the kernel {entry.ns}; with two threads {second.ns} a call of both together"
+    (alone,) = (
+        stack
+        for stack in call_stacks(run.summary)
+        if (stack.levels["threads"], stack.levels["neighbours"]) == (1, "idle")
     )
-    return text, HOLDS if share > 1 / 2 else NOT
+    shares = [(part.name, part.share or 0.0, part.share_interval) for part in alone.parts]
+    shown = ", ".join(f"{name} {percents(share, ends)}" for name, share, ends in shares)
+    second = run.time(method="mremap_touched", threads=2)
+    one = run.time(method="mremap_touched", threads=1, neighbours="idle")
+    text = f"of one call ({one.ns}) {shown}; with two threads {second.ns} a call of both together"
+    mapping = next(ends for name, _, ends in shares if name == "the mapping")
+    others = [ends for name, _, ends in shares if name != "the mapping"]
+    if mapping is None or any(ends is None for ends in others):
+        raise MissingError(f"{run.id}: too few blocks to take the call apart")
+    if all(mapping.low > ends.high for ends in others if ends):
+        return text, HOLDS
+    return text, NOT if any(ends.low > mapping.high for ends in others if ends) else UNDECIDED
+
+
+def percents(share: float, ends: Interval | None) -> str:
+    """Print a share with its interval."""
+    return f"{share:.0%}" + (f" [{ends.low:.0%} to {ends.high:.0%}]" if ends else "")
 
 
 def _best(run: Run, against: dict[str, Any], **levels: Any) -> tuple[str, Figure]:
@@ -202,14 +222,25 @@ def _kernels(run: Run) -> tuple[str, str]:
 
 
 def _batch(batch: Run, single: Run) -> tuple[str, str]:
-    memcpy = batch.time(method="memcpy")
-    best, gain = _best(batch, {"method": "memcpy"})
-    alone = single.time(method="memcpy")
-    parts = [f"memcpy {memcpy.ns} a swap in one batch, {alone.ns} one by one ({alone.value / memcpy.value:.1f}x)"]
-    parts.append(f"fastest {best}, {gain.speed} memcpy's")
-    if batch.cases(method="uffd_move"):
-        parts.append(f"uffd_move {batch.speedup({'method': 'uffd_move'}, {'method': 'memcpy'}).speed}")
-    return "; ".join(parts), HOLDS if memcpy.value < alone.value else NOT
+    """Compare each size of batch, by memcpy and by the fastest of its methods, with memcpy one by one."""
+    parts, words = [], []
+    for count in sorted(batch.levels("iterations", method="memcpy")):
+        levels = {"iterations": count}
+        name, gain = _best(batch, {"method": "memcpy", **levels}, **levels)
+        plain = between((batch, {"method": "memcpy", **levels}), (single, {"method": "memcpy"}))
+        pages = batch.measured.levels[batch.cases(**levels)[0]]
+        times = 2 * count / (pages["region_size"] / pages["page_size"])
+        parts.append(
+            f"{count:,} swaps in one batch, {times:.2g} of each page: memcpy {plain.speed} its speed one by one, "
+            f"{name} {gain.speed} memcpy's in the same batch"
+        )
+        words.append((count, plain.word))
+    alone = single.time(method="memcpy").ns
+    pays = [f"{count:,}" for count, word in words if word == FASTER]
+    verdict = NOT if not pays else HOLDS if len(pays) == len(words) else f"{ONLY} the batch has {pays[0]} swaps or more"
+    if not pays and not all(word == SLOWER for _, word in words):
+        verdict = UNDECIDED
+    return f"one by one {alone} a swap; " + "; ".join(parts), verdict
 
 
 def _multi(run: Run) -> tuple[str, str]:
@@ -227,16 +258,30 @@ def _ldt(run: Run) -> tuple[str, str]:
 
 
 def _roundtrip(calls: Run, moves: Run) -> tuple[str, str]:
-    call, copy = calls.time(method="getpid"), moves.time(method="memcpy", run_pages=1)
-    return f"system call {call.ns}, copying 4 KiB to another place {copy.ns}", NOT if call.value < copy.value else HOLDS
+    call, copy = {"method": "getpid"}, {"method": "memcpy", "run_pages": 1}
+    figure = between((calls, call), (moves, copy))
+    text = f"system call {calls.time(**call).ns}, copying 4 KiB to another place {moves.time(**copy).ns}"
+    return f"{text}: the call is {figure.speed} as fast", figure.verdict(NOT, HOLDS)
 
 
 def _getpid(run: Run) -> tuple[str, str]:
     real, cached = run.time(method="getpid"), run.time(method="getpid_cached")
-    return (
-        f"system call {real.rate}; a function that remembers {cached.rate}",
-        NOT if 1e9 / real.value < 81e6 else HOLDS,
-    )
+    text = f"system call {real.rate}; a function that remembers {cached.rate}"
+    if real.ci is None:
+        raise MissingError(f"{run.id}: too few blocks")
+    claimed_ns = 1e9 / 81e6
+    return text, NOT if real.ci.low > claimed_ns else HOLDS if real.ci.high < claimed_ns else UNDECIDED
+
+
+def _from_size(figures: dict[int, Figure], what: str) -> str:
+    """Say from which size on all are called faster; by size, ascending."""
+    sizes = list(figures)
+    last_other = max((place for place, size in enumerate(sizes) if figures[size].word != FASTER), default=-1)
+    if last_other == -1:
+        return HOLDS
+    if last_other < len(sizes) - 1:
+        return f"{ONLY} {what} {format_size(sizes[last_other + 1])} or more"
+    return _joint(figures.values(), HOLDS, NOT)
 
 
 def _realloc(run: Run) -> tuple[str, str]:
@@ -250,9 +295,7 @@ def _realloc(run: Run) -> tuple[str, str]:
     text = ", ".join(
         f"{format_size(size)}: {figures[size].speed}" for size in (sizes[0], sizes[len(sizes) // 2], sizes[-1])
     )
-    faster = [size for size in sizes if figures[size].is_faster]
-    verdict = HOLDS if faster == sizes else f"{ONLY} the block has {format_size(faster[0])} or more" if faster else NOT
-    return f"mremap that must move the block, against copying it: {text}", verdict
+    return f"mremap that must move the block, against copying it: {text}", _from_size(figures, "the block has")
 
 
 def _crossover(run: Run) -> tuple[str, str]:
@@ -262,9 +305,7 @@ def _crossover(run: Run) -> tuple[str, str]:
         for size in sizes
     }
     shown = ", ".join(f"{format_size(size)} {figures[size].speed}" for size in sizes)
-    faster = [size for size in sizes if figures[size].is_faster]
-    verdict = f"{ONLY} pages have {format_size(faster[0])} or more" if faster else NOT
-    return f"mremap at memcpy's speed times: {shown}", verdict
+    return f"mremap at memcpy's speed times: {shown}", _from_size(figures, "pages have")
 
 
 def _huge(run: Run) -> tuple[str, str]:

@@ -39,7 +39,13 @@ GROUPS = {
 command = functools.partial(commands.command, ERROR_LOG)
 
 
-def _plan(spec: str, set_: list[str] | None, filter_: list[str] | None, repeats: str | None) -> Plan:
+def _plan(
+    spec: str,
+    set_: list[str] | None = None,
+    filter_: list[str] | None = None,
+    repeats: str | None = None,
+    until: str | None = None,
+) -> Plan:
     from pageswap.plan import plan as planning
     from pageswap.spec.loader import load
     from pageswap.spec.source import resolve_spec_path
@@ -47,7 +53,7 @@ def _plan(spec: str, set_: list[str] | None, filter_: list[str] | None, repeats:
     path = resolve_spec_path(spec, EXPERIMENTS)
     devtasks.build_core()  # it knows the names of the methods
     blocks = arguments.number("--repeats", repeats)
-    return planning.make(load(path), set_=set_ or [], filter_=filter_ or [], repeats=blocks)
+    return planning.make(load(path), set_=set_ or [], filter_=filter_ or [], repeats=blocks, until=until)
 
 
 def _ask(targets: list[Target], question: Callable[[Target], dict[str, Any]]) -> dict[str, Any]:
@@ -85,7 +91,7 @@ def build(
 @command(["spec"], example="inv check mremap_vs_copy")
 def check(_context: Context, spec: str = "", inventory: str = "") -> None:
     """Check an experiment file without running it."""
-    plan = _plan(spec, None, None, None)
+    plan = _plan(spec)
     arguments.HostAccess(inventory).check_hosts(plan.experiment)
     print(f"{plan.experiment.path}: ok: {len(plan.cases):,} cases, {len(plan.trials):,} trials")
 
@@ -97,11 +103,12 @@ def plan(
     set_: list[str] | None = None,
     filter_: list[str] | None = None,
     repeats: str | None = None,
+    until: str | None = None,
     inventory: str = "",
     json: bool = False,
 ) -> None:
     """List what a run would measure, with its memory and time; run nothing."""
-    made = _plan(spec, set_, filter_, repeats)
+    made = _plan(spec, set_, filter_, repeats, until)
     arguments.HostAccess(inventory).check_hosts(made.experiment)
     from pageswap.console import plan_view
 
@@ -117,6 +124,7 @@ def run(
     set_: list[str] | None = None,
     filter_: list[str] | None = None,
     repeats: str | None = None,
+    until: str | None = None,
     tune: bool = False,
     wait: bool = False,
     strict: bool = False,
@@ -128,7 +136,7 @@ def run(
     json: bool = False,
 ) -> int:
     """Measure an experiment, then write its report."""
-    made = _plan(spec, set_, filter_, repeats)
+    made = _plan(spec, set_, filter_, repeats, until)
     chosen = access.hosts(hosts, made.experiment)
     from pageswap import campaign
     from pageswap.console import plan_view, run_view

@@ -73,12 +73,13 @@ class Plan:
         }
 
 
-def make(
+def make(  # noqa: PLR0913 - what the command line may change
     experiment: Experiment,
     *,
     set_: Iterable[str] = (),
     filter_: Iterable[str] = (),
     repeats: int | None = None,
+    until: str | None = None,
     vocabulary: Vocabulary | None = None,
 ) -> Plan:
     """Plan an experiment with the command line's changes; the same arguments always give the same plan.
@@ -89,7 +90,7 @@ def make(
     argument, SpecError for cases that make no sense.
     """
     names = vocabulary or core_vocabulary()
-    changed = override(experiment, set_=set_, filter_=filter_, repeats=repeats, vocabulary=names)
+    changed = override(experiment, set_=set_, filter_=filter_, repeats=repeats, until=until, vocabulary=names)
     every = build_cases(changed)
     changed = with_asks(changed, every)
     # Ids of one width sort as text in the order of their numbers.

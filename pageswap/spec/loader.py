@@ -153,7 +153,7 @@ class _Reader(TreeReader):
         if least > most:
             line = self.lines["repeats.min"]
             raise self.error(line, "repeats.min", f"{least:,} is more than max, {most:,}; write a smaller min")
-        return most, Stopping(least, read("until", _parse_percent))
+        return most, Stopping(least, read("until", parse_until))
 
     def parse_workload(self, text: str) -> str:
         names = self.vocabulary.workloads
@@ -259,7 +259,8 @@ def _parse_asks(text: str) -> str:
     return text
 
 
-def _parse_percent(text: str) -> float:
+def parse_until(text: str) -> float:
+    """Read ``2%``, half the width at which an interval is narrow enough, as 0.02; raises ValueError."""
     match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%", text)
     if not match:
         raise ValueError(f"{quoted(text)} is not a percentage; write such as 2% or 0.5%")

@@ -1,14 +1,15 @@
-"""Applies the command line's --set, --filter and --repeats to an experiment, as strictly as the file is read."""
+"""Applies the command line's --set, --filter, --repeats and --until, as strictly as the file is read."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import UsageError
-from pageswap.spec.experiment import MAX_REPEATS
+from pageswap.spec.experiment import MAX_REPEATS, Stopping
 from pageswap.spec.factors import find_factor, parse_count
-from pageswap.spec.loader import OTHER_KEYS
+from pageswap.spec.loader import OTHER_KEYS, parse_until
 from pageswap.spec.quoting import quoted, short
 from pageswap.spec.vocabulary import Vocabulary, core_vocabulary
 
@@ -18,32 +19,50 @@ if TYPE_CHECKING:
     from pageswap.agent.journal.job import Level
     from pageswap.spec.experiment import Experiment
 
+# How many blocks --until allows where neither the file nor --repeats says it.
+MOST_UNTIL: Final = 40
+_SHARE: Final = re.compile(r"0?\.[0-9]{1,5}")
 
-def override(
+
+def override(  # noqa: PLR0913 - what the command line may change
     experiment: Experiment,
     *,
     set_: Iterable[str] = (),
     filter_: Iterable[str] = (),
     repeats: int | None = None,
+    until: str | None = None,
     vocabulary: Vocabulary | None = None,
 ) -> Experiment:
     """Return the experiment with levels replaced (`set_`), cases kept (`filter_`) and another number of repeats.
 
-    `set_` and `filter_` hold texts such as ``page_size=4KiB,2MiB``. Raises UsageError that starts with the argument.
+    `set_` and `filter_` hold texts such as ``page_size=4KiB,2MiB``. `until` is a stopping rule's width such as ``2%``:
+    the blocks that there would be are then the least, and `repeats` or else `MOST_UNTIL` the most. Raises UsageError
+    that starts with the argument.
     """
     names = vocabulary or core_vocabulary()
     set_, filter_ = tuple(set_), tuple(filter_)
     factors = {**experiment.factors, **_read("--set", set_, experiment.workload, names)}
     keep = _read("--filter", filter_, experiment.workload, names)
     words = [f"--set {text}" for text in set_] + [f"--filter {text}" for text in filter_]
-    if repeats is None:
-        return dataclasses.replace(experiment, factors=factors, keep=keep, overrides=tuple(words))
+    most, stopping = experiment.repeats, experiment.stopping
+    argument = "--repeats"
     try:
-        count = parse_count(str(repeats), 1, MAX_REPEATS)
+        if repeats is not None:
+            most, stopping = parse_count(str(repeats), 1, MAX_REPEATS), None
+            words.append(f"--repeats {most}")
+        if until is not None:
+            argument = "--until"
+            # Of a share nothing but a share can be meant, as 0.02 is 2%.
+            until = f"{float(until) * 100:g}%" if _SHARE.fullmatch(until) else until
+            least = experiment.least_repeats
+            if repeats is None and not experiment.stopping:
+                most = max(least, MOST_UNTIL)
+            stopping = Stopping(min(least, most), parse_until(until))
+            words.append(f"--until {until}")
     except ValueError as error:
-        raise UsageError(f"--repeats: {error}") from None
+        raise UsageError(f"{argument}: {error}") from None
     return dataclasses.replace(
-        experiment, factors=factors, keep=keep, repeats=count, stopping=None, overrides=(*words, f"--repeats {count}")
+        experiment, factors=factors, keep=keep, repeats=most, stopping=stopping, overrides=tuple(words)
     )
 
 
@@ -60,7 +79,7 @@ def _read(argument: str, texts: Iterable[str], workload: str, vocabulary: Vocabu
         if name in found:
             raise UsageError(f"{place}: is given twice; write {argument} {short(name)}=level,level once")
         if name in OTHER_KEYS:
-            where = "write --repeats 20" if name == "repeats" else "change it in the file"
+            where = f"write --repeats {short(values)}" if name == "repeats" else "change it in the file"
             raise UsageError(f"{place}: is no factor but a key of the whole experiment; {where}")
         try:
             factor = find_factor(name, workload)

@@ -1,4 +1,4 @@
-"""--set, --filter and --repeats are read as strictly as the file, and their errors start with the argument."""
+"""--set, --filter, --repeats and --until are read as strictly as the file, and their errors start with the argument."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from pageswap.errors import UsageError
 from pageswap.spec.cases import build_cases
+from pageswap.spec.experiment import Stopping
 from pageswap.spec.overrides import override
 
 if TYPE_CHECKING:
@@ -51,6 +52,28 @@ def test_repeats_replaces_the_number_of_blocks(read: Read, vocabulary: Vocabular
     changed = override(read(), repeats=20, vocabulary=vocabulary)
 
     assert (changed.repeats, changed.overrides) == (20, ("--repeats 20",))
+
+
+@pytest.mark.parametrize("until", ["2%", "0.02", ".02"])
+@pytest.mark.parametrize(
+    ("file", "repeats", "expected"),
+    [
+        ("7", None, (7, 40)),
+        ("60", None, (60, 60)),
+        ("7", 20, (7, 20)),
+        ("7", 5, (5, 5)),
+        ("{min: 9, max: 30, until: 5%}", None, (9, 30)),
+    ],
+)
+def test_until_measures_on_from_the_blocks_there_would_be(
+    read: Read, until: str, file: str, repeats: int | None, expected: tuple[int, int]
+) -> None:
+    """Up to --repeats, the file's own most, or forty; a share is read as the percentage it is."""
+    changed = override(read(repeats=file), until=until, repeats=repeats)
+
+    assert changed.stopping == Stopping(expected[0], 0.02)
+    assert changed.repeats == expected[1]
+    assert changed.overrides[-1] == "--until 2%"
 
 
 def test_without_arguments_nothing_changes(read: Read, vocabulary: Vocabulary) -> None:
@@ -106,6 +129,9 @@ BAD_ARGUMENTS = [
         {"set_": ["threads=1..64"]},
         "--set threads: '1..64' is a range; write every level that is meant, such as 1 and 64",
     ),
+    ({"until": "2"}, "--until: '2' is not a percentage; write such as 2% or 0.5%"),
+    ({"until": "60%"}, "--until: '60%' is not from 0.1% to 50%; write such as 2%"),
+    ({"set_": ["repeats=9"]}, "--set repeats: is no factor but a key of the whole experiment; write --repeats 9"),
     ({"repeats": 0}, "--repeats: '0' is less than 1; write a whole number from 1 to 10,000"),
     ({"repeats": -3}, "--repeats: '-3' is negative"),
     ({"repeats": 10**6}, "--repeats: '1000000' is more than 10,000"),

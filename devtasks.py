@@ -35,12 +35,15 @@ def build_core(*, sanitize: bool = False) -> str:
 
 # Shares the CPUs between two processes; tests that would be in each other's way name a group, see tests/conftest.py.
 _QUICK = ("-m", "not lab and not slow", "-n", "2", "--dist", "loadgroup")
+# One after the other: labs share the host's lease and measure, and a second CPU is for the sanitizers meanwhile.
+_THE_REST = ("-m", "lab or slow")
 
 
 def test(args: str, only: str, *, whole: bool) -> int:
     """Run pytest: what is picked out, else the quick tests, or with ``whole`` all, the core under sanitizers as well.
 
-    The quick ones are those that need neither a lab of hosts nor more than some seconds. Returns the exit code.
+    The quick ones are those that need neither a lab of hosts nor more than some seconds; they come last. Returns the
+    exit code.
     """
     build_core()
     pytest = [sys.executable, "-m", "pytest"]
@@ -51,13 +54,13 @@ def test(args: str, only: str, *, whole: bool) -> int:
     with tempfile.TemporaryFile() as said:
         sanitized = _start_sanitized(pytest, said)
         try:
-            code = _run(pytest)
+            code = _run([*pytest, *_THE_REST])
         finally:
             sanitized_code = sanitized.wait() if sanitized else _without_sanitizers()
         print("\nThe core's tests again, under AddressSanitizer and UndefinedBehaviorSanitizer", flush=True)
         said.seek(0)
         shutil.copyfileobj(said, sys.stdout.buffer)
-    return code or _told(pytest, sanitized_code)
+    return _run([*pytest, *_QUICK]) or code or _told(pytest, sanitized_code)
 
 
 def _start_sanitized(pytest: list[str], output: IO[bytes]) -> subprocess.Popen[bytes] | None:

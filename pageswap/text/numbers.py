@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,21 @@ def scaled(value: float, interval: Interval | None, centre: float) -> str:
 def percent_text(ratio: float) -> str:
     """Print how far a ratio above 1 is from 1: ``1.2 %``, from twice on ``3.4x``."""
     return f"{with_digits(ratio, _UNKNOWN_DIGITS)}x" if ratio >= _TWICE else f"{with_digits(100 * (ratio - 1), 2)} %"
+
+
+def share_text(share: float, interval: Interval | None = None) -> str:
+    """Print a share of a whole as ``12 %``, with its interval as ``12 % [10 to 14]``."""
+    percent = 100 * share
+    ends = interval and dataclasses.replace(interval, low=100 * interval.low, high=100 * interval.high)
+    return f"{rounded(percent, decimals(percent, ends))} %{f' [{interval_text(percent, ends)}]' if ends else ''}"
+
+
+def change_text(ratio: float) -> str:
+    """Print how far a ratio is from 1 either way, ``+12 %`` or ``-0.5 %``, to two digits and no finer than a tenth."""
+    percent = 100 * (ratio - 1)
+    places = min(1, decimals(percent, None))
+    sign = "+" if percent > 0 else "-"
+    return f"{sign}{rounded(abs(percent), places)} %" if round(percent, places) else "no change"
 
 
 def _significant(value: float, interval: Interval | None) -> int:

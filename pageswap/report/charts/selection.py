@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pageswap.answers.gain import change_of
 from pageswap.text.levels import level_text, levels_phrase
-from pageswap.text.lists import clipped, plural
+from pageswap.text.lists import clipped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,38 +35,36 @@ class Group:
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """The plots to draw, how many dots each of their cases may have, and in words what was left out."""
+    """The plots to draw, how many dots each of their cases may have, and how much of all that is.
+
+    ``cases`` are those drawn of ``of_cases``, ``dots`` those that the case with most of them has.
+    """
 
     groups: tuple[Group, ...]
     dots_per_case: int
-    left_out: str
+    cases: int
+    of_cases: int
+    dots: int
 
 
-def select(summary: Summary, dot: str = "block") -> Selection:
+def select(summary: Summary) -> Selection:
     """Choose what to draw: at most `MOST_PLOTS` plots of `MOST_ROWS` rows with `MOST_DOTS` dots in all.
 
     Plots are taken evenly over the run, the ones with the smallest and the largest value always among them; of a plot's
-    rows the slowest and the fastest are. ``dot`` names what a dot is.
+    rows the slowest and the fastest are.
     """
-    compared = _row_factors(summary)
-    groups = _groups(summary, compared)
+    groups = _groups(summary)
     # A chart of nothing says less than the table does.
     groups = [group for group in groups if any(value_of(case, summary) is not None for _, case in group.rows)] or groups
-    chosen = _chosen_groups(groups, summary)
-    drawn = [Group(group.title, _chosen_rows(group.rows, summary)) for group in chosen]
-    shown = sum(len(group.rows) for group in drawn)
-    total = sum(len(group.rows) for group in groups)
-    most = max((len(summary.block_values.get((c.host, c.case_id), ())) for g in drawn for _, c in g.rows), default=0)
-    dots = max(1, MOST_DOTS // max(1, shown))
-    parts = []
-    if shown < total:
-        parts.append(
-            f"The charts show {shown:,} of {plural(total, 'case')}: plots taken evenly over the run, with the smallest "
-            f"and largest values always among them. The table below has every case."
-        )
-    if dots < most:
-        parts.append(f"Of each case at most {dots} of {most} {dot}s are drawn as dots, evenly spaced.")
-    return Selection(tuple(drawn), dots, " ".join(parts))
+    drawn = [Group(group.title, _chosen_rows(group.rows, summary)) for group in _chosen_groups(groups, summary)]
+    cases = [case for group in drawn for _, case in group.rows]
+    return Selection(
+        groups=tuple(drawn),
+        dots_per_case=max(1, MOST_DOTS // max(1, len(cases))),
+        cases=len(cases),
+        of_cases=sum(len(group.rows) for group in groups),
+        dots=max((len(summary.block_values.get((case.host, case.case_id), ())) for case in cases), default=0),
+    )
 
 
 def value_of(case: CaseSummary, summary: Summary) -> float | None:
@@ -92,7 +90,8 @@ def _row_factors(summary: Summary) -> tuple[str, ...]:
     return ("method",) if "method" in summary.varying or not summary.varying else (summary.varying[0],)
 
 
-def _groups(summary: Summary, compared: tuple[str, ...]) -> list[Group]:
+def _groups(summary: Summary) -> list[Group]:
+    compared = _row_factors(summary)
     rows: dict[tuple[str, str], list[tuple[str, CaseSummary]]] = {}
     others = [name for name in summary.varying if name not in compared]
     for case in summary.cases:

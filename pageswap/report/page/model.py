@@ -113,19 +113,6 @@ class Model:
         first = [self.picture] if self.picture else []
         return first + [plot for section in (*self.sections, *self.after) for plot in section.plots]
 
-    @property
-    def contents(self) -> list[tuple[str, str]]:
-        """Each part's link and title, in the page's order."""
-        sections = [(each.id, each.title) for each in self.sections]
-        after = [(each.id, each.title) for each in self.after]
-        return [
-            *sections,
-            ("cases", "Every case"),
-            *after,
-            ("conditions", "Conditions"),
-            ("reproduce", "How to reproduce"),
-        ]
-
 
 def reported_run(run_data: RunData, trials: Any) -> ReportedRun:  # noqa: ANN401 - pandas is analysis's
     """Compute what the page's parts are made from."""

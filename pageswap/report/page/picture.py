@@ -20,7 +20,7 @@ from pageswap.report.charts.vegalite import (
     tips,
 )
 from pageswap.report.sections.ratios import LONGEST_BASELINE, looks, quantity, value_axis
-from pageswap.report.sections.section import notes
+from pageswap.report.sections.section import case_name, notes
 from pageswap.spec.asks import COST
 from pageswap.spec.factors import FACTORS, trend_of
 from pageswap.text.invisible_characters import visible
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 16
 MOST_MARKS = 24
-_LONGEST_PLACE = 160
 _MOST_TOLD = 8
 _A_TREND = 3
 
@@ -114,7 +113,9 @@ def marks_of_rows(summary: Summary) -> tuple[list[str], list[str]]:
     """
     of_row: dict[str, list[str]] = {}
     for case in _compared(summary):
-        of_row.setdefault(contender_label(summary, case), []).append(_where(summary, case))
+        of_row.setdefault(contender_label(summary, case), []).append(
+            case_name(summary, case.host, case.levels, summary.baseline)
+        )
     most = max((len(places) for places in of_row.values()), default=0)
     if most <= 1 or (is_of_conditions(summary) and len(summary.hosts) == 1):
         return [], []
@@ -143,7 +144,7 @@ def _plot(summary: Summary, contenders: Sequence[tuple[str, list[CaseSummary]]])
             "row": name,
             "place": (place + 0.5) / len(chosen),
             "Case": label,
-            "Where": _where(summary, case) or "everywhere",
+            "Where": case_name(summary, case.host, case.levels, summary.baseline) or "everywhere",
             "end": _mark(summary, case),
             "verdict": case.verdict,
             "Verdict": case.told,
@@ -176,17 +177,8 @@ def _plot(summary: Summary, contenders: Sequence[tuple[str, list[CaseSummary]]])
     return plot(title, names, layers, {"marks": rows, "ends": ends}, height * len(names), ends=beside)
 
 
-def _levels_besides(summary: Summary, case: CaseSummary) -> dict[str, Any]:
-    return {name: case.levels[name] for name in summary.varying if name not in summary.baseline and name in case.levels}
-
-
-def _where(summary: Summary, case: CaseSummary) -> str:
-    host = clipped(case.host, 60) if len(summary.hosts) > 1 else ""
-    told = levels_phrase(_levels_besides(summary, case))
-    return clipped(", ".join(part for part in (host, told) if part), _LONGEST_PLACE)
-
-
 def _mark(summary: Summary, case: CaseSummary) -> str:
     """Name one of the marks of a row beside it: by levels alone."""
+    besides = [name for name in summary.varying if name in case.levels and name not in summary.baseline]
     host = [clipped(case.host, 24)] if len(summary.hosts) > 1 else []
-    return ", ".join([*host, *(level_text(*level) for level in _levels_besides(summary, case).items())])
+    return ", ".join([*host, *(level_text(name, case.levels[name]) for name in besides)])

@@ -17,6 +17,7 @@ from pageswap.text.numbers import (
     percent_text,
     ratio_text,
     scaled,
+    with_digits,
 )
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _smallest_text(test: Comparison | None) -> str:
 def _p_text(p: float | None) -> str:
     if p is None:
         return ""
-    return f"p < {_SMALLEST_P}" if p < _SMALLEST_P else f"p {p:.3f}" if p < 0.1 else f"p {p:.2f}"  # noqa: PLR2004 - two digits
+    return f"p < {_SMALLEST_P}" if p < _SMALLEST_P else f"p {with_digits(p, 2)}"
 
 
 def _reasons(case: CaseSummary, longest: int) -> tuple[str, ...]:

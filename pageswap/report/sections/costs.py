@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.explanations.cost_stacks import CostPart
 from pageswap.report.charts.selection import evenly
 from pageswap.report.charts.vegalite import GREY, LABELS_APART, PALETTE, layer, nominal, plot, row_axis, tips
-from pageswap.report.sections.section import Grid, Heading, Section, notes, number
-from pageswap.text.levels import level_text, levels_phrase, operation
-from pageswap.text.lists import clipped, plural
-from pageswap.text.numbers import interval_text, rounded, scaled
+from pageswap.report.sections.section import Grid, Heading, Section, case_name, notes, number
+from pageswap.text.levels import level_text, operation
+from pageswap.text.lists import plural
+from pageswap.text.numbers import interval_text, scaled, share_text, with_digits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,8 +53,9 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
     kinds: dict[str, None] = {}
     what = operation(summary.workload)
     for stack in stacks:
-        total = f"{_three_digits(stack.total_ns)} ns"
-        name = f"{level_text('method', stack.method)}\n{_where(summary, stack)}\n{total}".replace("\n\n", "\n")
+        total = f"{with_digits(stack.total_ns, 3)} ns"
+        where = case_name(summary, stack.host, stack.levels, ("method",))
+        name = "\n".join(part for part in (level_text("method", stack.method), where, total) if part)
         names.append(name)
         totals.append({"row": name, "total": stack.total_ns, "Case": stack.method, "Time": total})
         start = 0.0
@@ -71,7 +71,7 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
                     "Case": stack.method,
                     "Part": part.name,
                     "Call": part.call,
-                    "Time": f"{_three_digits(part.ns)} ns{_interval(part)}, {_share(part, stack)} of the {what}",
+                    "Time": f"{with_digits(part.ns, 3)} ns{_interval(part)}, {_share(part, stack)} of the {what}",
                 }
             )
             start += ns
@@ -96,18 +96,11 @@ def _layers_of_calls(summary: Summary, stacks: Sequence[CostStack]) -> Grid:
     rows = []
     for stack in stacks:
         for part in stack.parts:
-            share = f"{_share(part, stack)}{_percent_interval(part)}"
-            cells = (part.name, part.call, f"{_three_digits(part.ns)}{_interval(part)}", share)
-            rows.append((_where(summary, stack) or stack.method, *cells))
+            cells = (part.name, part.call, f"{with_digits(part.ns, 3)}{_interval(part)}", _share(part, stack))
+            rows.append((case_name(summary, stack.host, stack.levels, ("method",)) or stack.method, *cells))
     heads = map(Heading, ("Condition", "Part", "Taken from"))
     columns = (*heads, number("Time", "ns [95 % CI]"), number("Share", "of the call [95 % CI]"))
     return Grid(f"What {stacks[0].method} holds", columns, tuple(rows), head=2)
-
-
-def _where(summary: Summary, stack: CostStack) -> str:
-    host = clipped(stack.host, 60) if len(summary.hosts) > 1 else ""
-    levels = {name: stack.levels[name] for name in summary.varying if name in stack.levels and name != "method"}
-    return ", ".join(part for part in (host, levels_phrase(levels)) if part)
 
 
 def _widths(stack: CostStack, rest: Sequence[CostPart]) -> list[float]:
@@ -122,40 +115,26 @@ def _interval(part: CostPart) -> str:
     return f" [{interval_text(part.ns, part.interval)}]" if part.interval else ""
 
 
-def _percent_interval(part: CostPart) -> str:
-    ends = part.share_interval
-    return f" [{100 * ends.low:.0f} to {100 * ends.high:.0f}]" if ends else ""
-
-
 def _share(part: CostPart, stack: CostStack) -> str:
-    share = part.ns / stack.total_ns if part.share is None else part.share
-    return f"{share:.0%}"
-
-
-def _three_digits(time_ns: float) -> str:
-    return rounded(time_ns, 2 - math.floor(math.log10(time_ns))) if time_ns > 0 else "0"
+    return share_text(part.ns / stack.total_ns if part.share is None else part.share, part.share_interval)
 
 
 def _shares(summary: Summary, findings: Findings) -> Grid:
     of_case = {(case.host, case.case_id): case for case in summary.cases}
     ranked = sorted(findings.shares.values(), key=lambda share: -share.share)
-    several = len(summary.hosts) > 1
     rows = []
     for share in ranked[:MOST_SHARES]:
         case = of_case.get((share.host, share.case_id))
         if case is None or not case.bytes_per_s:
             continue
-        name = levels_phrase({n: case.levels[n] for n in summary.varying if n in case.levels}) or share.case_id
         rows.append(
             (
-                *((clipped(share.host, 80),) if several else ()),
-                name,
-                f"{share.share:.0%}",
+                case_name(summary, case.host, case.levels) or share.case_id,
+                share_text(share.share),
                 f"{scaled(case.bytes_per_s, case.median_ci, case.median_ns or 0)}B/s",
                 f"{scaled(share.limit_bytes_per_s, None, 1)}B/s by {share.method}",
             )
         )
-    numbers = (number("Share", "of the limit"), number("Throughput"))
-    columns = (*map(Heading, ("Host", "Case")[not several :]), *numbers, Heading("Limit"))
+    columns = (Heading("Case"), number("Share", "of the limit"), number("Throughput"), Heading("Limit"))
     left = f", the {MOST_SHARES} highest of {plural(len(ranked), 'case')}" if len(ranked) > MOST_SHARES else ""
-    return Grid(f"Share of the memory's limit{left}", columns, tuple(rows), head=1 + several)
+    return Grid(f"Share of the memory's limit{left}", columns, tuple(rows))

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly
-from pageswap.report.charts.vegalite import (
-    GREY,
-    PALETTE,
-    PERCENT_LABEL,
-    SHAPES,
-    around,
-    layer,
-    log_axis,
-    nominal,
-    plot,
-    tips,
-)
-from pageswap.report.sections.section import Section, notes
+from pageswap.report.sections.section import Section, case_name, notes
 from pageswap.text.invisible_characters import visible
-from pageswap.text.levels import levels_phrase
 from pageswap.text.lists import clipped
+from pageswap.text.numbers import change_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +39,7 @@ def section(run: ReportedRun) -> Section | None:
         if not found:
             continue
         chosen = sorted(found, key=lambda each: (not each.is_flagged, each.p))[:MOST_LINES]
-        if scope == "blocks" and len(chosen) <= len(PALETTE):
+        if scope == "blocks" and len(chosen) <= len(vega.PALETTE):
             chosen.sort(key=lambda each: summary.hosts.index(each.host))
         plots.append(_drift_plot(summary, title, axis, chosen))
         flagged = sum(each.is_flagged for each in found)
@@ -60,7 +49,13 @@ def section(run: ReportedRun) -> Section | None:
 
 
 def _drift_plot(summary: Summary, title: str, axis: str, drifts: Sequence[Drift]) -> Plot:
-    names = {case.case_id: case.levels for case in summary.cases}
+    levels = {case.case_id: case.levels for case in summary.cases}
+    names = [
+        case_name(summary, each.host, levels.get(each.case_id, {})) or each.case_id
+        if each.case_id
+        else f"{clipped(each.host, _LONGEST_HOST)}: all cases"
+        for each in drifts
+    ]
     rows: list[dict[str, Any]] = [
         {
             "line": number,
@@ -68,17 +63,17 @@ def _drift_plot(summary: Summary, title: str, axis: str, drifts: Sequence[Drift]
             "x": place + 1,
             "value": value,
             "kind": "drifts" if drift.is_flagged else "steady",
-            "Case": case_name(summary, drift.host, drift.case_id, names),
+            "Case": name,
             "Place": str(place + 1),
-            "Time": f"{(value - 1) * 100:+.1f} %",
-            "Change": f"{drift.change * 100:+.1f} % from first to last",
+            "Time": change_text(value),
+            "Change": f"{change_text(1 + drift.change)} from first to last",
         }
-        for number, drift in enumerate(drifts)
+        for number, (name, drift) in enumerate(zip(names, drifts, strict=True))
         for place, value in enumerate(drift.profile)
         if value is not None
     ]
-    domain = around([row["value"] for row in rows], always=[0.98, 1.02])
-    y = log_axis("value", "Time, log scale", domain, PERCENT_LABEL)
+    domain = vega.around([row["value"] for row in rows], always=[0.98, 1.02])
+    y = vega.log_axis("value", "Time, log scale", domain, vega.PERCENT_LABEL)
     last = max(int(row["x"]) for row in rows)
     places = evenly(range(1, last + 1), min(last, 11))
     x = {
@@ -90,39 +85,34 @@ def _drift_plot(summary: Summary, title: str, axis: str, drifts: Sequence[Drift]
     }
     kinds, series = ("steady", "drifts"), _host_names(drifts)
     if series:
-        channels = {"color": nominal("host", series, PALETTE), "shape": nominal("host", series, SHAPES)}
+        channels = {
+            "color": vega.nominal("host", series, vega.PALETTE),
+            "shape": vega.nominal("host", series, vega.SHAPES),
+        }
     else:
         channels = {
-            "color": nominal("kind", kinds, (GREY, PALETTE[1]), has_legend=False),
-            "shape": nominal("kind", kinds, SHAPES[::2], has_legend=False),
+            "color": vega.nominal("kind", kinds, (vega.GREY, vega.PALETTE[1]), has_legend=False),
+            "shape": vega.nominal("kind", kinds, vega.SHAPES[::2], has_legend=False),
         }
     line = {
         "color": channels["color"],
-        "strokeWidth": nominal("kind", kinds, (1, 3), has_legend=False),
+        "strokeWidth": vega.nominal("kind", kinds, (1, 3), has_legend=False),
         "detail": {"field": "line", "type": "nominal"},
     }
     point = {"type": "point", "filled": True, "size": 30, "opacity": 0.85}
     layers = [
-        layer("rows", {"type": "line", "opacity": 0.7}, x=x, y=y, **line),
-        layer("rows", point, x=x, y=y, **channels, tooltip=tips("Case", ("Place", axis), "Time", "Change")),
+        vega.layer("rows", {"type": "line", "opacity": 0.7}, x=x, y=y, **line),
+        vega.layer("rows", point, x=x, y=y, **channels, tooltip=vega.tips("Case", ("Place", axis), "Time", "Change")),
     ]
     told = [
-        f"{case_name(summary, each.host, each.case_id, names)}: {each.change * 100:+.1f} % from first to last"
-        for each in drifts[:_MOST_DESCRIBED]
+        f"{name}: {change_text(1 + each.change)} from first to last"
+        for name, each in zip(names[:_MOST_DESCRIBED], drifts, strict=False)
     ]
-    return plot(title, told, layers, {"rows": rows}, _DRIFT_PX, series=series)
+    return vega.plot(title, told, layers, {"rows": rows}, _DRIFT_PX, series=series)
 
 
 def _host_names(drifts: Sequence[Drift]) -> list[str]:
     """Name the lines of a chart of hosts for its legend; none where there is one, or too many to tell apart."""
     names = [visible(clipped(each.host, _LONGEST_HOST)) for each in drifts]
-    is_told = all(not each.case_id for each in drifts) and 1 < len(names) <= len(PALETTE)
+    is_told = all(not each.case_id for each in drifts) and 1 < len(names) <= len(vega.PALETTE)
     return names if is_told and len(set(names)) == len(names) else []
-
-
-def case_name(summary: Summary, host: str, case_id: str, levels: dict[str, dict[str, Any]]) -> str:
-    """Name a case on a host by what varies in the run; ``levels`` has each case's by its id."""
-    of_case = levels.get(case_id, {})
-    name = levels_phrase({n: of_case[n] for n in summary.varying if n in of_case}) if case_id else "all cases"
-    where = clipped(host, 60) if len(summary.hosts) > 1 or not case_id else ""
-    return clipped(": ".join(part for part in (where, name or case_id) if part), 200)

@@ -12,6 +12,7 @@ from pageswap.report.sections.conditions import span_text
 from pageswap.report.sections.section import Grid, Heading, Section, notes, number
 from pageswap.store.schema import PHASES
 from pageswap.text.lists import clipped, plural
+from pageswap.text.numbers import with_digits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -175,7 +176,7 @@ def ledger(run: ReportedRun) -> Section | None:
     rows = [
         (
             clipped(host, _LONGEST_HOST),
-            *(_seconds(spent.get(host, {}).get(phase)) for phase in phases),
+            *(with_digits(spent[host][phase], 3) if phase in spent.get(host, {}) else "" for phase in phases),
             _remark(problems.get(host), stops.get(host)),
         )[:width]
         for host in hosts[:MOST_ROWS]
@@ -191,10 +192,3 @@ def _remark(problem: str | None, stop: Mapping[str, object] | None) -> str:
     words = [str(problem)] if problem else []
     words += [f"stopped after {plural(int(str(stop.get('blocks') or 0)), 'block')}: {stop['reason']}"] if stop else []
     return clipped("; ".join(words), 2 * _LONGEST_REASON)
-
-
-def _seconds(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    places = 2 if seconds < 1 else 1 if seconds < 100 else 0  # noqa: PLR2004 - three digits
-    return f"{seconds:,.{places}f}"

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly
-from pageswap.report.charts.vegalite import (
-    PALETTE,
-    PERCENT_LABEL,
-    around,
-    layer,
-    log_axis,
-    plot,
-    reference_line,
-    row_axis,
-    tips,
-)
 from pageswap.report.sections.section import Section, notes
 from pageswap.text.lists import clipped
-from pageswap.text.numbers import percent_text
+from pageswap.text.numbers import change_text, percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,20 +49,20 @@ def _noise_plot(floors: Sequence[NoiseFloor]) -> Plot:
                 "value": pair.ratio,
                 "Host": floor.host,
                 "Block": str(pair.block),
-                "Difference": f"{(pair.ratio - 1) * 100:+.2f} %",
+                "Difference": change_text(pair.ratio),
             }
             for pair in evenly(floor.pairs, per_host)
         ]
     ends = [dot["value"] for dot in dots] + [band[end] for band in bands for end in ("low", "high")]
-    domain = around(ends, always=[0.99, 1.01])
-    x = log_axis("value", "Second measurement against the first", domain, PERCENT_LABEL, "end")
-    y = row_axis(names)
-    band = {"type": "bar", "height": 30, "opacity": 0.18, "color": PALETTE[0]}
-    dot = {"type": "circle", "size": 36, "opacity": 0.75, "color": PALETTE[1]}
+    domain = vega.around(ends, always=[0.99, 1.01])
+    x = vega.log_axis("value", "Second measurement against the first", domain, vega.PERCENT_LABEL, "end")
+    y = vega.row_axis(names)
+    band = {"type": "bar", "height": 30, "opacity": 0.18, "color": vega.PALETTE[0]}
+    dot = {"type": "circle", "size": 36, "opacity": 0.75, "color": vega.PALETTE[1]}
     span = {"x": {**x, "field": "low"}, "x2": {"field": "high"}}
     layers = [
-        layer("bands", band, **span, y=y, tooltip=tips("Host", ("Floor", "Noise floor"))),
-        reference_line(x),
-        layer("pairs", dot, x=x, y=y, tooltip=tips("Host", "Block", "Difference")),
+        vega.layer("bands", band, **span, y=y, tooltip=vega.tips("Host", ("Floor", "Noise floor"))),
+        vega.reference_line(x),
+        vega.layer("pairs", dot, x=x, y=y, tooltip=vega.tips("Host", "Block", "Difference")),
     ]
-    return plot("A/A pairs", names, layers, {"bands": bands, "pairs": dots}, _ROW_PX * len(names))
+    return vega.plot("A/A pairs", names, layers, {"bands": bands, "pairs": dots}, _ROW_PX * len(names))

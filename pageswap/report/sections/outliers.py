@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pageswap.analysis.verdicts import TOO_FEW
-from pageswap.report.sections.drift import case_name
-from pageswap.report.sections.section import Grid, Heading, Section, notes, number
-from pageswap.text.numbers import interval_text, nanoseconds_text, ratio_text
+from pageswap.report.sections.section import Grid, Heading, Section, case_name, notes, number
+from pageswap.text.numbers import interval_text, nanoseconds_text, ratio_text, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,10 +23,10 @@ _CASE = Heading("Case")
 def section(run: ReportedRun) -> Section | None:
     """List outliers, disturbed trials, and comparisons with and without the disturbed ones."""
     summary, findings = run.every, run.findings
-    names = {case.case_id: case.levels for case in summary.cases}
+    levels = {case.case_id: case.levels for case in summary.cases}
 
     def name(each: Outlier | Disturbed | Comparison) -> str:
-        return case_name(summary, each.host, each.case_id, names)
+        return case_name(summary, each.host, levels[each.case_id]) or each.case_id
 
     grids = [
         *([_outliers(findings.outliers, name)] if findings.outliers else []),
@@ -46,7 +45,7 @@ def _outliers(outliers: Sequence[Outlier], name: Callable[[Outlier], str]) -> Gr
             str(each.block),
             nanoseconds_text(each.ns_per_op, None),
             nanoseconds_text(each.median_ns, None),
-            f"{each.score:+.1f}",
+            rounded(each.score, 1),
         )
         for each in worst[:MOST_LISTED]
     )

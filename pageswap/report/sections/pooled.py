@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly
-from pageswap.report.charts.vegalite import (
-    GREY,
-    around,
-    figure,
-    figure_layers,
-    layer,
-    plot,
-    reference_line,
-    row_axis,
-    tips,
-)
 from pageswap.report.sections.ratios import looks, quantity, value_axis
 from pageswap.report.sections.section import Section, notes
 from pageswap.text.levels import levels_phrase
@@ -52,7 +42,7 @@ def _plot(summary: Summary, pooled: Sequence[Pooled]) -> Plot:
         text = ratio_text(found.ratio, found.interval)
         rows.append(
             {
-                **figure(found.ratio, found.interval, text, "too few hosts"),
+                **vega.figure(found.ratio, found.interval, text, "too few hosts"),
                 "row": "\n".join([*label.split(", ", 1), text]),
                 "Case": label,
                 "lowest": each.lowest[1],
@@ -66,12 +56,12 @@ def _plot(summary: Summary, pooled: Sequence[Pooled]) -> Plot:
         )
     names = [row["row"] for row in rows]
     ends = [row[end] for row in rows for end in ("low", "high", "lowest", "highest")]
-    axes = {"x": value_axis(summary, around(ends, always=[1.0])), "y": row_axis(names)}
-    shown = tips("Case", ("Value", quantity(summary)), ("CI", "95 % CI"), "Hosts", "Lowest", "Highest", "Verdict")
+    axes = {"x": value_axis(summary, vega.around(ends, always=[1.0])), "y": vega.row_axis(names)}
+    shown = vega.tips("Case", ("Value", quantity(summary)), ("CI", "95 % CI"), "Hosts", "Lowest", "Highest", "Verdict")
     span = {**axes, "x": {**axes["x"], "field": "lowest"}, "x2": {"field": "highest"}}
     layers = [
-        reference_line(axes["x"]),
-        layer("rows", {"type": "rule", "size": 1, "color": GREY}, **span),
-        *figure_layers("rows", "x", {**axes, **looks(summary, rows), "tooltip": shown}),
+        vega.reference_line(axes["x"]),
+        vega.layer("rows", {"type": "rule", "size": 1, "color": vega.GREY}, **span),
+        *vega.figure_layers("rows", "x", {**axes, **looks(summary, rows), "tooltip": shown}),
     ]
-    return plot("Over all hosts", names, layers, {"rows": rows}, _ROW_PX * len(names))
+    return vega.plot("Over all hosts", names, layers, {"rows": rows}, _ROW_PX * len(names))

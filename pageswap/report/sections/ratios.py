@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, SLOWER, TOO_FEW
+from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly, select, value_of
-from pageswap.report.charts.vegalite import (
-    GREY,
-    around,
-    figure,
-    figure_layers,
-    layer,
-    log_axis,
-    nominal,
-    plot,
-    reference_line,
-    row_axis,
-    tips,
-)
 from pageswap.report.sections.section import Section, notes
 from pageswap.text.invisible_characters import visible
 from pageswap.text.levels import levels_phrase, operation
 from pageswap.text.lists import clipped
-from pageswap.text.numbers import nanoseconds_text, ratio_text, rounded
+from pageswap.text.numbers import nanoseconds_text, ratio_text, with_digits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,8 +29,8 @@ LONGEST_BASELINE = 32
 _LOOKS = {
     FASTER: ("#0072B2", "triangle-up"),
     SLOWER: ("#D55E00", "triangle-down"),
-    NO_DIFFERENCE: (GREY, "circle"),
-    TOO_FEW: (GREY, "diamond"),
+    NO_DIFFERENCE: (vega.GREY, "circle"),
+    TOO_FEW: (vega.GREY, "diamond"),
     NOT_COMPARED: ("#009E73", "square"),
 }
 
@@ -51,8 +38,8 @@ _LOOKS = {
 def section(run: ReportedRun) -> Section:
     """Show each case against the baseline, or its time where there is none, with its blocks."""
     summary = run.summary
-    selection = select(summary, "host" if run.is_grouped else "block")
-    told = notes("ratios", summary.has_baseline, run.is_grouped, selection.left_out)
+    selection = select(summary)
+    told = notes("ratios", summary.has_baseline, "host" if run.is_grouped else "block", selection)
     title = "Speed against the baseline" if summary.has_baseline else "Time per operation"
     return Section("ratios", title, told, tuple(ratio_plots(summary, selection)))
 
@@ -71,14 +58,14 @@ def ratio_plots(summary: Summary, selection: Selection) -> list[Plot]:
     values += [end for interval in intervals if interval for end in (interval.low, interval.high)]
     rows = [[_row(summary, label, case) for label, case in group.rows] for group in selection.groups]
     labels = [row["row"] for group in rows for row in group]
-    x = value_axis(summary, around(values, always=[1.0] if summary.has_baseline else []))
+    x = value_axis(summary, vega.around(values, always=[1.0] if summary.has_baseline else []))
     return [
         _plot(
             summary,
             group,
             found,
             dots,
-            {"x": x, "y": row_axis([row["row"] for row in found], labels, is_centred=False)},
+            {"x": x, "y": vega.row_axis([row["row"] for row in found], labels, is_centred=False)},
         )
         for group, found in zip(selection.groups, rows, strict=True)
     ]
@@ -101,28 +88,28 @@ def _plot(
     unit = "x" if summary.has_baseline else " ns"
     blocks = [
         {"row": row["row"], "Case": row["Case"], "block": block, "value": value, "Block": str(block)}
-        | {"Value": f"{rounded(value, 3 - math.floor(math.log10(value)))}{unit}"}
+        | {"Value": f"{with_digits(value, 4)}{unit}"}
         for row, (_, case) in zip(rows, group.rows, strict=True)
         for block, value in dots[case.host, case.case_id]
     ]
     measured = [row for row in rows if "value" in row]
     # Nothing is drawn of it, but each row has its place and its label, also one without a value.
-    layers = [layer("rows", {"type": "point", "opacity": 0, "tooltip": None}, y=axes["y"])]
-    layers += [reference_line(axes["x"])] if summary.has_baseline else []
+    layers = [vega.layer("rows", {"type": "point", "opacity": 0, "tooltip": None}, y=axes["y"])]
+    layers += [vega.reference_line(axes["x"])] if summary.has_baseline else []
     if blocks:
         offset = {"field": "block", "type": "quantitative", "scale": {"range": list(_DOTS_PX)}}
-        mark = {"type": "circle", "size": 26, "opacity": 0.65, "color": GREY}
-        shown = tips("Case", "Block", ("Value", quantity(summary)))
-        layers.append(layer("blocks", mark, **axes, yOffset=offset, tooltip=shown))
+        mark = {"type": "circle", "size": 26, "opacity": 0.65, "color": vega.GREY}
+        shown = vega.tips("Case", "Block", ("Value", quantity(summary)))
+        layers.append(vega.layer("blocks", mark, **axes, yOffset=offset, tooltip=shown))
     if measured:
-        shown = tips("Case", ("Value", quantity(summary)), ("CI", "95 % CI"), "Blocks")
-        shown += tips("Time", "Verdict", "Trials") if summary.has_baseline else tips("Trials")
-        layers += figure_layers("measured", "x", {**axes, **looks(summary, measured), "tooltip": shown})
+        shown = vega.tips("Case", ("Value", quantity(summary)), ("CI", "95 % CI"), "Blocks")
+        shown += vega.tips("Time", "Verdict", "Trials") if summary.has_baseline else vega.tips("Trials")
+        layers += vega.figure_layers("measured", "x", {**axes, **looks(summary, measured), "tooltip": shown})
     told = [
         f"{row['row']}{f', {case.held}' if case.held else ''}" for row, (_, case) in zip(rows, group.rows, strict=True)
     ]
     datasets = {"rows": [{"row": row["row"]} for row in rows], "blocks": blocks, "measured": measured}
-    return plot(group.title, told, layers, datasets, _ROW_PX * len(rows))
+    return vega.plot(group.title, told, layers, datasets, _ROW_PX * len(rows))
 
 
 def _row(summary: Summary, label: str, case: CaseSummary) -> dict[str, Any]:
@@ -133,7 +120,7 @@ def _row(summary: Summary, label: str, case: CaseSummary) -> dict[str, Any]:
     text = ratio_text(value, interval) if summary.has_baseline else f"{nanoseconds_text(value, interval)} ns"
     time = nanoseconds_text(case.median_ns or 0, case.median_ci)
     return {
-        **figure(value, interval, text),
+        **vega.figure(value, interval, text),
         "row": visible(f"{label}\n{text}{f', {case.verdict}' if summary.has_baseline else ''}"),
         "Case": label,
         "Time": f"{time} ns per {operation(summary.workload)}",
@@ -150,8 +137,8 @@ def _interval(summary: Summary, case: CaseSummary) -> Interval | None:
 
 def value_axis(summary: Summary, domain: tuple[float, float]) -> Spec:
     """Return the horizontal axis of ratios, or of times."""
-    suffix = " + 'x'" if summary.has_baseline else ""
-    return log_axis("value", f"{quantity(summary)} (log scale)", domain, f"format(datum.value, ','){suffix}", "end")
+    label = "format(datum.value, ',')" + (" + 'x'" if summary.has_baseline else "")
+    return vega.log_axis("value", f"{quantity(summary)} (log scale)", domain, label, "end")
 
 
 def looks(summary: Summary, rows: Sequence[Mapping[str, Any]]) -> dict[str, Spec]:
@@ -159,6 +146,6 @@ def looks(summary: Summary, rows: Sequence[Mapping[str, Any]]) -> dict[str, Spec
     chosen = _LOOKS if summary.has_baseline else dict.fromkeys(_LOOKS, _LOOKS[NOT_COMPARED])
     used = [verdict for verdict in chosen if any(row["verdict"] == verdict for row in rows)]
     return {
-        channel: nominal("verdict", used, [chosen[verdict][part] for verdict in used], has_legend=False)
+        channel: vega.nominal("verdict", used, [chosen[verdict][part] for verdict in used], has_legend=False)
         for part, channel in enumerate(("color", "shape"))
     }

@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from pageswap.answers import words
+from pageswap.text.levels import levels_phrase
+from pageswap.text.lists import clipped
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pageswap.analysis.findings import Findings
     from pageswap.analysis.summary import HostsSummary, Summary
     from pageswap.analysis.trials.run_data import RunData
     from pageswap.report.charts.vegalite import Plot
     from pageswap.report.sections.reference_runs import ReferenceRuns
+
+_LONGEST_HOST = 60
+_LONGEST_NAME = 160
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +86,16 @@ class Section:
     notes: tuple[str, ...] = ()
     plots: tuple[Plot, ...] = ()
     grids: tuple[Grid, ...] = ()
+
+
+def case_name(summary: Summary, host: str, levels: Mapping[str, Any], without: Collection[str] = ()) -> str:
+    """Name a case, or what cases share, by its host where there are several and by what varies in the run.
+
+    Factors in ``without`` are left out. What nothing tells from the others has no name: "".
+    """
+    told = levels_phrase({n: levels[n] for n in summary.varying if n in levels and n not in without})
+    where = [clipped(host, _LONGEST_HOST)] if len(summary.hosts) > 1 else []
+    return clipped(", ".join([*where, *([told] if told else [])]), _LONGEST_NAME)
 
 
 def notes(macro: str, *facts: Any) -> tuple[str, ...]:  # noqa: ANN401 - whatever the macro is about

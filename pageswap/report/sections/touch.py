@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly
-from pageswap.report.charts.vegalite import (
-    GREY,
-    PALETTE,
-    TIME_LABEL,
-    around,
-    layer,
-    log_axis,
-    nominal,
-    plot,
-    row_axis,
-    tips,
-)
-from pageswap.report.sections.section import Section, notes
-from pageswap.text.levels import levels_phrase, operation
-from pageswap.text.lists import clipped
-from pageswap.text.numbers import nanoseconds_text
+from pageswap.report.sections.section import Section, case_name, notes
+from pageswap.text.levels import operation
+from pageswap.text.numbers import change_text, nanoseconds_text
 
 if TYPE_CHECKING:
     from pageswap.analysis.summary import CaseSummary, Summary
@@ -43,20 +31,12 @@ def section(run: ReportedRun) -> Section | None:
 
 
 def _pairs(summary: Summary) -> list[tuple[str, CaseSummary, CaseSummary]]:
-    found: dict[tuple[str, str], dict[str, CaseSummary]] = {}
-    if "touch" not in summary.varying:
-        return []
-    names = [name for name in summary.varying if name != "touch"]
-    for case in summary.cases:
+    found: dict[str, dict[str, CaseSummary]] = {}
+    for case in summary.cases if "touch" in summary.varying else ():
         if case.median_ns:
-            label = levels_phrase({name: case.levels[name] for name in names if name in case.levels})
-            host = f"{clipped(case.host, 60)}: " if len(summary.hosts) > 1 else ""
-            found.setdefault((host, label), {})[str(case.levels.get("touch"))] = case
-    return [
-        (host + (label or "all cases"), pair["none"], pair["moved"])
-        for (host, label), pair in found.items()
-        if len(pair.keys() & {"none", "moved"}) == 2  # noqa: PLR2004 - a pair
-    ]
+            label = case_name(summary, case.host, case.levels, ("touch",)) or "all cases"
+            found.setdefault(label, {})[str(case.levels.get("touch"))] = case
+    return [(label, pair["none"], pair["moved"]) for label, pair in found.items() if {"none", "moved"} <= pair.keys()]
 
 
 def _plot(summary: Summary, pairs: list[tuple[str, CaseSummary, CaseSummary]]) -> Plot:
@@ -66,9 +46,8 @@ def _plot(summary: Summary, pairs: list[tuple[str, CaseSummary, CaseSummary]]) -
     for label, none, moved in pairs:
         left, right = none.median_ns or 1.0, moved.median_ns or 1.0
         head, _, rest = label.partition(", ")
-        percent = round((right / left - 1) * 100)
-        more = f"{percent:+} %" if percent else "no change"
-        name = "\n".join(part for part in (head, rest, f"{more} when read" if percent else more) if part)
+        more = change_text(right / left)
+        name = "\n".join(part for part in (head, rest, f"{more} when read") if part)
         while name in names:
             name += "\u2007"
         names.append(name)
@@ -79,15 +58,15 @@ def _plot(summary: Summary, pairs: list[tuple[str, CaseSummary, CaseSummary]]) -
                 {"row": name, "Case": label, "touch": touch, "value": case.median_ns, "Time": time, "More": more}
             )
     title = f"Time per {operation(summary.workload)}, log scale"
-    x = log_axis("value", title, around([mark["value"] for mark in marks]), TIME_LABEL, "end")
-    y = row_axis(names)
-    looks = {"color": PALETTE[:2], "shape": ("circle", "diamond"), "size": (170, 60)}
-    channels = {channel: nominal("touch", (_NONE, _MOVED), values) for channel, values in looks.items()}
-    shown = tips("Case", ("touch", "Measured with"), "Time", ("More", "Moved against none"))
+    x = vega.log_axis("value", title, vega.around([mark["value"] for mark in marks]), vega.TIME_LABEL, "end")
+    y = vega.row_axis(names)
+    looks = {"color": vega.PALETTE[:2], "shape": ("circle", "diamond"), "size": (170, 60)}
+    channels = {channel: vega.nominal("touch", (_NONE, _MOVED), values) for channel, values in looks.items()}
+    shown = vega.tips("Case", ("touch", "Measured with"), "Time", ("More", "Moved against none"))
     span = {"x": {**x, "field": "low"}, "x2": {"field": "high"}}
     layers = [
-        layer("pairs", {"type": "rule", "size": 2, "color": GREY}, **span, y=y),
-        layer("marks", {"type": "point", "filled": True, "opacity": 1}, x=x, y=y, **channels, tooltip=shown),
+        vega.layer("pairs", {"type": "rule", "size": 2, "color": vega.GREY}, **span, y=y),
+        vega.layer("marks", {"type": "point", "filled": True, "opacity": 1}, x=x, y=y, **channels, tooltip=shown),
     ]
     title, datasets = "Left alone, and read after the move", {"pairs": rows, "marks": marks}
-    return plot(title, names, layers, datasets, _ROW_PX * len(names), series=(_NONE, _MOVED))
+    return vega.plot(title, names, layers, datasets, _ROW_PX * len(names), series=(_NONE, _MOVED))

@@ -11,30 +11,12 @@ from typing import TYPE_CHECKING, Any
 from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.verdicts import BASELINE
 from pageswap.answers.words import say
+from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly
-from pageswap.report.charts.vegalite import (
-    GREY,
-    PALETTE,
-    RATE_LABEL,
-    SHAPES,
-    STATIC_PX,
-    TIME_LABEL,
-    around,
-    end_labels,
-    figure_layers,
-    layer,
-    log_axis,
-    lookup,
-    nominal,
-    plot,
-    spread,
-    tips,
-)
-from pageswap.report.sections.section import Grid, Heading, Section, notes
+from pageswap.report.sections.section import Grid, Heading, Section, case_name, notes
 from pageswap.spec.factors import FACTORS, trend_of
 from pageswap.text.invisible_characters import visible
-from pageswap.text.levels import level_text, levels_phrase, operation
-from pageswap.text.lists import clipped
+from pageswap.text.levels import level_text, operation
 from pageswap.text.numbers import interval_text, nanoseconds_text, scaled
 
 if TYPE_CHECKING:
@@ -115,7 +97,7 @@ def section(run: ReportedRun, factor: str) -> Section | None:
         by_name.setdefault(visible(level_text(series, case.levels.get(series))), []).append(case)
     lines = _shown_lines(by_name)
     ends = [end for cases in lines.values() for case in cases for end in _figure(case, is_rate=is_rate) if end > 0]
-    low, high = around(ends)
+    low, high = vega.around(ends)
     # Above the lines there is room for the words of each crossover.
     room = _LINE_PX * max(map(len, marked.values()), default=0) / _HEIGHT_PX
     domain = (low, high * (high / low) ** (room / (1 - room)))
@@ -184,12 +166,9 @@ def _summed(pairs: Sequence[Crossover], charts: int) -> str:
 
 def _panels(summary: Summary, cases: Sequence[CaseSummary], factor: str, series: str) -> dict[str, list[CaseSummary]]:
     """Put cases together that share their host and all levels but the factor and the series, if that makes a trend."""
-    others = [name for name in summary.varying if name not in (factor, series)]
     panels: dict[str, list[CaseSummary]] = {}
     for case in cases:
-        host = clipped(case.host, 80) if len(summary.hosts) > 1 else ""
-        where = levels_phrase({name: case.levels[name] for name in others if name in case.levels})
-        panels.setdefault(", ".join(part for part in (host, where) if part) or "All cases", []).append(case)
+        panels.setdefault(case_name(summary, case.host, case.levels, (factor, series)) or "All cases", []).append(case)
     return {name: found for name, found in panels.items() if len({case.levels[factor] for case in found}) > 1}
 
 
@@ -200,7 +179,7 @@ def _shown_lines(by_name: dict[str, list[CaseSummary]]) -> dict[str, list[CaseSu
         cases = by_name[name]
         return any(case.verdict != BASELINE for case in cases), min(case.median_ns or 0 for case in cases)
 
-    kept = sorted(by_name, key=rank)[: len(PALETTE)]
+    kept = sorted(by_name, key=rank)[: len(vega.PALETTE)]
     return {name: cases for name, cases in by_name.items() if name in kept}
 
 
@@ -225,10 +204,10 @@ def _plot(trend: _Trend, title: str, cases: Sequence[CaseSummary], crossed: Sequ
     ]
     names = list(dict.fromkeys(point["Case"] for point in points))
     levels = sorted({point["x"] for point in points}) or [1]
-    span = around(levels, share=0.04)
+    span = vega.around(levels, share=0.04)
     _stand_beside(trend, points, span)
     last = {point["Case"]: trend.height_of(point["value"]) for point in points}
-    heights = spread(list(last.values()), _LINE_PX, _HEIGHT_PX)
+    heights = vega.spread(list(last.values()), _LINE_PX, _HEIGHT_PX)
     ends = [
         {"Case": name, "end": name, "x": levels[-1], "value": trend.value_at(height)}
         for name, height in zip(last, heights, strict=True)
@@ -244,7 +223,7 @@ def _plot(trend: _Trend, title: str, cases: Sequence[CaseSummary], crossed: Sequ
     told = [f"{point['Case']} at {point['At']}: {point['Value']}" for point in points]
     datasets = {"points": points, "crossovers": crossings, "ends": ends if len(names) > 1 else []}
     layers = _layers(trend, names, levels, span, has_crossovers=bool(crossings))
-    return plot(
+    return vega.plot(
         title, told, layers, datasets, _HEIGHT_PX, series=names, ends=[each["end"] for each in datasets["ends"]]
     )
 
@@ -259,7 +238,7 @@ def _stand_beside(trend: _Trend, points: Sequence[dict[str, Any]], span: tuple[f
             crowds[-1].append(point)
         else:
             crowds.append([point])
-    step = (span[1] / span[0]) ** (_MARK_PX / STATIC_PX)
+    step = (span[1] / span[0]) ** (_MARK_PX / vega.STATIC_PX)
     for crowd in crowds:
         for place, point in enumerate(crowd):
             point["beside"] = point["x"] * step ** (place - (len(crowd) - 1) / 2)
@@ -282,31 +261,40 @@ def _point(trend: _Trend, name: str, case: CaseSummary) -> dict[str, Any]:
 def _layers(
     trend: _Trend, names: Sequence[str], levels: Sequence[int], span: tuple[float, float], *, has_crossovers: bool
 ) -> list[Spec]:
-    x = log_axis("beside", trend.axis, span, lookup({level: level_text(trend.factor, level) for level in levels}))
+    x = vega.log_axis(
+        "beside", trend.axis, span, vega.lookup({level: level_text(trend.factor, level) for level in levels})
+    )
     x["axis"] |= {"values": list(levels), "grid": False, "labelOverlap": "greedy"}
-    y = log_axis("value", f"{trend.title}, log scale", trend.domain, RATE_LABEL if trend.is_rate else TIME_LABEL)
+    y = vega.log_axis(
+        "value", f"{trend.title}, log scale", trend.domain, vega.RATE_LABEL if trend.is_rate else vega.TIME_LABEL
+    )
     order = list(trend.lines)
     colour, shape = (
-        nominal("Case", names, [looks[order.index(name)] for name in names], has_legend=False)
-        for looks in (PALETTE, SHAPES)
+        vega.nominal("Case", names, [looks[order.index(name)] for name in names], has_legend=False)
+        for looks in (vega.PALETTE, vega.SHAPES)
     )
-    shown = tips("Case", ("At", trend.axis), ("Value", trend.title), "Time", ("CI", "95 % CI"))
+    shown = vega.tips("Case", ("At", trend.axis), ("Value", trend.title), "Time", ("CI", "95 % CI"))
     channels = {"x": x, "y": y, "color": colour, "shape": shape, "tooltip": shown}
     layers = []
     if has_crossovers:
-        at, told = {**x, "field": "at"}, tips("Crossover")
+        at, told = {**x, "field": "at"}, vega.tips("Crossover")
         text = {"type": "text", "baseline": "bottom", "dy": -3, "fontSize": 11}
         sides = {"align": {"expr": "datum.is_left ? 'left' : 'right'"}, "dx": {"expr": "datum.is_left ? 4 : -4"}}
         bar = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y}
         layers += [
-            layer("crossovers", {"type": "rule", "strokeDash": [5, 4], "color": GREY, "size": 1.5}, x=at, tooltip=told),
-            layer("crossovers", {"type": "rule", "size": 3, "color": GREY}, **bar, tooltip=told),
-            layer("crossovers", text | sides, x=at, y=y, text={"field": "Label", "type": "nominal"}, tooltip=told),
+            vega.layer(
+                "crossovers",
+                {"type": "rule", "strokeDash": [5, 4], "color": vega.GREY, "size": 1.5},
+                x=at,
+                tooltip=told,
+            ),
+            vega.layer("crossovers", {"type": "rule", "size": 3, "color": vega.GREY}, **bar, tooltip=told),
+            vega.layer("crossovers", text | sides, x=at, y=y, text={"field": "Label", "type": "nominal"}, tooltip=told),
         ]
-    layers.append(layer("points", {"type": "line", "strokeWidth": 2}, x=x, y=y, color=colour))
-    layers += figure_layers("points", "y", channels, size=80)
+    layers.append(vega.layer("points", {"type": "line", "strokeWidth": 2}, x=x, y=y, color=colour))
+    layers += vega.figure_layers("points", "y", channels, size=80)
     if len(names) > 1:
         end = {**x, "field": "x"}
         mark = {"type": "point", "filled": True, "opacity": 1, "size": 60, "xOffset": 14}
-        layers += [layer("ends", mark, x=end, y=y, color=colour, shape=shape), end_labels(end, y=y)]
+        layers += [vega.layer("ends", mark, x=end, y=y, color=colour, shape=shape), vega.end_labels(end, y=y)]
     return layers

@@ -45,7 +45,7 @@ def test_shares_of_the_limit_are_a_table() -> None:
     }
     section = costs.section(reported(make_run(), findings=dataclasses.replace(NOTHING, shares=shares)))
 
-    assert [row[1] for row in section.grids[0].rows] == ["50%", "25%"]
+    assert [row[1] for row in section.grids[0].rows] == ["50 %", "25 %"]
     assert section.grids[0].rows[0][0].startswith("memcpy")
 
 

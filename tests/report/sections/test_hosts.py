@@ -120,7 +120,7 @@ def test_the_ledger_has_each_hosts_seconds_and_troubles() -> None:
 
     assert [column.title for column in grid.columns] == ["Host", "Connecting", "Running", "Remarks"]
     assert grid.rows == (
-        ("a", "0.25", "61.7", "stopped after 9 blocks: all intervals within 2 %"),
+        ("a", "0.250", "61.7", "stopped after 9 blocks: all intervals within 2 %"),
         ("b", "12.0", "", "the link is down; run 'inv resume'"),
     )
     assert grid.marks == ("", "problem")

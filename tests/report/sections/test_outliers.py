@@ -14,7 +14,7 @@ def test_outliers_are_listed_worst_first() -> None:
     for number, outcome in enumerate(run.of(warmup=0, method="memcpy", touch="none")[: MOST_LISTED + 5]):
         outcome["elapsed_ns"] *= 2 + number
     section = outliers.section(reported(run))
-    scores = [abs(float(row[-1])) for row in section.grids[0].rows]
+    scores = [abs(float(row[-1].replace(",", ""))) for row in section.grids[0].rows]
 
     assert scores == sorted(scores, reverse=True)
     assert len(scores) == MOST_LISTED

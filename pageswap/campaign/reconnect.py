@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.errors import HostLinkLostError, HostUnreachableError
-from pageswap.fleet.transport.transport import HopelessError
+from pageswap.fleet.transport.link_errors import HopelessError
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:

@@ -55,7 +55,7 @@ class InventoryHost:
     via: str = AUTO
 
     def to_json(self) -> dict[str, Any]:
-        """Give the host as a JSON object with the field names above."""
+        """Return the host as a JSON object with the field names above."""
         return dataclasses.asdict(self)
 
     @classmethod
@@ -92,7 +92,7 @@ class Inventory:
         return cls(name, *_Reader(text, name, INVENTORY).read())
 
     def select(self, wanted: Iterable[str], where: str = "--hosts") -> tuple[InventoryHost, ...]:
-        """Give the hosts that aliases, ``@group``, ``@tag`` and ``@all`` mean, each once, in the order they are named.
+        """Return the hosts that aliases, ``@group``, ``@tag`` and ``@all`` mean, each once, as they are named.
 
         An alias that is not in the inventory is one of ssh_config's. Raises UsageError, which names `where` it stood,
         for an alias that cannot be one and for an unknown group.

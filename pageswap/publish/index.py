@@ -90,7 +90,7 @@ def entry_of(run_data: RunData, report: str, *, size_bytes: int, sha256: str, up
 
 
 def index_of(entries: Iterable[Entry], title: str) -> Entry:
-    """Give the index of a site, newest run first; the same entries give the same index."""
+    """Return the index of a site, newest run first; the same entries give the same index."""
     ordered = sorted(entries, key=lambda entry: (entry["started"], entry["run_id"]), reverse=True)
     return {
         "format": FORMAT,

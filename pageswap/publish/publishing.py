@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pageswap.agent.journal.line_fields import utc_now
 from pageswap.errors import HostError, StoreError, UsageError
@@ -18,7 +17,7 @@ from pageswap.store import Store
 from pageswap.store.schema import DATABASE, REPORT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pageswap.publish.destination import Destination
@@ -46,13 +45,10 @@ class Published:
     is_atomic: bool
 
 
-@dataclasses.dataclass(frozen=True)
-class _Report:
+class _Report(NamedTuple):
     """A run's report as it is on disk."""
 
-    folder: Path
     path: Path
-    place: str
     sha256: str
 
 
@@ -75,16 +71,17 @@ def publish(  # noqa: PLR0913 - what, where, and how
     """
     # First, so that a place that cannot be used is told before anything is rendered.
     seen = _look(destination)
-    reports, left_out = _reports(runs, render, on_step)
+    reports, left_out, named = _reports(runs, render, on_step)
     if not reports:
         raise StoreError(f"none of {len(runs)} runs can be published: {'; '.join(left_out.values())}")
     for _ in range(_ATTEMPTS):
         text = seen.get("index") or ""
         old = read_index(text, destination.name) if text else {"title": "", "runs": []}
-        change = _Change(old, seen.get("hashes") or {}, reports, title=title, named=_places(runs) if prune else None)
+        hashes = seen.get("hashes") or {}
+        change = _Change(old, hashes, reports, title=title, named=named if prune else None)
         files = change.files(on_step)
         outcome = change.outcome(destination.name, left_out, files)
-        if not change.is_any(files):
+        if all(file.content is None for file in files) and {file.path for file in files} == hashes.keys():
             return outcome
         on_step(f"sending {outcome.sent_bytes / 1e6:.1f} MB to {destination.name}")
         answer = destination.put(files, hashlib.sha256(text.encode()).hexdigest() if text else "")
@@ -112,14 +109,14 @@ class _Change:
         self,
         old: Mapping[str, Any],
         hashes: Mapping[str, str],
-        reports: Sequence[_Report],
+        reports: Mapping[str, _Report],
         *,
         title: str,
         named: set[str] | None,
     ) -> None:
-        """Take the site's index and hashes, the reports it is to show, and which else may stay (None: all)."""
+        """Take the site's index and hashes, the reports by their places there, and which else may stay (None: all)."""
         self._hashes = hashes
-        self._reports = {report.place: report for report in reports}
+        self._reports = reports
         self._old = {entry["report"]: entry for entry in old["runs"]}
         # What the site lists and no longer has whole cannot be kept.
         self._kept = {
@@ -131,7 +128,7 @@ class _Change:
 
     def files(self, on_step: Callable[[str], None]) -> list[File]:
         """List all files of the new site, those it has already without their contents."""
-        entries = [*self._kept.values(), *(self._entry(report, on_step) for report in self._reports.values())]
+        entries = [*self._kept.values(), *(self._entry(*each, on_step) for each in self._reports.items())]
         index = index_of(entries, self._title)
         made = {
             "index.html": site_page(index["title"], index["runs"]).encode(),
@@ -142,10 +139,6 @@ class _Change:
         files = [self._file(path, content, hashlib.sha256(content).hexdigest()) for path, content in made.items()]
         files += [self._file(place, None, entry["sha256"]) for place, entry in self._kept.items()]
         return [*files, *(self._file(place, each.path, each.sha256) for place, each in self._reports.items())]
-
-    def is_any(self, files: Sequence[File]) -> bool:
-        """Tell whether the new site differs from the old one in anything."""
-        return any(file.content is not None for file in files) or {file.path for file in files} != self._hashes.keys()
 
     def outcome(self, where: str, left_out: dict[str, str], files: Sequence[File]) -> Published:
         """Say what becomes of every run."""
@@ -166,45 +159,37 @@ class _Change:
     def _file(self, path: str, content: bytes | Path | None, sha256: str) -> File:
         return File(path, None if self._hashes.get(path) == sha256 else content, sha256)
 
-    def _entry(self, report: _Report, on_step: Callable[[str], None]) -> dict[str, Any]:
-        old: dict[str, Any] | None = self._old.get(report.place)
+    def _entry(self, place: str, report: _Report, on_step: Callable[[str], None]) -> dict[str, Any]:
+        old: dict[str, Any] | None = self._old.get(place)
         if old is not None and old["sha256"] == report.sha256:
             return old
-        on_step(f"summarising {report.folder.name}")
-        with Store.open(report.folder / DATABASE) as store:
+        on_step(f"summarising {report.path.parent.name}")
+        with Store.open(report.path.with_name(DATABASE)) as store:
             return entry_of(
-                store, report.place, size_bytes=report.path.stat().st_size, sha256=report.sha256, updated=utc_now()
+                store, place, size_bytes=report.path.stat().st_size, sha256=report.sha256, updated=utc_now()
             )
 
 
-def _places(runs: Sequence[Path]) -> set[str]:
-    """Give where the runs' reports are on a site, also those that cannot be read now."""
-    found = set()
-    for folder in runs:
-        with contextlib.suppress(StoreError):
-            found.add(report_path(folder.parent.name, folder.name))
-    return found
-
-
-def _ids(places: Any) -> tuple[str, ...]:  # noqa: ANN401 - any iterable of paths on the site
+def _ids(places: Iterable[str]) -> tuple[str, ...]:
     return tuple(place.split("/")[2] for place in places)
 
 
 def _reports(
     runs: Sequence[Path], render: Callable[[Store, Path], Path], on_step: Callable[[str], None]
-) -> tuple[list[_Report], dict[str, str]]:
-    """Have an up-to-date report of each run; gives them, and why there is none of the others."""
-    found: list[_Report] = []
+) -> tuple[dict[str, _Report], dict[str, str], set[str]]:
+    """Return an up-to-date report of each run by its place on the site, why others have none, and all their places."""
+    found: dict[str, _Report] = {}
     left_out: dict[str, str] = {}
+    named: set[str] = set()
     for folder in runs:
         try:
             place = report_path(folder.parent.name, folder.name)
+            named.add(place)
             path = _rendered(folder, render, on_step)
+            found[place] = _Report(path, hashlib.sha256(path.read_bytes()).hexdigest())
         except StoreError as error:
             left_out[folder.name] = str(error)
-            continue
-        found.append(_Report(folder, path, place, hashlib.sha256(path.read_bytes()).hexdigest()))
-    return found, left_out
+    return found, left_out, named
 
 
 def _rendered(folder: Path, render: Callable[[Store, Path], Path], on_step: Callable[[str], None]) -> Path:

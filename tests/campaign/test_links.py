@@ -26,7 +26,8 @@ from pageswap.errors import (
 )
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.target import make_target
-from pageswap.fleet.transport.transport import HopelessError, Reach
+from pageswap.fleet.transport.link_errors import HopelessError
+from pageswap.fleet.transport.transport import Reach
 from pageswap.store import Store
 from tests.campaign.fakes import BUNDLE, FakeStream, FakeTarget, Segment, no_report, resume, run, work_through
 from tests.store.fakes import attempts as stored_attempts

@@ -159,7 +159,7 @@ class Sshd:
                 os.kill(pid, signal.SIGKILL)
 
     def said(self) -> str:
-        """Give its log."""
+        """Return its log."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def connections(self) -> int:

@@ -47,13 +47,13 @@ TRICKS = (
 
 
 def names(found: tuple[InventoryHost, ...]) -> list[str]:
-    """Give the hosts' names."""
+    """Return the hosts' names."""
     return [host.name for host in found]
 
 
 @pytest.fixture
 def inventory() -> Inventory:
-    """Give an inventory of three hosts."""
+    """Return an inventory of three hosts."""
     return Inventory.loads(TEXT, "h.yaml")
 
 

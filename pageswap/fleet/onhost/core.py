@@ -15,9 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from pageswap.agent.workspace.work_folder import private_folder
 from pageswap.errors import HostError
-from pageswap.fleet.onhost.folder import PATIENCE_S, locked, receive, sha256
+from pageswap.fleet.onhost.folder import PATIENCE_S, install, receive, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,42 +55,27 @@ def _compiler() -> str | None:
 
 
 def _built(document: Mapping[str, Any], compiler: str, stdin: IO[bytes]) -> Path:
-    """Give the folder with the core for these sources, flags and compiler, which name it."""
+    """Return the folder with the core for these sources, flags and compiler, which name it."""
     hashes, flags = document["hashes"], document["flags"]
     version = _run([compiler, "--version"], "/").splitlines()[0]
     parts = [*(f"{name} {value}" for name, value in sorted(hashes.items())), *flags, compiler, version]
     source_hash = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    cores = Path(private_folder(document["cores"]))
-    folder = cores / source_hash
-    if _is_whole(folder):
-        return folder
-    files = receive(stdin, hashes)
-    with tempfile.TemporaryDirectory(prefix=".new.", dir=str(cores)) as name:
-        new = Path(name)
-        made = new / "made"
-        made.mkdir(mode=0o700)
-        binary = _compile(new, files, flags, compiler)
+    folder = Path(document["cores"]) / source_hash
+
+    def compiled() -> dict[str, bytes]:
+        files = receive(stdin, hashes)
+        with tempfile.TemporaryDirectory() as name:
+            binary = _compile(Path(name), files, flags, compiler)
         facts = {
             "core_hash": sha256(binary),
             "source_hash": source_hash,
             "compiler": version,
             "flags": " ".join(flags),
         }
-        (made / _BINARY).write_bytes(binary)
-        (made / _FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-        with locked(str(cores)):
-            if folder.exists():
-                shutil.rmtree(str(folder))
-            made.rename(folder)
+        return {_BINARY: binary, _FACTS: json.dumps(facts, indent=1).encode()}
+
+    install(folder, {}, compiled)
     return folder
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        facts = json.loads((folder / _FACTS).read_bytes())
-        return bool(facts["core_hash"] == sha256((folder / _BINARY).read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
 
 
 def _compile(folder: Path, files: Mapping[str, bytes], flags: list[str], compiler: str) -> bytes:

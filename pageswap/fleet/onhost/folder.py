@@ -47,7 +47,7 @@ def main(stdin: IO[bytes]) -> None:
 
 
 def install(folder: Path, hashes: Mapping[str, str], contents: Callable[[], Mapping[str, bytes]]) -> bool:
-    """Have `folder` hold what `hashes` lists, asking for the contents unless it does; gives whether it asked.
+    """Have `folder` hold what `hashes` lists, asking for the contents unless it does; return whether it asked.
 
     It is written aside and renamed, so that kill -9 leaves no half one; of two controllers one waits for the other,
     but not for what the other's network brings. Raises HostError when it cannot be written.
@@ -62,7 +62,7 @@ def install(folder: Path, hashes: Mapping[str, str], contents: Callable[[], Mapp
                 _write(folder, files)
     except OSError as error:
         raise HostError(
-            f"{folder}: the agent's bundle cannot be written: {error.strerror}; free space or set PAGESWAP_HOME"
+            f"{folder}: what an agent needs cannot be written: {error.strerror}; free space or set PAGESWAP_HOME"
         ) from error
     return True
 
@@ -90,8 +90,13 @@ def complaint(folder: Path) -> str:
         return f"no answer within {_LOAD_S:g} s"
     if done.returncode == 0:
         return ""
-    said = done.stderr[-_SAID_BYTES:].decode("utf-8", "replace").strip().splitlines()
-    return said[-1] if said else f"exit status {done.returncode}"
+    return last_line(done.stderr, f"exit status {done.returncode}")
+
+
+def last_line(said: bytes, otherwise: str) -> str:
+    """Return the end of what a program complained about, `otherwise` where it said nothing."""
+    lines = said[-_SAID_BYTES:].decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else otherwise
 
 
 @contextlib.contextmanager

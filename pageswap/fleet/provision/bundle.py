@@ -58,20 +58,20 @@ class Bundle:
         return cls(files, hashed.hexdigest(), tag)
 
     def write_below(self, bundles: Path) -> Path:
-        """Give `bundles`/<sha256> with this content, writing it first unless it is there, whole; raises HostError."""
+        """Return `bundles`/<sha256> with this content, writing it first unless it is there, whole; raises HostError."""
         folder = bundles / self.sha256
         on_host.install(folder, on_host.hashes_of(self.files), lambda: self.files)
         return folder
 
     def for_python(self, tag: str) -> Bundle:
-        """Give the same bundle with the backend for another Python, such as "cp39"; raises HostPythonError."""
+        """Return the same bundle with the backend for another Python, such as "cp39"; raises HostPythonError."""
         if tag == self.tag:
             return self
         kept = {name: content for name, content in self.files.items() if not is_backend(name)}
         return Bundle.of({**kept, **backend_files(tag)}, tag)
 
     def with_core(self, core: Core) -> Bundle:
-        """Give the same bundle with another core."""
+        """Return the same bundle with another core."""
         build = json.dumps({"build": core.build}).encode()
         return Bundle.of({**self.files, _CORE: core.binary, _CORE_FACTS: core.facts, _BUILD: build}, self.tag)
 

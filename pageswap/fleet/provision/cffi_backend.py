@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.util
 import io
 import subprocess
@@ -16,6 +15,7 @@ from typing import Final
 
 from pageswap.agent.workspace.work_folder import cache_root
 from pageswap.errors import BuildError, HostPythonError
+from pageswap.fleet.onhost.folder import last_line, sha256
 
 _PLATFORM = "manylinux2014_x86_64"
 _DOWNLOAD_S = 120.0
@@ -36,7 +36,7 @@ _GETTING = threading.Lock()
 
 @functools.lru_cache(maxsize=len(WHEELS))
 def backend_files(tag: str) -> dict[str, bytes]:
-    """Give the backend for a Python such as "cp39", and the libraries its wheel brought along, as a bundle has them.
+    """Return the backend for a Python such as "cp39", and the libraries its wheel brought along, as a bundle has them.
 
     This Python's is the one that is installed; another's is downloaded once. Raises BuildError when cffi is not
     installed, HostPythonError when there is no backend for that Python or it could not be downloaded.
@@ -67,32 +67,32 @@ def _wheel(tag: str) -> bytes:
         raise HostPythonError(
             f"there is no cffi for a Python {tag}; give the host a 'python:' from 3.9 to 3.14 in the inventory"
         )
-    version, sha256 = WHEELS[tag]
+    version, wanted = WHEELS[tag]
     kept = Path(cache_root()) / "wheels"
     try:
         # By its content, whatever a person or an index has called it.
-        found = next((path for path in kept.glob(f"cffi-{version}-{tag}-*.whl") if _is_right(path, sha256)), None)
-        return (found or _download(tag, version, sha256, kept)).read_bytes()
+        found = next((path for path in kept.glob(f"cffi-{version}-{tag}-*.whl") if _is_right(path, wanted)), None)
+        return (found or _download(tag, version, wanted, kept)).read_bytes()
     except OSError as error:
         raise HostPythonError(
             f"{kept}: the cffi that a host needs cannot be kept here: {error.strerror}; free space or set PAGESWAP_HOME"
         ) from error
 
 
-def _is_right(path: Path, sha256: str) -> bool:
+def _is_right(path: Path, wanted: str) -> bool:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+        return sha256(path.read_bytes()) == wanted
     except OSError:
         return False
 
 
-def _download(tag: str, version: str, sha256: str, kept: Path) -> Path:
+def _download(tag: str, version: str, wanted: str, kept: Path) -> Path:
     """Have pip get exactly that wheel, and keep it in the folder `kept` under the name it came with."""
     kept.mkdir(mode=0o700, parents=True, exist_ok=True)
     python = f"{tag[2]}.{tag[3:]}"
     with tempfile.TemporaryDirectory(dir=kept) as folder:
-        wanted = Path(folder) / "wanted.txt"
-        wanted.write_text(f"cffi=={version} --hash=sha256:{sha256}\n", encoding="utf-8")
+        listed = Path(folder) / "wanted.txt"
+        listed.write_text(f"cffi=={version} --hash=sha256:{wanted}\n", encoding="utf-8")
         command = [sys.executable, "-I", "-m", "pip", "download", "--quiet", "--no-input"]
         command += [
             "--disable-pip-version-check",
@@ -102,19 +102,19 @@ def _download(tag: str, version: str, sha256: str, kept: Path) -> Path:
             "--implementation",
             "cp",
         ]
-        command += ["--python-version", python, "--platform", _PLATFORM, "--dest", folder, "--requirement", str(wanted)]
+        command += ["--python-version", python, "--platform", _PLATFORM, "--dest", folder, "--requirement", str(listed)]
         try:
             done = subprocess.run(  # noqa: S603 - our own argv
                 command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_DOWNLOAD_S, check=False
             )
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            said = last_line(done.stderr, "no wheel came")
         except subprocess.TimeoutExpired:
-            said = [f"no answer within {_DOWNLOAD_S:g} s"]
+            said = f"no answer within {_DOWNLOAD_S:g} s"
         wheel = next(Path(folder).glob("*.whl"), None)
-        if wheel is None or not _is_right(wheel, sha256):
+        if wheel is None or not _is_right(wheel, wanted):
             raise HostPythonError(
-                f"cffi {version} for Python {python} could not be downloaded ({said[-1] if said else 'no wheel came'});"
-                f" put PyPI's cffi-{version}-{tag}-{tag}-manylinux*x86_64.whl, whose sha256 begins with {sha256[:12]},"
+                f"cffi {version} for Python {python} could not be downloaded ({said});"
+                f" put PyPI's cffi-{version}-{tag}-{tag}-manylinux*x86_64.whl, whose sha256 begins with {wanted[:12]},"
                 f" into {kept}, let pip reach an index, or give the host a 'python:' of version"
                 f" {sys.version_info[0]}.{sys.version_info[1]} in the inventory"
             )

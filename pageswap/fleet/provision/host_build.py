@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pageswap
 from pageswap.errors import HostBuildError, HostError
-from pageswap.fleet.onhost.folder import sha256
+from pageswap.fleet.onhost.folder import last_line, sha256
 from pageswap.fleet.provision.bundle import Core
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ def make_kit() -> Kit:
         command = [sys.executable, "-c", _ASK_BUILD, str(script), str(glue)]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603 - ours
         if done.returncode:
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise HostBuildError(f"{script}: cffi cannot write its C file: {said[-1] if said else 'no word'}")
+            raise HostBuildError(f"{script}: cffi cannot write its C file: {last_line(done.stderr, 'no word')}")
         files = {"glue.c": glue.read_bytes()}
     build = json.loads(done.stdout)
     sources = [*map(Path, build["sources"]), *native.rglob("*.h"), *native.rglob("*.def")]
@@ -100,7 +99,7 @@ def core_from(alias: str, answer: dict[str, Any], complaint: str, facts: HostFac
 
 
 def judge(alias: str, complaint: str, folder: str) -> HostError | None:
-    """Give the error for a core that fails to load for another reason than its C library's age, else None."""
+    """Return the error for a core that fails to load for another reason than its C library's age, else None."""
     if "failed to map segment" in complaint:
         return HostError(
             f"{alias}: {folder}: nothing there may be executed (the file system is mounted noexec); give it a"
@@ -115,7 +114,7 @@ def judge(alias: str, complaint: str, folder: str) -> HostError | None:
 
 
 def no_build(alias: str, complaint: str, facts: HostFacts) -> HostBuildError:
-    """Give the error for a core that would have to be built on a host where it may not."""
+    """Return the error for a core that would have to be built on a host where it may not."""
     return HostBuildError(
         f"{alias}: {_why(complaint, facts)}; let it be built there with --core auto, which needs gcc there, or build it"
         " on a system with an older glibc"

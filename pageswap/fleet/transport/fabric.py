@@ -11,8 +11,9 @@ import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST
 
 from pageswap.fleet.transport.fabric_connection import Connection
+from pageswap.fleet.transport.link_errors import lost, no_input_taken
 from pageswap.fleet.transport.ssh_config import SshConfig
-from pageswap.fleet.transport.transport import COMPLAINT_BYTES, SEND_S, Transport, lost, no_input_taken, shell_text
+from pageswap.fleet.transport.transport import COMPLAINT_BYTES, SEND_S, Transport, shell_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

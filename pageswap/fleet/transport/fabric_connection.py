@@ -9,26 +9,30 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import fabric
 import paramiko
 
 from pageswap.errors import HostAuthError, HostError
-from pageswap.fleet.transport.transport import HopelessError, lost, no_program, refused, unreachable
+from pageswap.fleet.transport import transport as limits
+from pageswap.fleet.transport.link_errors import (
+    HopelessError,
+    lost,
+    no_address,
+    no_algorithm,
+    no_program,
+    refused,
+    unreachable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pageswap.fleet.transport.ssh_config import Route, SshConfig
 
-CONNECT_TIMEOUT_S: Final = 10.0
 _CHANNEL_TIMEOUT_S = 20.0
 _MAX_HOPS = 8
-
-# A host that does not answer for so long is gone: asked every BEAT_S, it has PATIENCE_S to answer.
-BEAT_S: Final = 3.0
-PATIENCE_S: Final = 10.0
 
 
 class _Verified(paramiko.MissingHostKeyPolicy):  # type: ignore[misc] # comes without types
@@ -58,7 +62,7 @@ class Connection:
             port=route.port,
             config=fabric.Config(ssh_config=config.parsed, lazy=True),
             gateway=False,  # ours are verified too
-            connect_timeout=int(route.connect_timeout_s or CONNECT_TIMEOUT_S),
+            connect_timeout=int(route.connect_timeout_s or limits.CONNECT_TIMEOUT_S),
             forward_agent=False,
             connect_kwargs={"key_filename": []},  # ours to fill, not the configuration's
         )
@@ -111,8 +115,8 @@ class Connection:
             files = [name for name in files if _public_key(name) != key.asbytes()]
         self._fabric.connect_kwargs = {
             "sock": self._socket(config, accept_new=accept_new, depth=depth),
-            "banner_timeout": CONNECT_TIMEOUT_S,
-            "auth_timeout": CONNECT_TIMEOUT_S * 2,
+            "banner_timeout": limits.CONNECT_TIMEOUT_S,
+            "auth_timeout": limits.CONNECT_TIMEOUT_S * 2,
             "channel_timeout": _CHANNEL_TIMEOUT_S,
             # As with ssh, a file that is not there is no error.
             "key_filename": [name for name in files if Path(name).is_file() and not name.endswith(".pub")],
@@ -124,7 +128,7 @@ class Connection:
         self._fabric.open()
 
     def _agent_key(self) -> Any:  # noqa: ANN401 - a key, or None
-        """Give the agent's key that an IdentityFile names, which is tried first, and also when others may not be."""
+        """Return the agent's key that an IdentityFile names, which is tried first, and also when others may not be."""
         wanted = {_public_key(name) for name in self.route.identity_files} - {None}
         if not wanted:
             return None
@@ -152,9 +156,9 @@ class Connection:
         return self._through.forward(route.host, route.port)
 
     def forward(self, host: str, port: int) -> Any:  # noqa: ANN401 - a channel
-        """Give a channel that the host connects to another host's port."""
+        """Return a channel that the host connects to another host's port."""
         return self._fabric.transport.open_channel(
-            "direct-tcpip", (host, port), ("", 0), timeout=self.route.connect_timeout_s or CONNECT_TIMEOUT_S
+            "direct-tcpip", (host, port), ("", 0), timeout=self.route.connect_timeout_s or limits.CONNECT_TIMEOUT_S
         )
 
     def _proxy_socket(self, command: str) -> socket.socket:
@@ -177,17 +181,17 @@ class Connection:
         """
         transport = self._fabric.transport
         while transport.is_active():
-            overdue = threading.Timer(PATIENCE_S, transport.close)
+            overdue = threading.Timer(limits.PATIENCE_S, transport.close)
             overdue.daemon = True
             overdue.start()
             with contextlib.suppress(Exception):
                 transport.global_request("keepalive@openssh.com", wait=True)
             overdue.cancel()
-            time.sleep(BEAT_S)
+            time.sleep(limits.BEAT_S)
 
 
 def _public_key(name: str) -> bytes | None:
-    """Give the public half of an IdentityFile, None where it does not lie beside it."""
+    """Return the public half of an IdentityFile, None where it does not lie beside it."""
     path = Path(name if name.endswith(".pub") else f"{name}.pub")
     try:
         return base64.b64decode(path.read_text(encoding="utf-8").split()[1], validate=True)
@@ -197,11 +201,11 @@ def _public_key(name: str) -> bytes | None:
 
 def tcp_socket(route: Route) -> socket.socket:
     """Return a connection to the host that gives up as early as we do; raises OSError."""
-    found = socket.create_connection((route.host, route.port), route.connect_timeout_s or CONNECT_TIMEOUT_S)
+    found = socket.create_connection((route.host, route.port), route.connect_timeout_s or limits.CONNECT_TIMEOUT_S)
     found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     # The kernel gives up on what it sent and nobody acknowledged as early as we do.
-    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(PATIENCE_S * 1000))
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(limits.PATIENCE_S * 1000))
     return found
 
 
@@ -232,15 +236,10 @@ def _translated(route: Route) -> Iterator[None]:
     except paramiko.PasswordRequiredException:
         raise HostAuthError(f"{route.shown}: the key is locked by a passphrase; unlock it once with ssh-add") from None
     except paramiko.ssh_exception.IncompatiblePeer:
-        raise HopelessError(
-            f"{route.shown}: its sshd offers no algorithm or key type that is known here; update its OpenSSH"
-        ) from None
+        raise no_algorithm(route.shown) from None
     except socket.gaierror as error:
-        if error.errno == socket.EAI_AGAIN:
-            raise unreachable(route.alias, route.shown, f"no such host name so far ({error.strerror})") from None
-        raise HopelessError(
-            f"{route.shown}: no such host name ({error.strerror}); give the alias a HostName in your ssh_config"
-        ) from None
+        is_final = error.errno != socket.EAI_AGAIN
+        raise no_address(route.alias, route.shown, str(error.strerror), is_final=is_final) from None
     except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
         if _is_refusal(error):
             raise refused(route.alias, route.shown) from None

@@ -13,6 +13,7 @@ import shlex
 from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import HostKeyError
+from pageswap.fleet.transport.link_errors import changed_key, revoked_key, unknown_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +47,8 @@ class _Entry:
             return _matches_hash(self.names, name)
         is_match = False
         for pattern in self.names.split(","):
-            if fnmatch.fnmatchcase(name.lower(), _glob(pattern.lstrip("!").lower())):
+            # Ssh's patterns know * and ? only.
+            if fnmatch.fnmatchcase(name.lower(), pattern.lstrip("!").lower().replace("[", "[[]")):
                 if pattern.startswith("!"):
                     return False
                 is_match = True
@@ -75,8 +77,8 @@ class KnownHosts:
         return cls(f"[{host}]:{port}", user, everyone, fallback=host)
 
     def key_types(self) -> list[str]:
-        """Give the types of the host's known keys, so that it is asked for one of those."""
-        entries = self._entries(self.name) or (self._entries(self.fallback) if self.fallback else [])
+        """Return the types of the host's known keys, so that it is asked for one of those."""
+        entries = self._entries(self.name) or self._entries(self.fallback)
         return list(dict.fromkeys(entry.key_type for entry in entries if not entry.marker))
 
     def check(self, key_type: str, key: bytes, *, accept_new: bool, shown: str) -> None:
@@ -84,32 +86,23 @@ class KnownHosts:
 
         `shown` names the host in the HostKeyError that is raised for an unknown, a changed and a revoked key.
         """
-        entries = self._entries(self.name)
+        entries, others = self._entries(self.name), self._entries(self.fallback)
         fingerprint = f"{key_type} {fingerprint_of(key)}"
-        for entry in [*entries, *(self._entries(self.fallback) if self.fallback else [])]:
+        for entry in [*entries, *others]:
             if entry.marker == _REVOKED and entry.key == key:
-                raise HostKeyError(
-                    f"{shown}: its host key {fingerprint} is revoked by {entry.where}; do not connect, ask who runs it"
-                )
+                raise revoked_key(shown, fingerprint, entry.where)
         known = [entry for entry in entries if not entry.marker]
         if any(entry.key == key for entry in known):
             return
         if known:
             same_type = [entry for entry in known if entry.key_type == key_type] or known
             forget = shlex.join(["ssh-keygen", "-R", self.name, "-f", str(same_type[0].path)])
-            raise HostKeyError(
-                f"{shown}: its host key has changed: found {fingerprint}, {same_type[0].where} has"
-                f" {same_type[0].key_type} {fingerprint_of(same_type[0].key)}; somebody may be listening in. If the"
-                f" host was installed anew, type `{forget}` and connect once with ssh"
-            )
-        if self.fallback and any(entry.key == key for entry in self._entries(self.fallback) if not entry.marker):
+            has = f"{same_type[0].where} has {same_type[0].key_type} {fingerprint_of(same_type[0].key)}"
+            raise changed_key(shown, fingerprint, has, forget)
+        if any(entry.key == key for entry in others if not entry.marker):
             return
         if not accept_new:
-            raise HostKeyError(
-                f"{shown}: its host key {fingerprint} is unknown; compare it with the host's own"
-                " ('ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub' there), then connect once with ssh, or add"
-                " --accept-new"
-            )
+            raise unknown_key(shown, fingerprint)
         self._write_down(key_type, key, shown)
 
     def _entries(self, name: str) -> list[_Entry]:
@@ -117,7 +110,7 @@ class KnownHosts:
             entry
             for path in (*self.user_files, *self.global_files)
             for entry in _read(path)
-            if entry.is_about(name) and entry.marker != _CERTIFICATES
+            if name and entry.is_about(name) and entry.marker != _CERTIFICATES
         ]
 
     def _write_down(self, key_type: str, key: bytes, shown: str) -> None:
@@ -140,7 +133,7 @@ class KnownHosts:
 
 
 def fingerprint_of(key: bytes) -> str:
-    """Give a key's fingerprint as ssh shows it."""
+    """Return a key's fingerprint as ssh shows it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
 
 
@@ -170,8 +163,3 @@ def _matches_hash(names: str, name: str) -> bool:
     except (ValueError, binascii.Error):
         return False
     return hmac.compare_digest(hmac.new(salt, name.encode(), hashlib.sha1).digest(), wanted)
-
-
-def _glob(pattern: str) -> str:
-    """Give ssh's pattern, which knows * and ? only, as one of fnmatch."""
-    return pattern.replace("[", "[[]")

@@ -10,7 +10,8 @@ import tempfile
 from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import HostError
-from pageswap.fleet.transport.transport import COMPLAINT_BYTES, SEND_S, Transport, no_input_taken
+from pageswap.fleet.transport.link_errors import no_input_taken
+from pageswap.fleet.transport.transport import COMPLAINT_BYTES, SEND_S, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,21 +107,27 @@ class ProcessStream:
         """Kill the process; its end of the pipe closes with it."""
         self._process.kill()
 
+    def exit_code(self) -> int | None:
+        """Wait a while for a process whose output has ended, and return its exit status; None while it runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(_EXIT_PATIENCE_S)
+        return None
+
+    def complaint(self) -> str:
+        """Return the end of what the process has complained about so far."""
+        size = self._complaints.seek(0, os.SEEK_END)
+        self._complaints.seek(max(0, size - COMPLAINT_BYTES))
+        return self._complaints.read().decode("utf-8", "backslashreplace").strip()
+
     def close(self) -> str:
         """End the process if it still runs."""
         if self._complaint is None:
-            self._complaint = self._end()
+            self.end_input()
+            if self._is_at_end:
+                self.exit_code()
+            self._process.kill()
+            self._process.wait()
+            self._output.close()
+            with self._complaints:
+                self._complaint = self.complaint()
         return self._complaint
-
-    def _end(self) -> str:
-        self.end_input()
-        if self._is_at_end:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_EXIT_PATIENCE_S)
-        self._process.kill()
-        self._process.wait()
-        self._output.close()
-        with self._complaints as complaints:
-            size = complaints.seek(0, os.SEEK_END)
-            complaints.seek(max(0, size - COMPLAINT_BYTES))
-            return complaints.read().decode("utf-8", "backslashreplace").strip()

@@ -15,6 +15,7 @@ import paramiko
 
 from pageswap.errors import HostError
 from pageswap.fleet.transport.host_keys import KnownHosts
+from pageswap.fleet.transport.link_errors import unclear_config
 
 USER_CONFIG: Final = Path("~/.ssh/config")
 _GLOBAL_CONFIG = Path("/etc/ssh/ssh_config")
@@ -55,12 +56,12 @@ class Route:
     known_hosts: KnownHosts
 
     def through(self, hops: tuple[Hop, ...]) -> Route:
-        """Give the same route by way of other hosts."""
+        """Return the same route by way of other hosts."""
         return dataclasses.replace(self, hops=hops, proxy_command=None)
 
     @property
     def shown(self) -> str:
-        """Give the alias and the address, the only parts that errors may name."""
+        """Return the alias and the address, the only parts that errors may name."""
         address = f"{self.host}:{self.port}"
         return self.alias if address == f"{self.alias}:22" else f"{self.alias} ({address})"
 
@@ -83,7 +84,7 @@ class SshConfig:
         try:
             self.parsed.parse(io.StringIO(text))
         except Exception:  # noqa: BLE001 - whatever it stumbled over, its text may quote the file
-            raise self._unclear() from None
+            raise unclear_config(self._name) from None
 
     def route(self, alias: str, hop: Hop | None = None) -> Route:
         """Look up how `alias` is reached; a hop's own user and port win. Raises HostError."""
@@ -117,10 +118,7 @@ class SshConfig:
         except HostError:
             raise
         except Exception:  # noqa: BLE001 - whatever it stumbled over, its text may quote the file
-            raise self._unclear() from None
-
-    def _unclear(self) -> HostError:
-        return HostError(f"{self._name}: cannot be understood as an ssh_config; 'ssh -G ALIAS' tells what is wrong")
+            raise unclear_config(self._name) from None
 
 
 def _own_name() -> str:
@@ -151,7 +149,7 @@ def _paths(text: str) -> tuple[Path, ...]:
 
 
 def _expanded(path: Path, base: Path, depth: int = 0, block: str = _EVERY_HOST) -> str:
-    """Give a file's text with the files it includes in their places, which paramiko does not do; "" without a file."""
+    """Return a file's text with what it includes in its place, which paramiko does not do; "" without a file."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:

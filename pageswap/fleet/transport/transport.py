@@ -10,7 +10,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from pageswap.errors import HostAuthError, HostError, HostLinkLostError, HostUnreachableError
+from pageswap.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 COMPLAINT_BYTES: Final = 2000
 # A program that takes no input for so long never will.
 SEND_S: Final = 60.0
+CONNECT_TIMEOUT_S: Final = 10.0
+# A host that does not answer for so long is gone: asked every BEAT_S, it has PATIENCE_S to answer.
+BEAT_S: Final = 3.0
+PATIENCE_S: Final = 10.0
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./-]+")
-
-
-class HopelessError(HostUnreachableError):
-    """No connection came about, and another attempt a moment later would end the same way."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,41 +34,6 @@ class Reach:
 
     ssh_config: Path | None = None
     accept_new: bool = False
-
-
-def lost(alias: str) -> HostLinkLostError:
-    """Return the error for a connection that broke."""
-    return HostLinkLostError(
-        f"{alias}: the connection is lost; what runs there goes on for the lease's time: 'inv resume' collects it"
-    )
-
-
-def refused(alias: str, shown: str) -> HostAuthError:
-    """Return the error for a host, shown with its address, that let nobody in."""
-    return HostAuthError(
-        f"{shown}: let nobody in with the user and keys of your ssh_config; 'ssh {alias} true' must work without"
-        " asking: set User and IdentityFile there, or ssh-add the key"
-    )
-
-
-def unreachable(alias: str, shown: str, reason: str) -> HostUnreachableError:
-    """Return the error for a connection that did not come about."""
-    return HostUnreachableError(
-        f"{shown}: cannot be reached: {reason}; try 'ssh {alias} true', and look at HostName and Port"
-    )
-
-
-def no_program(shown: str, reason: str) -> HostError:
-    """Return the error for a host that is reached and starts nothing."""
-    return HostError(
-        f"{shown}: no program could be started there: {reason}; look at the host's load, and at MaxSessions and"
-        " ForceCommand of its sshd_config"
-    )
-
-
-def no_input_taken(alias: str) -> HostError:
-    """Return the error for a program that reads nothing of what it is sent."""
-    return HostError(f"{alias}: a program there took no input for {SEND_S:g} s; look at the host's load")
 
 
 class Stream(Protocol):

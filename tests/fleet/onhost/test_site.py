@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 def index_of(version: str, *reports: str) -> bytes:
-    """Give an index that tells its version and records reports."""
+    """Return an index that tells its version and records reports."""
     runs = [{"report": report} for report in reports]
     return json.dumps({"generator": "pageswap 0", "version": version, "runs": runs}).encode()
 
 
 def seen(folder: Path) -> str:
-    """Give what a publisher must have seen of a site to change it."""
+    """Return what a publisher must have seen of a site to change it."""
     path = folder / "index.json"
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
@@ -53,7 +53,7 @@ def put(folder: Path, holding: dict[str, bytes], kept: tuple[str, ...] = (), **c
 
 
 def a_site(version: str, reports: int = 2) -> dict[str, bytes]:
-    """Give the files of a site whose every file tells the version."""
+    """Return the files of a site whose every file tells the version."""
     made = {f"runs/a/r{number}/report.html": version.encode() * 1000 for number in range(reports)}
     return {"index.html": version.encode(), "index.json": index_of(version, *made), **made}
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def made() -> Bundle:
-    """Give this installation's bundle."""
+    """Return this installation's bundle."""
     return make_bundle()
 
 

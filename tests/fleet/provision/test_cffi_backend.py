@@ -24,7 +24,7 @@ LOCK = Path(__file__).parents[3] / "requirements.lock"
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give a folder that is all that pip knows, with a wheel for Python 3.9 in it; nothing is kept yet."""
+    """Return a folder that is all that pip knows, with a wheel for Python 3.9 in it; nothing is kept yet."""
     folder = tmp_path / "index"
     folder.mkdir()
     wheel = folder / WHEEL

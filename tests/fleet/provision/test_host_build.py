@@ -35,7 +35,7 @@ TOO_NEW = "ImportError: /lib/libc.so.6: version `GLIBC_2.34' not found (required
 
 @pytest.fixture
 def too_new() -> Bundle:
-    """Give a bundle whose core asks for a C library that no system has yet."""
+    """Return a bundle whose core asks for a C library that no system has yet."""
     made = make_bundle()
     binary = made.files[CORE]
     assert b"GLIBC_2.17\0" in binary
@@ -177,7 +177,7 @@ def test_why_a_core_does_not_load_is_told_apart() -> None:
 
 
 def answer(**changes: object) -> dict[str, object]:
-    """Give what a good host says of itself, with changes."""
+    """Return what a good host says of itself, with changes."""
     good = {"python": "/usr/bin/python3", "version": [3, 11, 2], "implementation": "cpython", "tag": "cp311", "abi": ""}
     return {**good, "machine": "x86_64", "libc": "glibc 2.36", "cache": "/c", **changes}
 

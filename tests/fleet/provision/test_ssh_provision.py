@@ -187,7 +187,7 @@ class TestPythonsThatHang:
 
     @pytest.fixture
     def hanging(self, sshd: Sshd) -> str:
-        """Give its path on the host."""
+        """Return its path on the host."""
         path = sshd.folder / "python3"
         path.write_text("#!/bin/sh\nsleep 1000 &\nwait\n")
         path.chmod(0o755)
@@ -216,7 +216,7 @@ class TestPython:
 
     @pytest.fixture
     def path(self, sshd: Sshd) -> Iterator[Path]:
-        """Give a folder that is all of the host's PATH, with a shell in it."""
+        """Return a folder that is all of the host's PATH, with a shell in it."""
         folder = sshd.folder / "bin"
         folder.mkdir()
         (folder / "sh").symlink_to("/bin/sh")

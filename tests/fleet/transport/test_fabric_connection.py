@@ -13,8 +13,10 @@ from pageswap.errors import (
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.target import make_target
 from pageswap.fleet.transport import fabric_connection
+from pageswap.fleet.transport import transport as limits
+from pageswap.fleet.transport.link_errors import HopelessError
 from pageswap.fleet.transport.ssh_config import SshConfig
-from pageswap.fleet.transport.transport import HopelessError, Reach
+from pageswap.fleet.transport.transport import Reach
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +30,7 @@ def test_the_kernel_gives_up_on_a_dead_link_as_early_as_we_do(tmp_path: Path) ->
         with fabric_connection.tcp_socket(SshConfig(config).route("lab1")) as found:
             patience_ms = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
 
-            assert patience_ms == fabric_connection.PATIENCE_S * 1000
+            assert patience_ms == limits.PATIENCE_S * 1000
             assert found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
 
 

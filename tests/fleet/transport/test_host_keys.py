@@ -21,12 +21,12 @@ ED, RSA = "ssh-ed25519", "ssh-rsa"
 
 
 def line(names: str, key: bytes = KEY, key_type: str = ED, marker: str = "") -> str:
-    """Give a line of known_hosts."""
+    """Return a line of known_hosts."""
     return " ".join([*([marker] if marker else []), names, key_type, base64.b64encode(key).decode(), "comment"]) + "\n"
 
 
 def hashed(name: str) -> str:
-    """Give a name as ssh's HashKnownHosts writes it."""
+    """Return a name as ssh's HashKnownHosts writes it."""
     salt = b"0123456789abcdefghij"
     digest = hmac.new(salt, name.encode(), hashlib.sha1).digest()
     return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
@@ -34,7 +34,7 @@ def hashed(name: str) -> str:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Give the user's known_hosts, which is not there yet."""
+    """Return the user's known_hosts, which is not there yet."""
     return tmp_path / "ssh" / "known_hosts"
 
 

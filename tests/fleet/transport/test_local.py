@@ -20,7 +20,7 @@ READ_ALL = "import json, os, sys, time\ndocument = json.loads(sys.stdin.readline
 
 @pytest.fixture
 def talking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Target]:
-    """Give a target whose program is what the test says."""
+    """Return a target whose program is what the test says."""
     monkeypatch.setenv("PAGESWAP_HOME", str(tmp_path / "home"))
 
     def make(source: str) -> Target:

@@ -23,7 +23,7 @@ from pageswap.errors import (
 from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.target import make_target
-from pageswap.fleet.transport import fabric_connection
+from pageswap.fleet.transport import transport as limits
 from pageswap.fleet.transport.transport import Reach
 
 if TYPE_CHECKING:
@@ -278,8 +278,8 @@ class TestLinks:
         self, sshd: Sshd, talking: Callable[[str], Target], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Nothing is closed then: the host is asked, and does not answer."""
-        monkeypatch.setattr(fabric_connection, "BEAT_S", 0.1)
-        monkeypatch.setattr(fabric_connection, "PATIENCE_S", 1.0)
+        monkeypatch.setattr(limits, "BEAT_S", 0.1)
+        monkeypatch.setattr(limits, "PATIENCE_S", 1.0)
         stream = talking("time.sleep(600)").follow("/w", 0)
         sessions = sshd.sessions()
         for pid in sessions:
@@ -295,16 +295,16 @@ class TestLinks:
         self, talking: Callable[[str], Target], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It answers whenever it is asked."""
-        monkeypatch.setattr(fabric_connection, "BEAT_S", 0.05)
-        monkeypatch.setattr(fabric_connection, "PATIENCE_S", 1.0)
+        monkeypatch.setattr(limits, "BEAT_S", 0.05)
+        monkeypatch.setattr(limits, "PATIENCE_S", 1.0)
         stream = talking("time.sleep(2)\nprint('here')").open("status", {})
 
         assert stream.read() == b"here\n"
 
     def test_the_times_leave_room_for_what_is_promised(self) -> None:
         """A link that is down for five seconds is none that is lost; one that is lost is noticed within fifteen."""
-        assert fabric_connection.BEAT_S + fabric_connection.PATIENCE_S < 15
-        assert fabric_connection.PATIENCE_S > 2 * 5 - 1
+        assert limits.BEAT_S + limits.PATIENCE_S < 15
+        assert limits.PATIENCE_S > 2 * 5 - 1
 
 
 def test_a_user_without_a_name_is_told_to_have_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, via: str) -> None:

@@ -15,6 +15,7 @@
 #define PS_MAX_ROUNDS 100000u
 #define PS_MAX_THREADS 1024u
 #define PS_EMPTY UINT32_MAX
+#define PS_WARM_UP_BYTES ((size_t)4 << 20) /* what a warm-up moves at most that goes by bytes */
 
 enum ps_family { PS_COPY, PS_REMAP, PS_WINDOW, PS_CONTROL };
 
@@ -89,6 +90,7 @@ struct ps_region {
 struct ps_work {
     const ps_trial *trial;
     const struct ps_method *method;
+    const struct ps_workload_ops *workload;
     struct ps_region region;
     size_t iterations; /* this thread's share */
     uint64_t seed; /* of this thread's stamps and schedule */
@@ -136,9 +138,9 @@ struct ps_method {
     /* Not required. Called outside the timed region, after the pages were stamped. */
     int (*setup)(struct ps_region *region);
 
-    /* Workload `swap`: exchanges the pages in slots a[i] and b[i], for i = 0 .. n-1 in this order; a[i] == b[i] is
-     * allowed and changes nothing. After each exchange it calls ps_touch() on both. The whole schedule is known, so
-     * a method may look ahead. */
+    /* Workload `swap`: exchanges the pages in slots a[i] and b[i], for i = 0 .. n-1 in this order; n may be 0, and a[i]
+     * == b[i] is allowed and changes nothing. After each exchange it calls ps_touch() on both. The whole schedule is
+     * known, so a method may look ahead. */
     int (*swap_many)(struct ps_region *region, const uint32_t *a, const uint32_t *b, size_t n);
 
     /* Workloads `permute` and `move`: carries out the moves in this order, touching each page at its new place with
@@ -179,6 +181,9 @@ struct ps_workload_ops {
     int (*can)(const struct ps_method *method);
     int (*prepare)(struct ps_work *work);
     int (*settle)(struct ps_work *work); /* Not required. Untimed, after the method's setup. */
+    /* Not required. Untimed, directly before the first round and on the share's own thread: does what `run` does, at
+     * the end of the share's iterations, and leaves every page and every count as it was. */
+    int (*warm_up)(struct ps_work *work);
     int (*before_round)(struct ps_work *work, size_t begin, size_t end); /* Not required. Untimed. */
     int (*run)(struct ps_work *work, size_t begin, size_t end); /* iterations begin .. end-1 */
     int (*after_round)(struct ps_work *work, size_t begin, size_t end); /* Not required. Untimed. */
@@ -240,6 +245,7 @@ uint64_t ps_mix(uint64_t value); /* splitmix64's finaliser */
 
 /* pairs.c: a share's schedule of pairs and the model of what it does. */
 int ps_pairs_prepare(struct ps_work *work);
+int ps_pairs_warm_up(struct ps_work *work);
 void ps_pairs_model(struct ps_work *work, size_t begin, size_t end);
 uint64_t ps_pairs_page_moves(const struct ps_work *work);
 void ps_pairs_release(struct ps_work *work);
@@ -263,12 +269,12 @@ struct ps_neighbours;
 struct ps_neighbours *ps_neighbours_start(const int32_t *cpus, uint32_t count, ps_error *error);
 void ps_neighbours_stop(struct ps_neighbours *all);
 
-/* threads.c: runs `threads` shares of a round side by side. */
+/* threads.c: does something with all shares side by side, each on a thread of its own. */
 struct ps_team;
-struct ps_team *ps_team_start(struct ps_work *works, uint32_t threads, const struct ps_workload_ops *workload,
-                              const int32_t *cpus, ps_error *error);
-size_t ps_round_begin(size_t iterations, uint32_t rounds, uint32_t round); /* the first iteration of a round */
-uint64_t ps_team_round(struct ps_team *team, uint32_t round); /* its elapsed ns, from start to the last one's end */
+typedef int ps_team_task(struct ps_work *work, uint32_t round); /* 0 or a negative errno, left in work->failed */
+struct ps_team *ps_team_start(struct ps_work *works, uint32_t threads, const int32_t *cpus, ps_error *error);
+uint64_t ps_team_run(struct ps_team *team, ps_team_task *task,
+                     uint32_t round); /* ns from start to the last one's end */
 void ps_team_stop(struct ps_team *team);
 
 #endif

@@ -31,6 +31,60 @@ int ps_pairs_prepare(struct ps_work *work)
     return 0;
 }
 
+/* A warm-up takes as much of the schedule as fits into twice this, in steps of about so many bytes. */
+#define WARM_UP_NS 400000u
+#define WARM_UP_STEP_BYTES ((size_t)512 << 10)
+
+static void reverse(uint32_t *slots, size_t n)
+{
+    for (size_t i = 0; i < n / 2; i++) {
+        const uint32_t slot = slots[i];
+
+        slots[i] = slots[n - 1 - i];
+        slots[n - 1 - i] = slot;
+    }
+}
+
+/* Reads the schedule's first page; the processor itself fetches ahead what a round after another reads. */
+static void read_first(const uint32_t *slots, size_t n)
+{
+    for (size_t i = 0; i < n && i < PS_BASE_PAGE / sizeof *slots; i += 16) /* one for each line of the cache */
+        (void)*(const volatile uint32_t *)&slots[i];
+}
+
+static int run_reversed(struct ps_work *work, size_t begin, size_t end)
+{
+    reverse(work->a + begin, end - begin);
+    reverse(work->b + begin, end - begin);
+    const int failed = work->workload->run(work, begin, end);
+
+    reverse(work->a + begin, end - begin);
+    reverse(work->b + begin, end - begin);
+    return failed;
+}
+
+/* Undoes the schedule's last pairs, from the last on, and does them again. So what caches hold when the first round
+ * begins is what the end of a round leaves there. */
+int ps_pairs_warm_up(struct ps_work *work)
+{
+    const size_t step = WARM_UP_STEP_BYTES / work->region.page_bytes + 1;
+    const uint64_t begin_ns = ps_now_ns();
+    size_t begin = work->iterations;
+    int failed = 0;
+
+    while (!failed && begin > 0 && ps_now_ns() - begin_ns < WARM_UP_NS) {
+        const size_t end = begin;
+
+        begin -= begin < step ? begin : step;
+        failed = run_reversed(work, begin, end);
+    }
+    if (failed)
+        return failed;
+    read_first(work->a, work->iterations);
+    read_first(work->b, work->iterations);
+    return work->workload->run(work, begin, work->iterations);
+}
+
 /* Applies the swaps begin .. end-1 to the model, unless the method is the control that moves nothing. */
 void ps_pairs_model(struct ps_work *work, size_t begin, size_t end)
 {

@@ -1,4 +1,4 @@
-/* The team: the threads of a trial, pinned, that run each round side by side between two barriers. One thread is the
+/* The team: the threads of a trial, pinned, that run each task side by side between two barriers. One thread is the
  * calling one; with threads == 1 no other is made and no barrier is met. */
 #include <pthread.h>
 #include <sched.h>
@@ -19,9 +19,10 @@ struct ps_team {
     struct member *members; /* members[0] is the calling thread */
     uint32_t threads;
     uint32_t started;
-    const struct ps_workload_ops *workload;
+    ps_team_task *task; /* of this turn, and its round */
+    uint32_t round;
     _Atomic uint32_t ready; /* members that run on the CPU of theirs */
-    _Atomic uint32_t round; /* the round that may run: 1 .. rounds; UINT32_MAX tells the members to leave */
+    _Atomic uint32_t turn;  /* the task that may run, counted from 1; UINT32_MAX tells the members to leave */
     _Atomic uint32_t done;  /* members that finished it */
 };
 
@@ -34,21 +35,6 @@ static void pause_briefly(unsigned *spins)
         __builtin_ia32_pause();
 }
 
-/* Equal slices; where they cannot be, the sizes differ by one. */
-size_t ps_round_begin(size_t iterations, uint32_t rounds, uint32_t round)
-{
-    return (size_t)((unsigned __int128)iterations * round / rounds);
-}
-
-static void run_slice(struct member *member, uint32_t round)
-{
-    struct ps_work *const work = member->work;
-    const size_t begin = ps_round_begin(work->iterations, work->trial->rounds, round);
-    const size_t end = ps_round_begin(work->iterations, work->trial->rounds, round + 1);
-
-    work->failed = member->team->workload->run(work, begin, end);
-}
-
 static void *serve(void *argument)
 {
     struct member *const member = argument;
@@ -58,20 +44,19 @@ static void *serve(void *argument)
     atomic_fetch_add_explicit(&team->ready, 1, memory_order_release);
     for (uint32_t next = 1;; next++) {
         unsigned spins = 0;
-        uint32_t round;
+        uint32_t turn;
 
-        while ((round = atomic_load_explicit(&team->round, memory_order_acquire)) < next)
+        while ((turn = atomic_load_explicit(&team->turn, memory_order_acquire)) < next)
             pause_briefly(&spins);
-        if (round == UINT32_MAX)
+        if (turn == UINT32_MAX)
             return NULL;
         if (!member->work->failed)
-            run_slice(member, next - 1);
+            member->work->failed = team->task(member->work, team->round);
         atomic_fetch_add_explicit(&team->done, 1, memory_order_release);
     }
 }
 
-struct ps_team *ps_team_start(struct ps_work *works, uint32_t threads, const struct ps_workload_ops *workload,
-                              const int32_t *cpus, ps_error *error)
+struct ps_team *ps_team_start(struct ps_work *works, uint32_t threads, const int32_t *cpus, ps_error *error)
 {
     struct ps_team *const team = calloc(1, sizeof *team);
 
@@ -81,7 +66,6 @@ struct ps_team *ps_team_start(struct ps_work *works, uint32_t threads, const str
         return NULL;
     }
     team->threads = threads;
-    team->workload = workload;
     for (uint32_t i = 0; i < threads; i++)
         team->members[i] = (struct member){.team = team, .work = &works[i], .cpu = cpus[i]};
     for (team->started = 1; team->started < threads; team->started++) {
@@ -102,16 +86,19 @@ struct ps_team *ps_team_start(struct ps_work *works, uint32_t threads, const str
     return team;
 }
 
-uint64_t ps_team_round(struct ps_team *team, uint32_t round)
+uint64_t ps_team_run(struct ps_team *team, ps_team_task *task, uint32_t round)
 {
+    struct ps_work *const own = team->members[0].work;
     unsigned spins = 0;
     const uint64_t begin_ns = ps_now_ns();
 
     if (team->threads > 1) {
+        team->task = task;
+        team->round = round;
         atomic_store_explicit(&team->done, 0, memory_order_relaxed);
-        atomic_store_explicit(&team->round, round + 1, memory_order_release);
+        (void)atomic_fetch_add_explicit(&team->turn, 1, memory_order_release);
     }
-    run_slice(&team->members[0], round);
+    own->failed = task(own, round);
     while (atomic_load_explicit(&team->done, memory_order_acquire) < team->threads - 1)
         pause_briefly(&spins);
     return ps_now_ns() - begin_ns;
@@ -121,7 +108,7 @@ void ps_team_stop(struct ps_team *team)
 {
     if (!team)
         return;
-    atomic_store_explicit(&team->round, UINT32_MAX, memory_order_release);
+    atomic_store_explicit(&team->turn, UINT32_MAX, memory_order_release);
     for (uint32_t i = 1; i < team->started; i++)
         (void)pthread_join(team->members[i].thread, NULL);
     free(team->members);

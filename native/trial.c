@@ -5,8 +5,9 @@
 
 #include "trial.h"
 
-/* A core that was idle needs about this long to reach its speed; a set-up that was shorter is filled up to it. */
-#define WARM_CORE_NS 3000000u
+/* A core that was idle needs about 3 ms to reach its speed. A set-up that was shorter is filled up to this, and what
+ * is done between it and the first round fills the rest. */
+#define WARM_CORE_NS 2500000u
 
 void *ps_allocate(struct ps_work *work, size_t count, size_t size, const char *what)
 {
@@ -28,6 +29,7 @@ static int prepare_share(struct ps_trial_run *run, uint32_t thread)
         return failed;
     work->trial = trial;
     work->method = run->method;
+    work->workload = run->workload;
     work->region.error = &work->error;
     work->iterations = trial->iterations * (thread + 1) / trial->threads - trial->iterations * thread / trial->threads;
     work->seed = trial->seed + ps_mix(thread);
@@ -92,7 +94,7 @@ static int start_threads(struct ps_trial_run *run)
     const uint32_t threads = run->trial->threads;
 
     ps_perf_open(&run->perf); /* before the threads, which it follows */
-    if (!(run->team = ps_team_start(run->works, threads, run->workload, run->cpus, run->error)))
+    if (!(run->team = ps_team_start(run->works, threads, run->cpus, run->error)))
         return -run->error->errnum;
     if (ps_word_find("neighbours", run->trial->neighbours) &&
         !(run->neighbours = ps_neighbours_start(run->cpus + threads, run->cpu_count - threads, run->error)))

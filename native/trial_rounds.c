@@ -35,6 +35,41 @@ static int first_failure(struct ps_trial_run *run)
     return 0;
 }
 
+/* Rounds are numbered from 1. Equal slices; where they cannot be, the sizes differ by one. */
+static size_t round_end(const struct ps_work *work, uint32_t round)
+{
+    return (size_t)((unsigned __int128)work->iterations * round / work->trial->rounds);
+}
+
+/* Round 0 has no iterations. */
+static size_t round_begin(const struct ps_work *work, uint32_t round)
+{
+    return round_end(work, round ? round - 1 : 0);
+}
+
+static int run_slice(struct ps_work *work, uint32_t round)
+{
+    return work->workload->run(work, round_begin(work, round), round_end(work, round));
+}
+
+/* A method that moves mappings would leave others behind than those that the rounds are to begin with: huge pages
+ * split, and small ones in mappings of their own. */
+static int warm_share(struct ps_work *work, uint32_t round)
+{
+    (void)round;
+    return work->workload->warm_up && work->method->family != PS_REMAP ? work->workload->warm_up(work) : 0;
+}
+
+/* The set-up and the counting have left caches, TLBs and branch predictors to other code and other memory, which the
+ * first round would pay for alone. So the threads take the way of a round once more, untimed. */
+static int warm_up(struct ps_trial_run *run)
+{
+    run->result->setup_ns += ps_team_run(run->team, warm_share, 0) + ps_team_run(run->team, run_slice, 0);
+    for (uint32_t thread = 0; thread < run->trial->threads; thread++)
+        run->works[thread].region.retries = run->works[thread].region.refusals = 0;
+    return first_failure(run);
+}
+
 /* Calls a hook that stands before or after a round, for every share; its time counts as set-up or verification. */
 static int beside_round(struct ps_trial_run *run, int (*hook)(struct ps_work *, size_t, size_t), uint32_t round,
                         uint64_t *spent_ns)
@@ -44,8 +79,7 @@ static int beside_round(struct ps_trial_run *run, int (*hook)(struct ps_work *, 
     for (uint32_t thread = 0; thread < run->trial->threads && hook; thread++) {
         struct ps_work *const work = &run->works[thread];
 
-        work->failed = hook(work, ps_round_begin(work->iterations, run->trial->rounds, round),
-                            ps_round_begin(work->iterations, run->trial->rounds, round + 1));
+        work->failed = hook(work, round_begin(work, round), round_end(work, round));
     }
     *spent_ns += ps_now_ns() - begin_ns;
     return first_failure(run);
@@ -57,31 +91,28 @@ static int time_rounds(struct ps_trial_run *run, uint64_t *rounds_ns)
     const int splits = (run->method->flags & PS_SPLITS_MAPPINGS) != 0;
     int failed = splits ? sample_mappings(run) : 0;
 
-    for (uint32_t round = 0; round < rounds && !failed; round++) {
+    if (!failed)
+        failed = warm_up(run);
+    for (uint32_t round = 1; round <= rounds && !failed; round++) {
         struct ps_counters before, after;
 
         if ((failed = beside_round(run, run->workload->before_round, round, &run->result->setup_ns)) != 0 ||
             (failed = ps_counters_read(&before, run->error)) != 0)
             break;
         ps_perf_switch(&run->perf, 1);
-        rounds_ns[round] = ps_team_round(run->team, round);
+        const uint64_t round_ns = ps_team_run(run->team, run_slice, round);
         ps_perf_switch(&run->perf, 0);
         if ((failed = first_failure(run)) != 0 || (failed = ps_counters_read(&after, run->error)) != 0)
             break;
-        run->result->elapsed_ns += rounds_ns[round];
+        rounds_ns[round - 1] = round_ns;
+        run->result->elapsed_ns += round_ns;
         add_difference(run->result, &before, &after);
-        if (splits || round + 1 == rounds)
+        if (splits || round == rounds)
             failed = sample_mappings(run);
         if (!failed)
             failed = beside_round(run, run->workload->after_round, round, &run->result->verify_ns);
     }
     return failed;
-}
-
-static void reset_refusals(struct ps_trial_run *run)
-{
-    for (uint32_t thread = 0; thread < run->trial->threads; thread++)
-        run->works[thread].region.retries = run->works[thread].region.refusals = 0;
 }
 
 static void count_refusals(struct ps_trial_run *run)
@@ -125,7 +156,6 @@ int ps_trial_measure(struct ps_trial_run *run, uint64_t *rounds_ns)
     counters[PS_COUNTER_cpu_node] = ps_cpu_node();
     if (!run->workload->own_memory)
         ps_nodes_count(&run->memory, &run->shape, &counters[PS_COUNTER_node0_bytes]);
-    reset_refusals(run);
     ps_host_counters_read(&before);
     const uint64_t between_ns = ps_now_ns();
 

@@ -4,6 +4,8 @@
 
 #include "../pageswap.h"
 
+#define WARM_UP_CALLS ((size_t)64)
+
 static int can(const struct ps_method *method)
 {
     return method->call_many != NULL;
@@ -21,6 +23,14 @@ static int prepare(struct ps_work *work)
 static int before_round(struct ps_work *work, size_t begin, size_t end)
 {
     return work->method->call_refill ? work->method->call_refill(&work->region, end - begin) : 0;
+}
+
+static int warm_up(struct ps_work *work)
+{
+    const size_t n = work->iterations < WARM_UP_CALLS ? work->iterations : WARM_UP_CALLS;
+    const int failed = before_round(work, 0, n);
+
+    return failed ? failed : work->method->call_many(&work->region, n);
 }
 
 static int run(struct ps_work *work, size_t begin, size_t end)
@@ -41,6 +51,7 @@ const struct ps_workload_ops ps_workload_call = {
     .can = can,
     .prepare = prepare,
     .before_round = before_round,
+    .warm_up = warm_up,
     .run = run,
     .verify = ps_verify,
     .release = release,

@@ -52,6 +52,16 @@ static int run(struct ps_work *work, size_t begin, size_t end)
     return method->swap_many(&work->region, work->a + begin, work->b + begin, end - begin);
 }
 
+/* What was copied once is copied again by the rounds, and comes out the same. */
+static int warm_up(struct ps_work *work)
+{
+    const size_t most = PS_WARM_UP_BYTES / COPIES / work->region.page_bytes + 1;
+
+    if (work->method->copy_many)
+        return run(work, work->iterations < most ? 0 : work->iterations - most, work->iterations);
+    return ps_pairs_warm_up(work);
+}
+
 static uint64_t page_moves(const struct ps_work *work)
 {
     return work->method->copy_many ? COPIES * work->iterations : ps_pairs_page_moves(work);
@@ -72,6 +82,7 @@ const struct ps_workload_ops ps_workload_limit = {
     .hooks_use_scratch = 1,
     .can = can,
     .prepare = prepare,
+    .warm_up = warm_up,
     .run = run,
     .page_moves = page_moves,
     .verify = verify,

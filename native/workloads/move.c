@@ -137,6 +137,34 @@ static int run(struct ps_work *work, size_t begin, size_t end)
     return carry_out(work, ((struct moves *)work->private)->scatter + begin, end - begin);
 }
 
+/* Exchanges the ends of moves, so that they bring back what they brought. */
+static void turn_back(struct ps_move *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        list[i] = (struct ps_move){list[i].from, list[i].to, list[i].pages};
+}
+
+/* Moves of one pass, which have neither source nor destination in common, made and taken back. */
+static int warm_up(struct ps_work *work)
+{
+    struct moves *const moves = work->private;
+    const size_t run_pages = ps_or_one(work->trial->run_pages);
+    const size_t pass = (work->region.pages + run_pages - 1) / run_pages;
+    const size_t last = work->iterations < pass ? work->iterations : pass;
+    const size_t most = PS_WARM_UP_BYTES / (run_pages * work->region.page_bytes) + 1;
+    const size_t n = last < most ? last : most;
+    const size_t begin = moves->scatter + last - n;
+    int failed = carry_out(work, begin, n);
+
+    if (!failed) {
+        turn_back(moves->list + begin, n);
+        failed = carry_out(work, begin, n);
+        turn_back(moves->list + begin, n);
+    }
+    moves->done = moves->scatter;
+    return failed;
+}
+
 /* The model follows the moves that were made. A failed move has moved nothing, so there is nothing to rescue. */
 static void follow(struct ps_work *work)
 {
@@ -189,6 +217,7 @@ const struct ps_workload_ops ps_workload_move = {
     .can = can,
     .prepare = prepare,
     .settle = settle,
+    .warm_up = warm_up,
     .run = run,
     .page_moves = page_moves,
     .verify = verify,

@@ -129,6 +129,16 @@ static int run(struct ps_work *work, size_t begin, size_t end)
     return failed;
 }
 
+static int warm_up(struct ps_work *work)
+{
+    struct batch *const batch = work->private;
+    const int failed = ps_pairs_warm_up(work);
+
+    batch->begin = batch->count = batch->done = 0;
+    work->page_moves = 0;
+    return failed;
+}
+
 static uint64_t page_moves(const struct ps_work *work)
 {
     return work->page_moves;
@@ -192,6 +202,7 @@ const struct ps_workload_ops ps_workload_permute = {
     .moves_use_scratch = 1,
     .can = can,
     .prepare = prepare,
+    .warm_up = warm_up,
     .run = run,
     .page_moves = page_moves,
     .verify = verify,

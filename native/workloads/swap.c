@@ -22,6 +22,7 @@ const struct ps_workload_ops ps_workload_swap = {
     .hooks_use_scratch = 1,
     .can = can,
     .prepare = ps_pairs_prepare,
+    .warm_up = ps_pairs_warm_up,
     .run = run,
     .page_moves = ps_pairs_page_moves,
     .verify = verify,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import pathlib
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import fuzz
 import pytest
-from requirement import require
+from compiled import library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,13 +68,13 @@ def odd_core(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 @pytest.fixture(scope="session")
 def shim(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Compile the library that makes calls fail."""
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    require("cc", compiler, "no C compiler to build the library that makes calls fail")
-    library = tmp_path_factory.mktemp("shim") / "faulty_calls.so"
-    source = str(HERE / "faulty_calls.c")
-    command = [str(compiler), "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(library), source]
-    subprocess.run(command, check=True, timeout=60)
-    return library
+    return library(HERE / "faulty_calls.c", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def tracer(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Compile the library that tells what a trial calls."""
+    return library(HERE / "traced_calls.c", tmp_path_factory)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -13,6 +13,7 @@ import sys
 
 import child
 import pytest
+from compiled import library
 from requirement import require
 
 from pageswap import native
@@ -61,11 +62,7 @@ STORE = re.compile(r"\bv?movnt\w+\s+%")
 @pytest.fixture(scope="module")
 def shim(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Compile the shim that stands before process_vm_readv."""
-    require("cc", shutil.which("cc"), "no C compiler")
-    library = tmp_path_factory.mktemp("shim") / "faulty_reads.so"
-    source = pathlib.Path(__file__).with_name("faulty_reads.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", str(source), "-o", str(library)], check=True)
-    return library
+    return library(pathlib.Path(__file__).with_name("faulty_reads.c"), tmp_path_factory)
 
 
 def masked(mask: str, program: str, *arguments: str) -> str:

@@ -5,7 +5,7 @@
 
 static int swap_many(struct ps_region *region, const uint32_t *a, const uint32_t *b, size_t n)
 {
-    for (size_t turn = 0; turn <= n; turn++) {
+    for (size_t turn = 0; n > 0 && turn <= n; turn++) {
         const size_t i = turn ? turn - 1 : 0;
 
         memcpy(region->scratch, ps_slot(region, b[i]), region->page_bytes);

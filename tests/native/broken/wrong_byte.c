@@ -10,7 +10,8 @@ static int swap_many(struct ps_region *region, const uint32_t *a, const uint32_t
         memmove(ps_slot(region, b[i]), ps_slot(region, a[i]), region->page_bytes);
         memcpy(ps_slot(region, a[i]), region->scratch, region->page_bytes);
     }
-    ps_slot(region, a[n - 1])[region->page_bytes - 1] ^= 1;
+    if (n > 0)
+        ps_slot(region, a[n - 1])[region->page_bytes - 1] = 0xd5;
     return 0;
 }
 

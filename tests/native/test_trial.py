@@ -80,6 +80,15 @@ def test_copying_causes_no_faults_inside_the_rounds(method: str) -> None:
     assert result.major_faults == 0
 
 
+@pytest.mark.parametrize("rounds", [1, 3, 30])
+def test_faults_of_all_rounds_are_counted_and_of_nothing_else(rounds: int) -> None:
+    """A fault an iteration, in each round as many; those of what goes before a round are none of them."""
+    faults = child.run(child.params("page_fault", workload="call", iterations=300, rounds=rounds)).minor_faults
+
+    # A sanitizer has shadow memory of its own.
+    assert faults == 300 or ("PAGESWAP_SANITIZED" in os.environ and 300 < faults < 310)
+
+
 def test_reading_remapped_shared_pages_faults_inside_the_rounds() -> None:
     """touch: moved exists to pay exactly these."""
     quiet = child.run(child.params("mremap_fixed", backing="shared_anon", iterations=300, touch="none"))

@@ -2,77 +2,75 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
-import subprocess
-import sys
+from typing import Any
 
+import child
 import pytest
+from apart import run_apart
 
-BROKEN = sorted(pathlib.Path(__file__).with_name("broken").glob("*.c"))
-RUN = """
-import dataclasses, json, sys
-from pageswap import native
-fields = json.loads(sys.stdin.read())
-print(json.dumps(dataclasses.asdict(native.run_trial(native.TrialParams(**fields)))))
-"""
+BROKEN = {
+    "wrong_byte": ("swap",),
+    "left_out": ("swap",),
+    "exchanged_twice": ("swap",),
+    "first_slot": ("swap", "permute", "move"),
+    "last_slot": ("swap", "permute", "move"),
+    "move_left_out": ("permute", "move"),
+    "moves_reversed": ("permute", "move"),
+}
+FOLDER = pathlib.Path(__file__).with_name("broken")
 
 
-@pytest.mark.parametrize("method", [path.stem for path in BROKEN])
+def result(core: pathlib.Path, method: str, **changes: Any) -> dict[str, Any]:
+    """Run a trial of 16 pages; of so many iterations `move` ends with slots of both halves taken."""
+    pages = {"page_bytes": 4096, "region_bytes": 16 * changes.get("page_bytes", 4096), "iterations": 33, "rounds": 1}
+    return run_apart(child.params(method, **pages | changes), core=core)[0]
+
+
+def test_every_broken_method_is_tried() -> None:
+    """One that nobody runs would prove nothing."""
+    assert set(BROKEN) == {path.stem for path in FOLDER.glob("*.c")}
+
+
+@pytest.mark.parametrize(
+    ("method", "workload"), [(method, workload) for method, workloads in BROKEN.items() for workload in workloads]
+)
 @pytest.mark.parametrize("page_bytes", [4096, 2 << 20])
-def test_a_broken_swap_is_found(odd_core: pathlib.Path, method: str, page_bytes: int) -> None:
-    """One wrong byte, a swap left out, two pages exchanged twice: each must be seen, and said where."""
-    fields = {
-        "method": method,
-        "workload": "swap",
-        "backing": "private_anon",
-        "page_bytes": page_bytes,
-        "region_bytes": 16 * page_bytes,
-        "iterations": 50,
-        "threads": 1,
-        "touch": "none",
-        "rounds": 1,
-        "seed": 7,
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", RUN],
-        input=json.dumps(fields),
-        cwd=odd_core,
-        env={"PYTHONPATH": str(odd_core)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    result = json.loads(done.stdout)
+def test_what_a_broken_method_leaves_is_found(
+    odd_core: pathlib.Path, method: str, workload: str, page_bytes: int
+) -> None:
+    """One wrong byte, a page left behind, exchanged twice or laid beside its place: each is seen, and said where."""
+    found = result(odd_core, method, workload=workload, page_bytes=page_bytes)
 
-    assert not result["verified"]
-    assert "slot" in result["reason"]
-    assert result["elapsed_ns"] > 0
+    assert not found["verified"]
+    assert "slot" in found["reason"]
+    assert found["elapsed_ns"] > 0
 
 
 def test_the_wrong_byte_is_named_by_its_place(odd_core: pathlib.Path) -> None:
     """The reason leads to the byte: the last word of the page."""
-    fields = {
-        "method": "wrong_byte",
-        "workload": "swap",
-        "backing": "shared_anon",
-        "page_bytes": 4096,
-        "region_bytes": 65536,
-        "iterations": 1,
-        "threads": 1,
-        "touch": "none",
-        "rounds": 1,
-        "seed": 7,
-        "pairs": [[3, 5]],
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", RUN],
-        input=json.dumps(fields),
-        cwd=odd_core,
-        env={"PYTHONPATH": str(odd_core)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    found = result(odd_core, "wrong_byte", backing="shared_anon", pairs=((3, 5),))
 
-    assert "slot 3 is wrong from byte 4088 on" in json.loads(done.stdout)["reason"]
+    assert "slot 3 is wrong from byte 4088 on" in found["reason"]
+
+
+# After an odd number of passes over 16 pages they lie in the lower half again, after an even one in the upper.
+@pytest.mark.parametrize(
+    ("method", "workload", "iterations", "slot"),
+    [
+        ("first_slot", "swap", 1, 0),
+        ("first_slot", "permute", 1, 0),
+        ("first_slot", "move", 48, 0),
+        ("last_slot", "swap", 1, 15),
+        ("last_slot", "permute", 1, 15),
+        ("last_slot", "move", 32, 31),
+    ],
+)
+def test_one_wrong_word_in_the_first_or_last_slot_alone_is_found(
+    odd_core: pathlib.Path, method: str, workload: str, iterations: int, slot: int
+) -> None:
+    """No slot is left out: of `move` those of the destination hold every page."""
+    pairs = ((3, 5),) if workload != "move" else ()
+    found = result(odd_core, method, workload=workload, iterations=iterations, pairs=pairs)
+
+    assert f"slot {slot} is wrong from byte 0 on" in found["reason"]

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.verdicts import NOT_COMPARED
-from pageswap.answers.record import Caveat
+from pageswap.answers.record import MOST_FINDINGS, Caveat
 from pageswap.answers.words import say
 
 if TYPE_CHECKING:
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from pageswap.analysis.summary import CaseSummary, Ending, Summary
 
 
-def caveats(summary: Summary) -> Iterator[Caveat]:
-    """Yield each of them, no ending left out: every status with its count and all its reasons."""
+def caveats(summary: Summary, findings: int) -> Iterator[Caveat]:
+    """Yield each of them, no ending left out: every status with its count and all its reasons.
+
+    ``findings`` is how many the answer has.
+    """
     if summary.corrupt:
         cases = [case for case in summary.cases if case.levels.get("method") in summary.corrupt]
         yield _caveat("corrupt", cases, {"methods": summary.corrupt})
@@ -38,6 +41,8 @@ def caveats(summary: Summary) -> Iterator[Caveat]:
         yield _caveat("silent_hosts", silent, {"hosts": list(summary.silent)})
     if summary.missing:
         yield _caveat("unfinished", [], {"trials": summary.missing})
+    if findings > MOST_FINDINGS:
+        yield _caveat("findings", [], {"findings": findings, "most": MOST_FINDINGS})
 
 
 def _caveat(kind: str, cases: Iterable[CaseSummary], facts: dict[str, Any]) -> Caveat:

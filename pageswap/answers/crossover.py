@@ -32,10 +32,10 @@ _ORDER: Final = (RISES, FALLS, ALL_FASTER, PARTLY, ALL_SLOWER, NEITHER, LACKING)
 class Curve:
     """One contender on one host over all sizes, or several with the same course.
 
-    ``course`` is how its verdicts change. Where it is `RISES` or `FALLS`, ``last`` is the largest size below the change
-    that was decided the one way and ``first`` the smallest from which on all are decided the other; else these are the
-    smallest and the largest size measured. ``decided`` has the sizes of each decided verdict, ``elsewhere`` counts the
-    others. ``is_settled``: every size up to ``last`` was decided alike.
+    ``course`` is how its verdicts change over ``sizes``, all that were asked for. Where it is `RISES` or `FALLS`,
+    ``last`` is the largest size below the change that was decided the one way and ``first`` the smallest from which on
+    all are decided the other; else these are the smallest and the largest size measured. ``decided`` has the sizes of
+    each decided verdict, ``elsewhere`` counts the others. ``is_settled``: every size up to ``last`` was decided alike.
     """
 
     names: tuple[str, ...]
@@ -44,6 +44,7 @@ class Curve:
     course: str
     last: int
     first: int
+    sizes: list[int]
     decided: dict[str, list[int]]
     elsewhere: int
     is_settled: bool
@@ -101,6 +102,7 @@ def curve(findings: Sequence[Finding], axis: str) -> Curve:
         course=course,
         last=last,
         first=first,
+        sizes=[int(each.where.get(axis, 0)) for each in ordered],
         decided=decided,
         elsewhere=len(ordered) - sum(map(len, decided.values())),
         is_settled=bool(verdicts) and set(verdicts[: sizes.index(last) + 1]) == {verdicts[0]},

@@ -44,10 +44,14 @@ class Winners:
 
 @dataclasses.dataclass(frozen=True)
 class Fastest:
-    """What the headline is made of; ``contests`` were held, ``most_blocks`` is the most any pair has."""
+    """What the headline is made of.
+
+    ``contests`` were held, ``most_blocks`` is the most any pair has; ``missing`` were not measured somewhere.
+    """
 
     verdict: str
     groups: list[Winners]
+    missing: list[str]
     contests: int
     hosts_disagree: bool
     most_blocks: int
@@ -64,10 +68,11 @@ def fastest(summary: HostsSummary) -> tuple[Fastest, list[Finding]]:
     found = dict(pair for each in held for pair in _contest_findings(summary, each))
     rest = {_key(case): _unheld(summary, case) for case in able if _key(case) not in found}
     groups = _groups(summary, held)
-    missing = any(finding.verdict in (NOT_MEASURED, CORRUPT) for finding in rest.values())
+    ended = {each.subject: each.verdict for each in rest.values() if each.verdict in (NOT_MEASURED, CORRUPT)}
     facts = Fastest(
-        verdict=_verdict(groups, is_whole=not missing),
+        verdict=_verdict(groups, is_whole=not ended),
         groups=groups,
+        missing=[name for name, verdict in ended.items() if verdict == NOT_MEASURED],
         contests=len(held),
         hosts_disagree=_hosts_disagree(groups),
         most_blocks=max((rival.n for each in held for rival in each.rivals), default=0),

@@ -16,6 +16,8 @@ DOUBTFUL: Final = "doubtful"
 BAD: Final = "bad"
 
 HEADLINE_LENGTH: Final = 160
+# As many as JSON lists; of more hosts than that the figures of the cases tell.
+MOST_FINDINGS: Final = 2_000
 
 # Verdicts of findings beside those of a comparison with the baseline (`pageswap.analysis.verdicts`).
 CORRUPT: Final = "corrupt"
@@ -88,5 +90,5 @@ class Answer:
     caveats: tuple[Caveat, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return the record as `run --json`, `report --format json` and the page hold it."""
-        return dataclasses.asdict(self)
+        """Return the record as `run --json`, `report --format json` and the page hold it, of bounded length."""
+        return dataclasses.asdict(dataclasses.replace(self, findings=self.findings[:MOST_FINDINGS]))

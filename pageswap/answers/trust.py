@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.host.environment import doubts
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 MOST: Final = 0.5
 SOME: Final = 0.1
 LARGE_FLOOR: Final = 1.1
+# What each host may have, beside the doubts of the table of conditions.
 _STEAL: Final = "steal"
+_BALANCING: Final = "numa_balancing"
+# Every other code of a host is that of a condition, whose table has the words.
+_OWN_WORDS: Final = (_STEAL, _BALANCING)
+_CONDITION: Final = "condition"
 
 
 def trust(summary: HostsSummary, findings: Findings, environments: Mapping[str, Mapping[str, Any]]) -> Trust:
@@ -29,7 +35,9 @@ def trust(summary: HostsSummary, findings: Findings, environments: Mapping[str, 
     doubts = [*_of_trials(summary, findings), *_of_figures(summary), *_of_hosts(findings, environments)]
     level = BAD if any(each[0] == BAD for each in doubts) else DOUBTFUL if doubts else GOOD
     ordered = sorted(doubts, key=lambda each: each[0] != BAD)
-    return Trust(level, tuple(Reason(code, say("trust", code, facts)) for _, code, facts in ordered))
+    return Trust(
+        level, tuple(Reason(code, say("trust", facts.get("words", code), facts)) for _, code, facts in ordered)
+    )
 
 
 def _of_trials(summary: Summary, findings: Findings) -> Iterator[Doubt]:
@@ -58,19 +66,30 @@ def _of_figures(summary: HostsSummary) -> Iterator[Doubt]:
     few = sum(case.verdict == TOO_FEW for case in summary.cases)
     if few:
         yield DOUBTFUL, "few_blocks", {"comparisons": few}
-    for host, floor in summary.noise.items():
-        if floor.ratio and floor.ratio >= LARGE_FLOOR:
-            yield DOUBTFUL, "noise_floor", {"host": host if len(summary.hosts) > 1 else "", "ratio": floor.ratio}
+    large = {host: each.ratio for host, each in summary.noise.items() if each.ratio and each.ratio >= LARGE_FLOOR}
+    if large:
+        named = list(large) if len(summary.hosts) > 1 else []
+        yield DOUBTFUL, "noise_floor", {"hosts": named, "ratio": max(large.values())}
     if summary.silent:
         yield DOUBTFUL, "silent_hosts", {"hosts": list(summary.silent), "of": len(summary.hosts)}
 
 
 def _of_hosts(findings: Findings, environments: Mapping[str, Mapping[str, Any]]) -> Iterator[Doubt]:
-    stolen = {each.host for each in findings.disturbed if _STEAL in each.words}
-    for host in stolen:
-        kind = environments.get(host, {}).get("hypervisor")
-        trials = sum(each.host == host and _STEAL in each.words for each in findings.disturbed)
-        yield DOUBTFUL, "steal", {"host": host if len(environments) > 1 else "", "hypervisor": kind, "trials": trials}
+    """Yield what is amiss with hosts, each thing once with all of its hosts."""
+    stolen = Counter(each.host for each in findings.disturbed if _STEAL in each.words)
+    found: dict[tuple[str, str], list[str]] = {}
     for host, environment in environments.items():
-        for why in doubts(environment).values():
-            yield DOUBTFUL, "condition", {"host": host if len(environments) > 1 else "", "why": why}
+        for key, why in doubts(environment).items():
+            found.setdefault((key, why), []).append(host)
+        if environment.get(_BALANCING) and len(environment.get("numa_nodes") or ()) > 1:
+            found.setdefault((_BALANCING, ""), []).append(host)
+        if host in stolen:
+            found.setdefault((_STEAL, str(environment.get("hypervisor") or "")), []).append(host)
+    for (code, why), hosts in found.items():
+        macro = code if code in _OWN_WORDS else _CONDITION
+        named = hosts if len(environments) > 1 else []
+        yield (
+            DOUBTFUL,
+            code,
+            {"words": macro, "hosts": named, "why": why, "trials": sum(stolen[each] for each in hosts)},
+        )

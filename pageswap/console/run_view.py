@@ -94,7 +94,9 @@ def conclude_without(error: NoHostError, *, as_json: bool) -> int:
     """Tell of a run that no host gave anything: each host's line, or the same document; return the exit code."""
     outcome = error.outcome
     if as_json:
-        print_json(_as_json(outcome) | {"answer": None, "cases": [], "troubles": []})
+        from pageswap.answers.build import no_answer
+
+        print_json(_as_json(outcome) | {"answer": no_answer().as_json(), "cases": [], "troubles": []})
     else:
         host_views.show_hosts(outcome.hosts)
     # Of several hosts each one's error was told when it happened, and stands in its line.

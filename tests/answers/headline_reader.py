@@ -121,6 +121,9 @@ def clause_faults(reader: Reader) -> Iterator[str]:
     if reader.record["verdict"] == "nothing_measured":
         yield from nothing_faults(reader, text)
         return
+    if (quiet := re.fullmatch(r"too few quiet blocks to compare with .+, (\d+) of the 6 needed", text)) is not None:
+        yield from quiet_faults(reader, int(quiet[1]))
+        return
     few = re.match(r"too few blocks(?: to (?:compare|say).*?)?, (\d+) of the 6 needed(?:; so far (.+))?$", text)
     if few:
         if int(few[1]) >= 6 or any(each["verdict"] in _DECIDED for each in reader.findings if asks != "rate"):
@@ -142,6 +145,15 @@ def clause_faults(reader: Reader) -> Iterator[str]:
         "rate": rate_faults,
     }[asks]
     yield from check(reader, text)
+
+
+def quiet_faults(reader: Reader, said: int) -> Iterator[str]:
+    """Check that blocks suffice, and that disturbed trials leave so many and too few of them."""
+    own = [each for each in reader.findings if is_mover(reader, each["subject"]) or reader.record["asks"] == "gain"]
+    counts = [(reader.blocks(each), reader.blocks(each, quiet=True)) for each in own or reader.findings]
+    most, quiet = (max((pair[place] for pair in counts), default=0) for place in (0, 1))
+    if most < 6 or quiet >= 6 or quiet != said or any(each["verdict"] in _DECIDED for each in reader.findings):
+        yield f"{said} quiet blocks, by the rows {quiet} of {most}"
 
 
 def nothing_faults(reader: Reader, text: str) -> Iterator[str]:
@@ -179,7 +191,7 @@ _UNIFORM: Final = re.compile(
 
 
 _OF_ONE_VERDICT: Final = (
-    (r"no difference found between [^ ]+ and (.+)", "no difference found"),
+    (r"(.+) showed no difference from [^ ]+", "no difference found"),
     (r"too few blocks for (.+)", "too few"),
     (r"(.+) depends? on the case", "mixed"),
 )
@@ -221,12 +233,12 @@ def open_faults(groups: dict[Any, list[Finding]], clause: str) -> Iterator[str]:
         for name in names_in(found[1])[0]:
             if not {each["verdict"] for each in groups.get(name, ())} <= set(_MISSING):
                 yield f"{name} was compared"
-    elif re.fullmatch(r"\d+ [a-z ]+(, \d+ [a-z ]+)*", clause):
+    elif re.fullmatch(r"(?:\d+ (?:faster|mixed|slower)(?: than .+?)?, )+\d+ undecided", clause):
         courses = [course_of(own) for own in groups.values()]
-        for count, word in re.findall(r"(\d+) ([a-z ]+)", clause):
-            same = {"undecided": ("no difference found", "too few")}.get(word, (word,))
-            if sum(course in same for course in courses) != int(count):
-                yield f"{count} {word} of {courses}"
+        told = {word: int(count) for count, word in re.findall(r"(\d+) (faster|mixed|slower|undecided)", clause)}
+        true = {word: courses.count(word) for word in ("faster", "mixed", "slower") if word in courses}
+        if told != true | {"undecided": len(courses) - sum(true.values())}:
+            yield f"{clause!r} of {courses}"
     else:
         yield from share_faults(groups, clause)
 
@@ -333,7 +345,15 @@ def winner_faults(reader: Reader, clause: str) -> Iterator[str]:
         yield from won_faults(reader, clause, none[2] or "", lambda own: len(winners(own)) == int(none[1]) == len(own))
     elif (few := re.fullmatch(r"too few blocks( .+?)?, so far (.+) leads", clause)) is not None:
         yield from leader_faults(reader, f"{few[2]} leads{few[1] or ''}")
-    elif not re.fullmatch(r"others in \d+", clause):
+    elif (gone := re.fullmatch(r"(.+) (?:was|were) not measured everywhere", clause)) is not None:
+        missing = {each["subject"] for each in reader.findings if each["verdict"] == "not measured"}
+        named, more = names_in(gone[1])
+        if not set(named) <= missing or len(missing) != len(named) + more:
+            yield f"{clause!r} of {missing}"
+    elif (rest := re.fullmatch(r"others in (\d+) cases?", clause)) is not None:
+        if int(rest[1]) >= len(contests(reader)):
+            yield f"{clause!r}, of {len(contests(reader))}"
+    else:
         yield f"not understood: {clause!r}"
 
 
@@ -393,37 +413,39 @@ def axis_of(reader: Reader) -> str:
 
 def crossover_faults(reader: Reader, text: str) -> Iterator[str]:
     """Check from which size on a contender is faster, or that it is so at every size."""
-    axis = axis_of(reader)
     for clause in text.split("; "):
-        if re.fullmatch(r"\d+ more behave otherwise", clause):
-            continue
-        if (found := re.fullmatch(r"(\d+) change places with .+, (\d+) do not, (\d+) are open", clause)) is not None:
-            continue
-        found = re.fullmatch(r"(no difference found between \S+ and )?(.+?)(?: (?:was|were) (.+)| at (.+))", clause)
-        if not found:
+        table = re.fullmatch(r"where each of (\d+) contenders is faster than \S+ stands in the table", clause)
+        found = re.fullmatch(r"(.+?)(?: (?:was|were) (.+)| showed no difference from \S+ at (.+))", clause)
+        if table is not None:
+            if int(table[1]) != len({each["subject"] for each in reader.findings if each["verdict"] != "corrupt"}):
+                yield f"{clause!r}"
+        elif found is not None:
+            for name in names_in(found[1])[0]:
+                yield from course_faults(reader, name, found[2] or f"undecided at {found[3]}", clause)
+        elif not re.fullmatch(r"see the table for \d+ more", clause):
             yield f"not understood: {clause!r}"
-            continue
-        for name in names_in(found[2])[0]:
-            own = [each for key, curve in curves(reader).items() if key[0] == name for each in curve]
-            claim = found[3] or f"undecided at {found[4]}"
-            where = re.search(r" with (.+?)(?= on (?:lab|\d)|$)", claim)
-            hosts = re.search(r" on ((?:lab\d+(?:, | and )?)+)", claim)
-            if where:
-                own = [e for e in own if set(where[1].split(", ")) <= {phrase(*pair) for pair in e["where"].items()}]
-            if hosts:
-                own = [e for e in own if e["host"] in re.findall(r"lab\d+", hosts[1]) or "more" in claim]
-            many = re.search(r" on (\d+) hosts?", claim)
-            if many:
-                per_host = by_name(own, lambda each: each["host"])
-                fine = [
-                    host
-                    for host, each in per_host.items()
-                    if not list(claim_faults(claim, {(host, e["where"].get(axis, 0)): e["verdict"] for e in each}, ""))
-                ]
-                if len(fine) < int(many[1]):
-                    yield f"{clause!r}, so on {fine}"
-                continue
-            yield from claim_faults(claim, {(e["host"], e["where"].get(axis, 0)): e["verdict"] for e in own}, clause)
+
+
+def course_faults(reader: Reader, name: str, claim: str, clause: str) -> Iterator[str]:
+    """Check what is claimed of one contender, under the conditions and on the hosts that the claim names."""
+    axis = axis_of(reader)
+    own = [each for key, curve in curves(reader).items() if key[0] == name for each in curve]
+    where = re.search(r" with (.+?)(?= on (?:lab|\d)|$)", claim)
+    hosts = re.search(r" on ((?:lab\d+(?:, | and )?)+)", claim)
+    if where:
+        own = [e for e in own if set(where[1].split(", ")) <= {phrase(*pair) for pair in e["where"].items()}]
+    if hosts:
+        own = [e for e in own if e["host"] in re.findall(r"lab\d+", hosts[1]) or "more" in claim]
+    per_host = by_name(own, lambda each: each["host"])
+    wrong = {
+        host: list(claim_faults(claim, {(host, e["where"].get(axis, 0)): e["verdict"] for e in each}, clause))
+        for host, each in per_host.items()
+    }
+    many = re.search(r" on (\d+) hosts?", claim)
+    if many and sum(not each for each in wrong.values()) < int(many[1]):
+        yield f"{clause!r}, not so on {[host for host, each in wrong.items() if each]}"
+    elif not many:
+        yield from [fault for each in wrong.values() for fault in each]
 
 
 def claim_faults(claim: str, verdicts: dict[tuple[str, int], str], clause: str) -> Iterator[str]:
@@ -432,11 +454,14 @@ def claim_faults(claim: str, verdicts: dict[tuple[str, int], str], clause: str) 
     at: list[tuple[str, Callable[[int], bool]]] = []
     number_of = {size(value): value for _, value in verdicts}
     for word, rest in re.findall(
-        r"(faster|slower)(?: than \S+)?,? (from \S+ (?:on|upwards)|up to \S+|at every size|at [^,]+(?:, \d+\wiB)*)",
+        r"(faster|slower)(?: than \S+)?,? "
+        r"(from \S+ (?:on|upwards|to \d+[KMG]iB)|up to \S+|at every size|at [^,]+(?:, \d+\wiB)*(?: and \d+\wiB)?)",
         claim,
     ):
         sizes = [number_of[each] for each in re.findall(r"\d+[KMG]iB", rest) if each in number_of]
-        if rest.startswith("from"):
+        if " to " in rest:
+            at.append((word, lambda value, first=sizes[0], last=sizes[-1]: first <= value <= last))
+        elif rest.startswith("from"):
             at.append((word, lambda value, first=sizes[0]: value >= first))
         elif rest.startswith("up to"):
             at.append((word, lambda value, last=sizes[0]: value <= last))
@@ -448,18 +473,38 @@ def claim_faults(claim: str, verdicts: dict[tuple[str, int], str], clause: str) 
         wrong = [key for key, verdict in compared.items() if holds(key[1]) and verdict != word]
         if wrong or not any(holds(value) for _, value in compared):
             yield f"{clause!r}: not {word} at {wrong}"
-    if claim.startswith("undecided") and set(compared.values()) & set(_DECIDED):
+    yield from count_faults(claim, list(verdicts.values()), clause)
+
+
+def count_faults(claim: str, words: Sequence[str], clause: str) -> Iterator[str]:
+    """Check at how many sizes something is said to be so."""
+    for word, count, of in re.findall(r"(faster|slower)(?: than \S+)? at (\d+) of (\d+) sizes", claim):
+        if words.count(word) != int(count) or len(words) != int(of):
+            yield f"{clause!r}: {word} at {words.count(word)} of {len(words)}"
+    others = re.search(r"undecided at the other (\d+) sizes?", claim)
+    if others and int(others[1]) != sum(word not in _DECIDED for word in words):
+        yield f"{clause!r}: of {words}"
+    if claim.startswith("undecided at") and not others and set(words) & set(_DECIDED):
         yield f"{clause!r}: decided"
 
 
 def cost_faults(reader: Reader, text: str) -> Iterator[str]:
     """Check what calls cost, and what a call is made of."""
-    if (found := re.fullmatch(r"In times of one (.+?): (.+)", text)) is not None:
-        for part in found[2].split(", "):
-            name, _, said = part.rpartition(" ")
-            if not re.fullmatch(r"\d+ calls less", part):
-                yield from multiple_faults(reader, name, number(said))
-    elif (found := re.fullmatch(r"Of one (.+?) (\d+ % .+)", text)) is not None:
+    if re.match(r".+ takes [\d.,]+ times as long as ", text):
+        first, *rest = text.split(", ")
+        name, said, against = re.fullmatch(r"(.+) takes ([\d.,]+) times as long as (.+)", first).groups()  # type: ignore[union-attr]  # as above
+        yield from multiple_faults(reader, name, number(said))
+        if {against} != {each["against"] for each in reader.findings if each["verdict"] != "part"}:
+            yield f"against {against}"
+        shown = [number(said)]
+        for part in rest:
+            if (more := re.fullmatch(r"and (\d+) more take less", part)) is not None:
+                yield from shorter_faults(reader, int(more[1]), len(shown), shown[-1])
+            else:
+                name, _, said = part.rpartition(" ")
+                shown.append(number(said))
+                yield from multiple_faults(reader, name, shown[-1])
+    elif (found := re.fullmatch(r"Of the time of one (.+?), (\d+ % .+)", text)) is not None:
         for share, name in re.findall(r"(\d+) % (?:is )?(.+?)(?=, \d+ %|$)", found[2]):
             own = [each for each in reader.findings if each["verdict"] == "part" and each["subject"] == name]
             if not any(abs(100 * each["ratio"] - float(share)) <= 0.51 for each in own):
@@ -468,6 +513,13 @@ def cost_faults(reader: Reader, text: str) -> Iterator[str]:
         yield from [text for each in reader.findings if each["verdict"] in _DECIDED][:1]
     elif not re.fullmatch(r"\d+ calls? compared with .+", text):
         yield f"not understood: {text!r}"
+
+
+def shorter_faults(reader: Reader, more: int, shown: int, last: float) -> Iterator[str]:
+    """Check that so many calls beside those shown were decided, each shorter than the last that is shown."""
+    longest = by_name([e for e in reader.findings if e["verdict"] in _DECIDED], lambda each: each["subject"])
+    if more + shown != len(longest) or sum(1 / own[0]["ratio"] < 1.06 * last for own in longest.values()) < more:
+        yield f"{more} more take less than {last}, of {len(longest)}"
 
 
 def multiple_faults(reader: Reader, name: str, said: float) -> Iterator[str]:
@@ -493,7 +545,7 @@ def rate_faults(reader: Reader, text: str) -> Iterator[str]:
             yield text
         return
     for kind, said, unit, method in re.findall(
-        r"(exchanged|copied as a stream) at ([\d.,]+) ([kMGT]?)B/s by (\w+)", text
+        r"(exchanged|copied as a stream) at up to ([\d.,]+) ([kMGT]?)B/s by (\w+)", text
     ):
         value = number(said) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}[unit]
         best = max(rates[kind != "exchanged"], default=(0.0, ""))

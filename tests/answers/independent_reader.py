@@ -123,6 +123,17 @@ class Reader:
         both = pd.concat([ours, theirs], axis=1, join="inner")
         return np.log(both.iloc[:, 1].to_numpy() / both.iloc[:, 0].to_numpy())
 
+    def blocks(self, finding: Finding, *, quiet: bool = False) -> int:
+        """Count the blocks of a finding's comparison with its baseline, or those of them that nothing disturbed."""
+        found = self.case_of(finding)
+        other = self.partner(found[1]) if found else None
+        if found is None or other is None or finding["verdict"] not in _COMPARED:
+            return 0
+        rows = self.first[(self.first["host"] == finding["host"]) & (self.first["status"] == "ok")]
+        rows = rows[rows["swap_ins"] == 0] if quiet else rows
+        sides = [set(rows[rows["case_id"] == case_id]["block"]) for case_id in (found[0], other)]
+        return len(sides[0] & sides[1])
+
     def partner(self, levels: dict[str, Any]) -> str | None:
         """Find the case that has the baseline's levels and else the same."""
         wanted = {**levels, **self.baseline}

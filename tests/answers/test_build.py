@@ -10,7 +10,8 @@ import pytest
 
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.verdicts import FASTER, SLOWER
-from pageswap.answers.record import HEADLINE_LENGTH
+from pageswap.answers.build import no_answer
+from pageswap.answers.record import HEADLINE_LENGTH, NOTHING_MEASURED
 from tests.answers.answered import ONE, answered, asking
 from tests.fake_run import FakeRun, make_run
 
@@ -90,3 +91,24 @@ def test_the_record_is_the_contracts() -> None:
     assert list(record["findings"][0]) == [
         "host", "subject", "against", "where", "ratio", "low", "high", "times", "verdict", "why",
     ]  # fmt: skip
+
+
+def test_no_usable_host_is_an_answer_too() -> None:
+    """The record says that nothing was measured, and is not to be trusted."""
+    record = no_answer().as_json()
+
+    assert (record["verdict"], record["trust"]["level"]) == (NOTHING_MEASURED, "bad")
+    assert record["headline"] == "Nothing was measured on any host"
+    assert record["findings"] == ()
+
+
+def test_json_lists_findings_up_to_a_bound_and_says_so() -> None:
+    """Of hundreds of hosts; the record itself has them all, and the caveat how many."""
+    run = make_run(hosts=tuple(f"h{number}" for number in range(1_001)), blocks=1, **ONE)
+    answer = answered(run)
+    record = answer.as_json()
+
+    assert (len(answer.findings), len(record["findings"])) == (2_002, 2_000)
+    assert [each["text"] for each in record["caveats"] if each["kind"] == "findings"] == [
+        "JSON lists the first 2,000 of 2,002 findings; the figures of the cases have them all."
+    ]

@@ -86,7 +86,7 @@ def test_one_that_is_never_slower_changes_no_places() -> None:
 
     assert answer.verdict == MIXED
     assert answer.headline == (
-        "Mixed: mremap_may_move was faster than malloc_copy at 2MiB, 8MiB, 32MiB, not decided elsewhere"
+        "Mixed: mremap_may_move was faster than malloc_copy from 2MiB to 32MiB, undecided at the other 2 sizes"
     )
 
 
@@ -105,7 +105,7 @@ def test_medians_that_cross_within_the_noise_are_no_crossover() -> None:
 
     assert answer.verdict == UNDECIDED
     assert answer.headline == (
-        "Undecided: no difference found between malloc_copy and mremap_may_move at any size from 128KiB to 32MiB"
+        "Undecided: mremap_may_move showed no difference from malloc_copy at any size from 128KiB to 32MiB"
     )
 
 
@@ -116,7 +116,7 @@ def test_one_that_changes_places_twice_is_told_by_its_sizes() -> None:
     )
 
     assert answer.headline == (
-        "Mixed: mremap_may_move was faster than malloc_copy at 512KiB, 2MiB, 8MiB, slower at 128KiB, 32MiB"
+        "Mixed: mremap_may_move was faster than malloc_copy from 512KiB to 8MiB, slower at 128KiB and 32MiB"
     )
 
 

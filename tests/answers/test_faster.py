@@ -50,7 +50,7 @@ def test_no_difference_is_no_answer_of_no() -> None:
 
     assert (answer.verdict, answer.headline) == (
         UNDECIDED,
-        "Undecided: no difference found between memcpy and copy_words",
+        "Undecided: copy_words showed no difference from memcpy",
     )
     assert answer.findings[0].why == "the interval holds 1x"
 
@@ -62,6 +62,29 @@ def test_few_blocks_decide_nothing_and_say_so() -> None:
     assert answer.verdict == UNDECIDED
     assert answer.headline == "Undecided: too few blocks to compare mremap_fixed with memcpy, 3 of the 6 needed"
     assert answer.findings[0].why == "3 of at least 6 blocks"
+
+
+def test_too_few_quiet_blocks_are_said_where_blocks_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven blocks, of which something disturbed three; a baseline's trial counts as much as a contender's."""
+    run = make_run(method=["memcpy", "copy_words"], speeds={"copy_words": 800}, **ONE)
+    monkeypatch.setattr("tests.fake_run.COLUMNS", (*run.columns(), "swap_ins"))
+    for outcome in run.outcomes:
+        outcome["swap_ins"] = int(outcome["block"] < 2 or (outcome["block"] == 2 and outcome["method"] == "memcpy"))
+    answer = answered(run)
+
+    assert answer.verdict == UNDECIDED
+    assert answer.headline == "Undecided: too few quiet blocks to compare with memcpy, 4 of the 6 needed"
+
+
+def test_blocks_that_were_disturbed_decide_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A difference that was found is said, and trust tells of the rest."""
+    run = make_run(method=["memcpy", "mremap_fixed"], **ONE)
+    monkeypatch.setattr("tests.fake_run.COLUMNS", (*run.columns(), "swap_ins"))
+    for outcome in run.outcomes:
+        outcome["swap_ins"] = 1
+    answer = answered(run)
+
+    assert (answer.headline, answer.trust.level) == ("mremap_fixed was 20 times slower than memcpy", "bad")
 
 
 def test_hosts_that_disagree_are_named() -> None:
@@ -163,7 +186,7 @@ def test_many_are_counted_within_the_headlines_length() -> None:
     answer = answered(make_run(method=["memcpy", *names], speeds=names, noise=0.001, **ONE))
 
     assert len(answer.headline) <= 160
-    assert answer.headline == "Mixed: 8 faster, 11 slower, 1 undecided"
+    assert answer.headline == "Mixed: 8 faster than memcpy, 11 slower, 1 undecided"
 
 
 def test_shares_of_one_that_depends_on_the_case() -> None:

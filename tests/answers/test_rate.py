@@ -33,7 +33,7 @@ def test_the_best_rates_are_given() -> None:
 
     assert answer.verdict == YES
     assert answer.headline == (
-        "At best pages were exchanged at 20 GB/s by fast; copied as a stream at 25 GB/s by stream_copy"
+        "Pages were exchanged at up to 20 GB/s by fast; copied as a stream at up to 25 GB/s by stream_copy"
     )
     assert all(re.fullmatch(r"[\d.]+ GB/s, [\d.]+ to [\d.]+", finding.times) for finding in answer.findings)
 
@@ -42,7 +42,7 @@ def test_each_condition_has_its_own() -> None:
     """The best of all is named with its own."""
     answer = answered(limit({"fast": 409.6}, threads=[1, 2]))
 
-    assert re.fullmatch(r"At best pages were exchanged at 20 GB/s by fast with [12] threads?", answer.headline)
+    assert re.fullmatch(r"Pages were exchanged at up to 20 GB/s by fast with [12] threads?", answer.headline)
 
 
 def test_few_blocks_are_undecided() -> None:
@@ -50,7 +50,7 @@ def test_few_blocks_are_undecided() -> None:
     answer = answered(limit({"fast": 409.6}, blocks=2))
 
     assert answer.verdict == UNDECIDED
-    assert answer.headline.startswith("Undecided: too few blocks, 2 of the 6 needed; so far at best pages were")
+    assert answer.headline.startswith("Undecided: too few blocks, 2 of the 6 needed; so far pages were")
 
 
 def test_what_was_not_measured_is_not_answered() -> None:
@@ -68,5 +68,5 @@ def test_a_corrupt_one_has_no_rate() -> None:
     run.end("corrupt", "page 3", method="fast", block=2, warmup=0)
     answer = answered(run)
 
-    assert answer.headline.startswith("Corrupt: fast in 1 trial. At best pages were exchanged at 14 GB/s by slow")
+    assert answer.headline.startswith("Corrupt: fast in 1 trial. Pages were exchanged at up to 14 GB/s by slow")
     assert {finding.times for finding in answer.findings if finding.subject == "fast"} == {""}

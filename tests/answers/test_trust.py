@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from pageswap.answers.words import answer_as_text
+from pageswap.comparison.markdown import summary_as_markdown
 from tests.answers.answered import ONE, answered, slow_down
-from tests.fake_run import FakeRun, make_run
+from tests.fake_run import ENVIRONMENT, FakeRun, make_run
 
 
 def codes(run: FakeRun) -> tuple[str, list[str]]:
@@ -104,3 +106,61 @@ def test_many_lost_trials() -> None:
     run.end("timeout", "after 60s", block=3, warmup=0)
 
     assert codes(run) == ("doubtful", ["lost_trials"])
+
+
+def reasons(environments: dict[str, dict[str, object]]) -> dict[str, str]:
+    """Return the words for the doubts that the hosts' conditions raise, by their codes."""
+    run = make_run(hosts=tuple(environments), noise=0.001, **ONE)
+    run.facts = environments
+    return {each.code: each.text for each in answered(run).trust.why}
+
+
+@pytest.mark.parametrize(
+    ("facts", "code", "words"),
+    [
+        (
+            {"measured_siblings": {"0": "1", "1": "0"}},
+            "measured_siblings",
+            "measured CPUs 0 and 1 are threads of one core",
+        ),
+        ({"measured_nodes": {"0": 0, "1": 1}}, "measured_nodes", "measured CPUs lie on NUMA nodes 0, 1"),
+        (
+            {"numa_balancing": 1, "numa_nodes": {"0": "0", "1": "1"}},
+            "numa_balancing",
+            "the kernel moves pages between NUMA nodes on its own (kernel.numa_balancing)",
+        ),
+    ],
+)
+def test_a_condition_makes_an_answer_doubtful(facts: dict[str, object], code: str, words: str) -> None:
+    """By a code of its own, in terminal, Markdown and JSON; of several hosts a few are named, the rest counted."""
+    odd = {**ENVIRONMENT, **facts}
+    run = make_run(noise=0.001, **ONE)
+    run.facts = {"local": odd}
+    answer = answered(run)
+
+    assert {code: words} == reasons({"bench1": odd})
+    assert {code: f"{words} on bench2"} == reasons({"bench1": ENVIRONMENT, "bench2": odd})
+    assert {code: f"{words} on h0, h1, h2, h3 and 3 more hosts"} == reasons({f"h{n}": odd for n in range(7)})
+    assert f"Trust: doubtful: {words}" in answer_as_text(answer, 200)
+    assert f"Trust: doubtful: {words.replace('_', chr(92) + '_')}" in summary_as_markdown(run)
+    assert answer.as_json()["trust"] == {"level": "doubtful", "why": ({"code": code, "text": words},)}
+
+
+def test_one_node_is_not_balanced() -> None:
+    """With a single node the kernel has nowhere to move pages to."""
+    assert {} == reasons({"bench1": {**ENVIRONMENT, "numa_balancing": 1, "numa_nodes": {"0": "0-3"}}})
+
+
+@pytest.mark.usefixtures("columns")
+def test_stolen_time_and_noise_of_many_hosts_are_one_reason_each() -> None:
+    """However many hosts there are."""
+    hosts = tuple(f"h{number}" for number in range(9))
+    run = make_run(hosts=hosts, replicas=True, blocks=8, **ONE)
+    slow_down(run, 1.3, replica=1)
+    for outcome in run.outcomes:
+        outcome.update(swap_ins=None, steal_ns=10**9 if outcome["warmup"] == 0 and outcome["block"] == 0 else None)
+    found = {each.code: each.text for each in answered(run).trust.why}
+
+    assert "the hypervisor KVM took the CPU from 36 trials on h0, h1, h2, h3 and 5 more hosts" == found["steal"]
+    assert found["noise_floor"].startswith("the same thing measured twice differs by up to ")
+    assert found["noise_floor"].endswith(" on h0, h1, h2, h3 and 5 more hosts")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap import campaign
 from pageswap.agent.journal.job import Job, job_from_json
-from pageswap.errors import HostLinkLostError
+from pageswap.errors import HostLinkLostError, HostUnreachableError
 from pageswap.fleet import Bundle, Stream, Target
 from tests.store.fakes import FakeJournal, make_plan
+from tests.store.fakes import attempts as stored_attempts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pageswap.store import Store
 
 BUNDLE = Bundle({}, "0" * 64)
+LOST = HostLinkLostError("a: the link broke")
+UNREACHABLE = HostUnreachableError("a: no route to host")
 
 
 def journal_of(job: Job) -> FakeJournal:
@@ -56,6 +59,16 @@ def run(folder: Path, *targets: FakeTarget, told: list[Event] | None = None, **o
 def resume(run_dir: Path, *targets: FakeTarget, **changes: Any) -> Outcome:
     """Resume a run."""
     return campaign.resume(run_dir, targets=targets, render=no_report, **changes)
+
+
+def attempts(run_dir: Path) -> list[int]:
+    """Give the attempt number of every outcome."""
+    return [number for _, number, _ in stored_attempts(run_dir / "run.sqlite")]
+
+
+def part(outcome: Outcome, host: str) -> campaign.HostOutcome:
+    """Give one host's part."""
+    return next(each for each in outcome.hosts if each.host == host)
 
 
 class FakeStream:

@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 S = 10**9
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconnect, "FIRST_PAUSE_S", 0.001)
-
-
 ENVIRONMENT = {"python": "3.9.2", "kernel": "6.1", "core": {"core_hash": "abc", "build": "host"}}
 
 

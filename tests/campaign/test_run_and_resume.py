@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -217,8 +219,8 @@ class TestResume:
         outcome = run(tmp_path, target)
         assert outcome.exit_code == 3
         (segment,) = target.segments.values()
-        with Store.open(outcome.run_dir / "run.sqlite") as store:
-            store._connection.execute("UPDATE segment SET ended = NULL")
+        with contextlib.closing(sqlite3.connect(outcome.run_dir / "run.sqlite")) as database, database:
+            database.execute("UPDATE segment SET ended = NULL")
         segment.journal = work_through(segment.job)
         again = resume(outcome.run_dir, target)
 

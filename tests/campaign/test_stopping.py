@@ -6,12 +6,10 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from pageswap import campaign
 from pageswap.campaign import events
 from pageswap.store import Store
-from tests.campaign.fakes import BUNDLE, FakeTarget, journal_of
+from tests.campaign.fakes import FakeTarget, journal_of
 from tests.store.fakes import make_plan
 
 if TYPE_CHECKING:
@@ -21,11 +19,6 @@ if TYPE_CHECKING:
     from pageswap.agent.journal.job import Job
 
 MOST = 12
-
-
-@pytest.fixture(autouse=True)
-def _no_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pageswap.campaign.run_and_resume.make_bundle", lambda: BUNDLE)
 
 
 def plan_with(rule: dict[str, Any] | None) -> Any:

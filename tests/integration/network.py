@@ -63,11 +63,11 @@ class Network:
         self._guard = threading.Lock()
         self._proxies: list[subprocess.Popen[bytes]] = []
         # cat ends with its standard input, the namespace with cat: also when this process is killed.
-        self._switch = subprocess.Popen(
+        self.switch = subprocess.Popen(
             ["unshare", "--net", "sh", "-c", "echo; exec cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        assert self._switch.stdout is not None
-        self._switch.stdout.readline()
+        assert self.switch.stdout is not None
+        self.switch.stdout.readline()
         self.ip(
             "link add br0 type bridge", f"addr add {SWITCH_ADDRESS}/16 dev br0", "link set br0 up", "link set lo up"
         )
@@ -81,14 +81,14 @@ class Network:
     @property
     def inside(self) -> list[str]:
         """What to put before a command so that it runs where the hosts can be reached."""
-        return ["nsenter", f"--net=/proc/{self._switch.pid}/ns/net", "--"]
+        return ["nsenter", f"--net=/proc/{self.switch.pid}/ns/net", "--"]
 
     @contextlib.contextmanager
     def joined(self) -> Iterator[None]:
         """Have this thread, and those that it starts, where the hosts can be reached."""
         libc = ctypes.CDLL(None, use_errno=True)
         former = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        there = os.open(f"/proc/{self._switch.pid}/ns/net", os.O_RDONLY)
+        there = os.open(f"/proc/{self.switch.pid}/ns/net", os.O_RDONLY)
         try:
             if libc.setns(there, _CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), "setns")
@@ -100,7 +100,7 @@ class Network:
 
     def ip(self, *lines: str) -> None:
         """Set up or change links and addresses at the bridge, in the words of the tool of this name."""
-        _ip(self._switch.pid, lines)
+        _ip(self.switch.pid, lines)
 
     def add(self, name: str, *, lower: str = "/", is_known: bool = True, hidden: Sequence[str] = ()) -> Host:
         """Make a host over the files of `lower` and wait until its sshd listens; may be called by several threads."""
@@ -142,7 +142,7 @@ class Network:
 
     def end(self) -> None:
         """End all hosts, with everything that runs there."""
-        for process in [*(host.process for host in self.hosts.values()), *self._proxies, self._switch]:
+        for process in [*(host.process for host in self.hosts.values()), *self._proxies, self.switch]:
             process.kill()
             process.wait()
             for pipe in (process.stdin, process.stdout):

@@ -24,7 +24,7 @@ from pathlib import Path
 from tests.integration.network import Network
 made = Network(Path(sys.argv[1]))
 host = made.add("lab1")
-print(host.init, made._switch.pid, host.process.pid, flush=True)
+print(host.init, made.switch.pid, host.process.pid, flush=True)
 sys.stdin.read()
 """
 

@@ -1,0 +1,167 @@
+"""One host's part of a run: what is owed is asked for once, the lease's holder is told, and time is accounted for."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pageswap import campaign
+from pageswap.campaign import events
+from pageswap.store import Store
+from tests.campaign.fakes import (
+    LOST,
+    UNREACHABLE,
+    FakeTarget,
+    attempts,
+    no_report,
+    part,
+    resume,
+    run,
+    work_through,
+)
+from tests.store.fakes import make_plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pageswap.agent.journal.job import Job
+
+
+def test_a_start_whose_answer_was_lost_is_not_started_twice(tmp_path: Path) -> None:
+    """The agent that runs is found by its journal."""
+    target = FakeTarget(work_through, name="a")
+    target.faults["started"] = [LOST]
+    outcome = run(tmp_path, target)
+
+    assert outcome.statuses == {"ok": 9}
+    assert attempts(outcome.run_dir) == [1] * 9
+    assert len(target.jobs) == 1
+
+
+def test_a_start_that_was_lost_is_made_again(tmp_path: Path) -> None:
+    """In a segment of its own; an agent of the first one that is only late is ended."""
+    target = FakeTarget(work_through, name="a")
+    target.faults["start"] = [LOST]
+    outcome = run(tmp_path, target)
+
+    assert outcome.statuses == {"ok": 9}
+    assert [job.segment for job in target.jobs] == [2]
+    assert [(work_dir.rpartition("/")[2], how) for work_dir, how in target.stops] == [("1", "kill")]
+
+
+def test_an_agent_that_stopped_while_nobody_followed_is_succeeded(tmp_path: Path) -> None:
+    """Its lease ran out: what it measured is collected, and the next one measures the rest."""
+    target = FakeTarget(lambda job: work_through(job, ended="lease_expired", most=4), work_through, name="a")
+    target.cuts = [1200]
+    outcome = run(tmp_path, target)
+
+    assert outcome.statuses == {"ok": 9}
+    assert [len(job.trials) for job in target.jobs] == [9, 5]
+
+
+def test_two_names_of_one_machine_are_told_from_an_agent_that_is_only_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other name's agent holds the lease for this run: after some tries the reason is given, with the cure."""
+    monkeypatch.setattr("pageswap.campaign.host_run.LEASE_AGAIN_S", 0.0)
+
+    def held(job: Job) -> dict[str, Any]:
+        return {"held_by": {"pid": 5, "user": "me", "run_id": job.run_id, "since": None}}
+
+    again = FakeTarget(*[held] * 99, name="a")
+    told: list[events.Event] = []
+    outcome = run(tmp_path, again, FakeTarget(work_through, name="b"), told=told)
+
+    (text,) = [event.text for event in told if isinstance(event, events.Noted)]
+    assert text.startswith(f"waiting for process 5 of user me, run {outcome.run_id}, which is this run: another of its")
+    assert part(outcome, "a").ledger["waiting"] > 0
+    assert outcome.exit_code == 3
+    assert "another of its hosts is the same machine; name it once" in part(outcome, "a").problem
+    assert part(outcome, "b").missing == 0
+
+
+@pytest.mark.parametrize(("large", "most_at_once"), [(0, 2), (10**6, 8)])
+def test_of_large_jobs_few_are_sent_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int, most_at_once: int
+) -> None:
+    """They take memory until they are sent; small ones go out together."""
+    monkeypatch.setattr("pageswap.campaign.host_run.LARGE_JOB", large)
+    guard, now, most = threading.Lock(), 0, 0
+    all_there = threading.Barrier(most_at_once)
+
+    class Sending(FakeTarget):
+        def open(self, verb: str, document: dict[str, Any]) -> Any:
+            nonlocal now, most
+            if verb != "start":
+                return super().open(verb, document)
+            with guard:
+                now += 1
+                most = max(most, now)
+            all_there.wait(60)
+            with guard:
+                now -= 1
+            return super().open(verb, document)
+
+    outcome = run(tmp_path, *[Sending(work_through, name=f"h{number}") for number in range(8)])
+
+    assert outcome.statuses == {"ok": 72}
+    assert most == most_at_once
+
+
+def test_where_the_time_went_is_stored_and_added_up(tmp_path: Path) -> None:
+    """Running, connecting, and collecting what an agent left; a resume adds its own."""
+    target = FakeTarget(lambda job: work_through(job, status="lost", reason=""), work_through, name="a")
+    target.cuts = [1200]
+    outcome = run(tmp_path, target)
+    first = part(outcome, "a").ledger
+
+    assert set(first) <= {"connecting", "uploading", "building", "waiting", "running", "collecting"}
+    assert first["running"] > 0
+    assert first["connecting"] > 0
+    assert part(outcome, "a").lost_s == pytest.approx(sum(first.values()) - first["running"])
+    again = resume(outcome.run_dir, target)
+
+    assert part(again, "a").ledger["connecting"] > first["connecting"]
+
+
+def test_where_the_time_went_survives_a_controller_that_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is stored now and then, beside the rows."""
+    monkeypatch.setattr("pageswap.campaign.host_run.BOOK_S", 0.0)
+    seen: list[float] = []
+
+    def look(event: events.Event) -> None:
+        if isinstance(event, events.TrialsEnded):
+            (run_dir,) = tmp_path.glob("*/*")
+            with Store.open(run_dir / "run.sqlite") as store:
+                seen.append(store.ledger()["a"]["running"])
+
+    target = FakeTarget(work_through, name="a")
+    target.cuts = [1200]
+    plan = make_plan()
+    options = campaign.Options()
+    campaign.run(plan, results_dir=tmp_path, options=options, targets=[target], on_event=look, render=no_report)  # type: ignore[arg-type]
+
+    assert seen[-1] > 0
+
+
+def test_a_host_that_owes_nothing_is_not_even_asked(tmp_path: Path) -> None:
+    """It may be away when the others are resumed."""
+    outcome = run(tmp_path, FakeTarget(work_through, name="a"))
+    away = FakeTarget(name="a")
+    away.faults["bundle"] = [UNREACHABLE]
+
+    assert resume(outcome.run_dir, away).exit_code == 0
+    assert away.bundles == 0
+
+
+def test_job_has_what_the_inventory_says(tmp_path: Path) -> None:
+    """The CPU and the most memory of the host, and of no other."""
+    hosts = ({"name": "a", "cpu": 3, "memory_bytes": 1 << 30, "later": 1}, {"name": "b"})
+    a, b = FakeTarget(work_through, name="a"), FakeTarget(work_through, name="b")
+    run(tmp_path, a, b, hosts=hosts)
+
+    assert [(job.cpu, job.memory_cap_bytes) for job in a.jobs + b.jobs] == [(3, 1 << 30), (None, None)]

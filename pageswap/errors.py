@@ -44,8 +44,6 @@ def raise_all(errors: Iterable[SpecError]) -> None:
 class HostError(PageswapError):
     """A host could not be used."""
 
-    exit_code = 3
-
 
 class HostUnreachableError(HostError):
     """No connection to a host came about."""

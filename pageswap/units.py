@@ -50,8 +50,3 @@ def format_duration(seconds: float) -> str:
     if hours:
         return f"{hours}h {rest_min}min"
     return f"{minutes}min {rest_s}s" if minutes else f"{rest_s}s"
-
-
-def format_count(count: float) -> str:
-    """Print a count with thousands separators: 65530 -> ``65,530``."""
-    return f"{count:,.0f}"

@@ -57,8 +57,3 @@ def test_everything_else_is_no_duration(text: str) -> None:
 def test_prints_durations_for_people(seconds: float, text: str) -> None:
     """No second is dropped by rounding each unit for itself."""
     assert text == units.format_duration(seconds)
-
-
-def test_prints_counts_with_separators() -> None:
-    """65530 is hard to read."""
-    assert units.format_count(65530) == "65,530"

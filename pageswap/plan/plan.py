@@ -10,16 +10,15 @@ from pageswap.agent.journal.job import REPLICA_SUFFIX, TrialSpec
 from pageswap.plan.estimate import Estimate, estimate
 from pageswap.spec.asks import with_asks
 from pageswap.spec.cases import build_cases
+from pageswap.spec.experiment import core_vocabulary
 from pageswap.spec.factors import default_levels
 from pageswap.spec.overrides import override
-from pageswap.spec.vocabulary import core_vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pageswap.agent.journal.job import Level
-    from pageswap.spec.experiment import Experiment
-    from pageswap.spec.vocabulary import Vocabulary
+    from pageswap.spec.experiment import Experiment, Vocabulary
 
 _CASE_DIGITS: Final = 4
 _BLOCK_DIGITS: Final = 2

@@ -1,15 +1,19 @@
-"""What an experiment file says, once it is known to make sense."""
+"""What an experiment file says, once it is known to make sense, and the words of the core that it may use."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING
 
 from pageswap.errors import SpecError
 from pageswap.spec.quoting import short
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pageswap.agent.journal.job import Level
+    from pageswap.native import MethodInfo
 
 # Bounds that keep a typing error from asking for years of measuring, or for a plan that no memory holds.
 MAX_TRIALS = 1_000_000
@@ -81,3 +85,30 @@ class Experiment:
             return SpecError(f"{short(argument)}: {message}")
         line = self.lines.get(key_path, self.lines.get(key, 1))
         return SpecError(f"{self.path}:{line}: {key_path}: {message}", line)
+
+
+@dataclasses.dataclass(frozen=True)
+class Vocabulary:
+    """Every name of the core that a spec may use; `choices` are the words of each factor that takes words.
+
+    `reserved_backings` are those whose pages are of the host's pool of huge pages, and take no free memory.
+    """
+
+    methods: Mapping[str, MethodInfo]
+    workloads: tuple[str, ...]
+    choices: Mapping[str, tuple[str, ...]]
+    reserved_backings: tuple[str, ...] = ()
+
+
+@functools.cache
+def core_vocabulary() -> Vocabulary:
+    """Ask the built core for its names; a method that this host lacks is known all the same."""
+    # Imported here so that specs can be read with another vocabulary where no core is built.
+    from pageswap import native  # noqa: PLC0415 - see above
+
+    return Vocabulary(
+        methods={method.name: method for method in native.methods()},
+        workloads=native.WORKLOADS,
+        choices=native.CHOICES,
+        reserved_backings=tuple(backing.name for backing in native.backings() if backing.is_reserved),
+    )

@@ -7,14 +7,14 @@ import re
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pageswap.agent.workloads import WORKLOADS
-from pageswap.spec.quoting import guess, listed, quoted
+from pageswap.spec.quoting import check_choice, guess, listed, quoted
 from pageswap.units import format_size, parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pageswap.agent.journal.job import Level
-    from pageswap.spec.vocabulary import Vocabulary
+    from pageswap.spec.experiment import Vocabulary
 
 LevelParser: TypeAlias = "Callable[[str, Vocabulary, str], Level]"
 
@@ -25,6 +25,7 @@ MAX_SIZE_BYTES = 64 << 40
 
 # The schedule is made before the clock starts and takes 8 bytes (two slots of 4) an iteration.
 MAX_ITERATIONS = 1_000_000_000
+_SCHEDULED = "the schedule takes 8 bytes of memory an iteration"
 
 # The core's own bound, PS_MAX_THREADS. A host with fewer CPUs calls the trial unavailable.
 MAX_THREADS = 1024
@@ -150,14 +151,6 @@ def _region_size(text: str, _vocabulary: Vocabulary, _workload: str) -> int:
     return size_bytes
 
 
-def _iterations(text: str, _vocabulary: Vocabulary, _workload: str) -> int:
-    return parse_count(text, 1, MAX_ITERATIONS, "the schedule takes 8 bytes of memory an iteration")
-
-
-def _threads(text: str, _vocabulary: Vocabulary, _workload: str) -> int:
-    return parse_count(text, 1, MAX_THREADS, "the core runs no more")
-
-
 def _method(text: str, vocabulary: Vocabulary, workload: str) -> str:
     method = vocabulary.methods.get(text)
     if method is None:
@@ -170,19 +163,20 @@ def _method(text: str, vocabulary: Vocabulary, workload: str) -> str:
     return text
 
 
-def _pages(what: str) -> LevelParser:
+def _count(most: int, why: str) -> LevelParser:
     def parse(text: str, _vocabulary: Vocabulary, _workload: str) -> int:
-        return parse_count(text, 1, MAX_PAGES, f"{what} at most all pages of a region")
+        return parse_count(text, 1, most, why)
 
     return parse
 
 
+def _pages(what: str) -> LevelParser:
+    return _count(MAX_PAGES, f"{what} at most all pages of a region")
+
+
 def _choice(factor: str) -> LevelParser:
     def parse(text: str, vocabulary: Vocabulary, _workload: str) -> str:
-        names = vocabulary.choices[factor]
-        if text not in names:
-            raise ValueError(f"unknown {factor} {quoted(text)}{guess(text, names) or ';'} it is one of {listed(names)}")
-        return text
+        return check_choice(factor, text, vocabulary.choices[factor])
 
     return parse
 
@@ -205,12 +199,12 @@ FACTORS: dict[str, Factor] = {
             not_for=("call",),
         ),
         Factor(
-            *("iterations", "count", _iterations, "200_000", "{} iterations"),
+            *("iterations", "count", _count(MAX_ITERATIONS, _SCHEDULED), "200_000", "{} iterations"),
             trend=Trend("iterations", "Rate against iterations", "Iterations"),
         ),
         Factor("backing", "word", _choice("backing"), "private_anon", "{} backing"),
         Factor(
-            *("threads", "count", _threads, "1", "{} threads"),
+            *("threads", "count", _count(MAX_THREADS, "the core runs no more"), "1", "{} threads"),
             phrases={1: "1 thread"},
             trend=Trend("threads", "Rate against threads", "Threads"),
         ),

@@ -19,13 +19,14 @@ from pageswap.spec.experiment import (
     MIN_UNTIL,
     Experiment,
     Stopping,
+    Vocabulary,
+    core_vocabulary,
 )
 from pageswap.spec.factors import FACTORS, find_factor, parse_count
 from pageswap.spec.hostnames import check_host
-from pageswap.spec.quoting import guess, listed, quoted
+from pageswap.spec.quoting import check_choice, guess, listed, quoted
 from pageswap.spec.source import read_text, shown_path
 from pageswap.spec.tree import Mapping, Node, Scalar, Sequence, TreeReader
-from pageswap.spec.vocabulary import Vocabulary, core_vocabulary
 from pageswap.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ class _Reader(TreeReader):
         for key in missing:
             self.errors.append(self.error(1, key, f"is missing; add a line such as '{_REQUIRED[key]}'"))
         try:
-            self.workload = self.one("workload", self.parse_workload, DEFAULT_WORKLOAD)
+            names = self.vocabulary.workloads
+            self.workload = self.one("workload", lambda text: check_choice("workload", text, names), DEFAULT_WORKLOAD)
         except SpecError as error:
             self.errors.append(error)
             self.check()  # what the rest may say is the workload's to tell
@@ -154,12 +156,6 @@ class _Reader(TreeReader):
             line = self.lines["repeats.min"]
             raise self.error(line, "repeats.min", f"{least:,} is more than max, {most:,}; write a smaller min")
         return most, Stopping(least, read("until", parse_until))
-
-    def parse_workload(self, text: str) -> str:
-        names = self.vocabulary.workloads
-        if text not in names:
-            raise ValueError(f"unknown workload {quoted(text)}{guess(text, names) or ';'} it is one of {listed(names)}")
-        return text
 
     def levels(self, name: str, key_path: str, key: Scalar, node: Node) -> tuple[Level, ...]:
         """Read what stands below a factor's name."""
@@ -254,9 +250,7 @@ def _parse_question(text: str) -> str:
 
 
 def _parse_asks(text: str) -> str:
-    if text not in ASKS:
-        raise ValueError(f"{quoted(text)} is nothing to ask{guess(text, ASKS) or ';'} it is one of {listed(ASKS)}")
-    return text
+    return check_choice("asks", text, ASKS)
 
 
 def parse_until(text: str) -> float:

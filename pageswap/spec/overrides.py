@@ -7,11 +7,10 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import UsageError
-from pageswap.spec.experiment import MAX_REPEATS, Stopping
+from pageswap.spec.experiment import MAX_REPEATS, Stopping, Vocabulary, core_vocabulary
 from pageswap.spec.factors import find_factor, parse_count
 from pageswap.spec.loader import OTHER_KEYS, parse_until
 from pageswap.spec.quoting import quoted, short
-from pageswap.spec.vocabulary import Vocabulary, core_vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 # Longer words are cut in error texts, and no name of ours is near them.
 _SHOWN_CHARACTERS = 60
@@ -64,6 +64,13 @@ def guess(word: str, names: Iterable[str]) -> str:
         if (ratio >= _CLOSE_ENOUGH or is_part) and (is_part, ratio) > best_rank:
             best, best_rank = name, (is_part, ratio)
     return f"; did you mean '{best}'?" if best else ""
+
+
+def check_choice(what: str, text: str, names: Collection[str]) -> str:
+    """Return a word that is one of some names; raises ValueError that lists them."""
+    if text not in names:
+        raise ValueError(f"unknown {what} {quoted(text)}{guess(text, names) or ';'} it is one of {listed(names)}")
+    return text
 
 
 def listed(names: Iterable[str], most: int = 12) -> str:

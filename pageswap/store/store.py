@@ -110,20 +110,14 @@ class Store(Database):
 
         What an older run asks, which did not say so, is derived from its cases.
         """
-        (row,) = self._read("SELECT run_id, created_at, experiment, spec_text, provenance, options FROM run")
-        run_id, created_at, experiment_text, spec_text, provenance, options = row
-        experiment = json.loads(experiment_text)
+        texts, documents = ("run_id", "created_at", "spec_text"), ("experiment", "provenance", "options")
+        (row,) = self._read(f"SELECT {', '.join((*texts, *documents))} FROM run")  # noqa: S608 - our own names
+        meta = dict(zip((*texts, *documents), row, strict=True))
+        meta.update({name: json.loads(meta[name]) for name in documents})
+        experiment = meta["experiment"]
         if not experiment.get("asks"):
             experiment["asks"] = derived_asks(experiment["workload"], experiment["baseline"] or {}, self.cases())
-        return {
-            "run_id": run_id,
-            "created_at": created_at,
-            "experiment": experiment,
-            "spec_text": spec_text,
-            "provenance": json.loads(provenance),
-            "options": json.loads(options),
-            "hosts": [host for (host,) in self._read("SELECT host FROM host ORDER BY position")],
-        }
+        return {**meta, "hosts": [host for (host,) in self._read("SELECT host FROM host ORDER BY position")]}
 
     def environments(self) -> dict[str, dict[str, Any]]:
         """Return each host's environment as its latest agent found it; hosts not yet reached are absent."""

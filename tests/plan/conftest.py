@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pageswap.spec.experiment import Vocabulary
 from pageswap.spec.loader import loads
-from pageswap.spec.vocabulary import Vocabulary
 from tests.known_method import known_method
 
 if TYPE_CHECKING:

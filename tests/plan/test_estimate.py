@@ -13,8 +13,7 @@ from pageswap.spec.loader import loads
 from tests.known_method import known_method
 
 if TYPE_CHECKING:
-    from pageswap.spec.experiment import Experiment
-    from pageswap.spec.vocabulary import Vocabulary
+    from pageswap.spec.experiment import Experiment, Vocabulary
 
 
 def test_memory_is_what_the_agent_will_ask_for(experiment: Experiment, vocabulary: Vocabulary) -> None:

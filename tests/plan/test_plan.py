@@ -19,8 +19,7 @@ from pageswap.spec.loader import loads
 
 if TYPE_CHECKING:
     from pageswap.agent.journal.job import TrialSpec
-    from pageswap.spec.experiment import Experiment
-    from pageswap.spec.vocabulary import Vocabulary
+    from pageswap.spec.experiment import Experiment, Vocabulary
 
 
 @pytest.fixture

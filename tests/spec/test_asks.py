@@ -14,8 +14,7 @@ from pageswap.spec.loader import load
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pageswap.spec.experiment import Experiment
-    from pageswap.spec.vocabulary import Vocabulary
+    from pageswap.spec.experiment import Experiment, Vocabulary
 
     Read = Callable[..., Experiment]
 
@@ -50,7 +49,7 @@ def test_what_is_asked(read: Read, changes: dict[str, str], expected: str) -> No
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"asks": "fast"}, r"a\.yaml:\d+: asks: 'fast' is nothing to ask; did you mean 'faster'\?"),
+        ({"asks": "fast"}, r"a\.yaml:\d+: asks: unknown asks 'fast'; did you mean 'faster'\?"),
         ({"asks": "gain"}, r"asks: 'gain' needs a baseline that names a condition and no method; .*threads: 1"),
         ({"asks": "faster", "baseline": "{touch: none}"}, r"'faster' needs a baseline that names a method"),
         ({"asks": "fastest", "method": "memcpy"}, r"'fastest' needs several methods"),

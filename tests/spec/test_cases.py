@@ -15,8 +15,7 @@ from tests.known_method import known_method
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pageswap.spec.experiment import Experiment
-    from pageswap.spec.vocabulary import Vocabulary
+    from pageswap.spec.experiment import Experiment, Vocabulary
 
     Read = Callable[..., Experiment]
 

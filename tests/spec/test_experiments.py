@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pageswap.plan.plan import make
+from pageswap.spec.experiment import core_vocabulary
 from pageswap.spec.loader import load
-from pageswap.spec.vocabulary import core_vocabulary
 
 FOLDER = Path(__file__).parents[2] / "experiments"
 FILES = sorted(FOLDER.glob("*.yaml"))

@@ -14,8 +14,7 @@ from pageswap.spec.overrides import override
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pageswap.spec.experiment import Experiment
-    from pageswap.spec.vocabulary import Vocabulary
+    from pageswap.spec.experiment import Experiment, Vocabulary
 
     Read = Callable[..., Experiment]
 

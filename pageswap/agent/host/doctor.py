@@ -11,7 +11,6 @@ from pageswap.agent.host.cpus import CPUS
 from pageswap.agent.host.readers import THP
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
 from pageswap.agent.workspace.host_lease import describe
-from pageswap.units import format_count
 
 if TYPE_CHECKING:
     from pageswap.agent.host.host_files import HostFiles
@@ -151,7 +150,7 @@ def _memory(host: Host) -> _Checked:
     free_bytes = min((bound for bound in bounds if bound is not None), default=None)
     if free_bytes is None:
         return _ok(None)
-    found = f"{format_count(free_bytes >> 20)} MiB available"
+    found = f"{free_bytes >> 20:,} MiB available"
     return _ok(found) if free_bytes >= _GIB else (WARN, found, "free memory, or use a smaller region_size")
 
 
@@ -160,7 +159,7 @@ def _swap(host: Host) -> _Checked:
     used = (total or 0) - host.files.table("/proc/meminfo").get("SwapFree", 0)
     if used <= 0:
         return _ok(None if total is None else "none in use")
-    found = f"{format_count(used >> 20)} MiB in use: a page may come from the disk"
+    found = f"{used >> 20:,} MiB in use: a page may come from the disk"
     return WARN, found, "free memory, then as root: swapoff -a && swapon -a"
 
 
@@ -207,10 +206,10 @@ def _mappings(host: Host) -> _Checked:
     limit = host.environment["max_map_count"]
     if limit is None:
         return _ok(None)
-    found = f"{MAX_MAP_COUNT} is {format_count(limit)}"
+    found = f"{MAX_MAP_COUNT} is {limit:,}"
     if limit >= _MAPPINGS:
         return _ok(found)
-    found += f": remapping 256 MiB by 4 KiB needs some {format_count(_MAPPINGS)}"
+    found += f": remapping 256 MiB by 4 KiB needs some {_MAPPINGS:,}"
     return WARN, found, f"run with --tune as root, or: sysctl -w {MAX_MAP_COUNT}={2 * _MAPPINGS}"
 
 
@@ -256,7 +255,7 @@ def _logout(host: Host) -> _Checked:
 def _disk(host: Host) -> _Checked:
     room = os.statvfs(host.cache)
     free_bytes = room.f_bavail * room.f_frsize
-    found = f"{format_count(free_bytes >> 20)} MiB free in {host.cache}"
+    found = f"{free_bytes >> 20:,} MiB free in {host.cache}"
     if free_bytes >= _FREE_DISK_BYTES and (room.f_favail or not room.f_files):
         return _ok(found)
     return BAD, found, f"free some space, remove old runs in {host.cache}/runs, or set PAGESWAP_HOME"

@@ -11,7 +11,6 @@ from pageswap.agent.journal import job
 from pageswap.agent.journal.line_fields import FIELDS_FROM_COUNTERS, MEASURES
 from pageswap.agent.trial.preflight import address_space_cap, memory_need
 from pageswap.errors import CoreError, MethodUnavailableError
-from pageswap.units import format_count
 
 if TYPE_CHECKING:
     from pageswap.agent.host.host_files import HostFiles
@@ -128,8 +127,8 @@ class Executor:
         is_reserved = bool(self._core.reserved_page_bytes.get(trial.backing))
         need_bytes = memory_need(trial, is_reserved=is_reserved).total_bytes
         return (
-            f"used more than the {format_count((self._memory_cap_bytes or 0) >> 20)} MiB that a trial may have on this "
-            f"host (its region and what belongs to it are {format_count(-(-need_bytes >> 20))} MiB); raise the host's "
+            f"used more than the {(self._memory_cap_bytes or 0) >> 20:,} MiB that a trial may have on this "
+            f"host (its region and what belongs to it are {-(-need_bytes >> 20):,} MiB); raise the host's "
             "memory in hosts.yaml, or use a smaller region_size"
         )
 
@@ -138,11 +137,7 @@ def _from_error(error: CoreError, cap_bytes: int | None) -> Outcome:
     # mremap's ENOMEM is about the number of mappings, not about memory.
     if error.errno_name != "ENOMEM" or error.call.split(" ")[0] not in ("mmap", "malloc", "calloc"):
         return Outcome(job.FAILED, str(error))
-    allowed = (
-        ""
-        if cap_bytes is None
-        else f"a trial of this size is allowed {format_count(cap_bytes >> 20)} MiB of addresses; "
-    )
+    allowed = "" if cap_bytes is None else f"a trial of this size is allowed {cap_bytes >> 20:,} MiB of addresses; "
     return Outcome(job.OOM, f"{error}; {allowed}{_CURE}")
 
 

@@ -11,7 +11,6 @@ from pageswap.agent.host import cgroup
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
 from pageswap.agent.journal import job
 from pageswap.agent.workloads import WORKLOADS
-from pageswap.units import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -172,9 +171,9 @@ class Preflight:
             return ""
         region = need - self._base_mappings - _SPARE_MAPPINGS
         return (
-            f"needs up to {format_count(need)} mappings ({format_count(region)} of the region, "
+            f"needs up to {need:,} mappings ({region:,} of the region, "
             f"{self._base_mappings} of the process, {_SPARE_MAPPINGS} spare), "
-            f"{MAX_MAP_COUNT} is {format_count(limit)}; "
+            f"{MAX_MAP_COUNT} is {limit:,}; "
             + (self.tune_problem or "run with --tune as root")
             + f", or: sysctl -w {MAX_MAP_COUNT}={need}"
         )
@@ -218,7 +217,7 @@ def _short_of_memory(need: MemoryNeed, spare_bytes: int, free_bytes: int, where:
         f"needs {_mebibytes(need.total_bytes + spare_bytes)} ({_mebibytes(need.region_bytes)} region, "
         f"{_mebibytes(need.scratch_bytes)} scratch, {_mebibytes(need.schedule_bytes)} schedule, "
         f"{_mebibytes(need.model_bytes)} model, {_mebibytes(spare_bytes)} spare), "
-        f"{format_count(max(free_bytes, 0) >> 20)} MiB {where}; "
+        f"{max(free_bytes, 0) >> 20:,} MiB {where}; "
         f"use a smaller region_size or fewer iterations, or {cure}"
     )
 
@@ -238,4 +237,4 @@ def _round_up(size_bytes: int, unit: int) -> int:
 
 
 def _mebibytes(size_bytes: int) -> str:
-    return f"{format_count(-(-size_bytes >> 20))} MiB"
+    return f"{-(-size_bytes >> 20):,} MiB"

@@ -108,7 +108,7 @@ def command(
         names = {name.rstrip("_") for name in whole.parameters}
         texts = {name: text for name, (_, text) in ARGUMENTS.items() if name in names} | options.pop("help", {})
         made = cast("Task[Any]", task(run_body, auto_shortflags=False, positional=[], help=dict(texts), **options))
-        made.places = tuple(places)  # type: ignore[attr-defined] # read by typed_words
+        made.places = tuple(places)  # type: ignore[attr-defined] # read by start
         made.texts = texts  # type: ignore[attr-defined] # read by command_help: invoke uses its copy up
         made.example = example  # type: ignore[attr-defined] # read by command_help
         return made

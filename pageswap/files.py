@@ -30,49 +30,47 @@ def replacing(path: Path) -> Iterator[IO[Any]]:
     and so is a file whose owner could not be kept. Raises StoreError when it cannot be written.
     """
     try:
-        known = _status(path)
+        known = _file_status(path)
         place = Path(os.path.realpath(path)) if path.is_symlink() else path
-        is_written_into = known is not None and (not stat.S_ISREG(known.st_mode) or _is_of_another(known))
+        # Of another's file the owner could not be kept.
+        is_others = known is not None and os.geteuid() not in (0, known.st_uid)
+        is_written_into = is_others or (known is not None and not stat.S_ISREG(known.st_mode))
         if known is None:
             place.parent.mkdir(parents=True, exist_ok=True)
         folder = None if is_written_into else place.parent
         handle, name = tempfile.mkstemp(dir=folder, prefix=f".{place.name}.", suffix=".part")
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
         os.close(handle)
-        # Opened by name, for who writes by a library that takes names only.
-        with Path(name).open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if is_written_into:
-            _copy(Path(name), path)
-            Path(name).unlink()
-        else:
-            Path(name).chmod(stat.S_IMODE(known.st_mode) if known else _MODE)
-            if known and os.geteuid() == 0:
-                os.chown(name, known.st_uid, known.st_gid)
-            Path(name).replace(place)
+        try:
+            # Opened by name, for who writes by a library that takes names only.
+            with Path(name).open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            if is_written_into:
+                _copy(Path(name), path)
+                Path(name).unlink()
+            else:
+                Path(name).chmod(stat.S_IMODE(known.st_mode) if known else _MODE)
+                if known and os.geteuid() == 0:
+                    os.chown(name, known.st_uid, known.st_gid)
+                Path(name).replace(place)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
     except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise _unwritable(path, error) from error
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        raise StoreError(
+            f"{path}: cannot be written: {error.strerror or error}; free space or check permissions, then make it anew "
+            "with 'inv report' or 'inv export': everything that was measured is in the run's database"
+        ) from error
 
 
-def _status(path: Path) -> os.stat_result | None:
+def _file_status(path: Path) -> os.stat_result | None:
     if str(path) in STANDARD_OUTPUT:
         return os.stat_result((stat.S_IFIFO, 0, 0, 0, 0, 0, 0, 0, 0, 0))
     try:
         return path.stat()
     except FileNotFoundError:
         return None
-
-
-def _is_of_another(known: os.stat_result) -> bool:
-    return os.geteuid() not in (0, known.st_uid)
 
 
 def _copy(source: Path, path: Path) -> None:
@@ -85,10 +83,3 @@ def _copy(source: Path, path: Path) -> None:
                 shutil.copyfileobj(file, into)
                 if path.is_file():
                     into.truncate()
-
-
-def _unwritable(path: Path, error: OSError) -> StoreError:
-    return StoreError(
-        f"{path}: cannot be written: {error.strerror or error}; free space or check permissions, then make it anew "
-        "with 'inv report' or 'inv export': everything that was measured is in the run's database"
-    )

@@ -10,7 +10,7 @@ from pageswap.errors import UsageError
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.target import make_target
 from pageswap.fleet.transport.transport import Reach
-from pageswap.spec.quoting import guess, listed, quoted
+from pageswap.spec.quoting import guess, quoted, short_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -80,7 +80,7 @@ def chosen_hosts(
     known = {host.name: host for host in hosts}
     for name in only:
         if name not in known:
-            hint = guess(name, known) or f"; it has {listed(known)}"
+            hint = guess(name, known) or f"; it has {short_list(known)}"
             raise UsageError(f"--hosts: {quoted(name)} is not one of this run's hosts{hint}")
     named = inventory.hosts if inventory else {}
     return [named.get(name, host) for name, host in known.items() if not only or name in only]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pageswap.campaign.run_folders import find_run, newest, open_run, stored_runs
 from pageswap.errors import StoreError, UsageError
-from pageswap.spec.quoting import guess, listed, printable
+from pageswap.spec.quoting import guess, printable, short_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,7 @@ def resolve(results_dir: Path, base: str, new: str) -> tuple[Reference, Referenc
         have = [{side.experiment} - {""} or {run.experiment for run in _clean(known, side)} for side in sides]
         experiments = sorted(set.intersection(*have))
     if len(experiments) != 1:
-        shared = f"{len(experiments)} experiments ({listed(experiments)})" if experiments else "no experiment"
+        shared = f"{len(experiments)} experiments ({short_list(experiments)})" if experiments else "no experiment"
         raise UsageError(f"both commits have a run of {shared}; name one, as commit:HASH/EXPERIMENT")
     return _run_of(known, one, experiments[0]), _run_of(known, other, experiments[0])
 
@@ -134,7 +134,7 @@ def _run_of(known: Sequence[_Known], side: Reference | _Commit, experiment: str)
     matching = [run for run in runs if run.experiment == wanted]
     if not matching:
         have = sorted({run.experiment for run in runs})
-        hint = guess(wanted, have) or f"; it has runs of {listed(have)}"
+        hint = guess(wanted, have) or f"; it has runs of {short_list(have)}"
         raise UsageError(f"{side.place}: this commit has no run of {wanted}{hint}")
     if len({run.commit for run in matching}) > 1:
         raise UsageError(f"{side.place}: several commits begin so; type more of the hash")
@@ -152,7 +152,7 @@ def _clean(known: Sequence[_Known], side: _Commit) -> list[_Known]:
         )
     if not clean:
         hashes = sorted({run.commit[:12] for run in known if run.is_clean and run.commit})
-        hint = guess(side.hash[:12], hashes) or f"; there are runs of {listed(hashes) or 'none'}"
+        hint = guess(side.hash[:12], hashes) or f"; there are runs of {short_list(hashes) or 'none'}"
         raise UsageError(f"{side.place}: no run of this commit{hint}")
     return clean
 

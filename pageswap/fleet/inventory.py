@@ -12,7 +12,7 @@ from pageswap.fleet.provision.boot_program import SAFE_PATH, SAFE_WORDS
 from pageswap.fleet.transport.registry import AUTO, TRANSPORTS
 from pageswap.spec.factors import MAX_SIZE_BYTES, parse_count
 from pageswap.spec.hostnames import EVERY_HOST, LOCAL, check_alias, check_group, check_host
-from pageswap.spec.quoting import guess, listed, quoted
+from pageswap.spec.quoting import guess, quoted, short_list
 from pageswap.spec.source import FileKind, read_text, shown_path
 from pageswap.spec.tree import Mapping, Node, Scalar, TreeReader
 from pageswap.units import parse_size
@@ -184,7 +184,7 @@ class _Reader(TreeReader):
         for key, (scalar, _) in node.entries.items():
             if key not in known:
                 where = f"{path}.{key}" if path else key
-                hint = guess(key, known) or f"; it is one of {listed(known)}"
+                hint = guess(key, known) or f"; it is one of {short_list(known)}"
                 if key in ("user", "port", "key", "hostname", "host", "address", "proxyjump", "identityfile"):
                     hint = "; how a host is reached is for ~/.ssh/config to say, under 'Host ALIAS'"
                 raise self.error(scalar.line, where, f"unknown key{hint}")
@@ -202,7 +202,7 @@ class _Reader(TreeReader):
 def _parse_via(text: str) -> str:
     if text not in VIAS:
         raise ValueError(
-            f"{quoted(text)} is no way to reach a host{guess(text, VIAS) or f'; it is one of {listed(VIAS)}'}"
+            f"{quoted(text)} is no way to reach a host{guess(text, VIAS) or f'; it is one of {short_list(VIAS)}'}"
         )
     return text
 

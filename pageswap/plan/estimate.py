@@ -75,9 +75,9 @@ def estimate(
     and `blocks` the number of warm-up blocks and the least and the most measured ones.
     """
     warmups, least, most = blocks
-    costs = tuple(_trial(trial, vocabulary) for trial in trials)
+    costs = tuple(_trial_estimate(trial, vocabulary) for trial in trials)
     once = sum(cost.seconds for cost in costs)
-    measured = once + sum(_trial(trial, vocabulary).seconds for trial in controls)
+    measured = once + sum(_trial_estimate(trial, vocabulary).seconds for trial in controls)
     timeouts = [sum(trial.timeout_s for trial in part) for part in (trials, controls)]
     return Estimate(
         cases=costs,
@@ -88,7 +88,7 @@ def estimate(
     )
 
 
-def _trial(trial: TrialSpec, vocabulary: Vocabulary) -> CaseEstimate:
+def _trial_estimate(trial: TrialSpec, vocabulary: Vocabulary) -> CaseEstimate:
     method = vocabulary.methods[trial.method]
     memory = memory_need(
         trial,

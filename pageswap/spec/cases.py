@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pageswap.errors import UsageError, raise_all
 from pageswap.spec.experiment import MAX_TRIALS
 from pageswap.spec.factors import FACTORS, MAX_PAGES, show_levels
-from pageswap.spec.quoting import listed, short
+from pageswap.spec.quoting import short, short_list
 from pageswap.units import format_size
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _with_own_size(case: Case) -> Case:
     return {name: sized[name] for name in FACTORS if name in sized}
 
 
-def _matches(case: Case, levels: Levels) -> bool:
+def _has_levels(case: Case, levels: Levels) -> bool:
     return all(case[name] in allowed for name, allowed in levels.items())
 
 
@@ -75,7 +75,7 @@ def _check_count(experiment: Experiment) -> None:
 
 def _without_excluded(experiment: Experiment, cases: list[Case]) -> list[Case]:
     for index, entry in enumerate(experiment.exclude):
-        left = [case for case in cases if not _matches(case, entry)]
+        left = [case for case in cases if not _has_levels(case, entry)]
         if len(left) == len(cases) and not experiment.overrides:
             raise experiment.error(
                 f"exclude[{index}]",
@@ -105,7 +105,7 @@ def _kept(experiment: Experiment, cases: list[Case]) -> list[Case]:
         for level in wanted:
             if cases and level not in present:
                 show = FACTORS[name].show
-                have = listed(map(show, _in_order(present)))
+                have = short_list(map(show, _sorted_levels(present)))
                 raise UsageError(f"--filter {name}: no case has {show(level)}; the cases have {have}")
         cases = [case for case in cases if case[name] in wanted]
     if not cases:
@@ -117,7 +117,7 @@ def _arguments(experiment: Experiment) -> str:
     return " ".join(map(short, experiment.overrides))
 
 
-def _in_order(levels: set[Level]) -> list[Level]:
+def _sorted_levels(levels: set[Level]) -> list[Level]:
     return sorted(levels, key=lambda level: (isinstance(level, str), level))
 
 
@@ -185,7 +185,7 @@ def _iterations_a_thread(case: Case) -> int:
 
 def _wrong_baseline(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
     baseline = {name: (level,) for name, level in experiment.baseline.items()}
-    if not any(_matches(case, baseline) for case in cases):
+    if not any(_has_levels(case, baseline) for case in cases):
         yield experiment.error(
             "baseline",
             f"no case has {show_levels(experiment.baseline)}; {_nearest_cases(experiment, cases)}; "
@@ -199,5 +199,5 @@ def _nearest_cases(experiment: Experiment, cases: list[Case]) -> str:
         present = {case[name] for case in cases}
         if level not in present:
             after = f" after {_arguments(experiment)}" if experiment.overrides else ""
-            return f"their {name}{after} is {listed(map(FACTORS[name].show, _in_order(present)))}"
+            return f"their {name}{after} is {short_list(map(FACTORS[name].show, _sorted_levels(present)))}"
     return "each level is there, but no case has them together"

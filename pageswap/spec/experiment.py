@@ -32,7 +32,7 @@ MAX_UNTIL = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
-class Stopping:
+class PrecisionTarget:
     """When a host has measured enough: from `least` blocks on, all intervals within `until` (0.02: 2 % either way)."""
 
     least: int
@@ -68,7 +68,7 @@ class Experiment:
     path: str
     lines: dict[str, int]
     asks: str = ""
-    stopping: Stopping | None = None
+    stopping: PrecisionTarget | None = None
     keep: dict[str, tuple[Level, ...]] = dataclasses.field(default_factory=dict)
     overrides: tuple[str, ...] = ()
 

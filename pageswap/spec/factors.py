@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pageswap.agent.workloads import WORKLOADS
-from pageswap.spec.quoting import check_choice, guess, listed, quoted
+from pageswap.spec.quoting import check_choice, guess, quoted, short_list
 from pageswap.units import format_size, parse_size
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _refuse_range(text: str) -> None:
         raise ValueError(f"{quoted(text)} is a range; write every level that is meant, such as {ends[1]} and {ends[2]}")
 
 
-def _size(text: str) -> int:
+def _size_bytes(text: str) -> int:
     if len(text) > _LONGEST_NUMBER or not text.isprintable():
         raise ValueError(f"{quoted(text)} is not a size; write 4096, 4KiB, 2MiB or 1GiB")
     _refuse_range(text)
@@ -137,7 +137,7 @@ def _size(text: str) -> int:
 
 
 def _page_size(text: str, _vocabulary: Vocabulary, _workload: str) -> int:
-    size_bytes = _size(text)
+    size_bytes = _size_bytes(text)
     if size_bytes == 0 or size_bytes % BASE_PAGE_BYTES:
         above = max(1, -(-size_bytes // BASE_PAGE_BYTES)) * BASE_PAGE_BYTES
         raise ValueError(f"{quoted(text)} is not a multiple of 4KiB, the smallest page; write '{format_size(above)}'")
@@ -145,7 +145,7 @@ def _page_size(text: str, _vocabulary: Vocabulary, _workload: str) -> int:
 
 
 def _region_size(text: str, _vocabulary: Vocabulary, _workload: str) -> int:
-    size_bytes = _size(text)
+    size_bytes = _size_bytes(text)
     if size_bytes == 0:
         raise ValueError(f"{quoted(text)} is no region; a swap needs at least two pages")
     return size_bytes
@@ -158,7 +158,7 @@ def _method(text: str, vocabulary: Vocabulary, workload: str) -> str:
         raise ValueError(f"unknown method {quoted(text)}{hint or ';'} 'inv methods' lists them")
     if workload not in method.workloads:
         raise ValueError(
-            f"method {quoted(text)} does not do the workload '{workload}'; it does {listed(method.workloads)}"
+            f"method {quoted(text)} does not do the workload '{workload}'; it does {short_list(method.workloads)}"
         )
     return text
 
@@ -249,9 +249,9 @@ def find_factor(name: str, workload: str) -> Factor:
     """Return the factor of that name; raises ValueError when there is none or the workload has no use for it."""
     factor = FACTORS.get(name)
     if factor is None:
-        raise ValueError(f"unknown factor{guess(name, FACTORS) or ';'} it is one of {listed(FACTORS)}")
+        raise ValueError(f"unknown factor{guess(name, FACTORS) or ';'} it is one of {short_list(FACTORS)}")
     if workload not in factor.workloads:
-        raise ValueError(f"the workload '{workload}' has no use for it; it is for {listed(factor.workloads)}")
+        raise ValueError(f"the workload '{workload}' has no use for it; it is for {short_list(factor.workloads)}")
     return factor
 
 

@@ -27,7 +27,7 @@ def check_alias(text: str) -> str:
             f"{quoted(text)} is not an alias; user, port and address belong into ~/.ssh/config, under 'Host NAME': "
             "write that NAME"
         )
-    return _checked(text, "a host; write an alias as ssh takes it, of")
+    return _check_letters(text, "a host; write an alias as ssh takes it, of")
 
 
 def check_host(text: str) -> str:
@@ -37,7 +37,7 @@ def check_host(text: str) -> str:
 
 def check_group(text: str) -> str:
     """Return a group's or tag's name; raises ValueError with the cure."""
-    return _checked(text, "a group's or tag's name; write")
+    return _check_letters(text, "a group's or tag's name; write")
 
 
 def is_plain_name(text: str) -> bool:
@@ -45,7 +45,7 @@ def is_plain_name(text: str) -> bool:
     return bool(_ALIAS.fullmatch(text)) and ".." not in text
 
 
-def _checked(text: str, what: str) -> str:
+def _check_letters(text: str, what: str) -> str:
     if not is_plain_name(text):
         raise ValueError(
             f"{quoted(text)} is not {what} at most 200 letters, digits, '.', '-' and '_', the first a letter, digit or "

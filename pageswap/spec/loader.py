@@ -18,13 +18,13 @@ from pageswap.spec.experiment import (
     MIN_TIMEOUT_S,
     MIN_UNTIL,
     Experiment,
-    Stopping,
+    PrecisionTarget,
     Vocabulary,
     core_vocabulary,
 )
 from pageswap.spec.factors import FACTORS, find_factor, parse_count
 from pageswap.spec.hostnames import check_host
-from pageswap.spec.quoting import check_choice, guess, listed, quoted
+from pageswap.spec.quoting import check_choice, guess, quoted, short_list
 from pageswap.spec.source import read_text, shown_path
 from pageswap.spec.tree import Mapping, Node, Scalar, Sequence, TreeReader
 from pageswap.units import format_duration, parse_duration
@@ -67,11 +67,11 @@ def loads(text: str, name: str, *, vocabulary: Vocabulary | None = None) -> Expe
 
     `vocabulary` holds the names of methods, backings and so on; by default those of the built core.
     """
-    experiment = _Reader(text, name, vocabulary or core_vocabulary()).read(text)
+    experiment = _ExperimentReader(text, name, vocabulary or core_vocabulary()).read(text)
     return with_asks(experiment, build_cases(experiment))
 
 
-class _Reader(TreeReader):
+class _ExperimentReader(TreeReader):
     """Walks one experiment's tree."""
 
     def __init__(self, text: str, name: str, vocabulary: Vocabulary) -> None:
@@ -133,7 +133,7 @@ class _Reader(TreeReader):
     def count(self, key: str, least: int, most: int) -> int:
         return self.one(key, lambda text: parse_count(text, least, most), DEFAULTS[key])
 
-    def repeats(self) -> tuple[int, Stopping | None]:
+    def repeats(self) -> tuple[int, PrecisionTarget | None]:
         """Read a fixed number of blocks, or the most there may be with the rule that ends them earlier."""
         _, node = self.root.entries.get("repeats", (None, None))
         if not isinstance(node, Mapping):
@@ -155,7 +155,7 @@ class _Reader(TreeReader):
         if least > most:
             line = self.lines["repeats.min"]
             raise self.error(line, "repeats.min", f"{least:,} is more than max, {most:,}; write a smaller min")
-        return most, Stopping(least, read("until", parse_until))
+        return most, PrecisionTarget(least, read("until", parse_until))
 
     def levels(self, name: str, key_path: str, key: Scalar, node: Node) -> tuple[Level, ...]:
         """Read what stands below a factor's name."""
@@ -213,7 +213,7 @@ class _Reader(TreeReader):
             show, path = FACTORS[name].show, f"{key_path}.{name}"
             for level in levels:
                 if level not in factors[name]:
-                    have = f"{name}: {listed(map(show, factors[name]))}"
+                    have = f"{name}: {short_list(map(show, factors[name]))}"
                     what = f"matches no case, as {show(level)} is not among the levels of {have}"
                     self.errors.append(self.error(self.lines[path], path, what))
 

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import UsageError
-from pageswap.spec.experiment import MAX_REPEATS, Stopping, Vocabulary, core_vocabulary
+from pageswap.spec.experiment import MAX_REPEATS, PrecisionTarget, Vocabulary, core_vocabulary
 from pageswap.spec.factors import find_factor, parse_count
 from pageswap.spec.loader import OTHER_KEYS, parse_until
 from pageswap.spec.quoting import quoted, short
@@ -40,8 +40,8 @@ def override(  # noqa: PLR0913 - what the command line may change
     """
     names = vocabulary or core_vocabulary()
     set_, filter_ = tuple(set_), tuple(filter_)
-    factors = {**experiment.factors, **_read("--set", set_, experiment.workload, names)}
-    keep = _read("--filter", filter_, experiment.workload, names)
+    factors = {**experiment.factors, **_read_levels("--set", set_, experiment.workload, names)}
+    keep = _read_levels("--filter", filter_, experiment.workload, names)
     words = [f"--set {text}" for text in set_] + [f"--filter {text}" for text in filter_]
     most, stopping = experiment.repeats, experiment.stopping
     argument = "--repeats"
@@ -56,7 +56,7 @@ def override(  # noqa: PLR0913 - what the command line may change
             least = experiment.least_repeats
             if repeats is None and not experiment.stopping:
                 most = max(least, MOST_UNTIL)
-            stopping = Stopping(min(least, most), parse_until(until))
+            stopping = PrecisionTarget(min(least, most), parse_until(until))
             words.append(f"--until {until}")
     except ValueError as error:
         raise UsageError(f"{argument}: {error}") from None
@@ -65,7 +65,9 @@ def override(  # noqa: PLR0913 - what the command line may change
     )
 
 
-def _read(argument: str, texts: Iterable[str], workload: str, vocabulary: Vocabulary) -> dict[str, tuple[Level, ...]]:
+def _read_levels(
+    argument: str, texts: Iterable[str], workload: str, vocabulary: Vocabulary
+) -> dict[str, tuple[Level, ...]]:
     """Read ``factor=level,level`` texts; each factor may be given once."""
     found: dict[str, tuple[Level, ...]] = {}
     for text in texts:

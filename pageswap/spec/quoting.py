@@ -69,11 +69,11 @@ def guess(word: str, names: Iterable[str]) -> str:
 def check_choice(what: str, text: str, names: Collection[str]) -> str:
     """Return a word that is one of some names; raises ValueError that lists them."""
     if text not in names:
-        raise ValueError(f"unknown {what} {quoted(text)}{guess(text, names) or ';'} it is one of {listed(names)}")
+        raise ValueError(f"unknown {what} {quoted(text)}{guess(text, names) or ';'} it is one of {short_list(names)}")
     return text
 
 
-def listed(names: Iterable[str], most: int = 12) -> str:
+def short_list(names: Iterable[str], most: int = 12) -> str:
     """Return names after commas, the first `most` of them."""
     every = list(names)
     rest = f", ... ({len(every):,} in all)" if len(every) > most else ""

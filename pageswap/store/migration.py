@@ -64,13 +64,13 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _names(connection: sqlite3.Connection, table: str) -> list[str]:
+def _column_names(connection: sqlite3.Connection, table: str) -> list[str]:
     return [name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))]
 
 
 def _lacking(connection: sqlite3.Connection) -> list[str]:
     """Name the columns of an outcome that came after the file was made."""
-    there = _names(connection, "outcome")
+    there = _column_names(connection, "outcome")
     return [name for name in OUTCOME_COLUMNS if name not in there]
 
 
@@ -82,7 +82,7 @@ def _from_1(connection: sqlite3.Connection) -> None:
 
 
 def _from_2(connection: sqlite3.Connection) -> None:
-    names = [name for name in _names(connection, "cases") if name not in ("case_id", "position", "workload")]
+    names = [name for name in _column_names(connection, "cases") if name not in ("case_id", "position", "workload")]
     cases = [
         (case_id, position, workload, json.dumps(dict(zip(names, levels, strict=True)), separators=(",", ":")))
         for case_id, position, workload, *levels in connection.execute(
@@ -95,7 +95,7 @@ def _from_2(connection: sqlite3.Connection) -> None:
     # A table's CHECK cannot be dropped.
     connection.execute("ALTER TABLE outcome RENAME TO outcome_of_2")
     connection.execute(OUTCOME)
-    kept = ", ".join(_names(connection, "outcome_of_2"))
+    kept = ", ".join(_column_names(connection, "outcome_of_2"))
     connection.execute(f"INSERT INTO outcome ({kept}) SELECT {kept} FROM outcome_of_2")  # noqa: S608 - likewise
     connection.execute("DROP TABLE outcome_of_2")
 

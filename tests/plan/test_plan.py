@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pageswap.errors import UsageError
 from pageswap.plan.plan import Plan, block_order, make, schedule_seed
-from pageswap.spec.experiment import Stopping
+from pageswap.spec.experiment import PrecisionTarget
 from pageswap.spec.factors import FACTORS
 from pageswap.spec.loader import loads
 
@@ -217,7 +217,7 @@ def test_json_names_each_trial_s_case_and_the_estimate(plan: Plan) -> None:
 
 def test_a_stopping_rule_plans_the_most_blocks(experiment: Experiment, vocabulary: Vocabulary) -> None:
     """And says what the least and the most of them would take."""
-    changed = dataclasses.replace(experiment, repeats=40, stopping=Stopping(least=5, until=0.02))
+    changed = dataclasses.replace(experiment, repeats=40, stopping=PrecisionTarget(least=5, until=0.02))
     plan, fixed = make(changed, vocabulary=vocabulary), make(experiment, vocabulary=vocabulary)
     document = plan.to_json()
 

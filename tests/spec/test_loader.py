@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pageswap.errors import MAX_SPEC_ERRORS, SpecError
-from pageswap.spec.experiment import Experiment, Stopping
+from pageswap.spec.experiment import Experiment, PrecisionTarget
 from pageswap.spec.loader import load, loads
 
 if TYPE_CHECKING:
@@ -360,7 +360,7 @@ def test_reads_a_stopping_rule(read: Callable[..., Experiment]) -> None:
     experiment = read(repeats="{min: 5, max: 40, until: 2.5%}")
 
     assert (experiment.repeats, experiment.least_repeats) == (40, 5)
-    assert experiment.stopping == Stopping(least=5, until=0.025)
+    assert experiment.stopping == PrecisionTarget(least=5, until=0.025)
 
 
 def test_a_fixed_number_of_repeats_has_no_stopping_rule(read: Callable[..., Experiment]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pageswap.errors import UsageError
 from pageswap.spec.cases import build_cases
-from pageswap.spec.experiment import Stopping
+from pageswap.spec.experiment import PrecisionTarget
 from pageswap.spec.overrides import override
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def test_until_measures_on_from_the_blocks_there_would_be(
     """Up to --repeats, the file's own most, or forty; a share is read as the percentage it is."""
     changed = override(read(repeats=file), until=until, repeats=repeats)
 
-    assert changed.stopping == Stopping(expected[0], 0.02)
+    assert changed.stopping == PrecisionTarget(expected[0], 0.02)
     assert changed.repeats == expected[1]
     assert changed.overrides[-1] == "--until 2%"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pageswap.spec.quoting import guess, listed, plain, quoted
+from pageswap.spec.quoting import guess, plain, quoted, short_list
 
 NAMES = ("exchange_nt_avx2", "exchange_avx2", "memcpy", "mremap_fixed")
 
@@ -35,7 +35,7 @@ def test_quotes_on_one_line_whatever_it_is(text: str, expected: str) -> None:
 
 def test_lists_the_first_names_and_tells_how_many_there_are() -> None:
     """A thousand levels do not fill the screen."""
-    assert listed(map(str, range(1000)), most=3) == "0, 1, 2, ... (1,000 in all)"
+    assert short_list(map(str, range(1000)), most=3) == "0, 1, 2, ... (1,000 in all)"
 
 
 def test_plain_text_keeps_its_lines_and_loses_its_power() -> None:

@@ -1,28 +1,29 @@
-"""What a run answers, as one record: by what its experiment asks."""
+"""What a run answers, as one record: by what its experiment asks, and what that does not cover."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from pageswap.analysis.verdicts import NOT_COMPARED
 from pageswap.answers.against_baseline import COMPARED, baseline_findings, is_mover
-from pageswap.answers.caveats import caveats
 from pageswap.answers.cost import cost
 from pageswap.answers.crossover import crossover
 from pageswap.answers.faster import faster
 from pageswap.answers.fastest import fastest
 from pageswap.answers.gain import gain
 from pageswap.answers.rate import rate
-from pageswap.answers.record import BAD, NOTHING_MEASURED, UNDECIDED, Answer, Reason, Trust
+from pageswap.answers.record import BAD, MOST_FINDINGS, NOTHING_MEASURED, UNDECIDED, Answer, Caveat, Reason, Trust
 from pageswap.answers.trust import trust
 from pageswap.answers.words import fitted, say
 from pageswap.spec.asks import COST, CROSSOVER, FASTER, FASTEST, GAIN, RATE
 from pageswap.statistics.intervals import MINIMUM_N
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pageswap.analysis.findings import Findings
-    from pageswap.analysis.summary import HostsSummary
+    from pageswap.analysis.summary import CaseSummary, Ending, HostsSummary, Summary
     from pageswap.answers.record import Finding
 
 _BUILDERS: Final[Mapping[str, Callable[[HostsSummary], tuple[Any, list[Finding]]]]] = {
@@ -74,3 +75,49 @@ def _blocks(summary: HostsSummary, findings: Findings) -> tuple[int, int]:
     compared = compared or [case for case, found in pairs if found.verdict in COMPARED]
     quiet = max((case.ratio_n - disturbed.get((case.host, case.case_id), 0) for case in compared), default=0)
     return quiet, max((case.ratio_n for case in compared), default=0)
+
+
+def caveats(summary: Summary, findings: int) -> Iterator[Caveat]:
+    """Yield each of them, no ending left out: every status with its count and all its reasons.
+
+    ``findings`` is how many the answer has.
+    """
+    if summary.corrupt:
+        cases = [case for case in summary.cases if case.levels.get("method") in summary.corrupt]
+        yield _caveat("corrupt", cases, {"methods": summary.corrupt})
+    unmeasured = [case for case in summary.cases if not case.n and case.endings]
+    if unmeasured:
+        of = {"cases": len(unmeasured), "of": len(summary.cases), "endings": _endings(unmeasured)}
+        yield _caveat("not_measured", unmeasured, of)
+    uncompared = [case for case in summary.cases if case.n and case.verdict == NOT_COMPARED and summary.has_baseline]
+    if uncompared:
+        notes = list(dict.fromkeys(case.note for case in uncompared))
+        yield _caveat("not_compared", uncompared, {"cases": len(uncompared), "notes": notes})
+    short = [case for case in summary.cases if case.n and case.endings]
+    if short:
+        yield _caveat("lost_trials", short, {"endings": _endings(short)})
+    if summary.warmup_endings:
+        yield _caveat("lost_warmups", [], {"endings": _joined(summary.warmup_endings)})
+    if summary.silent and len(summary.silent) < len(summary.hosts):
+        silent = [case for case in summary.cases if case.host in summary.silent]
+        yield _caveat("silent_hosts", silent, {"hosts": list(summary.silent)})
+    if summary.missing:
+        yield _caveat("unfinished", [], {"trials": summary.missing})
+    if findings > MOST_FINDINGS:
+        yield _caveat("findings", [], {"findings": findings, "most": MOST_FINDINGS})
+
+
+def _caveat(kind: str, cases: Iterable[CaseSummary], facts: dict[str, Any]) -> Caveat:
+    return Caveat(kind, say("caveats", kind, facts), tuple(dict.fromkeys(case.case_id for case in cases)))
+
+
+def _endings(cases: Iterable[CaseSummary]) -> list[tuple[str, int, list[tuple[str, int]]]]:
+    return _joined([ending for case in cases for ending in case.endings])
+
+
+def _joined(endings: Sequence[Ending]) -> list[tuple[str, int, list[tuple[str, int]]]]:
+    """Return each status with the number of its trials, and each of its reasons with the same."""
+    found: dict[str, Counter[str]] = {}
+    for ending in endings:
+        found.setdefault(ending.status, Counter())[ending.reason] += ending.trials
+    return [(status, reasons.total(), reasons.most_common()) for status, reasons in found.items()]

@@ -32,11 +32,6 @@ class Contender:
         return _joint(self.findings)
 
     @property
-    def total(self) -> int:
-        """How many findings there are."""
-        return len(self.findings)
-
-    @property
     def shares(self) -> list[tuple[str, int]]:
         """How many findings end with each verdict, what was decided first."""
         return sorted(Counter(each.verdict for each in self.findings).items(), key=lambda item: _ORDER.index(item[0]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 import re
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,7 +31,6 @@ _UNITS: Final = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 _PREFIXES: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 # How much a headline leaves out: 0 is nothing, the last has counts alone and always fits.
 _DETAILS: Final = range(8)
-_COLUMNS: Final = 80
 
 
 @functools.cache
@@ -98,12 +96,6 @@ def lines(template: str, **facts: object) -> list[str]:
 def answer_lines(answer: Answer) -> list[str]:
     """Return an answer as lines: its headline, how far to trust it, and what it does not cover."""
     return lines("lines.j2", answer=answer)
-
-
-def answer_as_text(answer: Answer, columns: int = _COLUMNS) -> str:
-    """Return the answer in lines of at most so many columns, broken at blanks and never inside a name."""
-    wrap = textwrap.TextWrapper(columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-    return "\n".join(wrap.fill(line) for line in answer_lines(answer))
 
 
 def factor_text(ratio: float, low: float | None = None, high: float | None = None) -> str:

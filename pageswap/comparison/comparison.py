@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from typing import Any, Final
 
 from pageswap.analysis.trials.run_data import levels_key
@@ -11,10 +12,11 @@ from pageswap.answers.words import say
 from pageswap.comparison import environments
 from pageswap.comparison.changes import QUANTITIES, RATIO, TIME, Change, changes
 from pageswap.comparison.environments import DOES_NOT_STAND, RESERVATIONS, STANDS, Difference, Verdict
-from pageswap.comparison.gate import Gate, gate_of
 from pageswap.comparison.sides import Measured, Part, Side
 from pageswap.errors import UsageError
 
+GATE_TRIPPED: Final = 5
+_PERCENT: Final = re.compile(r"(\d{1,4}(?:\.\d{1,4})?)\s?%")
 _SEVERITY: Final = (DOES_NOT_STAND, RESERVATIONS, STANDS)
 
 
@@ -34,6 +36,20 @@ class HostPair:
 
 
 @dataclasses.dataclass(frozen=True)
+class Gate:
+    """What `--fail-above` decided: ``limit`` is the largest slowdown let through, 0.05 is 5 %.
+
+    ``passed`` is None when nothing could be decided; ``text`` says why.
+    """
+
+    limit: float
+    judged: int
+    tripped: int
+    passed: bool | None
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Comparison:
     """Two sides compared; ``by`` is the quantity, ``by_text`` why that one, ``only_*`` the cases of one side alone."""
 
@@ -48,6 +64,15 @@ class Comparison:
     only_base: tuple[dict[str, Any], ...]
     only_new: tuple[dict[str, Any], ...]
     gate: Gate | None
+
+
+def parse_limit(text: str) -> float:
+    """Read `--fail-above`: ``5%`` gives 0.05. Raises UsageError on anything else."""
+    match = _PERCENT.fullmatch(text)
+    if not match:
+        hint = f"; write '{text}%'" if _PERCENT.fullmatch(f"{text}%") else ""
+        raise UsageError(f"--fail-above: expected a percentage such as 5%, found {text!r}{hint}")
+    return float(match[1]) / 100
 
 
 def compare(base: Part, new: Part, *, by: str | None = None, limit: float | None = None) -> Comparison:
@@ -85,8 +110,18 @@ def compare(base: Part, new: Part, *, by: str | None = None, limit: float | None
         only_new=tuple(dict(each) for each in theirs.levels.values() if levels_key(each) not in matched),
         gate=None
         if limit is None
-        else gate_of(limit, [each.over_limit if each.change_ci else None for each in cases], worst),
+        else _gate(limit, [each.over_limit if each.change_ci else None for each in cases], worst),
     )
+
+
+def conclude(gate: Gate | None) -> int:
+    """Return the exit code: 0, or 5 when the gate trips; raises UsageError when one was asked for and decides nothing.
+
+    A pipeline that took an undecided gate for a passed one would let everything through.
+    """
+    if gate and gate.passed is None:
+        raise UsageError(f"--fail-above: {gate.text.rstrip('.')}; leave the gate out to compare all the same")
+    return GATE_TRIPPED if gate and not gate.passed else 0
 
 
 def _host_pairs(base: Measured, new: Measured) -> list[tuple[str, str]]:
@@ -137,3 +172,11 @@ def _pair(base: Measured, new: Measured, hosts: tuple[str, str]) -> HostPair:
     ordered = tuple(sorted(found, key=lambda each: not each.matters))
     noise = math.exp(math.hypot(base.noise(hosts[0]), new.noise(hosts[1])))
     return HostPair(*hosts, None if math.isnan(noise) else noise, ordered, environments.verdict(ordered))
+
+
+def _gate(limit: float, over_limit: list[bool | None], verdict: Verdict) -> Gate:
+    """Decide whether any case is over the limit, where the comparison stands; None is one that cannot be judged."""
+    judged, tripped = sum(each is not None for each in over_limit), sum(map(bool, over_limit))
+    passed = None if verdict.word == DOES_NOT_STAND or not judged else not tripped
+    text = say("comparison", "gate", limit, judged, tripped, len(over_limit), verdict)
+    return Gate(limit, judged, tripped, passed, text)

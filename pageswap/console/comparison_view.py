@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pageswap.campaign.run_folders import open_run
 from pageswap.comparison import comparison as comparing
-from pageswap.comparison.gate import conclude, parse_limit
 from pageswap.comparison.markdown import comparison_as_markdown
 from pageswap.comparison.percent import NUMBERS, change_cells, change_heads, findings
 from pageswap.comparison.sides import Part
@@ -25,7 +24,7 @@ def compare(sides: tuple[Reference, Reference], *, by: str, fail_above: str, for
 
     `by` and `fail_above` are as they were typed, "" where nothing was; raises UsageError.
     """
-    limit = parse_limit(fail_above) if fail_above else None
+    limit = comparing.parse_limit(fail_above) if fail_above else None
     with open_run(sides[0].folder) as ours, open_run(sides[1].folder) as theirs:
         parts = [Part(store, side.host, side.text) for store, side in zip((ours, theirs), sides, strict=True)]
         found = comparing.compare(*parts, by=by or None, limit=limit)
@@ -35,7 +34,7 @@ def compare(sides: tuple[Reference, Reference], *, by: str, fail_above: str, for
         print(comparison_as_markdown(found))
     else:
         show_comparison(found)
-    return conclude(found.gate)
+    return comparing.conclude(found.gate)
 
 
 def show_comparison(comparison: Comparison) -> None:

@@ -141,9 +141,9 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def _show_conclusion(outcome: Outcome, summary: Summary, answer: Answer, troubled: list[Troubles]) -> None:
-    from pageswap.answers.words import answer_as_text
+    from pageswap.answers.words import answer_lines
 
-    say(answer_as_text(answer) + "\n")
+    say("\n".join(answer_lines(answer)) + "\n")
     show_cases(summary)
     print()
     for trouble in troubled[:_TROUBLES_SHOWN]:

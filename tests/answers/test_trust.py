@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pageswap.answers.words import answer_as_text
+from pageswap.answers.words import answer_lines
 from pageswap.comparison.markdown import summary_as_markdown
 from tests.answers.answered import ONE, answered, slow_down
 from tests.fake_run import ENVIRONMENT, FakeRun, make_run
@@ -141,7 +141,7 @@ def test_a_condition_makes_an_answer_doubtful(facts: dict[str, object], code: st
     assert {code: words} == reasons({"bench1": odd})
     assert {code: f"{words} on bench2"} == reasons({"bench1": ENVIRONMENT, "bench2": odd})
     assert {code: f"{words} on h0, h1, h2, h3 and 3 more hosts"} == reasons({f"h{n}": odd for n in range(7)})
-    assert f"Trust: doubtful: {words}" in answer_as_text(answer, 200)
+    assert f"Trust: doubtful: {words}" in answer_lines(answer)
     assert f"Trust: doubtful: {words.replace('_', chr(92) + '_')}" in summary_as_markdown(run)
     assert answer.as_json()["trust"] == {"level": "doubtful", "why": ({"code": code, "text": words},)}
 

@@ -1,14 +1,12 @@
-"""Figures of sentences, rounded to what a reader keeps in mind; and an answer in plain text, no name broken in two."""
+"""Figures of sentences, rounded to what a reader keeps in mind; and an answer in plain text."""
 
 from __future__ import annotations
 
 import pytest
 
 from pageswap.answers.record import HEADLINE_LENGTH, Answer, Caveat, Reason, Trust
-from pageswap.answers.words import answer_as_text, answer_lines, factor_text, rate_text, say, short_factor
+from pageswap.answers.words import answer_lines, factor_text, rate_text, say, short_factor
 from pageswap.statistics.intervals import Interval
-from tests.answers.answered import ONE, answered
-from tests.fake_run import make_run
 
 
 @pytest.mark.parametrize(
@@ -47,15 +45,3 @@ def test_the_headline_stands_first_and_trust_beside_it() -> None:
     answer = Answer("faster", "no", "a was slower", trust, (), (Caveat("unfinished", "Not finished."),))
 
     assert answer_lines(answer) == ["a was slower", "Trust: doubtful: time was stolen; there were few", "Not finished."]
-
-
-def test_lines_are_broken_at_blanks_only() -> None:
-    """A method, a host and a region stay whole, however long they are."""
-    host = "host-" + "x" * 90
-    answer = answered(make_run(hosts=(host, "other-host-name"), **ONE))
-    long = Answer("faster", "no", f"{host} {'mremap_fixed ' * 12}128MiB", answer.trust)
-    lines = answer_as_text(long).splitlines()
-
-    assert lines[0] == host
-    assert all(len(line) <= 80 for line in lines[1:])
-    assert " ".join(lines).split() == " ".join(answer_lines(long)).split()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pageswap.comparison.comparison import Comparison, Part, compare
+from pageswap.comparison.comparison import Comparison, Gate, Part, compare, conclude, parse_limit
 from pageswap.comparison.environments import DOES_NOT_STAND, RESERVATIONS, STANDS
 from pageswap.errors import UsageError
 from tests.fake_run import NS_PER_OP, FakeRun, make_run
@@ -305,3 +305,30 @@ def test_many_cases_need_stronger_evidence() -> None:
         alarms += any(case.verdict in {"faster", "slower"} for case in cases)
 
     assert alarms <= 4
+
+
+@pytest.mark.parametrize(("text", "limit"), [("5%", 0.05), ("0%", 0), ("12.5 %", 0.125), ("100%", 1)])
+def test_a_limit_is_a_percentage(text: str, limit: float) -> None:
+    """Written as one reads it."""
+    assert limit == parse_limit(text)
+
+
+@pytest.mark.parametrize(("text", "hint"), [("5", "; write '5%'"), ("0.05", "; write '0.05%'"), ("-5%", ""), ("x", "")])
+def test_another_limit_is_refused(text: str, hint: str) -> None:
+    """A bare number might mean either."""
+    with pytest.raises(UsageError) as error:
+        parse_limit(text)
+
+    assert f"--fail-above: expected a percentage such as 5%, found {text!r}{hint}" == str(error.value)
+
+
+def gate(*, passed: bool | None) -> Gate:
+    """Make a gate that decided so."""
+    return Gate(limit=0.05, judged=1, tripped=1, passed=passed, text="nothing is known.")
+
+
+def test_a_gate_decides_the_exit_code() -> None:
+    """One that was passed, and none, is 0; one that tripped 5; one that decides nothing is an error with its reason."""
+    assert [0, 0, 5] == [conclude(each) for each in (None, gate(passed=True), gate(passed=False))]
+    with pytest.raises(UsageError, match="--fail-above: nothing is known; leave the gate out"):
+        conclude(gate(passed=None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -23,28 +24,20 @@ COMMIT_S: Final = 0.25
 _FULL_BYTES: Final = 1 << 20
 
 
+@dataclasses.dataclass
 class JournalIntake:
-    """The way from one host's followers into the store."""
+    """The way from one host's followers into the store; `on_trials` is told of the rows that are stored.
 
-    def __init__(
-        self,
-        store: Store,
-        host: str,
-        on_trials: Callable[[tuple[dict[str, Any], ...]], None],
-        *,
-        quiet_s: float | None = None,
-        on_quiet: Callable[[float], None] = lambda _seconds: None,
-    ) -> None:
-        """Take where rows go, whose they are, and whom to tell of those that are stored.
+    When nothing came for `quiet_s` seconds `on_quiet` is told so, once for each follower. `heard_at` is when something
+    came last, by the monotonic clock.
+    """
 
-        When nothing came for `quiet_s` seconds `on_quiet` is told so, once for each follower.
-        """
-        self._store = store
-        self._host = host
-        self._on_trials = on_trials
-        self._quiet_s = quiet_s
-        self._on_quiet = on_quiet
-        self.heard_at = time.monotonic()
+    store: Store
+    host: str
+    on_trials: Callable[[tuple[dict[str, Any], ...]], None]
+    quiet_s: float | None = None
+    on_quiet: Callable[[float], None] = lambda _seconds: None
+    heard_at: float = dataclasses.field(default_factory=time.monotonic, init=False)
 
     def take(self, stream: Stream, segment: int, offset: int) -> bool:
         """Store a segment's journal as it streams from byte `offset` on; return whether its end has come.
@@ -53,7 +46,7 @@ class JournalIntake:
         """
         pending = b""
         stored_at = 0.0
-        quiet_s = self._quiet_s
+        quiet_s = self.quiet_s
         self.heard_at = time.monotonic()
         while True:
             is_waiting = b"\n" not in pending
@@ -61,7 +54,7 @@ class JournalIntake:
             if data:
                 self.heard_at = time.monotonic()
             elif data is None and is_waiting and quiet_s is not None:
-                self._on_quiet(quiet_s)
+                self.on_quiet(quiet_s)
                 quiet_s = None
             pending += data or b""
             is_due = not data or len(pending) >= _FULL_BYTES or time.monotonic() >= stored_at + COMMIT_S
@@ -73,22 +66,22 @@ class JournalIntake:
                 if ended in ENDS:
                     return True
             if len(pending) > MAX_LINE_BYTES and b"\n" not in pending:
-                raise JournalError(f"{self._host}, segment {segment}: a line longer than {MAX_LINE_BYTES} bytes")
+                raise JournalError(f"{self.host}, segment {segment}: a line longer than {MAX_LINE_BYTES} bytes")
             if data == b"":
                 return False
 
     def _ingest(self, segment: int, offset: int, data: bytes) -> str | None:
         lines = [line + b"\n" for line in data[:-1].split(b"\n")]
         if lines[0].startswith(b'{"error":'):
-            raise HostError(f"{self._host}: {_error_of(lines[0])}")
+            raise HostError(f"{self.host}: {_error_of(lines[0])}")
         try:
-            stored = self._store.ingest(self._host, segment, offset, lines)
+            stored = self.store.ingest(self.host, segment, offset, lines)
         except JournalError as error:
             if error.stored:
-                self._on_trials(error.stored)
+                self.on_trials(error.stored)
             raise
         if stored.trials:
-            self._on_trials(tuple(stored.trials))
+            self.on_trials(tuple(stored.trials))
         return stored.ended
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from typing import TYPE_CHECKING
 
@@ -10,15 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 
+@dataclasses.dataclass
 class PhaseClock:
-    """Seconds by phase; of phases inside one another the innermost counts. For one thread."""
+    """Seconds by phase, as `clock` tells them; of phases inside one another the innermost counts. For one thread."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take what tells the time in seconds."""
-        self._clock = clock
-        self._open: list[str] = []
-        self._since = clock()
-        self._spent: dict[str, float] = {}
+    clock: Callable[[], float] = time.monotonic
+    _since: float = 0.0
+    _open: list[str] = dataclasses.field(default_factory=list)
+    _spent: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -40,13 +40,13 @@ class PhaseClock:
             self._spent[name] = self._spent.get(name, 0.0) + moved
 
     def take(self) -> dict[str, float]:
-        """Give what was spent since the last time, and begin anew."""
+        """Return what was spent since the last time, and begin anew."""
         self._settle()
         spent, self._spent = self._spent, {}
         return {name: seconds for name, seconds in spent.items() if seconds > 0}
 
     def _settle(self) -> None:
-        now = self._clock()
+        now = self.clock()
         if self._open:
             self._spent[self._open[-1]] = self._spent.get(self._open[-1], 0.0) + now - self._since
         self._since = now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
 import time
 from collections import Counter
@@ -53,40 +54,38 @@ def shown(stream: TextIO | None = None) -> Iterator[Callable[[Event], None]]:
     A run goes on when nobody can be shown it any more: a pipe's reader went away, or a disk is full.
     """
     stream = stream or sys.stderr
-    if not stream.isatty():
-        yield _suppressing(Lines(stream))
-        return
-    # Only here: it takes 80 ms to import, which nobody needs to pay whose output goes to a file.
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    with contextlib.ExitStack() as open_bars:
+        show: Callable[[Event], None] = Lines(stream)
+        if stream.isatty():
+            # Only here: it takes 80 ms to import, which nobody needs to pay whose output goes to a file.
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[endings]}", markup=False),
-    )
-    with Progress(*columns, console=Console(file=stream), auto_refresh=False) as bar:
-        yield _suppressing(Bars(bar))
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[endings]}", markup=False),
+            )
+            bars = Progress(*columns, console=Console(file=stream), auto_refresh=False)
+            show = Bars(open_bars.enter_context(bars))
 
+        def on_event(event: Event) -> None:
+            with contextlib.suppress(OSError):
+                show(event)
 
-def _suppressing(show: Callable[[Event], None]) -> Callable[[Event], None]:
-    def on_event(event: Event) -> None:
-        with contextlib.suppress(OSError):
-            show(event)
-
-    return on_event
+        yield on_event
 
 
+@dataclasses.dataclass
 class _Count:
     """Trials of one host, or of all: how many there are, how many ended, and how."""
 
-    def __init__(self, trials: int, done: int) -> None:
-        self.trials = trials
-        self.done = done
-        self.statuses: Counter[str] = Counter()
+    trials: int = 0
+    done: int = 0
+    statuses: Counter[str] = dataclasses.field(default_factory=Counter)
 
     def change(self, status: str, former: str | None) -> None:
         """Count one trial that ended so, and no more as it ended `former`ly, if it did."""
@@ -109,7 +108,7 @@ class _Tally:
     """What both ways of showing count: trials ended, how, and which unhappy endings were told already."""
 
     def __init__(self) -> None:
-        self.all = _Count(0, 0)
+        self.all = _Count()
         self.hosts: dict[str, _Count] = {}
         # A trial that an earlier agent left cut short ends once more.
         self._ended: dict[tuple[str, str], str] = {}
@@ -157,9 +156,7 @@ class _Tally:
             case Stopping(how):
                 text = _STOPPING[how]
             case Finished(trials, statuses, missing):
-                stored = _Count(trials, sum(statuses.values()))
-                stored.statuses.update(statuses)
-                text = stored.text() + _owed(missing)
+                text = _Count(trials, sum(statuses.values()), Counter(statuses)).text() + _owed(missing)
         return text
 
     def _counts_of(self, host: str) -> list[_Count]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import random
 import threading
 import time
@@ -39,29 +40,24 @@ def jitter_s(hosts: int) -> float:
     return random.uniform(0.0, min(JITTER_S * hosts, _MOST_JITTER_S)) if hosts > 1 else 0.0  # noqa: S311 - no secret
 
 
+@dataclasses.dataclass
 class Link:
-    """One host's connection, brought up again when it breaks; for the host's own thread."""
+    """One host's connection, brought up again when it breaks; for the host's own thread.
 
-    def __init__(  # noqa: PLR0913 - what reaching takes, and what a test sets
-        self,
-        target: Target,
-        phases: PhaseClock,
-        *,
-        patience_s: float,
-        tell: Callable[[str], None],
-        halt: threading.Event,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Take the host, where its time is written down, how long to try, whom to tell, and what ends all trying."""
-        self._target = target
-        self._phases = phases
-        self._patience_s = patience_s
-        self._tell = tell
-        self._halt = halt
-        self._clock = clock
-        self._lost_at: float | None = None
-        self._reached_at = clock()
-        self.is_connecting = False
+    `phases` is where its time is written down, `patience_s` how long it is tried again, `tell` whom to tell, and `halt`
+    ends all trying.
+    """
+
+    target: Target
+    phases: PhaseClock
+    _: dataclasses.KW_ONLY
+    patience_s: float
+    tell: Callable[[str], None]
+    halt: threading.Event
+    clock: Callable[[], float] = time.monotonic
+    is_connecting: bool = dataclasses.field(default=False, init=False)
+    _lost_at: float | None = dataclasses.field(default=None, init=False)
+    _reached_at: float = dataclasses.field(default=0.0, init=False)
 
     def reach(self, bundle: Bundle) -> None:
         """Connect, and have the bundle on the host, after a pause again where that may help; raises HostError."""
@@ -83,19 +79,19 @@ class Link:
         The patience is counted from the loss after which no row came, so that a link which always breaks at once does
         not keep a run from ending.
         """
-        if self._halt.is_set():
+        if self.halt.is_set():
             raise error
-        if self._lost_at is None or self._clock() - self._reached_at > self._patience_s:
-            self._lost_at = self._clock()
+        if self._lost_at is None or self.clock() - self._reached_at > self.patience_s:
+            self._lost_at = self.clock()
         lost_at = self._lost_at
-        self._tell(f"{_words(self._target.name, error)}; trying again for up to {format_duration(self._patience_s)}")
+        self.tell(f"{_words(self.target.name, error)}; trying again for up to {format_duration(self.patience_s)}")
         pause_s = FIRST_PAUSE_S
         while True:
-            left_s = lost_at + self._patience_s - self._clock()
+            left_s = lost_at + self.patience_s - self.clock()
             if left_s <= 0:
                 raise HostUnreachableError(
-                    f"{self._target.name}: could not be reached again within {format_duration(self._patience_s)}:"
-                    f" {_words(self._target.name, error)}; what it has measured is kept there: 'inv resume' collects it"
+                    f"{self.target.name}: could not be reached again within {format_duration(self.patience_s)}:"
+                    f" {_words(self.target.name, error)}; what it has measured is kept there: 'inv resume' collects it"
                 ) from error
             if self._pause(min(pause_s, left_s)):
                 raise error
@@ -104,8 +100,8 @@ class Link:
             except BROKEN as again:
                 error, pause_s = again, min(2 * pause_s, LONGEST_PAUSE_S)
             else:
-                self._reached_at = self._clock()
-                self._tell(f"reached again after {format_duration(self._reached_at - lost_at)}")
+                self._reached_at = self.clock()
+                self.tell(f"reached again after {format_duration(self._reached_at - lost_at)}")
                 return
 
     def has_brought_rows(self) -> None:
@@ -113,21 +109,21 @@ class Link:
         self._lost_at = None
 
     def _prepare(self, bundle: Bundle) -> None:
-        with self._phases.phase("connecting"):
-            before = self._target.phase_seconds()
+        with self.phases.phase("connecting"):
+            before = self.target.phase_seconds()
             self.is_connecting = True
             try:
-                self._target.ensure_bundle(bundle)
+                self.target.ensure_bundle(bundle)
             finally:
                 self.is_connecting = False
-                after = self._target.phase_seconds()
+                after = self.target.phase_seconds()
                 phases = ("uploading", "building")
-                self._phases.move({phase: after.get(phase, 0.0) - before.get(phase, 0.0) for phase in phases})
+                self.phases.move({phase: after.get(phase, 0.0) - before.get(phase, 0.0) for phase in phases})
 
     @contextlib.contextmanager
     def _slowness_told(self) -> Iterator[None]:
         words = f"not ready after {format_duration(SLOW_S)}: still connecting, asking for its Python, or sending files"
-        timer = threading.Timer(SLOW_S, self._tell, [words])
+        timer = threading.Timer(SLOW_S, self.tell, [words])
         timer.daemon = True
         timer.start()
         try:
@@ -137,8 +133,8 @@ class Link:
 
     def _pause(self, seconds: float) -> bool:
         """Wait for about so long, as many hosts may have lost a link at once; gives whether all was halted."""
-        with self._phases.phase("connecting"):
-            return self._halt.wait(seconds * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+        with self.phases.phase("connecting"):
+            return self.halt.wait(seconds * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
 
 
 def _words(host: str, error: Any) -> str:  # noqa: ANN401 - any error

@@ -30,7 +30,7 @@ def test_the_page_has_both_places_to_write_to(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(answers, "PAGE", Path(shutil.copy(answers.PAGE, tmp_path)))
     for text in ("old one", "second \\1"):
         for name in ("figures", "conditions"):
-            answers._write(name, [f"{name} {text}"])
+            answers.write_figures(name, [f"{name} {text}"])
     page = answers.PAGE.read_text(encoding="utf-8")
 
     assert (1, 1, 0) == (page.count("figures second \\1"), page.count("conditions second \\1"), page.count("old one"))
@@ -58,8 +58,8 @@ def test_figures_are_the_run_s_own(tmp_path: Path) -> None:
     assert run.time(method="memcpy").value == pytest.approx(800, rel=0.01)
     assert gain.value == pytest.approx(2, rel=0.02)
     assert gain.is_faster
-    assert ("copy_words", gain) == answers._best(run, {"method": "memcpy"})
-    assert answers._kernels(run)[1] == answers.NOT
+    assert ("copy_words", gain) == answers.best(run, {"method": "memcpy"})
+    assert answers.of_kernels(run)[1] == answers.NOT
     with pytest.raises(answers.MissingError, match="0 measured cases"):
         run.time(method="uffd_move")
 

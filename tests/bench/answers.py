@@ -178,7 +178,7 @@ def percents(share: float, ends: Interval | None) -> str:
     return f"{share:.0%}" + (f" [{ends.low:.0%} to {ends.high:.0%}]" if ends else "")
 
 
-def _best(run: Run, against: dict[str, Any], **levels: Any) -> tuple[str, Figure]:
+def best(run: Run, against: dict[str, Any], **levels: Any) -> tuple[str, Figure]:
     """Give the fastest method with these levels beside one case, and its speed-up."""
     methods = [name for name in run.levels("method", **levels) if name not in (against["method"], "null", "index")]
     found = {
@@ -216,8 +216,9 @@ def _another_api(run: Run) -> tuple[str, str]:
     return text, uffd.verdict(HOLDS, NOT)
 
 
-def _kernels(run: Run) -> tuple[str, str]:
-    name, figure = _best(run, {"method": "memcpy"})
+def of_kernels(run: Run) -> tuple[str, str]:
+    """Say how much faster than memcpy the fastest kernel is, and whether the claim holds."""
+    name, figure = best(run, {"method": "memcpy"})
     return f"{name} {figure.speed} memcpy's speed", figure.verdict(NOT, HOLDS)
 
 
@@ -226,7 +227,7 @@ def _batch(batch: Run, single: Run) -> tuple[str, str]:
     parts, words = [], []
     for count in sorted(batch.levels("iterations", method="memcpy")):
         levels = {"iterations": count}
-        name, gain = _best(batch, {"method": "memcpy", **levels}, **levels)
+        name, gain = best(batch, {"method": "memcpy", **levels}, **levels)
         plain = between((batch, {"method": "memcpy", **levels}), (single, {"method": "memcpy"}))
         pages = batch.measured.levels[batch.cases(**levels)[0]]
         times = 2 * count / (pages["region_size"] / pages["page_size"])
@@ -334,7 +335,7 @@ CLAIMS = (
     ),
     Claim("Exchanging 4 KiB pages by mremap is slower than by copying", ("mremap_vs_copy",), _slower_than_copying),
     Claim("Another call of the kernel is faster than mremap", ("remap_apis",), _another_api),
-    Claim("There is no faster mechanism in user land than memcpy", ("copy_kernels",), _kernels),
+    Claim("There is no faster mechanism in user land than memcpy", ("copy_kernels",), of_kernels),
     Claim("Many scattered swaps pay as one batch", ("batch_permutation", "copy_kernels"), _batch),
     Claim("One mremap of many mappings (Linux 6.17) is faster than a call for each", ("compacting_moves",), _multi),
     Claim("modify_ldt is an alternative", ("modify_ldt",), _ldt),
@@ -370,8 +371,8 @@ def main(results: Path) -> int:
     if missing:
         return 1
     table = ["| claim | experiments | measured [95 % interval] | verdict | runs |", "|---|---|---|---|---|", *rows]
-    _write("figures", table)
-    _write("conditions", _conditions(newest(results, CLAIMS[0].experiments[0])))
+    write_figures("figures", table)
+    write_figures("conditions", _conditions(newest(results, CLAIMS[0].experiments[0])))
     return 0
 
 
@@ -403,7 +404,8 @@ def _conditions(run: Run) -> list[str]:
     return ["; ".join(parts) + "."]
 
 
-def _write(name: str, lines: list[str]) -> None:
+def write_figures(name: str, lines: list[str]) -> None:
+    """Replace what stands on the page between the two marks of a name."""
     begin, end = (mark.format(name=name) for mark in MARKS)
     text = PAGE.read_text(encoding="utf-8")
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)

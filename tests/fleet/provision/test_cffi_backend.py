@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+import subprocess
 import threading
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -131,14 +132,14 @@ def test_a_python_without_a_wheel_is_named() -> None:
 
 def test_many_hosts_at_once_share_one_download(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each has a thread of its own."""
-    downloads: list[str] = []
-    download = cffi_backend._download
+    downloads: list[list[str]] = []
+    run = subprocess.run
 
-    def counted(tag: str, version: str, sha256: str, kept: Path) -> Path:
-        downloads.append(tag)
-        return download(tag, version, sha256, kept)
+    def counted(command: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
+        downloads.append(command)
+        return run(command, **options)
 
-    monkeypatch.setattr(cffi_backend, "_download", counted)
+    monkeypatch.setattr(subprocess, "run", counted)
     found: list[dict[str, bytes]] = []
     threads = [threading.Thread(target=lambda: found.append(backend_files("cp39"))) for _ in range(8)]
     for thread in threads:
@@ -147,5 +148,5 @@ def test_many_hosts_at_once_share_one_download(index: Path, monkeypatch: pytest.
         thread.join()
 
     assert index.is_dir()
-    assert downloads == ["cp39"]
+    assert ["3.9"] == [command[command.index("--python-version") + 1] for command in downloads]
     assert len(found) == 8

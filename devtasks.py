@@ -93,7 +93,7 @@ def _run(command: list[str]) -> int:
 
 
 def _told(command: list[str], code: int) -> int:
-    """Give the exit code as a shell says it, telling what no command could tell of itself."""
+    """Return the exit code as a shell says it, telling what no command could tell of itself."""
     if code >= 0:
         return code
     print(f"\nFAILED: {shlex.join(command)} was killed by {signal.Signals(-code).name}", flush=True)
@@ -122,7 +122,7 @@ def lint() -> int:
 
 
 def _complaint(command: list[str]) -> str | None:
-    """Give what a command that failed said."""
+    """Return what a command that failed said."""
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return (done.stdout.strip() or f"{shlex.join(command)} ended with {done.returncode}") if done.returncode else None
 

@@ -57,7 +57,7 @@ def _plan(
 
 
 def _ask(targets: list[Target], question: Callable[[Target], dict[str, Any]]) -> dict[str, Any]:
-    """Give each host's answer, or the error it has instead."""
+    """Return each host's answer, or the error it has instead."""
     from pageswap.campaign import ask_hosts
     from pageswap.console import exits
     from pageswap.fleet import make_bundle

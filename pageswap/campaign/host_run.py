@@ -73,7 +73,7 @@ class HostRun:
         self._strays: list[int] = []
 
     def run(self, bundle: Bundle) -> None:
-        """Give every trial that the host still owes one more outcome, unless interrupted.
+        """Bring every trial that the host still owes to one more outcome, unless interrupted.
 
         A link that breaks is brought up again, and the journal followed from its last stored byte. Trials that end
         killed, interrupted or lost here are owed to the next resume, so that a method which kills its process cannot

@@ -36,7 +36,7 @@ BROKEN: Final = (HostUnreachableError, HostLinkLostError)
 
 
 def jitter_s(hosts: int) -> float:
-    """Give how long one of so many hosts waits before it connects; one alone need not wait."""
+    """Return how long one of so many hosts waits before it connects; one alone need not wait."""
     return random.uniform(0.0, min(JITTER_S * hosts, _MOST_JITTER_S)) if hosts > 1 else 0.0  # noqa: S311 - no secret
 
 
@@ -132,11 +132,11 @@ class Link:
             timer.cancel()
 
     def _pause(self, seconds: float) -> bool:
-        """Wait for about so long, as many hosts may have lost a link at once; gives whether all was halted."""
+        """Wait for about so long, as many hosts may have lost a link at once; return whether all was halted."""
         with self.phases.phase("connecting"):
             return self.halt.wait(seconds * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
 
 
 def _words(host: str, error: Any) -> str:  # noqa: ANN401 - any error
-    """Give an error's text without the host's name before it, which stands there already."""
+    """Return an error's text without the host's name before it, which stands there already."""
     return str(error).removeprefix(f"{host}: ")

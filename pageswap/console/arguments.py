@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def typed() -> list[str]:
-    """Give the arguments as they were typed, without what the wrapper put before them."""
+    """Return the arguments as they were typed, without what the wrapper put before them."""
     arguments = sys.argv[1:]
     return arguments[2:] if arguments[:1] == ["--search-root"] else arguments
 
@@ -48,14 +48,14 @@ def seconds(flag: str, text: str, least: float = 0.0) -> float:
 
 
 def one_of(flag: str, text: str, words: tuple[str, ...]) -> str:
-    """Give back one of some words; raises UsageError for any other."""
+    """Return one of some words; raises UsageError for any other."""
     if text not in words:
         raise UsageError(f"{flag}: expected {', '.join(words[:-1])} or {words[-1]}, found {text!r}")
     return text
 
 
 def file(flag: str, path: str) -> str | None:
-    """Give a file's absolute path, None where nothing was typed; raises UsageError where there is no such file."""
+    """Return a file's absolute path, None where nothing was typed; raises UsageError where there is no such file."""
     if path and not Path(path).is_file():
         raise UsageError(f"{flag}: there is no file {path!r}")
     return str(Path(path).absolute()) if path else None
@@ -79,7 +79,7 @@ class HostAccess:
         return Inventory.load(Path(self.inventory) if self.inventory else None)
 
     def hosts(self, wanted: str | None, experiment: Experiment | None = None) -> tuple[InventoryHost, ...]:
-        """Give the hosts that --hosts names, or else the experiment, or else this machine; raises UsageError.
+        """Return the hosts that --hosts names, or else the experiment, or else this machine; raises UsageError.
 
         None is what was not typed. An empty word was, as by a script whose variable is unset: it means no host at all.
         """
@@ -98,12 +98,12 @@ class HostAccess:
             self.hosts(None, experiment)
 
     def targets(self, hosts: tuple[InventoryHost, ...], core: str = "auto") -> list[Target]:
-        """Give what reaches the hosts, to be closed by the caller; raises UsageError."""
+        """Return what reaches the hosts, to be closed by the caller; raises UsageError."""
         from pageswap import campaign
 
         options = campaign.Options(core=one_of("--core", core, campaign.CORES), ssh_config=self.ssh_config_file())
         return campaign.make_targets(hosts, options, accept_new=self.accept_new)
 
     def ssh_config_file(self) -> str | None:
-        """Give the absolute path of the ssh_config that was named; raises UsageError."""
+        """Return the absolute path of the ssh_config that was named; raises UsageError."""
         return file("--ssh-config", self.ssh_config)

@@ -24,7 +24,7 @@ _NAMED = 5
 
 @contextlib.contextmanager
 def opened(to: str, access: HostAccess) -> Iterator[Destination]:
-    """Give the folder that --to names, here or over SSH, and let go of the connection after; raises UsageError."""
+    """Yield the folder that --to names, here or over SSH, and let go of the connection after; raises UsageError."""
     host, path = split(to)
     try:
         alias = check_alias(host or LOCAL)

@@ -69,7 +69,7 @@ class _Program(Program):
 
 
 def run(arguments: list[str]) -> int:
-    """Run the commands that the arguments name; gives the exit code. Raises UsageError for what invoke refuses."""
+    """Run the commands that the arguments name; return the exit code. Raises UsageError for what invoke refuses."""
     program = _Program(
         name="pageswap", binary="inv", binary_names=["inv"], version=__version__, config_class=_NoUserConfig
     )

@@ -23,7 +23,8 @@ _HOSTS_NAMED = 4
 class Findings:
     """What a run shows beyond its summary; empty is what there was nothing of, or nothing to find it with.
 
-    ``shares`` is by (host, case_id). ``notes`` say in words what could not be found, and what would make it possible.
+    ``shares`` is by (host, case_id). ``scattered`` counts by host the trials whose region lay on several NUMA nodes.
+    ``notes`` say in words what could not be found, and what would make it possible.
     """
 
     outliers: tuple[Outlier, ...]
@@ -35,6 +36,7 @@ class Findings:
     costs: tuple[CostStack, ...]
     pooled: tuple[Pooled, ...]
     notes: tuple[str, ...] = ()
+    scattered: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 def findings(summary: HostsSummary, *, limit: Summary | None = None, calls: Summary | None = None) -> Findings:
@@ -45,6 +47,7 @@ def findings(summary: HostsSummary, *, limit: Summary | None = None, calls: Summ
     workload, so they come from runs of their own (experiments/memory_limit.yaml, experiments/syscall_roundtrip.yaml).
     """
     matrix = summary.matrix
+    scattered = matrix.measured.loc[(matrix.measured["region_nodes"] > 1).fillna(value=False), "host"]
     return Findings(
         outliers=outliers(matrix),
         drift=drift(matrix),
@@ -55,6 +58,7 @@ def findings(summary: HostsSummary, *, limit: Summary | None = None, calls: Summ
         costs=cost_stacks(summary, calls),
         pooled=pooled(matrix),
         notes=_notes(summary, limit, calls),
+        scattered={str(host): int(trials) for host, trials in scattered.value_counts(sort=False).items()},
     )
 
 

@@ -26,7 +26,8 @@ LARGE_FLOOR: Final = 1.1
 _STEAL: Final = "steal"
 _BALANCING: Final = "numa_balancing"
 # Every other code of a host is that of a condition, whose table has the words.
-_OWN_WORDS: Final = (_STEAL, _BALANCING)
+_SCATTERED: Final = "several_nodes"
+_OWN_WORDS: Final = (_STEAL, _BALANCING, _SCATTERED)
 _CONDITION: Final = "condition"
 
 
@@ -83,13 +84,13 @@ def _of_hosts(findings: Findings, environments: Mapping[str, Mapping[str, Any]])
             found.setdefault((key, why), []).append(host)
         if environment.get(_BALANCING) and len(environment.get("numa_nodes") or ()) > 1:
             found.setdefault((_BALANCING, ""), []).append(host)
+        if host in findings.scattered:
+            found.setdefault((_SCATTERED, ""), []).append(host)
         if host in stolen:
             found.setdefault((_STEAL, str(environment.get("hypervisor") or "")), []).append(host)
     for (code, why), hosts in found.items():
         macro = code if code in _OWN_WORDS else _CONDITION
         named = hosts if len(environments) > 1 else []
-        yield (
-            DOUBTFUL,
-            code,
-            {"words": macro, "hosts": named, "why": why, "trials": sum(stolen[each] for each in hosts)},
-        )
+        counts = findings.scattered if code == _SCATTERED else stolen
+        trials = sum(counts.get(each, 0) for each in hosts)
+        yield DOUBTFUL, code, {"words": macro, "hosts": named, "why": why, "trials": trials}

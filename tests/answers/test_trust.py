@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from pageswap.answers.words import answer_lines
@@ -62,6 +64,21 @@ def test_stolen_time_is_named_with_the_hypervisor() -> None:
     (reason,) = answered(run).trust.why
 
     assert (reason.code, reason.text) == ("steal", "the hypervisor KVM took the CPU from 3 trials")
+
+
+@pytest.mark.parametrize(("far", "why"), [(1 << 20, ["several_nodes"]), (4096, []), (None, [])])
+def test_a_region_on_two_nodes(monkeypatch: pytest.MonkeyPatch, far: int | None, why: list[str]) -> None:
+    """Its far pages take longer; a stray one is not worth a word."""
+    monkeypatch.setattr("tests.fake_run.COLUMNS", (*make_run(**ONE).columns(), "counters"))
+    run = make_run(replicas=True, noise=0.001, **ONE)
+    for outcome in run.outcomes:
+        outcome["counters"] = json.dumps({"cpu_node": 0, "node0_bytes": 3 << 20, "node1_bytes": far})
+
+    assert why == codes(run)[1]
+    if why:
+        measured = len(run.of(warmup=0))
+        (reason,) = answered(run).trust.why
+        assert f"the region lay on several NUMA nodes in {measured} trials" == reason.text
 
 
 def test_few_blocks_an_unfinished_run_and_a_silent_host() -> None:

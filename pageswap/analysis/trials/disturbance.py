@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,9 +23,12 @@ FOREIGN_SHARE: Final = 0.05
 FREQUENCY_SHARE: Final = 0.05
 # Above the load that the run's own threads make.
 LOAD_ABOVE: Final = 1.0
+# What lies on a node counts from this share of the region on.
+NODE_SHARE: Final = 0.01
 
 _COUNTED: Final = ("steal_ns", "foreign_cpu_ns", "swap_ins", "throttle_count", "cpu_khz_before", "cpu_khz_after")
 _CHUNK_ROWS: Final = 50_000
+_NODE_BYTES: Final = re.compile(r'"node\d+_bytes": ?(\d+)')
 
 
 def disturbed(table: pd.DataFrame) -> list[str]:
@@ -57,6 +61,15 @@ def disturbed(table: pd.DataFrame) -> list[str]:
         is_word = is_so & ~np.isnan(elapsed_ns)
         names[is_word] = [f"{name},{word}" if name else word for name in names[is_word]]
     return [str(name) for name in names]
+
+
+def region_nodes(table: pd.DataFrame) -> list[int | None]:
+    """Count for each row of a `frame` the NUMA nodes that its region lay on; None where that was not counted."""
+    found: list[int | None] = []
+    for text in table["counters"] if "counters" in table else [None] * len(table):
+        sizes = [int(size) for size in _NODE_BYTES.findall(text)] if isinstance(text, str) else []
+        found.append(sum(size > NODE_SHARE * sum(sizes) for size in sizes) or None)
+    return found
 
 
 def _exceeds(ns: Floats, share_ns: Floats) -> Booleans:

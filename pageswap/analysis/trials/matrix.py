@@ -34,6 +34,7 @@ USED_COLUMNS: Final = (
     "bytes_per_s",
     "rounds_ns",
     "disturbed",
+    "region_nodes",
     "minor_faults",
     "major_faults",
     "voluntary_switches",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pageswap.agent.workloads import find_workload
-from pageswap.analysis.trials.disturbance import disturbed
+from pageswap.analysis.trials.disturbance import disturbed, region_nodes
 from pageswap.native import moves_pages
 from pageswap.spec.factors import FACTORS
 from pageswap.store.schema import OUTCOME_COLUMNS
@@ -53,8 +53,8 @@ EXPORT_COLUMNS = (
     "started_at",
     "page_moves",
 )
-IDENTITY_COLUMNS = ("trial_id", "case_id", "seed", "cpu", "replica", "disturbed")
-DERIVED_COLUMNS = ("ns_per_op", "ops_per_s", "bytes_per_s", "disturbed")
+IDENTITY_COLUMNS = ("trial_id", "case_id", "seed", "cpu", "replica", "disturbed", "region_nodes")
+DERIVED_COLUMNS = ("ns_per_op", "ops_per_s", "bytes_per_s", "disturbed", "region_nodes")
 INTEGER_COLUMNS = (
     "block",
     "position",
@@ -81,7 +81,8 @@ def frame(run_data: HostRows) -> pd.DataFrame:
     ns_per_op, ops_per_s and bytes_per_s are computed here and only for trials that ended ``ok``: what a ``corrupt``
     trial took is kept in elapsed_ns, but it is no result. bytes_per_s counts the pages that were moved, page_moves, and
     is empty where none is. rounds_ns is JSON text. disturbed holds the words of
-    `pageswap.analysis.trials.disturbance.disturbed`, "" for a quiet trial.
+    `pageswap.analysis.trials.disturbance.disturbed`, "" for a quiet trial; region_nodes how many NUMA nodes the
+    region lay on.
     """
     names = list(run_data.columns())
     wanted = list(EXPORT_COLUMNS + IDENTITY_COLUMNS)
@@ -94,6 +95,7 @@ def frame(run_data: HostRows) -> pd.DataFrame:
     families = families_of(run_data)
     table = _with_rates(pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0], families)
     table["disturbed"] = pd.Series(disturbed(table), index=table.index, dtype="str")
+    table["region_nodes"] = pd.Series(region_nodes(table), index=table.index, dtype="Int64")
     return table
 
 

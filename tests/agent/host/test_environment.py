@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from agent.host.laid_out import cores, lay_out, numa
 
 from pageswap import native
 from pageswap.agent.host import environment
@@ -72,6 +73,24 @@ def test_what_a_host_tells_is_taken_over(tmp_path: Path) -> None:
     assert facts["loadavg"] == [0.5, 0.25, 0.1]
     assert facts["governor"] == "powersave"
     assert facts["hypervisor"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("files", "measured", "doubtful"),
+    [
+        (cores("0,4", "1,5"), [4, 0], {"measured_siblings": "measured CPUs 4 and 0 are threads of one core"}),
+        (cores("0,4", "1,5"), [4, 5], {}),
+        (numa("0-3", "4-7"), [3, 4], {"measured_nodes": "measured CPUs lie on NUMA nodes 0, 1"}),
+        (numa("0-3", "4-7"), [4, 5], {}),
+    ],
+)
+def test_shared_cores_and_nodes_lower_the_trust(
+    tmp_path: Path, files: dict[str, str], measured: list[int], doubtful: dict[str, str]
+) -> None:
+    """From the kernel's files to the words, by which CPUs are measured on."""
+    found = environment.read(lay_out(tmp_path, files), {}, allowed_cpus=set(range(8)), measured_cpus=measured)
+
+    assert doubtful == {k: v for k, v in environment.doubts(found).items() if k not in ("providers", "preload")}
 
 
 def test_this_hosts_own_description_is_right() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pageswap.analysis.verdicts import FASTER, SLOWER
 from pageswap.statistics.intervals import Interval
 from tests.bench import answers
 from tests.stored_run import store_run
@@ -57,7 +58,7 @@ def test_figures_are_the_run_s_own(tmp_path: Path) -> None:
     assert run.id.endswith("000001")
     assert run.time(method="memcpy").value == pytest.approx(800, rel=0.01)
     assert gain.value == pytest.approx(2, rel=0.02)
-    assert gain.is_faster
+    assert gain.word == FASTER
     assert ("copy_words", gain) == answers.best(run, {"method": "memcpy"})
     assert answers.of_kernels(run)[1] == answers.NOT
     with pytest.raises(answers.MissingError, match="0 measured cases"):
@@ -65,8 +66,8 @@ def test_figures_are_the_run_s_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "verdict"), [(1.1, 1.3, answers.HOLDS), (0.7, 0.9, answers.NOT), (0.9, 1.1, answers.UNDECIDED)]
+    ("word", "verdict"), [(FASTER, answers.HOLDS), (SLOWER, answers.NOT), ("undecided", answers.UNDECIDED)]
 )
-def test_a_verdict_rests_on_the_interval(low: float, high: float, verdict: str) -> None:
-    """Where it holds 1, nothing is claimed."""
-    assert verdict == answers.Figure((low + high) / 2, Interval(low, high)).verdict(answers.HOLDS, answers.NOT)
+def test_a_verdict_is_the_report_s_word(word: str, verdict: str) -> None:
+    """Whatever the interval is."""
+    assert verdict == answers.Figure(1.2, Interval(1.1, 1.3), word).verdict(answers.HOLDS, answers.NOT)

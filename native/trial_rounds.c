@@ -53,11 +53,13 @@ static int run_slice(struct ps_work *work, uint32_t round)
 }
 
 /* A method that moves mappings would leave others behind than those that the rounds are to begin with: huge pages
- * split, and small ones in mappings of their own. */
+ * split, and small ones in mappings of their own. And a page of 1 GiB takes so long that no first one is seen. */
 static int warm_share(struct ps_work *work, uint32_t round)
 {
+    const int serves = work->method->family != PS_REMAP && work->region.page_bytes <= PS_WARM_UP_BYTES;
+
     (void)round;
-    return work->workload->warm_up && work->method->family != PS_REMAP ? work->workload->warm_up(work) : 0;
+    return work->workload->warm_up && serves ? work->workload->warm_up(work) : 0;
 }
 
 /* The set-up and the counting have left caches, TLBs and branch predictors to other code and other memory, which the

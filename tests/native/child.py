@@ -1,17 +1,40 @@
-"""Runs trials as the agent does, in a forked child each, because a trial pins its process and remaps its memory."""
+"""Runs trials as the agent does, in a forked child each, because a trial pins its process and remaps its memory.
+
+They are forks of a small process that has the core and nothing else, as a copy of pytest's page tables costs more than
+a trial.
+"""
 
 from __future__ import annotations
 
-import dataclasses
+import atexit
+import functools
 import json
 import os
-import traceback
+import pathlib
+import subprocess
+import sys
 from typing import Any
 
 from pageswap import native
 from pageswap.errors import CoreError, MethodUnavailableError
 
 KIB, MIB = 1 << 10, 1 << 20
+SERVE = """
+import dataclasses, json, os, sys
+from pageswap import native
+from pageswap.errors import CoreError, MethodUnavailableError
+for line in sys.stdin:
+    process = native.TrialProcess(native.TrialParams(**json.loads(line)))
+    _, status = os.waitpid(process.start(), 0)
+    try:
+        result = process.result()
+        answer = {"status": status} if status or result is None else {"result": dataclasses.asdict(result)}
+    except MethodUnavailableError as error:
+        answer = {"unavailable": str(error)}
+    except CoreError as error:
+        answer = {"core": [error.call, error.errno, error.errno_name, str(error)]}
+    print(json.dumps(answer), flush=True)
+"""
 BACKINGS = {backing.name: backing for backing in native.backings()}
 
 
@@ -62,31 +85,31 @@ def pages(method: str, backing: str) -> int:
     return int(trial.fields["region_bytes"]) // int(trial.fields["page_bytes"])
 
 
+@functools.cache
+def _server() -> subprocess.Popen[str]:
+    """Start the process that forks trials, which ends with this one's end of its standard input."""
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVE],
+        env=os.environ | {"PYTHONPATH": str(pathlib.Path(native.__file__).parents[2])},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    atexit.register(server.communicate)
+    return server
+
+
 def run(trial: native.TrialParams) -> native.TrialResult:
-    """Run a trial in a child and give its result, or raise here what it raised there; a signal is an error too."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            answer = {"result": dataclasses.asdict(native.run_trial(trial))}
-        except MethodUnavailableError as error:
-            answer = {"unavailable": str(error)}
-        except CoreError as error:
-            answer = {"core": [error.call, error.errno, error.errno_name, str(error)]}
-        except BaseException:  # noqa: BLE001 - whatever it is, it must not reach pytest, which goes on in the parent
-            traceback.print_exc()
-            os._exit(1)
-        os.write(writer, json.dumps(answer).encode())
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        text = pipe.read()
-    _, status = os.waitpid(pid, 0)
-    assert status == 0, f"the child ended with wait status {status}"
-    document = json.loads(text)
-    if "unavailable" in document:
-        raise MethodUnavailableError(document["unavailable"])
-    if "core" in document:
-        call, errnum, name, text = document["core"]
+    """Run a trial in a child and return its result, or raise here what it raised there; a signal is an error too."""
+    server = _server()
+    assert server.stdin
+    assert server.stdout
+    print(json.dumps({**trial.fields, "cpus": trial.cpus, "pairs": trial.pairs}), file=server.stdin, flush=True)
+    answer = json.loads(server.stdout.readline())
+    assert "status" not in answer, f"the child ended with wait status {answer['status']}"
+    if "unavailable" in answer:
+        raise MethodUnavailableError(answer["unavailable"])
+    if "core" in answer:
+        call, errnum, name, text = answer["core"]
         raise CoreError(call, errnum, name, text.partition(f"{name}: ")[2])
-    return native.TrialResult(**document["result"])
+    return native.TrialResult(**answer["result"])

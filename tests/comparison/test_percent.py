@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -65,6 +66,21 @@ def test_the_finding_says_what_how_sure_and_whether_it_stands() -> None:
     assert "smallest change that could have been found was" in said[1]
     assert said[2].startswith("The comparison stands. ")
     assert said[3].startswith("Gate tripped: 1 of 3 cases")
+
+
+def test_what_changed_most_is_named_first() -> None:
+    """Slower and faster ones apart, three of each; the rest is counted."""
+    methods = ["memcpy", *(f"m{number}" for number in range(8))]
+    slower, faster = (1.2, 2.0, 1.5, 1.1), (0.8, 0.25, 0.6, 0.9)
+    changed = dict(zip(methods[1:], [1_000 * factor for factor in (*slower, *faster)], strict=True))
+    base = make_run(**{**SMALL, "method": methods, "speeds": dict.fromkeys(methods[1:], 1_000.0)})
+    new = make_run(seed=2, **{**SMALL, "method": methods, "speeds": changed})
+    said = findings(compare(Part(base, None, "a"), Part(new, None, "b")))[0]
+
+    assert re.findall(r"\d+ (?:slower|faster)|m\d|\d more", said) == [
+        *("4 slower", "m1", "m2", "m0", "1 more"),
+        *("4 faster", "m5", "m6", "m4", "1 more"),
+    ]
 
 
 def test_the_finding_names_cases_without_a_partner_and_hosts() -> None:

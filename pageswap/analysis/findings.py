@@ -10,8 +10,9 @@ from pageswap.analysis.checks.drift import Drift, drift
 from pageswap.analysis.checks.outliers import Outlier, outliers
 from pageswap.analysis.checks.pooled_hosts import Pooled, pooled
 from pageswap.analysis.checks.quiet_comparisons import Disturbed, Undisturbed, disturbed_trials, undisturbed
-from pageswap.analysis.explanations.cost_stacks import CostStack, cost_stacks
+from pageswap.analysis.explanations.cost_stacks import NOT_NESTED, CostStack, cost_stacks
 from pageswap.analysis.explanations.limit_shares import Share, shares
+from pageswap.statistics.intervals import MINIMUM_N
 
 if TYPE_CHECKING:
     from pageswap.analysis.summary import HostsSummary, Summary
@@ -39,14 +40,14 @@ class Findings:
     scattered: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
-def findings(summary: HostsSummary, *, limit: Summary | None = None, calls: Summary | None = None) -> Findings:
+def findings(summary: HostsSummary, *, limit: HostsSummary | None = None, calls: Summary | None = None) -> Findings:
     """Find all of it in a run, by its `summarise`.
 
     ``limit`` and ``calls`` are the summaries of other runs on the same hosts, of the workloads of these names: the
     first for shares of the physical limit, the second for where the time of a swap goes. An experiment has one
     workload, so they come from runs of their own (experiments/memory_limit.yaml, experiments/syscall_roundtrip.yaml).
     """
-    matrix = summary.matrix
+    matrix, costs = summary.matrix, cost_stacks(summary, calls)
     scattered = matrix.measured.loc[(matrix.measured["region_nodes"] > 1).fillna(value=False), "host"]
     return Findings(
         outliers=outliers(matrix),
@@ -55,9 +56,9 @@ def findings(summary: HostsSummary, *, limit: Summary | None = None, calls: Summ
         undisturbed=undisturbed(matrix, summary.comparisons, summary.floors),
         crossovers=crossovers(matrix, summary.families, summary.comparisons, summary.floors),
         shares=shares(summary, limit),
-        costs=cost_stacks(summary, calls),
+        costs=costs,
         pooled=pooled(matrix),
-        notes=_notes(summary, limit, calls),
+        notes=(*_notes(summary, limit, calls), *dict.fromkeys(_whole(stack) for stack in costs if stack.obstacle)),
         scattered={str(host): int(trials) for host, trials in scattered.value_counts(sort=False).items()},
     )
 
@@ -72,3 +73,9 @@ def _notes(summary: HostsSummary, limit: Summary | None, calls: Summary | None) 
         if other is not None and not set(other.hosts) & set(summary.hosts):
             notes.append(f"the run of workload '{name}' has other hosts: {', '.join(other.hosts[:_HOSTS_NAMED])}")
     return tuple(notes)
+
+
+def _whole(stack: CostStack) -> str:
+    """Return why a call or a swap is not taken apart."""
+    few, longer = f"that takes {MINIMUM_N} blocks or more", "a call inside it took longer than the one around it"
+    return f"{stack.method} is not taken apart: {longer if stack.obstacle == NOT_NESTED else few}"

@@ -41,8 +41,7 @@ def cost(summary: HostsSummary) -> tuple[Cost, list[Finding]]:
     """Return the facts of the headline, and the findings they come from."""
     pairs = baseline_findings(summary, functools.partial(case_finding, unit="longer"))
     multiples = [finding for _, finding in pairs]
-    # Without intervals, or with a call that took longer than the one it is inside, the parts are no shares.
-    nested = [stack for stack in call_stacks(summary) if all(_is_share(part) for part in stack.parts)]
+    nested = [stack for stack in call_stacks(summary) if not stack.obstacle]
     stacks = [] if summary.corrupt else sorted(nested, key=_plainness)
     parts = [_part(summary, stack, part) for stack in stacks for part in stack.parts]
     decided = [each for each in multiples if each.verdict in DECIDED]
@@ -62,10 +61,6 @@ def multiple(case: CaseSummary) -> tuple[float, Interval | None]:
     """Return a case's time in multiples of the baseline's: the inverse of its speed-up, and of the interval's ends."""
     ci = case.ratio_ci
     return 1 / (case.ratio or math.nan), Interval(1 / ci.high, 1 / ci.low) if ci else None
-
-
-def _is_share(part: CostPart) -> bool:
-    return part.share is not None and part.share_interval is not None and 0 <= part.share <= 1
 
 
 def _plainness(stack: CostStack) -> tuple[int, bool]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pageswap.answers.words import lines
 from pageswap.statistics.intervals import Interval
 from pageswap.text.levels import level_text, levels_phrase
-from pageswap.text.numbers import decimals, with_digits
+from pageswap.text.numbers import decimals, holding, kept_apart, with_digits
 
 if TYPE_CHECKING:
     from pageswap.comparison.changes import Change
@@ -82,13 +82,12 @@ def _percents(change: float, interval: Interval | None) -> tuple[float, Interval
 
 def _places(percent: float, ends: Interval) -> int:
     """Say how many decimals are known; a change of nearly nothing is known no better than a larger one."""
-    return decimals(max(abs(percent), (ends.high - ends.low) / 2), ends)
+    return holding(percent, ends, decimals(max(abs(percent), (ends.high - ends.low) / 2), ends), (0.0,))
 
 
 def _end(end: float, places: int) -> str:
     # An end that rounding would bring to zero would be on neither side.
-    while end and not round(end, places):
-        places += 1
+    places = kept_apart(end, places, (0.0,))
     return f"{round(end, places):+,.{max(0, places)}f}"
 
 

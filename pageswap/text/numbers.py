@@ -7,6 +7,8 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pageswap.statistics.intervals import Interval
 
 _UNKNOWN_DIGITS = 2
@@ -15,6 +17,8 @@ _MOST_DIGITS = 5
 _TWO_DIGITS_UP_TO = 354
 _MOST_PLACES = 12
 _TWICE = 2.0
+# A figure is a loss, a gain, faster or slower by its side of these.
+_BORDERS = (0.0, 1.0)
 # A smallest difference that could have been found beyond this ratio says no more than that little could be told.
 LARGEST_SAID = 10.0
 
@@ -24,7 +28,8 @@ def decimals(value: float, interval: Interval | None) -> int:
 
     With an interval this is the Particle Data Group's rule (Review of Particle Physics, section 5.3): half its width is
     kept to two digits when its first three are 100 to 354, to one from there to 949, above that it counts as 1000 and
-    has two again. Without an interval nothing is known of the precision, and two significant digits are printed.
+    has two again. Without an interval nothing is known of the precision, and two significant digits are printed. It is
+    as many more as it takes for the interval as printed to hold the value as printed (`holding`).
     """
     if not value or not math.isfinite(value):
         return 0
@@ -37,7 +42,33 @@ def decimals(value: float, interval: Interval | None) -> int:
     place = math.floor(math.log10(half))
     leading = round(half / 10 ** (place - 2))
     digits = 1 - place if leading <= _TWO_DIGITS_UP_TO else -place
-    return min(max(digits, -magnitude), _MOST_DIGITS - 1 - magnitude)
+    return holding(value, interval, min(max(digits, -magnitude), _MOST_DIGITS - 1 - magnitude))
+
+
+def holding(value: float, interval: Interval, places: int, borders: Sequence[float] = _BORDERS) -> int:
+    """Return the decimals, ``places`` or more, to which a value rounds to what its interval's ends hold as printed.
+
+    The ends have more than that where they would be rounded to one of ``borders`` or across it (`kept_apart`).
+    """
+    if not interval.low <= value <= interval.high:
+        return places
+    while places < _MOST_PLACES:
+        low, high = (round(end, kept_apart(end, places, borders)) for end in (interval.low, interval.high))
+        if low <= round(value, places) <= high:
+            break
+        places += 1
+    return places
+
+
+def kept_apart(value: float, places: int, borders: Sequence[float] = _BORDERS) -> int:
+    """Return the decimals, ``places`` or more, that bring a number to none of ``borders``, nor across one."""
+    while places < _MOST_PLACES and any(_side(round(value, places), each) != _side(value, each) for each in borders):
+        places += 1
+    return places
+
+
+def _side(value: float, border: float) -> int:
+    return (value > border) - (value < border)
 
 
 def rounded(value: float, places: int) -> str:
@@ -64,13 +95,7 @@ def interval_text(value: float, interval: Interval | None) -> str:
 
 def end_text(end: float, places: int) -> str:
     """Print an interval's end so that rounding changes neither its sign nor its side of 1."""
-    while places < _MOST_PLACES and _side(round(end, places)) != _side(end):
-        places += 1
-    return rounded(end, places)
-
-
-def _side(value: float) -> tuple[bool, int]:
-    return value > 0, (value > 1) - (value < 1)
+    return rounded(end, kept_apart(end, places))
 
 
 def nanoseconds_text(value_ns: float, interval: Interval | None) -> str:

@@ -13,6 +13,7 @@ from scipy import stats
 from pageswap.analysis.checks.drift import BLOCKS, ROUNDS
 from pageswap.analysis.checks.outliers import modified_z
 from pageswap.analysis.checks.pooled_hosts import hierarchical_interval
+from pageswap.analysis.explanations.cost_stacks import NOT_NESTED, TOO_FEW_BLOCKS
 from pageswap.analysis.findings import Findings, findings
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.trials.disturbance import disturbed
@@ -206,6 +207,20 @@ class TestDisturbed:
         assert (case.before.n, case.disturbed, case.changes) == (11, 5, True)
         assert (case.before.verdict, case.quiet.verdict) == ("no difference found", "faster")
 
+    def test_the_correction_counts_as_many_comparisons_without_disturbed_blocks(self) -> None:
+        """A case of five quiet blocks has no test of its own: the others are still corrected for it."""
+        run = _Counted(make_run(method=["memcpy", "a", "b", "c"], blocks=9, noise=0.01, **ONE))
+        for method, blocks in (("a", range(4)), ("b", range(1))):
+            for block in blocks:
+                (hit,) = run.of(method=method, block=block, warmup=0)
+                run.counters[hit["trial_id"]] = {"swap_ins": 3}
+        few, enough = found_in(run).undisturbed
+
+        assert few.quiet is not None
+        assert enough.quiet is not None
+        assert (few.quiet.n, few.quiet.p) == (5, None)
+        assert [each.family for each in (few.before, few.quiet, enough.before, enough.quiet)] == [3] * 4
+
     def test_a_quiet_run_has_nothing_to_tell(self) -> None:
         """Nothing is disturbed, so nothing is compared again."""
         found = found_in(make_run(**ONE))
@@ -308,15 +323,23 @@ class TestCosts:
         ]
         assert (stack.total_ns, stack.rest_ns) == (pytest.approx(16_000), pytest.approx(16_000 - 2_700))
 
-    def test_a_call_dearer_than_what_holds_it_leaves_no_negative_layer(self) -> None:
-        """The noise of two figures turned round: the layer is nothing, and the rest has it."""
+    def test_a_call_dearer_than_what_holds_it_takes_no_swap_apart(self) -> None:
+        """A layer of less than nothing is never shown as 0 ns: it says that the calls do not nest."""
         calls = self.calls()
         for outcome in calls.of(method="mremap_untouched"):
             outcome["elapsed_ns"] *= 4
-        (stack,) = found_in(make_run(noise=0, **TWO), calls=summarise(calls)).costs
+        found = found_in(make_run(noise=0, **TWO), calls=summarise(calls))
+        (stack,) = found.costs
 
-        assert [part.ns >= 0 for part in stack.parts] == [True] * 3
-        assert stack.parts[2].ns == 0
+        assert (stack.parts, stack.obstacle) == ((), NOT_NESTED)
+        assert found.notes[-1] == "mremap_fixed is not taken apart: a call inside it took longer than the one around it"
+
+    def test_few_blocks_take_no_swap_apart(self) -> None:
+        """Six of them, of the swap and of each call."""
+        found = found_in(make_run(blocks=5, **TWO), calls=summarise(self.calls()))
+
+        assert [(stack.parts, stack.obstacle) for stack in found.costs] == [((), TOO_FEW_BLOCKS)]
+        assert found.notes[-1] == "mremap_fixed is not taken apart: that takes 6 blocks or more"
 
     def test_touching_adds_the_first_reads(self) -> None:
         """Two of them, 100 ns each."""

@@ -214,7 +214,7 @@ def stopping_checks() -> Iterator[Check]:
             held.append(case.ratio_ci is not None and case.ratio_ci.low <= RATIO <= case.ratio_ci.high)
             stopped.append(blocks)
         name = f"95 % interval of a ratio after stopping by a rule, {shape}, median n = {np.median(stopped):.0f}"
-        yield Check(name, float(np.mean(held)), 0.6 if shape == "autocorrelated" else 0.85, 0.99)
+        yield Check(name, float(np.mean(held)), 0.6 if shape == "autocorrelated" else 0.88, 0.99)
 
 
 def _resemble(run: FakeRun, seed: int) -> None:

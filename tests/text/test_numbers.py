@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pageswap.answers.words import rate_text
+from pageswap.comparison.percent import percent_interval_text, percent_text
 from pageswap.statistics.intervals import Interval
-from pageswap.text.numbers import count_text, interval_text, nanoseconds_text, ratio_text, scaled
+from pageswap.text.numbers import count_text, interval_text, nanoseconds_text, ratio_text, scaled, share_text
 
 
 @pytest.mark.parametrize(
@@ -52,3 +58,28 @@ def test_rounding_moves_no_end_to_nothing_or_across_one(low: float, high: float)
 
     assert ends[0] > 0
     assert [(end > 1) for end in ends] == [low > 1, high > 1]
+
+
+MAGNITUDES = st.floats(-9, 12).map(lambda power: 10**power)
+BESIDE = st.one_of(st.just(0.0), st.floats(-7, 0.5).map(lambda power: 10**power))
+
+
+def parsed(text: str) -> list[float]:
+    """Read the numbers of a text back, all of one unit."""
+    return [float(number.replace(",", "")) for number in re.findall(r"[-+]?[\d,]*\d(?:\.\d+)?", text)]
+
+
+@given(MAGNITUDES, BESIDE, BESIDE)
+@example(553.0, 0.9964, 0.0109)
+@example(1.004, 0.0001, 0.4)
+@example(19_300.0, 0.0, 5.0)
+def test_an_interval_as_printed_holds_its_figure_as_printed(value: float, below: float, above: float) -> None:
+    """Whatever the unit and the size: a factor, a time, a rate, a share, a change of either sign."""
+    interval = Interval(value / (1 + below), value * (1 + above))
+    texts = [f"{write(value, interval)} {interval_text(value, interval)}" for write in (ratio_text, nanoseconds_text)]
+    texts += [rate_text(value, interval), share_text(value, interval)]
+    texts.append(f"{percent_text(value, interval)} {percent_interval_text(value, interval)}")
+    for text in texts:
+        figure, low, high = parsed(text)
+
+        assert low <= figure <= high, text

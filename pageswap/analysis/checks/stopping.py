@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 # The interval shrinks with the square root of the blocks; a forecast from few is not to be trusted far.
 _GROWTH = 1.5
+# Values that happen to lie close together make a narrow interval that misses the truth: it is looked at so often more.
+# Simulated, of 1,000 runs that stop at about 20 blocks 93 % then hold it, and 91 % without.
+_CONFIRMING = 3
 # Percents from here on are printed whole.
 _WHOLE = 10
 
@@ -42,7 +45,8 @@ def decide(run_data: HostRows, host: str, *, blocks: int, most: int, until: floa
     """Decide for one host that has been given ``blocks`` measured blocks, of at most ``most``.
 
     It is enough when the relative half-width of every compared case's 95 % interval is at most ``until`` (0.02: 2 %),
-    or when ``most`` is reached. Only the width counts, never what was found: a rule that looked at the verdict would
+    and was without the last one, two and three blocks, too; when it is at most half of that; or when ``most`` is
+    reached. Only the width counts, never what was found: a rule that looked at the verdict would
     find differences where there are none. Below six blocks there is no interval, so it is never enough for that. Cases
     that could not be measured or compared do not count; where none can be compared, the cases' own times do.
     """
@@ -53,8 +57,7 @@ def decide(run_data: HostRows, host: str, *, blocks: int, most: int, until: floa
     if not len(rows):
         return Decision(enough=True, reason=f"after {blocks} blocks: no case could be measured", blocks=blocks)
     values = (matrix.log_ratios if is_compared.any() else np.log(matrix.ns))[rows]
-    point, low, high = (np.exp(part) for part in ratio_intervals(values))
-    widths = (high - low) / 2 / point
+    widths = _widths(values)
     counts = (~np.isnan(values)).sum(axis=1)
     if blocks >= most:
         names, _ = factors_of(matrix.cases)
@@ -66,14 +69,25 @@ def decide(run_data: HostRows, host: str, *, blocks: int, most: int, until: floa
         lacking = int((MINIMUM_N - counts).max())
         return Decision(enough=False, reason="too few for an interval", blocks=min(most, blocks + lacking))
     widest = float(widths.max())
-    if widest <= until:
+    before = [float(_widths(values[:, :-fewer]).max()) for fewer in range(1, _CONFIRMING + 1)]
+    wide = [fewer for fewer, width in enumerate(before, 1) if not width <= until]
+    if widest <= until / 2 or (widest <= until and not wide):
         reason = (
             f"after {blocks} blocks every interval is within {_percent(until)}, the widest within {_percent(widest)}"
         )
         return Decision(enough=True, reason=reason, blocks=blocks)
+    if widest <= until:
+        reason = f"every interval is within {_percent(until)}, but was not with {wide[0]} fewer"
+        return Decision(enough=False, reason=reason, blocks=min(most, blocks + _CONFIRMING + 1 - wide[0]))
     wanted = math.ceil(blocks * min((widest / until) ** 2, _GROWTH))
     reason = f"the widest interval is within {_percent(widest)} only"
     return Decision(enough=False, reason=reason, blocks=min(most, max(blocks + 1, wanted)))
+
+
+def _widths(values: Floats) -> Floats:
+    """Return each row's half-width of its interval, relative to its estimate; NaN for too few values."""
+    point, low, high = (np.exp(part) for part in ratio_intervals(values))
+    return (high - low) / 2 / point
 
 
 def _at_most(widths: Floats, cases: Sequence[Mapping[str, Any]], until: float, most: int) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 _BASE_PAGE: Final = 4096
+TOO_FEW_BLOCKS: Final = "too few blocks"
+NOT_NESTED: Final = "not nested"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +49,9 @@ class CostStack:
     what they leave unexplained, negative when they cost more alone than in the swap. ``levels`` are the case's.
 
     A run of workload ``call`` has stacks of its own: of one call, from the calls nested in it, and ``rest_ns`` is 0.
+
+    One that cannot be taken apart has no parts, and ``obstacle`` says why: `TOO_FEW_BLOCKS` (less than six), or
+    `NOT_NESTED` (what was taken for an inner call took longer than the one around it).
     """
 
     host: str
@@ -56,6 +61,7 @@ class CostStack:
     total_ns: float
     parts: tuple[CostPart, ...]
     rest_ns: float
+    obstacle: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,8 +76,13 @@ class _Layer:
     is_of_touch: bool = False
 
     @property
+    def calls(self) -> tuple[str, ...]:
+        """Return the calls that it is computed from."""
+        return (self.call, self.less) if self.less else (self.call,)
+
+    @property
     def formula(self) -> str:
-        """Say how it was computed, as the reader may check it in the run of `call`."""
+        """Return how it was computed, as the reader may check it in the run of `call`."""
         several = f"{self.less_times} x " if self.less_times > 1 else ""
         inner = f"{self.call} - {several}{self.less}" if self.less else self.call
         if self.times == 1:
@@ -121,10 +132,10 @@ def cost_stacks(summary: HostsSummary, calls: Summary | None = None) -> tuple[Co
         return call_stacks(summary)
     if calls is None or summary.workload != "swap":
         return ()
-    prices: dict[str, dict[str, float]] = {}
+    priced: dict[str, dict[str, CaseSummary]] = {}
     for case in calls.cases:
         if case.median_ns and case.levels.get("threads", 1) == 1:
-            prices.setdefault(case.host, {}).setdefault(str(case.levels.get("method")), case.median_ns)
+            priced.setdefault(case.host, {}).setdefault(str(case.levels.get("method")), case)
     found = []
     for case in summary.cases:
         method = str(case.levels.get("method"))
@@ -133,23 +144,22 @@ def cost_stacks(summary: HostsSummary, calls: Summary | None = None) -> tuple[Co
             continue
         is_touched = case.levels.get("touch") == "moved"
         layers = [layer for layer in _RECIPES[method] if is_touched or not layer.is_of_touch]
-        parts = _parts(layers, prices.get(case.host, {}))
-        if parts:
+        own = {name: priced.get(case.host, {}).get(name) for layer in layers for name in layer.calls}
+        known = [call for call in own.values() if call]
+        if len(known) == len(own):
+            parts = _parts(layers, {name: call.median_ns or 0.0 for name, call in own.items() if call})
+            is_few = min(each.n for each in (case, *known)) < MINIMUM_N
+            obstacle = TOO_FEW_BLOCKS if is_few else NOT_NESTED if any(part.ns < 0 for part in parts) else ""
+            parts = () if obstacle else parts
             rest = case.median_ns - sum(part.ns for part in parts)
-            found.append(CostStack(case.host, case.case_id, method, case.levels, case.median_ns, parts, rest))
+            found.append(CostStack(case.host, case.case_id, method, case.levels, case.median_ns, parts, rest, obstacle))
     return tuple(found)
 
 
 def _parts(layers: Iterable[_Layer], prices: Mapping[str, float]) -> tuple[CostPart, ...]:
-    """Price each layer; none at all when one of its calls was not measured."""
-    parts = []
-    for layer in layers:
-        if layer.call not in prices or (layer.less and layer.less not in prices):
-            return ()
-        price = prices[layer.call] - layer.less_times * prices.get(layer.less, 0.0)
-        # Two figures that differ by less than their noise may come out the wrong way round.
-        parts.append(CostPart(layer.name, layer.formula, float(layer.times), layer.times * max(0.0, price)))
-    return tuple(parts)
+    """Price each layer."""
+    price = {layer: prices[layer.call] - layer.less_times * prices.get(layer.less, 0.0) for layer in layers}
+    return tuple(CostPart(each.name, each.formula, float(each.times), each.times * ns) for each, ns in price.items())
 
 
 def call_stacks(summary: HostsSummary) -> tuple[CostStack, ...]:
@@ -165,39 +175,35 @@ def call_stacks(summary: HostsSummary) -> tuple[CostStack, ...]:
         return ()
     rows = {key: row for row, key in enumerate(summary.matrix.keys)}
     siblings: dict[Hashable, dict[str, int]] = {}
-    for case in summary.cases:
-        siblings.setdefault(_beside_method(case), {})[str(case.levels.get("method"))] = rows[case.host, case.case_id]
+    beside = [(case.host, levels_key(case.levels, without=("method",))) for case in summary.cases]
+    for case, key in zip(summary.cases, beside, strict=True):
+        if case.n:
+            siblings.setdefault(key, {})[str(case.levels.get("method"))] = rows[case.host, case.case_id]
     found = []
-    for case in summary.cases:
-        method = str(case.levels.get("method"))
-        inside = siblings[_beside_method(case)]
+    for case, key in zip(summary.cases, beside, strict=True):
+        method, inside = str(case.levels.get("method")), siblings.get(key, {})
         if method != summary.baseline["method"] or not case.median_ns:
             continue
-        if not all(name in inside for layer in layers for name in (layer.call, layer.less) if name):
-            continue
-        ns = {name: summary.matrix.fast_ns[row] for name, row in inside.items()}
-        parts = _nested(layers, ns, method, case.median_ns)
-        if parts:
-            found.append(CostStack(case.host, case.case_id, method, case.levels, case.median_ns, parts, 0.0))
+        if all(name in inside for layer in layers for name in layer.calls):
+            ns = {name: summary.matrix.fast_ns[row] for name, row in inside.items()}
+            parts, obstacle = _nested(layers, ns, method, case.median_ns)
+            found.append(CostStack(case.host, case.case_id, method, case.levels, case.median_ns, parts, 0.0, obstacle))
     return tuple(found)
 
 
-def _beside_method(case: CaseSummary) -> Hashable:
-    return case.host, levels_key(case.levels, without=("method",))
-
-
-def _nested(layers: Iterable[_Layer], ns: Mapping[str, Floats], method: str, total_ns: float) -> tuple[CostPart, ...]:
-    """Take each block's call apart; nothing with less than six blocks that have all calls, or where these do not nest.
-
-    A part whose interval lies below nothing says that what was taken for the inner call takes longer than the outer.
-    """
+def _nested(
+    layers: Iterable[_Layer], ns: Mapping[str, Floats], method: str, total_ns: float
+) -> tuple[tuple[CostPart, ...], str]:
+    """Return the parts of each block's call, or the obstacle; a block counts that has all calls."""
     nothing = np.zeros_like(ns[method])
     raw = np.stack([each.times * (ns[each.call] - each.less_times * ns.get(each.less, nothing)) for each in layers])
     is_whole = ~np.isnan(raw.sum(axis=0))
     shares = median_intervals(raw[:, is_whole] / ns[method][is_whole])
-    if is_whole.sum() < MINIMUM_N or (shares[2] < 0).any():
-        return ()
-    return tuple(
+    if is_whole.sum() < MINIMUM_N:
+        return (), TOO_FEW_BLOCKS
+    if (shares[0] < 0).any():
+        return (), NOT_NESTED
+    parts = tuple(
         CostPart(
             name=layer.name,
             call=layer.formula,
@@ -209,3 +215,4 @@ def _nested(layers: Iterable[_Layer], ns: Mapping[str, Floats], method: str, tot
         )
         for layer, share, low, high in zip(layers, *(part.tolist() for part in shares), strict=True)
     )
+    return parts, ""

@@ -10,7 +10,7 @@ from pageswap.report.charts.vegalite import GREY, LABELS_APART, PALETTE, layer, 
 from pageswap.report.sections.section import Grid, Heading, Section, case_name, notes, number
 from pageswap.text.levels import level_text, operation
 from pageswap.text.lists import plural
-from pageswap.text.numbers import interval_text, scaled, share_text, with_digits
+from pageswap.text.numbers import interval_text, nanoseconds_text, scaled, share_text, with_digits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,11 +35,12 @@ def section(run: ReportedRun) -> Section | None:
     plots: list[Plot] = []
     grids: list[Grid] = []
     told: tuple[str, ...] = ()
-    if findings.costs:
-        chosen = evenly(findings.costs, MOST_STACKS)
+    stacks = [stack for stack in findings.costs if not stack.obstacle]
+    if stacks:
+        chosen = evenly(stacks, MOST_STACKS)
         plots.append(_stacks(summary, chosen))
         grids += [_layers_of_calls(summary, chosen)] if is_of_calls else []
-        told = notes("costs", is_of_calls, len(chosen), len(findings.costs), beside.calls)
+        told = notes("costs", is_of_calls, len(chosen), len(stacks), beside.calls)
     if findings.shares:
         grids.append(_shares(summary, findings))
         told += notes("limit", beside.limit)
@@ -71,7 +72,7 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
                     "Case": stack.method,
                     "Part": part.name,
                     "Call": part.call,
-                    "Time": f"{with_digits(part.ns, 3)} ns{_interval(part)}, {_share(part, stack)} of the {what}",
+                    "Time": f"{_time(part)} ns, {_share(part, stack)} of the {what}",
                 }
             )
             start += ns
@@ -96,7 +97,7 @@ def _layers_of_calls(summary: Summary, stacks: Sequence[CostStack]) -> Grid:
     rows = []
     for stack in stacks:
         for part in stack.parts:
-            cells = (part.name, part.call, f"{with_digits(part.ns, 3)}{_interval(part)}", _share(part, stack))
+            cells = (part.name, part.call, _time(part), _share(part, stack))
             rows.append((case_name(summary, stack.host, stack.levels, ("method",)) or stack.method, *cells))
     heads = map(Heading, ("Condition", "Part", "Taken from"))
     columns = (*heads, number("Time", "ns [95 % CI]"), number("Share", "of the call [95 % CI]"))
@@ -111,8 +112,9 @@ def _widths(stack: CostStack, rest: Sequence[CostPart]) -> list[float]:
     return [stack.total_ns * share / sum(shares) for share in shares]
 
 
-def _interval(part: CostPart) -> str:
-    return f" [{interval_text(part.ns, part.interval)}]" if part.interval else ""
+def _time(part: CostPart) -> str:
+    ends = part.interval
+    return f"{nanoseconds_text(part.ns, ends)} [{interval_text(part.ns, ends)}]" if ends else with_digits(part.ns, 3)
 
 
 def _share(part: CostPart, stack: CostStack) -> str:
@@ -130,11 +132,11 @@ def _shares(summary: Summary, findings: Findings) -> Grid:
         rows.append(
             (
                 case_name(summary, case.host, case.levels) or share.case_id,
-                share_text(share.share),
+                share_text(share.share, share.interval),
                 f"{scaled(case.bytes_per_s, case.median_ci, case.median_ns or 0)}B/s",
                 f"{scaled(share.limit_bytes_per_s, None, 1)}B/s by {share.method}",
             )
         )
-    columns = (Heading("Case"), number("Share", "of the limit"), number("Throughput"), Heading("Limit"))
+    columns = (Heading("Case"), number("Share", "of the limit [95 % CI]"), number("Throughput"), Heading("Limit"))
     left = f", the {MOST_SHARES} highest of {plural(len(ranked), 'case')}" if len(ranked) > MOST_SHARES else ""
     return Grid(f"Share of the memory's limit{left}", columns, tuple(rows))

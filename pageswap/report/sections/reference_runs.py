@@ -15,7 +15,7 @@ from pageswap.store.schema import DATABASE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pageswap.analysis.summary import Summary
+    from pageswap.analysis.summary import HostsSummary
     from pageswap.analysis.trials.run_data import RunData
 
 LIMIT = "memory_limit"
@@ -28,11 +28,11 @@ _MOST_TRIED = 5
 class ReferenceRuns:
     """The newest run of each kind that shares a machine with the run, where there is one; it has no other hosts."""
 
-    limit: Summary | None = None
-    calls: Summary | None = None
+    limit: HostsSummary | None = None
+    calls: HostsSummary | None = None
 
 
-def reference_runs(run_data: RunData, summary: Summary) -> ReferenceRuns:
+def reference_runs(run_data: RunData, summary: HostsSummary) -> ReferenceRuns:
     """Look for the experiments `LIMIT` and `CALLS` in the folder of results that the run lies in.
 
     A run that is not in a folder of results has none. One that cannot be read is passed over.
@@ -49,7 +49,7 @@ def reference_runs(run_data: RunData, summary: Summary) -> ReferenceRuns:
     )
 
 
-def _newest(folder: Path, summary: Summary, environments: Mapping[str, Mapping[str, Any]]) -> Summary | None:
+def _newest(folder: Path, summary: HostsSummary, environments: Mapping[str, Mapping[str, Any]]) -> HostsSummary | None:
     for path in sorted(folder.glob(f"*/{DATABASE}"), reverse=True)[:_MOST_TRIED]:
         with contextlib.suppress(PageswapError), Store.open(path) as store:
             there = store.environments()

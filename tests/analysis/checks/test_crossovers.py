@@ -117,6 +117,14 @@ def test_a_lead_on_one_side_alone_is_said_to_be_one() -> None:
     assert (cross.found, cross.is_shown) == ((*("memcpy",) * 5, ""), False)
 
 
+def test_a_lead_from_a_size_on_is_said_to_be_one() -> None:
+    """Level up to a size, faster from the next on: that size is named, not the one before it nor the largest."""
+    nearly = (3_000.0, 3_000.0, 3_000.0, *(100.0,) * 3)
+    (cross,) = crossovers_in(sized({"memcpy": nearly, "mremap_fixed": FLAT}, noise=0.1, blocks=12))
+
+    assert say("crossing", "crossing", cross) == "none: memcpy is faster from 256KiB on, no difference found below"
+
+
 def test_two_that_are_no_baseline_are_compared_with_each_other() -> None:
     """By the same rules: their crossover is one, too."""
     times = {"memcpy": (50.0,) * 6, "copy_words": PROPORTIONAL, "mremap_fixed": FLAT}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pageswap.analysis.checks.stopping import Decision, decide
+from pageswap.statistics.intervals import ratio_intervals
 from tests.fake_run import make_run
 
 ONE: dict[str, Any] = {"region_size": [128 << 20], "touch": ["none"]}
@@ -87,3 +89,54 @@ def test_without_a_comparison_the_times_themselves_count() -> None:
     """A run of the baseline alone."""
     assert not decided(blocks=8, method=["memcpy"], block_noise=0.2).enough
     assert decided(blocks=8, method=["memcpy"], block_noise=0.001, noise=0.001).enough
+
+
+def scattered(factors: dict[str, list[float]], until: float, most: int = 40) -> Decision:
+    """Decide for a run in which each block of a method takes so many times as long as its baseline's."""
+    blocks = len(next(iter(factors.values())))
+    run = make_run(
+        method=["memcpy", *factors], blocks=blocks, noise=0, block_noise=0, speeds=dict.fromkeys(factors, 800.0), **ONE
+    )
+    for outcome in run.of(warmup=0):
+        outcome["elapsed_ns"] = round(
+            outcome["elapsed_ns"] * factors.get(outcome["method"], [1.0] * blocks)[outcome["block"]]
+        )
+    return decide(run, "local", blocks=blocks, most=most, until=until)
+
+
+STEADY, UNSTEADY = [1.0, 1.001] * 6, [1.0, 1.1] * 6
+
+
+@pytest.mark.parametrize("factors", [{"a": STEADY, "b": UNSTEADY}, {"a": UNSTEADY, "b": STEADY}])
+def test_the_widest_interval_decides(factors: dict[str, list[float]]) -> None:
+    """However narrow the other one is, and whichever comes first."""
+    assert scattered({"a": STEADY, "b": STEADY}, 0.01).enough
+    assert not scattered(factors, 0.01).enough
+
+
+@pytest.mark.parametrize(("until", "blocks"), [(0.045, 14), (0.042, 16), (0.01, 18)])
+def test_the_next_look_is_where_the_interval_may_be_narrow_enough(until: float, blocks: int) -> None:
+    """Half as wide takes four times the blocks: 12 x (4.76 % / 4.5 %)^2 = 13.4, and at most half as many again."""
+    assert scattered({"a": UNSTEADY}, until).blocks == blocks
+
+
+def test_an_interval_is_narrow_enough_when_it_was_so_three_blocks_before() -> None:
+    """Values that lie close together by chance are not: those of the last looks count, too, unless it is by far."""
+    until, logs = 0.015, np.random.default_rng(3).normal(0, 0.02, 30)
+    widths = {}
+    for blocks in range(6, 31):
+        point, low, high = (float(np.exp(part[0])) for part in ratio_intervals(logs[np.newaxis, :blocks]))
+        widths[blocks] = (high - low) / 2 / point
+    unsure = 0
+    for blocks in range(9, 31):
+        decision = scattered({"a": np.exp(-logs[:blocks]).tolist()}, until)
+        last = [widths[blocks - fewer] for fewer in range(4)]
+        unsure += last[0] <= until and not decision.enough
+
+        assert decision.enough == (last[0] <= until / 2 or max(last) <= until)
+        if last[0] <= until and not decision.enough:
+            late = next(fewer for fewer, width in enumerate(last) if width > until)
+            assert decision.reason == f"every interval is within 1.5 %, but was not with {late} fewer"
+            assert decision.blocks == blocks + 4 - late
+
+    assert unsure

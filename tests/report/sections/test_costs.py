@@ -10,6 +10,7 @@ from pageswap.analysis.explanations.cost_stacks import CostPart, CostStack
 from pageswap.analysis.explanations.limit_shares import Share
 from pageswap.report.page.model import model
 from pageswap.report.sections import costs
+from pageswap.statistics.intervals import Interval
 from tests.fake_run import make_run
 from tests.report.reported import NOTHING, reported, rows
 from tests.report.schema import assert_valid
@@ -40,12 +41,12 @@ def test_a_swap_is_shown_as_its_calls() -> None:
 def test_shares_of_the_limit_are_a_table() -> None:
     """The nearest to the limit first."""
     shares = {
-        ("local", "c0000"): Share("local", "c0000", 0.25, 1e10, "stream_copy"),
-        ("local", "c0004"): Share("local", "c0004", 0.5, 1e10, "stream_copy"),
+        ("local", "c0000"): Share("local", "c0000", 0.25, None, 1e10, "stream_copy"),
+        ("local", "c0004"): Share("local", "c0004", 0.5, Interval(0.4955, 0.5049), 1e10, "stream_copy"),
     }
     section = costs.section(reported(make_run(), findings=dataclasses.replace(NOTHING, shares=shares)))
 
-    assert [row[1] for row in section.grids[0].rows] == ["50 %", "25 %"]
+    assert [row[1] for row in section.grids[0].rows] == ["50.0 % [49.5 to 50.5]", "25 %"]
     assert section.grids[0].rows[0][0].startswith("memcpy")
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pageswap.analysis.explanations.cost_stacks import call_stacks
+from pageswap.analysis.explanations.cost_stacks import NOT_NESTED, TOO_FEW_BLOCKS, call_stacks
 from pageswap.analysis.summary import summarise
 from tests.fake_run import FakeRun, make_run
 
@@ -22,13 +22,16 @@ def calls(untouched_ns: float, blocks: int = 7) -> FakeRun:
     return run
 
 
-@pytest.mark.parametrize(("untouched_ns", "blocks", "stacks"), [(3_000.0, 6, 1), (3_000.0, 5, 0), (60_000.0, 7, 0)])
-def test_a_call_is_taken_apart_where_its_parts_nest(untouched_ns: float, blocks: int, stacks: int) -> None:
+@pytest.mark.parametrize(
+    ("untouched_ns", "blocks", "obstacle"),
+    [(3_000.0, 6, ""), (3_000.0, 5, TOO_FEW_BLOCKS), (60_000.0, 7, NOT_NESTED), (4_040.0, 7, NOT_NESTED)],
+)
+def test_a_call_is_taken_apart_where_its_parts_nest(untouched_ns: float, blocks: int, obstacle: str) -> None:
     """An inner call fifteen times as long as the whole would be 1,500 % of it, and what is left less than nothing."""
-    found = call_stacks(summarise(calls(untouched_ns, blocks)))
+    (found,) = call_stacks(summarise(calls(untouched_ns, blocks)))
 
-    assert len(found) == stacks
-    assert all(part.interval and 0 < (part.share or 0) < 1 for stack in found for part in stack.parts)
+    assert (found.obstacle, len(found.parts)) == (obstacle, 0 if obstacle else 3)
+    assert all(part.interval and 0 < (part.share or 0) < 1 for part in found.parts)
 
 
 def test_rounds_that_were_disturbed_are_in_no_part() -> None:

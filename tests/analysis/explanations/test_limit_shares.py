@@ -1,0 +1,80 @@
+"""Shares of the memory's limit, with intervals worked by hand from the blocks' rates."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from pageswap.analysis.explanations.limit_shares import shares
+from pageswap.analysis.summary import HostsSummary, summarise
+from pageswap.statistics.rank_tests import shift
+from tests.fake_run import make_run
+
+ONE = {"region_size": [128 << 20], "touch": ["none"]}
+# What each of seven blocks takes longer, in all of its trials, and in those of one method alone.
+SHARED = (1.0, 1.3, 0.9, 2.0, 1.1, 0.8, 1.5)
+OWN = (1.00, 1.01, 0.99, 1.02, 0.98, 1.03, 0.97)
+
+
+def limited(workload: str, times: dict[str, float], backing: str = "shared_anon") -> HostsSummary:
+    """Summarise a run of these times (ns), of which the last method's blocks vary by themselves, too."""
+    run = make_run(method=list(times), speeds=times, noise=0, block_noise=0, backing=[backing], **ONE)
+    run.experiment["workload"] = workload
+    for levels in (*run.case_list, *run.outcomes):
+        levels["workload"] = workload
+    for outcome in run.outcomes:
+        factor = SHARED[outcome["block"]] * (OWN[outcome["block"]] if outcome["method"] == list(times)[-1] else 1)
+        outcome["elapsed_ns"] = round(outcome["elapsed_ns"] * factor)
+    return summarise(run)
+
+
+def test_within_a_run_what_slows_a_block_cancels() -> None:
+    """Half of the limit, and as wide as the second method's own scatter of 3 %, though blocks differ by twofold."""
+    summary = limited("limit", {"memcpy": 400.0, "copy_words": 800.0})
+    top, half = (shares(summary)["local", case.case_id] for case in summary.cases)
+
+    assert (top.share, top.method) == (1.0, "memcpy")
+    assert half.share == pytest.approx(0.5)
+    assert half.interval is not None
+    # Between the ordered values 0.97 0.98 ... 1.03: a quarter of the way from the second to the outermost.
+    assert 0.5 / half.interval.high == pytest.approx(0.97 + 0.75 * 0.01, abs=0.003)
+    assert 0.5 / half.interval.low == pytest.approx(1.03 - 0.75 * 0.01, abs=0.003)
+
+
+def test_of_another_run_it_is_the_distance_of_two_samples() -> None:
+    """Seven blocks there, seven here: the middle of the 49 quotients, between the 9th from either end."""
+    summary = limited("swap", {"memcpy": 800.0, "copy_words": 1_000.0})
+    limit = limited("limit", {"memcpy": 400.0})
+    share = shares(summary, limit)["local", summary.cases[0].case_id]
+    here, there = np.array(SHARED) * 800, np.array(SHARED) * np.array(OWN) * 400
+    quotients = sorted(float(own / other) for own, other in itertools.product(there, here))
+    rates = 1 / limit.matrix.ns[0], 1 / summary.matrix.ns[0]
+
+    assert share.share == pytest.approx(2 * quotients[24] / 2, rel=1e-6)
+    assert share.interval is not None
+    assert (share.interval.low, share.interval.high) == (
+        pytest.approx(quotients[8], rel=1e-6),
+        pytest.approx(quotients[40], rel=1e-6),
+    )
+    assert share.share == pytest.approx(math.exp(shift(*(np.log(rate) for rate in rates))[0]))
+
+
+def test_another_backing_is_no_limit() -> None:
+    """Memory of another kind has other huge pages, and another limit."""
+    summary = limited("swap", {"memcpy": 800.0})
+
+    assert shares(summary, limited("limit", {"memcpy": 400.0}, backing="private_anon")) == {}
+    assert shares(summary, limited("limit", {"memcpy": 400.0})) != {}
+
+
+def test_few_blocks_have_a_share_and_no_interval() -> None:
+    """Three of them, in one run."""
+    run = make_run(blocks=3, **ONE)
+    run.experiment["workload"] = "limit"
+    found = shares(summarise(run))
+
+    assert found
+    assert {share.interval for share in found.values()} == {None}

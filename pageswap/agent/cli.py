@@ -92,19 +92,19 @@ def _cache(document: dict[str, Any]) -> str:
 
 
 def _facts(document: dict[str, Any], context: HostContext) -> dict[str, Any]:
-    from pageswap.agent.daemon.host_facts import facts
+    from pageswap.agent.daemon.host_facts import host_facts
 
     cpu = None if document.get("cpu") is None else _field(document, "cpu", int)
-    return facts(context, _cache(document), cpu)
+    return host_facts(context, _cache(document), cpu)
 
 
 def _clean(document: dict[str, Any], _: HostContext) -> dict[str, Any]:
-    from pageswap.agent.workspace.cleaning import clean
+    from pageswap.agent.workspace.cleaning import clean_cache
 
     older_than_s = document.get("older_than_s", 0.0)
     if isinstance(older_than_s, bool) or not isinstance(older_than_s, (int, float)) or not older_than_s >= 0:
         raise HostError(f"standard input: older_than_s is {older_than_s!r:.60}, expected a number of seconds")
-    return clean(_cache(document), _field(document, "runs", str), older_than_s=older_than_s)
+    return clean_cache(_cache(document), _field(document, "runs", str), older_than_s=older_than_s)
 
 
 def _start(document: dict[str, Any], context: HostContext) -> None:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from pageswap import native
-from pageswap.agent.trial.core_calls import Core, ForkedCall
+from pageswap.agent.trial.core_calls import CoreCalls, ForkedCall
 from pageswap.errors import CoreError, MethodUnavailableError
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ CHANGES: dict[str, Callable[[TrialSpec], dict[str, Any]]] = {
 class FakeTrial(ForkedCall):
     """A trial that ends as its method says, with a real core's results and errors."""
 
-    def __init__(self, core: Core, trial: TrialSpec, cpus: tuple[int, ...]) -> None:
+    def __init__(self, core: CoreCalls, trial: TrialSpec, cpus: tuple[int, ...]) -> None:
         """Take the trial, and the CPUs that it says it ran on."""
 
         def run() -> dict[str, Any]:
@@ -157,9 +157,9 @@ def methods() -> list[dict[str, Any]]:
     return [*found, {**found[0], "name": "absent", "available": False, "reason": "no such CPU; use another"}]
 
 
-def fake_core() -> Core:
+def fake_core() -> CoreCalls:
     """Return the whole core."""
-    core = Core(
+    core = CoreCalls(
         methods=methods,
         info=lambda: {"core_hash": "0" * 64, "build": "host"},
         trial=lambda spec, cpus: FakeTrial(core, spec, cpus),

@@ -12,7 +12,7 @@ from pageswap.errors import HostError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pageswap.agent.trial.core_calls import Core
+    from pageswap.agent.trial.core_calls import CoreCalls
 
 
 # A killed agent's child lives on for the moment its memory takes to be unmapped; so long the lease may look held.
@@ -28,7 +28,7 @@ class HostContext:
         files: HostFiles | None = None,
         lease_name: str | None = None,
         lease_patience_s: float = _PATIENCE_S,
-        load_core: Callable[[], Core] | None = None,
+        load_core: Callable[[], CoreCalls] | None = None,
         tunables: Tunables | None = None,
     ) -> None:
         """Take replacements for the files, the lease's abstract address and patience, the core and the tunables."""
@@ -38,7 +38,7 @@ class HostContext:
         self._load_core = load_core
         self.tunables = tunables or Tunables(self.files)
 
-    def core(self) -> Core:
+    def core(self) -> CoreCalls:
         """Load the C core; raises HostError where it cannot run, with why and the cure."""
         from pageswap.agent.trial.core_calls import native_core  # loads the shared object
 

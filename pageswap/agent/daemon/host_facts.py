@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.daemon.session import probe_methods
 from pageswap.agent.host import environment
-from pageswap.agent.host.doctor import BAD, OK, WARN, Finding, Host, examine
+from pageswap.agent.host.doctor import BAD, OK, WARN, Host, HostCheck, examine
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
 from pageswap.agent.journal.line_fields import utc_now
 from pageswap.agent.trial.child_watcher import ChildWatcher
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pageswap.agent.daemon.host_context import HostContext
 
 
-def facts(context: HostContext, cache: str, cpu: int | None = None) -> dict[str, Any]:
+def host_facts(context: HostContext, cache: str, cpu: int | None = None) -> dict[str, Any]:
     """Gather {"environment", "methods", "doctor", "lease", "cache", "time"}.
 
     `cache` is the folder for bundles and runs, `cpu` the one to be measured on (None: the last one allowed). "time" is
@@ -44,14 +44,14 @@ def facts(context: HostContext, cache: str, cpu: int | None = None) -> dict[str,
     }
 
 
-def recover(context: HostContext) -> Finding:
+def recover(context: HostContext) -> HostCheck:
     """Put back what a killed agent left, if this user may and no agent lives that may still need it; tell of it."""
     tunables = context.tunables
     try:
         record = tunables.leftover()
         if record is None:
-            return Finding("tunables", OK, "nothing left changed")
-        in_use = Finding("tunables", OK, f"changed for run {record['run_id']}, which restores it at its end")
+            return HostCheck("tunables", OK, "nothing left changed")
+        in_use = HostCheck("tunables", OK, f"changed for run {record['run_id']}, which restores it at its end")
         if tunables.owner() is not None:
             return in_use
         me = {"pid": None, "user": None, "run_id": "doctor", "since": utc_now()}
@@ -62,11 +62,11 @@ def recover(context: HostContext) -> Finding:
             if not tunables.may_change:
                 words = ", ".join(f"{each['name']}={each['before']}" for each in record["changes"])
                 found = f"run {record['run_id']} was killed; before it: {words}"
-                return Finding("tunables", BAD, found, "as root: inv doctor, which restores it")
+                return HostCheck("tunables", BAD, found, "as root: inv doctor, which restores it")
             events = tunables.restore()
         finally:
             held.close()
     except HostError as error:
-        return Finding("tunables", BAD, str(error), f"as root: check {MAX_MAP_COUNT}, then remove the file")
+        return HostCheck("tunables", BAD, str(error), f"as root: check {MAX_MAP_COUNT}, then remove the file")
     words = ", ".join(f"{event['name']}={event['restored']}" for event in events)
-    return Finding("tunables", WARN, f"a killed run had left settings changed; restored now: {words}")
+    return HostCheck("tunables", WARN, f"a killed run had left settings changed; restored now: {words}")

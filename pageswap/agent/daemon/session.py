@@ -15,7 +15,7 @@ from pageswap.agent.journal.line_fields import utc_now
 from pageswap.agent.trial.child_watcher import ChildWatcher
 from pageswap.agent.trial.core_calls import ForkedCall
 from pageswap.agent.trial.descendants import become_subreaper
-from pageswap.agent.trial.executor import Executor, Outcome
+from pageswap.agent.trial.executor import Executor, TrialOutcome
 from pageswap.agent.trial.preflight import Preflight
 from pageswap.agent.workspace.cleaning import tidy
 from pageswap.agent.workspace.followed_mark import FollowedMark
@@ -24,7 +24,7 @@ from pageswap.errors import HostError
 if TYPE_CHECKING:
     from pageswap.agent.daemon.host_context import HostContext
     from pageswap.agent.host.tunables import Tunables
-    from pageswap.agent.trial.core_calls import Core
+    from pageswap.agent.trial.core_calls import CoreCalls
     from pageswap.agent.trial.stop_signals import StopSignals
     from pageswap.agent.workspace.host_lease import Lease
     from pageswap.agent.workspace.work_folder import WorkFolder
@@ -43,7 +43,7 @@ def log(text: str) -> None:
         pass
 
 
-def probe_methods(core: Core, watcher: ChildWatcher) -> list[dict[str, Any]]:
+def probe_methods(core: CoreCalls, watcher: ChildWatcher) -> list[dict[str, Any]]:
     """Ask the core, in a child, for its methods; raises HostError when the core dies or hangs over it."""
     call = ForkedCall(core, core.methods)
     ending = watcher.run(call, timeout_s=_PROBE_S)
@@ -154,7 +154,7 @@ class Session:
             begin_ns = time.monotonic_ns()
             started_at = utc_now()
             refusal = preflight.refusal(trial)
-            outcome = Outcome(*refusal) if refusal else trial_executor.run(trial)
+            outcome = TrialOutcome(*refusal) if refusal else trial_executor.run(trial)
             journal.append(
                 "trial",
                 trial_id=trial.trial_id,

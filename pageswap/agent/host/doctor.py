@@ -31,7 +31,7 @@ _UNASKED = ("always", "within_size", "force")
 
 
 @dataclasses.dataclass(frozen=True)
-class Finding:
+class HostCheck:
     """One check: status is ok, warn or bad; `cure` is "" where there is nothing to cure."""
 
     check: str
@@ -61,9 +61,9 @@ class Host:
 _Checked = tuple[str, str, str]
 
 
-def examine(host: Host) -> list[Finding]:
+def examine(host: Host) -> list[HostCheck]:
     """Make every check."""
-    return [Finding(name, *check(host)) for name, check in _CHECKS.items()]
+    return [HostCheck(name, *check(host)) for name, check in _CHECKS.items()]
 
 
 def _ok(found: object) -> _Checked:

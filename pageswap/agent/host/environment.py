@@ -25,7 +25,7 @@ def find(key: str) -> Condition | None:
     return _BY_KEY.get(key) or _BY_KEY.get(key.partition(".")[0])
 
 
-def value_of(environment: Mapping[str, Any], condition: Condition) -> Any:  # noqa: ANN401 - whatever the host has told
+def condition_value(environment: Mapping[str, Any], condition: Condition) -> Any:  # noqa: ANN401 - whatever the host has told
     """Return a condition's value in an environment, None where there is none."""
     name, _, part = condition.key.partition(".")
     value = environment.get(name)
@@ -36,7 +36,7 @@ def doubts(environment: Mapping[str, Any]) -> dict[str, str]:
     """Map each condition of an environment that lowers the trust in what is measured there to why."""
     found = {}
     for condition in CONDITIONS:
-        value = value_of(environment, condition)
+        value = condition_value(environment, condition)
         if condition.doubt is not None and value is not None:
             found[condition.key] = condition.doubt(value)
     return {key: why for key, why in found.items() if why}
@@ -71,7 +71,7 @@ def environment_problem(environment: dict[str, Any]) -> str:
     if not isinstance(environment.get("core") or {}, dict):
         return f"environment's core is {environment['core']!r:.60}, which it cannot be"
     for condition in CONDITIONS:
-        value = value_of(environment, condition)
+        value = condition_value(environment, condition)
         if value is not None and not _fits(value, condition):
             return f"environment's {condition.key} is {value!r:.60}, which it cannot be"
     return ""

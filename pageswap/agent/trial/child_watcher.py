@@ -35,7 +35,7 @@ class Work(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Ending:
+class ChildEnd:
     """How a child ended: what ended it, and its wait status."""
 
     cause: str  # exit | deadline | stop | unkillable
@@ -68,7 +68,7 @@ class ChildWatcher:
 
     def run(
         self, work: Work, *, timeout_s: float, address_space_bytes: int | None = None, group: str | None = None
-    ) -> Ending:
+    ) -> ChildEnd:
         """Have a child do the work, in a control group when its cgroup.procs file is given, and say how it ended.
 
         When this returns, nothing of the child's process group is left. Raises what `Work.start` does.
@@ -86,12 +86,12 @@ class ChildWatcher:
         # The dead leader is not waited for yet, so its id cannot have become another group's.
         _kill_group(pid)
         if not self._await_exit(pid):
-            return Ending("unkillable", 0, 0, has_survivors=True)
+            return ChildEnd("unkillable", 0, 0, has_survivors=True)
         _, status = os.waitpid(pid, 0)
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         exit_status = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
         has_survivors = self._is_parent_of_all and not kill_and_reap(_EXIT_S)
-        return Ending(cause, number, exit_status, has_survivors)
+        return ChildEnd(cause, number, exit_status, has_survivors)
 
     def _watch(self, pid: int, deadline: float) -> str:
         """Wait, and say why the child has ended or has to."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Core:
+class CoreCalls:
     """What the agent asks of the core; tests put their own in its place. `methods` and `info` give plain JSON."""
 
     methods: Callable[[], list[dict[str, Any]]]
@@ -33,7 +33,7 @@ class Core:
     reserved_page_bytes: Mapping[str, int]
 
 
-def native_core() -> Core:
+def native_core() -> CoreCalls:
     """Load the compiled core; raises ImportError or OSError where this host cannot."""
     from pageswap import native  # the shared object is loaded only by the verbs that need it
 
@@ -43,7 +43,7 @@ def native_core() -> Core:
         params = native.TrialParams(workload=spec.workload, rounds=spec.rounds, seed=spec.seed, cpus=cpus, **levels)
         return native.TrialProcess(params)
 
-    return Core(
+    return CoreCalls(
         methods=lambda: [dataclasses.asdict(method) for method in native.methods()],
         info=native.core_info,
         trial=trial,
@@ -55,7 +55,7 @@ def native_core() -> Core:
 class ForkedCall:
     """`child_watcher.Work` that is a Python function; what it returns must be plain JSON."""
 
-    def __init__(self, core: Core, function: Callable[[], Any]) -> None:
+    def __init__(self, core: CoreCalls, function: Callable[[], Any]) -> None:
         """Take who makes a fork a child, and what to call there."""
         self._enter_child = core.enter_child
         self._function = function

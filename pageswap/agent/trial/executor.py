@@ -14,8 +14,8 @@ from pageswap.errors import CoreError, MethodUnavailableError
 
 if TYPE_CHECKING:
     from pageswap.agent.host.host_files import HostFiles
-    from pageswap.agent.trial.child_watcher import ChildWatcher, Ending
-    from pageswap.agent.trial.core_calls import Core
+    from pageswap.agent.trial.child_watcher import ChildEnd, ChildWatcher
+    from pageswap.agent.trial.core_calls import CoreCalls
     from pageswap.native import TrialResult
 
 _CURE = "use a smaller region_size or free memory"
@@ -30,7 +30,7 @@ _UNMEASURED: dict[str, Any] = dict.fromkeys((*MEASURES, *_LOADS, *FIELDS_FROM_CO
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
+class TrialOutcome:
     """How a trial ended.
 
     `measures` has at least line_fields.MEASURES, the loads before and after, and FIELDS_FROM_COUNTERS, each None where
@@ -49,7 +49,7 @@ class Executor:
 
     def __init__(  # noqa: PLR0913 - what a trial runs on and in
         self,
-        core: Core,
+        core: CoreCalls,
         watcher: ChildWatcher,
         files: HostFiles,
         *,
@@ -70,8 +70,8 @@ class Executor:
         self._memory_cap_bytes = memory_cap_bytes
         self._group = group
 
-    def run(self, trial: job.TrialSpec) -> Outcome:
-        """Execute the trial once; whatever it does, an Outcome comes back."""
+    def run(self, trial: job.TrialSpec) -> TrialOutcome:
+        """Execute the trial once; whatever it does, a TrialOutcome comes back."""
         page_bytes = self._core.reserved_page_bytes.get(trial.backing, 0)
         cap_bytes = address_space_cap(trial, self._files, self._memory_cap_bytes, page_bytes)
         kills = self._oom_kills()
@@ -85,11 +85,11 @@ class Executor:
                 group=self._group.procs if self._group else None,
             )
         except OSError as error:
-            return Outcome(job.FAILED, f"the trial's process could not be made: {error}")
+            return TrialOutcome(job.FAILED, f"the trial's process could not be made: {error}")
         try:
             result = work.result()
         except MethodUnavailableError as error:
-            outcome = Outcome(job.UNAVAILABLE, str(error))
+            outcome = TrialOutcome(job.UNAVAILABLE, str(error))
         except CoreError as error:
             outcome = _from_error(error, cap_bytes)
         else:
@@ -108,20 +108,22 @@ class Executor:
         """Count the OOM kills for the memory cap, and those around the agent or on the whole host."""
         return (self._group.oom_kills() or 0) if self._group else 0, cgroup.oom_kills(self._files, self._groups)
 
-    def _from_ending(self, ending: Ending, trial: job.TrialSpec, kills: tuple[int, int]) -> Outcome:
+    def _from_ending(self, ending: ChildEnd, trial: job.TrialSpec, kills: tuple[int, int]) -> TrialOutcome:
         if ending.cause in _CAUSES:
             status, reason = _CAUSES[ending.cause]
-            return Outcome(status, reason.format(timeout_s=trial.timeout_s))
+            return TrialOutcome(status, reason.format(timeout_s=trial.timeout_s))
         if ending.signal == signal.SIGKILL:
             capped, host = (now - before for now, before in zip(self._oom_kills(), kills))
             if capped:
-                return Outcome(job.OOM, self._over_cap(trial))
+                return TrialOutcome(job.OOM, self._over_cap(trial))
             if host:
-                return Outcome(job.OOM, f"the kernel's OOM killer took the trial; {_CURE}")
-            return Outcome(job.KILLED, "SIGKILL from outside")
+                return TrialOutcome(job.OOM, f"the kernel's OOM killer took the trial; {_CURE}")
+            return TrialOutcome(job.KILLED, "SIGKILL from outside")
         if ending.signal:
-            return Outcome(job.KILLED, _signal_name(ending.signal))
-        return Outcome(job.FAILED, f"the trial's process ended with exit status {ending.exit_status} and no result")
+            return TrialOutcome(job.KILLED, _signal_name(ending.signal))
+        return TrialOutcome(
+            job.FAILED, f"the trial's process ended with exit status {ending.exit_status} and no result"
+        )
 
     def _over_cap(self, trial: job.TrialSpec) -> str:
         is_reserved = bool(self._core.reserved_page_bytes.get(trial.backing))
@@ -133,22 +135,22 @@ class Executor:
         )
 
 
-def _from_error(error: CoreError, cap_bytes: int | None) -> Outcome:
+def _from_error(error: CoreError, cap_bytes: int | None) -> TrialOutcome:
     # mremap's ENOMEM is about the number of mappings, not about memory.
     if error.errno_name != "ENOMEM" or error.call.split(" ")[0] not in ("mmap", "malloc", "calloc"):
-        return Outcome(job.FAILED, str(error))
+        return TrialOutcome(job.FAILED, str(error))
     allowed = "" if cap_bytes is None else f"a trial of this size is allowed {cap_bytes >> 20:,} MiB of addresses; "
-    return Outcome(job.OOM, f"{error}; {allowed}{_CURE}")
+    return TrialOutcome(job.OOM, f"{error}; {allowed}{_CURE}")
 
 
-def _from_result(result: TrialResult) -> Outcome:
+def _from_result(result: TrialResult) -> TrialOutcome:
     counters = dict(result.counters)
     measures = {name: getattr(result, name) for name in MEASURES}
     measures.update((name, counters.pop(name, None)) for name in FIELDS_FROM_COUNTERS)
     measures["counters"] = counters
     if result.verified:
-        return Outcome(job.OK, "", measures)
-    return Outcome(job.CORRUPT, f"verification: {result.reason}", measures)
+        return TrialOutcome(job.OK, "", measures)
+    return TrialOutcome(job.CORRUPT, f"verification: {result.reason}", measures)
 
 
 def _signal_name(number: int) -> str:

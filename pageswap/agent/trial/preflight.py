@@ -110,7 +110,7 @@ class Preflight:
     ) -> None:
         """Take the probed methods.
 
-        `memory_cap_bytes` is the most that a trial may use, None for no such bound; `reserved_page_bytes` as in `Core`.
+        `memory_cap_bytes` is the most that a trial may use, None for no such bound, the rest as in `CoreCalls`.
         """
         self._methods: Mapping[str, dict[str, Any]] = {method["name"]: method for method in methods}
         self._files = files

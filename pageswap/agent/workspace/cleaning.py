@@ -26,7 +26,7 @@ _CONTENT_GRACE_S = 3600.0
 _START_GRACE_S = 600.0
 
 
-def clean(cache: str, runs: str, *, older_than_s: float = 0.0) -> dict[str, Any]:
+def clean_cache(cache: str, runs: str, *, older_than_s: float = 0.0) -> dict[str, Any]:
     """Remove work folders and unused bundles and cores; returns {"removed", "bytes", "kept": [{"path", "why"}]}.
 
     `runs` is "finished": segments whose agent has ended and whose journal, if there is one, was followed to its end;
@@ -53,7 +53,7 @@ def clean(cache: str, runs: str, *, older_than_s: float = 0.0) -> dict[str, Any]
 def tidy(work_path: str) -> dict[str, Any] | None:
     """Clean the cache that a segment's folder lies in of what is older than KEEP_S; None when it lies in no cache."""
     cache, name = os.path.split(os.path.dirname(os.path.dirname(os.path.dirname(work_path))))
-    return clean(cache, ALL, older_than_s=KEEP_S) if name == "runs" else None
+    return clean_cache(cache, ALL, older_than_s=KEEP_S) if name == "runs" else None
 
 
 def _why_kept(path: str, runs: str, before: float) -> str:

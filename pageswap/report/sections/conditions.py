@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host.conditions import CONDITIONS
-from pageswap.agent.host.environment import find, value_of
+from pageswap.agent.host.environment import condition_value, find
 from pageswap.text.conditions import PRIVATE_OPTIONS, gibibytes, shown_command
 from pageswap.text.lists import clipped, plural
 
@@ -34,7 +34,7 @@ def host_facts(
     """
     facts = [("Measured", span_text(span))] if span else []
     facts += _set_by(inventory or {})
-    facts += [(each.label, _text(each.key, value_of(environment, each))) for each in CONDITIONS if each.is_shown]
+    facts += [(each.label, _text(each.key, condition_value(environment, each))) for each in CONDITIONS if each.is_shown]
     facts += [(name, _text(name, value)) for name, value in environment.items() if name != "core" and not find(name)]
     core = environment.get("core") or {}
     facts += [(f"core {name}", _text(name, value)) for name, value in core.items() if not find(f"core.{name}")]

@@ -11,7 +11,7 @@ import pytest
 
 from pageswap.agent.daemon.host_context import HostContext
 from pageswap.agent.daemon.host_facts import recover
-from pageswap.agent.host.doctor import Finding
+from pageswap.agent.host.doctor import HostCheck
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.host.tunables import Tunables
 from pageswap.agent.workspace import host_lease
@@ -35,7 +35,7 @@ class Left:
         self.lease_name = f"\0pageswap-test/{uuid.uuid4()}"
         self.files = HostFiles(str(folder))
 
-    def recover(self, *, may_change: bool = True) -> Finding:
+    def recover(self, *, may_change: bool = True) -> HostCheck:
         """Look at the host as facts do."""
         tunables = Tunables(self.files, str(self.record), may_change=may_change)
         return recover(HostContext(lease_name=self.lease_name, tunables=tunables))
@@ -54,7 +54,7 @@ def test_root_puts_it_back_and_is_told(left: Left) -> None:
     assert ("tunables", "warn") == (found.check, found.status)
     assert found.found.endswith("restored now: vm.max_map_count=65530")
     assert "65530\n" == left.setting.read_text()
-    assert Finding("tunables", "ok", "nothing left changed") == left.recover()
+    assert HostCheck("tunables", "ok", "nothing left changed") == left.recover()
 
 
 def test_anybody_else_is_told_who_can(left: Left) -> None:
@@ -68,7 +68,7 @@ def test_anybody_else_is_told_who_can(left: Left) -> None:
 
 def test_what_a_living_agent_has_changed_is_in_use(left: Left) -> None:
     """Whether it holds the settings' lock or the host's lease."""
-    in_use = Finding("tunables", "ok", "changed for run r1, which restores it at its end")
+    in_use = HostCheck("tunables", "ok", "changed for run r1, which restores it at its end")
     lock = AgentLock(str(left.record.with_name("tunables.lock")))
     assert lock.take()
     assert in_use == left.recover()

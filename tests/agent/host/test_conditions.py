@@ -12,7 +12,7 @@ import pytest
 import pageswap
 from pageswap import native
 from pageswap.agent.host.conditions import CODE, CONDITIONS, HARMLESS, MACHINE, SETTING, Condition
-from pageswap.agent.host.environment import doubts, find, read, value_of
+from pageswap.agent.host.environment import condition_value, doubts, find, read
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.comparison.environments import differences
 from pageswap.report.sections.conditions import host_facts
@@ -88,7 +88,7 @@ def test_what_a_missing_value_means_is_said(condition: Condition) -> None:
     """A value that was not recorded is never taken for one."""
     environment = with_value(here(), condition, None)
 
-    assert value_of(environment, condition) is None
+    assert condition_value(environment, condition) is None
     if condition.is_shown:
         assert (condition.absent or "not recorded") == dict(host_facts(environment))[condition.label]
 

@@ -11,13 +11,13 @@ from agent.host.laid_out import cores, lay_out, numa
 from requirement import require
 
 from pageswap.agent.host import doctor, environment
-from pageswap.agent.host.doctor import Finding, Host
+from pageswap.agent.host.doctor import Host, HostCheck
 from pageswap.agent.host.host_files import HostFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    Findings = dict[str, Finding]
+    Findings = dict[str, HostCheck]
 
 _CPU = max(os.sched_getaffinity(0))
 THP = "/sys/kernel/mm/transparent_hugepage"
@@ -41,7 +41,7 @@ def test_a_host_that_tells_nothing_has_nothing_wrong_but_says_so(tmp_path: Path)
     findings = laid_out(tmp_path, {})
 
     for check in ("governor", "turbo", "mitigations", "load", "hypervisor", "clocksource", "memory", "swap", "thp"):
-        assert findings[check] == Finding(check, "ok", "not readable here")
+        assert findings[check] == HostCheck(check, "ok", "not readable here")
 
 
 def test_this_host_is_examined_whole() -> None:
@@ -103,7 +103,7 @@ def test_a_control_groups_limit_counts_as_free_memory(tmp_path: Path) -> None:
         "/cg/memory.current": str(112 << 20),
     }
 
-    assert laid_out(tmp_path, files)["memory"] == Finding(
+    assert laid_out(tmp_path, files)["memory"] == HostCheck(
         "memory", "warn", "400 MiB available", "free memory, or use a smaller region_size"
     )
 

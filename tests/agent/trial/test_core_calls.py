@@ -27,11 +27,11 @@ from pageswap.errors import HostError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pageswap.agent.trial.core_calls import Core
+    from pageswap.agent.trial.core_calls import CoreCalls
 
 
 @pytest.fixture
-def core() -> Core:
+def core() -> CoreCalls:
     """Load the compiled core."""
     try:
         return native_core()
@@ -40,7 +40,7 @@ def core() -> Core:
         raise
 
 
-def test_a_real_trial_is_ok_and_fully_measured(core: Core) -> None:
+def test_a_real_trial_is_ok_and_fully_measured(core: CoreCalls) -> None:
     """On the last CPU allowed."""
     cpus, _ = measured_cpus(HostFiles(), 1)
     with StopSignals() as signals:
@@ -54,7 +54,7 @@ def test_a_real_trial_is_ok_and_fully_measured(core: Core) -> None:
     assert None not in [outcome.measures[name] for name in (*MEASURES, "load1_before", "load1_after")]
 
 
-def test_the_methods_are_probed_in_a_child_and_fit_a_journal(core: Core) -> None:
+def test_the_methods_are_probed_in_a_child_and_fit_a_journal(core: CoreCalls) -> None:
     """As plain JSON; and the default mapping limit is known to be too low for the question's larger region."""
     with StopSignals() as signals:
         methods = probe_methods(core, ChildWatcher(signals))
@@ -70,7 +70,7 @@ def test_the_methods_are_probed_in_a_child_and_fit_a_journal(core: Core) -> None
 @pytest.mark.parametrize(("method", "iterations"), [("memcpy", 200_000), ("index", 200_000), ("mremap_fixed", 20_000)])
 @pytest.mark.parametrize("backing", ["private_anon", "shared_anon"])
 def test_the_memory_cap_leaves_room_for_the_largest_ordinary_trial(
-    core: Core, method: str, iterations: int, backing: str
+    core: CoreCalls, method: str, iterations: int, backing: str
 ) -> None:
     """128 MiB and many iterations are never short of addresses; remapping takes none for them, but a second each."""
     with StopSignals() as signals:
@@ -82,7 +82,7 @@ def test_the_memory_cap_leaves_room_for_the_largest_ordinary_trial(
     assert (outcome.status, outcome.reason) == (job.OK, "")
 
 
-def test_a_real_error_of_the_core_is_failed_with_the_call(core: Core) -> None:
+def test_a_real_error_of_the_core_is_failed_with_the_call(core: CoreCalls) -> None:
     """Its own words are the reason."""
     with StopSignals() as signals:
         executor = Executor(core, ChildWatcher(signals), HostFiles())
@@ -92,7 +92,7 @@ def test_a_real_error_of_the_core_is_failed_with_the_call(core: Core) -> None:
     assert "page_bytes" in outcome.reason
 
 
-def test_a_cap_on_memory_bounds_the_addresses_of_a_real_trial(core: Core) -> None:
+def test_a_cap_on_memory_bounds_the_addresses_of_a_real_trial(core: CoreCalls) -> None:
     """Its own, not the agent's; the core's word for it becomes `oom`."""
     with StopSignals() as signals:
         executor = Executor(core, ChildWatcher(signals), HostFiles(), memory_cap_bytes=64 << 20)
@@ -103,7 +103,7 @@ def test_a_cap_on_memory_bounds_the_addresses_of_a_real_trial(core: Core) -> Non
     mmap.mmap(-1, 1 << 30).close()
 
 
-def called(core: Core, function: Callable[[], object]) -> object:
+def called(core: CoreCalls, function: Callable[[], object]) -> object:
     """Return what a call in a child has as its result."""
     call = ForkedCall(core, function)
     with StopSignals() as signals:
@@ -111,7 +111,7 @@ def called(core: Core, function: Callable[[], object]) -> object:
     return call.result()
 
 
-def test_a_call_in_a_child_returns_what_the_function_does(core: Core) -> None:
+def test_a_call_in_a_child_returns_what_the_function_does(core: CoreCalls) -> None:
     """From another process."""
     pid = called(core, os.getpid)
 
@@ -120,19 +120,19 @@ def test_a_call_in_a_child_returns_what_the_function_does(core: Core) -> None:
 
 
 @pytest.mark.parametrize("function", [lambda: os._exit(0), os.abort, lambda: "x" * (5 << 20)])
-def test_a_call_without_an_answer_has_none(core: Core, function: Callable[[], object]) -> None:
+def test_a_call_without_an_answer_has_none(core: CoreCalls, function: Callable[[], object]) -> None:
     """The child ended before, or has more to say than a journal's line holds."""
     assert called(core, function) is None
 
 
-def test_what_a_call_raises_is_told(core: Core) -> None:
+def test_what_a_call_raises_is_told(core: CoreCalls) -> None:
     """With the kind of the error, as the text alone may be one word."""
     with pytest.raises(HostError, match=r"^KeyError: 'missing'$"):
         called(core, lambda: {}["missing"])
 
 
 @pytest.mark.parametrize(("methods", "why"), [(lambda: 1 // 0, "ZeroDivisionError"), (os.abort, "signal=6")])
-def test_a_core_that_cannot_probe_is_a_host_error(core: Core, methods: Callable[[], object], why: str) -> None:
+def test_a_core_that_cannot_probe_is_a_host_error(core: CoreCalls, methods: Callable[[], object], why: str) -> None:
     """Whether it raises or dies."""
     with StopSignals() as signals, pytest.raises(HostError, match=f"cannot probe its methods here: .*{why}"):
         probe_methods(dataclasses.replace(core, methods=methods), ChildWatcher(signals))

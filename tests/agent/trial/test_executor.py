@@ -23,7 +23,7 @@ from pageswap.agent.journal import job
 from pageswap.agent.journal.line_fields import FIELDS_FROM_COUNTERS, MEASURES
 from pageswap.agent.trial.child_watcher import ChildWatcher
 from pageswap.agent.trial.core_calls import ForkedCall
-from pageswap.agent.trial.executor import Executor, Outcome
+from pageswap.agent.trial.executor import Executor, TrialOutcome
 from pageswap.agent.trial.stop_signals import StopSignals
 from pageswap.errors import CoreError
 
@@ -45,7 +45,7 @@ def run(signals: StopSignals) -> Executor:
     return Executor(core, ChildWatcher(signals), HostFiles())
 
 
-def _nothing_measured(outcome: Outcome) -> bool:
+def _nothing_measured(outcome: TrialOutcome) -> bool:
     return {outcome.measures[name] for name in MEASURES} == {None}
 
 

@@ -14,7 +14,7 @@ import pytest
 from agent.harness import Host, make_trial, wait_until
 
 from pageswap.agent.workspace.agent_lock import AgentLock
-from pageswap.agent.workspace.cleaning import KEEP_S, clean, tidy
+from pageswap.agent.workspace.cleaning import KEEP_S, clean_cache, tidy
 from pageswap.errors import HostError
 from pageswap.fleet import make_bundle
 
@@ -58,7 +58,7 @@ def test_finished_runs_go_with_the_folders_above_them(tmp_path: Path) -> None:
     two = segment(tmp_path, "r3").parent / "2"
     two.mkdir()
 
-    answer = clean(str(tmp_path), "finished")
+    answer = clean_cache(str(tmp_path), "finished")
 
     assert answer["removed"] == 2
     assert answer["bytes"] >= 20_000
@@ -71,11 +71,11 @@ def test_rows_that_nobody_has_stay_unless_all_is_asked_for(tmp_path: Path) -> No
     """What a controller has not collected is not yet a finished run's."""
     segment(tmp_path, "uncollected", delivered=False)
 
-    answer = clean(str(tmp_path), "finished")
+    answer = clean_cache(str(tmp_path), "finished")
 
     assert answer["removed"] == 0
     assert reasons(answer) == {"uncollected": "not collected yet; 'inv resume' does it, or clean all"}
-    answer = clean(str(tmp_path), "all")
+    answer = clean_cache(str(tmp_path), "all")
     assert (answer["removed"], answer["kept"]) == (1, [])
 
 
@@ -84,7 +84,7 @@ def test_what_never_began_goes_when_it_cannot_be_about_to(tmp_path: Path) -> Non
     segment(tmp_path, "starting", begun=False, delivered=False)
     segment(tmp_path, "refused", begun=False, delivered=False, age_s=3600.0)
 
-    answer = clean(str(tmp_path), "finished")
+    answer = clean_cache(str(tmp_path), "finished")
 
     assert answer["removed"] == 1
     assert reasons(answer) == {"starting": "changed not long ago"}
@@ -96,7 +96,7 @@ def test_a_living_agents_folder_stays(tmp_path: Path) -> None:
     lock = AgentLock(str(folder / "agent.lock"))
     assert lock.take()
     try:
-        answer = clean(str(tmp_path), "all")
+        answer = clean_cache(str(tmp_path), "all")
     finally:
         lock.release()
 
@@ -111,7 +111,7 @@ def test_only_what_is_old_enough_goes(tmp_path: Path) -> None:
     touched = segment(tmp_path, "touched", age_s=100.0)
     (touched / "followed").touch()
 
-    answer = clean(str(tmp_path), "finished", older_than_s=50.0)
+    answer = clean_cache(str(tmp_path), "finished", older_than_s=50.0)
 
     assert answer["removed"] == 1
     assert reasons(answer) == dict.fromkeys(("touched", "young"), "changed not long ago")
@@ -131,7 +131,7 @@ def test_links_are_neither_followed_nor_removed(tmp_path: Path) -> None:
     (cache / "runs" / "r4" / "here" / "1").symlink_to(precious)
     (cache / "bundles").symlink_to(elsewhere)
 
-    answer = clean(str(cache), "all")
+    answer = clean_cache(str(cache), "all")
 
     assert (answer["removed"], answer["kept"]) == (1, [])
     assert answer["bytes"] < 100_000
@@ -146,7 +146,7 @@ def test_a_whole_runs_folder_that_is_a_link_is_left(tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "runs").symlink_to(tmp_path / "elsewhere" / "runs")
 
-    assert clean(str(tmp_path / "cache"), "all") == {"removed": 0, "bytes": 0, "kept": []}
+    assert clean_cache(str(tmp_path / "cache"), "all") == {"removed": 0, "bytes": 0, "kept": []}
 
 
 def test_bundles_go_unless_they_are_young_or_run(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_bundles_go_unless_they_are_young_or_run(tmp_path: Path) -> None:
         assert program.stdout
         program.stdout.readline()
         try:
-            answer = clean(str(tmp_path), "finished")
+            answer = clean_cache(str(tmp_path), "finished")
         finally:
             program.kill()
 
@@ -174,7 +174,7 @@ def test_cores_that_were_built_here_go_when_they_are_old(tmp_path: Path) -> None
         bundle(tmp_path, letter, age_s=age_s)
     (tmp_path / "bundles").rename(tmp_path / "cores")
 
-    answer = clean(str(tmp_path), "finished")
+    answer = clean_cache(str(tmp_path), "finished")
 
     assert (answer["removed"], reasons(answer)) == (1, {"b": "used not long ago"})
 
@@ -192,13 +192,13 @@ def test_a_bundle_that_answers_looks_young(tmp_path: Path) -> None:
 
 def test_an_empty_cache_is_clean(tmp_path: Path) -> None:
     """Nothing to remove is no error."""
-    assert clean(str(tmp_path / "none"), "all") == {"removed": 0, "bytes": 0, "kept": []}
+    assert clean_cache(str(tmp_path / "none"), "all") == {"removed": 0, "bytes": 0, "kept": []}
 
 
 def test_anything_else_is_refused(tmp_path: Path) -> None:
     """With what is expected."""
     with pytest.raises(HostError, match="runs is 'some', expected finished or all"):
-        clean(str(tmp_path), "some")
+        clean_cache(str(tmp_path), "some")
 
 
 def test_an_agent_takes_what_is_older_than_a_month(tmp_path: Path) -> None:

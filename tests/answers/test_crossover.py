@@ -99,6 +99,24 @@ def test_a_size_that_is_not_decided_is_no_end() -> None:
     assert answer.headline == "mremap_may_move was faster than malloc_copy from 8MiB on, slower up to 512KiB"
 
 
+def test_a_size_that_is_not_decided_below_is_not_said_to_be() -> None:
+    """Slower, level, slower, faster, faster: "at" the last decided size, not "up to" it."""
+    other = (10_000.0, 20_000.0, 10_000.0, 80_000.0, 160_000.0)
+    answer = answered(growing({"malloc_copy": other, "mremap_may_move": FLAT}, seed=3))
+
+    assert answer.headline == "mremap_may_move was faster than malloc_copy from 8MiB on, slower at 2MiB"
+
+
+def test_what_no_host_can_run_leaves_the_others_their_crossover() -> None:
+    """It is named as not compared."""
+    run = growing({"malloc_copy": PROPORTIONAL, "mremap_may_move": FLAT, "mremap_in_place": FLAT})
+    run.end("unavailable", "no such call", method="mremap_in_place")
+    answer = answered(run)
+
+    assert answer.verdict == YES
+    assert answer.headline.endswith("; mremap_in_place was not compared")
+
+
 def test_medians_that_cross_within_the_noise_are_no_crossover() -> None:
     """Equal methods cross somewhere; nobody is said to be faster anywhere."""
     answer = answered(growing({"malloc_copy": FLAT, "mremap_may_move": FLAT}, noise=0.05, seed=2))

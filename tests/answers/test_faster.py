@@ -76,6 +76,16 @@ def test_too_few_quiet_blocks_are_said_where_blocks_suffice(monkeypatch: pytest.
     assert answer.headline == "Undecided: too few quiet blocks to compare with memcpy, 4 of the 6 needed"
 
 
+def test_six_quiet_blocks_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of seven was disturbed."""
+    run = make_run(method=["memcpy", "copy_words"], speeds={"copy_words": 800}, **ONE)
+    monkeypatch.setattr("tests.fake_run.COLUMNS", (*run.columns(), "swap_ins"))
+    for outcome in run.outcomes:
+        outcome["swap_ins"] = int(outcome["block"] == 0)
+
+    assert answered(run).headline == "Undecided: copy_words showed no difference from memcpy"
+
+
 def test_blocks_that_were_disturbed_decide_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """A difference that was found is said, and trust tells of the rest."""
     run = make_run(method=["memcpy", "mremap_fixed"], **ONE)
@@ -95,6 +105,14 @@ def test_hosts_that_disagree_are_named() -> None:
 
     assert answer.verdict == MIXED
     assert answer.headline == "Hosts disagree: mremap_fixed was faster than memcpy on lab2, slower on lab1"
+
+
+def test_a_host_that_finds_no_difference_disagrees_too() -> None:
+    """It had blocks enough to find one."""
+    run = make_run(hosts=("lab1", "lab2"), method=["memcpy", "fast"], speeds={"fast": 400.0}, **ONE)
+    slow_down(run, 2.0, host="lab2", method="fast")
+
+    assert answered(run).headline == "Hosts disagree: fast was faster than memcpy on lab1, not told apart on lab2"
 
 
 def test_one_host_without_its_baseline_makes_no_yes_for_two() -> None:
@@ -160,6 +178,16 @@ def test_what_no_host_can_run_decides_nothing() -> None:
     assert (answer.verdict, finding.verdict) == (NO, UNAVAILABLE)
     assert finding.why == "7 unavailable: needs AVX-512"
     assert "copy_words was not compared" in answer.headline
+
+
+def test_what_failed_on_a_host_that_cannot_is_not_unavailable() -> None:
+    """Some of its trials were refused, and others went wrong."""
+    run = make_run(**ONE)
+    run.end("unavailable", "needs AVX-512", method="copy_words")
+    run.end("failed", "EFAULT", method="copy_words", block=0, warmup=0)
+    finding = next(each for each in answered(run).findings if each.subject == "copy_words")
+
+    assert (finding.verdict, answered(run).verdict) == ("not measured", MIXED)
 
 
 def test_one_that_failed_makes_it_mixed() -> None:

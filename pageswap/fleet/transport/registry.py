@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pageswap.fleet.transport.local import LocalTransport
+from pageswap.fleet.transport.openssh import OpensshTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,4 +25,5 @@ TRANSPORTS: Final[Mapping[str, Callable[[str, Reach], Transport]]] = {
     AUTO: _fabric,
     "local": LocalTransport,
     "fabric": _fabric,
+    "openssh": OpensshTransport,
 }

@@ -56,6 +56,7 @@ def core_of(target: Target) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("compiler")
+@pytest.mark.parametrize("via", ["fabric"], indirect=True)  # a compiler's time does not depend on the way to it
 class TestOnTheHost:
     """A real sshd, and this machine's compiler."""
 

@@ -61,6 +61,21 @@ class TestHostKeys:
         assert ASKED_TO_LOG_IN not in sshd.said()
         assert sshd.known_hosts.read_text() == f"[127.0.0.1]:{sshd.port} {other}\n"
 
+    @pytest.mark.parametrize("is_jump", [False, True])
+    def test_an_ssh_config_cannot_do_without_it(
+        self, sshd: Sshd, reach: Callable[..., Target], *, is_jump: bool
+    ) -> None:
+        """For the host as for one on the way to it."""
+        sshd.know(())
+        own = ["StrictHostKeyChecking no", "NoHostAuthenticationForLocalhost yes", "BatchMode no"]
+        sshd.configure(*own, *["ProxyJump jump"][: int(is_jump)])
+        lines = [line for line in sshd.config.read_text().splitlines()[1:] if "ProxyJump" not in line]
+        sshd.config.write_text(sshd.config.read_text() + "\n".join(["Host jump", *lines, ""]))
+        with pytest.raises(HostKeyError, match=rf"^{'jump' if is_jump else 'lab1'} .*: its host key .* is unknown"):
+            reach().facts()
+
+        assert ASKED_TO_LOG_IN not in sshd.said()
+
     def test_accepting_a_new_key_is_once_and_explicit(self, sshd: Sshd, reach: Callable[..., Target]) -> None:
         """The next connection knows it."""
         sshd.know(())
@@ -114,6 +129,7 @@ class TestLoggingIn:
             reach().facts()
 
     @pytest.mark.parametrize("is_only", [False, True])
+    @pytest.mark.parametrize("via", ["fabric"], indirect=True)  # ssh takes the home folder from the list of users
     def test_the_keys_of_the_home_folder(
         self, sshd: Sshd, reach: Callable[..., Target], monkeypatch: pytest.MonkeyPatch, *, is_only: bool
     ) -> None:
@@ -290,6 +306,7 @@ class TestLinks:
         finally:
             for pid in sessions:
                 os.kill(pid, signal.SIGCONT)
+            stream.close()
 
     def test_a_quiet_host_is_not_taken_for_a_dead_one(
         self, talking: Callable[[str], Target], monkeypatch: pytest.MonkeyPatch
@@ -300,6 +317,7 @@ class TestLinks:
         stream = talking("time.sleep(2)\nprint('here')").open("status", {})
 
         assert stream.read() == b"here\n"
+        stream.close()
 
     def test_the_times_leave_room_for_what_is_promised(self) -> None:
         """A link that is down for five seconds is none that is lost; one that is lost is noticed within fifteen."""
@@ -307,6 +325,7 @@ class TestLinks:
         assert limits.PATIENCE_S > 2 * 5 - 1
 
 
+@pytest.mark.parametrize("via", ["fabric"], indirect=True)
 def test_a_user_without_a_name_is_told_to_have_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, via: str) -> None:
     """As in a container whose user is a number only."""
 

@@ -1,0 +1,162 @@
+"""The system's ssh is shared by all programs on a host, does only what it is told, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from fleet.sshd import is_alive, make_key, wait_for
+
+from pageswap.errors import HostAuthError, HostError, HostKeyError, HostUnreachableError
+from pageswap.fleet.transport.link_errors import HopelessError
+from pageswap.fleet.transport.ssh_words import meaning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fleet.sshd import Sshd
+
+    from pageswap.fleet import Target
+    from pageswap.fleet.transport.transport import Transport
+
+SAY = "import sys; print(sys.stdin.read())"
+
+
+@pytest.fixture
+def via() -> str:
+    """Name the only transport of these tests."""
+    return "openssh"
+
+
+@pytest.fixture
+def way(transport: Callable[..., Transport], monkeypatch: pytest.MonkeyPatch) -> Iterator[Transport]:
+    """Return a transport whose folders are below one of the test's own."""
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.mkdtemp(prefix="t-"))
+    made = transport()
+    yield made
+    made.close()
+    os.rmdir(tempfile.gettempdir())  # noqa: PTH106 - and nothing is left in it
+
+
+def said(way: Transport, text: bytes) -> bytes:
+    """Have a program on the host repeat a text."""
+    stream = way.start(["python3", "-c", SAY], text)
+    try:
+        return b"".join(iter(stream.read, b""))
+    finally:
+        stream.close()
+
+
+def masters(folder: str) -> list[int]:
+    """Return the processes that hold a connection of ours."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if any(word.startswith(folder.encode()) for word in words) and is_alive(int(path.parent.name)):
+            found.append(int(path.parent.name))
+    return found
+
+
+def test_programs_share_one_connection_that_ends_with_the_transport(sshd: Sshd, way: Transport) -> None:
+    """Its folder is private, and nothing of it is left; calls may follow."""
+    before = wait_for(sshd.connections)  # the test's own, by which it knows that the host is up
+    assert [said(way, b"a"), said(way, b"b")] == [b"a\n", b"b\n"]
+    (folder,) = Path(tempfile.gettempdir()).iterdir()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert sshd.connections() == before + 1
+    way.close()
+
+    assert list(Path(tempfile.gettempdir()).iterdir()) == []
+    wait_for(lambda: not masters(str(folder)))
+    assert said(way, b"c") == b"c\n"
+    assert sshd.connections() == before + 2
+
+
+def test_a_connection_whose_ssh_was_killed_is_made_again(sshd: Sshd, way: Transport) -> None:
+    """What it left behind is in nobody's way."""
+    said(way, b"a")
+    before = sshd.connections()
+    for pid in masters(tempfile.gettempdir()):
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda pid=pid: not is_alive(pid))
+
+    assert said(way, b"b") == b"b\n"
+    assert sshd.connections() == before + 1
+
+
+def test_settings_that_do_more_than_reach_the_host_do_nothing(sshd: Sshd, reach: Callable[..., Target]) -> None:
+    """Neither a command of the ssh_config's nor a terminal comes between."""
+    canary = sshd.folder / "canary"
+    more = ["RemoteCommand false", "RequestTTY force", "PermitLocalCommand yes", f"LocalCommand touch {canary}"]
+    sshd.configure(*more, f"ControlPath {sshd.folder}/control", "ControlMaster yes", "LogLevel DEBUG3")
+
+    assert reach().facts().tag
+    assert not canary.exists()
+    assert not (sshd.folder / "control").exists()
+
+
+def test_too_many_keys_are_tried_once(sshd: Sshd, reach: Callable[..., Target]) -> None:
+    """The host hangs up before the one that it knows; another attempt would end the same way."""
+    keys = [sshd.folder / f"stranger{number}" for number in range(7)]
+    for key in keys:
+        make_key(key)
+    sshd.configure(*(f"IdentityFile {key}" for key in keys))
+    with pytest.raises(HostAuthError, match=r"let nobody in .*IdentityFile"):
+        reach().facts()
+
+    assert sshd.connections() == 1 + 1
+    assert sshd.said().count("Accepted") == 0
+
+
+def test_a_host_that_has_no_session_left_says_so(sshd: Sshd, way: Transport) -> None:
+    """No connection of its own is made for it."""
+    sshd.stop()
+    sshd.extra = ["MaxSessions 1"]
+    sshd.start()
+    first = way.start(["python3", "-c", f"print(1, flush=True); {SAY}"], b"", keeps_input=True)
+    assert first.read() == b"1\n"
+    second = way.start(["python3", "-c", SAY], b"")
+    with pytest.raises(HostError, match=r"lab1 .*no program could be started there: .*MaxSessions"):
+        second.read()
+    second.close()
+    first.close()
+
+
+def test_there_is_an_ssh_or_a_cure(way: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as another transport."""
+    with monkeypatch.context() as bare:
+        bare.setenv("PATH", "/nowhere")
+        with pytest.raises(HostError, match=r"ssh: No such file or directory; install .*'via: fabric'"):
+            way.start(["true"], b"")
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "text"),
+    [
+        ("ssh: Could not resolve hostname x: Name or service not known", HopelessError, "no such host name"),
+        ("Could not resolve hostname x: Temporary failure in name resolution", HostUnreachableError, "so far"),
+        ("connect to host x port 22: No route to host\r\n", HostUnreachableError, "No route to host; try"),
+        ("Unable to negotiate with x port 22: no matching cipher found", HopelessError, "offers no algorithm"),
+        ("Connection timed out during banner exchange", HostUnreachableError, "no answer in time"),
+        ("Received disconnect from x port 2:2: Too many authentication failures", HostAuthError, "let nobody in"),
+        ("@    WARNING: REVOKED HOST KEY DETECTED!   @", HostKeyError, "host key kind print is revoked"),
+        ("/c: line 3: Bad configuration option: x\nterminating, 1 bad configuration options", HostError, "ssh -G"),
+        ("stdio forwarding failed", HostUnreachableError, "the jump host cannot connect"),
+        ("", HostUnreachableError, "no SSH server answers there"),
+    ],
+)
+def test_what_ssh_says_is_one_of_our_errors(words: str, kind: type[HostError], text: str) -> None:
+    """With its cure, and without the words themselves, which may be secret."""
+    error = meaning(f"debug1: secret\n{words}\n", "lab1", "lab1 (x:22)", "kind print")
+
+    assert type(error) is kind
+    assert text in str(error)
+    assert "secret" not in str(error)

@@ -38,7 +38,7 @@ def decimals(value: float, interval: Interval | None) -> int:
         return _UNKNOWN_DIGITS - 1 - magnitude
     half = (interval.high - interval.low) / 2
     if half <= 0 or not math.isfinite(half):
-        return _KNOWN_DIGITS - 1 - magnitude
+        return holding(value, interval, _KNOWN_DIGITS - 1 - magnitude)
     place = math.floor(math.log10(half))
     leading = round(half / 10 ** (place - 2))
     digits = 1 - place if leading <= _TWO_DIGITS_UP_TO else -place

@@ -73,6 +73,7 @@ def parsed(text: str) -> list[float]:
 @example(553.0, 0.9964, 0.0109)
 @example(1.004, 0.0001, 0.4)
 @example(19_300.0, 0.0, 5.0)
+@example(1.00002, 0.0, 0.0)
 def test_an_interval_as_printed_holds_its_figure_as_printed(value: float, below: float, above: float) -> None:
     """Whatever the unit and the size: a factor, a time, a rate, a share, a change of either sign."""
     interval = Interval(value / (1 + below), value * (1 + above))

@@ -108,12 +108,10 @@ class Inventory:
         return tuple(found.values())
 
     def _members(self, group: str) -> tuple[str, ...]:
-        tagged = {tag: () for host in self.hosts.values() for tag in host.tags}
-        members = {
-            EVERY_HOST: tuple(self.hosts),
-            **{tag: tuple(host.name for host in self.hosts.values() if tag in host.tags) for tag in tagged},
-            **self.groups,
-        }
+        members = {EVERY_HOST: tuple(self.hosts)}
+        for host in self.hosts.values():
+            members.update({tag: (*members.get(tag, ()), host.name) for tag in host.tags})
+        members |= self.groups
         if not self.hosts:
             raise ValueError(
                 f"{quoted('@' + group)}: groups are in an inventory: write {DEFAULT_NAME}, or --inventory PATH"

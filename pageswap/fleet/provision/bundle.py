@@ -13,7 +13,7 @@ from pageswap.errors import BuildError
 from pageswap.fleet.onhost import folder as on_host
 from pageswap.fleet.provision.cffi_backend import LOCAL_TAG, backend_files, is_backend
 
-_PACKAGE: Final = Path(pageswap.__file__).parent
+PACKAGE: Final = Path(pageswap.__file__).parent
 _SINGLE_FILES = ("__init__.py", "errors.py", "units.py")
 _FOLDERS = ("native", "agent")
 _SUFFIXES = (".py", ".so", ".json")
@@ -82,10 +82,10 @@ def make_bundle(tag: str = LOCAL_TAG, core: Core | None = None) -> Bundle:
     Raises BuildError when the core or cffi's backend is not there, HostPythonError when a backend cannot be had.
     """
     files = {"__main__.py": _MAIN, _BUILD: json.dumps({"build": "controller"}).encode()}
-    for path in [_PACKAGE / name for name in _SINGLE_FILES] + [
-        path for folder in _FOLDERS for path in sorted((_PACKAGE / folder).rglob("*")) if path.suffix in _SUFFIXES
+    for path in [PACKAGE / name for name in _SINGLE_FILES] + [
+        path for folder in _FOLDERS for path in sorted((PACKAGE / folder).rglob("*")) if path.suffix in _SUFFIXES
     ]:
-        files[f"pageswap/{path.relative_to(_PACKAGE).as_posix()}"] = path.read_bytes()
+        files[f"pageswap/{path.relative_to(PACKAGE).as_posix()}"] = path.read_bytes()
     if core is None and _CORE not in files:
         raise BuildError("the C core is not built; type 'inv build'")
     files.update(backend_files(tag))

@@ -18,7 +18,7 @@ from pageswap.fleet.transport.host_keys import KnownHosts
 from pageswap.fleet.transport.link_errors import unclear_config
 
 USER_CONFIG: Final = Path("~/.ssh/config")
-_GLOBAL_CONFIG = Path("/etc/ssh/ssh_config")
+GLOBAL_CONFIG = Path("/etc/ssh/ssh_config")
 _USER_KNOWN_HOSTS = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
 _GLOBAL_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
 _MAX_INCLUDES = 16
@@ -79,7 +79,7 @@ class SshConfig:
             text = _expanded(path, home)
         else:
             text = _expanded(USER_CONFIG.expanduser(), home)
-            text += f"{_EVERY_HOST}\n{_expanded(_GLOBAL_CONFIG, _GLOBAL_CONFIG.parent)}"
+            text += f"{_EVERY_HOST}\n{_expanded(GLOBAL_CONFIG, GLOBAL_CONFIG.parent)}"
         self._name = str(path or USER_CONFIG)
         try:
             self.parsed.parse(io.StringIO(text))

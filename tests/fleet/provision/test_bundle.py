@@ -149,7 +149,7 @@ def test_without_a_core_it_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch, 
         (tmp_path / folder).mkdir()
     for name in ("__init__.py", "errors.py", "units.py"):
         (tmp_path / name).touch()
-    monkeypatch.setattr(bundle, "_PACKAGE", tmp_path)
+    monkeypatch.setattr(bundle, "PACKAGE", tmp_path)
     with pytest.raises(BuildError, match="inv build"):
         make_bundle()
 

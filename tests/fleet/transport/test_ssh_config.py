@@ -113,7 +113,7 @@ def test_without_one_the_users_and_the_systems_hold(tmp_path: Path, monkeypatch:
     (tmp_path / "user").write_text("Host other\nUser other\n")
     (tmp_path / "system").write_text("User everyone\nPort 7\n")
     monkeypatch.setattr(ssh_config, "USER_CONFIG", tmp_path / "user")
-    monkeypatch.setattr(ssh_config, "_GLOBAL_CONFIG", tmp_path / "system")
+    monkeypatch.setattr(ssh_config, "GLOBAL_CONFIG", tmp_path / "system")
 
     assert (SshConfig().route("lab1").user, SshConfig().route("lab1").port) == ("everyone", 7)
     assert SshConfig().route("other").user == "other"

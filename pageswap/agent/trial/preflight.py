@@ -141,11 +141,6 @@ class Preflight:
         method = self._methods.get(trial.method)
         return bool(method and method["available"] and method["splits_mappings"])
 
-    def _need(self, trial: job.TrialSpec) -> MemoryNeed:
-        method = self._methods.get(trial.method, {})
-        scratch = trial.workload not in method.get("without_scratch", ())
-        return memory_need(trial, scratch=scratch, is_reserved=self._is_reserved(trial))
-
     def _is_reserved(self, trial: job.TrialSpec) -> bool:
         return bool(self._reserved_page_bytes.get(trial.backing))
 
@@ -179,7 +174,8 @@ class Preflight:
         )
 
     def _memory_reason(self, trial: job.TrialSpec) -> str:
-        need = self._need(trial)
+        scratch = trial.workload not in self._methods[trial.method].get("without_scratch", ())
+        need = memory_need(trial, scratch=scratch, is_reserved=self._is_reserved(trial))
         cap_bytes = self._memory_cap_bytes
         # What a trial's process has before it begins is the agent's, so the cap is compared without any spare room.
         if cap_bytes is not None and cap_bytes < need.total_bytes:

@@ -153,8 +153,14 @@ def test_an_agent_nobody_follows_stops_after_the_trial(host: Host) -> None:
 
 def test_an_agent_that_is_followed_goes_on(host: Host) -> None:
     """For much longer than the lease time."""
-    host.start(*[make_trial("slow")] * 10, lease_s=1.5)
+    pid = host.start(*[make_trial("slow")] * 10, lease_s=1.5)
+    # It waits for its follower, whose program may take longer to start than the lease.
+    os.kill(pid, signal.SIGSTOP)
+    stopped_ns = time.time_ns()
+    mark = host.work_dir / "followed"
     with host.popen("follow", offset=0) as follower:
+        wait_until(lambda: mark.exists() and mark.stat().st_mtime_ns > stopped_ns, "the follower")
+        os.kill(pid, signal.SIGCONT)
         output, _ = follower.communicate(timeout=60)
 
     assert json.loads(output.splitlines()[-1])["why"] == "done"

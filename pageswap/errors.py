@@ -103,7 +103,7 @@ class CoreError(PageswapError, OSError):
         self.errno_name = errno_name
 
     def __str__(self) -> str:
-        """Give ``call: ERRNO`` rather than OSError's own form."""
+        """Return ``call: ERRNO`` rather than OSError's own form."""
         return str(self.strerror)
 
 

@@ -25,7 +25,7 @@ LARGEST_BYTES = 200 << 10
 
 @pytest.fixture(scope="module", params=STORES, ids=NAMES)
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a copy of a gold store in a run's folder of its own."""
+    """Return a copy of a gold store in a run's folder of its own."""
     folder = tmp_path_factory.mktemp(request.param.stem)
     shutil.copy(request.param, folder / "run.sqlite")
     return folder
@@ -33,7 +33,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def ask(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Give what a command prints."""
+    """Return what a command prints."""
 
     def call(command: str, **arguments: str) -> str:
         getattr(tasks, command).body(Context(), **arguments)

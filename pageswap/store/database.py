@@ -78,6 +78,10 @@ class Database:
         with self._lock, clear_errors(self.path, "cannot be read"):
             return self._connection.execute(query, arguments).fetchall()
 
+    def _count(self, query: str, *arguments: object) -> int:
+        ((count,),) = self._read(query, *arguments)
+        return int(count)
+
     @contextlib.contextmanager
     def _transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
         """Hold the lock and one transaction; any error leaves the database as it was."""

@@ -73,21 +73,18 @@ class Store(Database):
             raise StoreError(f"{path}: exists already; a run is written once, use 'inv resume' to go on with it")
         new = path.with_name(f"{path.name}.{os.getpid()}.new")
         with clear_errors(path, CREATING):
-            connection = connect(new)
             try:
-                connection.execute("BEGIN IMMEDIATE")
-                create_tables(connection)
-                insert_run(connection, (run_id, utc_now()), plan.experiment, (provenance, options))
-                connection.executemany(
-                    "INSERT INTO host (host, position) VALUES (?, ?)", [(h, i) for i, h in enumerate(hosts)]
-                )
-                insert_trials(connection, plan.trials)
-                connection.execute("COMMIT")
-                connection.close()
+                with contextlib.closing(connect(new)) as connection:
+                    connection.execute("BEGIN IMMEDIATE")
+                    create_tables(connection)
+                    insert_run(connection, (run_id, utc_now()), plan.experiment, (provenance, options))
+                    places = [(host, position) for position, host in enumerate(hosts)]
+                    connection.executemany("INSERT INTO host (host, position) VALUES (?, ?)", places)
+                    insert_trials(connection, plan.trials)
+                    connection.execute("COMMIT")
                 new.rename(path)
                 sync_folder(str(path.parent))
             except BaseException:
-                connection.close()
                 with contextlib.suppress(OSError):
                     new.unlink(missing_ok=True)
                     new.with_name(f"{new.name}-journal").unlink(missing_ok=True)
@@ -168,8 +165,7 @@ class Store(Database):
 
     def outcome_count(self) -> int:
         """Count all attempts of all trials on all hosts."""
-        ((count,),) = self._read("SELECT count(*) FROM outcome")
-        return int(count)
+        return self._count("SELECT count(*) FROM outcome")
 
     def has_begun(self) -> bool:
         """Tell whether an agent may ever have run for this run."""
@@ -183,13 +179,11 @@ class Store(Database):
             "SELECT count(*) FROM trial WHERE warmup OR block < coalesce((SELECT blocks FROM stopping WHERE host = ?),"
             " block + 1)"
         )
-        ((count,),) = self._read(query, host)
-        return int(count)
+        return self._count(query, host)
 
     def planned_trials(self) -> int:
         """Count the measured trials of all hosts together, of the blocks that each may run."""
-        ((count,),) = self._read(rows.PLANNED)
-        return int(count)
+        return self._count(rows.PLANNED)
 
     def missing(self, host: str) -> list[TrialSpec]:
         """Return the trials `host` still owes, in the plan's order, each with the attempt number to run it as.
@@ -207,8 +201,7 @@ class Store(Database):
 
     def missing_count(self, host: str) -> int:
         """Count what `missing` gives, which may be long."""
-        ((count,),) = self._read(rows.MISSING_COUNT, host)
-        return int(count)
+        return self._count(rows.MISSING_COUNT, host)
 
     def answered(self, host: str, first_segment: int) -> set[str]:
         """Return the trial ids that `host`'s segments from `first_segment` on have an outcome for."""

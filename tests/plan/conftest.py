@@ -30,7 +30,7 @@ timeout: 3s
 
 @pytest.fixture(scope="session")
 def vocabulary() -> Vocabulary:
-    """Give one method of three families, and one family that the cost model does not know."""
+    """Return one method of three families, and one family that the cost model does not know."""
     return Vocabulary(
         methods={
             "null": known_method("control", ("swap",)),
@@ -51,5 +51,5 @@ def vocabulary() -> Vocabulary:
 
 @pytest.fixture
 def experiment(vocabulary: Vocabulary) -> Experiment:
-    """Give 12 cases, 5 blocks and 2 warm-up blocks."""
+    """Return 12 cases, 5 blocks and 2 warm-up blocks."""
     return loads(TEXT, "tiny.yaml", vocabulary=vocabulary)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def plan(experiment: Experiment, vocabulary: Vocabulary) -> Plan:
-    """Give the plan of the small experiment."""
+    """Return the plan of the small experiment."""
     return make(experiment, vocabulary=vocabulary)
 
 

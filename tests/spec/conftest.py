@@ -32,7 +32,7 @@ BASE = {
 
 @pytest.fixture(scope="session")
 def vocabulary() -> Vocabulary:
-    """Give names that stand whatever the core learns."""
+    """Return names that stand whatever the core learns."""
     return Vocabulary(
         methods={
             "null": known_method("control", ("swap", "permute")),
@@ -56,7 +56,7 @@ def vocabulary() -> Vocabulary:
 
 @pytest.fixture(scope="session")
 def spec_text() -> Callable[..., str]:
-    """Give a valid spec's text, one key a line, with keys replaced, added, or (None) left out."""
+    """Return a valid spec's text, one key a line, with keys replaced, added, or (None) left out."""
 
     def make(**changes: str | None) -> str:
         keys = {**BASE, **changes}

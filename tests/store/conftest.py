@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """Give a new store of nine trials on one host, its first segment written down."""
+    """Return a new store of nine trials on one host, its first segment written down."""
     created = Store.create(
         tmp_path / "run.sqlite",
         run_id=RUN_ID,

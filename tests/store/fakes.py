@@ -39,7 +39,7 @@ class FakePlan:
 
 
 def make_plan(*, cases: int = 3, blocks: int = 2) -> FakePlan:
-    """Give a plan of one warm-up block and `blocks` measured ones over `cases` cases."""
+    """Return a plan of one warm-up block and `blocks` measured ones over `cases` cases."""
     trials = [
         TrialSpec(
             trial_id=f"{'w0' if block < 0 else f'b{block:02d}'}.c{case:04d}",
@@ -73,22 +73,22 @@ class FakeJournal:
         self._seq = 0
 
     def line(self, kind: str, **fields: object) -> bytes:
-        """Give the next line, newline included."""
+        """Return the next line, newline included."""
         document = {"seq": self._seq, **self._head, "kind": kind, **fields}
         self._seq += 1
         return json.dumps(document).encode() + b"\n"
 
     def begin(self, **environment: object) -> bytes:
-        """Give the first line."""
+        """Return the first line."""
         found = {"hostname": "box", "cpus": 2, **environment}
         return self.line("begin", format=1, pid=1, started_at="2025-01-31T12:00:00Z", environment=found, methods=[])
 
     def trial(self, trial_id: str, **fields: object) -> bytes:
-        """Give the line of a trial that ended well unless `fields` say otherwise."""
+        """Return the line of a trial that ended well unless `fields` say otherwise."""
         return self.line("trial", **{**OUTCOME, "trial_id": trial_id, **fields})
 
     def end(self, why: str = "done") -> bytes:
-        """Give the last line."""
+        """Return the last line."""
         return self.line("end", why=why, finished_at="2025-01-31T12:00:01Z")
 
 
@@ -122,6 +122,6 @@ OUTCOME: dict[str, Any] = {
 
 
 def begin_with(trial_id: str, *, host: str = HOST, segment: int = 1, **fields: object) -> list[bytes]:
-    """Give a journal's first line and one trial's."""
+    """Return a journal's first line and one trial's."""
     journal = FakeJournal(host=host, segment=segment)
     return [journal.begin(), journal.trial(trial_id, **fields)]

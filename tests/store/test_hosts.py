@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def two(tmp_path: Path) -> Iterator[Store]:
-    """Give a run of two hosts, not in alphabetical order, of one warm-up and two measured blocks of three cases."""
+    """Return a run of two hosts, not in alphabetical order, of one warm-up and two measured blocks of three cases."""
     path = tmp_path / "run.sqlite"
     with Store.create(path, run_id=RUN_ID, plan=make_plan(), hosts=["b", "a"], provenance={}, options={}) as store:
         yield store

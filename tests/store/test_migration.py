@@ -23,7 +23,7 @@ GOLD = Path(__file__).parents[1] / "gold" / "run-v1.sqlite"
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """Give a copy of a version-1 file."""
+    """Return a copy of a version-1 file."""
     return Path(shutil.copy(GOLD, tmp_path / "run.sqlite"))
 
 
@@ -37,7 +37,7 @@ def version(path: Path) -> int:
 
 
 def shape(path: Path) -> dict[str, set[tuple[Any, ...]]]:
-    """Give each table's columns as (name, type, not null, default, place in the key)."""
+    """Return each table's columns as (name, type, not null, default, place in the key)."""
     connection = sqlite3.connect(path)
     try:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]

@@ -24,7 +24,7 @@ def create(path: Path, hosts: list[str]) -> Store:
 
 
 def named(store: Store, rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
-    """Give rows as mappings."""
+    """Return rows as mappings."""
     return [dict(zip(store.columns(), row, strict=True)) for row in rows]
 
 

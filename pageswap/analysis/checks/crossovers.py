@@ -149,7 +149,7 @@ def _faster(
     comparisons: Mapping[tuple[str, str], Comparison],
     floors: Floats,
 ) -> list[tuple[str, ...]]:
-    """Name for each pair the method found to be faster at each size, "" for none; empty without enough blocks."""
+    """Return for each pair the method found to be faster at each size, "" for none; empty without enough blocks."""
     names = [[""] * len(pair.sizes) for pair in pairs]
     rest: list[tuple[int, int]] = []
     for number, pair in enumerate(pairs):

@@ -91,7 +91,7 @@ def _widths(values: Floats) -> Floats:
 
 
 def _at_most(widths: Floats, cases: Sequence[Mapping[str, Any]], until: float, most: int) -> str:
-    """Say how far the intervals are when there may be no more blocks."""
+    """Return how far the intervals are when there may be no more blocks."""
     head = f"after {most} blocks, the most allowed,"
     wide = np.flatnonzero(~(widths <= until))
     if not len(wide):

@@ -49,7 +49,7 @@ class Contest:
 
 
 def compared_factors(summary: Summary) -> tuple[str, ...]:
-    """Name the factors that tell competitors apart: the baseline's where it names a method, else the method alone."""
+    """Return the factors that tell competitors apart: the baseline's where it names a method, else the method alone."""
     return tuple(summary.baseline) if "method" in summary.baseline else ("method",)
 
 

@@ -32,7 +32,7 @@ _NODE_BYTES: Final = re.compile(r'"node\d+_bytes": ?(\d+)')
 
 
 def disturbed(table: pd.DataFrame) -> list[str]:
-    """Name for each row of a `frame` what disturbed the trial: comma-separated words, "" where nothing is known to.
+    """Return for each row of a `frame` what disturbed the trial: words with commas, "" where nothing is known to.
 
     ``steal``      the hypervisor gave others more than 10 ms and 1 % of the measured time
     ``foreign``    other processes and interrupts had more than 10 ms and 5 % of the measured time, on all CPUs together
@@ -89,7 +89,7 @@ def _is_loaded(table: pd.DataFrame) -> Booleans:
 
 
 def _counted(table: pd.DataFrame) -> dict[str, Floats]:
-    """Give what was counted beside the trials, from its own column or from the core's counters; NaN where nothing."""
+    """Return what was counted beside the trials, from its own column or from the core's counters; NaN where nothing."""
     found = {name: np.full(len(table), np.nan) for name in _COUNTED}
     if "counters" in table:
         texts = table["counters"]

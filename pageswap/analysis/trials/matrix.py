@@ -89,7 +89,7 @@ class Matrix:
         return bool((self.partners >= 0).any())
 
     def spread(self, trials: pd.DataFrame, name: str) -> Floats:
-        """Give one column of ``trials`` as a matrix of this one's shape."""
+        """Return one column of ``trials`` as a matrix of this one's shape."""
         values = np.full((len(self.keys), len(self.blocks)), math.nan)
         values[trials["row"].to_numpy(), trials["column"].to_numpy()] = trials[name].to_numpy(dtype=np.float64)
         return values
@@ -99,14 +99,14 @@ class Matrix:
         return np.where(self.partners >= 0, values[self.partners], math.nan) if len(values) else values
 
     def rows_of(self, host: str) -> slice:
-        """Give the rows of one host."""
+        """Return the rows of one host."""
         width = len(self.keys) // len(self.hosts)
         start = self.hosts.index(host) * width
         return slice(start, start + width)
 
 
 def _codes(column: pd.Series[Any], names: Sequence[str] | Mapping[str, object]) -> Integers:
-    """Give the place of each value among ``names``, -1 where it is not."""
+    """Return the place of each value among ``names``, -1 where it is not."""
     return pd.Index(list(names)).get_indexer(pd.Index(column)).astype(np.int64)
 
 

@@ -28,7 +28,7 @@ class HostRows(Protocol):
         """Return each case as its case_id and its levels, in the plan's order; sizes in bytes."""
 
     def columns(self) -> Sequence[str]:
-        """Name the columns of `rows`."""
+        """Return the columns of `rows`."""
 
     def rows(self) -> Iterable[Sequence[Any]]:
         """Return the last attempt of each trial that has an outcome; what was not measured is None."""

@@ -75,7 +75,7 @@ _CHUNK_ROWS = 50_000
 
 
 def frame(run_data: HostRows) -> pd.DataFrame:
-    """Give one row per trial (its last attempt), warm-ups and every status included.
+    """Return one row per trial (its last attempt), warm-ups and every status included.
 
     The columns are `EXPORT_COLUMNS`, then `IDENTITY_COLUMNS`, then whatever else is stored. Sizes are bytes, times ns.
     ns_per_op, ops_per_s and bytes_per_s are computed here and only for trials that ended ``ok``: what a ``corrupt``
@@ -100,7 +100,7 @@ def frame(run_data: HostRows) -> pd.DataFrame:
 
 
 def families_of(run_data: HostRows) -> dict[str, str]:
-    """Give the family of each method, as the hosts that have it say."""
+    """Return the family of each method, as the hosts that have it say."""
     return {str(m["name"]): str(m["family"]) for methods in run_data.methods().values() for m in methods}
 
 

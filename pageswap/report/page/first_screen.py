@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, NOT_MEASURED, SLOWER, TOO_FEW
 from pageswap.answers.record import CORRUPT, FASTEST, MEASURED, NOT_TOLD_APART, PART
 from pageswap.answers.words import say, span_text
-from pageswap.spec.asks import GAIN
+from pageswap.spec.asks import COST, GAIN
 from pageswap.statistics.intervals import Interval
 from pageswap.text.levels import level_text, levels_phrase
 from pageswap.text.lists import clipped, first_few
@@ -85,7 +85,7 @@ def first_rows(answer: Answer, staying: frozenset[str] = frozenset()) -> FirstRo
         by_contender.setdefault(name, []).append((finding, where))
     ordered = sorted(by_contender.items(), key=lambda item: (item[0] in staying, _rank([each for each, _ in item[1]])))
     ordered = [(f"{name} (moves no page)" if name in staying else name, found) for name, found in ordered]
-    rows = [row for name, found in ordered for row in _rows(name, found)]
+    rows = [row for name, found in ordered for row in _rows(answer.asks, name, found)]
     names = {finding.against for finding in answer.findings}
     against = names.pop() if len(names) == 1 else ""
     return FirstRows(tuple(rows[:MOST_ROWS]), max(0, len(rows) - MOST_ROWS), against)
@@ -103,7 +103,7 @@ def _rank(findings: Sequence[Finding]) -> tuple[bool, float]:
     return findings[0].verdict != PART, -max(each.ratio or 0.0 for each in findings)
 
 
-def _rows(name: str, found: list[tuple[Finding, dict[str, Any]]]) -> list[ContenderRow]:
+def _rows(asks: str, name: str, found: list[tuple[Finding, dict[str, Any]]]) -> list[ContenderRow]:
     alike: dict[str, list[tuple[Finding, dict[str, Any]]]] = {}
     for finding, where in found:
         alike.setdefault(finding.verdict, []).append((finding, where))
@@ -114,7 +114,7 @@ def _rows(name: str, found: list[tuple[Finding, dict[str, Any]]]) -> list[Conten
             ContenderRow(
                 contender=name,
                 speed=_speed(verdict, findings),
-                interval=_interval(verdict, findings),
+                interval=_interval(asks, verdict, findings),
                 verdict=say("headline", "word", verdict),
                 kind=_KINDS.get(verdict, ""),
                 where=_where([where for _, where in own], [where for _, where in found]) if len(alike) > 1 else "",
@@ -146,16 +146,15 @@ def _ends(finding: Finding) -> Interval | None:
     return Interval(finding.low, finding.high) if finding.low and finding.high else None
 
 
-def _interval(verdict: str, findings: Sequence[Finding]) -> str:
-    """Return the outermost ends in the words of the speed beside them: times slower where that is the verdict."""
+def _interval(asks: str, verdict: str, findings: Sequence[Finding]) -> str:
+    """Return the outermost ends, in the unit of the speed beside them: times slower or as long where that is told."""
     known = [(finding.low, finding.high) for finding in findings if finding.low and finding.high]
     if verdict in _WITHOUT_INTERVAL or not known:
         return ""
     low, high = min(low for low, _ in known), max(high for _, high in known)
-    if verdict in (FASTER, SLOWER):
-        ends = (low, high) if verdict == FASTER else (1 / high, 1 / low)
-        return f"{interval_text((ends[0] * ends[1]) ** 0.5, Interval(*ends))} times"
-    return f"{interval_text((low * high) ** 0.5, Interval(low, high))} times as fast"
+    if verdict == SLOWER or asks == COST:
+        low, high = 1 / high, 1 / low
+    return f"{interval_text((low * high) ** 0.5, Interval(low, high))} times"
 
 
 def _where(own: Sequence[Mapping[str, Any]], every: Sequence[Mapping[str, Any]]) -> str:

@@ -154,7 +154,7 @@ def _plot(summary: Summary, contenders: Sequence[tuple[str, list[CaseSummary]]])
         for place, case in enumerate(chosen)
     ]
     most = max(min(len(cases), MOST_MARKS) for _, cases in contenders)
-    has_ends = bool(marks_of_rows(summary)[0])
+    has_ends = 1 < most <= _MOST_TOLD
     height = max(52 if is_of_conditions(summary) else 44, 15 * most + 12 if has_ends else min(10 * most + 16, 130))
     what = quantity(summary)
     if summary.asks == COST:

@@ -64,7 +64,7 @@ def test_what_was_not_told_apart_is_no_change_in_either_direction() -> None:
     """Its figure is around 1, and so are its ends."""
     (row,) = first_rows(answered(finding("m", NO_DIFFERENCE, 1.02, low=0.99, high=1.05))).rows
 
-    assert (row.speed, row.interval) == ("1.020 times as fast", "0.990 to 1.050 times as fast")
+    assert (row.speed, row.interval) == ("1.020 times as fast", "0.990 to 1.050 times")
 
 
 def test_what_was_not_told_from_the_best_is_a_multiple_too() -> None:
@@ -124,6 +124,15 @@ def test_only_a_ratio_has_its_interval(verdict: str, interval: str) -> None:
     (row,) = first_rows(answered(finding("m", verdict, 2.0, times="2 times faster"))).rows
 
     assert row.interval == interval
+
+
+@pytest.mark.parametrize(("verdict", "ratio", "times"), [(FASTER, 4.0, "0.25"), (SLOWER, 0.05, "20")])
+def test_what_calls_take_has_its_interval_in_the_same_multiples(verdict: str, ratio: float, times: str) -> None:
+    """A time a quarter as long lies between a fifth and a third, whichever of the two is faster."""
+    (row,) = first_rows(answered(finding("m", verdict, ratio, times=f"{times} times as long"), asks="cost")).rows
+    low, high = (float(end) for end in row.interval.removesuffix(" times").split(" to "))
+
+    assert low < float(times) < high
 
 
 def test_what_moves_no_page_comes_last_and_is_said_to() -> None:

@@ -15,7 +15,7 @@ __all__ = ["render"]
 
 
 def render(run_data: RunData, out_path: Path) -> Path:
-    """Write the report of a run as one self-contained HTML file, and give its path.
+    """Write the report of a run as one self-contained HTML file, and return its path.
 
     The file makes no network request, is readable without scripts, and appears whole or not at all. Raises StoreError
     when it cannot be written.

@@ -68,7 +68,7 @@ def select(summary: Summary) -> Selection:
 
 
 def value_of(case: CaseSummary, summary: Summary) -> float | None:
-    """Give what is drawn for a case: its ratio, or its median ns in a run without a baseline."""
+    """Return what is drawn for a case: its ratio, or its median ns in a run without a baseline."""
     return case.ratio if summary.has_baseline else case.median_ns
 
 
@@ -137,7 +137,7 @@ def _chosen_rows(rows: tuple[tuple[str, CaseSummary], ...], summary: Summary) ->
 
 
 def evenly(items: Sequence[T], most: int) -> list[T]:
-    """Give at most so many of a sequence's items, evenly spaced, the first and the last among them."""
+    """Return at most so many of a sequence's items, evenly spaced, the first and the last among them."""
     if len(items) <= most:
         return list(items)
     if most == 1:

@@ -61,7 +61,7 @@ class Plot:
     spec: Spec
 
     def fixed(self) -> Spec:
-        """Give the specification for a drawing of fixed width, whose marks need no words: the drawing has them."""
+        """Return the specification for a drawing of fixed width, whose marks need no words: the drawing has them."""
         return {**self.spec, "width": STATIC_PX, "config": {**self.spec["config"], "aria": False}}
 
 
@@ -145,7 +145,7 @@ def layer(data: str, mark: Spec, **encoding: Any) -> Spec:  # noqa: ANN401 - cha
 
 
 def log_axis(field: str, title: str, domain: tuple[float, float], label: str, anchor: str = "middle") -> Spec:
-    """Give a logarithmic position with round ticks; `label` is the Vega expression that prints datum.value.
+    """Return a logarithmic position with round ticks; `label` is the Vega expression that prints datum.value.
 
     ``anchor`` "end" lets a long title reach below the labels of rows.
     """
@@ -197,7 +197,7 @@ def figure_layers(data: str, along: str, channels: Mapping[str, Any], size: int 
 
 
 def row_axis(names: Sequence[str], all_names: Sequence[str] = (), *, is_centred: bool = True) -> Spec:
-    """Give one band for each name, in this order; a line end in a name is one in its label.
+    """Return one band for each name, in this order; a line end in a name is one in its label.
 
     Labels get room by their letters, not by their measured width, which differs between the drawing's fonts and the
     reader's; ``all_names`` are those of all charts that are to be in line with this one.
@@ -228,18 +228,18 @@ def row_axis(names: Sequence[str], all_names: Sequence[str] = (), *, is_centred:
 
 
 def tips(*fields: str | tuple[str, str]) -> list[Spec]:
-    """Give a tooltip's lines: fields, or (field, title)."""
+    """Return a tooltip's lines: fields, or (field, title)."""
     pairs = [(field, field) if isinstance(field, str) else field for field in fields]
     return [{"field": field, "title": title, "type": "nominal"} for field, title in pairs]
 
 
 def lookup(labels: Mapping[int, str]) -> str:
-    """Give a Vega expression that prints datum.value by its label."""
+    """Return a Vega expression that prints datum.value by its label."""
     return f"({json.dumps({str(value): text for value, text in labels.items()})})[datum.value]"
 
 
 def around(values: Sequence[float], *, always: Sequence[float] = (), share: float = 0.06) -> tuple[float, float]:
-    """Give a logarithmic axis's domain around positive values, with a margin."""
+    """Return a logarithmic axis's domain around positive values, with a margin."""
     every = [*values, *always] or [1.0]
     low, high = min(every), max(every)
     margin = max(math.log(high / low) * share, 0.01)

@@ -74,7 +74,7 @@ class Table:
 
 
 def table(summary: Summary, comparisons: Iterable[Comparison] = ()) -> Table:
-    """Give every case of every host, in the plan's order.
+    """Return every case of every host, in the plan's order.
 
     Columns in which nothing was measured are left out, and so are counts that are the same in every case.
     """

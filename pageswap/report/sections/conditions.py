@@ -53,7 +53,7 @@ def _set_by(inventory: Mapping[str, Any]) -> list[Fact]:
 
 
 def inventory_of(meta: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Give what the inventory said of each host when the run began."""
+    """Return what the inventory said of each host when the run began."""
     hosts = (meta.get("options") or {}).get("hosts")
     found = hosts if isinstance(hosts, list) else []
     return {str(host["name"]): host for host in found if isinstance(host, dict) and "name" in host}

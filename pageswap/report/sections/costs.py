@@ -105,7 +105,7 @@ def _layers_of_calls(summary: Summary, stacks: Sequence[CostStack]) -> Grid:
 
 
 def _widths(stack: CostStack, rest: Sequence[CostPart]) -> list[float]:
-    """Give each part's length in ns. Medians of shares need not add up to the median of the whole; as drawn they do."""
+    """Return each part's length in ns: medians of shares need not add up to that of the whole; as drawn they do."""
     shares = [max(0.0, part.share or 0.0) for part in stack.parts]
     if not sum(shares):
         return [part.ns for part in (*stack.parts, *rest)]

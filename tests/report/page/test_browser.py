@@ -3,59 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pageswap.report import render
 from tests.fake_run import make_run
-from tests.report.page.test_write import hostile, rich, usual
-from tests.requirement import require
+from tests.report.page.test_write import usual
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
-
-    from tests.fake_run import FakeRun
-
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start Debian's Chromium once."""
-    require("chromium", CHROMIUM, "there is no chromium on the PATH; 'apt-get install chromium' brings it")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write the usual run's report."""
-    return render(usual(), tmp_path_factory.mktemp("report") / "report.html")
-
-
-@pytest.fixture(scope="module")
-def rich_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write the report of a run that has something for every part of the page."""
-    return render(rich(), tmp_path_factory.mktemp("rich") / "report.html")
 
 
 class Visit:
@@ -97,14 +56,14 @@ class Visit:
         self.page.evaluate("window.scrollTo(0, 0)")
 
     def column(self, title: str) -> int:
-        """Give the place of the column with this title in the table of every case."""
+        """Return the place of the column with this title in the table of every case."""
         titles = self.page.locator("table.cases thead th").evaluate_all(
             "(heads) => heads.map((head) => (head.querySelector('button span') ?? head.firstChild).textContent.trim())"
         )
         return int(titles.index(title))
 
     def shown(self, title: str) -> list[str]:
-        """Give the text of a column's cells in the rows that are shown, down the table of every case."""
+        """Return the text of a column's cells in the rows that are shown, down the table of every case."""
         texts: list[str] = self.page.locator("table.cases tbody tr").evaluate_all(
             "(rows, place) => rows.filter((row) => !row.hidden).map((row) => row.cells[place]?.innerText ?? '')",
             self.column(title),
@@ -213,12 +172,12 @@ def test_with_scripts_each_chart_is_shown_once(browser: Browser, report: Path) -
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("make", [rich, hostile])
+@pytest.mark.parametrize("name", ["rich_report", "hostile_report"])
 def test_the_page_never_scrolls_sideways(
-    browser: Browser, tmp_path: Path, width: int, make: Callable[[], FakeRun]
+    browser: Browser, request: pytest.FixtureRequest, width: int, name: str
 ) -> None:
     """What is too wide scrolls within itself, on a telephone too, with scripts or without, whatever the names are."""
-    path = render(make(), tmp_path / "report.html")
+    path = request.getfixturevalue(name)
 
     for scripts in (True, False):
         page = Visit(browser, path, width=width, scripts=scripts).page
@@ -304,19 +263,20 @@ def test_the_trials_can_be_downloaded(browser: Browser, report: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_axe_finds_nothing(browser: Browser, rich_report: Path, width: int, *, dark: bool) -> None:
+def test_axe_finds_nothing(browser: Browser, rich_report: Path, width: int) -> None:
     """No violation of any of axe's rules, in contrast or names or order, in either light, in any part."""
     from axe_playwright_python.sync_playwright import Axe
 
     # The page's policy lets no foreign script in; axe is injected past it into the page of a context that ignores it.
-    visit = Visit(browser, rich_report, width=width, dark=dark, ignores_policy=True)
+    visit = Visit(browser, rich_report, width=width, ignores_policy=True)
     visit.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-    results = Axe().run(visit.page)
+    for light in ("light", "dark"):
+        visit.page.emulate_media(color_scheme=light)
+        results = Axe().run(visit.page)
 
-    assert results.response["violations"] == []
-    assert len(results.response["passes"]) > 20
+        assert results.response["violations"] == []
+        assert len(results.response["passes"]) > 20
 
 
 def test_the_page_can_be_printed(browser: Browser, report: Path) -> None:
@@ -331,18 +291,18 @@ def test_the_page_can_be_printed(browser: Browser, report: Path) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
-def test_the_page_opens_fast(browser: Browser, tmp_path: Path) -> None:
+def test_the_page_opens_fast(browser: Browser, report: Path) -> None:
     """What is far below the window is drawn when it is scrolled to, not before."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.goto(render(usual(), tmp_path / "report.html").as_uri())
+    page.goto(report.as_uri())
     page.locator(".chart.ready").first.wait_for()
 
     assert page.locator(".chart.ready").count() < page.locator(".chart").count()
 
 
-def test_hostile_text_runs_nothing(browser: Browser, tmp_path: Path) -> None:
+def test_hostile_text_runs_nothing(browser: Browser, hostile_report: Path) -> None:
     """No dialog, no image, no request, no complaint; the text is read as it is written."""
-    visit = Visit(browser, render(hostile(), tmp_path / "report.html"))
+    visit = Visit(browser, hostile_report)
 
     assert visit.page.locator("img").count() == 0
     assert len(visit.requests) == 1

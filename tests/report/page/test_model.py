@@ -15,7 +15,7 @@ from tests.report.reported import NOTHING, reported
 
 
 def doubtful() -> FakeRun:
-    """Give a run of 80 equal methods: some intervals exclude 1 by chance."""
+    """Return a run of 80 equal methods: some intervals exclude 1 by chance."""
     names = {f"m{number}": 800.0 for number in range(80)}
     one = {"region_size": [128 << 20, 256 << 20], "touch": ["none"]}
     return make_run(method=["memcpy", *names], speeds=names, noise=0.02, blocks=20, **one)

@@ -13,7 +13,7 @@ from tests.report.schema import assert_valid
 
 
 def conditions() -> FakeRun:
-    """Give a run whose baseline is one thread alone, whatever the method."""
+    """Return a run whose baseline is one thread alone, whatever the method."""
     run = make_run(
         threads=[1, 2], region_size=[1 << 20], touch=["none"], neighbours=["idle", "spinning"], replicas=True,
         baseline={"threads": 1, "neighbours": "idle"},

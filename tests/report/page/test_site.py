@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pageswap.report.page.write import site_page
-from tests.requirement import require
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 HOSTILE = '</script><script>alert(1)</script><img src=x onerror=alert(2)>" onload="x \u202egnp'
 
 
 def run(number: int, **fields: Any) -> dict[str, Any]:
-    """Give an entry of an index."""
+    """Return an entry of an index."""
     return {
         "run_id": f"20260102T03040{number}Z-abcdef",
         "experiment": "remap_apis",
@@ -51,18 +46,6 @@ RUNS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start Debian's Chromium once."""
-    require("chromium", CHROMIUM, "there is no chromium on the PATH; 'apt-get install chromium' brings it")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 class Visit:
     """An opened index, with all it asked for and all it complained of."""
 
@@ -79,7 +62,7 @@ class Visit:
         self.page.goto(path.as_uri())
 
     def shown(self) -> list[str]:
-        """Give the titles of the runs to be seen, in their order."""
+        """Return the titles of the runs to be seen, in their order."""
         items = self.page.locator(".runs li:visible h2")
         return [items.nth(place).inner_text() for place in range(items.count())]
 

@@ -24,7 +24,7 @@ HOSTILE = "</script><img src=x onerror=alert(1)>\u202e'\"{{7*7}}" + "A" * 10_000
 
 
 def usual() -> FakeRun:
-    """Give the run the gold file was made of."""
+    """Return the run the gold file was made of."""
     run = make_run()
     run.end(
         "unavailable",
@@ -36,7 +36,7 @@ def usual() -> FakeRun:
 
 
 def rich() -> FakeRun:
-    """Give a run with something for every part of the page: hosts, sizes, replicas, troubles, times, outliers."""
+    """Return a run with something for every part of the page: hosts, sizes, replicas, troubles, times, outliers."""
     run = make_run(hosts=("lab1", "lab2"), page_size=[4096, 65536, 1 << 20], region_size=[1 << 27], replicas=True)
     for outcome in run.outcomes:
         if outcome["method"] != "mremap_fixed":
@@ -53,7 +53,7 @@ def rich() -> FakeRun:
 
 
 def hostile() -> FakeRun:
-    """Give a run with the same hostile text in every field that holds any."""
+    """Return a run with the same hostile text in every field that holds any."""
     run = make_run(hosts=(HOSTILE,), method=["memcpy", HOSTILE], backing=[HOSTILE], blocks=7)
     run.end("failed", HOSTILE, touch="moved", method=HOSTILE)
     run.spec_text = HOSTILE
@@ -77,15 +77,15 @@ def scrubbed(page: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Give the usual run's report as text."""
-    return render(usual(), tmp_path_factory.mktemp("report") / "report.html").read_text(encoding="utf-8")
+def page(report: Path) -> str:
+    """Return the usual run's report as text."""
+    return report.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Give the hostile run's report as text."""
-    return render(hostile(), tmp_path_factory.mktemp("hostile") / "report.html").read_text(encoding="utf-8")
+def hostile_page(hostile_report: Path) -> str:
+    """Return the hostile run's report as text."""
+    return hostile_report.read_text(encoding="utf-8")
 
 
 def test_the_page_is_the_gold_page(page: str) -> None:
@@ -130,9 +130,9 @@ def test_every_case_and_reason_is_in_the_table(page: str) -> None:
     assert "run with --tune" in table
 
 
-def test_every_part_of_a_rich_run_is_there(tmp_path: Path) -> None:
+def test_every_part_of_a_rich_run_is_there(rich_report: Path) -> None:
     """Each heading once, in the contents too; none of the parts is empty."""
-    text = render(rich(), tmp_path / "report.html").read_text(encoding="utf-8")
+    text = rich_report.read_text(encoding="utf-8")
     headings = re.findall(r'<h2 id="([a-z]+)">', text)
 
     assert set(headings) >= {"ratios", "pooled", "sizes", "touch", "noise", "drift", "outliers", "cases"}
@@ -206,7 +206,7 @@ def test_a_report_that_fails_leaves_the_old_one(tmp_path: Path, monkeypatch: pyt
 
 
 def unusual() -> Iterator[tuple[str, FakeRun]]:
-    """Give runs that lack what a usual one has."""
+    """Yield runs that lack what a usual one has."""
     empty = make_run(blocks=1)
     empty.outcomes.clear()
     empty.facts.clear()

@@ -35,7 +35,7 @@ class Shelf:
         return path
 
     def open(self, path: Path) -> Any:
-        """Give what was put there."""
+        """Return what was put there."""
         run = self.runs[str(path)]
         if isinstance(run, Exception):
             raise run
@@ -44,12 +44,12 @@ class Shelf:
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
-    """Give an empty folder of results."""
+    """Return an empty folder of results."""
     return Shelf(tmp_path, monkeypatch)
 
 
 def named(run_id: str, **more: Any) -> FakeRun:
-    """Give a run with an id of its own."""
+    """Return a run with an id of its own."""
     run = make_run(blocks=1, region_size=[1 << 27], touch=["none"], **more)
     meta = run.meta()
     run.meta = lambda: {**meta, "run_id": run_id}  # type: ignore[method-assign]
@@ -57,7 +57,7 @@ def named(run_id: str, **more: Any) -> FakeRun:
 
 
 def stored(shelf: Shelf, **more: Any) -> FakeRun:
-    """Give the run that is reported on, which knows where it lies."""
+    """Return the run that is reported on, which knows where it lies."""
     run = named("r9", **more)
     run.path = shelf.put("mremap_vs_copy", "r9", run)  # type: ignore[attr-defined]
     return run

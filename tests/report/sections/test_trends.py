@@ -36,7 +36,7 @@ def only(run: FakeRun, crossovers: Sequence[Crossover] | None = None) -> Section
 
 
 def sized(**more: Any) -> FakeRun:
-    """Give a run over page sizes, in which the time of a copy grows with the page and that of a remap does not."""
+    """Return a run over page sizes, in which the time of a copy grows with the page and that of a remap does not."""
     run = make_run(page_size=SIZES, region_size=[1 << 27], touch=["none"], **more)
     for outcome in run.outcomes:
         if outcome["method"] != "mremap_fixed":

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 SPEC = """
 name: broken
-question: Is a broken swap found?
+question: Is a broken method found?
+workload: {workload}
 method: [memcpy, {method}]
 region_size: 256KiB
 iterations: 50
@@ -24,10 +25,12 @@ warmups: 0
 """
 
 
-@pytest.mark.parametrize("method", [path.stem for path in BROKEN])
-def test_a_broken_method_ends_the_command_with_4(checkout: Path, method: str) -> None:
-    """One wrong byte, a swap left out, two pages exchanged twice: corrupt, its time kept and never shown."""
-    (checkout / "broken.yaml").write_text(SPEC.format(method=method), encoding="utf-8")
+@pytest.mark.parametrize("source", BROKEN, ids=lambda path: path.stem)
+def test_a_broken_method_ends_the_command_with_4(checkout: Path, source: Path) -> None:
+    """One wrong byte, a swap or a move left out, two pages exchanged twice: corrupt, its time kept and never shown."""
+    method = source.stem
+    workload = "swap" if ".swap_many" in source.read_text(encoding="utf-8") else "permute"
+    (checkout / "broken.yaml").write_text(SPEC.format(method=method, workload=workload), encoding="utf-8")
 
     done = inv(checkout, "run", "--spec", "broken.yaml", "--wait")
 

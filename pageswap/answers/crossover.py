@@ -119,22 +119,14 @@ def _course(sizes: Sequence[int], verdicts: Sequence[str], *, is_whole: bool) ->
         return NEITHER, sizes[0], sizes[-1]
     changes = [place for place, pair in enumerate(itertools.pairwise(words)) if len(set(pair)) > 1]
     if len(changes) == 1:
-        last, first = known[changes[0]][0], _settled(sizes, verdicts, words[-1])
+        last = known[changes[0]][0]
+        # The smallest size from which on every verdict is the last one.
+        first = next((size for at, size in enumerate(sizes) if set(verdicts[at:]) == {words[-1]}), None)
         if first is not None and is_whole:
             return (RISES if words[-1] == FASTER else FALLS), last, first
     if not changes and len(words) == len(sizes) and is_whole:
         return (ALL_FASTER if words[0] == FASTER else ALL_SLOWER), sizes[0], sizes[-1]
     return PARTLY, sizes[0], sizes[-1]
-
-
-def _settled(sizes: Sequence[int], verdicts: Sequence[str], word: str) -> int | None:
-    """Return the smallest size from which on every verdict is the one, None where the largest has another."""
-    first = None
-    for size, verdict in zip(reversed(sizes), reversed(verdicts), strict=True):
-        if verdict != word:
-            break
-        first = size
-    return first
 
 
 def _verdict(courses: set[str], *, has_corrupt: bool) -> str:

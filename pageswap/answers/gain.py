@@ -23,11 +23,6 @@ class Change:
     old: str
     groups: Groups
 
-    @property
-    def is_open(self) -> bool:
-        """Say whether nothing is decided of it."""
-        return not {*DECIDED, MIXED} & {verdict for verdict, _ in self.groups}
-
 
 @dataclasses.dataclass(frozen=True)
 class Gain:
@@ -48,10 +43,11 @@ def gain(summary: Summary) -> tuple[Gain, list[Finding]]:
         own = found.setdefault((finding.subject, finding.against), {})
         own.setdefault(who, Contender(who, [])).findings.append(finding)
     changes = [Change(new, old, grouped(own.values())) for (new, old), own in found.items()]
+    closed = [each for each in changes if {*DECIDED, MIXED} & {verdict for verdict, _ in each.groups}]
     findings = [finding for _, finding in pairs]
     facts = Gain(
         verdict=overall([each for own in found.values() for each in own.values()]),
-        changes=sorted((each for each in changes if each.groups), key=lambda each: each.is_open),
+        changes=closed + [each for each in changes if each.groups and each not in closed],
         hosts_disagree=hosts_disagree(findings),
         most_blocks=most_blocks(pairs),
     )

@@ -25,10 +25,7 @@ LARGE_FLOOR: Final = 1.1
 # What each host may have, beside the doubts of the table of conditions.
 _STEAL: Final = "steal"
 _BALANCING: Final = "numa_balancing"
-# Every other code of a host is that of a condition, whose table has the words.
 _SCATTERED: Final = "several_nodes"
-_OWN_WORDS: Final = (_STEAL, _BALANCING, _SCATTERED)
-_CONDITION: Final = "condition"
 
 
 def trust(summary: HostsSummary, findings: Findings, environments: Mapping[str, Mapping[str, Any]]) -> Trust:
@@ -78,19 +75,18 @@ def _of_figures(summary: HostsSummary) -> Iterator[Doubt]:
 def _of_hosts(findings: Findings, environments: Mapping[str, Mapping[str, Any]]) -> Iterator[Doubt]:
     """Yield what is amiss with hosts, each thing once with all of its hosts."""
     stolen = Counter(each.host for each in findings.disturbed if _STEAL in each.words)
-    found: dict[tuple[str, str], list[str]] = {}
+    # What is amiss: a macro, its code and words, with the trials that it is about on each host.
+    found: dict[tuple[str, str, str], dict[str, int]] = {}
     for host, environment in environments.items():
-        for key, why in doubts(environment).items():
-            found.setdefault((key, why), []).append(host)
+        own = [(("condition", key, why), 0) for key, why in doubts(environment).items()]
         if environment.get(_BALANCING) and len(environment.get("numa_nodes") or ()) > 1:
-            found.setdefault((_BALANCING, ""), []).append(host)
+            own.append(((_BALANCING, _BALANCING, ""), 0))
         if host in findings.scattered:
-            found.setdefault((_SCATTERED, ""), []).append(host)
+            own.append(((_SCATTERED, _SCATTERED, ""), findings.scattered[host]))
         if host in stolen:
-            found.setdefault((_STEAL, str(environment.get("hypervisor") or "")), []).append(host)
-    for (code, why), hosts in found.items():
-        macro = code if code in _OWN_WORDS else _CONDITION
-        named = hosts if len(environments) > 1 else []
-        counts = findings.scattered if code == _SCATTERED else stolen
-        trials = sum(counts.get(each, 0) for each in hosts)
-        yield DOUBTFUL, code, {"words": macro, "hosts": named, "why": why, "trials": trials}
+            own.append(((_STEAL, _STEAL, str(environment.get("hypervisor") or "")), stolen[host]))
+        for key, trials in own:
+            found.setdefault(key, {})[host] = trials
+    for (macro, code, why), hosts in found.items():
+        named = list(hosts) if len(environments) > 1 else []
+        yield DOUBTFUL, code, {"words": macro, "hosts": named, "why": why, "trials": sum(hosts.values())}

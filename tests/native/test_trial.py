@@ -73,10 +73,17 @@ def test_a_control_that_moves_nothing_verifies_as_unmoved() -> None:
 @pytest.mark.parametrize("method", ["memcpy", "copy_words"])
 def test_copying_causes_no_faults_inside_the_rounds(method: str) -> None:
     """Everything a copy touches is present before the clock starts, but now and then a page of a sanitizer's shadow."""
-    result = child.run(child.params(method, region_bytes=16 * child.MIB, iterations=5000))
+    trial = child.params(method, region_bytes=16 * child.MIB, iterations=5000)
 
-    assert result.minor_faults <= (1 if os.environ.get("PAGESWAP_SANITIZED") else 0)
-    assert result.major_faults == 0
+    def run() -> list[int]:
+        result = native.run_trial(trial)
+        return [result.minor_faults, result.major_faults]
+
+    # In a fork of this process, in which a sanitizer has most of its shadow already.
+    minor, major = in_child(run)
+
+    assert minor <= (1 if os.environ.get("PAGESWAP_SANITIZED") else 0)
+    assert major == 0
 
 
 @pytest.mark.parametrize("rounds", [1, 3, 30])

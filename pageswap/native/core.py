@@ -296,5 +296,4 @@ class TrialProcess:
             return None
         if self._outcome.state != lib.PS_TRIAL_MEASURED:
             _raise(self._outcome.error)
-        rounds_ns = ffi.addressof(self._outcome.rounds_ns, 0)
-        return _result(self._outcome.result, ffi.unpack(rounds_ns, self._rounds))
+        return _result(self._outcome.result, ffi.unpack(ffi.addressof(self._outcome.rounds_ns, 0), self._rounds))

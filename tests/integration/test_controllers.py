@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pageswap.errors import StoreError
 from tests.integration.fleet import check_quiet, check_whole, finish, measuring, rows, trial_ids
 from tests.integration.lab import kill, wait_until
 from tests.integration.network import NEIGHBOUR
@@ -86,7 +87,7 @@ class TestFullDisk:
     """A controller without room for rows."""
 
     def test_is_told_and_loses_nothing(self, fleet: Fleet) -> None:
-        """Exit code 3, rows intact, the hosts stop by themselves; with room again, resume completes the run."""
+        """The exit code of files, rows intact, hosts stop by themselves; with room again, resume completes the run."""
         host = fleet.network.add("lab1")
         fleet.results.mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", fleet.results], check=True)
@@ -104,7 +105,7 @@ class TestFullDisk:
                         continue
             ended = finish(controller)
             (run_dir,) = fleet.runs()
-            assert ended.code == 3, ended.errors
+            assert ended.code == StoreError.exit_code, ended.errors
             assert "disk is full" in ended.errors
             assert 0 < len(rows(run_dir)) < len(trial_ids(spec))
             check_quiet(host, 5.0)

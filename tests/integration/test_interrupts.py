@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pageswap.agent.workspace import host_lease
+from pageswap.errors import StoreError
 from tests.integration.lab import last_attempts, wait_until
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ class TestFullDisk:
     """A full disk stops a run with its reason and loses nothing."""
 
     def test_where_the_results_are(self, lab: Lab, small_disk: Callable[[str], Path]) -> None:
-        """Exit code 3, earlier rows intact; with room again, resume completes the run."""
+        """The exit code of files, earlier rows intact; with room again, resume completes the run."""
         disk = small_disk("results")
         controller = lab.start_run(lab.spec(repeats=9, iterations=BRIEF))
         wait_until(lambda: is_measuring(lab))
@@ -191,7 +192,7 @@ class TestFullDisk:
         _, errors = controller.communicate(timeout=60)
         rows = last_attempts(lab.runs()[0])
 
-        assert controller.returncode == 3, errors
+        assert controller.returncode == StoreError.exit_code, errors
         assert "run.sqlite: rows cannot be stored: database or disk is full; the disk or a quota is full" in errors
         assert "Traceback" not in errors
         assert 0 < len(rows) < 78

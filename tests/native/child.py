@@ -23,6 +23,7 @@ SERVE = """
 import dataclasses, json, os, sys
 from pageswap import native
 from pageswap.errors import CoreError, MethodUnavailableError
+print(native.__file__, flush=True)
 for line in sys.stdin:
     process = native.TrialProcess(native.TrialParams(**json.loads(line)))
     _, status = os.waitpid(process.start(), 0)
@@ -89,13 +90,16 @@ def pages(method: str, backing: str) -> int:
 def _server() -> subprocess.Popen[str]:
     """Start the process that forks trials, which ends with this one's end of its standard input."""
     server = subprocess.Popen(
-        [sys.executable, "-c", SERVE],
+        [sys.executable, "-P", "-c", SERVE],
         env=os.environ | {"PYTHONPATH": str(pathlib.Path(native.__file__).parents[2])},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
     atexit.register(server.communicate)
+    assert server.stdout
+    # Not the folder's own core where these tests have the one of the sanitizers.
+    assert server.stdout.readline().strip() == native.__file__
     return server
 
 

@@ -414,7 +414,7 @@ def axis_of(reader: Reader) -> str:
 def crossover_faults(reader: Reader, text: str) -> Iterator[str]:
     """Check from which size on a contender is faster, or that it is so at every size."""
     for clause in text.split("; "):
-        table = re.fullmatch(r"where each of (\d+) contenders is faster than \S+ stands in the table", clause)
+        table = re.fullmatch(r"see the table for (\d+) contenders?", clause)
         found = re.fullmatch(r"(.+?)(?: (?:was|were) (.+)| showed no difference from \S+ at (.+))", clause)
         if table is not None:
             if int(table[1]) != len({each["subject"] for each in reader.findings if each["verdict"] != "corrupt"}):
@@ -441,8 +441,11 @@ def course_faults(reader: Reader, name: str, claim: str, clause: str) -> Iterato
         host: list(claim_faults(claim, {(host, e["where"].get(axis, 0)): e["verdict"] for e in each}, clause))
         for host, each in per_host.items()
     }
-    many = re.search(r" on (\d+) hosts?", claim)
-    if many and sum(not each for each in wrong.values()) < int(many[1]):
+    many = re.search(r" on (?:(\d+) hosts?|(.+ and (\d+) more hosts?))", claim)
+    # Hosts that are only counted are some of those that were compared.
+    least = int(many[1] or int(many[3]) + many[2].count("lab")) if many else 0
+    named = set(re.findall(r"lab\d+", many[2] or "")) if many else set()
+    if many and (sum(not each for each in wrong.values()) < least or any(wrong[host] for host in named)):
         yield f"{clause!r}, not so on {[host for host, each in wrong.items() if each]}"
     elif not many:
         yield from [fault for each in wrong.values() for fault in each]

@@ -11,9 +11,9 @@ from pageswap.analysis.explanations.cost_stacks import call_stacks
 from pageswap.analysis.findings import findings
 from pageswap.analysis.summary import summarise
 from pageswap.answers.cost import multiple
-from pageswap.answers.record import PART, UNDECIDED, YES
+from pageswap.answers.record import MIXED, PART, UNDECIDED, YES
 from pageswap.statistics.intervals import Interval
-from tests.answers.answered import answered, asking
+from tests.answers.answered import answered, asking, slow_down
 from tests.fake_run import FakeRun, make_run
 
 COSTS = {"getpid": 100.0, "getpid_cached": 2.0, "mremap_untouched": 2_000.0, "mremap_touched": 4_000.0}
@@ -159,3 +159,21 @@ def test_hosts_are_taken_apart_one_by_one() -> None:
 
     assert [stack.host for stack in findings(summarise(run)).costs] == ["a", "b", "c"]
     assert {finding.host for finding in answered(run).findings if finding.verdict == PART} == {"a", "b", "c"}
+
+
+def test_a_call_is_told_by_its_plainest_condition() -> None:
+    """The first of the run's: with two threads it takes twice as long, which is a finding of its own."""
+    run = calls("getpid", {"getpid": 100.0, "mremap_untouched": 2_000.0}, threads=[1, 2])
+    slow_down(run, 2.0, method="mremap_untouched", threads=2)
+    answer = answered(run)
+
+    assert answer.headline == "mremap_untouched takes 20 times as long as getpid"
+    assert len(answer.findings) == 2
+
+
+def test_a_call_that_is_not_decided_makes_it_mixed() -> None:
+    """Beside one that is."""
+    answer = answered(calls("getpid", {"getpid": 100.0, "same": 100.0, "mremap_untouched": 2_000.0}))
+
+    assert answer.verdict == MIXED
+    assert answer.headline == "mremap_untouched takes 20 times as long as getpid"

@@ -97,6 +97,14 @@ def test_blocks_that_were_disturbed_decide_all_the_same(monkeypatch: pytest.Monk
     assert (answer.headline, answer.trust.level) == ("mremap_fixed was 20 times slower than memcpy", "bad")
 
 
+def test_the_most_blocks_of_any_comparison_are_named() -> None:
+    """One contender has one block fewer."""
+    run = make_run(blocks=4, **ONE)
+    run.end("failed", "ENOMEM", method="copy_words", block=0, warmup=0)
+
+    assert answered(run).headline.endswith(" with memcpy, 4 of the 6 needed")
+
+
 def test_hosts_that_disagree_are_named() -> None:
     """One host's winner is another's loser."""
     run = make_run(hosts=("lab1", "lab2"), method=["memcpy", "mremap_fixed"], **ONE)

@@ -48,6 +48,15 @@ def test_contests_are_judged_apart() -> None:
     assert answer.headline == "a was fastest with touch none; b was fastest with touch moved"
 
 
+def test_levels_that_others_share_are_not_said_to_be_where_it_won() -> None:
+    """Both of its contests are without touching, but so is one that it lost: the count is all that is true."""
+    run = field({"a": 600.0, "b": 400.0}, touch=["none", "moved"], region_size=[64 << 20, 128 << 20, 256 << 20])
+    for size in (64 << 20, 128 << 20):
+        slow_down(run, 0.25, method="a", touch="none", region_size=size)
+
+    assert answered(run).headline == "b was fastest in 4 of 6 cases; a was fastest in 2 of 6 cases"
+
+
 def test_contests_with_too_few_blocks_are_judged_apart_too() -> None:
     """The one that leads in one of two does not lead in both."""
     run = field({"a": 400.0, "b": 600.0}, touch=["none", "moved"], blocks=3)

@@ -92,7 +92,7 @@ def test_faults_of_all_rounds_are_counted_and_of_nothing_else(rounds: int) -> No
     faults = child.run(child.params("page_fault", workload="call", iterations=300, rounds=rounds)).minor_faults
 
     # A sanitizer has shadow memory of its own.
-    assert faults == 300 or ("PAGESWAP_SANITIZED" in os.environ and 300 < faults < 310)
+    assert faults == 300 or ("PAGESWAP_SANITIZED" in os.environ and 300 <= faults < 400)
 
 
 def test_reading_remapped_shared_pages_faults_inside_the_rounds() -> None:

@@ -19,6 +19,7 @@ import audit
 import coverage
 import dispatch
 import generated_answers
+import guest
 import runs
 import targets
 
@@ -31,17 +32,20 @@ ROOT = Path(__file__).resolve().parents[2]
 TAKES = 5
 # Of 100 cases, 50 of them the baseline's and so measured twice: 100,050 trials.
 BLOCKS = 667
-# Tables of their own: the ratios between methods, the statistics against simulated runs, and what many hosts cost.
+# Tables of their own: the ratios between methods, the statistics against simulated runs, what many hosts cost, and what
+# is told of two NUMA nodes.
 TARGETS = "targets"
 STATISTICS = "statistics"
 DISPATCH = "dispatch"
 ANSWERS = "answers"
 AUDIT = "audit"
+GUEST = "guest"
 TABLES: dict[str, Callable[[], int]] = {
     STATISTICS: coverage.main,
     ANSWERS: generated_answers.main,
     AUDIT: audit.main,
     DISPATCH: dispatch.main,
+    GUEST: guest.main,
     TARGETS: targets.main,
 }
 

@@ -6,6 +6,7 @@ would be measured in their place, unnoticed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ FUNCTIONS = ("malloc", "realloc", "memcpy")
 _VARIABLES = ("LD_PRELOAD", "LD_AUDIT", "GLIBC_TUNABLES")
 _PREFIX = "MALLOC_"
 _MAPS = "/proc/self/maps"
+# dladdr1(3): it wants the symbol, an Elf64_Sym, whose st_shndx is so many bytes from its begin.
+_SYMBOL, _SECTION_AT = 1, 6
 
 
 def leave_behind(environ: Mapping[str, str] | None = None) -> None:
@@ -60,18 +63,47 @@ def in_force(files: HostFiles, environ: Mapping[str, str] | None = None) -> dict
 
 
 def providers(files: HostFiles) -> dict[str, str | None]:
-    """Map each of FUNCTIONS to the file name of the library that serves it in this process; None where unknown."""
+    """Map each of FUNCTIONS to the file name of the library that serves it in this process; None where unknown.
+
+    A program at a fixed address, as Debian's Python is one, has an entry of its own for a function whose address it
+    takes, and dlsym(3) finds that first: what it leads to is the next definition in the order of loading.
+    """
     try:
         import ctypes  # not in every distribution's smallest Python
     except ImportError:
         return dict.fromkeys(FUNCTIONS)
-    everything = ctypes.CDLL(None)
+
+    def address_in(path: str | None, name: str) -> int:
+        with contextlib.suppress(OSError, AttributeError):
+            return ctypes.cast(getattr(ctypes.CDLL(path), name), ctypes.c_void_p).value or 0
+        return 0
+
+    def is_defined(address: int) -> bool:
+        """Tell whether what begins there is the function, not a way to it: its symbol has a section (elf(5))."""
+        symbol, info = ctypes.c_void_p(), (ctypes.c_void_p * 4)()
+        with contextlib.suppress(AttributeError):
+            ctypes.CDLL(None).dladdr1(ctypes.c_void_p(address), info, ctypes.byref(symbol), _SYMBOL)
+        return not symbol.value or ctypes.c_uint16.from_address(symbol.value + _SECTION_AT).value != 0
+
+    # dlopen(3)'s handle is a struct link_map: address, name, dynamic section, next.
+    loaded: list[str | None] = [None]
+    link: int | None = ctypes.CDLL(None)._handle  # noqa: SLF001 - ctypes has no other name for it
+    while link:
+        _, called, _, link = (ctypes.c_void_p * 4).from_address(link)
+        text = ctypes.string_at(called) if called else b""
+        loaded += [os.fsdecode(text)] if text else []
     mappings = _mappings(files)
-    addresses = {name: ctypes.cast(getattr(everything, name), ctypes.c_void_p).value or 0 for name in FUNCTIONS}
-    return {
-        name: next((os.path.basename(path) for start, end, path in mappings if start <= address < end), None)
-        for name, address in addresses.items()
-    }
+    found: dict[str, str | None] = {}
+    for name in FUNCTIONS:
+        found[name] = None
+        for path in loaded:
+            address = address_in(path, name)
+            file = next((file for start, end, file in mappings if start <= address < end), "")
+            # A library's handle finds what its own libraries define, too.
+            if file and (path is None or os.path.realpath(path) == file) and is_defined(address):
+                found[name] = os.path.basename(file)
+                break
+    return found
 
 
 def foreign_providers(providers_of: dict[str, str | None]) -> str:

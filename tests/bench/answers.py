@@ -175,7 +175,7 @@ def _why(run: Run) -> tuple[str, str]:
 
 def percents(share: float, ends: Interval | None) -> str:
     """Print a share with its interval."""
-    return f"{share:.0%}" + (f" [{ends.low:.0%} to {ends.high:.0%}]" if ends else "")
+    return f"{share:.0%}" + (f" [{ends.low:z.0%} to {ends.high:z.0%}]" if ends else "")
 
 
 def best(run: Run, against: dict[str, Any], **levels: Any) -> tuple[str, Figure]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 # Two ways to add the same doubles.
 RELATIVE = 1e-12
-SCALES = {"k": 1e3, "M": 1e6, "G": 1e9, "kB/s": 1e3, "MB/s": 1e6, "GB/s": 1e9, "%": 0.01}
+SCALES = {"k": 1e3, "M": 1e6, "G": 1e9, "kB/s": 1e3, "MB/s": 1e6, "GB/s": 1e9, "TB/s": 1e12, "%": 0.01}
 NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 
 # What a column of a table of cases shows, by how its title begins, in the order of the numbers in its cells.

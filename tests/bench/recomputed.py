@@ -76,8 +76,8 @@ def rows(store: Path) -> pd.DataFrame:
     return table
 
 
-def _faster_half(text: str | None) -> float:
-    rounds = sorted(json.loads(text or "[]"))
+def _faster_half(text: object) -> float:
+    rounds = sorted(json.loads(text)) if isinstance(text, str) else []
     if len(rounds) < 2:
         return 1.0
     return float(np.mean(rounds[: math.ceil(len(rounds) / 2)]) / np.mean(rounds))
@@ -99,7 +99,8 @@ def cases(store: Path) -> list[Case]:
         if case.n:
             case.median_ns, case.median_ci = float(first["ns"].median()), interval(first["ns"])
             bytes_each = float(first["bytes"].median())
-            case.bytes_per_s = None if math.isnan(bytes_each) else bytes_each / case.median_ns * 1e9
+            # What moves no page has no rate of bytes, rather than one of 0.
+            case.bytes_per_s = bytes_each / case.median_ns * 1e9 if bytes_each > 0 else None
         for name in ("minor_faults", "major_faults", "voluntary_switches", "involuntary_switches", "vmas_peak"):
             value = first[name].median()
             case.costs[name] = None if math.isnan(value) else float(value)

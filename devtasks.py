@@ -33,8 +33,11 @@ def build_core(*, sanitize: bool = False) -> str:
     return done.stdout.strip()
 
 
-# Shares the CPUs between two processes; tests that would be in each other's way name a group, see tests/conftest.py.
-_QUICK = ("-m", "not lab and not slow", "-n", "2", "--dist", "loadgroup")
+# The core's one after the other, for they share the host's huge pages; the others on two processes.
+_QUICK = (
+    ("-m", "not lab and not slow", "tests/native"),
+    ("-m", "not lab and not slow", "--ignore=tests/native", "-n", "2", "--dist", "loadgroup"),
+)
 # One after the other: labs share the host's lease and measure, and a second CPU is for the sanitizers meanwhile.
 _THE_REST = ("-m", "lab or slow")
 
@@ -48,8 +51,10 @@ def test(args: str, only: str, *, whole: bool) -> int:
     build_core()
     pytest = [sys.executable, "-m", "pytest"]
     chosen = [*shlex.split(args), *(["-k", only] if only else [])]
-    if chosen or not whole:
-        return _run([*pytest, *(chosen or _QUICK)])
+    if chosen:
+        return _run([*pytest, *chosen])
+    if not whole:
+        return _quick(pytest)
     # They are done long before the others come to the core's tests, with which they would share the huge pages.
     with tempfile.TemporaryFile() as said:
         sanitized = _start_sanitized(pytest, said)
@@ -60,7 +65,11 @@ def test(args: str, only: str, *, whole: bool) -> int:
         print("\nThe core's tests again, under AddressSanitizer and UndefinedBehaviorSanitizer", flush=True)
         said.seek(0)
         shutil.copyfileobj(said, sys.stdout.buffer)
-    return _run([*pytest, *_QUICK]) or code or _told(pytest, sanitized_code)
+    return _quick(pytest) or code or _told(pytest, sanitized_code)
+
+
+def _quick(pytest: list[str]) -> int:
+    return max(_run([*pytest, *part]) for part in _QUICK)
 
 
 def _start_sanitized(pytest: list[str], output: IO[bytes]) -> subprocess.Popen[bytes] | None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.findings import Findings
 from pageswap.analysis.trials.table import frame
-from pageswap.report.page.model import reported_run
+from pageswap.report.sections.reported_run import reported_run
 
 if TYPE_CHECKING:
     from pageswap.report.charts.vegalite import Plot
-    from pageswap.report.sections.section import ReportedRun
+    from pageswap.report.sections.reported_run import ReportedRun
     from tests.fake_run import FakeRun
 
 NOTHING = Findings((), (), (), (), (), {}, (), ())

@@ -9,43 +9,29 @@ import io
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.analysis.explanations.host_groups import grouped, host_groups
 from pageswap.analysis.export import WRITERS
-from pageswap.analysis.findings import findings as find
-from pageswap.analysis.summary import Summary, summarise
 from pageswap.analysis.trials.table import frame
 from pageswap.answers.against_baseline import contender_name, is_mover
 from pageswap.answers.build import build_answer
 from pageswap.report.page.first_screen import FirstRows, first_rows, measured_on
 from pageswap.report.page.picture import picture
-from pageswap.report.sections import (
-    costs,
-    drift,
-    hosts,
-    noise,
-    outliers,
-    pooled,
-    ratios,
-    touch,
-    trends,
-)
+from pageswap.report.sections import costs, hosts, ratios, stability, trends
 from pageswap.report.sections.cases import Table, table
 from pageswap.report.sections.conditions import hashes, host_facts, inventory_of, run_facts
-from pageswap.report.sections.reference_runs import reference_runs
-from pageswap.report.sections.section import ReportedRun, Section, notes
+from pageswap.report.sections.reported_run import ReportedRun, reported_run
+from pageswap.report.sections.section import Section, notes
 from pageswap.statistics.intervals import MINIMUM_N
-from pageswap.text.conditions import shown_command, spans
+from pageswap.text.conditions import shown_command
 from pageswap.text.lists import clipped, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pageswap.analysis.summary import Summary
     from pageswap.analysis.trials.run_data import RunData
     from pageswap.answers.record import Answer
     from pageswap.report.charts.vegalite import Plot
 
-# More hosts than these are shown as groups of the same processor and kernel.
-MOST_HOSTS = 16
 _LONGEST_HOST = 80
 _PLAIN_BYTES = 128 << 10
 MOST_BYTES = 1 << 20
@@ -55,13 +41,13 @@ _LONGEST_NAME = 80
 # What shows the parts of a run, in the page's order: each returns None where the run has nothing of it.
 SECTIONS: Final[tuple[Callable[[ReportedRun], Section | None], ...]] = (
     ratios.section,
-    pooled.section,
+    ratios.over_all_hosts,
     *trends.sections(),
-    touch.section,
+    costs.paid_later,
     costs.section,
-    drift.section,
-    noise.section,
-    outliers.section,
+    stability.drift,
+    stability.noise,
+    stability.outliers,
 )
 # The same below the table of every case: what concerns the hosts.
 HOST_SECTIONS: Final[tuple[Callable[[ReportedRun], Section | None], ...]] = (
@@ -112,23 +98,6 @@ class Model:
         """Every chart of the page, in its order."""
         first = [self.picture] if self.picture else []
         return first + [plot for section in (*self.sections, *self.after) for plot in section.plots]
-
-
-def reported_run(run_data: RunData, trials: Any) -> ReportedRun:  # noqa: ANN401 - pandas is analysis's
-    """Compute what the page's parts are made from."""
-    every = summarise(run_data, trials)
-    groups = host_groups(every.hosts, run_data.environments())
-    is_grouped = len(every.hosts) > MOST_HOSTS
-    references = reference_runs(run_data, every)
-    return ReportedRun(
-        run_data=run_data,
-        summary=grouped(every, groups) if is_grouped else every,
-        every=every,
-        findings=find(every, limit=references.limit, calls=references.calls),
-        references=references,
-        groups=groups if is_grouped else {host: [host] for host in every.hosts},
-        spans=spans(trials),
-    )
 
 
 def model(run_data: RunData) -> Model:

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.report.charts.vegalite import Plot
-    from pageswap.report.sections.section import ReportedRun, Section
+    from pageswap.report.sections.reported_run import ReportedRun
+    from pageswap.report.sections.section import Section
     from pageswap.statistics.intervals import Interval
 
 MOST_ROWS = 16

@@ -1,28 +1,29 @@
-"""Where the time goes: a swap's time as the calls it is made of, and how near copies come to the memory's limit."""
+"""Where the time goes: the calls a swap is made of, what is paid later, how near copies come to the memory's limit."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.explanations.cost_stacks import CostPart
+from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly
-from pageswap.report.charts.vegalite import GREY, LABELS_APART, PALETTE, layer, nominal, plot, row_axis, tips
-from pageswap.report.sections.section import Grid, Heading, Section, case_name, notes, number
+from pageswap.report.sections.section import Grid, Heading, Section, bounded, case_name, notes, number
 from pageswap.text.levels import level_text, operation
-from pageswap.text.lists import plural
-from pageswap.text.numbers import interval_text, nanoseconds_text, scaled, share_text, with_digits
+from pageswap.text.numbers import change_text, interval_text, nanoseconds_text, scaled, share_text, with_digits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pageswap.analysis.explanations.cost_stacks import CostStack
+    from pageswap.analysis.explanations.limit_shares import Share
     from pageswap.analysis.findings import Findings
-    from pageswap.analysis.summary import Summary
+    from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.report.charts.vegalite import Plot
-    from pageswap.report.sections.section import ReportedRun
+    from pageswap.report.sections.reported_run import ReportedRun
 
 MOST_STACKS = 16
 MOST_SHARES = 60
+MOST_PAIRS = 24
 _ROW_PX = 54
 _REST = "not explained"
 _REST_GREY = "#B0B0B0"
@@ -77,19 +78,26 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
             )
             start += ns
     order = [kind for kind in kinds if kind != _REST] + ([_REST] if _REST in kinds else [])
-    colours = [_REST_GREY if kind == _REST else PALETTE[index % (len(PALETTE) - 2)] for index, kind in enumerate(order)]
-    axis = {"labelExpr": "format(datum.value, ',') + ' ns'", "tickCount": 5, **LABELS_APART, "labelFlush": 20}
+    colours = [
+        _REST_GREY if kind == _REST else vega.PALETTE[index % (len(vega.PALETTE) - 2)]
+        for index, kind in enumerate(order)
+    ]
+    axis = {"labelExpr": "format(datum.value, ',') + ' ns'", "tickCount": 5, **vega.LABELS_APART, "labelFlush": 20}
     x = {"field": "from", "type": "quantitative", "title": f"Time of one {what}", "axis": axis, "scale": {"zero": True}}
-    y, colour = row_axis(names), nominal("part", order, colours)
+    y, colour = vega.row_axis(names), vega.nominal("part", order, colours)
     bar = {"type": "bar", "height": 20, "stroke": "white", "strokeWidth": 1}
-    tick = {"type": "tick", "thickness": 3, "size": 30, "color": GREY}
+    tick = {"type": "tick", "thickness": 3, "size": 30, "color": vega.GREY}
     layers = [
-        layer("parts", bar, x=x, x2={"field": "to"}, y=y, color=colour, tooltip=tips("Case", "Part", "Call", "Time")),
-        layer("totals", tick, x={**x, "field": "total"}, y=y, tooltip=tips("Case", ("Time", f"Measured {what}"))),
+        vega.layer(
+            "parts", bar, x=x, x2={"field": "to"}, y=y, color=colour, tooltip=vega.tips("Case", "Part", "Call", "Time")
+        ),
+        vega.layer(
+            "totals", tick, x={**x, "field": "total"}, y=y, tooltip=vega.tips("Case", ("Time", f"Measured {what}"))
+        ),
     ]
     told = [f"{part['Case']}: {part['Part']} {part['Time']}" for part in parts]
     title = "One call and the calls inside it" if summary.workload == "call" else "One swap as the calls it makes"
-    return plot(title, told, layers, {"parts": parts, "totals": totals}, _ROW_PX * len(names), series=order)
+    return vega.plot(title, told, layers, {"parts": parts, "totals": totals}, _ROW_PX * len(names), series=order)
 
 
 def _layers_of_calls(summary: Summary, stacks: Sequence[CostStack]) -> Grid:
@@ -123,20 +131,61 @@ def _share(part: CostPart, stack: CostStack) -> str:
 
 def _shares(summary: Summary, findings: Findings) -> Grid:
     of_case = {(case.host, case.case_id): case for case in summary.cases}
-    ranked = sorted(findings.shares.values(), key=lambda share: -share.share)
-    rows = []
-    for share in ranked[:MOST_SHARES]:
-        case = of_case.get((share.host, share.case_id))
-        if case is None or not case.bytes_per_s:
-            continue
-        rows.append(
-            (
-                case_name(summary, case.host, case.levels) or share.case_id,
-                share_text(share.share, share.interval),
-                f"{scaled(case.bytes_per_s, case.median_ci, case.median_ns or 0)}B/s",
-                f"{scaled(share.limit_bytes_per_s, None, 1)}B/s by {share.method}",
-            )
+
+    def row(share: Share) -> tuple[str, ...]:
+        case = of_case[share.host, share.case_id]
+        return (
+            case_name(summary, case.host, case.levels) or share.case_id,
+            share_text(share.share, share.interval),
+            f"{scaled(case.bytes_per_s or 0, case.median_ci, case.median_ns or 0)}B/s",
+            f"{scaled(share.limit_bytes_per_s, None, 1)}B/s by {share.method}",
         )
+
     columns = (Heading("Case"), number("Share", "of the limit [95 % CI]"), number("Throughput"), Heading("Limit"))
-    left = f", the {MOST_SHARES} highest of {plural(len(ranked), 'case')}" if len(ranked) > MOST_SHARES else ""
-    return Grid(f"Share of the memory's limit{left}", columns, tuple(rows))
+    ranked = sorted(findings.shares.values(), key=lambda share: -share.share)
+    return bounded("Share of the memory's limit", columns, ranked, row, most=MOST_SHARES, which="the highest")
+
+
+def paid_later(run: ReportedRun) -> Section | None:
+    """Show each pair of cases that differ in nothing but touch, where there is one: what a method puts off."""
+    summary = run.summary
+    found: dict[str, dict[str, CaseSummary]] = {}
+    for case in summary.cases if "touch" in summary.varying else ():
+        if case.median_ns:
+            label = case_name(summary, case.host, case.levels, ("touch",)) or "all cases"
+            found.setdefault(label, {})[str(case.levels.get("touch"))] = case
+    pairs = [(label, pair) for label, pair in found.items() if {"none", "moved"} <= pair.keys()]
+    if not pairs:
+        return None
+    chosen = evenly(pairs, MOST_PAIRS)
+    told = notes("touch", len(chosen), len(pairs))
+    return Section("touch", "What is paid later", told, (_pairs(summary, chosen),))
+
+
+def _pairs(summary: Summary, pairs: Sequence[tuple[str, Mapping[str, CaseSummary]]]) -> Plot:
+    rows: list[dict[str, Any]] = []
+    marks: list[dict[str, Any]] = []
+    what = operation(summary.workload)
+    for label, pair in pairs:
+        left, right = pair["none"].median_ns or 1.0, pair["moved"].median_ns or 1.0
+        more = change_text(right / left)
+        name = "\n".join([*label.split(", ", 1), f"{more} when read"])
+        rows.append({"row": name, "low": left, "high": right})
+        for touch, ns in (("none", left), ("moved", right)):
+            time = f"{nanoseconds_text(ns, pair[touch].median_ci)} ns per {what}"
+            mark = {"row": name, "Case": label, "touch": f"touch {touch}", "value": ns, "Time": time, "More": more}
+            marks.append(mark)
+    names, kinds = [row["row"] for row in rows], ("touch none", "touch moved")
+    domain = vega.around([mark["value"] for mark in marks])
+    x = vega.log_axis("value", f"Time per {what}, log scale", domain, vega.TIME_LABEL, "end")
+    y = vega.row_axis(names)
+    looks = {"color": vega.PALETTE[:2], "shape": ("circle", "diamond"), "size": (170, 60)}
+    channels = {channel: vega.nominal("touch", kinds, values) for channel, values in looks.items()}
+    shown = vega.tips("Case", ("touch", "Measured with"), "Time", ("More", "Moved against none"))
+    span = {"x": {**x, "field": "low"}, "x2": {"field": "high"}}
+    layers = [
+        vega.layer("pairs", {"type": "rule", "size": 2, "color": vega.GREY}, **span, y=y),
+        vega.layer("marks", {"type": "point", "filled": True, "opacity": 1}, x=x, y=y, **channels, tooltip=shown),
+    ]
+    title, datasets = "Left alone, and read after the move", {"pairs": rows, "marks": marks}
+    return vega.plot(title, names, layers, datasets, _ROW_PX * len(names), series=kinds)

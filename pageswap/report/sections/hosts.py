@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pageswap.analysis.summary import CaseSummary
     from pageswap.comparison.environments import Difference
-    from pageswap.report.sections.section import ReportedRun
+    from pageswap.report.sections.reported_run import ReportedRun
 
 MOST_COLUMNS = 8
 MOST_ROWS = 60

@@ -1,4 +1,4 @@
-"""The charts of ratios: each case's value with its interval, and its blocks as dots below."""
+"""The charts of ratios: each case's value with its interval and its blocks, and what all hosts say together."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from pageswap.text.numbers import nanoseconds_text, ratio_text, with_digits
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pageswap.analysis.checks.pooled_hosts import Pooled
     from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.report.charts.selection import Group, Selection
     from pageswap.report.charts.vegalite import Plot, Spec
-    from pageswap.report.sections.section import ReportedRun
+    from pageswap.report.sections.reported_run import ReportedRun
     from pageswap.statistics.intervals import Interval
 
+MOST_POOLED = 24
 _ROW_PX = 56
+_LONGEST_NAME = 160
 # Below the row's middle, where the value and its interval are.
 _DOTS_PX = (38, 52)
 LONGEST_BASELINE = 32
@@ -149,3 +152,45 @@ def looks(summary: Summary, rows: Sequence[Mapping[str, Any]]) -> dict[str, Spec
         channel: vega.nominal("verdict", used, [chosen[verdict][part] for verdict in used], has_legend=False)
         for part, channel in enumerate(("color", "shape"))
     }
+
+
+def over_all_hosts(run: ReportedRun) -> Section | None:
+    """Show each comparison over all hosts, where there are several."""
+    found = sorted(run.findings.pooled, key=lambda each: -each.comparison.ratio)
+    if not found:
+        return None
+    chosen = evenly(found, MOST_POOLED)
+    return Section("pooled", "Over all hosts", notes("pooled", chosen, found), (_pooled_plot(run.every, chosen),))
+
+
+def _pooled_plot(summary: Summary, pooled: Sequence[Pooled]) -> Plot:
+    rows: list[dict[str, Any]] = []
+    for each in pooled:
+        label = clipped(levels_phrase({n: each.levels[n] for n in summary.varying if n in each.levels}), _LONGEST_NAME)
+        found = each.comparison
+        text = ratio_text(found.ratio, found.interval)
+        rows.append(
+            {
+                **vega.figure(found.ratio, found.interval, text, "too few hosts"),
+                "row": "\n".join([*label.split(", ", 1), text]),
+                "Case": label,
+                "lowest": each.lowest[1],
+                "highest": each.highest[1],
+                "Hosts": f"{found.n:,}",
+                "Lowest": f"{ratio_text(each.lowest[1], None)} on {clipped(each.lowest[0], 60)}",
+                "Highest": f"{ratio_text(each.highest[1], None)} on {clipped(each.highest[0], 60)}",
+                "verdict": found.verdict,
+                "Verdict": found.verdict,
+            }
+        )
+    names = [row["row"] for row in rows]
+    ends = [row[end] for row in rows for end in ("low", "high", "lowest", "highest")]
+    axes = {"x": value_axis(summary, vega.around(ends, always=[1.0])), "y": vega.row_axis(names)}
+    shown = vega.tips("Case", ("Value", quantity(summary)), ("CI", "95 % CI"), "Hosts", "Lowest", "Highest", "Verdict")
+    span = {**axes, "x": {**axes["x"], "field": "lowest"}, "x2": {"field": "highest"}}
+    layers = [
+        vega.reference_line(axes["x"]),
+        vega.layer("rows", {"type": "rule", "size": 1, "color": vega.GREY}, **span),
+        *vega.figure_layers("rows", "x", {**axes, **looks(summary, rows), "tooltip": shown}),
+    ]
+    return vega.plot("Over all hosts", names, layers, {"rows": rows}, _ROW_PX * len(names))

@@ -1,10 +1,10 @@
-"""A part of the page as plain data, before it is HTML: notes, charts and small tables; and what it is made from."""
+"""A part of the page as plain data, before it is HTML: notes, charts and small tables."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jinja2
 
@@ -13,39 +13,15 @@ from pageswap.text.levels import levels_phrase
 from pageswap.text.lists import clipped
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from pageswap.analysis.findings import Findings
-    from pageswap.analysis.summary import HostsSummary, Summary
-    from pageswap.analysis.trials.run_data import RunData
+    from pageswap.analysis.summary import Summary
     from pageswap.report.charts.vegalite import Plot
-    from pageswap.report.sections.reference_runs import ReferenceRuns
+
+T = TypeVar("T")
 
 _LONGEST_HOST = 60
 _LONGEST_NAME = 160
-
-
-@dataclasses.dataclass(frozen=True)
-class ReportedRun:
-    """What a section is made from.
-
-    ``summary`` has the hosts as the page shows them, many as groups of a kind; ``every`` has each host by itself.
-    ``groups`` has the hosts of each name that the page shows, ``spans`` when each host was measured, in UTC.
-    """
-
-    run_data: RunData
-    summary: Summary
-    every: HostsSummary
-    findings: Findings
-    references: ReferenceRuns
-    groups: Mapping[str, Sequence[str]]
-    spans: Mapping[str, tuple[dt.datetime, dt.datetime]]
-
-    @property
-    def is_grouped(self) -> bool:
-        """Say whether hosts are shown as groups."""
-        return self.summary is not self.every
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +51,21 @@ class Grid:
     head: int = 1
     marks: tuple[str, ...] = ()
     is_folded: bool = False
+
+
+def bounded(  # noqa: PLR0913 - a table, and what of it is shown
+    caption: str,
+    columns: Sequence[Heading],
+    items: Sequence[T],
+    row: Callable[[T], tuple[str, ...]],
+    *,
+    most: int,
+    which: str,
+    **more: Any,  # noqa: ANN401 - as Grid takes them
+) -> Grid:
+    """Make a table of the first ``most`` items, a row each; ``which`` these are is said where there are others."""
+    told = notes("bounded", caption, min(most, len(items)), len(items), which)[0]
+    return Grid(told, tuple(columns), tuple(map(row, items[:most])), **more)
 
 
 @dataclasses.dataclass(frozen=True)

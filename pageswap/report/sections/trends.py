@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pageswap.analysis.checks.crossovers import Crossover
     from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.report.charts.vegalite import Plot, Spec
-    from pageswap.report.sections.section import ReportedRun
+    from pageswap.report.sections.reported_run import ReportedRun
 
 MOST_PANELS = 6
 MOST_LEVELS = 24

@@ -84,3 +84,19 @@ def test_a_call_is_drawn_as_the_calls_inside_it() -> None:
     assert page.picture
     assert page.picture.title == "One call and the calls inside it"
     assert [len(each.plots) for each in page.sections if each.id == "costs"] == [0]
+
+
+def test_what_is_paid_later_stands_beside_what_is_not() -> None:
+    """Each pair of touch none and moved, and by how much it differs."""
+    run = make_run(region_size=[1 << 27], noise=0.0, block_noise=0.0)
+    for outcome in run.of(method="mremap_fixed", touch="moved"):
+        outcome["elapsed_ns"] = outcome["elapsed_ns"] * 3 // 2
+    section = costs.paid_later(reported(run))
+    marks = rows(section.plots[0], "marks")
+
+    assert_valid(section.plots)
+    assert {mark["Case"]: mark["More"] for mark in marks} == {
+        "copy_words": "no change",
+        "memcpy": "no change",
+        "mremap_fixed": "+50 %",
+    }

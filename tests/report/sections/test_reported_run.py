@@ -9,8 +9,8 @@ import pytest
 
 from pageswap.analysis.summary import summarise
 from pageswap.errors import StoreError
-from pageswap.report.sections import reference_runs as module
-from pageswap.report.sections.reference_runs import CALLS, LIMIT, reference_runs
+from pageswap.report.sections import reported_run as module
+from pageswap.report.sections.reported_run import CALLS, LIMIT, reference_runs
 from tests.fake_run import FakeRun, make_run
 
 if TYPE_CHECKING:

@@ -1,0 +1,115 @@
+"""What a report's parts are made from: the run, its summary and findings, and runs of the same hosts beside it.
+
+Runs beside it tell what its hosts can do: the memory's limit, and what single calls cost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pageswap.analysis.explanations.host_groups import grouped, host_groups
+from pageswap.analysis.findings import findings
+from pageswap.analysis.summary import summarise
+from pageswap.errors import PageswapError
+from pageswap.store import Store
+from pageswap.store.schema import DATABASE
+from pageswap.text.conditions import spans
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping, Sequence
+
+    from pageswap.analysis.findings import Findings
+    from pageswap.analysis.summary import HostsSummary, Summary
+    from pageswap.analysis.trials.run_data import RunData
+
+# More hosts than these are shown as groups of the same processor and kernel.
+MOST_HOSTS = 16
+LIMIT = "memory_limit"
+CALLS = "syscall_roundtrip"
+_SAME_MACHINE = ("hostname", "cpu_model", "kernel")
+_MOST_TRIED = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class ReferenceRuns:
+    """The newest run of each kind that shares a machine with the run, where there is one; it has no other hosts."""
+
+    limit: HostsSummary | None = None
+    calls: HostsSummary | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportedRun:
+    """What a section is made from.
+
+    ``summary`` has the hosts as the page shows them, many as groups of a kind; ``every`` has each host by itself.
+    ``groups`` has the hosts of each name that the page shows, ``spans`` when each host was measured, in UTC.
+    """
+
+    run_data: RunData
+    summary: Summary
+    every: HostsSummary
+    findings: Findings
+    references: ReferenceRuns
+    groups: Mapping[str, Sequence[str]]
+    spans: Mapping[str, tuple[dt.datetime, dt.datetime]]
+
+    @property
+    def is_grouped(self) -> bool:
+        """Say whether hosts are shown as groups."""
+        return self.summary is not self.every
+
+
+def reported_run(run_data: RunData, trials: Any) -> ReportedRun:  # noqa: ANN401 - pandas is analysis's
+    """Compute what the page's parts are made from."""
+    every = summarise(run_data, trials)
+    groups = host_groups(every.hosts, run_data.environments())
+    is_grouped = len(every.hosts) > MOST_HOSTS
+    references = reference_runs(run_data, every)
+    return ReportedRun(
+        run_data=run_data,
+        summary=grouped(every, groups) if is_grouped else every,
+        every=every,
+        findings=findings(every, limit=references.limit, calls=references.calls),
+        references=references,
+        groups=groups if is_grouped else {host: [host] for host in every.hosts},
+        spans=spans(trials),
+    )
+
+
+def reference_runs(run_data: RunData, summary: HostsSummary) -> ReferenceRuns:
+    """Look for the experiments `LIMIT` and `CALLS` in the folder of results that the run lies in.
+
+    A run that is not in a folder of results has none. One that cannot be read is passed over.
+    """
+    stored_at = getattr(run_data, "path", None)
+    if stored_at is None or summary.workload == "call":
+        return ReferenceRuns()
+    # Not parents[2]: a run may lie in the root of a file system.
+    results = Path(stored_at).resolve().parent.parent.parent
+    environments = run_data.environments()
+    return ReferenceRuns(
+        limit=None if summary.workload == "limit" else _newest(results / LIMIT, summary, environments),
+        calls=_newest(results / CALLS, summary, environments) if summary.workload == "swap" else None,
+    )
+
+
+def _newest(folder: Path, summary: HostsSummary, environments: Mapping[str, Mapping[str, Any]]) -> HostsSummary | None:
+    for path in sorted(folder.glob(f"*/{DATABASE}"), reverse=True)[:_MOST_TRIED]:
+        with contextlib.suppress(PageswapError), Store.open(path) as store:
+            there = store.environments()
+            shared = {
+                host
+                for host in summary.hosts
+                if host in environments
+                and host in there
+                and all(environments[host].get(fact) == there[host].get(fact) for fact in _SAME_MACHINE)
+            }
+            if shared:
+                found = summarise(store)
+                return dataclasses.replace(found, cases=tuple(case for case in found.cases if case.host in shared))
+    return None

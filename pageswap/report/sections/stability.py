@@ -1,0 +1,220 @@
+"""How steady the measurement was: drift over time, the noise floor, and single trials that were unusual."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pageswap.analysis.verdicts import TOO_FEW
+from pageswap.report.charts import vegalite as vega
+from pageswap.report.charts.selection import evenly
+from pageswap.report.sections.section import Heading, Section, bounded, case_name, notes, number
+from pageswap.text.invisible_characters import visible
+from pageswap.text.lists import clipped
+from pageswap.text.numbers import change_text, interval_text, nanoseconds_text, percent_text, ratio_text, rounded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pageswap.analysis.checks.comparisons import Comparison
+    from pageswap.analysis.checks.drift import Drift
+    from pageswap.analysis.checks.noise_floor import NoiseFloor
+    from pageswap.analysis.checks.outliers import Outlier
+    from pageswap.analysis.checks.quiet_comparisons import Disturbed, Undisturbed
+    from pageswap.analysis.summary import Summary
+    from pageswap.report.charts.vegalite import Plot
+    from pageswap.report.sections.reported_run import ReportedRun
+
+MOST_LINES = 40
+MOST_HOSTS = 12
+MOST_LISTED = 30
+_MOST_PAIRS = 600
+_MOST_DESCRIBED = 12
+_DRIFT_PX, _ROW_PX = 200, 48
+_LONGEST_HOST = 40
+_SCOPES = (("blocks", "Over the run", "Block", "host"), ("rounds", "Inside the trials", "Round of a trial", "case"))
+_KINDS = ("steady", "drifts")
+
+
+def drift(run: ReportedRun) -> Section | None:
+    """Show how times changed over blocks and inside trials; what was found to drift stands out."""
+    plots, told = [], notes("drift")
+    for scope, title, axis, noun in _SCOPES:
+        found = [
+            each
+            for each in run.findings.drift
+            if each.scope == scope and sum(value is not None for value in each.profile) > 1
+        ]
+        if not found:
+            continue
+        chosen = sorted(found, key=lambda each: (not each.is_flagged, each.p))[:MOST_LINES]
+        if scope == "blocks" and len(chosen) <= len(vega.PALETTE):
+            chosen.sort(key=lambda each: run.every.hosts.index(each.host))
+        hosts = _hosts_to_tell(chosen) if scope == "blocks" else []
+        plots.append(_drift_plot(run.every, title, axis, chosen, hosts))
+        flagged = sum(each.is_flagged for each in found)
+        told += notes("drift_lines", title, noun, len(chosen), len(found), flagged, bool(hosts))
+    return Section("drift", "Drift", told, tuple(plots)) if plots else None
+
+
+def _hosts_to_tell(drifts: Sequence[Drift]) -> list[str]:
+    """Name the lines of a chart of hosts for its legend; none where there is one, or too many to tell apart."""
+    names = [visible(clipped(each.host, _LONGEST_HOST)) for each in drifts]
+    return names if 1 < len(names) <= len(vega.PALETTE) and len(set(names)) == len(names) else []
+
+
+def _drift_plot(summary: Summary, title: str, axis: str, drifts: Sequence[Drift], hosts: Sequence[str]) -> Plot:
+    levels = {case.case_id: case.levels for case in summary.cases}
+    names = [
+        case_name(summary, each.host, levels.get(each.case_id, {})) or each.case_id
+        if each.case_id
+        else f"{clipped(each.host, _LONGEST_HOST)}: all cases"
+        for each in drifts
+    ]
+    changes = [f"{change_text(1 + each.change)} from first to last" for each in drifts]
+    rows: list[dict[str, Any]] = [
+        {
+            "line": line,
+            "host": clipped(each.host, _LONGEST_HOST),
+            "x": place,
+            "value": value,
+            "kind": _KINDS[each.is_flagged],
+            "Case": names[line],
+            "Time": change_text(value),
+            "Change": changes[line],
+        }
+        for line, each in enumerate(drifts)
+        for place, value in enumerate(each.profile, 1)
+        if value is not None
+    ]
+    y = vega.log_axis(
+        "value",
+        "Time, log scale",
+        vega.around([row["value"] for row in rows], always=[0.98, 1.02]),
+        vega.PERCENT_LABEL,
+    )
+    last = max(int(row["x"]) for row in rows)
+    x = {
+        "field": "x",
+        "type": "quantitative",
+        "title": axis,
+        "scale": {"domain": [1, last], "nice": False},
+        "axis": {"format": "d", "values": evenly(range(1, last + 1), 11), "grid": False, "labelOverlap": "greedy"},
+    }
+    if hosts:
+        colour, shape = (vega.nominal("host", hosts, each) for each in (vega.PALETTE, vega.SHAPES))
+    else:
+        looks = ((vega.GREY, vega.PALETTE[1]), vega.SHAPES[::2])
+        colour, shape = (vega.nominal("kind", _KINDS, each, has_legend=False) for each in looks)
+    width = vega.nominal("kind", _KINDS, (1, 3), has_legend=False)
+    point = {"type": "point", "filled": True, "size": 30, "opacity": 0.85}
+    shown = vega.tips("Case", ("x", axis), "Time", "Change")
+    lines = {"x": x, "y": y, "color": colour, "strokeWidth": width, "detail": {"field": "line", "type": "nominal"}}
+    layers = [
+        vega.layer("rows", {"type": "line", "opacity": 0.7}, **lines),
+        vega.layer("rows", point, x=x, y=y, color=colour, shape=shape, tooltip=shown),
+    ]
+    told = map(": ".join, list(zip(names, changes, strict=True))[:_MOST_DESCRIBED])
+    return vega.plot(title, told, layers, {"rows": rows}, _DRIFT_PX, series=hosts)
+
+
+def noise(run: ReportedRun) -> Section | None:
+    """Show the A/A control of each host: how far apart two measurements of the same thing are."""
+    floors = [floor for floor in run.every.noise.values() if floor.pairs]
+    if not floors:
+        return None
+    chosen = sorted(floors, key=lambda floor: -(floor.ratio or 0))[:MOST_HOSTS]
+    told = notes("noise", chosen, len(floors))
+    return Section("noise", "The same thing twice: the noise floor", told, (_noise_plot(chosen),))
+
+
+def _noise_plot(floors: Sequence[NoiseFloor]) -> Plot:
+    texts = [percent_text(floor.ratio) if floor.ratio else "unknown" for floor in floors]
+    names = [f"{clipped(floor.host, 40)}\nfloor {text}" for floor, text in zip(floors, texts, strict=True)]
+    bands: list[dict[str, Any]] = [
+        {"row": name, "low": 1 / floor.ratio, "high": floor.ratio, "Host": floor.host, "Floor": text}
+        for floor, name, text in zip(floors, names, texts, strict=True)
+        if floor.ratio
+    ]
+    dots: list[dict[str, Any]] = [
+        {
+            "row": name,
+            "value": pair.ratio,
+            "Host": floor.host,
+            "Block": str(pair.block),
+            "Difference": change_text(pair.ratio),
+        }
+        for floor, name in zip(floors, names, strict=True)
+        for pair in evenly(floor.pairs, max(1, _MOST_PAIRS // len(floors)))
+    ]
+    ends = [dot["value"] for dot in dots] + [band[end] for band in bands for end in ("low", "high")]
+    domain = vega.around(ends, always=[0.99, 1.01])
+    x = vega.log_axis("value", "Second measurement against the first", domain, vega.PERCENT_LABEL, "end")
+    y = vega.row_axis(names)
+    band = {"type": "bar", "height": 30, "opacity": 0.18, "color": vega.PALETTE[0]}
+    dot = {"type": "circle", "size": 36, "opacity": 0.75, "color": vega.PALETTE[1]}
+    span = {"x": {**x, "field": "low"}, "x2": {"field": "high"}}
+    layers = [
+        vega.layer("bands", band, **span, y=y, tooltip=vega.tips("Host", ("Floor", "Noise floor"))),
+        vega.reference_line(x),
+        vega.layer("pairs", dot, x=x, y=y, tooltip=vega.tips("Host", "Block", "Difference")),
+    ]
+    return vega.plot("A/A pairs", names, layers, {"bands": bands, "pairs": dots}, _ROW_PX * len(names))
+
+
+def outliers(run: ReportedRun) -> Section | None:
+    """List outliers, disturbed trials, and comparisons with and without the disturbed ones."""
+    found = run.findings
+    levels = {case.case_id: case.levels for case in run.every.cases}
+    case, block, what = Heading("Case"), number("Block"), "ns per operation"
+
+    def name(each: Outlier | Disturbed | Comparison) -> str:
+        return case_name(run.every, each.host, levels[each.case_id]) or each.case_id
+
+    def outlier(each: Outlier) -> tuple[str, ...]:
+        times = (nanoseconds_text(time, None) for time in (each.ns_per_op, each.median_ns))
+        return name(each), str(each.block), *times, rounded(each.score, 1)
+
+    def disturbed(each: Disturbed) -> tuple[str, ...]:
+        return name(each), str(each.block), ", ".join(each.words)
+
+    def undisturbed(each: Undisturbed) -> tuple[str, ...]:
+        count, quiet = f"{each.disturbed} of {each.before.n}", _verdict(each.quiet) if each.quiet else TOO_FEW
+        return name(each.before), count, _verdict(each.before), quiet, "changes" if each.changes else "stays"
+
+    grids = (
+        bounded(
+            "Outliers",
+            (case, block, number("Time", what), number("Median", what), number("Score")),
+            sorted(found.outliers, key=lambda each: -abs(each.score)),
+            outlier,
+            most=MOST_LISTED,
+            which="the farthest",
+            is_folded=True,
+        ),
+        bounded(
+            "Disturbed trials",
+            (case, block, Heading("Disturbed by")),
+            found.disturbed,
+            disturbed,
+            most=MOST_LISTED,
+            which="the first",
+            is_folded=True,
+        ),
+        bounded(
+            "Comparisons with and without disturbed blocks",
+            (case, number("Disturbed blocks"), *map(Heading, ("With them", "Without them", "The verdict"))),
+            sorted(found.undisturbed, key=lambda each: not each.changes),
+            undisturbed,
+            most=MOST_LISTED,
+            which="those that change first",
+            is_folded=True,
+        ),
+    )
+    shown = tuple(grid for grid in grids if grid.rows)
+    told = notes("outliers", bool(found.outliers), bool(found.disturbed))
+    return Section("outliers", "Outliers and foreign load", told, (), shown) if shown else None
+
+
+def _verdict(each: Comparison) -> str:
+    ends = f" ({interval_text(each.ratio, each.interval)})" if each.interval else ""
+    return f"{ratio_text(each.ratio, each.interval)}{ends}, {each.verdict}{f': {each.held}' if each.held else ''}"

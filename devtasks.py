@@ -36,7 +36,7 @@ def build_core(*, sanitize: bool = False) -> str:
 # The core's one after the other, for they share the host's huge pages; the others on two processes.
 _QUICK = (
     ("-m", "not lab and not slow", "tests/native"),
-    ("-m", "not lab and not slow", "--ignore=tests/native", "-n", "2", "--dist", "loadgroup"),
+    ("-m", "not lab and not slow", "--ignore=tests/native", "-n", "2"),
 )
 # One after the other: labs share the host's lease and measure, and a second CPU is for the sanitizers meanwhile.
 _THE_REST = ("-m", "lab or slow")

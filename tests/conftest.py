@@ -8,25 +8,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from xdist.remote import Producer
 
-# Tests of these folders share something of the machine with each other and follow each other: huge pages, or the lease.
-_GROUPS = {"native": "core", "agent": "host", "campaign": "host", "fleet": "host", "integration": "host"}
+
+# Their tests take the host's lease, and so do those beside this file: on two processes they would wait for each other.
+_TAKE_THE_LEASE = {"agent", "campaign", "fleet", "integration"}
 _TESTS = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a lab of hosts, and what may not run beside each other."""
+    """Mark what needs a lab of hosts."""
     for item in items:
-        top, *below = item.path.relative_to(_TESTS).parts
-        if top == "integration":
+        if item.path.is_relative_to(_TESTS / "integration"):
             item.add_marker("lab")
-        group = _GROUPS.get(top) or ("" if below else "host")
-        if group:
-            item.add_marker(pytest.mark.xdist_group(group))
+
+
+class _LeaseInOneProcess(LoadScopeScheduling):  # type: ignore[misc] # xdist's schedulers have no types
+    """Gives tests to processes file by file, and all that take the host's lease to the same process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        _, *folders, _ = file.split("/")
+        return file if folders and folders[0] not in _TAKE_THE_LEASE else "lease"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Return what says which tests follow each other; pytest-xdist asks for it."""
+    return _LeaseInOneProcess(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

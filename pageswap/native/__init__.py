@@ -1,41 +1,299 @@
-"""The C core as Python sees it; the only package that imports the compiled module."""
+"""The C core as Python sees it: allocate, call, turn a return code into an exception; nothing else imports it."""
 
 from __future__ import annotations
 
-from pageswap.native.core import (
-    BACKINGS,
-    CHOICES,
-    COUNTERS,
-    FAMILIES,
-    WORKLOADS,
-    MethodInfo,
-    TrialParams,
-    TrialProcess,
-    TrialResult,
-    backings,
-    core_info,
-    enter_child,
-    is_control,
-    methods,
-    moves_pages,
-    run_trial,
-)
+import dataclasses
+import errno
+import functools
+import itertools
+import json
+import mmap
+import pathlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "BACKINGS",
-    "CHOICES",
-    "COUNTERS",
-    "FAMILIES",
-    "WORKLOADS",
-    "MethodInfo",
-    "TrialParams",
-    "TrialProcess",
-    "TrialResult",
-    "backings",
-    "core_info",
-    "enter_child",
-    "is_control",
-    "methods",
-    "moves_pages",
-    "run_trial",
-]
+from pageswap.errors import CoreError, MethodUnavailableError
+from pageswap.native._core import ffi, lib
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_UNSUPPORTED = 2**64 - 1
+_FIELDS = {name for name, _ in ffi.typeof("ps_trial").fields}
+
+
+def _names(count: int, name_of: Any) -> tuple[str, ...]:  # noqa: ANN401 - a cffi function
+    return tuple(ffi.string(name_of(index)).decode() for index in range(count))
+
+
+def _until_null(name_of: Any) -> Iterator[str]:  # noqa: ANN401 - a cffi function
+    for index in itertools.count():
+        name = name_of(index)
+        if name == ffi.NULL:
+            return
+        yield ffi.string(name).decode()
+
+
+WORKLOADS = _names(lib.ps_workload_count(), lib.ps_workload_name)
+COUNTERS = _names(lib.ps_counter_count(), lib.ps_counter_name)
+
+
+@dataclasses.dataclass(frozen=True)
+class BackingInfo:
+    """What the memory under test can be made of; sizes in bytes.
+
+    `kernel_page_bytes` is the least that the kernel maps at once, `fault_bytes` the most that one fault brings. The
+    pages of a reserved backing are of the pool of huge pages that the host keeps apart, and take no free memory.
+    """
+
+    name: str
+    kernel_page_bytes: int
+    fault_bytes: int
+    is_reserved: bool
+
+    @property
+    def reserved_page_bytes(self) -> int:
+        """The size of the pool's pages, 0 for a backing that takes free memory."""
+        return self.kernel_page_bytes if self.is_reserved else 0
+
+
+def backings() -> list[BackingInfo]:
+    """List what regions can be made of, in the table's order."""
+    found = []
+    info = ffi.new("ps_backing_info *")
+    for index in range(lib.ps_backing_count()):
+        lib.ps_backing_describe(index, info)
+        name = ffi.string(info.name).decode()
+        found.append(BackingInfo(name, info.kernel_page_bytes, info.fault_bytes, bool(info.is_reserved)))
+    return found
+
+
+# Name -> whether its methods bring pages elsewhere.
+FAMILIES = {
+    name: bool(lib.ps_family_moves_pages(index))
+    for index, name in enumerate(_names(lib.ps_family_count(), lib.ps_family_name))
+}
+BACKINGS = tuple(backing.name for backing in backings())
+# The levels of every factor that is a choice of words.
+CHOICES = {"backing": BACKINGS} | {
+    field: tuple(_until_null(functools.partial(lib.ps_word_level, field.encode())))
+    for field in _until_null(lib.ps_word_field)
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class MethodInfo:
+    """One way to move pages, and whether this host can; `reason` names what is missing and the cure.
+
+    `without_scratch` are the workloads that it does without a page of scratch memory for each thread.
+    """
+
+    name: str
+    summary: str
+    family: str
+    workloads: tuple[str, ...]
+    backings: tuple[str, ...]
+    without_scratch: tuple[str, ...]
+    splits_mappings: bool
+    available: bool
+    reason: str
+
+
+class TrialParams:
+    """What one trial measures.
+
+    `fields` are those of ps_trial in api.cdef.h by their names: sizes in bytes, words as text; a word left out is the
+    first of CHOICES. `cpus` are the CPUs that the threads are pinned to, thread 0's first; empty takes the last ones
+    allowed. `pairs` is a schedule of `iterations` pairs of slots instead of a random one.
+    """
+
+    def __init__(
+        self, *, cpus: tuple[int, ...] = (), pairs: tuple[tuple[int, int], ...] = (), **fields: int | str
+    ) -> None:
+        """Take the fields by name; raises TypeError for one that ps_trial has not."""
+        unknown = fields.keys() - _FIELDS
+        if unknown:
+            raise TypeError(f"ps_trial has no field {', '.join(sorted(unknown))}")
+        self.fields = fields
+        self.cpus = tuple(cpus)
+        self.pairs = tuple(pairs)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialResult:
+    """What one trial measured; times in ns; counters cover the timed rounds; `reason` tells the first wrong page.
+
+    `counters` maps each of COUNTERS to its count, or to None where the host does not count it.
+    """
+
+    verified: bool
+    reason: str
+    elapsed_ns: int
+    rounds_ns: list[int]
+    setup_ns: int
+    verify_ns: int
+    minor_faults: int
+    major_faults: int
+    voluntary_switches: int
+    involuntary_switches: int
+    vmas_peak: int
+    cpu: int
+    counters: dict[str, int | None]
+
+
+# Its fields that ps_result has in the same form.
+_COPIED = {field.name for field in dataclasses.fields(TrialResult)} - {"verified", "reason", "rounds_ns", "counters"}
+_CONTROLS = {name for index, name in enumerate(FAMILIES) if lib.ps_family_is_control(index)}
+
+
+def is_control(family: str | None) -> bool:
+    """Return whether the methods of a family are no way to move pages, but there to be compared with those that are."""
+    return family in _CONTROLS
+
+
+def moves_pages(family: str | None) -> bool:
+    """Return whether the methods of a family bring pages elsewhere; of one that only a newer core has, that they do."""
+    return FAMILIES.get(family or "", True)
+
+
+def _chosen(names: tuple[str, ...], bits: int) -> tuple[str, ...]:
+    return tuple(name for index, name in enumerate(names) if bits >> index & 1)
+
+
+def methods() -> list[MethodInfo]:
+    """List every method in the table's order, each probed on this host."""
+    found = []
+    info = ffi.new("ps_method_info *")
+    for index in range(lib.ps_method_count()):
+        lib.ps_method_describe(index, info)
+        found.append(
+            MethodInfo(
+                **{name: ffi.string(getattr(info, name)).decode() for name in ("name", "summary", "family", "reason")},
+                workloads=_chosen(WORKLOADS, info.workloads),
+                backings=_chosen(BACKINGS, info.backings),
+                without_scratch=_chosen(WORKLOADS, info.without_scratch),
+                splits_mappings=bool(info.splits_mappings),
+                available=bool(info.available),
+            )
+        )
+    return found
+
+
+def core_info() -> dict[str, str]:
+    """Return core_hash (sha256 of the binary), source_hash, compiler and flags, as the build noted them.
+
+    And `build`: "host" for a core made on the host that runs it, else "controller".
+    """
+    facts: dict[str, str] = {"build": "controller"}
+    for name in ("build.json", "_core.json"):
+        path = pathlib.Path(__file__).with_name(name)
+        if path.exists() or name == "_core.json":
+            facts.update(json.loads(path.read_text(encoding="utf-8")))
+    return facts
+
+
+def _raise(error: Any) -> None:  # noqa: ANN401 - a cffi struct
+    call, detail = ffi.string(error.call).decode(), ffi.string(error.detail).decode()
+    if call == "probe":
+        raise MethodUnavailableError(detail)
+    name = errno.errorcode.get(error.errnum, f"errno {error.errnum}")
+    raise CoreError(call, error.errnum, name, detail)
+
+
+class _Struct:
+    """A struct and all that it points to, which cffi frees with the last reference; texts become C's."""
+
+    def __init__(self, name: str, fields: dict[str, Any]) -> None:
+        self._held = {
+            field: ffi.new("char[]", value.encode()) if isinstance(value, str) else value
+            for field, value in fields.items()
+        }
+        self.pointer = ffi.new(f"{name} *", self._held)
+
+
+def _trial(params: TrialParams) -> _Struct:
+    fields: dict[str, Any] = dict(params.fields)
+    if params.cpus:
+        fields |= {"cpus": ffi.new("int32_t[]", params.cpus), "cpu_count": len(params.cpus)}
+    if params.pairs:
+        for side, slots in zip(("given_a", "given_b"), zip(*params.pairs)):
+            fields[side] = ffi.new("uint32_t[]", slots)
+    return _Struct("ps_trial", fields)
+
+
+def run_trial(params: TrialParams) -> TrialResult:
+    """Run one trial in this process, which gets pinned and whose mappings change: call it in a child.
+
+    Raises MethodUnavailableError when the host lacks what the method needs, CoreError when a call failed.
+    """
+    trial = _trial(params)
+    result, error = ffi.new("ps_result *"), ffi.new("ps_error *")
+    rounds_ns = ffi.new("uint64_t[]", params.fields["rounds"])
+    if lib.ps_run_trial(trial.pointer, result, rounds_ns, error):
+        _raise(error)
+    return _result(result, ffi.unpack(rounds_ns, params.fields["rounds"]))
+
+
+def _result(result: Any, rounds_ns: list[int]) -> TrialResult:  # noqa: ANN401 - a cffi struct
+    reason = ""
+    if not result.verified:
+        reason = (
+            f"slot {result.wrong_slot} is wrong from byte {result.wrong_offset} on: "
+            f"found {result.found_word:#018x}, expected {result.expected_word:#018x}"
+        )
+    counts = ffi.unpack(result.counters, len(COUNTERS))
+    return TrialResult(
+        verified=bool(result.verified),
+        reason=reason,
+        rounds_ns=rounds_ns,
+        counters={name: None if count == _UNSUPPORTED else count for name, count in zip(COUNTERS, counts)},
+        **{field: getattr(result, field) for field in _COPIED},
+    )
+
+
+def _conditions(cpus: Iterable[int], address_bytes: int | None, group: str | None) -> _Struct:
+    allowed = ffi.new("int32_t[]", sorted(cpus))
+    fields = {"cpus": allowed, "cpu_count": len(allowed), "address_bytes": address_bytes or 0}
+    return _Struct("ps_conditions", fields | ({} if group is None else {"group": group}))
+
+
+def enter_child(
+    parent: int, *, cpus: Iterable[int] = (), address_bytes: int | None = None, group: str | None = None
+) -> None:
+    """Make this process, a fork of `parent`, one that dies with it and has none of its descriptors and handlers.
+
+    `cpus` are those it may run on, `address_bytes` the most it may map, `group` the cgroup.procs file of the control
+    group to enter; each as the parent has it when left out. Raises CoreError.
+    """
+    error = ffi.new("ps_error *")
+    if lib.ps_enter_child(_conditions(cpus, address_bytes, group).pointer, parent, error):
+        _raise(error)
+
+
+class TrialProcess:
+    """A process of its own for one trial, in which nothing but the core runs."""
+
+    def __init__(self, params: TrialParams) -> None:
+        """Make the trial, and the memory for its result that the process will share."""
+        self._trial = _trial(params)
+        self._rounds = int(params.fields["rounds"])
+        self._memory = mmap.mmap(-1, ffi.sizeof("ps_outcome") + self._rounds * ffi.sizeof("uint64_t"))
+        self._outcome = ffi.from_buffer("ps_outcome *", self._memory)
+
+    def start(self, *, cpus: Iterable[int] = (), address_bytes: int | None = None, group: str | None = None) -> int:
+        """Fork the process under conditions as `enter_child` has them, and return its id; raises CoreError."""
+        pid, error = ffi.new("int32_t *"), ffi.new("ps_error *")
+        conditions = _conditions(cpus, address_bytes, group)
+        if lib.ps_start_trial(self._trial.pointer, conditions.pointer, self._outcome, pid, error):
+            _raise(error)
+        return int(pid[0])
+
+    def result(self) -> TrialResult | None:
+        """Return what the process measured, once it has ended; None when it ended without a result.
+
+        Raises as `run_trial` does.
+        """
+        if self._outcome.state == lib.PS_TRIAL_UNFINISHED:
+            return None
+        if self._outcome.state != lib.PS_TRIAL_MEASURED:
+            _raise(self._outcome.error)
+        return _result(self._outcome.result, ffi.unpack(ffi.addressof(self._outcome.rounds_ns, 0), self._rounds))

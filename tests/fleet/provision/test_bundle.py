@@ -30,7 +30,7 @@ def test_it_holds_what_an_agent_needs_and_nothing_else(made: Bundle) -> None:
     names = set(made.files)
 
     assert {"__main__.py", "pageswap/__init__.py", "pageswap/errors.py", "pageswap/units.py"} <= names
-    assert {"pageswap/agent/cli.py", "pageswap/native/core.py"} <= names
+    assert {"pageswap/agent/cli.py", "pageswap/native/__init__.py"} <= names
     assert any(name.startswith("pageswap/native/_core") and name.endswith(".so") for name in names)
     assert any(name.startswith("_cffi_backend") for name in names)
     folders = {name.split("/")[1] for name in names if name.count("/") > 1}

@@ -48,12 +48,13 @@ def _plan(
 ) -> Plan:
     from pageswap.plan import plan as planning
     from pageswap.spec.loader import load
+    from pageswap.spec.overrides import override
     from pageswap.spec.source import resolve_spec_path
 
     path = resolve_spec_path(spec, EXPERIMENTS)
     devtasks.build_core()  # it knows the names of the methods
     blocks = arguments.number("--repeats", repeats)
-    return planning.make(load(path), set_=set_ or [], filter_=filter_ or [], repeats=blocks, until=until)
+    return planning.make(override(load(path), set_=set_ or [], filter_=filter_ or [], repeats=blocks, until=until))
 
 
 def _ask(targets: list[Target], question: Callable[[Target], dict[str, Any]]) -> dict[str, Any]:

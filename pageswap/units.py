@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+# What the kernel maps at the least on x86-64: the core's PS_BASE_PAGE.
+BASE_PAGE_BYTES = 4096
+
 _FACTORS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _SIZE = re.compile(r"(?P<number>[0-9][0-9_]*)(?P<unit>KiB|MiB|GiB|TiB|)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}

@@ -57,3 +57,8 @@ def test_everything_else_is_no_duration(text: str) -> None:
 def test_prints_durations_for_people(seconds: float, text: str) -> None:
     """No second is dropped by rounding each unit for itself."""
     assert text == units.format_duration(seconds)
+
+
+def test_the_base_page_is_the_cores() -> None:
+    """A backing of small pages is of them."""
+    assert min(backing.kernel_page_bytes for backing in native.backings()) == BASE_PAGE_BYTES

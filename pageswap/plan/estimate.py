@@ -26,19 +26,12 @@ _GROW_COPIED_BYTE_S = 0.3e-9  # the same, where a method copies it, faults of th
 _CALL_S = 3e-6  # most calls: from 0.1 to 8 microseconds
 
 
-@dataclasses.dataclass(frozen=True)
-class _Cost:
-    """What one iteration of a family's methods takes: fixed, and for each byte of page_size."""
-
-    fixed_s: float
-    byte_s: float
-
-
-_ITERATION: Mapping[str, _Cost] = {
-    "control": _Cost(2e-9, 0.0),
-    "window": _Cost(2e-9, 0.0),
-    "copy": _Cost(0.4e-6, 0.11e-9),
-    "remap": _Cost(20e-6, 0.0),
+# What one iteration of a family's methods takes: fixed, and for each byte of page_size.
+_ITERATION_S: Mapping[str, tuple[float, float]] = {
+    "control": (2e-9, 0.0),
+    "window": (2e-9, 0.0),
+    "copy": (0.4e-6, 0.11e-9),
+    "remap": (20e-6, 0.0),
 }
 
 
@@ -100,18 +93,18 @@ def _trial_estimate(trial: TrialSpec, vocabulary: Vocabulary) -> CaseEstimate:
 
 def _seconds(trial: TrialSpec, family: str) -> float:
     # A family that this table does not know yet is taken for the slowest: too long a guess surprises less.
-    cost = _ITERATION.get(family, _ITERATION["remap"])
+    fixed_s, byte_s = _ITERATION_S.get(family, _ITERATION_S["remap"])
     workload = WORKLOADS[trial.workload]
     if workload.made_each == "region_size":
-        byte_s = _GROW_BYTE_S + (_GROW_COPIED_BYTE_S if family == "copy" else 0.0)
-        return _TRIAL_S + trial.iterations * trial.region_size * byte_s
+        grown_s = _GROW_BYTE_S + (_GROW_COPIED_BYTE_S if family == "copy" else 0.0)
+        return _TRIAL_S + trial.iterations * trial.region_size * grown_s
     if workload.made_each:
         return _TRIAL_S + trial.iterations * _CALL_S
     seconds = (
         _TRIAL_S
         + trial.region_size / _SETUP_BYTES_PER_S
         + trial.region_size / _VERIFY_BYTES_PER_S
-        + trial.iterations * (_SCHEDULE_S + cost.fixed_s + cost.byte_s * trial.page_size)
+        + trial.iterations * (_SCHEDULE_S + fixed_s + byte_s * trial.page_size)
     )
     if family == "remap":
         pages = trial.region_size // trial.page_size

@@ -12,10 +12,9 @@ from pageswap.spec.asks import with_asks
 from pageswap.spec.cases import build_cases
 from pageswap.spec.experiment import core_vocabulary
 from pageswap.spec.factors import default_levels
-from pageswap.spec.overrides import override
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from pageswap.agent.journal.job import Level
     from pageswap.spec.experiment import Experiment, Vocabulary
@@ -72,35 +71,24 @@ class Plan:
         }
 
 
-def make(  # noqa: PLR0913 - what the command line may change
-    experiment: Experiment,
-    *,
-    set_: Iterable[str] = (),
-    filter_: Iterable[str] = (),
-    repeats: int | None = None,
-    until: str | None = None,
-    vocabulary: Vocabulary | None = None,
-) -> Plan:
-    """Plan an experiment with the command line's changes; the same arguments always give the same plan.
+def make(experiment: Experiment, *, vocabulary: Vocabulary | None = None) -> Plan:
+    """Plan an experiment, as the command line changed it; the same one always gives the same plan.
 
-    `set_` and `filter_` are texts such as ``page_size=4KiB,2MiB``. Warm-up blocks come first, then measured blocks;
-    each holds every case once in a random order of its own, and all its trials share one page schedule. A measured
-    block holds the baseline's cases twice, the second time as replica 1: the A/A control. Raises UsageError for a wrong
-    argument, SpecError for cases that make no sense.
+    Warm-up blocks come first, then measured blocks; each holds every case once in a random order of its own, and all
+    its trials share one page schedule. A measured block holds the baseline's cases twice, the second time as replica 1:
+    the A/A control. Raises UsageError or SpecError for cases that make no sense.
     """
-    names = vocabulary or core_vocabulary()
-    changed = override(experiment, set_=set_, filter_=filter_, repeats=repeats, until=until, vocabulary=names)
-    every = build_cases(changed)
-    changed = with_asks(changed, every)
+    every = build_cases(experiment)
+    experiment = with_asks(experiment, every)
     # Ids of one width sort as text in the order of their numbers.
     digits = max(_CASE_DIGITS, len(str(len(every) - 1)))
     cases = tuple(Case(index, f"c{index:0{digits}d}", levels) for index, levels in enumerate(every))
-    trials = tuple(_trials(changed, cases))
+    trials = tuple(_trials(experiment, cases))
     of_each = {trial.trial_id.partition(".")[2]: trial for trial in trials}
     once = [of_each[case.case_id] for case in cases]
     controls = [trial for trial in of_each.values() if trial.replica]
-    blocks = (changed.warmups, changed.least_repeats, changed.repeats)
-    return Plan(changed, cases, trials, estimate(once, controls, blocks, names))
+    blocks = (experiment.warmups, experiment.least_repeats, experiment.repeats)
+    return Plan(experiment, cases, trials, estimate(once, controls, blocks, vocabulary or core_vocabulary()))
 
 
 def block_order(seed: int, block_id: str, cases: int) -> list[int]:

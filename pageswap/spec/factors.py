@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pageswap.agent.workloads import WORKLOADS
 from pageswap.spec.quoting import check_choice, guess, quoted, short_list
-from pageswap.units import format_size, parse_size
+from pageswap.units import BASE_PAGE_BYTES, format_size, parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from pageswap.spec.experiment import Vocabulary
 
 LevelParser: TypeAlias = "Callable[[str, Vocabulary, str], Level]"
-
-BASE_PAGE_BYTES = 4096
 
 # Half of what x86-64 gives a process with four-level page tables; also far above any host's memory.
 MAX_SIZE_BYTES = 64 << 40

@@ -10,6 +10,7 @@ import pytest
 from pageswap.agent.trial.preflight import memory_need
 from pageswap.plan.plan import make
 from pageswap.spec.loader import loads
+from pageswap.spec.overrides import override
 from tests.known_method import known_method
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def test_remapping_is_expected_to_take_longer_than_copying_4_kib(
     experiment: Experiment, vocabulary: Vocabulary
 ) -> None:
     """By the order of magnitude that was measured."""
-    plan = make(experiment, set_=["iterations=100000"], vocabulary=vocabulary)
+    plan = make(override(experiment, set_=["iterations=100000"], vocabulary=vocabulary), vocabulary=vocabulary)
     seconds = {case.levels["method"]: cost.seconds for case, cost in zip(plan.cases, plan.estimate.cases, strict=True)}
 
     assert seconds["null"] < seconds["memcpy"] < seconds["mremap_fixed"] / 5
@@ -63,8 +64,9 @@ def test_remapping_cuts_the_region_into_pages_which_each_round_counts(
     experiment: Experiment, vocabulary: Vocabulary, iterations: int, cut_pages: int
 ) -> None:
     """0.7 microseconds for each page that an iteration's two can have cut off, in each round; copying cuts nothing."""
-    words = {"set_": [f"iterations={iterations}", "region_size=1MiB", "touch=none"], "vocabulary": vocabulary}
-    four, eight = (make(dataclasses.replace(experiment, rounds=rounds), **words) for rounds in (4, 8))  # type: ignore[arg-type]
+    words = [f"iterations={iterations}", "region_size=1MiB", "touch=none"]
+    changed = override(experiment, set_=words, vocabulary=vocabulary)
+    four, eight = (make(dataclasses.replace(changed, rounds=rounds), vocabulary=vocabulary) for rounds in (4, 8))
     more = [
         after.seconds - before.seconds for before, after in zip(four.estimate.cases, eight.estimate.cases, strict=True)
     ]
@@ -75,7 +77,7 @@ def test_remapping_cuts_the_region_into_pages_which_each_round_counts(
 
 def test_no_trial_is_expected_to_pass_its_timeout(experiment: Experiment, vocabulary: Vocabulary) -> None:
     """It would be ended there."""
-    plan = make(experiment, set_=["iterations=1000000000"], vocabulary=vocabulary)
+    plan = make(override(experiment, set_=["iterations=1000000000"], vocabulary=vocabulary), vocabulary=vocabulary)
 
     assert max(cost.seconds for cost in plan.estimate.cases) == 3.0
 
@@ -84,7 +86,8 @@ def test_a_family_that_the_model_does_not_know_is_taken_for_the_slowest(
     experiment: Experiment, vocabulary: Vocabulary
 ) -> None:
     """A new family must not make planning fail."""
-    plan = make(experiment, set_=["method=memcpy,mremap_fixed,teleport", "touch=none"], vocabulary=vocabulary)
+    changed = override(experiment, set_=["method=memcpy,mremap_fixed,teleport", "touch=none"], vocabulary=vocabulary)
+    plan = make(changed, vocabulary=vocabulary)
     seconds = [cost.seconds for cost in plan.estimate.cases]
 
     assert seconds[4] > seconds[0]

@@ -10,6 +10,7 @@ import pytest
 from pageswap.errors import SpecError
 from pageswap.plan import plan
 from pageswap.spec.loader import load
+from pageswap.spec.overrides import override
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +69,8 @@ def test_what_cannot_be_answered_is_refused(read: Read, changes: dict[str, str],
 def test_follows_the_command_line(read: Read, vocabulary: Vocabulary) -> None:
     """What is derived is derived from the cases that are measured."""
     experiment = read(**ONE_SIZE)
-    changed = plan.make(experiment, set_=["page_size=4KiB,8KiB,16KiB"], vocabulary=vocabulary).experiment
+    changed = override(experiment, set_=["page_size=4KiB,8KiB,16KiB"], vocabulary=vocabulary)
+    changed = plan.make(changed, vocabulary=vocabulary).experiment
 
     assert ("faster", "crossover") == (experiment.asks, changed.asks)
 
@@ -78,7 +80,7 @@ def test_refuses_a_command_line_that_takes_the_answer_away(read: Read, vocabular
     experiment = read(asks="crossover", page_size=SIZES, **ONE_SIZE)
 
     with pytest.raises(SpecError, match="'crossover' needs a size that varies"):
-        plan.make(experiment, filter_=["page_size=4KiB"], vocabulary=vocabulary)
+        plan.make(override(experiment, filter_=["page_size=4KiB"], vocabulary=vocabulary), vocabulary=vocabulary)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pageswap.agent.host.cpus import CPUS
 from pageswap.agent.host.readers import THP
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
 from pageswap.agent.workspace.host_lease import describe
+from pageswap.units import BASE_PAGE_BYTES
 
 if TYPE_CHECKING:
     from pageswap.agent.host.host_files import HostFiles
@@ -25,7 +26,7 @@ _STOLEN = 0.01
 _GIB = 1 << 30
 _FREE_DISK_BYTES = 256 << 20
 # The original question's region in 4 KiB pages, each a mapping of its own, and the process's own ones.
-_MAPPINGS = (256 << 20) // 4096 + 300
+_MAPPINGS = (256 << 20) // BASE_PAGE_BYTES + 300
 # The words of shmem_enabled that need no madvise(2).
 _UNASKED = ("always", "within_size", "force")
 

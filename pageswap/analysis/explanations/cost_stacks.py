@@ -9,6 +9,7 @@ import numpy as np
 
 from pageswap.analysis.trials.run_data import levels_key
 from pageswap.statistics.intervals import MINIMUM_N, Interval, median_intervals
+from pageswap.units import BASE_PAGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-_BASE_PAGE: Final = 4096
 TOO_FEW_BLOCKS: Final = "too few blocks"
 NOT_NESTED: Final = "not nested"
 
@@ -139,7 +139,7 @@ def cost_stacks(summary: HostsSummary, calls: Summary | None = None) -> tuple[Co
     found = []
     for case in summary.cases:
         method = str(case.levels.get("method"))
-        is_plain = case.levels.get("page_size") == _BASE_PAGE and case.levels.get("threads", 1) == 1
+        is_plain = case.levels.get("page_size") == BASE_PAGE_BYTES and case.levels.get("threads", 1) == 1
         if not case.median_ns or method not in _RECIPES or not is_plain:
             continue
         is_touched = case.levels.get("touch") == "moved"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageswap import units
+from pageswap import native, units
 
 
 @pytest.mark.parametrize(
@@ -61,4 +61,4 @@ def test_prints_durations_for_people(seconds: float, text: str) -> None:
 
 def test_the_base_page_is_the_cores() -> None:
     """A backing of small pages is of them."""
-    assert min(backing.kernel_page_bytes for backing in native.backings()) == BASE_PAGE_BYTES
+    assert min(backing.kernel_page_bytes for backing in native.backings()) == units.BASE_PAGE_BYTES

@@ -19,15 +19,13 @@ from pageswap.spec.asks import derived_asks
 from pageswap.statistics.intervals import Interval, known, median_intervals, ratio_intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    import numpy.typing as npt
     import pandas as pd
 
     from pageswap.analysis.checks.comparisons import Comparison
     from pageswap.analysis.trials.run_data import RunData
-
-    Floats = npt.NDArray[np.float64]
+    from pageswap.statistics.medians import Floats
 
 
 _CORRUPT = "corrupt"
@@ -208,7 +206,7 @@ def _corrupt(table: pd.DataFrame) -> dict[str, Corruption]:
 
 def _case_summaries(matrix: Matrix, comparisons: Mapping[tuple[str, str], Comparison]) -> tuple[CaseSummary, ...]:
     """Gather all cases' figures, computed at once."""
-    times = median_intervals(matrix.ns)
+    times = np.stack(median_intervals(matrix.ns), axis=1).tolist()
     medians = _medians(matrix.trials)
     endings = _endings(matrix.measured)
     statuses: defaultdict[int, dict[str, int]] = defaultdict(dict)
@@ -217,7 +215,6 @@ def _case_summaries(matrix: Matrix, comparisons: Mapping[tuple[str, str], Compar
         statuses[int(row)][str(status)] = count
     found = []
     for place, (host, case_id) in enumerate(matrix.keys):
-        ns, low, high = (float(part[place]) for part in times)
         middle = medians.get(place, dict.fromkeys((*_COSTS, _MOVED)))
         comparison = comparisons.get((host, case_id))
         verdict, note = _verdict(matrix, place, comparison, is_ended=place in endings)
@@ -231,19 +228,27 @@ def _case_summaries(matrix: Matrix, comparisons: Mapping[tuple[str, str], Compar
                 statuses=statuses[place],
                 endings=tuple(endings.get(place, ())),
                 n=int(matrix.n[place]),
-                median_ns=known(ns),
-                median_ci=Interval.known(low, high),
-                ops_per_s=known(1e9 / ns),
-                bytes_per_s=known(1e9 / ns * (middle.pop(_MOVED) or math.nan)),
-                ratio=comparison.ratio if comparison else None,
-                ratio_n=comparison.n if comparison else 0,
-                ratio_ci=comparison.interval if comparison else None,
-                smallest=comparison.smallest if comparison else None,
+                **case_figures(times[place], middle.pop(_MOVED), comparison),
                 costs=middle,
-                held=comparison.held if comparison else "",
             )
         )
     return tuple(found)
+
+
+def case_figures(time: Sequence[float], bytes_per_op: float | None, comparison: Comparison | None) -> dict[str, Any]:
+    """Return the fields of a `CaseSummary` that come from a time in ns with its interval's ends, and a comparison."""
+    ns, low, high = time
+    return {
+        "median_ns": known(ns),
+        "median_ci": Interval.known(low, high),
+        "ops_per_s": known(1e9 / ns),
+        "bytes_per_s": known(1e9 / ns * (bytes_per_op or math.nan)),
+        "ratio": comparison.ratio if comparison else None,
+        "ratio_n": comparison.n if comparison else 0,
+        "ratio_ci": comparison.interval if comparison else None,
+        "smallest": comparison.smallest if comparison else None,
+        "held": comparison.held if comparison else "",
+    }
 
 
 def _medians(trials: pd.DataFrame) -> dict[int, dict[str, float | None]]:

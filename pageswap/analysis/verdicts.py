@@ -13,10 +13,8 @@ from pageswap.statistics.trimmed_means import paired_p
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy.typing as npt
-
-    Floats = npt.NDArray[np.float64]
-    Intervals = tuple[Floats, Floats, Floats]
+    from pageswap.statistics.intervals import Intervals
+    from pageswap.statistics.medians import Floats
 
 FASTER: Final = "faster"
 SLOWER: Final = "slower"

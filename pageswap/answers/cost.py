@@ -17,10 +17,10 @@ from pageswap.answers.against_baseline import (
     where_of,
 )
 from pageswap.answers.record import MIXED, PART, UNAVAILABLE, UNDECIDED, YES, Finding
-from pageswap.statistics.intervals import Interval
 
 if TYPE_CHECKING:
     from pageswap.analysis.summary import CaseSummary, HostsSummary, Summary
+    from pageswap.statistics.intervals import Interval
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,8 +59,7 @@ def cost(summary: HostsSummary) -> tuple[Cost, list[Finding]]:
 
 def multiple(case: CaseSummary) -> tuple[float, Interval | None]:
     """Return a case's time in multiples of the baseline's: the inverse of its speed-up, and of the interval's ends."""
-    ci = case.ratio_ci
-    return 1 / (case.ratio or math.nan), Interval(1 / ci.high, 1 / ci.low) if ci else None
+    return 1 / (case.ratio or math.nan), case.ratio_ci and case.ratio_ci.inverse()
 
 
 def _plainness(stack: CostStack) -> tuple[int, bool]:

@@ -9,7 +9,7 @@ from pageswap.analysis.verdicts import TOO_FEW
 from pageswap.answers.against_baseline import case_finding, is_mover
 from pageswap.answers.record import CORRUPT, MEASURED, UNDECIDED, YES, Finding
 from pageswap.answers.words import say
-from pageswap.statistics.intervals import MINIMUM_N, Interval
+from pageswap.statistics.intervals import MINIMUM_N
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,8 +67,7 @@ def _finding(summary: Summary, case: CaseSummary) -> Finding:
     found = case_finding(summary, case)
     if not case.bytes_per_s or found.verdict == CORRUPT:
         return dataclasses.replace(found, times="")
-    ns, ci = case.median_ns or 1.0, case.median_ci
-    ends = Interval(case.bytes_per_s * ns / ci.high, case.bytes_per_s * ns / ci.low) if ci else None
+    ends = case.median_ci and case.median_ci.inverse(case.bytes_per_s * (case.median_ns or 1.0))
     return dataclasses.replace(
         found,
         times=say("findings", "rate", case.bytes_per_s, ends),

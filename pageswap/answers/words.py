@@ -54,7 +54,7 @@ def environment() -> jinja2.Environment:
     }
     made.globals |= {
         "factor": factor_text,
-        "multiple": lambda ratio, low, high: _known(1 / ratio, _inverse(low, high)),
+        "multiple": lambda ratio, low, high: _known(1 / ratio, Interval(low, high).inverse() if low and high else None),
         "rate_text": rate_text,
         "short_multiple": lambda ratio: _short(1 / ratio),
         "short_rate": lambda rate: f"{_short(rate / _unit(rate)[0])} {_unit(rate)[1]}B/s",
@@ -101,7 +101,7 @@ def answer_lines(answer: Answer) -> list[str]:
 def factor_text(ratio: float, low: float | None = None, high: float | None = None) -> str:
     """Print how many times as fast or as slow, always as a number above 1: ``20`` for a ratio of 0.05."""
     ends = Interval(low, high) if low and high else None
-    return _known(ratio, ends) if ratio >= 1 else _known(1 / ratio, _inverse(low, high))
+    return _known(ratio, ends) if ratio >= 1 else _known(1 / ratio, ends and ends.inverse())
 
 
 def rate_text(bytes_per_s: float, interval: Interval | None) -> str:
@@ -113,10 +113,6 @@ def rate_text(bytes_per_s: float, interval: Interval | None) -> str:
 
 def _known(value: float, interval: Interval | None) -> str:
     return rounded(value, decimals(value, interval))
-
-
-def _inverse(low: float | None, high: float | None) -> Interval | None:
-    return Interval(1 / high, 1 / low) if low and high else None
 
 
 def _unit(value: float) -> tuple[float, str]:

@@ -18,7 +18,8 @@ from pageswap.statistics.trimmed_means import holm, two_sample_p
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pageswap.comparison.sides import Floats, Measured
+    from pageswap.comparison.sides import Measured
+    from pageswap.statistics.medians import Floats
 
 RATIO: Final = "ratio"
 TIME: Final = "time"

@@ -17,11 +17,8 @@ from pageswap.statistics.medians import medians
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import numpy.typing as npt
-
     from pageswap.analysis.trials.run_data import RunData
-
-    Floats = npt.NDArray[np.float64]
+    from pageswap.statistics.medians import Floats
 
 
 @dataclasses.dataclass(frozen=True)

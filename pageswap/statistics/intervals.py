@@ -14,9 +14,11 @@ from pageswap.statistics.medians import median, median_weights, sorted_rows
 from pageswap.statistics.trimmed_means import brought_in
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from pageswap.statistics.medians import Floats
 
-    Floats = npt.NDArray[np.float64]
+    # Estimates and both ends of their intervals, one a row.
+    Intervals = tuple[Floats, Floats, Floats]
+
 
 CONFIDENCE = 0.95
 ALPHA = 1 - CONFIDENCE
@@ -41,13 +43,17 @@ class Interval:
         """Return the interval between two ends, None where one is NaN."""
         return None if math.isnan(low) or math.isnan(high) else cls(float(low), float(high))
 
+    def inverse(self, of: float = 1.0) -> Interval:
+        """Return the interval of ``of`` divided by what this one is about."""
+        return Interval(of / self.high, of / self.low)
+
 
 def known(value: float) -> float | None:
     """Return a figure, None for NaN."""
     return None if math.isnan(value) else float(value)
 
 
-def median_intervals(samples: Floats) -> tuple[Floats, Floats, Floats]:
+def median_intervals(samples: Floats) -> Intervals:
     """Return the median and both ends of its 95 % interval for each row of a matrix with NaN where a value is missing.
 
     The interval is the bootstrap's, bias-corrected and accelerated (BCa; Efron 1987, JASA 82, 171), of the bootstrap
@@ -73,7 +79,7 @@ def median_intervals(samples: Floats) -> tuple[Floats, Floats, Floats]:
     return point, low, high
 
 
-def ratio_intervals(logs: Floats) -> tuple[Floats, Floats, Floats]:
+def ratio_intervals(logs: Floats) -> Intervals:
     """Return the same for the logarithms of ratios, so that one disturbed block of seven does not decide an end.
 
     The interval of seven values reaches a quarter of the way from the second to the outermost: no interval that makes

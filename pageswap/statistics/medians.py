@@ -93,9 +93,9 @@ def _at_least(hits: int, draws: int, chance: Floats) -> Floats:
     return np.where(chance >= 1, 1.0, special.bdtrc(hits - 1, draws, np.minimum(chance, 1.0)))
 
 
-def draw_medians(ordered: Floats, rows: Integers, rng: np.random.Generator) -> Floats:
-    """Draw one resample's median of each of the named rows of a matrix of sorted values."""
-    lower, upper, weights = median_weights(ordered.shape[1])
-    chosen = np.searchsorted(np.cumsum(weights), rng.random(len(rows))).clip(max=len(weights) - 1)
-    low, high = ordered[rows, lower[chosen]], ordered[rows, upper[chosen]]
+def draw_medians(ordered: Floats, resamples: int, rng: np.random.Generator) -> Floats:
+    """Draw the medians of so many resamples of sorted values."""
+    lower, upper, weights = median_weights(len(ordered))
+    chosen = np.searchsorted(np.cumsum(weights), rng.random(resamples)).clip(max=len(weights) - 1)
+    low, high = ordered[lower[chosen]], ordered[upper[chosen]]
     return np.asarray(low + (high - low) / 2)

@@ -15,9 +15,8 @@ from scipy import special
 from pageswap.statistics.intervals import CONFIDENCE, Interval
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from pageswap.statistics.medians import Floats
 
-    Floats = npt.NDArray[np.float64]
 
 # Up to here the exact distributions are cheap; beyond, the normal ones differ in the fourth digit, or by less than one
 # pair (Lehmann 1975, 1.3).

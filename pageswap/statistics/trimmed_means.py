@@ -11,9 +11,8 @@ from scipy import special
 from pageswap.statistics.medians import medians, sorted_rows
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from pageswap.statistics.medians import Floats
 
-    Floats = npt.NDArray[np.float64]
 
 # A fifth of the values is left out at either end: one of 5 to 9, two of 10 to 14.
 _TRIMMED: Final = 5

@@ -18,10 +18,8 @@ from pageswap.text.numbers import percent_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy.typing as npt
-
-    Floats = npt.NDArray[np.float64]
-    Intervals = tuple[Floats, Floats, Floats]
+    from pageswap.statistics.intervals import Intervals
+    from pageswap.statistics.medians import Floats
 
 
 # The smallest difference is one that 8 of 10 such runs find. The 0.9 quantile and not the 0.8, for a difference has to

@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.verdicts import FASTER, SLOWER, paired
 from pageswap.native import is_control
 from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N
 from pageswap.statistics.medians import median, medians
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     import numpy.typing as npt
 
     from pageswap.analysis.checks.comparisons import Comparison
     from pageswap.analysis.trials.matrix import Matrix
+    from pageswap.statistics.medians import Floats, Integers
 
-    Floats = npt.NDArray[np.float64]
 
 RESAMPLES: Final = 1_000
 # In a run of many hosts nobody reads each of thousands of intervals to two digits.
@@ -85,12 +86,10 @@ def size_axis(cases: Mapping[str, Mapping[str, Any]]) -> str:
 class _Pair:
     """Two methods on one host with the same other levels: their rows at each size, log(ns of a / ns of b) by block."""
 
-    host: str
     a: str
     b: str
-    levels: dict[str, Any]
     sizes: list[int]
-    rows: list[tuple[int, int]]
+    rows: Integers
     ahead: Floats
 
 
@@ -115,32 +114,26 @@ def crossovers(
     end.
     """
     axis = size_axis(matrix.cases)
-    series: dict[tuple[tuple[str, str], ...], dict[str, dict[int, int]]] = {}
-    levels_of: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
-    for place, levels in enumerate(matrix.cases.values()):
+    series: dict[Hashable, dict[str, dict[int, int]]] = {}
+    for row, (host, case_id) in enumerate(matrix.keys):
+        levels = matrix.cases[case_id]
         method, size = levels.get("method"), levels.get(axis)
-        if method is None or size is None or is_control(families.get(str(method))):
-            continue
-        others = {name: value for name, value in levels.items() if name not in ("method", axis)}
-        key = tuple((name, str(value)) for name, value in sorted(others.items()))
-        levels_of[key] = others
-        series.setdefault(key, {}).setdefault(str(method), {})[int(size)] = place
-    width, logs = len(matrix.cases), np.log(matrix.fast_ns)
-    pairs = len(matrix.hosts) * sum(math.comb(len(methods), 2) for methods in series.values())
-    resamples = RESAMPLES if pairs <= _MANY else _RESAMPLES_OF_MANY
-    compared = []
-    for position, host in enumerate(matrix.hosts):
-        for key, methods in series.items():
-            for a, b in itertools.combinations(methods, 2):
-                sizes = sorted(set(methods[a]) & set(methods[b]))
-                rows = [(position * width + methods[a][size], position * width + methods[b][size]) for size in sizes]
-                ahead = logs[[row for row, _ in rows]] - logs[[row for _, row in rows]]
-                there = np.flatnonzero((~np.isnan(ahead)).any(axis=1))
-                if len(there) > 1:
-                    sizes, rows = [sizes[index] for index in there], [rows[index] for index in there]
-                    compared.append(_Pair(host, a, b, levels_of[key], sizes, rows, ahead[there]))
-    found = _faster(matrix, compared, comparisons, floors)
-    return tuple(_crossover(pair, names, axis, resamples) for pair, names in zip(compared, found, strict=True))
+        if method is not None and size is not None and not is_control(families.get(str(method))):
+            key = host, levels_key(levels, without=("method", axis))
+            series.setdefault(key, {}).setdefault(str(method), {})[int(size)] = row
+    logs = np.log(matrix.fast_ns)
+    pairs = []
+    for methods in series.values():
+        for a, b in itertools.combinations(methods, 2):
+            sizes = sorted(set(methods[a]) & set(methods[b]))
+            rows = np.array([(methods[a][size], methods[b][size]) for size in sizes], dtype=np.int64).reshape(-1, 2)
+            ahead = logs[rows[:, 0]] - logs[rows[:, 1]]
+            there = (~np.isnan(ahead)).any(axis=1)
+            if there.sum() > 1:
+                pairs.append(_Pair(a, b, list(itertools.compress(sizes, there)), rows[there], ahead[there]))
+    resamples = RESAMPLES if len(pairs) <= _MANY else _RESAMPLES_OF_MANY
+    found = _faster(matrix, pairs, comparisons, floors)
+    return tuple(_crossover(matrix, *each, axis, resamples) for each in zip(pairs, found, strict=True))
 
 
 def _faster(
@@ -151,42 +144,38 @@ def _faster(
 ) -> list[tuple[str, ...]]:
     """Return for each pair the method found to be faster at each size, "" for none; empty without enough blocks."""
     names = [[""] * len(pair.sizes) for pair in pairs]
-    rest: list[tuple[int, int]] = []
-    for number, pair in enumerate(pairs):
-        for place, (row_a, row_b) in enumerate(pair.rows):
+    rest: list[tuple[_Pair, list[str], int]] = []
+    for pair, own in zip(pairs, names, strict=True):
+        for place, (row_a, row_b) in enumerate(pair.rows.tolist()):
             if matrix.partners[row_b] == row_a:
                 row, words = row_b, {FASTER: pair.b, SLOWER: pair.a}
             elif matrix.partners[row_a] == row_b:
                 row, words = row_a, {FASTER: pair.a, SLOWER: pair.b}
             else:
-                rest.append((number, place))
+                rest.append((pair, own, place))
                 continue
             comparison = comparisons.get(matrix.keys[row])
-            names[number][place] = words.get(comparison.verdict, "") if comparison else ""
+            own[place] = words.get(comparison.verdict, "") if comparison else ""
     if rest:
-        ahead = np.stack([pairs[number].ahead[place] for number, place in rest])
-        judged = paired(
-            ahead, np.fmax.reduce(floors[[pairs[number].rows[place] for number, place in rest]], axis=1), len(rest)
-        )
-        for (number, place), each in zip(rest, judged, strict=True):
-            if each.differs:
-                names[number][place] = pairs[number].b if each.ratio > 1 else pairs[number].a
-    return [
-        tuple(own) if (~np.isnan(pair.ahead)).sum(axis=1).max() >= MINIMUM_N else ()
-        for pair, own in zip(pairs, names, strict=True)
-    ]
+        ahead, rows = (np.stack(part) for part in zip(*((p.ahead[at], p.rows[at]) for p, _, at in rest), strict=True))
+        judged = paired(ahead, np.fmax.reduce(floors[rows], axis=1), len(rest))
+        for (pair, own, place), each in zip(rest, judged, strict=True):
+            own[place] = "" if not each.differs else pair.b if each.ratio > 1 else pair.a
+    has_enough = [(~np.isnan(pair.ahead)).sum(axis=1).max() >= MINIMUM_N for pair in pairs]
+    return [tuple(own) if is_enough else () for own, is_enough in zip(names, has_enough, strict=True)]
 
 
-def _crossover(pair: _Pair, found: tuple[str, ...], axis: str, resamples: int) -> Crossover:
+def _crossover(matrix: Matrix, pair: _Pair, found: tuple[str, ...], axis: str, resamples: int) -> Crossover:
     """Find where the decided sizes turn, and within these two sizes where the medians cross."""
     decided = [place for place, name in enumerate(found) if name]
     turns = [(one, other) for one, other in itertools.pairwise(decided) if found[one] != found[other]]
     names = {found[place] for place in decided}
+    host, case_id = matrix.keys[pair.rows[0, 0]]
     cross = Crossover(
-        host=pair.host,
+        host=host,
         a=pair.a,
         b=pair.b,
-        levels=pair.levels,
+        levels={name: level for name, level in matrix.cases[case_id].items() if name not in ("method", axis)},
         factor=axis,
         sizes=tuple(pair.sizes),
         found=found,
@@ -232,10 +221,9 @@ def _resampled(blocks: int, resamples: int) -> npt.NDArray[np.int64]:
 
 def _interval(ahead: Floats, logs: Floats, resamples: int) -> tuple[float | None, float | None]:
     whole = ahead[:, ~np.isnan(ahead).any(axis=0)]
-    blocks = whole.shape[1]
-    if blocks < MINIMUM_N:
+    if whole.shape[1] < MINIMUM_N:
         return None, None
-    leads = median(whole[:, _resampled(blocks, resamples)]).T
+    leads = median(whole[:, _resampled(whole.shape[1], resamples)]).T
     places = _crossings(leads, logs)
     never = ~np.isfinite(places)
     # One that is ahead at both sizes as it should be above them has crossed below the first, else beyond the last.

@@ -16,11 +16,9 @@ from pageswap.statistics.rank_tests import kendall_p
 from pageswap.statistics.trimmed_means import holm, paired_p
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from pageswap.analysis.trials.matrix import Matrix
+    from pageswap.statistics.medians import Floats
 
-    Floats = npt.NDArray[np.float64]
 
 ROUNDS: Final = "rounds"
 BLOCKS: Final = "blocks"

@@ -12,11 +12,8 @@ from pageswap.statistics.intervals import MINIMUM_N, noise_floors
 from pageswap.statistics.medians import medians
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from pageswap.analysis.trials.matrix import Matrix
-
-    Floats = npt.NDArray[np.float64]
+    from pageswap.statistics.medians import Floats
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,11 +11,9 @@ from pageswap.statistics.intervals import MINIMUM_N
 from pageswap.statistics.medians import medians
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from pageswap.analysis.trials.matrix import Matrix
+    from pageswap.statistics.medians import Floats
 
-    Floats = npt.NDArray[np.float64]
 
 # Iglewicz and Hoaglin (1993), How to Detect and Handle Outliers, ASQC Basic References in Quality Control 16, p. 11:
 # 0.6745 is the 0.75 quantile of the normal distribution, so that the score is a Z-score there, and 3.5 the bound.

@@ -15,12 +15,10 @@ from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N, noise_floors
 from pageswap.statistics.medians import draw_medians, medians
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from pageswap.analysis.checks.comparisons import Comparison
     from pageswap.analysis.trials.matrix import Matrix
+    from pageswap.statistics.medians import Floats
 
-    Floats = npt.NDArray[np.float64]
 
 # One host is no pool.
 _FEWEST_HOSTS: Final = 2
@@ -29,8 +27,6 @@ RESAMPLES: Final = 4_000
 _FEWEST_RESAMPLES: Final = 1_000
 _DRAWS: Final = 400_000
 SEED: Final = 20_100
-# Draws held at once; more hosts get fewer resamples a step, not more memory.
-_BATCH_VALUES: Final = 1 << 22
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,24 +73,13 @@ def pooled(matrix: Matrix) -> tuple[Pooled, ...]:
 def hierarchical_interval(logs: Floats, rng: np.random.Generator) -> tuple[float, float]:
     """Return the 95 % interval of the mean over rows (hosts) of their medians, NaN being no value."""
     hosts = len(logs)
-    counts = (~np.isnan(logs)).sum(axis=1)
-    groups = {int(count): np.flatnonzero(counts == count) for count in np.unique(counts)}
-    ordered = {count: np.sort(logs[rows], axis=1)[:, :count] for count, rows in groups.items()}
     resamples = min(RESAMPLES, max(_FEWEST_RESAMPLES, _DRAWS // hosts))
-    means = np.empty(resamples)
-    step = max(1, _BATCH_VALUES // hosts)
-    for start in range(0, resamples, step):
-        size = min(step, resamples - start)
-        # A host drawn twice is resampled twice.
-        drawn = rng.integers(0, hosts, (size, hosts))
-        values = np.empty((size, hosts))
-        for count, rows in groups.items():
-            place = np.full(hosts, -1)
-            place[rows] = np.arange(len(rows))
-            wanted = place[drawn]
-            here = wanted >= 0
-            values[here] = draw_medians(ordered[count], wanted[here], rng)
-        means[start : start + size] = values.mean(axis=1)
+    # How often each resample has each host: one that is drawn twice is resampled twice.
+    times = rng.multinomial(hosts, np.full(hosts, 1 / hosts), resamples)
+    sums = np.zeros(resamples)
+    for own, drawn in zip(logs, times.T, strict=True):
+        values = draw_medians(np.sort(own[~np.isnan(own)]), drawn.sum(), rng)
+        sums += np.bincount(np.repeat(np.arange(resamples), drawn), values, resamples)
     tail = -special.stdtrit(hosts - 1, (1 - CONFIDENCE) / 2) * math.sqrt(hosts / (hosts - 1))
-    low, high = np.quantile(means, [special.ndtr(-tail), special.ndtr(tail)])
+    low, high = np.quantile(sums / hosts, [special.ndtr(-tail), special.ndtr(tail)])
     return float(low), float(high)

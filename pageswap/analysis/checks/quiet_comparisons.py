@@ -15,12 +15,9 @@ from pageswap.statistics.intervals import ratio_intervals
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy.typing as npt
-
     from pageswap.analysis.checks.comparisons import Comparison
     from pageswap.analysis.trials.matrix import Matrix
-
-    Floats = npt.NDArray[np.float64]
+    from pageswap.statistics.medians import Floats
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,11 +17,9 @@ from pageswap.text.levels import levels_phrase
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy.typing as npt
-
     from pageswap.analysis.trials.run_data import HostRows
+    from pageswap.statistics.medians import Floats
 
-    Floats = npt.NDArray[np.float64]
 
 # The interval shrinks with the square root of the blocks; a forecast from few is not to be trusted far.
 _GROWTH = 1.5

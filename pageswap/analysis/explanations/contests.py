@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pageswap.analysis.verdicts import FASTER, SLOWER, paired
-from pageswap.statistics.intervals import MINIMUM_N, Interval
+from pageswap.statistics.intervals import MINIMUM_N
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pageswap.analysis.summary import CaseSummary, HostsSummary, Summary
     from pageswap.analysis.verdicts import Paired
+    from pageswap.statistics.intervals import Interval
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,14 +110,11 @@ def _first(summary: Summary, field: Sequence[CaseSummary]) -> CaseSummary:
 def _rival(summary: Summary, first: CaseSummary, case: CaseSummary, found: Paired) -> Rival:
     """Judge by the run's own comparison where one of the two is the other's baseline, else by the pair's."""
     if _is_reference(summary, case) and first.ratio:
-        return Rival(case, 1 / first.ratio, _inverse(first.ratio_ci), first.ratio_n, first.verdict == FASTER)
+        ci = first.ratio_ci and first.ratio_ci.inverse()
+        return Rival(case, 1 / first.ratio, ci, first.ratio_n, first.verdict == FASTER)
     is_slow = case.verdict == SLOWER and "method" in summary.baseline
     told = found.differs and found.ratio > 1
     if (_is_reference(summary, first) and case.ratio) or (is_slow and not told):
         by_baseline = not _is_reference(summary, first)
         return Rival(case, case.ratio, case.ratio_ci, case.ratio_n, is_slow, is_by_baseline=by_baseline)
-    return Rival(case, 1 / found.ratio if found.n else None, _inverse(found.interval), found.n, told)
-
-
-def _inverse(interval: Interval | None) -> Interval | None:
-    return Interval(1 / interval.high, 1 / interval.low) if interval else None
+    return Rival(case, 1 / found.ratio if found.n else None, found.interval and found.interval.inverse(), found.n, told)

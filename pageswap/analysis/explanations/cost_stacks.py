@@ -14,11 +14,9 @@ from pageswap.units import BASE_PAGE_BYTES
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
 
-    import numpy.typing as npt
-
     from pageswap.analysis.summary import CaseSummary, HostsSummary, Summary
+    from pageswap.statistics.medians import Floats
 
-    Floats = npt.NDArray[np.float64]
 
 TOO_FEW_BLOCKS: Final = "too few blocks"
 NOT_NESTED: Final = "not nested"

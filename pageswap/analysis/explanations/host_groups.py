@@ -11,20 +11,19 @@ import numpy as np
 
 from pageswap.analysis.checks.comparisons import compare
 from pageswap.analysis.checks.noise_floor import control_medians
-from pageswap.analysis.summary import CaseSummary, Ending, Summary
+from pageswap.analysis.summary import CaseSummary, Ending, Summary, case_figures
 from pageswap.analysis.verdicts import BASELINE, NOT_COMPARED, NOT_MEASURED
-from pageswap.statistics.intervals import Interval, known, median_intervals, noise_floors, ratio_intervals
+from pageswap.statistics.intervals import known, median_intervals, noise_floors, ratio_intervals
+from pageswap.statistics.medians import medians
 from pageswap.text.lists import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    import numpy.typing as npt
-
     from pageswap.analysis.checks.comparisons import Comparison
     from pageswap.analysis.summary import HostsSummary
+    from pageswap.statistics.medians import Floats
 
-    Floats = npt.NDArray[np.float64]
 
 _UNKNOWN = "unknown"
 
@@ -52,7 +51,8 @@ def grouped(summary: HostsSummary, groups: Mapping[str, Sequence[str]]) -> Summa
     }
     for case in summary.cases:
         members[group_of[case.host], case.case_id].append(case)
-    times = median_intervals(_by_host([[case.median_ns for case in found] for found in members.values()]))
+    by_host = _by_host([[case.median_ns for case in found] for found in members.values()])
+    times = np.stack(median_intervals(by_host), axis=1).tolist()
     logs = np.log(_by_host([[case.ratio for case in found] for found in members.values()]))
     # One level up, by the same rules: a host is what a block is on one.
     own = dict(zip(summary.matrix.keys, control_medians(summary.matrix).tolist(), strict=True))
@@ -66,8 +66,8 @@ def grouped(summary: HostsSummary, groups: Mapping[str, Sequence[str]]) -> Summa
     changes: dict[str, Any] = {
         "hosts": tuple(titles.values()),
         "cases": tuple(
-            _case(key[0], found, [float(part[row]) for part in times], comparisons.get(key))
-            for row, (key, found) in enumerate(members.items())
+            _case(key[0], found, time, comparisons.get(key))
+            for time, (key, found) in zip(times, members.items(), strict=True)
         ),
         "block_values": values,
         "cpus": {titles[title]: summary.cpus.get(hosts[0], "") for title, hosts in groups.items()},
@@ -93,6 +93,7 @@ def _case(title: str, found: Sequence[CaseSummary], time: list[float], compariso
     measured = [case for case in found if case.n]
     verdict, note = _verdict(measured, comparison)
     first = found[0]
+    costs = medians(_by_host([[case.costs[name] for case in measured] for name in first.costs])).tolist()
     bytes_per_op = next((c.bytes_per_s * c.median_ns / 1e9 for c in measured if c.bytes_per_s and c.median_ns), None)
     return dataclasses.replace(
         first,
@@ -102,16 +103,8 @@ def _case(title: str, found: Sequence[CaseSummary], time: list[float], compariso
         statuses=dict(statuses),
         endings=tuple(Ending(status, reason, trials) for (status, reason), trials in endings.items()),
         n=len(measured),
-        median_ns=known(time[0]),
-        median_ci=Interval.known(time[1], time[2]),
-        ops_per_s=known(1e9 / time[0]),
-        bytes_per_s=known(1e9 / time[0] * (bytes_per_op or math.nan)),
-        ratio=comparison.ratio if comparison else None,
-        ratio_n=comparison.n if comparison else 0,
-        ratio_ci=comparison.interval if comparison else None,
-        smallest=comparison.smallest if comparison else None,
-        costs={name: _middle([case.costs.get(name) for case in measured]) for name in first.costs},
-        held=comparison.held if comparison else "",
+        **case_figures(time, bytes_per_op, comparison),
+        costs={name: known(median) for name, median in zip(first.costs, costs, strict=True)},
     )
 
 
@@ -121,8 +114,3 @@ def _verdict(measured: Sequence[CaseSummary], comparison: Comparison | None) -> 
     if all(case.verdict == BASELINE for case in measured):
         return BASELINE, ""
     return (comparison.verdict, comparison.why) if comparison else (NOT_COMPARED, measured[0].note)
-
-
-def _middle(values: Sequence[float | None]) -> float | None:
-    present = [value for value in values if value is not None]
-    return float(np.median(present)) if present else None

@@ -12,11 +12,8 @@ from pageswap.statistics.intervals import Interval, ratio_intervals
 from pageswap.statistics.rank_tests import shift
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from pageswap.analysis.summary import CaseSummary, HostsSummary
-
-    Floats = npt.NDArray[np.float64]
+    from pageswap.statistics.medians import Floats
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,8 @@ import pandas as pd
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    Floats = npt.NDArray[np.float64]
+    from pageswap.statistics.medians import Floats
+
     Booleans = npt.NDArray[np.bool_]
 
 # /proc/stat counts in ticks of 10 ms: one tick more or less is no evidence.

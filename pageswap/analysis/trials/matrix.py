@@ -13,12 +13,9 @@ from pageswap.analysis.trials.run_data import levels_key, levels_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy.typing as npt
-
     from pageswap.analysis.trials.run_data import HostRows
+    from pageswap.statistics.medians import Floats, Integers
 
-    Floats = npt.NDArray[np.float64]
-    Integers = npt.NDArray[np.int64]
 
 _CHUNK_ROWS: Final = 50_000
 # What is looked at of a trial; the rest of a million rows would be copied with it.

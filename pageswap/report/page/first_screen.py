@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, NOT_MEASURED, SLOWER, TOO_FEW
 from pageswap.answers.record import CORRUPT, FASTEST, MEASURED, NOT_TOLD_APART, PART
-from pageswap.answers.words import say, span_text
+from pageswap.answers.words import say
+from pageswap.report.sections.section import notes
 from pageswap.spec.asks import COST, GAIN
+from pageswap.spec.factors import FACTORS
 from pageswap.statistics.intervals import Interval
 from pageswap.text.levels import level_text, levels_phrase
 from pageswap.text.lists import clipped, first_few
-from pageswap.text.numbers import decimals, interval_text, rounded
+from pageswap.text.numbers import decimals, end_text, rounded
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -25,8 +27,6 @@ _NAMED: Final = 3
 _LONGEST: Final = 80
 _METHOD: Final = "method"
 _HOST: Final = "host"
-# What a host says of a hypervisor that does not tell its name.
-_UNNAMED: Final = "present"
 # The classes of styles that verdicts are shown in; any other has none.
 _KINDS: Final = {
     FASTER: "faster",
@@ -37,16 +37,17 @@ _KINDS: Final = {
     TOO_FEW: "too-few",
     CORRUPT: "corrupt",
 }
+# How many times what: always a number that grows with what is said of it.
+_UNITS: Final = {FASTER: "times faster", FASTEST: "times faster", SLOWER: "times slower"}
 _WITHOUT_FIGURE: Final = (NOT_COMPARED, NOT_MEASURED, CORRUPT)
-# The interval of a finding is that of its ratio: of a share or a rate it would say something else.
-_WITHOUT_INTERVAL: Final = (*_WITHOUT_FIGURE, PART, MEASURED)
 
 
 @dataclasses.dataclass(frozen=True)
 class ContenderRow:
     """A contender's findings that ended alike: its speed in words, the interval's ends, the verdict, and where it is.
 
-    Of several findings ``speed`` and ``interval`` span all. ``where`` is "" where the contender ended alike everywhere.
+    Of several findings ``speed`` and ``interval`` span all, in the same unit. ``where`` is "" where the contender ended
+    alike everywhere.
     """
 
     contender: str
@@ -86,6 +87,7 @@ def first_rows(answer: Answer, staying: frozenset[str] = frozenset()) -> FirstRo
     ordered = sorted(by_contender.items(), key=lambda item: (item[0] in staying, _rank([each for each, _ in item[1]])))
     ordered = [(f"{name} (moves no page)" if name in staying else name, found) for name, found in ordered]
     rows = [row for name, found in ordered for row in _rows(answer.asks, name, found)]
+    rows.sort(key=lambda row: not row.speed)
     names = {finding.against for finding in answer.findings}
     against = names.pop() if len(names) == 1 else ""
     return FirstRows(tuple(rows[:MOST_ROWS]), max(0, len(rows) - MOST_ROWS), against)
@@ -104,57 +106,55 @@ def _rank(findings: Sequence[Finding]) -> tuple[bool, float]:
 
 
 def _rows(asks: str, name: str, found: list[tuple[Finding, dict[str, Any]]]) -> list[ContenderRow]:
-    alike: dict[str, list[tuple[Finding, dict[str, Any]]]] = {}
+    alike: dict[tuple[str, str], list[tuple[Finding, dict[str, Any]]]] = {}
     for finding, where in found:
-        alike.setdefault(finding.verdict, []).append((finding, where))
+        # Rates are words, which have no range.
+        key = (finding.verdict, finding.times if finding.verdict == MEASURED else "")
+        alike.setdefault(key, []).append((finding, where))
     rows = []
-    for verdict, own in alike.items():
+    for (verdict, _), own in alike.items():
         findings = [finding for finding, _ in own]
+        speed, interval = _figures(asks, verdict, findings)
         rows.append(
             ContenderRow(
                 contender=name,
-                speed=_speed(verdict, findings),
-                interval=_interval(asks, verdict, findings),
+                speed=speed,
+                interval=interval,
                 verdict=say("headline", "word", verdict),
                 kind=_KINDS.get(verdict, ""),
                 where=_where([where for _, where in own], [where for _, where in found]) if len(alike) > 1 else "",
-                why=clipped(next((finding.why for finding in findings if finding.why), ""), _LONGEST),
+                why=next((finding.why for finding in findings if finding.why), "").partition("; ")[0],
                 against=first_few(dict.fromkeys(finding.against for finding in findings if finding.against), _NAMED),
             )
         )
     return rows
 
 
-def _speed(verdict: str, findings: Sequence[Finding]) -> str:
-    known = list(dict.fromkeys(finding.times for finding in findings if finding.times))
-    if verdict in _WITHOUT_FIGURE or not known:
-        return ""
-    if verdict in (NO_DIFFERENCE, NOT_TOLD_APART, TOO_FEW):
-        ratios = sorted(((each.ratio, _ends(each)) for each in findings if each.ratio), key=lambda each: each[0])
-        if not ratios:
-            return known[0]  # a rate, which is measured and not compared
-        figures = dict.fromkeys(rounded(ratio, decimals(ratio, ends)) for ratio, ends in (ratios[0], ratios[-1]))
-        return f"{' to '.join(figures)} times as fast"
-    words = {times.partition(" times ")[2] for times in known}
-    if verdict in (FASTER, SLOWER) and len(known) > 1 and len(words) == 1 and words != {""}:
-        return f"{span_text(findings)} times {words.pop()}"
-    ends = sorted(findings, key=lambda finding: finding.ratio or 0.0)
-    return " to ".join(dict.fromkeys((ends[0].times, ends[-1].times)))
+def _figures(asks: str, verdict: str, findings: Sequence[Finding]) -> tuple[str, str]:
+    """Return in one unit the lowest and the highest figure, and the outermost ends of their intervals."""
+    ordered = sorted((each for each in findings if each.times), key=lambda each: each.ratio or 0.0)
+    if verdict in _WITHOUT_FIGURE or not ordered:
+        return "", ""
+    if verdict in (PART, MEASURED):
+        # A share or a rate, whose interval, if it is told, follows it; that of the ratio is another figure's.
+        speeds = dict.fromkeys(each.times.partition(", ")[0] for each in (ordered[0], ordered[-1]))
+        return " to ".join(speeds), ordered[0].times.partition(", ")[2]
+    is_inverse = asks == COST or verdict == SLOWER
+    known = sorted((_figure(each, is_inverse=is_inverse) for each in ordered if each.ratio), key=lambda each: each[0])
+    places = [decimals(*each) for each in known]
+    lows = [(ends.low, digits) for (_, ends), digits in zip(known, places, strict=True) if ends]
+    highs = [(ends.high, digits) for (_, ends), digits in zip(known, places, strict=True) if ends]
+    figures = dict.fromkeys(rounded(known[place][0], places[place]) for place in (0, -1))
+    unit = "times as long" if asks == COST else _UNITS.get(verdict, "times as fast")
+    return f"{' to '.join(figures)} {unit}", " to ".join([end_text(*min(lows)), end_text(*max(highs))] if lows else [])
 
 
-def _ends(finding: Finding) -> Interval | None:
-    return Interval(finding.low, finding.high) if finding.low and finding.high else None
-
-
-def _interval(asks: str, verdict: str, findings: Sequence[Finding]) -> str:
-    """Return the outermost ends, in the unit of the speed beside them: times slower or as long where that is told."""
-    known = [(finding.low, finding.high) for finding in findings if finding.low and finding.high]
-    if verdict in _WITHOUT_INTERVAL or not known:
-        return ""
-    low, high = min(low for low, _ in known), max(high for _, high in known)
-    if verdict == SLOWER or asks == COST:
-        low, high = 1 / high, 1 / low
-    return f"{interval_text((low * high) ** 0.5, Interval(low, high))} times"
+def _figure(finding: Finding, *, is_inverse: bool) -> tuple[float, Interval | None]:
+    """Return how many times as fast, or inversely as long, the subject was, with the interval of that."""
+    ratio, low, high = finding.ratio or 1.0, finding.low, finding.high
+    if is_inverse:
+        return 1 / ratio, Interval(1 / high, 1 / low) if low and high else None
+    return ratio, Interval(low, high) if low and high else None
 
 
 def _where(own: Sequence[Mapping[str, Any]], every: Sequence[Mapping[str, Any]]) -> str:
@@ -163,10 +163,14 @@ def _where(own: Sequence[Mapping[str, Any]], every: Sequence[Mapping[str, Any]])
     mine = {name: {where.get(name) for where in own} for name in levels}
     telling = {name: [level for level in levels[name] if level in mine[name]] for name in levels}
     telling = {name: found for name, found in telling.items() if len(found) < len(levels[name])}
-    inside = sum(all(where.get(name) in found for name, found in telling.items()) for where in every)
-    if inside != len(own):
-        return f"in {len(own):,} of {len(every):,} conditions"
-    return clipped(", ".join(_levels(name, found, levels[name]) for name, found in telling.items()), _LONGEST)
+    if sum(all(where.get(name) in found for name, found in telling.items()) for where in every) == len(own):
+        told = ", ".join(_levels(name, found, levels[name]) for name, found in telling.items())
+    elif len(own) < _NAMED:
+        varying = [name for name, found in levels.items() if len(found) > 1]
+        told = "; ".join(", ".join(_levels(name, [where.get(name)], []) for name in varying) for where in own)
+    else:
+        told = f"in {len(own):,} of {len(every):,} conditions"
+    return clipped(told, _LONGEST)
 
 
 def _levels(name: str, found: list[Any], every: list[Any]) -> str:
@@ -174,10 +178,11 @@ def _levels(name: str, found: list[Any], every: list[Any]) -> str:
         return f"on {first_few([clipped(str(host), _LONGEST) for host in found], _NAMED)}"
     if len(found) == 1:
         return levels_phrase({name: found[0]})
+    texts = [level_text(name, level) for level in found]
     start = every.index(found[0])
-    if isinstance(found[0], int) and every[start : start + len(found)] == found:
-        return f"{name.replace('_', ' ')} {level_text(name, found[0])} to {level_text(name, found[-1])}"
-    return f"{name.replace('_', ' ')} {first_few([level_text(name, level) for level in found], _NAMED)}"
+    is_range = isinstance(found[0], int) and every[start : start + len(found)] == found
+    told = f"{texts[0]} to {texts[-1]}" if is_range else first_few(texts, _NAMED)
+    return FACTORS[name].phrase.format(told)
 
 
 def measured_on(
@@ -187,25 +192,13 @@ def measured_on(
 ) -> list[tuple[str, str]]:
     """Return where and when a run was measured, as (label, text): hosts, processors, kernels, machines, the day."""
     known = [environments[host] for host in hosts if host in environments]
-    facts = [("Host" if len(hosts) == 1 else "Hosts", first_few([clipped(host, _LONGEST) for host in hosts], _NAMED))]
-    facts += [
-        ("CPU", _different(str(each.get("cpu_model") or "") for each in known)),
-        ("Kernel", _different(str(each.get("kernel") or "") for each in known)),
-        ("Machine", _different(_machine(each) for each in known)),
-    ]
+    facts = {
+        "Host" if len(hosts) == 1 else "Hosts": list(hosts),
+        "CPU": [str(each.get("cpu_model") or "") for each in known],
+        "Kernel": [str(each.get("kernel") or "") for each in known],
+        "Machine": [" ".join(notes("machine", each)) for each in known],
+    }
     if spans:
-        first = min(began for began, _ in spans.values())
-        facts.append(("Measured", f"{first:%Y-%m-%d %H:%M} UTC"))
-    return [(label, text or "not recorded") for label, text in facts]
-
-
-def _machine(environment: Mapping[str, Any]) -> str:
-    if "hypervisor" not in environment:
-        return ""
-    hypervisor = environment["hypervisor"]
-    kind = f" ({clipped(str(hypervisor), _LONGEST)})" if hypervisor != _UNNAMED else ""
-    return f"virtual machine{kind}" if hypervisor else "metal: no hypervisor found"
-
-
-def _different(values: Any) -> str:  # noqa: ANN401 - any iterable of texts
-    return first_few([clipped(value, _LONGEST) for value in dict.fromkeys(values) if value], _NAMED)
+        facts["Measured"] = [f"{min(began for began, _ in spans.values()):%Y-%m-%d %H:%M} UTC"]
+    told = {label: dict.fromkeys(clipped(text, _LONGEST) for text in found if text) for label, found in facts.items()}
+    return [(label, first_few(texts, _NAMED) or "not recorded") for label, texts in told.items()]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.analysis.explanations.cost_stacks import CostPart
 from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly
-from pageswap.report.sections.section import Grid, Heading, Section, bounded, case_name, notes, number
+from pageswap.report.sections.section import Grid, Heading, Section, case_name, notes, number, section_of
 from pageswap.text.levels import level_text, operation
 from pageswap.text.numbers import change_text, interval_text, nanoseconds_text, scaled, share_text, with_digits
 
@@ -15,14 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pageswap.analysis.explanations.cost_stacks import CostStack
-    from pageswap.analysis.explanations.limit_shares import Share
     from pageswap.analysis.findings import Findings
     from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.report.charts.vegalite import Plot
     from pageswap.report.sections.reported_run import ReportedRun
 
 MOST_STACKS = 16
-MOST_SHARES = 60
 MOST_PAIRS = 24
 _ROW_PX = 54
 _REST = "not explained"
@@ -45,7 +43,7 @@ def section(run: ReportedRun) -> Section | None:
     if findings.shares:
         grids.append(_shares(summary, findings))
         told += notes("limit", beside.limit)
-    return Section("costs", "Where the time goes", told, tuple(plots), tuple(grids)) if plots or grids else None
+    return section_of("costs", "Where the time goes", told, plots, grids)
 
 
 def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
@@ -132,18 +130,18 @@ def _share(part: CostPart, stack: CostStack) -> str:
 def _shares(summary: Summary, findings: Findings) -> Grid:
     of_case = {(case.host, case.case_id): case for case in summary.cases}
 
-    def row(share: Share) -> tuple[str, ...]:
-        case = of_case[share.host, share.case_id]
-        return (
+    rows = tuple(
+        (
             case_name(summary, case.host, case.levels) or share.case_id,
             share_text(share.share, share.interval),
             f"{scaled(case.bytes_per_s or 0, case.median_ci, case.median_ns or 0)}B/s",
             f"{scaled(share.limit_bytes_per_s, None, 1)}B/s by {share.method}",
         )
-
+        for share in sorted(findings.shares.values(), key=lambda share: -share.share)
+        for case in [of_case[share.host, share.case_id]]
+    )
     columns = (Heading("Case"), number("Share", "of the limit [95 % CI]"), number("Throughput"), Heading("Limit"))
-    ranked = sorted(findings.shares.values(), key=lambda share: -share.share)
-    return bounded("Share of the memory's limit", columns, ranked, row, most=MOST_SHARES, which="the highest")
+    return Grid("Share of the memory's limit", columns, rows, first="the highest")
 
 
 def paid_later(run: ReportedRun) -> Section | None:
@@ -155,11 +153,9 @@ def paid_later(run: ReportedRun) -> Section | None:
             label = case_name(summary, case.host, case.levels, ("touch",)) or "all cases"
             found.setdefault(label, {})[str(case.levels.get("touch"))] = case
     pairs = [(label, pair) for label, pair in found.items() if {"none", "moved"} <= pair.keys()]
-    if not pairs:
-        return None
     chosen = evenly(pairs, MOST_PAIRS)
     told = notes("touch", len(chosen), len(pairs))
-    return Section("touch", "What is paid later", told, (_pairs(summary, chosen),))
+    return section_of("touch", "What is paid later", told, [_pairs(summary, chosen)] if chosen else [])
 
 
 def _pairs(summary: Summary, pairs: Sequence[tuple[str, Mapping[str, CaseSummary]]]) -> Plot:

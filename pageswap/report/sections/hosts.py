@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pageswap.comparison.environments import differences as compare
 from pageswap.comparison.environments import verdict
 from pageswap.report.sections.conditions import span_text
-from pageswap.report.sections.section import Grid, Heading, Section, notes, number
+from pageswap.report.sections.section import MOST_ROWS, Grid, Heading, Section, notes, number, section_of
 from pageswap.store.schema import PHASES
 from pageswap.text.lists import clipped, plural
 from pageswap.text.numbers import with_digits
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pageswap.report.sections.reported_run import ReportedRun
 
 MOST_COLUMNS = 8
-MOST_ROWS = 60
 MOST_COMPARED = 50
 _LONGEST_HOST = 60
 _LONGEST_VALUE = 120
@@ -64,12 +63,14 @@ def availability(run: ReportedRun) -> Section | None:
         has = {host for host in lacks if known[host].get(method, {}).get("available")}
         rows.append((clipped(method, _LONGEST_HOST), *(_share(columns[title], lacks, has) for title in shown)))
         reasons.update((method, clipped(why, _LONGEST_REASON)) for why in lacks.values())
-    left = f", the first {len(shown)} of {len(columns)} columns" if len(shown) < len(columns) else ""
-    fit = f"; {_UNFIT}: the host has it, but none of the run's cases can use it" if unfit else ""
-    heads = (Heading(clipped(title, _LONGEST_HOST)) for title in ("Method", *shown))
-    grids = [Grid(f"{_HAS} available, {_LACKS} not{fit}{left}", tuple(heads), tuple(rows))]
-    if reasons:
-        grids.append(_reasons(reasons, sum(map(len, columns.values()))))
+    caption = notes("available", bool(unfit), len(shown), len(columns))[0]
+    width = 2 if sum(map(len, columns.values())) == 1 else 3
+    heads = (Heading("Method"), Heading("What it lacks, and the cure"), number("Hosts"))[:width]
+    why_not = ((clipped(name, _LONGEST_HOST), why, f"{count:,}")[:width] for (name, why), count in reasons.items())
+    grids = (
+        Grid(caption, tuple(Heading(clipped(title, _LONGEST_HOST)) for title in ("Method", *shown)), tuple(rows)),
+        Grid("Why not", heads, tuple(why_not)),
+    )
     problems = run.run_data.problems()
     silent = [
         clipped(host, _LONGEST_HOST) + (f" ({clipped(problems[host], _LONGEST_REASON)})" if problems.get(host) else "")
@@ -77,7 +78,7 @@ def availability(run: ReportedRun) -> Section | None:
         for host in hosts
         if host not in there
     ]
-    return Section("availability", "Which methods are available", notes("unknown_hosts", silent), (), tuple(grids))
+    return section_of("availability", "Which methods are available", notes("unknown_hosts", silent), (), grids)
 
 
 def _unfit(cases: Sequence[CaseSummary]) -> dict[tuple[str, str], str]:
@@ -100,13 +101,6 @@ def _share(hosts: Sequence[str], lacks: Mapping[str, str], unfit: set[str]) -> s
     return mark if len(hosts) == 1 else f"{mark} {having} of {len(hosts)}"
 
 
-def _reasons(reasons: Counter[tuple[str, str]], hosts: int) -> Grid:
-    columns = (Heading("Method"), Heading("What it lacks, and the cure"), number("Hosts"))
-    rows = [(clipped(method, _LONGEST_HOST), why, f"{count:,}") for (method, why), count in reasons.items()]
-    width = 2 if hosts == 1 else 3
-    return Grid("Why not", columns[:width], tuple(row[:width] for row in rows[:MOST_ROWS]))
-
-
 def differences(run: ReportedRun) -> Section | None:
     """Name what differs between the hosts' conditions, and whether their times may be compared with each other.
 
@@ -120,18 +114,19 @@ def differences(run: ReportedRun) -> Section | None:
         by_name.setdefault(each.name, []).append((host, each))
     if not pairs:
         return None
-    rows, marks = [], []
-    for name, found in sorted(by_name.items(), key=lambda item: not item[1][-1][1].matters)[:MOST_ROWS]:
+    ordered = sorted(by_name.items(), key=lambda item: not item[1][-1][1].matters)
+
+    rows = []
+    for name, found in ordered:
         last = found[-1][1]
         values = {last.a: [host for host in hosts if host not in dict(found)]}
         for host, each in found:
             values.setdefault(each.b, []).append(host)
-        rows.append(
-            (clipped(name, _LONGEST_VALUE), _by_value(values), f"{'yes' if last.matters else 'no'}: {last.why}")
-        )
-        marks.append("matters" if last.matters else "harmless")
-    columns = tuple(map(Heading, ("Condition", "Values", "Does it matter?")))
-    grid = Grid("Conditions that are not the same on all hosts", columns, tuple(rows), marks=tuple(marks))
+        matters = f"{'yes' if last.matters else 'no'}: {last.why}"
+        rows.append((clipped(name, _LONGEST_VALUE), _by_value(values), matters))
+    heads = tuple(map(Heading, ("Condition", "Values", "Does it matter?")))
+    marks = tuple("matters" if found[-1][1].matters else "harmless" for _, found in ordered)
+    grid = Grid("Conditions that are not the same on all hosts", heads, tuple(rows), marks=marks)
     judged = verdict({each.key: each for _, each in pairs}.values())
     told = notes("differences", judged, len(hosts), len(environments), *_late(run.spans))
     return Section("differences", "How the hosts differ", told, (), (grid,))
@@ -165,27 +160,19 @@ def ledger(run: ReportedRun) -> Section | None:
     spent, problems = run.run_data.ledger(), run.run_data.problems()
     stops = {host: stop for host, stop in run.run_data.stops().items() if stop.get("reason")}
     hosts = list(dict.fromkeys([*spent, *problems, *stops]))
-    if not hosts:
-        return None
-    left = ""
     if len(hosts) > MOST_ROWS:
         hosts.sort(key=lambda host: (host not in problems, -sum(spent.get(host, {}).values())))
-        left = f", {MOST_ROWS} of {len(hosts):,}: those with problems, then those that took longest"
     phases = [phase for phase in PHASES if any(phase in spent.get(host, {}) for host in hosts)]
     width = 1 + len(phases) + bool(problems or stops)
-    rows = [
-        (
-            clipped(host, _LONGEST_HOST),
-            *(with_digits(spent[host][phase], 3) if phase in spent.get(host, {}) else "" for phase in phases),
-            _remark(problems.get(host), stops.get(host)),
-        )[:width]
-        for host in hosts[:MOST_ROWS]
-    ]
-    seconds = (number(phase.capitalize(), "s") for phase in phases)
-    columns = (Heading("Host"), *seconds, Heading("Remarks"))[:width]
-    marks = tuple("problem" if host in problems else "" for host in hosts[:MOST_ROWS])
-    grid = Grid(f"Seconds by host{left}", columns, tuple(rows), marks=marks)
-    return Section("ledger", "What the run cost beside the trials", notes("ledger"), (), (grid,))
+    rows = []
+    for host in hosts:
+        own = spent.get(host, {})
+        seconds = (with_digits(own[phase], 3) if phase in own else "" for phase in phases)
+        rows.append((clipped(host, _LONGEST_HOST), *seconds, _remark(problems.get(host), stops.get(host)))[:width])
+    heads = (Heading("Host"), *(number(phase.capitalize(), "s") for phase in phases), Heading("Remarks"))[:width]
+    marks, which = tuple("problem" if host in problems else "" for host in hosts), "problems, then the longest, first"
+    grid = Grid("Seconds by host", heads, tuple(rows), marks=marks, first=which)
+    return section_of("ledger", "What the run cost beside the trials", notes("ledger"), (), [grid])
 
 
 def _remark(problem: str | None, stop: Mapping[str, object] | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 
@@ -13,13 +13,13 @@ from pageswap.text.levels import levels_phrase
 from pageswap.text.lists import clipped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pageswap.analysis.summary import Summary
     from pageswap.report.charts.vegalite import Plot
 
-T = TypeVar("T")
-
+# Nobody reads more of a table than this.
+MOST_ROWS = 60
 _LONGEST_HOST = 60
 _LONGEST_NAME = 160
 
@@ -42,7 +42,8 @@ def number(title: str, unit: str = "") -> Heading:
 class Grid:
     """A small table; the first ``head`` cells of each row name it. ``marks`` has a class for each row, or is empty.
 
-    ``is_folded``: only the caption is shown until it is asked for.
+    Of more than `MOST_ROWS` rows the first are shown, and ``first`` says which these are. ``is_folded``: only the
+    caption is shown until it is asked for.
     """
 
     caption: str
@@ -51,21 +52,12 @@ class Grid:
     head: int = 1
     marks: tuple[str, ...] = ()
     is_folded: bool = False
+    first: str = "the first"
 
-
-def bounded(  # noqa: PLR0913 - a table, and what of it is shown
-    caption: str,
-    columns: Sequence[Heading],
-    items: Sequence[T],
-    row: Callable[[T], tuple[str, ...]],
-    *,
-    most: int,
-    which: str,
-    **more: Any,  # noqa: ANN401 - as Grid takes them
-) -> Grid:
-    """Make a table of the first ``most`` items, a row each; ``which`` these are is said where there are others."""
-    told = notes("bounded", caption, min(most, len(items)), len(items), which)[0]
-    return Grid(told, tuple(columns), tuple(map(row, items[:most])), **more)
+    @property
+    def shown(self) -> tuple[tuple[str, ...], ...]:
+        """Return the rows that there is room for."""
+        return self.rows[:MOST_ROWS]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +69,14 @@ class Section:
     notes: tuple[str, ...] = ()
     plots: tuple[Plot, ...] = ()
     grids: tuple[Grid, ...] = ()
+
+
+def section_of(
+    identity: str, title: str, told: tuple[str, ...], plots: Sequence[Plot] = (), grids: Iterable[Grid] = ()
+) -> Section | None:
+    """Make a part of the page of the tables that have rows, and of charts; None where there is neither."""
+    filled = tuple(grid for grid in grids if grid.rows)
+    return Section(identity, title, told, tuple(plots), filled) if plots or filled else None
 
 
 def case_name(summary: Summary, host: str, levels: Mapping[str, Any], without: Collection[str] = ()) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.analysis.verdicts import TOO_FEW
 from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly
-from pageswap.report.sections.section import Heading, Section, bounded, case_name, notes, number
+from pageswap.report.sections.section import Grid, Heading, Section, case_name, notes, number, section_of
 from pageswap.text.invisible_characters import visible
 from pageswap.text.lists import clipped
 from pageswap.text.numbers import change_text, interval_text, nanoseconds_text, percent_text, ratio_text, rounded
@@ -18,15 +18,12 @@ if TYPE_CHECKING:
     from pageswap.analysis.checks.comparisons import Comparison
     from pageswap.analysis.checks.drift import Drift
     from pageswap.analysis.checks.noise_floor import NoiseFloor
-    from pageswap.analysis.checks.outliers import Outlier
-    from pageswap.analysis.checks.quiet_comparisons import Disturbed, Undisturbed
     from pageswap.analysis.summary import Summary
     from pageswap.report.charts.vegalite import Plot
     from pageswap.report.sections.reported_run import ReportedRun
 
 MOST_LINES = 40
 MOST_HOSTS = 12
-MOST_LISTED = 30
 _MOST_PAIRS = 600
 _MOST_DESCRIBED = 12
 _DRIFT_PX, _ROW_PX = 200, 48
@@ -53,7 +50,7 @@ def drift(run: ReportedRun) -> Section | None:
         plots.append(_drift_plot(run.every, title, axis, chosen, hosts))
         flagged = sum(each.is_flagged for each in found)
         told += notes("drift_lines", title, noun, len(chosen), len(found), flagged, bool(hosts))
-    return Section("drift", "Drift", told, tuple(plots)) if plots else None
+    return section_of("drift", "Drift", told, plots)
 
 
 def _hosts_to_tell(drifts: Sequence[Drift]) -> list[str]:
@@ -163,56 +160,45 @@ def _noise_plot(floors: Sequence[NoiseFloor]) -> Plot:
 
 def outliers(run: ReportedRun) -> Section | None:
     """List outliers, disturbed trials, and comparisons with and without the disturbed ones."""
-    found = run.findings
-    levels = {case.case_id: case.levels for case in run.every.cases}
-    case, block, what = Heading("Case"), number("Block"), "ns per operation"
-
-    def name(each: Outlier | Disturbed | Comparison) -> str:
-        return case_name(run.every, each.host, levels[each.case_id]) or each.case_id
-
-    def outlier(each: Outlier) -> tuple[str, ...]:
-        times = (nanoseconds_text(time, None) for time in (each.ns_per_op, each.median_ns))
-        return name(each), str(each.block), *times, rounded(each.score, 1)
-
-    def disturbed(each: Disturbed) -> tuple[str, ...]:
-        return name(each), str(each.block), ", ".join(each.words)
-
-    def undisturbed(each: Undisturbed) -> tuple[str, ...]:
-        count, quiet = f"{each.disturbed} of {each.before.n}", _verdict(each.quiet) if each.quiet else TOO_FEW
-        return name(each.before), count, _verdict(each.before), quiet, "changes" if each.changes else "stays"
-
-    grids = (
-        bounded(
-            "Outliers",
-            (case, block, number("Time", what), number("Median", what), number("Score")),
-            sorted(found.outliers, key=lambda each: -abs(each.score)),
-            outlier,
-            most=MOST_LISTED,
-            which="the farthest",
-            is_folded=True,
-        ),
-        bounded(
-            "Disturbed trials",
-            (case, block, Heading("Disturbed by")),
-            found.disturbed,
-            disturbed,
-            most=MOST_LISTED,
-            which="the first",
-            is_folded=True,
-        ),
-        bounded(
-            "Comparisons with and without disturbed blocks",
-            (case, number("Disturbed blocks"), *map(Heading, ("With them", "Without them", "The verdict"))),
-            sorted(found.undisturbed, key=lambda each: not each.changes),
-            undisturbed,
-            most=MOST_LISTED,
-            which="those that change first",
-            is_folded=True,
-        ),
+    summary, found = run.every, run.findings
+    names = {
+        (case.host, case.case_id): case_name(summary, case.host, case.levels) or case.case_id for case in summary.cases
+    }
+    outlying = tuple(
+        (
+            names[each.host, each.case_id],
+            str(each.block),
+            *(nanoseconds_text(time, None) for time in (each.ns_per_op, each.median_ns)),
+            rounded(each.score, 1),
+        )
+        for each in sorted(found.outliers, key=lambda each: -abs(each.score))
     )
-    shown = tuple(grid for grid in grids if grid.rows)
-    told = notes("outliers", bool(found.outliers), bool(found.disturbed))
-    return Section("outliers", "Outliers and foreign load", told, (), shown) if shown else None
+    disturbed = tuple(
+        (names[each.host, each.case_id], str(each.block), ", ".join(each.words)) for each in found.disturbed
+    )
+    compared = tuple(
+        (
+            names[each.before.host, each.before.case_id],
+            f"{each.disturbed} of {each.before.n}",
+            _verdict(each.before),
+            _verdict(each.quiet) if each.quiet else TOO_FEW,
+            "changes" if each.changes else "stays",
+        )
+        for each in sorted(found.undisturbed, key=lambda each: not each.changes)
+    )
+    case, block, times = (
+        Heading("Case"),
+        number("Block"),
+        [number(what, "ns per operation") for what in ("Time", "Median")],
+    )
+    changes = (case, number("Disturbed blocks"), *map(Heading, ("With them", "Without them", "The verdict")))
+    grids = (
+        Grid("Outliers", (case, block, *times, number("Score")), outlying, is_folded=True, first="the farthest"),
+        Grid("Disturbed trials", (case, block, Heading("Disturbed by")), disturbed, is_folded=True),
+        Grid("Comparisons with and without disturbed blocks", changes, compared, is_folded=True),
+    )
+    told = notes("outliers", bool(outlying), bool(disturbed))
+    return section_of("outliers", "Outliers and foreign load", told, (), grids)
 
 
 def _verdict(each: Comparison) -> str:

@@ -13,7 +13,7 @@ from pageswap.analysis.verdicts import BASELINE
 from pageswap.answers.words import say
 from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly
-from pageswap.report.sections.section import Grid, Heading, Section, case_name, notes
+from pageswap.report.sections.section import Grid, Heading, Section, case_name, notes, section_of
 from pageswap.spec.factors import FACTORS, trend_of
 from pageswap.text.invisible_characters import visible
 from pageswap.text.levels import level_text, operation
@@ -33,7 +33,6 @@ _HEIGHT_PX = 280
 _LINE_PX = 16
 # Marks nearer to each other than this stand side by side.
 _MARK_PX = 9
-_MOST_CROSSOVERS = 60
 _MOST_UNFOLDED = 30
 
 
@@ -112,7 +111,7 @@ def section(run: ReportedRun, factor: str) -> Section | None:
     told += notes("trend_bounds", len(chosen), len(panels), len(lines), len(by_name), min(levels, MOST_LEVELS), levels)
     # What belongs to the charts comes first.
     grids = _crossover_grids({name: of_panel[name] for name in dict.fromkeys([*chosen, *panels])})
-    return Section(trend.id, title, told, tuple(plots), grids) if plots or grids else None
+    return section_of(trend.id, title, told, plots, grids)
 
 
 def _place(host: str, levels: Mapping[str, Any], factor: str) -> object:
@@ -130,28 +129,20 @@ def _answered(summary: Summary, found: Sequence[Crossover]) -> list[Crossover]:
 def _crossover_grids(of_panel: Mapping[str, Sequence[Crossover]]) -> tuple[Grid, ...]:
     """Say for each pair of methods where the faster one changes; sum up those that do not change places."""
     first = 0 if len(of_panel) > 1 else 1
-    rows: list[tuple[str, ...]] = []
+    crossed: list[tuple[str, ...]] = []
     others: dict[tuple[str, str], list[Crossover]] = {}
     for name, each in ((name, each) for name, found in of_panel.items() for each in found):
         if each.is_shown:
-            rows.append((name, each.a, each.b, say("crossing", "crossing", each))[first:])
+            crossed.append((name, each.a, each.b, say("crossing", "crossing", each))[first:])
         else:
             others.setdefault((each.a, each.b), []).append(each)
-    grids = []
-    if rows:
-        caption = _bounded("Where the faster one changes", len(rows), "the charts above come first")
-        heads = tuple(map(Heading, ("Cases", "Method", "Against", "Crossover")))[first:]
-        grids.append(Grid(caption, heads, tuple(rows[:_MOST_CROSSOVERS]), head=3 - first))
-    if others:
-        caption = _bounded("Pairs that were not shown to change places", len(others), "the others are left out")
-        found = [(*pair, _summed(each, len(of_panel))) for pair, each in others.items()][:_MOST_CROSSOVERS]
-        heads = tuple(map(Heading, ("Method", "Against", "Found")))
-        grids.append(Grid(caption, heads, tuple(found), head=2, is_folded=len(others) > _MOST_UNFOLDED))
-    return tuple(grids)
-
-
-def _bounded(caption: str, count: int, then: str) -> str:
-    return f"{caption}: {_MOST_CROSSOVERS} of {count:,}, {then}" if count > _MOST_CROSSOVERS else caption
+    unchanged = tuple((*pair, _summed(each, len(of_panel))) for pair, each in others.items())
+    cases, *pair, where, found = map(Heading, ("Cases", "Method", "Against", "Crossover", "Found"))
+    is_long, which = len(unchanged) > _MOST_UNFOLDED, "the charts above come first"
+    return (
+        Grid("Where the faster one changes", (cases, *pair, where)[first:], tuple(crossed), 3 - first, first=which),
+        Grid("Pairs that were not shown to change places", (*pair, found), unchanged, 2, is_folded=is_long),
+    )
 
 
 def _summed(pairs: Sequence[Crossover], charts: int) -> str:

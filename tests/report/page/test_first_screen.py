@@ -30,7 +30,7 @@ def test_a_slower_contender_is_told_by_how_many_times() -> None:
     """With the interval in the same words, not as a fraction."""
     (row,) = first_rows(answered(finding("mremap", SLOWER, 0.05))).rows
 
-    assert (row.contender, row.speed, row.interval) == ("mremap", "20 times slower", "18.2 to 22.0 times")
+    assert (row.contender, row.speed, row.interval) == ("mremap", "20.0 times slower", "18.2 to 22.0")
     assert (row.kind, row.where) == ("slower", "")
 
 
@@ -41,7 +41,7 @@ def test_conditions_that_end_alike_are_one_row_with_the_whole_range() -> None:
     ]
     (row,) = first_rows(answered(*found)).rows
 
-    assert (row.speed, row.interval, row.where) == ("10 to 20 times slower", "9 to 22 times", "")
+    assert (row.speed, row.interval, row.where) == ("10.0 to 20.0 times slower", "9.1 to 22.0", "")
 
 
 def test_a_contender_that_ends_differently_has_a_row_for_each_and_says_where() -> None:
@@ -54,8 +54,8 @@ def test_a_contender_that_ends_differently_has_a_row_for_each_and_says_where() -
     hosts = [finding("mremap", FASTER, 2.0), finding("mremap", NO_DIFFERENCE, 1.01, host="b")]
 
     assert [(row.verdict, row.where) for row in rows] == [
-        ("slower", "page size 4KiB to 8KiB"),
-        ("faster", "page size 16KiB to 32KiB"),
+        ("slower", "4KiB to 8KiB pages"),
+        ("faster", "16KiB to 32KiB pages"),
     ]
     assert [row.where for row in first_rows(answered(*hosts)).rows] == ["on a", "on b"]
 
@@ -64,7 +64,7 @@ def test_what_was_not_told_apart_is_no_change_in_either_direction() -> None:
     """Its figure is around 1, and so are its ends."""
     (row,) = first_rows(answered(finding("m", NO_DIFFERENCE, 1.02, low=0.99, high=1.05))).rows
 
-    assert (row.speed, row.interval) == ("1.020 times as fast", "0.990 to 1.050 times")
+    assert (row.speed, row.interval) == ("1.020 times as fast", "0.990 to 1.050")
 
 
 def test_what_was_not_told_from_the_best_is_a_multiple_too() -> None:
@@ -83,13 +83,27 @@ def test_what_was_not_told_from_the_best_is_a_multiple_too() -> None:
 
 def test_what_no_level_tells_apart_is_counted() -> None:
     """Rather than described as something it is not."""
+    found = [
+        finding("m", FASTER if (threads + size) % 2 else SLOWER, 2.0, where={"threads": threads, "page_size": size})
+        for threads in (1, 2)
+        for size in (4096, 8193, 16384)
+    ]
+
+    assert [row.where for row in first_rows(answered(*found)).rows] == ["in 3 of 6 conditions"] * 2
+
+
+def test_few_conditions_that_no_level_tells_apart_are_named() -> None:
+    """Each by all that varies."""
     words = [("none", 1), ("none", 2), ("moved", 1), ("moved", 2)]
     found = [
         finding("m", FASTER if place in (0, 3) else SLOWER, 2.0, where={"touch": touch, "threads": threads})
         for place, (touch, threads) in enumerate(words)
     ]
 
-    assert [row.where for row in first_rows(answered(*found)).rows] == ["in 2 of 4 conditions"] * 2
+    assert [row.where for row in first_rows(answered(*found)).rows] == [
+        "touch none, 1 thread; touch moved, 2 threads",
+        "touch none, 2 threads; touch moved, 1 thread",
+    ]
 
 
 def test_the_fastest_contender_comes_first() -> None:
@@ -116,9 +130,7 @@ def test_a_change_of_conditions_is_a_row_for_each_method() -> None:
     assert first.against == "1 thread"
 
 
-@pytest.mark.parametrize(
-    ("verdict", "interval"), [(PART, ""), (MEASURED, ""), (CORRUPT, ""), (FASTER, "1.82 to 2.20 times")]
-)
+@pytest.mark.parametrize(("verdict", "interval"), [(PART, ""), (MEASURED, ""), (CORRUPT, ""), (FASTER, "1.82 to 2.20")])
 def test_only_a_ratio_has_its_interval(verdict: str, interval: str) -> None:
     """The one of a share or a rate would be another figure's; what is corrupt has none at all."""
     (row,) = first_rows(answered(finding("m", verdict, 2.0, times="2 times faster"))).rows
@@ -130,9 +142,46 @@ def test_only_a_ratio_has_its_interval(verdict: str, interval: str) -> None:
 def test_what_calls_take_has_its_interval_in_the_same_multiples(verdict: str, ratio: float, times: str) -> None:
     """A time a quarter as long lies between a fifth and a third, whichever of the two is faster."""
     (row,) = first_rows(answered(finding("m", verdict, ratio, times=f"{times} times as long"), asks="cost")).rows
-    low, high = (float(end) for end in row.interval.removesuffix(" times").split(" to "))
+    low, high = (float(end) for end in row.interval.split(" to "))
 
     assert low < float(times) < high
+
+
+def test_what_calls_take_under_several_conditions_is_in_the_same_multiples() -> None:
+    """A call that is faster takes a fraction of the time, and so it does where it is not told apart."""
+    found = [finding("m", FASTER, ratio, where={"threads": threads}) for threads, ratio in ((1, 2.0), (2, 4.0))]
+    found += [finding("n", NO_DIFFERENCE, 1.25)]
+    rows = first_rows(answered(*found, asks="cost")).rows
+
+    assert [(row.speed, row.interval) for row in rows] == [
+        ("0.250 to 0.50 times as long", "0.227 to 0.55"),
+        ("0.80 times as long", "0.73 to 0.88"),
+    ]
+
+
+def test_a_rate_is_a_row_for_each_condition_with_its_own_interval() -> None:
+    """Two rates are no range of one."""
+    found = [
+        finding("m", MEASURED, 2.0, where={"threads": threads}, times=times)
+        for threads, times in ((1, "9.5 GB/s, 8.9 to 10.4"), (2, "17.5 GB/s, 16.0 to 18.0"))
+    ]
+
+    assert [(row.speed, row.interval, row.where) for row in first_rows(answered(*found, asks="rate")).rows] == [
+        ("9.5 GB/s", "8.9 to 10.4", "1 thread"),
+        ("17.5 GB/s", "16.0 to 18.0", "2 threads"),
+    ]
+
+
+def test_an_interval_of_several_figures_holds_them_all() -> None:
+    """As printed: each end has the digits of its own figure."""
+    wide = {"low": 1 / 34, "high": 1 / 20}
+    found = [
+        finding("m", SLOWER, 1 / 1.9, where={"threads": 1}, low=1 / 2.0, high=1 / 1.8),
+        finding("m", SLOWER, 1 / 23, where={"threads": 2}, **wide),
+    ]
+    (row,) = first_rows(answered(*found)).rows
+
+    assert (row.speed, row.interval) == ("1.90 to 23 times slower", "1.80 to 34")
 
 
 def test_what_moves_no_page_comes_last_and_is_said_to() -> None:

@@ -142,6 +142,16 @@ def test_every_part_of_a_rich_run_is_there(rich_report: Path) -> None:
         assert re.search(r"<svg|<table|<dl>|<pre", part)
 
 
+def test_a_table_that_is_bounded_says_what_of_it_is_shown(tmp_path: Path) -> None:
+    """How many rows of how many, and which."""
+    run = make_run(blocks=140, noise=0.001)
+    for number, outcome in enumerate(run.of(warmup=0, method="memcpy", touch="none")[:65]):
+        outcome["elapsed_ns"] *= 2 + number % 9
+    text = render(run, tmp_path / "report.html").read_text(encoding="utf-8")
+
+    assert re.search(r"<summary>\s*Outliers \(60 of \d+, the farthest\)", text)
+
+
 def test_the_head_tells_a_site_what_the_page_is_about(page: str) -> None:
     """A title, a description and the run's id, for an index and for who shares a link."""
     assert "<title>mremap_vs_copy: 20260102T030405Z-abcdef</title>" in page

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pageswap.campaign.options import CORES, Options, make_targets
 from pageswap.campaign.outcome import HostOutcome, NoHostError, Outcome
-from pageswap.campaign.provenance import provenance
-from pageswap.campaign.run_and_resume import resume, run
+from pageswap.campaign.run_and_resume import provenance, resume, run
 from pageswap.campaign.run_folders import find_run
 
 __all__ = [

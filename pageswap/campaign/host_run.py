@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import time
+import types
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.journal.job import Job
@@ -12,9 +14,7 @@ from pageswap.agent.journal.line_fields import ENDS
 from pageswap.agent.workspace.host_lease import describe
 from pageswap.campaign.events import Measuring, Noted
 from pageswap.campaign.host_agents import GONE, HostAgents
-from pageswap.campaign.phase_clock import PhaseClock
-from pageswap.campaign.reconnect import BROKEN, Link
-from pageswap.campaign.stopping import StoppingRule
+from pageswap.campaign.reconnect import BROKEN, Link, PhaseClock
 from pageswap.errors import HostError, LeaseHeldError, StoreError
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.store import NOT_STARTED
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pageswap.agent.journal.job import TrialSpec
-    from pageswap.campaign.agent_answers import Started
+    from pageswap.campaign.ask_hosts import StartAnswer
     from pageswap.campaign.events import Event
     from pageswap.campaign.options import Options
     from pageswap.fleet import Bundle, Target
@@ -182,7 +182,7 @@ class HostRun:
             self._agents.end(segment, f"{NOT_STARTED}: the run was interrupted")
         return True
 
-    def _start_next(self) -> tuple[int, Started] | None:
+    def _start_next(self) -> tuple[int, StartAnswer] | None:
         """Start an agent; return its segment and what became of it. The job, which may be large, is not kept."""
         with contextlib.ExitStack() as room:
             if self._store.missing_count(self.host) > LARGE_JOB:
@@ -251,3 +251,41 @@ class HostRun:
 
     def _note(self, text: str) -> None:
         self._emit(Noted(self.host, text))
+
+
+class StoppingRule:
+    """Grants a host its measured blocks; does nothing where the experiment has a fixed number of them."""
+
+    def __init__(self, store: Store, host: str) -> None:
+        """Take the run and the host; a host that has been allowed nothing yet may now run the least blocks."""
+        experiment = store.meta()["experiment"]
+        self._store = store
+        self._host = host
+        self._most = int(experiment["repeats"])
+        self._rule: dict[str, Any] | None = experiment.get("stopping")
+        if self._rule and store.allowed_blocks(host) is None:
+            store.allow_blocks(host, int(self._rule["least"]))
+
+    def look(self) -> Noted | None:
+        """Look at what the host has measured: allow it more blocks, or write down why it has enough; None without rule.
+
+        To be asked when the host owes nothing: the figures are made on this machine, which may be the one measured.
+        """
+        if not self._rule or self._host in self._store.stops():
+            return None
+        # Imported where it is needed: it takes half a second, and most runs have no such rule.
+        from pageswap.analysis.checks.stopping import decide
+
+        blocks = self._store.allowed_blocks(self._host) or 0
+        until = float(self._rule["until"])
+        # One host's rows only, so that many hosts do not read each other's.
+        whole = {name: getattr(self._store, name) for name in ("meta", "cases", "columns", "methods")}
+        run_data: Any = types.SimpleNamespace(**whole, rows=functools.partial(self._store.rows, self._host))
+        decision = decide(run_data, self._host, blocks=blocks, most=self._most, until=until)
+        if decision.enough:
+            self._store.allow_blocks(self._host, blocks, enough=decision.reason)
+            return Noted(self._host, f"stops {decision.reason}")
+        before = self._store.trial_count(self._host)
+        self._store.allow_blocks(self._host, decision.blocks)
+        trials = self._store.trial_count(self._host) - before
+        return Noted(self._host, f"{decision.reason}: {trials:,} trials more", trials)

@@ -7,7 +7,7 @@ import dataclasses
 import sys
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from pageswap.agent.journal.job import OK, SKIPPED, UNAVAILABLE, case_id_of
 from pageswap.agent.workspace.host_lease import describe
@@ -27,7 +27,7 @@ from pageswap.spec.quoting import plain
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rich.progress import Progress, TaskID
 
@@ -105,7 +105,7 @@ class _Count:
 
 
 class _Tally:
-    """What both ways of showing count: trials ended, how, and which unhappy endings were told already."""
+    """What both ways of showing count, and say: trials ended, how, and which unhappy endings were told already."""
 
     def __init__(self) -> None:
         self.all = _Count()
@@ -114,40 +114,20 @@ class _Tally:
         self._ended: dict[tuple[str, str], str] = {}
         self._told: set[tuple[str, str, str, str]] = set()
 
-    def start(self, event: Started) -> None:
-        """Begin counting."""
-        self.all = _Count(event.trials, event.done)
-        each = event.trials // max(1, len(event.hosts))
-        self.hosts = {host: _Count(each, each - event.owed.get(host, each)) for host in event.hosts}
-
-    def add(self, event: TrialsEnded) -> list[str]:
-        """Count, and return a line for each new way that a trial did not end ok."""
-        lines = []
-        for trial in event.trials:
-            trial_id, status, reason = trial["trial_id"], trial["status"], trial["reason"]
-            former = self._ended.get((event.host, trial_id))
-            self._ended[event.host, trial_id] = status
-            for count in self._counts_of(event.host):
-                count.change(status, former)
-            # A method that the host lacks says so in every block: once a case is enough for those.
-            place = case_id_of(trial_id) if status in (UNAVAILABLE, SKIPPED) else trial_id
-            alike = (event.host, place, status, without_numbers(reason))
-            if status != OK and alike not in self._told:
-                self._told.add(alike)
-                lines.append(f"{event.host}: {place}: {status}: {reason}")
-        return lines
-
-    def words(self, event: Event) -> str | None:
-        """Say in one line what happened, unless there is nothing to say or the command itself will end with it."""
-        text = None
+    def lines(self, event: Event) -> list[str]:
+        """Count what happened and say it, unless there is nothing to say or the command itself will end with it."""
+        if isinstance(event, TrialsEnded):
+            return list(filter(None, (self._add(event.host, trial) for trial in event.trials)))
+        text = ""
         match event:
+            case Started():
+                text = self._start(event)
             case Waiting(host, holder):
                 text = f"{host}: waiting for {describe(holder)}"
             case Measuring(host, segment, pid, is_reattached=True):
                 text = f"{host}: agent {pid} still works on segment {segment}; following it"
             case Noted(host, said, granted):
-                for count in self._counts_of(host):
-                    count.trials += granted
+                self._grant(host, granted)
                 text = f"{host}: {said}"
             case HostEnded(host, missing) if len(self.hosts) > 1:
                 text = f"{host}: done, {self.hosts[host].text()}{_owed(missing)}"
@@ -157,7 +137,33 @@ class _Tally:
                 text = _STOPPING[how]
             case Finished(trials, statuses, missing):
                 text = _Count(trials, sum(statuses.values()), Counter(statuses)).text() + _owed(missing)
-        return text
+        return [text] if text else []
+
+    def _start(self, event: Started) -> str:
+        self.all = _Count(event.trials, event.done)
+        each = event.trials // max(1, len(event.hosts))
+        self.hosts = {host: _Count(each, each - event.owed.get(host, each)) for host in event.hosts}
+        done = f", {event.done:,} done" if event.done else ""
+        return f"run {event.run_id}: {event.trials:,} trials on {_listed(event.hosts)}{done}: {event.run_dir}"
+
+    def _grant(self, host: str, trials: int) -> None:
+        for count in self._counts_of(host):
+            count.trials += trials
+
+    def _add(self, host: str, trial: Mapping[str, Any]) -> str:
+        """Count a trial, and return a line if it did not end ok in a way that is new."""
+        trial_id, status, reason = trial["trial_id"], trial["status"], trial["reason"]
+        former = self._ended.get((host, trial_id))
+        self._ended[host, trial_id] = status
+        for count in self._counts_of(host):
+            count.change(status, former)
+        # A method that the host lacks says so in every block: once a case is enough for those.
+        place = case_id_of(trial_id) if status in (UNAVAILABLE, SKIPPED) else trial_id
+        alike = (host, place, status, without_numbers(reason))
+        if status == OK or alike in self._told:
+            return ""
+        self._told.add(alike)
+        return f"{host}: {place}: {status}: {reason}"
 
     def _counts_of(self, host: str) -> list[_Count]:
         return [self.all, *(self.hosts[name] for name in (host,) if name in self.hosts)]
@@ -175,36 +181,27 @@ class Lines:
         self._stream = stream
         self._clock = clock
         self._tally = _Tally()
-        self._started_s = 0.0
+        self._started_s = self._said_s = 0.0
         self._first = 0
-        self._said_s = 0.0
 
     def __call__(self, event: Event) -> None:
         """Say what is new."""
+        lines = self._tally.lines(event)
         if isinstance(event, Started):
-            self._tally.start(event)
             self._first = event.done
             self._started_s = self._said_s = self._clock()
-            done = f", {event.done:,} done" if event.done else ""
-            self._say(f"run {event.run_id}: {event.trials:,} trials on {_listed(event.hosts)}{done}: {event.run_dir}")
-        elif isinstance(event, TrialsEnded):
-            for line in self._tally.add(event):
-                self._say(line)
-            if self._clock() - self._said_s >= LINE_EVERY_S:
-                self._say_state()
-        elif words := self._tally.words(event):
-            self._say(words)
+        elif isinstance(event, TrialsEnded) and self._clock() - self._said_s >= LINE_EVERY_S:
+            lines.append(self._state())
+        for line in lines:
+            print(plain(line), file=self._stream, flush=True)
 
-    def _say_state(self) -> None:
+    def _state(self) -> str:
         count, self._said_s = self._tally.all, self._clock()
         measured, left = count.done - self._first, count.trials - count.done
-        time_left = ""
-        if measured and left > 0:
-            time_left = f", about {format_duration((self._said_s - self._started_s) / measured * left)} left"
-        self._say(count.text() + time_left)
-
-    def _say(self, text: str) -> None:
-        print(plain(text), file=self._stream, flush=True)
+        if not measured or left <= 0:
+            return count.text()
+        left_s = (self._said_s - self._started_s) / measured * left
+        return f"{count.text()}, about {format_duration(left_s)} left"
 
 
 class Bars:
@@ -218,22 +215,12 @@ class Bars:
 
     def __call__(self, event: Event) -> None:
         """Show what is new."""
-        lines = []
+        for line in self._tally.lines(event):
+            self._progress.console.print(plain(line), markup=False, highlight=False, overflow="ignore", crop=False)
         if isinstance(event, Started):
-            self._tally.start(event)
-            lines.append(f"run {event.run_id}: {event.run_dir}")
             hosts = self._tally.hosts
             shown = hosts if len(hosts) <= _MOST_BARS else {_listed(event.hosts): self._tally.all}
-            for name, count in shown.items():
-                task = self._progress.add_task(name, total=count.trials, completed=count.done, endings="")
-                self._bars.append((task, count))
-        elif isinstance(event, TrialsEnded):
-            lines += self._tally.add(event)
-        elif words := self._tally.words(event):
-            lines.append(words)
-        console = self._progress.console
-        for line in lines:
-            console.print(plain(line), markup=False, highlight=False, overflow="ignore", crop=False)
+            self._bars = [(self._progress.add_task(name, endings=""), count) for name, count in shown.items()]
         for task, count in self._bars:
             self._progress.update(task, total=count.trials, completed=count.done, endings=count.endings())
         self._progress.refresh()

@@ -1,4 +1,4 @@
-"""Reaching a host and reaching it again: how often, how long, and with which pauses in between."""
+"""Reaching a host and reaching it again: how often, how long, with which pauses, and where the time goes meanwhile."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from pageswap.fleet.transport.link_errors import HopelessError
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from pageswap.campaign.phase_clock import PhaseClock
     from pageswap.fleet import Bundle, Target
 
 # Nobody else tries again: a host that cannot be reached is told after so many attempts, here within 3.5 s of pauses.
@@ -38,6 +37,47 @@ BROKEN: Final = (HostUnreachableError, HostLinkLostError)
 def jitter_s(hosts: int) -> float:
     """Return how long one of so many hosts waits before it connects; one alone need not wait."""
     return random.uniform(0.0, min(JITTER_S * hosts, _MOST_JITTER_S)) if hosts > 1 else 0.0  # noqa: S311 - no secret
+
+
+@dataclasses.dataclass
+class PhaseClock:
+    """Seconds by phase, as `clock` tells them; of phases inside one another the innermost counts. For one thread."""
+
+    clock: Callable[[], float] = time.monotonic
+    _since: float = 0.0
+    _open: list[str] = dataclasses.field(default_factory=list)
+    _spent: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Count what is done inside as this phase."""
+        self._settle()
+        self._open.append(name)
+        try:
+            yield
+        finally:
+            self._settle()
+            self._open.pop()
+
+    def move(self, spent: Mapping[str, float]) -> None:
+        """Count seconds of the innermost phase, which is timed as a whole, as the phases they were really spent in."""
+        self._settle()
+        for name, seconds in spent.items():
+            moved = min(seconds, self._spent.get(self._open[-1], 0.0))
+            self._spent[self._open[-1]] = self._spent.get(self._open[-1], 0.0) - moved
+            self._spent[name] = self._spent.get(name, 0.0) + moved
+
+    def take(self) -> dict[str, float]:
+        """Return what was spent since the last time, and begin anew."""
+        self._settle()
+        spent, self._spent = self._spent, {}
+        return {name: seconds for name, seconds in spent.items() if seconds > 0}
+
+    def _settle(self) -> None:
+        now = self.clock()
+        if self._open:
+            self._spent[self._open[-1]] = self._spent.get(self._open[-1], 0.0) + now - self._since
+        self._since = now
 
 
 @dataclasses.dataclass

@@ -1,12 +1,18 @@
-"""Runs a plan on its hosts, or what a run still lacks."""
+"""Runs a plan on its hosts, or what a run still lacks, and tells where its numbers come from."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import getpass
+import os
+import platform
+import shlex
 import shutil
+import subprocess
 from typing import TYPE_CHECKING, Any
 
+import pageswap
 from pageswap.campaign.options import Options, chosen_hosts, make_targets, recorded_hosts
 from pageswap.campaign.run_folders import held, make_run_dir, new_run_id, open_run
 from pageswap.campaign.side_by_side import Campaign
@@ -26,6 +32,8 @@ if TYPE_CHECKING:
     from pageswap.fleet import Target
     from pageswap.fleet.inventory import Inventory
     from pageswap.plan.plan import Plan
+
+_GIT_TIMEOUT_S = 10.0
 
 
 def run(  # noqa: PLR0913 - what a run is made of, and who watches
@@ -111,3 +119,39 @@ def _remove_unless_begun(run_dir: Path) -> None:
     shutil.rmtree(run_dir, ignore_errors=True)
     with contextlib.suppress(OSError):
         run_dir.parent.rmdir()
+
+
+def provenance(repository: Path, command: Sequence[str]) -> dict[str, Any]:
+    """Return commit, dirty, version, command, user and python; what cannot be told is None.
+
+    `dirty` also counts files that git does not know: a new method's source changes what is measured.
+    """
+    commit, dirty = _git_state(repository)
+    user = None
+    with contextlib.suppress(KeyError, OSError):
+        user = getpass.getuser()
+    return {
+        "commit": commit,
+        "dirty": dirty,
+        "version": pageswap.__version__,
+        "command": shlex.join(command),
+        "user": user,
+        "python": platform.python_version(),
+    }
+
+
+def _git_state(repository: Path) -> tuple[str | None, bool | None]:
+    # The ceiling keeps git from taking a repository around this one for it.
+    environ = {**os.environ, "GIT_CEILING_DIRECTORIES": str(repository.parent), "GIT_OPTIONAL_LOCKS": "0"}
+    command = ["git", "-C", str(repository), "status", "--porcelain=v2", "--branch"]
+    try:
+        result = subprocess.run(  # noqa: S603 - constant but for our own path
+            command, env=environ, capture_output=True, text=True, timeout=_GIT_TIMEOUT_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        return None, None
+    lines = result.stdout.splitlines()
+    commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), "(initial)")
+    if commit == "(initial)":
+        return None, None
+    return commit, any(not line.startswith("#") for line in lines)

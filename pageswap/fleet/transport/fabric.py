@@ -12,7 +12,7 @@ from paramiko.common import cMSG_CHANNEL_REQUEST
 
 from pageswap.fleet.transport.fabric_connection import Connection
 from pageswap.fleet.transport.link_errors import lost, no_input_taken
-from pageswap.fleet.transport.ssh_config import SshConfig
+from pageswap.fleet.transport.ssh_config import route_of
 from pageswap.fleet.transport.transport import COMPLAINT_BYTES, SEND_S, Transport, shell_text
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ class FabricTransport(Transport):
             if self._connection is not None:
                 self._connection.close()
             with self._connecting():
-                config = SshConfig(self.reach.ssh_config)
-                self._connection = Connection(config.route(self.name), config, accept_new=self.reach.accept_new)
+                self._connection = Connection(route_of(self.name, self.reach), self.reach)
             return self._connection
 
 

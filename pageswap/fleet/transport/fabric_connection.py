@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import logging
+import re
 import socket
 import subprocess
 import threading
@@ -18,9 +20,9 @@ from pageswap.errors import HostAuthError, HostError
 from pageswap.fleet.transport import transport as limits
 from pageswap.fleet.transport.link_errors import (
     HopelessError,
+    fabric_lacks,
     lost,
     no_address,
-    no_algorithm,
     no_program,
     refused,
     unreachable,
@@ -29,10 +31,15 @@ from pageswap.fleet.transport.link_errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pageswap.fleet.transport.ssh_config import Route, SshConfig
+    from pageswap.fleet.transport.ssh_config import Route
+    from pageswap.fleet.transport.transport import Reach
 
 _CHANNEL_TIMEOUT_S = 20.0
-_MAX_HOPS = 8
+_MAX_JUMPS = 8
+
+# What it logs may hold what an ssh_config says, and nobody asked for it.
+logging.getLogger("paramiko").propagate = False
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class _Verified(paramiko.MissingHostKeyPolicy):  # type: ignore[misc] # comes without types
@@ -50,8 +57,13 @@ class _Verified(paramiko.MissingHostKeyPolicy):  # type: ignore[misc] # comes wi
 class Connection:
     """An open connection, perhaps through other hosts, each verified as this one is."""
 
-    def __init__(self, route: Route, config: SshConfig, *, accept_new: bool, depth: int = 0) -> None:
-        """Connect once; raises HostUnreachableError, HostKeyError or HostAuthError, none of which shows a secret."""
+    def __init__(self, route: Route, reach: Reach, depth: int = 0) -> None:
+        """Connect once, to a host so many hosts on the way to another one.
+
+        Raises HostUnreachableError, HostKeyError or HostAuthError, none of which shows a secret.
+        """
+        if route.lacks:
+            raise fabric_lacks(route.shown, ", ".join(route.lacks))
         self.route = route
         self._through: Connection | None = None
         self._proxy: subprocess.Popen[bytes] | None = None
@@ -60,16 +72,16 @@ class Connection:
             route.alias,
             user=route.user,
             port=route.port,
-            config=fabric.Config(ssh_config=config.parsed, lazy=True),
+            config=fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True),
             gateway=False,  # ours are verified too
-            connect_timeout=int(route.connect_timeout_s or limits.CONNECT_TIMEOUT_S),
+            connect_timeout=int(route.connect_timeout_s),
             forward_agent=False,
             connect_kwargs={"key_filename": []},  # ours to fill, not the configuration's
         )
-        self._fabric.client.set_missing_host_key_policy(_Verified(route, accept_new=accept_new))
+        self._fabric.client.set_missing_host_key_policy(_Verified(route, accept_new=reach.accept_new))
         try:
             with _translated(route):
-                self._open(config, accept_new=accept_new, depth=depth)
+                self._open(reach, depth)
         except BaseException:
             self.close()
             raise
@@ -107,14 +119,14 @@ class Connection:
         if self._through is not None:
             self._through.close()
 
-    def _open(self, config: SshConfig, *, accept_new: bool, depth: int) -> None:
+    def _open(self, reach: Reach, depth: int) -> None:
         route = self.route
         files, key = list(route.identity_files), self._agent_key()
         if key is not None:
             # Loading the file would ask for its passphrase.
             files = [name for name in files if _public_key(name) != key.asbytes()]
         self._fabric.connect_kwargs = {
-            "sock": self._socket(config, accept_new=accept_new, depth=depth),
+            "sock": self._socket(reach, depth),
             "banner_timeout": limits.CONNECT_TIMEOUT_S,
             "auth_timeout": limits.CONNECT_TIMEOUT_S * 2,
             "channel_timeout": _CHANNEL_TIMEOUT_S,
@@ -122,7 +134,7 @@ class Connection:
             "key_filename": [name for name in files if Path(name).is_file() and not name.endswith(".pub")],
             "pkey": key,
             "allow_agent": not route.is_identities_only,
-            "look_for_keys": not route.is_identities_only and not route.identity_files,
+            "look_for_keys": False,
             "transport_factory": _asking_for(route.known_hosts.key_types()),
         }
         self._fabric.open()
@@ -137,28 +149,21 @@ class Connection:
             return next((key for key in self._agent.get_keys() if key.asbytes() in wanted), None)
         return None
 
-    def _socket(self, config: SshConfig, *, accept_new: bool, depth: int) -> Any:  # noqa: ANN401 - or a channel
+    def _socket(self, reach: Reach, depth: int) -> Any:  # noqa: ANN401 - or a channel
         route = self.route
         if route.proxy_command is not None:
             return self._proxy_socket(route.proxy_command)
-        if not route.hops:
+        if not route.jumps:
             return tcp_socket(route)
-        if depth == _MAX_HOPS:
-            raise HopelessError(f"{route.alias}: its ProxyJump leads through more than {_MAX_HOPS} hosts")
-        # The last of them reaches this host; those before it are the last one's way.
-        *_, hop = route.hops
-        through = config.route(hop.alias, hop)
-        if len(route.hops) > 1:
-            through = through.through(route.hops[:-1])
-        elif through.alias == route.alias:
-            return tcp_socket(route)  # A pattern such as 'Host *' makes a jump host its own.
-        self._through = Connection(through, config, accept_new=accept_new, depth=depth + 1)
+        if depth == _MAX_JUMPS:
+            raise HopelessError(f"{route.alias}: its ProxyJump leads through more than {_MAX_JUMPS} hosts")
+        self._through = Connection(route.to_jump(reach), reach, depth + 1)
         return self._through.forward(route.host, route.port)
 
     def forward(self, host: str, port: int) -> Any:  # noqa: ANN401 - a channel
         """Return a channel that the host connects to another host's port."""
         return self._fabric.transport.open_channel(
-            "direct-tcpip", (host, port), ("", 0), timeout=self.route.connect_timeout_s or limits.CONNECT_TIMEOUT_S
+            "direct-tcpip", (host, port), ("", 0), timeout=self.route.connect_timeout_s
         )
 
     def _proxy_socket(self, command: str) -> socket.socket:
@@ -201,7 +206,7 @@ def _public_key(name: str) -> bytes | None:
 
 def tcp_socket(route: Route) -> socket.socket:
     """Return a connection to the host that gives up as early as we do; raises OSError."""
-    found = socket.create_connection((route.host, route.port), route.connect_timeout_s or limits.CONNECT_TIMEOUT_S)
+    found = socket.create_connection((route.host, route.port), route.connect_timeout_s)
     found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     # The kernel gives up on what it sent and nobody acknowledged as early as we do.
@@ -235,8 +240,9 @@ def _translated(route: Route) -> Iterator[None]:
         raise
     except paramiko.PasswordRequiredException:
         raise HostAuthError(f"{route.shown}: the key is locked by a passphrase; unlock it once with ssh-add") from None
-    except paramiko.ssh_exception.IncompatiblePeer:
-        raise no_algorithm(route.shown) from None
+    except paramiko.ssh_exception.IncompatiblePeer as error:
+        found = re.search(r"acceptable ([\w ]+)", str(error))
+        raise fabric_lacks(route.shown, f"any {found[1] if found else 'version'} that its sshd offers") from None
     except socket.gaierror as error:
         is_final = error.errno != socket.EAI_AGAIN
         raise no_address(route.alias, route.shown, str(error.strerror), is_final=is_final) from None
@@ -247,11 +253,10 @@ def _translated(route: Route) -> Iterator[None]:
 
 
 def _is_refusal(error: Exception) -> bool:
-    if isinstance(error, paramiko.AuthenticationException):
-        return True
-    # Paramiko has no types of its own for a user without keys, and for a file that holds none.
-    return isinstance(error, paramiko.SSHException) and any(
-        words in str(error) for words in ("No authentication methods", "not a valid")
+    # Paramiko has no types of its own for a user without keys, a file that holds none, and a host that hung up over one
+    # key before it was shown the next.
+    return isinstance(error, paramiko.AuthenticationException) or any(
+        words in str(error) for words in ("No authentication methods", "not a valid", "No existing session")
     )
 
 

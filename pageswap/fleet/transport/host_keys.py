@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SSH_PORT: Final = 22
 
-_CERTIFICATES = "@cert-authority"
+_AUTHORITY = "@cert-authority"
 _REVOKED = "@revoked"
 
 
@@ -81,6 +81,10 @@ class KnownHosts:
         entries = self._entries(self.name) or self._entries(self.fallback)
         return list(dict.fromkeys(entry.key_type for entry in entries if not entry.marker))
 
+    def has_authority(self) -> bool:
+        """Tell whether a host that shows a certificate may be known by who has signed it."""
+        return any(entry.marker == _AUTHORITY for name in (self.name, self.fallback) for entry in self._entries(name))
+
     def check(self, key_type: str, key: bytes, *, accept_new: bool, shown: str) -> None:
         """Return when `key` is the host's; with `accept_new` the first key of an unknown host is written down.
 
@@ -110,7 +114,7 @@ class KnownHosts:
             entry
             for path in (*self.user_files, *self.global_files)
             for entry in _read(path)
-            if name and entry.is_about(name) and entry.marker != _CERTIFICATES
+            if name and entry.is_about(name)
         ]
 
     def _write_down(self, key_type: str, key: bytes, shown: str) -> None:

@@ -5,12 +5,22 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING, Final
+
 from pageswap.errors import HostAuthError, HostError, HostKeyError, HostLinkLostError, HostUnreachableError
 from pageswap.fleet.transport.transport import SEND_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class HopelessError(HostUnreachableError):
     """No connection came about, and another attempt a moment later would end the same way."""
+
+
+class FabricLacksError(HopelessError):
+    """What Fabric's library cannot do, and the system's ssh may be able to."""
 
 
 def lost(alias: str) -> HostLinkLostError:
@@ -81,6 +91,50 @@ def no_algorithm(shown: str) -> HopelessError:
     return HopelessError(f"{shown}: its sshd offers no algorithm or key type that is known here; update its OpenSSH")
 
 
+def fabric_lacks(shown: str, what: str) -> FabricLacksError:
+    """Return the error for a host that only the system's ssh can reach."""
+    return FabricLacksError(
+        f"{shown}: the library behind 'via: fabric' does not know {what}; write 'via: openssh', or leave 'via' out,"
+        " where an OpenSSH client is installed"
+    )
+
+
 def unclear_config(name: str) -> HostError:
     """Return the error for an ssh_config that cannot be read; its text stays out of it."""
     return HostError(f"{name}: cannot be understood as an ssh_config; 'ssh -G ALIAS' tells what is wrong")
+
+
+# What the system's ssh says when no connection comes about, in the order in which it is looked for, and the error for
+# an alias, the host as it is shown, its key's type and fingerprint, and what was found.
+_MEANINGS: Final[tuple[tuple[str, Callable[[str, str, str, re.Match[str]], HostError]], ...]] = (
+    (r"REVOKED HOST KEY", lambda _, shown, key, __: revoked_key(shown, key, "known_hosts")),
+    (
+        r"HOST IDENTIFICATION HAS CHANGED(?:[\s\S]*Offending \S+ key in (.+:\d+))?",
+        lambda _, shown, key, it: changed_key(shown, key, f"{it[1] or 'known_hosts'} has another one", "ssh-keygen -R"),
+    ),
+    (r"Host key verification failed", lambda _, shown, key, __: unknown_key(shown, key)),
+    (r"Permission denied \(|Too many authentication failures", lambda alias, shown, *_: refused(alias, shown)),
+    (r"terminating, \d+ bad configuration|Bad owner or permissions", lambda *_: unclear_config("ssh_config")),
+    (r"Unable to negotiate with", lambda _, shown, *__: no_algorithm(shown)),
+    (
+        r"resolve hostname \S+: (?:(Temporary .+)|.+)",
+        lambda alias, shown, _, it: no_address(alias, shown, it[0].partition(": ")[2].strip(), is_final=not it[1]),
+    ),
+    (r"connect to host \S+ port \d+: (.+)", lambda alias, shown, _, it: unreachable(alias, shown, it[1].strip())),
+    (r"(?i)timed? ?out", lambda alias, shown, *_: unreachable(alias, shown, "no answer in time")),
+    (
+        r"(?:open|forwarding) failed",
+        lambda alias, shown, *_: unreachable(alias, shown, "the jump host cannot connect to it"),
+    ),
+    (r"", lambda alias, shown, *_: unreachable(alias, shown, "no SSH server answers there, or it hung up")),
+)
+
+
+def meaning(said: str, alias: str, shown: str, key: str) -> HostError:
+    """Return the error that ssh's words mean for a host, whose `key` is a type and a fingerprint.
+
+    Of the words only system errors and the place of a known key are in it; others may be secrets of an ssh_config.
+    """
+    return next(
+        error(alias, shown, key, found) for words, error in _MEANINGS if (found := re.search(words, said)) is not None
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import re
 import shutil
@@ -16,9 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import HostError
 from pageswap.fleet.transport import transport as limits
-from pageswap.fleet.transport.link_errors import lost, no_program
+from pageswap.fleet.transport.link_errors import lost, meaning, no_program
 from pageswap.fleet.transport.local import ProcessStream
-from pageswap.fleet.transport.ssh_words import meaning
+from pageswap.fleet.transport.ssh_config import FORCED, GLOBAL_CONFIG, USER_CONFIG, route_of
 from pageswap.fleet.transport.transport import Transport, shell_text
 
 if TYPE_CHECKING:
@@ -31,30 +30,6 @@ _IDLE_S: Final = 60
 # Whatever a host does, ssh is not waited for longer.
 _RUN_S: Final = 90.0
 _SSH_FAILED: Final = 255
-# Of a setting the first value holds: these stand before the user's, for this host and for those on the way to it.
-_FORCED: Final = """\
-BatchMode yes
-StrictHostKeyChecking {keys}
-UpdateHostKeys no
-VerifyHostKeyDNS no
-NoHostAuthenticationForLocalhost no
-ConnectionAttempts 1
-ServerAliveInterval {beat_s}
-ServerAliveCountMax {beats}
-ControlMaster no
-ControlPath none
-ClearAllForwardings yes
-ForwardAgent no
-ForwardX11 no
-Tunnel no
-PermitLocalCommand no
-RemoteCommand none
-RequestTTY no
-VisualHostKey no
-{includes}
-Match all
-ConnectTimeout {connect_s:g}
-"""
 
 
 class OpensshTransport(Transport):
@@ -95,22 +70,17 @@ class OpensshTransport(Transport):
                 shutil.rmtree(self._folder, ignore_errors=True)
                 self._folder = None
 
-    def shown(self, alias: str) -> str:
-        """Return a host's alias and the address that ssh has for it."""
-        settings = self._settings(alias)
-        address = f"{settings.get('hostname', alias)}:{settings.get('port', '22')}"
-        return alias if address == f"{alias}:22" else f"{alias} ({address})"
-
     @property
     def _control(self) -> str:
         return f"{self._folder}/c"
 
     def _connect(self) -> None:
         """Make the connection in one attempt; ssh goes into the background once the host has let us in."""
+        route_of(self.name, self.reach)  # raises where there is no file, or it makes no sense
         if self._folder is None:
             # A socket's path must be short, and ssh appends to it.
             self._folder = Path(tempfile.mkdtemp(prefix="ps-", dir=os.environ.get("XDG_RUNTIME_DIR")))
-        (self._folder / "config").write_text(self._config(), encoding="utf-8")
+        (self._folder / "config").write_text(self._config(), "utf-8", "surrogateescape")
         (self._folder / "c").unlink(missing_ok=True)
         code, said = self._ssh(
             self.name, "-v", "-f", "-N", "-M", "-S", self._control, "-o", f"ControlPersist={_IDLE_S}"
@@ -121,17 +91,15 @@ class OpensshTransport(Transport):
     def _config(self) -> str:
         """Return what ssh is to read: our settings, then the file that was given, or the user's and the system's."""
         given = self.reach.ssh_config
-        if given is not None and not given.is_file():
-            raise HostError(f"{given}: no such ssh_config; --ssh-config takes the path of one")
-        files = [glob.escape(str(given.absolute()))] if given else ["~/.ssh/config", "/etc/ssh/ssh_config"]
         beat_s = max(1, round(limits.BEAT_S))
-        return _FORCED.format(
+        forced = FORCED.format(
             keys="accept-new" if self.reach.accept_new else "yes",
             beat_s=beat_s,
             beats=max(1, int(limits.PATIENCE_S / beat_s)),
-            includes="\n".join(f'Include "{file}"' for file in files),
-            connect_s=limits.CONNECT_TIMEOUT_S,
         )
+        # Not included, for then ssh would ask who owns the file, as it does not of one that is named.
+        theirs = given.read_text("utf-8", "surrogateescape") if given else f"Include {USER_CONFIG} {GLOBAL_CONFIG}"
+        return f"{forced}{theirs}\nMatch all\nConnectTimeout {limits.CONNECT_TIMEOUT_S:g}\n"
 
     def _ssh(self, alias: str, *options: str) -> tuple[int, str]:
         """Run ssh with our settings before the user's; return its exit status and all that it said."""
@@ -157,19 +125,14 @@ class OpensshTransport(Transport):
             said.seek(0)
             return code, said.read().decode("utf-8", "backslashreplace")
 
-    def _settings(self, alias: str) -> dict[str, str]:
-        """Return what ssh has read of a host: the first value of each setting."""
-        lines = self._ssh(alias, "-G")[1].splitlines()
-        return {name: value for name, _, value in (line.partition(" ") for line in reversed(lines))}
-
     def _failure(self, said: str) -> HostError:
         """Return the error for a connection that did not come about, from what ssh said on the way."""
-        jumps = self._settings(self.name).get("proxyjump", "none").split(",")
-        way = [*(jump.rpartition("@")[2].partition(":")[0] for jump in jumps if jump != "none"), self.name]
+        route = route_of(self.name, self.reach)
         keys = re.findall(r"debug1: Server host key: (\S+ \S+)", said)
         # Of several hosts on the way the one whose key came last is the one that it ended with.
-        alias = way[min(max(len(keys) - 1, 0), len(way) - 1)]
-        return meaning(said, alias, self.shown(alias), keys[-1] if keys else "of an unknown kind")
+        if len(keys) <= len(route.jumps) and route.jumps:
+            route = route.to_jump(self.reach, max(len(keys) - 1, 0))
+        return meaning(said, route.alias, route.shown, keys[-1] if keys else "of an unknown kind")
 
 
 class OpensshStream(ProcessStream):
@@ -188,7 +151,7 @@ class OpensshStream(ProcessStream):
             if not self._transport.is_open():
                 raise lost(self._transport.name)
             if "refused by peer" in self.complaint():
-                raise no_program(self._transport.shown(self._transport.name), "the host's sshd refused")
+                raise no_program(self._transport.name, "the host's sshd refused")
         return data
 
     def cancel(self) -> None:

@@ -1,48 +1,93 @@
-"""The user's ssh_config, which alone decides how a host is reached."""
+"""How a host is reached, as `ssh -G` tells; without an ssh, as far as paramiko reads an ssh_config for certain."""
 
 from __future__ import annotations
 
 import dataclasses
 import getpass
-import glob
 import io
-import logging
+import os
+import pwd
 import re
+import shlex
+import shutil
+import socket
+import subprocess
 from pathlib import Path
-from typing import Any, Final
-
-import paramiko
+from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import HostError
 from pageswap.fleet.transport.host_keys import KnownHosts
 from pageswap.fleet.transport.link_errors import unclear_config
+from pageswap.fleet.transport.transport import CONNECT_TIMEOUT_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pageswap.fleet.transport.transport import Reach
 
 USER_CONFIG: Final = Path("~/.ssh/config")
 GLOBAL_CONFIG = Path("/etc/ssh/ssh_config")
-_USER_KNOWN_HOSTS = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
-_GLOBAL_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
-_MAX_INCLUDES = 16
-_EVERY_HOST = "Host *"
-_LINE = re.compile(r"\s*(?P<key>[A-Za-z0-9]+)(?:\s*=\s*|\s+)(?P<value>.*?)\s*$")
-_HOP = re.compile(r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?P<host>\[[^]]+\]|[^:@]+)(?::(?P<port>\d+))?")
+# A Match may run a command of the user's.
+_ASK_S: Final = 90.0
 
-# What it logs may hold what an ssh_config says, and nobody asked for it.
-logging.getLogger("paramiko").propagate = False
-logging.getLogger("paramiko").addHandler(logging.NullHandler())
-
-
-@dataclasses.dataclass(frozen=True)
-class Hop:
-    """One element of a ProxyJump."""
-
-    alias: str
-    user: str | None
-    port: int | None
+# Of a setting the first value holds: these stand before the user's, for a host and for those on the way to it.
+FORCED: Final = """\
+BatchMode yes
+StrictHostKeyChecking {keys}
+UpdateHostKeys no
+VerifyHostKeyDNS no
+NoHostAuthenticationForLocalhost no
+ConnectionAttempts 1
+ServerAliveInterval {beat_s}
+ServerAliveCountMax {beats}
+ControlMaster no
+ControlPath none
+ClearAllForwardings yes
+ForwardAgent no
+ForwardX11 no
+Tunnel no
+PermitLocalCommand no
+RemoteCommand none
+RequestTTY no
+VisualHostKey no
+"""
+# What Fabric's library serves of the settings that bear on which host answers and who is let in: one with another
+# value is for ssh itself.
+_SERVED: Final[Mapping[str, str]] = {
+    "addressfamily": "any",
+    "bindaddress": "none",
+    "bindinterface": "none",
+    "certificatefile": "none",
+    "gssapiauthentication": "no",
+    "hostbasedauthentication": "no",
+    "identityagent": "SSH_AUTH_SOCK",
+    "knownhostscommand": "none",
+    "pkcs11provider": "none",
+    "proxyusefdpass": "no",
+    "revokedhostkeys": "none",
+}
+# What ssh takes where an ssh_config says nothing; with what follows, all that is read where there is no ssh.
+_DEFAULTS: Final[Mapping[str, str]] = {
+    "port": "22",
+    "identityfile": "~/.ssh/id_rsa ~/.ssh/id_ecdsa ~/.ssh/id_ed25519",
+    "userknownhostsfile": "~/.ssh/known_hosts ~/.ssh/known_hosts2",
+    "globalknownhostsfile": "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2",
+}
+_OTHERS: Final = "host hostname user identitiesonly proxyjump proxycommand hostkeyalias connecttimeout hashknownhosts"
+_READ: Final = {*_SERVED, *_DEFAULTS, *_OTHERS.split(), *re.findall(r"(?m)^\w+", FORCED.lower())}
+_CRITERIA: Final = ("host", "originalhost", "user", "localuser", "exec")
+_LINE: Final = re.compile(r"\s*(?P<key>\w+)(?:\s*=\s*|\s+)(?P<value>[^#]+)")
+_HOP: Final = re.compile(r"(?:ssh://)?(?:(?P<user>.+)@)?(?P<alias>\[[^]]+\]|[^:@]+)(?::(?P<port>\d+))?")
+_PERCENT: Final = r"%(.)"
+_VARIABLE: Final = r"\$\{(\w+)\}"
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Route:
-    """How one host is reached. It is never shown: a user, a path or a command may be a secret."""
+    """How one host is reached. It is never shown: a user, a path or a command may be a secret.
+
+    `jumps` are the hosts of its ProxyJump, and `lacks` names what it needs that Fabric's library cannot do.
+    """
 
     alias: str
     host: str
@@ -51,13 +96,10 @@ class Route:
     identity_files: tuple[str, ...]
     is_identities_only: bool
     proxy_command: str | None
-    hops: tuple[Hop, ...]
-    connect_timeout_s: float | None
+    jumps: tuple[str, ...]
+    connect_timeout_s: float
     known_hosts: KnownHosts
-
-    def through(self, hops: tuple[Hop, ...]) -> Route:
-        """Return the same route by way of other hosts."""
-        return dataclasses.replace(self, hops=hops, proxy_command=None)
+    lacks: tuple[str, ...]
 
     @property
     def shown(self) -> str:
@@ -65,110 +107,140 @@ class Route:
         address = f"{self.host}:{self.port}"
         return self.alias if address == f"{self.alias}:22" else f"{self.alias} ({address})"
 
-
-class SshConfig:
-    """A parsed ssh_config: the file given, or as with ssh the user's and then the system's."""
-
-    def __init__(self, path: Path | None = None) -> None:
-        """Read it; raises HostError when a given file is not there or cannot be understood."""
-        self.parsed: Any = paramiko.SSHConfig()
-        home = USER_CONFIG.expanduser().parent
-        if path is not None:
-            if not path.is_file():
-                raise HostError(f"{path}: no such ssh_config; --ssh-config takes the path of one")
-            text = _expanded(path, home)
-        else:
-            text = _expanded(USER_CONFIG.expanduser(), home)
-            text += f"{_EVERY_HOST}\n{_expanded(GLOBAL_CONFIG, GLOBAL_CONFIG.parent)}"
-        self._name = str(path or USER_CONFIG)
-        try:
-            self.parsed.parse(io.StringIO(text))
-        except Exception:  # noqa: BLE001 - whatever it stumbled over, its text may quote the file
-            raise unclear_config(self._name) from None
-
-    def route(self, alias: str, hop: Hop | None = None) -> Route:
-        """Look up how `alias` is reached; a hop's own user and port win. Raises HostError."""
-        own_name = _own_name()
-        try:
-            found = self.parsed.lookup(alias)
-            host = str(found["hostname"])
-            port = (hop and hop.port) or int(found.get("port", 22))
-            # As with ssh, the one of the two that is given first holds.
-            by = next((key for key in found if key in ("proxyjump", "proxycommand")), "")
-            through = found.get(by) or "none"
-            timeout = found.get("connecttimeout", "none")
-            return Route(
-                alias=alias,
-                host=host,
-                port=port,
-                user=str((hop and hop.user) or found.get("user") or own_name),
-                identity_files=tuple(found.get("identityfile", ())),
-                is_identities_only=found.get("identitiesonly", "no").lower() in ("yes", "true"),
-                proxy_command=through if by == "proxycommand" and _is_set(through) else None,
-                hops=tuple(map(_hop, through.split(","))) if by == "proxyjump" and _is_set(through) else (),
-                connect_timeout_s=float(timeout) if _is_set(timeout) else None,
-                known_hosts=KnownHosts.of(
-                    host,
-                    port,
-                    found.get("hostkeyalias"),
-                    _paths(found.get("userknownhostsfile", _USER_KNOWN_HOSTS)),
-                    _paths(found.get("globalknownhostsfile", _GLOBAL_KNOWN_HOSTS)),
-                ),
-            )
-        except HostError:
-            raise
-        except Exception:  # noqa: BLE001 - whatever it stumbled over, its text may quote the file
-            raise unclear_config(self._name) from None
+    def to_jump(self, reach: Reach, number: int = -1) -> Route:
+        """Return the way to one of `jumps`, by default the last one, which leads through those before it."""
+        found = _HOP.fullmatch(self.jumps[number].strip())
+        if found is None:
+            raise unclear_config(str(reach.ssh_config or USER_CONFIG))
+        before = ",".join(self.jumps[:number])
+        given = {"user": found["user"], "port": found["port"], "proxyjump": before}
+        return route_of(found["alias"].strip("[]"), reach, {key: value for key, value in given.items() if value})
 
 
-def _own_name() -> str:
+def route_of(alias: str, reach: Reach, given: Mapping[str, str] | None = None) -> Route:
+    """Look up how `alias` is reached; settings that are `given` hold before those of the ssh_config.
+
+    Raises HostError when a file that was named is not there, and when it cannot be understood.
+    """
+    path = reach.ssh_config
+    if path is not None and not path.is_file():
+        raise HostError(f"{path}: no such ssh_config; --ssh-config takes the path of one")
     try:
-        return getpass.getuser()
+        own_name = getpass.getuser()
     except (KeyError, OSError):
-        # Also where the ssh_config names a User: paramiko asks for it to read one, as ssh does.
         raise HostError("your own name on this machine is unknown, which ssh needs too; set LOGNAME to one") from None
-
-
-def _is_set(value: str) -> bool:
-    return value.lower() != "none"
-
-
-def _hop(text: str) -> Hop:
-    found = _HOP.fullmatch(text.strip())
-    if found is None:
-        raise ValueError
-    port = found["port"]
-    return Hop(found["host"].strip("[]"), found["user"], int(port) if port else None)
-
-
-def _paths(text: str) -> tuple[Path, ...]:
-    if not _is_set(text):
-        return ()
-    words = re.findall(r'"([^"]+)"|(\S+)', text)
-    return tuple(Path((quoted or plain).replace("%d", str(Path.home()))).expanduser() for quoted, plain in words)
-
-
-def _expanded(path: Path, base: Path, depth: int = 0, block: str = _EVERY_HOST) -> str:
-    """Return a file's text with what it includes in its place, which paramiko does not do; "" without a file."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise HostError(f"{path}: {error.strerror}; ssh needs to read it too") from error
-    text: list[str] = []
-    for line in lines:
+        read = _asked if shutil.which("ssh") else _read
+        return _route(alias, read(alias, path, given or {}), own_name)
+    except HostError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever it stumbled over, its text may quote the file
+        raise unclear_config(str(path or USER_CONFIG)) from None
+
+
+def _asked(alias: str, path: Path | None, given: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return what ssh has read: each setting's values by its name in small letters."""
+    options = [*(["-F", str(path)] if path else []), *(f"-o{key}={value}" for key, value in given.items())]
+    command = ["ssh", "-G", "-T", *options, "--", alias]
+    said = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ASK_S, check=True).stdout  # noqa: S603 - what varies is an alias, and what ssh says itself
+    found: dict[str, list[str]] = {}
+    for line in said.decode("utf-8", "surrogateescape").splitlines():
+        key, _, value = line.partition(" ")
+        found.setdefault(key.lower(), []).append(value)
+    return found
+
+
+def _read(alias: str, path: Path | None, given: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return what paramiko reads, as `_asked` does; raises HostError for a line that ssh might read in another way."""
+    import paramiko
+
+    lines: list[str] = []
+    for each in [path] if path else [USER_CONFIG.expanduser(), GLOBAL_CONFIG]:
+        if each.is_file():
+            lines += ["Host *", *_certain_lines(each)]
+    parsed = paramiko.SSHConfig()
+    parsed.parse(io.StringIO("\n".join(lines)))
+    read = {key: value for key, value in parsed.lookup(alias).items() if (key, value) != ("proxyjump", "none")}
+    found = {**given, **{key: value for key, value in read.items() if key not in given}}
+    # As with ssh, the one of the two that is given first holds.
+    for late in [key for key in found if key in ("proxyjump", "proxycommand")][1:]:
+        del found[late]
+    settings = {key: value if isinstance(value, list) else [value or "none"] for key, value in found.items()}
+    return {
+        **{key: value.split() if key == "identityfile" else [value] for key, value in _DEFAULTS.items()},
+        **settings,
+    }
+
+
+def _certain_lines(path: Path) -> Iterator[str]:
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         found = _LINE.fullmatch(line)
         key = found["key"].lower() if found else ""
-        if found and key == "include":
-            if depth == _MAX_INCLUDES:
-                raise HostError(f"{path}: more than {_MAX_INCLUDES} levels of Include")
-            for pattern in _paths(found["value"]):
-                # What follows an included file's own blocks belongs to the block that it was included from.
-                for name in sorted(glob.glob(str(base / pattern))):  # noqa: PTH207 - an absolute pattern
-                    text += [_expanded(Path(name), base, depth + 1, block), block]
-            continue
-        if key in ("host", "match"):
-            block = line
-        text.append(line)
-    return "\n".join([*text, ""])
+        value = found["value"] if found else ""
+        is_certain = key in _READ and "%%" not in value
+        if key == "match":
+            words = shlex.split(value)
+            is_certain = words == ["all"] or all(word.lstrip("!") in _CRITERIA for word in words[::2])
+        if line.strip() and not line.lstrip().startswith("#") and not is_certain:
+            raise HostError(
+                f"{path}:{number}: without an OpenSSH client here nobody knows for certain what that means; install one"
+            )
+        yield line
+
+
+def _route(alias: str, settings: Mapping[str, list[str]], own_name: str) -> Route:
+    def one(key: str, otherwise: str = "none") -> str:
+        return settings.get(key, [otherwise])[0]
+
+    host, port, user, key_alias = one("hostname"), int(one("port")), one("user", own_name), one("hostkeyalias", "")
+    try:
+        home = pwd.getpwuid(os.getuid()).pw_dir  # as ssh does, whatever HOME says
+    except KeyError:
+        home = str(Path.home())
+    tokens = {"%": "%", "h": host, "n": alias, "p": str(port), "r": user, "u": own_name, "d": home}
+    tokens |= {"k": key_alias or alias, "i": str(os.getuid()), "l": socket.gethostname()}
+    command = re.sub(_PERCENT, lambda it: tokens.get(it[1], it[0]), one("proxycommand"))
+
+    def path(text: str) -> str:
+        text = re.sub("^~(?=/)", lambda _: home, text.strip('"'))
+        text = re.sub(_VARIABLE, lambda it: os.environ.get(it[1], it[0]), text)
+        return re.sub(_PERCENT, lambda it: tokens.get(it[1], it[0]), text)
+
+    def paths(key: str) -> tuple[Path, ...]:
+        # Between two paths there is a space before a slash or tilde; within one there may be any other.
+        return tuple(Path(path(text)) for text in re.split(r"\s+(?=\"?[/~])", one(key)) if text != "none")
+
+    files = tuple(path(text) for text in settings["identityfile"] if text != "none")
+    known_hosts = KnownHosts.of(host, port, key_alias, paths("userknownhostsfile"), paths("globalknownhostsfile"))
+    timeout = one("connecttimeout")
+    return Route(
+        alias=alias,
+        host=host,
+        port=port,
+        user=user,
+        identity_files=files,
+        is_identities_only=one("identitiesonly") in ("yes", "true"),
+        proxy_command=command if command != "none" else None,
+        jumps=tuple(jump for jump in one("proxyjump").split(",") if jump != "none"),
+        connect_timeout_s=CONNECT_TIMEOUT_S if timeout == "none" else float(timeout),
+        known_hosts=known_hosts,
+        lacks=tuple(
+            [key for key, value in _SERVED.items() if one(key, value) != value and (key[:3] != "gss" or _has_ticket())]
+            + ["a certificate beside its key"] * any(Path(f"{file}-cert.pub").exists() for file in files)
+            + ["a key in hardware"] * any(map(_is_hardware_key, files))
+            + ["@cert-authority"] * known_hosts.has_authority()
+            + ["a token"] * any(re.search(f"{_PERCENT}|{_VARIABLE}", text) for text in (command, *files))
+        ),
+    )
+
+
+def _has_ticket() -> bool:
+    """Tell whether there may be a Kerberos ticket; distributions ask for GSSAPI whether there is one or not."""
+    return "KRB5CCNAME" in os.environ or Path(f"/tmp/krb5cc_{os.getuid()}").exists()  # noqa: S108 - where Kerberos has it
+
+
+def _is_hardware_key(file: str) -> bool:
+    try:
+        return Path(f"{file}.pub").read_text(encoding="utf-8").startswith("sk-")
+    except (OSError, ValueError):
+        return file.endswith("_sk") and Path(file).exists()

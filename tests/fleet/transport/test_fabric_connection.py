@@ -15,7 +15,7 @@ from pageswap.fleet.target import make_target
 from pageswap.fleet.transport import fabric_connection
 from pageswap.fleet.transport import transport as limits
 from pageswap.fleet.transport.link_errors import HopelessError
-from pageswap.fleet.transport.ssh_config import SshConfig
+from pageswap.fleet.transport.ssh_config import route_of
 from pageswap.fleet.transport.transport import Reach
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def test_the_kernel_gives_up_on_a_dead_link_as_early_as_we_do(tmp_path: Path) ->
     with socket.create_server(("127.0.0.1", 0)) as server:
         config = tmp_path / "ssh_config"
         config.write_text(f"Host lab1\nHostName 127.0.0.1\nPort {server.getsockname()[1]}\n")
-        with fabric_connection.tcp_socket(SshConfig(config).route("lab1")) as found:
+        with fabric_connection.tcp_socket(route_of("lab1", Reach(config))) as found:
             patience_ms = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
 
             assert patience_ms == limits.PATIENCE_S * 1000

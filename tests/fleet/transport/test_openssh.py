@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from fleet.sshd import is_alive, make_key, wait_for
+from fleet.sshd import is_alive, wait_for
 
-from pageswap.errors import HostAuthError, HostError, HostKeyError, HostUnreachableError
-from pageswap.fleet.transport.link_errors import HopelessError
-from pageswap.fleet.transport.ssh_words import meaning
+from pageswap.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,19 +101,6 @@ def test_settings_that_do_more_than_reach_the_host_do_nothing(sshd: Sshd, reach:
     assert not (sshd.folder / "control").exists()
 
 
-def test_too_many_keys_are_tried_once(sshd: Sshd, reach: Callable[..., Target]) -> None:
-    """The host hangs up before the one that it knows; another attempt would end the same way."""
-    keys = [sshd.folder / f"stranger{number}" for number in range(7)]
-    for key in keys:
-        make_key(key)
-    sshd.configure(*(f"IdentityFile {key}" for key in keys))
-    with pytest.raises(HostAuthError, match=r"let nobody in .*IdentityFile"):
-        reach().facts()
-
-    assert sshd.connections() == 1 + 1
-    assert sshd.said().count("Accepted") == 0
-
-
 def test_a_host_that_has_no_session_left_says_so(sshd: Sshd, way: Transport) -> None:
     """No connection of its own is made for it."""
     sshd.stop()
@@ -124,7 +109,7 @@ def test_a_host_that_has_no_session_left_says_so(sshd: Sshd, way: Transport) -> 
     first = way.start(["python3", "-c", f"print(1, flush=True); {SAY}"], b"", keeps_input=True)
     assert first.read() == b"1\n"
     second = way.start(["python3", "-c", SAY], b"")
-    with pytest.raises(HostError, match=r"lab1 .*no program could be started there: .*MaxSessions"):
+    with pytest.raises(HostError, match=r"lab1: no program could be started there: .*MaxSessions"):
         second.read()
     second.close()
     first.close()
@@ -136,27 +121,3 @@ def test_there_is_an_ssh_or_a_cure(way: Transport, monkeypatch: pytest.MonkeyPat
         bare.setenv("PATH", "/nowhere")
         with pytest.raises(HostError, match=r"ssh: No such file or directory; install .*'via: fabric'"):
             way.start(["true"], b"")
-
-
-@pytest.mark.parametrize(
-    ("words", "kind", "text"),
-    [
-        ("ssh: Could not resolve hostname x: Name or service not known", HopelessError, "no such host name"),
-        ("Could not resolve hostname x: Temporary failure in name resolution", HostUnreachableError, "so far"),
-        ("connect to host x port 22: No route to host\r\n", HostUnreachableError, "No route to host; try"),
-        ("Unable to negotiate with x port 22: no matching cipher found", HopelessError, "offers no algorithm"),
-        ("Connection timed out during banner exchange", HostUnreachableError, "no answer in time"),
-        ("Received disconnect from x port 2:2: Too many authentication failures", HostAuthError, "let nobody in"),
-        ("@    WARNING: REVOKED HOST KEY DETECTED!   @", HostKeyError, "host key kind print is revoked"),
-        ("/c: line 3: Bad configuration option: x\nterminating, 1 bad configuration options", HostError, "ssh -G"),
-        ("stdio forwarding failed", HostUnreachableError, "the jump host cannot connect"),
-        ("", HostUnreachableError, "no SSH server answers there"),
-    ],
-)
-def test_what_ssh_says_is_one_of_our_errors(words: str, kind: type[HostError], text: str) -> None:
-    """With its cure, and without the words themselves, which may be secret."""
-    error = meaning(f"debug1: secret\n{words}\n", "lab1", "lab1 (x:22)", "kind print")
-
-    assert type(error) is kind
-    assert text in str(error)
-    assert "secret" not in str(error)

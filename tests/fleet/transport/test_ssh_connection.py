@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -110,6 +111,18 @@ class TestLoggingIn:
 
         assert sshd.connections() == 1 + 1  # one by the test's own start
 
+    def test_too_many_keys_are_tried_once(self, sshd: Sshd, reach: Callable[..., Target]) -> None:
+        """The host hangs up before the one that it knows; another attempt would end the same way."""
+        keys = [sshd.folder / f"stranger{number}" for number in range(7)]
+        for key in keys:
+            make_key(key)
+        sshd.configure(*(f"IdentityFile {key}" for key in keys))
+        with pytest.raises(HostAuthError, match=r"let nobody in .*IdentityFile"):
+            reach().facts()
+
+        assert sshd.connections() == 1 + 1
+        assert sshd.said().count("Accepted") == 0
+
     def test_a_user_that_is_not_there(self, sshd: Sshd, reach: Callable[..., Target]) -> None:
         """The name is not repeated."""
         sshd.configure(user=SECRET)
@@ -129,12 +142,13 @@ class TestLoggingIn:
             reach().facts()
 
     @pytest.mark.parametrize("is_only", [False, True])
-    @pytest.mark.parametrize("via", ["fabric"], indirect=True)  # ssh takes the home folder from the list of users
+    @pytest.mark.parametrize("via", ["fabric"], indirect=True)  # whose home folder can be the test's
     def test_the_keys_of_the_home_folder(
         self, sshd: Sshd, reach: Callable[..., Target], monkeypatch: pytest.MonkeyPatch, *, is_only: bool
     ) -> None:
         """Are tried where the ssh_config names none, and only there."""
-        monkeypatch.setenv("HOME", str(sshd.folder / "user"))
+        own = pwd.struct_passwd((*pwd.getpwuid(os.getuid())[:5], str(sshd.folder / "user"), "/bin/sh"))
+        monkeypatch.setattr(pwd, "getpwuid", lambda _uid: own)
         (sshd.folder / "user" / ".ssh").mkdir(parents=True)
         shutil.copy(sshd.user_key, sshd.folder / "user" / ".ssh" / "id_ed25519")
         make_key(sshd.folder / "stranger")

@@ -1,19 +1,24 @@
-/* A trial's own process. It is forked here and runs nothing but the core, so that no interpreter's memory is copied
- * page by page as it is touched; what it measured it leaves in memory that it shares with its parent. */
+/* Processes of their own, for a trial and for the probe of a method. They are forked here and run nothing but the core,
+ * so that no interpreter's memory is copied page by page as it is touched; what they found they leave in memory that
+ * they share with their parent. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "pageswap.h"
 
 #define STANDARD_DESCRIPTORS 3
+#define PROBE_SECONDS 10
 
 /* Headers that this is built with may be older than the call (Linux 5.9). */
 #ifndef SYS_close_range
@@ -29,7 +34,8 @@ static int die_with(int32_t parent, ps_error *error)
     return 0;
 }
 
-/* What the parent catches or ignores means nothing here. */
+/* What the parent catches or ignores means nothing here. But a file that would grow beyond RLIMIT_FSIZE is an error to
+ * be told (EFBIG), not the process's end. */
 static void forget_signals(void)
 {
     struct sigaction meaning;
@@ -39,6 +45,7 @@ static void forget_signals(void)
     meaning.sa_handler = SIG_DFL;
     for (int number = 1; number < NSIG; number++)
         (void)sigaction(number, &meaning, NULL); /* refused for those that cannot be caught */
+    (void)signal(SIGXFSZ, SIG_IGN);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -131,25 +138,100 @@ static void live(const ps_trial *trial, const ps_conditions *conditions, int32_t
     _exit(0);
 }
 
+/* A signal that arrives before the child has forgotten its parent's handlers would run them. */
+static pid_t fork_without_signals(void)
+{
+    sigset_t every, former;
+
+    (void)sigfillset(&every);
+    (void)sigprocmask(SIG_BLOCK, &every, &former);
+    const pid_t child = fork();
+    const int failed = errno;
+
+    if (child != 0)
+        (void)sigprocmask(SIG_SETMASK, &former, NULL);
+    errno = failed;
+    return child;
+}
+
 int ps_start_trial(const ps_trial *trial, const ps_conditions *conditions, ps_outcome *outcome, int32_t *pid,
                    ps_error *error)
 {
     const pid_t parent = getpid();
-    sigset_t every, former;
 
-    /* A signal that arrives before the child has forgotten its parent's handlers would run them. */
-    (void)sigfillset(&every);
-    (void)sigprocmask(SIG_BLOCK, &every, &former);
     outcome->state = PS_TRIAL_UNFINISHED;
-    const pid_t child = fork();
+    const pid_t child = fork_without_signals();
 
+    if (child < 0)
+        return ps_error_set(error, errno, "fork", "");
     if (child == 0)
         live(trial, conditions, parent, outcome);
-    const int failed = child < 0 ? errno : 0;
-
-    (void)sigprocmask(SIG_SETMASK, &former, NULL);
-    if (failed)
-        return ps_error_set(error, failed, "fork", "");
     *pid = child;
     return 0;
+}
+
+struct probed {
+    int is_done;
+    int failed;
+    ps_error why;
+};
+
+/* The alarm ends a probe that hangs, and nothing more of it is left than of any other that a signal ends. */
+static void live_for_probe(const struct ps_method *method, int32_t parent, struct probed *probed)
+{
+    const struct rlimit no_dump = {0, 0};
+
+    forget_signals();
+    (void)setrlimit(RLIMIT_CORE, &no_dump);
+    (void)alarm(PROBE_SECONDS);
+    if (die_with(parent, &probed->why) == 0) {
+        probed->failed = ps_method_probe(method, &probed->why);
+        __atomic_store_n(&probed->is_done, 1, __ATOMIC_RELEASE);
+    }
+    _exit(0);
+}
+
+static int no_word_from_probe(int status, ps_error *why)
+{
+    const int number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    char detail[sizeof why->detail];
+
+    if (number == SIGALRM)
+        (void)snprintf(detail, sizeof detail, "probing it did not end within %d s; choose another method",
+                       PROBE_SECONDS);
+    else if (number == SIGSYS)
+        (void)snprintf(detail, sizeof detail,
+                       "probing it was ended by signal SIGSYS: a seccomp filter kills who makes one of its calls; "
+                       "run where that filter allows them");
+    else
+        (void)snprintf(detail, sizeof detail, "probing it was ended by %s %d (%s); choose another method",
+                       number ? "signal" : "exit status", number ? number : WEXITSTATUS(status),
+                       number ? strsignal(number) : "no answer");
+    return ps_unavailable(why, ENOSYS, detail);
+}
+
+int ps_method_probe_apart(const struct ps_method *method, ps_error *why)
+{
+    const pid_t parent = getpid();
+    int status = 0;
+    struct probed *const probed = mmap(NULL, sizeof *probed, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (probed == MAP_FAILED)
+        return ps_unavailable(why, errno, "probing it needs memory that cannot be mapped; free some");
+    const pid_t child = fork_without_signals();
+
+    if (child == 0)
+        live_for_probe(method, parent, probed);
+    int failed =
+        child < 0 ? ps_unavailable(why, errno, "probing it needs a process, and fork failed; see ulimit -u") : 0;
+
+    if (child > 0) {
+        /* Where SIGCHLD is ignored this waits for the end too, and has no status to tell. */
+        while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+            continue;
+        *why = probed->why;
+        failed = probed->is_done ? probed->failed : no_word_from_probe(status, why);
+    }
+    (void)munmap(probed, sizeof *probed);
+    return failed;
 }

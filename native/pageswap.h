@@ -200,8 +200,12 @@ const struct ps_workload_ops *ps_workload_find(const char *name);
 int ps_moves_pages(const struct ps_method *method); /* do pages change places, or does it only look like it? */
 int ps_word_find(const char *field, const char *level); /* the level's index, 0 for NULL, or -1 */
 const struct ps_method *ps_method_find(const char *name);
-int ps_method_probe(const struct ps_method *method, ps_error *why);
+int ps_method_probe(const struct ps_method *method, ps_error *why); /* may end or hang this process on an odd host */
 int ps_scratch_is_memory(const struct ps_method *method, const struct ps_workload_ops *workload);
+
+/* child.c: the same in a process of its own, so that only the method is unavailable where the probe ends or hangs it.
+ */
+int ps_method_probe_apart(const struct ps_method *method, ps_error *why);
 
 /* trial.c: a share's memory for schedule and model; `what` names it in the error. */
 void *ps_allocate(struct ps_work *work, size_t count, size_t size, const char *what);

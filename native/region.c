@@ -30,6 +30,17 @@ static int no_huge_pages(const struct ps_backing *backing, size_t bytes, ps_erro
     return ps_unavailable(error, ENOMEM, detail);
 }
 
+static int too_large_a_file(size_t bytes, ps_error *error)
+{
+    char detail[sizeof error->detail];
+
+    (void)snprintf(detail, sizeof detail,
+                   "needs a file of %zu MiB in memory, and RLIMIT_FSIZE allows less; raise it (ulimit -f unlimited, "
+                   "LimitFSIZE= of a unit) or use a smaller region_size",
+                   (bytes + (1 << 20) - 1) >> 20);
+    return ps_unavailable(error, EFBIG, detail);
+}
+
 static int map_part(const struct ps_memory *memory, unsigned char *at, size_t bytes, off_t file_offset,
                     const struct ps_backing *backing, const char *call, ps_error *error)
 {
@@ -78,7 +89,8 @@ int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, const struct 
         if ((memory->fd = memfd_create("pageswap", MFD_CLOEXEC)) < 0)
             return ps_error_set(error, errno, "memfd_create", "");
         if (ftruncate(memory->fd, (off_t)(region_bytes + scratch_bytes)) != 0)
-            return ps_error_set(error, errno, "ftruncate", "");
+            return errno == EFBIG ? too_large_a_file(region_bytes + scratch_bytes, error)
+                                  : ps_error_set(error, errno, "ftruncate", "");
     }
     failed = map_part(memory, memory->base, region_bytes, 0, backing, "mmap (region)", error);
     if (!failed && scratch_bytes > 0)

@@ -182,7 +182,7 @@ int ps_method_describe(int index, ps_method_info *info)
         info->without_scratch |= workloads[i]->can(method) && !ps_scratch_is_memory(method, workloads[i]) ? 1u << i : 0;
     info->backings = ps_backings_of(method);
     info->splits_mappings = (method->flags & PS_SPLITS_MAPPINGS) != 0;
-    info->available = ps_method_probe(method, &why) == 0;
+    info->available = (method->probe ? ps_method_probe_apart : ps_method_probe)(method, &why) == 0;
     (void)snprintf(info->reason, sizeof info->reason, "%s", why.detail);
     return 0;
 }

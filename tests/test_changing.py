@@ -150,7 +150,7 @@ def test_the_workload_answers_in_its_words(changed: Changed) -> None:
 
 
 def test_the_status_is_given_and_known(changed: Changed) -> None:
-    """A trial whose process a filter killed has it, with the reason, and journals may say so."""
+    """A trial whose process a limit ended has it, with the reason, and journals may say so."""
     script = """
 from types import SimpleNamespace
 from pageswap.agent.host.host_files import HostFiles
@@ -161,13 +161,13 @@ levels = {"method": "memcpy", "backing": "private_anon", "page_size": 4096, "reg
 trial = job.TrialSpec("b00.c0000", 1, "swap", {**levels, "threads": 1}, 1, 1, 60.0, 0, 0, False)
 work = SimpleNamespace(result=lambda: None)
 core = SimpleNamespace(reserved_page_bytes={}, trial=lambda *_: work)
-watcher = SimpleNamespace(run=lambda *_, **__: ChildEnd("exit", 31, 0))
+watcher = SimpleNamespace(run=lambda *_, **__: ChildEnd("exit", 24, 0))
 outcome = Executor(core, watcher, HostFiles()).run(trial)
 print(outcome.status, outcome.status in job.STATUSES, outcome.reason)
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=changed.root, capture_output=True, text=True, check=False)
 
-    assert done.stdout.startswith("forbidden True a seccomp filter"), done.stderr
+    assert done.stdout.startswith("limited True a limit on CPU time"), done.stderr
 
 
 def test_the_chart_is_on_the_page(changed: Changed) -> None:

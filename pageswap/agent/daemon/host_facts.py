@@ -6,13 +6,10 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.daemon.session import probe_methods
 from pageswap.agent.host import environment
 from pageswap.agent.host.doctor import BAD, OK, WARN, Host, HostCheck, examine
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
 from pageswap.agent.journal.line_fields import utc_now
-from pageswap.agent.trial.child_watcher import ChildWatcher
-from pageswap.agent.trial.stop_signals import StopSignals
 from pageswap.agent.workspace import host_lease
 from pageswap.errors import HostError
 
@@ -28,15 +25,13 @@ def host_facts(context: HostContext, cache: str, cpu: int | None = None) -> dict
     left changed. Raises HostError when the C core cannot run here.
     """
     core = context.core()
-    with StopSignals() as signals:
-        methods = probe_methods(core, ChildWatcher(signals))
     recovered = recover(context)
     holder = host_lease.who_holds(context.lease_name)
     found = environment.read(context.files, core.info(), measured_cpus=None if cpu is None else [cpu])
     findings = [*examine(Host(found, context.files, cache, holder, cpu)), recovered]
     return {
         "environment": found,
-        "methods": methods,
+        "methods": core.methods(),
         "doctor": [dataclasses.asdict(finding) for finding in findings],
         "lease": holder,
         "cache": cache,

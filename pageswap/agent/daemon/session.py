@@ -24,12 +24,11 @@ from pageswap.errors import HostError
 if TYPE_CHECKING:
     from pageswap.agent.daemon.host_context import HostContext
     from pageswap.agent.host.tunables import Tunables
-    from pageswap.agent.trial.core_calls import CoreCalls
     from pageswap.agent.trial.stop_signals import StopSignals
     from pageswap.agent.workspace.host_lease import Lease
     from pageswap.agent.workspace.work_folder import WorkFolder
 
-_PROBE_S = 60.0
+_ENTER_S = 60.0
 # A reason is for people; what is longer is cut, also because readers refuse rows that are parcels.
 _LONGEST_REASON = 4000
 
@@ -41,19 +40,6 @@ def log(text: str) -> None:
         sys.stderr.flush()
     except OSError:
         pass
-
-
-def probe_methods(core: CoreCalls, watcher: ChildWatcher) -> list[dict[str, Any]]:
-    """Ask the core, in a child, for its methods; raises HostError when the core dies or hangs over it."""
-    call = ForkedCall(core, core.methods)
-    ending = watcher.run(call, timeout_s=_PROBE_S)
-    try:
-        methods = call.result()
-    except HostError as error:
-        raise HostError(f"the core cannot probe its methods here: {error}") from error
-    if methods is None:
-        raise HostError(f"the core cannot probe its methods here: {ending}")
-    return list(methods)
 
 
 def restore_settings(tunables: Tunables, whose: str) -> list[dict[str, Any]]:
@@ -106,7 +92,7 @@ class Session:
         )
         self._tidy()
         restored = restore_settings(self._tunables, "what a killed run left behind")
-        methods = probe_methods(self._core, watcher)
+        methods = self._core.methods()
         journal = Journal(self._work.journal, run_id=self._job.run_id, host=self._job.host, segment=self._job.segment)
         journal.append(
             "begin",
@@ -192,7 +178,7 @@ class Session:
         group = cgroup.make_capped(self._files, self._job.memory_cap_bytes)
         if group is not None:
             entering = ForkedCall(self._core, lambda: True)
-            watcher.run(entering, timeout_s=_PROBE_S, group=group.procs)
+            watcher.run(entering, timeout_s=_ENTER_S, group=group.procs)
             try:
                 if entering.result():
                     return group

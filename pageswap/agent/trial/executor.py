@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pageswap.native import TrialResult
 
 _CURE = "use a smaller region_size or free memory"
+_FILTERED = (
+    job.UNAVAILABLE,
+    "SIGSYS: a seccomp filter kills who makes one of its calls; run where that filter allows them",
+)
 # Of a child that the watcher has ended: the status and the reason.
 _CAUSES = {
     "stop": (job.INTERRUPTED, "the run was stopped while the trial ran"),
@@ -120,7 +124,8 @@ class Executor:
                 return TrialOutcome(job.OOM, f"the kernel's OOM killer took the trial; {_CURE}")
             return TrialOutcome(job.KILLED, "SIGKILL from outside")
         if ending.signal:
-            return TrialOutcome(job.KILLED, _signal_name(ending.signal))
+            is_filtered = ending.signal == signal.SIGSYS
+            return TrialOutcome(*_FILTERED) if is_filtered else TrialOutcome(job.KILLED, _signal_name(ending.signal))
         return TrialOutcome(
             job.FAILED, f"the trial's process ended with exit status {ending.exit_status} and no result"
         )

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import mmap
 import os
+import resource
+import signal
 from typing import TYPE_CHECKING
 
+import filtered as filters
 import pytest
 from agent.harness import make_trial
 from requirement import require
 
-from pageswap.agent.daemon.session import probe_methods
 from pageswap.agent.host.cpus import measured_cpus
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.journal import job
-from pageswap.agent.journal.line_fields import MEASURES
+from pageswap.agent.journal.line_fields import MEASURES, methods_problem
 from pageswap.agent.trial.child_watcher import ChildWatcher
 from pageswap.agent.trial.core_calls import ForkedCall, native_core
 from pageswap.agent.trial.executor import Executor
@@ -54,12 +55,11 @@ def test_a_real_trial_is_ok_and_fully_measured(core: CoreCalls) -> None:
     assert None not in [outcome.measures[name] for name in (*MEASURES, "load1_before", "load1_after")]
 
 
-def test_the_methods_are_probed_in_a_child_and_fit_a_journal(core: CoreCalls) -> None:
+def test_the_methods_fit_a_journal(core: CoreCalls) -> None:
     """As plain JSON; and the default mapping limit is known to be too low for the question's larger region."""
-    with StopSignals() as signals:
-        methods = probe_methods(core, ChildWatcher(signals))
+    methods = json.loads(json.dumps(core.methods()))
 
-    assert methods == json.loads(json.dumps(core.methods()))
+    assert methods_problem(methods) == ""
     assert {"memcpy", "mremap_fixed"} <= {method["name"] for method in methods}
     trial = make_trial("mremap_fixed", region_size=256 << 20, iterations=200_000, backing="shared_anon")
     refusal = Preflight(methods, HostFiles()).refusal(trial)
@@ -131,8 +131,36 @@ def test_what_a_call_raises_is_told(core: CoreCalls) -> None:
         called(core, lambda: {}["missing"])
 
 
-@pytest.mark.parametrize(("methods", "why"), [(lambda: 1 // 0, "ZeroDivisionError"), (os.abort, "signal=6")])
-def test_a_core_that_cannot_probe_is_a_host_error(core: CoreCalls, methods: Callable[[], object], why: str) -> None:
-    """Whether it raises or dies."""
-    with StopSignals() as signals, pytest.raises(HostError, match=f"cannot probe its methods here: .*{why}"):
-        probe_methods(dataclasses.replace(core, methods=methods), ChildWatcher(signals))
+def test_a_file_limit_below_a_trials_memory_is_told_with_its_cure(core: CoreCalls) -> None:
+    """A memfd is a file to RLIMIT_FSIZE; its signal (SIGXFSZ) would be `killed`, and so tried again for ever."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, hard))
+    try:
+        with StopSignals() as signals:
+            executor = Executor(core, ChildWatcher(signals), HostFiles())
+            fits = executor.run(make_trial("memcpy", backing="memfd", region_size=64 << 10))
+            outcome = executor.run(make_trial("memcpy", backing="memfd", region_size=8 << 20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert (fits.status, fits.reason) == (job.OK, "")
+    assert outcome.status == job.UNAVAILABLE
+    assert "RLIMIT_FSIZE" in outcome.reason
+    assert "ulimit -f unlimited" in outcome.reason
+
+
+def test_a_trial_that_a_filter_kills_is_unavailable_and_not_owed(core: CoreCalls) -> None:
+    """No probe made the call that its backing makes: the end of its process tells of the filter (seccomp(2))."""
+
+    def filtered() -> tuple[str, str]:
+        signal.set_wakeup_fd(-1)  # the parent's, and closed here
+        filters.install(319, "kill")  # memfd_create
+        with StopSignals() as signals:
+            outcome = Executor(core, ChildWatcher(signals), HostFiles()).run(make_trial("memcpy", backing="memfd"))
+        return outcome.status, outcome.reason
+
+    answer = called(core, filtered)
+
+    assert isinstance(answer, list)
+    assert answer[0] == job.UNAVAILABLE
+    assert "SIGSYS: a seccomp filter" in answer[1]

@@ -35,7 +35,7 @@ from pageswap.errors import UsageError  # noqa: E402
 from pageswap.spec.quoting import guess  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from invoke.parser.argument import Argument
     from invoke.tasks import Task
@@ -96,18 +96,19 @@ def _with_cure(error: ParseError, program: Program) -> str:
         return f"{text}; '{where}' lists the arguments"
     word = unknown[2]
     if word.startswith("-"):
-        kind, known = "argument", list(error.context.flags) if error.context else []
-        there = f"'inv --help {task}' lists its arguments" if task else "'inv --help' lists the arguments"
-    else:
-        kind, known, there = "command", list(program.collection.task_names), "'inv' lists the commands"
-    return f"unknown {kind} '{word}'{guess(word, map(str, known)) or ';'} {there}"
+        return _unknown("argument", word, (), "'inv' lists the commands")
+    return _unknown("command", word, map(str, program.collection.task_names), "'inv' lists the commands")
+
+
+def _unknown(kind: str, word: str, known: Iterable[str], there: str) -> str:
+    return f"unknown {kind} '{word}'{guess(word, known) or ';'} {there}"
 
 
 def as_invoke_starts(words: Sequence[str]) -> list[str]:
-    """Return the arguments with ``help``, ``help NAME`` and ``version`` as the flags they mean."""
+    """Return the arguments with ``help``, ``list`` and ``version`` as people mean them, by word or by flag."""
     if words[:1] == ["version"]:
         return ["--version", *words[1:]]
-    if words[:1] == ["help"]:
+    if words[:1] and words[0] in {"help", "--help", "-h", "list", "--list", "-l"}:
         return ["--help", words[1]] if len(words) > 1 else []
     return list(words)
 
@@ -121,33 +122,50 @@ def as_flags(words: Sequence[str], commands: Mapping[str, Task[Any]]) -> list[st
     if list(words[:2]) == ["hosts", "clean"]:
         words = words[1:]
     task = commands.get(words[0]) if words else None
-    places: tuple[str, ...] = getattr(task, "places", ())
-    if task is None or not places:
+    if task is None:
         return list(words)
-    known = {f"--{name.replace('_', '-')}": each for each in task.get_arguments() for name in each.names}
+    places: tuple[str, ...] = getattr(task, "places", ())
+    known = {f"{'-' * min(len(name), 2)}{name.replace('_', '-')}": a for a in task.get_arguments() for name in a.names}
     made, given, rest = [words[0]], dict[str, str](), list(words[1:])
     while rest:
         word = rest.pop(0)
+        if word in commands and not places:
+            return [*made, *as_flags([word, *rest], commands)]
+        if word in {"--help", "-h"}:
+            return [words[0], word]
         if word.startswith("-") and word != "-":
-            flag, is_joined, value = word.partition("=")
-            made.append(word)
-            if flag in known and known[flag].takes_value and not is_joined and rest:
-                value = rest.pop(0)
-                made.append(value)
+            flag, value, read = _flag_and_value(word, words[0], rest, known)
         else:
             flag, value = _flag_for(word, words[0], places, given, known), word
-            made.append(f"{flag}={word}")
-        argument = known.get(flag)
-        if argument and argument.takes_value and argument.kind is not list and given.get(flag, value) != value:
+            read = [f"{flag}={word}"]
+        if known[flag].kind is not list and given.get(flag, value) != value:
             raise UsageError(f"{flag} is given twice, {given[flag]!r} and {value!r}; it takes one value")
+        if known[flag].kind is list or flag not in given:  # invoke takes a second one for another command
+            made += read
         given[flag] = value
     return made
+
+
+def _flag_and_value(
+    word: str, command: str, rest: list[str], known: Mapping[str, Argument]
+) -> tuple[str, str, list[str]]:
+    """Return a flag, its value, and the words that they are, those after the first taken from `rest`."""
+    flag, is_joined, value = word.partition("=")
+    if flag not in known:
+        raise UsageError(_unknown("argument", flag, known, f"'inv --help {command}' lists its arguments"))
+    if is_joined and not known[flag].takes_value:
+        raise UsageError(f"{flag} takes no value, found {value!r}")
+    if is_joined or not known[flag].takes_value or not rest:
+        return flag, value, [word]
+    return flag, rest[0], [word, rest.pop(0)]
 
 
 def _flag_for(
     word: str, command: str, places: Sequence[str], given: Mapping[str, str], known: Mapping[str, Argument]
 ) -> str:
     """Name the flag that a value without one is for: the first that has none yet, or the last if it takes several."""
+    if not places:
+        raise UsageError(f"unexpected {word!r}; 'inv --help {command}' lists what {command} takes")
     flags = [f"--{place}" for place in places]
     free = [flag for flag in flags if flag not in given]
     if free:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 # Longer words are cut in error texts, and no name of ours is near them.
 _SHOWN_CHARACTERS = 60
 
-# difflib's own default: below it, a guess is more often wrong than right.
-_CLOSE_ENOUGH = 0.6
+# As difflib measures it; below it a guess is more often wrong than right.
+_CLOSE_ENOUGH = 0.75
 
 # C0 and C1 but tab and newline, marks that cannot be seen or turn the direction of writing, and what is no character.
 _OBEYED = re.compile(
@@ -23,6 +23,24 @@ _OBEYED = re.compile(
 
 # A shorter part of a name is in too many names to mean one of them.
 _TELLING_PART = 3
+
+# What C libraries, kernels and other tools call something of ours.
+_ELSEWHERE = {
+    "memcpy": ("memmove", "bcopy"),
+    "uffd_move": ("userfaultfd",),
+    "iterations": ("iters",),
+    "check": ("validate",),
+    "doctor": ("ping",),
+    "report": ("show",),
+    "compare": ("continuous",),
+    "hosts": ("inventory", "limit", "l"),
+    "inventory": ("i",),
+    "set": ("extra_vars", "e"),
+    "repeats": ("runs", "count", "n"),
+    "dry": ("check",),
+    "to": ("csv", "parquet"),
+    "fail_above": ("threshold", "factor"),
+}
 
 
 def printable(text: str) -> str:
@@ -51,19 +69,27 @@ def quoted(text: str) -> str:
 def guess(word: str, names: Iterable[str]) -> str:
     """Return ``; did you mean 'NAME'?`` for the name nearest to `word`, or nothing when none is near.
 
-    A name is near when one of the two is a part of the other, as ``avx2`` is of ``exchange_avx2``, or else when
-    difflib finds it close.
+    A name is near when another tool's word for it was typed, when one of the two begins with the other or is whole
+    words of it, as ``avx2`` is of ``exchange_avx2``, or else when difflib finds it close. Dashes in front, an ending
+    such as .yaml, capitals, and whether - or _ joins words change nothing.
     """
     if len(word) > _SHOWN_CHARACTERS:
         return ""
-    lowered = word.lower()
-    best, best_rank = "", (False, 0.0)
+    typed = _bare(word)
+    best, best_rank = "", (0, 0.0)
     for name in names:
-        ratio = difflib.SequenceMatcher(None, lowered, name.lower()).ratio()
-        is_part = len(lowered) >= _TELLING_PART and (lowered in name.lower() or name.lower() in lowered)
-        if (ratio >= _CLOSE_ENOUGH or is_part) and (is_part, ratio) > best_rank:
-            best, best_rank = name, (is_part, ratio)
+        known = _bare(name)
+        ratio = difflib.SequenceMatcher(None, typed, known).ratio()
+        part, whole = sorted((typed, known), key=len)
+        is_part = len(part) >= _TELLING_PART and (whole.startswith(part) or f"_{part}_" in f"_{whole}_")
+        rank = (2 if typed in _ELSEWHERE.get(known, ()) else int(is_part), ratio)
+        if (rank[0] or ratio >= _CLOSE_ENOUGH) and rank > best_rank:
+            best, best_rank = name, rank
     return f"; did you mean '{best}'?" if best else ""
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"\.ya?ml$", "", name.lower().lstrip("-")).replace("-", "_")
 
 
 def check_choice(what: str, text: str, names: Collection[str]) -> str:

@@ -97,7 +97,7 @@ def test_who_ignores_ctrl_c_is_not_interrupted() -> None:
             ("plan", "--spce", "x"),
             "error: unknown argument '--spce'; did you mean '--spec'? 'inv --help plan' lists its arguments",
         ),
-        (("--bogus",), "error: unknown argument '--bogus'; 'inv --help' lists the arguments"),
+        (("--bogus",), "error: unknown argument '--bogus'; 'inv' lists the commands"),
         (("plna",), "error: unknown command 'plna'; did you mean 'plan'? 'inv' lists the commands"),
         (("zzz",), "error: unknown command 'zzz'; 'inv' lists the commands"),
         (
@@ -179,7 +179,11 @@ COMMANDS: dict[str, Task[Any]] = {made.name: made for made in vars(tasks).values
         ("hosts clean --hosts a", "clean --hosts a"),
         ("hosts --json", "hosts --json"),
         ("test tests/spec", "test --args=tests/spec"),
+        ("test -k words tests/spec", "test -k words --args=tests/spec"),
+        ("run smoke --spec smoke --dry", "run --spec=smoke --dry"),
+        ("run smoke --set a=1 --help", "run --help"),
         ("lint", "lint"),
+        ("lint test tests/spec", "lint test --args=tests/spec"),
         ("unheard smoke", "unheard smoke"),
         ("", ""),
     ],
@@ -196,6 +200,10 @@ def test_values_find_their_flags(typed: str, meant: str) -> None:
         ("compare a b c", "unexpected 'c' after 'b'; write: inv compare BASE NEW [--options]"),
         ("run --spec a --spec b", "--spec is given twice, 'a' and 'b'; it takes one value"),
         ("run --spec=a b", "unexpected 'b' after 'a'"),
+        ("run -n 5 a", "unknown argument '-n'; did you mean '--repeats'? 'inv --help run' lists its arguments"),
+        ("run a --list", "unknown argument '--list'; 'inv --help run' lists its arguments"),
+        ("doctor --json=1", "--json takes no value, found '1'"),
+        ("methods memcpy", "unexpected 'memcpy'; 'inv --help methods' lists what methods takes"),
     ],
 )
 def test_a_value_too_many_is_refused(typed: str, words: str) -> None:
@@ -211,6 +219,9 @@ def test_a_value_too_many_is_refused(typed: str, words: str) -> None:
     [
         ("help run", "--help run"),
         ("help", ""),
+        ("--help", ""),
+        ("-h", ""),
+        ("list", ""),
         ("version", "--version"),
         ("run --help", "run --help"),
         ("run version", "run version"),

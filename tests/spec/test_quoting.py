@@ -11,11 +11,36 @@ NAMES = ("exchange_nt_avx2", "exchange_avx2", "memcpy", "mremap_fixed")
 
 @pytest.mark.parametrize(
     ("word", "name"),
-    [("avx2", "exchange_avx2"), ("memcopy", "memcpy"), ("MEMCPY", "memcpy"), ("mremap", "mremap_fixed")],
+    [
+        ("avx2", "exchange_avx2"),
+        ("memcopy", "memcpy"),
+        ("MEMCPY", "memcpy"),
+        ("mremap", "mremap_fixed"),
+        ("memmove", "memcpy"),
+    ],
 )
 def test_guesses_a_near_name_or_one_that_it_is_a_part_of(word: str, name: str) -> None:
     """The shortest of the names that hold it, since that is the nearest."""
     assert guess(word, NAMES) == f"; did you mean '{name}'?"
+
+
+@pytest.mark.parametrize(
+    ("word", "names", "name"),
+    [
+        ("--spce", ("--spec", "--dry"), "--spec"),
+        ("--check", ("--spec", "--dry"), "--dry"),
+        ("--verbose", ("--lease", "--spec"), ""),
+        ("--force", ("--core",), ""),
+        ("all", ("realloc_growth.yaml",), ""),
+        ("nothing.yaml", ("thread_scaling.yaml",), ""),
+        ("Mremap-vs-copy.yml", ("mremap_vs_copy.yaml",), "mremap_vs_copy.yaml"),
+        ("smok", ("smoke.yaml",), "smoke.yaml"),
+        ("results", ("resume", "report"), ""),
+    ],
+)
+def test_what_all_names_have_is_no_likeness(word: str, names: tuple[str, ...], name: str) -> None:
+    """Two dashes in front or .yaml behind bring no two words nearer; a part is a beginning or a whole word."""
+    assert guess(word, names) == (f"; did you mean '{name}'?" if name else "")
 
 
 @pytest.mark.parametrize("word", ["", "x", "quux", "m" * 100_000])

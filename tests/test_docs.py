@@ -1,19 +1,113 @@
-"""The documentation names what there is: every method, workload, backing and experiment."""
+"""The documentation names what there is, and what it tells to type is understood: commands, files, links."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
+from invoke.collection import Collection
+from invoke.parser import Parser
+from invoke.tasks import Task
 
+import tasks
 from pageswap import native
 from pageswap.analysis.trials.table import EXPORT_COLUMNS, IDENTITY_COLUMNS
+from pageswap.console.start import as_flags, as_invoke_starts
+from pageswap.plan import plan as planning
+from pageswap.spec.loader import load, loads
+from pageswap.spec.overrides import override
+from pageswap.spec.source import resolve_spec_path
 from pageswap.store.schema import OUTCOME_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from invoke.parser.context import ParserContext
+
+    from pageswap.spec.experiment import Experiment
 
 ROOT = Path(__file__).resolve().parents[1]
 METHODS = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
 CONCEPTS = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
+PAGES = {page.name: page.read_text(encoding="utf-8") for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]}
+COMMANDS: dict[str, Task[Any]] = {made.name: made for made in vars(tasks).values() if isinstance(made, Task)}
+
+# What these pages measure with is added by them first; tests/test_changing.py types it.
+ADDS_FIRST = {"adding-a-method.md", "changing.md"}
+
+
+def blocks(page: str, *languages: str) -> list[str]:
+    """Return the code blocks of a page in these languages."""
+    found = re.findall(r"^```(\w+)\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    return [text for language, text in found if language in languages]
+
+
+def commands(page: str) -> Iterator[list[str]]:
+    """Yield the words of each ./inv command that a page tells to type, in its blocks or between its lines.
+
+    What may be left out, `[--hosts a]`, is typed too, and `...` stands for any value.
+    """
+    typed = [line for block in blocks(page, "sh", "yaml") for line in block.splitlines() if "./inv" in line]
+    for text in [*typed, *re.findall(r"`(\./inv[^`]*)`", page)]:
+        command = text[text.index("./inv") :].split("./inv", 1)[1].replace("[", " ").replace("]", " ")
+        words = shlex.split(re.split(r"\|\||>>|[|;]\s", command)[0], comments=True)
+        yield ["latest" if word == "..." else word for word in words]
+
+
+def parsed(words: list[str]) -> list[ParserContext]:
+    """Read a command as ./inv does; raises what it would refuse."""
+    words = as_invoke_starts(words)
+    if words[:1] == ["--help"]:
+        words = words[1:]
+    return list(Parser(contexts=Collection.from_module(tasks).to_contexts()).parse_argv(as_flags(words, COMMANDS)))
+
+
+def experiment(typed: str, page: str) -> Experiment:
+    """Return the experiment that a command names: one of experiments/, or one that its page has written before."""
+    for text in blocks(page, "yaml"):
+        if text.startswith(f"name: {typed.removesuffix('.yaml')}\n"):
+            return loads(text, typed)
+    return load(resolve_spec_path(typed, ROOT / "experiments"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_command_is_understood(name: str) -> None:
+    """Each argument is there, each experiment is found, each level that is set or picked is one of its own."""
+    for words in commands(PAGES[name]):
+        for command in parsed(words):
+            given = {each.name: each.value for each in command.args.values()}
+            if not given.get("spec") or "$" in given["spec"] or name in ADDS_FIRST:
+                continue
+            changes = {f"{each}_": given.get(f"{each}") or [] for each in ("set", "filter")}
+            repeats = given.get("repeats")
+            chosen = experiment(given["spec"], PAGES[name])
+            blocks_ = int(repeats) if repeats else None
+            assert planning.make(override(chosen, **changes, repeats=blocks_, until=given.get("until"))).trials
+
+
+@pytest.mark.parametrize("name", PAGES.keys() - ADDS_FIRST)
+def test_every_experiment_in_a_page_loads(name: str) -> None:
+    """Who copies it has a file without a mistake."""
+    for text in blocks(PAGES[name], "yaml"):
+        content = yaml.safe_load(text)
+        if {"name", "method"} <= content.keys():
+            assert loads(text, name).name == content["name"]
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    """A page that nothing links to from the first one is not found."""
+    reached, todo = set[str](), ["README.md"]
+    while todo:
+        page = todo.pop()
+        if page not in reached:
+            reached.add(page)
+            todo += [Path(target).name for target in re.findall(r"\]\(([^)#:]+\.md)[^)]*\)", PAGES[page])]
+
+    assert reached == PAGES.keys()
 
 
 def _named(name: str) -> bool:

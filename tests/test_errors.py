@@ -1,4 +1,4 @@
-"""Every error ends a command with a code that the README tells the meaning of."""
+"""Every error ends a command with a code that the docs tell the meaning of."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 from pageswap import errors
 from pageswap.errors import HostError, PageswapError, SpecError, StoreError, UsageError, raise_all
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-(TOLD,) = re.findall(r"^Exit codes: (.*?)\. They", README, re.MULTILINE | re.DOTALL)
+PAGE = (Path(__file__).parents[1] / "docs/commands.md").read_text(encoding="utf-8")
+(TOLD,) = re.findall(r"^Exit codes: (.*?)\. They", PAGE, re.MULTILINE | re.DOTALL)
 CODES = {int(code): " ".join(what.split()) for code, what in re.findall(r"(\d+) ([^;]+)(?:;|$)", TOLD)}
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PageswapError)]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_the_readme_tells_what_each_code_means(kind: type[PageswapError]) -> None:
+def test_the_docs_tell_what_each_code_means(kind: type[PageswapError]) -> None:
     """Of every kind of error there is."""
     assert kind.exit_code in CODES
 

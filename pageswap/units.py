@@ -8,10 +8,12 @@ import re
 BASE_PAGE_BYTES = 4096
 
 _FACTORS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
-_SIZE = re.compile(r"(?P<number>[0-9][0-9_]*)(?P<unit>KiB|MiB|GiB|TiB|)")
+_SIZE = re.compile(r"(?P<number>[0-9][0-9_]{0,29})(?P<unit>KiB|MiB|GiB|TiB|)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
-_DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|min|h)")
+_DURATION = re.compile(r"(?P<number>[0-9]{1,15}(?:\.[0-9]{1,15})?)(?P<unit>ms|s|min|h)")
 _TENTHS_BELOW_S = 10
+# What is longer is cut where it is refused.
+_SHOWN_CHARACTERS = 60
 _LOOSE_SIZE = re.compile(r"(?P<number>[0-9]+)\s*(?P<letter>[kKmMgGtT])(?:[iI]?[bB])?")
 
 
@@ -25,7 +27,7 @@ def parse_size(text: str) -> int:
         return int(match["number"]) * _FACTORS[match["unit"]]
     loose = _LOOSE_SIZE.fullmatch(text)
     cure = f"write '{loose['number']}{loose['letter'].upper()}iB'" if loose else "write 4096, 4KiB, 2MiB or 1GiB"
-    raise ValueError(f"'{text}' is not a size; {cure}")
+    raise ValueError(f"{text[:_SHOWN_CHARACTERS]!r} is not a size; {cure}")
 
 
 def format_size(size_bytes: int) -> str:
@@ -40,7 +42,7 @@ def parse_duration(text: str) -> float:
     """Read ``500ms``, ``60s``, ``5min`` or ``1h`` as seconds; raises ValueError on anything else."""
     match = _DURATION.fullmatch(text)
     if not match:
-        raise ValueError(f"'{text}' is not a duration; write 500ms, 60s, 5min or 1h")
+        raise ValueError(f"{text[:_SHOWN_CHARACTERS]!r} is not a duration; write 500ms, 60s, 5min or 1h")
     return float(match["number"]) * _SECONDS[match["unit"]]
 
 

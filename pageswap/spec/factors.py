@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 from pageswap.agent.workloads import WORKLOADS
 from pageswap.spec.quoting import check_choice, guess, quoted, short_list
 from pageswap.units import BASE_PAGE_BYTES, format_size, parse_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from pageswap.agent.journal.job import Level
     from pageswap.spec.experiment import Vocabulary
-
-LevelParser: TypeAlias = "Callable[[str, Vocabulary, str], Level]"
 
 # Half of what x86-64 gives a process with four-level page tables; also far above any host's memory.
 MAX_SIZE_BYTES = 64 << 40
 
 # The schedule is made before the clock starts and takes 8 bytes (two slots of 4) an iteration.
 MAX_ITERATIONS = 1_000_000_000
-_SCHEDULED = "the schedule takes 8 bytes of memory an iteration"
 
 # The core's own bound, PS_MAX_THREADS. A host with fewer CPUs calls the trial unavailable.
 MAX_THREADS = 1024
@@ -56,18 +53,19 @@ _OF_BATCHES = Trend("batches", "Rate against the size of a batch", "Swaps in a b
 class Factor:
     """All that is known of something that an experiment may vary.
 
-    `parse` reads one level from its text, the vocabulary and the workload, and raises ValueError with the cure.
-    `kind` tells what a level is: a size in bytes, a count, or a word. `default` is the text of the one level taken when
-    the spec names none; None: the spec must name it. `phrase` is how a level reads in a sentence after "with", where
-    ``{}`` stands for its text, and `phrases` has the levels that read otherwise. `trend` is there where the levels can
-    be an axis. `only_for` are the workloads that it has a meaning for (None: all), less those of `not_for`.
+    `kind` tells what a level is: a size in bytes, a whole number of base pages; a count from 1 to `most`, where `why`
+    explains the limit; or a word of the core. `default` is the text of the one level taken when the spec names none;
+    None: the spec must name it. `phrase` is how a level reads in a sentence after "with", where ``{}`` stands for its
+    text, and `phrases` has the levels that read otherwise. `trend` is there where the levels can be an axis. `only_for`
+    are the workloads that it has a meaning for (None: all), less those of `not_for`.
     """
 
     name: str
     kind: Literal["size", "count", "word"]
-    parse: LevelParser
     default: str | None
     phrase: str
+    most: int = 0
+    why: str = ""
     phrases: Mapping[Level, str] = dataclasses.field(default_factory=dict)
     trend: Trend | None = None
     only_for: tuple[str, ...] | None = None
@@ -86,6 +84,16 @@ class Factor:
     def workloads(self) -> tuple[str, ...]:
         """The workloads that it has a meaning for."""
         return tuple(name for name in (self.only_for or WORKLOADS) if name not in self.not_for)
+
+    def parse(self, text: str, vocabulary: Vocabulary, workload: str) -> Level:
+        """Read a level from its text; raises ValueError with the cure."""
+        if self.kind == "size":
+            return _size_bytes(text)
+        if self.kind == "count":
+            return parse_count(text, 1, self.most, self.why)
+        if self.name == "method":
+            return _method(text, vocabulary, workload)
+        return check_choice(self.name, text, vocabulary.choices[self.name])
 
     def show(self, level: Level) -> str:
         """Print a level as a spec would."""
@@ -121,8 +129,6 @@ def _refuse_range(text: str) -> None:
 
 
 def _size_bytes(text: str) -> int:
-    if len(text) > _LONGEST_NUMBER or not text.isprintable():
-        raise ValueError(f"{quoted(text)} is not a size; write 4096, 4KiB, 2MiB or 1GiB")
     _refuse_range(text)
     if re.match(r"-[0-9]", text):
         raise ValueError(f"{quoted(text)} is negative; write '{text[1:]}' if that is meant")
@@ -131,21 +137,9 @@ def _size_bytes(text: str) -> int:
     size_bytes = parse_size(text)
     if size_bytes > MAX_SIZE_BYTES:
         raise ValueError(f"{quoted(text)} is more than {format_size(MAX_SIZE_BYTES)}; no process can map it")
-    return size_bytes
-
-
-def _page_size(text: str, _vocabulary: Vocabulary, _workload: str) -> int:
-    size_bytes = _size_bytes(text)
     if size_bytes == 0 or size_bytes % BASE_PAGE_BYTES:
         above = max(1, -(-size_bytes // BASE_PAGE_BYTES)) * BASE_PAGE_BYTES
         raise ValueError(f"{quoted(text)} is not a multiple of 4KiB, the smallest page; write '{format_size(above)}'")
-    return size_bytes
-
-
-def _region_size(text: str, _vocabulary: Vocabulary, _workload: str) -> int:
-    size_bytes = _size_bytes(text)
-    if size_bytes == 0:
-        raise ValueError(f"{quoted(text)} is no region; a swap needs at least two pages")
     return size_bytes
 
 
@@ -161,60 +155,43 @@ def _method(text: str, vocabulary: Vocabulary, workload: str) -> str:
     return text
 
 
-def _count(most: int, why: str) -> LevelParser:
-    def parse(text: str, _vocabulary: Vocabulary, _workload: str) -> int:
-        return parse_count(text, 1, most, why)
-
-    return parse
-
-
-def _pages(what: str) -> LevelParser:
-    return _count(MAX_PAGES, f"{what} at most all pages of a region")
-
-
-def _choice(factor: str) -> LevelParser:
-    def parse(text: str, vocabulary: Vocabulary, _workload: str) -> str:
-        return check_choice(factor, text, vocabulary.choices[factor])
-
-    return parse
-
-
 # The order is that of the cases: the first factor varies slowest. A line here makes a key in YAML, of --set and of
 # --filter, a level in the plan, the store, the export and the report. What the core does with it is a field of its
 # name (of a size: page_bytes for page_size) in native/api.cdef.h.
 FACTORS: dict[str, Factor] = {
     factor.name: factor
     for factor in (
-        Factor("method", "word", _method, None, "{}"),
+        Factor("method", "word", None, "{}"),
         Factor(
-            *("page_size", "size", _page_size, "4KiB", "{} pages"),
+            *("page_size", "size", "4KiB", "{} pages"),
             trend=Trend("sizes", "Rate against page size", "Page size", may_lead=True),
         ),
         # A call works on two pages a thread, whatever is asked for: spec/cases.py gives its cases their size.
         Factor(
-            *("region_size", "size", _region_size, "256MiB", "a {} region"),
+            *("region_size", "size", "256MiB", "a {} region"),
             trend=Trend("regions", "Rate against region size", "Region size", may_lead=True),
             not_for=("call",),
         ),
         Factor(
-            *("iterations", "count", _count(MAX_ITERATIONS, _SCHEDULED), "200_000", "{} iterations"),
+            *("iterations", "count", "200_000", "{} iterations"),
+            *(MAX_ITERATIONS, "the schedule takes 8 bytes of memory an iteration"),
             trend=Trend("iterations", "Rate against iterations", "Iterations"),
         ),
-        Factor("backing", "word", _choice("backing"), "private_anon", "{} backing"),
+        Factor("backing", "word", "private_anon", "{} backing"),
         Factor(
-            *("threads", "count", _count(MAX_THREADS, "the core runs no more"), "1", "{} threads"),
+            *("threads", "count", "1", "{} threads", MAX_THREADS, "the core runs no more"),
             phrases={1: "1 thread"},
             trend=Trend("threads", "Rate against threads", "Threads"),
         ),
-        Factor("touch", "word", _choice("touch"), "none", "touch {}", not_for=("call",)),
-        Factor("pattern", "word", _choice("pattern"), "random", "pattern {}", only_for=("swap", "permute", "grow")),
+        Factor("touch", "word", "none", "touch {}", not_for=("call",)),
+        Factor("pattern", "word", "random", "pattern {}", only_for=("swap", "permute", "grow")),
         Factor(
-            *("distance", "count", _pages("a pair spans"), "1", "distance {}"),
+            *("distance", "count", "1", "distance {}", MAX_PAGES, "a pair spans at most all pages of a region"),
             trend=Trend("distances", "Rate against distance", "Distance in pages"),
             only_for=("swap", "permute"),
         ),
         Factor(
-            *("run_pages", "count", _pages("a run has"), "1", "runs of {} pages"),
+            *("run_pages", "count", "1", "runs of {} pages", MAX_PAGES, "a run has at most all pages of a region"),
             phrases={1: "runs of 1 page"},
             trend=Trend(
                 "runs", "Rate against the pages moved at once", "Neighbouring pages moved at once", may_lead=True
@@ -222,11 +199,11 @@ FACTORS: dict[str, Factor] = {
             only_for=("move",),
         ),
         Factor(
-            *("alignment", "word", _choice("alignment"), "2MiB", "the region aligned to {}"),
+            *("alignment", "word", "2MiB", "the region aligned to {}"),
             phrases={"page": "the region aligned to a page"},
             not_for=("grow", "call"),
         ),
-        Factor("neighbours", "word", _choice("neighbours"), "idle", "{} neighbours"),
+        Factor("neighbours", "word", "idle", "{} neighbours"),
     )
 }
 

@@ -113,7 +113,10 @@ BAD_CASES = [
         {"include": "[{page_size: 1MiB, region_size: 1MiB}]"},
         "a.yaml:6: region_size[0]: a region of 1MiB has one page of 1MiB",
     ),
-    ({"include": "[{region_size: 6000}]"}, "a.yaml:12: include[0]: 6000 is not a multiple of the page_size 4KiB"),
+    (
+        {"include": "[{page_size: 8KiB, region_size: 12KiB}]"},
+        "a.yaml:12: include[0]: 12KiB is not a multiple of the page_size 8KiB",
+    ),
     (
         {"iterations": "[1000, 5]"},
         "a.yaml:7: iterations[1]: 5 iterations cannot be cut into 10 rounds; write 'rounds: 5'",

@@ -153,7 +153,11 @@ BAD_VALUES = [
     ({"page_size": "true"}, "a.yaml:5: page_size: 'true' is not a size"),
     ({"region_size": "[1MiB, 100TiB]"}, "a.yaml:6: region_size[1]: '100TiB' is more than 64TiB; no process can map it"),
     ({"region_size": "9" * 5000}, "a.yaml:6: region_size: '99999"),
-    ({"region_size": "0"}, "a.yaml:6: region_size: '0' is no region; a swap needs at least two pages"),
+    ({"region_size": "0"}, "a.yaml:6: region_size: '0' is not a multiple of 4KiB, the smallest page; write '4KiB'"),
+    (
+        {"region_size": "6KiB"},
+        "a.yaml:6: region_size: '6KiB' is not a multiple of 4KiB, the smallest page; write '8KiB'",
+    ),
     # numbers
     ({"iterations": "0"}, "a.yaml:7: iterations: '0' is less than 1; write a whole number from 1 to 1,000,000,000"),
     ({"iterations": "-5"}, "a.yaml:7: iterations: '-5' is negative; write a whole number from 1 to 1,000,000,000"),

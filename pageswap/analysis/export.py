@@ -10,7 +10,7 @@ import duckdb
 import pandas as pd
 
 from pageswap.analysis.trials.run_data import factors_of, levels_of
-from pageswap.analysis.trials.table import DERIVED_COLUMNS, INTEGER_COLUMNS, frame
+from pageswap.analysis.trials.table import frame
 from pageswap.errors import UsageError
 from pageswap.files import replacing
 from pageswap.text.levels import level_text, levels_phrase
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from pageswap.analysis.trials.run_data import RunData
 
-_CHUNK_ROWS: Final = 5_000
 # pyperf's own file format, written since its version 1.0.
 _VERSION: Final = "1.0"
 _NS_PER_S: Final = 1e9
@@ -75,6 +74,14 @@ def _write_csv(table: pd.DataFrame, file: IO[Any]) -> None:
 
 
 def _write_parquet(table: pd.DataFrame, file: IO[Any]) -> None:
+    _copy(table, file, "FORMAT parquet")
+
+
+def _write_json(table: pd.DataFrame, file: IO[Any]) -> None:
+    _copy(table, file, "FORMAT json, ARRAY true")
+
+
+def _copy(table: pd.DataFrame, file: IO[Any], form: str) -> None:
     # A seed uses all 64 bits, so its column is unsigned.
     trials = table.assign(seed=pd.array(table["seed"].tolist(), dtype="UInt64"))
     # Named by type, for a column without a single value has nothing to tell it from.
@@ -84,33 +91,7 @@ def _write_parquet(table: pd.DataFrame, file: IO[Any]) -> None:
     with duckdb.connect(":memory:") as database:
         relation = database.from_df(trials).project(f"* REPLACE ({casts})")
         # Its own temporary file would take the name, and the place, of the one that is open.
-        relation.query("trials", f"COPY trials TO '{quoted}' (FORMAT parquet, USE_TMP_FILE false)")
-
-
-def _write_json(table: pd.DataFrame, file: IO[Any]) -> None:
-    names = list(table.columns)
-    columns = [_rounds(table) if name == "rounds_ns" else _plain(name, table[name]) for name in names]
-    file.write(b"[")
-    separator = "\n"
-    for start in range(0, len(table), _CHUNK_ROWS):
-        part = zip(*(column[start : start + _CHUNK_ROWS] for column in columns), strict=True)
-        rows = (json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, allow_nan=False) for row in part)
-        file.write((separator + ",\n".join(rows)).encode())
-        separator = ",\n"
-    file.write(b"\n]\n")
-
-
-def _rounds(table: pd.DataFrame) -> list[list[int] | None]:
-    return [None if pd.isna(text) else json.loads(text) for text in table["rounds_ns"]]
-
-
-def _plain(name: str, column: pd.Series[Any]) -> list[Any]:
-    if name == "warmup":
-        return column.tolist()
-    values = column.astype("object")
-    if name in INTEGER_COLUMNS or name in DERIVED_COLUMNS or values.isna().any():
-        values = values.where(values.notna(), None)
-    return values.tolist()
+        relation.query("trials", f"COPY trials TO '{quoted}' ({form}, USE_TMP_FILE false)")
 
 
 def pyperf_document(run_data: RunData) -> bytes:

@@ -332,14 +332,12 @@ class TestCosts:
         (stack,) = found.costs
 
         assert (stack.parts, stack.obstacle) == ((), NOT_NESTED)
-        assert found.notes[-1] == "mremap_fixed is not taken apart: a call inside it took longer than the one around it"
 
     def test_few_blocks_take_no_swap_apart(self) -> None:
         """Six of them, of the swap and of each call."""
         found = found_in(make_run(blocks=5, **TWO), calls=summarise(self.calls()))
 
         assert [(stack.parts, stack.obstacle) for stack in found.costs] == [((), TOO_FEW_BLOCKS)]
-        assert found.notes[-1] == "mremap_fixed is not taken apart: that takes 6 blocks or more"
 
     def test_touching_adds_the_first_reads(self) -> None:
         """Two of them, 100 ns each."""
@@ -348,12 +346,11 @@ class TestCosts:
 
         assert stack.parts[-1].ns == pytest.approx(200)
 
-    def test_another_hosts_calls_explain_nothing_and_it_says_so(self) -> None:
+    def test_another_hosts_calls_explain_nothing(self) -> None:
         """Costs are a host's own."""
         found = found_in(make_run(hosts=("other",), **TWO), calls=summarise(self.calls()))
 
         assert found.costs == ()
-        assert "the run of workload 'call' has other hosts: local" in found.notes
 
     def test_a_share_is_of_the_best_that_the_limit_reached(self) -> None:
         """copy_words at 940 ns a swap, where neighbours in address order took 470 at best."""

@@ -124,7 +124,7 @@ def model(run_data: RunData) -> Model:
         run_facts=[*run_facts(meta), *hashes(meta, environments)],
         meta=meta,
         command=shown_command(meta.get("provenance") or {}),
-        lacking=run.findings.notes,
+        lacking=notes("lacking", every, run.references.limit, run.findings.costs),
         download=download(str(meta.get("run_id", "")), trials),
     )
 

@@ -7,9 +7,11 @@ import gzip
 
 import pytest
 
+from pageswap.analysis.explanations.cost_stacks import NOT_NESTED, TOO_FEW_BLOCKS, CostStack
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.trials.table import frame
 from pageswap.report.page.model import HOST_SECTIONS, SECTIONS, download, model
+from pageswap.report.sections.section import notes
 from tests.fake_run import FakeRun, make_run
 from tests.report.reported import NOTHING, reported
 
@@ -49,6 +51,22 @@ def test_no_word_stands_against_its_interval_without_the_reason() -> None:
     assert f"no difference found: {reason}" in told
     assert any(reason in plot.description for plot in page.plots)
     assert any(reason in finding.why for finding in page.answer.findings)
+
+
+def test_what_could_not_be_found_is_told_with_what_it_takes() -> None:
+    """Pairs for a noise floor, a run of the limit, blocks enough for a call taken apart."""
+    summary = summarise(make_run(region_size=[128 << 20], touch=["none"]))
+    obstacles = {"mremap_fixed": TOO_FEW_BLOCKS, "moved": NOT_NESTED}
+    stacks = [CostStack("local", "", name, {}, 100.0, (), 100.0, why) for name, why in obstacles.items()] * 2
+    told = notes("lacking", summary, None, stacks)
+
+    assert told == (
+        "local: no noise floor: no block has its baseline measured twice",
+        "shares of the physical limit need a run of workload 'limit' on the same hosts",
+        "mremap_fixed is not taken apart: that takes 6 blocks or more",
+        "moved is not taken apart: a call inside it took longer than the one around it",
+    )
+    assert notes("lacking", summary, summary, ()) == told[:1]
 
 
 def test_parts_without_data_are_not_there() -> None:

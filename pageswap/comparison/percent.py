@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pageswap.answers.words import lines
 from pageswap.statistics.intervals import Interval
 from pageswap.text.levels import level_text, levels_phrase
-from pageswap.text.numbers import decimals, holding, kept_apart, with_digits
+from pageswap.text.numbers import decimals, holding, kept_apart, percent_text, with_digits
 
 if TYPE_CHECKING:
     from pageswap.comparison.changes import Change
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 
 NUMBERS: Final = ("base, ns", "new, ns", "time", "95 % interval", "could find")
 _TIME_DIGITS: Final = 3
-_SIZE_DIGITS: Final = 2
 
 
-def percent_text(change: float | None, interval: Interval | None) -> str:
+def slowdown_text(change: float | None, interval: Interval | None) -> str:
     """Print a change of time as ``+10.2 %``, to as many digits as its interval knows; nothing for None."""
     if change is None:
         return ""
@@ -26,7 +25,7 @@ def percent_text(change: float | None, interval: Interval | None) -> str:
     return f"{_signed(percent, _places(percent, ends) if ends else 0)} %"
 
 
-def percent_interval_text(change: float | None, interval: Interval | None) -> str:
+def slowdown_interval_text(change: float | None, interval: Interval | None) -> str:
     """Print the interval of a change as ``+8.9 to +11.6 %``; nothing without one."""
     if change is None or interval is None:
         return ""
@@ -38,11 +37,6 @@ def percent_interval_text(change: float | None, interval: Interval | None) -> st
 def time_text(ns: float | None) -> str:
     """Print a time in ns to three digits, as many as a median over a few blocks deserves; nothing for None."""
     return with_digits(ns, _TIME_DIGITS) if ns else ""
-
-
-def size_text(factor: float | None) -> str:
-    """Print how far a factor is from 1 as ``1.8 %``; nothing for None."""
-    return "" if factor is None else f"{with_digits((factor - 1) * 100, _SIZE_DIGITS)} %"
 
 
 def change_heads(comparison: Comparison) -> list[str]:
@@ -57,9 +51,9 @@ def change_cells(comparison: Comparison, change: Change) -> list[str]:
         *(level_text(name, change.levels.get(name)) for name in comparison.varying),
         time_text(change.base_ns),
         time_text(change.new_ns),
-        percent_text(change.change, change.change_ci),
-        percent_interval_text(change.change, change.change_ci),
-        size_text(change.detectable),
+        slowdown_text(change.change, change.change_ci),
+        slowdown_interval_text(change.change, change.change_ci),
+        percent_text(change.detectable) if change.detectable else "",
     ]
 
 
@@ -98,7 +92,6 @@ def _signed(percent: float, places: int) -> str:
 
 _WORDS: Final = {
     "case_phrase": _case_phrase,
-    "change_text": percent_text,
-    "change_interval_text": percent_interval_text,
-    "size_text": size_text,
+    "change_text": slowdown_text,
+    "change_interval_text": slowdown_interval_text,
 }

@@ -10,7 +10,6 @@ import numpy as np
 
 from pageswap.analysis.checks.noise_floor import case_floors
 from pageswap.analysis.trials.matrix import Matrix
-from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.trials.table import frame
 from pageswap.statistics.medians import medians
 
@@ -59,17 +58,12 @@ class Measured:
         with np.errstate(divide="ignore"):
             self._logs, self._fast = np.log(self._matrix.ns), np.log(self._matrix.fast_ns)
         trials = self._matrix.trials[(self._matrix.trials["status"] != "ok").to_numpy()]
-        self.endings = {
-            (str(host), str(case_id)): f"{status}: {reason}" if reason else str(status)
-            for host, case_id, status, reason in zip(
-                *(trials[name] for name in ("host", "case_id", "status", "reason")), strict=True
-            )
-        }
-        by_levels = {levels_key(levels): case_id for case_id, levels in self.levels.items()}
-        self.baseline_of = {
-            case_id: by_levels.get(levels_key({**levels, **self.baseline})) if self.baseline else None
-            for case_id, levels in self.levels.items()
-        }
+        places = zip(trials["host"], trials["case_id"], strict=True)
+        endings = zip(trials["status"], trials["reason"], strict=True)
+        self.endings = {key: ": ".join(filter(None, ending)) for key, ending in zip(places, endings, strict=True)}
+        names = list(self.levels)
+        partners = self._matrix.partners[: len(names)].tolist()
+        self.baseline_of = {name: names[row] if row >= 0 else None for name, row in zip(names, partners, strict=True)}
 
     def side(self, hosts: Iterable[str]) -> Side:
         """Describe this side, of which these hosts take part."""

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from pageswap.comparison.comparison import Part, compare
-from pageswap.comparison.percent import percent_interval_text, percent_text
+from pageswap.comparison.percent import slowdown_interval_text, slowdown_text
 from pageswap.store import Store
 from tests.slowed_core import METHOD, ROOT, measure, slowed_checkout
 
@@ -41,8 +41,8 @@ def main(pairs: int) -> None:
                     found = compare(Part(ours, None, "base"), Part(theirs, None, word), limit=LIMIT)
                 (case,) = (change for change in found.cases if change.levels["method"] == METHOD)
                 gate = "passed" if found.gate and found.gate.passed else "tripped"
-                figures = percent_text(case.change, case.change_ci), percent_interval_text(case.change, case.change_ci)
-                time = percent_text(case.time_change, case.time_ci)
+                figures = slowdown_text(case.change, case.change_ci), slowdown_interval_text(case.change, case.change_ci)
+                time = slowdown_text(case.time_change, case.time_ci)
                 print(f"{word:8} {gate:8} {figures[0]:>14} {figures[1]:>18} {time:>12}", flush=True)
 
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pageswap.answers.words import rate_text
-from pageswap.comparison.percent import percent_interval_text, percent_text
+from pageswap.comparison.percent import slowdown_interval_text, slowdown_text
 from pageswap.statistics.intervals import Interval
 from pageswap.text.numbers import count_text, interval_text, nanoseconds_text, ratio_text, scaled, share_text
 
@@ -79,7 +79,7 @@ def test_an_interval_as_printed_holds_its_figure_as_printed(value: float, below:
     interval = Interval(value / (1 + below), value * (1 + above))
     texts = [f"{write(value, interval)} {interval_text(value, interval)}" for write in (ratio_text, nanoseconds_text)]
     texts += [rate_text(value, interval), share_text(value, interval)]
-    texts.append(f"{percent_text(value, interval)} {percent_interval_text(value, interval)}")
+    texts.append(f"{slowdown_text(value, interval)} {slowdown_interval_text(value, interval)}")
     for text in texts:
         figure, low, high = parsed(text)
 

@@ -126,9 +126,7 @@ def _follow(document: dict[str, Any], _: HostContext) -> None:
 
 
 def _stop(document: dict[str, Any], _: HostContext) -> dict[str, Any]:
-    from pageswap.agent.daemon.stop import stop
-
-    return stop(AgentLock(_work(document).lock), _field(document, "how", str))
+    return AgentLock(_work(document).lock).stop(_field(document, "how", str))
 
 
 def _status(document: dict[str, Any], _: HostContext) -> dict[str, Any]:

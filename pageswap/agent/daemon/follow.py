@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import time
 from typing import TYPE_CHECKING
 
 from pageswap.agent.journal.journal import END_LINE, MAX_LINE_BYTES
-from pageswap.agent.workspace.followed_mark import Follower, try_to_touch
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
@@ -19,6 +19,81 @@ if TYPE_CHECKING:
 _PAUSE_S = 0.025
 _LONG_PAUSE_S = 0.1
 _CHUNK_BYTES = 1 << 18
+_TOUCH_S = 1.0
+# More than a journal's first line has.
+_FIRST_BYTES = 1 << 20
+
+
+def touch(mark: str) -> None:
+    """Make a file, or its time of change now, if the disk lets one: a full one must not keep rows from being read."""
+    try:
+        os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.utime(mark)
+    except OSError:
+        pass  # Where it stays so the agent ends with its lease.
+
+
+class FollowedMark:
+    """The agent's view of the mark: for how long nobody has followed."""
+
+    def __init__(self, mark: str, *, is_new: bool = True) -> None:
+        """Make the mark unless it is there already (`is_new` false); the time counts from now on."""
+        if is_new:
+            touch(mark)
+        self._mark = mark
+        self._changed_ns = os.stat(mark).st_mtime_ns
+        self._looked = self._followed = time.monotonic()
+
+    def idle_s(self) -> float:
+        """Return the seconds since the mark was last touched; steps of the wall clock do not count."""
+        now = time.monotonic()
+        try:
+            changed_ns = os.stat(self._mark).st_mtime_ns
+        except OSError:
+            changed_ns = self._changed_ns
+        if changed_ns != self._changed_ns:
+            # Touched since the last look, and by the wall clock so long ago; never longer ago than that look.
+            ago_s = (time.time_ns() - changed_ns) / 1e9
+            self._followed = now - min(max(ago_s, 0.0), now - self._looked)
+            self._changed_ns = changed_ns
+        self._looked = now
+        return now - self._followed
+
+
+class Follower:
+    """A follower's manners: it keeps the mark fresh, and itself away from the CPUs that are measured on."""
+
+    def __init__(self, mark: str) -> None:
+        """Take the mark; the CPU that an agent chooses by itself is left at once."""
+        self._mark = mark
+        self._touched = -_TOUCH_S
+        self._allowed = os.sched_getaffinity(0)
+        self._leave({max(self._allowed)})
+        self._knows = False
+
+    def keep(self, journal: int) -> None:
+        """Do both, at most once a second; `journal` is the open journal, or -1 before there is one."""
+        if time.monotonic() - self._touched < _TOUCH_S:
+            return
+        touch(self._mark)
+        self._touched = time.monotonic()
+        if journal >= 0 and not self._knows:
+            measured = _measured_cpus(os.pread(journal, _FIRST_BYTES, 0))
+            self._knows = bool(measured)
+            self._leave(measured)
+
+    def _leave(self, measured: set[int]) -> None:
+        if measured and self._allowed - measured:
+            os.sched_setaffinity(0, self._allowed - measured)
+
+
+def _measured_cpus(data: bytes) -> set[int]:
+    """Read from a journal's first line what is measured on; empty when that is not there yet."""
+    line, newline, _ = data.partition(b"\n")
+    try:
+        return {int(cpu) for cpu in json.loads(line)["measured_cpus"]} if newline else set()
+    except (ValueError, KeyError, TypeError):
+        return set()
 
 
 class Heartbeats:
@@ -69,7 +144,7 @@ def stream(work: WorkFolder, offset: int, lock: AgentLock, output: int, signs: H
             if len(rest) > MAX_LINE_BYTES:
                 raise HostError(f"{work.journal}: a line longer than {MAX_LINE_BYTES} bytes")
             if lines[lines.rfind(b"\n", 0, -1) + 1 :].startswith(END_LINE) or not (alive or chunk):
-                try_to_touch(work.delivered)
+                touch(work.delivered)
                 return
             if chunk:
                 pause_s = _PAUSE_S

@@ -7,6 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from pageswap.agent.daemon.follow import FollowedMark
 from pageswap.agent.host import cgroup, environment
 from pageswap.agent.host.cpus import measured_cpus
 from pageswap.agent.journal import job
@@ -18,13 +19,12 @@ from pageswap.agent.trial.descendants import become_subreaper
 from pageswap.agent.trial.executor import Executor, TrialOutcome
 from pageswap.agent.trial.preflight import Preflight
 from pageswap.agent.workspace.cleaning import tidy
-from pageswap.agent.workspace.followed_mark import FollowedMark
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
     from pageswap.agent.daemon.host_context import HostContext
     from pageswap.agent.host.tunables import Tunables
-    from pageswap.agent.trial.stop_signals import StopSignals
+    from pageswap.agent.trial.child_watcher import StopSignals
     from pageswap.agent.workspace.host_lease import Lease
     from pageswap.agent.workspace.work_folder import WorkFolder
 

@@ -1,4 +1,4 @@
-"""Starts a detached agent: its files, its lock, the lease, and the word to the starter that it is on its way."""
+"""Starts a detached agent, and its keeper: whatever ends the agent, nothing of it and what it set stays on the host."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import json
 import os
 import resource
 import select
+import signal
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.daemon.keeper import keep
-from pageswap.agent.daemon.session import Session, log
+from pageswap.agent.daemon.follow import FollowedMark
+from pageswap.agent.daemon.session import Session, log, restore_settings
+from pageswap.agent.host import cgroup
 from pageswap.agent.journal.job import FORMAT, Job, job_from_json
 from pageswap.agent.journal.line_fields import utc_now
-from pageswap.agent.trial.stop_signals import StopSignals
+from pageswap.agent.trial.child_watcher import StopSignals
+from pageswap.agent.trial.descendants import become_subreaper, kill_and_reap
 from pageswap.agent.workspace import host_lease
 from pageswap.agent.workspace.agent_lock import AgentLock
 from pageswap.agent.workspace.work_folder import WorkFolder, private_folder, write_durably
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
     from pageswap.agent.daemon.host_context import HostContext
 
 _WAIT_S = 0.2
+# Killing a trial, writing its row and putting settings back; past this a silent agent hangs.
+_GRACE_S = 120.0
+_LOOK_S = 15.0
+_EXIT_S = 60.0
 
 
 def start(
@@ -118,6 +125,50 @@ def _detach(the_job: Job, work: WorkFolder, context: HostContext, write: int) ->
         traceback.print_exc()
     finally:
         os._exit(status)
+
+
+def keep(  # noqa: PLR0913 - what is kept, and the patience that a test shortens
+    the_job: Job,
+    work: WorkFolder,
+    context: HostContext,
+    agent: Callable[[], int],
+    *,
+    pipe: int,
+    look_s: float = _LOOK_S,
+    grace_s: float = _GRACE_S,
+) -> int:
+    """Run `agent` in a child and wait for it; returns its exit status.
+
+    An agent that is killed takes its trial along, but not what that trial has started, nor does it put settings back:
+    both is done here, and `pipe`, the agent's word to its starter, is closed here. An agent that nobody follows and
+    that does not end by itself `grace_s` after it had to is killed; that is looked for every `look_s`.
+    """
+    become_subreaper()
+    pid = os.fork()
+    if pid == 0:
+        return agent()
+    os.close(pipe)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+    allowed_s = the_job.lease_s + max((trial.timeout_s for trial in the_job.trials), default=0.0) + grace_s
+    mark: FollowedMark | None = None
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        signal.sigtimedwait([signal.SIGCHLD], look_s)
+        if mark is None:
+            # Before its journal begins an agent may wait for the lease, as long as its starter does.
+            if os.path.exists(work.journal) and os.path.exists(work.followed):
+                mark = FollowedMark(work.followed, is_new=False)
+        elif mark.idle_s() > allowed_s:
+            log(f"agent {pid} should have ended by itself and has not: killed")
+            os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    if not kill_and_reap(_EXIT_S):
+        log("some of the agent's processes cannot be killed; this host needs a reboot")
+    if os.WIFEXITED(status):
+        return os.WEXITSTATUS(status)
+    log(f"agent {pid} was killed by signal {os.WTERMSIG(status)}")
+    cgroup.sweep(context.files)
+    restore_settings(context.tunables, "what it had changed")
+    return 1
 
 
 class _Starting:

@@ -1,4 +1,7 @@
-"""Watches over work in a freshly forked child of its own process group, under a deadline and a memory cap."""
+"""Watches over work in a freshly forked child of its own process group, under a deadline and a memory cap.
+
+Requests to stop, and the ends of children, are turned into something that its poll loop can wait for.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pageswap.agent.trial.descendants import kill_and_reap, kill_descendants
 
 if TYPE_CHECKING:
-    from pageswap.agent.trial.stop_signals import StopSignals
+    from types import FrameType
+
     from pageswap.agent.workspace.host_lease import Lease
 
 # How long a killed child may take to end; unmapping hundreds of GiB takes seconds, more than this is a kernel's bug.
 _EXIT_S = 60.0
 _POLL_CAP_MS = 3_600_000
+_HOW = {signal.SIGUSR1: "drained", signal.SIGINT: "drained", signal.SIGTERM: "killed"}
 
 
 class Work(Protocol):
@@ -43,6 +48,55 @@ class ChildEnd:
     exit_status: int
     # It, or what it had started, could not be killed: whatever is measured next is measured beside it.
     has_survivors: bool = False
+
+
+class StopSignals:
+    """While entered: SIGUSR1 and SIGINT ask to finish the trial in hand, SIGTERM to kill it, SIGCHLD only wakes.
+
+    `requested` is "" or the `why` the journal will end with; a kill outranks a drain.
+    """
+
+    def __init__(self) -> None:
+        """Catch nothing yet."""
+        self.requested = ""
+        self._read = self._write = -1
+        self._former: dict[int, Any] = {}
+        self._former_wakeup = -1
+
+    def __enter__(self) -> StopSignals:
+        """Install the handlers."""
+        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._former_wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        for number in _HOW:
+            self._former[number] = signal.signal(number, self._ask)
+        # SIGCHLD's default writes nothing to the wake-up descriptor; it needs a handler, even an empty one.
+        self._former[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._former[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Put the former handlers back."""
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._former_wakeup)
+        os.close(self._read)
+        os.close(self._write)
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable with every signal."""
+        return self._read
+
+    def clear(self) -> None:
+        """Make the descriptor unreadable until the next signal."""
+        try:
+            while len(os.read(self._read, 4096)) == 4096:  # noqa: PLR2004 - a full read may have left some
+                pass
+        except BlockingIOError:
+            pass
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's signature
+        if self.requested != "killed":
+            self.requested = _HOW[signal.Signals(number)]
 
 
 class ChildWatcher:

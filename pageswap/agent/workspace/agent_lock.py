@@ -1,15 +1,22 @@
-"""The lock that tells whether a segment's agent is alive: an flock, so it ends with its holder however that ends."""
+"""The lock that tells whether a segment's agent is alive: an flock, so it ends with its holder however that ends.
+
+And through it the way to stop that agent, and nothing that got its number since.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import time
+from typing import Any
 
 from pageswap.errors import HostError
 
 # `status` probes by taking the lock for an instant, so one refusal does not mean that another agent has it.
 _PATIENCE_S = 0.5
+# A stopped (SIGSTOP) or stuck agent never acts on SIGTERM; a healthy one needs what its child needs to be unmapped.
+_END_S = 10.0
 
 
 class AgentLock:
@@ -68,6 +75,53 @@ class AgentLock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def stop(self, how: str, *, patience_s: float = _END_S) -> dict[str, Any]:
+        """Ask the agent to drain, or kill it with its trial; returns {"pid": asked or None, "alive": still there}.
+
+        Raises HostError when `how` is neither, or the agent is not this user's.
+        """
+        numbers = {"drain": signal.SIGUSR1, "kill": signal.SIGTERM}
+        if how not in numbers:
+            raise HostError(f"stop: how is {how!r}, expected drain or kill")
+        pid = self.holder()
+        if pid is None:
+            return {"pid": None, "alive": False}
+        self._send(pid, numbers[how])
+        if how == "kill" and not self._ends(pid, patience_s):
+            self._send(pid, signal.SIGKILL)
+            self._ends(pid, patience_s)
+        return {"pid": pid, "alive": self.holder() == pid}
+
+    def _send(self, pid: int, number: signal.Signals) -> None:
+        """Signal the agent and nothing that got its number: the handle is taken first, then the lock asked again."""
+        handle = -1
+        try:
+            try:
+                handle = os.pidfd_open(pid)
+            except (AttributeError, OSError) as error:
+                if isinstance(error, ProcessLookupError):
+                    return
+            if self.holder() == pid:
+                if handle < 0:  # The kernel is older than 5.3, or Python was built on one.
+                    os.kill(pid, number)
+                else:
+                    signal.pidfd_send_signal(handle, number)
+        except ProcessLookupError:
+            pass  # It has ended meanwhile.
+        except PermissionError as error:
+            raise HostError(f"agent {pid} belongs to another user; ask them, or stop it as root") from error
+        finally:
+            if handle >= 0:
+                os.close(handle)
+
+    def _ends(self, pid: int, patience_s: float) -> bool:
+        deadline = time.monotonic() + patience_s
+        while self.holder() == pid:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
 
 
 def _try(descriptor: int, how: int) -> bool:

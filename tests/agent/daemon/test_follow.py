@@ -13,9 +13,8 @@ import pytest
 from agent.harness import Host, make_trial, wait_until
 from requirement import require
 
-from pageswap.agent.daemon.follow import Heartbeats, stream
+from pageswap.agent.daemon.follow import FollowedMark, Heartbeats, stream, touch
 from pageswap.agent.workspace.agent_lock import AgentLock
-from pageswap.agent.workspace.followed_mark import FollowedMark, touch
 from pageswap.agent.workspace.work_folder import WorkFolder
 from pageswap.errors import HostError
 

@@ -18,11 +18,10 @@ from pageswap.agent.host.cpus import measured_cpus
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.journal import job
 from pageswap.agent.journal.line_fields import MEASURES, methods_problem
-from pageswap.agent.trial.child_watcher import ChildWatcher
+from pageswap.agent.trial.child_watcher import ChildWatcher, StopSignals
 from pageswap.agent.trial.core_calls import ForkedCall, native_core
 from pageswap.agent.trial.executor import Executor
 from pageswap.agent.trial.preflight import Preflight
-from pageswap.agent.trial.stop_signals import StopSignals
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:

@@ -21,10 +21,9 @@ from pageswap.agent.host.cpus import measured_cpus
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.journal import job
 from pageswap.agent.journal.line_fields import FIELDS_FROM_COUNTERS, MEASURES
-from pageswap.agent.trial.child_watcher import ChildWatcher
+from pageswap.agent.trial.child_watcher import ChildWatcher, StopSignals
 from pageswap.agent.trial.core_calls import ForkedCall
 from pageswap.agent.trial.executor import Executor, TrialOutcome
-from pageswap.agent.trial.stop_signals import StopSignals
 from pageswap.errors import CoreError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The lock tells the living agent from the dead one."""
+"""The lock tells the living agent from the dead one, and stops it: after the trial in hand, at once, or by force."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from agent.harness import wait_until
+from agent import fake_core
+from agent.harness import UNIQUE, Host, make_trial, wait_until
 
+from pageswap.agent.journal import job
 from pageswap.agent.workspace.agent_lock import AgentLock
 from pageswap.errors import HostError
 
@@ -49,3 +51,69 @@ def test_a_lock_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(HostError, match=r"missing/agent\.lock"):
         lock.take()
+
+
+def _statuses(host: Host) -> list[str]:
+    return [line["status"] for line in host.trials()]
+
+
+def test_drain_finishes_the_trial_in_hand(host: Host) -> None:
+    """Its outcome is kept, the next one is not begun."""
+    pid = host.start(make_trial("good"), make_trial("slow"), *[make_trial("good")] * 500)
+    wait_until(host.trials, "the first outcome")
+
+    assert host.call("stop", how="drain")["pid"] == pid
+    lines = host.finish()
+
+    assert lines[-1]["why"] == "drained"
+    assert set(_statuses(host)) == {"ok"}
+    assert len(host.trials()) < 502
+
+
+def test_kill_interrupts_the_trial_in_hand(host: Host) -> None:
+    """The row says so, and nothing is left running."""
+    host.start(make_trial("hang_with_grandchild", seed=UNIQUE), make_trial())
+    wait_until(lambda: fake_core.processes_with(str(UNIQUE)), "the trial")
+
+    answer = host.call("stop", how="kill")
+
+    assert answer["alive"] is False
+    assert _statuses(host) == [job.INTERRUPTED]
+    assert host.journal()[-1]["why"] == "killed"
+    assert not fake_core.processes_with(str(UNIQUE))
+
+
+@pytest.mark.parametrize("method", ["hang_with_daemon", "leave_daemon"])
+def test_a_process_that_left_its_trials_session_ends_with_the_trial(host: Host, method: str) -> None:
+    """Also an orphan; the next trial is measured beside nobody, and the trial that left it is what it would be."""
+    host.start(make_trial(method, seed=UNIQUE, timeout_s=1.0), make_trial("survivors", seed=UNIQUE))
+    host.finish()
+
+    expected = job.TIMEOUT if method.startswith("hang") else job.OK
+    assert _statuses(host) == [expected, job.CORRUPT]
+    assert host.trials()[1]["reason"] == "verification: []"
+
+
+def test_what_a_trial_started_ends_with_a_killed_agent(host: Host) -> None:
+    """SIGKILL of the agent kills the trial; its keeper ends what the trial had started, wherever that went."""
+    pid = host.start(make_trial("hang_with_daemon", seed=UNIQUE))
+    wait_until(lambda: fake_core.processes_with(str(UNIQUE)), "the trial")
+    os.kill(pid, signal.SIGKILL)
+
+    wait_until(lambda: not fake_core.processes_with(str(UNIQUE)), "the end of what the trial had started")
+
+
+def test_an_agent_that_does_not_listen_is_killed(host: Host) -> None:
+    """A stopped process never sees SIGTERM."""
+    pid = host.start(make_trial("hang"))
+    os.kill(pid, signal.SIGSTOP)
+
+    assert AgentLock(str(host.work_dir / "agent.lock")).stop("kill", patience_s=0.2) == {"pid": pid, "alive": False}
+
+
+def test_stopping_nothing_is_no_error(host: Host) -> None:
+    """The controller may come too late."""
+    host.work_dir.mkdir(parents=True)
+
+    assert host.call("stop", how="kill", patience_s=0.2) == {"pid": None, "alive": False}
+    assert "expected drain or kill" in host.call("stop", how="gently")["error"]

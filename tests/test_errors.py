@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pageswap import errors
+from pageswap.console.commands import EXITS
 from pageswap.errors import HostError, PageswapError, SpecError, StoreError, UsageError, raise_all
 
 PAGE = (Path(__file__).parents[1] / "docs/commands.md").read_text(encoding="utf-8")
@@ -18,8 +19,9 @@ KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and is
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_the_docs_tell_what_each_code_means(kind: type[PageswapError]) -> None:
-    """Of every kind of error there is."""
+    """Of every kind of error there is, in the docs and in each command's help."""
     assert kind.exit_code in CODES
+    assert f"; {kind.exit_code} " in f"; {EXITS}"
 
 
 def test_what_cannot_be_stored_is_not_a_host_that_cannot_be_used() -> None:

@@ -62,9 +62,10 @@ ARGUMENTS: Final = {
     ),
     "wait": ("", "wait while another measurement holds the host, rather than give up"),
 }
-_EXITS: Final = (
+EXITS: Final = (
     "0 done; 1 wrong usage or experiment file; 2 some trials or checks ended badly; 3 a host could not be used; "
-    "4 a trial failed verification; 5 a gate tripped; 130 interrupted"
+    "4 a trial failed verification; 5 a gate tripped; 70 a bug in pageswap; 74 a run's files could not be read or "
+    "written; 130 interrupted"
 )
 _NARROWEST, _WIDEST, _FLAG_COLUMNS = 60, 100, 26
 
@@ -129,7 +130,7 @@ def command_help(task: Task[Any]) -> str:
         textwrap.fill((task.__doc__ or "").strip(), width),
         "\n".join(options),
         f"example: {example}" if example else "",
-        textwrap.fill(f"exit codes: {_EXITS}", width),
+        textwrap.fill(f"exit codes: {EXITS}", width),
     ]
     return "\n\n".join(part for part in parts if part)
 

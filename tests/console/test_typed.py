@@ -1,0 +1,114 @@
+"""What people type out of habit, from here and from other tools: understood, or refused in one line that helps."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pageswap.console import start
+from pageswap.console.exits import ended
+from tests.stored_run import store_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SMOKE = "smoke: Is remapping a page faster than copying it in a region that fits into the caches?"
+OF_RUN = "'inv --help run' lists its arguments"
+
+# What is typed, the exit code, and a piece of the one line that says why, or of what is printed where all is well.
+TYPED = [
+    # The commands as the documentation does not write them.
+    ("run smoke.yaml --dry", 0, SMOKE),
+    ("run --dry experiments/smoke.yaml", 0, SMOKE),
+    ("run smoke --spec smoke --dry --json --json", 0, '"cases"'),
+    ("run smoke --set page_size=4KiB --set touch=moved --dry", 0, SMOKE),
+    ("run smoke --set page_size=4KiB --set page_size=8KiB", 1, "write --set page_size=level,level once"),
+    ("run smoke.yml --dry", 1, "did you mean 'smoke.yaml'?"),
+    ("run mremap-vs-copy --dry", 1, "did you mean 'mremap_vs_copy.yaml'?"),
+    ("run all", 1, "--spec: there is no 'all' in"),
+    ("run smoke mremap_vs_copy", 1, "unexpected 'mremap_vs_copy' after 'smoke'; write: inv run SPEC [--options]"),
+    ("run smoke --dry-run", 1, f"did you mean '--dry'? {OF_RUN}"),
+    ("run smoke --repeat 5", 1, f"did you mean '--repeats'? {OF_RUN}"),
+    ("run smoke --verbose", 1, f"unknown argument '--verbose'; {OF_RUN}"),
+    ("run smoke --force", 1, f"unknown argument '--force'; {OF_RUN}"),
+    ("run smoke --until 1", 1, "--until: '1' is not a percentage; write such as 2% or 0.5%"),
+    ("run smoke --until=0.01 --dry", 0, SMOKE),
+    ("run smoke --set method memcpy", 1, "unexpected 'memcpy' after 'smoke'"),
+    ("plan smoke --set method=memmove", 1, "unknown method 'memmove'; did you mean 'memcpy'?"),
+    ("plan smoke --set repeats=20", 1, "write --repeats 20"),
+    ("plan smoke --set threads=1..64", 1, "'1..64' is a range; write every level that is meant"),
+    ("plan smoke --set page_size=4K", 1, "'4K' is not a size; write '4KiB'"),
+    ("plan smoke --filter memcpy", 1, "'memcpy' has no '='; write factor=level,level"),
+    ("doctor --json=1", 1, "--json takes no value, found '1'"),
+    ("methods memcpy", 1, "unexpected 'memcpy'; 'inv --help methods' lists what methods takes"),
+    ("hosts list", 1, "unexpected 'list'; 'inv --help hosts' lists what hosts takes"),
+    ("report {run} --format pdf", 1, "--format: expected html, md or json, found 'pdf'"),
+    ("report last", 1, "--run last: no such run in"),
+    ("export {run} --to xlsx", 1, "cannot export to 'xlsx'; --to takes csv, parquet, json, pyperf"),
+    ("export {run} csv", 1, "write: inv export RUN [--options]"),
+    ("export {run} --csv", 1, "unknown argument '--csv'; did you mean '--to'?"),
+    ("compare {run}", 1, "--new is missing: give a run id, a path, `latest`, or commit:HASH"),
+    ("compare {run} {run} --fail-above 5", 1, "expected a percentage such as 5%, found '5'; write '5%'"),
+    ("compare --new a --new b", 1, "--new is given twice, 'a' and 'b'; it takes one value"),
+    ("publish --to site", 1, "--run is missing: give a run id, a path, `latest`, `all` or a pattern"),
+    # As in git, pip and make.
+    ("help run", 0, "inv run SPEC [--options]"),
+    ("run -h", 0, "inv run SPEC [--options]"),
+    ("--help", 0, "pageswap: the fastest way to move pages of virtual memory, measured"),
+    ("list", 0, "pageswap: the fastest way to move pages of virtual memory, measured"),
+    ("version", 0, "pageswap "),
+    ("-V", 0, "pageswap "),
+    ("all", 1, "unknown command 'all'; 'inv' lists the commands"),
+    ("install", 1, "unknown command 'install'; 'inv' lists the commands"),
+    ("lint test --bogus", 1, "unknown argument '--bogus'; 'inv --help test' lists its arguments"),
+    # ansible-playbook.
+    ("run smoke -i hosts.yaml", 1, f"unknown argument '-i'; did you mean '--inventory'? {OF_RUN}"),
+    ("run smoke --limit lab1", 1, f"unknown argument '--limit'; did you mean '--hosts'? {OF_RUN}"),
+    ("run -e method=memcpy smoke", 1, f"unknown argument '-e'; did you mean '--set'? {OF_RUN}"),
+    ("run smoke --check", 1, f"did you mean '--dry'? {OF_RUN}"),
+    ("run smoke --syntax-check", 1, f"unknown argument '--syntax-check'; {OF_RUN}"),
+    # rebench and hyperfine.
+    ("run -n 5 smoke", 1, f"unknown argument '-n'; did you mean '--repeats'? {OF_RUN}"),
+    ("run smoke --runs 5", 1, f"unknown argument '--runs'; did you mean '--repeats'? {OF_RUN}"),
+    ("run smoke --export-json out.json", 1, f"did you mean '--json'? {OF_RUN}"),
+    ("validate smoke", 1, "unknown command 'validate'; did you mean 'check'?"),
+    # asv.
+    ("continuous HEAD~1 HEAD", 1, "unknown command 'continuous'; did you mean 'compare'?"),
+    ("compare HEAD~1 HEAD", 1, "--base HEAD~1: no such run in"),
+    ("compare {run} {run} --factor 1.05", 1, "unknown argument '--factor'; did you mean '--fail-above'?"),
+    ("show {run}", 1, "unknown command 'show'; did you mean 'report'?"),
+    # pytest.
+    ("test -x tests/spec", 1, "unknown argument '-x'; 'inv --help test' lists its arguments"),
+    ("--lf", 1, "unknown argument '--lf'; 'inv' lists the commands"),
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Store a run whose path can be typed."""
+    return store_run(tmp_path_factory.mktemp("results"))
+
+
+@pytest.mark.parametrize(("typed", "code", "piece"), TYPED, ids=[typed for typed, *_ in TYPED])
+def test_a_habit_is_understood_or_told_what_to_type(  # noqa: PLR0913, PLR0917 - three of them are the row
+    typed: str,
+    code: int,
+    piece: str,
+    run: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Code 0 and output, or code 1 and one line on stderr; never a traceback, nor another command than was meant."""
+    monkeypatch.setattr(sys, "argv", [])
+    monkeypatch.setitem(sys.modules, "tasks", sys.modules.get("tasks"))
+    words = shlex.split(typed.format(run=run))
+    assert ended(lambda: start.run(words), run / "error.log") == code
+
+    said = capsys.readouterr()
+    assert piece in (said.err if code else said.out)
+    assert (said.out, said.err.count("\n")) == ("", 1) if code else said.err == ""
+    assert code == 0 or said.err.startswith("error: ")
+    assert not (run / "error.log").exists()

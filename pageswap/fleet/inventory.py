@@ -23,17 +23,21 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 DEFAULT_NAME: Final = "hosts.yaml"
-INVENTORY: Final = FileKind("inventory", "hosts", "--inventory takes a path; hosts.example.yaml shows what is in one")
+INVENTORY: Final = FileKind(
+    "an inventory", "hosts", "--inventory takes a path; hosts.example.yaml shows what is in one"
+)
 
 VIAS: Final = tuple(via for via in TRANSPORTS if via != LOCAL)
 
 _KEYS = ("hosts", "groups")
 _HOST_KEYS = ("tags", "via", "python", "workdir", "cpu", "memory", "notes")
+_HOST_KEYS_CURE = (
+    f"how a host is reached is for ~/.ssh/config to say, under 'Host ALIAS', and all else by {short_list(_HOST_KEYS)}"
+)
 _MAX_CPU = 8191  # the kernel's own bound, CONFIG_NR_CPUS
 _LEAST_MEMORY_BYTES = 64 << 20
 _LONGEST_PATH = 200
 _LONGEST_NOTES = 500
-_LONGEST_SIZE = 30
 _PYTHON = re.compile(r"(?:/[A-Za-z0-9_.+-]+)+|[A-Za-z_][A-Za-z0-9_.+-]*")
 
 
@@ -126,7 +130,7 @@ class _Reader(TreeReader):
     """Walks one inventory's tree."""
 
     def read(self) -> tuple[dict[str, InventoryHost], dict[str, tuple[str, ...]]]:
-        self.check_keys(self.root, "", _KEYS)
+        self.check_keys(self.root, "", _KEYS, f"it is one of {short_list(_KEYS)}")
         if "hosts" not in self.root.entries:
             raise self.error(1, "hosts", "is missing; add a line such as 'hosts: {lab1: {cpu: 3}, lab2: }'")
         hosts = {}
@@ -152,7 +156,7 @@ class _Reader(TreeReader):
             return InventoryHost(alias)
         if not isinstance(node, Mapping):
             raise self.error(node.line, path, "is no mapping; write such as {cpu: 3, tags: [zen]}, or nothing at all")
-        self.check_keys(node, path, _HOST_KEYS)
+        self.check_keys(node, path, _HOST_KEYS, _HOST_KEYS_CURE)
         given = {key: value for key, (_, value) in node.entries.items()}
 
         def one(key: str, parse: Callable[[str], _T]) -> _T | None:
@@ -177,15 +181,6 @@ class _Reader(TreeReader):
                     path = f"hosts.{host.name}.tags"
                     what = "means every host" if tag == EVERY_HOST else "is the name of a group"
                     raise self.error(self.lines[path], path, f"'{tag}' {what} already; choose another tag")
-
-    def check_keys(self, node: Mapping, path: str, known: tuple[str, ...]) -> None:
-        for key, (scalar, _) in node.entries.items():
-            if key not in known:
-                where = f"{path}.{key}" if path else key
-                hint = guess(key, known) or f"; it is one of {short_list(known)}"
-                if key in ("user", "port", "key", "hostname", "host", "address", "proxyjump", "identityfile"):
-                    hint = "; how a host is reached is for ~/.ssh/config to say, under 'Host ALIAS'"
-                raise self.error(scalar.line, where, f"unknown key{hint}")
 
     def entries(self, root: Mapping, key: str) -> dict[str, tuple[Scalar, Node]]:
         if key not in root.entries:
@@ -226,8 +221,6 @@ def _parse_folder(text: str) -> str:
 
 
 def _parse_memory(text: str) -> int:
-    if len(text) > _LONGEST_SIZE or not text.isprintable():
-        raise ValueError(f"{quoted(text)} is not a size; write 512MiB or 8GiB")
     size_bytes = parse_size(text)
     if not _LEAST_MEMORY_BYTES <= size_bytes <= MAX_SIZE_BYTES:
         raise ValueError(f"{quoted(text)} is not from 64MiB to 64TiB; it is the most that a trial may use")

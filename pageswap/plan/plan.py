@@ -33,9 +33,8 @@ _TOLD_OF_TRIAL: Final = ("trial_id", "case_id", "block", "position", "warmup", "
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One combination of levels (sizes in bytes); `case_id` is ``c0004`` for index 4."""
+    """One combination of levels (sizes in bytes); `case_id` is ``c0004`` for the fifth."""
 
-    index: int
     case_id: str
     levels: dict[str, Level]
 
@@ -82,7 +81,7 @@ def make(experiment: Experiment, *, vocabulary: Vocabulary | None = None) -> Pla
     experiment = with_asks(experiment, every)
     # Ids of one width sort as text in the order of their numbers.
     digits = max(_CASE_DIGITS, len(str(len(every) - 1)))
-    cases = tuple(Case(index, f"c{index:0{digits}d}", levels) for index, levels in enumerate(every))
+    cases = tuple(Case(f"c{index:0{digits}d}", levels) for index, levels in enumerate(every))
     trials = tuple(_trials(experiment, cases))
     of_each = {trial.trial_id.partition(".")[2]: trial for trial in trials}
     once = [of_each[case.case_id] for case in cases]

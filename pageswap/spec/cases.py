@@ -104,9 +104,8 @@ def _kept(experiment: Experiment, cases: list[Case]) -> list[Case]:
         present = {case[name] for case in cases}
         for level in wanted:
             if cases and level not in present:
-                show = FACTORS[name].show
-                have = short_list(map(show, _sorted_levels(present)))
-                raise UsageError(f"--filter {name}: no case has {show(level)}; the cases have {have}")
+                no_case = f"no case has {FACTORS[name].show(level)}"
+                raise UsageError(f"--filter {name}: {no_case}; the cases have {_shown(name, present)}")
         cases = [case for case in cases if case[name] in wanted]
     if not cases:
         raise UsageError(f"{_arguments(experiment)}: no case is left; keep or set other levels")
@@ -117,8 +116,8 @@ def _arguments(experiment: Experiment) -> str:
     return " ".join(map(short, experiment.overrides))
 
 
-def _sorted_levels(levels: set[Level]) -> list[Level]:
-    return sorted(levels, key=lambda level: (isinstance(level, str), level))
+def _shown(name: str, levels: set[Level]) -> str:
+    return short_list(map(FACTORS[name].show, sorted(levels, key=lambda level: (isinstance(level, str), level))))
 
 
 def _wrong_sizes(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
@@ -199,5 +198,5 @@ def _nearest_cases(experiment: Experiment, cases: list[Case]) -> str:
         present = {case[name] for case in cases}
         if level not in present:
             after = f" after {_arguments(experiment)}" if experiment.overrides else ""
-            return f"their {name}{after} is {short_list(map(FACTORS[name].show, _sorted_levels(present)))}"
+            return f"their {name}{after} is {_shown(name, present)}"
     return "each level is there, but no case has them together"

@@ -24,7 +24,7 @@ from pageswap.spec.experiment import (
 )
 from pageswap.spec.factors import FACTORS, find_factor, parse_count
 from pageswap.spec.hostnames import check_host
-from pageswap.spec.quoting import check_choice, guess, quoted, short_list
+from pageswap.spec.quoting import check_choice, quoted, short_list
 from pageswap.spec.source import read_text, shown_path
 from pageswap.spec.tree import Mapping, Node, Scalar, Sequence, TreeReader
 from pageswap.units import format_duration, parse_duration
@@ -81,9 +81,7 @@ class _ExperimentReader(TreeReader):
     def read(self, text: str) -> Experiment:
         for key, (scalar, _) in self.root.entries.items():
             self.lines[key] = scalar.line
-            if key not in FACTORS and key not in OTHER_KEYS:
-                hint = guess(key, (*OTHER_KEYS, *FACTORS))
-                self.errors.append(self.error(scalar.line, key, f"unknown key{hint or ';'} docs/spec.md lists them"))
+        self.check_keys(self.root, "", (*OTHER_KEYS, *FACTORS), "docs/spec.md lists them")
         missing = [key for key in _REQUIRED if key not in self.root.entries]
         for key in missing:
             self.errors.append(self.error(1, key, f"is missing; add a line such as '{_REQUIRED[key]}'"))
@@ -141,10 +139,8 @@ class _ExperimentReader(TreeReader):
         if not isinstance(node, Mapping):
             return self.count("repeats", 1, MAX_REPEATS), None
         self.lines["repeats"] = node.line
-        for name, (scalar, _) in node.entries.items():
-            if name not in _STOPPING_KEYS:
-                hint = guess(name, _STOPPING_KEYS) or ";"
-                raise self.error(scalar.line, f"repeats.{name}", f"unknown key{hint} {_STOPPING_EXAMPLE}")
+        if not self.check_keys(node, "repeats", _STOPPING_KEYS, _STOPPING_EXAMPLE):
+            return 0, None
         missing = [name for name in _STOPPING_KEYS if name not in node.entries]
         if missing:
             raise self.error(node.line, "repeats", f"has no {' and no '.join(missing)}; {_STOPPING_EXAMPLE}")

@@ -21,20 +21,15 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\
 
 @dataclasses.dataclass(frozen=True)
 class FileKind:
-    """What errors call a file of a kind: its noun, what it has at least, and how one is named."""
+    """What errors call one file of a kind, what it has at least, and how one is named."""
 
-    noun: str
+    one: str
     least: str
     cure: str
 
-    @property
-    def one(self) -> str:
-        """The noun with its article."""
-        return f"an {self.noun}"
-
 
 EXPERIMENT = FileKind(
-    "experiment", "name, question, method and baseline", "give a path or the name of a file in experiments/"
+    "an experiment", "name, question, method and baseline", "give a path or the name of a file in experiments/"
 )
 
 
@@ -44,9 +39,9 @@ def resolve_spec_path(text: str, experiments_dir: Path) -> Path:
     A bare name is looked for in `experiments_dir` first, then here; a path is as from here. Raises SpecError when
     there is none, and when a relative path climbs out of the current folder.
     """
+    there = sorted(path.name for path in experiments_dir.glob("*.y*ml"))
     if not text:
-        there = ", ".join(sorted(path.name for path in experiments_dir.glob("*.yaml")))
-        raise SpecError(f"--spec is missing: give a path, or one of {experiments_dir.name}/: {there}")
+        raise SpecError(f"--spec is missing: give a path, or one of {experiments_dir.name}/: {', '.join(there)}")
     if "\0" in text:
         raise SpecError(f"--spec: {quoted(text)} is not a file name; give a path or the name of a file in experiments/")
     wanted = Path(text)
@@ -64,8 +59,7 @@ def resolve_spec_path(text: str, experiments_dir: Path) -> Path:
                 return found
     if not is_bare:
         return wanted
-    near = sorted(path.name for path in experiments_dir.glob("*.y*ml"))
-    hint = guess(text, near) or f"; it has {', '.join(near) or 'no file'}"
+    hint = guess(text, there) or f"; it has {', '.join(there) or 'no file'}"
     raise SpecError(f"--spec: there is no {quoted(text)} in {experiments_dir}{hint}")
 
 

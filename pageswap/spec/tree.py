@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import yaml
 
 from pageswap.errors import SpecError, raise_all
-from pageswap.spec.quoting import quoted, short
+from pageswap.spec.quoting import guess, quoted, short
 from pageswap.spec.source import EXPERIMENT, MAX_BYTES, FileKind, forbidden_character
 from pageswap.spec.yaml_mistakes import LINE_END, diagnosis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 _T = TypeVar("_T")
 
@@ -118,6 +118,14 @@ class TreeReader:
         """Raise the errors collected so far, as one."""
         raise_all(self.errors)
 
+    def check_keys(self, node: Mapping, path: str, known: Collection[str], cure: str) -> bool:
+        """Return whether all keys are known, and keep an error for each that is not; `cure` tells what may stand there."""
+        unknown = [scalar for scalar, _ in node.entries.values() if scalar.text not in known]
+        for key in unknown:
+            what = f"unknown key{guess(key.text, known) or ';'} {cure}"
+            self.errors.append(self.error(key.line, f"{path}.{key.text}" if path else key.text, what))
+        return not unknown
+
     def checked(self, node: Scalar, key_path: str, parse: Callable[[str], _T]) -> _T:
         """Read what is known to be one value, such as a key."""
         try:
@@ -162,7 +170,7 @@ class TreeReader:
                 root = self._node(event, "", 0)
             elif isinstance(event, yaml.DocumentStartEvent):
                 if root is not None:
-                    raise self.error(line, "", f"a second document starts; one file is one {self._kind.noun}")
+                    raise self.error(line, "", f"a second document starts; {self._kind.one} is one document")
                 if event.version or event.tags:
                     raise self.error(line, "", "YAML directives (%YAML, %TAG) are not allowed; delete the line")
         return root

@@ -158,14 +158,10 @@ def _insert_outcome(connection: sqlite3.Connection, record: dict[str, Any]) -> N
     if record["rounds_ns"] is not None and len(record["rounds_ns"]) != planned_rounds:
         raise JournalError(f"{where}: trial {trial_id} has {len(record['rounds_ns'])} rounds, not {planned_rounds}")
     rounds = record["rounds_ns"]
-    values = {**record, "rounds_ns": None if rounds is None else _json(rounds)}
     extra = {name: value for name, value in record.items() if name not in (*_HEAD, *_OWN, *OUTCOME_COLUMNS)}
+    row = {**record, "rounds_ns": None if rounds is None else _json(rounds), "extra": _json(extra) if extra else None}
+    names = ("host", *_OWN, "segment", *OUTCOME_COLUMNS, "extra")
     connection.execute(
-        f"INSERT INTO outcome (host, trial_id, attempt, segment, {', '.join(OUTCOME_COLUMNS)}, extra) "  # noqa: S608 - our own names
-        f"VALUES ({_marks(len(OUTCOME_COLUMNS) + 5)})",
-        (
-            *(host, trial_id, attempt, record["segment"]),
-            *(values.get(name) for name in OUTCOME_COLUMNS),
-            _json(extra) if extra else None,
-        ),
+        f"INSERT INTO outcome ({', '.join(names)}) VALUES ({_marks(len(names))})",  # noqa: S608 - our own names
+        [row.get(name) for name in names],
     )

@@ -29,20 +29,15 @@ def open_migrated(path: Path) -> sqlite3.Connection:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
                     raise
-                connection = _copy_in_memory(connection)
+                with contextlib.closing(connection) as file:
+                    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+                    file.backup(connection)
                 _migrate(connection, path)
                 connection.execute("PRAGMA query_only = ON")
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-def _copy_in_memory(connection: sqlite3.Connection) -> sqlite3.Connection:
-    with contextlib.closing(connection):
-        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        connection.backup(copy)
-    return copy
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -136,9 +136,9 @@ class Store(Database):
     @functools.cached_property
     def _levels(self) -> dict[str, dict[str, Any]]:
         """Each case's workload and levels; a plan never changes."""
-        usual = default_levels()
+        usual = {**dict.fromkeys(FACTORS), **default_levels()}
         return {
-            case_id: {"workload": workload, **_in_registry_order({**usual, **json.loads(levels)})}
+            case_id: {"workload": workload, **usual, **json.loads(levels)}
             for case_id, workload, levels in self._read(rows.CASES)
         }
 
@@ -289,8 +289,3 @@ class Store(Database):
             " ORDER BY position"
         )
         return {host: {"blocks": blocks, "reason": reason} for host, blocks, reason in self._read(query)}
-
-
-def _in_registry_order(levels: dict[str, Any]) -> dict[str, Any]:
-    """Return the levels in the registry's order, and after them what the registry does not know."""
-    return {name: levels[name] for name in (*FACTORS, *levels) if name in levels}

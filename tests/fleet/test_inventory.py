@@ -185,7 +185,7 @@ def test_whatever_is_selected_is_a_plain_word(text: str) -> None:
         ("hosts:\n  b:\n  a: {tags: all}", "h.yaml:3: hosts.a.tags: 'all' means every host already"),
         ("hosts: {a: &x {cpu: 1}, b: *x}", "YAML anchors and aliases"),
         ("hosts: {a: !!python/name:os.system x}", "YAML tags"),
-        ("hosts: {a: }\n---\nhosts: {b: }", "h.yaml:2: a second document starts; one file is one inventory"),
+        ("hosts: {a: }\n---\nhosts: {b: }", "h.yaml:2: a second document starts; an inventory is one document"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_line_and_cure(text: str, message: str) -> None:

@@ -42,7 +42,6 @@ def _case_ids(trials: list[TrialSpec]) -> list[str]:
 def test_names_cases_by_their_place_in_the_product(plan: Plan) -> None:
     """Sizes are bytes."""
     assert [case.case_id for case in plan.cases] == [f"c{index:04d}" for index in range(12)]
-    assert plan.cases[5].index == 5
     assert plan.cases[5].levels == {
         "method": "memcpy",
         "page_size": 4096,

@@ -15,7 +15,7 @@ REFUSED = [
     ("---\n", "f:1: is empty"),
     ("just text", "f:1: is a single value; an experiment is a mapping of 'key: value' lines"),
     ("\n- a\n- b\n", "f:2: is a list; an experiment is a mapping"),
-    ("a: 1\n---\nb: 2\n", "f:2: a second document starts; one file is one experiment"),
+    ("a: 1\n---\nb: 2\n", "f:2: a second document starts; an experiment is one document"),
     ("%YAML 1.1\n---\na: 1\n", "f:1: YAML directives (%YAML, %TAG) are not allowed"),
     (BOMB, "f:1: a: YAML anchors and aliases ('&a') are not allowed; write the value out"),
     ("a: 1\nb: *x\n", "f:2: b: YAML anchors and aliases ('*x') are not allowed"),

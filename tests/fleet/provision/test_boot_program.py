@@ -6,14 +6,17 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from fleet.sshd import is_alive, wait_for
 
 from pageswap.errors import HostError
 from pageswap.fleet.provision import boot_program
 from pageswap.fleet.transport.transport import shell_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SHELLS = [
     found for found in map(shutil.which, ("sh", "dash", "bash", "zsh", "fish", "tcsh", "ksh", "busybox")) if found
@@ -78,25 +81,22 @@ def script(path: Path, *lines: str) -> str:
     return str(path)
 
 
-def is_alive(pid: str) -> bool:
-    """Tell whether a process is there and no zombie, which waits for whoever has inherited it."""
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
-
-
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_python_that_hangs_is_killed_with_what_it_started(
     shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And named; the next one serves."""
     monkeypatch.setattr(boot_program, "START_S", 1)
-    hanging = script(tmp_path / "python3", f"echo $$ >> {tmp_path}/pids", "sleep 1000 &", "wait")
+    hanging = script(tmp_path / "python3", "sleep 1000 &", f"echo $$ $! >> {tmp_path}/pids", "wait")
     done = run(
         shell, shell_text(boot_program.first_argv(hanging)), boot_program.program("probe") + b'{"workdir": null}\n'
     )
 
     assert done.stdout.split() == [hanging.encode(), *b"says nothing no python".split()]
-    assert [pid for pid in (tmp_path / "pids").read_text().split() if is_alive(pid)] == []
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert len(pids) == 2
+    for pid in pids:
+        wait_for(lambda pid=pid: not is_alive(pid))
     monkeypatch.setattr(boot_program, "PYTHONS", (hanging, sys.executable))
     document = json.dumps({"workdir": str(tmp_path / "home")}).encode() + b"\n"
     done = run(shell, shell_text(boot_program.first_argv(None)), boot_program.program("probe") + document)

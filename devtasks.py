@@ -33,13 +33,11 @@ def build_core(*, sanitize: bool = False) -> str:
     return done.stdout.strip()
 
 
-# The core's one after the other, for they share the host's huge pages; the others on two processes.
-_QUICK = (
-    ("-m", "not lab and not slow", "tests/native"),
-    ("-m", "not lab and not slow", "--ignore=tests/native", "-n", "2"),
-)
-# One after the other: labs share the host's lease and measure, and a second CPU is for the sanitizers meanwhile.
-_THE_REST = ("-m", "lab or slow")
+# Of labs: one after the other, for they share the host's lease and measure.
+_LABS = ("-m", "lab")
+# The core's: one after the other too, for they share the host's huge pages.
+_CORE = ("tests/native",)
+_OTHERS = ("--ignore=tests/native", "-n", "2")
 
 
 def test(args: str, only: str, *, whole: bool) -> int:
@@ -54,22 +52,22 @@ def test(args: str, only: str, *, whole: bool) -> int:
     if chosen:
         return _run([*pytest, *chosen])
     if not whole:
-        return _quick(pytest)
-    # They are done long before the others come to the core's tests, with which they would share the huge pages.
+        return _without_labs(pytest, "not lab and not slow")
+    # A lab leaves a CPU to the sanitizers; the core's own tests wait, for they would share the huge pages with them.
     with tempfile.TemporaryFile() as said:
         sanitized = _start_sanitized(pytest, said)
         try:
-            code = _run([*pytest, *_THE_REST])
+            code = _run([*pytest, *_LABS])
         finally:
             sanitized_code = sanitized.wait() if sanitized else _without_sanitizers()
         print("\nThe core's tests again, under AddressSanitizer and UndefinedBehaviorSanitizer", flush=True)
         said.seek(0)
         shutil.copyfileobj(said, sys.stdout.buffer)
-    return _quick(pytest) or code or _told(pytest, sanitized_code)
+    return _without_labs(pytest, "not lab") or code or _told(pytest, sanitized_code)
 
 
-def _quick(pytest: list[str]) -> int:
-    return max(_run([*pytest, *part]) for part in _QUICK)
+def _without_labs(pytest: list[str], marks: str) -> int:
+    return max(_run([*pytest, "-m", marks, *part]) for part in (_CORE, _OTHERS))
 
 
 def _start_sanitized(pytest: list[str], output: IO[bytes]) -> subprocess.Popen[bytes] | None:

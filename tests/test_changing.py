@@ -17,6 +17,8 @@ import yaml
 
 from tests.requirement import require
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs/changing.md").read_text(encoding="utf-8")
 # The most files outside tests and docs that each may take.

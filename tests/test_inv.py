@@ -143,6 +143,7 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
+@pytest.mark.slow
 def test_first_run_makes_the_environment_and_passes_the_arguments_on(checkout: Checkout) -> None:
     """A line says what is made and what it takes, one its step; pip's own words are not seen; arguments arrive."""
     elsewhere = checkout.root.parent
@@ -284,6 +285,7 @@ def test_developing_adds_its_packages_when_it_begins(checkout: Checkout, task: s
     assert checkout.inv(task)[2] == ""
 
 
+@pytest.mark.slow
 def test_an_unreachable_index_names_the_way_to_bring_packages(checkout: Checkout) -> None:
     """Offline, pip's words end with the two commands that bring wheels from elsewhere."""
     checkout.use_real_python()
@@ -297,6 +299,7 @@ def test_an_unreachable_index_names_the_way_to_bring_packages(checkout: Checkout
     assert "PIP_NO_INDEX=1 PIP_FIND_LINKS=wheels ./inv" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", ["PIP_USER", "PIP_REQUIRE_VIRTUALENV", "PIP_TARGET", "PIP_PREFIX"])
 def test_where_a_user_keeps_packages_does_not_matter(checkout: Checkout, setting: str) -> None:
     """The environment is the checkout's own, whatever pip is told to do elsewhere."""

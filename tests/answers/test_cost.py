@@ -113,6 +113,7 @@ def test_what_slows_a_whole_block_leaves_the_shares_alone() -> None:
     assert part.share_interval.high - part.share_interval.low < 0.01
 
 
+@pytest.mark.slow
 def test_shares_hold_the_truth() -> None:
     """In about 95 of 100 runs; 180 of 200 are what bad luck leaves of that."""
     held = 0

@@ -41,7 +41,10 @@ def main(pairs: int) -> None:
                     found = compare(Part(ours, None, "base"), Part(theirs, None, word), limit=LIMIT)
                 (case,) = (change for change in found.cases if change.levels["method"] == METHOD)
                 gate = "passed" if found.gate and found.gate.passed else "tripped"
-                figures = slowdown_text(case.change, case.change_ci), slowdown_interval_text(case.change, case.change_ci)
+                figures = (
+                    slowdown_text(case.change, case.change_ci),
+                    slowdown_interval_text(case.change, case.change_ci),
+                )
                 time = slowdown_text(case.time_change, case.time_ci)
                 print(f"{word:8} {gate:8} {figures[0]:>14} {figures[1]:>18} {time:>12}", flush=True)
 

@@ -51,6 +51,7 @@ def test_a_journal_is_continued_from_its_last_stored_line(tmp_path: Path) -> Non
     assert all(start == 0 or journal[start - 1 : start] == b"\n" for start in starts)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, 3000), max_size=12))
 def test_wherever_links_break_every_row_is_stored_once(

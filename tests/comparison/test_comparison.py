@@ -282,6 +282,7 @@ def test_a_comparison_can_be_written_as_json() -> None:
     assert json.loads(json.dumps(document, allow_nan=False))["gate"]["passed"] is True
 
 
+@pytest.mark.slow
 def test_false_alarms_of_the_gate_are_rare() -> None:
     """Of 60 pairs of runs of the same code on a noisy machine, not one trips a gate of 5 %."""
     options = {**SMALL, "blocks": 7, "noise": 0.04, "block_noise": 0.1}
@@ -294,6 +295,7 @@ def test_false_alarms_of_the_gate_are_rare() -> None:
     assert tripped <= 1
 
 
+@pytest.mark.slow
 def test_many_cases_need_stronger_evidence() -> None:
     """Of 24 cases that did not change hardly one run in 20 calls one changed, as in a report."""
     names = {f"m{number}": 800.0 for number in range(23)}

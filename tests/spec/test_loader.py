@@ -334,6 +334,7 @@ _VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None)
 @given(st.sampled_from(["name", "method", "page_size", "exclude", "include", "baseline", "timeout", "hosts"]), _VALUES)
 def test_any_value_of_a_key_is_taken_or_a_spec_error(read: Read, key: str, value: object) -> None:

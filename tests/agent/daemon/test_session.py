@@ -125,6 +125,7 @@ def _children(pid: int) -> list[int]:
         return []
 
 
+@pytest.mark.slow
 def test_agents_killed_at_any_moment_lose_no_line_and_double_none(host: Host) -> None:
     """Fifteen kills: each journal reads as whole lines that are a prefix of the job."""
     for number in range(15):

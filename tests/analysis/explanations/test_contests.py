@@ -64,6 +64,7 @@ def test_one_that_the_baseline_beats_never_wins() -> None:
     assert [{"a", "memcpy"}] == winners(run)
 
 
+@pytest.mark.slow
 def test_the_truly_fastest_is_among_the_winners() -> None:
     """In 95 of 100 runs at least, of six methods that are within 3 %; and often it is not all of them."""
     truth = {f"m{index}": 400.0 * (1 + 0.006 * index) for index in range(6)}
@@ -73,6 +74,7 @@ def test_the_truly_fastest_is_among_the_winners() -> None:
     assert sum(len(each) < 6 for each in found) >= 50
 
 
+@pytest.mark.slow
 def test_equals_are_rarely_told_apart() -> None:
     """Five of the same speed: one is left out in at most 5 of 100 runs, although the first was chosen by looking."""
     found = [

@@ -69,6 +69,7 @@ def test_groups_keep_nothing_of_the_single_hosts() -> None:
     assert case.smallest not in {None, *(each.smallest for each in summary.cases)}
 
 
+@pytest.mark.slow
 def test_equal_methods_on_hosts_of_a_kind_are_not_called_different() -> None:
     """Twenty equal methods on 18 hosts: an interval alone would call one of them different in every other run."""
     hosts = tuple(f"h{index:02d}" for index in range(18))

@@ -57,6 +57,7 @@ def core_of(target: Target) -> dict[str, str]:
 
 @pytest.mark.usefixtures("compiler")
 @pytest.mark.parametrize("via", ["fabric"], indirect=True)  # a compiler's time does not depend on the way to it
+@pytest.mark.slow
 class TestOnTheHost:
     """A real sshd, and this machine's compiler."""
 

@@ -55,6 +55,7 @@ class TestInventory:
         assert (tmp_path / "else" / "where").stat().st_mode & 0o777 == 0o700
         assert not (tmp_path / "home").exists()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("version", ["3.9", "3.12", "3.13"])
     def test_another_python_gets_its_backend(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str

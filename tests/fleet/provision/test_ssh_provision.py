@@ -264,6 +264,7 @@ class TestPython:
         with pytest.raises(HostError, match=r"its login shell prints text \('Welcome to lab1'\)"):
             reach().facts()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("version", ["3.9", "3.10", "3.12", "3.13"])
     def test_any_python_that_serves_gets_its_backend(
         self, sshd: Sshd, reach: Callable[..., Target], version: str

@@ -1,4 +1,4 @@
-"""The commands: thin invoke tasks, and the only file that knows what lies where in this repository."""
+"""The commands: thin invoke tasks, which know where experiments and runs lie in this repository."""
 
 from __future__ import annotations
 

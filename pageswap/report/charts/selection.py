@@ -10,7 +10,7 @@ from pageswap.text.levels import level_text, levels_phrase
 from pageswap.text.lists import clipped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pageswap.analysis.summary import CaseSummary, Summary
 
@@ -50,13 +50,19 @@ class Selection:
 def select(summary: Summary) -> Selection:
     """Choose what to draw: at most `MOST_PLOTS` plots of `MOST_ROWS` rows with `MOST_DOTS` dots in all.
 
-    Plots are taken evenly over the run, the ones with the smallest and the largest value always among them; of a plot's
-    rows the slowest and the fastest are.
+    Plots, and rows of a plot, are taken evenly, the ones with the smallest and the largest value always among them.
     """
+
+    def values(rows: Iterable[tuple[str, CaseSummary]]) -> list[float]:
+        return [value for _, case in rows if (value := value_of(case, summary)) is not None]
+
     groups = _groups(summary)
     # A chart of nothing says less than the table does.
-    groups = [group for group in groups if any(value_of(case, summary) is not None for _, case in group.rows)] or groups
-    drawn = [Group(group.title, _chosen_rows(group.rows, summary)) for group in _chosen_groups(groups, summary)]
+    groups = [group for group in groups if values(group.rows)] or groups
+    drawn = [
+        Group(group.title, tuple(_with_extremes(list(group.rows), MOST_ROWS, lambda row: values([row]))))
+        for group in _with_extremes(groups, MOST_PLOTS, lambda group: values(group.rows))
+    ]
     cases = [case for group in drawn for _, case in group.rows]
     return Selection(
         groups=tuple(drawn),
@@ -112,28 +118,13 @@ def _title(host: str, where: str) -> str:
     return f"{host}, {where}".strip(", ") if host else f"W{where[1:]}" if where else "All cases"
 
 
-def _chosen_groups(groups: list[Group], summary: Summary) -> list[Group]:
-    if len(groups) <= MOST_PLOTS:
-        return groups
-    extremes = [
-        (value, index)
-        for index, group in enumerate(groups)
-        for _, case in group.rows
-        if (value := value_of(case, summary)) is not None
-    ]
-    indices = set(evenly(range(len(groups)), MOST_PLOTS - 2))
-    if extremes:
-        indices |= {min(extremes)[1], max(extremes)[1]}
-    return [groups[index] for index in sorted(indices)]
-
-
-def _chosen_rows(rows: tuple[tuple[str, CaseSummary], ...], summary: Summary) -> tuple[tuple[str, CaseSummary], ...]:
-    if len(rows) <= MOST_ROWS:
-        return rows
-    ranked = sorted((value, index) for index, (_, case) in enumerate(rows) if (value := value_of(case, summary)))
-    half = MOST_ROWS // 2
-    kept = {index for _, index in (*ranked[:half], *ranked[-half:])} or set(range(MOST_ROWS))
-    return tuple(row for index, row in enumerate(rows) if index in kept)
+def _with_extremes(items: list[T], most: int, values: Callable[[T], Iterable[float]]) -> list[T]:
+    """Return at most so many items, the ones with the smallest and the largest value always among them."""
+    ranked = sorted((value, index) for index, item in enumerate(items) for value in values(item))
+    kept = {index for _, index in (*ranked[:1], *ranked[-1:])}
+    for index in evenly(range(len(items)), most):
+        kept |= {index} if len(kept) < most else set()
+    return [items[index] for index in sorted(kept)]
 
 
 def evenly(items: Sequence[T], most: int) -> list[T]:

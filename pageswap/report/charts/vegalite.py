@@ -25,7 +25,7 @@ GREY = "#767676"
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#767676", "#8C510A")
 # As many shapes, so that a series is known without colour too.
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-left", "triangle-right")
-# These print nanoseconds, bytes a second, and ratios as a change in percent, on an axis in the unit that suits them.
+# These print what stands on an axis in the unit that suits it: nanoseconds, bytes a second, multiples, percents.
 TIME_LABEL = (
     "datum.value >= 1e9 ? datum.value / 1e9 + ' s' : datum.value >= 1e6 ? datum.value / 1e6 + ' ms'"
     " : datum.value >= 1e3 ? datum.value / 1e3 + ' µs' : datum.value + ' ns'"
@@ -34,6 +34,13 @@ RATE_LABEL = (
     "datum.value >= 1e12 ? datum.value / 1e12 + ' TB/s' : datum.value >= 1e9 ? datum.value / 1e9 + ' GB/s'"
     " : datum.value >= 1e6 ? datum.value / 1e6 + ' MB/s' : datum.value >= 1e3 ? datum.value / 1e3 + ' kB/s'"
     " : datum.value + ' B/s'"
+)
+COUNT_LABEL = "format(datum.value, ',')"
+MULTIPLE_LABEL = f"{COUNT_LABEL} + 'x'"
+# Far from 1 a speed is told by how many times it is faster or slower, as in the page's words.
+SPEED_LABEL = (
+    "datum.value <= 0.5 ? format(1 / datum.value, ',.3~r') + 'x slower'"
+    f" : {MULTIPLE_LABEL} + (datum.value >= 2 ? ' faster' : '')"
 )
 PERCENT_LABEL = "abs(datum.value - 1) < 1e-9 ? '0 %' : format((datum.value - 1) * 100, '+~r') + ' %'"
 LABELS_APART = {"labelOverlap": "greedy", "labelSeparation": 6}

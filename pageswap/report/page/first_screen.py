@@ -181,7 +181,7 @@ def _levels(name: str, found: list[Any], every: list[Any]) -> str:
     texts = [level_text(name, level) for level in found]
     start = every.index(found[0])
     is_range = isinstance(found[0], int) and every[start : start + len(found)] == found
-    told = f"{texts[0]} to {texts[-1]}" if is_range else first_few(texts, _NAMED)
+    told = f"{texts[0]} to {texts[-1]}" if is_range else first_few(texts, 2 * _NAMED)
     return FACTORS[name].phrase.format(told)
 
 

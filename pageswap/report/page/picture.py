@@ -5,26 +5,17 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.verdicts import BASELINE
+from pageswap.analysis.verdicts import BASELINE, FASTER, SLOWER
 from pageswap.answers.cost import multiple
 from pageswap.answers.gain import change_order
+from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import contender_label, evenly, is_of_conditions
-from pageswap.report.charts.vegalite import (
-    around,
-    end_labels,
-    figure,
-    figure_layers,
-    plot,
-    reference_line,
-    row_axis,
-    tips,
-)
-from pageswap.report.sections.ratios import LONGEST_BASELINE, looks, quantity, value_axis
+from pageswap.report.sections.ratios import looks, quantity, value_axis
 from pageswap.report.sections.section import case_name, notes
 from pageswap.spec.asks import COST
 from pageswap.spec.factors import FACTORS, trend_of
 from pageswap.text.invisible_characters import visible
-from pageswap.text.levels import level_text, levels_phrase
+from pageswap.text.levels import level_text
 from pageswap.text.lists import clipped, plural
 from pageswap.text.numbers import ratio_text
 
@@ -40,6 +31,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 16
 MOST_MARKS = 24
 _MOST_TOLD = 8
+_LONGEST_END = 32
 _A_TREND = 3
 
 
@@ -50,11 +42,12 @@ def picture(run: ReportedRun, sections: list[Section]) -> tuple[Plot | None, tup
     """
     summary = run.summary
     of_id = {section.id: section for section in sections if section.plots}
-    leading = {name: trend for name in FACTORS if (trend := trend_of(name, summary.workload)) and trend.may_lead}
     ids = [
         trend.id
-        for name, trend in leading.items()
-        if len({case.levels.get(name) for case in summary.cases}) >= _A_TREND
+        for name in FACTORS
+        if (trend := trend_of(name, summary.workload))
+        and trend.may_lead
+        and len({case.levels.get(name) for case in summary.cases}) >= _A_TREND
     ]
     for name in (*ids, *(["costs"] if summary.workload == "call" else [])):
         if name in of_id:
@@ -132,21 +125,24 @@ def _figure(summary: Summary, case: CaseSummary) -> tuple[float, Interval | None
 
 
 def _named(summary: Summary, label: str, cases: Sequence[CaseSummary]) -> str:
-    """Print a row's label with the range of its figures below."""
-    ordered = sorted((_figure(summary, case) for case in cases), key=lambda each: each[0])
-    return f"{label}\n{' to '.join(dict.fromkeys(ratio_text(*each) for each in (ordered[0], ordered[-1])))}"
+    """Print a row's label with the range of its figures below, as times faster or slower where all are that."""
+    verdicts = {case.verdict for case in cases} if summary.asks != COST else set()
+    figures = [multiple(case) if verdicts == {SLOWER} else _figure(summary, case) for case in cases]
+    figures.sort(key=lambda each: each[0])
+    word = f" {verdicts.pop()}" if verdicts in ({FASTER}, {SLOWER}) else ""
+    return f"{label}\n{' to '.join(dict.fromkeys(ratio_text(*figures[place]) for place in (0, -1)))}{word}"
 
 
 def _plot(summary: Summary, contenders: Sequence[tuple[str, list[CaseSummary]]]) -> Plot:
     names = [_named(summary, label, cases) for label, cases in contenders]
     rows = [
         {
-            **figure(*_figure(summary, case), ratio_text(*_figure(summary, case))),
+            **vega.figure(*_figure(summary, case), ratio_text(*_figure(summary, case))),
             "row": name,
             "place": (place + 0.5) / len(chosen),
             "Case": label,
             "Where": case_name(summary, case.host, case.levels, summary.baseline) or "everywhere",
-            "end": _mark(summary, case),
+            "end": clipped(case_name(summary, case.host, case.levels, summary.baseline), _LONGEST_END),
             "verdict": case.verdict,
             "Verdict": case.told,
         }
@@ -157,29 +153,20 @@ def _plot(summary: Summary, contenders: Sequence[tuple[str, list[CaseSummary]]])
     most = max(min(len(cases), MOST_MARKS) for _, cases in contenders)
     has_ends = 1 < most <= _MOST_TOLD
     height = max(52 if is_of_conditions(summary) else 44, 15 * most + 12 if has_ends else min(10 * most + 16, 130))
-    what = quantity(summary)
-    if summary.asks == COST:
-        what = f"Time relative to {visible(clipped(levels_phrase(summary.baseline), LONGEST_BASELINE))}"
-    domain = around([row[end] for row in rows for end in ("low", "high")], always=[1.0])
-    x = value_axis(summary, domain)
-    x["title"] = f"{what} (log scale)"
+    is_cost = summary.asks == COST
+    what = quantity(summary, "Time" if is_cost else "Speed")
+    domain = vega.around([row[end] for row in rows for end in ("low", "high")], always=[1.0])
+    x = value_axis(what, domain, vega.MULTIPLE_LABEL if is_cost else vega.SPEED_LABEL)
     ends = [{**row, "value": domain[1]} for row in rows] if has_ends else []
     channels: dict[str, Any] = {
         "x": x,
-        "y": row_axis(names),
+        "y": vega.row_axis(names),
         **looks(summary, rows),
         "yOffset": {"field": "place", "type": "quantitative", "scale": {"domain": [0, 1], "range": [6, height - 6]}},
-        "tooltip": tips("Case", "Where", ("Value", what), ("CI", "95 % CI"), "Verdict"),
+        "tooltip": vega.tips("Case", "Where", ("Value", what), ("CI", "95 % CI"), "Verdict"),
     }
-    layers = [reference_line(x), *figure_layers("marks", "x", channels, size=70)]
-    layers += [end_labels(x, y=channels["y"], yOffset=channels["yOffset"])] if ends else []
-    title = what if summary.asks == COST else f"{plural(len(rows), 'comparison')} at a glance"
+    layers = [vega.reference_line(x), *vega.figure_layers("marks", "x", channels, size=70)]
+    layers += [vega.end_labels(x, y=channels["y"], yOffset=channels["yOffset"])] if ends else []
+    title = what if is_cost else f"{plural(len(rows), 'comparison')} at a glance"
     beside = [each["end"] for each in ends]
-    return plot(title, names, layers, {"marks": rows, "ends": ends}, height * len(names), ends=beside)
-
-
-def _mark(summary: Summary, case: CaseSummary) -> str:
-    """Name one of the marks of a row beside it: by levels alone."""
-    besides = [name for name in summary.varying if name in case.levels and name not in summary.baseline]
-    host = [clipped(case.host, 24)] if len(summary.hosts) > 1 else []
-    return ", ".join([*host, *(level_text(name, case.levels[name]) for name in besides)])
+    return vega.plot(title, names, layers, {"marks": rows, "ends": ends}, height * len(names), ends=beside)

@@ -9,6 +9,7 @@ from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly
 from pageswap.report.sections.section import Grid, Heading, Section, case_name, notes, number, section_of
 from pageswap.text.levels import level_text, operation
+from pageswap.text.lists import clipped
 from pageswap.text.numbers import change_text, interval_text, nanoseconds_text, scaled, share_text, with_digits
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 MOST_STACKS = 16
 MOST_PAIRS = 24
 _ROW_PX = 54
+# So many letters fit into the longest bar; fewer than these tell nothing.
+_LETTERS, _FEWEST_LETTERS = 60, 6
 _REST = "not explained"
 _REST_GREY = "#B0B0B0"
 
@@ -75,27 +78,30 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
                 }
             )
             start += ns
-    order = [kind for kind in kinds if kind != _REST] + ([_REST] if _REST in kinds else [])
-    colours = [
-        _REST_GREY if kind == _REST else vega.PALETTE[index % (len(vega.PALETTE) - 2)]
-        for index, kind in enumerate(order)
+    longest = max(stack.total_ns for stack in stacks)
+    inside = [
+        {"row": part["row"], "middle": (part["from"] + part["to"]) / 2, "text": clipped(part["part"], letters)}
+        for part in parts
+        if (letters := int((part["to"] - part["from"]) / longest * _LETTERS)) >= _FEWEST_LETTERS
     ]
+    order = [kind for kind in kinds if kind != _REST] + ([_REST] if _REST in kinds else [])
+    colours = [_REST_GREY if kind == _REST else vega.PALETTE[index % 6] for index, kind in enumerate(order)]
     axis = {"labelExpr": "format(datum.value, ',') + ' ns'", "tickCount": 5, **vega.LABELS_APART, "labelFlush": 20}
     x = {"field": "from", "type": "quantitative", "title": f"Time of one {what}", "axis": axis, "scale": {"zero": True}}
     y, colour = vega.row_axis(names), vega.nominal("part", order, colours)
     bar = {"type": "bar", "height": 20, "stroke": "white", "strokeWidth": 1}
+    words = {"type": "text", "fontSize": 11, "dy": -17}
     tick = {"type": "tick", "thickness": 3, "size": 30, "color": vega.GREY}
+    shown, measured = vega.tips("Case", "Part", "Call", "Time"), vega.tips("Case", ("Time", f"Measured {what}"))
     layers = [
-        vega.layer(
-            "parts", bar, x=x, x2={"field": "to"}, y=y, color=colour, tooltip=vega.tips("Case", "Part", "Call", "Time")
-        ),
-        vega.layer(
-            "totals", tick, x={**x, "field": "total"}, y=y, tooltip=vega.tips("Case", ("Time", f"Measured {what}"))
-        ),
+        vega.layer("parts", bar, x=x, x2={"field": "to"}, y=y, color=colour, tooltip=shown),
+        vega.layer("inside", words, x={**x, "field": "middle"}, y=y, text={"field": "text", "type": "nominal"}),
+        vega.layer("totals", tick, x={**x, "field": "total"}, y=y, tooltip=measured),
     ]
     told = [f"{part['Case']}: {part['Part']} {part['Time']}" for part in parts]
     title = "One call and the calls inside it" if summary.workload == "call" else "One swap as the calls it makes"
-    return vega.plot(title, told, layers, {"parts": parts, "totals": totals}, _ROW_PX * len(names), series=order)
+    datasets = {"parts": parts, "inside": inside, "totals": totals}
+    return vega.plot(title, told, layers, datasets, _ROW_PX * len(names), series=order)
 
 
 def _layers_of_calls(summary: Summary, stacks: Sequence[CostStack]) -> Grid:

@@ -28,7 +28,7 @@ _ROW_PX = 56
 _LONGEST_NAME = 160
 # Below the row's middle, where the value and its interval are.
 _DOTS_PX = (38, 52)
-LONGEST_BASELINE = 32
+_LONGEST_BASELINE = 32
 _LOOKS = {
     FASTER: ("#0072B2", "triangle-up"),
     SLOWER: ("#D55E00", "triangle-down"),
@@ -61,7 +61,8 @@ def ratio_plots(summary: Summary, selection: Selection) -> list[Plot]:
     values += [end for interval in intervals if interval for end in (interval.low, interval.high)]
     rows = [[_row(summary, label, case) for label, case in group.rows] for group in selection.groups]
     labels = [row["row"] for group in rows for row in group]
-    x = value_axis(summary, vega.around(values, always=[1.0] if summary.has_baseline else []))
+    domain = vega.around(values, always=[1.0] if summary.has_baseline else [])
+    x = value_axis(quantity(summary), domain, vega.SPEED_LABEL if summary.has_baseline else vega.COUNT_LABEL)
     return [
         _plot(
             summary,
@@ -74,11 +75,11 @@ def ratio_plots(summary: Summary, selection: Selection) -> list[Plot]:
     ]
 
 
-def quantity(summary: Summary) -> str:
-    """Name what is drawn: the speed relative to the baseline, or a time."""
+def quantity(summary: Summary, what: str = "Speed") -> str:
+    """Name what is drawn: the speed, or ``what`` else, relative to the baseline's; or a time where there is none."""
     if not summary.has_baseline:
         return f"ns per {operation(summary.workload)}"
-    return f"Speed relative to {visible(clipped(levels_phrase(summary.baseline), LONGEST_BASELINE))}"
+    return f"{what} relative to {visible(clipped(levels_phrase(summary.baseline), _LONGEST_BASELINE))}"
 
 
 def _plot(
@@ -138,10 +139,9 @@ def _interval(summary: Summary, case: CaseSummary) -> Interval | None:
     return case.ratio_ci if summary.has_baseline else case.median_ci
 
 
-def value_axis(summary: Summary, domain: tuple[float, float]) -> Spec:
-    """Return the horizontal axis of ratios, or of times."""
-    label = "format(datum.value, ',')" + (" + 'x'" if summary.has_baseline else "")
-    return vega.log_axis("value", f"{quantity(summary)} (log scale)", domain, label, "end")
+def value_axis(what: str, domain: tuple[float, float], label: str) -> Spec:
+    """Return the horizontal axis of ratios, or of times; `label` prints its ticks."""
+    return vega.log_axis("value", f"{what} (log scale)", domain, label, "end")
 
 
 def looks(summary: Summary, rows: Sequence[Mapping[str, Any]]) -> dict[str, Spec]:
@@ -185,11 +185,12 @@ def _pooled_plot(summary: Summary, pooled: Sequence[Pooled]) -> Plot:
         )
     names = [row["row"] for row in rows]
     ends = [row[end] for row in rows for end in ("low", "high", "lowest", "highest")]
-    axes = {"x": value_axis(summary, vega.around(ends, always=[1.0])), "y": vega.row_axis(names)}
+    x = value_axis(quantity(summary), vega.around(ends, always=[1.0]), vega.SPEED_LABEL)
+    axes = {"x": x, "y": vega.row_axis(names)}
     shown = vega.tips("Case", ("Value", quantity(summary)), ("CI", "95 % CI"), "Hosts", "Lowest", "Highest", "Verdict")
-    span = {**axes, "x": {**axes["x"], "field": "lowest"}, "x2": {"field": "highest"}}
+    span = {**axes, "x": {**x, "field": "lowest"}, "x2": {"field": "highest"}}
     layers = [
-        vega.reference_line(axes["x"]),
+        vega.reference_line(x),
         vega.layer("rows", {"type": "rule", "size": 1, "color": vega.GREY}, **span),
         *vega.figure_layers("rows", "x", {**axes, **looks(summary, rows), "tooltip": shown}),
     ]

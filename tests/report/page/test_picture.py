@@ -47,10 +47,10 @@ def test_the_marks_of_a_row_are_named() -> None:
     )
     assert page.picture
     assert [each["end"] for each in rows(page.picture, "ends")][:4] == [
-        "128MiB, none",
-        "128MiB, moved",
-        "256MiB, none",
-        "256MiB, moved",
+        "a 128MiB region, touch none",
+        "a 128MiB region, touch moved",
+        "a 256MiB region, touch none",
+        "a 256MiB region, touch moved",
     ]
     assert marks_of_rows(summarise(many)) == ([], ["region size", "touch"])
     assert marks_of_rows(summarise(alone)) == ([], [])

@@ -73,18 +73,16 @@ typedef struct {
 
 int ps_method_count(void);
 int ps_method_describe(int index, ps_method_info *info);
-int ps_workload_count(void);
+/* Of all that give a name by an index: NULL from the end on. */
 const char *ps_workload_name(int index);
 int ps_backing_count(void);
 int ps_backing_describe(int index, ps_backing_info *info);
-int ps_family_count(void);
 const char *ps_family_name(int index);
 int ps_family_moves_pages(int index); /* 0: its methods leave every page where it is */
 int ps_family_is_control(int index);  /* 1: its methods are no way to move pages, but there for comparison */
 
-int ps_counter_count(void);
 const char *ps_counter_name(int index);
-/* Which fields of ps_trial are one of a few words, and which words; NULL from the end on. */
+/* Which fields of ps_trial are one of a few words, and which words. */
 const char *ps_word_field(int index);
 const char *ps_word_level(const char *field, int index);
 

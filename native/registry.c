@@ -56,19 +56,19 @@ static const struct {
     [PS_CONTROL] = {"control", 0},
 };
 
-int ps_family_count(void)
+static int family_count(void)
 {
     return (int)(sizeof families / sizeof *families);
 }
 
 const char *ps_family_name(int index)
 {
-    return index < 0 || index >= ps_family_count() ? NULL : families[index].name;
+    return index < 0 || index >= family_count() ? NULL : families[index].name;
 }
 
 int ps_family_moves_pages(int index)
 {
-    return index >= 0 && index < ps_family_count() && families[index].moves_pages;
+    return index >= 0 && index < family_count() && families[index].moves_pages;
 }
 
 int ps_family_is_control(int index)
@@ -86,19 +86,9 @@ int ps_method_count(void)
     return (int)(sizeof methods / sizeof *methods);
 }
 
-int ps_workload_count(void)
-{
-    return PS_WORKLOAD_COUNT;
-}
-
 const char *ps_workload_name(int index)
 {
     return index < 0 || index >= PS_WORKLOAD_COUNT ? NULL : workloads[index]->name;
-}
-
-int ps_counter_count(void)
-{
-    return PS_COUNTER_COUNT;
 }
 
 const char *ps_counter_name(int index)

@@ -15,26 +15,19 @@ from pageswap.errors import CoreError, MethodUnavailableError
 from pageswap.native._core import ffi, lib
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 _UNSUPPORTED = 2**64 - 1
 _FIELDS = {name for name, _ in ffi.typeof("ps_trial").fields}
 
 
-def _names(count: int, name_of: Any) -> tuple[str, ...]:  # noqa: ANN401 - a cffi function
-    return tuple(ffi.string(name_of(index)).decode() for index in range(count))
+def _names(name_of: Any) -> tuple[str, ...]:  # noqa: ANN401 - a cffi function, which returns NULL from the end on
+    names = itertools.takewhile(lambda name: name != ffi.NULL, map(name_of, itertools.count()))
+    return tuple(ffi.string(name).decode() for name in names)
 
 
-def _until_null(name_of: Any) -> Iterator[str]:  # noqa: ANN401 - a cffi function
-    for index in itertools.count():
-        name = name_of(index)
-        if name == ffi.NULL:
-            return
-        yield ffi.string(name).decode()
-
-
-WORKLOADS = _names(lib.ps_workload_count(), lib.ps_workload_name)
-COUNTERS = _names(lib.ps_counter_count(), lib.ps_counter_name)
+WORKLOADS = _names(lib.ps_workload_name)
+COUNTERS = _names(lib.ps_counter_name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,15 +61,11 @@ def backings() -> list[BackingInfo]:
 
 
 # Name -> whether its methods bring pages elsewhere.
-FAMILIES = {
-    name: bool(lib.ps_family_moves_pages(index))
-    for index, name in enumerate(_names(lib.ps_family_count(), lib.ps_family_name))
-}
+FAMILIES = {name: bool(lib.ps_family_moves_pages(index)) for index, name in enumerate(_names(lib.ps_family_name))}
 BACKINGS = tuple(backing.name for backing in backings())
 # The levels of every factor that is a choice of words.
 CHOICES = {"backing": BACKINGS} | {
-    field: tuple(_until_null(functools.partial(lib.ps_word_level, field.encode())))
-    for field in _until_null(lib.ps_word_field)
+    field: _names(functools.partial(lib.ps_word_level, field.encode())) for field in _names(lib.ps_word_field)
 }
 
 

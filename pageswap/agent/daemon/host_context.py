@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.host.tunables import Tunables
@@ -19,31 +19,22 @@ if TYPE_CHECKING:
 _PATIENCE_S = 2.0
 
 
-class HostContext:
-    """The real host unless told otherwise; everything costly is made when it is first asked for."""
+class HostContext(NamedTuple):
+    """The real host unless told otherwise: its files, the lease's abstract address and patience in s, its settings."""
 
-    def __init__(
-        self,
-        *,
-        files: HostFiles | None = None,
-        lease_name: str | None = None,
-        lease_patience_s: float = _PATIENCE_S,
-        load_core: Callable[[], CoreCalls] | None = None,
-        tunables: Tunables | None = None,
-    ) -> None:
-        """Take replacements for the files, the lease's abstract address and patience, the core and the tunables."""
-        self.files = files or HostFiles()
-        self.lease_name = lease_name
-        self.lease_patience_s = lease_patience_s
-        self._load_core = load_core
-        self.tunables = tunables or Tunables(self.files)
+    files: HostFiles = HostFiles()
+    lease_name: str | None = None
+    lease_patience_s: float = _PATIENCE_S
+    # In place of the compiled core.
+    load_core: Callable[[], CoreCalls] | None = None
+    tunables: Tunables = Tunables()
 
     def core(self) -> CoreCalls:
         """Load the C core; raises HostError where it cannot run, with why and the cure."""
         from pageswap.agent.trial.core_calls import native_core  # loads the shared object
 
         try:
-            return (self._load_core or native_core)()
+            return (self.load_core or native_core)()
         except (ImportError, OSError) as error:
             cure = "'inv build --hosts' makes one that does, where the host has a compiler"
             folder = os.path.dirname(os.path.abspath(__file__))

@@ -219,17 +219,17 @@ class _Starting:
         }
         told: dict[str, Any] | None = None
         while True:
-            try:
-                return host_lease.take(me, context.lease_name, patience_s=0.0 if told else context.lease_patience_s)
-            except host_lease.HeldError as error:
-                log(str(error))
-                if not the_job.wait:
-                    self._say({"held_by": error.holder})
-                    return None
-                # A holder that is just dying says no run: nobody new.
-                if told is None or (error.holder["run_id"] is not None and told != error.holder):
-                    self._say({"waiting_for": error.holder})
-                    told = error.holder
+            held = host_lease.take(me, context.lease_name, patience_s=0.0 if told else context.lease_patience_s)
+            if isinstance(held, host_lease.Lease):
+                return held
+            log(f"the host is measured by {host_lease.describe(held)}")
+            if not the_job.wait:
+                self._say({"held_by": held})
+                return None
+            # A holder that is just dying says no run: nobody new.
+            if told is None or (held["run_id"] is not None and told != held):
+                self._say({"waiting_for": held})
+                told = held
             if self._starter_has_gone(signals):
                 return None
             if signals.requested:

@@ -37,9 +37,9 @@ def doubts(environment: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for condition in CONDITIONS:
         value = condition_value(environment, condition)
-        if condition.doubt is not None and value is not None:
+        if condition.doubt and value is not None and condition.doubt(value):
             found[condition.key] = condition.doubt(value)
-    return {key: why for key, why in found.items() if why}
+    return found
 
 
 def read(
@@ -59,10 +59,8 @@ def read(
     environment: dict[str, Any] = {}
     for condition in CONDITIONS:
         name, _, part = condition.key.partition(".")
-        if part:
-            environment.setdefault(name, {})[part] = condition.read(source)
-        else:
-            environment[name] = condition.read(source)
+        place = environment.setdefault(name, {}) if part else environment
+        place[part or name] = condition.read(source)
     return environment
 
 

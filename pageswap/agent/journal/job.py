@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # The one value that a factor has in a case: a size in bytes, a count, or a word.
 Level = Union[int, str]
+_T = TypeVar("_T")
 
 FORMAT = 1
 
@@ -34,12 +38,25 @@ def case_id_of(trial_id: str) -> str:
     return trial_id.split(".")[1]
 
 
+class _LevelOf(Generic[_T]):
+    """A trial's level of the factor that the attribute is named after."""
+
+    def __init__(self, kind: Callable[[Level], _T]) -> None:
+        self._kind = kind
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, trial: TrialSpec, _: type) -> _T:
+        return self._kind(trial.levels[self._name])
+
+
 @dataclasses.dataclass(frozen=True)
 class TrialSpec:
     """One case to execute once, and its place in the run.
 
-    `levels` has the level of every factor by the factor's name, sizes in bytes. What the agent itself asks for is a
-    property; the others are handed to the core as they are.
+    `levels` has the level of every factor by the factor's name, sizes in bytes. What the agent itself asks for is an
+    attribute; the others are handed to the core as they are.
     """
 
     trial_id: str
@@ -55,35 +72,12 @@ class TrialSpec:
     # 1 for the second trial of a baseline's case in a block, which is there to be compared with the first.
     replica: int = 0
 
-    @property
-    def method(self) -> str:
-        """The method that is measured."""
-        return str(self.levels["method"])
-
-    @property
-    def backing(self) -> str:
-        """What the region is made of."""
-        return str(self.levels["backing"])
-
-    @property
-    def page_size(self) -> int:
-        """The bytes of a page."""
-        return int(self.levels["page_size"])
-
-    @property
-    def region_size(self) -> int:
-        """The bytes of the region of all threads."""
-        return int(self.levels["region_size"])
-
-    @property
-    def iterations(self) -> int:
-        """The operations of all threads together."""
-        return int(self.levels["iterations"])
-
-    @property
-    def threads(self) -> int:
-        """How many threads share the work."""
-        return int(self.levels["threads"])
+    method = _LevelOf(str)
+    backing = _LevelOf(str)
+    page_size = _LevelOf(int)
+    region_size = _LevelOf(int)
+    iterations = _LevelOf(int)
+    threads = _LevelOf(int)
 
     @property
     def case_id(self) -> str:

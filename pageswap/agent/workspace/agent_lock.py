@@ -95,18 +95,15 @@ class AgentLock:
 
     def _send(self, pid: int, number: signal.Signals) -> None:
         """Signal the agent and nothing that got its number: the handle is taken first, then the lock asked again."""
-        handle = -1
         try:
-            try:
-                handle = os.pidfd_open(pid)
-            except (AttributeError, OSError) as error:
-                if isinstance(error, ProcessLookupError):
-                    return
-            if self.holder() == pid:
-                if handle < 0:  # The kernel is older than 5.3, or Python was built on one.
-                    os.kill(pid, number)
-                else:
-                    signal.pidfd_send_signal(handle, number)
+            handle = os.pidfd_open(pid)
+        except (AttributeError, OSError):
+            handle = -1  # The kernel is older than 5.3, or Python was built on one; or the agent has just ended.
+        try:
+            if self.holder() == pid and handle >= 0:
+                signal.pidfd_send_signal(handle, number)
+            elif self.holder() == pid:
+                os.kill(pid, number)
         except ProcessLookupError:
             pass  # It has ended meanwhile.
         except PermissionError as error:

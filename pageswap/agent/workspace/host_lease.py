@@ -13,8 +13,6 @@ import struct
 import time
 from typing import TYPE_CHECKING, Any
 
-from pageswap.errors import LeaseHeldError
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,15 +20,6 @@ _NAME = "\0pageswap/lease"
 _RETRY_S = 0.05
 _ANSWER_S = 1.0
 _CAP_BYTES = 4096
-
-
-class HeldError(LeaseHeldError):
-    """Another agent measures on this host; `holder` is its description."""
-
-    def __init__(self, holder: dict[str, Any]) -> None:
-        """Take the holder as `who_holds` gives it."""
-        super().__init__(f"the host is measured by {describe(holder)}; wait for it with --wait, or stop that run")
-        self.holder = holder
 
 
 class Lease:
@@ -85,8 +74,8 @@ def take(
     *,
     patience_s: float,
     pause: Callable[[float], None] = time.sleep,
-) -> Lease:
-    """Take the lease, trying for `patience_s` seconds; raises HeldError naming the holder when it stays held."""
+) -> Lease | dict[str, Any]:
+    """Take the lease, trying for `patience_s` seconds; when it stays held return who holds it, as `who_holds` does."""
     deadline = time.monotonic() + patience_s
     while True:
         lease = try_take(holder, name)
@@ -95,7 +84,7 @@ def take(
         if time.monotonic() >= deadline:
             found = who_holds(name)
             if found is not None:
-                raise HeldError(found)
+                return found
         pause(_RETRY_S)
 
 

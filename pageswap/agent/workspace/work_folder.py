@@ -22,14 +22,10 @@ def cache_root(environ: Mapping[str, str] | None = None, *, fallback: str = "/tm
     asked = environ.get("PAGESWAP_HOME")
     if asked:
         return private_folder(os.path.abspath(asked))
-    candidates = []
-    if environ.get("XDG_CACHE_HOME", "").startswith("/"):
-        candidates.append(environ["XDG_CACHE_HOME"])
-    if environ.get("HOME", "").startswith("/"):
-        candidates.append(environ["HOME"] + "/.cache")
-    for candidate in candidates:
+    for folder, below in (("XDG_CACHE_HOME", "/pageswap"), ("HOME", "/.cache/pageswap")):
         try:
-            return private_folder(candidate + "/pageswap")
+            if environ.get(folder):
+                return private_folder(environ[folder] + below)
         except HostError:  # noqa: PERF203 - two rounds at most
             continue
     return private_folder(f"{fallback}/pageswap-{os.geteuid()}")

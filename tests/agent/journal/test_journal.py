@@ -117,7 +117,7 @@ def test_a_torn_last_line_is_not_given_and_reading_goes_on_behind_the_lines_befo
         (_lines(_begin(), _trial(elapsed_ns=1 << 64)), "elapsed_ns is 18446744073709551616"),
         (_lines(_begin(), _trial(elapsed_ns=1.5)), "elapsed_ns is 1.5"),
         (_lines(_begin(), _trial(rounds_ns=[1, "2"])), "rounds_ns holds something else than times"),
-        (_lines(_begin(), _trial(cpu=float("nan"))), "NaN is not JSON"),
+        (_lines(_begin(), _trial(cpu=float("nan"))), "'NaN' is no finite number"),
         (_lines(_begin(), _end(why="bored")), "why is 'bored', expected one of done"),
         (_lines(_begin(), _end(), _trial(seq=2)), "a line after the journal's end"),
         (_lines(_begin(started_at="yesterday")), "'yesterday' is no time in UTC"),

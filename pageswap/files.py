@@ -30,12 +30,13 @@ def replacing(path: Path) -> Iterator[IO[Any]]:
     and so is a file whose owner could not be kept. Raises StoreError when it cannot be written.
     """
     try:
-        known = _file_status(path)
+        is_standard_output = str(path) in STANDARD_OUTPUT
+        known = path.stat() if path.exists() and not is_standard_output else None
         place = Path(os.path.realpath(path)) if path.is_symlink() else path
         # Of another's file the owner could not be kept.
         is_others = known is not None and os.geteuid() not in (0, known.st_uid)
-        is_written_into = is_others or (known is not None and not stat.S_ISREG(known.st_mode))
-        if known is None:
+        is_written_into = is_standard_output or is_others or (known is not None and not stat.S_ISREG(known.st_mode))
+        if known is None and not is_standard_output:
             place.parent.mkdir(parents=True, exist_ok=True)
         folder = None if is_written_into else place.parent
         handle, name = tempfile.mkstemp(dir=folder, prefix=f".{place.name}.", suffix=".part")
@@ -62,15 +63,6 @@ def replacing(path: Path) -> Iterator[IO[Any]]:
             f"{path}: cannot be written: {error.strerror or error}; free space or check permissions, then make it anew "
             "with 'inv report' or 'inv export': everything that was measured is in the run's database"
         ) from error
-
-
-def _file_status(path: Path) -> os.stat_result | None:
-    if str(path) in STANDARD_OUTPUT:
-        return os.stat_result((stat.S_IFIFO, 0, 0, 0, 0, 0, 0, 0, 0, 0))
-    try:
-        return path.stat()
-    except FileNotFoundError:
-        return None
 
 
 def _copy(source: Path, path: Path) -> None:

@@ -119,7 +119,7 @@ class TreeReader:
         raise_all(self.errors)
 
     def check_keys(self, node: Mapping, path: str, known: Collection[str], cure: str) -> bool:
-        """Return whether all keys are known, and keep an error for each that is not; `cure` tells what may stand there."""
+        """Return whether all keys are known, and keep an error for each other; `cure` tells what may stand there."""
         unknown = [scalar for scalar, _ in node.entries.values() if scalar.text not in known]
         for key in unknown:
             what = f"unknown key{guess(key.text, known) or ';'} {cure}"

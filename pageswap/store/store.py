@@ -17,11 +17,11 @@ from pageswap.agent.workspace.work_folder import sync_folder
 from pageswap.errors import StoreError
 from pageswap.spec.asks import derived_asks
 from pageswap.spec.factors import FACTORS, default_levels
-from pageswap.store import rows
+from pageswap.store import schema
 from pageswap.store.database import CREATING, Database, clear_errors, connect
 from pageswap.store.inserts import insert_lines, insert_run, insert_trials
 from pageswap.store.migration import open_migrated
-from pageswap.store.schema import PHASES, TRIAL_COLUMNS, create_tables
+from pageswap.store.schema import PHASES, ROW_COLUMNS, TRIAL_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -76,7 +76,7 @@ class Store(Database):
             try:
                 with contextlib.closing(connect(new)) as connection:
                     connection.execute("BEGIN IMMEDIATE")
-                    create_tables(connection)
+                    schema.create_tables(connection)
                     insert_run(connection, (run_id, utc_now()), plan.experiment, (provenance, options))
                     places = [(host, position) for position, host in enumerate(hosts)]
                     connection.executemany("INSERT INTO host (host, position) VALUES (?, ?)", places)
@@ -118,13 +118,14 @@ class Store(Database):
 
     def environments(self) -> dict[str, dict[str, Any]]:
         """Return each host's environment as its latest agent found it; hosts not yet reached are absent."""
-        found = self._read("SELECT host, environment FROM host WHERE environment IS NOT NULL ORDER BY position")
-        return {host: json.loads(environment) for host, environment in found}
+        return {host: json.loads(environment) for host, environment in self._of_hosts("environment")}
 
     def methods(self) -> dict[str, list[dict[str, Any]]]:
         """Return each host's methods, available or why not; hosts not yet reached are absent."""
-        found = self._read("SELECT host, methods FROM host WHERE methods IS NOT NULL ORDER BY position")
-        return {host: json.loads(methods) for host, methods in found}
+        return {host: json.loads(methods) for host, methods in self._of_hosts("methods")}
+
+    def _of_hosts(self, column: str) -> list[tuple[str, str]]:
+        return self._read(f"SELECT host, {column} FROM host WHERE {column} IS NOT NULL ORDER BY position")  # noqa: S608 - our own names
 
     def cases(self) -> list[dict[str, Any]]:
         """Return each case's case_id, workload and levels (sizes in bytes), in the plan's order.
@@ -139,27 +140,27 @@ class Store(Database):
         usual = {**dict.fromkeys(FACTORS), **default_levels()}
         return {
             case_id: {"workload": workload, **usual, **json.loads(levels)}
-            for case_id, workload, levels in self._read(rows.CASES)
+            for case_id, workload, levels in self._read("SELECT case_id, workload, levels FROM cases ORDER BY position")
         }
 
     def columns(self) -> tuple[str, ...]:
         """Name the columns of `rows`."""
-        return (*rows.COLUMNS, *{name: None for levels in self._levels.values() for name in levels})
+        return (*ROW_COLUMNS, *{name: None for levels in self._levels.values() for name in levels})
 
     def rows(self, host: str | None = None) -> list[tuple[Any, ...]]:
         """Return each (host, trial)'s last attempt in the order of `columns`, or one host's; unmeasured is None.
 
         `rounds_ns` is a JSON array as text, `warmup` 0 or 1. A trial without an outcome is not a row.
         """
-        found = self._read(rows.ROWS) if host is None else self._read(rows.ROWS_OF, host)
-        place, names = rows.COLUMNS.index("case_id"), self.columns()[len(rows.COLUMNS) :]
+        found = self._read(schema.ROWS) if host is None else self._read(schema.ROWS_OF, host)
+        place, names = ROW_COLUMNS.index("case_id"), self.columns()[len(ROW_COLUMNS) :]
         levels = {case_id: tuple(map(of_case.get, names)) for case_id, of_case in self._levels.items()}
         return [row + levels[row[place]] for row in found]
 
     def status_counts(self) -> dict[str, Counter[str]]:
         """Count the last attempts' statuses of each host, warm-ups included; hosts without any are absent."""
         counts: dict[str, Counter[str]] = {}
-        for host, status, count in self._read(rows.STATUS_COUNTS):
+        for host, status, count in self._read(schema.STATUS_COUNTS):
             counts.setdefault(host, Counter())[status] = count
         return counts
 
@@ -175,22 +176,21 @@ class Store(Database):
 
     def trial_count(self, host: str) -> int:
         """Return how many trials the plan has for a host, in the blocks that it may run."""
-        query = (
-            "SELECT count(*) FROM trial WHERE warmup OR block < coalesce((SELECT blocks FROM stopping WHERE host = ?),"
-            " block + 1)"
-        )
-        return self._count(query, host)
+        return self._count(schema.PLANNED_COUNT, host)
 
     def planned_trials(self) -> int:
         """Count the measured trials of all hosts together, of the blocks that each may run."""
-        return self._count(rows.PLANNED)
+        return self._count(
+            "SELECT count(*) FROM host h LEFT JOIN stopping s USING (host) JOIN trial t"
+            " ON NOT t.warmup AND (s.blocks IS NULL OR t.block < s.blocks)"
+        )
 
     def missing(self, host: str) -> list[TrialSpec]:
         """Return the trials `host` still owes, in the plan's order, each with the attempt number to run it as.
 
         Of the measured blocks only those allowed count (`allow_blocks`, `stop`), all while neither was said.
         """
-        return [self._trial(*row) for row in self._read(rows.MISSING, host)]
+        return [self._trial(*row) for row in self._read(schema.MISSING, host)]
 
     def _trial(self, case_id: str, attempt: int, *place: Any) -> TrialSpec:  # noqa: ANN401 - what TRIAL_COLUMNS name
         levels = dict(self._levels[case_id])
@@ -201,11 +201,12 @@ class Store(Database):
 
     def missing_count(self, host: str) -> int:
         """Count what `missing` gives, which may be long."""
-        return self._count(rows.MISSING_COUNT, host)
+        return self._count(schema.MISSING_COUNT, host)
 
     def answered(self, host: str, first_segment: int) -> set[str]:
         """Return the trial ids that `host`'s segments from `first_segment` on have an outcome for."""
-        return {trial_id for (trial_id,) in self._read(rows.ANSWERED, host, first_segment)}
+        query = "SELECT DISTINCT trial_id FROM outcome WHERE host = ? AND segment >= ?"
+        return {trial_id for (trial_id,) in self._read(query, host, first_segment)}
 
     def segments(self, host: str) -> list[Segment]:
         """Return every start of an agent on `host`, oldest first."""
@@ -270,7 +271,7 @@ class Store(Database):
 
     def problems(self) -> dict[str, str]:
         """Return why hosts gave nothing more, in the run's order; hosts without a problem are absent."""
-        return dict(self._read("SELECT host, problem FROM host WHERE problem IS NOT NULL ORDER BY position"))
+        return dict(self._of_hosts("problem"))
 
     def allow_blocks(self, host: str, blocks: int, *, enough: str | None = None) -> None:
         """Let `host` run the first `blocks` measured blocks; more perhaps later, unless `enough` says why not."""

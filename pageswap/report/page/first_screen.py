@@ -135,7 +135,7 @@ def _figures(asks: str, verdict: str, findings: Sequence[Finding]) -> tuple[str,
     ordered = sorted((each for each in findings if each.times), key=lambda each: each.ratio or 0.0)
     if verdict in _WITHOUT_FIGURE or not ordered:
         return "", ""
-    if verdict in (PART, MEASURED):
+    if verdict in (PART, MEASURED) or not any(each.ratio for each in ordered):
         # A share or a rate, whose interval, if it is told, follows it; that of the ratio is another figure's.
         speeds = dict.fromkeys(each.times.partition(", ")[0] for each in (ordered[0], ordered[-1]))
         return " to ".join(speeds), ordered[0].times.partition(", ")[2]

@@ -98,9 +98,10 @@ def _facts(document: dict[str, Any], context: HostContext) -> dict[str, Any]:
     return host_facts(context, _cache(document), cpu)
 
 
-def _clean(document: dict[str, Any], _: HostContext) -> dict[str, Any]:
+def _clean(document: dict[str, Any], context: HostContext) -> dict[str, Any]:
     from pageswap.agent.workspace.cleaning import clean_cache
 
+    context.check()  # which bundles are in use is seen there
     older_than_s = document.get("older_than_s", 0.0)
     if isinstance(older_than_s, bool) or not isinstance(older_than_s, (int, float)) or not older_than_s >= 0:
         raise HostError(f"standard input: older_than_s is {older_than_s!r:.60}, expected a number of seconds")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from agent.harness import make_trial
+from requirement import require
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent.harness import Host
 
 _COMMAND = [sys.executable, "-m", "pageswap.agent"]
@@ -72,3 +77,28 @@ def test_status_loads_neither_the_core_nor_what_only_a_job_needs() -> None:
     )
 
     assert done.stdout.splitlines()[1] == b"[]"
+
+
+@pytest.mark.parametrize("verb", ["facts", "start", "clean"])
+def test_a_host_without_proc_is_one_clear_line(host: Host, tmp_path: Path, verb: str) -> None:
+    """Nothing is started or removed there: a bundle in use would be seen in /proc alone."""
+    require("root", os.geteuid() == 0, "needs root for a mount namespace")
+    old = tmp_path / "cache" / "bundles" / ("0" * 64)
+    old.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    document = {
+        "work_dir": str(host.work_dir),
+        "job": host.job(make_trial()),
+        "cache": str(tmp_path / "cache"),
+        "runs": "finished",
+    }
+    unmounted = ["unshare", "--mount", "sh", "-c", 'umount -l /proc && exec "$@"', "sh"]
+    done = subprocess.run(
+        [*unmounted, *_COMMAND, verb], input=json.dumps(document).encode(), capture_output=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (1, b"")
+    expected = "/proc is not mounted on this host; as root: mount -t proc proc /proc"
+    assert json.loads(done.stdout) == {"error": expected}
+    assert old.exists()
+    assert not host.work_dir.exists()

@@ -29,6 +29,11 @@ class HostContext(NamedTuple):
     load_core: Callable[[], CoreCalls] | None = None
     tunables: Tunables = Tunables()
 
+    def check(self) -> None:
+        """Raise HostError where /proc is absent: what runs here, and what it needs, could not be seen."""
+        if self.files.text("/proc/self/stat") is None:
+            raise HostError("/proc is not mounted on this host; as root: mount -t proc proc /proc")
+
     def core(self) -> CoreCalls:
         """Load the C core; raises HostError where it cannot run, with why and the cure."""
         from pageswap.agent.trial.core_calls import native_core  # loads the shared object

@@ -22,8 +22,9 @@ def host_facts(context: HostContext, cache: str, cpu: int | None = None) -> dict
 
     `cache` is the folder for bundles and runs, `cpu` the one to be measured on (None: the last one allowed). "time" is
     this host's clock when it had gathered the rest, in ns since 1970 UTC. As root it also restores what a dead agent
-    left changed. Raises HostError when the C core cannot run here.
+    left changed. Raises HostError when the C core cannot run here, or there is no /proc.
     """
+    context.check()
     core = context.core()
     recovered = recover(context)
     holder = host_lease.who_holds(context.lease_name)

@@ -44,6 +44,7 @@ def start(
     agent could not be brought up.
     """
     the_job = _read_job(document)
+    context.check()
     private_folder(work.path)
     running = AgentLock(work.lock).holder()
     if running is not None:

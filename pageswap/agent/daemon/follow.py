@@ -149,7 +149,7 @@ def stream(work: WorkFolder, offset: int, lock: AgentLock, output: int, signs: H
             if chunk:
                 pause_s = _PAUSE_S
                 continue
-            if _reader_has_gone(output, pause_s):
+            if has_gone(output, pause_s):
                 return
             pause_s = min(pause_s * 1.5, _LONG_PAUSE_S)
     finally:
@@ -185,8 +185,8 @@ def _send(output: int, lines: bytes, signs: Heartbeats | None) -> bool:
     return True
 
 
-def _reader_has_gone(output: int, pause_s: float) -> bool:
-    """Wait, but no longer than until the other end of `output` is closed."""
+def has_gone(output: int, pause_s: float) -> bool:
+    """Wait for `pause_s` seconds, but no longer than until the other end of `output` is closed; tell whether it is."""
     poller = select.poll()
     poller.register(output, 0)
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poller.poll(pause_s * 1000))

@@ -11,10 +11,10 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.daemon.follow import FollowedMark
+from pageswap.agent.daemon.follow import FollowedMark, has_gone
 from pageswap.agent.daemon.session import Session, log, restore_settings
 from pageswap.agent.host import cgroup
-from pageswap.agent.journal.job import FORMAT, Job, job_from_json
+from pageswap.agent.journal.job import Job, job_from_json
 from pageswap.agent.journal.line_fields import utc_now
 from pageswap.agent.trial.child_watcher import StopSignals
 from pageswap.agent.trial.descendants import become_subreaper, kill_and_reap
@@ -43,7 +43,7 @@ def start(
     Asking again while it runs says its pid. Raises HostError when the job is not one, its segment ran already, or the
     agent could not be brought up.
     """
-    the_job = _read_job(document)
+    the_job = job_from_json(document)
     context.check()
     private_folder(work.path)
     running = AgentLock(work.lock).holder()
@@ -65,15 +65,6 @@ def start(
     os.waitpid(middle, 0)
     with os.fdopen(read, "rb") as words:
         _relay(words.fileno(), work, say)
-
-
-def _read_job(document: dict[str, Any]) -> Job:
-    try:
-        if document["format"] != FORMAT:
-            raise HostError(f"job: format {document['format']!r}, this agent reads {FORMAT}; rebuild the bundle")
-        return job_from_json(document)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise HostError(f"job: not a job document ({type(error).__name__}: {error})") from error
 
 
 def _relay(words: int, work: WorkFolder, say: Callable[[dict[str, Any]], None]) -> None:
@@ -231,20 +222,11 @@ class _Starting:
             if told is None or (held["run_id"] is not None and told != held):
                 self._say({"waiting_for": held})
                 told = held
-            if self._starter_has_gone(signals):
+            if has_gone(self._pipe, _WAIT_S):
                 return None
             if signals.requested:
                 raise HostError("stopped while waiting for the lease")
             me["since"] = utc_now()
-
-    def _starter_has_gone(self, signals: StopSignals) -> bool:
-        """Pause; tell whether nobody waits for this agent any more."""
-        poller = select.poll()
-        poller.register(self._pipe, 0)
-        poller.register(signals, select.POLLIN)
-        ready = dict(poller.poll(int(_WAIT_S * 1000)))
-        signals.clear()
-        return self._pipe in ready
 
     def _say(self, word: dict[str, Any]) -> None:
         try:

@@ -52,13 +52,13 @@ class Condition:
     `why` says why a difference of this `kind` matters or does not. `absent` is what a missing value means, "" where it
     means that nothing was recorded. Numbers, or lists' first numbers, that differ by less than `step` are alike.
     `doubt` says of a value that was recorded why it lowers the trust in what is measured, "" where it does not. `key`
-    is its name in an environment, ``core.flags`` that of a member.
+    is its name in an environment, and that of a member, ``core.flags``, is in the core's own account: nothing reads it.
     """
 
     kind: str
     label: str
     why: str
-    read: Callable[[Source], Any]
+    read: Callable[[Source], Any] | None = None
     form: Form = _TEXT
     absent: str = ""
     step: float = 0.0
@@ -79,10 +79,6 @@ _code = functools.partial(Condition, CODE)
 _setting = functools.partial(Condition, SETTING)
 _machine = functools.partial(Condition, MACHINE)
 _harmless = functools.partial(Condition, HARMLESS)
-
-
-def _core(name: str) -> Callable[[Source], Any]:
-    return lambda source: source.core.get(name)
 
 
 def _kernel(setting: str) -> Callable[[Source], Any]:
@@ -229,7 +225,7 @@ _ROWS = {
     "loadavg": _setting(
         "Load average at start",
         "other work takes CPU time, caches and memory bandwidth",
-        readers.loadavg,
+        lambda source: readers.loadavg(source.files),
         Form((float, int), list),
         step=0.5,
     ),
@@ -257,14 +253,10 @@ _ROWS = {
     "python": _harmless(
         "Python", "nothing that is timed is Python", lambda _: ".".join(map(str, sys.version_info[:3]))
     ),
-    "core.compiler": _code("Compiler", "another compiler makes other code from the same sources", _core("compiler")),
-    "core.flags": _code("Compiler flags", "other flags make other code from the same sources", _core("flags")),
-    "core.build": _harmless(
-        "Built by", "the core's hash says whether the code that was timed is the same", _core("build")
-    ),
-    "core.core_hash": _code("Core, SHA-256", "this is the code that was timed", _core("core_hash")),
-    "core.source_hash": _code(
-        "Core's sources, SHA-256", "the sources of the code that was timed", _core("source_hash")
-    ),
+    "core.compiler": _code("Compiler", "another compiler makes other code from the same sources"),
+    "core.flags": _code("Compiler flags", "other flags make other code from the same sources"),
+    "core.build": _harmless("Built by", "the core's hash says whether the code that was timed is the same"),
+    "core.core_hash": _code("Core, SHA-256", "this is the code that was timed"),
+    "core.source_hash": _code("Core's sources, SHA-256", "the sources of the code that was timed"),
 }
 CONDITIONS = tuple(dataclasses.replace(row, key=key) for key, row in _ROWS.items())

@@ -55,12 +55,14 @@ def read(
     on the last one alone.
     """
     allowed = tuple(sorted(allowed_cpus or os.sched_getaffinity(0)))
-    source = Source(files, core, allowed, tuple(measured_cpus or allowed[-1:]))
+    source = Source(files, allowed, tuple(measured_cpus or allowed[-1:]))
     environment: dict[str, Any] = {}
     for condition in CONDITIONS:
         name, _, part = condition.key.partition(".")
-        place = environment.setdefault(name, {}) if part else environment
-        place[part or name] = condition.read(source)
+        if condition.read is None:
+            environment.setdefault(name, {})[part] = core.get(part)
+        else:
+            environment[name] = condition.read(source)
     return environment
 
 

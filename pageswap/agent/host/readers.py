@@ -9,7 +9,7 @@ import dataclasses
 import os
 import resource
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pageswap.agent.host import cpus
 
@@ -23,10 +23,9 @@ _LIMITS = {"as": resource.RLIMIT_AS, "memlock": resource.RLIMIT_MEMLOCK, "nproc"
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """What conditions are read from: the host's files, the C core's own account, and the CPUs that are measured on."""
+    """What conditions are read from: the host's files, and the CPUs that are measured on."""
 
     files: HostFiles
-    core: dict[str, Any]
     cpus_allowed: tuple[int, ...]
     measured_cpus: tuple[int, ...]
 
@@ -53,11 +52,8 @@ def measured_siblings(source: Source) -> dict[str, str] | None:
 
 def shared_core(siblings_of: dict[str, str]) -> str:
     """Say that two measured CPUs are threads of one core."""
-    for cpu, others in siblings_of.items():
-        for other in others.split(","):
-            if other in siblings_of:
-                return f"measured CPUs {cpu} and {other} are threads of one core"
-    return ""
+    pairs = ((cpu, other) for cpu, others in siblings_of.items() for other in others.split(",") if other in siblings_of)
+    return next((f"measured CPUs {cpu} and {other} are threads of one core" for cpu, other in pairs), "")
 
 
 def measured_nodes(source: Source) -> dict[str, int]:
@@ -112,10 +108,12 @@ def hypervisor(source: Source) -> str | None:
     return " ".join(word for word in words if word) or "present"
 
 
-def loadavg(source: Source) -> list[float] | None:
+def loadavg(files: HostFiles) -> list[float] | None:
     """Return the load averages over 1, 5 and 15 minutes."""
-    words = (source.files.text("/proc/loadavg") or "").split()
-    return [float(word) for word in words[:3]] or None
+    try:
+        return [float(word) for word in (files.text("/proc/loadavg") or "").split()[:3]] or None
+    except ValueError:
+        return None
 
 
 def libc(_: Source) -> str | None:

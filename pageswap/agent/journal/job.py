@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
 
+from pageswap.errors import HostError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -104,6 +106,10 @@ class Job:
 
 
 def job_from_json(document: dict[str, Any]) -> Job:
-    """Build a Job from the JSON of its fields; raises TypeError or KeyError when one is missing or unknown."""
-    trials = tuple(TrialSpec(**trial) for trial in document["trials"])
-    return Job(**{**document, "trials": trials})
+    """Build a Job from the JSON of its fields; raises HostError when it is none that this agent reads."""
+    try:
+        if document["format"] != FORMAT:
+            raise HostError(f"job: format {document['format']!r}, this agent reads {FORMAT}; rebuild the bundle")
+        return Job(**{**document, "trials": tuple(TrialSpec(**trial) for trial in document["trials"])})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise HostError(f"job: not a job document ({type(error).__name__}: {error})") from error

@@ -6,7 +6,7 @@ import dataclasses
 import signal
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.host import cgroup
+from pageswap.agent.host import cgroup, readers
 from pageswap.agent.journal import job
 from pageswap.agent.journal.line_fields import FIELDS_FROM_COUNTERS, MEASURES
 from pageswap.agent.trial.preflight import address_space_cap, memory_need
@@ -103,10 +103,8 @@ class Executor:
         return dataclasses.replace(outcome, unkillable=ending.has_survivors)
 
     def _load1(self) -> float | None:
-        try:
-            return float((self._files.text("/proc/loadavg") or "").split()[0])
-        except (IndexError, ValueError):
-            return None
+        loads = readers.loadavg(self._files)
+        return loads[0] if loads else None
 
     def _oom_kills(self) -> tuple[int, int]:
         """Count the OOM kills for the memory cap, and those around the agent or on the whole host."""

@@ -28,7 +28,7 @@ THP = "/sys/kernel/mm/transparent_hugepage"
 )
 def test_turbo_is_read_from_either_driver(tmp_path: Path, files: dict[str, str], expected: object) -> None:
     """Intel's says "no turbo", the others say "boost"."""
-    assert readers.turbo(Source(lay_out(tmp_path, files), {}, (), ())) is expected
+    assert readers.turbo(Source(lay_out(tmp_path, files), (), ())) is expected
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_turbo_is_read_from_either_driver(tmp_path: Path, files: dict[str, str],
 )
 def test_the_hypervisor_is_named_where_it_can_be(tmp_path: Path, files: dict[str, str], expected: str) -> None:
     """A vendor's name on bare metal is not one."""
-    assert readers.hypervisor(Source(lay_out(tmp_path, files), {}, (), ())) == expected
+    assert readers.hypervisor(Source(lay_out(tmp_path, files), (), ())) == expected
 
 
 def test_each_folio_size_has_its_word(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_each_folio_size_has_its_word(tmp_path: Path) -> None:
 def test_measured_cpus_have_their_siblings_and_nodes(tmp_path: Path) -> None:
     """Also those siblings that are not measured on; a core with one thread is left out."""
     files = lay_out(tmp_path, cores("0,2", "1") | numa("0-1", "2"))
-    source = Source(files, {}, (0, 1, 2), (2, 1))
+    source = Source(files, (0, 1, 2), (2, 1))
 
     assert {"2": "0"} == readers.measured_siblings(source)
     assert {"2": 1, "1": 0} == readers.measured_nodes(source)

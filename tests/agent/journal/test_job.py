@@ -9,6 +9,7 @@ import pytest
 from agent.harness import make_trial
 
 from pageswap.agent.journal.job import RETRIED, STATUSES, Job, job_from_json
+from pageswap.errors import HostError
 
 
 def test_a_job_reads_back_as_it_was_written() -> None:
@@ -23,7 +24,7 @@ def test_missing_and_unknown_fields_are_refused(change: dict[str, object]) -> No
     """Never filled in."""
     document = Job("r1", "e", "h", 0, 30.0, tune=False, wait=True, trials=())
 
-    with pytest.raises(TypeError):
+    with pytest.raises(HostError, match="not a job document"):
         job_from_json({**dataclasses.asdict(document), **change})
 
 

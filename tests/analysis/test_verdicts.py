@@ -16,7 +16,9 @@ from pageswap.analysis.verdicts import (
     TOO_FEW,
     WITHIN_NOISE,
     judge,
+    paired,
 )
+from pageswap.statistics.intervals import Interval, ratio_intervals
 
 
 @pytest.mark.parametrize(
@@ -41,3 +43,14 @@ def test_three_conditions_agree_or_there_is_no_difference(
     point, low, high = (np.array([part]) for part in ratio)
 
     assert judge((point, low, high), np.array([floor]), np.array([p])) == ([verdict], [obstacle])
+
+
+def test_two_series_are_judged_with_both_ends_of_their_interval() -> None:
+    """Six blocks have an interval, five have none; what is missing does not count."""
+    logs = np.array([[0.18, 0.2, 0.22, 0.2, 0.19, 0.21, math.nan], [0.1, 0.2, 0.3, 0.2, 0.1, math.nan, math.nan]])
+    six, five = paired(logs, np.array([0.01, 0.01]), 1)
+    point, low, high = (math.exp(part[0]) for part in ratio_intervals(logs))
+
+    assert (six.ratio, six.interval, six.n, six.differs) == (point, Interval(low, high), 6, True)
+    assert low < point < high
+    assert (five.interval, five.n, five.differs) == (None, 5, False)

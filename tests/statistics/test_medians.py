@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pageswap.statistics.medians import draw_medians, median, median_weights
+from pageswap.statistics.medians import draw_medians, median, median_weights, medians
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 8])
@@ -45,3 +45,12 @@ def test_drawn_medians_have_the_distribution_of_medians() -> None:
 
     assert ours.mean() == pytest.approx(theirs.mean(), abs=0.06)
     assert ours.std() == pytest.approx(theirs.std(), rel=0.03)
+
+
+def test_a_row_of_one_value_has_a_median_and_an_empty_one_none() -> None:
+    """Rows of any count stand beside each other."""
+    nan = np.nan
+
+    assert np.array_equal(
+        [5.0, nan, 2.0], medians(np.array([[nan, 5.0, nan], [nan] * 3, [1.0, 2.0, 9.0]])), equal_nan=True
+    )

@@ -94,3 +94,11 @@ def test_a_value_far_off_is_brought_in() -> None:
 
     assert found[0] == pytest.approx(3 - reach)
     assert found[1:] == pytest.approx(row[0, 1:], nan_ok=True)
+
+
+def test_two_values_have_a_mean_and_one_has_none() -> None:
+    """Of 1 and 5 the error is 2 with one degree of freedom."""
+    mean, error, degrees = trimmed_means(np.array([[1.0, 5.0], [1.0, math.nan]]))
+
+    assert (mean[0], error[0], degrees[0]) == pytest.approx((3.0, 2.0, 1.0))
+    assert np.isnan([mean[1], error[1], degrees[1]]).all()

@@ -161,3 +161,18 @@ def test_a_page_resamples_them_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_methods_that_move_nothing_take_no_part() -> None:
     """The null method is no alternative."""
     assert crossovers_in(sized({"memcpy": PROPORTIONAL, "null": FLAT})) == ()
+
+
+@pytest.mark.parametrize(
+    ("page_sizes", "region_sizes", "axis"),
+    [(1, 3, "region_size"), (0, 3, "region_size"), (1, 2, "page_size"), (2, 9, "page_size")],
+)
+def test_regions_are_the_axis_where_pages_are_all_alike(page_sizes: int, region_sizes: int, axis: str) -> None:
+    """And where there are regions enough to tell a course."""
+    cases = {
+        f"{page}.{region}": {**({"page_size": page} if page_sizes else {}), "region_size": region}
+        for page in range(max(1, page_sizes))
+        for region in range(region_sizes)
+    }
+
+    assert module.size_axis(cases) == axis

@@ -9,7 +9,7 @@ import pytest
 
 from pageswap.analysis.checks.stopping import Decision, decide
 from pageswap.statistics.intervals import ratio_intervals
-from tests.fake_run import make_run
+from tests.fake_run import FakeRun, make_run
 
 ONE: dict[str, Any] = {"region_size": [128 << 20], "touch": ["none"]}
 
@@ -140,3 +140,22 @@ def test_an_interval_is_narrow_enough_when_it_was_so_three_blocks_before() -> No
             assert decision.blocks == blocks + 4 - late
 
     assert unsure
+
+
+def _one_noisy(blocks: int, seed: int) -> FakeRun:
+    """Make a run in which one method varies by 2 % and all else by nothing."""
+    run = make_run(blocks=blocks, noise=0.0, block_noise=0.0, **ONE)
+    for outcome, factor in zip(
+        run.of(method="copy_words"), np.random.default_rng(seed).normal(1, 0.02, 99), strict=False
+    ):
+        outcome["elapsed_ns"] = round(outcome["elapsed_ns"] * factor)
+    return run
+
+
+def test_each_interval_must_have_stayed_narrow() -> None:
+    """One that has just become narrow is looked at again, however long the others have been."""
+    narrow = [decide(_one_noisy(14, seed), "local", blocks=14, most=40, until=0.015) for seed in range(12)]
+    waits = [each for each in narrow if each.reason.startswith("every interval is within")]
+
+    assert waits
+    assert all(not each.enough and 14 < each.blocks <= 17 for each in waits)

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from pageswap.analysis.summary import summarise
-from pageswap.analysis.trials.matrix import fast_share, round_times
+from pageswap.analysis.trials.matrix import Matrix, fast_share, round_times
+from pageswap.analysis.trials.table import frame
 from pageswap.analysis.verdicts import FASTER
 from pageswap.comparison.comparison import Part, compare
 from tests.fake_run import FakeRun, make_run
@@ -48,3 +49,25 @@ def test_what_disturbs_some_rounds_hides_no_difference() -> None:
     assert np.std(np.log(summary.matrix.ns[0])) > 0.2
     assert item.verdict == change.verdict == FASTER
     assert item.ratio == pytest.approx(1.1, rel=0.02)
+
+
+def test_each_row_has_what_its_baseline_has() -> None:
+    """Also where the baseline is the first row of all; a case without one has nothing."""
+    run = make_run(method=["memcpy", "other"], blocks=2, hosts=("a", "b"), **ONE)
+    matrix = Matrix(run, frame(run))
+
+    assert matrix.of_baselines(np.array([1.0, 2.0, 3.0, 4.0])).tolist() == [1.0, 1.0, 3.0, 3.0]
+    run.experiment["baseline"] = {"method": "absent"}
+    assert np.isnan(Matrix(run, frame(run)).of_baselines(np.arange(4.0))).all()
+
+
+def test_what_belongs_to_no_case_or_host_is_left_out() -> None:
+    """Its times are nobody's."""
+    run = make_run(method=["memcpy", "other"], blocks=2, hosts=("a", "b"), **ONE)
+    for outcome in run.of(host="b"):
+        outcome["elapsed_ns"] *= 1_000
+    alone = make_run(method=["memcpy", "other"], blocks=2, hosts=("a",), **ONE)
+    found = Matrix(run, frame(run), ("a",))
+
+    assert found.ns.tolist() == Matrix(alone, frame(alone)).ns.tolist()
+    assert set(found.measured["host"]) == {"a"}

@@ -10,7 +10,6 @@
     spec.config.legend.columns = Math.max(1, Math.floor((chart.clientWidth - axisPx) / entryPx));
     // On a narrow page a legend, or the text below, names what has its name beside it elsewhere.
     if (chart.clientWidth < 560 && (spec.datasets.ends || spec.datasets.inside)) {
-      delete spec.padding;
       spec.layer = spec.layer.filter(({ data }) => data.name !== "ends" && data.name !== "inside");
       for (const { encoding } of spec.layer)
         for (const channel of [encoding.color, encoding.shape]) if (channel?.field === "Case") delete channel.legend;

@@ -80,13 +80,11 @@ def plot(  # noqa: PLR0913 - what a chart is made of
     height: int,
     *,
     series: Sequence[str] = (),
-    ends: Sequence[str] = (),
 ) -> Plot:
     """Make a chart of layers that each name one of the datasets; what has no glyph is shown by its name.
 
     ``told`` is what it shows in words, for who cannot see it; a line end in them is one in a row's label.
-    ``series`` are the names in its legend, which gets as many columns as fit; ``ends`` are the names that a layer of
-    the dataset "ends" has to the right of the chart, where the page is wide enough for them.
+    ``series`` are the names in its legend, which gets as many columns as fit.
     """
     entry = _ENTRY_PX + _PX_A_LETTER * max((len(name) for name in series), default=0)
     axes = [each["encoding"].get("y", {}).get("axis") or {} for each in layers]
@@ -115,19 +113,14 @@ def plot(  # noqa: PLR0913 - what a chart is made of
         },
         # For the page's script, which knows how wide the chart really is.
         "usermeta": {"axisPx": left, "entryPx": entry},
-        "padding": {"left": 5, "top": 5, "bottom": 5, "right": 5 + _beside_px(ends)},
         "layer": list(layers),
         "datasets": _visible(datasets),
     }
     return Plot(title, description, spec)
 
 
-def _beside_px(names: Sequence[str]) -> float:
-    return max((_END_PX + 7 * len(name) for name in names), default=0)
-
-
 def end_labels(x: Spec, **places: Spec) -> Spec:
-    """Return the layer of the dataset "ends": what lines or marks are, to the right of the chart."""
+    """Return the layer of the dataset "ends": what lines or marks are, to the right of the chart where that is wide."""
     text = {"type": "text", "align": "left", "baseline": "middle", "dx": _END_PX, "fontSize": 12}
     return layer("ends", text, x=x, **places, text={"field": "end", "type": "nominal"})
 

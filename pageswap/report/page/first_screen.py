@@ -81,28 +81,26 @@ def first_rows(answer: Answer, staying: frozenset[str] = frozenset()) -> FirstRo
     """
     by_contender: dict[str, list[tuple[Finding, dict[str, Any]]]] = {}
     for finding in answer.findings:
-        where = {_HOST: finding.host, **finding.where}
-        name = _contender(answer, finding, where)
-        by_contender.setdefault(name, []).append((finding, where))
-    ordered = sorted(by_contender.items(), key=lambda item: (item[0] in staying, _rank([each for each, _ in item[1]])))
-    ordered = [(f"{name} (moves no page)" if name in staying else name, found) for name, found in ordered]
+        where, name = {_HOST: finding.host, **finding.where}, finding.subject
+        if answer.asks == GAIN and _METHOD in where:
+            # Where conditions are compared, a method is told by its change; then it is no condition.
+            name = f"{where.pop(_METHOD)}: {name}"
+        by_contender.setdefault(clipped(name, _LONGEST), []).append((finding, where))
+
+    def rank(item: tuple[str, list[tuple[Finding, dict[str, Any]]]]) -> tuple[bool, bool, float]:
+        """Put the parts of a call first, and else the fastest contender."""
+        findings = [finding for finding, _ in item[1]]
+        return item[0] in staying, findings[0].verdict != PART, -max(each.ratio or 0.0 for each in findings)
+
+    ordered = [
+        (f"{name} (moves no page)" if name in staying else name, found)
+        for name, found in sorted(by_contender.items(), key=rank)
+    ]
     rows = [row for name, found in ordered for row in _rows(answer.asks, name, found)]
     rows.sort(key=lambda row: not row.speed)
     names = {finding.against for finding in answer.findings}
     against = names.pop() if len(names) == 1 else ""
     return FirstRows(tuple(rows[:MOST_ROWS]), max(0, len(rows) - MOST_ROWS), against)
-
-
-def _contender(answer: Answer, finding: Finding, where: dict[str, Any]) -> str:
-    """Name a finding's row. Where conditions are compared, a method is told by its change; then it is no condition."""
-    if answer.asks == GAIN and _METHOD in where:
-        return clipped(f"{where.pop(_METHOD)}: {finding.subject}", _LONGEST)
-    return clipped(finding.subject, _LONGEST)
-
-
-def _rank(findings: Sequence[Finding]) -> tuple[bool, float]:
-    """Order rows: the parts of a call first, then the fastest contender."""
-    return findings[0].verdict != PART, -max(each.ratio or 0.0 for each in findings)
 
 
 def _rows(asks: str, name: str, found: list[tuple[Finding, dict[str, Any]]]) -> list[ContenderRow]:

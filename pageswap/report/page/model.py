@@ -20,7 +20,6 @@ from pageswap.report.sections.cases import Table, table
 from pageswap.report.sections.conditions import hashes, host_facts, inventory_of, run_facts
 from pageswap.report.sections.reported_run import ReportedRun, reported_run
 from pageswap.report.sections.section import Section, notes
-from pageswap.statistics.intervals import MINIMUM_N
 from pageswap.text.conditions import shown_command
 from pageswap.text.lists import clipped, plural
 
@@ -91,7 +90,6 @@ class Model:
     command: str
     lacking: tuple[str, ...]
     download: Download | None
-    minimum_n: int = MINIMUM_N
 
     @property
     def plots(self) -> list[Plot]:

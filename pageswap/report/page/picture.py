@@ -40,6 +40,12 @@ def picture(run: ReportedRun, sections: list[Section]) -> tuple[Plot | None, tup
 
     Returns the chart, how to read it, and the sections without it.
     """
+
+    def without(shown: Section) -> list[Section]:
+        rest = dataclasses.replace(shown, notes=shown.notes + notes("at_the_top"), plots=shown.plots[1:])
+        kept = [rest] if rest.plots or rest.grids else []
+        return [each for section in sections for each in (kept if section is shown else [section])]
+
     summary = run.summary
     of_id = {section.id: section for section in sections if section.plots}
     ids = [
@@ -52,22 +58,15 @@ def picture(run: ReportedRun, sections: list[Section]) -> tuple[Plot | None, tup
     for name in (*ids, *(["costs"] if summary.workload == "call" else [])):
         if name in of_id:
             shown = of_id[name]
-            return shown.plots[0], shown.notes[:1], _without_first(sections, shown)
+            return shown.plots[0], shown.notes[:1], without(shown)
     glance = overview(summary)
     if glance:
         return glance, notes("glance", summary.asks == COST, *marks_of_rows(summary)), sections
     ratios = of_id.get("ratios")
     if ratios and len(ratios.plots) == 1:
         only = dataclasses.replace(ratios.plots[0], title=ratios.title)
-        return only, ratios.notes, _without_first(sections, ratios)
+        return only, ratios.notes, without(ratios)
     return None, (), sections
-
-
-def _without_first(sections: list[Section], shown: Section) -> list[Section]:
-    """Return the sections without the first chart of one, and without that where nothing but the chart was in it."""
-    rest = dataclasses.replace(shown, notes=shown.notes + notes("at_the_top"), plots=shown.plots[1:])
-    kept = [rest] if rest.plots or rest.grids else []
-    return [each for section in sections for each in (kept if section is shown else [section])]
 
 
 def overview(summary: Summary) -> Plot | None:
@@ -168,5 +167,4 @@ def _plot(summary: Summary, contenders: Sequence[tuple[str, list[CaseSummary]]])
     layers = [vega.reference_line(x), *vega.figure_layers("marks", "x", channels, size=70)]
     layers += [vega.end_labels(x, y=channels["y"], yOffset=channels["yOffset"])] if ends else []
     title = what if is_cost else f"{plural(len(rows), 'comparison')} at a glance"
-    beside = [each["end"] for each in ends]
-    return vega.plot(title, names, layers, {"marks": rows, "ends": ends}, height * len(names), ends=beside)
+    return vega.plot(title, names, layers, {"marks": rows, "ends": ends}, height * len(names))

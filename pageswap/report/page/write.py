@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from pageswap.answers import words
 from pageswap.files import replacing
-from pageswap.report.page.model import model
+from pageswap.report.charts.drawing import Drawer
 from pageswap.text.invisible_characters import finalized
 
 if TYPE_CHECKING:
@@ -20,15 +20,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pageswap.analysis.trials.run_data import RunData
-    from pageswap.report.charts.drawing import Drawer
 
 _TEMPLATES: Final = words.TEMPLATES.parent
 
 
-def write(run_data: RunData, out_path: Path, drawer: Drawer) -> Path:
-    """Write a run's report and return its path; its static charts are the drawer's."""
-    page = model(run_data)
-    drawings, vega = drawer.draw([plot.fixed() for plot in page.plots])
+def render(run_data: RunData, out_path: Path) -> Path:
+    """Write the report of a run as one self-contained HTML file, and return its path.
+
+    The file makes no network request, is readable without scripts, and appears whole or not at all. Raises StoreError
+    when it cannot be written.
+    """
+    # The drawing process starts first, so that it loads Vega while this one imports pandas and scipy.
+    with Drawer() as drawer:
+        from pageswap.report.page.model import model
+
+        page = model(run_data)
+        drawings, vega = drawer.draw([plot.fixed() for plot in page.plots])
     of_plot = dict(zip(map(id, page.plots), drawings, strict=True))
     scripts = [vega, _own("cases.js"), _own("charts.js")] if vega else [_own("cases.js")]
     facts = {"page": page, "drawing_of": lambda plot: of_plot[id(plot)], **_inlined(_own("report.css"), scripts)}

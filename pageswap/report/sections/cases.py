@@ -103,20 +103,23 @@ def table(summary: Summary, comparisons: Iterable[Comparison] = ()) -> Table:
         for index in range(len(columns))
         if index not in constant and (index < head or any(row[index].text for row in cells))
     ]
-    reasons = sum(len(case.endings) for case in summary.cases)
-    longest = min(_LONGEST_REASON, max(_SHORTEST_REASON, _REASONS_BUDGET // max(1, reasons)))
-    rows = tuple(
-        Row(
-            tuple(row[index] for index in used if case.n or index < head),
-            _KINDS.get(case.verdict, case.verdict.replace(" ", "-")),
-            case.n > 0,
-            _reasons(case, longest),
-        )
-        for case, row in zip(summary.cases, cells, strict=True)
+    endings = [ending for case in summary.cases for ending in case.endings]
+    longest = min(_LONGEST_REASON, max(_SHORTEST_REASON, _REASONS_BUDGET // max(1, len(endings))))
+    return Table(
+        columns=tuple(columns[index] for index in used),
+        head=head,
+        rows=tuple(
+            Row(
+                tuple(row[index] for index in used if case.n or index < head),
+                _KINDS.get(case.verdict, case.verdict.replace(" ", "-")),
+                case.n > 0,
+                _reasons(case, longest),
+            )
+            for case, row in zip(summary.cases, cells, strict=True)
+        ),
+        reasons_cut=any(len(ending.reason) > longest for ending in endings),
+        constant=tuple((columns[index].title.lower(), text) for index, text in constant.items() if text),
     )
-    is_cut = any(len(ending.reason) > longest for case in summary.cases for ending in case.endings)
-    alike = tuple((columns[index].title.lower(), text) for index, text in constant.items() if text)
-    return Table(tuple(columns[index] for index in used), head, rows, is_cut, alike)
 
 
 def _cells(summary: Summary, case: CaseSummary, names: tuple[str, ...], test: Comparison | None) -> list[Cell]:
@@ -127,7 +130,7 @@ def _cells(summary: Summary, case: CaseSummary, names: tuple[str, ...], test: Co
         *(Cell(level_text(name, case.levels.get(name, ""))) for name in names),
         Cell(_finding(summary, case)),
         Cell(ratio_text(ratio, ratio_ci), interval_text(ratio, ratio_ci) or few) if ratio else Cell(""),
-        Cell(_smallest_text(test), _p_text(test.p_holm if test else None)),
+        _detectable(test),
         Cell(nanoseconds_text(ns, ns_ci), interval_text(ns, ns_ci) or few) if ns else Cell(""),
         Cell(", ".join(f"{count:,} {status}" for status, count in case.statuses.items()) or "no outcome yet"),
         Cell(
@@ -147,17 +150,14 @@ def _finding(summary: Summary, case: CaseSummary) -> str:
     return f"{case.verdict}: {case.note}"
 
 
-def _smallest_text(test: Comparison | None) -> str:
-    if not test or not test.smallest:
-        return ""
-    # What could only find a tenfold difference could tell nothing.
-    return "too wide" if test.smallest > LARGEST_SAID else percent_text(test.smallest)
-
-
-def _p_text(p: float | None) -> str:
-    if p is None:
-        return ""
-    return f"p < {_SMALLEST_P}" if p < _SMALLEST_P else f"p {with_digits(p, 2)}"
+def _detectable(test: Comparison | None) -> Cell:
+    """Say what difference could have been found, and the corrected p; what hides a tenfold one tells nothing."""
+    if not test:
+        return Cell("")
+    smallest = "too wide" if (test.smallest or 0) > LARGEST_SAID else percent_text(test.smallest or 1.0)
+    p = test.p_holm
+    known = "" if p is None else f"p < {_SMALLEST_P}" if p < _SMALLEST_P else f"p {with_digits(p, 2)}"
+    return Cell(smallest if test.smallest else "", known)
 
 
 def _reasons(case: CaseSummary, longest: int) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host.conditions import CONDITIONS
@@ -43,13 +44,13 @@ def host_facts(
 
 def _set_by(inventory: Mapping[str, Any]) -> list[Fact]:
     """List what the inventory sets of a host that bears on its figures; its notes are for its owner alone."""
-    cpu, memory, tags = (inventory.get(name) for name in ("cpu", "memory_bytes", "tags"))
-    facts = [("Trials run on CPU (inventory)", str(cpu))] if cpu is not None else []
-    if isinstance(memory, int):
-        facts.append(("Trials may take (inventory)", gibibytes(memory)))
-    if isinstance(tags, list) and tags:
-        facts.append(("Tags (inventory)", _nested(tags)))
-    return facts
+    memory = inventory.get("memory_bytes")
+    facts = {
+        "Trials run on CPU (inventory)": inventory.get("cpu"),
+        "Trials may take (inventory)": gibibytes(memory) if isinstance(memory, int) else None,
+        "Tags (inventory)": inventory.get("tags") or None,
+    }
+    return [(label, _nested(value)) for label, value in facts.items() if value is not None]
 
 
 def inventory_of(meta: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -69,17 +70,17 @@ def span_text(span: tuple[dt.datetime, dt.datetime]) -> str:
 def run_facts(meta: Mapping[str, Any]) -> list[Fact]:
     """List a run's identity and provenance as (label, text), without what concerns its owner alone."""
     provenance = dict(meta.get("provenance") or {})
-    commit = provenance.pop("commit", None)
-    dirty = provenance.pop("dirty", None)
+    command = shown_command(provenance)
+    commit, dirty, version, _ = (provenance.pop(name, None) for name in ("commit", "dirty", "version", "command"))
     state = {True: " with uncommitted changes", False: " (clean)"}.get(dirty, " (unknown whether changed)")
-    facts = [
-        ("Run", str(meta.get("run_id", ""))),
-        ("Started", str(meta.get("created_at") or _NOT_RECORDED)),
-        ("Commit", f"{commit}{state}" if commit else _NOT_RECORDED),
-        ("pageswap", str(provenance.pop("version", None) or _NOT_RECORDED)),
-        ("Command", shown_command(provenance) or _NOT_RECORDED),
-    ]
-    provenance.pop("command", None)
+    own = {
+        "Run": meta.get("run_id"),
+        "Started": meta.get("created_at"),
+        "Commit": f"{commit}{state}" if commit else "",
+        "pageswap": version,
+        "Command": command,
+    }
+    facts = [(label, str(value or _NOT_RECORDED)) for label, value in own.items()]
     facts += [(name, _text(name, value)) for name, value in provenance.items()]
     options = {name: value for name, value in (meta.get("options") or {}).items() if name not in PRIVATE_OPTIONS}
     return _bounded([*facts, ("Options", _nested(options) or "none")])
@@ -88,10 +89,9 @@ def run_facts(meta: Mapping[str, Any]) -> list[Fact]:
 def hashes(meta: Mapping[str, Any], environments: Mapping[str, Mapping[str, Any]]) -> list[Fact]:
     """List what tells whether another run had the same experiment file and timed the same code, as (label, text)."""
     spec = hashlib.sha256(str(meta.get("spec_text", "")).encode("utf-8", "replace")).hexdigest()
-    hosts: dict[str, int] = {}
-    for environment in environments.values():
-        core = str((environment.get("core") or {}).get("core_hash") or _NOT_RECORDED)
-        hosts[core] = hosts.get(core, 0) + 1
+    hosts = Counter(
+        str((environment.get("core") or {}).get("core_hash") or _NOT_RECORDED) for environment in environments.values()
+    )
     cores = "; ".join(f"{core} on {plural(count, 'host')}" if len(hosts) > 1 else core for core, count in hosts.items())
     return _bounded([("Experiment file, SHA-256", spec), ("Core, SHA-256", cores or _NOT_RECORDED)])
 

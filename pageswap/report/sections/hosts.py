@@ -11,7 +11,7 @@ from pageswap.comparison.environments import verdict
 from pageswap.report.sections.conditions import span_text
 from pageswap.report.sections.section import MOST_ROWS, Grid, Heading, Section, notes, number, section_of
 from pageswap.store.schema import PHASES
-from pageswap.text.lists import clipped, plural
+from pageswap.text.lists import clipped, first_few, plural
 from pageswap.text.numbers import with_digits
 
 if TYPE_CHECKING:
@@ -147,12 +147,11 @@ def _late(spans: Mapping[str, tuple[dt.datetime, dt.datetime]]) -> tuple[str, li
 
 def _by_value(by_value: Mapping[str, Sequence[str]]) -> str:
     parts = []
-    for value, hosts in sorted(by_value.items(), key=lambda item: -len(item[1]))[:_VALUES_NAMED]:
+    for value, hosts in sorted(by_value.items(), key=lambda item: -len(item[1])):
         named = ", ".join(clipped(host, _LONGEST_HOST) for host in hosts)
         who = named if len(hosts) <= _HOSTS_NAMED else plural(len(hosts), "host")
         parts.append(f"{clipped(value, _LONGEST_VALUE)} ({who})")
-    more = len(by_value) - len(parts)
-    return "; ".join(parts) + (f"; and {plural(more, 'other value')}" if more else "")
+    return first_few(parts, _VALUES_NAMED, "value")
 
 
 def ledger(run: ReportedRun) -> Section | None:

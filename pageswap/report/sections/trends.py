@@ -82,13 +82,11 @@ def section(run: ReportedRun, factor: str) -> Section | None:
     is_rate = 0 < len(measured) <= 2 * sum(bool(case.bytes_per_s) for case in measured)
     series = "method" if "method" in summary.varying else next((n for n in summary.varying if n != factor), "method")
     panels = _panels(summary, measured, factor, series)
+    of_place: dict[object, list[Crossover]] = {}
+    for each in crossovers:
+        of_place.setdefault(_place(each.host, each.levels, factor), []).append(each)
     of_panel = {
-        name: [
-            each
-            for each in crossovers
-            if _place(each.host, each.levels, factor) == _place(cases[0].host, cases[0].levels, factor)
-        ]
-        for name, cases in panels.items()
+        name: of_place.get(_place(cases[0].host, cases[0].levels, factor), []) for name, cases in panels.items()
     }
     marked = {name: _answered(summary, found) for name, found in of_panel.items()}
     by_name: dict[str, list[CaseSummary]] = {}
@@ -214,9 +212,7 @@ def _plot(trend: _Trend, title: str, cases: Sequence[CaseSummary], crossed: Sequ
     told = [f"{point['Case']} at {point['At']}: {point['Value']}" for point in points]
     datasets = {"points": points, "crossovers": crossings, "ends": ends if len(names) > 1 else []}
     layers = _layers(trend, names, levels, span, has_crossovers=bool(crossings))
-    return vega.plot(
-        title, told, layers, datasets, _HEIGHT_PX, series=names, ends=[each["end"] for each in datasets["ends"]]
-    )
+    return vega.plot(title, told, layers, datasets, _HEIGHT_PX, series=names)
 
 
 def _stand_beside(trend: _Trend, points: Sequence[dict[str, Any]], span: tuple[float, float]) -> None:

@@ -88,7 +88,7 @@ def test_differences_between_hosts_are_named_and_judged() -> None:
     (grid,) = section.grids
 
     assert [row[0] for row in grid.rows] == ["Kernel", "Host name"]
-    assert grid.rows[0][1] == "6.18.5 (a, b); 6.1.0 (c)"
+    assert grid.rows[0][1] == "6.18.5 (a, b) and 6.1.0 (c)"
     assert grid.rows[0][2].startswith("yes: ")
     assert "stands with reservations" in section.notes[0]
     assert hosts.differences(reported(alike)) is None

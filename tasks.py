@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pageswap.console.arguments import HostAccess
     from pageswap.fleet import Target
+    from pageswap.fleet.inventory import InventoryHost
     from pageswap.plan.plan import Plan
 
 ROOT = Path(__file__).resolve().parent
@@ -57,14 +58,24 @@ def _plan(
     return planning.make(override(load(path), set_=set_ or [], filter_=filter_ or [], repeats=blocks, until=until))
 
 
-def _ask(targets: list[Target], question: Callable[[Target], dict[str, Any]]) -> dict[str, Any]:
+def _ask(targets: list[Target], question: Callable[[Target], dict[str, Any]], *, keep: bool = False) -> dict[str, Any]:
     """Return each host's answer, or the error it has instead."""
     from pageswap.campaign import ask_hosts
     from pageswap.console import exits
     from pageswap.fleet import make_bundle
 
     devtasks.build_core()
-    return ask_hosts.ask_each(targets, make_bundle(), question, tell=exits.tell)
+    return ask_hosts.ask_each(targets, make_bundle(), question, keep=keep, tell=exits.tell)
+
+
+def _look_ahead(
+    plan: Plan, hosts: tuple[InventoryHost, ...], targets: list[Target], *, tune: bool = False, keep: bool = False
+) -> dict[str, Any]:
+    """Ask each host what it cannot do of a plan."""
+    from pageswap.campaign import ask_hosts, unmeasured
+
+    questions = unmeasured.questions(plan, hosts, tune=tune)
+    return _ask(targets, functools.partial(ask_hosts.facts, questions=questions), keep=keep)
 
 
 @command(default=True)
@@ -93,27 +104,28 @@ def build(
 def check(_context: Context, spec: str = "", inventory: str = "") -> None:
     """Check an experiment file without running it."""
     plan = _plan(spec)
-    arguments.HostAccess(inventory).check_hosts(plan.experiment)
+    arguments.HostAccess(inventory).hosts(None, plan.experiment)
     print(f"{plan.experiment.path}: ok: {len(plan.cases):,} cases, {len(plan.trials):,} trials")
 
 
 @command(["spec"], iterable=["set_", "filter_"], example="inv plan smoke --set page_size=4KiB,64KiB")
 def plan(
     _context: Context,
+    access: HostAccess,
     spec: str = "",
+    hosts: str | None = None,
     set_: list[str] | None = None,
     filter_: list[str] | None = None,
     repeats: str | None = None,
     until: str | None = None,
-    inventory: str = "",
     json: bool = False,
 ) -> None:
-    """List what a run would measure, with its memory and time; run nothing."""
+    """List what a run would measure, with its memory and time, and what its hosts cannot do; run nothing."""
     made = _plan(spec, set_, filter_, repeats, until)
-    arguments.HostAccess(inventory).check_hosts(made.experiment)
+    chosen = access.hosts(hosts, made.experiment)
     from pageswap.console import plan_view
 
-    plan_view.tell_plan(made, as_json=json)
+    plan_view.tell_plan(made, _look_ahead(made, chosen, access.targets(chosen)), as_json=json)
 
 
 @command(["spec"], iterable=["set_", "filter_"], example="inv run mremap_vs_copy --hosts lab1,@rack --repeats 20")
@@ -140,7 +152,7 @@ def run(
     made = _plan(spec, set_, filter_, repeats, until)
     chosen = access.hosts(hosts, made.experiment)
     from pageswap import campaign
-    from pageswap.console import plan_view, run_view
+    from pageswap.console import exits, plan_view, run_view
 
     options = campaign.Options(
         tune=tune,
@@ -153,15 +165,19 @@ def run(
         ssh_config=access.ssh_config_file(),
         hosts=tuple(host.to_json() for host in chosen),
     )
+    targets = campaign.make_targets(chosen, options, accept_new=access.accept_new)
+    answers = _look_ahead(made, chosen, targets, tune=tune, keep=not dry)
     if dry:
-        plan_view.tell_plan(made, as_json=json, hosts=[host.name for host in chosen])
+        plan_view.tell_plan(made, answers, as_json=json)
         return 0
+    for line in plan_view.obstacles(made, answers):
+        exits.tell(line)
     measure = functools.partial(
         campaign.run,
         made,
         results_dir=RESULTS,
         options=options,
-        targets=campaign.make_targets(chosen, options, accept_new=access.accept_new),
+        targets=targets,
         provenance=campaign.provenance(ROOT, ["inv", *arguments.typed()]),
     )
     return run_view.measured(measure, as_json=json)
@@ -309,9 +325,8 @@ def doctor(_context: Context, access: HostAccess, hosts: str | None = None, json
     from pageswap.console import host_views
 
     chosen = access.hosts(hosts)
-    found = _ask(
-        access.targets(chosen), functools.partial(ask_hosts.facts, cpus={host.name: host.cpu for host in chosen})
-    )
+    questions = {host.name: {"cpu": host.cpu} for host in chosen}
+    found = _ask(access.targets(chosen), functools.partial(ask_hosts.facts, questions=questions))
     code = host_views.conclude(found, host_views.show_findings, as_json=json, part=host_views.findings)
     return code or host_views.findings_code(found)
 

@@ -90,6 +90,10 @@ const char *ps_word_level(const char *field, int index);
  * process of its own. rounds_ns has room for trial->rounds values. */
 int ps_run_trial(const ps_trial *trial, ps_result *result, uint64_t *rounds_ns, ps_error *error);
 
+/* Asks this host for what the trial needs, CPUs, address space, reserved pages and its backing, and gives it back;
+ * a region is mapped, not filled. Call it in a process of its own. */
+int ps_check_trial(const ps_trial *trial, ps_error *error);
+
 /* What a child process gets before it begins. */
 typedef struct {
     const int32_t *cpus;    /* the CPUs that it may run on; with cpu_count 0 those of its parent */

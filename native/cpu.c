@@ -6,7 +6,7 @@
 
 /* Lists the CPUs that the trial may use: those asked for, or all allowed ones, the last first, because the first ones
  * serve most interrupts. The first `threads` of them are the threads'; more threads than CPUs is refused: they would
- * measure the scheduler. `cpus` has room for PS_MAX_CPUS. */
+ * measure the scheduler, and so would busy neighbours without a CPU. `cpus` has room for PS_MAX_CPUS. */
 int ps_cpu_choose(const ps_trial *trial, int32_t *cpus, uint32_t *count, ps_error *error)
 {
     cpu_set_t allowed;
@@ -29,6 +29,9 @@ int ps_cpu_choose(const ps_trial *trial, int32_t *cpus, uint32_t *count, ps_erro
                        trial->threads, *count);
         return ps_unavailable(error, EINVAL, detail);
     }
+    if (*count == trial->threads && ps_word_find("neighbours", trial->neighbours))
+        return ps_unavailable(error, EINVAL,
+                              "no CPU is left for a busy neighbour; allow more CPUs or use fewer threads");
     return 0;
 }
 

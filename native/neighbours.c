@@ -38,12 +38,6 @@ struct ps_neighbours *ps_neighbours_start(const int32_t *cpus, uint32_t count, p
 {
     struct ps_neighbours *const all = calloc(1, sizeof *all);
 
-    if (count == 0) {
-        free(all);
-        (void)ps_unavailable(error, EINVAL,
-                             "no CPU is left for a busy neighbour; allow more CPUs or use fewer threads");
-        return NULL;
-    }
     if (!all || !(all->list = calloc(count, sizeof *all->list))) {
         free(all);
         (void)ps_error_set(error, ENOMEM, "calloc (neighbours)", "");

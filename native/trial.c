@@ -180,6 +180,33 @@ static void release(struct ps_trial_run *run)
     free(run->works);
 }
 
+/* A backing of huge pages is there if the kernel gives a first one when it is written to. */
+static int try_backing(struct ps_trial_run *run)
+{
+    uint64_t huge;
+    int failed;
+
+    if (!run->backing->check || run->shape.region_bytes < PS_HUGE_PAGE)
+        return 0;
+    memset(run->memory.base, 1, PS_HUGE_PAGE);
+    failed = ps_huge_bytes(run->memory.base, PS_HUGE_PAGE, &huge, run->error);
+    return failed ? failed : run->backing->check(PS_HUGE_PAGE, huge, run->error);
+}
+
+int ps_check_trial(const ps_trial *trial, ps_error *error)
+{
+    struct ps_trial_run run = {.trial = trial, .error = error, .memory = {.fd = -1}};
+    int32_t cpus[PS_MAX_CPUS];
+    int failed = ps_trial_check(&run);
+
+    if (!failed)
+        failed = ps_cpu_choose(trial, cpus, &run.cpu_count, error);
+    if (!failed && (failed = ps_memory_map(&run.memory, &run.shape, run.backing, run.workload, error)) == 0)
+        failed = try_backing(&run);
+    ps_memory_unmap(&run.memory);
+    return failed;
+}
+
 int ps_run_trial(const ps_trial *trial, ps_result *result, uint64_t *rounds_ns, ps_error *error)
 {
     struct ps_trial_run run = {

@@ -93,9 +93,11 @@ def _cache(document: dict[str, Any]) -> str:
 
 def _facts(document: dict[str, Any], context: HostContext) -> dict[str, Any]:
     from pageswap.agent.daemon.host_facts import host_facts
+    from pageswap.agent.journal.job import job_from_json
 
     cpu = None if document.get("cpu") is None else _field(document, "cpu", int)
-    return host_facts(context, _cache(document), cpu)
+    job = None if document.get("job") is None else job_from_json(_field(document, "job", dict))
+    return host_facts(context, _cache(document), cpu, job)
 
 
 def _clean(document: dict[str, Any], context: HostContext) -> dict[str, Any]:

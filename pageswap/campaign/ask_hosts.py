@@ -53,17 +53,19 @@ _SHAPES: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def ask_each(
+def ask_each(  # noqa: PLR0913 - who is asked what, and how
     targets: Sequence[Target],
     bundle: Bundle,
     question: Callable[[Target], _T],
     *,
     at_once: int = 32,
+    keep: bool = False,
     tell: Callable[[str], None] = lambda _text: None,
 ) -> dict[str, _T | PageswapError]:
     """Return each host's answer, or why there is none, in the order of `targets`; one that fails stops no other.
 
-    `tell` gets a line about a host that keeps the others waiting, in that host's thread.
+    The connections are let go of unless `keep`. `tell` gets a line about a host that keeps the others waiting, in that
+    host's thread.
     """
     halt = threading.Event()
     waiting = collections.deque(targets)
@@ -71,7 +73,7 @@ def ask_each(
 
     def answer_of(target: Target) -> _T | Exception:
         try:
-            with contextlib.closing(target):
+            with contextlib.nullcontext() if keep else contextlib.closing(target):
                 halt.wait(jitter_s(len(targets)))
                 link = Link(
                     target, PhaseClock(), patience_s=0.0, tell=lambda text: tell(f"{target.name}: {text}"), halt=halt
@@ -103,14 +105,17 @@ def ask_each(
     return {target.name: found[target.name] for target in targets}
 
 
-def facts(target: Target, *, cpus: Mapping[str, int | None] = MappingProxyType({})) -> dict[str, Any]:
+def facts(target: Target, *, questions: Mapping[str, dict[str, Any]] = MappingProxyType({})) -> dict[str, Any]:
     """Ask for a host's facts; among its doctor's findings is how its clock differs from this machine's.
 
-    `cpus` has the CPU that the inventory pins a host's trials to: that one is looked at, not the agent's own choice.
+    `questions` has by host what its agent is asked beside: to look at the `cpu` that the inventory pins its trials to,
+    rather than its own choice, and at the trials of a `job`.
     """
-    cpu = cpus.get(target.name)
     sent_ns = time.time_ns()
-    found = ask(target, "facts", {} if cpu is None else {"cpu": cpu})
+    question = questions.get(target.name, {})
+    found = ask(target, "facts", question)
+    if "job" in question:
+        _check(target.name, "facts", found, {"refusals": [[str]]})
     return {**found, "doctor": [*found["doctor"], clock_finding(sent_ns, time.time_ns(), found["time"])]}
 
 

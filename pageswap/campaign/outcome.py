@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.journal.job import CORRUPT, OK, SKIPPED, UNAVAILABLE
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 INTERRUPTED_EXIT: Final = 130
 _CORRUPT_EXIT = 4
 _OTHERWISE_EXIT = 2
-_NUMBER = re.compile(r"[\d,.]*\d")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,8 +108,3 @@ def exit_code(statuses: Counter[str], errors: Mapping[str, PageswapError], *, in
         return _OTHERWISE_EXIT
     harmless = (OK,) if strict else (OK, UNAVAILABLE, SKIPPED)
     return _OTHERWISE_EXIT if any(count and status not in harmless for status, count in statuses.items()) else 0
-
-
-def without_numbers(reason: str) -> str:
-    """Return why a trial did not end ok as it is alike in all blocks: free memory, for one, is another in each."""
-    return _NUMBER.sub("#", reason)

@@ -22,7 +22,7 @@ from pageswap.campaign.events import (
     TrialsEnded,
     Waiting,
 )
-from pageswap.campaign.outcome import without_numbers
+from pageswap.campaign.unmeasured import without_numbers
 from pageswap.spec.quoting import plain
 from pageswap.units import format_duration
 
@@ -157,13 +157,13 @@ class _Tally:
         self._ended[host, trial_id] = status
         for count in self._counts_of(host):
             count.change(status, former)
-        # A method that the host lacks says so in every block: once a case is enough for those.
-        place = case_id_of(trial_id) if status in (UNAVAILABLE, SKIPPED) else trial_id
-        alike = (host, place, status, without_numbers(reason))
+        # What the host cannot do was told before the run, with its cases: here the first one's trial is enough.
+        is_hosts = status in (UNAVAILABLE, SKIPPED)
+        alike = (host, "" if is_hosts else trial_id, status, without_numbers(reason))
         if status == OK or alike in self._told:
             return ""
         self._told.add(alike)
-        return f"{host}: {place}: {status}: {reason}"
+        return f"{host}: {case_id_of(trial_id) if is_hosts else trial_id}: {status}: {reason}"
 
     def _counts_of(self, host: str) -> list[_Count]:
         return [self.all, *(self.hosts[name] for name in (host,) if name in self.hosts)]

@@ -7,6 +7,7 @@ import dataclasses
 import random
 import threading
 import time
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.errors import HostLinkLostError, HostUnreachableError
@@ -46,7 +47,7 @@ class PhaseClock:
     clock: Callable[[], float] = time.monotonic
     _since: float = 0.0
     _open: list[str] = dataclasses.field(default_factory=list)
-    _spent: dict[str, float] = dataclasses.field(default_factory=dict)
+    _spent: defaultdict[str, float] = dataclasses.field(default_factory=lambda: defaultdict(float))
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -63,20 +64,20 @@ class PhaseClock:
         """Count seconds of the innermost phase, which is timed as a whole, as the phases they were really spent in."""
         self._settle()
         for name, seconds in spent.items():
-            moved = min(seconds, self._spent.get(self._open[-1], 0.0))
-            self._spent[self._open[-1]] = self._spent.get(self._open[-1], 0.0) - moved
-            self._spent[name] = self._spent.get(name, 0.0) + moved
+            moved = min(seconds, self._spent[self._open[-1]])
+            self._spent[self._open[-1]] -= moved
+            self._spent[name] += moved
 
     def take(self) -> dict[str, float]:
         """Return what was spent since the last time, and begin anew."""
         self._settle()
-        spent, self._spent = self._spent, {}
+        spent, self._spent = self._spent, defaultdict(float)
         return {name: seconds for name, seconds in spent.items() if seconds > 0}
 
     def _settle(self) -> None:
         now = self.clock()
         if self._open:
-            self._spent[self._open[-1]] = self._spent.get(self._open[-1], 0.0) + now - self._since
+            self._spent[self._open[-1]] += now - self._since
         self._since = now
 
 

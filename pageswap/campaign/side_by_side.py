@@ -46,10 +46,10 @@ class Campaign:
         self._options = options
         self._on_event = on_event
         # A SimpleQueue, as a signal handler may put into it whatever the main thread is doing.
-        self._events: queue.SimpleQueue[Event | _Ended | _Signal] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event | _Ended] = queue.SimpleQueue()
         self._hosts = [HostRun(target, store, options, self._events.put) for target in targets]
         self._waiting = collections.deque(self._hosts)
-        self._signals = 0
+        self._is_interrupted = False
 
     def execute(self, bundle: Bundle, render: Callable[[Store, Path], Path] | None) -> Outcome:
         """Bring every host to its end, then make the report.
@@ -67,7 +67,7 @@ class Campaign:
             if isinstance(error, StoreError) or not isinstance(error, PageswapError):
                 raise error
         known_errors = {host: error for host, error in errors.items() if isinstance(error, PageswapError)}
-        if errors and not self._signals and self._store.outcome_count() == known:
+        if errors and not self._is_interrupted and self._store.outcome_count() == known:
             # The report stays as it is, for nothing has come.
             outcome = self._outcome(known_errors, lambda _store, path: path)
             raise NoHostError(outcome) from next(iter(errors.values()))
@@ -75,12 +75,11 @@ class Campaign:
 
     def _end(self) -> Finished:
         """Say how these hosts' part of the run is stored."""
-        counts = self._store.status_counts()
-        hosts = [host.host for host in self._hosts]
+        counts, hosts = self._store.status_counts(), [host.host for host in self._hosts]
         return Finished(
-            trials=sum(self._store.trial_count(host) for host in hosts),
+            trials=sum(map(self._store.trial_count, hosts)),
             statuses=sum((counts.get(host, Counter()) for host in hosts), Counter()),
-            missing=sum(self._store.missing_count(host) for host in hosts),
+            missing=sum(map(self._store.missing_count, hosts)),
         )
 
     def _drive(self, bundle: Bundle) -> dict[str, Exception]:
@@ -97,10 +96,10 @@ class Campaign:
                     if event.host in left:
                         left.remove(event.host)
                         self._note_end(event, errors)
-                elif isinstance(event, _Signal):
-                    self._stop()
                 else:
                     self._on_event(event)
+                    if isinstance(event, Stopping):
+                        self._stop(event.how)
         return errors
 
     def _work(self, bundle: Bundle) -> None:
@@ -137,10 +136,8 @@ class Campaign:
         if isinstance(error, PageswapError):
             self._on_event(HostFailed(host, error))
 
-    def _stop(self) -> None:
-        how = _STOPS[min(self._signals, len(_STOPS) - 1)]
-        self._signals += 1
-        self._on_event(Stopping(how))
+    def _stop(self, how: str) -> None:
+        self._is_interrupted = True
         for host in self._hosts:
             host.interrupt(how)
         # A thread that connects may take as long as a network does to say that nobody answers; no more wait for it.
@@ -162,7 +159,7 @@ class Campaign:
             missing=sum(host.missing for host in hosts),
             hosts=hosts,
             host_errors=errors,
-            exit_code=exit_code(statuses, errors, interrupted=bool(self._signals), strict=self._options.strict),
+            exit_code=exit_code(statuses, errors, interrupted=self._is_interrupted, strict=self._options.strict),
         )
 
 
@@ -171,10 +168,6 @@ class _Ended(NamedTuple):
 
     host: str
     error: Exception | None
-
-
-class _Signal(NamedTuple):
-    """Ctrl-C was typed."""
 
 
 def _render_report(store: Store, path: Path) -> Path:
@@ -199,10 +192,10 @@ def _interrupts(events: queue.SimpleQueue[Any]) -> Iterator[None]:
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         nonlocal seen
+        events.put(Stopping(_STOPS[seen]))
         seen += 1
         if seen == len(_STOPS):
             restore()
-        events.put(_Signal())
 
     for number in former:
         signal.signal(number, on_signal)

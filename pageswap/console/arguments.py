@@ -92,11 +92,6 @@ class HostAccess:
             return known.select(["local"])
         return known.select(experiment.hosts, f"{experiment.path}:{experiment.lines.get('hosts', 1)}: hosts")
 
-    def check_hosts(self, experiment: Experiment) -> None:
-        """Have the experiment's own hosts looked up as a run would; raises UsageError."""
-        if experiment.hosts:
-            self.hosts(None, experiment)
-
     def targets(self, hosts: tuple[InventoryHost, ...], core: str = "auto") -> list[Target]:
         """Return what reaches the hosts, to be closed by the caller; raises UsageError."""
         from pageswap import campaign

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import sys
@@ -31,27 +32,18 @@ class _Output:
         self._stream = stream
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the stream's own
-        return getattr(self._stream, name)
-
-    def write(self, text: str) -> int:
-        """Write, or raise what explains why not."""
-        try:
-            return int(self._stream.write(text))
-        except OSError as error:
-            raise _refusal(error) from None
-
-    def flush(self) -> None:
-        """Flush, or raise what explains why not."""
-        try:
-            self._stream.flush()
-        except OSError as error:
-            raise _refusal(error) from None
+        found = getattr(self._stream, name)
+        return functools.partial(_tried, found) if name in ("write", "flush") else found
 
 
-def _refusal(error: OSError) -> Exception:
-    if isinstance(error, BrokenPipeError):
-        return error
-    return UsageError(f"standard output cannot be written: {error.strerror}; make room there, or send it elsewhere")
+def _tried(call: Callable[..., Any], *given: Any) -> Any:  # noqa: ANN401 - the stream's own
+    try:
+        return call(*given)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        cure = "make room there, or send it elsewhere"
+        raise UsageError(f"standard output cannot be written: {error.strerror}; {cure}") from None
 
 
 def guarded(body: Callable[[], int | None], error_log: Path) -> int:

@@ -84,8 +84,13 @@ def findings(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def findings_code(found: Mapping[str, Any]) -> int:
     """Return 2 where a host's facts have a line that says ``bad``, else 0; hosts with an error have none."""
-    checks = [check for answer in found.values() if not isinstance(answer, PageswapError) for check in answer["doctor"]]
-    return _BAD_LINE_EXIT if any(check["status"] == "bad" for check in checks) else 0
+    return _BAD_LINE_EXIT if any(map(bad_checks, found.values())) else 0
+
+
+def bad_checks(answer: dict[str, Any] | PageswapError) -> list[dict[str, Any]]:
+    """Return the checks of a host's facts that found what spoils a measurement; of an error there are none."""
+    checks = [] if isinstance(answer, PageswapError) else answer["doctor"]
+    return [check for check in checks if check["status"] == "bad"]
 
 
 def show_findings(found: Mapping[str, Mapping[str, Any]]) -> None:

@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
+from typing import TYPE_CHECKING, Any
 
+from pageswap.campaign.unmeasured import foreseen
+from pageswap.console.host_views import bad_checks
 from pageswap.console.output import print_json, say, say_rest, show_table
+from pageswap.errors import PageswapError
 from pageswap.text.levels import level_text
+from pageswap.text.lists import first_few
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from pageswap.plan.plan import Plan
 
 _CASES_SHOWN = 60
+_HOSTS_NAMED = 8
 
 
-def tell_plan(plan: Plan, *, as_json: bool, hosts: Sequence[str] = ()) -> None:
-    """Print a plan, and the hosts that it is for where they are known, for a person or as JSON."""
+def tell_plan(plan: Plan, answers: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print a plan and what the hosts, by their `answers`, cannot do of it; one that did not answer is told as such."""
+    errors = {host: str(answer) for host, answer in answers.items() if isinstance(answer, PageswapError)}
     if as_json:
-        print_json(plan.to_json() | ({"hosts": list(hosts)} if hosts else {}))
+        refused = [dataclasses.asdict(group) for group in foreseen(plan, answers)]
+        bad = {host: bad_checks(answer) for host, answer in answers.items()}
+        print_json(plan.to_json() | {"hosts": list(answers), "refused": refused, "bad": bad, "host_errors": errors})
         return
     show_plan(plan)
-    if hosts:
-        say(f"on {', '.join(hosts)}" + (", side by side" if len(hosts) > 1 else ""))
+    for line in [*obstacles(plan, answers), *(f"not asked: {error}" for error in errors.values())]:
+        say(line)
+    say(f"on {', '.join(answers)}" + (", side by side" if len(answers) > 1 else ""))
+
+
+def obstacles(plan: Plan, answers: Mapping[str, Any]) -> list[str]:
+    """Return a line for each bad line of the hosts' doctors, then one for each reason why cases cannot be measured."""
+    told = [(host, text) for host, answer in answers.items() for text in map(_bad_line, bad_checks(answer))]
+    told += [(group.host, group.text(noun="case")) for group in foreseen(plan, answers)]
+    lines: dict[str, list[str]] = {}
+    for host, text in told:
+        lines.setdefault(text, []).append(host)
+    is_one = len(answers) == 1
+    return [text if is_one else f"{first_few(hosts, _HOSTS_NAMED, 'host')}: {text}" for text, hosts in lines.items()]
+
+
+def _bad_line(check: Mapping[str, Any]) -> str:
+    cure = f"; cure: {check['cure']}" if check["cure"] else ""
+    return f"{check['status']}: {check['check']}: {check['found']}{cure}"
 
 
 def show_plan(plan: Plan) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from pageswap.campaign.outcome import without_numbers
+from pageswap.agent.journal.job import OK
+from pageswap.campaign.unmeasured import grouped
 from pageswap.console import host_views
 from pageswap.console.exits import tell
 from pageswap.console.output import print_json, say, say_rest, show_table
 from pageswap.spec.hostnames import LOCAL
-from pageswap.text.levels import level_text, operation
-from pageswap.text.lists import clipped, first_few, host_prefix, plural
+from pageswap.text.levels import operation
+from pageswap.text.lists import clipped, first_few, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,47 +20,20 @@ if TYPE_CHECKING:
     from pageswap.analysis.summary import Summary
     from pageswap.answers.record import Answer
     from pageswap.campaign import NoHostError, Outcome
+    from pageswap.campaign.unmeasured import TrialGroup
     from pageswap.store import Store
 
 CASES_SHOWN = 60
 _HOSTS_NAMED = 8
 _LONGEST_HOST = 80
-_TROUBLES_SHOWN = 40
+_GROUPS_SHOWN = 40
 
 
-@dataclasses.dataclass(frozen=True)
-class Troubles:
-    """Trials of one case on one host that ended alike, other than ok; warm-ups count; `reason` is the first one's."""
-
-    status: str
-    reason: str
-    host: str
-    levels: dict[str, Any]
-    trial_ids: list[str]
-
-    def text(self, summary: Summary) -> str:
-        """Return it as a line, with the host and the levels that differ in the run."""
-        levels = ", ".join(
-            ("" if name == "method" else f"{name} ") + level_text(name, self.levels.get(name))
-            for name in summary.varying
-        )
-        count = f"{len(self.trial_ids)} trials" if len(self.trial_ids) > 1 else self.trial_ids[0]
-        return f"{self.status}: {host_prefix(summary.hosts, self.host)}{levels} ({count}): {self.reason}"
-
-
-def troubles(store: Store) -> list[Troubles]:
-    """Return every trial that did not end ok, those whose reasons differ in numbers alone together."""
-    columns = store.columns()
-    cases = {case["case_id"]: {name: case[name] for name in case if name != "case_id"} for case in store.cases()}
-    found: dict[tuple[str, ...], Troubles] = {}
-    for row in store.rows():
-        trial = dict(zip(columns, row, strict=True))
-        if trial["status"] != "ok":
-            reason = trial["reason"] or ""
-            group = Troubles(trial["status"], reason, trial["host"], cases[trial["case_id"]], [])
-            alike = (trial["host"], trial["case_id"], trial["status"], without_numbers(reason))
-            found.setdefault(alike, group).trial_ids.append(trial["trial_id"])
-    return list(found.values())
+def ended_otherwise(store: Store) -> list[TrialGroup]:
+    """Return every trial that did not end ok, those that ended alike together."""
+    rows = (dict(zip(store.columns(), row, strict=True)) for row in store.rows())
+    ended = [(row["host"], row["trial_id"], row["status"], row["reason"] or "") for row in rows if row["status"] != OK]
+    return grouped(ended, {case.pop("case_id"): case for case in store.cases()})
 
 
 def measured(measure: Callable[..., Outcome], *, as_json: bool) -> int:
@@ -81,12 +55,12 @@ def conclude(outcome: Outcome, *, as_json: bool) -> int:
 
     with open_run(outcome.run_dir) as store:
         summary, answer = _found(store)
-        troubled = troubles(store)
+        groups = ended_otherwise(store)
     if as_json:
-        groups = [dataclasses.asdict(trouble) for trouble in troubled]
-        print_json(_as_json(outcome) | _figures(summary, answer) | {"troubles": groups})
+        ended = [dataclasses.asdict(group) for group in groups]
+        print_json(_as_json(outcome) | _figures(summary, answer) | {"troubles": ended})
     else:
-        _show_conclusion(outcome, summary, answer, troubled)
+        _show_conclusion(outcome, summary, answer, [group.text(summary.hosts) for group in groups])
     return outcome.exit_code
 
 
@@ -140,17 +114,17 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _show_conclusion(outcome: Outcome, summary: Summary, answer: Answer, troubled: list[Troubles]) -> None:
+def _show_conclusion(outcome: Outcome, summary: Summary, answer: Answer, ended: list[str]) -> None:
     from pageswap.answers.words import answer_lines
 
     say("\n".join(answer_lines(answer)) + "\n")
     show_cases(summary)
     print()
-    for trouble in troubled[:_TROUBLES_SHOWN]:
-        say(trouble.text(summary))
-    say_rest(len(troubled), _TROUBLES_SHOWN, "such groups of trials; the report has all")
+    for line in ended[:_GROUPS_SHOWN]:
+        say(line)
+    say_rest(len(ended), _GROUPS_SHOWN, "such groups of trials; the report has all")
     if len(outcome.hosts) > 1 or any(host.problem or host.host != LOCAL for host in outcome.hosts):
-        print("\n" * bool(troubled), end="")
+        print("\n" * bool(ended), end="")
         host_views.show_hosts(outcome.hosts)
         print()
     if outcome.missing:

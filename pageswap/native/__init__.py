@@ -218,6 +218,13 @@ def run_trial(params: TrialParams) -> TrialResult:
     return _result(result, ffi.unpack(rounds_ns, params.fields["rounds"]))
 
 
+def check_trial(params: TrialParams) -> None:
+    """Ask this host for what a trial needs, and give it back; call it in a child. Raises as `run_trial` does."""
+    error = ffi.new("ps_error *")
+    if lib.ps_check_trial(_trial(params).pointer, error):
+        _raise(error)
+
+
 def _result(result: Any, rounds_ns: list[int]) -> TrialResult:  # noqa: ANN401 - a cffi struct
     reason = ""
     if not result.verified:

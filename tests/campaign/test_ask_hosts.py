@@ -114,7 +114,7 @@ def test_facts_are_of_the_cpu_that_the_inventory_pins() -> None:
     """Its governor matters, not another one's; a host without one is asked for no particular CPU."""
     pinned, free = FactTarget(name="a"), FactTarget(name="b")
     for target in (pinned, free):
-        facts(target, cpus={"a": 3, "b": None})
+        facts(target, questions={"a": {"cpu": 3}})
 
     assert (pinned.asked, free.asked) == ({"cpu": 3}, {})
 

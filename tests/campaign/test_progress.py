@@ -91,12 +91,13 @@ def test_a_trial_that_ends_once_more_is_one_trial() -> None:
 
 
 def test_every_bad_ending_is_told_once() -> None:
-    """A method that the host lacks once a case, not once a block; `ok` never."""
+    """What the host lacks once for all cases and blocks; `ok` never."""
     trials = (
         ended("failed", "mremap: ENOMEM", "b00.c0001"),
         ended("failed", "mremap: ENOMEM", "b01.c0001"),
         ended("unavailable", "no AVX-512", "b00.c0002"),
         ended("unavailable", "no AVX-512", "b01.c0002"),
+        ended("unavailable", "no AVX-512", "b01.c0003"),
         ended(),
     )
 

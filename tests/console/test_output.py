@@ -11,9 +11,10 @@ import pytest
 
 from pageswap.analysis.summary import summarise
 from pageswap.campaign import HostOutcome
+from pageswap.campaign.unmeasured import TrialGroup
 from pageswap.console import host_views
 from pageswap.console.output import print_json, say, show_table
-from pageswap.console.run_view import Troubles, show_cases
+from pageswap.console.run_view import show_cases
 from tests.fake_run import make_run
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def test_a_hosts_problem_and_a_trials_reason_are_broken_at_blanks() -> None:
     reason = "no AVX-512 on this CPU; measure on one that has it, or leave exchange_avx512_vbmi2 out of the experiment"
     host = HostOutcome(LONG[0], 0, {"unavailable": 14}, 9, {"connecting": 3.0}, reason)
     check(shown(lambda: host_views.show_hosts([host])), LONG[0], "exchange_avx512_vbmi2", "unavailable")
-    trouble = Troubles("unavailable", reason, LONG[0], {"method": "exchange_avx512_vbmi2"}, ["t"] * 14)
-    text = trouble.text(summarise(make_run(hosts=LONG, blocks=1)))
+    group = TrialGroup("unavailable", reason, LONG[0], {"method": ["exchange_avx512_vbmi2"]}, ["t"] * 14)
+    text = group.text(LONG)
     lines = shown(lambda: say(text))
     check(lines, LONG[0], "exchange_avx512_vbmi2")
 

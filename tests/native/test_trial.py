@@ -167,3 +167,38 @@ def test_counters_of_huge_pages_see_them_and_their_splitting(kernel: str) -> Non
     assert counters["anon_huge_before"] == 8 * child.MIB
     assert counters["anon_huge_after"] < 8 * child.MIB
     assert counters["thp_splits"] is None or counters["thp_splits"] > 0
+
+
+CPUS = tuple(sorted(os.sched_getaffinity(0)))
+NEEDS = {
+    "more CPUs": {"threads": len(CPUS) + 1, "cpus": CPUS, "region_bytes": child.MIB * 16, "iterations": 100_000},
+    "a CPU for a neighbour": {"neighbours": "spinning", "cpus": CPUS[:1]},
+    "more huge pages than there are": {"backing": "hugetlb_2m", "region_bytes": 1 << 36},
+    "another backing": {"method": "remap_file_pages"},
+    "a page that is mapped whole": {"method": "mremap_fixed", "backing": "hugetlb_2m", "region_bytes": 4 * child.MIB},
+}
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_what_a_trial_needs_is_told_before_it_in_the_same_words(name: str) -> None:
+    """It is one rule that says so, whether the trial is run or only looked at."""
+    trial = child.params(**NEEDS[name])
+    with pytest.raises(MethodUnavailableError) as before:
+        native.check_trial(trial)
+    with pytest.raises(MethodUnavailableError) as then:
+        child.run(trial)
+
+    assert str(before.value) == str(then.value)
+
+
+@pytest.mark.parametrize("backing", native.BACKINGS)
+def test_what_can_run_is_not_refused_before_it(backing: str) -> None:
+    """And the other way around, on each backing that this host has now."""
+    trial = child.params(backing=backing, page_bytes=2 * child.MIB, region_bytes=8 * child.MIB)
+    try:
+        child.run(trial)
+    except MethodUnavailableError:
+        with pytest.raises(MethodUnavailableError):
+            native.check_trial(trial)
+    else:
+        native.check_trial(trial)

@@ -7,37 +7,76 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host import environment
+from pageswap.agent.host.cpus import measured_cpus
 from pageswap.agent.host.doctor import BAD, OK, WARN, Host, HostCheck, examine
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
-from pageswap.agent.journal.line_fields import utc_now
+from pageswap.agent.journal.job import UNAVAILABLE
+from pageswap.agent.trial.child_watcher import ChildWatcher, StopSignals
+from pageswap.agent.trial.core_calls import ForkedCall
+from pageswap.agent.trial.preflight import Preflight
 from pageswap.agent.workspace import host_lease
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
     from pageswap.agent.daemon.host_context import HostContext
+    from pageswap.agent.journal.job import Job
 
 
-def host_facts(context: HostContext, cache: str, cpu: int | None = None) -> dict[str, Any]:
-    """Gather {"environment", "methods", "doctor", "lease", "cache", "time"}.
+_LOOK_S = 60.0
+_LOOKER = {"pid": None, "user": None, "run_id": "doctor", "since": None}
+
+
+def host_facts(context: HostContext, cache: str, cpu: int | None = None, job: Job | None = None) -> dict[str, Any]:
+    """Gather {"environment", "methods", "doctor", "lease", "cache", "time"}, and for a job also {"refusals"}.
 
     `cache` is the folder for bundles and runs, `cpu` the one to be measured on (None: the last one allowed). "time" is
-    this host's clock when it had gathered the rest, in ns since 1970 UTC. As root it also restores what a dead agent
-    left changed. Raises HostError when the C core cannot run here, or there is no /proc.
+    this host's clock when it had gathered the rest, in ns since 1970 UTC. "refusals" has (trial id, status, reason) of
+    each of the job's trials that could not run now, by the rules that decide when it is run. As root it also restores
+    what a dead agent left changed. Raises HostError when the C core cannot run here, or there is no /proc.
     """
     context.check()
     core = context.core()
+    methods = core.methods()
     recovered = recover(context)
     holder = host_lease.who_holds(context.lease_name)
     found = environment.read(context.files, core.info(), measured_cpus=None if cpu is None else [cpu])
     findings = [*examine(Host(found, context.files, cache, holder, cpu)), recovered]
     return {
         "environment": found,
-        "methods": core.methods(),
+        "methods": methods,
         "doctor": [dataclasses.asdict(finding) for finding in findings],
         "lease": holder,
         "cache": cache,
         "time": time.time_ns(),
+        **({} if job is None else {"refusals": _refusals(job, methods, context)}),
     }
+
+
+def _refusals(job: Job, methods: list[dict[str, Any]], context: HostContext) -> list[tuple[str, str, str]]:
+    core = context.core()
+    cpus, _ = measured_cpus(context.files, max(trial.threads for trial in job.trials), job.cpu)
+    preflight = Preflight(
+        methods,
+        context.files,
+        memory_cap_bytes=job.memory_cap_bytes,
+        reserved_page_bytes=core.reserved_page_bytes,
+    )
+    preflight.will_tune = job.tune and context.tunables.may_change
+    refusals = {trial.trial_id: refusal for trial in job.trials if (refusal := preflight.refusal(trial))}
+    # What a trial needs is taken for an instant: never beside a measurement.
+    held = host_lease.try_take(_LOOKER, context.lease_name)
+    if held is not None:
+        left = [trial for trial in job.trials if trial.trial_id not in refusals]
+        call = ForkedCall(core, lambda: [core.check(trial, cpus) for trial in left])
+        try:
+            with StopSignals() as signals:
+                ChildWatcher(signals).run(call, timeout_s=_LOOK_S)
+            for trial, reason in zip(left, call.result() or ()):
+                if reason:
+                    refusals[trial.trial_id] = (UNAVAILABLE, reason)
+        finally:
+            held.close()
+    return [(trial.trial_id, *refusals[trial.trial_id]) for trial in job.trials if trial.trial_id in refusals]
 
 
 def recover(context: HostContext) -> HostCheck:
@@ -50,8 +89,7 @@ def recover(context: HostContext) -> HostCheck:
         in_use = HostCheck("tunables", OK, f"changed for run {record['run_id']}, which restores it at its end")
         if tunables.owner() is not None:
             return in_use
-        me = {"pid": None, "user": None, "run_id": "doctor", "since": utc_now()}
-        held = host_lease.try_take(me, context.lease_name)
+        held = host_lease.try_take(_LOOKER, context.lease_name)
         if held is None:
             return in_use
         try:

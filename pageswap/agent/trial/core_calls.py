@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.journal.journal import MAX_LINE_BYTES
-from pageswap.errors import HostError
+from pageswap.errors import CoreError, HostError, MethodUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +27,8 @@ class CoreCalls:
     info: Callable[[], dict[str, Any]]
     # Takes the trial and the CPUs for its threads, the first thread's first; its result is a native.TrialResult.
     trial: Callable[[TrialSpec, tuple[int, ...]], Work]
+    # Takes the same, in a child; returns why this host cannot run the trial now, or "".
+    check: Callable[[TrialSpec, tuple[int, ...]], str]
     # Takes the parent's process id, in a fork of it, and limits as Work.start does; raises CoreError.
     enter_child: Callable[..., None]
     # Of each backing whose pages are of the host's pool of huge pages: their size.
@@ -37,16 +39,25 @@ def native_core() -> CoreCalls:
     """Load the compiled core; raises ImportError or OSError where this host cannot."""
     from pageswap import native  # the shared object is loaded only by the verbs that need it
 
-    def trial(spec: TrialSpec, cpus: tuple[int, ...]) -> Work:
+    def params_of(spec: TrialSpec, cpus: tuple[int, ...]) -> native.TrialParams:
         # The core's names say the unit of a size: page_bytes.
         levels: dict[str, Any] = {re.sub("_size$", "_bytes", name): level for name, level in spec.levels.items()}
-        params = native.TrialParams(workload=spec.workload, rounds=spec.rounds, seed=spec.seed, cpus=cpus, **levels)
-        return native.TrialProcess(params)
+        return native.TrialParams(workload=spec.workload, rounds=spec.rounds, seed=spec.seed, cpus=cpus, **levels)
+
+    def check(spec: TrialSpec, cpus: tuple[int, ...]) -> str:
+        try:
+            native.check_trial(params_of(spec, cpus))
+        except MethodUnavailableError as error:
+            return str(error)
+        except CoreError:
+            pass  # What fails is told when it is tried.
+        return ""
 
     return CoreCalls(
         methods=lambda: [dataclasses.asdict(method) for method in native.methods()],
         info=native.core_info,
-        trial=trial,
+        trial=lambda spec, cpus: native.TrialProcess(params_of(spec, cpus)),
+        check=check,
         enter_child=native.enter_child,
         reserved_page_bytes={backing.name: backing.reserved_page_bytes for backing in native.backings()},
     )

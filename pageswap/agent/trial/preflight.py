@@ -114,7 +114,8 @@ class Preflight:
         """
         self._methods: Mapping[str, dict[str, Any]] = {method["name"]: method for method in methods}
         self._files = files
-        # Why the limit on mappings was not raised, although that was asked for.
+        # Whether the limit on mappings will be raised; why it was not, although that was asked for.
+        self.will_tune = False
         self.tune_problem = ""
         self._memory_cap_bytes = memory_cap_bytes
         self._reserved_page_bytes = reserved_page_bytes or {}
@@ -159,7 +160,7 @@ class Preflight:
 
     def _mappings_reason(self, trial: job.TrialSpec) -> str:
         limit = self._files.setting(MAX_MAP_COUNT)
-        if limit is None or not self._splits(trial):
+        if limit is None or self.will_tune or not self._splits(trial):
             return ""
         need = mappings_need(trial, self._base_mappings)
         if need <= limit:

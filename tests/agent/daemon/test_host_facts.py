@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import os
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pageswap.agent.daemon.host_context import HostContext
-from pageswap.agent.daemon.host_facts import recover
+from pageswap.agent.daemon.host_facts import host_facts, recover
 from pageswap.agent.host.doctor import HostCheck
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.host.tunables import Tunables
+from pageswap.agent.journal.job import Job
 from pageswap.agent.workspace import host_lease
 from pageswap.agent.workspace.agent_lock import AgentLock
+from pageswap.agent.workspace.work_folder import this_cache
+from tests.agent.fake_core import fake_core
+from tests.agent.harness import make_trial
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,3 +95,42 @@ def test_a_record_that_is_none_is_bad(left: Left) -> None:
     assert "bad" == found.status
     assert "is not a record of changes" in found.found
     assert "as root: check vm.max_map_count, then remove the file" == found.cure
+
+
+def refusals(context: HostContext, *methods: str, **job: Any) -> list[tuple[str, str]]:
+    """Return the method and the status of each trial that a host refuses before a run."""
+    trials = tuple(make_trial(method, position=place) for place, method in enumerate(methods))
+    asked = Job("", "x", "h", 0, 0.0, tune=False, wait=False, trials=trials)
+    facts = host_facts(context, this_cache(None), job=dataclasses.replace(asked, **job))
+    of_id = {trial.trial_id: trial.method for trial in trials}
+    return [(of_id[trial_id], status) for trial_id, status, _ in facts["refusals"]]
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> HostContext:
+    """Return a host with a made-up core and a lease of its own."""
+    tunables = Tunables(HostFiles(), str(tmp_path / "tunables.json"), may_change=False)
+    return HostContext(lease_name=f"\0pageswap-test/{uuid.uuid4()}", load_core=fake_core, tunables=tunables)
+
+
+def test_a_jobs_trials_are_looked_at_by_the_rules_of_its_run(context: HostContext) -> None:
+    """The methods' word, the memory, and what only the core knows; in the job's order."""
+    found = refusals(context, "good", "no_device", "absent", memory_cap_bytes=1 << 40)
+
+    assert found == [("no_device", "unavailable"), ("absent", "unavailable")]
+    assert refusals(context, "good", memory_cap_bytes=1) == [("good", "skipped")]
+
+
+def test_nothing_is_tried_beside_a_measurement(context: HostContext) -> None:
+    """Pages that are asked for, if only for an instant, would be missing there."""
+    held = host_lease.try_take({"pid": 1, "user": "ann", "run_id": "r", "since": ""}, context.lease_name)
+    assert held is not None
+    with contextlib.closing(held):
+        found = refusals(context, "no_device", "absent")
+
+    assert found == [("absent", "unavailable")]
+
+
+def test_without_a_job_nothing_is_said_of_trials(context: HostContext) -> None:
+    """As the doctor asks."""
+    assert "refusals" not in host_facts(context, this_cache(None))

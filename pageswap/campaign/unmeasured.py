@@ -1,0 +1,108 @@
+"""What of a run cannot be measured, or was not: hosts are asked before it, and trials that end alike stand together."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from pageswap.agent.journal.job import SKIPPED, UNAVAILABLE, Job, case_id_of
+from pageswap.errors import PageswapError
+from pageswap.text.levels import level_text
+from pageswap.text.lists import first_few, host_prefix, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pageswap.agent.journal.job import Level
+    from pageswap.fleet.inventory import InventoryHost
+    from pageswap.plan.plan import Plan
+
+# A number, but not one that is part of a name: hugepages-2048kB.
+_NUMBER: Final = re.compile(r"(?<![-\d])[\d,.]*\d")
+_NAMED: Final = 6
+
+
+@dataclasses.dataclass
+class TrialGroup:
+    """Trials of one host that ended alike, or would, other than ok; warm-ups count.
+
+    `levels` has the levels, sizes in bytes, of each factor that sets them apart in the run. `reason` is
+    the one of the trial that needs most, so that its cure is enough for all.
+    """
+
+    status: str
+    reason: str
+    host: str
+    levels: dict[str, list[Level]]
+    trial_ids: list[str]
+
+    def text(self, hosts: Sequence[str] = (), noun: str = "trial") -> str:
+        """Return it as a line, with the host if it is one of several."""
+        levels = [
+            ("" if name == "method" else f"{name} ") + first_few((level_text(name, each) for each in found), _NAMED)
+            for name, found in self.levels.items()
+        ]
+        where = f"{', '.join(levels) or 'all cases'} ({plural(len(self.trial_ids), noun)})"
+        return f"{self.status}: {host_prefix(hosts, self.host)}{where}: {self.reason}"
+
+
+def grouped(ended: Iterable[tuple[str, str, str, str]], cases: Mapping[str, Mapping[str, Level]]) -> list[TrialGroup]:
+    """Put (host, trial id, status, reason) together whose reasons differ in numbers alone.
+
+    `cases` has the levels of each case by its id, in the factors' order, and so are the groups. A host cannot measure
+    all of its cases for one reason; any other bad end is its own case's.
+    """
+    groups: dict[tuple[str, ...], TrialGroup] = {}
+    for host, trial_id, status, reason in sorted(ended, key=lambda each: case_id_of(each[1])):
+        case_id = case_id_of(trial_id)
+        alike = (host, status, without_numbers(reason), "" if status in (UNAVAILABLE, SKIPPED) else case_id)
+        group = groups.setdefault(alike, TrialGroup(status, reason, host, {}, []))
+        group.reason = max(group.reason, reason, key=_need)
+        group.trial_ids.append(trial_id)
+    every = _levels_of(cases.values())
+    for group in groups.values():
+        levels = _levels_of(cases[case_id_of(trial_id)] for trial_id in group.trial_ids)
+        group.levels = {name: found for name, found in levels.items() if len(found) < len(every[name])}
+    return list(groups.values())
+
+
+def _levels_of(cases: Iterable[Mapping[str, Level]]) -> dict[str, list[Level]]:
+    levels: dict[str, dict[Level, None]] = {}
+    for case in cases:
+        for name, level in case.items():
+            levels.setdefault(name, {})[level] = None
+    return {name: list(each) for name, each in levels.items()}
+
+
+def without_numbers(reason: str) -> str:
+    """Return why a trial did not end ok as it is alike in all blocks: free memory, for one, is another in each."""
+    return _NUMBER.sub("#", reason)
+
+
+def questions(plan: Plan, hosts: Iterable[InventoryHost], *, tune: bool) -> dict[str, dict[str, Any]]:
+    """Return what `ask_hosts.facts` asks each host so that it looks at a trial of each of the plan's cases."""
+    once = tuple({trial.case_id: trial for trial in reversed(plan.trials)}.values())
+    found = {}
+    for host in hosts:
+        job = Job("", plan.experiment.name, host.name, 0, 0.0, tune, wait=False, trials=once)
+        job = dataclasses.replace(job, cpu=host.cpu, memory_cap_bytes=host.memory_bytes)
+        found[host.name] = {"cpu": host.cpu, "job": dataclasses.asdict(job)}
+    return found
+
+
+def foreseen(plan: Plan, answers: Mapping[str, dict[str, Any] | PageswapError]) -> list[TrialGroup]:
+    """Return what the hosts that answered cannot do of a plan: the trials are one of each case."""
+    refused = (
+        (host, *refusal)
+        for host, facts in answers.items()
+        if not isinstance(facts, PageswapError)
+        for refusal in facts["refusals"]
+    )
+    return grouped(refused, {case.case_id: case.levels for case in plan.cases})
+
+
+def _need(reason: str) -> float:
+    """Return the first number of a reason, which is what the trial needs."""
+    found = _NUMBER.search(reason)
+    return float(found[0].replace(",", "").strip(".") or 0) if found else 0.0

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from invoke.collection import Collection
 from invoke.parser import Parser
+from invoke.program import Program
 from invoke.tasks import Task
 
 import tasks
@@ -63,7 +64,8 @@ def parsed(words: list[str]) -> list[ParserContext]:
     words = as_invoke_starts(words)
     if words[:1] == ["--help"]:
         words = words[1:]
-    return list(Parser(contexts=Collection.from_module(tasks).to_contexts()).parse_argv(as_flags(words, COMMANDS)))
+    known = Collection.from_module(tasks).to_contexts()
+    return list(Parser(known, initial=Program().initial_context).parse_argv(as_flags(words, COMMANDS)))
 
 
 def experiment(typed: str, page: str) -> Experiment:

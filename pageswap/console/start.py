@@ -71,7 +71,7 @@ class _Program(Program):
 def run(arguments: list[str]) -> int:
     """Run the commands that the arguments name; return the exit code. Raises UsageError for what invoke refuses."""
     program = _Program(
-        name="pageswap", binary="inv", binary_names=["inv"], version=__version__, config_class=_NoUserConfig
+        name="pageswap", binary="inv", binary_names=["inv", "./inv"], version=__version__, config_class=_NoUserConfig
     )
     # tasks.py and invoke itself look at the arguments of the process.
     sys.argv = ["inv", "--search-root", str(ROOT), *as_invoke_starts(arguments)]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 METHODS = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
 CONCEPTS = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
-PAGES = {page.name: page.read_text(encoding="utf-8") for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]}
+PAGES = {page.name: page.read_text(encoding="utf-8") for page in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])}
 COMMANDS: dict[str, Task[Any]] = {made.name: made for made in vars(tasks).values() if isinstance(made, Task)}
 
 # What these pages measure with is added by them first; tests/test_changing.py types it.
@@ -91,7 +91,7 @@ def test_every_command_is_understood(name: str) -> None:
             assert planning.make(override(chosen, **changes, repeats=blocks_, until=given.get("until"))).trials
 
 
-@pytest.mark.parametrize("name", PAGES.keys() - ADDS_FIRST)
+@pytest.mark.parametrize("name", sorted(PAGES.keys() - ADDS_FIRST))
 def test_every_experiment_in_a_page_loads(name: str) -> None:
     """Who copies it has a file without a mistake."""
     for text in blocks(PAGES[name], "yaml"):

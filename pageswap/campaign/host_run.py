@@ -49,9 +49,17 @@ _ROOM: Final = threading.Semaphore(2)
 class HostRun:
     """Brings one host's part of a run to its end; `run` in one thread, `interrupt` from any other."""
 
-    def __init__(self, target: Target, store: Store, options: Options, emit: Callable[[Event], None]) -> None:
-        """Take the host, where its rows go, how to measure, and whom to tell."""
+    def __init__(
+        self,
+        target: Target,
+        store: Store,
+        options: Options,
+        emit: Callable[[Event], None],
+        machines: dict[str, str] | None = None,
+    ) -> None:
+        """Take the host, where its rows go, how to measure, whom to tell, and the names of machines reached so far."""
         self._target = target
+        self._machines = {} if machines is None else machines
         self._store = store
         self._options = options
         self._emit = emit
@@ -86,6 +94,10 @@ class HostRun:
             return
         try:
             self._link.reach(bundle)
+            # One step, whichever thread comes first.
+            other = self._machines.setdefault(self._target.machine or self.host, self.host)
+            if other != self.host:
+                raise HostError(f"{self.host}: is the machine that is measured as {other} already; name it once")
             while True:
                 try:
                     self._measure()

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from pageswap.console.output import print_json, say
 from pageswap.errors import UsageError
-from pageswap.publish import Destination
-from pageswap.publish.destination import split
+from pageswap.publish import Destination, split
 from pageswap.spec.hostnames import LOCAL, check_alias
 from pageswap.text.lists import first_few
 

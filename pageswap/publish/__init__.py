@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pageswap.publish.destination import Destination
-from pageswap.publish.publishing import Published, publish
+from pageswap.publish.publishing import Destination, Published, publish, split
 
-__all__ = ["Destination", "Published", "publish"]
+__all__ = ["Destination", "Published", "publish", "split"]

@@ -153,3 +153,16 @@ def test_a_resume_may_be_of_some_hosts_only(tmp_path: Path) -> None:
 
     assert again.missing == 9
     assert [host.missing for host in again.hosts] == [9, 0]
+
+
+def test_two_names_of_one_machine_are_one_host(tmp_path: Path) -> None:
+    """It is measured by the name that came first, the other one says so before any trial, and a third is another's."""
+    targets = [FakeTarget(work_through, name=name) for name in ("a", "b", "c")]
+    for target, machine in zip(targets, ("one", "one", "other"), strict=True):
+        target.machine = machine
+    outcome = run(tmp_path, *targets, at_once=1)
+
+    assert str(outcome.host_errors["b"]) == "b: is the machine that is measured as a already; name it once"
+    assert outcome.exit_code == 3
+    assert [part(outcome, name).missing for name in ("a", "b", "c")] == [0, 9, 0]
+    assert targets[1].jobs == []

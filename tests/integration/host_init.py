@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = 1, 2, 4, 8, 32, 4096, 16384
@@ -113,6 +114,7 @@ def main() -> None:
     os.chroot(root)
     os.chdir("/")
     Path("/etc/hostname").write_text(wanted["name"] + "\n")
+    Path("/etc/machine-id").write_text(uuid.uuid4().hex + "\n")
     Path("/etc/hosts").write_text(f"127.0.0.1 localhost {wanted['name']}\n")
     start_sshd(wanted)
     signal.signal(signal.SIGCHLD, reap)

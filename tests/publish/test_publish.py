@@ -14,8 +14,7 @@ from pageswap.errors import HostError, StoreError, UsageError
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.target import make_target
 from pageswap.fleet.transport.transport import Reach
-from pageswap.publish import Destination, Published, publish
-from pageswap.publish.destination import split
+from pageswap.publish import Destination, Published, publish, split
 from pageswap.publish.publishing import TITLE
 from tests.fleet.sshd import SSHD, Sshd
 from tests.requirement import require

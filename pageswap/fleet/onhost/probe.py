@@ -6,10 +6,13 @@ import json
 import os
 import sys
 import sysconfig
+from pathlib import Path
 from typing import IO, Any
 
 from pageswap.agent.workspace.work_folder import cache_root, private_folder
 from pageswap.errors import HostError
+
+_IDS = ("/etc/machine-id", "/proc/sys/kernel/random/boot_id")
 
 
 def main(stdin: IO[bytes]) -> None:
@@ -32,6 +35,7 @@ def facts(workdir: str | None) -> dict[str, Any]:
         "abi": sys.abiflags + ("t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""),
         "machine": os.uname().machine,
         "libc": _libc(),
+        "id": _machine_id(),
     }
 
 
@@ -41,3 +45,12 @@ def _libc() -> str:
         return os.confstr("CS_GNU_LIBC_VERSION") or ""
     except (OSError, ValueError):
         return ""
+
+
+def _machine_id() -> str:
+    """Return what no other machine has, nor this one after its next start; "" where that is not told."""
+    try:
+        machine, boot = (Path(name).read_text(encoding="ascii").strip() for name in _IDS)
+    except (OSError, ValueError):
+        return ""
+    return f"{machine} {boot}" if machine else ""

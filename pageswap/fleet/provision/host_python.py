@@ -15,13 +15,17 @@ _OWN_CURE = re.compile(r"(;| or) set PAGESWAP_HOME\b.*", re.DOTALL)
 
 @dataclasses.dataclass(frozen=True)
 class HostFacts:
-    """`tag` names the Python as wheels do, `libc` is such as "glibc 2.31", `cache` is the folder that is ours."""
+    """`tag` names the Python as wheels do, `libc` is such as "glibc 2.31", `cache` is the folder that is ours.
+
+    `machine` is the same for two names of one machine, "" where that is not known.
+    """
 
     python: str
     version: str
     tag: str
     libc: str
     cache: str
+    machine: str = ""
 
 
 def facts_from(alias: str, answer: dict[str, Any], workdir: str | None = None) -> HostFacts:
@@ -52,7 +56,7 @@ def facts_from(alias: str, answer: dict[str, Any], workdir: str | None = None) -
         raise HostBuildError(f"{alias}: its processor is {texts['machine']}; the methods are for x86_64 only")
     if not texts["libc"].startswith("glibc "):
         raise HostBuildError(f"{alias}: its C library is not glibc; measure on a distribution that has it")
-    return HostFacts(texts["python"], version, texts["tag"], texts["libc"], texts["cache"])
+    return HostFacts(texts["python"], version, texts["tag"], texts["libc"], texts["cache"], str(answer.get("id", "")))
 
 
 def with_cure(words: object, workdir: str | None) -> str:
@@ -77,13 +81,9 @@ def no_python(alias: str, python: str | None, lines: list[str], complaint: str =
     """Return the error for a host whose shell said these lines instead of starting a Python, and last complained so."""
     last = (complaint.splitlines() or [""])[-1].strip()
     words = f": {last:.500}" if last else ""
-    if not lines:
-        return HostError(f"{alias}: its login shell started nothing{words}; 'ssh {alias} true' must work there")
-    if lines[-1] != NO_PYTHON:
-        return HostError(
-            f"{alias}: its login shell prints text ({lines[0][:80]!r}); let ~/.bashrc and the like be silent unless a"
-            " terminal is there"
-        )
+    if not lines or lines[-1] != NO_PYTHON:
+        found = f" ({lines[-1]:.80})" if lines else ""
+        return HostPythonError(f"{alias}: its Python tells nothing of itself{found}{words}; give it {_another(python)}")
     silent = [line.rpartition(f" {SILENT}")[0] for line in lines if line.endswith(f" {SILENT}")]
     if silent:
         return HostPythonError(
@@ -98,8 +98,8 @@ def no_python(alias: str, python: str | None, lines: list[str], complaint: str =
             " the host another one or none"
         )
     return HostPythonError(
-        f"{alias}: there is no Python >= 3.9 (looked for {', '.join(PYTHONS)}); install python3 there, or give it a"
-        " 'python:' in the inventory"
+        f"{alias}: there is no Python >= 3.9 (looked for {', '.join(PYTHONS)}){words}; install python3 there, or give"
+        " it a 'python:' in the inventory"
     )
 
 

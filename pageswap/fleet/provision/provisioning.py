@@ -76,6 +76,11 @@ class Provisioning:
             self._facts = facts
         return self._facts
 
+    @property
+    def machine(self) -> str:
+        """What tells machines apart, whatever they are called; "" while that is not known."""
+        return self._facts.machine if self._facts else ""
+
     def ensure_bundle(self, bundle: Bundle) -> None:
         """Have the bundle there for that host's Python, with a core that loads; what is there, whole, is used again.
 

@@ -13,7 +13,7 @@ from paramiko.common import cMSG_CHANNEL_REQUEST
 from pageswap.fleet.transport.fabric_connection import Connection
 from pageswap.fleet.transport.link_errors import lost, no_input_taken
 from pageswap.fleet.transport.ssh_config import route_of
-from pageswap.fleet.transport.transport import COMPLAINT_BYTES, SEND_S, Transport, shell_text
+from pageswap.fleet.transport.transport import COMPLAINT_BYTES, SEND_S, MarkedStream, Transport, marked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +36,8 @@ class FabricTransport(Transport):
 
     def start(self, argv: Sequence[str], stdin: bytes, *, keeps_input: bool = False) -> Stream:
         """Start a program through the user's login shell there."""
-        command = shell_text(argv)
-        return FabricStream(self._connected(), command, stdin, keeps_input=keeps_input)
+        command = marked(argv)
+        return MarkedStream(self.name, FabricStream(self._connected(), command), stdin, keeps_input=keeps_input)
 
     def close(self) -> None:
         """End the connection, also one that is just being made."""
@@ -60,19 +60,13 @@ class FabricTransport(Transport):
 class FabricStream:
     """One program that runs on a host."""
 
-    def __init__(self, connection: Connection, command: str, stdin: bytes, *, keeps_input: bool) -> None:
-        """Start a command and give it its standard input, which stays open with `keeps_input` until `close`.
-
-        Raises HostLinkLostError when the connection is gone, HostError when the host starts no program.
-        """
+    def __init__(self, connection: Connection, command: str) -> None:
+        """Start a command; raises HostLinkLostError when the connection is gone, HostError when none is started."""
         self._alias = connection.route.alias
         self._connection = connection
         self._channel: Any = connection.execute(command)
         self._complaint = b""
         self._is_cancelled = False
-        self.send(stdin)
-        if not keeps_input:
-            self.end_input()
 
     def send(self, data: bytes) -> None:
         """Give the program more input; one that has ended will say why when it is read."""

@@ -16,17 +16,9 @@ from typing import TYPE_CHECKING, Any
 import fabric
 import paramiko
 
-from pageswap.errors import HostAuthError, HostError
+from pageswap.errors import HostError
 from pageswap.fleet.transport import transport as limits
-from pageswap.fleet.transport.link_errors import (
-    HopelessError,
-    fabric_lacks,
-    lost,
-    no_address,
-    no_program,
-    refused,
-    unreachable,
-)
+from pageswap.fleet.transport.link_errors import HopelessError, fabric_lacks, lost, meaning, no_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -238,33 +230,16 @@ def _translated(route: Route) -> Iterator[None]:
         yield
     except HostError:
         raise
-    except paramiko.PasswordRequiredException:
-        raise HostAuthError(f"{route.shown}: the key is locked by a passphrase; unlock it once with ssh-add") from None
     except paramiko.ssh_exception.IncompatiblePeer as error:
         found = re.search(r"acceptable ([\w ]+)", str(error))
         raise fabric_lacks(route.shown, f"any {found[1] if found else 'version'} that its sshd offers") from None
-    except socket.gaierror as error:
-        is_final = error.errno != socket.EAI_AGAIN
-        raise no_address(route.alias, route.shown, str(error.strerror), is_final=is_final) from None
     except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
-        if _is_refusal(error):
-            raise refused(route.alias, route.shown) from None
-        raise unreachable(route.alias, route.shown, _reason(error)) from None
+        raise meaning(_as_ssh_says(error), route.alias, route.shown) from None
 
 
-def _is_refusal(error: Exception) -> bool:
-    # Paramiko has no types of its own for a user without keys, a file that holds none, and a host that hung up over one
-    # key before it was shown the next.
-    return isinstance(error, paramiko.AuthenticationException) or any(
-        words in str(error) for words in ("No authentication methods", "not a valid", "No existing session")
-    )
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, paramiko.ChannelException):
-        return "the jump host cannot connect to it"
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    return "no SSH server answers there, or it hung up"
+def _as_ssh_says(error: Exception) -> str:
+    if isinstance(error, socket.gaierror):
+        return f"resolve hostname -: {'Temporary failure: ' * (error.errno == socket.EAI_AGAIN)}{error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"connect to host - port 0: {error.strerror}"
+    return "open failed" if isinstance(error, paramiko.ChannelException) else str(error)

@@ -38,6 +38,11 @@ def refused(alias: str, shown: str) -> HostAuthError:
     )
 
 
+def locked(shown: str) -> HostAuthError:
+    """Return the error for a key that only its owner can unlock."""
+    return HostAuthError(f"{shown}: the key is locked by a passphrase; unlock it once with ssh-add")
+
+
 def unreachable(alias: str, shown: str, reason: str) -> HostUnreachableError:
     """Return the error for a connection that did not come about."""
     return HostUnreachableError(
@@ -104,8 +109,8 @@ def unclear_config(name: str) -> HostError:
     return HostError(f"{name}: cannot be understood as an ssh_config; 'ssh -G ALIAS' tells what is wrong")
 
 
-# What the system's ssh says when no connection comes about, in the order in which it is looked for, and the error for
-# an alias, the host as it is shown, its key's type and fingerprint, and what was found.
+# What the system's ssh, or Fabric's library, says when no connection comes about, in the order in which it is looked
+# for, and the error for an alias, the host as it is shown, its key's type and fingerprint, and what was found.
 _MEANINGS: Final[tuple[tuple[str, Callable[[str, str, str, re.Match[str]], HostError]], ...]] = (
     (r"REVOKED HOST KEY", lambda _, shown, key, __: revoked_key(shown, key, "known_hosts")),
     (
@@ -113,7 +118,13 @@ _MEANINGS: Final[tuple[tuple[str, Callable[[str, str, str, re.Match[str]], HostE
         lambda _, shown, key, it: changed_key(shown, key, f"{it[1] or 'known_hosts'} has another one", "ssh-keygen -R"),
     ),
     (r"Host key verification failed", lambda _, shown, key, __: unknown_key(shown, key)),
-    (r"Permission denied \(|Too many authentication failures", lambda alias, shown, *_: refused(alias, shown)),
+    # Of a library that says so of a key whose file it may not ask for.
+    (r"key file is encrypted", lambda _, shown, *__: locked(shown)),
+    # The last: a host hung up over one key before it was shown the next.
+    (
+        r"Permission denied \(|[Aa]uthentication (?:failures|failed|type|methods)|not a valid|No existing session",
+        lambda alias, shown, *_: refused(alias, shown),
+    ),
     (r"terminating, \d+ bad configuration|Bad owner or permissions", lambda *_: unclear_config("ssh_config")),
     (r"Unable to negotiate with", lambda _, shown, *__: no_algorithm(shown)),
     (
@@ -130,7 +141,7 @@ _MEANINGS: Final[tuple[tuple[str, Callable[[str, str, str, re.Match[str]], HostE
 )
 
 
-def meaning(said: str, alias: str, shown: str, key: str) -> HostError:
+def meaning(said: str, alias: str, shown: str, key: str = "of an unknown kind") -> HostError:
     """Return the error that ssh's words mean for a host, whose `key` is a type and a fingerprint.
 
     Of the words only system errors and the place of a known key are in it; others may be secrets of an ssh_config.

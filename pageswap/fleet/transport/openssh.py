@@ -18,7 +18,7 @@ from pageswap.fleet.transport import transport as limits
 from pageswap.fleet.transport.link_errors import lost, meaning, no_program
 from pageswap.fleet.transport.local import ProcessStream
 from pageswap.fleet.transport.ssh_config import FORCED, GLOBAL_CONFIG, USER_CONFIG, route_of
-from pageswap.fleet.transport.transport import Transport, shell_text
+from pageswap.fleet.transport.transport import MarkedStream, Transport, marked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,14 +44,15 @@ class OpensshTransport(Transport):
 
     def start(self, argv: Sequence[str], stdin: bytes, *, keeps_input: bool = False) -> Stream:
         """Start a program through the user's login shell there."""
-        command = shell_text(argv)
+        command = marked(argv)
         with self._guard:
             if not self.is_open():
                 with self._connecting():
                     self._connect()
         # Nothing but the connection: where that has gone, ssh is to make none of its own.
         client = ["ssh", "-F", "none", "-T", "-S", self._control, "-o", "ProxyCommand=false", "-o", "LogLevel=ERROR"]
-        return OpensshStream(self, [*client, "--", self.name, command], stdin, keeps_input=keeps_input)
+        stream = OpensshStream(self, [*client, "--", self.name, command])
+        return MarkedStream(self.name, stream, stdin, keeps_input=keeps_input)
 
     def is_open(self) -> bool:
         """Tell whether there is a connection."""
@@ -132,17 +133,17 @@ class OpensshTransport(Transport):
         # Of several hosts on the way the one whose key came last is the one that it ended with.
         if len(keys) <= len(route.jumps) and route.jumps:
             route = route.to_jump(self.reach, max(len(keys) - 1, 0))
-        return meaning(said, route.alias, route.shown, keys[-1] if keys else "of an unknown kind")
+        return meaning(said, route.alias, route.shown, *keys[-1:])
 
 
 class OpensshStream(ProcessStream):
     """A program on a host, whose input and output an ssh on this machine passes on."""
 
-    def __init__(self, transport: OpensshTransport, argv: Sequence[str], stdin: bytes, *, keeps_input: bool) -> None:
+    def __init__(self, transport: OpensshTransport, argv: Sequence[str]) -> None:
         """Start it over the transport's connection; raises HostError when there is no ssh."""
         self._transport = transport
         self._is_cancelled = False
-        super().__init__(transport.name, argv, stdin, keeps_input=keeps_input, environment=os.environ)
+        super().__init__(transport.name, argv, b"", keeps_input=True, environment=os.environ)
 
     def read(self, timeout_s: float | None = None) -> bytes | None:
         """Wait for output; raises HostLinkLostError when the connection breaks, HostError when nothing was started."""

@@ -25,6 +25,13 @@ CONNECT_TIMEOUT_S: Final = 10.0
 BEAT_S: Final = 3.0
 PATIENCE_S: Final = 10.0
 
+# A login shell that has started nothing for so long never will.
+MARK_S: Final = 40.0
+
+# Says a word that is not in the request, in case somebody repeats that, and becomes the program that follows.
+_REQUEST: Final = ("/bin/sh", "-c", 'echo; echo pageswap-$((40+2)); exec "$@"', "sh")
+_MARK: Final = b"\npageswap-42\n"
+_MOST_NOISE_BYTES: Final = 1 << 16
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./-]+")
 
 
@@ -56,6 +63,48 @@ class Stream(Protocol):
 
     def close(self) -> str:
         """End the program if it still runs, and return the end of what it complained about; harmless when repeated."""
+
+
+class MarkedStream:
+    """A program behind a login shell: what that says before the program starts is nobody's, and it is sent nothing."""
+
+    def __init__(self, name: str, stream: Stream, stdin: bytes, *, keeps_input: bool) -> None:
+        """Wait until the `marked` command says that it runs, then send the beginning of the program's input.
+
+        Raises HostError where something else runs, such as another shell, with the last that was said.
+        """
+        self.send, self.end_input, self.cancel, self.close = stream.send, stream.end_input, stream.cancel, stream.close
+        self._stream = stream
+        try:
+            self._ahead = self._first_words(name)
+            self.send(stdin)
+            if not keeps_input:
+                self.end_input()
+        except BaseException:
+            self.close()
+            raise
+
+    def _first_words(self, name: str) -> bytes:
+        """Return what came with the marker, of the program itself."""
+        noise = b""
+        deadline = time.monotonic() + MARK_S
+        while _MARK not in noise:
+            left_s = deadline - time.monotonic()
+            data = self._stream.read(left_s) if left_s > 0 else None
+            if not data:
+                said = (self.close() or noise.decode("utf-8", "backslashreplace").strip()).rpartition("\n")[2]
+                how = "started nothing" if data == b"" else f"started nothing within {MARK_S:g} s"
+                raise HostError(
+                    f"{name}: its login shell {how}{f': {said:.500}' if said else ''}; 'ssh {name} true' must work"
+                    " there, without another shell, a question or a ForceCommand"
+                )
+            noise = (noise + data)[-_MOST_NOISE_BYTES:]
+        return noise.partition(_MARK)[2]
+
+    def read(self, timeout_s: float | None = None) -> bytes | None:
+        """Wait for output, as `Stream.read`."""
+        ahead, self._ahead = self._ahead, b""
+        return ahead or self._stream.read(timeout_s)
 
 
 class Transport(abc.ABC):
@@ -101,6 +150,11 @@ def shell_text(argv: Sequence[str]) -> str:
         if any(char in word for char in "'\\!\n\r\0"):
             raise HostError(f"{word!r:.200} cannot be handed to a shell unharmed; give the host a name or path without")
     return " ".join(["exec", *(word if _PLAIN.fullmatch(word) else f"'{word}'" for word in argv)])
+
+
+def marked(argv: Sequence[str]) -> str:
+    """Return a command for any login shell, as `shell_text` does, that tells `MarkedStream` when it runs."""
+    return shell_text((*_REQUEST, *argv))
 
 
 def lines_of(stream: Stream, where: str, *, timeout_s: float | None, most_bytes: int) -> Iterator[bytes]:

@@ -235,7 +235,8 @@ class TestPython:
         """The names that were looked for are given."""
         assert path
         with pytest.raises(
-            HostPythonError, match=r"no Python >= 3\.9 \(looked for python3, python3\.14, .*python3\.9\); install"
+            HostPythonError,
+            match=r"no Python >= 3\.9 \(looked for python3, python3\.14, .*\): .*python3\.9: not found; install",
         ):
             reach(python=None).facts()
 
@@ -257,12 +258,6 @@ class TestPython:
         (path / "python3.11").chmod(0o755)
 
         assert reach(python=None).facts().version == "{}.{}.{}".format(*sys.version_info[:3])
-
-    def test_a_shell_that_greets_is_named(self, sshd: Sshd, reach: Callable[..., Target]) -> None:
-        """Its words would be taken for a journal's."""
-        (sshd.home / ".bashrc").write_text("echo Welcome to lab1\n")
-        with pytest.raises(HostError, match=r"its login shell prints text \('Welcome to lab1'\)"):
-            reach().facts()
 
     @pytest.mark.slow
     @pytest.mark.parametrize("version", ["3.9", "3.10", "3.12", "3.13"])

@@ -219,6 +219,7 @@ def said(way: Transport, text: bytes = b"told") -> bytes:
         stream.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("via", VIAS)
 @pytest.mark.parametrize("row", ROWS, ids=[row.what for row in ROWS])
 def test_the_machine_that_ssh_reaches_is_reached(lab: Lab, way: Transport, row: Row, via: str) -> None:
@@ -283,6 +284,7 @@ NOISES: Final = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("via", "row")
 @pytest.mark.parametrize("via", VIAS[:2])
 @pytest.mark.parametrize("noise", NOISES, ids=[noise.what for noise in NOISES])

@@ -85,7 +85,7 @@ def _kernel(setting: str) -> Callable[[Source], Any]:
     return lambda source: source.files.setting(setting)
 
 
-def _memory(name: str) -> Callable[[Source], Any]:
+def _meminfo(name: str) -> Callable[[Source], Any]:
     return lambda source: source.memory.get(name)
 
 
@@ -178,10 +178,10 @@ _ROWS = {
         lambda source: readers.folio_sizes(source.files, "shmem_enabled"),
         _TEXT_EACH,
     ),
-    "mem_total": _harmless("Memory", _FITS, _memory("MemTotal"), _BYTES),
-    "mem_available": _harmless("Memory available at start", _FITS, _memory("MemAvailable"), _BYTES),
+    "mem_total": _harmless("Memory", _FITS, _meminfo("MemTotal"), _BYTES),
+    "mem_available": _harmless("Memory available at start", _FITS, _meminfo("MemAvailable"), _BYTES),
     "swap_total": _harmless(
-        "Swap space", "pages that were swapped in are counted trial by trial", _memory("SwapTotal"), _BYTES
+        "Swap space", "pages that were swapped in are counted trial by trial", _meminfo("SwapTotal"), _BYTES
     ),
     "cgroup_memory_limit": _harmless(
         "Memory limit (cgroup)", _FITS, lambda source: cgroup.tightest_limit(source.files), _BYTES, absent="none"

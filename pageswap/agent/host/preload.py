@@ -92,7 +92,7 @@ def providers(files: HostFiles) -> dict[str, str | None]:
         _, called, _, link = (ctypes.c_void_p * 4).from_address(link)
         text = ctypes.string_at(called) if called else b""
         loaded += [os.fsdecode(text)] if text else []
-    mappings = _mappings(files)
+    mappings = _mapped_files(files)
     found: dict[str, str | None] = {}
     for name in FUNCTIONS:
         found[name] = None
@@ -120,7 +120,7 @@ def preloaded(settings: dict[str, str]) -> str:
 
 def libraries(files: HostFiles) -> list[str]:
     """List the file names of the shared libraries in this process, and so in its trials, but for Python's modules."""
-    names = {os.path.basename(path) for _, _, path in _mappings(files)}
+    names = {os.path.basename(path) for _, _, path in _mapped_files(files)}
     return sorted(name for name in names if ".so" in name and ".cpython-" not in name and ".abi3." not in name)
 
 
@@ -133,7 +133,7 @@ def _is_sanitizer(path: str) -> bool:
     return name.startswith("lib") and name.partition(".")[0].endswith("san")
 
 
-def _mappings(files: HostFiles) -> list[tuple[int, int, str]]:
+def _mapped_files(files: HostFiles) -> list[tuple[int, int, str]]:
     """List this process's mappings of files as (start, end, path)."""
     found = []
     for line in (files.text(_MAPS) or "").splitlines():

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pageswap.agent.trial.descendants import kill_and_reap, kill_descendants
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from types import FrameType
 
     from pageswap.agent.workspace.host_lease import Lease
@@ -28,7 +29,7 @@ _HOW = {signal.SIGUSR1: "drained", signal.SIGINT: "drained", signal.SIGTERM: "ki
 class Work(Protocol):
     """Something to be done once, in a child."""
 
-    def start(self, *, cpus: tuple[int, ...], address_bytes: int | None, group: str | None) -> int:
+    def start(self, *, cpus: Collection[int], address_bytes: int | None, group: str | None) -> int:
         """Fork the child and return its process id; raises CoreError or OSError when there is none.
 
         It may run on `cpus` and map `address_bytes`, in the control group whose cgroup.procs file is `group`; empty and
@@ -99,26 +100,19 @@ class StopSignals:
             self.requested = _HOW[signal.Signals(number)]
 
 
+@dataclasses.dataclass
 class ChildWatcher:
-    """Has children do work, one at a time; while one runs it keeps answering the lease and hearing signals."""
+    """Has children do work, one at a time; while one runs it keeps answering the lease and hearing signals.
 
-    def __init__(
-        self,
-        signals: StopSignals,
-        *,
-        lease: Lease | None = None,
-        allowed_cpus: set[int] | None = None,
-        is_parent_of_all: bool = False,
-    ) -> None:
-        """Take what to watch; `allowed_cpus` are given back to each child when the agent has left some of them.
+    `allowed_cpus` are given back to each child when the agent has left some of them. `is_parent_of_all` tells that this
+    process has no other children and adopts orphans, as `descendants.become_subreaper` does: then nothing that a child
+    has started outlives it, whatever its session.
+    """
 
-        `is_parent_of_all` tells that this process has no other children and adopts orphans, as
-        `descendants.become_subreaper` does: then nothing that a child has started outlives it, whatever its session.
-        """
-        self._signals = signals
-        self._lease = lease
-        self._allowed_cpus = tuple(sorted(allowed_cpus or ()))
-        self._is_parent_of_all = is_parent_of_all
+    signals: StopSignals
+    lease: Lease | None = None
+    allowed_cpus: Collection[int] = ()
+    is_parent_of_all: bool = False
 
     def run(
         self, work: Work, *, timeout_s: float, address_space_bytes: int | None = None, group: str | None = None
@@ -128,7 +122,7 @@ class ChildWatcher:
         When this returns, nothing of the child's process group is left. Raises what `Work.start` does.
         """
         deadline = time.monotonic() + timeout_s
-        pid = work.start(cpus=self._allowed_cpus, address_bytes=address_space_bytes, group=group)
+        pid = work.start(cpus=self.allowed_cpus, address_bytes=address_space_bytes, group=group)
         try:
             # Both sides do this, whoever comes first: a kill must find the group, and the child must not outrun it.
             os.setpgid(pid, pid)
@@ -144,25 +138,25 @@ class ChildWatcher:
         _, status = os.waitpid(pid, 0)
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         exit_status = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
-        has_survivors = self._is_parent_of_all and not kill_and_reap(_EXIT_S)
+        has_survivors = self.is_parent_of_all and not kill_and_reap(_EXIT_S)
         return ChildEnd(cause, number, exit_status, has_survivors)
 
     def _watch(self, pid: int, deadline: float) -> str:
         """Wait, and say why the child has ended or has to."""
         poller = select.poll()
-        poller.register(self._signals, select.POLLIN)
-        if self._lease:
-            poller.register(self._lease, select.POLLIN)
+        poller.register(self.signals, select.POLLIN)
+        if self.lease:
+            poller.register(self.lease, select.POLLIN)
         while True:
             left_s = deadline - time.monotonic()
             # The end of a child is a signal, too.
             ready = dict(poller.poll(max(0, min(int(left_s * 1000) + 1, _POLL_CAP_MS))))
-            self._signals.clear()
-            if self._lease and self._lease.fileno() in ready:
-                self._lease.serve()
+            self.signals.clear()
+            if self.lease and self.lease.fileno() in ready:
+                self.lease.serve()
             if _has_exited(pid):
                 return "exit"
-            if self._signals.requested == "killed":
+            if self.signals.requested == "killed":
                 return "stop"
             if left_s <= 0:
                 return "deadline"
@@ -172,8 +166,8 @@ class ChildWatcher:
         while not _has_exited(pid):
             if time.monotonic() > deadline:
                 return False
-            select.select([self._signals], [], [], 1.0)
-            self._signals.clear()
+            select.select([self.signals], [], [], 1.0)
+            self.signals.clear()
         return True
 
 

@@ -49,10 +49,10 @@ def kill_descendants(pid: int) -> None:
         if not new:
             break
         for each in new:
-            _send(each, signal.SIGSTOP)
+            _signal(each, signal.SIGSTOP)
         known |= new
     for each in known:
-        _send(each, signal.SIGKILL)
+        _signal(each, signal.SIGKILL)
 
 
 def kill_and_reap(patience_s: float) -> bool:
@@ -87,7 +87,7 @@ def _living_parent(pid: str) -> int:
     return int(words[1]) if words and words[0] not in ("Z", "X") else 0
 
 
-def _send(pid: int, number: int) -> None:
+def _signal(pid: int, number: int) -> None:
     try:
         os.kill(pid, number)
     except OSError:

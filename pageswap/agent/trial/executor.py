@@ -48,45 +48,39 @@ class TrialOutcome:
     unkillable: bool = False
 
 
+@dataclasses.dataclass
 class Executor:
-    """Runs trials on chosen CPUs, one at a time."""
+    """Runs trials, one at a time.
 
-    def __init__(  # noqa: PLR0913 - what a trial runs on and in
-        self,
-        core: CoreCalls,
-        watcher: ChildWatcher,
-        files: HostFiles,
-        *,
-        cpus: tuple[int, ...] = (),
-        memory_cap_bytes: int | None = None,
-        group: cgroup.MemoryGroup | None = None,
-    ) -> None:
-        """Take the CPUs of a trial: first its threads', then those that busy neighbours may have.
+    `cpus` are those of a trial: first its threads', then those that busy neighbours may have; empty leaves the choice
+    to the core. `group` is the control group that holds trials to `memory_cap_bytes`; without one that bounds their
+    addresses.
+    """
 
-        Empty leaves the choice to the core. `group` is the control group that holds trials to `memory_cap_bytes`;
-        without one that bounds their addresses.
-        """
-        self._core = core
-        self._watcher = watcher
-        self._files = files
-        self._cpus = cpus
-        self._groups = cgroup.memory_groups(files)
-        self._memory_cap_bytes = memory_cap_bytes
-        self._group = group
+    core: CoreCalls
+    watcher: ChildWatcher
+    files: HostFiles
+    cpus: tuple[int, ...] = ()
+    memory_cap_bytes: int | None = None
+    group: cgroup.MemoryGroup | None = None
+
+    def __post_init__(self) -> None:
+        """Find the groups once: their list is long."""
+        self._groups = cgroup.memory_groups(self.files)
 
     def run(self, trial: job.TrialSpec) -> TrialOutcome:
         """Execute the trial once; whatever it does, a TrialOutcome comes back."""
-        page_bytes = self._core.reserved_page_bytes.get(trial.backing, 0)
-        cap_bytes = address_space_cap(trial, self._files, self._memory_cap_bytes, page_bytes)
+        page_bytes = self.core.reserved_page_bytes.get(trial.backing, 0)
+        cap_bytes = address_space_cap(trial, self.files, self.memory_cap_bytes, page_bytes)
         kills = self._oom_kills()
         load1_before = self._load1()
-        work = self._core.trial(trial, self._cpus)
+        work = self.core.trial(trial, self.cpus)
         try:
-            ending = self._watcher.run(
+            ending = self.watcher.run(
                 work,
                 timeout_s=trial.timeout_s,
                 address_space_bytes=cap_bytes,
-                group=self._group.procs if self._group else None,
+                group=self.group.procs if self.group else None,
             )
         except OSError as error:
             return TrialOutcome(job.FAILED, f"the trial's process could not be made: {error}")
@@ -103,12 +97,12 @@ class Executor:
         return dataclasses.replace(outcome, unkillable=ending.has_survivors)
 
     def _load1(self) -> float | None:
-        loads = readers.loadavg(self._files)
+        loads = readers.loadavg(self.files)
         return loads[0] if loads else None
 
     def _oom_kills(self) -> tuple[int, int]:
         """Count the OOM kills for the memory cap, and those around the agent or on the whole host."""
-        return (self._group.oom_kills() or 0) if self._group else 0, cgroup.oom_kills(self._files, self._groups)
+        return (self.group.oom_kills() or 0) if self.group else 0, cgroup.oom_kills(self.files, self._groups)
 
     def _from_ending(self, ending: ChildEnd, trial: job.TrialSpec, kills: tuple[int, int]) -> TrialOutcome:
         if ending.cause in _CAUSES:
@@ -129,10 +123,10 @@ class Executor:
         )
 
     def _over_cap(self, trial: job.TrialSpec) -> str:
-        is_reserved = bool(self._core.reserved_page_bytes.get(trial.backing))
+        is_reserved = bool(self.core.reserved_page_bytes.get(trial.backing))
         need_bytes = memory_need(trial, is_reserved=is_reserved).total_bytes
         return (
-            f"used more than the {(self._memory_cap_bytes or 0) >> 20:,} MiB that a trial may have on this "
+            f"used more than the {(self.memory_cap_bytes or 0) >> 20:,} MiB that a trial may have on this "
             f"host (its region and what belongs to it are {-(-need_bytes >> 20):,} MiB); raise the host's "
             "memory in hosts.yaml, or use a smaller region_size"
         )

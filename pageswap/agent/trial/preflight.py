@@ -97,30 +97,27 @@ def address_space_cap(
     return min(now + wanted + _MARGIN_BYTES, (1 << 63) - 1)
 
 
+@dataclasses.dataclass
 class Preflight:
-    """Decides about each trial from the methods' own word and the host's present numbers."""
+    """Decides about each trial from the probed methods' own word and the host's present numbers.
 
-    def __init__(
-        self,
-        methods: list[dict[str, Any]],
-        files: HostFiles,
-        *,
-        memory_cap_bytes: int | None = None,
-        reserved_page_bytes: Mapping[str, int] | None = None,
-    ) -> None:
-        """Take the probed methods.
+    `memory_cap_bytes` is the most that a trial may use, None for no such bound; `reserved_page_bytes` is as in
+    `CoreCalls`. `will_tune` tells that the limit on mappings will be raised, `tune_problem` why it was not, although
+    that was asked for.
+    """
 
-        `memory_cap_bytes` is the most that a trial may use, None for no such bound, the rest as in `CoreCalls`.
-        """
-        self._methods: Mapping[str, dict[str, Any]] = {method["name"]: method for method in methods}
-        self._files = files
-        # Whether the limit on mappings will be raised; why it was not, although that was asked for.
-        self.will_tune = False
-        self.tune_problem = ""
-        self._memory_cap_bytes = memory_cap_bytes
-        self._reserved_page_bytes = reserved_page_bytes or {}
-        self._groups = cgroup.memory_groups(files)
-        self._base_mappings = base_mappings(files)
+    methods: list[dict[str, Any]]
+    files: HostFiles
+    memory_cap_bytes: int | None = None
+    reserved_page_bytes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    will_tune: bool = False
+    tune_problem: str = ""
+
+    def __post_init__(self) -> None:
+        """Look at what stays the same for all trials."""
+        self._method_of = {method["name"]: method for method in self.methods}
+        self._groups = cgroup.memory_groups(self.files)
+        self._base_mappings = base_mappings(self.files)
 
     def refusal(self, trial: job.TrialSpec) -> tuple[str, str] | None:
         """Return the status (`unavailable` or `skipped`) and the reason with numbers and cure; None when it can run."""
@@ -139,14 +136,14 @@ class Preflight:
         return max(wanted) + _SPARE_MAPPINGS if wanted else 0
 
     def _splits(self, trial: job.TrialSpec) -> bool:
-        method = self._methods.get(trial.method)
+        method = self._method_of.get(trial.method)
         return bool(method and method["available"] and method["splits_mappings"])
 
     def _is_reserved(self, trial: job.TrialSpec) -> bool:
-        return bool(self._reserved_page_bytes.get(trial.backing))
+        return bool(self.reserved_page_bytes.get(trial.backing))
 
     def _method_reason(self, trial: job.TrialSpec) -> str:
-        method = self._methods.get(trial.method)
+        method = self._method_of.get(trial.method)
         if method is None:
             return f"this core has no method '{trial.method}'; 'inv methods' lists them"
         if not method["available"]:
@@ -159,7 +156,7 @@ class Preflight:
         return ""
 
     def _mappings_reason(self, trial: job.TrialSpec) -> str:
-        limit = self._files.setting(MAX_MAP_COUNT)
+        limit = self.files.setting(MAX_MAP_COUNT)
         if limit is None or self.will_tune or not self._splits(trial):
             return ""
         need = mappings_need(trial, self._base_mappings)
@@ -175,9 +172,9 @@ class Preflight:
         )
 
     def _memory_reason(self, trial: job.TrialSpec) -> str:
-        scratch = trial.workload not in self._methods[trial.method].get("without_scratch", ())
+        scratch = trial.workload not in self._method_of[trial.method].get("without_scratch", ())
         need = memory_need(trial, scratch=scratch, is_reserved=self._is_reserved(trial))
-        cap_bytes = self._memory_cap_bytes
+        cap_bytes = self.memory_cap_bytes
         # What a trial's process has before it begins is the agent's, so the cap is compared without any spare room.
         if cap_bytes is not None and cap_bytes < need.total_bytes:
             where = "are allowed to a trial on this host"
@@ -191,10 +188,10 @@ class Preflight:
     def _free(self, trial: job.TrialSpec, enough: int) -> list[tuple[int, str]]:
         """List each bound on what may be allocated, in bytes, with the words that name it."""
         bounds = []
-        memory = self._files.table("/proc/meminfo")
+        memory = self.files.table("/proc/meminfo")
         if "MemAvailable" in memory:
             bounds.append((memory["MemAvailable"], "are available on this host"))
-        if self._files.setting("vm.overcommit_memory") == _STRICT_OVERCOMMIT and "CommitLimit" in memory:
+        if self.files.setting("vm.overcommit_memory") == _STRICT_OVERCOMMIT and "CommitLimit" in memory:
             free_bytes = memory["CommitLimit"] - memory.get("Committed_AS", 0)
             bounds.append((free_bytes, "may still be committed (vm.overcommit_memory is 2)"))
         for group in self._groups:
@@ -204,7 +201,7 @@ class Preflight:
         limit = resource.getrlimit(resource.RLIMIT_AS)[0]
         if limit != resource.RLIM_INFINITY:
             hugetlb_bytes = trial.region_size if self._is_reserved(trial) else 0
-            free_bytes = limit - (_address_space(self._files) or 0) - hugetlb_bytes
+            free_bytes = limit - (_address_space(self.files) or 0) - hugetlb_bytes
             bounds.append((free_bytes, "of addresses are left (ulimit -v)"))
         return bounds
 

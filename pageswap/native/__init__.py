@@ -242,22 +242,20 @@ def _result(result: Any, rounds_ns: list[int]) -> TrialResult:  # noqa: ANN401 -
     )
 
 
-def _conditions(cpus: Iterable[int], address_bytes: int | None, group: str | None) -> _Struct:
+def _conditions(cpus: Iterable[int] = (), address_bytes: int | None = None, group: str | None = None) -> _Struct:
     allowed = ffi.new("int32_t[]", sorted(cpus))
     fields = {"cpus": allowed, "cpu_count": len(allowed), "address_bytes": address_bytes or 0}
     return _Struct("ps_conditions", fields | ({} if group is None else {"group": group}))
 
 
-def enter_child(
-    parent: int, *, cpus: Iterable[int] = (), address_bytes: int | None = None, group: str | None = None
-) -> None:
+def enter_child(parent: int, **conditions: Any) -> None:  # noqa: ANN401 - as _conditions has them
     """Make this process, a fork of `parent`, one that dies with it and has none of its descriptors and handlers.
 
-    `cpus` are those it may run on, `address_bytes` the most it may map, `group` the cgroup.procs file of the control
-    group to enter; each as the parent has it when left out. Raises CoreError.
+    Of the conditions `cpus` are those it may run on, `address_bytes` the most it may map, `group` the cgroup.procs file
+    of the control group to enter; each as the parent has it when left out. Raises CoreError.
     """
     error = ffi.new("ps_error *")
-    if lib.ps_enter_child(_conditions(cpus, address_bytes, group).pointer, parent, error):
+    if lib.ps_enter_child(_conditions(**conditions).pointer, parent, error):
         _raise(error)
 
 
@@ -271,11 +269,11 @@ class TrialProcess:
         self._memory = mmap.mmap(-1, ffi.sizeof("ps_outcome") + self._rounds * ffi.sizeof("uint64_t"))
         self._outcome = ffi.from_buffer("ps_outcome *", self._memory)
 
-    def start(self, *, cpus: Iterable[int] = (), address_bytes: int | None = None, group: str | None = None) -> int:
+    def start(self, **conditions: Any) -> int:  # noqa: ANN401 - as _conditions has them
         """Fork the process under conditions as `enter_child` has them, and return its id; raises CoreError."""
         pid, error = ffi.new("int32_t *"), ffi.new("ps_error *")
-        conditions = _conditions(cpus, address_bytes, group)
-        if lib.ps_start_trial(self._trial.pointer, conditions.pointer, self._outcome, pid, error):
+        entered = _conditions(**conditions)
+        if lib.ps_start_trial(self._trial.pointer, entered.pointer, self._outcome, pid, error):
             _raise(error)
         return int(pid[0])
 

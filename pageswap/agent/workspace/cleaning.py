@@ -8,14 +8,11 @@ from __future__ import annotations
 import os
 import stat
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pageswap.agent.workspace.agent_lock import AgentLock
 from pageswap.agent.workspace.work_folder import WorkFolder, is_content_name
 from pageswap.errors import HostError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 FINISHED = "finished"
 ALL = "all"
@@ -37,7 +34,8 @@ def clean_cache(cache: str, runs: str, *, older_than_s: float = 0.0) -> dict[str
         raise HostError(f"clean: runs is {runs!r:.60}, expected {FINISHED} or {ALL}")
     swept: dict[str, Any] = {"removed": 0, "bytes": 0, "kept": []}
     now = time.time()
-    for path in _segments(os.path.join(cache, "runs")):
+    hosts = [host for run in _folders(os.path.join(cache, "runs")) for host in _folders(run)]
+    for path in [segment for host in hosts for segment in _folders(host)]:
         if _remove(path, _why_kept(path, runs, now - older_than_s), swept):
             _remove_if_empty(os.path.dirname(path))
             _remove_if_empty(os.path.dirname(os.path.dirname(path)))
@@ -80,8 +78,8 @@ def _remove(path: str, why_kept: str, swept: dict[str, Any]) -> bool:
     import shutil
 
     if not why_kept:
-        size_bytes = _size(path)
         try:
+            size_bytes = _size(path)
             # It walks by descriptors and does not follow links, and refuses a path that is one.
             shutil.rmtree(path)
         except OSError as error:
@@ -92,13 +90,6 @@ def _remove(path: str, why_kept: str, swept: dict[str, Any]) -> bool:
     swept["removed"] += 1
     swept["bytes"] += size_bytes
     return True
-
-
-def _segments(runs: str) -> Iterator[str]:
-    """Yield the folders <runs>/<run>/<host>/<segment>."""
-    for run in _folders(runs):
-        for host in _folders(run):
-            yield from _folders(host)
 
 
 def _folders(path: str) -> list[str]:
@@ -134,14 +125,8 @@ def _remove_if_empty(path: str) -> None:
 
 def _size(path: str) -> int:
     """Sum the bytes on the disk of everything below a folder; links count as themselves."""
-    return sum(_bytes(os.path.join(folder, name)) for folder, _, names in os.walk(path) for name in names)
-
-
-def _bytes(path: str) -> int:
-    try:
-        return os.lstat(path).st_blocks * 512
-    except OSError:
-        return 0
+    paths = (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
+    return sum(os.lstat(file).st_blocks * 512 for file in paths)
 
 
 def _bundles_in_use(bundles: str) -> set[str]:

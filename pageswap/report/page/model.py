@@ -26,7 +26,6 @@ from pageswap.text.lists import clipped, plural
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pageswap.analysis.summary import Summary
     from pageswap.analysis.trials.run_data import RunData
     from pageswap.answers.record import Answer
     from pageswap.report.charts.vegalite import Plot
@@ -69,12 +68,10 @@ class Download:
 class Model:
     """What the templates fill in; all text is as it came, and is escaped there.
 
-    ``summary`` is as the page shows the hosts, ``every`` has each by itself. Each of ``hosts`` has a title, its facts
-    as (label, text), and whether it has told any.
+    Each of ``hosts`` has a title, its facts as (label, text), and whether it has told any.
     """
 
-    summary: Summary
-    every: Summary
+    run: ReportedRun
     answer: Answer
     first_rows: FirstRows
     measured_on: list[tuple[str, str]]
@@ -107,8 +104,7 @@ def model(run_data: RunData) -> Model:
     staying = frozenset(contender_name(every, case) for case in every.cases if not is_mover(every, case))
     shown, how, sections = picture(run, [each for make in SECTIONS if (each := make(run))])
     return Model(
-        summary=run.summary,
-        every=every,
+        run=run,
         answer=answer,
         first_rows=first_rows(answer, staying),
         measured_on=measured_on(every.hosts, environments, run.spans),

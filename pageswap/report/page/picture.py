@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 16
 MOST_MARKS = 24
 _MOST_TOLD = 8
-_LONGEST_END = 32
+_LONGEST_END = 40
 _A_TREND = 3
 
 
@@ -80,8 +80,8 @@ def overview(summary: Summary) -> Plot | None:
     for case in _compared(summary):
         label = contender_label(summary, case)
         if by_itself:
-            besides = [name for name in summary.varying if name in case.levels and name not in summary.baseline]
-            label = "\n".join([*filter(None, [", ".join(level_text(n, case.levels[n]) for n in besides)]), label])
+            besides = [n for n in summary.varying if n in case.levels and n not in summary.baseline]
+            label = f"{', '.join(level_text(name, case.levels[name]) for name in besides)}\n{label}".lstrip()
         found.setdefault(visible(label), []).append(case)
     if not found or (max(len(cases) for cases in found.values()) == 1 and not by_itself and not is_cost):
         return None

@@ -71,14 +71,9 @@ def availability(run: ReportedRun) -> Section | None:
         Grid(caption, tuple(Heading(clipped(title, _LONGEST_HOST)) for title in ("Method", *shown)), tuple(rows)),
         Grid("Why not", heads, tuple(why_not)),
     )
-    problems = run.run_data.problems()
-    silent = [
-        clipped(host, _LONGEST_HOST) + (f" ({clipped(problems[host], _LONGEST_REASON)})" if problems.get(host) else "")
-        for hosts in run.groups.values()
-        for host in hosts
-        if host not in there
-    ]
-    return section_of("availability", "Which methods are available", notes("unknown_hosts", silent), (), grids)
+    silent = [host for hosts in run.groups.values() for host in hosts if host not in there]
+    unknown = notes("unknown_hosts", silent, run.run_data.problems())
+    return section_of("availability", "Which methods are available", unknown, (), grids)
 
 
 def _unfit(cases: Sequence[CaseSummary]) -> dict[tuple[str, str], str]:

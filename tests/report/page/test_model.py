@@ -86,15 +86,15 @@ def test_many_hosts_are_shown_by_kind() -> None:
         run.facts[host]["kernel"] = "6.18.5" if number % 4 else "6.1.0"
     page = model(run)
 
-    assert page.summary is not page.every
+    assert page.run.is_grouped
     assert [row.cells[0].text for row in page.table.rows[::3]] == [
         "AMD EPYC 9R45, Linux 6.18.5 (750 hosts)",
         "AMD EPYC 9R45, Linux 6.1.0 (250 hosts)",
     ]
     assert len(page.table.rows) == 6
     assert len(page.hosts) == 2
-    assert [case.n for case in page.summary.cases] == [750] * 3 + [250] * 3
-    assert all(case.ratio_ci for case in page.summary.cases if case.ratio)
+    assert [case.n for case in page.run.summary.cases] == [750] * 3 + [250] * 3
+    assert all(case.ratio_ci for case in page.run.summary.cases if case.ratio)
 
 
 def test_few_trials_are_plain_csv() -> None:

@@ -81,12 +81,12 @@ _machine = functools.partial(Condition, MACHINE)
 _harmless = functools.partial(Condition, HARMLESS)
 
 
-def _kernel(setting: str) -> Callable[[Source], Any]:
-    return lambda source: source.files.setting(setting)
+def _kernel(setting: str) -> tuple[Callable[[Source], Any], Form]:
+    return lambda source: source.files.setting(setting), _COUNT
 
 
-def _meminfo(name: str) -> Callable[[Source], Any]:
-    return lambda source: source.memory.get(name)
+def _meminfo(name: str) -> tuple[Callable[[Source], Any], Form]:
+    return lambda source: source.memory.get(name), _BYTES
 
 
 # In the order in which they are shown.
@@ -130,8 +130,7 @@ _ROWS = {
     "numa_balancing": _setting(
         "NUMA balancing",
         "with several nodes the kernel unmaps pages to see who uses them, and moves them",
-        _kernel("kernel.numa_balancing"),
-        _COUNT,
+        *_kernel("kernel.numa_balancing"),
     ),
     "governor": _setting(
         "Frequency governor",
@@ -178,25 +177,21 @@ _ROWS = {
         lambda source: readers.folio_sizes(source.files, "shmem_enabled"),
         _TEXT_EACH,
     ),
-    "mem_total": _harmless("Memory", _FITS, _meminfo("MemTotal"), _BYTES),
-    "mem_available": _harmless("Memory available at start", _FITS, _meminfo("MemAvailable"), _BYTES),
+    "mem_total": _harmless("Memory", _FITS, *_meminfo("MemTotal")),
+    "mem_available": _harmless("Memory available at start", _FITS, *_meminfo("MemAvailable")),
     "swap_total": _harmless(
-        "Swap space", "pages that were swapped in are counted trial by trial", _meminfo("SwapTotal"), _BYTES
+        "Swap space", "pages that were swapped in are counted trial by trial", *_meminfo("SwapTotal")
     ),
     "cgroup_memory_limit": _harmless(
         "Memory limit (cgroup)", _FITS, lambda source: cgroup.tightest_limit(source.files), _BYTES, absent="none"
     ),
     "max_map_count": _harmless(
-        "vm.max_map_count",
-        "a trial that needs more mappings is unavailable, not slower",
-        _kernel(MAX_MAP_COUNT),
-        _COUNT,
+        "vm.max_map_count", "a trial that needs more mappings is unavailable, not slower", *_kernel(MAX_MAP_COUNT)
     ),
     "overcommit_memory": _harmless(
         "vm.overcommit_memory",
         "it decides whether memory is granted, not how fast it is",
-        _kernel("vm.overcommit_memory"),
-        _COUNT,
+        *_kernel("vm.overcommit_memory"),
     ),
     "rlimits": _harmless(
         "Resource limits",
@@ -207,8 +202,7 @@ _ROWS = {
     "aslr": _setting(
         "Address space randomisation",
         "it places mappings, and so sets alignments and page-table sharing",
-        _kernel("kernel.randomize_va_space"),
-        _COUNT,
+        *_kernel("kernel.randomize_va_space"),
     ),
     "userfaultfd": _harmless(
         "userfaultfd",

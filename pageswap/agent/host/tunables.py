@@ -85,7 +85,7 @@ class Tunables:
         another process that lives has changed. Raises HostError when it cannot be done; the record stays then.
         """
         record = self.leftover()
-        if record is not None and not self._lock.is_held:
+        if record is not None:
             try:
                 self._take_lock()
             except HostError:

@@ -29,6 +29,8 @@ class AgentLock:
 
     def take(self) -> bool:
         """Lock and write this process's id; False when another process has it. Raises HostError when impossible."""
+        if self._descriptor >= 0:
+            return True
         deadline = time.monotonic() + _PATIENCE_S
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -43,11 +45,6 @@ class AgentLock:
         except OSError as error:
             raise HostError(f"{self._path}: {error.strerror}") from error
         return True
-
-    @property
-    def is_held(self) -> bool:
-        """Whether this object has the lock."""
-        return self._descriptor >= 0
 
     def holder(self) -> int | None:
         """Return the process id of the agent that is alive, None when none is."""

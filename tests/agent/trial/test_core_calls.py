@@ -138,7 +138,9 @@ def test_a_file_limit_below_a_trials_memory_is_told_with_its_cure(core: CoreCall
         with StopSignals() as signals:
             executor = Executor(core, ChildWatcher(signals), HostFiles())
             fits = executor.run(make_trial("memcpy", backing="memfd", region_size=64 << 10))
-            outcome = executor.run(make_trial("memcpy", backing="memfd", region_size=8 << 20))
+            large = make_trial("memcpy", backing="memfd", region_size=8 << 20)
+            outcome = executor.run(large)
+            told_before = core.check(large, ())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
@@ -146,6 +148,7 @@ def test_a_file_limit_below_a_trials_memory_is_told_with_its_cure(core: CoreCall
     assert outcome.status == job.UNAVAILABLE
     assert "RLIMIT_FSIZE" in outcome.reason
     assert "ulimit -f unlimited" in outcome.reason
+    assert told_before == outcome.reason
 
 
 def test_a_trial_that_a_filter_kills_is_unavailable_and_not_owed(core: CoreCalls) -> None:

@@ -117,6 +117,11 @@ def command(
     return decorate
 
 
+def flags_of(task: Task[Any]) -> dict[str, Argument]:
+    """Return a command's arguments by the flags that they are typed as."""
+    return {f"{'-' * min(len(name), 2)}{name.replace('_', '-')}": a for a in task.get_arguments() for name in a.names}
+
+
 def command_help(task: Task[Any]) -> str:
     """Return the help of one command as text of the terminal's width."""
     width = max(_NARROWEST, min(shutil.get_terminal_size().columns, _WIDEST))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import signal
 import sys
 import threading
@@ -90,7 +91,12 @@ def tell(text: str) -> None:
     from pageswap.spec.quoting import plain
 
     with contextlib.suppress(OSError):
-        print(plain(text), file=sys.stderr, flush=True)
+        print(as_called(plain(text)), file=sys.stderr, flush=True)
+
+
+def as_called(text: str) -> str:
+    """Return a text in which 'inv' and `inv` are what this program was called as, so that they can be typed."""
+    return re.sub(r"(?<=['`])inv(?=[ '`])", lambda _: os.environ.get("PAGESWAP_INV", "inv"), text)
 
 
 @contextlib.contextmanager

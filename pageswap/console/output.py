@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pageswap.console.exits import as_called
 from pageswap.spec.quoting import plain
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: fr
 
 def say(text: str) -> None:
     """Print plain text: a terminal gets lines broken at blanks that are no wider than it is, a file those there are."""
-    text = plain(text)
+    text = as_called(plain(text))
     if sys.stdout.isatty():
         columns = shutil.get_terminal_size().columns
         text = "\n".join(_wrapped(line, columns) for line in text.split("\n"))

@@ -128,7 +128,7 @@ def _show_conclusion(outcome: Outcome, summary: Summary, answer: Answer, ended: 
         host_views.show_hosts(outcome.hosts)
         print()
     if outcome.missing:
-        say(f"still to run: {outcome.missing:,}; `./inv resume --run {outcome.run_id}` does that")
+        say(f"still to run: {outcome.missing:,}; `inv resume --run {outcome.run_id}` does that")
     say(f"report: {outcome.report_path or 'none, as nothing was measured'}")
 
 

@@ -29,7 +29,7 @@ from invoke.exceptions import Exit, ParseError  # noqa: E402
 from invoke.program import Program  # noqa: E402
 
 from pageswap import __version__  # noqa: E402
-from pageswap.console.commands import command_help  # noqa: E402
+from pageswap.console.commands import command_help, flags_of  # noqa: E402
 from pageswap.console.exits import ended  # noqa: E402
 from pageswap.errors import UsageError  # noqa: E402
 from pageswap.spec.quoting import guess  # noqa: E402
@@ -70,6 +70,9 @@ class _Program(Program):
 
 def run(arguments: list[str]) -> int:
     """Run the commands that the arguments name; return the exit code. Raises UsageError for what invoke refuses."""
+    if arguments[:1] in (["--complete"], ["--print-completion-script"]):
+        _complete(*arguments)
+        return 0
     program = _Program(
         name="pageswap", binary="inv", binary_names=["inv", "./inv"], version=__version__, config_class=_NoUserConfig
     )
@@ -84,6 +87,19 @@ def run(arguments: list[str]) -> int:
             sys.stderr.write(f"{end.message}\n")
         return int(end.code)
     return 0
+
+
+def _complete(flag: str, *words: str) -> None:
+    """Print for a shell what completes its words, or the script with which it asks for that."""
+    if flag == "--complete":
+        import tasks
+
+        lines = tasks.complete(list(words[1:]))
+    else:
+        from pageswap.console.completion import script
+
+        lines = [script("".join(words))]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
 def _with_cure(error: ParseError, program: Program) -> str:
@@ -125,7 +141,7 @@ def as_flags(words: Sequence[str], commands: Mapping[str, Task[Any]]) -> list[st
     if task is None:
         return list(words)
     places: tuple[str, ...] = getattr(task, "places", ())
-    known = {f"{'-' * min(len(name), 2)}{name.replace('_', '-')}": a for a in task.get_arguments() for name in a.names}
+    known = flags_of(task)
     made, given, rest = [words[0]], dict[str, str](), list(words[1:])
     while rest:
         word = rest.pop(0)

@@ -74,7 +74,7 @@ def run(arguments: list[str]) -> int:
         _complete(*arguments)
         return 0
     program = _Program(
-        name="pageswap", binary="inv", binary_names=["inv", "./inv"], version=__version__, config_class=_NoUserConfig
+        name="pageswap", binary="inv", binary_names=["inv"], version=__version__, config_class=_NoUserConfig
     )
     # tasks.py and invoke itself look at the arguments of the process.
     sys.argv = ["inv", "--search-root", str(ROOT), *as_invoke_starts(arguments)]

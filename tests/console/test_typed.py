@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,7 +12,9 @@ from pageswap.console import start
 from pageswap.console.exits import ended
 from tests.stored_run import store_run
 
-ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 SMOKE = "smoke: Is remapping a page faster than copying it in a region that fits into the caches?"
 OF_RUN = "'inv --help run' lists its arguments"
 
@@ -112,18 +112,3 @@ def test_a_habit_is_understood_or_told_what_to_type(  # noqa: PLR0913, PLR0917 -
     assert (said.out, said.err.count("\n")) == ("", 1) if code else said.err == ""
     assert code == 0 or said.err.startswith("error: ")
     assert not (run / "error.log").exists()
-
-
-def test_tab_completes_what_is_typed_in_bash(tmp_path: Path) -> None:
-    """By the line that the docs give: commands, then a command's arguments, for ./inv as it is typed."""
-    (line,) = re.findall(
-        r"^source <\(.* bash .*$", (ROOT / "docs/commands.md").read_text(encoding="utf-8"), re.MULTILINE
-    )
-    wrapper = tmp_path / "inv"
-    wrapper.write_text(f'#!/bin/sh\nexec {sys.executable} -P {ROOT}/pageswap/console/start.py "$@"\n')
-    wrapper.chmod(0o755)
-    tab = "COMP_WORDS=({0}); _complete_inv ./inv {1}; echo ${{COMPREPLY[@]}}"
-    text = "\n".join([line, "complete -p ./inv", tab.format("./inv re", "re"), tab.format("./inv run --re", "--re")])
-    done = subprocess.run(["bash", "-c", text], cwd=tmp_path, capture_output=True, text=True, check=True)
-
-    assert done.stdout.splitlines() == ["complete -o default -F _complete_inv ./inv", "report resume", "--repeats"]

@@ -334,3 +334,21 @@ def test_a_gate_decides_the_exit_code() -> None:
     assert [0, 0, 5] == [conclude(each) for each in (None, gate(passed=True), gate(passed=False))]
     with pytest.raises(UsageError, match="--fail-above: nothing is known; leave the gate out"):
         conclude(gate(passed=None))
+
+
+def test_each_side_is_looked_up_by_its_own_host_and_number() -> None:
+    """What a case's baseline took, and the noise of it, are never another case's of the same number."""
+    times = {"none": 1, "moved": 3}
+    base, new = (
+        make_run(seed=seed, replicas=True, hosts=(host,), **{**SMALL, "touch": touch})
+        for seed, host, touch in ((1, "a", ["none", "moved"]), (2, "b", ["moved", "none"]))
+    )
+    for run, host in ((base, "a"), (new, "b")):
+        for outcome in run.of(host=host):
+            outcome["elapsed_ns"] *= times[outcome["touch"]]
+        for outcome in run.of(touch="moved", replica=1):
+            outcome["elapsed_ns"] *= 2
+    found = compare(Part(base, "a", "a"), Part(new, "b", "b"))
+
+    assert {round(change.time_change, 1) for change in found.cases} == {1.0}
+    assert {change.change and round(change.change, 1) for change in found.cases} == {1.0}

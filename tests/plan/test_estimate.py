@@ -118,3 +118,22 @@ def test_blocks_and_calls_are_foretold_by_the_order_of_magnitude(
     (cost,) = make(loads(text, "tiny.yaml", vocabulary=names), vocabulary=names).estimate.cases
 
     assert measured_s / 3 < cost.seconds < 7 * measured_s
+
+
+@pytest.mark.parametrize(
+    ("method", "seconds"),
+    [
+        ("null", 1000 * (7e-9 + 2e-9)),
+        ("memcpy", 1000 * (7e-9 + 0.4e-6 + 0.11e-9 * 4096)),
+        ("mremap_fixed", 1000 * (7e-9 + 20e-6) + 0.7e-6 * 512 * 4),
+    ],
+)
+def test_a_trial_costs_its_setting_up_its_check_and_its_iterations(
+    experiment: Experiment, vocabulary: Vocabulary, method: str, seconds: float
+) -> None:
+    """As worked by hand from the figures that the model states, for a region of 2 MiB."""
+    words = [f"method={method},memcpy" if method != "memcpy" else "method=memcpy", "region_size=2MiB", "touch=none"]
+    changed = dataclasses.replace(override(experiment, set_=words, vocabulary=vocabulary), rounds=4)
+    cost = make(changed, vocabulary=vocabulary).estimate.cases[0]
+
+    assert cost.seconds == pytest.approx(0.008 + (2 << 20) / 1.5e9 + (2 << 20) / 8e9 + seconds, rel=1e-6)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pageswap.statistics.intervals import MINIMUM_N, median_intervals, noise_floors
+from pageswap.statistics.intervals import MINIMUM_N, Interval, median_intervals, noise_floors
 
 SHAPES = {
     "normal": lambda rng, size: rng.normal(size=size),
@@ -129,3 +129,16 @@ def test_the_median_of_equal_things_stays_below_it(count: int) -> None:
     beyond = np.mean(np.abs(np.median(chance.normal(0, 0.02, (20_000, count)), axis=1)) > floor)
 
     assert 0.03 <= beyond <= 0.09
+
+
+def test_an_interval_keeps_its_place_when_the_unit_changes() -> None:
+    """Of skewed samples, whose acceleration is a ratio; log ratios are a thousandth of what other values are."""
+    samples = np.random.default_rng(4).exponential(size=(20, 11))
+
+    for small, large in zip(median_intervals(samples / 1_000), median_intervals(samples), strict=True):
+        assert small * 1_000 == pytest.approx(large)
+
+
+def test_the_inverse_of_an_interval_has_its_ends_turned() -> None:
+    """Of 2 to 4 it is a quarter to a half."""
+    assert Interval(2.0, 4.0).inverse() == Interval(0.25, 0.5)

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from pageswap.answers.words import rate_text
 from pageswap.comparison.percent import slowdown_interval_text, slowdown_text
 from pageswap.statistics.intervals import Interval
-from pageswap.text.numbers import count_text, interval_text, nanoseconds_text, ratio_text, scaled, share_text
+from pageswap.text.numbers import (
+    change_text,
+    count_text,
+    interval_text,
+    nanoseconds_text,
+    ratio_text,
+    scaled,
+    share_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +92,12 @@ def test_an_interval_as_printed_holds_its_figure_as_printed(value: float, below:
         figure, low, high = parsed(text)
 
         assert low <= figure <= high, text
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [(2.0, "+100 %"), (1.123, "+12 %"), (0.5, "-50 %"), (0.9949, "-0.5 %"), (1.0004, "no change"), (1.0, "no change")],
+)
+def test_a_change_has_its_sign_and_no_digit_finer_than_a_tenth(ratio: float, text: str) -> None:
+    """Two digits, either way."""
+    assert change_text(ratio) == text

@@ -159,3 +159,9 @@ def test_each_interval_must_have_stayed_narrow() -> None:
 
     assert waits
     assert all(not each.enough and 14 < each.blocks <= 17 for each in waits)
+
+
+def test_six_blocks_can_be_enough() -> None:
+    """They have an interval, which is enough alone where it is within half of what was asked for."""
+    assert decided(blocks=6, noise=0.0005).enough
+    assert not decided(blocks=6, noise=0.01).enough

@@ -94,3 +94,12 @@ def test_every_rival_has_its_ratio_to_the_first() -> None:
     assert held.first is case
     assert ratios["b"] == pytest.approx(2 / 3, rel=0.03)
     assert ratios["memcpy"] == 1 / (case.ratio or 0)
+
+
+def test_without_a_baseline_the_first_has_the_shortest_time() -> None:
+    """There is no ratio to go by; each pair is judged by its own."""
+    summary = summarise(field({"a": 600.0, "b": 400.0}, baseline={}))
+    (held,) = contests(summary, summary.cases)
+
+    assert held.first.levels["method"] == "b"
+    assert {rival.case.levels["method"]: rival.is_beaten for rival in held.rivals} == {"memcpy": True, "a": True}

@@ -389,6 +389,7 @@ def test_a_run_that_no_host_gives_anything_says_so_host_by_host(
     said = capsys.readouterr()
     document = json.loads(said.out)
     assert (3, None, None, 10) == tuple(document[name] for name in ("exit_code", "run_dir", "report", "missing"))
+    assert ("faster", "nothing_measured") == (document["answer"]["asks"], document["answer"]["verdict"])
     assert "no such host name" in document["hosts"][0]["problem"]
     assert "nowhere (nowhere.invalid:22): " in document["host_errors"]["nowhere"]
     assert 1 == said.err.count("error: nowhere (")

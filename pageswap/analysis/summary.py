@@ -269,6 +269,8 @@ def _verdict(matrix: Matrix, row: int, comparison: Comparison | None, *, is_ende
         return BASELINE, ""
     if partner < 0:
         return NOT_COMPARED, "no baseline case has its other levels" if matrix.has_partner else "no baseline"
+    if matrix.has_corrupt_baseline[row]:
+        return NOT_COMPARED, "its baseline moved pages wrongly"
     if not comparison:
         ever = "never measured in the same block" if matrix.n[partner] else NOT_MEASURED
         return NOT_COMPARED, f"its baseline was {ever}"

@@ -61,10 +61,10 @@ def build_answer(summary: HostsSummary, findings: Findings, environments: Mappin
     )
 
 
-def no_answer() -> Answer:
-    """Return the answer of a run that no host could be used for: it has no cases yet, and asks nothing."""
+def no_answer(asks: str) -> Answer:
+    """Return the answer of a run that no host could be used for: it has no cases yet."""
     reason = Reason(NOTHING_MEASURED, say("trust", NOTHING_MEASURED, {}))
-    return Answer("", NOTHING_MEASURED, say("headline", "no_host", None, None, 0), Trust(BAD, (reason,)))
+    return Answer(asks, NOTHING_MEASURED, say("headline", "no_host", None, None, 0), Trust(BAD, (reason,)))
 
 
 def _blocks(summary: HostsSummary, findings: Findings) -> tuple[int, int]:

@@ -30,7 +30,7 @@ _NEAR: Final = 1.095
 _UNITS: Final = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 _PREFIXES: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 # How much a headline leaves out: 0 is nothing, the last has counts alone and always fits.
-_DETAILS: Final = range(8)
+_DETAILS: Final = range(10)
 
 
 @functools.cache

@@ -52,9 +52,10 @@ class HostOutcome:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a run stands now: the last attempts' statuses, and what no host has given yet or why it cannot."""
+    """How a run stands now: its question's kind, the last attempts' statuses, and what no host has given yet or why."""
 
     run_id: str
+    asks: str
     run_dir: Path
     report_path: Path | None
     statuses: Counter[str]

@@ -154,6 +154,7 @@ class Campaign:
         hosts = host_outcomes(self._store)
         return Outcome(
             run_id=self._store.meta()["run_id"],
+            asks=self._store.meta()["experiment"]["asks"],
             run_dir=self._store.path.parent,
             report_path=render(self._store, self._store.path.with_name(REPORT)) if statuses else None,
             statuses=statuses,

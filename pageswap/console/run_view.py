@@ -70,7 +70,7 @@ def conclude_without(error: NoHostError, *, as_json: bool) -> int:
     if as_json:
         from pageswap.answers.build import no_answer
 
-        print_json(_as_json(outcome) | {"answer": no_answer().as_json(), "cases": [], "troubles": []})
+        print_json(_as_json(outcome) | {"answer": no_answer(outcome.asks).as_json(), "cases": [], "troubles": []})
     else:
         host_views.show_hosts(outcome.hosts)
     # Of several hosts each one's error was told when it happened, and stands in its line.

@@ -186,14 +186,14 @@ def span_faults(own: Sequence[Finding], low: str | None, high: str | None) -> It
 
 _UNIFORM: Final = re.compile(
     r"(?P<who>.+?) (?:was|were) (?:(?P<low>[\d.,]+)(?: to (?P<high>[\d.,]+))? times )?(?P<word>faster|slower)"
-    r" than (?P<base>[^ ,]+)(?: in (?:(?P<both>both)|all (?P<all>[\d,]+)) comparisons)?"
+    r"(?: than (?P<base>[^ ,]+))?(?: in (?:(?P<both>both)|all (?P<all>[\d,]+)) comparisons)?"
 )
 
 
 _OF_ONE_VERDICT: Final = (
-    (r"(.+) showed no difference from [^ ]+", "no difference found"),
+    (r"(.+?) showed no difference(?: from [^ ]+)?", "no difference found"),
     (r"too few blocks for (.+)", "too few"),
-    (r"(.+) depends? on the case", "mixed"),
+    (r"(.+) depends? on the case(?:, compared with \S+)?", "mixed"),
 )
 
 
@@ -201,6 +201,9 @@ def faster_faults(reader: Reader, text: str) -> Iterator[str]:
     """Check each contender's standing."""
     every = {name: own for name, own in groups_of(reader).items() if course_of(own) != "corrupt"}
     movers = {name: own for name, own in every.items() if is_mover(reader, name)}
+    told = [clause for clause in text.split("; ") if re.search("faster|slower|no difference", clause)]
+    if told and not re.search(r" (?:than|from|with) \S", text) and "no page" not in told[0]:
+        yield f"against what? {text!r}"
     for clause in text.split("; "):
         aside = re.fullmatch(r"(.+), which moves? no page, (?:was|were) (.+)", clause)
         if aside is None:
@@ -293,8 +296,23 @@ def gain_faults(reader: Reader, text: str) -> Iterator[str]:
             yield from uniform_faults(current, *names_in(level[2]), level[1].removesuffix(" blocks"))
         elif (some := re.fullmatch(r"(.+) depends? on the case", part)) is not None:
             yield from uniform_faults(current, *names_in(some[1]), "mixed")
-        elif not re.fullmatch(r"\d+ more changes?|.+ (?:was|were) not compared", part):
+        elif (rest := re.fullmatch(r"not told here: with (.+)", part)) is not None:
+            left = [each for each in changes if not re.search(rf"[Ww]ith {re.escape(each)} (?!and)\S", text)]
+            yield from untold_faults(rest[1], left)
+        elif not re.fullmatch(r".+ (?:was|were) not compared", part):
             yield f"not understood: {part!r}"
+
+
+def untold_faults(said: str, left: Sequence[str]) -> Iterator[str]:
+    """Check that what a headline has no room for is all there, by name or counted; the longest names come first."""
+    more = re.search(r" and (\d+) more$", said)
+    rest, named = said[: more.start()] if more else said, 0
+    for name in left:
+        shown = next((each for each in (name, name[:20]) if each in rest), None)
+        named += shown is not None
+        rest = rest.replace(shown or name, "", 1)
+    if not named or named + int(more[1] if more else 0) != len(left):
+        yield f"not told here: {said}, of {left}"
 
 
 def contests(reader: Reader) -> dict[Any, list[Finding]]:
@@ -414,15 +432,19 @@ def axis_of(reader: Reader) -> str:
 def crossover_faults(reader: Reader, text: str) -> Iterator[str]:
     """Check from which size on a contender is faster, or that it is so at every size."""
     for clause in text.split("; "):
-        table = re.fullmatch(r"see the table for (\d+) contenders?", clause)
+        table = re.fullmatch(r"the findings tell of (.+), size by size|not told here: (.+)", clause)
         found = re.fullmatch(r"(.+?)(?: (?:was|were) (.+)| showed no difference from \S+ at (.+))", clause)
         if table is not None:
-            if int(table[1]) != len({each["subject"] for each in reader.findings if each["verdict"] != "corrupt"}):
-                yield f"{clause!r}"
+            known = {each["subject"] for each in reader.findings if each["verdict"] != "corrupt"}
+            named, more = names_in(table[1] or table[2])
+            if not set(named) <= known or len(named) + more > len(known) - bool(table[2] and len(reader.raw.hosts) < 2):
+                yield f"{clause!r} of {sorted(known)}"
+            if table[1] and len(named) + more != len(known):
+                yield f"{clause!r} of {sorted(known)}"
         elif found is not None:
             for name in names_in(found[1])[0]:
                 yield from course_faults(reader, name, found[2] or f"undecided at {found[3]}", clause)
-        elif not re.fullmatch(r"see the table for \d+ more", clause):
+        else:
             yield f"not understood: {clause!r}"
 
 

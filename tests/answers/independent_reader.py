@@ -191,6 +191,7 @@ class Reader:
         verdict, host = finding["verdict"], finding["host"]
         if (levels.get("method") in self.corrupt) != (verdict == "corrupt"):
             yield f"corrupt trials {self.corrupt.get(levels.get('method'), 0)}, verdict {verdict}"
+        yield from self.against_corrupt(finding)
         own = self.first[(self.first["host"] == host) & (self.first["case_id"] == case_id)]
         is_measured = (host, case_id) in self.ns
         if verdict in ("not measured", "unavailable") and is_measured:
@@ -200,6 +201,14 @@ class Reader:
         logs = self.pair(finding, case_id, levels)
         if logs is not None:
             yield from self.figures(finding, logs)
+
+    def against_corrupt(self, finding: Finding) -> Iterator[str]:
+        """Check that nothing is told of a comparison with what moved pages wrongly on the same host, in any trial."""
+        base = finding["against"].split(", ")[0]
+        wrong = {row["method"] for row in self.raw.rows if (row["host"], row["status"]) == (finding["host"], "corrupt")}
+        told = finding["ratio"] is not None or (finding["verdict"] in _COMPARED and self.record["asks"] != "rate")
+        if base in wrong and told and finding["verdict"] != "corrupt":
+            yield f"{finding['verdict']} against {base}, of which a trial on this host is corrupt"
 
     def pair(self, finding: Finding, case_id: str, levels: dict[str, Any]) -> np.ndarray[Any, Any] | None:
         """Give the log ratios that a finding is of, None where it compares nothing."""

@@ -95,9 +95,9 @@ def test_the_record_is_the_contracts() -> None:
 
 def test_no_usable_host_is_an_answer_too() -> None:
     """The record says that nothing was measured, and is not to be trusted."""
-    record = no_answer().as_json()
+    record = no_answer("crossover").as_json()
 
-    assert (record["verdict"], record["trust"]["level"]) == (NOTHING_MEASURED, "bad")
+    assert ("crossover", NOTHING_MEASURED, "bad") == (record["asks"], record["verdict"], record["trust"]["level"])
     assert record["headline"] == "Nothing was measured on any host"
     assert record["findings"] == ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -136,6 +137,15 @@ def test_one_that_changes_places_twice_is_told_by_its_sizes() -> None:
     assert answer.headline == (
         "Mixed: mremap_may_move was faster than malloc_copy from 512KiB to 8MiB, slower at 128KiB and 32MiB"
     )
+
+
+def test_contenders_without_room_are_named() -> None:
+    """Six, each with a course of its own."""
+    courses = {number: (number & 1, number & 2, 1, 0, number & 4) for number in range(6)}
+    times = {f"method_number_{number}": tuple(4e4 if bit else 1e4 for bit in bits) for number, bits in courses.items()}
+    answer = answered(growing({"malloc_copy": FLAT, **times}))
+
+    assert re.search(r"; not told here: method_number_\d(?:, method_number_\d)* and \d more$", answer.headline)
 
 
 def test_few_blocks_say_so() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pageswap.analysis.verdicts import NOT_COMPARED, SLOWER
 from pageswap.answers.record import CORRUPT, MIXED, NO, NOTHING_MEASURED, UNAVAILABLE, UNDECIDED, YES
 from tests.answers.answered import ONE, answered, slow_down
 from tests.fake_run import make_run
@@ -155,6 +156,27 @@ def test_a_corrupt_method_comes_first_with_its_count_and_is_never_recommended(wa
     assert answer.findings[0].why == "1 of 8 trials of the method did not verify"
 
 
+@pytest.mark.parametrize("warmup", [0, 1])
+def test_nothing_is_decided_against_a_corrupt_baseline_on_its_host(warmup: int) -> None:
+    """A warm-up is enough; another host's baseline decides there what it decides."""
+    run = make_run(hosts=("lab1", "lab2"), method=["memcpy", "mremap_fixed"], **ONE)
+    run.end("corrupt", "page 3", host="lab1", method="memcpy", warmup=warmup, block=0)
+    one = answered(run)
+    run.end("corrupt", "page 3", host="lab2", method="memcpy", warmup=warmup, block=0)
+    both = answered(run)
+
+    assert [(each.host, each.verdict, each.ratio is None, each.why) for each in one.findings] == [
+        ("lab1", NOT_COMPARED, True, "its baseline moved pages wrongly"),
+        ("lab2", SLOWER, False, ""),
+    ]
+    assert one.verdict == MIXED
+    assert one.headline == (
+        "Corrupt: memcpy in 1 trial. Mixed: mremap_fixed was slower than memcpy on lab2, not compared on lab1"
+    )
+    assert (both.verdict, both.trust.level) == (UNDECIDED, "bad")
+    assert both.headline == "Corrupt: memcpy in 2 trials. Undecided: mremap_fixed was not compared"
+
+
 def test_what_moves_no_page_stands_apart() -> None:
     """It decides nothing beside methods that do."""
     run = make_run(method=["memcpy", "index", "mremap_fixed"], speeds={"index": 2.0}, **ONE)
@@ -216,13 +238,40 @@ def test_nothing_measured_at_all_is_said() -> None:
     assert answer.headline == "Nothing was measured: 21 failed"
 
 
-def test_many_are_counted_within_the_headlines_length() -> None:
-    """Twenty methods with long names."""
+def test_of_many_the_first_of_each_verdict_is_named() -> None:
+    """Twenty methods with long names; those that were decided, as what cannot be told from the baseline is no news."""
     names = {f"exchange_of_some_long_name_{index:02d}": 400.0 + 50 * index for index in range(20)}
     answer = answered(make_run(method=["memcpy", *names], speeds=names, noise=0.001, **ONE))
 
-    assert len(answer.headline) <= 160
-    assert answer.headline == "Mixed: 8 faster than memcpy, 11 slower, 1 undecided"
+    assert answer.headline == (
+        "Mixed: exchange_of_some_long_name_00 and 7 more were faster than memcpy; "
+        "exchange_of_some_long_name_09 and 10 more were slower"
+    )
+
+
+def test_where_no_name_has_room_they_are_counted() -> None:
+    """Corrupt methods are named before all others."""
+    names = {f"exchange_of_some_long_name_{index:02d}": 400.0 + 50 * index for index in range(20)}
+    run = make_run(method=["memcpy", *names], speeds=names, noise=0.001, **ONE)
+    for method in list(names)[1:3]:
+        run.end("corrupt", "page 3", method=method, block=2, warmup=0)
+
+    assert answered(run).headline == (
+        "Corrupt: exchange_of_some_long_name_01 in 1 trial and 1 more method. "
+        "Mixed: 6 faster than memcpy, 11 slower, 1 undecided"
+    )
+
+
+def test_contenders_are_named_as_far_as_there_is_room() -> None:
+    """Three verdicts, five names: factors and shares go before a name does, and the baseline is named once."""
+    speeds = {"uffd_move": 400.0, "copy_words": 300.0, "memfd_map_populate": 800.0, "remap_file_pages": 800.0}
+    run = make_run(method=["memcpy", "memfd_map_fixed", *speeds], speeds={"memfd_map_fixed": 800.0, **speeds}, noise=0)
+    slow_down(run, 0.5, method="memfd_map_fixed", touch="moved")
+
+    assert answered(run).headline == (
+        "Mixed: uffd_move and copy_words were faster than memcpy; memfd_map_fixed depends on the case; "
+        "memfd_map_populate and remap_file_pages showed no difference"
+    )
 
 
 def test_shares_of_one_that_depends_on_the_case() -> None:

@@ -86,8 +86,19 @@ def test_several_changes_are_told_one_after_the_other() -> None:
     answer = answered(scaled(SCALED))
 
     assert answer.headline.startswith("Mixed: with 2 threads memcpy and copy_words ran faster; mremap_fixed ran slower")
-    assert answer.headline.endswith("; 1 more change")
+    assert answer.headline.endswith("; with spinning neighbours mremap_fixed ran slower")
     assert {finding.subject for finding in answer.findings} == {"2 threads", "spinning neighbours"}
+
+
+def test_changes_without_room_are_named() -> None:
+    """What they did is in the findings."""
+    methods = [f"{name}_with_a_name_of_its_own" for name in METHODS]
+    more = {"threads": [1, 2], "neighbours": ["idle", "spinning"], "region_size": [64 << 20], "touch": ["none"]}
+    run = make_run(method=methods, speeds=dict.fromkeys(methods, 800.0), baseline=BASE, **more)
+    for outcome in run.outcomes:
+        outcome["elapsed_ns"] *= outcome["threads"] * (3 if outcome["neighbours"] == "spinning" else 1)
+
+    assert answered(run).headline.endswith(" and 3 more ran slower; not told here: with spinning neighbours and 1 more")
 
 
 def test_all_gain() -> None:

@@ -46,9 +46,10 @@ class Matrix:
     ``cases`` has each case's levels by its id. ``ns`` holds ns per operation, ``fast_ns`` that of the faster half of
     each trial's rounds, which is what is compared, ``log_ratios`` the logarithm of the speed-up over the baseline,
     ``control_logs`` that of each A/A pair's ratio, second by first, all NaN where there is none. ``partners`` holds for
-    each row the row of its baseline, its own for a baseline and -1 without one. ``measured`` are the measured trials,
-    their ``row`` and ``column`` beside them, ``trials`` those that are not the control's; what belongs to no case of
-    the run is left out.
+    each row the row of its baseline, its own for a baseline and -1 without one. ``has_corrupt_baseline``: a trial of
+    that baseline's method did not verify on the host, a warm-up even, so that nothing is compared with it. ``measured``
+    are the measured trials, their ``row`` and ``column`` beside them, ``trials`` those that are not the control's; what
+    belongs to no case of the run is left out.
     """
 
     def __init__(self, run_data: HostRows, table: pd.DataFrame, hosts: Sequence[str] = ()) -> None:
@@ -59,6 +60,10 @@ class Matrix:
         self.hosts = tuple(hosts or dict.fromkeys([*map(str, meta.get("hosts") or ()), *table["host"].unique()]))
         self.keys = [(host, case_id) for host in self.hosts for case_id in self.cases]
         self.partners = _partners(len(self.hosts), self.cases, self.baseline)
+        wrong = table.loc[(table["status"] == "corrupt").to_numpy(), ["host", "method"]]
+        corrupt = set(wrong.itertuples(index=False, name=None))
+        is_corrupt = [(host, str(self.cases[case_id].get("method"))) in corrupt for host, case_id in self.keys]
+        self.has_corrupt_baseline = np.array(is_corrupt, dtype=bool)[self.partners] & (self.partners >= 0)
         measured = table.loc[~table["warmup"], list(USED_COLUMNS)]
         host_codes, case_codes = _codes(measured["host"], self.hosts), _codes(measured["case_id"], self.cases)
         row = np.where((host_codes < 0) | (case_codes < 0), -1, host_codes * len(self.cases) + case_codes)
@@ -75,6 +80,7 @@ class Matrix:
             logs: Floats = np.log(self.fast_ns)
             self.control_logs: Floats = np.log(self.spread(self.measured[~is_first], "fast_ns")) - logs
         is_compared = (self.partners >= 0) & (self.partners != np.arange(len(self.keys)))
+        is_compared &= ~self.has_corrupt_baseline
         self.log_ratios = np.full_like(logs, math.nan)
         self.log_ratios[is_compared] = logs[self.partners[is_compared]] - logs[is_compared]
         self.n = (~np.isnan(self.ns)).sum(axis=1)

@@ -11,7 +11,7 @@ import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST
 
 from pageswap.fleet.transport.fabric_connection import Connection
-from pageswap.fleet.transport.link_errors import lost, no_input_taken
+from pageswap.fleet.transport.link_errors import LOST, NO_INPUT_TAKEN
 from pageswap.fleet.transport.ssh_config import route_of
 from pageswap.fleet.transport.transport import COMPLAINT_BYTES, SEND_S, MarkedStream, Transport, marked
 
@@ -75,10 +75,10 @@ class FabricStream:
             self._channel.sendall(data)
         except TimeoutError:
             self.cancel()
-            raise no_input_taken(self._alias) from None
+            raise NO_INPUT_TAKEN.error(alias=self._alias, seconds=f"{SEND_S:g}") from None
         except (OSError, paramiko.SSHException, EOFError):
             if not self._is_cancelled and not self._connection.is_open:
-                raise lost(self._alias) from None
+                raise LOST.error(alias=self._alias) from None
 
     def end_input(self) -> None:
         """Let the program see the end of its input."""
@@ -104,7 +104,7 @@ class FabricStream:
             self._take_complaints()
             # That an output ends is told apart from a connection's end.
             if not data and not self._is_cancelled and not self._channel.eof_received:
-                raise lost(self._alias)
+                raise LOST.error(alias=self._alias)
             return data
 
     def cancel(self) -> None:

@@ -18,7 +18,7 @@ import paramiko
 
 from pageswap.errors import HostError
 from pageswap.fleet.transport import transport as limits
-from pageswap.fleet.transport.link_errors import HopelessError, fabric_lacks, lost, meaning, no_program
+from pageswap.fleet.transport.link_errors import FABRIC_LACKS, LOST, NO_PROGRAM, HopelessError, meaning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ class Connection:
         Raises HostUnreachableError, HostKeyError or HostAuthError, none of which shows a secret.
         """
         if route.lacks:
-            raise fabric_lacks(route.shown, ", ".join(route.lacks))
+            raise FABRIC_LACKS.error(shown=route.shown, what=", ".join(route.lacks))
         self.route = route
         self._through: Connection | None = None
         self._proxy: subprocess.Popen[bytes] | None = None
@@ -95,9 +95,9 @@ class Connection:
             channel.exec_command(command)
         except (paramiko.SSHException, OSError, EOFError) as error:
             if not self.is_open:
-                raise lost(self.route.alias) from None
+                raise LOST.error(alias=self.route.alias) from None
             reason = "it took too long" if "imeout" in str(error) else "the host's sshd refused"
-            raise no_program(self.route.shown, reason) from None
+            raise NO_PROGRAM.error(shown=self.route.shown, reason=reason) from None
         return channel
 
     def close(self) -> None:
@@ -232,7 +232,8 @@ def _translated(route: Route) -> Iterator[None]:
         raise
     except paramiko.ssh_exception.IncompatiblePeer as error:
         found = re.search(r"acceptable ([\w ]+)", str(error))
-        raise fabric_lacks(route.shown, f"any {found[1] if found else 'version'} that its sshd offers") from None
+        what = f"any {found[1] if found else 'version'} that its sshd offers"
+        raise FABRIC_LACKS.error(shown=route.shown, what=what) from None
     except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
         raise meaning(_as_ssh_says(error), route.alias, route.shown) from None
 

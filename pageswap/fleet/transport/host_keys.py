@@ -13,7 +13,7 @@ import shlex
 from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import HostKeyError
-from pageswap.fleet.transport.link_errors import changed_key, revoked_key, unknown_key
+from pageswap.fleet.transport.link_errors import CHANGED_KEY, REVOKED_KEY, UNKNOWN_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,19 +94,19 @@ class KnownHosts:
         fingerprint = f"{key_type} {fingerprint_of(key)}"
         for entry in [*entries, *others]:
             if entry.marker == _REVOKED and entry.key == key:
-                raise revoked_key(shown, fingerprint, entry.where)
+                raise REVOKED_KEY.error(shown=shown, key=fingerprint, where=entry.where)
         known = [entry for entry in entries if not entry.marker]
         if any(entry.key == key for entry in known):
             return
         if known:
             same_type = [entry for entry in known if entry.key_type == key_type] or known
             forget = shlex.join(["ssh-keygen", "-R", self.name, "-f", str(same_type[0].path)])
-            has = f"{same_type[0].where} has {same_type[0].key_type} {fingerprint_of(same_type[0].key)}"
-            raise changed_key(shown, fingerprint, has, forget)
+            other = f"{same_type[0].key_type} {fingerprint_of(same_type[0].key)}"
+            raise CHANGED_KEY.error(shown=shown, key=fingerprint, where=same_type[0].where, other=other, forget=forget)
         if any(entry.key == key for entry in others if not entry.marker):
             return
         if not accept_new:
-            raise unknown_key(shown, fingerprint)
+            raise UNKNOWN_KEY.error(shown=shown, key=fingerprint)
         self._write_down(key_type, key, shown)
 
     def _entries(self, name: str) -> list[_Entry]:

@@ -10,7 +10,7 @@ import tempfile
 from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import HostError
-from pageswap.fleet.transport.link_errors import no_input_taken
+from pageswap.fleet.transport.link_errors import NO_INPUT_TAKEN
 from pageswap.fleet.transport.transport import COMPLAINT_BYTES, SEND_S, Transport
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class ProcessStream:
             while left:
                 if not poll.poll(SEND_S * 1000):
                     self.cancel()
-                    raise no_input_taken(self._name)
+                    raise NO_INPUT_TAKEN.error(alias=self._name, seconds=f"{SEND_S:g}")
                 with contextlib.suppress(BlockingIOError):
                     left = left[os.write(self._input.fileno(), left) :]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import HostError
 from pageswap.fleet.transport import transport as limits
-from pageswap.fleet.transport.link_errors import lost, meaning, no_program
+from pageswap.fleet.transport.link_errors import LOST, NO_PROGRAM, meaning
 from pageswap.fleet.transport.local import ProcessStream
 from pageswap.fleet.transport.ssh_config import FORCED, GLOBAL_CONFIG, USER_CONFIG, route_of
 from pageswap.fleet.transport.transport import MarkedStream, Transport, marked
@@ -67,7 +67,7 @@ class OpensshTransport(Transport):
             process.kill()
         with self._guard:
             if self._folder is not None:
-                self._ssh(self.name, "-S", self._control, "-O", "exit")
+                self._ssh("-S", self._control, "-O", "exit")
                 shutil.rmtree(self._folder, ignore_errors=True)
                 self._folder = None
 
@@ -83,9 +83,7 @@ class OpensshTransport(Transport):
             self._folder = Path(tempfile.mkdtemp(prefix="ps-", dir=os.environ.get("XDG_RUNTIME_DIR")))
         (self._folder / "config").write_text(self._config(), "utf-8", "surrogateescape")
         (self._folder / "c").unlink(missing_ok=True)
-        code, said = self._ssh(
-            self.name, "-v", "-f", "-N", "-M", "-S", self._control, "-o", f"ControlPersist={_IDLE_S}"
-        )
+        code, said = self._ssh("-v", "-f", "-N", "-M", "-S", self._control, "-o", f"ControlPersist={_IDLE_S}")
         if code or not self.is_open():
             raise self._failure(said)
 
@@ -102,12 +100,12 @@ class OpensshTransport(Transport):
         theirs = given.read_text("utf-8", "surrogateescape") if given else f"Include {USER_CONFIG} {GLOBAL_CONFIG}"
         return f"{forced}{theirs}\nMatch all\nConnectTimeout {limits.CONNECT_TIMEOUT_S:g}\n"
 
-    def _ssh(self, alias: str, *options: str) -> tuple[int, str]:
+    def _ssh(self, *options: str) -> tuple[int, str]:
         """Run ssh with our settings before the user's; return its exit status and all that it said."""
         with tempfile.TemporaryFile() as said:
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - what varies is an alias
-                    ["ssh", "-F", f"{self._folder}/config", *options, "--", alias],  # noqa: S607 - the one that is typed
+                    ["ssh", "-F", f"{self._folder}/config", *options, "--", self.name],  # noqa: S607 - the one that is typed
                     stdin=subprocess.DEVNULL,
                     stdout=said,
                     stderr=said,
@@ -150,9 +148,9 @@ class OpensshStream(ProcessStream):
         data = super().read(timeout_s)
         if data == b"" and not self._is_cancelled and self.exit_code() == _SSH_FAILED:
             if not self._transport.is_open():
-                raise lost(self._transport.name)
+                raise LOST.error(alias=self._transport.name)
             if "refused by peer" in self.complaint():
-                raise no_program(self._transport.name, "the host's sshd refused")
+                raise NO_PROGRAM.error(shown=self._transport.name, reason="the host's sshd refused")
         return data
 
     def cancel(self) -> None:

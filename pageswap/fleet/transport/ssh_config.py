@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import HostError
 from pageswap.fleet.transport.host_keys import KnownHosts
-from pageswap.fleet.transport.link_errors import unclear_config
+from pageswap.fleet.transport.link_errors import UNCLEAR_CONFIG
 from pageswap.fleet.transport.transport import CONNECT_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Route:
         """Return the way to one of `jumps`, by default the last one, which leads through those before it."""
         found = _HOP.fullmatch(self.jumps[number].strip())
         if found is None:
-            raise unclear_config(str(reach.ssh_config or USER_CONFIG))
+            raise UNCLEAR_CONFIG.error(name=str(reach.ssh_config or USER_CONFIG))
         before = ",".join(self.jumps[:number])
         given = {"user": found["user"], "port": found["port"], "proxyjump": before}
         return route_of(found["alias"].strip("[]"), reach, {key: value for key, value in given.items() if value})
@@ -135,7 +135,7 @@ def route_of(alias: str, reach: Reach, given: Mapping[str, str] | None = None) -
     except HostError:
         raise
     except Exception:  # noqa: BLE001 - whatever it stumbled over, its text may quote the file
-        raise unclear_config(str(path or USER_CONFIG)) from None
+        raise UNCLEAR_CONFIG.error(name=str(path or USER_CONFIG)) from None
 
 
 def _asked(alias: str, path: Path | None, given: Mapping[str, str]) -> dict[str, list[str]]:

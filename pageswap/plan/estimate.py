@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pageswap.agent.journal.job import TrialSpec
-    from pageswap.spec.experiment import Vocabulary
+    from pageswap.spec.experiment import Experiment, Vocabulary
 
 # Measured on a 2-vCPU AMD EPYC (Zen 5) virtual machine, Linux 6.18. Other machines differ by a factor of two, and a
 # cache-sized region by three: good enough to tell seconds from minutes from hours, and for nothing else.
@@ -60,14 +60,12 @@ class Estimate:
 
 
 def estimate(
-    trials: Sequence[TrialSpec], controls: Sequence[TrialSpec], blocks: tuple[int, int, int], vocabulary: Vocabulary
+    experiment: Experiment, trials: Sequence[TrialSpec], controls: Sequence[TrialSpec], vocabulary: Vocabulary
 ) -> Estimate:
     """Estimate a plan's cost.
 
-    `trials` holds one trial of each case, in the cases' order, `controls` one of each that a measured block has twice,
-    and `blocks` the number of warm-up blocks and the least and the most measured ones.
+    `trials` holds one trial of each case, in the cases' order, `controls` one of each that a measured block has twice.
     """
-    warmups, least, most = blocks
     costs = tuple(_trial_estimate(trial, vocabulary) for trial in trials)
     once = sum(cost.seconds for cost in costs)
     measured = once + sum(_trial_estimate(trial, vocabulary).seconds for trial in controls)
@@ -75,9 +73,9 @@ def estimate(
     return Estimate(
         cases=costs,
         memory_bytes=max(cost.memory_bytes for cost in costs),
-        seconds=warmups * once + most * measured,
-        least_seconds=warmups * once + least * measured,
-        at_most_seconds=warmups * timeouts[0] + most * sum(timeouts),
+        seconds=experiment.warmups * once + experiment.repeats * measured,
+        least_seconds=experiment.warmups * once + experiment.least_repeats * measured,
+        at_most_seconds=experiment.warmups * timeouts[0] + experiment.repeats * sum(timeouts),
     )
 
 

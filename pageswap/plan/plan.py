@@ -86,8 +86,7 @@ def make(experiment: Experiment, *, vocabulary: Vocabulary | None = None) -> Pla
     of_each = {trial.trial_id.partition(".")[2]: trial for trial in trials}
     once = [of_each[case.case_id] for case in cases]
     controls = [trial for trial in of_each.values() if trial.replica]
-    blocks = (experiment.warmups, experiment.least_repeats, experiment.repeats)
-    return Plan(experiment, cases, trials, estimate(once, controls, blocks, vocabulary or core_vocabulary()))
+    return Plan(experiment, cases, trials, estimate(experiment, once, controls, vocabulary or core_vocabulary()))
 
 
 def block_order(seed: int, block_id: str, cases: int) -> list[int]:

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.journal.journal import JournalReader
-from pageswap.agent.journal.line_fields import ENDS
+from pageswap.agent.journal.line_fields import ENDS, utc_now
 from pageswap.errors import JournalError, StoreError
 from pageswap.store.schema import OUTCOME_COLUMNS, TRIAL_COLUMNS
 
@@ -30,14 +30,11 @@ _OWN = ("trial_id", "attempt")
 _MAX_CHANGES = 100
 
 
-def insert_run(
-    connection: sqlite3.Connection, name: tuple[str, str], experiment: Experiment, documents: tuple[object, object]
-) -> None:
-    """Store the run's id and time, its experiment, and the documents beside it."""
+def insert_run(connection: sqlite3.Connection, run_id: str, experiment: Experiment, *documents: object) -> None:
+    """Store the run's id and time, its experiment, and the documents beside it: provenance and options."""
     fields = dataclasses.asdict(experiment)
-    spec_text = fields.pop("text")
-    fields.pop("lines", None)
-    values = (*name, _json(fields), spec_text, *(_json(document) for document in documents))
+    del fields["text"], fields["lines"]
+    values = (run_id, utc_now(), _json(fields), experiment.text, *map(_json, documents))
     connection.execute("INSERT INTO run VALUES (1, ?, ?, ?, ?, ?, ?)", values)
 
 

@@ -77,7 +77,7 @@ class Store(Database):
                 with contextlib.closing(connect(new)) as connection:
                     connection.execute("BEGIN IMMEDIATE")
                     schema.create_tables(connection)
-                    insert_run(connection, (run_id, utc_now()), plan.experiment, (provenance, options))
+                    insert_run(connection, run_id, plan.experiment, provenance, options)
                     places = [(host, position) for position, host in enumerate(hosts)]
                     connection.executemany("INSERT INTO host (host, position) VALUES (?, ?)", places)
                     insert_trials(connection, plan.trials)

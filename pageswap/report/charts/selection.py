@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pageswap.analysis.summary import CaseSummary, Summary
+    from pageswap.statistics.intervals import Interval
 
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ def select(summary: Summary) -> Selection:
     """
 
     def values(rows: Iterable[tuple[str, CaseSummary]]) -> list[float]:
-        return [value for _, case in rows if (value := value_of(case, summary)) is not None]
+        return [value for _, case in rows if (value := figure_of(summary, case)[0]) is not None]
 
     groups = _groups(summary)
     # A chart of nothing says less than the table does.
@@ -73,9 +74,9 @@ def select(summary: Summary) -> Selection:
     )
 
 
-def value_of(case: CaseSummary, summary: Summary) -> float | None:
-    """Return what is drawn for a case: its ratio, or its median ns in a run without a baseline."""
-    return case.ratio if summary.has_baseline else case.median_ns
+def figure_of(summary: Summary, case: CaseSummary) -> tuple[float | None, Interval | None]:
+    """Return what is drawn of a case: its ratio, or its median ns in a run without a baseline; and its interval."""
+    return (case.ratio, case.ratio_ci) if summary.has_baseline else (case.median_ns, case.median_ci)
 
 
 def is_of_conditions(summary: Summary) -> bool:
@@ -98,24 +99,22 @@ def _row_factors(summary: Summary) -> tuple[str, ...]:
 
 def _groups(summary: Summary) -> list[Group]:
     compared = _row_factors(summary)
-    rows: dict[tuple[str, str], list[tuple[str, CaseSummary]]] = {}
+    rows: dict[str, list[tuple[str, CaseSummary]]] = {}
     others = [name for name in summary.varying if name not in compared]
     for case in summary.cases:
         if summary.has_baseline and all(case.levels.get(name) == level for name, level in summary.baseline.items()):
             continue
-        host = clipped(case.host, 80) if len(summary.hosts) > 1 else ""
         if is_of_conditions(summary) and others:
-            where = f"with {contender_label(summary, case)}"
+            where = contender_label(summary, case)
             label = ", ".join(level_text(name, case.levels.get(name)) for name in others)
         else:
-            where = f"with {levels_phrase({name: case.levels[name] for name in others})}" if others else ""
+            where = levels_phrase({name: case.levels[name] for name in others})
             label = contender_label(summary, case)
-        rows.setdefault((host, where), []).append((label, case))
-    return [Group(_title(*key), tuple(found)) for key, found in rows.items()]
-
-
-def _title(host: str, where: str) -> str:
-    return f"{host}, {where}".strip(", ") if host else f"W{where[1:]}" if where else "All cases"
+        title = f"With {where}" if where else "All cases"
+        if len(summary.hosts) > 1:
+            title = f"{clipped(case.host, 80)}{f', with {where}' if where else ''}"
+        rows.setdefault(title, []).append((label, case))
+    return [Group(title, tuple(found)) for title, found in rows.items()]
 
 
 def _with_extremes(items: list[T], most: int, values: Callable[[T], Iterable[float]]) -> list[T]:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pageswap.answers.record import Answer
     from pageswap.report.charts.vegalite import Plot
 
-_LONGEST_HOST = 80
 _PLAIN_BYTES = 128 << 10
 MOST_BYTES = 1 << 20
 MOST_TRIALS = 20_000
@@ -108,7 +107,7 @@ def model(run_data: RunData) -> Model:
         answer=answer,
         first_rows=first_rows(answer, staying),
         measured_on=measured_on(every.hosts, environments, run.spans),
-        counted=" ".join(notes("counted", every, [clipped(host, _LONGEST_HOST) for host in every.silent])),
+        counted=" ".join(notes("counted", every)),
         picture=shown,
         picture_notes=how,
         sections=tuple(sections),

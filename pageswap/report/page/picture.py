@@ -10,7 +10,7 @@ from pageswap.answers.cost import multiple
 from pageswap.answers.gain import change_order
 from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import contender_label, evenly, is_of_conditions
-from pageswap.report.sections.ratios import looks, quantity, value_axis
+from pageswap.report.sections.ratios import looks, quantity
 from pageswap.report.sections.section import case_name, notes
 from pageswap.spec.asks import COST
 from pageswap.spec.factors import FACTORS, trend_of
@@ -155,7 +155,8 @@ def _plot(summary: Summary, contenders: Sequence[tuple[str, list[CaseSummary]]])
     is_cost = summary.asks == COST
     what = quantity(summary, "Time" if is_cost else "Speed")
     domain = vega.around([row[end] for row in rows for end in ("low", "high")], always=[1.0])
-    x = value_axis(what, domain, vega.MULTIPLE_LABEL if is_cost else vega.SPEED_LABEL)
+    label = vega.MULTIPLE_LABEL if is_cost else vega.SPEED_LABEL
+    x = vega.log_axis("value", f"{what} (log scale)", domain, label, "end")
     ends = [{**row, "value": domain[1]} for row in rows] if has_ends else []
     channels: dict[str, Any] = {
         "x": x,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.agent.host.conditions import CONDITIONS
 from pageswap.agent.host.environment import condition_value, find
 from pageswap.text.conditions import PRIVATE_OPTIONS, gibibytes, shown_command
-from pageswap.text.lists import clipped, plural
+from pageswap.text.lists import plural
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -20,8 +20,6 @@ Fact = tuple[str, str]
 
 _NOT_RECORDED = "not recorded"
 _UNAFFECTED = "Not affected"
-_LONGEST_LABEL = 100
-_LONGEST_TEXT = 3_000
 
 
 def host_facts(
@@ -39,7 +37,7 @@ def host_facts(
     facts += [(name, _text(name, value)) for name, value in environment.items() if name != "core" and not find(name)]
     core = environment.get("core") or {}
     facts += [(f"core {name}", _text(name, value)) for name, value in core.items() if not find(f"core.{name}")]
-    return _bounded(facts)
+    return facts
 
 
 def _set_by(inventory: Mapping[str, Any]) -> list[Fact]:
@@ -83,7 +81,7 @@ def run_facts(meta: Mapping[str, Any]) -> list[Fact]:
     facts = [(label, str(value or _NOT_RECORDED)) for label, value in own.items()]
     facts += [(name, _text(name, value)) for name, value in provenance.items()]
     options = {name: value for name, value in (meta.get("options") or {}).items() if name not in PRIVATE_OPTIONS}
-    return _bounded([*facts, ("Options", _nested(options) or "none")])
+    return [*facts, ("Options", _nested(options) or "none")]
 
 
 def hashes(meta: Mapping[str, Any], environments: Mapping[str, Mapping[str, Any]]) -> list[Fact]:
@@ -93,12 +91,7 @@ def hashes(meta: Mapping[str, Any], environments: Mapping[str, Mapping[str, Any]
         str((environment.get("core") or {}).get("core_hash") or _NOT_RECORDED) for environment in environments.values()
     )
     cores = "; ".join(f"{core} on {plural(count, 'host')}" if len(hosts) > 1 else core for core, count in hosts.items())
-    return _bounded([("Experiment file, SHA-256", spec), ("Core, SHA-256", cores or _NOT_RECORDED)])
-
-
-def _bounded(facts: list[Fact]) -> list[Fact]:
-    """Shorten texts that no real host has, for a browser lays out a word of ten kilobytes in seconds."""
-    return [(clipped(label, _LONGEST_LABEL), clipped(text, _LONGEST_TEXT)) for label, text in facts]
+    return [("Experiment file, SHA-256", spec), ("Core, SHA-256", cores or _NOT_RECORDED)]
 
 
 def _text(name: str, value: object) -> str:

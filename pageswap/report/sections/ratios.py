@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, SLOWER, TOO_FEW
 from pageswap.report.charts import vegalite as vega
-from pageswap.report.charts.selection import evenly, select, value_of
+from pageswap.report.charts.selection import evenly, figure_of, select
 from pageswap.report.sections.section import Section, notes
 from pageswap.text.invisible_characters import visible
 from pageswap.text.levels import levels_phrase, operation
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pageswap.report.charts.selection import Group, Selection
     from pageswap.report.charts.vegalite import Plot, Spec
     from pageswap.report.sections.reported_run import ReportedRun
-    from pageswap.statistics.intervals import Interval
 
 MOST_POOLED = 24
 _ROW_PX = 56
@@ -57,22 +56,15 @@ def ratio_plots(summary: Summary, selection: Selection) -> list[Plot]:
         for case in cases
     }
     values = [value for found in dots.values() for _, value in found]
-    intervals = [_interval(summary, case) for case in cases]
-    values += [end for interval in intervals if interval for end in (interval.low, interval.high)]
+    for interval in (figure_of(summary, case)[1] for case in cases):
+        values += [interval.low, interval.high] if interval else []
+    domain = vega.around(values, always=[1.0] if summary.has_baseline else [])
+    label = vega.SPEED_LABEL if summary.has_baseline else vega.COUNT_LABEL
+    x = vega.log_axis("value", f"{quantity(summary)} (log scale)", domain, label, "end")
     rows = [[_row(summary, label, case) for label, case in group.rows] for group in selection.groups]
     labels = [row["row"] for group in rows for row in group]
-    domain = vega.around(values, always=[1.0] if summary.has_baseline else [])
-    x = value_axis(quantity(summary), domain, vega.SPEED_LABEL if summary.has_baseline else vega.COUNT_LABEL)
-    return [
-        _plot(
-            summary,
-            group,
-            found,
-            dots,
-            {"x": x, "y": vega.row_axis([row["row"] for row in found], labels, is_centred=False)},
-        )
-        for group, found in zip(selection.groups, rows, strict=True)
-    ]
+    axes = [{"x": x, "y": vega.row_axis([row["row"] for row in found], labels, is_centred=False)} for found in rows]
+    return [_plot(summary, *each, dots) for each in zip(selection.groups, rows, axes, strict=True)]
 
 
 def quantity(summary: Summary, what: str = "Speed") -> str:
@@ -86,8 +78,8 @@ def _plot(
     summary: Summary,
     group: Group,
     rows: list[dict[str, Any]],
-    dots: Mapping[tuple[str, str], Sequence[tuple[int, float]]],
     axes: Mapping[str, Spec],
+    dots: Mapping[tuple[str, str], Sequence[tuple[int, float]]],
 ) -> Plot:
     unit = "x" if summary.has_baseline else " ns"
     blocks = [
@@ -117,7 +109,7 @@ def _plot(
 
 
 def _row(summary: Summary, label: str, case: CaseSummary) -> dict[str, Any]:
-    value, interval = value_of(case, summary), _interval(summary, case)
+    value, interval = figure_of(summary, case)
     if value is None:
         reason = case.endings[0].status if not case.n and case.endings else case.note
         return {"row": visible(f"{label}\n{reason}"), "Case": label}
@@ -133,15 +125,6 @@ def _row(summary: Summary, label: str, case: CaseSummary) -> dict[str, Any]:
         "Verdict": case.told,
         "Trials": ", ".join(f"{status} {count}" for status, count in case.statuses.items()),
     }
-
-
-def _interval(summary: Summary, case: CaseSummary) -> Interval | None:
-    return case.ratio_ci if summary.has_baseline else case.median_ci
-
-
-def value_axis(what: str, domain: tuple[float, float], label: str) -> Spec:
-    """Return the horizontal axis of ratios, or of times; `label` prints its ticks."""
-    return vega.log_axis("value", f"{what} (log scale)", domain, label, "end")
 
 
 def looks(summary: Summary, rows: Sequence[Mapping[str, Any]]) -> dict[str, Spec]:
@@ -185,7 +168,8 @@ def _pooled_plot(summary: Summary, pooled: Sequence[Pooled]) -> Plot:
         )
     names = [row["row"] for row in rows]
     ends = [row[end] for row in rows for end in ("low", "high", "lowest", "highest")]
-    x = value_axis(quantity(summary), vega.around(ends, always=[1.0]), vega.SPEED_LABEL)
+    domain = vega.around(ends, always=[1.0])
+    x = vega.log_axis("value", f"{quantity(summary)} (log scale)", domain, vega.SPEED_LABEL, "end")
     axes = {"x": x, "y": vega.row_axis(names)}
     shown = vega.tips("Case", ("Value", quantity(summary)), ("CI", "95 % CI"), "Hosts", "Lowest", "Highest", "Verdict")
     span = {**axes, "x": {**x, "field": "lowest"}, "x2": {"field": "highest"}}

@@ -83,12 +83,8 @@ def _drift_plot(summary: Summary, title: str, axis: str, drifts: Sequence[Drift]
         for place, value in enumerate(each.profile, 1)
         if value is not None
     ]
-    y = vega.log_axis(
-        "value",
-        "Time, log scale",
-        vega.around([row["value"] for row in rows], always=[0.98, 1.02]),
-        vega.PERCENT_LABEL,
-    )
+    domain = vega.around([row["value"] for row in rows], always=[0.98, 1.02])
+    y = vega.log_axis("value", "Time, log scale", domain, vega.PERCENT_LABEL)
     last = max(int(row["x"]) for row in rows)
     x = {
         "field": "x",

@@ -86,6 +86,17 @@ class MethodInfo:
     reason: str
 
 
+class _Struct:
+    """A struct and all that it points to, which cffi frees with the last reference; texts become C's."""
+
+    def __init__(self, name: str, fields: dict[str, Any]) -> None:
+        self._held = {
+            field: ffi.new("char[]", value.encode()) if isinstance(value, str) else value
+            for field, value in fields.items()
+        }
+        self.pointer = ffi.new(f"{name} *", self._held)
+
+
 class TrialParams:
     """What one trial measures.
 
@@ -98,9 +109,11 @@ class TrialParams:
         self, *, cpus: tuple[int, ...] = (), pairs: tuple[tuple[int, int], ...] = (), **fields: int | str
     ) -> None:
         """Take the fields by name."""
-        self.fields = fields
-        self.cpus = tuple(cpus)
-        self.pairs = tuple(pairs)
+        self.fields, self.cpus, self.pairs = fields, tuple(cpus), tuple(pairs)
+        pointed: dict[str, Any] = {"cpus": ffi.new("int32_t[]", self.cpus)} if cpus else {}
+        for side, slots in zip(("given_a", "given_b"), zip(*self.pairs)):
+            pointed[side] = ffi.new("uint32_t[]", slots)
+        self.struct = _Struct("ps_trial", {**fields, "cpu_count": len(self.cpus), **pointed})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,25 +197,14 @@ def _raise(error: Any) -> None:  # noqa: ANN401 - a cffi struct
     raise CoreError(call, error.errnum, name, detail)
 
 
-class _Struct:
-    """A struct and all that it points to, which cffi frees with the last reference; texts become C's."""
+def _call(function: Any, struct: _Struct, *arguments: Any) -> None:  # noqa: ANN401 - cffi's
+    """Call one of the core's functions, and raise what the error says that is its last argument.
 
-    def __init__(self, name: str, fields: dict[str, Any]) -> None:
-        self._held = {
-            field: ffi.new("char[]", value.encode()) if isinstance(value, str) else value
-            for field, value in fields.items()
-        }
-        self.pointer = ffi.new(f"{name} *", self._held)
-
-
-def _trial(params: TrialParams) -> _Struct:
-    fields: dict[str, Any] = dict(params.fields)
-    if params.cpus:
-        fields |= {"cpus": ffi.new("int32_t[]", params.cpus), "cpu_count": len(params.cpus)}
-    if params.pairs:
-        for side, slots in zip(("given_a", "given_b"), zip(*params.pairs)):
-            fields[side] = ffi.new("uint32_t[]", slots)
-    return _Struct("ps_trial", fields)
+    It takes the struct itself, so that all that it points to is there until the function returns.
+    """
+    error = ffi.new("ps_error *")
+    if function(struct.pointer, *arguments, error):
+        _raise(error)
 
 
 def run_trial(params: TrialParams) -> TrialResult:
@@ -210,19 +212,14 @@ def run_trial(params: TrialParams) -> TrialResult:
 
     Raises MethodUnavailableError when the host lacks what the method needs, CoreError when a call failed.
     """
-    trial = _trial(params)
-    result, error = ffi.new("ps_result *"), ffi.new("ps_error *")
-    rounds_ns = ffi.new("uint64_t[]", params.fields["rounds"])
-    if lib.ps_run_trial(trial.pointer, result, rounds_ns, error):
-        _raise(error)
+    result, rounds_ns = ffi.new("ps_result *"), ffi.new("uint64_t[]", params.fields["rounds"])
+    _call(lib.ps_run_trial, params.struct, result, rounds_ns)
     return _result(result, ffi.unpack(rounds_ns, params.fields["rounds"]))
 
 
 def check_trial(params: TrialParams) -> None:
     """Ask this host for what a trial needs, and give it back; call it in a child. Raises as `run_trial` does."""
-    error = ffi.new("ps_error *")
-    if lib.ps_check_trial(_trial(params).pointer, error):
-        _raise(error)
+    _call(lib.ps_check_trial, params.struct)
 
 
 def _result(result: Any, rounds_ns: list[int]) -> TrialResult:  # noqa: ANN401 - a cffi struct
@@ -254,9 +251,7 @@ def enter_child(parent: int, **conditions: Any) -> None:  # noqa: ANN401 - as _c
     Of the conditions `cpus` are those it may run on, `address_bytes` the most it may map, `group` the cgroup.procs file
     of the control group to enter; each as the parent has it when left out. Raises CoreError.
     """
-    error = ffi.new("ps_error *")
-    if lib.ps_enter_child(_conditions(**conditions).pointer, parent, error):
-        _raise(error)
+    _call(lib.ps_enter_child, _conditions(**conditions), parent)
 
 
 class TrialProcess:
@@ -264,17 +259,15 @@ class TrialProcess:
 
     def __init__(self, params: TrialParams) -> None:
         """Make the trial, and the memory for its result that the process will share."""
-        self._trial = _trial(params)
+        self._trial = params.struct
         self._rounds = int(params.fields["rounds"])
         self._memory = mmap.mmap(-1, ffi.sizeof("ps_outcome") + self._rounds * ffi.sizeof("uint64_t"))
         self._outcome = ffi.from_buffer("ps_outcome *", self._memory)
 
     def start(self, **conditions: Any) -> int:  # noqa: ANN401 - as _conditions has them
         """Fork the process under conditions as `enter_child` has them, and return its id; raises CoreError."""
-        pid, error = ffi.new("int32_t *"), ffi.new("ps_error *")
-        entered = _conditions(**conditions)
-        if lib.ps_start_trial(self._trial.pointer, entered.pointer, self._outcome, pid, error):
-            _raise(error)
+        pid, entered = ffi.new("int32_t *"), _conditions(**conditions)
+        _call(lib.ps_start_trial, self._trial, entered.pointer, self._outcome, pid)
         return int(pid[0])
 
     def result(self) -> TrialResult | None:

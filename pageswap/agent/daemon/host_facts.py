@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
@@ -55,27 +56,18 @@ def host_facts(context: HostContext, cache: str, cpu: int | None = None, job: Jo
 def _refusals(job: Job, methods: list[dict[str, Any]], context: HostContext) -> list[tuple[str, str, str]]:
     core = context.core()
     cpus, _ = measured_cpus(context.files, max(trial.threads for trial in job.trials), job.cpu)
-    preflight = Preflight(
-        methods,
-        context.files,
-        memory_cap_bytes=job.memory_cap_bytes,
-        reserved_page_bytes=core.reserved_page_bytes,
-    )
-    preflight.will_tune = job.tune and context.tunables.may_change
+    will_tune = job.tune and context.tunables.may_change
+    preflight = Preflight(methods, context.files, job.memory_cap_bytes, core.reserved_page_bytes, will_tune=will_tune)
     refusals = {trial.trial_id: refusal for trial in job.trials if (refusal := preflight.refusal(trial))}
     # What a trial needs is taken for an instant: never beside a measurement.
     held = host_lease.try_take(_LOOKER, context.lease_name)
     if held is not None:
         left = [trial for trial in job.trials if trial.trial_id not in refusals]
         call = ForkedCall(core, lambda: [core.check(trial, cpus) for trial in left])
-        try:
-            with StopSignals() as signals:
-                ChildWatcher(signals).run(call, timeout_s=_LOOK_S)
-            for trial, reason in zip(left, call.result() or ()):
-                if reason:
-                    refusals[trial.trial_id] = (UNAVAILABLE, reason)
-        finally:
-            held.close()
+        with contextlib.closing(held), StopSignals() as signals:
+            ChildWatcher(signals).run(call, timeout_s=_LOOK_S)
+        reasons = zip(left, call.result() or ())
+        refusals.update((trial.trial_id, (UNAVAILABLE, reason)) for trial, reason in reasons if reason)
     return [(trial.trial_id, *refusals[trial.trial_id]) for trial in job.trials if trial.trial_id in refusals]
 
 
@@ -92,14 +84,12 @@ def recover(context: HostContext) -> HostCheck:
         held = host_lease.try_take(_LOOKER, context.lease_name)
         if held is None:
             return in_use
-        try:
+        with contextlib.closing(held):
             if not tunables.may_change:
                 words = ", ".join(f"{each['name']}={each['before']}" for each in record["changes"])
                 found = f"run {record['run_id']} was killed; before it: {words}"
                 return HostCheck("tunables", BAD, found, "as root: inv doctor, which restores it")
             events = tunables.restore()
-        finally:
-            held.close()
     except HostError as error:
         return HostCheck("tunables", BAD, str(error), f"as root: check {MAX_MAP_COUNT}, then remove the file")
     words = ", ".join(f"{event['name']}={event['restored']}" for event in events)

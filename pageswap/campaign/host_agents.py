@@ -139,10 +139,6 @@ class HostAgents:
         """Return how many bytes of a segment's journal are stored."""
         return self._store.segments(self._target.name)[segment - 1].journal_offset
 
-    def end(self, segment: int, why: str) -> None:
-        """Write down that nothing more will come from a segment."""
-        self._store.end_segment(self._target.name, segment, why)
-
     def _follow(self, segment: int) -> None:
         lost = 0
         while True:
@@ -153,7 +149,7 @@ class HostAgents:
             except JournalError as error:
                 self._note(f"{error}; what it lacks is measured again")
                 self.stop(segment, "kill")
-                self.end(segment, f"refused: {error}")
+                self._store.end_segment(self._target.name, segment, f"refused: {error}")
                 return
             except StoreError:
                 self.stop(segment, "drain")
@@ -161,7 +157,7 @@ class HostAgents:
             is_fruitful = self.offset(segment) > before
             if not is_fruitful and not self.status(segment).alive:
                 self._note(f"{GONE} before the end of its journal")
-                self.end(segment, GONE)
+                self._store.end_segment(self._target.name, segment, GONE)
                 return
             lost = 0 if is_fruitful else lost + 1
             if lost > _MAX_LOST_FOLLOWERS:

@@ -58,7 +58,7 @@ class HostRun:
         machines: dict[str, str] | None = None,
     ) -> None:
         """Take the host, where its rows go, how to measure, whom to tell, and the names of machines reached so far."""
-        self._target = target
+        self.target = target
         self._machines = {} if machines is None else machines
         self._store = store
         self._options = options
@@ -77,7 +77,7 @@ class HostRun:
         self._phases = PhaseClock()
         self._booked_at = time.monotonic()
         self._agents = HostAgents(target, store, self._phases, emit, self._take_note)
-        self._link = Link(target, self._phases, patience_s=options.patience_s, tell=self._note, halt=self._agents.halt)
+        self.link = Link(target, self._phases, patience_s=options.patience_s, tell=self._note, halt=self._agents.halt)
         self._strays: list[int] = []
 
     def run(self, bundle: Bundle) -> None:
@@ -93,16 +93,16 @@ class HostRun:
         if self._agents.stopping or not (owes or self._owed()):
             return
         try:
-            self._link.reach(bundle)
+            self.link.reach(bundle)
             # One step, whichever thread comes first.
-            other = self._machines.setdefault(self._target.machine or self.host, self.host)
+            other = self._machines.setdefault(self.target.machine or self.host, self.host)
             if other != self.host:
                 raise HostError(f"{self.host}: is the machine that is measured as {other} already; name it once")
             while True:
                 try:
                     self._measure()
                 except BROKEN as error:
-                    self._link.reach_again(bundle, error)
+                    self.link.reach_again(bundle, error)
                 else:
                     return
         finally:
@@ -111,17 +111,8 @@ class HostRun:
 
     def interrupt(self, how: str) -> None:
         """Have the host's agent stopped, `how` being drain or kill, and start no more; does not wait for the host."""
-        if not self._agents.interrupt(how) and self.is_connecting:
-            threading.Thread(target=self._target.close, daemon=True).start()
-
-    @property
-    def is_connecting(self) -> bool:
-        """Whether the host is being reached just now, for the first time or again."""
-        return self._link.is_connecting
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._target.close()
+        if not self._agents.interrupt(how) and self.link.is_connecting:
+            threading.Thread(target=self.target.close, daemon=True).start()
 
     def _measure(self) -> None:
         """Collect what earlier agents left, then start agents until nothing is owed any more."""
@@ -179,7 +170,7 @@ class HostRun:
         segment, agent = started
         if agent.holder is not None:
             self._phases.move({"waiting": time.monotonic() - began})
-            self._agents.end(segment, f"{NOT_STARTED}: the host was being measured")
+            self._store.end_segment(self.host, segment, f"{NOT_STARTED}: the host was being measured")
             self._yield_to(agent.holder)
         elif agent.pid is not None:
             self._yields = 0
@@ -191,7 +182,7 @@ class HostRun:
         else:
             # Cancelled while it waited for the lease; had it just got that, its agent would be without a follower.
             self._agents.stop(segment, "kill")
-            self._agents.end(segment, f"{NOT_STARTED}: the run was interrupted")
+            self._store.end_segment(self.host, segment, f"{NOT_STARTED}: the run was interrupted")
         return True
 
     def _start_next(self) -> tuple[int, StartAnswer] | None:
@@ -212,7 +203,7 @@ class HostRun:
                 with contextlib.suppress(HostError):
                     status = self._agents.status(job.segment)
                     if not status.alive and not status.journal_bytes:
-                        self._agents.end(job.segment, f"{NOT_STARTED}: {error}")
+                        self._store.end_segment(self.host, job.segment, f"{NOT_STARTED}: {error}")
                 raise
 
     def _yield_to(self, holder: dict[str, Any]) -> None:
@@ -238,7 +229,7 @@ class HostRun:
         """Store what an earlier segment's journal still has; tell whether its agent was alive or had more to say."""
         status = self._agents.status(segment)
         if not status.alive and status.journal_bytes <= self._agents.offset(segment):
-            self._agents.end(segment, GONE)
+            self._store.end_segment(self.host, segment, GONE)
             if not status.journal_bytes:
                 # Perhaps its start outlives the controller that was killed, and is only about to begin.
                 self._strays.append(segment)
@@ -251,7 +242,7 @@ class HostRun:
 
     def _take_note(self) -> None:
         """Take note that rows have come."""
-        self._link.has_brought_rows()
+        self.link.has_brought_rows()
         if time.monotonic() - self._booked_at > BOOK_S:
             self._book()
 

@@ -64,23 +64,18 @@ def make_targets(hosts: Iterable[InventoryHost], options: Options, *, accept_new
     return [make_target(host, reach, core=cast("Build", options.core)) for host in hosts]
 
 
-def recorded_hosts(meta: Mapping[str, Any]) -> list[InventoryHost]:
-    """Return the hosts of a stored run with what the inventory said of them when it began."""
-    facts = {str(host["name"]): host for host in Options.from_json(meta["options"]).hosts}
-    return [InventoryHost.from_json(facts.get(name, {"name": name})) for name in meta["hosts"]]
-
-
-def chosen_hosts(
-    hosts: Sequence[InventoryHost], only: Sequence[str], inventory: Inventory | None
+def recorded_hosts(
+    meta: Mapping[str, Any], only: Sequence[str] = (), inventory: Inventory | None = None
 ) -> list[InventoryHost]:
-    """Return the `hosts` of a run that `only` names (all when it is empty), as an `inventory` knows them, if given.
+    """Return the hosts of a stored run that `only` names (all when it is empty), as an `inventory` knows them now.
 
-    Raises UsageError for a name that is not one of the run's hosts.
+    Without one they are what the inventory said of them when the run began. Raises UsageError for a name that is not
+    one of the run's hosts.
     """
-    known = {host.name: host for host in hosts}
     for name in only:
-        if name not in known:
-            hint = guess(name, known) or f"; it has {short_list(known)}"
+        if name not in meta["hosts"]:
+            hint = guess(name, meta["hosts"]) or f"; it has {short_list(meta['hosts'])}"
             raise UsageError(f"--hosts: {quoted(name)} is not one of this run's hosts{hint}")
-    named = inventory.hosts if inventory else {}
-    return [named.get(name, host) for name, host in known.items() if not only or name in only]
+    known = {host.name: host for host in map(InventoryHost.from_json, Options.from_json(meta["options"]).hosts)}
+    known |= inventory.hosts if inventory else {}
+    return [known.get(name, InventoryHost(name)) for name in meta["hosts"] if not only or name in only]

@@ -13,7 +13,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pageswap
-from pageswap.campaign.options import Options, chosen_hosts, make_targets, recorded_hosts
+from pageswap.campaign.options import Options, make_targets, recorded_hosts
 from pageswap.campaign.run_folders import held, make_run_dir, new_run_id, open_run
 from pageswap.campaign.side_by_side import Campaign
 from pageswap.errors import PageswapError, StoreError
@@ -96,7 +96,7 @@ def resume(  # noqa: PLR0913 - as many as may be said anew, and who watches
     with held(run_dir), open_run(run_dir) as store:
         meta = store.meta()
         options = Options.from_json(meta["options"])
-        hosts = chosen_hosts(recorded_hosts(meta), only, inventory)
+        hosts = recorded_hosts(meta, only, inventory)
         options = dataclasses.replace(
             options,
             wait=options.wait if wait is None else wait,

@@ -113,7 +113,7 @@ class Campaign:
             time.sleep(jitter_s(len(self._hosts)))
             error: Exception | None = None
             try:
-                with contextlib.closing(host):
+                with contextlib.closing(host.target):
                     host.run(bundle)
             except Exception as caught:  # noqa: BLE001 - carried to the main thread, which raises it
                 error = named(host.host, caught)
@@ -142,7 +142,7 @@ class Campaign:
         for host in self._hosts:
             host.interrupt(how)
         # A thread that connects may take as long as a network does to say that nobody answers; no more wait for it.
-        for host in [host for host in self._hosts if host.is_connecting]:
+        for host in [host for host in self._hosts if host.link.is_connecting]:
             error = HostUnreachableError(f"{host.host}: connecting was given up; 'inv resume' tries again")
             self._events.put(_Ended(host.host, error))
         with contextlib.suppress(IndexError):

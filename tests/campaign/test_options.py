@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pageswap.campaign.options import Options, chosen_hosts, make_targets, recorded_hosts
+from pageswap.campaign.options import Options, make_targets, recorded_hosts
 from pageswap.errors import HostPythonError, HostUnreachableError, UsageError
 from pageswap.fleet.inventory import Inventory, InventoryHost
 
@@ -22,9 +22,12 @@ def meta(**options: Any) -> dict[str, Any]:
     return {"hosts": ["lab", "other"], "options": Options(**options).to_json()}
 
 
+RUN = meta(hosts=(LAB.to_json(),))
+
+
 def test_hosts_are_as_the_inventory_was() -> None:
     """Also those it did not have, and those of a run from before there was one."""
-    assert recorded_hosts(meta(hosts=(LAB.to_json(),))) == [LAB, OTHER]
+    assert recorded_hosts(RUN) == [LAB, OTHER]
     assert recorded_hosts({"hosts": ["local"], "options": {"tune": True}}) == [InventoryHost("local")]
 
 
@@ -32,15 +35,15 @@ def test_some_may_be_picked_out() -> None:
     """In the run's order; another inventory has the last word on what they are."""
     known = Inventory(hosts={"lab": InventoryHost("lab", cpu=1), "more": InventoryHost("more")})
 
-    assert chosen_hosts([LAB, OTHER], [], None) == [LAB, OTHER]
-    assert chosen_hosts([LAB, OTHER], ["other"], None) == [OTHER]
-    assert chosen_hosts([LAB, OTHER], ["other", "lab"], known) == [InventoryHost("lab", cpu=1), OTHER]
+    assert recorded_hosts(RUN) == [LAB, OTHER]
+    assert recorded_hosts(RUN, ["other"]) == [OTHER]
+    assert recorded_hosts(RUN, ["other", "lab"], known) == [InventoryHost("lab", cpu=1), OTHER]
 
 
 def test_a_host_of_another_run_is_refused() -> None:
     """With the one that was probably meant."""
     with pytest.raises(UsageError, match=r"--hosts: 'othr' is not one of this run's hosts; did you mean 'other'\?"):
-        chosen_hosts([LAB, OTHER], ["lab", "othr"], None)
+        recorded_hosts(RUN, ["lab", "othr"])
 
 
 def test_local_is_this_machine_and_all_else_is_reached_by_ssh(tmp_path: Path) -> None:

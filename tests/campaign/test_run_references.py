@@ -61,7 +61,7 @@ def test_a_commit_is_its_newest_clean_run_of_the_other_sides_experiment(results:
         ("commit:xyz", "latest", "--base commit:xyz: expected commit:HASH"),
         ("commit:x\ny", "latest", r"--base commit:x\ny: expected"),
         ("commit:012", "latest", "4 or more digits"),
-        ("commit:0123457", "latest", "no run of this commit; did you mean '0123456789ab'?"),
+        ("commit:0123457", "latest", "no run of this commit; did you mean '0123456'?"),
         ("commit:0123/demmo", "latest", "did you mean 'demo'?"),
         (f"commit:{OTHER}/else", RUN_ID.format(1), "this commit has no run of else; it has runs of demo"),
         (f"commit:{COMMIT}", f"commit:{COMMIT}", r"both commits have a run of 2 experiments (demo, else)"),

@@ -152,7 +152,8 @@ def _clean(known: Sequence[_Known], side: _Commit) -> list[_Known]:
         )
     if not clean:
         hashes = sorted({run.commit[:12] for run in known if run.is_clean and run.commit})
-        hint = guess(side.hash, [known[: len(side.hash)] for known in hashes]) or f"; there are runs of {short_list(hashes) or 'none'}"
+        alike = guess(side.hash, [known[: len(side.hash)] for known in hashes])
+        hint = alike or f"; there are runs of {short_list(hashes) or 'none'}"
         raise UsageError(f"{side.place}: no run of this commit{hint}")
     return clean
 

@@ -33,8 +33,9 @@ _MAX_CHANGES = 100
 def insert_run(connection: sqlite3.Connection, run_id: str, experiment: Experiment, *documents: object) -> None:
     """Store the run's id and time, its experiment, and the documents beside it: provenance and options."""
     fields = dataclasses.asdict(experiment)
-    del fields["text"], fields["lines"]
-    values = (run_id, utc_now(), _json(fields), experiment.text, *map(_json, documents))
+    spec_text = fields.pop("text")
+    fields.pop("lines", None)
+    values = (run_id, utc_now(), _json(fields), spec_text, *map(_json, documents))
     connection.execute("INSERT INTO run VALUES (1, ?, ?, ?, ?, ?, ?)", values)
 
 

@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from requirement import require
 
 from pageswap.console import start
 from pageswap.console.exits import ended

@@ -69,7 +69,7 @@ def test_a_crossover_is_marked_and_told() -> None:
         say("crossing", "crossing", each) for each in found if each.is_shown and "memcpy" in (each.a, each.b)
     ]
     assert len(marks) == 1
-    assert marks[0]["Label"].startswith("mremap_fixed overtakes memcpy at ")
+    assert marks[0]["Label"].startswith("mremap_fixed crosses at ")
     assert all(mark["low"] <= mark["at"] <= mark["high"] for mark in marks)
     assert {each["mark"]["type"] for each in section.plots[0].spec["layer"]} == {"rule", "line", "point", "text"}
     assert [row[-1] for row in section.grids[0].rows] == [

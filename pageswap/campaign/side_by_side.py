@@ -47,7 +47,8 @@ class Campaign:
         self._on_event = on_event
         # A SimpleQueue, as a signal handler may put into it whatever the main thread is doing.
         self._events: queue.SimpleQueue[Event | _Ended] = queue.SimpleQueue()
-        machines: dict[str, str] = {}
+        # Of names that are known to be one machine's the first one holds.
+        machines = {target.machine: target.name for target in reversed(targets) if target.machine}
         self._hosts = [HostRun(target, store, options, self._events.put, machines) for target in targets]
         self._waiting = collections.deque(self._hosts)
         self._is_interrupted = False

@@ -155,11 +155,19 @@ def test_a_resume_may_be_of_some_hosts_only(tmp_path: Path) -> None:
     assert [host.missing for host in again.hosts] == [9, 0]
 
 
-def test_two_names_of_one_machine_are_one_host(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_known", [True, False])
+def test_two_names_of_one_machine_are_one_host(tmp_path: Path, *, is_known: bool) -> None:
     """It is measured by the name that came first, the other one says so before any trial, and a third is another's."""
-    targets = [FakeTarget(work_through, name=name) for name in ("a", "b", "c")]
-    for target, machine in zip(targets, ("one", "one", "other"), strict=True):
-        target.machine = machine
+
+    class Reached(FakeTarget):
+        def ensure_bundle(self, bundle: Any) -> None:
+            super().ensure_bundle(bundle)
+            self.machine = "other" if self.name == "c" else "one"
+
+    targets = [Reached(work_through, name=name) for name in ("a", "b", "c")]
+    if is_known:
+        for target in reversed(targets):
+            target.ensure_bundle(None)
     outcome = run(tmp_path, *targets, at_once=1)
 
     assert str(outcome.host_errors["b"]) == "b: is the machine that is measured as a already; name it once"

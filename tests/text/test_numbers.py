@@ -16,6 +16,7 @@ from pageswap.text.numbers import (
     count_text,
     interval_text,
     nanoseconds_text,
+    percent_text,
     ratio_text,
     scaled,
     share_text,
@@ -96,8 +97,16 @@ def test_an_interval_as_printed_holds_its_figure_as_printed(value: float, below:
 
 @pytest.mark.parametrize(
     ("ratio", "text"),
-    [(2.0, "+100 %"), (1.123, "+12 %"), (0.5, "-50 %"), (0.9949, "-0.5 %"), (1.0004, "no change"), (1.0, "no change")],
+    [(1.6, "+60 %"), (1.123, "+12 %"), (0.5, "-50 %"), (0.9949, "-0.5 %"), (1.0004, "no change"), (1.0, "no change")],
 )
 def test_a_change_has_its_sign_and_no_digit_finer_than_a_tenth(ratio: float, text: str) -> None:
     """Two digits, either way."""
     assert change_text(ratio) == text
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"), [(1.012, "1.2 %"), (1.5, "50 %"), (1.99, "99 %"), (2.0, "2.0x"), (3.4, "3.4x")]
+)
+def test_how_far_a_ratio_is_from_one_is_percents_below_twice(ratio: float, text: str) -> None:
+    """From twice on it is the ratio itself."""
+    assert percent_text(ratio) == text

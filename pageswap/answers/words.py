@@ -14,7 +14,7 @@ from pageswap.answers.record import HEADLINE_LENGTH
 from pageswap.statistics.intervals import MINIMUM_N, Interval
 from pageswap.text.levels import level_text, levels_phrase
 from pageswap.text.lists import clipped, first_few, listed, plural
-from pageswap.text.numbers import decimals, interval_text, percent_text, rounded, with_digits
+from pageswap.text.numbers import decimal_unit, decimals, interval_text, percent_text, rounded, with_digits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +28,6 @@ _BEFORE_STOP: Final = re.compile(r" (?=[;,.:](?: |$))")
 _NEAR: Final = 1.095
 # Bytes, printed to three digits: an interpolated size is never known to more.
 _UNITS: Final = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
-_PREFIXES: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 # How much a headline leaves out: 0 is nothing, the last has counts alone and always fits.
 _DETAILS: Final = range(10)
 
@@ -57,7 +56,7 @@ def environment() -> jinja2.Environment:
         "multiple": lambda ratio, low, high: _known(1 / ratio, Interval(low, high).inverse() if low and high else None),
         "rate_text": rate_text,
         "short_multiple": lambda ratio: _short(1 / ratio),
-        "short_rate": lambda rate: f"{_short(rate / _unit(rate)[0])} {_unit(rate)[1]}B/s",
+        "short_rate": lambda rate: f"{_short(rate / decimal_unit(rate)[0])} {decimal_unit(rate)[1]}B/s",
         "needed": MINIMUM_N,
         "span": span_text,
         "size": size_text,
@@ -106,17 +105,13 @@ def factor_text(ratio: float, low: float | None = None, high: float | None = Non
 
 def rate_text(bytes_per_s: float, interval: Interval | None) -> str:
     """Print a rate and its interval with one decimal prefix: ``22.1 GB/s, 21.9 to 22.3``."""
-    factor, prefix = _unit(bytes_per_s)
+    factor, prefix = decimal_unit(bytes_per_s)
     value, ends = bytes_per_s / factor, interval and Interval(interval.low / factor, interval.high / factor)
     return f"{_known(value, ends)} {prefix}B/s{f', {interval_text(value, ends)}' if ends else ''}"
 
 
 def _known(value: float, interval: Interval | None) -> str:
     return rounded(value, decimals(value, interval))
-
-
-def _unit(value: float) -> tuple[float, str]:
-    return next(((factor, prefix) for factor, prefix in _PREFIXES if value >= factor), (1.0, ""))
 
 
 def span_text(findings: Iterable[Finding]) -> str:

@@ -16,6 +16,7 @@ _KNOWN_DIGITS = 4
 _MOST_DIGITS = 5
 _TWO_DIGITS_UP_TO = 354
 _MOST_PLACES = 12
+_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _TWICE = 2.0
 # A figure is a loss, a gain, faster or slower by its side of these.
 _BORDERS = (0.0, 1.0)
@@ -105,11 +106,13 @@ def nanoseconds_text(value_ns: float, interval: Interval | None) -> str:
 
 def scaled(value: float, interval: Interval | None, centre: float) -> str:
     """Print a rate with a decimal prefix, ``1.09 M``, to as many digits as the time it was made from is known."""
-    digits = _significant(centre, interval)
-    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= factor:
-            return f"{with_digits(value / factor, digits)} {prefix}"
-    return f"{with_digits(value, digits)} "
+    factor, prefix = decimal_unit(value)
+    return f"{with_digits(value / factor, _significant(centre, interval))} {prefix}"
+
+
+def decimal_unit(value: float) -> tuple[float, str]:
+    """Return the largest decimal unit that leaves one before the point, and its prefix: ``1e6`` and ``M``."""
+    return next(((factor, prefix) for factor, prefix in _PREFIXES if value >= factor), (1.0, ""))
 
 
 def percent_text(ratio: float) -> str:

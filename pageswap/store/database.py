@@ -20,6 +20,8 @@ BUSY_TIMEOUT_S: Final = 10.0
 # What is being done while there is no run yet that could be resumed.
 CREATING: Final = "cannot be created"
 
+CURE_OF_DAMAGE: Final = "the file is damaged; 'sqlite3 run.sqlite .recover' may save its rows"
+
 _GO_ON = "then 'inv resume' (all earlier rows are intact)"
 _BEGIN = "then start the run again (there is nothing to resume)"
 _CURES = {
@@ -31,7 +33,7 @@ _CURES = {
     sqlite3.SQLITE_PERM: "it cannot be accessed; check its permissions",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check the path and its permissions",
     sqlite3.SQLITE_NOTADB: "it is not a run database; name a folder that 'inv run' made",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged; 'sqlite3 run.sqlite .recover' may save its rows",
+    sqlite3.SQLITE_CORRUPT: CURE_OF_DAMAGE,
 }
 
 

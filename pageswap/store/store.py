@@ -18,7 +18,7 @@ from pageswap.errors import StoreError
 from pageswap.spec.asks import derived_asks
 from pageswap.spec.factors import FACTORS, default_levels
 from pageswap.store import schema
-from pageswap.store.database import CREATING, Database, clear_errors, connect
+from pageswap.store.database import CREATING, CURE_OF_DAMAGE, Database, clear_errors, connect
 from pageswap.store.inserts import insert_lines, insert_run, insert_trials
 from pageswap.store.migration import open_migrated
 from pageswap.store.schema import PHASES, ROW_COLUMNS, TRIAL_COLUMNS
@@ -110,7 +110,7 @@ class Store(Database):
         texts, documents = ("run_id", "created_at", "spec_text"), ("experiment", "provenance", "options")
         (row,) = self._read(f"SELECT {', '.join((*texts, *documents))} FROM run")  # noqa: S608 - our own names
         meta = dict(zip((*texts, *documents), row, strict=True))
-        meta.update({name: json.loads(meta[name]) for name in documents})
+        meta.update({name: self._document(meta[name]) for name in documents})
         experiment = meta["experiment"]
         if not experiment.get("asks"):
             experiment["asks"] = derived_asks(experiment["workload"], experiment["baseline"] or {}, self.cases())
@@ -118,11 +118,17 @@ class Store(Database):
 
     def environments(self) -> dict[str, dict[str, Any]]:
         """Return each host's environment as its latest agent found it; hosts not yet reached are absent."""
-        return {host: json.loads(environment) for host, environment in self._of_hosts("environment")}
+        return {host: self._document(environment) for host, environment in self._of_hosts("environment")}
 
     def methods(self) -> dict[str, list[dict[str, Any]]]:
         """Return each host's methods, available or why not; hosts not yet reached are absent."""
-        return {host: json.loads(methods) for host, methods in self._of_hosts("methods")}
+        return {host: self._document(methods) for host, methods in self._of_hosts("methods")}
+
+    def _document(self, text: str) -> Any:  # noqa: ANN401 - JSON
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise StoreError(f"{self.path}: holds what is no JSON: {error}; {CURE_OF_DAMAGE}") from error
 
     def _of_hosts(self, column: str) -> list[tuple[str, str]]:
         return self._read(f"SELECT host, {column} FROM host WHERE {column} IS NOT NULL ORDER BY position")  # noqa: S608 - our own names
@@ -139,7 +145,7 @@ class Store(Database):
         """Each case's workload and levels; a plan never changes."""
         usual = {**dict.fromkeys(FACTORS), **default_levels()}
         return {
-            case_id: {"workload": workload, **usual, **json.loads(levels)}
+            case_id: {"workload": workload, **usual, **self._document(levels)}
             for case_id, workload, levels in self._read("SELECT case_id, workload, levels FROM cases ORDER BY position")
         }
 

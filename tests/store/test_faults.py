@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
@@ -214,3 +215,20 @@ def test_a_read_only_file_system_can_be_read_but_not_written(tmp_path: Path) -> 
                 store.new_segment(HOST)
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.parametrize(
+    "column", ["run.options", "run.experiment", "cases.levels", "host.environment", "host.methods"]
+)
+def test_a_damaged_document_is_a_damaged_file(tmp_path: Path, column: str) -> None:
+    """One bit turned in the text of a document leaves SQLite content."""
+    path = tmp_path / "run.sqlite"
+    with make_store(path, 1) as store:
+        store.ingest(HOST, 1, 0, [FakeJournal().begin()])
+    table, name = column.split(".")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"UPDATE {table} SET {name} = '|' || substr({name}, 2)")  # noqa: S608 - our own names
+        connection.commit()
+
+    with Store.open(path) as store, pytest.raises(StoreError, match=r"run.sqlite: holds what is no JSON.*\.recover"):
+        (store.meta(), store.cases(), store.environments(), store.methods())

@@ -349,3 +349,11 @@ def test_each_side_is_looked_up_by_its_own_host_and_number() -> None:
 
     assert len(changes) == 2 * len(found.cases)
     assert changes == pytest.approx([1.0] * len(changes), abs=0.1)
+
+
+def test_each_side_counts_its_own_blocks() -> None:
+    """Eight of one run and eleven of the other."""
+    options: dict[str, Any] = {"region_size": [128 << 20], "touch": ["none"]}
+    found = compared(make_run(seed=1, blocks=8, **options), make_run(seed=2, blocks=11, **options))
+
+    assert {(8, 11)} == {(change.base_n, change.new_n) for change in found.cases}

@@ -12,7 +12,7 @@ from pageswap.analysis.verdicts import FASTER, SLOWER, paired
 from pageswap.statistics.intervals import MINIMUM_N
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from pageswap.analysis.summary import CaseSummary, HostsSummary, Summary
     from pageswap.analysis.verdicts import Paired
@@ -64,11 +64,10 @@ def contests(summary: HostsSummary, competitors: Sequence[CaseSummary]) -> list[
     """
     factors = compared_factors(summary)
     others = [name for name in summary.varying if name not in factors]
-    fields: dict[tuple[str, str], list[CaseSummary]] = {}
+    fields: dict[Hashable, list[CaseSummary]] = {}
     for case in competitors:
         if case.n and case.median_ns:
-            key = repr([(name, case.levels.get(name)) for name in others])
-            fields.setdefault((case.host, key), []).append(case)
+            fields.setdefault((case.host, *(case.levels.get(name) for name in others)), []).append(case)
     rows = {key: row for row, key in enumerate(summary.matrix.keys)}
     held = [(field, _first(summary, field)) for field in fields.values() if len(field) > 1]
     family = sum(math.comb(len(field), 2) for field, _ in held)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.analysis.verdicts import NOT_COMPARED
@@ -18,6 +17,7 @@ from pageswap.answers.trust import trust
 from pageswap.answers.words import fitted, say
 from pageswap.spec.asks import COST, CROSSOVER, FASTER, FASTEST, GAIN, RATE
 from pageswap.statistics.intervals import MINIMUM_N
+from pageswap.text.reasons import most_needed, without_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -116,8 +116,18 @@ def _endings(cases: Iterable[CaseSummary]) -> list[tuple[str, int, list[tuple[st
 
 
 def _joined(endings: Sequence[Ending]) -> list[tuple[str, int, list[tuple[str, int]]]]:
-    """Return each status with the number of its trials, and each of its reasons with the same."""
-    found: dict[str, Counter[str]] = {}
+    """Return each status with the number of its trials, and each of its kinds of reasons with the same.
+
+    Of a kind, whose reasons differ in numbers alone, stands the one whose cure is enough for all.
+    """
+    found: dict[str, dict[str, list[Ending]]] = {}
     for ending in endings:
-        found.setdefault(ending.status, Counter())[ending.reason] += ending.trials
-    return [(status, reasons.total(), reasons.most_common()) for status, reasons in found.items()]
+        found.setdefault(ending.status, {}).setdefault(without_numbers(ending.reason), []).append(ending)
+    told = {status: _kinds(kinds.values()) for status, kinds in found.items()}
+    return [(status, sum(trials for _, trials in kinds), kinds) for status, kinds in told.items()]
+
+
+def _kinds(kinds: Iterable[list[Ending]]) -> list[tuple[str, int]]:
+    """Return the reason and the trials of each kind, the most frequent first."""
+    told = [(most_needed(each.reason for each in alike), sum(each.trials for each in alike)) for alike in kinds]
+    return sorted(told, key=lambda kind: -kind[1])

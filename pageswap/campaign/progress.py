@@ -22,8 +22,8 @@ from pageswap.campaign.events import (
     TrialsEnded,
     Waiting,
 )
-from pageswap.campaign.unmeasured import without_numbers
 from pageswap.spec.quoting import plain
+from pageswap.text.reasons import without_numbers
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.journal.job import SKIPPED, UNAVAILABLE, Job, case_id_of
 from pageswap.errors import PageswapError
 from pageswap.text.levels import level_text
 from pageswap.text.lists import first_few, host_prefix, plural
+from pageswap.text.reasons import most_needed, without_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from pageswap.fleet.inventory import InventoryHost
     from pageswap.plan.plan import Plan
 
-# A number, but not one that is part of a name: hugepages-2048kB.
-_NUMBER: Final = re.compile(r"(?<![-\d])[\d,.]*\d")
 _NAMED: Final = 6
 
 
@@ -58,7 +56,7 @@ def grouped(ended: Iterable[tuple[str, str, str, str]], cases: Mapping[str, Mapp
         case_id = case_id_of(trial_id)
         alike = (host, status, without_numbers(reason), "" if status in (UNAVAILABLE, SKIPPED) else case_id)
         group = groups.setdefault(alike, TrialGroup(status, reason, host, {}, []))
-        group.reason = max(group.reason, reason, key=_need)
+        group.reason = most_needed((group.reason, reason))
         group.trial_ids.append(trial_id)
     every = _levels_of(cases.values())
     for group in groups.values():
@@ -73,11 +71,6 @@ def _levels_of(cases: Iterable[Mapping[str, Level]]) -> dict[str, list[Level]]:
         for name, level in case.items():
             levels.setdefault(name, {})[level] = None
     return {name: list(each) for name, each in levels.items()}
-
-
-def without_numbers(reason: str) -> str:
-    """Return why a trial did not end ok as it is alike in all blocks: free memory, for one, is another in each."""
-    return _NUMBER.sub("#", reason)
 
 
 def questions(plan: Plan, hosts: Iterable[InventoryHost], *, tune: bool) -> dict[str, dict[str, Any]]:
@@ -100,9 +93,3 @@ def foreseen(plan: Plan, answers: Mapping[str, dict[str, Any] | PageswapError]) 
         for refusal in facts["refusals"]
     )
     return grouped(refused, {case.case_id: case.levels for case in plan.cases})
-
-
-def _need(reason: str) -> float:
-    """Return the first number of a reason, which is what the trial needs."""
-    found = _NUMBER.search(reason)
-    return float(found[0].replace(",", "").strip(".") or 0) if found else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import threading
@@ -74,7 +75,8 @@ class HostRun:
         self._fruitless = 0
         self._yields = 0
         self._left: int | None = None
-        self._phases = PhaseClock()
+        # What it took to ask the host before the run is the run's, too.
+        self._phases = PhaseClock(spent=collections.defaultdict(float, target.phase_seconds()))
         self._booked_at = time.monotonic()
         self._agents = HostAgents(target, store, self._phases, emit, self._take_note)
         self.link = Link(target, self._phases, patience_s=options.patience_s, tell=self._note, halt=self._agents.halt)

@@ -42,12 +42,15 @@ def jitter_s(hosts: int) -> float:
 
 @dataclasses.dataclass
 class PhaseClock:
-    """Seconds by phase, as `clock` tells them; of phases inside one another the innermost counts. For one thread."""
+    """Seconds by phase, as `clock` tells them; of phases inside one another the innermost counts. For one thread.
+
+    `spent` has what was spent before.
+    """
 
     clock: Callable[[], float] = time.monotonic
+    spent: defaultdict[str, float] = dataclasses.field(default_factory=lambda: defaultdict(float))
     _since: float = 0.0
     _open: list[str] = dataclasses.field(default_factory=list)
-    _spent: defaultdict[str, float] = dataclasses.field(default_factory=lambda: defaultdict(float))
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -64,20 +67,20 @@ class PhaseClock:
         """Count seconds of the innermost phase, which is timed as a whole, as the phases they were really spent in."""
         self._settle()
         for name, seconds in spent.items():
-            moved = min(seconds, self._spent[self._open[-1]])
-            self._spent[self._open[-1]] -= moved
-            self._spent[name] += moved
+            moved = min(seconds, self.spent[self._open[-1]])
+            self.spent[self._open[-1]] -= moved
+            self.spent[name] += moved
 
     def take(self) -> dict[str, float]:
         """Return what was spent since the last time, and begin anew."""
         self._settle()
-        spent, self._spent = self._spent, defaultdict(float)
+        spent, self.spent = self.spent, defaultdict(float)
         return {name: seconds for name, seconds in spent.items() if seconds > 0}
 
     def _settle(self) -> None:
         now = self.clock()
         if self._open:
-            self._spent[self._open[-1]] += now - self._since
+            self.spent[self._open[-1]] += now - self._since
         self._since = now
 
 

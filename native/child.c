@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "glibc.h"
 #include "pageswap.h"
 
 #define STANDARD_DESCRIPTORS 3

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "counters.h"
+#include "glibc.h"
 
 /* Sums the columns of the line of /proc/interrupts that begins with `label`. */
 static uint64_t interrupts(const char *label)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "counters.h"
+#include "glibc.h"
 
 /* ioctl(PAGEMAP_SCAN), in Linux since 6.7, which headers of many distributions do not know yet. */
 struct page_region {

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pageswap.errors import PageswapError, UsageError
 
@@ -70,14 +70,14 @@ def ended(body: Callable[[], int | None], error_log: Path) -> int:
             code = body() or 0
             sys.stdout.flush()
     except PageswapError as error:
-        _discard_output()
+        _discard(sys.stdout)
         tell(f"error: {error}")
         return error.exit_code
     except KeyboardInterrupt:
         tell("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        _discard_output()
+        _discard(sys.stdout)
         return 0
     except Exception as error:  # noqa: BLE001 - the last stop
         tell(f"error: {type(error).__name__}: {error} (a bug; {_write_down(error_log)})")
@@ -90,8 +90,10 @@ def tell(text: str) -> None:
     # Only here: a command must hear Ctrl-C before it has imported much.
     from pageswap.spec.quoting import plain
 
-    with contextlib.suppress(OSError):
+    try:
         print(as_called(plain(text)), file=sys.stderr, flush=True)
+    except OSError:
+        _discard(sys.stderr)
 
 
 def as_called(text: str) -> str:
@@ -149,12 +151,12 @@ def _own_output() -> Iterator[None]:
         yield
 
 
-def _discard_output() -> None:
+def _discard(stream: TextIO) -> None:
     """Let what is still buffered go nowhere, where it cannot be written: the interpreter flushes at its end."""
     try:
-        sys.stdout.flush()
+        stream.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _write_down(error_log: Path) -> str:

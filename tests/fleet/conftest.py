@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fleet.sshd import SSHD, Sshd
-from requirement import require
+from fleet.sshd import Sshd
 
 from pageswap.fleet import Target
 from pageswap.fleet.provision.bundle import Bundle
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 @pytest.fixture
 def sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
     """Run an sshd that the test may treat as it likes; the user's own keys stay out of it."""
-    require("sshd", SSHD and os.geteuid() == 0, "needs root and sshd: apt-get install openssh-server")
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     running = Sshd(tmp_path / "sshd")
     yield running

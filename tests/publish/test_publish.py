@@ -16,8 +16,7 @@ from pageswap.fleet.target import make_target
 from pageswap.fleet.transport.transport import Reach
 from pageswap.publish import Destination, Published, publish, split
 from pageswap.publish.publishing import TITLE
-from tests.fleet.sshd import SSHD, Sshd
-from tests.requirement import require
+from tests.fleet.sshd import Sshd
 from tests.stored_run import RUN_ID, store_run
 
 if TYPE_CHECKING:
@@ -280,7 +279,6 @@ def test_a_destination_without_a_part_is_refused(text: str) -> None:
 @pytest.fixture
 def sshd(tmp_path: Path) -> Iterator[Sshd]:
     """Start a real sshd."""
-    require("sshd", SSHD, "there is no sshd; 'apt-get install openssh-server' brings it")
     daemon = Sshd(tmp_path / "sshd")
     yield daemon
     daemon.stop()

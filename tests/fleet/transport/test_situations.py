@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
-from fleet.sshd import SSHD, Sshd, make_key, wait_for
+from fleet.sshd import Sshd, make_key, wait_for
 from requirement import require
 
 from pageswap.errors import HostAuthError, HostError, HostKeyError
@@ -141,7 +141,6 @@ class Lab(NamedTuple):
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Run the three hosts, an agent, and lay out what the rows name."""
-    require("sshd", SSHD and os.geteuid() == 0, "needs root and sshd: apt-get install openssh-server")
     require("ssh", shutil.which("ssh"), "needs an OpenSSH client: apt-get install openssh-client")
     folder = tmp_path_factory.mktemp("lab")
     hosts = [Sshd(folder / name) for name in ("right", "wrong", "modern")]

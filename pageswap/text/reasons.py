@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 # A number, but not one that is part of a name: hugepages-2048kB.
-_NUMBER: Final = re.compile(r"(?<![-\d])[\d,.]*\d")
+_NUMBER: Final = re.compile(r"(?<![-\d])\d+(?:,\d+)*(?:\.\d+)?")
 
 
 def without_numbers(reason: str) -> str:
@@ -24,4 +24,4 @@ def most_needed(reasons: Iterable[str]) -> str:
 
 def _need(reason: str) -> float:
     found = _NUMBER.search(reason)
-    return float(found[0].replace(",", "").strip(".") or 0) if found else 0.0
+    return float(found[0].replace(",", "")) if found else 0.0

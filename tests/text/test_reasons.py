@@ -18,3 +18,11 @@ def test_the_largest_need_is_found_as_a_number() -> None:
     reasons = ["needs 9 mappings", "needs up to 1,200,000 mappings; 2 now", "no userfaultfd"]
 
     assert most_needed(reasons) == reasons[1]
+
+
+def test_a_version_is_no_bug() -> None:
+    """Its parts are numbers; all of them together are none."""
+    reasons = ["needs Linux 5.7.2", "needs Linux 6.8.0"]
+
+    assert most_needed(reasons) == reasons[1]
+    assert len(set(map(without_numbers, reasons))) == 1

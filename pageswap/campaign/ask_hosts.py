@@ -10,6 +10,7 @@ import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from pageswap.agent.journal.job import SKIPPED, UNAVAILABLE
 from pageswap.campaign.reconnect import Link, PhaseClock, jitter_s
 from pageswap.errors import HostError, PageswapError
 from pageswap.fleet.target import named
@@ -39,6 +40,7 @@ _METHOD: Final = {
     "reason": _TEXT_OR_NONE,
     "summary": str,
 }
+_REFUSAL: Final = ("trial_id", "status", "reason")
 _FINDING: Final = {"check": str, "status": str, "found": str, "cure": _TEXT_OR_NONE}
 _SHAPES: Final[dict[str, dict[str, Any]]] = {
     "clean": {"removed": int, "bytes": int, "kept": [{"path": str, "why": str}]},
@@ -116,6 +118,10 @@ def facts(target: Target, *, questions: Mapping[str, dict[str, Any]] = MappingPr
     found = ask(target, "facts", question)
     if "job" in question:
         _check(target.name, "facts", found, {"refusals": [[str]]})
+        ids = {trial["trial_id"] for trial in question["job"]["trials"]}
+        for refusal in found["refusals"]:
+            if len(refusal) != len(_REFUSAL) or refusal[0] not in ids or refusal[1] not in (UNAVAILABLE, SKIPPED):
+                raise _no_answer(target.name, "facts", refusal)
     return {**found, "doctor": [*found["doctor"], clock_finding(sent_ns, time.time_ns(), found["time"])]}
 
 
@@ -203,10 +209,14 @@ def holder_from(host: str, holder: Any) -> dict[str, Any]:  # noqa: ANN401 - wha
 
 def _check(host: str, verb: str, answer: Any, shape: dict[str, Any]) -> None:  # noqa: ANN401 - as said above
     if not _fits(answer, shape):
-        raise HostError(
-            f"{host}: {verb}: what it answers is not an agent's answer: {answer!r:.200}; look at who runs the host, or"
-            " measure without it"
-        )
+        raise _no_answer(host, verb, answer)
+
+
+def _no_answer(host: str, verb: str, answer: object) -> HostError:
+    return HostError(
+        f"{host}: {verb}: what it answers is not an agent's answer: {answer!r:.200}; look at who runs the host, or"
+        " measure without it"
+    )
 
 
 def _fits(value: object, shape: Any) -> bool:  # noqa: ANN401 - as said above

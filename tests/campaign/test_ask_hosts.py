@@ -119,6 +119,22 @@ def test_facts_are_of_the_cpu_that_the_inventory_pins() -> None:
     assert (pinned.asked, free.asked) == ({"cpu": 3}, {})
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [["b0.c9", "unavailable", "no"], ["x"], ["b0.c0", "unavailable", "no", "more"], ["b0.c0", "ok", ""], []],
+)
+def test_a_refusal_that_is_none_is_that_hosts_error(refusal: list[str]) -> None:
+    """Of a trial it was not asked for, or in words that no agent uses."""
+    target = FactTarget(name="a")
+    questions = {"a": {"job": {"trials": [{"trial_id": "b0.c0"}]}}}
+    target.answer = {**FACTS, "refusals": [["b0.c0", "skipped", "needs more memory"]]}
+
+    assert facts(target, questions=questions)["refusals"] == target.answer["refusals"]
+    target.answer = {**FACTS, "refusals": [refusal]}
+    with pytest.raises(HostError, match="a: facts: what it answers is not an agent's answer"):
+        facts(target, questions=questions)
+
+
 def test_readiness_names_core_build_python_and_kernel() -> None:
     """As its rows will."""
     ready = readiness(FactTarget(name="a"))

@@ -26,7 +26,8 @@ class TrialGroup:
     """Trials of one host that ended alike, or would, other than ok; warm-ups count.
 
     `levels` has the levels, sizes in bytes, of each factor that sets them apart in the run. `reason` is
-    the one of the trial that needs most, so that its cure is enough for all.
+    the one of the trial that needs most, so that its cure is enough for all. `alike` counts the run's cases with these
+    levels, which may be more than those of the trials.
     """
 
     status: str
@@ -34,6 +35,7 @@ class TrialGroup:
     host: str
     levels: dict[str, list[Level]]
     trial_ids: list[str]
+    alike: int = 1
 
     def text(self, hosts: Sequence[str] = (), noun: str = "trial") -> str:
         """Return it as a line, with the host if it is one of several."""
@@ -41,7 +43,10 @@ class TrialGroup:
             ("" if name == "method" else f"{name} ") + first_few((level_text(name, each) for each in found), _NAMED)
             for name, found in self.levels.items()
         ]
-        where = f"{', '.join(levels) or 'all cases'} ({plural(len(self.trial_ids), noun)})"
+        cases = len(set(map(case_id_of, self.trial_ids)))
+        part = f"{cases:,} of {plural(self.alike, 'case')}" if cases < self.alike else ""
+        named = " of ".join(filter(None, (part, ", ".join(levels)))) or "all cases"
+        where = f"{named} ({plural(len(self.trial_ids), noun)})"
         return f"{self.status}: {host_prefix(hosts, self.host)}{where}: {self.reason}"
 
 
@@ -62,6 +67,9 @@ def grouped(ended: Iterable[tuple[str, str, str, str]], cases: Mapping[str, Mapp
     for group in groups.values():
         levels = _levels_of(cases[case_id_of(trial_id)] for trial_id in group.trial_ids)
         group.levels = {name: found for name, found in levels.items() if len(found) < len(every[name])}
+        meant = group.levels.items()
+        if len(set(map(case_id_of, group.trial_ids))) > 1:  # one alone is named by its levels
+            group.alike = sum(all(case[name] in found for name, found in meant) for case in cases.values())
     return list(groups.values())
 
 

@@ -68,6 +68,16 @@ def test_groups_are_in_the_order_of_the_factors_and_say_what_sets_them_apart() -
     ]
 
 
+def test_all_cases_are_said_only_where_it_is_all() -> None:
+    """Every level may be among the cases of a group, and yet not every case."""
+    needs = [("local", f"b00.{case}", "unavailable", "no such CPU") for case in ("c0000", "c0003")]
+    apart = {f"{case}{host}": {**levels, "host": host} for case, levels in CASES.items() for host in "ab"}
+    named = [("local", f"b00.{case}", "skipped", "no room") for case in ("c0000a", "c0003a")]
+
+    assert grouped(needs, CASES)[0].text(noun="case") == "unavailable: 2 of 4 cases (2 cases): no such CPU"
+    assert grouped(named, apart)[0].text() == "skipped: 2 of 4 cases of host a (2 trials): no room"
+
+
 @pytest.mark.parametrize(("status", "groups"), [("failed", 2), ("corrupt", 2), ("skipped", 1)])
 def test_only_what_the_host_cannot_do_joins_cases(status: str, groups: int) -> None:
     """Damage in one case says nothing of another."""

@@ -47,7 +47,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Point $PAGESWAP_HOME, which every agent and subprocess inherits, at a folder that ends with the session."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PAGESWAP_HOME", str(tmp_path_factory.mktemp("pageswap-home")))
-        for name in [name for name in os.environ if name.startswith("INVOKE_")]:
+        for name in [name for name in os.environ if name.startswith(("INVOKE_", "PAGESWAP_INV"))]:
             patch.delenv(name)
         yield
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -51,6 +52,19 @@ def test_a_shell_completes_commands_flags_and_experiments(tab: Callable[..., lis
     assert tab("run", "sm") == ["smoke"]
     assert tab("run", "smoke", "--rep") == ["--repeats"]
     assert sorted(tab("run", "--core", "")) == ["auto", "controller", "host"]
+
+
+def test_a_name_is_offered_and_not_obeyed(tmp_path: Path) -> None:
+    """A file may be called as a command is written; what bash puts onto the line is quoted."""
+    program, file, mark = tmp_path / "complete.py", tmp_path / "script", tmp_path / "obeyed"
+    candidate = f"$(touch {mark}).yaml"
+    program.write_text(f"print({candidate!r})\n")
+    file.write_text(re.sub(r"-P \S+", f"-P {program}", script("bash")))
+    argv = ["bash", "-c", PRESS_TAB["bash"], "bash", str(file), "./inv", "run", ""]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+
+    assert done.stdout == f"\\$\\(touch\\ {mark}\\).yaml\n"
+    assert not mark.exists()
 
 
 def words(*typed: str) -> list[str]:

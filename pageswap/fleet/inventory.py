@@ -132,6 +132,7 @@ class _Reader(TreeReader):
     def read(self) -> tuple[dict[str, InventoryHost], dict[str, tuple[str, ...]]]:
         self.check_keys(self.root, "", _KEYS, f"it is one of {short_list(_KEYS)}")
         if "hosts" not in self.root.entries:
+            self.check()
             raise self.error(1, "hosts", "is missing; add a line such as 'hosts: {lab1: {cpu: 3}, lab2: }'")
         hosts = {}
         for text, (key, node) in self.entries(self.root, "hosts").items():

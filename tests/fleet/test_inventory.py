@@ -150,6 +150,7 @@ def test_whatever_is_selected_is_a_plain_word(text: str) -> None:
         ("", "h.yaml:1: is empty; an inventory has at least hosts"),
         ("- a", "h.yaml:1: is a list; an inventory is a mapping"),
         ("groups: {a: b}", "h.yaml:1: hosts: is missing; add a line such as"),
+        ("host: {a: }", "h.yaml:1: host: unknown key; did you mean 'hosts'?"),
         ("hosts: {a: }\ngroup: {}", "h.yaml:2: group: unknown key; did you mean 'groups'?"),
         ("hosts: [a, b]", "h.yaml:1: hosts: is no mapping with entries; write such as"),
         ("hosts:\n  a: {cpus: 3}", "h.yaml:2: hosts.a.cpus: unknown key; did you mean 'cpu'?"),

@@ -180,7 +180,7 @@ def _levels(name: str, found: list[Any], every: list[Any]) -> str:
     start = every.index(found[0])
     is_range = isinstance(found[0], int) and every[start : start + len(found)] == found
     told = f"{texts[0]} to {texts[-1]}" if is_range else first_few(texts, 2 * _NAMED)
-    return FACTORS[name].phrase.format(told)
+    return FACTORS[name].phrase.format(told) if name in FACTORS else f"{told} {name}"
 
 
 def measured_on(

@@ -60,6 +60,14 @@ def test_a_contender_that_ends_differently_has_a_row_for_each_and_says_where() -
     assert [row.where for row in first_rows(answered(*hosts)).rows] == ["on a", "on b"]
 
 
+def test_a_factor_of_a_store_that_nobody_knows_here_is_told_by_its_name() -> None:
+    """A later version's store may have one."""
+    ends = {"red": SLOWER, "blue": SLOWER, "green": FASTER}
+    found = [finding("m", verdict, 2.0, where={"shade": shade}) for shade, verdict in ends.items()]
+
+    assert [row.where for row in first_rows(answered(*found)).rows] == ["red and blue shade", "green shade"]
+
+
 def test_what_was_not_told_apart_is_no_change_in_either_direction() -> None:
     """Its figure is around 1, and so are its ends."""
     (row,) = first_rows(answered(finding("m", NO_DIFFERENCE, 1.02, low=0.99, high=1.05))).rows

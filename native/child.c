@@ -181,14 +181,21 @@ struct probed {
 static void live_for_probe(const struct ps_method *method, int32_t parent, struct probed *probed)
 {
     const struct rlimit no_dump = {0, 0};
+    ps_error unbegun;
 
     forget_signals();
     (void)setrlimit(RLIMIT_CORE, &no_dump);
     (void)alarm(PROBE_SECONDS);
-    if (die_with(parent, &probed->why) == 0) {
+    if (die_with(parent, &unbegun) == 0)
         probed->failed = ps_method_probe(method, &probed->why);
-        __atomic_store_n(&probed->is_done, 1, __ATOMIC_RELEASE);
+    else {
+        char detail[sizeof unbegun.detail];
+
+        (void)snprintf(detail, sizeof detail, "probing it could not begin: %s: %s; run where that call is allowed",
+                       unbegun.call, strerror(unbegun.errnum));
+        probed->failed = ps_unavailable(&probed->why, unbegun.errnum, detail);
     }
+    __atomic_store_n(&probed->is_done, 1, __ATOMIC_RELEASE);
     _exit(0);
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import pathlib
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from typing import Any
 
 import pytest
+from refusing import in_child, refuse
 
 from pageswap import native
 
@@ -52,3 +54,16 @@ def test_a_probe_that_hangs_is_ended_and_makes_that_method_unavailable() -> None
 
     assert AVAILABLE - {"process_vm_readv"} == {name for name, method in found.items() if method["available"]}
     assert "probing it did not end within 10 s" in found["process_vm_readv"]["reason"]
+
+
+def test_a_probe_that_cannot_begin_says_why() -> None:
+    """A process that nothing would end with its parent probes nothing."""
+    prctl = 157
+
+    def reasons() -> list[str]:
+        refuse(prctl, errno.EPERM)
+        return [method.reason for method in native.methods() if method.name == "process_vm_readv"]
+
+    assert in_child(reasons) == [
+        "probing it could not begin: prctl(PR_SET_PDEATHSIG): Operation not permitted; run where that call is allowed"
+    ]

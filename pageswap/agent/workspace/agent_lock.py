@@ -94,8 +94,10 @@ class AgentLock:
         """Signal the agent and nothing that got its number: the handle is taken first, then the lock asked again."""
         try:
             handle = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return  # It has just ended; its number may be another's a moment later.
         except (AttributeError, OSError):
-            handle = -1  # The kernel is older than 5.3, or Python was built on one; or the agent has just ended.
+            handle = -1  # The kernel is older than 5.3, or Python was built on one.
         try:
             if self.holder() == pid and handle >= 0:
                 signal.pidfd_send_signal(handle, number)

@@ -111,6 +111,25 @@ def test_an_agent_that_does_not_listen_is_killed(host: Host) -> None:
     assert AgentLock(str(host.work_dir / "agent.lock")).stop("kill", patience_s=0.2) == {"pid": pid, "alive": False}
 
 
+def test_an_agent_that_has_just_ended_is_not_signalled_by_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may have it before the signal is sent."""
+
+    def ended(_: int) -> int:
+        raise ProcessLookupError
+
+    signalled: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "pidfd_open", ended, raising=False)
+    monkeypatch.setattr(os, "kill", lambda *sent: signalled.append(sent))
+    lock = AgentLock(str(tmp_path / "agent.lock"))
+    lock.take()
+    AgentLock(str(tmp_path / "agent.lock")).stop("drain")
+    lock.release()
+
+    assert signalled == []
+
+
 def test_stopping_nothing_is_no_error(host: Host) -> None:
     """The controller may come too late."""
     host.work_dir.mkdir(parents=True)

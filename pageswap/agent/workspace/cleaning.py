@@ -5,6 +5,7 @@ It stays below the cache's `runs`, `bundles` and `cores`, follows no links, and 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
@@ -125,8 +126,12 @@ def _remove_if_empty(path: str) -> None:
 
 def _size(path: str) -> int:
     """Sum the bytes on the disk of everything below a folder; links count as themselves."""
-    paths = (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
-    return sum(os.lstat(file).st_blocks * 512 for file in paths)
+    size_bytes = 0
+    for file in (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names):
+        # What goes by itself meanwhile must not keep the rest.
+        with contextlib.suppress(FileNotFoundError):
+            size_bytes += os.lstat(file).st_blocks * 512
+    return size_bytes
 
 
 def _bundles_in_use(bundles: str) -> set[str]:

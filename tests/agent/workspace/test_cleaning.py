@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from agent.harness import Host, make_trial, wait_until
@@ -19,6 +19,7 @@ from pageswap.errors import HostError
 from pageswap.fleet import make_bundle
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -115,6 +116,22 @@ def test_only_what_is_old_enough_goes(tmp_path: Path) -> None:
 
     assert answer["removed"] == 1
     assert reasons(answer) == dict.fromkeys(("touched", "young"), "changed not long ago")
+
+
+def test_a_file_that_vanishes_meanwhile_keeps_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of it goes."""
+    folder = segment(tmp_path, "old")
+    walk = os.walk
+
+    def vanishing(path: str) -> Iterator[Any]:
+        for found in walk(path):
+            (folder / "job.json").unlink(missing_ok=True)
+            yield found
+
+    monkeypatch.setattr(os, "walk", vanishing)
+
+    assert clean_cache(str(tmp_path), "finished")["kept"] == []
+    assert not folder.exists()
 
 
 def test_links_are_neither_followed_nor_removed(tmp_path: Path) -> None:

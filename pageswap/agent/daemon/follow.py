@@ -27,19 +27,26 @@ _FIRST_BYTES = 1 << 20
 def touch(mark: str) -> None:
     """Make a file, or its time of change now, if the disk lets one: a full one must not keep rows from being read."""
     try:
-        os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        os.utime(mark)
+        _touch(mark)
     except OSError:
         pass  # Where it stays so the agent ends with its lease.
+
+
+def _touch(mark: str) -> None:
+    os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    os.utime(mark)
 
 
 class FollowedMark:
     """The agent's view of the mark: for how long nobody has followed."""
 
     def __init__(self, mark: str, *, is_new: bool = True) -> None:
-        """Make the mark unless it is there already (`is_new` false); the time counts from now on."""
+        """Make the mark unless it is there already (`is_new` false); the time counts from now on.
+
+        Raises OSError when it cannot be made.
+        """
         if is_new:
-            touch(mark)
+            _touch(mark)
         self._mark = mark
         self._changed_ns = os.stat(mark).st_mtime_ns
         self._looked = self._followed = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -220,6 +221,17 @@ def test_the_mark_tells_for_how_long_nobody_followed(tmp_path: Path) -> None:
     assert 0 <= first < second
     assert second >= 0.05
     assert third < second
+
+
+def test_a_mark_that_cannot_be_made_is_told_with_its_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not as one that is missing: a full disk is for a person to look at."""
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(OSError, match="No space left"):
+        FollowedMark(str(tmp_path / "followed"))
 
 
 @pytest.mark.parametrize("step_s", [-86_400, 86_400])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.host import environment
 from pageswap.agent.host.cpus import measured_cpus
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pageswap.agent.journal.job import Job
 
 
-_LOOK_S = 60.0
+# A controller waits for the whole answer; what hangs here must leave the rest of it in time.
+LOOK_S: Final = 20.0
 _LOOKER = {"pid": None, "user": None, "run_id": "doctor", "since": None}
 
 
@@ -65,7 +66,7 @@ def _refusals(job: Job, methods: list[dict[str, Any]], context: HostContext) -> 
         left = [trial for trial in job.trials if trial.trial_id not in refusals]
         call = ForkedCall(core, lambda: [core.check(trial, cpus) for trial in left])
         with contextlib.closing(held), StopSignals() as signals:
-            ChildWatcher(signals).run(call, timeout_s=_LOOK_S)
+            ChildWatcher(signals).run(call, timeout_s=LOOK_S)
         reasons = zip(left, call.result() or ())
         refusals.update((trial.trial_id, (UNAVAILABLE, reason)) for trial, reason in reasons if reason)
     return [(trial.trial_id, *refusals[trial.trial_id]) for trial in job.trials if trial.trial_id in refusals]

@@ -6,13 +6,14 @@ import contextlib
 import dataclasses
 import json
 import os
+import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pageswap.agent.daemon.host_context import HostContext
-from pageswap.agent.daemon.host_facts import host_facts, recover
+from pageswap.agent.daemon.host_facts import LOOK_S, host_facts, recover
 from pageswap.agent.host.doctor import HostCheck
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.host.tunables import Tunables
@@ -20,6 +21,7 @@ from pageswap.agent.journal.job import Job
 from pageswap.agent.workspace import host_lease
 from pageswap.agent.workspace.agent_lock import AgentLock
 from pageswap.agent.workspace.work_folder import this_cache
+from pageswap.fleet.target import CALL_TIMEOUT_S
 from tests.agent.fake_core import fake_core
 from tests.agent.harness import make_trial
 
@@ -127,6 +129,17 @@ def test_nothing_is_tried_beside_a_measurement(context: HostContext) -> None:
     assert held is not None
     with contextlib.closing(held):
         found = refusals(context, "no_device", "absent")
+
+    assert found == [("absent", "unavailable")]
+
+
+def test_a_look_that_hangs_leaves_the_other_refusals(context: HostContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In much less than the time for which a controller waits."""
+    assert CALL_TIMEOUT_S / 2 > LOOK_S
+    monkeypatch.setattr("pageswap.agent.daemon.host_facts.LOOK_S", 0.2)
+    core = dataclasses.replace(fake_core(), check=lambda *_: time.sleep(60))
+
+    found = refusals(context._replace(load_core=lambda: core), "good", "absent")
 
     assert found == [("absent", "unavailable")]
 

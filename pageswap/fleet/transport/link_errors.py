@@ -96,7 +96,7 @@ _MEANINGS: Final = (
     ),
     (r"terminating, \d+ bad configuration|Bad owner or permissions", UNCLEAR_CONFIG, ""),
     (r"Unable to negotiate with", NO_ALGORITHM, ""),
-    (r"resolve hostname \S+: (?P<reason>Temporary .+)", UNRESOLVED, ""),
+    (r"resolve hostname \S+: (?=Temporary )(?:Temporary failure: )?(?P<reason>.+)", UNRESOLVED, ""),
     (r"resolve hostname \S+: (?P<reason>.+)", NO_ADDRESS, ""),
     (r"connect to host \S+ port \d+: (?P<reason>.+)", UNREACHABLE, ""),
     (r"(?i)timed? ?out", UNREACHABLE, "no answer in time"),

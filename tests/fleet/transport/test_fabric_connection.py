@@ -38,7 +38,7 @@ def test_the_kernel_gives_up_on_a_dead_link_as_early_as_we_do(tmp_path: Path) ->
     ("number", "is_hopeless", "words"),
     [
         (socket.EAI_NONAME, True, r"no such host name \(.*\); give the alias a HostName"),
-        (socket.EAI_AGAIN, False, "no such host name so far"),
+        (socket.EAI_AGAIN, False, r"no such host name so far \(the resolver's words\)"),
     ],
 )
 def test_an_unknown_name_is_hopeless_unless_nobody_could_be_asked(

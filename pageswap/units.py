@@ -14,7 +14,7 @@ _DURATION = re.compile(r"(?P<number>[0-9]{1,15}(?:\.[0-9]{1,15})?)(?P<unit>ms|s|
 _TENTHS_BELOW_S = 10
 # What is longer is cut where it is refused.
 _SHOWN_CHARACTERS = 60
-_LOOSE_SIZE = re.compile(r"(?P<number>[0-9]+)\s*(?P<letter>[kKmMgGtT])(?:[iI]?[bB])?")
+_LOOSE_SIZE = re.compile(r"(?P<number>[0-9]{1,30})\s*(?P<letter>[kKmMgGtT])(?:[iI]?[bB])?")
 
 
 def parse_size(text: str) -> int:

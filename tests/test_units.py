@@ -31,6 +31,14 @@ def test_everything_else_is_no_size(text: str) -> None:
         units.parse_size(text)
 
 
+def test_a_size_of_any_length_is_refused_in_a_short_text() -> None:
+    """Its cure repeats no more of it than the refusal does."""
+    with pytest.raises(ValueError, match="is not a size") as caught:
+        units.parse_size("9" * 100_000 + "k")
+
+    assert len(str(caught.value)) < 200
+
+
 @given(st.integers(min_value=0, max_value=1 << 50))
 def test_a_printed_size_reads_back(size_bytes: int) -> None:
     """No digit is lost on the way to a person and back."""

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from pageswap.agent.workloads import WORKLOADS
-from pageswap.spec.quoting import check_choice, guess, quoted, short_list
+from pageswap.spec.quoting import check_choice, guess, quoted, short, short_list
 from pageswap.units import BASE_PAGE_BYTES, format_size, parse_size
 
 if TYPE_CHECKING:
@@ -125,20 +125,23 @@ def parse_count(text: str, least: int, most: int, why: str = "") -> int:
 def _refuse_range(text: str) -> None:
     ends = re.fullmatch(r"([0-9]\w*)(?:\.\.+|-)([0-9]\w*)", text)
     if ends:
-        raise ValueError(f"{quoted(text)} is a range; write every level that is meant, such as {ends[1]} and {ends[2]}")
+        levels = " and ".join(map(short, ends.groups()))
+        raise ValueError(f"{quoted(text)} is a range; write every level that is meant, such as {levels}")
 
 
 def _size_bytes(text: str) -> int:
     _refuse_range(text)
     if re.match(r"-[0-9]", text):
-        raise ValueError(f"{quoted(text)} is negative; write '{text[1:]}' if that is meant")
+        raise ValueError(f"{quoted(text)} is negative; write {quoted(text[1:])} if that is meant")
     if re.match(r"0[0-9_]", text) or re.search(r"__|_(?![0-9])", text):
         raise ValueError(f"{quoted(text)} is not a size; write the number without leading zeros or stray '_'")
     size_bytes = parse_size(text)
     if size_bytes > MAX_SIZE_BYTES:
         raise ValueError(f"{quoted(text)} is more than {format_size(MAX_SIZE_BYTES)}; no process can map it")
-    if size_bytes == 0 or size_bytes % BASE_PAGE_BYTES:
-        above = max(1, -(-size_bytes // BASE_PAGE_BYTES)) * BASE_PAGE_BYTES
+    if size_bytes < BASE_PAGE_BYTES:
+        raise ValueError(f"{quoted(text)} is less than 4KiB, the smallest page; write a multiple of that")
+    if size_bytes % BASE_PAGE_BYTES:
+        above = -(-size_bytes // BASE_PAGE_BYTES) * BASE_PAGE_BYTES
         raise ValueError(f"{quoted(text)} is not a multiple of 4KiB, the smallest page; write '{format_size(above)}'")
     return size_bytes
 

@@ -58,24 +58,29 @@ def _plan(
     return planning.make(override(load(path), set_=set_ or [], filter_=filter_ or [], repeats=blocks, until=until))
 
 
-def _ask(targets: list[Target], question: Callable[[Target], dict[str, Any]], *, keep: bool = False) -> dict[str, Any]:
-    """Return each host's answer, or the error it has instead."""
+def _ask(targets: list[Target], question: Callable[[Target], dict[str, Any]], **how: Any) -> dict[str, Any]:  # noqa: ANN401 - ask_each's
+    """Return each host's answer, or the error it has instead; `how` is what `ask_each` takes."""
     from pageswap.campaign import ask_hosts
     from pageswap.console import exits
     from pageswap.fleet import make_bundle
 
     devtasks.build_core()
-    return ask_hosts.ask_each(targets, make_bundle(), question, keep=keep, tell=exits.tell)
+    return ask_hosts.ask_each(targets, make_bundle(), question, tell=exits.tell, **how)
 
 
 def _look_ahead(
-    plan: Plan, hosts: tuple[InventoryHost, ...], targets: list[Target], *, tune: bool = False, keep: bool = False
+    plan: Plan,
+    hosts: tuple[InventoryHost, ...],
+    targets: list[Target],
+    *,
+    tune: bool = False,
+    **how: Any,  # noqa: ANN401 - ask_each's
 ) -> dict[str, Any]:
-    """Ask each host what it cannot do of a plan."""
+    """Ask each host what it cannot do of a plan; `how` is what `ask_each` takes."""
     from pageswap.campaign import ask_hosts, unmeasured
 
     questions = unmeasured.questions(plan, hosts, tune=tune)
-    return _ask(targets, functools.partial(ask_hosts.facts, questions=questions), keep=keep)
+    return _ask(targets, functools.partial(ask_hosts.facts, questions=questions), **how)
 
 
 def complete(words: list[str]) -> list[str]:
@@ -132,13 +137,13 @@ def plan(
     repeats: str | None = None,
     until: str | None = None,
     json: bool = False,
-) -> None:
+) -> int:
     """List what a run would measure, with its memory and time, and what its hosts cannot do; run nothing."""
     made = _plan(spec, set_, filter_, repeats, until)
     chosen = access.hosts(hosts, made.experiment)
     from pageswap.console import plan_view
 
-    plan_view.tell_plan(made, _look_ahead(made, chosen, access.targets(chosen)), as_json=json)
+    return plan_view.tell_plan(made, _look_ahead(made, chosen, access.targets(chosen)), as_json=json)
 
 
 @command(["spec"], iterable=["set_", "filter_"], example="inv run mremap_vs_copy --hosts lab1,@rack --repeats 20")
@@ -165,6 +170,7 @@ def run(
     made = _plan(spec, set_, filter_, repeats, until)
     chosen = access.hosts(hosts, made.experiment)
     from pageswap import campaign
+    from pageswap.campaign import ask_hosts
     from pageswap.console import exits, plan_view, run_view
 
     options = campaign.Options(
@@ -179,12 +185,6 @@ def run(
         hosts=tuple(host.to_json() for host in chosen),
     )
     targets = campaign.make_targets(chosen, options, accept_new=access.accept_new)
-    answers = _look_ahead(made, chosen, targets, tune=tune, keep=not dry)
-    if dry:
-        plan_view.tell_plan(made, answers, as_json=json)
-        return 0
-    for line in plan_view.obstacles(made, answers):
-        exits.tell(line)
     measure = functools.partial(
         campaign.run,
         made,
@@ -193,7 +193,13 @@ def run(
         targets=targets,
         provenance=campaign.provenance(ROOT, ["inv", *arguments.typed()]),
     )
-    return run_view.measured(measure, as_json=json)
+    look = functools.partial(_look_ahead, made, chosen, targets, tune=tune, at_once=options.at_once, keep=True)
+    with ask_hosts.closing_each(targets):
+        if dry:
+            return plan_view.tell_plan(made, look(), as_json=json)
+        for line in plan_view.obstacles(made, look(wait_s=ask_hosts.BEFORE_RUN_S)):
+            exits.tell(line)
+        return run_view.measured(measure, as_json=json)
 
 
 @command(["run"], example="inv resume latest")

@@ -242,9 +242,11 @@ def test_dry_run_measures_nothing(results: Path, tiny: str, capsys: pytest.Captu
     """--dry shows the plan."""
     assert call("run", spec=tiny, dry=True) == 0
     assert "2 cases in 1 warm-up and 2 measured blocks: 10 trials" in capsys.readouterr().out
-    assert call("run", spec=tiny, hosts="lab1,local", dry=True) == 0
-    assert capsys.readouterr().out.endswith("on lab1, local, side by side\n")
-    assert call("run", spec=tiny, hosts="lab1", dry=True, json=True) == 0
+    assert call("run", spec=tiny, hosts="lab1,local", dry=True) == 3
+    told = capsys.readouterr().out
+    assert "\nnot asked: lab1" in told
+    assert told.endswith("\non local\n")
+    assert call("run", spec=tiny, hosts="lab1", dry=True, json=True) == 3
     assert json.loads(capsys.readouterr().out)["hosts"] == ["lab1"]
     assert not results.exists()
 
@@ -316,7 +318,9 @@ def test_hosts_of_an_experiment_are_looked_up_too(tiny: str) -> None:
         done = inv(name, "--spec", tiny, cwd=path.parent)
         assert (1, refused.stderr) == (done.returncode, done.stderr)
         (path.parent / "h.yaml").write_text("hosts: {lab1: }\ngroups: {rack: lab1}\n")
-        assert inv(name, "--spec", tiny, "--inventory", "h.yaml", cwd=path.parent).returncode == 0
+        # A plan's hosts are asked, and this one is nowhere.
+        found = inv(name, "--spec", tiny, "--inventory", "h.yaml", cwd=path.parent).returncode
+        assert found == {"check": 0, "plan": 3}[name]
 
 
 def test_hosts_lists_the_inventory_of_the_folder(tmp_path: Path) -> None:

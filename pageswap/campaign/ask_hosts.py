@@ -14,10 +14,11 @@ from pageswap.agent.journal.job import SKIPPED, UNAVAILABLE
 from pageswap.campaign.reconnect import Link, PhaseClock, jitter_s
 from pageswap.errors import HostError, PageswapError
 from pageswap.fleet.target import named
+from pageswap.text.lists import first_few
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pageswap.fleet import Bundle, Target
 
@@ -27,6 +28,12 @@ _T = TypeVar("_T")
 _CLOCK_TOLERANCE_S: Final = 1.0
 
 _LONGEST_WORD: Final = 200
+
+# A run begins after so many seconds without having asked the hosts that are not ready.
+BEFORE_RUN_S: Final = 15.0
+_HOSTS_NAMED: Final = 8
+# Letting go of hosts waits no longer for one that is just connecting.
+_CLOSE_S: Final = 2.0
 
 # A type or several, a list of one shape, or an object with at least these names.
 _TEXT_OR_NONE: Final = (str, type(None))
@@ -62,12 +69,14 @@ def ask_each(  # noqa: PLR0913 - who is asked what, and how
     *,
     at_once: int = 32,
     keep: bool = False,
+    wait_s: float | None = None,
     tell: Callable[[str], None] = lambda _text: None,
 ) -> dict[str, _T | PageswapError]:
     """Return each host's answer, or why there is none, in the order of `targets`; one that fails stops no other.
 
     The connections are let go of unless `keep`. `tell` gets a line about a host that keeps the others waiting, in that
-    host's thread.
+    host's thread. After `wait_s` seconds no more hosts are asked: those without an answer have a HostError and are
+    told; a target stays `in_use` until what was begun with it has ended.
     """
     halt = threading.Event()
     waiting = collections.deque(targets)
@@ -75,12 +84,14 @@ def ask_each(  # noqa: PLR0913 - who is asked what, and how
 
     def answer_of(target: Target) -> _T | Exception:
         try:
-            with contextlib.nullcontext() if keep else contextlib.closing(target):
-                halt.wait(jitter_s(len(targets)))
+            halt.wait(jitter_s(len(targets)))
+            with target.in_use, contextlib.nullcontext() if keep else contextlib.closing(target):
                 link = Link(
                     target, PhaseClock(), patience_s=0.0, tell=lambda text: tell(f"{target.name}: {text}"), halt=halt
                 )
                 link.reach(bundle)
+                if halt.is_set():
+                    return HostError(f"{target.name}: was no longer asked")
                 return question(target)
         except Exception as error:  # noqa: BLE001 - carried to the main thread, which raises what is no host's
             return named(target.name, error)
@@ -96,15 +107,41 @@ def ask_each(  # noqa: PLR0913 - who is asked what, and how
         # Not a pool, whose threads are waited for: one that connects may take as long as a network does to say nothing.
         for _ in range(min(at_once, len(targets))):
             threading.Thread(target=work, daemon=True).start()
-        for _ in targets:
-            name, answer = answers.get()
+        for name, answer in _within(wait_s, answers, len(targets)):
             if isinstance(answer, Exception) and not isinstance(answer, PageswapError):
                 raise answer
             found[name] = answer
     finally:
         halt.set()
         waiting.clear()
+    late = [target.name for target in targets if target.name not in found]
+    if late:
+        tell(f"not asked before the run, as not ready in time: {first_few(late, _HOSTS_NAMED, 'host')}")
+    found |= {name: HostError(f"{name}: gave no answer in time") for name in late}
     return {target.name: found[target.name] for target in targets}
+
+
+def _within(wait_s: float | None, answers: queue.SimpleQueue[_T], count: int) -> Iterator[_T]:
+    """Yield so many answers as they come, those within `wait_s` seconds if it is not None."""
+    until = None if wait_s is None else time.monotonic() + wait_s
+    with contextlib.suppress(queue.Empty):
+        for _ in range(count):
+            yield answers.get(timeout=None if until is None else max(0.0, until - time.monotonic()))
+
+
+@contextlib.contextmanager
+def closing_each(targets: Sequence[Target]) -> Iterator[None]:
+    """Let go of all hosts in the end, whatever became of them; one that is just connecting is not waited for."""
+    try:
+        yield
+    finally:
+        # In threads, as a connection that is being made is closed only when that has succeeded or failed.
+        closers = [threading.Thread(target=target.close, daemon=True) for target in targets]
+        for closer in closers:
+            closer.start()
+        until = time.monotonic() + _CLOSE_S
+        for closer in closers:
+            closer.join(max(0.0, until - time.monotonic()))
 
 
 def facts(target: Target, *, questions: Mapping[str, dict[str, Any]] = MappingProxyType({})) -> dict[str, Any]:

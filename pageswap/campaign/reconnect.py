@@ -157,7 +157,8 @@ class Link:
             before = self.target.phase_seconds()
             self.is_connecting = True
             try:
-                self.target.ensure_bundle(bundle)
+                with self.target.in_use:
+                    self.target.ensure_bundle(bundle)
             finally:
                 self.is_connecting = False
                 after = self.target.phase_seconds()

@@ -22,18 +22,26 @@ _CASES_SHOWN = 60
 _HOSTS_NAMED = 8
 
 
-def tell_plan(plan: Plan, answers: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print a plan and what the hosts, by their `answers`, cannot do of it; one that did not answer is told as such."""
-    errors = {host: str(answer) for host, answer in answers.items() if isinstance(answer, PageswapError)}
+def tell_plan(plan: Plan, answers: Mapping[str, Any], *, as_json: bool) -> int:
+    """Print a plan and what the hosts, by their `answers`, cannot do of it; one that did not answer is told as such.
+
+    Return the exit code: that of the first host's error, 0 without any.
+    """
+    failed = {host: answer for host, answer in answers.items() if isinstance(answer, PageswapError)}
+    code = next((error.exit_code for error in failed.values()), 0)
+    errors = {host: str(error) for host, error in failed.items()}
     if as_json:
         refused = [dataclasses.asdict(group) for group in foreseen(plan, answers)]
         bad = {host: bad_checks(answer) for host, answer in answers.items()}
         print_json(plan.to_json() | {"hosts": list(answers), "refused": refused, "bad": bad, "host_errors": errors})
-        return
+        return code
     show_plan(plan)
     for line in [*obstacles(plan, answers), *(f"not asked: {error}" for error in errors.values())]:
         say(line)
-    say(f"on {', '.join(answers)}" + (", side by side" if len(answers) > 1 else ""))
+    reached = [host for host in answers if host not in failed]
+    if reached:
+        say(f"on {', '.join(reached)}" + (", side by side" if len(reached) > 1 else ""))
+    return code
 
 
 def obstacles(plan: Plan, answers: Mapping[str, Any]) -> list[str]:

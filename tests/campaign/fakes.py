@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 from pageswap import campaign
@@ -110,6 +111,7 @@ class FakeTarget(Target):
     def __init__(self, *scripts: Callable[[Job], bytes | dict[str, Any]], name: str = "local") -> None:
         """Take what each agent will do."""
         self.name = name
+        self.in_use = threading.RLock()
         self.segments: dict[str, Segment] = {}
         self.stops: list[tuple[str, str]] = []
         self.cut_streams_at: int | None = None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pageswap.campaign import reconnect
-from pageswap.campaign.ask_hosts import ask_each, clean, clock_finding, facts, readiness
+from pageswap.campaign.ask_hosts import ask_each, clean, clock_finding, closing_each, facts, readiness
 from pageswap.errors import HostError, HostUnreachableError
 from tests.campaign.fakes import BUNDLE, FakeStream, FakeTarget
 
@@ -230,3 +230,40 @@ def test_a_host_that_keeps_the_others_waiting_is_told(monkeypatch: pytest.Monkey
     ask_each([Slow(name="a")], BUNDLE, facts, tell=tell)
 
     assert [text[:18] for text in told] == ["a: not ready after"]
+
+
+def test_a_host_that_is_not_ready_in_time_is_not_waited_for() -> None:
+    """Nobody else uses it until what was begun there has ended, and then it is asked no more."""
+    may_end = threading.Event()
+    told: list[str] = []
+
+    class Slow(FactTarget):
+        inside, most_inside = 0, 0
+
+        def ensure_bundle(self, bundle: Any) -> None:
+            self.inside += 1
+            self.most_inside = max(self.inside, self.most_inside)
+            assert may_end.wait(60)
+            super().ensure_bundle(bundle)
+            self.inside -= 1
+
+    slow, never = Slow(name="a"), FactTarget(name="b")
+    found = ask_each([slow, never], BUNDLE, facts, at_once=1, keep=True, wait_s=0.3, tell=told.append)
+    link = reconnect.Link(slow, reconnect.PhaseClock(), patience_s=0.0, tell=told.append, halt=threading.Event())
+    measuring = threading.Thread(target=link.reach, args=(BUNDLE,))
+    measuring.start()
+    may_end.set()
+    measuring.join(60)
+
+    assert [str(answer) for answer in found.values()] == [f"{name}: gave no answer in time" for name in "ab"]
+    assert told == ["not asked before the run, as not ready in time: a and b"]
+    assert (slow.most_inside, slow.asked, never.bundles) == (1, None, 0)
+
+
+def test_every_host_is_let_go_of_in_the_end() -> None:
+    """Also when something else fails, or Ctrl-C is typed."""
+    targets = [FactTarget(name=name) for name in "ab"]
+    with pytest.raises(KeyboardInterrupt), closing_each(targets):
+        raise KeyboardInterrupt
+
+    assert [target.is_closed for target in targets] == [True, True]

@@ -46,12 +46,21 @@ def test_one_host_needs_no_name(plan: planning.Plan) -> None:
 def test_a_host_that_does_not_answer_is_told(plan: planning.Plan, capsys: pytest.CaptureFixture[str]) -> None:
     """A plan needs none: it is told all the same."""
     answers = {"a": facts(plan, 3, bad=True), "b": HostUnreachableError("b: no route")}
-    tell_plan(plan, answers, as_json=False)
+    codes = [tell_plan(plan, answers, as_json=False)]
     lines = capsys.readouterr().out.splitlines()
-    tell_plan(plan, answers, as_json=True)
+    codes += [tell_plan(plan, answers, as_json=True)]
     document = json.loads(capsys.readouterr().out)
 
-    assert lines[-2:] == ["not asked: b: no route", "on a, b, side by side"]
+    assert lines[-2:] == ["not asked: b: no route", "on a"]
+    assert codes == [3, 3]
     assert (document["hosts"], document["host_errors"]) == (["a", "b"], {"b": "b: no route"})
     assert [(each["host"], each["reason"]) for each in document["refused"]] == [("a", "no such CPU")]
     assert [check["check"] for check in document["bad"]["a"]] == ["load"]
+
+
+def test_a_plan_of_hosts_that_answer_ends_well(plan: planning.Plan, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever they cannot do of it; without any there is no place to name."""
+    assert tell_plan(plan, {"a": facts(plan, 0, bad=True), "b": facts(plan)}, as_json=False) == 0
+    assert capsys.readouterr().out.endswith("on a, b, side by side\n")
+    assert tell_plan(plan, {"a": HostUnreachableError("a: no route")}, as_json=False) == 3
+    assert capsys.readouterr().out.endswith("not asked: a: no route\n")

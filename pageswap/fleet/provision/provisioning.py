@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -53,6 +54,8 @@ class Provisioning:
         """
         self.name = transport.name
         self.transport = transport
+        # For who asks a host beforehand and who measures there: one after the other.
+        self.in_use = threading.RLock()
         self._python = python
         self._workdir = workdir
         self._core = core

@@ -195,7 +195,8 @@ def _interrupts(events: queue.SimpleQueue[Any]) -> Iterator[None]:
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         nonlocal seen
-        events.put(Stopping(_STOPS[seen]))
+        # One may be heard more often while the former meaning is being restored.
+        events.put(Stopping(_STOPS[min(seen, len(_STOPS) - 1)]))
         seen += 1
         if seen == len(_STOPS):
             restore()

@@ -18,11 +18,13 @@ from pageswap.errors import (
 from tests.campaign.fakes import (
     UNREACHABLE,
     FakeTarget,
+    no_report,
     part,
     resume,
     run,
     work_through,
 )
+from tests.store.fakes import make_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +52,50 @@ def test_an_interrupt_ends_a_connecting_that_would_take_long(tmp_path: Path) -> 
     assert outcome.exit_code == 130
     assert part(outcome, "b").missing == 9
     assert str(outcome.host_errors["a"]) == "a: connecting was given up; 'inv resume' tries again"
+
+
+def test_a_signal_while_the_former_handlers_come_back_is_no_bug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second Ctrl-C brings them back, and a third may be quicker."""
+    set_handler, former = signal.signal, signal.getsignal(signal.SIGINT)
+    sent: list[int] = []
+
+    def slowly(number: int, handler: Any) -> Any:
+        if handler is former and not sent:
+            sent.append(number)
+            signal.raise_signal(signal.SIGTERM)
+        return set_handler(number, handler)
+
+    monkeypatch.setattr(signal, "signal", slowly)
+    may_end = threading.Event()
+
+    class Slow(FakeTarget):
+        def ensure_bundle(self, bundle: Any) -> None:
+            super().ensure_bundle(bundle)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            assert may_end.wait(60)
+            raise UNREACHABLE
+
+    told: list[events.Event] = []
+
+    def on_event(event: events.Event) -> None:
+        told.append(event)
+        if event == events.Stopping("drain"):
+            signal.raise_signal(signal.SIGINT)
+        elif event == events.Stopping("kill"):
+            may_end.set()
+
+    targets = [Slow(name="a")]
+    outcome = campaign.run(
+        make_plan(),  # type: ignore[arg-type]
+        results_dir=tmp_path,
+        targets=targets,
+        on_event=on_event,
+        render=no_report,
+    )
+
+    assert (outcome.exit_code, sent) == (130, [signal.SIGINT])
 
 
 def test_a_host_that_cannot_be_let_go_of_does_not_keep_a_run_from_ending(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.console.commands import ARGUMENTS
+from pageswap.console.commands import ARGUMENTS, flags_of
 from pageswap.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,11 +41,7 @@ def candidates(words: Sequence[str], tasks: Mapping[str, Task[Any]], known: Mapp
     if before[0] not in tasks:
         return []
     task = tasks[before[0]]
-    flags = {
-        f"{'-' * min(len(name), 2)}{name.replace('_', '-')}": each
-        for each in task.get_arguments()
-        for name in each.names
-    }
+    flags = flags_of(task)
     flag, is_joined, _ = last.partition("=")
     if is_joined:
         return [f"{flag}={value}" for value in _values(flag, known)]

@@ -166,6 +166,10 @@ def _flag_and_value(
     word: str, command: str, rest: list[str], known: Mapping[str, Argument]
 ) -> tuple[str, str, list[str]]:
     """Return a flag, its value, and the words that they are, those after the first taken from `rest`."""
+    short = word[:2]
+    if short in known and known[short].takes_value and word[2:]:
+        value = word[2:].removeprefix("=")
+        return short, value, [f"{short}={value}"]
     flag, is_joined, value = word.partition("=")
     if flag not in known:
         raise UsageError(_unknown("argument", flag, known, f"'inv --help {command}' lists its arguments"))

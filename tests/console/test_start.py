@@ -180,6 +180,8 @@ COMMANDS: dict[str, Task[Any]] = {made.name: made for made in vars(tasks).values
         ("hosts --json", "hosts --json"),
         ("test tests/spec", "test --args=tests/spec"),
         ("test -k words tests/spec", "test -k words --args=tests/spec"),
+        ("test -kwords tests/spec", "test -k=words --args=tests/spec"),
+        ("test -k=words", "test -k=words"),
         ("run smoke --spec smoke --dry", "run --spec=smoke --dry"),
         ("run smoke --set a=1 --help", "run --help"),
         ("lint", "lint"),

@@ -22,7 +22,7 @@ from pageswap.campaign.events import (
     TrialsEnded,
     Waiting,
 )
-from pageswap.spec.quoting import plain
+from pageswap.spec.quoting import as_called, plain
 from pageswap.text.reasons import without_numbers
 from pageswap.units import format_duration
 
@@ -157,7 +157,7 @@ class _Tally:
         self._ended[host, trial_id] = status
         for count in self._counts_of(host):
             count.change(status, former)
-        # What the host cannot do was told before the run, with its cases: here the first one's trial is enough.
+        # What the host cannot do is told once: its first case is enough, as the end names all of them.
         is_hosts = status in (UNAVAILABLE, SKIPPED)
         alike = (host, "" if is_hosts else trial_id, status, without_numbers(reason))
         if status == OK or alike in self._told:
@@ -193,7 +193,7 @@ class Lines:
         elif isinstance(event, TrialsEnded) and self._clock() - self._said_s >= LINE_EVERY_S:
             lines.append(self._state())
         for line in lines:
-            print(plain(line), file=self._stream, flush=True)
+            print(as_called(plain(line)), file=self._stream, flush=True)
 
     def _state(self) -> str:
         count, self._said_s = self._tally.all, self._clock()
@@ -216,7 +216,8 @@ class Bars:
     def __call__(self, event: Event) -> None:
         """Show what is new."""
         for line in self._tally.lines(event):
-            self._progress.console.print(plain(line), markup=False, highlight=False, overflow="ignore", crop=False)
+            text = as_called(plain(line))
+            self._progress.console.print(text, markup=False, highlight=False, overflow="ignore", crop=False)
         if isinstance(event, Started):
             hosts = self._tally.hosts
             shown = hosts if len(hosts) <= _MOST_BARS else {_listed(event.hosts): self._tally.all}

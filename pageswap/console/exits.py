@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import re
 import signal
 import sys
 import threading
@@ -88,17 +87,12 @@ def ended(body: Callable[[], int | None], error_log: Path) -> int:
 def tell(text: str) -> None:
     """Print on standard error, which nobody may be reading any more: that changes no command's end."""
     # Only here: a command must hear Ctrl-C before it has imported much.
-    from pageswap.spec.quoting import plain
+    from pageswap.spec.quoting import as_called, plain
 
     try:
         print(as_called(plain(text)), file=sys.stderr, flush=True)
     except OSError:
         _discard(sys.stderr)
-
-
-def as_called(text: str) -> str:
-    """Return a text in which 'inv' and `inv` are what this program was called as, so that they can be typed."""
-    return re.sub(r"(?<=['`])inv(?=[ '`])", lambda _: os.environ.get("PAGESWAP_INV", "inv"), text)
 
 
 @contextlib.contextmanager

@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pageswap.console.exits import as_called
-from pageswap.spec.quoting import plain
+from pageswap.spec.quoting import as_called, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,7 +31,7 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: fr
     row is a paragraph.
     """
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH_OF_FILES
-    cells = [[plain(cell) for cell in row] for row in rows]
+    cells = [[as_called(plain(cell)) for cell in row] for row in rows]
     widths = _widths([headings, *cells], columns)
     if widths is None:
         for row in cells:

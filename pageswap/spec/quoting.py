@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,11 @@ def plain(text: str) -> str:
     What comes from a host is shown, and must not paint over what stands there or turn its letters around.
     """
     return _OBEYED.sub(lambda found: found[0].encode("unicode_escape", "replace").decode(), text)
+
+
+def as_called(text: str) -> str:
+    """Return a text in which 'inv' and `inv` are what this program was called as, so that they can be typed."""
+    return re.sub(r"(?<=['`])inv(?=[ '`])", lambda _: os.environ.get("PAGESWAP_INV", "inv"), text)
 
 
 def short(text: str) -> str:

@@ -227,3 +227,10 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "4/10" in shown
     assert "ok 1, failed 1" in shown
     assert "failed: [bold]mremap" in shown
+
+
+def test_progress_names_the_command_as_it_was_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cure in it can be typed."""
+    monkeypatch.setenv("PAGESWAP_INV", "./inv")
+
+    assert say(STARTED, events.Noted("local", "'inv resume' collects it"))[1:] == ["local: './inv resume' collects it"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap.console.exits import as_called, guarded
+from pageswap.console.exits import guarded
 from pageswap.errors import HostError, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -123,12 +123,3 @@ def test_a_bug_is_told_where_nothing_can_be_written(tmp_path: Path, capsys: pyte
     """Without a place for the traceback the error is told all the same."""
     assert guarded(fail_with(ZeroDivisionError("by zero")), tmp_path) == 70
     assert capsys.readouterr().err.startswith("error: ZeroDivisionError: by zero (a bug; no traceback, as ")
-
-
-def test_messages_name_the_command_as_it_was_called(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a cure can be typed; other words stay, and without ./inv it is inv."""
-    text = "'inv resume' goes on, `inv` lists; invoke, inv"
-
-    assert as_called(text) == text
-    monkeypatch.setenv("PAGESWAP_INV", "../my lab\\1/inv")
-    assert as_called(text) == r"'../my lab\1/inv resume' goes on, `../my lab\1/inv` lists; invoke, inv"

@@ -72,7 +72,7 @@ def test_a_hosts_problem_and_a_trials_reason_are_broken_at_blanks() -> None:
     reason = "no AVX-512 on this CPU; measure on one that has it, or leave exchange_avx512_vbmi2 out of the experiment"
     host = HostOutcome(LONG[0], 0, {"unavailable": 14}, 9, {"connecting": 3.0}, reason)
     check(shown(lambda: host_views.show_hosts([host])), LONG[0], "exchange_avx512_vbmi2", "unavailable")
-    group = TrialGroup("unavailable", reason, LONG[0], {"method": ["exchange_avx512_vbmi2"]}, ["t"] * 14)
+    group = TrialGroup("unavailable", reason, LONG[0], {"method": ["exchange_avx512_vbmi2"]}, ["b00.c0001"] * 14)
     text = group.text(LONG)
     lines = shown(lambda: say(text))
     check(lines, LONG[0], "exchange_avx512_vbmi2")
@@ -95,3 +95,13 @@ def test_json_is_written_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
     print_json({"a": [1, 2, {"b": None}]})
 
     assert written == ['{\n "a": [\n  1,\n  2,\n  {\n   "b": null\n  }\n ]\n}\n']
+
+
+def test_a_table_names_the_command_as_it_was_called(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A cure in a cell can be typed."""
+    monkeypatch.setenv("PAGESWAP_INV", "./inv")
+    show_table(("host", "cure"), [("a", "'inv resume' goes on")])
+
+    assert capsys.readouterr().out.splitlines()[1].split(maxsplit=1) == ["a", "'./inv resume' goes on"]

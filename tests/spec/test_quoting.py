@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pageswap.spec.quoting import guess, plain, quoted, short_list
+from pageswap.spec.quoting import as_called, guess, plain, quoted, short_list
 
 NAMES = ("exchange_nt_avx2", "exchange_avx2", "memcpy", "mremap_fixed")
 
@@ -68,3 +68,12 @@ def test_plain_text_keeps_its_lines_and_loses_its_power() -> None:
     assert plain("größer\t98 %\nzweitens") == "größer\t98 %\nzweitens"
     assert plain("a\u200bb\u2060\ufeff\u00ad") == r"a\u200bb\u2060\ufeff\xad"
     assert plain("a\x1b[31m\x7f\x85\u2066b\ud800") == r"a\x1b[31m\x7f\x85\u2066b\ud800"
+
+
+def test_messages_name_the_command_as_it_was_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a cure can be typed; other words stay, and without ./inv it is inv."""
+    text = "'inv resume' goes on, `inv` lists; invoke, inv"
+
+    assert as_called(text) == text
+    monkeypatch.setenv("PAGESWAP_INV", "../my lab\\1/inv")
+    assert as_called(text) == r"'../my lab\1/inv resume' goes on, `../my lab\1/inv` lists; invoke, inv"

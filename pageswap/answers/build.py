@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pageswap.analysis.summary import CaseSummary, Ending, HostsSummary, Summary
     from pageswap.answers.record import Finding
 
+    _Kind = tuple[str, int, bool]
+
 _BUILDERS: Final[Mapping[str, Callable[[HostsSummary], tuple[Any, list[Finding]]]]] = {
     FASTER: faster,
     FASTEST: fastest,
@@ -111,11 +113,11 @@ def _caveat(kind: str, cases: Iterable[CaseSummary], facts: dict[str, Any]) -> C
     return Caveat(kind, say("caveats", kind, facts), tuple(dict.fromkeys(case.case_id for case in cases)))
 
 
-def _endings(cases: Iterable[CaseSummary]) -> list[tuple[str, int, list[tuple[str, int]]]]:
+def _endings(cases: Iterable[CaseSummary]) -> list[tuple[str, int, list[_Kind]]]:
     return _joined([ending for case in cases for ending in case.endings])
 
 
-def _joined(endings: Sequence[Ending]) -> list[tuple[str, int, list[tuple[str, int]]]]:
+def _joined(endings: Sequence[Ending]) -> list[tuple[str, int, list[_Kind]]]:
     """Return each status with the number of its trials, and each of its kinds of reasons with the same.
 
     Of a kind, whose reasons differ in numbers alone, stands the one whose cure is enough for all.
@@ -124,10 +126,14 @@ def _joined(endings: Sequence[Ending]) -> list[tuple[str, int, list[tuple[str, i
     for ending in endings:
         found.setdefault(ending.status, {}).setdefault(without_numbers(ending.reason), []).append(ending)
     told = {status: _kinds(kinds.values()) for status, kinds in found.items()}
-    return [(status, sum(trials for _, trials in kinds), kinds) for status, kinds in told.items()]
+    return [(status, sum(trials for _, trials, _ in kinds), kinds) for status, kinds in told.items()]
 
 
-def _kinds(kinds: Iterable[list[Ending]]) -> list[tuple[str, int]]:
-    """Return the reason and the trials of each kind, the most frequent first."""
-    told = [(most_needed(each.reason for each in alike), sum(each.trials for each in alike)) for alike in kinds]
+def _kinds(kinds: Iterable[list[Ending]]) -> list[_Kind]:
+    """Return the reason and the trials of each kind, the most frequent first, and whether it stands for others."""
+    told = [
+        (most_needed(reasons), sum(each.trials for each in alike), len(reasons) > 1)
+        for alike in kinds
+        if (reasons := {each.reason for each in alike})
+    ]
     return sorted(told, key=lambda kind: -kind[1])

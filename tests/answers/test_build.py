@@ -135,6 +135,18 @@ def test_three_failures_with_three_reasons_are_three() -> None:
     )
 
 
+def test_a_reason_that_stands_for_others_says_so() -> None:
+    """Not every trial needs as much; those of another kind are counted by themselves."""
+    run = make_run(**ONE)
+    for block, reason in enumerate(("needs 512 MiB", "needs 1,024 MiB", "needs 64 MiB")):
+        run.end("skipped", reason, method="copy_words", block=block, warmup=0)
+    alone = texts(run)["lost_trials"]
+    run.end("skipped", "no CPU", method="copy_words", block=3, warmup=0)
+
+    assert alone.endswith("are left out: 3 skipped: needs 1,024 MiB (the largest of several).")
+    assert texts(run)["lost_trials"].endswith("4 skipped: 3 needs 1,024 MiB (the largest of several), 1 no CPU.")
+
+
 def test_a_timeout_hides_no_corruption() -> None:
     """Both are counted."""
     run = make_run(blocks=10, **ONE)

@@ -14,6 +14,8 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 import tasks
+from pageswap.campaign import ask_hosts
+from pageswap.fleet import Target
 from tests.stored_run import RUN_ID, store_run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -249,6 +251,26 @@ def test_dry_run_measures_nothing(results: Path, tiny: str, capsys: pytest.Captu
     assert call("run", spec=tiny, hosts="lab1", dry=True, json=True) == 3
     assert json.loads(capsys.readouterr().out)["hosts"] == ["lab1"]
     assert not results.exists()
+
+
+@pytest.mark.parametrize(("dry", "is_bounded"), [(True, False), (False, True)])
+def test_asking_keeps_to_at_once_and_is_waited_for_only_by_a_plan(
+    tiny: str, monkeypatch: pytest.MonkeyPatch, *, dry: bool, is_bounded: bool
+) -> None:
+    """And whatever ends it, the hosts are let go of."""
+    given: dict[str, object] = {}
+    closed: list[str] = []
+
+    def ask(*_: object, **how: object) -> None:
+        given.update(how)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ask_hosts, "ask_each", ask)
+    monkeypatch.setattr(Target, "close", lambda target: closed.append(target.name))
+
+    assert call("run", spec=tiny, hosts="lab1,lab2", at_once="3", dry=dry) == 130
+    assert (given["at_once"], given["keep"], given.get("wait_s") is not None) == (3, True, is_bounded)
+    assert sorted(closed) == ["lab1", "lab2"]
 
 
 def test_methods_and_doctor_tell_as_json() -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from tests.answers.independent_reader import Finding, Reader
 
+_MORE = "the findings tell more"
 _OPENING: Final = re.compile(r"(?:Corrupt: .+?\.\s*)?(?:Hosts disagree: |Mixed: |Undecided: |undecided: )?")
 _OF_PAGES: Final = ("swap", "permute", "move", "limit")
 _STAYING: Final = ("control", "window")
@@ -296,15 +297,18 @@ def gain_faults(reader: Reader, text: str) -> Iterator[str]:
             yield from uniform_faults(current, *names_in(level[2]), level[1].removesuffix(" blocks"))
         elif (some := re.fullmatch(r"(.+) depends? on the case", part)) is not None:
             yield from uniform_faults(current, *names_in(some[1]), "mixed")
-        elif (rest := re.fullmatch(r"not told here: with (.+)", part)) is not None:
+        elif (rest := re.fullmatch(rf"not told here: with (.+)|{_MORE}", part)) is not None:
             left = [each for each in changes if not re.search(rf"[Ww]ith {re.escape(each)} (?!and)\S", text)]
             yield from untold_faults(rest[1], left)
         elif not re.fullmatch(r".+ (?:was|were) not compared", part):
             yield f"not understood: {part!r}"
 
 
-def untold_faults(said: str, left: Sequence[str]) -> Iterator[str]:
+def untold_faults(said: str | None, left: Sequence[str]) -> Iterator[str]:
     """Check that what a headline has no room for is all there, by name or counted; the longest names come first."""
+    if said is None:
+        yield from () if left else ("there is no more to tell",)
+        return
     more = re.search(r" and (\d+) more$", said)
     rest, named = said[: more.start()] if more else said, 0
     for name in left:
@@ -431,7 +435,12 @@ def axis_of(reader: Reader) -> str:
 
 def crossover_faults(reader: Reader, text: str) -> Iterator[str]:
     """Check from which size on a contender is faster, or that it is so at every size."""
-    for clause in text.split("; "):
+    clauses = text.split("; ")
+    for clause in clauses:
+        if clause == _MORE:
+            if all(any(is_told(*key, clause=each) for each in clauses) for key in curves(reader)):
+                yield f"{clause!r}, but all are told"
+            continue
         table = re.fullmatch(r"the findings tell of (.+), size by size|not told here: (.+)", clause)
         found = re.fullmatch(r"(.+?)(?: (?:was|were) (.+)| showed no difference from \S+ at (.+))", clause)
         if table is not None:
@@ -446,6 +455,15 @@ def crossover_faults(reader: Reader, text: str) -> Iterator[str]:
                 yield from course_faults(reader, name, found[2] or f"undecided at {found[3]}", clause)
         else:
             yield f"not understood: {clause!r}"
+
+
+def is_told(subject: str, host: str, *where: str, clause: str) -> bool:
+    """Tell whether a clause is about one curve: its contender, its conditions and its host, where it names any."""
+    return (
+        subject in clause
+        and (" with " not in clause or all(each in clause for each in where))
+        and (not re.search(r" on (?:lab|\d)", clause) or host in clause)
+    )
 
 
 def course_faults(reader: Reader, name: str, claim: str, clause: str) -> Iterator[str]:

@@ -33,6 +33,14 @@ def test_the_rows_bear_what_the_record_claims(part: int) -> None:
     assert {} == {seed: wrong for seed, wrong in found.items() if wrong}
 
 
+@pytest.mark.parametrize("seed", [748, 2364, 3157, 3868, 3918, 4079])
+def test_what_was_false_once_is_true(seed: int) -> None:
+    """A contender told under one condition and not under another, no room for the last change, no baseline named."""
+    run = generate(seed)
+
+    assert faults(raw(run), answered(run).as_json()) == []
+
+
 def _turned(finding: dict[str, Any]) -> None:
     finding["verdict"] = {"faster": "slower", "slower": "faster"}.get(finding["verdict"], finding["verdict"])
 

@@ -82,7 +82,8 @@ def test_status_loads_neither_the_core_nor_what_only_a_job_needs() -> None:
 @pytest.mark.parametrize("verb", ["facts", "start", "clean"])
 def test_a_host_without_proc_is_one_clear_line(host: Host, tmp_path: Path, verb: str) -> None:
     """Nothing is started or removed there: a bundle in use would be seen in /proc alone."""
-    require("root", os.geteuid() == 0, "needs root for a mount namespace")
+    may_unmount = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode == 0
+    require("root", may_unmount, "needs root for a mount namespace, and a root that is a mount")
     old = tmp_path / "cache" / "bundles" / ("0" * 64)
     old.mkdir(parents=True)
     os.utime(old, (0, 0))

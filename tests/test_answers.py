@@ -65,6 +65,15 @@ def test_figures_are_the_run_s_own(tmp_path: Path) -> None:
         run.time(method="uffd_move")
 
 
+def test_a_run_that_was_read_is_closed(tmp_path: Path) -> None:
+    """Also one that is passed over: else it is held open until Python happens to collect it."""
+    store_run(tmp_path, 1, name="copy_kernels", blocks=9)
+    store_run(tmp_path, 2, name="copy_kernels", blocks=3)
+    answers.newest(tmp_path, "copy_kernels")
+
+    assert not [file for file in Path("/proc/self/fd").iterdir() if file.resolve().is_relative_to(tmp_path)]
+
+
 @pytest.mark.parametrize(
     ("word", "verdict"), [(FASTER, answers.HOLDS), (SLOWER, answers.NOT), ("undecided", answers.UNDECIDED)]
 )

@@ -74,17 +74,19 @@ class Run:
     """The newest finished run of an experiment on one host."""
 
     def __init__(self, folder: Path) -> None:
-        """Open it."""
+        """Read it."""
         self.id = folder.name
-        self.store = Store.open(folder / "run.sqlite")
-        self.measured = Measured(Part(self.store, None, self.id))
-        self.host = self.measured.hosts[0]
-        self.summary = summarise(self.store)
+        with Store.open(folder / "run.sqlite") as store:
+            self.measured = Measured(Part(store, None, self.id))
+            self.host = self.measured.hosts[0]
+            self.summary = summarise(store)
+            self.environment = store.environments()[self.host]
+            self.is_finished = not any(store.missing(host) for host in self.measured.hosts)
         self.matrix = self.summary.matrix
         self.rows = {case_id: row for row, (host, case_id) in enumerate(self.matrix.keys) if host == self.host}
 
     def cases(self, **levels: Any) -> list[str]:
-        """Give the ids of the measured cases with these levels."""
+        """Return the ids of the measured cases with these levels."""
         return [
             case_id
             for case_id, own in self.measured.levels.items()
@@ -92,23 +94,23 @@ class Run:
         ]
 
     def one(self, **levels: Any) -> int:
-        """Give the matrix's row of the one case with these levels."""
+        """Return the matrix's row of the one case with these levels."""
         found = self.cases(**levels)
         if len(found) != 1:
             raise MissingError(f"{self.id}: {len(found)} measured cases have {levels}, expected one")
         return self.rows[found[0]]
 
     def time(self, **levels: Any) -> Figure:
-        """Give a case's median time."""
+        """Return a case's median time."""
         point, low, high = (float(part[0]) for part in median_intervals(self.matrix.ns[[self.one(**levels)]]))
         return Figure(point, None if math.isnan(low) else Interval(low, high))
 
     def logs(self, **levels: Any) -> Any:
-        """Give the logarithm of what is compared, the faster half of a case's rounds, by block."""
+        """Return the logarithm of what is compared, the faster half of a case's rounds, by block."""
         return np.log(self.matrix.fast_ns[[self.one(**levels)]])
 
     def speedup(self, new: dict[str, Any], old: dict[str, Any]) -> Figure:
-        """Give how many times as fast one case is as another, paired by block, and the report's word for it.
+        """Return how many times as fast one case is as another, paired by block, and the report's word for it.
 
         Against its own baseline that is the run's comparison; else the two are judged as any two methods of a contest.
         """
@@ -122,12 +124,12 @@ class Run:
         return Figure(found.ratio, found.interval, word)
 
     def levels(self, name: str, **levels: Any) -> list[Any]:
-        """Give the levels that the measured cases have of one factor."""
+        """Return the levels that the measured cases have of one factor."""
         return list(dict.fromkeys(self.measured.levels[case_id][name] for case_id in self.cases(**levels)))
 
 
 def between(new: tuple[Run, dict[str, Any]], old: tuple[Run, dict[str, Any]]) -> Figure:
-    """Give how many times as fast a case of one run is as a case of another, judged as `inv compare` judges."""
+    """Return how many times as fast a case of one run is as a case of another, judged as `inv compare` judges."""
     ours, theirs = (run.logs(**levels) for run, levels in (new, old))
     point, ends = shift(*(logs[~np.isnan(logs)] for logs in (ours, theirs)))
     if ends is None:
@@ -179,7 +181,7 @@ def percents(share: float, ends: Interval | None) -> str:
 
 
 def best(run: Run, against: dict[str, Any], **levels: Any) -> tuple[str, Figure]:
-    """Give the fastest method with these levels beside one case, and its speed-up."""
+    """Return the fastest method with these levels beside one case, and its speed-up."""
     methods = [name for name in run.levels("method", **levels) if name not in (against["method"], "null", "index")]
     found = {
         name: run.speedup({**levels, "method": name}, against) for name in methods if run.cases(**levels, method=name)
@@ -353,7 +355,7 @@ CLAIMS = (
 
 
 def main(results: Path) -> int:
-    """Print the rows, and write them into the page when none is missing; gives the exit code."""
+    """Print the rows, and write them into the page when none is missing; return the exit code."""
     rows, missing = [], []
     for claim in CLAIMS:
         try:
@@ -378,11 +380,10 @@ def main(results: Path) -> int:
 
 @functools.cache
 def newest(results: Path, experiment: str) -> Run:
-    """Open the newest run of an experiment that has seven blocks or more and no trial still to come."""
+    """Read the newest run of an experiment that has seven blocks or more and no trial still to come."""
     for folder in sorted((results / experiment).glob("*/run.sqlite"), reverse=True):
         run = Run(folder.parent)
-        is_done = all(not run.store.missing(host) for host in run.measured.hosts)
-        if is_done and int(run.measured.meta["experiment"]["repeats"]) >= BLOCKS:
+        if run.is_finished and int(run.measured.meta["experiment"]["repeats"]) >= BLOCKS:
             return run
     raise MissingError(
         f"there is no finished run of {experiment} with {BLOCKS} blocks; ./inv run --spec {experiment}.yaml --tune"
@@ -390,7 +391,7 @@ def newest(results: Path, experiment: str) -> Run:
 
 
 def _conditions(run: Run) -> list[str]:
-    facts = run.store.environments()[run.host]
+    facts = run.environment
     commit = run.measured.meta["provenance"].get("commit") or "unknown"
     parts = (
         f"{facts['cpu_model']}, {facts['cpus']} CPUs, hypervisor {facts['hypervisor']}",

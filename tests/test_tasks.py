@@ -86,53 +86,6 @@ def test_paths_are_of_the_folder_where_it_is_typed(tmp_path: Path) -> None:
     assert inv("check", "--spec", "../mine.yaml", cwd=ROOT).returncode == 1
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("check",), "--spec is missing: give a path, or one of experiments/: "),
-        (("check", "--spec", "nothing.yaml"), "--spec: there is no 'nothing.yaml' in "),
-        (("check", "--spec", "../../../../etc/hostname"), "climbs out of this folder"),
-        (("check", "--spec", "experiments"), "experiments"),
-        (("plan", "--spec", "smoke", "--repeats", "-1"), "--repeats: '-1' is negative"),
-        (("plan", "--spec", "smoke", "--repeats", "many"), "--repeats: expected a whole number, found 'many'"),
-        (("plan", "--spec", "smoke", "--set", "method"), "--set"),
-        (("plan", "--spec", "smoke", "--filter", "method=mremap"), "--filter"),
-        (("clean", "--hosts", ""), "--hosts: '' names no host"),
-        (("build", "--hosts", " "), "--hosts: ' ' names no host"),
-        (("build", "--hosts", "a,@group"), "--hosts: '@group': groups are in an inventory: write hosts.yaml, or"),
-        (
-            ("run", "--spec", "smoke", "--hosts", "me@a"),
-            "--hosts: 'me@a' is not an alias; user, port and address belong",
-        ),
-        (("run", "--spec", "smoke", "--hosts=-oProxyCommand=x"), "--hosts: '-oProxyCommand=x' is not a host"),
-        (("run", "--spec", "smoke", "--inventory", "none.yaml"), "none.yaml: there is no such file; --inventory takes"),
-        (("run", "--spec", "smoke", "--ssh-config", "none"), "--ssh-config: there is no file 'none'"),
-        (("run", "--spec", "smoke", "--at-once", "0"), "--at-once: expected at least 1, found 0"),
-        (("run", "--spec", "smoke", "--patience", "5"), "--patience: "),
-        (("run", "--spec", "smoke", "--lease", "0s"), "--lease: expected at least 1.0s, found '0s'"),
-        (("run", "--spec", "smoke", "--core", "mine"), "--core: expected auto, controller or host, found 'mine'"),
-        (("report", "--run", "nothing"), "--run nothing: no such run"),
-        (("resume",), "--run is missing"),
-        (("export", "--run", "../none"), "there is no run.sqlite: no such folder"),
-        (("compare", "--new", "latest"), "--base is missing"),
-        (("compare", "--base", "commit:zz", "--new", "latest"), "expected commit:HASH"),
-        (("compare", "--base", "x", "--new", "y", "--format", "html"), "--format: expected text or md, found 'html'"),
-        (("report", "--run", "latest", "--format", "pdf"), "--format: expected html, md or json, found 'pdf'"),
-        (("publish", "--to", "x"), "--run is missing"),
-        (("publish", "--run", "all"), "--to is missing"),
-        (("publish", "--run", "nothing*", "--to", "x"), "--run nothing*: no run in"),
-    ],
-)
-def test_wrong_usage_is_one_clear_line(arguments: tuple[str, ...], words: str) -> None:
-    """What cannot be meant ends with code 1 and one error on stderr, and nothing on stdout."""
-    done = inv(*arguments)
-
-    assert (1, "") == (done.returncode, done.stdout)
-    assert done.stderr.startswith("error: ")
-    assert words in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-
-
 def test_unknown_argument_is_code_1() -> None:
     """What invoke itself refuses has the code of wrong usage, too."""
     assert inv("plan", "--bogus").returncode == 1

@@ -16,7 +16,6 @@ from invoke.tasks import Task
 
 import tasks
 from pageswap.console.start import as_flags, as_invoke_starts
-from pageswap.errors import UsageError
 from tests.stored_run import store_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,30 +86,6 @@ def test_who_ignores_ctrl_c_is_not_interrupted() -> None:
     _, errors = process.communicate(timeout=60)
 
     assert (process.returncode, errors) == (0, "")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "line"),
-    [
-        (("plan", "--bogus"), "error: unknown argument '--bogus'; 'inv --help plan' lists its arguments"),
-        (
-            ("plan", "--spce", "x"),
-            "error: unknown argument '--spce'; did you mean '--spec'? 'inv --help plan' lists its arguments",
-        ),
-        (("--bogus",), "error: unknown argument '--bogus'; 'inv' lists the commands"),
-        (("plna",), "error: unknown command 'plna'; did you mean 'plan'? 'inv' lists the commands"),
-        (("zzz",), "error: unknown command 'zzz'; 'inv' lists the commands"),
-        (
-            ("plan", "--spec"),
-            "error: Flag '--spec' needed value and was not given one; 'inv --help plan' lists the arguments",
-        ),
-    ],
-)
-def test_what_invoke_refuses_has_a_cure(arguments: tuple[str, ...], line: str) -> None:
-    """One line, code 1, nothing on stdout."""
-    done = inv(*arguments)
-
-    assert (1, "", line + "\n") == (done.returncode, done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize("arguments", [("--list",), ("--help",), ("--help", "plan"), (), SMOKE, (*SMOKE, "--json")])
@@ -193,27 +168,6 @@ COMMANDS: dict[str, Task[Any]] = {made.name: made for made in vars(tasks).values
 def test_values_find_their_flags(typed: str, meant: str) -> None:
     """By position or by flag, in any order."""
     assert meant.split() == as_flags(typed.split(), COMMANDS)
-
-
-@pytest.mark.parametrize(
-    ("typed", "words"),
-    [
-        ("run a b", "unexpected 'b' after 'a'; write: inv run SPEC [--options]"),
-        ("compare a b c", "unexpected 'c' after 'b'; write: inv compare BASE NEW [--options]"),
-        ("run --spec a --spec b", "--spec is given twice, 'a' and 'b'; it takes one value"),
-        ("run --spec=a b", "unexpected 'b' after 'a'"),
-        ("run -n 5 a", "unknown argument '-n'; did you mean '--repeats'? 'inv --help run' lists its arguments"),
-        ("run a --list", "unknown argument '--list'; 'inv --help run' lists its arguments"),
-        ("doctor --json=1", "--json takes no value, found '1'"),
-        ("methods memcpy", "unexpected 'memcpy'; 'inv --help methods' lists what methods takes"),
-    ],
-)
-def test_a_value_too_many_is_refused(typed: str, words: str) -> None:
-    """And is never taken for another command."""
-    with pytest.raises(UsageError) as refusal:
-        as_flags(typed.split(), COMMANDS)
-
-    assert words in str(refusal.value)
 
 
 @pytest.mark.parametrize(

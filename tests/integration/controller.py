@@ -41,6 +41,12 @@ def _run(words: dict[str, Any], on_event: Callable[[Event], None]) -> campaign.O
     )
 
 
+def _peak_kib() -> int:
+    """Give the most memory that this process had; getrusage would count what it was before it became a controller."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1])
+
+
 def main(words: dict[str, Any]) -> int:
     """Do it, telling on standard output where the run lies and how it ended; gives the exit code."""
     show = Lines(sys.stderr)
@@ -59,7 +65,8 @@ def main(words: dict[str, Any]) -> int:
     except PageswapError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
-    sys.stdout.write(json.dumps({"statuses": outcome.statuses, "missing": outcome.missing}) + "\n")
+    said = {"statuses": outcome.statuses, "missing": outcome.missing, "peak_kib": _peak_kib()}
+    sys.stdout.write(json.dumps(said) + "\n")
     return outcome.exit_code
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from pageswap.plan import plan
 from pageswap.spec import loader as specs
 from pageswap.store import Store
-from tests.integration.lab import ROOT, Lab, kill, wait_until
+from tests.integration.agent_processes import kill
+from tests.integration.lab import ROOT, Lab, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,6 +39,12 @@ class Ended:
         first = self.output.partition("\n")[0]
         return type(ROOT)(first) if first.startswith("/") else None
 
+    @property
+    def peak_mib(self) -> float:
+        """The most memory it had at a time, 0 if it told none."""
+        last = self.output.rstrip("\n").rpartition("\n")[2]
+        return json.loads(last)["peak_kib"] / 1024 if last.startswith("{") else 0.0
+
 
 @dataclasses.dataclass(frozen=True)
 class Row:
@@ -52,10 +59,11 @@ class Row:
 
 @dataclasses.dataclass
 class Fleet(Lab):
-    """A controller's folders and the network of its hosts."""
+    """A controller's folders, what it finds in its environment beside the usual, and the network of its hosts."""
 
     network: Network
     controllers: list[subprocess.Popen[str]] = dataclasses.field(default_factory=list)
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
     is_over: bool = False
 
     def start(self, words: dict[str, Any]) -> subprocess.Popen[str]:
@@ -63,11 +71,11 @@ class Fleet(Lab):
         assert not self.is_over
         home = self.folder / "user"
         home.mkdir(exist_ok=True)
-        environment = {name: value for name, value in os.environ.items() if name != "SSH_AUTH_SOCK"}
+        usual = {name: value for name, value in os.environ.items() if name != "SSH_AUTH_SOCK"}
         controller = subprocess.Popen(
             [*self.network.inside, sys.executable, "-m", "tests.integration.controller", json.dumps(words)],
             cwd=ROOT,
-            env={**environment, "HOME": str(home), "PAGESWAP_HOME": str(self.folder / "home")},
+            env={**usual, "HOME": str(home), "PAGESWAP_HOME": str(self.folder / "home"), **self.environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

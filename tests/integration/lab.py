@@ -7,6 +7,7 @@ import ctypes
 import dataclasses
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pageswap.store import Store
+from tests.integration.agent_processes import by_role, hold, kill, living
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,30 +85,10 @@ class Lab:
         return sorted((path.parent for path in self.results.glob("*/*/run.sqlite")), key=_created_at)
 
     def processes(self) -> dict[str, list[int]]:
-        """Find this lab's starters, keepers, agents, trial children and followers through /proc."""
-        mark = f"{self.folder}/home/bundles/".encode()
-        verbs: dict[int, tuple[bytes, int]] = {}
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                with contextlib.suppress(OSError, IndexError, ValueError):
-                    words = (entry / "cmdline").read_bytes().split(b"\0")
-                    if any(word.startswith(mark) for word in words):
-                        stat = (entry / "stat").read_text().rpartition(")")[2].split()
-                        if stat[0] != "Z":
-                            verbs[int(entry.name)] = (words[-2], int(stat[1]))
-        found: dict[str, list[int]] = {"starter": [], "keeper": [], "agent": [], "trial child": [], "follower": []}
-        parents = {pid: parent for pid, (verb, parent) in verbs.items() if verb == b"start" and _is_session_apart(pid)}
-        for pid, (verb, _) in verbs.items():
-            if verb == b"follow":
-                found["follower"].append(pid)
-            elif verb == b"start" and pid not in parents:
-                found["starter"].append(pid)
-            elif verb == b"start":
-                line = [pid]  # a daemon keeps the agent, the agent has the trial
-                while parents[line[-1]] in parents:
-                    line.append(parents[line[-1]])
-                found[("keeper", "agent", "trial child")[min(len(line), 3) - 1]].append(pid)
-        return found
+        """Sort the living programs of this lab's agents."""
+        mark = f"{self.folder}/home/bundles/"
+        own = [process for process in living() if any(word.startswith(mark) for word in process.words)]
+        return by_role(own)
 
     def end(self) -> None:
         """Kill whatever is left."""
@@ -121,26 +103,64 @@ def _created_at(run_dir: Path) -> str:
         return str(store.meta()["created_at"])
 
 
-def _is_session_apart(pid: int) -> bool:
-    """Tell a daemon from its starter: a starter leads its session, a daemon does not."""
-    try:
-        return os.getsid(pid) != pid
-    except ProcessLookupError:
-        return False
-
-
-def kill(pid: int) -> None:
-    """Send SIGKILL, if there is still someone to get it."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
 def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
     """Wait for something that must come."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.01)
+
+
+def hold_trial(roles: Callable[[], dict[str, list[int]]]) -> int:
+    """Wait until a trial is followed, and stop it, so that it is in hand until it is killed or goes on; gives its PID.
+
+    However busy this machine is, what a test does meanwhile comes in the middle of that trial.
+    """
+    held: list[int] = []
+
+    def is_held() -> bool:
+        found = roles()
+        if found["follower"]:
+            held.extend(filter(hold, found["trial"]))
+        return bool(held)
+
+    wait_until(is_held)
+    return held[0]
+
+
+def go_on(pid: int) -> None:
+    """Have a held process go on."""
+    os.kill(pid, signal.SIGCONT)
+
+
+def dice() -> random.Random:
+    """Make dice and print their seed; with that as PAGESWAP_TEST_SEED they fall the same again."""
+    seed = int(os.environ.get("PAGESWAP_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
+    sys.stdout.write(f"PAGESWAP_TEST_SEED={seed}\n")
+    sys.stdout.flush()
+    return random.Random(seed)  # noqa: S311 - no secret
+
+
+def press_ctrl_c(controller: subprocess.Popen[str]) -> None:
+    """Send SIGINT to the controller's whole process group, as a terminal does."""
+    os.killpg(controller.pid, signal.SIGINT)
+
+
+def stop_at_once(controller: subprocess.Popen[str]) -> None:
+    """Press Ctrl-C until the second is heard: two at once may arrive as one."""
+    for word in ("interrupted:", "interrupted again"):
+        press_ctrl_c(controller)
+        wait_for_word(controller, word)
+
+
+def wait_for_word(controller: subprocess.Popen[str], word: str) -> str:
+    """Read standard error until a line has the word, which must come; gives that line."""
+    assert controller.stderr is not None
+    lines = []
+    while word not in (line := controller.stderr.readline()):
+        lines.append(line)
+        assert line, f"it ended without {word!r}: {''.join(lines)[-2000:]}"
+    return line
 
 
 def last_attempts(run_dir: Path) -> list[tuple[str, str]]:

@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.integration.agent_processes import kill
 from tests.integration.fleet import Fleet, check_quiet, check_whole, finish, measuring, rows
-from tests.integration.lab import kill, wait_until
+from tests.integration.lab import wait_until
 from tests.integration.network import Network
 from tests.integration.stories import Stories
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import dataclasses
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.integration.agent_processes import by_role, kill, living
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from tests.integration.agent_processes import Process
 
 ROOT = Path(__file__).resolve().parents[2]
 USER, NEIGHBOUR = "measurer", "neighbour"
@@ -35,21 +37,6 @@ def what_is_missing() -> str:
     if not Path("/usr/sbin/sshd").exists():
         missing.append("sshd")
     return f"no {', '.join(missing)}: apt-get install openssh-server iproute2" if missing else ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Process:
-    """A living process of a host, by the PID that this machine knows it under."""
-
-    pid: int
-    parent: int
-    uid: int
-    words: tuple[str, ...]
-
-    @property
-    def verb(self) -> str:
-        """What it does as an agent's program, "" if it is none."""
-        return self.words[-1] if len(self.words) > 2 and "/bundles/" in self.words[-2] else ""
 
 
 class Network:
@@ -226,40 +213,18 @@ class Host:
 
     def processes(self) -> list[Process]:
         """List what lives there beside the host's own first process and sshd."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and _pid_namespace(int(entry.name)) == self._pid_namespace:
-                with contextlib.suppress(OSError, IndexError):
-                    words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
-                    parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                    # A zombie has no words; what is left of a connection ends with it.
-                    if words and int(entry.name) != self.init and not words[0].startswith(("sshd", "/usr/sbin/sshd")):
-                        found.append(Process(int(entry.name), parent, entry.stat().st_uid, tuple(words)))
-        return found
+        found = living(lambda pid: pid != self.init and _pid_namespace(pid) == self._pid_namespace)
+        # What is left of a connection ends with it.
+        return [process for process in found if not process.words[0].startswith(("sshd", "/usr/sbin/sshd"))]
 
-    def roles(self) -> dict[str, list[Process]]:
-        """Sort the living programs of the agent: follower, keeper, agent, trial, other."""
-        programs = {process.pid: process for process in self.processes() if process.verb}
-        found: dict[str, list[Process]] = {"follower": [], "keeper": [], "agent": [], "trial": [], "other": []}
-        for process in programs.values():
-            depth, above = 0, process
-            while above.parent in programs:
-                depth, above = depth + 1, programs[above.parent]
-            if process.verb == "follow":
-                found["follower"].append(process)
-            elif process.verb == "start" and above.parent == self.init and depth < 3:
-                found[("keeper", "agent", "trial")[depth]].append(process)
-            else:
-                found["other"].append(process)
-        return found
+    def roles(self) -> dict[str, list[int]]:
+        """Sort the living programs of agents there."""
+        return by_role(self.processes())
 
     def kill(self, *roles: str) -> int:
-        """Send SIGKILL to the agent's programs in these roles; gives how many there were."""
-        victims = [process for role, processes in self.roles().items() if role in roles for process in processes]
-        for victim in victims:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(victim.pid, signal.SIGKILL)
-        return len(victims)
+        """Send SIGKILL to the agents' programs in these roles; gives how many there were."""
+        found = self.roles()
+        return sum(kill(pid) for role in roles for pid in found[role])
 
     def link(self, state: str) -> None:
         """Plug its cable in or pull it out: `up`, `down`."""

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pageswap.errors import StoreError
+from tests.integration.agent_processes import kill
 from tests.integration.fleet import check_quiet, check_whole, finish, measuring, rows, trial_ids
-from tests.integration.lab import kill, wait_until
+from tests.integration.lab import dice, go_on, hold_trial, press_ctrl_c, stop_at_once, wait_until
 from tests.integration.network import NEIGHBOUR
 
 if TYPE_CHECKING:
@@ -28,17 +27,10 @@ LONGER = 1_500_000
 SECONDS = 20_000_000
 
 
-def press_ctrl_c(controller: subprocess.Popen[str]) -> None:
-    """Send SIGINT to the controller's whole process group, as a terminal does."""
-    os.killpg(controller.pid, signal.SIGINT)
-
-
 @pytest.mark.slow
 def test_a_controller_killed_at_twenty_random_moments(fleet: Fleet) -> None:
     """Each time resume goes on; in the end two hosts have given every trial exactly once."""
-    seed = int(os.environ.get("PAGESWAP_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
-    sys.stdout.write(f"PAGESWAP_TEST_SEED={seed}\n")  # pytest shows it when the test fails
-    chance = random.Random(seed)  # noqa: S311 - a test's dice
+    chance = dice()
     hosts = [fleet.network.add("lab1"), fleet.network.add("lab2")]
     spec = fleet.spec(repeats=9, iterations=BRIEF)
     killed, ended = 0, set()
@@ -71,9 +63,10 @@ def test_what_hosts_finish_while_nobody_looks_is_collected(fleet: Fleet) -> None
     host = fleet.network.add("lab1")
     spec = fleet.spec(repeats=2, iterations=BRIEF)
     controller = fleet.begin("lab1", spec=spec)
-    wait_until(lambda: measuring(host))
+    trial = hold_trial(host.roles)
     kill(controller.pid)
     controller.communicate()
+    go_on(trial)
     check_quiet(host)
     (run_dir,) = fleet.runs()
     resumed = fleet.resumed(run_dir)
@@ -195,16 +188,14 @@ class TestCtrlC:
         """Exit code 130, and that trial is a row that says so, which resume makes up for."""
         host = fleet.network.add("lab1")
         controller = fleet.begin("lab1", spec=fleet.spec(repeats=1, iterations=SECONDS))
-        wait_until(lambda: measuring(host))
-        assert controller.stderr is not None
-        for word in ("interrupted:", "interrupted again"):
-            press_ctrl_c(controller)
-            while word not in controller.stderr.readline():
-                pass
+        hold_trial(host.roles)
+        stop_at_once(controller)
         ended = finish(controller)
         (run_dir,) = fleet.runs()
 
         assert ended.code == 130, ended.errors
-        assert [row.status for row in rows(run_dir)] == ["interrupted"]
+        *earlier, last = [row.status for row in rows(run_dir)]
+        assert last == "interrupted"
+        assert set(earlier) <= {"ok"}
         check_quiet(host)
         fleet.check_next_run("lab1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,15 @@ import pytest
 
 from pageswap.agent.workspace import host_lease
 from pageswap.errors import StoreError
-from tests.integration.lab import last_attempts, wait_until
+from tests.integration.lab import (
+    go_on,
+    hold_trial,
+    last_attempts,
+    press_ctrl_c,
+    stop_at_once,
+    wait_for_word,
+    wait_until,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,27 +28,13 @@ if TYPE_CHECKING:
 
 SECONDS = 20_000_000  # iterations that keep a trial busy for seconds
 BRIEF = 60_000
+LONGER = 600_000  # of so many there are TRIALS, with four repeats
+TRIALS = 38
 
 
 def is_measuring(lab: Lab) -> bool:
     """Tell whether rows are there and more are being made."""
-    return bool(lab.runs() and last_attempts(lab.runs()[0]) and lab.processes()["trial child"])
-
-
-def press_ctrl_c(controller: subprocess.Popen[str]) -> None:
-    """Send SIGINT to the controller's whole process group, as a terminal does."""
-    os.killpg(controller.pid, signal.SIGINT)
-
-
-def stop_at_once(controller: subprocess.Popen[str]) -> None:
-    """Press Ctrl-C until the second is heard: two at once may arrive as one."""
-    assert controller.stderr is not None
-    for word in ("interrupted:", "interrupted again"):
-        press_ctrl_c(controller)
-        while word not in controller.stderr.readline():
-            pass
-    controller.communicate(timeout=60)
-    assert controller.returncode == 130
+    return bool(lab.runs() and last_attempts(lab.runs()[0]) and lab.processes()["trial"])
 
 
 def check_resume_completes(lab: Lab, trials: int) -> None:
@@ -59,41 +52,47 @@ class TestCtrlC:
 
     def test_once_lets_the_trial_in_hand_end(self, lab: Lab) -> None:
         """Exit code 130, every stored row whole, the rest by resume."""
-        controller = lab.start_run(lab.spec(repeats=9, iterations=BRIEF))
-        wait_until(lambda: is_measuring(lab))
+        controller = lab.start_run(lab.spec(repeats=4, iterations=LONGER))
+        trial = hold_trial(lab.processes)
         press_ctrl_c(controller)
+        said = wait_for_word(controller, "interrupted:")
+        go_on(trial)
         _, errors = controller.communicate(timeout=60)
         rows = last_attempts(lab.runs()[0])
 
         assert controller.returncode == 130, errors
-        assert "interrupted: the trial in hand ends" in errors
-        assert 0 < len(rows) < 78
+        assert "interrupted: the trial in hand ends" in said
+        assert 0 < len(rows) < TRIALS
         assert {status for _, status in rows} == {"ok"}
-        assert not any(lab.processes().values())
-        check_resume_completes(lab, 78)
+        wait_until(lambda: not any(lab.processes().values()))
+        check_resume_completes(lab, TRIALS)
 
     def test_twice_kills_the_trial_in_hand(self, lab: Lab) -> None:
         """Exit code 130, and that trial is a row that says so."""
         controller = lab.start_run(lab.spec(repeats=1, iterations=SECONDS))
-        wait_until(lambda: lab.processes()["trial child"] and lab.processes()["follower"])
+        hold_trial(lab.processes)
         stop_at_once(controller)
+        _, errors = controller.communicate(timeout=60)
 
-        assert [status for _, status in last_attempts(lab.runs()[0])] == ["interrupted"]
-        assert not any(lab.processes().values())
+        assert controller.returncode == 130, errors
+        *earlier, last = [status for _, status in last_attempts(lab.runs()[0])]
+        assert last == "interrupted"
+        assert set(earlier) <= {"ok"}
+        wait_until(lambda: not any(lab.processes().values()))
 
     def test_while_waiting_for_another_run_gives_up_the_place(self, lab: Lab) -> None:
         """Exit code 130; the other run goes on, and resume makes up for this one."""
         first = lab.start_run(lab.spec(repeats=1, iterations=SECONDS))
-        wait_until(lambda: lab.processes()["trial child"])
+        wait_until(lambda: lab.processes()["trial"])
         second = lab.start_run(lab.spec(repeats=1), wait=True)
         wait_until(lambda: len(lab.runs()) == 2 and lab.processes()["starter"])
         press_ctrl_c(second)
         _, errors = second.communicate(timeout=60)
 
         assert second.returncode == 130, errors
-        assert len(lab.processes()["agent"]) == 1
-        assert not lab.processes()["starter"]
+        wait_until(lambda: len(lab.processes()["agent"]) == 1 and not lab.processes()["starter"])
         stop_at_once(first)
+        first.communicate(timeout=60)
         assert last_attempts(lab.runs()[1]) == []
         code, errors = lab.resume(lab.runs()[1])
         assert code == 0, errors
@@ -106,12 +105,13 @@ class TestTwoAtOnce:
     def test_the_second_run_is_told_who_measures(self, lab: Lab) -> None:
         """Exit code 3 with process, user, run and time; it leaves no empty run behind."""
         first = lab.start_run(lab.spec(repeats=1, iterations=SECONDS))
-        wait_until(lambda: lab.processes()["trial child"])
+        wait_until(lambda: lab.processes()["trial"])
         (agent,) = lab.processes()["agent"]
         second = lab.start_run(lab.spec(repeats=1))
         _, errors = second.communicate(timeout=60)
         runs = lab.runs()
         stop_at_once(first)
+        first.communicate(timeout=60)
 
         assert second.returncode == 3
         assert f"local: is measured by process {agent} of user" in errors
@@ -125,10 +125,7 @@ class TestTwoAtOnce:
         if held is None:
             pytest.skip("this host is being measured, and only root can give the test one of its own")
         second = lab.start_run(lab.spec(repeats=1), wait=True)
-        assert second.stderr is not None
-        words = ""
-        while "waiting" not in words:
-            words = second.stderr.readline()
+        words = wait_for_word(second, "waiting")
         held.close()
         _, errors = second.communicate(timeout=60)
 
@@ -186,7 +183,7 @@ class TestFullDisk:
     def test_where_the_results_are(self, lab: Lab, small_disk: Callable[[str], Path]) -> None:
         """The exit code of files, earlier rows intact; with room again, resume completes the run."""
         disk = small_disk("results")
-        controller = lab.start_run(lab.spec(repeats=9, iterations=BRIEF))
+        controller = lab.start_run(lab.spec(repeats=4, iterations=LONGER))
         wait_until(lambda: is_measuring(lab))
         filler = fill(disk)
         _, errors = controller.communicate(timeout=60)
@@ -195,15 +192,15 @@ class TestFullDisk:
         assert controller.returncode == StoreError.exit_code, errors
         assert "run.sqlite: rows cannot be stored: database or disk is full; the disk or a quota is full" in errors
         assert "Traceback" not in errors
-        assert 0 < len(rows) < 78
+        assert 0 < len(rows) < TRIALS
         wait_until(lambda: not any(lab.processes().values()))
         filler.unlink()
-        check_resume_completes(lab, 78)
+        check_resume_completes(lab, TRIALS)
 
     def test_where_the_journal_is(self, lab: Lab, small_disk: Callable[[str], Path]) -> None:
         """The host's reason is passed on; rows before it are stored, and resume completes the run."""
         disk = small_disk("home")
-        controller = lab.start_run(lab.spec(repeats=9, iterations=BRIEF))
+        controller = lab.start_run(lab.spec(repeats=4, iterations=LONGER))
         wait_until(lambda: is_measuring(lab))
         filler = fill(disk)
         _, errors = controller.communicate(timeout=60)
@@ -212,6 +209,6 @@ class TestFullDisk:
         assert controller.returncode == 3, errors
         assert "No space left on device" in errors
         assert "Traceback" not in errors
-        assert 0 < len(rows) < 78
+        assert 0 < len(rows) < TRIALS
         filler.unlink()
-        check_resume_completes(lab, 78)
+        check_resume_completes(lab, TRIALS)

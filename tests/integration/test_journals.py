@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.fleet import check_quiet, check_whole, measuring
-from tests.integration.lab import kill, wait_until
+from tests.integration.agent_processes import kill
+from tests.integration.fleet import check_quiet, check_whole
+from tests.integration.lab import go_on, hold_trial
 from tests.integration.network import USER
 
 if TYPE_CHECKING:
@@ -88,9 +89,10 @@ def test_a_journal(fleet: Fleet, how: str) -> None:
     host = fleet.network.add("lab1")
     spec = fleet.spec(repeats=2, iterations=BRIEF)
     controller = fleet.begin("lab1", spec=spec)
-    wait_until(lambda: measuring(host))
+    trial = hold_trial(host.roles)
     kill(controller.pid)
     controller.communicate()
+    go_on(trial)
     check_quiet(host)
     (run_dir,) = fleet.runs()
     (journal,) = host.home(".cache/pageswap/runs", USER).glob("*/*/*/journal.jsonl")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import random
 import statistics
 import sys
 import time
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pageswap.store import Store
-from tests.integration.lab import kill, last_attempts, wait_until
+from tests.integration.agent_processes import kill
+from tests.integration.lab import dice, go_on, hold_trial, last_attempts, wait_for_word, wait_until
 
 if TYPE_CHECKING:
     import subprocess
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tests.integration.lab import Lab
 
 KILLS = int(os.environ.get("PAGESWAP_TEST_KILLS", "30"))
-VICTIMS = ("controller", "keeper", "agent", "follower", "trial child", "starter")
+VICTIMS = ("controller", "keeper", "agent", "follower", "trial", "starter")
 
 
 # Four cases and the control, twelve times: 60 trials, all of about the same length.
@@ -63,9 +64,7 @@ def kill_one(lab: Lab, controller: subprocess.Popen[str], victim: str, delay_s: 
 @pytest.mark.slow
 def test_every_trial_comes_back_exactly_once_after_thirty_kills(lab: Lab) -> None:
     """At random moments of one run, to a random one of all processes that take part, each followed by a resume."""
-    seed = int(os.environ.get("PAGESWAP_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
-    sys.stdout.write(f"PAGESWAP_TEST_SEED={seed}\n")  # pytest shows it when the test fails
-    chance = random.Random(seed)  # noqa: S311 - a test's dice
+    chance = dice()
     spec = lab.folder / "killed.yaml"
     spec.write_text(SPEC.format(iterations=SHORT))
     undisturbed = lab.start_run(spec)
@@ -114,10 +113,11 @@ def mean_trial_s(run_dir: Path) -> float:
 def test_a_run_goes_on_by_itself_when_a_helper_dies(lab: Lab, victim: str) -> None:
     """Without anyone typing resume."""
     controller = lab.start_run(lab.spec(repeats=4, iterations=60_000))
-    wait_until(lambda: lab.processes()["trial child"])
-    wait_until(lambda: lab.processes()[victim])
+    trial = hold_trial(lab.processes)
     for pid in lab.processes()[victim]:
         kill(pid)
+    with contextlib.suppress(ProcessLookupError):  # it dies with its agent
+        go_on(trial)
     _, errors = controller.communicate(timeout=60)
 
     assert controller.returncode == 0, errors
@@ -127,9 +127,9 @@ def test_a_run_goes_on_by_itself_when_a_helper_dies(lab: Lab, victim: str) -> No
 def test_a_killed_trial_is_a_row_and_is_measured_again_by_resume(lab: Lab) -> None:
     """The run ends with exit code 2 and names it; the superseded attempt stays in the database."""
     controller = lab.start_run(lab.spec(repeats=1, iterations=200_000))
-    wait_until(lambda: lab.processes()["trial child"] and lab.processes()["follower"])
+    wait_until(lambda: lab.processes()["trial"] and lab.processes()["follower"])
     while controller.poll() is None:
-        for pid in lab.processes()["trial child"]:
+        for pid in lab.processes()["trial"]:
             kill(pid)
         if lab.runs() and ("killed" in {status for _, status in last_attempts(lab.runs()[0])}):
             break
@@ -147,13 +147,15 @@ def test_a_killed_trial_is_a_row_and_is_measured_again_by_resume(lab: Lab) -> No
 def test_an_agent_whose_controller_died_is_followed_again(lab: Lab) -> None:
     """What it measured alone is collected, nothing is measured twice."""
     controller = lab.start_run(lab.spec(repeats=9, iterations=60_000))
-    wait_until(lambda: lab.processes()["trial child"])
+    trial = hold_trial(lab.processes)
     kill(controller.pid)
     controller.communicate()
-    code, errors = lab.resume(lab.runs()[0])
+    resumed = lab.start({"resume": str(lab.runs()[0])})
+    wait_for_word(resumed, "still works on segment 1; following it")
+    go_on(trial)
+    _, errors = resumed.communicate(timeout=60)
 
-    assert code == 0, errors
-    assert "still works on segment 1; following it" in errors
+    assert resumed.returncode == 0, errors
     assert len(last_attempts(lab.runs()[0])) == 78
 
 

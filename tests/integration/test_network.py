@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.lab import kill, wait_until
+from tests.integration.agent_processes import kill
+from tests.integration.lab import wait_until
 from tests.integration.network import ROOT, SWITCH_ADDRESS, USER, USERS
 
 if TYPE_CHECKING:

@@ -14,14 +14,17 @@ import pytest
 from pageswap.store import Store
 from tests.integration.agent_processes import kill
 from tests.integration.lab import dice, go_on, hold_trial, last_attempts, wait_for_word, wait_until
+from tests.integration.random_kills import Kills
 
 if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
+    from tests.integration.fleet import Fleet
     from tests.integration.lab import Lab
 
 KILLS = int(os.environ.get("PAGESWAP_TEST_KILLS", "30"))
+KILLS_OVER_SSH = int(os.environ.get("PAGESWAP_TEST_KILLS", "12"))
 VICTIMS = ("controller", "keeper", "agent", "follower", "trial", "starter")
 
 
@@ -100,6 +103,15 @@ def test_every_trial_comes_back_exactly_once_after_thirty_kills(lab: Lab) -> Non
     assert lab.runs() == [quiet, run]
     assert sorted(last_attempts(run)) == expected
     wait_until(lambda: not any(lab.processes().values()))
+
+
+@pytest.mark.slow
+def test_every_row_comes_back_over_either_transport(fleet: Fleet) -> None:
+    """Whatever is killed, ssh's own processes too: rows as of an undisturbed run, all that journals had, none left."""
+    kills = Kills(fleet, dice())
+    kills.until(KILLS_OVER_SSH)
+
+    assert kills.hits.total() == KILLS_OVER_SSH
 
 
 def mean_trial_s(run_dir: Path) -> float:

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.integration import random_faults
+from tests.integration.lab import dice
+
 if TYPE_CHECKING:
+    from tests.integration.fleet import Fleet
     from tests.integration.links import Links
 
 
@@ -41,3 +45,11 @@ def test_a_link_down_for_ever(links: Links) -> None:
 def test_a_link_down_for_a_minute(links: Links) -> None:
     """Longer than the lease: the agent has stopped by then, and another one goes on."""
     assert "reached again after" in links["60 s"]
+
+
+@pytest.mark.slow
+def test_hosts_that_fail_at_random_give_each_row_once(fleet: Fleet) -> None:
+    """Links cut, sshd and agents killed, over either transport: all rows are there in the end, no process is left."""
+    taken = random_faults.measure(fleet, dice(), 4, repeats=5, pause_s=0.5)
+
+    assert taken.faults.total() > 0

@@ -14,6 +14,7 @@ from invoke.tasks import Task, task
 
 from pageswap.console.arguments import HostAccess
 from pageswap.console.exits import guarded
+from pageswap.spec.quoting import as_called
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -131,10 +132,10 @@ def command_help(task: Task[Any]) -> str:
     options = [_option(argument, texts, width) for argument in arguments]
     example = getattr(task, "example", "")
     parts = [
-        f"inv {task.name}{places}{' [--options]' if options else ''}",
-        textwrap.fill((task.__doc__ or "").strip(), width),
+        as_called(f"inv {task.name}{places}{' [--options]' if options else ''}"),
+        textwrap.fill(as_called((task.__doc__ or "").strip()), width),
         "\n".join(options),
-        f"example: {example}" if example else "",
+        f"example: {as_called(example)}" if example else "",
         textwrap.fill(f"exit codes: {EXITS}", width),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -155,6 +156,6 @@ def show_commands(known: Mapping[str, Task[Any]], groups: Mapping[str, Sequence[
     for group, names in groups.items():
         print(group)
         for name in names:
-            print(f"  {name:8} {(known[name].__doc__ or '').splitlines()[0]}")
+            print(f"  {name:8} {as_called((known[name].__doc__ or '').splitlines()[0])}")
         print()
-    print("`inv --help NAME` explains one and its arguments")
+    print(as_called("`inv --help NAME` explains one and its arguments"))

@@ -58,8 +58,8 @@ def plain(text: str) -> str:
 
 
 def as_called(text: str) -> str:
-    """Return a text in which 'inv' and `inv` are what this program was called as, so that they can be typed."""
-    return re.sub(r"(?<=['`])inv(?=[ '`])", lambda _: os.environ.get("PAGESWAP_INV", "inv"), text)
+    """Return a text in which 'inv' and `inv`, and an inv that begins it, are what this program was called as."""
+    return re.sub(r"(?:(?<=['`])|^)inv(?=[ '`])", lambda _: os.environ.get("PAGESWAP_INV", "inv"), text)
 
 
 def short(text: str) -> str:

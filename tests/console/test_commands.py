@@ -98,3 +98,17 @@ def test_values_are_named_by_what_they_are(monkeypatch: pytest.MonkeyPatch) -> N
     assert "STRING" not in text
     assert "4 a trial failed\nverification" in text or "4 a trial failed verification" in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_help_names_the_command_as_it_was_called(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it shows can be typed: usage, example, and what is quoted."""
+    monkeypatch.setenv("PAGESWAP_INV", "./inv")
+    show_commands(COMMANDS, tasks.GROUPS)
+    text = command_help(COMMANDS["clean"]) + capsys.readouterr().out
+
+    assert text.startswith("./inv clean [--options]\n")
+    assert "\nexample: ./inv hosts clean" in text
+    assert text.endswith("`./inv --help NAME` explains one and its arguments\n")
+    assert "inv " not in text.replace("./inv ", "")

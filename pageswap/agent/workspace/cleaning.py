@@ -6,14 +6,18 @@ It stays below the cache's `runs`, `bundles` and `cores`, follows no links, and 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import stat
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.workspace.agent_lock import AgentLock
-from pageswap.agent.workspace.work_folder import WorkFolder, is_content_name
+from pageswap.agent.workspace.work_folder import WorkFolder, is_content_name, write_durably
 from pageswap.errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 FINISHED = "finished"
 ALL = "all"
@@ -21,23 +25,24 @@ ALL = "all"
 KEEP_S = 30 * 86_400.0
 # A controller may have just found a bundle, and be about to start it.
 _CONTENT_GRACE_S = 3600.0
+_SEEN = "seen.json"
 _START_GRACE_S = 600.0
 
 
-def clean_cache(cache: str, runs: str, *, older_than_s: float = 0.0) -> dict[str, Any]:
+def clean_cache(cache: str, runs: str, *, older_than_s: float = 0.0, abandoned: Collection[str] = ()) -> dict[str, Any]:
     """Remove work folders and unused bundles and cores; returns {"removed", "bytes", "kept": [{"path", "why"}]}.
 
-    `runs` is "finished": segments whose agent has ended and whose journal, if there is one, was followed to its end;
-    or "all": also those whose rows nobody has. Nothing changed within the last `older_than_s` seconds is taken, and
-    never what a living agent uses. Raises HostError when `runs` is neither.
+    `runs` is "finished": segments whose agent has ended and whose journal, if there is one, was followed to its end,
+    and those of the paths `abandoned`; or "all": also those whose rows nobody has. Nothing changed within the last
+    `older_than_s` seconds is taken, and never what a living agent uses. Raises HostError when `runs` is neither.
     """
     if runs not in (FINISHED, ALL):
         raise HostError(f"clean: runs is {runs!r:.60}, expected {FINISHED} or {ALL}")
     swept: dict[str, Any] = {"removed": 0, "bytes": 0, "kept": []}
     now = time.time()
-    hosts = [host for run in _folders(os.path.join(cache, "runs")) for host in _folders(run)]
-    for path in [segment for host in hosts for segment in _folders(host)]:
-        if _remove(path, _why_kept(path, runs, now - older_than_s), swept):
+    for path in _segments(cache):
+        takes_all = runs == ALL or path in abandoned
+        if _remove(path, _why_kept(path, now - older_than_s, takes_all=takes_all), swept):
             _remove_if_empty(os.path.dirname(path))
             _remove_if_empty(os.path.dirname(os.path.dirname(path)))
     in_use = _bundles_in_use(os.path.join(cache, "bundles"))
@@ -49,13 +54,48 @@ def clean_cache(cache: str, runs: str, *, older_than_s: float = 0.0) -> dict[str
     return swept
 
 
-def tidy(work_path: str) -> dict[str, Any] | None:
-    """Clean the cache that a segment's folder lies in of what is older than KEEP_S; None when it lies in no cache."""
+def tidy(work_path: str, up_s: float | None = None, boot: str | None = None) -> dict[str, Any] | None:
+    """Clean the cache that a segment's folder lies in of what is older than KEEP_S; None when it lies in no cache.
+
+    What nobody has collected must be older by more than the wall clock, which somebody may just have put right by
+    weeks: it must have been seen here for so long. `up_s` is how long this host is up, `boot` the id of that boot.
+    """
     cache, name = os.path.split(os.path.dirname(os.path.dirname(os.path.dirname(work_path))))
-    return clean_cache(cache, ALL, older_than_s=KEEP_S) if name == "runs" else None
+    if name != "runs":
+        return None
+    up_s = time.clock_gettime(time.CLOCK_BOOTTIME) if up_s is None else up_s
+    if boot is None:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            boot = file.read().strip()
+    seen_s = _seen_for(cache, up_s, boot)
+    abandoned = {path for path, seconds in seen_s.items() if seconds > KEEP_S}
+    return clean_cache(cache, FINISHED, older_than_s=KEEP_S, abandoned=abandoned)
 
 
-def _why_kept(path: str, runs: str, before: float) -> str:
+def _seen_for(cache: str, up_s: float, boot: str) -> dict[str, float]:
+    """Return and note for how many seconds at least each segment's folder has been there, by this host's uptime."""
+    record = os.path.join(cache, "runs", _SEEN)
+    try:
+        with open(record, encoding="utf-8") as file:
+            last = json.load(file)
+        # After another boot the time between is unknown, but for what this host has been up since.
+        passed_s = up_s - last["up_s"] if last["boot"] == boot else up_s
+        before = {str(path): float(seconds) for path, seconds in last["seen_s"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        passed_s, before = 0.0, {}
+    seen_s = {path: before[path] + passed_s if path in before else 0.0 for path in _segments(cache)}
+    # A full disk must not keep the rest from being cleaned.
+    with contextlib.suppress(OSError):
+        write_durably(record, json.dumps({"boot": boot, "up_s": up_s, "seen_s": seen_s}).encode())
+    return seen_s
+
+
+def _segments(cache: str) -> list[str]:
+    hosts = [host for run in _folders(os.path.join(cache, "runs")) for host in _folders(run)]
+    return [segment for host in hosts for segment in _folders(host)]
+
+
+def _why_kept(path: str, before: float, *, takes_all: bool) -> str:
     """Say what speaks for a segment's folder, "" where nothing does; `before` is a time in s since 1970."""
     work = WorkFolder(path)
     try:
@@ -65,7 +105,7 @@ def _why_kept(path: str, runs: str, before: float) -> str:
         return str(error)
     if _changed(path) > before:
         return "changed not long ago"
-    if runs == ALL or os.path.exists(work.delivered):
+    if takes_all or os.path.exists(work.delivered):
         return ""
     if work.journal_bytes():
         return "not collected yet; 'inv resume' does it, or clean all"

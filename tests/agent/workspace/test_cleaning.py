@@ -219,8 +219,8 @@ def test_anything_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_agent_takes_what_is_older_than_a_month(tmp_path: Path) -> None:
-    """Also what nobody ever collected; and nothing where its folder is in no cache."""
-    segment(tmp_path, "old", delivered=False, age_s=KEEP_S + 60)
+    """And nothing where its folder is in no cache."""
+    segment(tmp_path, "old", age_s=KEEP_S + 60)
     mine = segment(tmp_path, "mine", age_s=KEEP_S - 60)
     answer = tidy(str(mine))
 
@@ -229,6 +229,25 @@ def test_an_agent_takes_what_is_older_than_a_month(tmp_path: Path) -> None:
     assert not (tmp_path / "runs" / "old").exists()
     assert mine.exists()
     assert tidy("/nowhere/special/at/all") is None
+
+
+def test_a_clock_that_is_put_right_takes_no_rows_that_nobody_has(tmp_path: Path) -> None:
+    """By the host's uptime they are not old; what has been seen here for so long goes, and starts over boots count."""
+    rows = segment(tmp_path, "uncollected", delivered=False, age_s=KEEP_S + 60)
+    mine = segment(tmp_path, "mine")
+    day_s = 86_400.0
+
+    def kept(up_s: float, boot: str) -> bool:
+        tidy(str(mine), up_s, boot)
+        return rows.exists()
+
+    assert kept(100 * day_s, "first")
+    assert kept(115 * day_s, "first")
+    assert kept(14 * day_s, "second")
+    (tmp_path / "runs" / "seen.json").write_text("{}")
+    assert kept(100 * day_s, "second")
+    assert kept(129 * day_s, "second")
+    assert not kept(131 * day_s, "second")
 
 
 class TestVerb:

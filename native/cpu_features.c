@@ -22,6 +22,9 @@ static const char *const names[] = {
 #undef X
 };
 
+/* What the kernel calls them in /proc/cpuinfo, where that is another name. */
+static const char *const kernel_names[PS_CPU_FEATURE_COUNT] = {[PS_CPU_FEATURE_prefetchw] = "3dnowprefetch"};
+
 struct found {
     unsigned cpu;    /* what the CPU has */
     unsigned kernel; /* what it has and the kernel lets it use */
@@ -54,6 +57,24 @@ static struct found ask(void)
         found.kernel &= ~PS_CPU(avx2);
     if ((registers & XCR0_AVX512) != XCR0_AVX512)
         found.kernel &= ~PS_CPU(avx512f);
+    return found;
+}
+
+/* Tells whether the kernel found a feature when it booted, whatever the CPU says of itself to programs now. */
+static int listed(const char *feature)
+{
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    char *line = NULL, *rest;
+    size_t room = 0;
+    int found = 0;
+
+    while (file && !found && getline(&line, &room, file) > 0)
+        if (strncmp(line, "flags", 5) == 0)
+            for (char *word = strtok_r(line, " \t\n", &rest); word && !found; word = strtok_r(NULL, " \t\n", &rest))
+                found = strcmp(word, feature) == 0;
+    free(line);
+    if (file)
+        (void)fclose(file);
     return found;
 }
 
@@ -106,8 +127,14 @@ int ps_cpu_probe(unsigned features, ps_error *why)
         return 0;
     const unsigned first = missing & -missing;
     const char *const name = names[__builtin_ctz(missing)];
+    const char *const kernel_name = kernel_names[__builtin_ctz(missing)] ? kernel_names[__builtin_ctz(missing)] : name;
 
-    if (!(found.cpu & first))
+    if (!(found.cpu & first) && listed(kernel_name))
+        (void)snprintf(reason, sizeof reason,
+                       "the kernel found %s when it booted (/proc/cpuinfo), but CPUID hides it from programs; have the "
+                       "hypervisor show this machine all of its CPU, or measure on another",
+                       kernel_name);
+    else if (!(found.cpu & first))
         (void)snprintf(reason, sizeof reason,
                        "this CPU has no %s; measure it on one that has, here choose a method that asks for less", name);
     else if (!(found.kernel & first))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import json
 import os
@@ -105,6 +106,21 @@ def test_a_masked_feature_takes_away_just_the_methods_that_need_it(feature: str)
             assert reason == f"PAGESWAP_CPU_FEATURES takes {feature} away; unset it to use this CPU's own"
         else:
             assert reason == before[method]
+
+
+@pytest.mark.parametrize(("number", "name"), [(0, "avx2"), (1, "avx512f"), (2, "3dnowprefetch")])
+def test_a_feature_that_only_the_kernel_shows_is_hidden_and_not_missing(
+    number: int, name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A hypervisor's mask, or a guest that was moved to another host, hides from CPUID what was there at boot."""
+    hidden = ctypes.CDLL(str(library(pathlib.Path(__file__).with_name("hidden_features.c"), tmp_path_factory)))
+    hidden.reason.restype = ctypes.c_char_p
+    reason = hidden.reason(number).decode()
+
+    if name in pathlib.Path("/proc/cpuinfo").read_text().split():
+        assert f"the kernel found {name} when it booted (/proc/cpuinfo), but CPUID hides it from programs" in reason
+    else:
+        assert reason.startswith(f"this CPU has no {FEATURES[number]}; ")
 
 
 def test_several_features_can_be_masked_at_once() -> None:

@@ -37,7 +37,7 @@ def _host_context(settings: dict[str, str]) -> HostContext:
         lease_name="\0" + settings["lease"],
         lease_patience_s=float(settings["patience_s"]),
         load_core=fake_core,
-        tunables=Tunables(files, settings["record"], may_change=settings["may_change"] == "yes"),
+        tunables=Tunables(files, str(Path(settings["record"]).parent), may_change=settings["may_change"] == "yes"),
     )
 
 

@@ -80,7 +80,8 @@ def recover(context: HostContext) -> HostCheck:
         if record is None:
             return HostCheck("tunables", OK, "nothing left changed")
         in_use = HostCheck("tunables", OK, f"changed for run {record['run_id']}, which restores it at its end")
-        if tunables.owner() is not None:
+        # Only root may look at root's lock.
+        if tunables.may_change and tunables.owner() is not None:
             return in_use
         held = host_lease.try_take(_LOOKER, context.lease_name)
         if held is None:

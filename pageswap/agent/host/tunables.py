@@ -1,12 +1,13 @@
 """The limit on mappings, raised for a job and put back after it, also after a job that was killed.
 
-What was changed is noted in a file before the change: /run is emptied by a reboot, exactly as the settings are. Beside
-it lies a lock that whoever changed something holds until it is put back. The lease is not enough for that: containers
-may share /run and the kernel's settings and yet not the lease, which is one a network namespace.
+What was changed is noted in a file before the change. It lies in devtmpfs, of which a kernel has one, as it has one
+limit: containers have a /run and a lease of their own, but find the same file there, and a reboot empties it, as it
+takes the change back. Beside it lies a lock that whoever changed something holds until it is put back.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from typing import Any
@@ -16,19 +17,48 @@ from pageswap.agent.workspace.agent_lock import AgentLock
 from pageswap.agent.workspace.work_folder import sync_folder, write_durably
 from pageswap.errors import HostError
 
-RECORD = "/run/pageswap/tunables.json"
 MAX_MAP_COUNT = "vm.max_map_count"
+_FOLDER = "pageswap"
+# fsopen(2), fsconfig(2) and fsmount(2), of Linux 5.2, and what they are told; a C library may not have them yet.
+_FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432
+_CLOEXEC, _CMD_CREATE = 1, 6
 
 
 class Tunables:
     """Changes the limit on a host; the record names what must be put back, and to what."""
 
-    def __init__(self, files: HostFiles | None = None, record: str = RECORD, *, may_change: bool | None = None) -> None:
-        """Take the record's path; `may_change` is whether this user may, by default whether it is root."""
+    def __init__(
+        self, files: HostFiles | None = None, folder: str | None = None, *, may_change: bool | None = None
+    ) -> None:
+        """Take the folder for the record; `may_change` is whether this user may, by default whether it is root.
+
+        Without a folder it is the host's own, which is looked for when it is needed.
+        """
         self._files = files or HostFiles()
-        self._record = record
-        self._lock = AgentLock(os.path.join(os.path.dirname(record), "tunables.lock"))
+        self._given = folder
         self.may_change = os.geteuid() == 0 if may_change is None else may_change
+
+    @functools.cached_property
+    def _folder(self) -> str:
+        return self._given or host_folder()
+
+    @functools.cached_property
+    def _record(self) -> str:
+        return f"{self._folder}/tunables.json"
+
+    @functools.cached_property
+    def _lock(self) -> AgentLock:
+        return AgentLock(f"{self._folder}/tunables.lock")
+
+    def make_folder(self) -> str:
+        """Make the folder for what all agents of root's must know, and return it. Raises HostError."""
+        try:
+            os.makedirs(self._folder, exist_ok=True)
+            # Everybody may see what is changed on the host, whatever the agent's umask.
+            os.chmod(self._folder, 0o755)  # noqa: S103 - nothing secret is in it
+        except OSError as error:
+            raise HostError(f"{self._folder} cannot be made: {error.strerror}") from error
+        return self._folder
 
     def raise_to(self, limit: int, run_id: str) -> dict[str, Any] | None:
         """Raise the limit to at least `limit`, noted first; returns {name, before, set}, None when it is high enough.
@@ -101,13 +131,7 @@ class Tunables:
             self._lock.release()
 
     def _take_lock(self) -> None:
-        folder = os.path.dirname(self._record)
-        try:
-            os.makedirs(folder, exist_ok=True)
-            # Everybody may see what is changed on the host, whatever the agent's umask.
-            os.chmod(folder, 0o755)  # noqa: S103 - nothing secret is in it
-        except OSError as error:
-            raise HostError(f"--tune: {self._record} cannot be written: {error.strerror}") from error
+        self.make_folder()
         if not self._lock.take():
             raise HostError(
                 f"--tune: process {self.owner()} has settings of this host changed for its own run; wait for its end"
@@ -118,7 +142,7 @@ class Tunables:
             # Its notes say what the limit was before anyone changed it, and must not be overwritten.
             raise HostError(f"--tune: {self._record} holds changes that could not be put back; see 'inv doctor'")
         try:
-            sync_folder(os.path.dirname(os.path.dirname(self._record)))
+            sync_folder(os.path.dirname(self._folder))
             write_durably(self._record, json.dumps(document).encode(), 0o644)
         except OSError as error:
             raise HostError(f"--tune: {self._record} cannot be written: {error.strerror}") from error
@@ -151,6 +175,36 @@ class Tunables:
     def _forget(self) -> None:
         try:
             os.unlink(self._record)
-            sync_folder(os.path.dirname(self._record))
+            sync_folder(self._folder)
         except OSError as error:
             raise HostError(f"{self._record} cannot be removed: {error.strerror}") from error
+
+
+def host_folder(name: str = _FOLDER) -> str:
+    """Return a folder of that name that every mount namespace of this kernel has: in devtmpfs, else in /run.
+
+    A container's root, who may change the limit, reaches devtmpfs by a mount that is attached nowhere: the path leads
+    through a descriptor of this process, which stays open.
+    """
+    mounts = [line.split(" - ") for line in (HostFiles().text("/proc/self/mountinfo") or "").splitlines()]
+    on_dev = [right.split()[0] for left, right in mounts if left.split()[4] == "/dev"]
+    if on_dev[-1:] == ["devtmpfs"]:
+        return f"/dev/{name}"
+    mounted = _mounted_devtmpfs()
+    return f"/run/{name}" if mounted < 0 else f"/proc/self/fd/{mounted}/{name}"
+
+
+def _mounted_devtmpfs() -> int:
+    """Open devtmpfs without attaching it to a folder; -1 where this user or this kernel cannot."""
+    try:
+        import ctypes
+    except ImportError:
+        return -1
+    call = ctypes.CDLL(None).syscall
+    opened = call(_FSOPEN, b"devtmpfs", _CLOEXEC)
+    if opened < 0:
+        return -1
+    try:
+        return -1 if call(_FSCONFIG, opened, _CMD_CREATE, None, None, 0) else int(call(_FSMOUNT, opened, _CLOEXEC, 0))
+    finally:
+        os.close(opened)

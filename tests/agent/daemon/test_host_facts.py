@@ -45,7 +45,7 @@ class Left:
 
     def recover(self, *, may_change: bool = True) -> HostCheck:
         """Look at the host as facts do."""
-        tunables = Tunables(self.files, str(self.record), may_change=may_change)
+        tunables = Tunables(self.files, str(self.record.parent), may_change=may_change)
         return recover(HostContext(lease_name=self.lease_name, tunables=tunables))
 
 
@@ -111,7 +111,7 @@ def refusals(context: HostContext, *methods: str, **job: Any) -> list[tuple[str,
 @pytest.fixture
 def context(tmp_path: Path) -> HostContext:
     """Return a host with a made-up core and a lease of its own."""
-    tunables = Tunables(HostFiles(), str(tmp_path / "tunables.json"), may_change=False)
+    tunables = Tunables(HostFiles(), str(tmp_path), may_change=False)
     return HostContext(lease_name=f"\0pageswap-test/{uuid.uuid4()}", load_core=fake_core, tunables=tunables)
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import subprocess
+import sys
+import uuid
 from pathlib import Path
 
 import pytest
 from requirement import require
 
 from pageswap.agent.host.host_files import HostFiles
-from pageswap.agent.host.tunables import MAX_MAP_COUNT, Tunables
+from pageswap.agent.host.tunables import MAX_MAP_COUNT, Tunables, host_folder
 from pageswap.errors import HostError
 
 
@@ -25,7 +29,7 @@ class _Host:
         self.folder = folder
 
     def tunables(self, *, may_change: bool = True) -> Tunables:
-        return Tunables(HostFiles(str(self.folder)), str(self.record), may_change=may_change)
+        return Tunables(HostFiles(str(self.folder)), str(self.record.parent), may_change=may_change)
 
     def value(self) -> int:
         return int(self.setting.read_text())
@@ -63,7 +67,7 @@ def test_the_record_is_there_before_the_setting_changes(host: _Host) -> None:
             seen.append((host.record.exists(), host.value()))
             super().write(path, text)
 
-    Tunables(Watched(str(host.folder)), str(host.record), may_change=True).raise_to(70_000, "r1")
+    Tunables(Watched(str(host.folder)), str(host.record.parent), may_change=True).raise_to(70_000, "r1")
 
     assert seen == [(True, 65_530)]
 
@@ -205,7 +209,7 @@ def test_the_real_setting_is_raised_and_restored(tmp_path: Path) -> None:
     setting = Path("/proc/sys/vm/max_map_count")
     require("root", os.geteuid() == 0 and os.access(setting, os.W_OK), "needs root and a writable /proc/sys")
     before = int(setting.read_text())
-    tunables = Tunables(record=str(tmp_path / "run" / "tunables.json"))
+    tunables = Tunables(folder=str(tmp_path / "run"))
 
     tunables.raise_to(before + 10, "r1")
     try:
@@ -214,3 +218,53 @@ def test_the_real_setting_is_raised_and_restored(tmp_path: Path) -> None:
         tunables.restore()
 
     assert int(setting.read_text()) == before
+
+
+_CONTAINER = """
+import os, subprocess, sys
+sys.path.insert(0, sys.argv[1])
+for folder in ("/run", "/dev"):
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
+from pageswap.agent.host.host_files import HostFiles
+from pageswap.agent.host.tunables import Tunables, host_folder
+from pageswap.errors import HostError
+tunables = Tunables(HostFiles(sys.argv[2]), host_folder(sys.argv[3]), may_change=True)
+try:
+    exec(sys.argv[4])
+except HostError as error:
+    print(error)
+print("done", flush=True)
+sys.stdin.read()
+"""
+
+
+def _container(host: _Host, name: str, code: str) -> subprocess.Popen[str]:
+    """Start Python with a /run, a /dev, and a network of its own; it has done the code when "done" is read."""
+    own = ("unshare", "--mount", "--net", "--ipc", "--uts", sys.executable, "-c", _CONTAINER)
+    command = [*own, str(Path(__file__).parents[3]), str(host.folder), name, code]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_containers_know_of_each_others_changes(host: _Host) -> None:
+    """They share the limit, and neither /run nor the lease: the first value comes back, also after kill -9."""
+    may_unshare = subprocess.run(["unshare", "--mount", "--net", "true"], capture_output=True, check=False)
+    require("root", may_unshare.returncode == 0, "needs root, and namespaces of its own")
+    name = f"pageswap-test-{uuid.uuid4()}"
+    try:
+        with _container(host, name, "tunables.raise_to(70_000, 'r1')") as first:
+            assert first.stdout
+            assert first.stdout.readline() == "done\n"
+            beside = _container(host, name, "print(tunables.restore()); tunables.raise_to(80_000, 'r2')")
+            said, _ = beside.communicate()
+            assert "[]\n--tune: process " in said
+            assert host.value() == 70_000
+            first.kill()
+        after, _ = _container(host, name, "tunables.restore(); tunables.raise_to(80_000, 'r2')").communicate()
+        assert after == "done\n"
+        assert host.value() == 80_000
+        last, _ = _container(host, name, "tunables.restore()").communicate()
+    finally:
+        shutil.rmtree(host_folder(name))
+
+    assert last == "done\n"
+    assert host.value() == 65_530

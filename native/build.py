@@ -112,7 +112,8 @@ def build(*, sanitize: bool = False) -> dict[str, Any]:
     objects = ROOT / "build" / ("objects-sanitized" if sanitize else "objects")
     objects.mkdir(parents=True, exist_ok=True)
     with (objects / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once build once
+        with contextlib.suppress(OSError):  # a file system without locks: then two commands at once build twice
+            fcntl.flock(lock, fcntl.LOCK_EX)
         known = _facts_of(folder)
         if known is None or known["source_hash"] != facts["source_hash"]:
             _compile(folder, objects, flags)

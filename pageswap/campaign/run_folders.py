@@ -97,7 +97,7 @@ def open_run(run_dir: Path) -> Store:
 
 @contextlib.contextmanager
 def held(run_dir: Path) -> Iterator[None]:
-    """Hold a run's folder for this controller; raises UsageError while another one has it.
+    """Hold a run's folder for this controller; raises UsageError while another one has it, StoreError without locks.
 
     An flock ends with its holder however that ends. It is on the folder: closing any descriptor of the database itself
     would drop SQLite's own locks.
@@ -108,6 +108,11 @@ def held(run_dir: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UsageError(f"{run_dir}: another process is at work on this run; wait for it to end") from None
+        except OSError as error:
+            raise StoreError(
+                f"{run_dir}: its file system has no locks (flock: {error.strerror}), without which two commands could"
+                " write one run; have results/ be a link to a folder on a local disk"
+            ) from error
         yield
     finally:
         os.close(descriptor)

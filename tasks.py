@@ -158,6 +158,7 @@ def run(
     until: str | None = None,
     tune: bool = False,
     wait: bool = False,
+    ignore_lease: bool = False,
     strict: bool = False,
     core: str = "auto",
     at_once: str = "32",
@@ -176,6 +177,7 @@ def run(
     options = campaign.Options(
         tune=tune,
         wait=wait,
+        ignore_lease=ignore_lease,
         strict=strict,
         core=arguments.one_of("--core", core, campaign.CORES),
         at_once=arguments.number("--at-once", at_once, 1) or 1,
@@ -209,6 +211,7 @@ def resume(
     run: str = "",
     hosts: str | None = None,
     wait: bool = False,
+    ignore_lease: bool = False,
     json: bool = False,
 ) -> int:
     """Finish what a run still lacks, on its hosts or those that --hosts picks out, then write its report."""
@@ -222,6 +225,7 @@ def resume(
         campaign.resume,
         folder,
         wait=wait or None,
+        ignore_lease=ignore_lease or None,
         only=[host.name for host in chosen],
         inventory=access.known() if access.inventory else None,
         ssh_config=access.ssh_config_file(),

@@ -25,6 +25,7 @@ _INTERRUPTED = 130
 def main(argv: list[str] | None = None, context: HostContext | None = None) -> int:
     """Do what one verb says and return the exit status: 0, or 1 after one line {"error": what, and the cure}."""
     if argv is None:
+        os.umask(0o077)  # One that takes this user's own rights away would shut us out of our files.
         leave_behind()
     mark_used()
     arguments = sys.argv[1:] if argv is None else argv

@@ -38,7 +38,7 @@ _CLOSE_S: Final = 2.0
 # A type or several, a list of one shape, or an object with at least these names.
 _TEXT_OR_NONE: Final = (str, type(None))
 _COUNT_OR_NONE: Final = (int, type(None))
-_HOLDER: Final = {"pid": _COUNT_OR_NONE, "user": _TEXT_OR_NONE, "run_id": _TEXT_OR_NONE, "since": _TEXT_OR_NONE}
+_HOLDER: Final = {"pid": _COUNT_OR_NONE} | dict.fromkeys(("user", "run_id", "since", "note"), _TEXT_OR_NONE)
 _METHOD: Final = {
     "name": str,
     "family": str,
@@ -238,7 +238,7 @@ def started_from(host: str, answer: dict[str, Any]) -> StartAnswer:
 
 
 def holder_from(host: str, holder: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever came
-    """Read who holds a host's lease: {"pid", "user", "run_id", "since"}, unknown parts None; raises HostError."""
+    """Read who holds a host's lease, as `host_lease.who_holds` has it; raises HostError."""
     _check(host, "start", holder, _HOLDER)
     words = {name: holder[name] for name in _HOLDER}
     return {name: word[:_LONGEST_WORD] if isinstance(word, str) else word for name, word in words.items()}

@@ -158,6 +158,7 @@ class HostRun:
             lease_s=self._options.lease_s,
             tune=self._options.tune,
             wait=self._options.wait,
+            ignore_lease=self._options.ignore_lease,
             trials=tuple(owed),
             cpu=self._inventory.cpu,
             memory_cap_bytes=self._inventory.memory_bytes,
@@ -212,7 +213,8 @@ class HostRun:
         """Deal with the lease's holder: an agent of this run whose start went unnoticed is followed, others win."""
         who = describe(holder)
         if holder.get("run_id") != self._run_id:
-            raise LeaseHeldError(f"{self.host}: is measured by {who}; wait for it with --wait, or stop that run")
+            cure = ", or measure beside it as root with --ignore-lease" if holder["note"] else ""
+            raise LeaseHeldError(f"{self.host}: is measured by {who}; wait for it with --wait, or stop that run{cure}")
         for segment in reversed(self._store.segments(self.host)):
             if segment.ended not in ENDS and self._collect(segment.segment):
                 return

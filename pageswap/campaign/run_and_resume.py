@@ -79,6 +79,7 @@ def resume(  # noqa: PLR0913 - as many as may be said anew, and who watches
     run_dir: Path,
     *,
     wait: bool | None = None,
+    ignore_lease: bool | None = None,
     only: Sequence[str] = (),
     inventory: Inventory | None = None,
     ssh_config: str | None = None,
@@ -89,9 +90,10 @@ def resume(  # noqa: PLR0913 - as many as may be said anew, and who watches
 ) -> Outcome:
     """Finish what the run in `run_dir` still lacks, with the options it was started with and its hosts as they were.
 
-    What its hosts have measured in the meantime is collected first. Trials that ended killed, interrupted or lost are
-    measured once more; every other outcome is final. What may be said anew: `wait`, which hosts go on (`only` these),
-    what an `inventory` says of them, and the `ssh_config` that leads there. Raises as `run` does.
+    What its hosts have measured in the meantime is collected first. Trials that ended killed, interrupted or lost
+    are measured once more; every other outcome is final. What may be said anew: `wait`, `ignore_lease`, which hosts
+    go on (`only` these), what an `inventory` says of them, and the `ssh_config` that leads there. Raises as `run`
+    does.
     """
     with held(run_dir), open_run(run_dir) as store:
         meta = store.meta()
@@ -100,6 +102,7 @@ def resume(  # noqa: PLR0913 - as many as may be said anew, and who watches
         options = dataclasses.replace(
             options,
             wait=options.wait if wait is None else wait,
+            ignore_lease=options.ignore_lease if ignore_lease is None else ignore_lease,
             ssh_config=ssh_config or options.ssh_config,
             hosts=tuple(host.to_json() for host in hosts),
         )

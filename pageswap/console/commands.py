@@ -62,6 +62,7 @@ ARGUMENTS: Final = {
         "compare ratios to the run's own baseline, or times; default: ratios, where that can be",
     ),
     "wait": ("", "wait while another measurement holds the host, rather than give up"),
+    "ignore_lease": ("", "as root: measure although another process, which is no agent's, keeps the host's lease"),
 }
 EXITS: Final = (
     "0 done; 1 wrong usage or experiment file; 2 some trials or checks ended badly; 3 a host could not be used; "

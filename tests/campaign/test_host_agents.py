@@ -131,7 +131,7 @@ def test_the_time_until_a_loss_is_noticed_is_lost(tmp_path: Path) -> None:
     [
         {"pid": "many"},
         {"held_by": "somebody"},
-        {"held_by": {"pid": 5, "user": "me", "run_id": ["x"], "since": None}},
+        {"held_by": {"pid": 5, "user": "me", "run_id": ["x"], "since": None, "note": None}},
         {"pid": True},
     ],
 )

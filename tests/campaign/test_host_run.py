@@ -74,7 +74,7 @@ def test_two_names_of_one_machine_are_told_from_an_agent_that_is_only_late(
     monkeypatch.setattr("pageswap.campaign.host_run.LEASE_AGAIN_S", 0.0)
 
     def held(job: Job) -> dict[str, Any]:
-        return {"held_by": {"pid": 5, "user": "me", "run_id": job.run_id, "since": None}}
+        return {"held_by": {"pid": 5, "user": "me", "run_id": job.run_id, "since": None, "note": None}}
 
     again = FakeTarget(*[held] * 99, name="a")
     told: list[events.Event] = []

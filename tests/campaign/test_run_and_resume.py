@@ -187,7 +187,7 @@ class TestLease:
 
     def test_another_runs_holder_is_named_and_no_run_is_left(self, tmp_path: Path) -> None:
         """So that `latest` is not an empty run."""
-        holder = {"pid": 77, "user": "ann", "run_id": "r", "since": "2025-01-31T12:00:00Z"}
+        holder = {"pid": 77, "user": "ann", "run_id": "r", "since": "2025-01-31T12:00:00Z", "note": None}
         with pytest.raises(HostError, match=r"process 77 of user ann, run r, since 2025.*--wait"):
             run(tmp_path, FakeTarget(lambda _job: {"held_by": holder}))
 
@@ -254,7 +254,7 @@ class TestResume:
 
         def begin_late(late: Job) -> dict[str, Any]:
             target.segments[target.work_dir(outcome.run_id, 2)] = Segment(job, work_through(job))
-            return {"held_by": {"pid": 5, "user": "me", "run_id": late.run_id, "since": None}}
+            return {"held_by": {"pid": 5, "user": "me", "run_id": late.run_id, "since": None, "note": None}}
 
         target.scripts.append(begin_late)
         again = resume(outcome.run_dir, target)

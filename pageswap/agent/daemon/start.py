@@ -20,7 +20,7 @@ from pageswap.agent.trial.child_watcher import StopSignals
 from pageswap.agent.trial.descendants import become_subreaper, kill_and_reap
 from pageswap.agent.workspace import host_lease
 from pageswap.agent.workspace.agent_lock import AgentLock
-from pageswap.agent.workspace.work_folder import WorkFolder, private_folder, write_durably
+from pageswap.agent.workspace.work_folder import WorkFolder, private_folder, user_name, write_durably
 from pageswap.errors import HostError, PageswapError
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ class _Starting:
         """Take the lease, waiting for it if the job may; None when it was told who holds it, or to stop."""
         me = {
             "pid": os.getpid(),
-            "user": host_lease.user_name(os.geteuid()),
+            "user": user_name(os.geteuid()),
             "run_id": the_job.run_id,
             "since": utc_now(),
         }
@@ -215,6 +215,8 @@ class _Starting:
             if isinstance(held, host_lease.Lease):
                 return held
             log(f"the host is measured by {host_lease.describe(held)}")
+            if the_job.ignore_lease:
+                return _lease_beside(me, host_lease.describe(held), context)
             if not the_job.wait:
                 self._say({"held_by": held})
                 return None
@@ -234,3 +236,12 @@ class _Starting:
                 os.write(self._pipe, json.dumps(word).encode() + b"\n")
         except OSError:
             pass  # The starter has gone: the log has it.
+
+
+def _lease_beside(me: dict[str, Any], holder: str, context: HostContext) -> host_lease.Lease:
+    """Return a lease beside the one that is kept; raises HostError unless this is root's, and the only one."""
+    if os.geteuid():
+        raise HostError(f"--ignore-lease: only root may measure beside {holder}")
+    if not AgentLock(f"{context.tunables.make_folder()}/lease.lock").take():
+        raise HostError("--ignore-lease: another run of root's ignores the lease already; wait for its end")
+    return host_lease.take_beside(me, context.lease_name)

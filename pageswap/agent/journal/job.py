@@ -99,6 +99,8 @@ class Job:
     tune: bool
     wait: bool
     trials: tuple[TrialSpec, ...]
+    # Measure although another process keeps the host's lease, which only root may.
+    ignore_lease: bool = False
     # The CPU of the first measured thread, and the most memory that a trial may use; None leaves both to the agent.
     cpu: int | None = None
     memory_cap_bytes: int | None = None

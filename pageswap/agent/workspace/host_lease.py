@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import socket
 import struct
 import time
 from typing import TYPE_CHECKING, Any
+
+from pageswap.agent.workspace.work_folder import user_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,15 +23,19 @@ _NAME = "\0pageswap/lease"
 _RETRY_S = 0.05
 _ANSWER_S = 1.0
 _CAP_BYTES = 4096
+# An agent has bound the name for microseconds before it listens.
+_LOOKS = 4
+_COMMAND_LETTERS = 60
 
 
 class Lease:
     """The held lease; answers whoever connects with one JSON line."""
 
-    def __init__(self, listener: socket.socket, holder: dict[str, Any]) -> None:
-        """Take the listening socket and what to tell those who ask."""
+    def __init__(self, listener: socket.socket, holder: dict[str, Any], wanted: str | None = None) -> None:
+        """Take the listening socket, what to tell those who ask, and the name that another process has instead."""
         self._listener = listener
         self._answer = json.dumps(holder, separators=(",", ":")).encode() + b"\n"
+        self._wanted = wanted
 
     def fileno(self) -> int:
         """Return the descriptor to poll for questions."""
@@ -36,6 +43,10 @@ class Lease:
 
     def serve(self) -> None:
         """Answer everyone who has connected, never waiting for any of them."""
+        listener = _listen(self._wanted) if self._wanted else None
+        if listener is not None:
+            self._listener.close()
+            self._listener, self._wanted = listener, None
         while True:
             try:
                 asker, _ = self._listener.accept()
@@ -55,17 +66,16 @@ class Lease:
 
 def try_take(holder: dict[str, Any], name: str | None = None) -> Lease | None:
     """Take the lease if it is free; `holder` is {pid, user, run_id, since}, `name` the address of another lease."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    try:
-        listener.bind(name or _NAME)
-        listener.listen(16)
-        listener.setblocking(False)  # noqa: FBT003 - socket's own signature
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            return None
-        raise
-    return Lease(listener, holder)
+    listener = _listen(name or _NAME)
+    return None if listener is None else Lease(listener, holder)
+
+
+def take_beside(holder: dict[str, Any], name: str | None = None) -> Lease:
+    """Return a lease beside the one that another process keeps; it becomes that one when it is let go."""
+    while True:
+        listener = _listen(f"{_NAME}/{os.urandom(16).hex()}")
+        if listener is not None:
+            return Lease(listener, holder, name or _NAME)
 
 
 def take(
@@ -89,39 +99,35 @@ def take(
 
 
 def who_holds(name: str | None = None) -> dict[str, Any] | None:
-    """Ask who holds the lease: {pid, user, run_id, since}, unknown parts None; None when nobody does."""
+    """Ask who holds the lease: {pid, user, run_id, since, note}, unknown parts None; None when nobody does.
+
+    `note` says how a holder that is no agent, or a stopped one, behaves, and what it is: anyone may bind the name.
+    """
+    address = name or _NAME
+    pid = uid = None
+    said: dict[str, Any] = {}
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as asker:
         asker.settimeout(_ANSWER_S)
         try:
-            asker.connect(name or _NAME)
+            if not _connect(asker, address):
+                return None
+            # The kernel's word on who listens is worth more than the holder's own, and is there even if it is stopped.
+            pid, uid, _ = struct.unpack("3i", asker.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            said, strange = _read_answer(asker)
         except ConnectionRefusedError:
-            return None
-        except OSError:
-            # A full queue of askers, or a holder too busy to answer: held, by someone who cannot be named.
-            return {"pid": None, "user": None, "run_id": None, "since": None}
-        # The kernel's word on who listens is worth more than the holder's own, and is there even if it is stopped.
-        pid, uid, _ = struct.unpack("3i", asker.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        holder: dict[str, Any] = {"pid": pid or None, "user": user_name(uid), "run_id": None, "since": None}
-        said = _read_answer(asker)
+            strange = "it does not listen"
+        except OSError as error:
+            # A full queue of askers.
+            strange = f"it cannot be asked: {error.strerror or error}"
+    note = None
+    if strange or (pid and not os.path.exists(f"/proc/{pid}")):
+        pid, uid, note = _seen(address, pid, uid, strange or "it answers as an agent")
+    holder = {"pid": pid or None, "user": None if uid is None else user_name(uid), "run_id": None, "since": None}
     for key in ("run_id", "since"):
         value = said.get(key)
         if isinstance(value, str) and len(value) < 100 and value.isprintable():  # noqa: PLR2004 - a name, not a novel
             holder[key] = value
-    return holder
-
-
-def _read_answer(asker: socket.socket) -> dict[str, Any]:
-    data = b""
-    try:
-        while not data.endswith(b"\n") and len(data) < _CAP_BYTES:
-            chunk = asker.recv(_CAP_BYTES)
-            if not chunk:
-                break
-            data += chunk
-        said = json.loads(data)
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}
+    return {**holder, "note": note}
 
 
 def describe(holder: dict[str, Any]) -> str:
@@ -131,14 +137,97 @@ def describe(holder: dict[str, Any]) -> str:
         words += f", run {holder['run_id']}"
     if holder.get("since"):
         words += f", since {holder['since']}"
-    return words
+    return f"{words} ({holder['note']})" if holder.get("note") else words
 
 
-def user_name(uid: int) -> str:
-    """Return a user's name, or the number where it has none."""
-    import pwd  # `status` does not need it
-
+def _listen(address: str) -> socket.socket | None:
+    """Bind and listen; None where another process has the address."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
+        listener.bind(address)
+        listener.listen(16)
+        listener.setblocking(False)  # noqa: FBT003 - socket's own signature
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            return None
+        raise
+    return listener
+
+
+def _connect(asker: socket.socket, address: str) -> bool:
+    """Connect to the holder; False when there is none. Raises ConnectionRefusedError where one does not listen."""
+    for look in range(_LOOKS):
+        try:
+            asker.connect(address)
+        except ConnectionRefusedError:  # noqa: PERF203 - the usual look is the last
+            free = _listen(address)
+            if free is not None:
+                free.close()
+                return False
+            if look == _LOOKS - 1:
+                raise
+            time.sleep(_RETRY_S)
+        else:
+            break
+    return True
+
+
+def _read_answer(asker: socket.socket) -> tuple[dict[str, Any], str]:
+    """Return what the holder says of itself, and how that is not what an agent says; "" when it is."""
+    data = b""
+    deadline = time.monotonic() + _ANSWER_S
+    try:
+        while not data.endswith(b"\n") and len(data) < _CAP_BYTES:
+            asker.settimeout(max(deadline - time.monotonic(), 0.001))
+            chunk = asker.recv(_CAP_BYTES)
+            if not chunk:
+                break
+            data += chunk
+        said = json.loads(data)
+    except (OSError, ValueError, RecursionError):
+        said = None
+    if isinstance(said, dict) and {"pid", "user", "run_id", "since"} <= said.keys():
+        return said, ""
+    return {}, "it answers what no agent does" if data else "it does not answer"
+
+
+def _seen(address: str, pid: int | None, uid: int | None, strange: str) -> tuple[int | None, int | None, str]:
+    """Say what /proc shows of the holder, `pid` being who began to listen: a process, its user, and a note."""
+    pids = _processes_with(address)
+    if pid and pid not in pids and (pids or not os.path.exists(f"/proc/{pid}")):
+        strange += f"; process {pid}, which began it, has ended or given it up"
+        pid = None
+    pid = pid or (pids[0] if pids else None)
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read(_CAP_BYTES).decode("utf-8", "replace").split("\0")
+            uid = os.fstat(file.fileno()).st_uid
+    except OSError:
+        return pid, uid, f"{strange}; /proc shows this user no process that has it: as root 'inv doctor' looks further"
+    command = "".join(letter if letter.isprintable() else "?" for letter in " ".join(words).strip())
+    return pid, uid, f"{command[:_COMMAND_LETTERS]}: {strange}"
+
+
+def _processes_with(address: str) -> list[int]:
+    """List the processes that have a socket of this name open, as far as this user may look."""
+    with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
+        lines = [line.split() for line in file]
+    # Num, RefCount, Protocol, Flags, Type, St, Inode, Path: an @ is each NUL of an abstract one's.
+    sockets = {f"socket:[{words[6]}]" for words in lines if words[7:] == [address.replace("\0", "@")]}
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            descriptors = os.listdir(f"/proc/{pid}/fd")
+        except OSError:
+            continue
+        if any(_target(f"/proc/{pid}/fd/{each}") in sockets for each in descriptors):
+            found.append(int(pid))
+    return sorted(found)
+
+
+def _target(link: str) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""  # Closed meanwhile.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -10,6 +11,9 @@ from pageswap.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_CURE = "set PAGESWAP_HOME to a folder of yours"
+_OVERFLOW_UID = "/proc/sys/kernel/overflowuid"
 
 
 def cache_root(environ: Mapping[str, str] | None = None, *, fallback: str = "/tmp") -> str:  # noqa: S108 - owner-checked
@@ -71,27 +75,105 @@ def is_content_name(name: str) -> bool:
 def private_folder(path: str) -> str:
     """Make `path` a folder that only this user may enter (0700, parents too where missing), and give it back.
 
-    Raises HostError when it is not absolute, cannot be made or written, is not a folder, or belongs to someone else.
+    Raises HostError when it is not absolute, cannot be made or written, is not a folder, belongs to someone else, lies
+    where someone else could put another in its place, or is on a file system without locks.
     """
     if not path.startswith("/"):
         raise HostError(f"'{path}' is not an absolute path; name the folder from / on")
+    above = os.path.dirname(path)
+    parents = dict.fromkeys([*_upwards(above), *_upwards(os.path.realpath(above))])
     try:
+        for parent in parents:
+            danger = _danger(parent)
+            if danger:
+                raise HostError(
+                    f"{path}: {parent}, where it lies, {danger}; {_CURE} where all parents are yours or root's"
+                )
         _make(path)
         found = os.lstat(path)
     except OSError as error:
-        raise HostError(f"{path}: cannot be made: {error.strerror}; set PAGESWAP_HOME to a folder of yours") from error
+        closed = next((parent for parent in parents if os.path.isdir(parent) and _is_closed(parent)), None)
+        cure = f"chmod u+rwx {closed}" if closed else _CURE
+        raise HostError(f"{path}: cannot be made: {error.strerror}; {cure}") from error
     if not stat.S_ISDIR(found.st_mode):
         raise HostError(f"{path}: is not a folder (nor may it be a link); move it away or set PAGESWAP_HOME")
     if found.st_uid != os.geteuid():
-        raise HostError(f"{path}: belongs to user {found.st_uid}, not to {os.geteuid()}; set PAGESWAP_HOME")
+        raise HostError(f"{path}: belongs to user {found.st_uid}, not to {os.geteuid()}; {_CURE}")
     try:
-        if found.st_mode & 0o077:
+        # Also one that a umask has made nobody's.
+        if found.st_mode & (stat.S_IRWXU | stat.S_IRWXG | stat.S_IRWXO) != stat.S_IRWXU:
             os.chmod(path, 0o700)
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise HostError(f"{path}: cannot be written; {_CURE}")
+        check_locks(path)
     except OSError as error:
-        raise HostError(f"{path}: cannot be made private: {error.strerror}; set PAGESWAP_HOME") from error
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise HostError(f"{path}: cannot be written; set PAGESWAP_HOME to a folder of yours")
+        raise HostError(f"{path}: cannot be made private: {error.strerror}; {_CURE}") from error
     return path
+
+
+def check_locks(path: str) -> None:
+    """Raise HostError where a folder's file system has no locks: by one it is known whether an agent lives."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pass  # Somebody has one.
+    except OSError as error:
+        raise HostError(
+            f"{path}: its file system has no locks (flock: {error.strerror}), and without one nobody knows which agent"
+            f" lives; {_CURE} on a local disk"
+        ) from error
+    finally:
+        os.close(descriptor)
+
+
+def _upwards(folder: str) -> list[str]:
+    """List a folder and all that it lies in, the root first."""
+    names = folder.split("/")
+    return ["/".join(names[:depth]) or "/" for depth in range(1, len(names) + 1)]
+
+
+def _danger(parent: str) -> str:
+    """Say who but this user and root may put something else in the place of what lies in a folder, "" when nobody."""
+    try:
+        found = os.lstat(parent)
+    except FileNotFoundError:
+        return ""
+    if found.st_uid not in (0, os.geteuid()) and not _is_unmapped(found.st_uid):
+        return f"belongs to user {user_name(found.st_uid)}"
+    if not stat.S_ISDIR(found.st_mode) or found.st_mode & stat.S_ISVTX:
+        return ""
+    if found.st_mode & stat.S_IWOTH:
+        return f"is writable by everybody (chmod o-w {parent}, or +t)"
+    if found.st_mode & stat.S_IWGRP and not _is_own_group(found.st_gid):
+        return f"is writable by group {found.st_gid} (chmod g-w {parent}, or +t)"
+    return ""
+
+
+def _is_unmapped(uid: int) -> bool:
+    """Tell whether it is how a user namespace, as a container has one, shows users it does not know, such as root."""
+    try:
+        with open("/proc/self/uid_map", encoding="ascii") as known, open(_OVERFLOW_UID, encoding="ascii") as unknown:
+            return known.read().split()[-1:] != [str(2**32 - 1)] and uid == int(unknown.read())
+    except OSError:
+        return False
+
+
+def _is_own_group(gid: int) -> bool:
+    """Tell whether a group has no member but this user, as a private one, and root's."""
+    import grp  # few folders need it
+
+    try:
+        name, _, _, members = grp.getgrgid(gid)
+    except KeyError:
+        name, members = str(gid), []
+    own = user_name(os.geteuid())
+    return gid == 0 or (name == own and set(members) <= {own})
+
+
+def _is_closed(folder: str) -> bool:
+    found = os.stat(folder)
+    return found.st_uid == os.geteuid() and found.st_mode & stat.S_IRWXU != stat.S_IRWXU
 
 
 def _make(path: str) -> None:
@@ -102,8 +184,19 @@ def _make(path: str) -> None:
     for folder in reversed(missing):
         try:
             os.mkdir(folder, 0o700)
+            os.chmod(folder, 0o700)  # whatever the umask
         except FileExistsError:  # noqa: PERF203 - a handful of folders, and another agent may be making them too
             continue
+
+
+def user_name(uid: int) -> str:
+    """Return a user's name, or the number where it has none."""
+    import pwd  # `status` does not need it
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 class WorkFolder:

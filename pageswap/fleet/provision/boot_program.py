@@ -24,8 +24,10 @@ START_S: Final = 15
 # In the order they are tried; the last is the oldest that serves.
 PYTHONS: Final = ("python3", *(f"python3.{tag[3:]}" for tag in reversed(WHEELS)))
 
+# A umask that takes this user's own rights away would leave folders that not even we may enter.
 _LOADER: Final = """
-import sys, types
+import os, sys, types
+os.umask(os.umask(0o077) & 0o077)
 def load(name, source):
     parts = name.split(".")
     for count in range(1, len(parts)):

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 from agent.harness import Host, make_trial, wait_until
+from requirement import require
 
 from pageswap.agent.daemon.host_context import HostContext
 from pageswap.agent.daemon.start import keep
@@ -69,6 +71,45 @@ def test_a_waiting_agent_says_for_whom_and_starts_after_it(host: Host) -> None:
     assert waiting["waiting_for"]["pid"] == first
     assert started["pid"]
     assert other.finish()[-1]["why"] == "done"
+
+
+def _squat(host: Host, behaviour: str) -> socket.socket:
+    squatter = socket.socket(socket.AF_UNIX)
+    squatter.bind("\0" + host.settings["lease"])
+    if behaviour == "silent":
+        squatter.listen(1)
+    return squatter
+
+
+@pytest.mark.parametrize("behaviour", ["bound", "silent"])
+def test_a_squatted_lease_is_waited_for_until_the_starter_goes(host: Host, behaviour: str) -> None:
+    """Also one that nobody answers for: who it is is said, and Ctrl-C ends the waiting."""
+    host.settings["patience_s"] = "0.1"
+    with _squat(host, behaviour), host.popen("start", job=host.job(make_trial(), wait=True)) as starter:
+        assert starter.stdout
+        waiting = json.loads(starter.stdout.readline())
+        starter.send_signal(signal.SIGINT)
+        starter.wait()
+        wait_until(lambda: host.alive() is None, "the waiting agent's end")
+
+    assert waiting["waiting_for"]["pid"] == os.getpid()
+    assert waiting["waiting_for"]["note"]
+
+
+def test_root_gets_round_a_squatted_lease(host: Host) -> None:
+    """One measurement at a time all the same."""
+    require("root", os.geteuid() == 0, "only root may")
+    host.settings["patience_s"] = "0.1"
+    other = host.beside("r2")
+    with _squat(host, "silent"):
+        assert host.call("start", job=host.job(make_trial()))["held_by"]["pid"] == os.getpid()
+        host.start(make_trial("hang"), ignore_lease=True)
+        refused = other.call("start", job=other.job(make_trial(), ignore_lease=True))
+        host.call("stop", how="kill")
+        other.start(make_trial(), ignore_lease=True)
+        assert other.finish()[-1]["why"] == "done"
+
+    assert "another run of root's ignores the lease already" in refused["error"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])

@@ -8,16 +8,18 @@ import signal
 import socket
 import threading
 import uuid
+from pathlib import Path
 
 import pytest
 from agent.harness import wait_until
 from requirement import require
 
 from pageswap.agent.workspace import host_lease
+from pageswap.agent.workspace.work_folder import user_name
 
 _ME = {
     "pid": os.getpid(),
-    "user": host_lease.user_name(os.geteuid()),
+    "user": user_name(os.geteuid()),
     "run_id": "r1",
     "since": "2025-01-01T00:00:00.000Z",
 }
@@ -64,13 +66,13 @@ def test_the_holder_is_named_to_whoever_asks(name: str) -> None:
     """Process, user, run and time, from another process."""
     pid = _serve_in_child(name)
     try:
-        assert host_lease.who_holds(name) == {**_ME, "pid": pid}
+        assert host_lease.who_holds(name) == {**_ME, "pid": pid, "note": None}
         assert host_lease.try_take(_ME, name) is None
         holder = host_lease.take(_ME, name, patience_s=0.1)
     finally:
         _kill(pid)
 
-    assert holder == {**_ME, "pid": pid}
+    assert holder == {**_ME, "pid": pid, "note": None}
     assert f"process {pid} of user {_ME['user']}, run r1, since 2025-01-01" in host_lease.describe(holder)
 
 
@@ -85,7 +87,7 @@ def test_another_users_lease_holds_for_everybody(name: str) -> None:
     finally:
         _kill(pid)
 
-    assert holder == {**_ME, "pid": pid, "user": "nobody"}
+    assert holder == {**_ME, "pid": pid, "user": "nobody", "note": None}
     assert holder["user"] != _ME["user"]
 
 
@@ -125,6 +127,8 @@ def test_a_holder_that_does_not_answer_is_named_by_the_kernel(name: str) -> None
     finally:
         _kill(pid)
 
+    assert holder
+    assert holder.pop("note").endswith(": it does not answer")
     assert holder == {"pid": pid, "user": _ME["user"], "run_id": None, "since": None}
 
 
@@ -145,6 +149,8 @@ def test_a_strange_answer_is_not_believed(name: str, answer: bytes) -> None:
         holder = host_lease.who_holds(name)
         os.waitpid(pid, 0)
 
+    assert holder
+    assert holder.pop("note").endswith(": it answers what no agent does" if answer else ": it does not answer")
     assert holder == {"pid": os.getpid(), "user": _ME["user"], "run_id": None, "since": None}
 
 
@@ -160,3 +166,102 @@ def test_askers_who_leave_or_are_many_do_not_hurt_the_holder(name: str) -> None:
     held.serve()
 
     held.close()
+
+
+def _squat(name: str, behaviour: str) -> list[int]:
+    """Have another process keep the name as no agent does; give the ids of who is to be named and who is to be ended.
+
+    Of those that fork the first one has ended when this returns.
+    """
+    read, write = os.pipe()
+    first = os.fork()
+    if first == 0:
+        squatter = socket.socket(socket.AF_UNIX)
+        squatter.bind(name)
+        if behaviour != "bound":
+            squatter.listen(1 if behaviour != "full" else 0)
+        if behaviour == "left over" and os.fork():
+            os._exit(0)
+        os.write(write, b"%d\n" % os.getpid())
+        while behaviour == "dripping":
+            connection, _ = squatter.accept()
+            try:
+                while connection.send(b" "):
+                    threading.Event().wait(0.2)
+            except OSError:
+                connection.close()
+        signal.pause()
+    holder = int(os.read(read, 100))
+    os.close(read)
+    os.close(write)
+    if holder != first:
+        os.waitpid(first, 0)
+    return [first, holder]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        ("bound", "it does not listen"),
+        ("left over", "it does not answer; process {first}, which began it, has ended or given it up"),
+        ("silent", "it does not answer"),
+        ("dripping", "it answers what no agent does"),
+        ("full", "it cannot be asked: "),
+    ],
+)
+def test_a_process_that_keeps_the_name_and_is_no_agent_is_named(name: str, behaviour: str, words: str) -> None:
+    """With its user, its command and what it does, and soon: nobody waits for ever for such a one."""
+    first, pid = _squat(name, behaviour)
+    askers = [socket.socket(socket.AF_UNIX) for _ in range(3)] if behaviour == "full" else []
+    for asker in askers:
+        asker.setblocking(False)
+        asker.connect_ex(name)
+    try:
+        holder = host_lease.take(_ME, name, patience_s=0.0)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        for asker in askers:
+            asker.close()
+
+    assert isinstance(holder, dict)
+    command = " ".join(Path(f"/proc/{os.getpid()}/cmdline").read_text().split("\0"))[:20]
+    assert holder["note"].startswith(command)
+    assert words.format(first=first) in holder["note"]
+    assert (holder["pid"], holder["user"], holder["run_id"]) == (pid, _ME["user"], None)
+    assert host_lease.describe(holder) == f"process {pid} of user {_ME['user']} ({holder['note']})"
+
+
+def test_a_holder_that_this_user_may_not_look_at_is_said_to_be_one(name: str) -> None:
+    """A socket that is bound and does not listen tells nobody whose it is, and /proc shows only the own processes."""
+    require("root", os.geteuid() == 0, "needs root to become another user")
+    _, pid = _squat(name, "bound")
+    read, write = os.pipe()
+    asker = os.fork()
+    if asker == 0:
+        os.setresuid(12345, 12345, 12345)
+        os.write(write, host_lease.describe(host_lease.who_holds(name) or {}).encode())
+        os._exit(0)
+    os.waitpid(asker, 0)
+    os.kill(pid, signal.SIGKILL)
+
+    said = os.read(read, 1000).decode()
+    assert said.startswith("process ? of user ? (it does not listen; /proc shows this user no process that has it")
+
+
+def test_who_measures_beside_a_squatter_gets_the_lease_when_it_is_free(name: str) -> None:
+    """Until then nobody finds the lease beside it; after that nobody starts another measurement."""
+    _, pid = _squat(name, "silent")
+    beside = host_lease.take_beside(_ME, name)
+    beside.serve()
+    assert host_lease.try_take(_ME, name) is None
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+    beside.serve()
+
+    assert host_lease.try_take(_ME, name) is None
+    with socket.socket(socket.AF_UNIX) as asker:
+        asker.connect(name)
+        beside.serve()
+        assert asker.recv(4096).endswith(b"\n")
+    beside.close()

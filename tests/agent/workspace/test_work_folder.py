@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
-from typing import TYPE_CHECKING
+import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 from requirement import require
 
 from pageswap.agent.workspace.work_folder import WorkFolder, cache_root, private_folder, write_durably
 from pageswap.errors import HostError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_the_cache_is_where_the_user_says_first(tmp_path: Path) -> None:
@@ -73,6 +74,104 @@ def test_somebody_elses_folder_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(HostError, match="belongs to user 12345, not to 0"):
         private_folder(str(tmp_path / "theirs"))
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "words"),
+    [
+        (0o755, 12345, "belongs to user 12345"),
+        (0o1777, 12345, "belongs to user 12345"),
+        (0o777, 0, "is writable by everybody (chmod o-w {parent}, or +t)"),
+        (0o775, 0, "is writable by group 12345 (chmod g-w {parent}, or +t)"),
+        (0o1777, 0, ""),
+        (0o755, 0, ""),
+    ],
+)
+@pytest.mark.parametrize("way", ["straight", "linked"])
+def test_a_folder_that_others_can_replace_is_refused(
+    tmp_path: Path, mode: int, owner: int, words: str, way: str
+) -> None:
+    """Whoever may rename a parent may put programs of theirs where ours are looked for; also behind a link."""
+    require("root", os.geteuid() == 0, "needs root to give a folder away")
+    parent = tmp_path / "parent"
+    (parent / "between").mkdir(parents=True)
+    os.chown(parent, owner, 12345)
+    parent.chmod(mode)
+    (tmp_path / "link").symlink_to(parent / "between")
+    path = (tmp_path / "link" if way == "linked" else parent / "between") / "mine"
+
+    if not words:
+        assert private_folder(str(path)) == str(path)
+        return
+    with pytest.raises(HostError, match="set PAGESWAP_HOME to a folder of yours") as told:
+        private_folder(str(path))
+
+    assert str(told.value).startswith(f"{path}: {parent}, where it lies, {words.format(parent=parent)}; ")
+    assert not path.exists()
+
+
+def test_a_link_of_somebody_elses_leads_to_no_folder(tmp_path: Path) -> None:
+    """They could have it lead elsewhere tomorrow."""
+    require("root", os.geteuid() == 0, "needs root to give a link away")
+    (tmp_path / "link").symlink_to(tmp_path)
+    os.chown(tmp_path / "link", 12345, 12345, follow_symlinks=False)
+
+    with pytest.raises(HostError, match="link, where it lies, belongs to user 12345"):
+        private_folder(str(tmp_path / "link" / "mine"))
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_no_umask_shuts_us_out(tmp_path: Path, existing: bool) -> None:
+    """777 takes the owner's rights away, too, on the way there and in what was left by an earlier version."""
+    path = tmp_path / "a" / "b"
+    before = os.umask(0o777)
+    try:
+        if existing:
+            path.parent.mkdir()
+            path.mkdir()
+            path.parent.chmod(0o700)
+        private_folder(str(path))
+    finally:
+        os.umask(before)
+
+    assert [folder.stat().st_mode & 0o777 for folder in (path, path.parent)] == [0o700, 0o700]
+
+
+def test_a_closed_parent_is_named() -> None:
+    """With what opens it; only root is let in all the same."""
+    require("root", os.geteuid() == 0, "needs root to become another user")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        closed = Path(folder) / "closed"
+        closed.mkdir(mode=0)
+        os.chown(closed, 12345, 12345)
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setresuid(12345, 12345, 12345)
+                private_folder(str(closed / "a" / "b"))
+            finally:
+                os.write(write, str(sys.exc_info()[1]).encode())
+                os._exit(0)
+        os.waitpid(child, 0)
+
+    assert os.read(read, 1000).decode() == f"{closed}/a/b: cannot be made: Permission denied; chmod u+rwx {closed}"
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """As NFS without its lock daemon: an agent's lock tells whether it lives, and rows would be measured twice."""
+
+    def no_locks(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+
+    with pytest.raises(
+        HostError, match=f"no locks .flock: {os.strerror(number)}.*; set PAGESWAP_HOME.* on a local disk"
+    ):
+        private_folder(str(tmp_path / "there"))
 
 
 def test_a_folder_the_kernel_refuses_is_one_error() -> None:

@@ -76,11 +76,12 @@ def _look_ahead(
     tune: bool = False,
     **how: Any,  # noqa: ANN401 - ask_each's
 ) -> dict[str, Any]:
-    """Ask each host what it cannot do of a plan; `how` is what `ask_each` takes."""
+    """Ask each host what it cannot do of a plan, or whose second name it is; `how` is what `ask_each` takes."""
     from pageswap.campaign import ask_hosts, unmeasured
 
     questions = unmeasured.questions(plan, hosts, tune=tune)
-    return _ask(targets, functools.partial(ask_hosts.facts, questions=questions), **how)
+    answers = _ask(targets, functools.partial(ask_hosts.facts, questions=questions), **how)
+    return answers | ask_hosts.names_too_many(targets)
 
 
 def complete(words: list[str]) -> list[str]:

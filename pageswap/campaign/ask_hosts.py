@@ -144,6 +144,18 @@ def closing_each(targets: Sequence[Target]) -> Iterator[None]:
             closer.join(max(0.0, until - time.monotonic()))
 
 
+def named_twice(host: str, other: str) -> HostError:
+    """Return the error of a name that leads to the machine that another host is."""
+    return HostError(f"{host}: is the machine that is measured as {other} already; name it once")
+
+
+def names_too_many(targets: Sequence[Target]) -> dict[str, HostError]:
+    """Return the error of each of the hosts that were asked that is the same machine as one before it."""
+    machines: dict[str, str] = {}
+    first = {each.name: machines.setdefault(each.machine or each.name, each.name) for each in targets}
+    return {name: named_twice(name, other) for name, other in first.items() if other != name}
+
+
 def facts(target: Target, *, questions: Mapping[str, dict[str, Any]] = MappingProxyType({})) -> dict[str, Any]:
     """Ask for a host's facts; among its doctor's findings is how its clock differs from this machine's.
 

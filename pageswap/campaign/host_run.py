@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pageswap.agent.journal.job import Job
 from pageswap.agent.journal.line_fields import ENDS
 from pageswap.agent.workspace.host_lease import describe
+from pageswap.campaign.ask_hosts import named_twice
 from pageswap.campaign.events import Measuring, Noted
 from pageswap.campaign.host_agents import GONE, HostAgents
 from pageswap.campaign.reconnect import BROKEN, Link, PhaseClock
@@ -96,10 +97,12 @@ class HostRun:
             return
         try:
             self.link.reach(bundle)
-            # One step, whichever thread comes first.
-            other = self._machines.setdefault(self.target.machine or self.host, self.host)
-            if other != self.host:
-                raise HostError(f"{self.host}: is the machine that is measured as {other} already; name it once")
+            if self.target.machine:
+                # One step, whichever thread comes first.
+                other = self._machines.setdefault(self.target.machine, self.host)
+                if other != self.host:
+                    raise named_twice(self.host, other)
+                self._store.set_machine(self.host, self.target.machine)
             while True:
                 try:
                     self._measure()

@@ -47,8 +47,8 @@ class Campaign:
         self._on_event = on_event
         # A SimpleQueue, as a signal handler may put into it whatever the main thread is doing.
         self._events: queue.SimpleQueue[Event | _Ended] = queue.SimpleQueue()
-        # Of names that are known to be one machine's the first one holds.
-        machines = {target.machine: target.name for target in reversed(targets) if target.machine}
+        # Of names that are known to be one machine's that one holds by which it was measured, else the first.
+        machines = {target.machine: target.name for target in reversed(targets) if target.machine} | store.machines()
         self._hosts = [HostRun(target, store, options, self._events.put, machines) for target in targets]
         self._waiting = collections.deque(self._hosts)
         self._is_interrupted = False

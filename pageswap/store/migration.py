@@ -8,7 +8,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Final
 
 from pageswap.store.database import connect
-from pageswap.store.schema import CASES, OUTCOME, OUTCOME_COLUMNS, SCHEMA_VERSION, TABLES_OF_2, check_version
+from pageswap.store.schema import CASES, HOST_COLUMNS, OUTCOME, OUTCOME_COLUMNS, SCHEMA_VERSION, TABLES_OF_2, check_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,8 +48,8 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         # Asked again inside the transaction: another process may have been faster.
         for version in range(check_version(connection, path), SCHEMA_VERSION):
             _STEPS[version](connection)
-        for name in _lacking(connection):
-            connection.execute(f"ALTER TABLE outcome ADD COLUMN {name} {OUTCOME_COLUMNS[name]}")
+        for table, column in _lacking(connection):
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
     except BaseException:
@@ -63,10 +63,11 @@ def _column_names(connection: sqlite3.Connection, table: str) -> list[str]:
     return [name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))]
 
 
-def _lacking(connection: sqlite3.Connection) -> list[str]:
-    """Name the columns of an outcome that came after the file was made."""
-    there = _column_names(connection, "outcome")
-    return [name for name in OUTCOME_COLUMNS if name not in there]
+def _lacking(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Return (table, column with its type) of what came after the file was made."""
+    tables = {"outcome": OUTCOME_COLUMNS, "host": HOST_COLUMNS}
+    there = {table: _column_names(connection, table) for table in tables}
+    return [(t, f"{name} {kind}") for t, columns in tables.items() for name, kind in columns.items() if name not in there[t]]
 
 
 def _from_1(connection: sqlite3.Connection) -> None:

@@ -75,6 +75,9 @@ _OUTCOME = "".join(
     f"    {name} {kind}{' NOT NULL' if name in _ALWAYS_THERE else ''},\n" for name, kind in OUTCOME_COLUMNS.items()
 )
 
+# What of a host came after version 3, with SQL types; a file that lacks it gets it likewise.
+HOST_COLUMNS: Final = {"machine": "TEXT"}
+
 # Tables that version 2 brought: for new files and for those that are migrated.
 TABLES_OF_2: Final = """
 CREATE TABLE ledger (               -- where a host's time went beside its trials' own
@@ -126,7 +129,8 @@ CREATE TABLE host (
     position INTEGER NOT NULL,
     environment TEXT,               -- JSON object of the latest segment that began; NULL before the first
     methods TEXT,                   -- JSON array, likewise
-    problem TEXT                    -- why the host gave nothing more, and the cure; NULL when there is nothing to say
+    problem TEXT,                   -- why the host gave nothing more, and the cure; NULL when there is nothing to say
+    machine TEXT                    -- what two names of one machine share; NULL while that is not known
 ) STRICT, WITHOUT ROWID;
 
 {CASES}

@@ -279,6 +279,16 @@ class Store(Database):
         """Return why hosts gave nothing more, in the run's order; hosts without a problem are absent."""
         return dict(self._of_hosts("problem"))
 
+    def set_machine(self, host: str, machine: str) -> None:
+        """Write down which machine `host` leads to, by what two names of one machine share."""
+        with self._transaction("which machine a host is cannot be stored") as connection:
+            connection.execute("UPDATE host SET machine = ? WHERE host = ?", (machine, host))
+
+    def machines(self) -> dict[str, str]:
+        """Return by which host each machine has been measured, as far as that is known."""
+        query = "SELECT machine, host FROM host WHERE machine IS NOT NULL AND host IN (SELECT host FROM outcome)"
+        return dict(self._read(query))
+
     def allow_blocks(self, host: str, blocks: int, *, enough: str | None = None) -> None:
         """Let `host` run the first `blocks` measured blocks; more perhaps later, unless `enough` says why not."""
         with self._transaction("how many blocks are enough cannot be stored") as connection:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pageswap.campaign import reconnect
-from pageswap.campaign.ask_hosts import ask_each, clean, clock_finding, closing_each, facts, readiness
+from pageswap.campaign.ask_hosts import ask_each, clean, clock_finding, closing_each, facts, names_too_many, readiness
 from pageswap.errors import HostError, HostUnreachableError
 from tests.campaign.fakes import BUNDLE, FakeStream, FakeTarget
 
@@ -267,3 +267,14 @@ def test_every_host_is_let_go_of_in_the_end() -> None:
         raise KeyboardInterrupt
 
     assert [target.is_closed for target in targets] == [True, True]
+
+
+def test_a_second_name_of_one_machine_is_told() -> None:
+    """By the first one's; hosts whose machine is not known are as many as there are names."""
+    targets = [FactTarget(name=name) for name in "abcde"]
+    for target, machine in zip(targets, ("one", "", "two", "one", ""), strict=True):
+        target.machine = machine
+    found = names_too_many(targets)
+
+    assert list(map(str, found.values())) == ["d: is the machine that is measured as a already; name it once"]
+    assert list(found) == ["d"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import signal
 import threading
@@ -220,3 +222,20 @@ def test_two_names_of_one_machine_are_one_host(tmp_path: Path, *, is_known: bool
     assert outcome.exit_code == 3
     assert [part(outcome, name).missing for name in ("a", "b", "c")] == [0, 9, 0]
     assert targets[1].jobs == []
+
+
+@pytest.mark.parametrize("has_measured", [True, False])
+def test_a_resume_knows_a_machine_by_the_name_it_was_measured_by(tmp_path: Path, *, has_measured: bool) -> None:
+    """Also where that name does not go on; one that gave nothing holds no machine."""
+
+    class One(FakeTarget):
+        machine = "one"
+
+    first = One(*[functools.partial(work_through, most=None if has_measured else 0, ended=None)] * 3, name="a")
+    outcome = run(tmp_path, first, One(name="b"), FakeTarget(work_through, name="c"))
+    again = One(work_through, name="b")
+    with contextlib.suppress(campaign.NoHostError):
+        outcome = resume(outcome.run_dir, again)
+
+    assert len(again.jobs) == (0 if has_measured else 1)
+    assert part(outcome, "b").problem == ("is the machine that is measured as a already; name it once" * has_measured)

@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pageswap import campaign
 from pageswap.errors import HostError, HostPythonError
 from pageswap.fleet import Bundle, Target
 from pageswap.fleet import target as fleet_target
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.target import make_target, named, segment_folder
+from pageswap.plan import plan as planning
+from pageswap.spec.loader import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from fleet.sshd import Sshd
 
 READ_ALL = "import json, os, sys, time\ndocument = json.loads(sys.stdin.readline())\n"
 
@@ -112,3 +117,24 @@ def test_an_error_of_a_host_begins_with_its_name(text: str, told: str) -> None:
 
     assert (str(error), type(error)) == (told, HostPythonError)
     assert named("a", other) is other
+
+
+def test_two_names_of_one_machine_are_one_host(
+    sshd: Sshd, reach: Callable[..., Target], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here this one's, by itself and by its sshd: the second name is not measured, by no resume of it either."""
+    monkeypatch.setenv("PAGESWAP_HOME", str(tmp_path / "home"))
+    text = "name: a\nquestion: why?\nmethod: [memcpy]\nregion_size: 1MiB\niterations: 100\nrepeats: 1\n"
+    made = campaign.run(
+        planning.make(loads(text, "a.yaml")),
+        results_dir=tmp_path,
+        options=campaign.Options(at_once=1),
+        targets=[make_target(InventoryHost("local")), reach()],
+        render=lambda _store, path: path,
+    )
+    with pytest.raises(campaign.NoHostError) as again:
+        campaign.resume(made.run_dir, targets=[reach()], render=lambda _store, path: path)
+
+    said = f"{sshd.alias}: is the machine that is measured as local already; name it once"
+    assert [str(error) for error in (made.host_errors[sshd.alias], again.value)] == [said, said]
+    assert {host.host: host.rows > 0 for host in again.value.outcome.hosts} == {"local": True, sshd.alias: False}

@@ -65,6 +65,16 @@ def test_a_problem_is_kept_until_it_is_gone(two: Store) -> None:
     assert two.problems() == {"a": "no route to host; plug it in"}
 
 
+def test_a_machine_is_the_hosts_that_measured_it(two: Store) -> None:
+    """One that gave no row may be measured by another name."""
+    two.set_machine("a", "one")
+    two.set_machine("b", "two")
+    two.new_segment("b")
+    two.ingest("b", 1, 0, begin_with("b00.c0001", host="b"))
+    with Store.open(two.path) as again:
+        assert again.machines() == {"two": "b"}
+
+
 class TestStopping:
     """A host may owe fewer blocks than the plan has."""
 

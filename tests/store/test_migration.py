@@ -150,8 +150,12 @@ def test_a_column_that_came_later_is_added(tmp_path: Path) -> None:
         store.ingest("lab1", 1, 0, [journal.begin(), journal.trial("b00.c0000", throttle_count=3)])
     connection = sqlite3.connect(path)
     connection.execute("ALTER TABLE outcome DROP COLUMN throttle_count")
+    connection.execute("ALTER TABLE host DROP COLUMN machine")
     connection.close()
     with Store.open(path) as store:
+        assert store.machines() == {}
+        store.set_machine("lab1", "one")
+        assert store.machines() == {"one": "lab1"}
         (row,) = (dict(zip(store.columns(), row, strict=True)) for row in store.rows())
 
     assert row["throttle_count"] is None

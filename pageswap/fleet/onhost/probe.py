@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -48,9 +49,12 @@ def _libc() -> str:
 
 
 def _machine_id() -> str:
-    """Return what no other machine has, nor this one after its next start; "" where that is not told."""
+    """Return what no other machine has, nor this one after its next start; "" where that is not told.
+
+    A hash, as machine-id(5) asks for: the number itself is nobody's business.
+    """
     try:
         machine, boot = (Path(name).read_text(encoding="ascii").strip() for name in _IDS)
     except (OSError, ValueError):
         return ""
-    return f"{machine} {boot}" if machine else ""
+    return hashlib.sha256(f"{machine} {boot}".encode()).hexdigest() if machine else ""

@@ -63,7 +63,8 @@ def store_run(  # noqa: PLR0913 - each is a property of the run
     ) as store:
         for host in hosts:
             journal = FakeJournal(run_id=run_id, host=host, segment=store.new_segment(host))
-            methods = [{"name": method, "family": family, "available": True} for method, family in FAMILIES.items()]
+            told = {"available": True, "summary": "", "reason": "", "workloads": []}
+            methods = [{"name": method, "family": family, **told} for method, family in FAMILIES.items()]
             facts = {**ENVIRONMENT, "hostname": host, **(environment or {})}
             started = {"format": 1, "pid": 1, "started_at": "2026-01-02T03:04:05Z"}
             lines = [journal.line("begin", **started, environment=facts, methods=methods)]

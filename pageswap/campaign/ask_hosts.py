@@ -10,10 +10,13 @@ import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from pageswap.agent.host_words import misfit
 from pageswap.agent.journal.job import SKIPPED, UNAVAILABLE
+from pageswap.agent.journal.line_fields import ANSWERS, HOLDER
 from pageswap.campaign.reconnect import Link, PhaseClock, jitter_s
 from pageswap.errors import HostError, PageswapError
 from pageswap.fleet.target import named
+from pageswap.spec.quoting import printable
 from pageswap.text.lists import first_few
 from pageswap.units import format_duration
 
@@ -29,37 +32,14 @@ _CLOCK_TOLERANCE_S: Final = 1.0
 
 _LONGEST_WORD: Final = 200
 
+# Trial, status, reason.
+_PARTS: Final = 3
+
 # A run begins after so many seconds without having asked the hosts that are not ready.
 BEFORE_RUN_S: Final = 15.0
 _HOSTS_NAMED: Final = 8
 # Letting go of hosts waits no longer for one that is just connecting.
 _CLOSE_S: Final = 2.0
-
-# A type or several, a list of one shape, or an object with at least these names.
-_TEXT_OR_NONE: Final = (str, type(None))
-_COUNT_OR_NONE: Final = (int, type(None))
-_HOLDER: Final = {"pid": _COUNT_OR_NONE} | dict.fromkeys(("user", "run_id", "since", "note"), _TEXT_OR_NONE)
-_METHOD: Final = {
-    "name": str,
-    "family": str,
-    "workloads": [str],
-    "available": bool,
-    "reason": _TEXT_OR_NONE,
-    "summary": str,
-}
-_REFUSAL: Final = ("trial_id", "status", "reason")
-_FINDING: Final = {"check": str, "status": str, "found": str, "cure": _TEXT_OR_NONE}
-_SHAPES: Final[dict[str, dict[str, Any]]] = {
-    "clean": {"removed": int, "bytes": int, "kept": [{"path": str, "why": str}]},
-    "facts": {
-        "environment": {},
-        "methods": [_METHOD],
-        "doctor": [_FINDING],
-        "lease": (dict, type(None)),
-        "time": int,
-    },
-    "status": {"alive": bool, "pid": _COUNT_OR_NONE, "journal_bytes": int, "log": str},
-}
 
 
 def ask_each(  # noqa: PLR0913 - who is asked what, and how
@@ -166,19 +146,23 @@ def facts(target: Target, *, questions: Mapping[str, dict[str, Any]] = MappingPr
     question = questions.get(target.name, {})
     found = ask(target, "facts", question)
     if "job" in question:
-        _check(target.name, "facts", found, {"refusals": [[str]]})
-        ids = {trial["trial_id"] for trial in question["job"]["trials"]}
-        for refusal in found["refusals"]:
-            if len(refusal) != len(_REFUSAL) or refusal[0] not in ids or refusal[1] not in (UNAVAILABLE, SKIPPED):
-                raise _no_answer(target.name, "facts", refusal)
+        left = {trial["trial_id"] for trial in question["job"]["trials"]}
+        for refusal in found.get("refusals", [None]):
+            if (
+                not refusal
+                or refusal[0] not in left
+                or refusal[1:2] not in ([UNAVAILABLE], [SKIPPED])
+                or len(refusal) != _PARTS
+            ):
+                raise _no_answer(target.name, "facts", f"refuses {refusal!r:.200}")
+            left.remove(refusal[0])
     return {**found, "doctor": [*found["doctor"], clock_finding(sent_ns, time.time_ns(), found["time"])]}
 
 
 def readiness(target: Target) -> dict[str, Any]:
     """Tell what a host would measure with: {"core_hash", "build", "python", "kernel", "ledger"}."""
     environment = ask(target, "facts", {})["environment"]
-    told = environment.get("core")
-    core = told if isinstance(told, dict) else {}
+    core = environment.get("core") or {}
     return {
         "core_hash": core.get("core_hash"),
         "build": core.get("build", "controller"),
@@ -227,11 +211,25 @@ class StartAnswer(NamedTuple):
     holder: dict[str, Any] | None
 
 
-def ask(target: Target, verb: str, document: dict[str, Any]) -> dict[str, Any]:
-    """Call a verb of a host, clean, facts or status, and return its answer; raises HostError, also if it is none."""
-    answer = target.call(verb, document)
-    _check(target.name, verb, answer, _SHAPES[verb])
+def ask(target: Target, verb: str, document: dict[str, Any], **how: Any) -> dict[str, Any]:  # noqa: ANN401 - `call`'s
+    """Call a verb of a host as `Target.call` does and return its answer; raises HostError, also if it is none."""
+    answer = target.call(verb, document, **how)
+    check_answer(target.name, verb, answer)
     return answer
+
+
+def check_answer(host: str, verb: str, answer: dict[str, Any]) -> None:
+    """Raise HostError where a line that answers a verb is not what an agent says."""
+    problem = misfit(answer, ANSWERS[verb])
+    if problem:
+        raise _no_answer(host, verb, problem)
+
+
+def _no_answer(host: str, verb: str, problem: str) -> HostError:
+    return HostError(
+        f"{host}: {verb}: what it answers is not an agent's answer: {problem}; look at who runs the host, or measure"
+        " without it"
+    )
 
 
 def status_of(target: Target, work_dir: str) -> Status:
@@ -240,38 +238,9 @@ def status_of(target: Target, work_dir: str) -> Status:
     return Status(*(answer[name] for name in Status._fields))
 
 
-def started_from(host: str, answer: dict[str, Any]) -> StartAnswer:
-    """Read the last answer to `start`; raises HostError."""
-    if "held_by" in answer:
-        return StartAnswer(None, holder_from(host, answer["held_by"]))
-    if "pid" in answer:
-        _check(host, "start", answer, {"pid": int})
-    return StartAnswer(answer.get("pid"), None)
-
-
-def holder_from(host: str, holder: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever came
-    """Read who holds a host's lease, as `host_lease.who_holds` has it; raises HostError."""
-    _check(host, "start", holder, _HOLDER)
-    words = {name: holder[name] for name in _HOLDER}
-    return {name: word[:_LONGEST_WORD] if isinstance(word, str) else word for name, word in words.items()}
-
-
-def _check(host: str, verb: str, answer: Any, shape: dict[str, Any]) -> None:  # noqa: ANN401 - as said above
-    if not _fits(answer, shape):
-        raise _no_answer(host, verb, answer)
-
-
-def _no_answer(host: str, verb: str, answer: object) -> HostError:
-    return HostError(
-        f"{host}: {verb}: what it answers is not an agent's answer: {answer!r:.200}; look at who runs the host, or"
-        " measure without it"
-    )
-
-
-def _fits(value: object, shape: Any) -> bool:  # noqa: ANN401 - as said above
-    if isinstance(shape, dict):
-        return isinstance(value, dict) and all(name in value and _fits(value[name], shape[name]) for name in shape)
-    if isinstance(shape, list):
-        return isinstance(value, list) and all(_fits(each, shape[0]) for each in value)
-    # To Python a bool is a number, too.
-    return type(value) is bool if shape is bool else isinstance(value, shape) and type(value) is not bool
+def holder_from(answer: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """Read from a checked answer who holds a host's lease, in words that are cut; None where it says nothing."""
+    if name not in answer:
+        return None
+    words = {part: answer[name][part] for part in HOLDER}
+    return {part: printable(word[:_LONGEST_WORD]) if isinstance(word, str) else word for part, word in words.items()}

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from pageswap.agent.host_words import read_object
 from pageswap.agent.journal.journal import MAX_LINE_BYTES
 from pageswap.agent.journal.line_fields import ENDS
-from pageswap.campaign.ask_hosts import holder_from, started_from, status_of
+from pageswap.campaign.ask_hosts import StartAnswer, ask, check_answer, holder_from, status_of
 from pageswap.campaign.events import Noted, TrialsEnded, Waiting
 from pageswap.campaign.reconnect import BROKEN
 from pageswap.errors import HostError, JournalError, StoreError
+from pageswap.spec.quoting import printable
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pageswap.agent.journal.job import Job
-    from pageswap.campaign.ask_hosts import StartAnswer, Status
+    from pageswap.campaign.ask_hosts import Status
     from pageswap.campaign.events import Event
     from pageswap.campaign.reconnect import PhaseClock
     from pageswap.fleet import Stream, Target
@@ -80,9 +81,11 @@ class HostAgents:
 
             def on_line(line: dict[str, Any], stream: Stream) -> None:
                 on_read()
-                if "waiting_for" not in line:
+                check_answer(job.host, "start", line)
+                holder = holder_from(line, "waiting_for")
+                if holder is None:
                     return
-                self._emit(Waiting(job.host, holder_from(job.host, line["waiting_for"])))
+                self._emit(Waiting(job.host, holder))
                 phases.enter_context(self._phases.phase("waiting"))
                 with self._guard:
                     self._waiting = stream
@@ -93,7 +96,8 @@ class HostAgents:
             timeout = {"timeout_s": None} if job.wait else {}
             document = {**self._place(job.segment), "job": dataclasses.asdict(job)}
             try:
-                return started_from(job.host, self._target.call("start", document, on_line=on_line, **timeout))
+                answer = ask(self._target, "start", document, on_line=on_line, **timeout)
+                return StartAnswer(answer.get("pid"), holder_from(answer, "held_by"))
             finally:
                 with self._guard:
                     self._waiting = None
@@ -258,6 +262,6 @@ class JournalIntake:
 
 def _error_of(line: bytes) -> str:
     try:
-        return f"{json.loads(line)['error']!s:.2000}"
-    except (ValueError, RecursionError, KeyError):
+        return printable(f"{read_object(line)['error']!s:.2000}")
+    except (ValueError, KeyError):
         return f"expected a journal, found: {line[:80].decode('utf-8', 'backslashreplace')}"

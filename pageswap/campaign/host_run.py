@@ -145,14 +145,16 @@ class HostRun:
         owed = self._owed()
         if not owed:
             return None
-        self._fruitless = self._fruitless + 1 if len(owed) == self._left else 0
+        # Both are counted until a trial has ended, so that no host that takes turns with them keeps a run from ending.
+        if len(owed) != self._left:
+            self._fruitless = self._yields = 0
+        self._left = len(owed)
         if self._fruitless == _MAX_FRUITLESS:
             log = self._agents.status(len(self._store.segments(self.host))).log.strip().splitlines()
             raise HostError(
                 f"{self.host}: {_MAX_FRUITLESS} agents in a row ended without finishing a trial, the next one being"
                 f" {owed[0].trial_id} ({owed[0].method}); the last one's log ends: {log[-1] if log else 'nothing':.500}"
             )
-        self._left = len(owed)
         return Job(
             run_id=self._run_id,
             experiment=self._experiment,
@@ -179,7 +181,7 @@ class HostRun:
             self._store.end_segment(self.host, segment, f"{NOT_STARTED}: the host was being measured")
             self._yield_to(agent.holder)
         elif agent.pid is not None:
-            self._yields = 0
+            self._fruitless += 1
             self._emit(Measuring(self.host, segment, agent.pid, is_reattached=False))
             # Agents that were waiting for the lease this one got: nobody would read their journals.
             while self._strays:
@@ -187,6 +189,7 @@ class HostRun:
             self._agents.follow(segment)
         else:
             # Cancelled while it waited for the lease; had it just got that, its agent would be without a follower.
+            self._fruitless += 1
             self._agents.stop(segment, "kill")
             self._store.end_segment(self.host, segment, f"{NOT_STARTED}: the run was interrupted")
         return True
@@ -223,7 +226,6 @@ class HostRun:
                 return
         # It is just dying, or has the lease but not yet a lock.
         self._yields += 1
-        self._left = None  # nothing was tried
         cure = f"{who}, which is this run: another of its hosts is the same machine; name it once"
         if self._yields == _TOLD_YIELDS:
             self._note(f"waiting for {cure}")

@@ -22,7 +22,7 @@ from pageswap.campaign.events import (
     TrialsEnded,
     Waiting,
 )
-from pageswap.spec.quoting import as_called, plain
+from pageswap.spec.quoting import as_called, printable
 from pageswap.text.reasons import without_numbers
 from pageswap.units import format_duration
 
@@ -193,7 +193,7 @@ class Lines:
         elif isinstance(event, TrialsEnded) and self._clock() - self._said_s >= LINE_EVERY_S:
             lines.append(self._state())
         for line in lines:
-            print(as_called(plain(line)), file=self._stream, flush=True)
+            print(as_called(printable(line)), file=self._stream, flush=True)
 
     def _state(self) -> str:
         count, self._said_s = self._tally.all, self._clock()
@@ -216,7 +216,7 @@ class Bars:
     def __call__(self, event: Event) -> None:
         """Show what is new."""
         for line in self._tally.lines(event):
-            text = as_called(plain(line))
+            text = as_called(printable(line))
             self._progress.console.print(text, markup=False, highlight=False, overflow="ignore", crop=False)
         if isinstance(event, Started):
             hosts = self._tally.hosts

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.journal.job import SKIPPED, UNAVAILABLE, Job, case_id_of
 from pageswap.errors import PageswapError
+from pageswap.spec.quoting import printable
 from pageswap.text.levels import level_text
 from pageswap.text.lists import first_few, host_prefix, plural
 from pageswap.text.reasons import most_needed, without_numbers
@@ -47,7 +48,7 @@ class TrialGroup:
         part = f"{cases:,} of {plural(self.alike, 'case')}" if cases < self.alike else ""
         named = " of ".join(filter(None, (part, ", ".join(levels)))) or "all cases"
         where = f"{named} ({plural(len(self.trial_ids), noun)})"
-        return f"{self.status}: {host_prefix(hosts, self.host)}{where}: {self.reason}"
+        return f"{self.status}: {host_prefix(hosts, self.host)}{where}: {printable(self.reason)}"
 
 
 def grouped(ended: Iterable[tuple[str, str, str, str]], cases: Mapping[str, Mapping[str, Level]]) -> list[TrialGroup]:

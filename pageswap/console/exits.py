@@ -87,7 +87,8 @@ def ended(body: Callable[[], int | None], error_log: Path) -> int:
 def tell(text: str) -> None:
     """Print on standard error, which nobody may be reading any more: that changes no command's end."""
     # Only here: a command must hear Ctrl-C before it has imported much.
-    from pageswap.spec.quoting import as_called, plain
+    from pageswap.agent.host_words import plain
+    from pageswap.spec.quoting import as_called
 
     try:
         print(as_called(plain(text)), file=sys.stderr, flush=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pageswap.console.exits import tell
 from pageswap.console.output import print_json, say, show_table
 from pageswap.errors import PageswapError
+from pageswap.spec.quoting import printable
+from pageswap.text.lists import first_few
 from pageswap.units import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from pageswap.fleet.inventory import Inventory
 
 _BAD_LINE_EXIT = 2
+_REASONS_NAMED = 8
 
 
 def show_hosts(hosts: Sequence[HostOutcome]) -> None:
@@ -103,7 +106,7 @@ def show_findings(found: Mapping[str, Mapping[str, Any]]) -> None:
     widths = [max((len(line[column]) for line in lines), default=0) for column in range(3)]
     for host, status, check, what, cure in lines:
         place = f"{host:{widths[0]}}  {status:{widths[1]}}  {check:{widths[2]}}"
-        say(f"{place}  {what}{f'; cure: {cure}' if cure else ''}")
+        say(printable(f"{place}  {what}{f'; cure: {cure}' if cure else ''}"))
 
 
 def show_method_matrix(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -128,7 +131,7 @@ def show_method_matrix(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None
     if reasons:
         print()
     for (name, reason), hosts in reasons.items():
-        say(f"{name} on {', '.join(hosts)}: {reason}")
+        say(printable(f"{name} on {', '.join(hosts)}: {reason}"))
 
 
 def _show_methods(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -155,14 +158,15 @@ def show_readiness(found: Mapping[str, Mapping[str, Any]]) -> None:
     for host, answer in found.items():
         spent = ", ".join(f"{phase} {format_duration(seconds)}" for phase, seconds in answer["ledger"].items())
         place = f"core {str(answer['core_hash'])[:12]}, built by the {answer['build']}, Python {answer['python']}"
-        say(f"{host}: ready: {place}, Linux {answer['kernel']}{f' ({spent})' if spent else ''}")
+        say(printable(f"{host}: ready: {place}, Linux {answer['kernel']}{f' ({spent})' if spent else ''}"))
 
 
 def show_cleaned(found: Mapping[str, Mapping[str, Any]]) -> None:
     """Print one line a host: what was removed there, and what was kept because an agent may still need it."""
     for host, answer in found.items():
         kept = Counter(str(each["why"]) for each in answer["kept"])
-        rest = f"; kept {', '.join(f'{count:,} ({why})' for why, count in kept.items())}" if kept else ""
+        told = first_few((f"{count:,} ({printable(why)})" for why, count in kept.items()), _REASONS_NAMED)
+        rest = f"; kept {told}" if kept else ""
         folders = "folder" if answer["removed"] == 1 else "folders"
         say(f"{host}: removed {answer['removed']:,} {folders}, {answer['bytes'] / 2**20:,.1f} MiB{rest}")
 

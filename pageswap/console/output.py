@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pageswap.spec.quoting import as_called, plain
+from pageswap.agent.host_words import plain
+from pageswap.spec.quoting import as_called, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,7 +32,7 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: fr
     row is a paragraph.
     """
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH_OF_FILES
-    cells = [[as_called(plain(cell)) for cell in row] for row in rows]
+    cells = [[as_called(printable(cell)) for cell in row] for row in rows]
     widths = _widths([headings, *cells], columns)
     if widths is None:
         for row in cells:

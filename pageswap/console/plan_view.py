@@ -9,6 +9,7 @@ from pageswap.campaign.unmeasured import foreseen
 from pageswap.console.host_views import bad_checks
 from pageswap.console.output import print_json, say, say_rest, show_table
 from pageswap.errors import PageswapError
+from pageswap.spec.quoting import printable
 from pageswap.text.levels import level_text
 from pageswap.text.lists import first_few
 from pageswap.units import format_duration
@@ -57,7 +58,7 @@ def obstacles(plan: Plan, answers: Mapping[str, Any]) -> list[str]:
 
 def _bad_line(check: Mapping[str, Any]) -> str:
     cure = f"; cure: {check['cure']}" if check["cure"] else ""
-    return f"{check['status']}: {check['check']}: {check['found']}{cure}"
+    return printable(f"{check['status']}: {check['check']}: {check['found']}{cure}")
 
 
 def show_plan(plan: Plan) -> None:

@@ -13,6 +13,7 @@ from pageswap.fleet.provision.provisioning import Provisioning
 from pageswap.fleet.transport.registry import TRANSPORTS
 from pageswap.fleet.transport.transport import Reach, json_object, lines_of
 from pageswap.spec.hostnames import LOCAL, check_alias, is_plain_name
+from pageswap.spec.quoting import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 # Answers are a host's facts at most; a journal is not an answer and comes by `follow`.
 MAX_ANSWER_BYTES: Final = 8 << 20
+# Whoever waits for a host is told of each who measures there meanwhile.
+MAX_LINES: Final = 1000
 CALL_TIMEOUT_S: Final = 60.0
 
 # A verb that goes on as long as somebody listens gets signs of life on its input, and ends so long after the last one.
@@ -113,7 +116,10 @@ class Target(Provisioning):
         stream = self.open(verb, document)
         answer: dict[str, Any] | None = None
         try:
-            for line in lines_of(stream, where, timeout_s=timeout_s, most_bytes=MAX_ANSWER_BYTES):
+            lines = lines_of(stream, where, timeout_s=timeout_s, most_bytes=MAX_ANSWER_BYTES)
+            for count, line in enumerate(lines, 1):
+                if count > MAX_LINES:
+                    raise HostError(f"{where}: an answer of more than {MAX_LINES:,} lines")
                 answer = json_object(line, where, stream)
                 on_line(answer, stream)
         finally:
@@ -121,7 +127,7 @@ class Target(Provisioning):
         if answer is None:
             raise HostError(f"{where}: ended without an answer{': ' + complaint if complaint else ''}")
         if "error" in answer:
-            raise HostError(f"{self.name}: {answer['error']!s:.2000}")
+            raise HostError(f"{self.name}: {printable(str(answer['error'])):.2000}")
         return answer
 
     def follow(self, work_dir: str, offset: int) -> Stream:

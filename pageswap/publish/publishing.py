@@ -139,7 +139,7 @@ def publish(  # noqa: PLR0913 - what, where, and how
         if all(file.content is None for file in files) and {file.path for file in files} == hashes.keys():
             return outcome
         on_step(f"sending {outcome.sent_bytes / 1e6:.1f} MB to {destination.name}")
-        answer = destination.put(files, hashlib.sha256(text.encode()).hexdigest() if text else "")
+        answer = destination.put(files, hashes.get("index.json", ""))
         if answer.get("done"):
             return dataclasses.replace(outcome, is_atomic=bool(answer.get("is_atomic")))
         on_step("somebody else published meanwhile; once more")

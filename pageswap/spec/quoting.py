@@ -16,12 +16,6 @@ _SHOWN_CHARACTERS = 60
 # As difflib measures it; below it a guess is more often wrong than right.
 _CLOSE_ENOUGH = 0.75
 
-# C0 and C1 but tab and newline, marks that cannot be seen or turn the direction of writing, and what is no character.
-_OBEYED = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
-    "\U000e0000-\U000e007f]"
-)
-
 # A shorter part of a name is in too many names to mean one of them.
 _TELLING_PART = 3
 
@@ -47,14 +41,6 @@ _ELSEWHERE = {
 def printable(text: str) -> str:
     """Return `text` on one line, with every character that cannot be printed escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
-
-
-def plain(text: str) -> str:
-    """Return `text` with every character escaped that a terminal would obey rather than show; its lines stay lines.
-
-    What comes from a host is shown, and must not paint over what stands there or turn its letters around.
-    """
-    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape", "replace").decode(), text)
 
 
 def as_called(text: str) -> str:

@@ -8,7 +8,15 @@ import sqlite3
 from typing import TYPE_CHECKING, Final
 
 from pageswap.store.database import connect
-from pageswap.store.schema import CASES, HOST_COLUMNS, OUTCOME, OUTCOME_COLUMNS, SCHEMA_VERSION, TABLES_OF_2, check_version
+from pageswap.store.schema import (
+    CASES,
+    HOST_COLUMNS,
+    OUTCOME,
+    OUTCOME_COLUMNS,
+    SCHEMA_VERSION,
+    TABLES_OF_2,
+    check_version,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +75,9 @@ def _lacking(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     """Return (table, column with its type) of what came after the file was made."""
     tables = {"outcome": OUTCOME_COLUMNS, "host": HOST_COLUMNS}
     there = {table: _column_names(connection, table) for table in tables}
-    return [(t, f"{name} {kind}") for t, columns in tables.items() for name, kind in columns.items() if name not in there[t]]
+    return [
+        (t, f"{name} {kind}") for t, columns in tables.items() for name, kind in columns.items() if name not in there[t]
+    ]
 
 
 def _from_1(connection: sqlite3.Connection) -> None:

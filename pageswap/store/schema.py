@@ -129,8 +129,8 @@ CREATE TABLE host (
     position INTEGER NOT NULL,
     environment TEXT,               -- JSON object of the latest segment that began; NULL before the first
     methods TEXT,                   -- JSON array, likewise
-    problem TEXT,                   -- why the host gave nothing more, and the cure; NULL when there is nothing to say
-    machine TEXT                    -- what two names of one machine share; NULL while that is not known
+    machine TEXT,                   -- what two names of one machine share; NULL while that is not known
+    problem TEXT                    -- why the host gave nothing more, and the cure; NULL when there is nothing to say
 ) STRICT, WITHOUT ROWID;
 
 {CASES}

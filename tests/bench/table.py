@@ -21,6 +21,7 @@ import dispatch
 import faults
 import generated_answers
 import guest
+import hostile_host
 import kills
 import runs
 import targets
@@ -34,20 +35,22 @@ ROOT = Path(__file__).resolve().parents[2]
 TAKES = 5
 # Of 100 cases, 50 of them the baseline's and so measured twice: 100,050 trials.
 BLOCKS = 667
-# Tables of their own: the ratios between methods, the statistics against simulated runs, what many hosts cost, and what
-# is told of two NUMA nodes.
+# Tables of their own: the ratios between methods, the statistics against simulated runs, what many hosts cost, what
+# is told of two NUMA nodes, and what becomes of a host's lies.
 TARGETS = "targets"
 STATISTICS = "statistics"
 DISPATCH = "dispatch"
 ANSWERS = "answers"
 AUDIT = "audit"
 GUEST = "guest"
+HOSTILE = "hostile"
 TABLES: dict[str, Callable[[], int]] = {
     STATISTICS: coverage.main,
     ANSWERS: generated_answers.main,
     AUDIT: audit.main,
     DISPATCH: dispatch.main,
     GUEST: guest.main,
+    HOSTILE: hostile_host.main,
     TARGETS: targets.main,
 }
 # What takes half an hour, and measures nothing, is done only when it is named.

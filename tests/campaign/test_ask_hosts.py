@@ -130,9 +130,10 @@ def test_a_refusal_that_is_none_is_that_hosts_error(refusal: list[str]) -> None:
     target.answer = {**FACTS, "refusals": [["b0.c0", "skipped", "needs more memory"]]}
 
     assert facts(target, questions=questions)["refusals"] == target.answer["refusals"]
-    target.answer = {**FACTS, "refusals": [refusal]}
-    with pytest.raises(HostError, match="a: facts: what it answers is not an agent's answer"):
-        facts(target, questions=questions)
+    for refusals in ([refusal], target.answer["refusals"] * 2, None):
+        target.answer = {**FACTS, "refusals": refusals}
+        with pytest.raises(HostError, match="a: facts: what it answers is not an agent's answer"):
+            facts(target, questions=questions)
 
 
 def test_readiness_names_core_build_python_and_kernel() -> None:
@@ -153,6 +154,11 @@ def test_readiness_names_core_build_python_and_kernel() -> None:
         {"doctor": ["fine"]},
         {"lease": "held"},
         {"time": True},
+        {"environment": {"kernel": ["6.1"]}},
+        {"methods": [{name: value for name, value in METHOD.items() if name != "family"}]},
+        {"methods": [METHOD] * 501},
+        {"doctor": [{**FINDING, "status": "superb"}]},
+        {"doctor": [{**FINDING, "found": "x" * 5001}]},
     ],
 )
 def test_what_is_no_answer_is_that_hosts_error(change: dict[str, Any]) -> None:
@@ -163,7 +169,7 @@ def test_what_is_no_answer_is_that_hosts_error(change: dict[str, Any]) -> None:
     found = ask_each([odd, good], BUNDLE, facts)
 
     assert isinstance(found["a"], HostError)
-    assert "a: facts: what it answers is not an agent's answer: {" in str(found["a"])
+    assert "a: facts: what it answers is not an agent's answer: " in str(found["a"])
     assert isinstance(found["b"], dict)
 
 

@@ -154,7 +154,9 @@ def test_a_status_that_is_none_is_refused(tmp_path: Path) -> None:
     target = Odd(lambda job: work_through(job, ended=None, most=3), name="a")
     outcome = run(tmp_path, target, FakeTarget(work_through, name="b"))
 
-    assert part(outcome, "a").problem.startswith("status: what it answers is not an agent's answer: {'alive': 'no'}")
+    assert part(outcome, "a").problem.startswith(
+        "status: what it answers is not an agent's answer: alive is 'no', which"
+    )
     assert (part(outcome, "a").rows, part(outcome, "b").rows) == (3, 9)
 
 

@@ -124,9 +124,9 @@ def test_two_names_of_one_machine_are_one_host(
 ) -> None:
     """Here this one's, by itself and by its sshd: the second name is not measured, by no resume of it either."""
     monkeypatch.setenv("PAGESWAP_HOME", str(tmp_path / "home"))
-    text = "name: a\nquestion: why?\nmethod: [memcpy]\nregion_size: 1MiB\niterations: 100\nrepeats: 1\n"
+    text = "name: a\nquestion: why?\nmethod: [memcpy]\nregion_size: 1MiB\niterations: 100\n"
     made = campaign.run(
-        planning.make(loads(text, "a.yaml")),
+        planning.make(loads(f"{text}repeats: 2\nbaseline: {{method: memcpy}}\n", "a.yaml")),
         results_dir=tmp_path,
         options=campaign.Options(at_once=1),
         targets=[make_target(InventoryHost("local")), reach()],

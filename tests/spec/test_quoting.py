@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pageswap.spec.quoting import as_called, guess, plain, quoted, short_list
+from pageswap.spec.quoting import as_called, guess, quoted, short_list
 
 NAMES = ("exchange_nt_avx2", "exchange_avx2", "memcpy", "mremap_fixed")
 
@@ -61,13 +61,6 @@ def test_quotes_on_one_line_whatever_it_is(text: str, expected: str) -> None:
 def test_lists_the_first_names_and_tells_how_many_there_are() -> None:
     """A thousand levels do not fill the screen."""
     assert short_list(map(str, range(1000)), most=3) == "0, 1, 2, ... (1,000 in all)"
-
-
-def test_plain_text_keeps_its_lines_and_loses_its_power() -> None:
-    """Letters of any language, tabs and line breaks stay; what a terminal would obey is written out."""
-    assert plain("größer\t98 %\nzweitens") == "größer\t98 %\nzweitens"
-    assert plain("a\u200bb\u2060\ufeff\u00ad") == r"a\u200bb\u2060\ufeff\xad"
-    assert plain("a\x1b[31m\x7f\x85\u2066b\ud800") == r"a\x1b[31m\x7f\x85\u2066b\ud800"
 
 
 def test_messages_name_the_command_as_it_was_called(monkeypatch: pytest.MonkeyPatch) -> None:

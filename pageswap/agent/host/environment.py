@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host.conditions import CONDITIONS, Condition
 from pageswap.agent.host.readers import Source
+from pageswap.agent.host_words import misfit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,10 +16,8 @@ if TYPE_CHECKING:
     from pageswap.agent.host.host_files import HostFiles
 
 _BY_KEY = {condition.key: condition for condition in CONDITIONS}
-_LONGEST_TEXT = 2000
-_MOST_MEMBERS = 10_000
-# The store's integers have 64 bits.
-_MAX_INTEGER = (1 << 63) - 1
+# A host of a thousand CPUs needs a tenth of it.
+_LONGEST = 1 << 18
 
 
 def find(key: str) -> Condition | None:
@@ -68,6 +68,8 @@ def read(
 
 def environment_problem(environment: dict[str, Any]) -> str:
     """Say which known condition holds what it cannot, "" when none does; absent and other keys are no problem."""
+    if not isinstance(environment, dict) or len(json.dumps(environment)) > _LONGEST:
+        return f"environment is {environment!r:.60}, which it cannot be"
     if not isinstance(environment.get("core") or {}, dict):
         return f"environment's core is {environment['core']!r:.60}, which it cannot be"
     for condition in CONDITIONS:
@@ -79,26 +81,6 @@ def environment_problem(environment: dict[str, Any]) -> str:
 
 def _fits(value: Any, condition: Condition) -> bool:  # noqa: ANN401 - whatever the host has told
     types, container, _ = condition.form
-    if container is None:
-        return is_a(value, types, _LONGEST_TEXT)
-    if container is dict and isinstance(value, dict):
-        return is_list_of(list(value), (str,)) and is_list_of(list(value.values()), types)
-    return container is list and is_list_of(value, types)
-
-
-def is_list_of(value: object, types: tuple[type, ...]) -> bool:
-    """Tell whether a host's word is a list, of no absurd length, of values of these types."""
-    return (
-        isinstance(value, list)
-        and len(value) <= _MOST_MEMBERS
-        and all(is_a(member, types, _LONGEST_TEXT) for member in value)
-    )
-
-
-def is_a(value: object, types: tuple[type, ...], longest: int | None = None) -> bool:
-    """Tell whether a host's word is of one of these types, fits a store, and is no longer a text than `longest`."""
-    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-        return False
-    if isinstance(value, str):
-        return longest is None or len(value) <= longest
-    return not isinstance(value, int) or -_MAX_INTEGER <= value <= _MAX_INTEGER
+    if container is not dict:
+        return not misfit(value, types if container is None else [types])
+    return isinstance(value, dict) and not misfit([*value], [(str,)]) and not misfit([*value.values()], [types])

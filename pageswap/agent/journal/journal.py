@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from typing import Any
 
+from pageswap.agent.host_words import read_object
 from pageswap.agent.journal.line_fields import line_problem
 from pageswap.agent.workspace.work_folder import sync_folder
 from pageswap.errors import JournalError
@@ -114,13 +114,13 @@ class JournalReader:
 
     def _record(self, line: bytes, offset: int, following: int | None) -> dict[str, Any]:
         try:
-            record = json.loads(line, parse_constant=_finite, parse_float=_finite)
-        except (ValueError, RecursionError) as error:
+            record = read_object(line)
+        except ValueError as error:
             raise self._error(offset, f"not a JSON line ({error})") from error
-        problem = "not a JSON object" if not isinstance(record, dict) else self._problem(record, following)
+        problem = self._problem(record, following)
         if problem:
             raise self._error(offset, problem)
-        return dict(record)
+        return record
 
     def _problem(self, record: dict[str, Any], following: int | None) -> str:
         """Say what is wrong with a record, "" when nothing is."""
@@ -142,10 +142,3 @@ class JournalReader:
         return JournalError(
             f"journal of {labels['run_id']} on {labels['host']}, segment {labels['segment']}, byte {offset}: {problem}"
         )
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text!r:.60} is no finite number")
-    return value

@@ -1,14 +1,18 @@
-"""What the lines of a journal hold: one table of each kind's fields, the checks of what is in them, their times."""
+"""What a host sends: the fields of each kind of journal line and of each verb's answer, and what can be in them."""
 
 from __future__ import annotations
 
 import json
 import re
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.host.environment import environment_problem, is_a, is_list_of
+from pageswap.agent.host.environment import environment_problem
+from pageswap.agent.host_words import misfit
 from pageswap.agent.journal import job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ENDS = ("done", "drained", "killed", "lease_expired")
 # The core's counts of a trial; a further one is a line here, with a field of its name in the core's result.
@@ -28,117 +32,11 @@ MEASURES = (*COUNTERS, "rounds_ns", "cpu")
 FIELDS_FROM_COUNTERS = ("cpu_khz_before", "cpu_khz_after", "throttle_count")
 # A reader takes no more than this of what a host says beside the times: a row is a measurement, not a parcel.
 MAX_TEXT_BYTES = 1 << 16
+# More than any core counts.
+_MOST_COUNTERS = 200
 
-_NULL = type(None)
-_COUNT = (int, _NULL)
-# What each kind of line must hold; more is allowed, so that an older controller can read a newer agent's journal.
-_COMMON: dict[str, tuple[type, ...]] = {"seq": (int,), "run_id": (str,), "host": (str,), "segment": (int,)}
-_FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
-    "begin": {"format": (int,), "pid": (int,), "started_at": (str,), "environment": (dict,), "methods": (list,)},
-    "tune": {"name": (str,)},
-    "trial": {
-        "trial_id": (str,),
-        "attempt": (int,),
-        "status": (str,),
-        "reason": (str,),
-        "cpu": _COUNT,
-        "rounds_ns": (list, _NULL),
-        "started_at": (str,),
-        **dict.fromkeys(COUNTERS, _COUNT),
-    },
-    "end": {"why": (str,), "finished_at": (str,)},
-}
-# What a trial's line may hold beside that: what tells whether the host was quiet, and which core ran.
-_OPTIONAL: dict[str, dict[str, tuple[type, ...]]] = {
-    "trial": {
-        "build": (str, _NULL),
-        "core_hash": (str, _NULL),
-        "counters": (dict, _NULL),
-        "load1_before": (float, int, _NULL),
-        "load1_after": (float, int, _NULL),
-        "wall_ns": _COUNT,
-        **dict.fromkeys(FIELDS_FROM_COUNTERS, _COUNT),
-    }
-}
-# What a method of a begin line is told by, but for its name, which must be there; more is allowed.
-_METHOD: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("summary", "family", "reason"), (str,)),
-    **dict.fromkeys(("available", "splits_mappings"), (bool,)),
-}
-_METHOD_LISTS = ("workloads", "backings")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
+_TIME = re.compile(r"((?:19|20|21)\d\d-\d\d-\d\d)T(?:[01]\d|2[0-3])(?::[0-5]\d){2}(?:\.\d{1,9})?Z", re.ASCII)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,60}", re.ASCII)
-
-
-def line_problem(record: dict[str, Any]) -> str:
-    """Say which field of a line is missing, of a wrong type or holds what it cannot, "" when none does."""
-    kind = record.get("kind")
-    if not isinstance(kind, str) or kind not in _FIELDS:
-        return f"kind is {kind!r:.60}, expected one of {', '.join(_FIELDS)}"
-    for name, types in {**_COMMON, **_FIELDS[kind], **_OPTIONAL.get(kind, {})}.items():
-        if name not in record:
-            if name in _OPTIONAL.get(kind, {}):
-                continue
-            return f"{kind} line without {name}"
-        value = record[name]
-        if not is_a(value, types, longest=None):
-            return f"{kind} line's {name} is {value!r:.60}, which it cannot be"
-        if isinstance(value, (int, float)) and value < 0:
-            return f"{name} is negative"
-    return _CONTENT_PROBLEMS[kind](record)
-
-
-def _begin_problem(record: dict[str, Any]) -> str:
-    if record["format"] != job.FORMAT:
-        return f"format {record['format']}, this version reads {job.FORMAT}; use the pageswap that made it"
-    return (
-        environment_problem(record["environment"])
-        or methods_problem(record["methods"])
-        or time_problem(record["started_at"])
-    )
-
-
-def _trial_problem(record: dict[str, Any]) -> str:
-    if record["status"] not in job.STATUSES:
-        return f"status is {record['status']!r:.60}, expected one of {', '.join(job.STATUSES)}"
-    rounds_ns = record["rounds_ns"]
-    if rounds_ns is not None and not all(is_a(value, (int,)) and value >= 0 for value in rounds_ns):
-        return "rounds_ns holds something else than times"
-    if record["status"] in (job.OK, job.CORRUPT) and (record["elapsed_ns"] is None or rounds_ns is None):
-        return f"status {record['status']} without its times"
-    for name, count in (record.get("counters") or {}).items():
-        if not _NAME.fullmatch(name) or not is_a(count, _COUNT):
-            return f"counters holds {name!r:.60}: {count!r:.60}, which is no count"
-    known = (*_COMMON, *_FIELDS["trial"], "kind")
-    rest = {name: value for name, value in record.items() if name not in known}
-    if len(json.dumps(rest)) + len(record["reason"]) > MAX_TEXT_BYTES:
-        return f"more than {MAX_TEXT_BYTES} bytes beside the times"
-    return time_problem(record["started_at"])
-
-
-def _end_problem(record: dict[str, Any]) -> str:
-    if record["why"] not in ENDS:
-        return f"why is {record['why']!r:.60}, expected one of {', '.join(ENDS)}"
-    return time_problem(record["finished_at"])
-
-
-def _tune_problem(record: dict[str, Any]) -> str:
-    return "" if len(json.dumps(record)) <= MAX_TEXT_BYTES else f"more than {MAX_TEXT_BYTES} bytes"
-
-
-_CONTENT_PROBLEMS = {"begin": _begin_problem, "trial": _trial_problem, "end": _end_problem, "tune": _tune_problem}
-
-
-def methods_problem(methods: list[Any]) -> str:
-    """Say which of a list of methods is none, "" when all are; only the name must be there."""
-    for method in methods:
-        if not isinstance(method, dict) or not is_a(method.get("name"), (str,)):
-            return f"methods holds {method!r:.60}, which has no name"
-        for name, value in method.items():
-            is_text = name not in _METHOD_LISTS
-            if not (is_a(value, _METHOD.get(name, (object, bool))) if is_text else is_list_of(value, (str,))):
-                return f"method {method['name']!r:.60}: {name} is {value!r:.60}, which it cannot be"
-    return ""
 
 
 def utc_now() -> str:
@@ -148,6 +46,131 @@ def utc_now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now_ns // 10**9)) + f".{now_ns // 10**6 % 1000:03d}Z"
 
 
-def time_problem(text: str) -> str:
+def time_problem(text: object) -> str:
     """Say that a text is no time in UTC, "" when it is one."""
-    return "" if _TIME.fullmatch(text) else f"{text!r:.60} is no time in UTC"
+    from datetime import date
+
+    found = _TIME.fullmatch(text) if isinstance(text, str) else None
+    try:
+        if found and date.fromisoformat(found[1]):
+            return ""
+    except ValueError:
+        pass
+    return f"{text!r:.60} is no time in UTC"
+
+
+def _format_problem(number: object) -> str:
+    return (
+        ""
+        if number == job.FORMAT
+        else f"format {number!r:.60}, this version reads {job.FORMAT}; use the one that made it"
+    )
+
+
+def _rounds_problem(rounds_ns: Any) -> str:  # noqa: ANN401 - whatever the host has told
+    is_none = rounds_ns is not None and (misfit(rounds_ns, [_NUMBER]) or any(time_ns < 0 for time_ns in rounds_ns))
+    return "rounds_ns holds something else than times" if is_none else ""
+
+
+def _counters_problem(counters: Any) -> str:  # noqa: ANN401 - whatever the host has told
+    counts = {} if counters is None else counters
+    if not isinstance(counts, dict) or len(counts) > _MOST_COUNTERS:
+        return f"counters is {counts!r:.60}, which it cannot be"
+    wrong = ((name, count) for name, count in counts.items() if not _NAME.fullmatch(name) or misfit(count, _COUNT))
+    return next((f"counters holds {name!r:.60}: {count!r:.60}, which is no count" for name, count in wrong), "")
+
+
+def _one_of(name: str, words: tuple[str, ...]) -> Callable[[object], str]:
+    return lambda word: "" if word in words else f"{name} is {word!r:.60}, expected one of {', '.join(words)}"
+
+
+_NULL = type(None)
+_NUMBER = (int,)
+_COUNT = (int, _NULL)
+_WORD = (str,)
+_TEXT = (str, _NULL)
+
+# What an answer or a line holds, by the shapes of `host_words.misfit`; more is allowed, so that an older controller can
+# read a newer agent's.
+METHODS = [
+    {
+        **dict.fromkeys(("name", "family", "summary", "reason"), _WORD),
+        **dict.fromkeys(("available", "splits_mappings?"), (bool,)),
+        **{name: [_WORD] for name in ("workloads", "backings?", "without_scratch?")},
+    },
+    500,
+]
+HOLDER = {"pid": _COUNT, **dict.fromkeys(("user", "run_id", "since", "note"), _TEXT)}
+# What is said before an agent is there: the Python that an agent will have, its C library, its folder.
+PROBE = {
+    **dict.fromkeys(("python", "tag", "libc", "cache", "machine", "implementation", "abi", "id?"), _WORD),
+    "version": [_NUMBER, 3],
+}
+# What each verb answers; "refusals" only where a job was asked about.
+ANSWERS: dict[str, dict[str, Any]] = {
+    "clean": {"removed": _NUMBER, "bytes": _NUMBER, "kept": [{"path": _WORD, "why": _WORD}, 100_000]},
+    "facts": {
+        "environment": environment_problem,
+        "methods": METHODS,
+        "doctor": [
+            {"check": _WORD, "status": _one_of("status", ("ok", "warn", "bad")), "found": _WORD, "cure": _TEXT},
+            100,
+        ],
+        "lease": lambda holder: "" if holder is None else misfit(holder, HOLDER, "lease"),
+        "time": _NUMBER,
+        "refusals?": [[_WORD], 1_000_000],
+    },
+    "start": {"pid?": _NUMBER, "held_by?": HOLDER, "waiting_for?": HOLDER},
+    "status": {"alive": (bool,), "pid": _COUNT, "journal_bytes": _NUMBER, "log": _WORD},
+    "stop": {},
+}
+_COMMON = {"seq": _NUMBER, "run_id": _WORD, "host": _WORD, "segment": _NUMBER}
+_LINES: dict[str, dict[str, Any]] = {
+    "begin": {
+        "format": _format_problem,
+        "pid": _NUMBER,
+        "started_at": time_problem,
+        "environment": environment_problem,
+        "methods": METHODS,
+    },
+    "tune": {"name": _WORD},
+    "trial": {
+        "trial_id": _WORD,
+        "attempt": _NUMBER,
+        "status": _one_of("status", job.STATUSES),
+        "reason": _WORD,
+        "cpu": _COUNT,
+        "rounds_ns": _rounds_problem,
+        "started_at": time_problem,
+        **dict.fromkeys(COUNTERS, _COUNT),
+        # What tells whether the host was quiet, and which core ran.
+        **dict.fromkeys(("build?", "core_hash?"), _TEXT),
+        "counters?": _counters_problem,
+        **dict.fromkeys(("load1_before?", "load1_after?"), (float, int, _NULL)),
+        **dict.fromkeys(("wall_ns?", *(f"{name}?" for name in FIELDS_FROM_COUNTERS)), _COUNT),
+    },
+    "end": {"why": _one_of("why", ENDS), "finished_at": time_problem},
+}
+
+
+def line_problem(record: dict[str, Any]) -> str:
+    """Say which field of a line is missing, of a wrong type or holds what it cannot, "" when none does."""
+    kind = record.get("kind")
+    problem = _one_of("kind", tuple(_LINES))(kind)
+    if problem:
+        return problem
+    problem = misfit(record, {**_COMMON, **_LINES[str(kind)]})
+    if problem:
+        return f"{kind} line: {problem}"
+    for name, value in record.items():
+        if isinstance(value, (int, float)) and value < 0:
+            return f"{name} is negative"
+    if (
+        kind == "trial"
+        and record["status"] in (job.OK, job.CORRUPT)
+        and None in (record["elapsed_ns"], record["rounds_ns"])
+    ):
+        return f"status {record['status']} without its times"
+    # A begin line tells of the host, whose words have limits of their own.
+    rest = {name: value for name, value in record.items() if name not in ("rounds_ns", "environment", "methods")}
+    return f"more than {MAX_TEXT_BYTES} bytes beside the times" if len(json.dumps(rest)) > MAX_TEXT_BYTES else ""

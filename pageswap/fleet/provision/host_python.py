@@ -6,6 +6,8 @@ import dataclasses
 import re
 from typing import Any, Final
 
+from pageswap.agent.host_words import misfit
+from pageswap.agent.journal.line_fields import PROBE
 from pageswap.errors import HostBuildError, HostError, HostPythonError
 from pageswap.fleet.provision.boot_program import NO_PYTHON, PYTHONS, SILENT, START_S
 
@@ -35,28 +37,25 @@ def facts_from(alias: str, answer: dict[str, Any], workdir: str | None = None) -
     """
     if "error" in answer:
         raise HostError(f"{alias}: {with_cure(answer['error'], workdir)}")
-    try:
-        numbers = tuple(int(number) for number in answer["version"])
-        version = ".".join(map(str, numbers))
-        texts = {name: str(answer[name]) for name in ("python", "tag", "libc", "cache", "machine", "implementation")}
-        is_plain = answer["abi"] == ""
-        is_sane = texts["cache"].startswith("/") and texts["python"].startswith("/")
-    except (KeyError, TypeError, ValueError):
-        is_sane = False
-    if not is_sane:
-        raise HostError(f"{alias}: what it says of itself cannot be understood; try again")
+    problem = misfit(answer, PROBE)
+    if problem or not (answer["cache"].startswith("/") and answer["python"].startswith("/")):
+        raise HostError(f"{alias}: what it says of itself cannot be understood ({problem or 'no path'}); try again")
+    numbers = tuple(answer["version"])
+    version = ".".join(map(str, numbers))
+    is_plain = answer["abi"] == ""
     if numbers < _OLDEST:
-        raise _too_old(alias, None, [f"{texts['python']} {version}"])
-    if texts["implementation"] != "cpython" or not is_plain:
+        raise _too_old(alias, None, [f"{answer['python']} {version}"])
+    if answer["implementation"] != "cpython" or not is_plain:
         raise HostPythonError(
-            f"{alias}: {texts['python']} is no plain CPython (found {texts['implementation']} {version}"
+            f"{alias}: {answer['python']} is no plain CPython (found {answer['implementation']} {version}"
             f"{'' if is_plain else ', free-threaded or a debug build'}); give it a 'python:' in the inventory"
         )
-    if texts["machine"] != "x86_64":
-        raise HostBuildError(f"{alias}: its processor is {texts['machine']}; the methods are for x86_64 only")
-    if not texts["libc"].startswith("glibc "):
+    if answer["machine"] != "x86_64":
+        raise HostBuildError(f"{alias}: its processor is {answer['machine']}; the methods are for x86_64 only")
+    if not answer["libc"].startswith("glibc "):
         raise HostBuildError(f"{alias}: its C library is not glibc; measure on a distribution that has it")
-    return HostFacts(texts["python"], version, texts["tag"], texts["libc"], texts["cache"], str(answer.get("id", "")))
+    told = {name: answer[name] for name in ("python", "tag", "libc", "cache")}
+    return HostFacts(**told, version=version, machine=answer.get("id", ""))
 
 
 def with_cure(words: object, workdir: str | None) -> str:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from pageswap.agent.host_words import read_object
 from pageswap.errors import HostBuildError, HostError
 from pageswap.fleet.onhost import probe
 from pageswap.fleet.onhost.folder import hashes_of
@@ -17,6 +18,7 @@ from pageswap.fleet.provision.boot_program import first_argv, program, program_a
 from pageswap.fleet.provision.host_build import core_from, judge, no_build, shared_kit
 from pageswap.fleet.provision.host_python import facts_from, no_python, slow_python, with_cure
 from pageswap.fleet.transport.transport import json_object, lines_of
+from pageswap.spec.quoting import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -126,7 +128,7 @@ class Provisioning:
             stream.end_input()
             answer = self._answer(stream, most_bytes)
         if "error" in answer:
-            raise HostError(f"{self.name}: {answer['error']!s:.1000}")
+            raise HostError(f"{self.name}: {printable(str(answer['error'])):.1000}")
         return answer
 
     def _safe(self, path: str) -> str:
@@ -139,12 +141,9 @@ class Provisioning:
         stream = self.transport.start(first_argv(self._python), program("probe") + document)
         lines, complaint = self._lines(stream)
         try:
-            answer = json.loads(lines[0])
-        except (ValueError, LookupError, RecursionError):
-            answer = None
-        if not isinstance(answer, dict):
-            raise no_python(self.name, self._python, lines, complaint)
-        return answer
+            return read_object(lines[0].encode())
+        except (ValueError, LookupError):
+            raise no_python(self.name, self._python, lines, complaint) from None
 
     def _put(self, bundle: Bundle, facts: HostFacts) -> str:
         """Have a bundle there and use it; returns why its core does not load, "" when it does."""

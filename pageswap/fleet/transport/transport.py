@@ -5,11 +5,11 @@ from __future__ import annotations
 import abc
 import contextlib
 import dataclasses
-import json
 import re
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from pageswap.agent.host_words import read_object
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
@@ -166,7 +166,8 @@ def lines_of(stream: Stream, where: str, *, timeout_s: float | None, most_bytes:
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     pending = bytearray()
     while (data := stream.read(None if deadline is None else max(0.0, deadline - time.monotonic()))) != b"":
-        if data is None:
+        # Also where it never stops to say something.
+        if data is None or (deadline is not None and time.monotonic() > deadline):
             raise HostError(f"{where}: no answer within {timeout_s:g} s; look at the host's load")
         pending += data
         if len(pending) > most_bytes:
@@ -179,11 +180,8 @@ def lines_of(stream: Stream, where: str, *, timeout_s: float | None, most_bytes:
 def json_object(line: bytes, where: str, stream: Stream) -> dict[str, Any]:
     """Return the JSON object that a line holds; without one raises HostError with what the program complained about."""
     try:
-        document = json.loads(line)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
+        return read_object(line)
+    except ValueError:
         shown = line[:80].decode("utf-8", "backslashreplace") or "nothing"
         said = stream.close().rpartition("\n")[2]
-        raise HostError(f"{where}: expected a JSON object, found: {shown}{f' ({said:.500})' if said else ''}")
-    return document
+        raise HostError(f"{where}: expected a JSON object, found: {shown}{f' ({said:.500})' if said else ''}") from None

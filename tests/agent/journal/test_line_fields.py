@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from pageswap.agent.host_words import misfit
 from pageswap.agent.journal.line_fields import (
     COUNTERS,
     FIELDS_FROM_COUNTERS,
     MEASURES,
+    METHODS,
     line_problem,
-    methods_problem,
     time_problem,
     utc_now,
 )
@@ -39,9 +40,9 @@ def test_each_count_must_be_there(name: str) -> None:
     line = trial_line()
     del line[name]
 
-    assert f"trial line without {name}" == line_problem(line)
+    assert f"trial line: {name} is missing" == line_problem(line)
     assert "" == line_problem(trial_line(**{name: 7}))
-    assert f"trial line's {name} is '7', which it cannot be" == line_problem(trial_line(**{name: "7"}))
+    assert f"trial line: {name} is '7', which it cannot be" == line_problem(trial_line(**{name: "7"}))
     assert f"{name} is negative" == line_problem(trial_line(**{name: -1}))
 
 
@@ -50,7 +51,7 @@ def test_a_named_counter_with_a_field_of_its_own_may_be_there(name: str) -> None
     """An older agent's line lacks it."""
     assert "" == line_problem(trial_line())
     assert "" == line_problem(trial_line(**{name: 7}))
-    assert f"trial line's {name} is 'x', which it cannot be" == line_problem(trial_line(**{name: "x"}))
+    assert f"trial line: {name} is 'x', which it cannot be" == line_problem(trial_line(**{name: "x"}))
 
 
 def test_a_further_counter_needs_no_line_in_the_table() -> None:
@@ -82,6 +83,10 @@ def test_the_present_time_has_milliseconds_and_says_utc() -> None:
         "2025-01-31T12:00:00",
         "2025-01-31T12:00:00+01:00",
         "2025-01-31T12:00:00.Z",
+        "2025-02-30T12:00:00Z",
+        "2025-01-31T24:00:00Z",
+        "9999-01-31T12:00:00Z",
+        "99999-01-31T12:00:00Z",
         "\uff12025-01-31T12:00:00Z",
     ],
 )
@@ -92,21 +97,23 @@ def test_what_is_no_time_in_utc_is_named(text: str) -> None:
 
 def test_this_hosts_methods_are_right() -> None:
     """As they come back from JSON."""
-    assert "" == methods_problem(json.loads(json.dumps(native_core().methods())))
+    assert "" == misfit(json.loads(json.dumps(native_core().methods())), METHODS)
 
 
 @pytest.mark.parametrize(
-    ("method", "problem"),
+    ("change", "problem"),
     [
-        (1, "methods holds 1"),
-        ({}, "methods holds {}"),
-        ({"name": 1}, "which has no name"),
-        ({"name": "memcpy", "family": None}, "method 'memcpy': family is None"),
-        ({"name": "memcpy", "available": 1}, "available is 1"),
-        ({"name": "memcpy", "workloads": "swap"}, "workloads is 'swap'"),
-        ({"name": "memcpy", "backings": [1]}, "backings is [1]"),
+        ({"name": 1}, "name is 1, which it cannot be"),
+        ({"family": None}, "family is None, which it cannot be"),
+        ({"available": 1}, "available is 1, which it cannot be"),
+        ({"workloads": "swap"}, "workloads is 'swap', which it cannot be"),
+        ({"backings": [1]}, "backings[0] is 1, which it cannot be"),
     ],
 )
-def test_what_a_method_cannot_be_is_named(method: Any, problem: str) -> None:
+def test_what_a_method_cannot_be_is_named(change: dict[str, Any], problem: str) -> None:
     """Also which method's."""
-    assert problem in methods_problem([{"name": "null"}, method])
+    good = json.loads(json.dumps(native_core().methods()))[0]
+
+    assert f"methods[1].{problem}" == misfit([good, {**good, **change}], METHODS, "methods")
+    del good["family"]
+    assert "methods[0].family is missing" == misfit([good], METHODS, "methods")

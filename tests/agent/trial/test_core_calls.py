@@ -16,8 +16,9 @@ from requirement import require
 
 from pageswap.agent.host.cpus import measured_cpus
 from pageswap.agent.host.host_files import HostFiles
+from pageswap.agent.host_words import misfit
 from pageswap.agent.journal import job
-from pageswap.agent.journal.line_fields import MEASURES, methods_problem
+from pageswap.agent.journal.line_fields import MEASURES, METHODS
 from pageswap.agent.trial.child_watcher import ChildWatcher, StopSignals
 from pageswap.agent.trial.core_calls import ForkedCall, native_core
 from pageswap.agent.trial.executor import Executor
@@ -58,7 +59,7 @@ def test_the_methods_fit_a_journal(core: CoreCalls) -> None:
     """As plain JSON; and the default mapping limit is known to be too low for the question's larger region."""
     methods = json.loads(json.dumps(core.methods()))
 
-    assert methods_problem(methods) == ""
+    assert misfit(methods, METHODS) == ""
     assert {"memcpy", "mremap_fixed"} <= {method["name"] for method in methods}
     trial = make_trial("mremap_fixed", region_size=256 << 20, iterations=200_000, backing="shared_anon")
     refusal = Preflight(methods, HostFiles()).refusal(trial)

@@ -1,0 +1,104 @@
+"""What a host says, read with distrust: JSON of no absurd depth or number, and of the shape that is expected."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+# Nothing of ours is nested as deeply; what is ends a program that looks into it.
+_DEEPEST = 16
+# The store's integers have 64 bits.
+_MAX_INTEGER = (1 << 63) - 1
+# A text is a sentence or a name, a list has a member a CPU or a method: more is no measurement, but a parcel.
+_LONGEST_TEXT = 5000
+_MOST_MEMBERS = 10_000
+
+# C0 and C1 but tab and newline, marks that cannot be seen or turn the direction of writing, and what is no character.
+_OBEYED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+
+
+def plain(text: str) -> str:
+    """Return `text` with every character escaped that a terminal would obey rather than show; its lines stay lines.
+
+    What comes from a host is shown, and must not paint over what stands there or turn its letters around.
+    """
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape", "replace").decode(), text)
+
+
+def read_object(line: bytes) -> dict[str, Any]:
+    """Return the JSON object that a line holds, all its texts `plain`; raises ValueError that says why it is none."""
+    try:
+        text = line.decode()
+        found = json.loads(text, parse_constant=_finite, parse_float=_finite, parse_int=_integer)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(found, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - it is the line that is wrong
+    # Most lines have nothing to look for.
+    if text.isascii() and not re.search(r"[\\\x7f]", text) and text.count("[") + text.count("{") <= _DEEPEST:
+        return found
+    return dict(_plain(found, _DEEPEST))
+
+
+def _plain(value: Any, deepest: int) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, str):
+        return plain(value)
+    if not isinstance(value, (dict, list)):
+        return value
+    if not deepest:
+        raise ValueError("nested too deeply")
+    if isinstance(value, list):
+        return [_plain(member, deepest - 1) for member in value]
+    return {plain(name): _plain(member, deepest - 1) for name, member in value.items()}
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text!r:.60} is no finite number")
+    return value
+
+
+def _integer(text: str) -> int:
+    value = int(text) if len(text) <= len(str(-_MAX_INTEGER)) else _MAX_INTEGER + 1
+    if abs(value) > _MAX_INTEGER:
+        raise ValueError(f"{text!r:.60} has more than 64 bits")
+    return value
+
+
+def misfit(value: Any, shape: Any, place: str = "") -> str:  # noqa: ANN401 - whatever the host has told
+    """Say what in a value is not of a shape, "" when nothing is; `place` names the value.
+
+    A shape is some types; a list of one shape, and perhaps of how many members at most; a dict of shapes by the names
+    that must be there, or may be where a name ends in a question mark; or what says of a value why it is none.
+    """
+    if callable(shape):
+        return str(shape(value))
+    if isinstance(shape, dict) and isinstance(value, dict):
+        for key, inner in shape.items():
+            name = key.rstrip("?")
+            where = f"{place}.{name}" if place else name
+            if name in value:
+                problem = misfit(value[name], inner, where)
+            else:
+                problem = f"{where} is missing" if name == key else ""
+            if problem:
+                return problem
+        return ""
+    if isinstance(shape, list) and isinstance(value, list) and len(value) <= (shape[1:] or [_MOST_MEMBERS])[0]:
+        problems = (misfit(member, shape[0], f"{place}[{index}]") for index, member in enumerate(value))
+        return next(filter(None, problems), "")
+    return "" if isinstance(shape, tuple) and is_a(value, shape) else f"{place} is {value!r:.60}, which it cannot be"
+
+
+def is_a(value: object, types: tuple[type, ...]) -> bool:
+    """Tell whether a value is of one of these types, and no absurdly long text."""
+    # To Python a bool is a number, too.
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        return False
+    return not isinstance(value, str) or len(value) <= _LONGEST_TEXT

@@ -26,15 +26,8 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7
 # As many shapes, so that a series is known without colour too.
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-left", "triangle-right")
 # These print what stands on an axis in the unit that suits it: nanoseconds, bytes a second, multiples, percents.
-TIME_LABEL = (
-    "datum.value >= 1e9 ? datum.value / 1e9 + ' s' : datum.value >= 1e6 ? datum.value / 1e6 + ' ms'"
-    " : datum.value >= 1e3 ? datum.value / 1e3 + ' µs' : datum.value + ' ns'"
-)
-RATE_LABEL = (
-    "datum.value >= 1e12 ? datum.value / 1e12 + ' TB/s' : datum.value >= 1e9 ? datum.value / 1e9 + ' GB/s'"
-    " : datum.value >= 1e6 ? datum.value / 1e6 + ' MB/s' : datum.value >= 1e3 ? datum.value / 1e3 + ' kB/s'"
-    " : datum.value + ' B/s'"
-)
+_WITH_PREFIX = "replace(format(datum.value / {}, '~s'), regexp('^[0-9.]+'), '$& ') + '{}'"
+TIME_LABEL, RATE_LABEL = _WITH_PREFIX.format("1e9", "s"), _WITH_PREFIX.format("1", "B/s")
 COUNT_LABEL = "format(datum.value, ',')"
 MULTIPLE_LABEL = f"{COUNT_LABEL} + 'x'"
 # Far from 1 a speed is told by how many times it is faster or slower, as in the page's words.
@@ -81,8 +74,9 @@ def plot(  # noqa: PLR0913 - what a chart is made of
     *,
     series: Sequence[str] = (),
 ) -> Plot:
-    """Make a chart of layers that each name one of the datasets; what has no glyph is shown by its name.
+    """Make a chart of layers that each name one of the datasets, without those whose dataset is empty.
 
+    What has no glyph is shown by its name.
     ``told`` is what it shows in words, for who cannot see it; a line end in them is one in a row's label.
     ``series`` are the names in its legend, which gets as many columns as fit.
     """
@@ -113,8 +107,11 @@ def plot(  # noqa: PLR0913 - what a chart is made of
         },
         # For the page's script, which knows how wide the chart really is.
         "usermeta": {"axisPx": left, "entryPx": entry},
-        "layer": list(layers),
-        "datasets": _visible(datasets),
+        "layer": [each for each in layers if datasets.get(each["data"].get("name"), True)] or list(layers),
+        "datasets": {
+            name: [{key: visible(text) if isinstance(text, str) else text for key, text in row.items()} for row in rows]
+            for name, rows in datasets.items()
+        },
     }
     return Plot(title, description, spec)
 
@@ -139,9 +136,8 @@ def spread(places: Sequence[float], apart: float, highest: float) -> list[float]
 
 
 def layer(data: str, mark: Spec, **encoding: Any) -> Spec:  # noqa: ANN401 - channels are Vega-Lite's own documents
-    """Make a layer that draws a dataset with a mark; an encoding that is None is left out."""
-    channels = {name: channel for name, channel in encoding.items() if channel is not None}
-    return {"data": {"name": data}, "mark": mark, "encoding": channels}
+    """Make a layer that draws a dataset with a mark."""
+    return {"data": {"name": data}, "mark": mark, "encoding": encoding}
 
 
 def log_axis(field: str, title: str, domain: tuple[float, float], label: str, anchor: str = "middle") -> Spec:
@@ -167,7 +163,7 @@ def log_axis(field: str, title: str, domain: tuple[float, float], label: str, an
 
 def nominal(field: str, domain: Sequence[str], looks: Sequence[Any], *, has_legend: bool = True) -> Spec:
     """Return a channel that shows each name of a field by its own look: a colour, a shape, a size."""
-    kind = "nominal" if isinstance(looks[0], str) else "ordinal"
+    kind = "ordinal" if any(isinstance(look, int) for look in looks) else "nominal"
     scale = {"domain": list(domain), "range": list(looks[: len(domain)])}
     channel: Spec = {"field": field, "type": kind, "scale": scale}
     return channel if has_legend else {**channel, "legend": None}
@@ -252,19 +248,10 @@ def ticks(low: float, high: float) -> list[float]:
         rough = (high - low) / 5
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
-        return [_clean(index * step) for index in range(math.ceil(low / step), math.floor(high / step) + 1)]
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    factors = (1, 2, 5) if len(decades) <= 4 else (1,)  # noqa: PLR2004 - more would not fit a telephone's width
-    found = [factor * 10.0**decade for decade in decades for factor in factors]
-    return [_clean(value) for value in found if low <= value <= high]
-
-
-def _clean(value: float) -> float:
-    return float(f"{value:.6g}")
-
-
-def _visible(datasets: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
-    return {
-        name: [{key: visible(text) if isinstance(text, str) else text for key, text in row.items()} for row in rows]
-        for name, rows in datasets.items()
-    }
+        found = [index * step for index in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    else:
+        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        factors = (1, 2, 5) if len(decades) <= 4 else (1,)  # noqa: PLR2004 - more would not fit a telephone's width
+        found = [factor * 10.0**decade for decade in decades for factor in factors]
+    # As their decimals say, without what binary fractions add.
+    return [float(f"{value:.6g}") for value in found if low <= value <= high]

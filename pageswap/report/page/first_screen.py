@@ -1,23 +1,21 @@
-"""What is seen first of a run: a row a contender, made of the answer's findings, and where and when it was measured."""
+"""What is seen first of a run: a row a contender, made of the answer's findings."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, NOT_MEASURED, SLOWER, TOO_FEW
-from pageswap.answers.record import CORRUPT, FASTEST, MEASURED, NOT_TOLD_APART, PART
+from pageswap.analysis.verdicts import NOT_COMPARED, NOT_MEASURED
+from pageswap.answers.record import CORRUPT, MEASURED, PART
 from pageswap.answers.words import say
-from pageswap.report.sections.section import notes
-from pageswap.spec.asks import COST, GAIN
+from pageswap.report.sections.section import kind_of, speeds
+from pageswap.spec.asks import GAIN
 from pageswap.spec.factors import FACTORS
 from pageswap.statistics.intervals import Interval
 from pageswap.text.levels import level_text, levels_phrase
 from pageswap.text.lists import clipped, first_few
-from pageswap.text.numbers import decimals, end_text, rounded
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Mapping, Sequence
 
     from pageswap.answers.record import Answer, Finding
@@ -27,18 +25,6 @@ _NAMED: Final = 3
 _LONGEST: Final = 80
 _METHOD: Final = "method"
 _HOST: Final = "host"
-# The classes of styles that verdicts are shown in; any other has none.
-_KINDS: Final = {
-    FASTER: "faster",
-    FASTEST: "faster",
-    SLOWER: "slower",
-    NO_DIFFERENCE: "same",
-    NOT_TOLD_APART: "same",
-    TOO_FEW: "too-few",
-    CORRUPT: "corrupt",
-}
-# How many times what: always a number that grows with what is said of it.
-_UNITS: Final = {FASTER: "times faster", FASTEST: "times faster", SLOWER: "times slower"}
 _WITHOUT_FIGURE: Final = (NOT_COMPARED, NOT_MEASURED, CORRUPT)
 
 
@@ -67,11 +53,6 @@ class FirstRows:
     rows: tuple[ContenderRow, ...]
     left_out: int
     against: str
-
-    @property
-    def has_conditions(self) -> bool:
-        """Say whether any row is about a part of the conditions."""
-        return any(row.where for row in self.rows)
 
 
 def first_rows(answer: Answer, staying: frozenset[str] = frozenset()) -> FirstRows:
@@ -119,7 +100,7 @@ def _rows(asks: str, name: str, found: list[tuple[Finding, dict[str, Any]]]) -> 
                 speed=speed,
                 interval=interval,
                 verdict=say("headline", "word", verdict),
-                kind=_KINDS.get(verdict, ""),
+                kind=kind_of(verdict),
                 where=_where([where for _, where in own], [where for _, where in found]) if len(alike) > 1 else "",
                 why=next((finding.why for finding in findings if finding.why), "").partition("; ")[0],
                 against=first_few(dict.fromkeys(finding.against for finding in findings if finding.against), _NAMED),
@@ -135,24 +116,10 @@ def _figures(asks: str, verdict: str, findings: Sequence[Finding]) -> tuple[str,
         return "", ""
     if verdict in (PART, MEASURED) or not any(each.ratio for each in ordered):
         # A share or a rate, whose interval, if it is told, follows it; that of the ratio is another figure's.
-        speeds = dict.fromkeys(each.times.partition(", ")[0] for each in (ordered[0], ordered[-1]))
-        return " to ".join(speeds), ordered[0].times.partition(", ")[2]
-    is_inverse = asks == COST or verdict == SLOWER
-    known = sorted((_figure(each, is_inverse=is_inverse) for each in ordered if each.ratio), key=lambda each: each[0])
-    places = [decimals(*each) for each in known]
-    lows = [(ends.low, digits) for (_, ends), digits in zip(known, places, strict=True) if ends]
-    highs = [(ends.high, digits) for (_, ends), digits in zip(known, places, strict=True) if ends]
-    figures = dict.fromkeys(rounded(known[place][0], places[place]) for place in (0, -1))
-    unit = "times as long" if asks == COST else _UNITS.get(verdict, "times as fast")
-    return f"{' to '.join(figures)} {unit}", " to ".join([end_text(*min(lows)), end_text(*max(highs))] if lows else [])
-
-
-def _figure(finding: Finding, *, is_inverse: bool) -> tuple[float, Interval | None]:
-    """Return how many times as fast, or inversely as long, the subject was, with the interval of that."""
-    ratio, low, high = finding.ratio or 1.0, finding.low, finding.high
-    if is_inverse:
-        return 1 / ratio, Interval(1 / high, 1 / low) if low and high else None
-    return ratio, Interval(low, high) if low and high else None
+        told = dict.fromkeys(each.times.partition(", ")[0] for each in (ordered[0], ordered[-1]))
+        return " to ".join(told), ordered[0].times.partition(", ")[2]
+    ends = [Interval(each.low, each.high) if each.low and each.high else None for each in ordered]
+    return speeds(asks, verdict, [(each.ratio, own) for each, own in zip(ordered, ends, strict=True) if each.ratio])
 
 
 def _where(own: Sequence[Mapping[str, Any]], every: Sequence[Mapping[str, Any]]) -> str:
@@ -181,22 +148,3 @@ def _levels(name: str, found: list[Any], every: list[Any]) -> str:
     is_range = isinstance(found[0], int) and every[start : start + len(found)] == found
     told = f"{texts[0]} to {texts[-1]}" if is_range else first_few(texts, 2 * _NAMED)
     return FACTORS[name].phrase.format(told) if name in FACTORS else f"{told} {name}"
-
-
-def measured_on(
-    hosts: Sequence[str],
-    environments: Mapping[str, Mapping[str, Any]],
-    spans: Mapping[str, tuple[dt.datetime, dt.datetime]],
-) -> list[tuple[str, str]]:
-    """Return where and when a run was measured, as (label, text): hosts, processors, kernels, machines, the day."""
-    known = [environments[host] for host in hosts if host in environments]
-    facts = {
-        "Host" if len(hosts) == 1 else "Hosts": list(hosts),
-        "CPU": [str(each.get("cpu_model") or "") for each in known],
-        "Kernel": [str(each.get("kernel") or "") for each in known],
-        "Machine": [" ".join(notes("machine", each)) for each in known],
-    }
-    if spans:
-        facts["Measured"] = [f"{min(began for began, _ in spans.values()):%Y-%m-%d %H:%M} UTC"]
-    told = {label: dict.fromkeys(clipped(text, _LONGEST) for text in found if text) for label, found in facts.items()}
-    return [(label, first_few(texts, _NAMED) or "not recorded") for label, texts in told.items()]

@@ -13,13 +13,11 @@ from pageswap.analysis.export import WRITERS
 from pageswap.analysis.trials.table import frame
 from pageswap.answers.against_baseline import contender_name, is_mover
 from pageswap.answers.build import build_answer
-from pageswap.report.page.first_screen import FirstRows, first_rows, measured_on
+from pageswap.report.page.first_screen import FirstRows, first_rows
 from pageswap.report.page.picture import picture
 from pageswap.report.sections import costs, hosts, ratios, stability, trends
 from pageswap.report.sections.cases import Table, table
-from pageswap.report.sections.conditions import hashes, host_facts, inventory_of, run_facts
 from pageswap.report.sections.reported_run import ReportedRun, reported_run
-from pageswap.report.sections.section import Section, notes
 from pageswap.text.conditions import shown_command
 from pageswap.text.lists import clipped, plural
 
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from pageswap.analysis.trials.run_data import RunData
     from pageswap.answers.record import Answer
     from pageswap.report.charts.vegalite import Plot
+    from pageswap.report.sections.section import Section
 
 _PLAIN_BYTES = 128 << 10
 MOST_BYTES = 1 << 20
@@ -73,8 +72,6 @@ class Model:
     run: ReportedRun
     answer: Answer
     first_rows: FirstRows
-    measured_on: list[tuple[str, str]]
-    counted: str
     picture: Plot | None
     picture_notes: tuple[str, ...]
     sections: tuple[Section, ...]
@@ -82,9 +79,7 @@ class Model:
     after: tuple[Section, ...]
     hosts: list[tuple[str, list[tuple[str, str]], bool]]
     run_facts: list[tuple[str, str]]
-    meta: Mapping[str, Any]
     command: str
-    lacking: tuple[str, ...]
     download: Download | None
 
     @property
@@ -106,18 +101,14 @@ def model(run_data: RunData) -> Model:
         run=run,
         answer=answer,
         first_rows=first_rows(answer, staying),
-        measured_on=measured_on(every.hosts, environments, run.spans),
-        counted=" ".join(notes("counted", every)),
         picture=shown,
         picture_notes=how,
         sections=tuple(sections),
         table=table(run.summary, () if run.is_grouped else every.comparisons.values()),
         after=tuple(each for make in HOST_SECTIONS if (each := make(run))),
-        hosts=_hosts(run, environments, inventory_of(meta)),
-        run_facts=[*run_facts(meta), *hashes(meta, environments)],
-        meta=meta,
+        hosts=_hosts(run, environments, hosts.inventory_of(meta)),
+        run_facts=hosts.run_facts(meta, environments),
         command=shown_command(meta.get("provenance") or {}),
-        lacking=notes("lacking", every, run.references.limit, run.findings.costs),
         download=download(str(meta.get("run_id", "")), trials),
     )
 
@@ -130,7 +121,7 @@ def _hosts(
     for title, hosts_of in run.groups.items():
         known = next((host for host in hosts_of if host in environments), None)
         several = f"{title}: {clipped(str(known), 80)}, one of {plural(len(hosts_of), 'host')}"
-        facts = host_facts(environments[known], inventory.get(known), run.spans.get(known)) if known else []
+        facts = hosts.host_facts(environments[known], inventory.get(known), run.spans.get(known)) if known else []
         found.append((several if len(hosts_of) > 1 else title, facts, known is not None))
     return found
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.verdicts import BASELINE, FASTER, SLOWER
+from pageswap.analysis.verdicts import BASELINE
 from pageswap.answers.cost import multiple
 from pageswap.answers.gain import change_order
 from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import contender_label, evenly, is_of_conditions
 from pageswap.report.sections.ratios import looks, quantity
-from pageswap.report.sections.section import case_name, notes
+from pageswap.report.sections.section import case_name, notes, speeds
 from pageswap.spec.asks import COST
 from pageswap.spec.factors import FACTORS, trend_of
 from pageswap.text.invisible_characters import visible
@@ -124,12 +124,14 @@ def _figure(summary: Summary, case: CaseSummary) -> tuple[float, Interval | None
 
 
 def _named(summary: Summary, label: str, cases: Sequence[CaseSummary]) -> str:
-    """Print a row's label with the range of its figures below, as times faster or slower where all are that."""
-    verdicts = {case.verdict for case in cases} if summary.asks != COST else set()
-    figures = [multiple(case) if verdicts == {SLOWER} else _figure(summary, case) for case in cases]
-    figures.sort(key=lambda each: each[0])
-    word = f" {verdicts.pop()}" if verdicts in ({FASTER}, {SLOWER}) else ""
-    return f"{label}\n{' to '.join(dict.fromkeys(ratio_text(*figures[place]) for place in (0, -1)))}{word}"
+    """Print a row's label with the range of its figures below; where verdicts differ both ends have their own words."""
+    ordered = sorted(cases, key=lambda case: case.ratio or 0.0)
+    is_alike = summary.asks == COST or len({case.verdict for case in cases}) == 1
+    told = " to\n".join(
+        speeds(summary.asks, each[0].verdict, [(case.ratio or 1.0, case.ratio_ci) for case in each])[0]
+        for each in ([ordered] if is_alike else [ordered[:1], ordered[-1:]])
+    )
+    return f"{label}\n{told}"
 
 
 def _plot(summary: Summary, contenders: Sequence[tuple[str, list[CaseSummary]]]) -> Plot:
@@ -151,7 +153,9 @@ def _plot(summary: Summary, contenders: Sequence[tuple[str, list[CaseSummary]]])
     ]
     most = max(min(len(cases), MOST_MARKS) for _, cases in contenders)
     has_ends = 1 < most <= _MOST_TOLD
-    height = max(52 if is_of_conditions(summary) else 44, 15 * most + 12 if has_ends else min(10 * most + 16, 130))
+    # Room for each line of a label, and for each mark.
+    lines = max(name.count("\n") for name in names) + 1
+    height = max(44, 15 * lines + 7, 15 * most + 12 if has_ends else min(10 * most + 16, 130))
     is_cost = summary.asks == COST
     what = quantity(summary, "Time" if is_cost else "Speed")
     domain = vega.around([row[end] for row in rows for end in ("low", "high")], always=[1.0])
@@ -166,6 +170,7 @@ def _plot(summary: Summary, contenders: Sequence[tuple[str, list[CaseSummary]]])
         "tooltip": vega.tips("Case", "Where", ("Value", what), ("CI", "95 % CI"), "Verdict"),
     }
     layers = [vega.reference_line(x), *vega.figure_layers("marks", "x", channels, size=70)]
-    layers += [vega.end_labels(x, y=channels["y"], yOffset=channels["yOffset"])] if ends else []
+    layers.append(vega.end_labels(x, y=channels["y"], yOffset=channels["yOffset"]))
     title = what if is_cost else f"{plural(len(rows), 'comparison')} at a glance"
-    return vega.plot(title, names, layers, {"marks": rows, "ends": ends}, height * len(names))
+    told = [name.replace(" to\n", " to ") for name in names]
+    return vega.plot(title, told, layers, {"marks": rows, "ends": ends}, height * len(names))

@@ -33,12 +33,14 @@ def render(run_data: RunData, out_path: Path) -> Path:
     # The drawing process starts first, so that it loads Vega while this one imports pandas and scipy.
     with Drawer() as drawer:
         from pageswap.report.page.model import model
+        from pageswap.report.sections.section import note, notes
 
         page = model(run_data)
         drawings, vega = drawer.draw([plot.fixed() for plot in page.plots])
     of_plot = dict(zip(map(id, page.plots), drawings, strict=True))
     scripts = [vega, _own("cases.js"), _own("charts.js")] if vega else [_own("cases.js")]
-    facts = {"page": page, "drawing_of": lambda plot: of_plot[id(plot)], **_inlined(_own("report.css"), scripts)}
+    facts = {"page": page, "drawing_of": lambda plot: of_plot[id(plot)], "note": note, "notes": notes}
+    facts |= _inlined(_own("report.css"), scripts)
     with replacing(out_path) as file:
         for text in _environment().get_template("report.html.j2").generate(facts):
             file.write(text.encode())

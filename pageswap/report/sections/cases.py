@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from pageswap.analysis.verdicts import NO_DIFFERENCE, NOT_MEASURED
-from pageswap.report.sections.section import Heading, number
+from pageswap.report.sections.section import Heading, kind_of, note, notes, number
 from pageswap.text.levels import level_text, operation
-from pageswap.text.lists import clipped, plural
+from pageswap.text.lists import clipped
 from pageswap.text.numbers import (
     LARGEST_SAID,
     count_text,
@@ -30,8 +29,6 @@ _LONGEST_HOST = 80
 _REASONS_BUDGET = 3_000_000
 _SHORTEST_REASON, _LONGEST_REASON = 120, 2_000
 _SMALLEST_P = 0.001
-# The classes that verdicts are shown by, where it is not the verdict's own word.
-_KINDS = {NOT_MEASURED: "absent", NO_DIFFERENCE: "same"}
 _COSTS = {
     "minor_faults": number("Minor faults", "per trial"),
     "major_faults": number("Major faults", "per trial"),
@@ -111,9 +108,9 @@ def table(summary: Summary, comparisons: Iterable[Comparison] = ()) -> Table:
         rows=tuple(
             Row(
                 tuple(row[index] for index in used if case.n or index < head),
-                _KINDS.get(case.verdict, case.verdict.replace(" ", "-")),
+                kind_of(case.verdict),
                 case.n > 0,
-                _reasons(case, longest),
+                notes("reasons", case, longest),
             )
             for case, row in zip(summary.cases, cells, strict=True)
         ),
@@ -128,7 +125,7 @@ def _cells(summary: Summary, case: CaseSummary, names: tuple[str, ...], test: Co
     return [
         *([Cell(clipped(case.host, _LONGEST_HOST))] if len(summary.hosts) > 1 else []),
         *(Cell(level_text(name, case.levels.get(name, ""))) for name in names),
-        Cell(_finding(summary, case)),
+        Cell(note("finding", case, summary.has_baseline)),
         Cell(ratio_text(ratio, ratio_ci), interval_text(ratio, ratio_ci) or few) if ratio else Cell(""),
         _detectable(test),
         Cell(nanoseconds_text(ns, ns_ci), interval_text(ns, ns_ci) or few) if ns else Cell(""),
@@ -141,15 +138,6 @@ def _cells(summary: Summary, case: CaseSummary, names: tuple[str, ...], test: Co
     ]
 
 
-def _finding(summary: Summary, case: CaseSummary) -> str:
-    if not summary.has_baseline:
-        return "some trials left out" if case.endings else ""
-    # Why no difference was found is told by the interval beside it, unless that seems to say otherwise.
-    if case.verdict == NO_DIFFERENCE or not case.note:
-        return case.told
-    return f"{case.verdict}: {case.note}"
-
-
 def _detectable(test: Comparison | None) -> Cell:
     """Say what difference could have been found, and the corrected p; what hides a tenfold one tells nothing."""
     if not test:
@@ -158,12 +146,3 @@ def _detectable(test: Comparison | None) -> Cell:
     p = test.p_holm
     known = "" if p is None else f"p < {_SMALLEST_P}" if p < _SMALLEST_P else f"p {with_digits(p, 2)}"
     return Cell(smallest if test.smallest else "", known)
-
-
-def _reasons(case: CaseSummary, longest: int) -> tuple[str, ...]:
-    """Say how trials ended other than ok: ``unavailable (7 trials): what is missing, and the cure``."""
-    found = []
-    for ending in case.endings:
-        head = f"{ending.status} ({plural(ending.trials, 'trial')})"
-        found.append(f"{head}: {clipped(ending.reason, longest)}" if ending.reason else head)
-    return tuple(found) if found or case.n else ("no outcome yet: inv resume measures it",)

@@ -32,7 +32,7 @@ _REST_GREY = "#B0B0B0"
 
 def section(run: ReportedRun) -> Section | None:
     """Show the stacks of calls and the shares of the physical limit, as far as they are known."""
-    summary, findings, beside = run.every, run.findings, run.references
+    summary, findings = run.every, run.findings
     is_of_calls = summary.workload == "call"
     plots: list[Plot] = []
     grids: list[Grid] = []
@@ -42,10 +42,10 @@ def section(run: ReportedRun) -> Section | None:
         chosen = evenly(stacks, MOST_STACKS)
         plots.append(_stacks(summary, chosen))
         grids += [_layers_of_calls(summary, chosen)] if is_of_calls else []
-        told = notes("costs", is_of_calls, len(chosen), len(stacks), beside.calls)
+        told = notes("costs", is_of_calls, len(chosen), len(stacks), run.calls)
     if findings.shares:
         grids.append(_shares(summary, findings))
-        told += notes("limit", beside.limit)
+        told += notes("limit", run.limit)
     return section_of("costs", "Where the time goes", told, plots, grids)
 
 
@@ -53,7 +53,6 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
     parts: list[dict[str, Any]] = []
     totals: list[dict[str, Any]] = []
     names: list[str] = []
-    kinds: dict[str, None] = {}
     what = operation(summary.workload)
     for stack in stacks:
         total = f"{with_digits(stack.total_ns, 3)} ns"
@@ -64,13 +63,11 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
         start = 0.0
         rest = [CostPart(_REST, _REST, 1.0, stack.rest_ns)] if stack.rest_ns > 0 else []
         for part, ns in zip((*stack.parts, *rest), _widths(stack, rest), strict=True):
-            kinds.setdefault(part.name)
             parts.append(
                 {
                     "row": name,
                     "from": start,
                     "to": start + ns,
-                    "part": part.name,
                     "Case": stack.method,
                     "Part": part.name,
                     "Call": part.call,
@@ -80,15 +77,16 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
             start += ns
     longest = max(stack.total_ns for stack in stacks)
     inside = [
-        {"row": part["row"], "middle": (part["from"] + part["to"]) / 2, "text": clipped(part["part"], letters)}
+        {"row": part["row"], "middle": (part["from"] + part["to"]) / 2, "text": clipped(part["Part"], letters)}
         for part in parts
         if (letters := int((part["to"] - part["from"]) / longest * _LETTERS)) >= _FEWEST_LETTERS
     ]
-    order = [kind for kind in kinds if kind != _REST] + ([_REST] if _REST in kinds else [])
+    kinds = dict.fromkeys(part["Part"] for part in parts)
+    order = sorted(kinds, key=lambda kind: kind == _REST)
     colours = [_REST_GREY if kind == _REST else vega.PALETTE[index % 6] for index, kind in enumerate(order)]
     axis = {"labelExpr": "format(datum.value, ',') + ' ns'", "tickCount": 5, **vega.LABELS_APART, "labelFlush": 20}
     x = {"field": "from", "type": "quantitative", "title": f"Time of one {what}", "axis": axis, "scale": {"zero": True}}
-    y, colour = vega.row_axis(names), vega.nominal("part", order, colours)
+    y, colour = vega.row_axis(names), vega.nominal("Part", order, colours)
     bar = {"type": "bar", "height": 20, "stroke": "white", "strokeWidth": 1}
     words = {"type": "text", "fontSize": 11, "dy": -17}
     tick = {"type": "tick", "thickness": 3, "size": 30, "color": vega.GREY}
@@ -135,7 +133,6 @@ def _share(part: CostPart, stack: CostStack) -> str:
 
 def _shares(summary: Summary, findings: Findings) -> Grid:
     of_case = {(case.host, case.case_id): case for case in summary.cases}
-
     rows = tuple(
         (
             case_name(summary, case.host, case.levels) or share.case_id,
@@ -165,29 +162,25 @@ def paid_later(run: ReportedRun) -> Section | None:
 
 
 def _pairs(summary: Summary, pairs: Sequence[tuple[str, Mapping[str, CaseSummary]]]) -> Plot:
-    rows: list[dict[str, Any]] = []
     marks: list[dict[str, Any]] = []
     what = operation(summary.workload)
     for label, pair in pairs:
         left, right = pair["none"].median_ns or 1.0, pair["moved"].median_ns or 1.0
         more = change_text(right / left)
-        name = "\n".join([*label.split(", ", 1), f"{more} when read"])
-        rows.append({"row": name, "low": left, "high": right})
-        for touch, ns in (("none", left), ("moved", right)):
+        of_both = {"row": "\n".join([*label.split(", ", 1), f"{more} when read"]), "Case": label, "More": more}
+        for touch, ns, other in (("none", left, right), ("moved", right, left)):
             time = f"{nanoseconds_text(ns, pair[touch].median_ci)} ns per {what}"
-            mark = {"row": name, "Case": label, "touch": f"touch {touch}", "value": ns, "Time": time, "More": more}
-            marks.append(mark)
-    names, kinds = [row["row"] for row in rows], ("touch none", "touch moved")
+            marks.append({**of_both, "touch": f"touch {touch}", "value": ns, "other": other, "Time": time})
+    names, kinds = [mark["row"] for mark in marks[::2]], ("touch none", "touch moved")
     domain = vega.around([mark["value"] for mark in marks])
     x = vega.log_axis("value", f"Time per {what}, log scale", domain, vega.TIME_LABEL, "end")
     y = vega.row_axis(names)
     looks = {"color": vega.PALETTE[:2], "shape": ("circle", "diamond"), "size": (170, 60)}
     channels = {channel: vega.nominal("touch", kinds, values) for channel, values in looks.items()}
     shown = vega.tips("Case", ("touch", "Measured with"), "Time", ("More", "Moved against none"))
-    span = {"x": {**x, "field": "low"}, "x2": {"field": "high"}}
     layers = [
-        vega.layer("pairs", {"type": "rule", "size": 2, "color": vega.GREY}, **span, y=y),
+        vega.layer("marks", {"type": "rule", "size": 2, "color": vega.GREY}, x=x, x2={"field": "other"}, y=y),
         vega.layer("marks", {"type": "point", "filled": True, "opacity": 1}, x=x, y=y, **channels, tooltip=shown),
     ]
-    title, datasets = "Left alone, and read after the move", {"pairs": rows, "marks": marks}
-    return vega.plot(title, names, layers, datasets, _ROW_PX * len(names), series=kinds)
+    title = "Left alone, and read after the move"
+    return vega.plot(title, names, layers, {"marks": marks}, _ROW_PX * len(names), series=kinds)

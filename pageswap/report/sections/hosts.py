@@ -1,17 +1,21 @@
-"""What concerns the hosts: which methods each has, how their conditions differ, and what the run cost them."""
+"""What is known of a run and its hosts: their conditions, which methods each has, how hosts differ, what it cost."""
 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pageswap.agent.host.conditions import CONDITIONS
+from pageswap.agent.host.environment import condition_value, find
 from pageswap.comparison.environments import differences as compare
 from pageswap.comparison.environments import verdict
-from pageswap.report.sections.conditions import span_text
-from pageswap.report.sections.section import MOST_ROWS, Grid, Heading, Section, notes, number, section_of
+from pageswap.report.sections.section import MOST_ROWS, Grid, Heading, Section, note, notes, number, section_of
 from pageswap.store.schema import PHASES
-from pageswap.text.lists import clipped, first_few, plural
+from pageswap.text.conditions import PRIVATE_OPTIONS, gibibytes, shown_command
+from pageswap.text.lists import clipped
 from pageswap.text.numbers import with_digits
 
 if TYPE_CHECKING:
@@ -21,17 +25,95 @@ if TYPE_CHECKING:
     from pageswap.comparison.environments import Difference
     from pageswap.report.sections.reported_run import ReportedRun
 
+    Fact = tuple[str, str]
+
 MOST_COLUMNS = 8
 MOST_COMPARED = 50
 _LONGEST_HOST = 60
 _LONGEST_VALUE = 120
 _LONGEST_REASON = 300
-_VALUES_NAMED = 6
-_HOSTS_NAMED = 3
 _LATE = dt.timedelta(minutes=5)
-_HAS, _LACKS = "\u2713", "\u2717"
-_UNFIT = "not in these cases"
 _UNAVAILABLE = "unavailable"
+_NOT_RECORDED = "not recorded"
+_UNAFFECTED = "Not affected"
+# What bears on a host's figures; its notes are for its owner alone.
+_SET_BY_INVENTORY = {"cpu": "Trials run on CPU", "memory_bytes": "Trials may take", "tags": "Tags"}
+_TOLD_ABOVE = ("commit", "dirty", "version", "command")
+
+
+def host_facts(
+    environment: Mapping[str, Any],
+    inventory: Mapping[str, Any] | None = None,
+    span: tuple[dt.datetime, dt.datetime] | None = None,
+) -> list[Fact]:
+    """List a host's environment as (label, text), the known facts first, then any other it has.
+
+    Before them stands when it was measured (``span``, its first and last trial in UTC) and what the ``inventory`` set.
+    """
+    facts = [("Measured", note("span", *span))] if span else []
+    facts += [
+        (f"{label} (inventory)", gibibytes(value) if name == "memory_bytes" else _nested(value))
+        for name, label in _SET_BY_INVENTORY.items()
+        if (value := (inventory or {}).get(name)) not in (None, [])
+    ]
+    facts += [(each.label, _text(each.key, condition_value(environment, each))) for each in CONDITIONS if each.is_shown]
+    facts += [(name, _text(name, value)) for name, value in environment.items() if name != "core" and not find(name)]
+    core = environment.get("core") or {}
+    facts += [(f"core {name}", _text(name, value)) for name, value in core.items() if not find(f"core.{name}")]
+    return facts
+
+
+def inventory_of(meta: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return what the inventory said of each host when the run began."""
+    hosts = (meta.get("options") or {}).get("hosts") or []
+    return {str(host["name"]): host for host in hosts if isinstance(host, dict) and "name" in host}
+
+
+def run_facts(meta: Mapping[str, Any], environments: Mapping[str, Mapping[str, Any]]) -> list[Fact]:
+    """List a run's identity and provenance as (label, text), without what concerns its owner alone.
+
+    Hashes tell whether another run had the same experiment file and timed the same code.
+    """
+    provenance, options = meta.get("provenance") or {}, meta.get("options") or {}
+    hosts = Counter(str((each.get("core") or {}).get("core_hash") or _NOT_RECORDED) for each in environments.values())
+    facts = {
+        "Run": meta.get("run_id"),
+        "Started": meta.get("created_at"),
+        "Commit": note("commit", provenance.get("commit"), provenance.get("dirty")),
+        "pageswap": provenance.get("version"),
+        "Command": shown_command(provenance),
+        **{name: _text(name, value) for name, value in provenance.items() if name not in _TOLD_ABOVE},
+        "Options": _nested({name: value for name, value in options.items() if name not in PRIVATE_OPTIONS}) or "none",
+        "Experiment file, SHA-256": hashlib.sha256(
+            str(meta.get("spec_text", "")).encode("utf-8", "replace")
+        ).hexdigest(),
+        "Core, SHA-256": note("cores", hosts),
+    }
+    return [(label, str(value or _NOT_RECORDED)) for label, value in facts.items()]
+
+
+def _text(name: str, value: object) -> str:
+    condition = find(name)
+    if value is None:
+        return (condition.absent if condition else "") or _NOT_RECORDED
+    if condition and condition.form.unit == "bytes" and isinstance(value, int):
+        return gibibytes(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if name == "mitigations" and isinstance(value, dict):
+        affected = {flaw: state for flaw, state in value.items() if state != _UNAFFECTED}
+        return note("mitigations", _nested(affected), [flaw for flaw in value if flaw not in affected])
+    return _nested(value)
+
+
+def _nested(value: object) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {_nested(part)}" for key, part in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_nested(part) for part in value)
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def availability(run: ReportedRun) -> Section | None:
@@ -49,7 +131,7 @@ def availability(run: ReportedRun) -> Section | None:
     columns = {title: hosts for title, hosts in columns.items() if hosts}
     if not columns:
         return None
-    shown = list(columns)[:MOST_COLUMNS]
+    shown = dict(list(columns.items())[:MOST_COLUMNS])
     rows: list[tuple[str, ...]] = []
     reasons: Counter[tuple[str, str]] = Counter()
     for method in methods:
@@ -60,16 +142,17 @@ def availability(run: ReportedRun) -> Section | None:
                 lacks[host] = str(told.get("reason") or "")
             elif (host, method) in unfit:
                 lacks[host] = unfit[host, method]
-        has = {host for host in lacks if known[host].get(method, {}).get("available")}
-        rows.append((clipped(method, _LONGEST_HOST), *(_share(columns[title], lacks, has) for title in shown)))
-        reasons.update((method, clipped(why, _LONGEST_REASON)) for why in lacks.values())
-    caption = notes("available", bool(unfit), len(shown), len(columns))[0]
+        useless = {host for host in lacks if known[host].get(method, {}).get("available")}
+        shares = (note("share", lacks.keys() & hosts, len(hosts), useless & {*hosts}) for hosts in shown.values())
+        rows.append((clipped(method, _LONGEST_HOST), *shares))
+        reasons.update((clipped(method, _LONGEST_HOST), clipped(why, _LONGEST_REASON)) for why in lacks.values())
+    caption = note("available", bool(unfit), len(shown), len(columns))
     width = 2 if sum(map(len, columns.values())) == 1 else 3
     heads = (Heading("Method"), Heading("What it lacks, and the cure"), number("Hosts"))[:width]
-    why_not = ((clipped(name, _LONGEST_HOST), why, f"{count:,}")[:width] for (name, why), count in reasons.items())
+    why_not = tuple((*why, f"{count:,}")[:width] for why, count in reasons.items())
     grids = (
         Grid(caption, tuple(Heading(clipped(title, _LONGEST_HOST)) for title in ("Method", *shown)), tuple(rows)),
-        Grid("Why not", heads, tuple(why_not)),
+        Grid("Why not", heads, why_not),
     )
     silent = [host for hosts in run.groups.values() for host in hosts if host not in there]
     unknown = notes("unknown_hosts", silent, run.run_data.problems())
@@ -78,22 +161,15 @@ def availability(run: ReportedRun) -> Section | None:
 
 def _unfit(cases: Sequence[CaseSummary]) -> dict[tuple[str, str], str]:
     """Return for each (host, method) of which every trial was unavailable the reason of the first."""
-    found: dict[tuple[str, str], list[CaseSummary]] = {}
+    found: dict[tuple[str, str], str] = {}
+    able = set()
     for case in cases:
-        if case.statuses:
-            found.setdefault((case.host, str(case.levels.get("method"))), []).append(case)
-    return {
-        key: tried[0].endings[0].reason
-        for key, tried in found.items()
-        if all(set(case.statuses) == {_UNAVAILABLE} for case in tried)
-    }
-
-
-def _share(hosts: Sequence[str], lacks: Mapping[str, str], unfit: set[str]) -> str:
-    """Say how many hosts of a column have a method; of those that lack it, ``unfit`` have it but cannot use it."""
-    having = sum(host not in lacks for host in hosts)
-    mark = _HAS if having else f"{_LACKS} {_UNFIT}" if unfit & set(hosts) else _LACKS
-    return mark if len(hosts) == 1 else f"{mark} {having} of {len(hosts)}"
+        key = case.host, str(case.levels.get("method"))
+        if set(case.statuses) == {_UNAVAILABLE}:
+            found.setdefault(key, case.endings[0].reason)
+        elif case.statuses:
+            able.add(key)
+    return {key: reason for key, reason in found.items() if key not in able}
 
 
 def differences(run: ReportedRun) -> Section | None:
@@ -104,49 +180,27 @@ def differences(run: ReportedRun) -> Section | None:
     environments = run.run_data.environments()
     hosts = list(environments)[: MOST_COMPARED + 1]
     pairs = [(host, each) for host in hosts[1:] for each in compare(environments[hosts[0]], environments[host])]
-    by_name: dict[str, list[tuple[str, Difference]]] = {}
+    by_name: dict[str, dict[str, Difference]] = {}
     for host, each in pairs:
-        by_name.setdefault(each.name, []).append((host, each))
+        by_name.setdefault(each.name, {})[host] = each
     if not pairs:
         return None
-    ordered = sorted(by_name.items(), key=lambda item: not item[1][-1][1].matters)
-
-    rows = []
-    for name, found in ordered:
-        last = found[-1][1]
-        values = {last.a: [host for host in hosts if host not in dict(found)]}
-        for host, each in found:
+    rows, marks = [], []
+    for name, found in sorted(by_name.items(), key=lambda item: not [*item[1].values()][-1].matters):
+        last = [*found.values()][-1]
+        values = {last.a: [host for host in hosts if host not in found]}
+        for host, each in found.items():
             values.setdefault(each.b, []).append(host)
-        matters = f"{'yes' if last.matters else 'no'}: {last.why}"
-        rows.append((clipped(name, _LONGEST_VALUE), _by_value(values), matters))
+        by_value = note("by_value", sorted(values.items(), key=lambda item: -len(item[1])))
+        rows.append((clipped(name, _LONGEST_VALUE), by_value, f"{'yes' if last.matters else 'no'}: {last.why}"))
+        marks.append("matters" if last.matters else "harmless")
     heads = tuple(map(Heading, ("Condition", "Values", "Does it matter?")))
-    marks = tuple("matters" if found[-1][1].matters else "harmless" for _, found in ordered)
-    grid = Grid("Conditions that are not the same on all hosts", heads, tuple(rows), marks=marks)
+    grid = Grid("Conditions that are not the same on all hosts", heads, tuple(rows), marks=tuple(marks))
+    first = min(run.spans.values(), default=None)
+    late = {host: span for host, span in run.spans.items() if first and span[0] > max(first[1], first[0] + _LATE)}
     judged = verdict({each.key: each for _, each in pairs}.values())
-    told = notes("differences", judged, len(hosts), len(environments), *_late(run.spans))
+    told = notes("differences", judged, len(hosts), len(environments), first, late)
     return Section("differences", "How the hosts differ", told, (), (grid,))
-
-
-def _late(spans: Mapping[str, tuple[dt.datetime, dt.datetime]]) -> tuple[str, list[str]]:
-    """Say when the host that began first was measured, and which began when it had long ended."""
-    if not spans:
-        return "", []
-    began, ended = min(spans.values())
-    late = [
-        f"{clipped(host, _LONGEST_HOST)} from {span_text(span)}"
-        for host, span in spans.items()
-        if span[0] > ended and span[0] - began > _LATE
-    ]
-    return span_text((began, ended)), late
-
-
-def _by_value(by_value: Mapping[str, Sequence[str]]) -> str:
-    parts = []
-    for value, hosts in sorted(by_value.items(), key=lambda item: -len(item[1])):
-        named = ", ".join(clipped(host, _LONGEST_HOST) for host in hosts)
-        who = named if len(hosts) <= _HOSTS_NAMED else plural(len(hosts), "host")
-        parts.append(f"{clipped(value, _LONGEST_VALUE)} ({who})")
-    return first_few(parts, _VALUES_NAMED, "value")
 
 
 def ledger(run: ReportedRun) -> Section | None:
@@ -162,14 +216,9 @@ def ledger(run: ReportedRun) -> Section | None:
     for host in hosts:
         own = spent.get(host, {})
         seconds = (with_digits(own[phase], 3) if phase in own else "" for phase in phases)
-        rows.append((clipped(host, _LONGEST_HOST), *seconds, _remark(problems.get(host), stops.get(host)))[:width])
+        remark = note("remark", problems.get(host), stops.get(host))
+        rows.append((clipped(host, _LONGEST_HOST), *seconds, clipped(remark, 2 * _LONGEST_REASON))[:width])
     heads = (Heading("Host"), *(number(phase.capitalize(), "s") for phase in phases), Heading("Remarks"))[:width]
     marks, which = tuple("problem" if host in problems else "" for host in hosts), "problems, then the longest, first"
     grid = Grid("Seconds by host", heads, tuple(rows), marks=marks, first=which)
     return section_of("ledger", "What the run cost beside the trials", notes("ledger"), (), [grid])
-
-
-def _remark(problem: str | None, stop: Mapping[str, object] | None) -> str:
-    words = [str(problem)] if problem else []
-    words += [f"stopped after {plural(int(str(stop.get('blocks') or 0)), 'block')}: {stop['reason']}"] if stop else []
-    return clipped("; ".join(words), 2 * _LONGEST_REASON)

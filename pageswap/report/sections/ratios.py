@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, SLOWER, TOO_FEW
 from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly, figure_of, select
-from pageswap.report.sections.section import Section, notes
+from pageswap.report.sections.section import Section, note, notes, speeds
 from pageswap.text.invisible_characters import visible
 from pageswap.text.levels import levels_phrase, operation
 from pageswap.text.lists import clipped
@@ -89,18 +89,18 @@ def _plot(
         for block, value in dots[case.host, case.case_id]
     ]
     measured = [row for row in rows if "value" in row]
-    # Nothing is drawn of it, but each row has its place and its label, also one without a value.
-    layers = [vega.layer("rows", {"type": "point", "opacity": 0, "tooltip": None}, y=axes["y"])]
-    layers += [vega.reference_line(axes["x"])] if summary.has_baseline else []
-    if blocks:
-        offset = {"field": "block", "type": "quantitative", "scale": {"range": list(_DOTS_PX)}}
-        mark = {"type": "circle", "size": 26, "opacity": 0.65, "color": vega.GREY}
-        shown = vega.tips("Case", "Block", ("Value", quantity(summary)))
-        layers.append(vega.layer("blocks", mark, **axes, yOffset=offset, tooltip=shown))
-    if measured:
-        shown = vega.tips("Case", ("Value", quantity(summary)), ("CI", "95 % CI"), "Blocks")
-        shown += vega.tips("Time", "Verdict", "Trials") if summary.has_baseline else vega.tips("Trials")
-        layers += vega.figure_layers("measured", "x", {**axes, **looks(summary, measured), "tooltip": shown})
+    offset = {"field": "block", "type": "quantitative", "scale": {"range": list(_DOTS_PX)}}
+    dot = {"type": "circle", "size": 26, "opacity": 0.65, "color": vega.GREY}
+    of_block = vega.tips("Case", "Block", ("Value", quantity(summary)))
+    of_case = vega.tips("Case", ("Value", quantity(summary)), ("CI", "95 % CI"), "Blocks")
+    of_case += vega.tips("Time", "Verdict", "Trials") if summary.has_baseline else vega.tips("Trials")
+    layers = [
+        # Nothing is drawn of it, but each row has its place and its label, also one without a value.
+        vega.layer("rows", {"type": "point", "opacity": 0, "tooltip": None}, y=axes["y"]),
+        *([vega.reference_line(axes["x"])] if summary.has_baseline else []),
+        vega.layer("blocks", dot, **axes, yOffset=offset, tooltip=of_block),
+        *vega.figure_layers("measured", "x", {**axes, **looks(summary, measured), "tooltip": of_case}),
+    ]
     told = [
         f"{row['row']}{f', {case.held}' if case.held else ''}" for row, (_, case) in zip(rows, group.rows, strict=True)
     ]
@@ -113,13 +113,16 @@ def _row(summary: Summary, label: str, case: CaseSummary) -> dict[str, Any]:
     if value is None:
         reason = case.endings[0].status if not case.n and case.endings else case.note
         return {"row": visible(f"{label}\n{reason}"), "Case": label}
-    text = ratio_text(value, interval) if summary.has_baseline else f"{nanoseconds_text(value, interval)} ns"
-    time = nanoseconds_text(case.median_ns or 0, case.median_ci)
+    time = f"{nanoseconds_text(case.median_ns or 0, case.median_ci)} ns"
+    text = ratio_text(value, interval) if summary.has_baseline else time
+    told = f"{text}, {case.verdict}" if summary.has_baseline else time
+    if case.verdict in (FASTER, SLOWER):
+        told, _ = speeds("", case.verdict, [(value, interval)])
     return {
         **vega.figure(value, interval, text),
-        "row": visible(f"{label}\n{text}{f', {case.verdict}' if summary.has_baseline else ''}"),
+        "row": visible(f"{label}\n{told}"),
         "Case": label,
-        "Time": f"{time} ns per {operation(summary.workload)}",
+        "Time": f"{time} per {operation(summary.workload)}",
         "Blocks": str(case.ratio_n if summary.has_baseline else case.n),
         "verdict": case.verdict,
         "Verdict": case.told,
@@ -151,17 +154,17 @@ def _pooled_plot(summary: Summary, pooled: Sequence[Pooled]) -> Plot:
     for each in pooled:
         label = clipped(levels_phrase({n: each.levels[n] for n in summary.varying if n in each.levels}), _LONGEST_NAME)
         found = each.comparison
-        text = ratio_text(found.ratio, found.interval)
+        told, _ = speeds("", found.verdict, [(found.ratio, found.interval)])
         rows.append(
             {
-                **vega.figure(found.ratio, found.interval, text, "too few hosts"),
-                "row": "\n".join([*label.split(", ", 1), text]),
+                **vega.figure(found.ratio, found.interval, ratio_text(found.ratio, found.interval), "too few hosts"),
+                "row": "\n".join([*label.split(", ", 1), told]),
                 "Case": label,
                 "lowest": each.lowest[1],
                 "highest": each.highest[1],
                 "Hosts": f"{found.n:,}",
-                "Lowest": f"{ratio_text(each.lowest[1], None)} on {clipped(each.lowest[0], 60)}",
-                "Highest": f"{ratio_text(each.highest[1], None)} on {clipped(each.highest[0], 60)}",
+                "Lowest": note("host_end", *each.lowest),
+                "Highest": note("host_end", *each.highest),
                 "verdict": found.verdict,
                 "Verdict": found.verdict,
             }

@@ -35,26 +35,20 @@ _MOST_TRIED = 5
 
 
 @dataclasses.dataclass(frozen=True)
-class ReferenceRuns:
-    """The newest run of each kind that shares a machine with the run, where there is one; it has no other hosts."""
-
-    limit: HostsSummary | None = None
-    calls: HostsSummary | None = None
-
-
-@dataclasses.dataclass(frozen=True)
 class ReportedRun:
     """What a section is made from.
 
     ``summary`` has the hosts as the page shows them, many as groups of a kind; ``every`` has each host by itself.
-    ``groups`` has the hosts of each name that the page shows, ``spans`` when each host was measured, in UTC.
+    ``limit`` and ``calls`` are the runs beside it, without other hosts; None is none. ``groups`` has the hosts of each
+    name that the page shows, ``spans`` when each host was measured, in UTC.
     """
 
     run_data: RunData
     summary: Summary
     every: HostsSummary
     findings: Findings
-    references: ReferenceRuns
+    limit: HostsSummary | None
+    calls: HostsSummary | None
     groups: Mapping[str, Sequence[str]]
     spans: Mapping[str, tuple[dt.datetime, dt.datetime]]
 
@@ -69,32 +63,33 @@ def reported_run(run_data: RunData, trials: Any) -> ReportedRun:  # noqa: ANN401
     every = summarise(run_data, trials)
     groups = host_groups(every.hosts, run_data.environments())
     is_grouped = len(every.hosts) > MOST_HOSTS
-    references = reference_runs(run_data, every)
+    limit, calls = reference_runs(run_data, every)
     return ReportedRun(
         run_data=run_data,
         summary=grouped(every, groups) if is_grouped else every,
         every=every,
-        findings=findings(every, limit=references.limit, calls=references.calls),
-        references=references,
+        findings=findings(every, limit=limit, calls=calls),
+        limit=limit,
+        calls=calls,
         groups=groups if is_grouped else {host: [host] for host in every.hosts},
         spans=spans(trials),
     )
 
 
-def reference_runs(run_data: RunData, summary: HostsSummary) -> ReferenceRuns:
-    """Look for the experiments `LIMIT` and `CALLS` in the folder of results that the run lies in.
+def reference_runs(run_data: RunData, summary: HostsSummary) -> tuple[HostsSummary | None, HostsSummary | None]:
+    """Return the newest runs of `LIMIT` and of `CALLS` on a machine of the run, from the folder of results it lies in.
 
     A run that is not in a folder of results has none. One that cannot be read is passed over.
     """
     stored_at = getattr(run_data, "path", None)
     if stored_at is None or summary.workload == "call":
-        return ReferenceRuns()
+        return None, None
     # Not parents[2]: a run may lie in the root of a file system.
     results = Path(stored_at).resolve().parent.parent.parent
     environments = run_data.environments()
-    return ReferenceRuns(
-        limit=None if summary.workload == "limit" else _newest(results / LIMIT, summary, environments),
-        calls=_newest(results / CALLS, summary, environments) if summary.workload == "swap" else None,
+    return (
+        None if summary.workload == "limit" else _newest(results / LIMIT, summary, environments),
+        _newest(results / CALLS, summary, environments) if summary.workload == "swap" else None,
     )
 
 

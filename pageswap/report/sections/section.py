@@ -8,20 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
+from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_MEASURED, SLOWER
 from pageswap.answers import words
+from pageswap.answers.record import FASTEST, NOT_TOLD_APART
+from pageswap.spec.asks import COST
 from pageswap.text.levels import levels_phrase
 from pageswap.text.lists import clipped
+from pageswap.text.numbers import decimals, end_text, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pageswap.analysis.summary import Summary
     from pageswap.report.charts.vegalite import Plot
+    from pageswap.statistics.intervals import Interval
 
 # Nobody reads more of a table than this.
 MOST_ROWS = 60
 _LONGEST_HOST = 60
 _LONGEST_NAME = 160
+_FAR_BELOW = 0.5
+# How many times what: always a number that grows with what is said of it.
+_UNITS = {FASTER: "times faster", FASTEST: "times faster", SLOWER: "times slower"}
+# The classes of styles that verdicts are shown in, where it is not the verdict's own word.
+_KINDS = {NOT_MEASURED: "absent", NO_DIFFERENCE: "same", NOT_TOLD_APART: "same", FASTEST: "faster"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,10 +99,39 @@ def case_name(summary: Summary, host: str, levels: Mapping[str, Any], without: C
     return clipped(", ".join([*where, *([told] if told else [])]), _LONGEST_NAME)
 
 
+def speeds(asks: str, verdict: str, ratios: Iterable[tuple[float, Interval | None]]) -> tuple[str, str]:
+    """Return the lowest and the highest of speeds with the same verdict, and the outermost ends of their intervals.
+
+    Both are in one unit, ``16 to 20 times slower``, or for calls in multiples of the baseline's time.
+    """
+    pairs = list(ratios)
+    # Also what was not decided, where it is far below 1.
+    word = SLOWER if max(ratio for ratio, _ in pairs) < _FAR_BELOW else verdict
+    is_inverse = asks == COST or word == SLOWER
+    known = [(1 / ratio, ends and ends.inverse()) if is_inverse else (ratio, ends) for ratio, ends in pairs]
+    known.sort(key=lambda each: each[0])
+    places = [decimals(*each) for each in known]
+    lows = [(ends.low, digits) for (_, ends), digits in zip(known, places, strict=True) if ends]
+    highs = [(ends.high, digits) for (_, ends), digits in zip(known, places, strict=True) if ends]
+    figures = dict.fromkeys(rounded(known[place][0], places[place]) for place in (0, -1))
+    unit = "times as long" if asks == COST else _UNITS.get(word, "times as fast")
+    return f"{' to '.join(figures)} {unit}", " to ".join([end_text(*min(lows)), end_text(*max(highs))] if lows else [])
+
+
+def kind_of(verdict: str) -> str:
+    """Return the class of styles that a verdict is shown in."""
+    return _KINDS.get(verdict, verdict.replace(" ", "-"))
+
+
 def notes(macro: str, *facts: Any) -> tuple[str, ...]:  # noqa: ANN401 - whatever the macro is about
     """Return what a macro of `templates/notes.j2` says of some facts: a note a paragraph."""
     paragraphs = str(getattr(_words_of_notes(), macro)(*facts)).split("\n\n")
     return tuple(" ".join(paragraph.split()) for paragraph in paragraphs if paragraph.strip())
+
+
+def note(macro: str, *facts: Any) -> str:  # noqa: ANN401 - whatever the macro is about
+    """Return the same as one paragraph."""
+    return " ".join(notes(macro, *facts))
 
 
 @functools.cache

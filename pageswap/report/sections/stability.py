@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 from pageswap.analysis.verdicts import TOO_FEW
 from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly
-from pageswap.report.sections.section import Grid, Heading, Section, case_name, notes, number, section_of
+from pageswap.report.sections.section import Grid, Heading, Section, case_name, note, notes, number, section_of, speeds
 from pageswap.text.invisible_characters import visible
 from pageswap.text.lists import clipped
-from pageswap.text.numbers import change_text, interval_text, nanoseconds_text, percent_text, ratio_text, rounded
+from pageswap.text.numbers import change_text, nanoseconds_text, percent_text, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pageswap.analysis.checks.comparisons import Comparison
     from pageswap.analysis.checks.drift import Drift
     from pageswap.analysis.checks.noise_floor import NoiseFloor
     from pageswap.analysis.summary import Summary
@@ -46,17 +45,13 @@ def drift(run: ReportedRun) -> Section | None:
         chosen = sorted(found, key=lambda each: (not each.is_flagged, each.p))[:MOST_LINES]
         if scope == "blocks" and len(chosen) <= len(vega.PALETTE):
             chosen.sort(key=lambda each: run.every.hosts.index(each.host))
-        hosts = _hosts_to_tell(chosen) if scope == "blocks" else []
+        names = [visible(clipped(each.host, _LONGEST_HOST)) for each in chosen]
+        # One host needs no legend, and too many cannot be told apart.
+        hosts = names if scope == "blocks" and 1 < len(names) == len(set(names)) <= len(vega.PALETTE) else []
         plots.append(_drift_plot(run.every, title, axis, chosen, hosts))
         flagged = sum(each.is_flagged for each in found)
         told += notes("drift_lines", title, noun, len(chosen), len(found), flagged, bool(hosts))
     return section_of("drift", "Drift", told, plots)
-
-
-def _hosts_to_tell(drifts: Sequence[Drift]) -> list[str]:
-    """Name the lines of a chart of hosts for its legend; none where there is one, or too many to tell apart."""
-    names = [visible(clipped(each.host, _LONGEST_HOST)) for each in drifts]
-    return names if 1 < len(names) <= len(vega.PALETTE) and len(set(names)) == len(names) else []
 
 
 def _drift_plot(summary: Summary, title: str, axis: str, drifts: Sequence[Drift], hosts: Sequence[str]) -> Plot:
@@ -93,11 +88,9 @@ def _drift_plot(summary: Summary, title: str, axis: str, drifts: Sequence[Drift]
         "scale": {"domain": [1, last], "nice": False},
         "axis": {"format": "d", "values": evenly(range(1, last + 1), 11), "grid": False, "labelOverlap": "greedy"},
     }
-    if hosts:
-        colour, shape = (vega.nominal("host", hosts, each) for each in (vega.PALETTE, vega.SHAPES))
-    else:
-        looks = ((vega.GREY, vega.PALETTE[1]), vega.SHAPES[::2])
-        colour, shape = (vega.nominal("kind", _KINDS, each, has_legend=False) for each in looks)
+    of_kinds = "kind", _KINDS, ((vega.GREY, vega.PALETTE[1]), vega.SHAPES[::2])
+    field, names_of, looks = ("host", hosts, (vega.PALETTE, vega.SHAPES)) if hosts else of_kinds
+    colour, shape = (vega.nominal(field, names_of, each, has_legend=bool(hosts)) for each in looks)
     width = vega.nominal("kind", _KINDS, (1, 3), has_legend=False)
     point = {"type": "point", "filled": True, "size": 30, "opacity": 0.85}
     shown = vega.tips("Case", ("x", axis), "Time", "Change")
@@ -176,17 +169,16 @@ def outliers(run: ReportedRun) -> Section | None:
         (
             names[each.before.host, each.before.case_id],
             f"{each.disturbed} of {each.before.n}",
-            _verdict(each.before),
-            _verdict(each.quiet) if each.quiet else TOO_FEW,
+            *(
+                note("compared", side, *speeds("", side.verdict, [(side.ratio, side.interval)])) if side else TOO_FEW
+                for side in (each.before, each.quiet)
+            ),
             "changes" if each.changes else "stays",
         )
         for each in sorted(found.undisturbed, key=lambda each: not each.changes)
     )
-    case, block, times = (
-        Heading("Case"),
-        number("Block"),
-        [number(what, "ns per operation") for what in ("Time", "Median")],
-    )
+    case, block = Heading("Case"), number("Block")
+    times = (number(what, "ns per operation") for what in ("Time", "Median"))
     changes = (case, number("Disturbed blocks"), *map(Heading, ("With them", "Without them", "The verdict")))
     grids = (
         Grid("Outliers", (case, block, *times, number("Score")), outlying, is_folded=True, first="the farthest"),
@@ -195,8 +187,3 @@ def outliers(run: ReportedRun) -> Section | None:
     )
     told = notes("outliers", bool(outlying), bool(disturbed))
     return section_of("outliers", "Outliers and foreign load", told, (), grids)
-
-
-def _verdict(each: Comparison) -> str:
-    ends = f" ({interval_text(each.ratio, each.interval)})" if each.interval else ""
-    return f"{ratio_text(each.ratio, each.interval)}{ends}, {each.verdict}{f': {each.held}' if each.held else ''}"

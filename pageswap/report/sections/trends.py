@@ -8,12 +8,11 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.verdicts import BASELINE
 from pageswap.answers.words import say
 from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly
-from pageswap.report.sections.section import Grid, Heading, Section, case_name, notes, section_of
+from pageswap.report.sections.section import Grid, Heading, Section, case_name, note, notes, section_of
 from pageswap.spec.factors import FACTORS, trend_of
 from pageswap.text.invisible_characters import visible
 from pageswap.text.levels import level_text, operation
@@ -34,6 +33,18 @@ _LINE_PX = 16
 # Marks nearer to each other than this stand side by side.
 _MARK_PX = 9
 _MOST_UNFOLDED = 30
+# A crossover's label stands beside its line, on the side that has more room, and moves over it rather than out of the
+# chart; a letter of it is taken for so many px wide.
+_LETTER_PX = 6.3
+_AT, _LONG = "scale('x', datum.at)", f"length(datum.Label) * {_LETTER_PX}"
+_LABEL = {
+    "type": "text",
+    "baseline": "bottom",
+    "dy": -3,
+    "fontSize": 11,
+    "align": {"expr": "datum.is_left ? 'left' : 'right'"},
+    "dx": {"expr": f"datum.is_left ? min(4, width - {_AT} - {_LONG}) : max(-4, {_LONG} - {_AT})"},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,13 +92,14 @@ def section(run: ReportedRun, factor: str) -> Section | None:
     measured = [case for case in summary.cases if case.n and isinstance(case.levels.get(factor), int)]
     is_rate = 0 < len(measured) <= 2 * sum(bool(case.bytes_per_s) for case in measured)
     series = "method" if "method" in summary.varying else next((n for n in summary.varying if n != factor), "method")
-    panels = _panels(summary, measured, factor, series)
-    of_place: dict[object, list[Crossover]] = {}
+    by_panel: dict[str, list[CaseSummary]] = {}
+    for case in measured:
+        by_panel.setdefault(_panel(summary, case, factor, series), []).append(case)
+    # One level makes no trend.
+    panels = {name: found for name, found in by_panel.items() if len({case.levels[factor] for case in found}) > 1}
+    of_panel: dict[str, list[Crossover]] = {name: [] for name in panels}
     for each in crossovers:
-        of_place.setdefault(_place(each.host, each.levels, factor), []).append(each)
-    of_panel = {
-        name: of_place.get(_place(cases[0].host, cases[0].levels, factor), []) for name, cases in panels.items()
-    }
+        of_panel.get(_panel(summary, each, factor, series), []).append(each)
     marked = {name: _answered(summary, found) for name, found in of_panel.items()}
     by_name: dict[str, list[CaseSummary]] = {}
     for case in measured:
@@ -112,9 +124,9 @@ def section(run: ReportedRun, factor: str) -> Section | None:
     return section_of(trend.id, title, told, plots, grids)
 
 
-def _place(host: str, levels: Mapping[str, Any], factor: str) -> object:
-    """Return a key that a panel's cases share with its pairs of methods."""
-    return host, levels_key(levels, without=("method", factor))
+def _panel(summary: Summary, each: CaseSummary | Crossover, factor: str, series: str) -> str:
+    """Name the chart of a case, or of a pair of methods: by all that neither its axis nor its lines tell."""
+    return case_name(summary, each.host, each.levels, (factor, series)) or "All cases"
 
 
 def _answered(summary: Summary, found: Sequence[Crossover]) -> list[Crossover]:
@@ -134,31 +146,16 @@ def _crossover_grids(of_panel: Mapping[str, Sequence[Crossover]]) -> tuple[Grid,
             crossed.append((name, each.a, each.b, say("crossing", "crossing", each))[first:])
         else:
             others.setdefault((each.a, each.b), []).append(each)
-    unchanged = tuple((*pair, _summed(each, len(of_panel))) for pair, each in others.items())
+    unchanged = tuple(
+        (*pair, note("unchanged", found, Counter(note("unchanged_pair", each) for each in found), len(of_panel)))
+        for pair, found in others.items()
+    )
     cases, *pair, where, found = map(Heading, ("Cases", "Method", "Against", "Crossover", "Found"))
     is_long, which = len(unchanged) > _MOST_UNFOLDED, "the charts above come first"
     return (
         Grid("Where the faster one changes", (cases, *pair, where)[first:], tuple(crossed), 3 - first, first=which),
         Grid("Pairs that were not shown to change places", (*pair, found), unchanged, 2, is_folded=is_long),
     )
-
-
-def _summed(pairs: Sequence[Crossover], charts: int) -> str:
-    """Say how two methods stand that do not change places: as it was found, or how often each was in several charts."""
-    if charts == 1:
-        return say("crossing", "crossing", pairs[0]).removeprefix("none: ")
-    counts = Counter(notes("unchanged", each)[0] for each in pairs)
-    if len(counts) == 1:
-        return f"{next(iter(counts))}{f', in all {len(pairs)} sets of cases' if len(pairs) > 1 else ''}"
-    return "; ".join(f"{text} in {count} of {len(pairs)} sets of cases" for text, count in counts.most_common())
-
-
-def _panels(summary: Summary, cases: Sequence[CaseSummary], factor: str, series: str) -> dict[str, list[CaseSummary]]:
-    """Put cases together that share their host and all levels but the factor and the series, if that makes a trend."""
-    panels: dict[str, list[CaseSummary]] = {}
-    for case in cases:
-        panels.setdefault(case_name(summary, case.host, case.levels, (factor, series)) or "All cases", []).append(case)
-    return {name: found for name, found in panels.items() if len({case.levels[factor] for case in found}) > 1}
 
 
 def _shown_lines(by_name: dict[str, list[CaseSummary]]) -> dict[str, list[CaseSummary]]:
@@ -204,27 +201,24 @@ def _plot(trend: _Trend, title: str, cases: Sequence[CaseSummary], crossed: Sequ
     middle = math.sqrt(span[0] * span[1])
     crossings = [
         {"at": at, "low": each.low or at, "high": each.high or at, "is_left": at < middle}
-        | {"value": trend.value_at(_HEIGHT_PX - _LINE_PX * (place + 0.5)), "Label": notes("crossing_mark", each)[0]}
+        | {"value": trend.value_at(_HEIGHT_PX - _LINE_PX * (place + 0.5)), "Label": note("crossing_mark", each)}
         | {"Crossover": say("crossing", "crossing", each)}
         for place, each in enumerate(crossed)
         for at in [each.at_bytes or 0.0]
     ]
     told = [f"{point['Case']} at {point['At']}: {point['Value']}" for point in points]
     datasets = {"points": points, "crossovers": crossings, "ends": ends if len(names) > 1 else []}
-    layers = _layers(trend, names, levels, span, has_crossovers=bool(crossings))
-    return vega.plot(title, told, layers, datasets, _HEIGHT_PX, series=names)
+    return vega.plot(title, told, _layers(trend, names, levels, span), datasets, _HEIGHT_PX, series=names)
 
 
 def _stand_beside(trend: _Trend, points: Sequence[dict[str, Any]], span: tuple[float, float]) -> None:
     """Put marks that would hide each other side by side: ``beside`` is where along the axis each is drawn."""
     crowds: list[list[dict[str, Any]]] = []
-    for point in sorted(points, key=lambda each: (each["x"], each["value"])):
+    for place, height, point in sorted(((p["x"], trend.height_of(p["value"]), p) for p in points), key=lambda p: p[:2]):
         near = crowds[-1][-1] if crowds else None
-        is_near = near and near["x"] == point["x"]
-        if near and is_near and trend.height_of(point["value"]) - trend.height_of(near["value"]) < _MARK_PX:
-            crowds[-1].append(point)
-        else:
-            crowds.append([point])
+        if not near or near["x"] != place or height - trend.height_of(near["value"]) >= _MARK_PX:
+            crowds.append([])
+        crowds[-1].append(point)
     step = (span[1] / span[0]) ** (_MARK_PX / vega.STATIC_PX)
     for crowd in crowds:
         for place, point in enumerate(crowd):
@@ -245,9 +239,7 @@ def _point(trend: _Trend, name: str, case: CaseSummary) -> dict[str, Any]:
     }
 
 
-def _layers(
-    trend: _Trend, names: Sequence[str], levels: Sequence[int], span: tuple[float, float], *, has_crossovers: bool
-) -> list[Spec]:
+def _layers(trend: _Trend, names: Sequence[str], levels: Sequence[int], span: tuple[float, float]) -> list[Spec]:
     x = vega.log_axis(
         "beside", trend.axis, span, vega.lookup({level: level_text(trend.factor, level) for level in levels})
     )
@@ -261,27 +253,16 @@ def _layers(
         for looks in (vega.PALETTE, vega.SHAPES)
     )
     shown = vega.tips("Case", ("At", trend.axis), ("Value", trend.title), "Time", ("CI", "95 % CI"))
+    rule, at, told = {"type": "rule", "color": vega.GREY}, {**x, "field": "at"}, vega.tips("Crossover")
+    bar, end = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y}, {**x, "field": "x"}
+    mark = {"type": "point", "filled": True, "opacity": 1, "size": 60, "xOffset": 14}
     channels = {"x": x, "y": y, "color": colour, "shape": shape, "tooltip": shown}
-    layers = []
-    if has_crossovers:
-        at, told = {**x, "field": "at"}, vega.tips("Crossover")
-        text = {"type": "text", "baseline": "bottom", "dy": -3, "fontSize": 11}
-        sides = {"align": {"expr": "datum.is_left ? 'left' : 'right'"}, "dx": {"expr": "datum.is_left ? 4 : -4"}}
-        bar = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y}
-        layers += [
-            vega.layer(
-                "crossovers",
-                {"type": "rule", "strokeDash": [5, 4], "color": vega.GREY, "size": 1.5},
-                x=at,
-                tooltip=told,
-            ),
-            vega.layer("crossovers", {"type": "rule", "size": 3, "color": vega.GREY}, **bar, tooltip=told),
-            vega.layer("crossovers", text | sides, x=at, y=y, text={"field": "Label", "type": "nominal"}, tooltip=told),
-        ]
-    layers.append(vega.layer("points", {"type": "line", "strokeWidth": 2}, x=x, y=y, color=colour))
-    layers += vega.figure_layers("points", "y", channels, size=80)
-    if len(names) > 1:
-        end = {**x, "field": "x"}
-        mark = {"type": "point", "filled": True, "opacity": 1, "size": 60, "xOffset": 14}
-        layers += [vega.layer("ends", mark, x=end, y=y, color=colour, shape=shape), vega.end_labels(end, y=y)]
-    return layers
+    return [
+        vega.layer("crossovers", rule | {"strokeDash": [5, 4], "size": 1.5}, x=at, tooltip=told),
+        vega.layer("crossovers", rule | {"size": 3}, **bar, tooltip=told),
+        vega.layer("crossovers", _LABEL, x=at, y=y, text={"field": "Label", "type": "nominal"}, tooltip=told),
+        vega.layer("points", {"type": "line", "strokeWidth": 2}, x=x, y=y, color=colour),
+        *vega.figure_layers("points", "y", channels, size=80),
+        vega.layer("ends", mark, x=end, y=y, color=colour, shape=shape),
+        vega.end_labels(end, y=y),
+    ]

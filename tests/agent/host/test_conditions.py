@@ -15,7 +15,7 @@ from pageswap.agent.host.conditions import CODE, CONDITIONS, HARMLESS, MACHINE, 
 from pageswap.agent.host.environment import condition_value, doubts, find, read
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.comparison.environments import differences
-from pageswap.report.sections.conditions import host_facts
+from pageswap.report.sections.hosts import host_facts
 from pageswap.text.conditions import label
 
 PACKAGE = Path(pageswap.__file__).parent

@@ -196,6 +196,21 @@ def test_charts_fit_a_telephone(browser: Browser, rich_report: Path) -> None:
         assert all(needed <= there for there, needed in widths)
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", ["report", "rich_report"])
+def test_no_word_of_a_chart_is_cut(browser: Browser, request: pytest.FixtureRequest, width: int, name: str) -> None:
+    """Each label lies within its chart, that of a crossover too."""
+    page = Visit(browser, request.getfixturevalue(name), width=width).page
+    cut = page.locator(".live svg text").evaluate_all(
+        """(texts) => texts.filter((text) => {
+            const [chart, box] = [text.ownerSVGElement, text].map((each) => each.getBoundingClientRect());
+            return box.width > 0 && (box.left < chart.left - 1 || box.right > chart.right + 1);
+        }).map((text) => text.textContent)"""
+    )
+
+    assert cut == []
+
+
 def test_lines_are_named_beside_the_chart_or_above_it(browser: Browser, rich_report: Path) -> None:
     """Where there is no room at their ends a legend names them, with the same marks."""
     for width, legends in ((1280, 0), (390, 1)):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import pytest
 
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_MEASURED, SLOWER
 from pageswap.answers.record import CORRUPT, MEASURED, NOT_TOLD_APART, PART, Answer, Finding, Trust
-from pageswap.report.page.first_screen import MOST_ROWS, first_rows, measured_on
-from tests.fake_run import ENVIRONMENT
+from pageswap.report.page.first_screen import MOST_ROWS, first_rows
 
 
 def finding(subject: str, verdict: str, ratio: float | None, **more: Any) -> Finding:
@@ -204,16 +202,3 @@ def test_rows_are_bounded() -> None:
     first = first_rows(answered(*(finding(f"m{number}", FASTER, 2.0 + number) for number in range(MOST_ROWS + 3))))
 
     assert (len(first.rows), first.left_out) == (MOST_ROWS, 3)
-
-
-def test_where_it_was_measured_is_told_in_a_few_words() -> None:
-    """Different hosts by what differs, and a machine of metal as such."""
-    at = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
-    places = {"a": ENVIRONMENT | {"hypervisor": "kvm"}, "b": ENVIRONMENT | {"hypervisor": None}}
-    facts = dict(measured_on(["a", "b"], places, {"a": (at, at)}))
-
-    assert facts["Hosts"] == "a and b"
-    assert facts["CPU"] == ENVIRONMENT["cpu_model"]
-    assert facts["Machine"] == "virtual machine (kvm) and metal: no hypervisor found"
-    assert facts["Measured"] == "2026-01-02 03:04 UTC"
-    assert dict(measured_on(["a"], {}, {}))["Kernel"] == "not recorded"

@@ -11,7 +11,7 @@ from pageswap.analysis.explanations.cost_stacks import NOT_NESTED, TOO_FEW_BLOCK
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.trials.table import frame
 from pageswap.report.page.model import HOST_SECTIONS, SECTIONS, download, model
-from pageswap.report.sections.section import notes
+from pageswap.report.sections.section import note, notes
 from tests.fake_run import FakeRun, make_run
 from tests.report.reported import NOTHING, reported
 
@@ -30,7 +30,9 @@ def test_a_host_that_gave_nothing_has_no_charts() -> None:
     page = model(run)
 
     assert [plot.title.partition(",")[0] for plot in page.sections[0].plots] == ["alive"] * 12
-    assert page.counted.startswith("36 cases on 1 of 2 hosts (nothing came from dead), 252 measured trials")
+    assert note("counted", page.run.every).startswith(
+        "36 cases on 1 of 2 hosts (nothing came from dead), 252 measured trials"
+    )
     assert "Nothing came from dead." in [caveat.text for caveat in page.answer.caveats]
     assert not any("The charts show" in note for note in page.sections[0].notes)
 

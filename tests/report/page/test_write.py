@@ -14,7 +14,7 @@ from pageswap import files
 from pageswap.comparison.markdown import summary_as_markdown
 from pageswap.errors import StoreError
 from pageswap.report import render
-from tests.fake_run import FakeRun, make_run
+from tests.fake_run import ENVIRONMENT, FakeRun, make_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,6 +157,30 @@ def test_the_head_tells_a_site_what_the_page_is_about(page: str) -> None:
     assert "<title>mremap_vs_copy: 20260102T030405Z-abcdef</title>" in page
     assert re.search(r'<meta name="description" content="Mixed: mremap_fixed was slower than memcpy', page)
     assert '<html lang="en" data-run="20260102T030405Z-abcdef" data-experiment="mremap_vs_copy"' in page
+
+
+def beside_the_answer(run: FakeRun, path: Path) -> dict[str, str]:
+    """Return where and when a run was measured, as its page tells it beside the answer."""
+    found = re.search(r'<dl class="beside">(.*?)</dl>', render(run, path).read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    return dict(re.findall(r"<dt>(\w+)</dt><dd><bdi>(.*?)</bdi>", found[1]))
+
+
+def test_where_it_was_measured_is_told_in_a_few_words(tmp_path: Path) -> None:
+    """Different hosts by what differs, and a machine of metal as such; what nobody recorded is not made up."""
+    run = make_run(hosts=("a", "b"), blocks=1)
+    run.facts = {"a": ENVIRONMENT | {"hypervisor": "k<m"}, "b": ENVIRONMENT | {"hypervisor": None}}
+    unknown = make_run(blocks=1)
+    unknown.facts.clear()
+
+    assert beside_the_answer(run, tmp_path / "report.html") == {
+        "Hosts": "a and b",
+        "CPU": ENVIRONMENT["cpu_model"],
+        "Kernel": ENVIRONMENT["kernel"],
+        "Machine": "virtual machine (k&lt;m) and metal: no hypervisor found",
+        "Measured": "2026-01-02 03:00 UTC",
+    }
+    assert beside_the_answer(unknown, tmp_path / "report.html")["Kernel"] == "not recorded"
 
 
 def test_ten_thousand_trials_are_four_megabytes_at_most(tmp_path: Path) -> None:

@@ -77,6 +77,14 @@ def tracer(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return library(HERE / "traced_calls.c", tmp_path_factory)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what moves gigantic pages: gigabytes each, by the code that moves the other huge pages."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec and "hugetlb_1g" in callspec.params.values():
+            item.add_marker("slow")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print how many schedules and permutations were compared with the model."""
     if fuzz.summary():

@@ -48,6 +48,7 @@ def test_a_probe_that_a_filter_kills_makes_that_method_unavailable(number: int, 
         assert "ended by signal SIGSYS: a seccomp filter" in found[name]["reason"]
 
 
+@pytest.mark.slow
 def test_a_probe_that_hangs_is_ended_and_makes_that_method_unavailable() -> None:
     """By an alarm of its own."""
     found = methods_where(310, "hang")

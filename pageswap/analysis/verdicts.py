@@ -52,13 +52,15 @@ def judge(ratios: Intervals, floors: Floats, p: Floats) -> tuple[Sequence[str], 
 class Paired:
     """How many times as long one took as the other: the median over ``n`` blocks, its 95 % interval from six on.
 
-    ``differs``: interval, noise floor and corrected test agree that the two are not the same.
+    ``differs``: interval, noise floor and corrected test agree that the two are not the same; ``obstacle``: what did
+    not, as of `judge`.
     """
 
     ratio: float
     interval: Interval | None
     n: int
     differs: bool
+    obstacle: str
 
 
 def paired(logs: Floats, floors: Floats, family: int) -> list[Paired]:
@@ -69,7 +71,7 @@ def paired(logs: Floats, floors: Floats, family: int) -> list[Paired]:
     for.
     """
     ratios = ratio_intervals(logs)
-    verdicts, _ = judge(ratios, floors, paired_p(logs) * family)
+    verdicts, obstacles = judge(ratios, floors, paired_p(logs) * family)
     n = (~np.isnan(logs)).sum(axis=1)
     point, low, high = (np.exp(part) for part in ratios)
     return [
@@ -78,6 +80,7 @@ def paired(logs: Floats, floors: Floats, family: int) -> list[Paired]:
             interval=Interval.known(low[row], high[row]),
             n=int(n[row]),
             differs=verdict in (FASTER, SLOWER),
+            obstacle=obstacle,
         )
-        for row, verdict in enumerate(verdicts)
+        for row, (verdict, obstacle) in enumerate(zip(verdicts, obstacles, strict=True))
     ]

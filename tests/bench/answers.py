@@ -18,7 +18,7 @@ import numpy as np
 
 from pageswap.analysis.explanations.cost_stacks import call_stacks
 from pageswap.analysis.summary import summarise
-from pageswap.analysis.verdicts import FASTER, SLOWER, judge, paired
+from pageswap.analysis.verdicts import FASTER, NOT_SIGNIFICANT, SLOWER, WITHIN_NOISE, judge, paired
 from pageswap.comparison.sides import Measured, Part
 from pageswap.statistics.intervals import Interval, median_intervals
 from pageswap.statistics.rank_tests import shift
@@ -44,11 +44,15 @@ class MissingError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """A speed-up with the word that a report has for it, or a time in ns per operation, with its 95 % interval."""
+    """A speed-up with the word that a report has for it, or a time in ns per operation, with its 95 % interval.
+
+    ``held`` says what kept a difference from being called one although the interval excludes 1.
+    """
 
     value: float
     ci: Interval | None
     word: str = ""
+    held: str = ""
 
     @property
     def speed(self) -> str:
@@ -117,11 +121,16 @@ class Run:
         row, other = self.one(**new), self.one(**old)
         if self.matrix.partners[row] == other != row:
             case = next(each for each in self.summary.cases if (each.host, each.case_id) == self.matrix.keys[row])
-            return Figure(case.ratio or math.nan, case.ratio_ci, case.verdict)
+            return Figure(case.ratio or math.nan, case.ratio_ci, case.verdict, case.held)
         floors = np.fmax.reduce(self.summary.floors[[row, other]], keepdims=True)
-        (found,) = paired(self.logs(**old) - self.logs(**new), floors, math.comb(len(self.rows), 2))
+        family = math.comb(len(self.rows), 2)
+        (found,) = paired(self.logs(**old) - self.logs(**new), floors, family)
         word = "" if not found.differs else FASTER if found.ratio > 1 else SLOWER
-        return Figure(found.ratio, found.interval, word)
+        held = {
+            WITHIN_NOISE: f"within the noise floor of {math.expm1(floors[0]):.0%}",
+            NOT_SIGNIFICANT: f"after correction for {family} comparisons",
+        }
+        return Figure(found.ratio, found.interval, word, held.get(found.obstacle, ""))
 
     def levels(self, name: str, **levels: Any) -> list[Any]:
         """Return the levels that the measured cases have of one factor."""
@@ -150,9 +159,12 @@ class Claim:
 
 
 def _joint(figures: Iterable[Figure], faster: str, slower: str) -> str:
-    """Choose by what all of several figures agree on."""
+    """Choose by what all of several figures agree on, and say what kept differences from being called so."""
+    figures = list(figures)
     words = {figure.verdict(faster, slower) for figure in figures}
-    return words.pop() if len(words) == 1 else UNDECIDED
+    held = dict.fromkeys(figure.held for figure in figures if figure.held)
+    agreed = words.pop() if len(words) == 1 else UNDECIDED
+    return ": ".join([agreed, *(["; ".join(held)] if agreed == UNDECIDED and held else [])])
 
 
 def _why(run: Run) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 _VERSION: Final = "1.0"
 _NS_PER_S: Final = 1e9
 _LONGEST: Final = 200
+_MOST_COUNTERS: Final = 500
+# How a cell begins that a spreadsheet computes.
+_FORMULA: Final = r"^(?=[=+\-@\t\r])"
 
 
 def export(run_data: RunData, to: str, out: Path | None = None) -> Path:
@@ -55,7 +59,8 @@ def _with_counters(table: pd.DataFrame) -> pd.DataFrame:
     if "counters" not in table:
         return table
     counted = [{} if pd.isna(text) else json.loads(text) for text in table["counters"]]
-    names = {name: None for counts in counted for name in counts}
+    # A host that invents names all the time has no claim to a column for each.
+    names = itertools.islice({name: None for counts in counted for name in counts}, _MOST_COUNTERS)
     columns = {name: pd.array([counts.get(name) for counts in counted], dtype="Int64") for name in names}
     return table.drop(columns="counters").assign(**columns)
 
@@ -70,7 +75,10 @@ def _destination(run_data: RunData, name: str, out: Path | None) -> Path:
 
 
 def _write_csv(table: pd.DataFrame, file: IO[Any]) -> None:
-    table.to_csv(file, index=False, encoding="utf-8", lineterminator="\n")
+    texts = [name for name in table if table[name].dtype == "str"]
+    # Readers take a carriage return for the end of a row, and nothing quotes it.
+    shown = {n: table[n].str.replace(_FORMULA, "'", regex=True).str.replace("\r", r"\r", regex=False) for n in texts}
+    table.assign(**shown).to_csv(file, index=False, encoding="utf-8", lineterminator="\n")
 
 
 def _write_parquet(table: pd.DataFrame, file: IO[Any]) -> None:

@@ -172,7 +172,7 @@ _COLUMNS: Final[dict[str, str]] = {
     "attempt": "o.attempt",
     **{name: f"o.{name}" for name in OUTCOME_COLUMNS},
     "page_moves": "o.extra ->> '$.counters.page_moves'",
-    "counters": "o.extra -> 'counters'",  # JSON object: name -> count, null where the host does not count it
+    "counters": "nullif(o.extra -> 'counters', 'null')",  # JSON object: name -> count, null where it is not counted
 }
 ROW_COLUMNS: Final = tuple(_COLUMNS)
 

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pyperf
 import pytest
@@ -131,10 +132,11 @@ def test_a_parquet_file_may_lie_below_a_name_with_quotes(tmp_path: Path) -> None
 
 
 class _Counted:
-    """A run whose every row has counters, but for the first, which has not."""
+    """A run whose every row has counters, but for the first, which has not; or what each row's counters are."""
 
-    def __init__(self) -> None:
-        self._run = make_run()
+    def __init__(self, *counters: dict[str, Any], run: FakeRun | None = None) -> None:
+        self._run = run or make_run()
+        self._counters = counters
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._run, name)
@@ -144,7 +146,8 @@ class _Counted:
 
     def rows(self) -> Iterable[Sequence[Any]]:
         for index, row in enumerate(self._run.rows()):
-            yield [*row, json.dumps(COUNTERS) if index else None]
+            each = self._counters[index % len(self._counters)] if self._counters else COUNTERS if index else None
+            yield [*row, each and json.dumps(each)]
 
 
 def test_counters_are_columns_in_every_format(tmp_path: Path) -> None:
@@ -158,6 +161,44 @@ def test_counters_are_columns_in_every_format(tmp_path: Path) -> None:
     table = pq.read_table(export(_Counted(), "parquet", tmp_path / "t.parquet"))
     assert table.column("tlb_shootdowns").to_pylist()[:2] == [None, 7]
     assert str(table.schema.field("cycles").type) == "int64"
+
+
+@pytest.mark.parametrize("to", WRITERS)
+def test_whole_numbers_stay_whole_beside_blanks(tmp_path: Path, to: str) -> None:
+    """Up to the largest that a host may say, where a floating point number would round them."""
+    run = make_run(**{**SMALL, "blocks": 2})
+    run.outcomes[0].update(minor_faults=(1 << 63) - 1)
+    run.outcomes[1].update(minor_faults=None)
+    path = export(_Counted({"cycles": (1 << 53) + 1}, {"cycles": None}, run=run), to, tmp_path / f"t.{to}")
+    table = pq.read_table(path).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get) if to == "parquet" else None
+    text = "" if to == "parquet" else path.read_text(encoding="utf-8")
+
+    if table is None:
+        assert all(str(count) in text for count in ((1 << 63) - 1, (1 << 53) + 1))
+    else:
+        assert table["minor_faults"][0] == (1 << 63) - 1
+        assert table["cycles"][0] == (1 << 53) + 1
+
+
+def test_no_cell_of_a_csv_is_computed(tmp_path: Path) -> None:
+    """A spreadsheet shows a host's word as it is; numbers stay numbers."""
+    run = make_run(**SMALL)
+    words = ["=1+1", "+1", "-1", "@A1", "\t=1", "\r=1", "a=1", "'=1"]
+    shown = [*(f"'{word}" for word in words[:5]), r"'\r=1", "a=1", "'=1"]
+    for word, outcome in zip(words, run.outcomes, strict=False):
+        outcome.update(status="failed", reason=word, elapsed_ns=None)
+    table = pd.read_csv(export(run, "csv", tmp_path), keep_default_na=False)
+
+    assert table["reason"][: len(words)].tolist() == shown
+
+
+def test_a_host_that_invents_names_gets_no_column_for_each(tmp_path: Path) -> None:
+    """Or a few of its rows would fill the memory."""
+    inventive = _Counted(*({f"c{row}_{name}": 1 for name in range(150)} for row in range(9)))
+    table = pd.read_csv(export(inventive, "csv", tmp_path / "t.csv"))
+
+    assert sum(name.startswith("c0_") for name in table) == 150
+    assert len(table.columns) < 600
 
 
 def test_pyperf_reads_our_medians(tmp_path: Path) -> None:

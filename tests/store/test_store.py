@@ -108,6 +108,14 @@ class TestIngest:
         assert [row[name] for name in nothing] == [None] * 5
         assert row["reason"] == "no mremap"
 
+    @pytest.mark.parametrize("counters", [{}, {"counters": None}])
+    def test_counters_that_are_none_are_no_text(self, store: Store, counters: dict[str, None]) -> None:
+        """Whether a line leaves them out or says that there are none."""
+        store.ingest(HOST, 1, 0, begin_with("b00.c0000", **counters))
+        (row,) = store.rows()
+
+        assert row[store.columns().index("counters")] is None
+
     def test_unknown_fields_are_kept_aside(self, store: Store) -> None:
         """A newer agent's extra facts are not lost."""
         store.ingest(HOST, 1, 0, begin_with("b00.c0000", fork_ns=7))

@@ -101,12 +101,15 @@ def frame(run_data: HostRows) -> pd.DataFrame:
 
 def families_of(run_data: HostRows) -> dict[str, str]:
     """Return the family of each method, as the hosts that have it say."""
-    return {str(m["name"]): str(m["family"]) for methods in run_data.methods().values() for m in methods}
+    return {str(m["name"]): str(m.get("family") or "") for methods in run_data.methods().values() for m in methods}
 
 
 def _part(rows: list[Any], names: list[str], order: list[str]) -> pd.DataFrame:
-    table = pd.DataFrame.from_records([tuple(row) for row in rows], columns=names).reindex(columns=order)
-    return pd.DataFrame({name: _typed(name, table[name]) for name in order}, columns=order)
+    # Beside blanks pandas would make floats of whole numbers, which those near 2**63 do not survive.
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {}
+    blank = (None,) * len(rows)
+    typed = {name: _typed(name, pd.Series(columns.get(name, blank), dtype="object")) for name in order}
+    return pd.DataFrame(typed, columns=order)
 
 
 def _typed(name: str, column: pd.Series[Any]) -> pd.Series[Any]:

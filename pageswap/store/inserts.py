@@ -97,9 +97,6 @@ def insert_lines(
         except JournalError as error:
             refused = error
             break
-        except (UnicodeEncodeError, RecursionError) as error:
-            refused = JournalError(f"{host}, segment {segment}, byte {start}: {error}")
-            break
     update = "UPDATE segment SET journal_offset = ?, next_seq = ?, ended = ? WHERE host = ? AND segment = ?"
     connection.execute(update, (done, next_seq, ended, host, segment))
     return trials, ended, refused

@@ -40,17 +40,20 @@ _CORE = ("tests/native",)
 _OTHERS = ("--ignore=tests/native", "-n", "2")
 
 
-def test(args: str, only: str, *, whole: bool) -> int:
+# pytest's flags that pick tests out.
+_PICKS = {"-k", "-m", "--lf", "--last-failed", "--sw", "--stepwise"}
+
+
+def test(args: Sequence[str], *, whole: bool) -> int:
     """Run pytest: what is picked out, else the quick tests, or with ``whole`` all, the core under sanitizers as well.
 
-    The quick ones are those that need neither a lab of hosts nor more than some seconds; they come last. Returns the
-    exit code.
+    The quick ones are those that need neither a lab of hosts nor more than some seconds; they come last. Returns 1
+    where a test failed or pytest did not take the arguments, which it gets all.
     """
     build_core()
-    pytest = [sys.executable, "-m", "pytest"]
-    chosen = [*shlex.split(args), *(["-k", only] if only else [])]
-    if chosen:
-        return _run([*pytest, *chosen])
+    pytest = [sys.executable, "-m", "pytest", *args]
+    if any(word in _PICKS or (ROOT / word.partition("::")[0]).exists() for word in args):
+        return _run(pytest)
     if not whole:
         return _without_labs(pytest, "not lab and not slow")
     # A lab leaves a CPU to the sanitizers; the core's own tests wait, for they would share the huge pages with them.
@@ -100,9 +103,9 @@ def _run(command: list[str]) -> int:
 
 
 def _told(command: list[str], code: int) -> int:
-    """Return the exit code as a shell says it, telling what no command could tell of itself."""
+    """Return 1 for any code but 0, as a shell says a signal's, telling what no command could tell of itself."""
     if code >= 0:
-        return code
+        return min(code, 1)
     print(f"\nFAILED: {shlex.join(command)} was killed by {signal.Signals(-code).name}", flush=True)
     return 128 - code
 

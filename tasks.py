@@ -384,12 +384,13 @@ def clean(
 
 @command(
     ["args"],
-    example="inv test tests/spec",
+    iterable=["args"],
+    example="inv test tests/spec -x",
     help={"all": "also what needs a lab of hosts or takes long, and the sanitizers"},
 )
-def test(_context: Context, args: str = "", k: str = "", all_: bool = False) -> int:
-    """Run the quick tests; with --all every test, and the core's once more under ASan and UBSan."""
-    return devtasks.test(args, k, whole=all_)
+def test(_context: Context, args: list[str] | None = None, k: str = "", all_: bool = False) -> int:
+    """Run the quick tests; with --all every test, and the core's again under ASan and UBSan; exit 1 if one fails."""
+    return devtasks.test([*(args or []), *(["-k", k] if k else [])], whole=all_)
 
 
 @command()

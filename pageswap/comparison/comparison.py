@@ -70,7 +70,8 @@ def parse_limit(text: str) -> float:
     """Read `--fail-above`: ``5%`` gives 0.05. Raises UsageError on anything else."""
     match = _PERCENT.fullmatch(text)
     if not match:
-        hint = f"; write '{text}%'" if _PERCENT.fullmatch(f"{text}%") else ""
+        # 0.05 is a share as often as a percentage, and 1.05 a factor.
+        hint = f"; write '{text}%'" if text.isdecimal() else ""
         raise UsageError(f"--fail-above: expected a percentage such as 5%, found {text!r}{hint}")
     return float(match[1]) / 100
 

@@ -51,7 +51,7 @@ ARGUMENTS: Final = {
     "out": ("FILE", "the file to write, or a folder for it, instead of the run's own folder"),
     "only": ("NAME", "one figure's name, instead of all"),
     "all": ("", "also of runs that are not finished, which a resume could still have collected"),
-    "args": ("PYTEST", "what to hand to pytest, instead of all tests, such as 'tests/spec -x'"),
+    "args": ("PYTEST", "what pytest takes: files, folders, its own flags such as -x"),
     "k": ("WORDS", "only tests whose name matches, as pytest's -k"),
     "strict": ("", "exit 2 when a trial was unavailable or skipped, too"),
     "base": ("RUN", "what to compare with: RUN, RUN:HOST, or commit:HASH[/EXPERIMENT][:HOST]"),

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 ERROR_LOG = ROOT / "build" / "error.log"
 
+# Invoke has more, of which `--dry` and `--config` would be taken for a command's own.
+_BEFORE_COMMANDS = {"--help", "--version", "-V"}
+
 
 class _NoUserConfig(Config):
     """Invoke's settings without /etc/invoke.yaml and ~/.invoke.yaml: no command here has any."""
@@ -77,7 +80,12 @@ def run(arguments: list[str]) -> int:
         name="pageswap", binary="inv", binary_names=["inv"], version=__version__, config_class=_NoUserConfig
     )
     # tasks.py and invoke itself look at the arguments of the process.
-    sys.argv = ["inv", "--search-root", str(ROOT), *as_invoke_starts(arguments)]
+    words = as_invoke_starts(arguments)
+    if "--" in words:
+        raise UsageError("'--' has no meaning here; leave it out")
+    if words and words[0].startswith("-") and words[0] not in _BEFORE_COMMANDS:
+        raise UsageError(f"unknown argument '{words[0]}'; a command comes first, then its arguments; 'inv' lists them")
+    sys.argv = ["inv", "--search-root", str(ROOT), *words]
     try:
         program.run(sys.argv)
     except ParseError as error:
@@ -132,8 +140,9 @@ def as_invoke_starts(words: Sequence[str]) -> list[str]:
 def as_flags(words: Sequence[str], commands: Mapping[str, Task[Any]]) -> list[str]:
     """Return a command's words with each value that stands by itself behind the flag it is for.
 
-    ``run smoke.yaml --dry`` becomes ``run --spec=smoke.yaml --dry``; a flag that may be repeated takes all that follow.
-    Raises UsageError for a value too many, and for a flag given twice that takes one value.
+    ``run smoke.yaml --dry`` becomes ``run --spec=smoke.yaml --dry``; a flag that may be repeated takes all that follow,
+    and a command that hands its arguments on takes flags that it does not know, too. Raises UsageError for a value too
+    many, and for a flag given twice that takes one value.
     """
     if list(words[:2]) == ["hosts", "clean"]:
         words = words[1:]
@@ -141,6 +150,7 @@ def as_flags(words: Sequence[str], commands: Mapping[str, Task[Any]]) -> list[st
     if task is None:
         return list(words)
     places: tuple[str, ...] = getattr(task, "places", ())
+    hands_on = places == ("args",)
     known = flags_of(task)
     made, given, rest = [words[0]], dict[str, str](), list(words[1:])
     while rest:
@@ -149,7 +159,8 @@ def as_flags(words: Sequence[str], commands: Mapping[str, Task[Any]]) -> list[st
             return [*made, *as_flags([word, *rest], commands)]
         if word in {"--help", "-h"}:
             return [words[0], word]
-        if word.startswith("-") and word != "-":
+        is_own = not hands_on or word.partition("=")[0] in known or word[:2] in known
+        if word.startswith("-") and word != "-" and is_own:
             flag, value, read = _flag_and_value(word, words[0], rest, known)
         else:
             flag, value = _flag_for(word, words[0], places, given, known), word
@@ -172,28 +183,49 @@ def _flag_and_value(
         return short, value, [f"{short}={value}"]
     flag, is_joined, value = word.partition("=")
     if flag not in known:
-        raise UsageError(_unknown("argument", flag, known, f"'inv --help {command}' lists its arguments"))
+        raise UsageError(
+            _in_the_file(flag, known)
+            or _unknown("argument", flag, known, f"'inv --help {command}' lists its arguments")
+        )
     if is_joined and not known[flag].takes_value:
         raise UsageError(f"{flag} takes no value, found {value!r}")
-    if is_joined or not known[flag].takes_value or not rest:
+    if is_joined or not known[flag].takes_value:
         return flag, value, [word]
+    if not rest:
+        raise UsageError(f"{flag} needs a value; 'inv --help {command}' says which")
     return flag, rest[0], [word, rest.pop(0)]
+
+
+def _in_the_file(flag: str, known: Mapping[str, Argument]) -> str:
+    """Say how a key of the experiment file is changed that was typed as a flag, nothing of any other flag."""
+    from pageswap.spec.factors import FACTORS
+    from pageswap.spec.loader import OTHER_KEYS
+
+    name = flag.lstrip("-").replace("-", "_")
+    if "--set" not in known or len(name) == 1:
+        return ""
+    if name in FACTORS:
+        return f"{flag} is a factor of the experiment; write --set {name}=LEVEL,LEVEL"
+    return f"{flag} is a key of the experiment's file; change it there" if name in OTHER_KEYS else ""
 
 
 def _flag_for(
     word: str, command: str, places: Sequence[str], given: Mapping[str, str], known: Mapping[str, Argument]
 ) -> str:
     """Name the flag that a value without one is for: the first that has none yet, or the last if it takes several."""
-    if not places:
-        raise UsageError(f"unexpected {word!r}; 'inv --help {command}' lists what {command} takes")
     flags = [f"--{place}" for place in places]
     free = [flag for flag in flags if flag not in given]
-    if free:
-        return free[0]
-    if known[flags[-1]].kind is list:
-        return flags[-1]
+    if free or (flags and known[flags[-1]].kind is list):
+        return (free or flags[-1:])[0]
+    last = ["", *given][-1]
+    if last and last not in flags and known[last].takes_value:
+        cure = "a value is one word, with commas between those of a list and quotes around blanks"
+        raise UsageError(f"unexpected {word!r} after {last} {given[last]!r}; {cure}")
+    if not places:
+        hosts = "hosts are named by --hosts; " if "--hosts" in known else ""
+        raise UsageError(f"unexpected {word!r}; {hosts}'inv --help {command}' lists what {command} takes")
     expected = " ".join(place.upper() for place in places)
-    raise UsageError(f"unexpected {word!r} after {given[flags[-1]]!r}; write: inv {command} {expected} [--options]")
+    raise UsageError(f"unexpected {word!r} after {given[flags[-1]]!r}; write: 'inv {command} {expected} [--options]'")
 
 
 if __name__ == "__main__":

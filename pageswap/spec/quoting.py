@@ -26,15 +26,19 @@ _ELSEWHERE = {
     "iterations": ("iters",),
     "check": ("validate",),
     "doctor": ("ping",),
-    "report": ("show",),
+    "report": ("show", "view", "open"),
     "compare": ("continuous",),
-    "hosts": ("inventory", "limit", "l"),
+    "hosts": ("inventory", "limit", "l", "machine"),
     "inventory": ("i",),
-    "set": ("extra_vars", "e"),
-    "repeats": ("runs", "count", "n"),
-    "dry": ("check",),
-    "to": ("csv", "parquet"),
-    "fail_above": ("threshold", "factor"),
+    "set": ("extra_vars", "e", "parameter_list", "L"),
+    "filter": ("k", "bench", "b"),
+    "repeats": ("runs", "count", "n", "r", "invocations"),
+    "dry": ("check", "C", "list_hosts", "list_tasks"),
+    "at_once": ("forks", "f"),
+    "to": ("csv", "parquet", "format"),
+    "out": ("output", "o"),
+    "format": ("html", "md", "markdown", "json"),
+    "fail_above": ("threshold", "factor", "f"),
 }
 
 
@@ -61,9 +65,9 @@ def quoted(text: str) -> str:
 def guess(word: str, names: Iterable[str]) -> str:
     """Return ``; did you mean 'NAME'?`` for the name nearest to `word`, or nothing when none is near.
 
-    A name is near when another tool's word for it was typed, when one of the two begins with the other or is whole
-    words of it, as ``avx2`` is of ``exchange_avx2``, or else when difflib finds it close. Dashes in front, an ending
-    such as .yaml, capitals, and whether - or _ joins words change nothing.
+    A name is near when another tool's word for it was typed, when it begins with the word, when one of the two is whole
+    words of the other, as ``avx2`` is of ``exchange_avx2``, or else when difflib finds it close. Dashes in front, an
+    ending such as .yaml, capitals but of a single letter, and whether - or _ joins words change nothing.
     """
     if len(word) > _SHOWN_CHARACTERS:
         return ""
@@ -73,7 +77,7 @@ def guess(word: str, names: Iterable[str]) -> str:
         known = _bare(name)
         ratio = difflib.SequenceMatcher(None, typed, known).ratio()
         part, whole = sorted((typed, known), key=len)
-        is_part = len(part) >= _TELLING_PART and (whole.startswith(part) or f"_{part}_" in f"_{whole}_")
+        is_part = len(part) >= _TELLING_PART and (known.startswith(typed) or f"_{part}_" in f"_{whole}_")
         rank = (2 if typed in _ELSEWHERE.get(known, ()) else int(is_part), ratio)
         if (rank[0] or ratio >= _CLOSE_ENOUGH) and rank > best_rank:
             best, best_rank = name, rank
@@ -81,7 +85,8 @@ def guess(word: str, names: Iterable[str]) -> str:
 
 
 def _bare(name: str) -> str:
-    return re.sub(r"\.ya?ml$", "", name.lower().lstrip("-")).replace("-", "_")
+    name = name.lstrip("-")
+    return re.sub(r"\.ya?ml$", "", name.lower() if len(name) > 1 else name).replace("-", "_")
 
 
 def check_choice(what: str, text: str, names: Collection[str]) -> str:

@@ -315,7 +315,7 @@ def test_a_limit_is_a_percentage(text: str, limit: float) -> None:
     assert limit == parse_limit(text)
 
 
-@pytest.mark.parametrize(("text", "hint"), [("5", "; write '5%'"), ("0.05", "; write '0.05%'"), ("-5%", ""), ("x", "")])
+@pytest.mark.parametrize(("text", "hint"), [("5", "; write '5%'"), ("0.05", ""), ("1.05", ""), ("-5%", ""), ("x", "")])
 def test_another_limit_is_refused(text: str, hint: str) -> None:
     """A bare number might mean either."""
     with pytest.raises(UsageError) as error:

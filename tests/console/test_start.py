@@ -157,6 +157,8 @@ COMMANDS: dict[str, Task[Any]] = {made.name: made for made in vars(tasks).values
         ("test -k words tests/spec", "test -k words --args=tests/spec"),
         ("test -kwords tests/spec", "test -k=words --args=tests/spec"),
         ("test -k=words", "test -k=words"),
+        ("test -x -n 4 tests/spec", "test --args=-x --args=-n --args=4 --args=tests/spec"),
+        ("test --maxfail=1 --all", "test --args=--maxfail=1 --all"),
         ("run smoke --spec smoke --dry", "run --spec=smoke --dry"),
         ("run smoke --set a=1 --help", "run --help"),
         ("lint", "lint"),

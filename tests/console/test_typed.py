@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 SMOKE = "smoke: Is remapping a page faster than copying it in a region that fits into the caches?"
 OF_RUN = "'inv --help run' lists its arguments"
 OF_PLAN = "'inv --help plan' lists its arguments"
+ONE_WORD = "a value is one word, with commas between those of a list and quotes around blanks"
+FIRST = "a command comes first, then its arguments; 'inv' lists them"
 
 # What is typed, the exit code, and a piece of the one line that says why, or of what is printed where all is well.
 TYPED = [
@@ -37,7 +39,7 @@ TYPED = [
     ("run all", 1, "--spec: there is no 'all' in"),
     # Of which of its cases.
     ("run smoke --set page_size=4KiB --set page_size=8KiB", 1, "write --set page_size=level,level once"),
-    ("run smoke --set method memcpy", 1, "unexpected 'memcpy' after 'smoke'"),
+    ("run smoke --set method memcpy", 1, f"unexpected 'memcpy' after --set 'method'; {ONE_WORD}"),
     ("plan smoke --set method", 1, "--set"),
     ("plan smoke --set method=memmove", 1, "unknown method 'memmove'; did you mean 'memcpy'?"),
     ("plan smoke --set repeats=20", 1, "write --repeats 20"),
@@ -68,7 +70,7 @@ TYPED = [
     ("report {run} --format pdf", 1, "--format: expected html, md or json, found 'pdf'"),
     ("export --run ../none", 1, "there is no run.sqlite: no such folder"),
     ("export {run} --to xlsx", 1, "cannot export to 'xlsx'; --to takes csv, parquet, json, pyperf"),
-    ("export {run} csv", 1, "write: inv export RUN [--options]"),
+    ("export {run} csv", 1, "write: 'inv export RUN [--options]'"),
     ("export {run} --csv", 1, "unknown argument '--csv'; did you mean '--to'?"),
     ("compare --new latest", 1, "--base is missing"),
     ("compare {run}", 1, "--new is missing: give a run id, a path, `latest`, or commit:HASH"),
@@ -79,15 +81,25 @@ TYPED = [
     ("publish all", 1, "--to is missing"),
     ("publish 'nothing*' --to x", 1, "--run nothing*: no run in"),
     # A word or a flag too many, or one that there is not.
-    ("run smoke mremap_vs_copy", 1, "unexpected 'mremap_vs_copy' after 'smoke'; write: inv run SPEC [--options]"),
+    ("run smoke mremap_vs_copy", 1, "unexpected 'mremap_vs_copy' after 'smoke'; write: 'inv run SPEC [--options]'"),
     ("run --spec=smoke again", 1, "unexpected 'again' after 'smoke'"),
     ("run --spec a --spec b", 1, "--spec is given twice, 'a' and 'b'; it takes one value"),
-    ("compare a b c", 1, "unexpected 'c' after 'b'; write: inv compare BASE NEW [--options]"),
+    ("compare a b c", 1, "unexpected 'c' after 'b'; write: 'inv compare BASE NEW [--options]'"),
     ("compare --new a --new b", 1, "--new is given twice, 'a' and 'b'; it takes one value"),
-    ("methods memcpy", 1, "unexpected 'memcpy'; 'inv --help methods' lists what methods takes"),
+    ("methods memcpy", 1, "unexpected 'memcpy'; hosts are named by --hosts; 'inv --help methods' lists what"),
+    ("doctor lab1", 1, "unexpected 'lab1'; hosts are named by --hosts; 'inv --help doctor' lists what doctor takes"),
+    ("run smoke --hosts lab1 lab2", 1, f"unexpected 'lab2' after --hosts 'lab1'; {ONE_WORD}"),
+    ("run smoke --set method=memcpy copy_words", 1, f"unexpected 'copy_words' after --set 'method=memcpy'; {ONE_WORD}"),
+    ("doctor --hosts lab1 lab2", 1, f"unexpected 'lab2' after --hosts 'lab1'; {ONE_WORD}"),
+    ("compare {run} {run} --fail-above 5 %", 1, f"unexpected '%' after --fail-above '5'; {ONE_WORD}"),
     ("hosts list", 1, "unexpected 'list'; 'inv --help hosts' lists what hosts takes"),
     ("doctor --json=1", 1, "--json takes no value, found '1'"),
-    ("plan --spec", 1, "Flag '--spec' needed value and was not given one; 'inv --help plan' lists the arguments"),
+    ("plan --spec", 1, "--spec needs a value; 'inv --help plan' says which"),
+    ("run smoke --set", 1, "--set needs a value; 'inv --help run' says which"),
+    ("run smoke --repeats", 1, "--repeats needs a value"),
+    ("run smoke -- --dry", 1, "'--' has no meaning here; leave it out"),
+    ("report {run} --json", 1, "unknown argument '--json'; did you mean '--format'?"),
+    ("export {run} -o out.csv", 1, "unknown argument '-o'; did you mean '--out'?"),
     ("plan --spce x", 1, f"unknown argument '--spce'; did you mean '--spec'? {OF_PLAN}"),
     ("plan --bogus", 1, f"unknown argument '--bogus'; {OF_PLAN}"),
     ("run smoke --list", 1, f"unknown argument '--list'; {OF_RUN}"),
@@ -95,7 +107,14 @@ TYPED = [
     ("run smoke --force", 1, f"unknown argument '--force'; {OF_RUN}"),
     ("run smoke --dry-run", 1, f"did you mean '--dry'? {OF_RUN}"),
     ("run smoke --repeat 5", 1, f"did you mean '--repeats'? {OF_RUN}"),
-    ("--bogus", 1, "unknown argument '--bogus'; 'inv' lists the commands"),
+    ("run smoke --setup-only", 1, f"unknown argument '--setup-only'; {OF_RUN}"),
+    ("run smoke --method memcpy", 1, "--method is a factor of the experiment; write --set method=LEVEL,LEVEL"),
+    ("run smoke --page-size=4KiB", 1, "--page-size is a factor of the experiment; write --set page_size=LEVEL,LEVEL"),
+    ("run smoke --seed 7", 1, "--seed is a key of the experiment's file; change it there"),
+    ("--bogus", 1, f"unknown argument '--bogus'; {FIRST}"),
+    ("--dry run smoke", 1, f"unknown argument '--dry'; {FIRST}"),
+    ("-R run smoke", 1, f"unknown argument '-R'; {FIRST}"),
+    ("--config x run smoke", 1, f"unknown argument '--config'; {FIRST}"),
     ("plna", 1, "unknown command 'plna'; did you mean 'plan'? 'inv' lists the commands"),
     ("zzz", 1, "unknown command 'zzz'; 'inv' lists the commands"),
     # As in git, pip and make.
@@ -107,26 +126,47 @@ TYPED = [
     ("-V", 0, "pageswap "),
     ("all", 1, "unknown command 'all'; 'inv' lists the commands"),
     ("install", 1, "unknown command 'install'; 'inv' lists the commands"),
-    ("lint test --bogus", 1, "unknown argument '--bogus'; 'inv --help test' lists its arguments"),
+    ("lint plan --bogus", 1, f"unknown argument '--bogus'; {OF_PLAN}"),
     # ansible-playbook.
     ("run smoke -i hosts.yaml", 1, f"unknown argument '-i'; did you mean '--inventory'? {OF_RUN}"),
     ("run smoke --limit lab1", 1, f"unknown argument '--limit'; did you mean '--hosts'? {OF_RUN}"),
     ("run -e method=memcpy smoke", 1, f"unknown argument '-e'; did you mean '--set'? {OF_RUN}"),
     ("run smoke --check", 1, f"did you mean '--dry'? {OF_RUN}"),
+    ("run smoke -C", 1, f"unknown argument '-C'; did you mean '--dry'? {OF_RUN}"),
+    ("run smoke --list-hosts", 1, f"unknown argument '--list-hosts'; did you mean '--dry'? {OF_RUN}"),
+    ("run smoke --forks 10", 1, f"unknown argument '--forks'; did you mean '--at-once'? {OF_RUN}"),
+    ("run smoke -K", 1, f"unknown argument '-K'; {OF_RUN}"),
+    ("run smoke -i lab1,", 1, f"unknown argument '-i'; did you mean '--inventory'? {OF_RUN}"),
+    ("run smoke --inventory lab1,", 1, "lab1,: there is no such file; --inventory takes a path"),
     ("run smoke --syntax-check", 1, f"unknown argument '--syntax-check'; {OF_RUN}"),
     # rebench and hyperfine.
     ("run -n 5 smoke", 1, f"unknown argument '-n'; did you mean '--repeats'? {OF_RUN}"),
     ("run smoke --runs 5", 1, f"unknown argument '--runs'; did you mean '--repeats'? {OF_RUN}"),
+    ("run smoke -r 10", 1, f"unknown argument '-r'; did you mean '--repeats'? {OF_RUN}"),
+    ("run smoke -N", 1, f"unknown argument '-N'; {OF_RUN}"),
+    ("run smoke --invocations 10", 1, f"unknown argument '--invocations'; did you mean '--repeats'? {OF_RUN}"),
+    ("run smoke --iterations 100", 1, "--iterations is a factor of the experiment; write --set iterations=LEVEL,LEVEL"),
+    ("run smoke --warmups 3", 1, "--warmups is a key of the experiment's file; change it there"),
+    ("run smoke -L method memcpy", 1, f"unknown argument '-L'; did you mean '--set'? {OF_RUN}"),
+    ("run smoke e:memcpy", 1, "unexpected 'e:memcpy' after 'smoke'"),
     ("run smoke --export-json out.json", 1, f"did you mean '--json'? {OF_RUN}"),
     ("validate smoke", 1, "unknown command 'validate'; did you mean 'check'?"),
     # asv.
     ("continuous HEAD~1 HEAD", 1, "unknown command 'continuous'; did you mean 'compare'?"),
     ("compare HEAD~1 HEAD", 1, "--base HEAD~1: no such run in"),
+    ("run HEAD^!", 1, "--spec: there is no 'HEAD^!' in"),
+    ("run smoke --bench memcpy", 1, f"unknown argument '--bench'; did you mean '--filter'? {OF_RUN}"),
+    ("run smoke --quick", 1, f"unknown argument '--quick'; {OF_RUN}"),
+    ("compare {run} {run} -f 1.05", 1, "unknown argument '-f'; did you mean '--fail-above'?"),
+    ("compare {run} {run} --fail-above 1.05", 1, "expected a percentage such as 5%, found '1.05'\n"),
+    ("compare latest~1 latest", 1, "--base latest~1: no such run in"),
     ("compare {run} {run} --factor 1.05", 1, "unknown argument '--factor'; did you mean '--fail-above'?"),
     ("show {run}", 1, "unknown command 'show'; did you mean 'report'?"),
     # pytest.
-    ("test -x tests/spec", 1, "unknown argument '-x'; 'inv --help test' lists its arguments"),
-    ("--lf", 1, "unknown argument '--lf'; 'inv' lists the commands"),
+    ("run smoke -k memcpy", 1, f"unknown argument '-k'; did you mean '--filter'? {OF_RUN}"),
+    ("test -k", 1, "-k needs a value; 'inv --help test' says which"),
+    ("-x tests/spec", 1, f"unknown argument '-x'; {FIRST}"),
+    ("--lf", 1, f"unknown argument '--lf'; {FIRST}"),
 ]
 
 

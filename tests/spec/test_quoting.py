@@ -36,6 +36,9 @@ def test_guesses_a_near_name_or_one_that_it_is_a_part_of(word: str, name: str) -
         ("Mremap-vs-copy.yml", ("mremap_vs_copy.yaml",), "mremap_vs_copy.yaml"),
         ("smok", ("smoke.yaml",), "smoke.yaml"),
         ("results", ("resume", "report"), ""),
+        ("--setup-only", ("--set",), ""),
+        ("-n", ("--repeats",), "--repeats"),
+        ("-N", ("--repeats",), ""),
     ],
 )
 def test_what_all_names_have_is_no_likeness(word: str, names: tuple[str, ...], name: str) -> None:

@@ -36,8 +36,8 @@ page_size: 4KiB
 region_size: 1MiB
 iterations: 1_000_000
 backing: private_anon
-baseline: {{method: memcpy}}
-repeats: {repeats}
+baseline: {method: memcpy}
+repeats: 5
 warmups: 0
 rounds: 2
 """
@@ -55,13 +55,14 @@ class Taken:
 
 
 class Faults:
-    """Has random ones of hosts fail, about one in `pause_s` seconds, until it is ended; `counts` what was done."""
+    """Has random ones of hosts fail, about one in `pause_s` seconds, `most` times at most; `counts` what was done."""
 
-    def __init__(self, hosts: Sequence[Host], chance: random.Random, pause_s: float) -> None:
+    def __init__(self, hosts: Sequence[Host], chance: random.Random, most: int, pause_s: float) -> None:
         """Begin."""
         self.counts: Counter[str] = Counter()
         self._well = list(hosts)
         self._chance = chance
+        self._most = most
         self._pause_s = pause_s
         # When a host is to come back, how, and what tells those of the same moment apart.
         self._failing: list[tuple[float, str, Host, Callable[[], None]]] = []
@@ -86,7 +87,7 @@ class Faults:
                 now = time.monotonic()
                 if self._failing and self._failing[0][0] <= now:
                     self._restore()
-                elif now >= due and self._well:
+                elif now >= due and self._well and self.counts.total() < self._most:
                     self._strike()
                     due = now + self._chance.uniform(0.0, 2 * self._pause_s)
         except BaseException as error:  # noqa: BLE001 - `end` raises it
@@ -117,7 +118,7 @@ class Faults:
         heapq.heappush(self._failing, (time.monotonic() + seconds, host.name, host, back))
 
 
-def measure(fleet: Fleet, chance: random.Random, count: int, *, repeats: int, pause_s: float) -> Taken:
+def measure(fleet: Fleet, chance: random.Random, count: int, *, most: int, pause_s: float) -> Taken:
     """Measure so many hosts that fail, half of them over either transport, and resume where the run gives up.
 
     Asserts that in the end every host has given every trial once, and that nothing is left running on any.
@@ -127,13 +128,13 @@ def measure(fleet: Fleet, chance: random.Random, count: int, *, repeats: int, pa
     lines = [f"  {host.name}: {{via: {TRANSPORTS[place % 2]}}}\n" for place, host in enumerate(hosts)]
     inventory.write_text("hosts:\n" + "".join(lines))
     spec = fleet.folder / "failing.yaml"
-    spec.write_text(SPEC.format(repeats=repeats))
+    spec.write_text(SPEC)
     names = [host.name for host in hosts]
     taken = Taken(trials=len(trial_ids(spec)))
     options = {"lease_s": LEASE_S, "patience_s": PATIENCE_S, "at_once": count}
     began = time.monotonic()
     controller = fleet.begin(*names, spec=spec, inventory=inventory, **options)
-    faults = Faults(hosts, chance, pause_s)
+    faults = Faults(hosts, chance, most, pause_s)
     try:
         while True:
             ended = finish(controller, RUN_S)

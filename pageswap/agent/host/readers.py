@@ -6,6 +6,7 @@ What cannot be read is None, never a guess.
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import resource
 from functools import cached_property
@@ -14,11 +15,19 @@ from typing import TYPE_CHECKING
 from pageswap.agent.host import cpus
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pageswap.agent.host.host_files import HostFiles
 
 THP = "/sys/kernel/mm/transparent_hugepage"
 _FOLIOS = "hugepages-"
-_LIMITS = {"as": resource.RLIMIT_AS, "memlock": resource.RLIMIT_MEMLOCK, "nproc": resource.RLIMIT_NPROC}
+_LIMITS = {
+    "as": resource.RLIMIT_AS,
+    "data": resource.RLIMIT_DATA,
+    "memlock": resource.RLIMIT_MEMLOCK,
+    "nproc": resource.RLIMIT_NPROC,
+}
+_ANY = {"as": math.inf, "data": math.inf}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,10 +133,20 @@ def libc(_: Source) -> str | None:
         return None
 
 
-def rlimits(_: Source) -> dict[str, int | str]:
+def rlimits(_: Source | None = None) -> dict[str, int | str]:
     """Map this process's soft limits by name to a number or "unlimited"."""
     soft = {name: resource.getrlimit(number)[0] for name, number in _LIMITS.items()}
     return {name: "unlimited" if limit == resource.RLIM_INFINITY else limit for name, limit in soft.items()}
+
+
+def short_of_memory(least_bytes: Mapping[str, float] = _ANY) -> str:
+    """Say which limits of this session's on memory are below `least_bytes`, by the names of `rlimits`, and the cure."""
+    found = [
+        f"{limit >> 20:,} MiB of {what}"
+        for name, what in (("as", "addresses (ulimit -v)"), ("data", "data (ulimit -d)"))
+        if isinstance(limit := rlimits()[name], int) and limit < least_bytes[name]
+    ]
+    return f"this session may have {' and '.join(found)}; raise that limit" if found else ""
 
 
 def userfaultfd(source: Source) -> dict[str, int | bool | None]:

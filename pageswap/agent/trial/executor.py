@@ -137,7 +137,8 @@ def _from_error(error: CoreError, cap_bytes: int | None) -> TrialOutcome:
     if error.errno_name != "ENOMEM" or error.call.split(" ")[0] not in ("mmap", "malloc", "calloc"):
         return TrialOutcome(job.FAILED, str(error))
     allowed = "" if cap_bytes is None else f"a trial of this size is allowed {cap_bytes >> 20:,} MiB of addresses; "
-    return TrialOutcome(job.OOM, f"{error}; {allowed}{_CURE}")
+    limits = readers.short_of_memory()
+    return TrialOutcome(job.OOM, f"{error}; {allowed}{limits + ', or ' if limits else ''}{_CURE}")
 
 
 def _from_result(result: TrialResult) -> TrialOutcome:

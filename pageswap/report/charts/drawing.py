@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 from markupsafe import Markup
 
+from pageswap.agent.host.readers import short_of_memory
 from pageswap.agent.workspace.work_folder import cache_root
 from pageswap.errors import HostError, StoreError
 from pageswap.files import replacing
@@ -70,8 +71,10 @@ class Drawer:
         texts = [json.loads(line) for line in out.splitlines()]
         if self.process.returncode or len(texts) != len(wishes):
             last = complaints.strip().splitlines()[-1:] or [f"exit code {self.process.returncode}"]
+            limits = short_of_memory()
             raise StoreError(
-                f"the charts could not be drawn: {last[0]}; what was measured is stored: 'inv report' tries again"
+                f"the charts could not be drawn: {limits or last[0]}; what was measured is stored: 'inv report' tries"
+                " again"
             )
         if script is None:
             script = texts.pop()

@@ -152,6 +152,23 @@ def test_a_file_limit_below_a_trials_memory_is_told_with_its_cure(core: CoreCall
     assert told_before == outcome.reason
 
 
+def test_a_limit_on_data_that_a_trial_meets_is_named(core: CoreCalls) -> None:
+    """Free memory is no cure for it (getrlimit(2): private memory counts, whatever maps it)."""
+
+    def limited() -> tuple[str, str]:
+        signal.set_wakeup_fd(-1)  # the parent's, and closed here
+        resource.setrlimit(resource.RLIMIT_DATA, (256 << 20, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+        with StopSignals() as signals:
+            outcome = Executor(core, ChildWatcher(signals), HostFiles()).run(make_trial("memcpy", region_size=1 << 30))
+        return outcome.status, outcome.reason
+
+    answer = called(core, limited)
+
+    assert isinstance(answer, list)
+    assert answer[0] == job.OOM
+    assert "this session may have 256 MiB of data (ulimit -d); raise that limit, or use a smaller" in answer[1]
+
+
 def test_a_trial_that_a_filter_kills_is_unavailable_and_not_owed(core: CoreCalls) -> None:
     """No probe made the call that its backing makes: the end of its process tells of the filter (seccomp(2))."""
 

@@ -52,7 +52,7 @@ class Lab:
         """Where runs go."""
         return self.folder / "results"
 
-    def spec(self, *, repeats: int = 9, iterations: int = 1000, timeout: str = "60s") -> Path:
+    def spec(self, *, repeats: int = 9, iterations: int = 1000, timeout: str = "10min") -> Path:
         """Write an experiment of six cases, so of 6 x (repeats + 1) trials and 2 x repeats of the control."""
         path = self.folder / f"tiny-{repeats}-{iterations}.yaml"
         path.write_text(SPEC.format(repeats=repeats, iterations=iterations, timeout=timeout))

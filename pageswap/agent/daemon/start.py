@@ -17,7 +17,7 @@ from pageswap.agent.host import cgroup
 from pageswap.agent.journal.job import Job, job_from_json
 from pageswap.agent.journal.line_fields import utc_now
 from pageswap.agent.trial.child_watcher import StopSignals
-from pageswap.agent.trial.descendants import become_subreaper, kill_and_reap
+from pageswap.agent.trial.descendants import become_subreaper, fork, kill_and_reap
 from pageswap.agent.workspace import host_lease
 from pageswap.agent.workspace.agent_lock import AgentLock
 from pageswap.agent.workspace.work_folder import WorkFolder, private_folder, user_name, write_durably
@@ -58,7 +58,7 @@ def start(
         raise HostError(f"{work.job}: {error.strerror}; look at space and permissions there") from error
     read, write = os.pipe2(os.O_CLOEXEC)
     sys.stdout.flush()
-    middle = os.fork()
+    middle = fork()
     if middle == 0:
         _detach(the_job, work, context, write)
     os.close(write)
@@ -99,7 +99,7 @@ def _detach(the_job: Job, work: WorkFolder, context: HostContext, write: int) ->
     status = 1
     try:
         os.setsid()
-        if os.fork():
+        if fork():
             os._exit(0)
         os.chdir("/")
         os.umask(0o077)
@@ -113,6 +113,8 @@ def _detach(the_job: Job, work: WorkFolder, context: HostContext, write: int) ->
                 os.closerange(int(name), int(name) + 1)  # which does not mind the listing's own, closed already
         starting = _Starting(write)
         status = keep(the_job, work, context, lambda: starting.run(the_job, work, context), pipe=write)
+    except HostError as error:
+        os.write(write, json.dumps({"error": str(error)}).encode() + b"\n")
     except BaseException:  # noqa: BLE001 - the log is the last one to hear of it
         traceback.print_exc()
     finally:
@@ -136,7 +138,7 @@ def keep(  # noqa: PLR0913 - what is kept, and the patience that a test shortens
     that does not end by itself `grace_s` after it had to is killed; that is looked for every `look_s`.
     """
     become_subreaper()
-    pid = os.fork()
+    pid = fork()
     if pid == 0:
         return agent()
     os.close(pipe)

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.journal.journal import MAX_LINE_BYTES
+from pageswap.agent.trial.descendants import fork
 from pageswap.errors import CoreError, HostError, MethodUnavailableError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class ForkedCall:
     def start(self, **limits: Any) -> int:  # noqa: ANN401 - as Work.start has them
         """Fork; only the parent returns."""
         parent = os.getpid()
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             try:
                 answer = json.dumps(self._answer(parent, limits)).encode()

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import signal
 import time
 
 from pageswap.agent.host.host_files import HostFiles
+from pageswap.errors import HostError
 
 _PR_SET_CHILD_SUBREAPER = 36
 # A process that is stopped cannot fork; a sweep that finds nobody new has found everybody. Each finds the children of
 # those the one before has stopped, so the number bounds only what forks faster than it can be listed.
 _SWEEPS = 50
 _PAUSE_S = 0.01
+
+
+def fork() -> int:
+    """Fork as os.fork does; raises HostError with the cure where this user or its control group may have no more."""
+    try:
+        return os.fork()
+    except OSError as error:
+        raise HostError(f"no process can be started: {error.strerror}{process_cure(error)}") from error
+
+
+def process_cure(error: OSError) -> str:
+    """Return what helps where a process or a thread could not be started, "" where that is not known (fork(2))."""
+    if error.errno != errno.EAGAIN:
+        return ""
+    limit = resource.getrlimit(resource.RLIMIT_NPROC)[0]
+    known = "unlimited" if limit == resource.RLIM_INFINITY else limit
+    return f"; raise the number that this user may have (ulimit -u, which is {known}) or pids.max of its control group"
 
 
 def become_subreaper() -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.agent.host import cgroup, readers
 from pageswap.agent.journal import job
 from pageswap.agent.journal.line_fields import FIELDS_FROM_COUNTERS, MEASURES
+from pageswap.agent.trial.descendants import process_cure
 from pageswap.agent.trial.preflight import address_space_cap, memory_need
 from pageswap.errors import CoreError, MethodUnavailableError
 
@@ -83,7 +84,7 @@ class Executor:
                 group=self.group.procs if self.group else None,
             )
         except OSError as error:
-            return TrialOutcome(job.FAILED, f"the trial's process could not be made: {error}")
+            return TrialOutcome(job.FAILED, f"the trial's process could not be made: {error}{process_cure(error)}")
         try:
             result = work.result()
         except MethodUnavailableError as error:
@@ -135,7 +136,8 @@ class Executor:
 def _from_error(error: CoreError, cap_bytes: int | None) -> TrialOutcome:
     # mremap's ENOMEM is about the number of mappings, not about memory.
     if error.errno_name != "ENOMEM" or error.call.split(" ")[0] not in ("mmap", "malloc", "calloc"):
-        return TrialOutcome(job.FAILED, str(error))
+        cure = process_cure(error) if error.call == "pthread_create" else ""
+        return TrialOutcome(job.FAILED, f"{error}{cure}")
     allowed = "" if cap_bytes is None else f"a trial of this size is allowed {cap_bytes >> 20:,} MiB of addresses; "
     limits = readers.short_of_memory()
     return TrialOutcome(job.OOM, f"{error}; {allowed}{limits + ', or ' if limits else ''}{_CURE}")

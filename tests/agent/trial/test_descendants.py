@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -10,6 +11,10 @@ from pathlib import Path
 
 from agent.fake_core import processes_with
 from agent.harness import UNIQUE, wait_until
+from requirement import require
+
+from pageswap.agent.trial import descendants
+from pageswap.errors import HostError
 
 ROOT = Path(__file__).parents[3]
 
@@ -66,3 +71,25 @@ def test_other_peoples_children_are_left_alone() -> None:
             wait_until(lambda: processes_with(str(UNIQUE + 4)) == [bystander.pid], "the bystander")
         finally:
             os.kill(bystander.pid, signal.SIGKILL)
+
+
+def test_a_limit_on_processes_is_named_where_one_is_met() -> None:
+    """EAGAIN alone says nothing of the limit; root has none."""
+    require("root", os.geteuid() == 0, "needs root to become a user without other processes")
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+        os.setresuid(UNIQUE, UNIQUE, UNIQUE)
+        try:
+            descendants.fork()
+        except HostError as error:
+            os.write(write, str(error).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+
+    assert os.read(read, 1000).decode() == (
+        "no process can be started: Resource temporarily unavailable; raise the number that this user may have"
+        " (ulimit -u, which is 1) or pids.max of its control group"
+    )

@@ -75,7 +75,8 @@ def misfit(value: Any, shape: Any, place: str = "") -> str:  # noqa: ANN401 - wh
     """Say what in a value is not of a shape, "" when nothing is; `place` names the value.
 
     A shape is some types; a list of one shape, and perhaps of how many members at most; a dict of shapes by the names
-    that must be there, or may be where a name ends in a question mark; or what says of a value why it is none.
+    that must be there, or may be where a name ends in a question mark, and of all members' shape by an asterisk; or
+    what says of a value why it is none.
     """
     if callable(shape):
         return str(shape(value))
@@ -83,7 +84,9 @@ def misfit(value: Any, shape: Any, place: str = "") -> str:  # noqa: ANN401 - wh
         for key, inner in shape.items():
             name = key.rstrip("?")
             where = f"{place}.{name}" if place else name
-            if name in value:
+            if key == "*":
+                problem = misfit([*value.values()], [inner], where)
+            elif name in value:
                 problem = misfit(value[name], inner, where)
             else:
                 problem = f"{where} is missing" if name == key else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pageswap
 from pageswap.agent.host.conditions import CONDITIONS
+from pageswap.agent.host_words import misfit, read_object
 from pageswap.analysis.findings import findings
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW
@@ -30,23 +31,19 @@ _REPORT: Final = re.compile(r"runs/[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za
 _LONGEST: Final = 2_000
 _CONDITIONS: Final = tuple(condition.key for condition in CONDITIONS if condition.is_brief)
 _WORDS: Final = (FASTER, SLOWER, NO_DIFFERENCE, TOO_FEW)
-_TYPES: Final[dict[str, type | tuple[type, ...]]] = {
-    "run_id": str,
-    "experiment": str,
-    "question": str,
-    "answer": list,
-    "verdicts": dict,
-    "started": str,
-    "updated": str,
-    "hosts": list,
+_WORD: Final = (str,)
+_COUNT: Final = (int,)
+# What an entry holds, by the shapes of `host_words.misfit`.
+_ENTRY: Final = {
+    **dict.fromkeys(("run_id", "experiment", "question", "started", "updated", "sha256"), _WORD),
+    **dict.fromkeys(("trials", "missing", "bytes"), _COUNT),
+    **{name: {"*": _COUNT} for name in ("verdicts", "statuses")},
+    "answer": [_WORD],
+    # Which conditions of a host are told is for whoever wrote the entry to say.
+    "hosts": [{"host": _WORD, "*": _WORD}],
     "commit": (str, type(None)),
     "dirty": (bool, type(None)),
-    "trials": int,
-    "statuses": dict,
-    "missing": int,
-    "report": str,
-    "bytes": int,
-    "sha256": str,
+    "report": lambda path: "" if isinstance(path, str) and _REPORT.fullmatch(path) else f"{path!r:.60} is no report",
 }
 
 
@@ -69,7 +66,7 @@ def entry_of(run_data: RunData, report: str, *, size_bytes: int, sha256: str, up
     return {
         "run_id": summary.run_id,
         "experiment": summary.experiment,
-        "question": summary.question,
+        "question": clipped(summary.question, _LONGEST),
         "answer": [clipped(sentence, _LONGEST) for sentence in answer_lines(answer)],
         "verdicts": {word: verdicts[word] for word in _WORDS if verdicts[word]},
         "started": str(meta.get("created_at") or ""),
@@ -104,35 +101,18 @@ def index_of(entries: Iterable[Entry], title: str) -> Entry:
 def read_index(text: str, where: str) -> Entry:
     """Read a site's index; raises HostError when it is none that can be gone on with."""
     try:
-        index = json.loads(text)
-    except (ValueError, RecursionError):
-        index = None
-    if not isinstance(index, dict) or index.get("format") != FORMAT or not isinstance(index.get("runs"), list):
+        index = read_object(text.encode())
+        is_ours = index["format"] == FORMAT and not misfit(index["runs"], [(dict,)])
+    except (ValueError, KeyError):
+        is_ours = False
+    if not is_ours:
         raise HostError(
             f"{where}: its index.json is not of format {FORMAT}; a newer pageswap may have made it: use that, "
             "or give a new folder"
         )
-    bad = next((entry for entry in index["runs"] if not _is_entry(entry)), None)
-    if bad is not None:
-        raise HostError(
-            f"{where}: its index.json lists something that is no run: {json.dumps(bad)[:120]}; mend or remove it"
-        )
+    for entry in index["runs"]:
+        if misfit(entry, _ENTRY) or entry.keys() != _ENTRY.keys():
+            raise HostError(
+                f"{where}: its index.json lists something that is no run: {json.dumps(entry)[:120]}; mend or remove it"
+            )
     return {"title": str(index.get("title") or ""), "runs": index["runs"]}
-
-
-def _is_entry(entry: object) -> bool:
-    if not isinstance(entry, dict) or entry.keys() != _TYPES.keys():
-        return False
-    return (
-        all(isinstance(entry[name], kind) for name, kind in _TYPES.items())
-        and bool(_REPORT.fullmatch(entry["report"]))
-        and all(isinstance(sentence, str) for sentence in entry["answer"])
-        and all(
-            isinstance(count, int) for counts in (entry["verdicts"], entry["statuses"]) for count in counts.values()
-        )
-        # Which conditions of a host are told is for whoever wrote the entry to say.
-        and all(
-            isinstance(host, dict) and "host" in host and all(isinstance(text, str) for text in host.values())
-            for host in entry["hosts"]
-        )
-    )

@@ -49,6 +49,7 @@ def test_what_no_agent_says_is_no_object(line: bytes, why: str) -> None:
 
 
 SHAPE = {
+    "each?": {"*": (int,)},
     "name": (str,),
     "size?": (int, type(None)),
     "parts": [{"at": (int,)}, 2],
@@ -69,6 +70,9 @@ GOOD: dict[str, Any] = {"name": "x", "parts": [{"at": 1}], "word": 1, "more": [[
         ({"parts": {}}, "parts is {}, which it cannot be"),
         ({"parts": [1]}, "parts[0] is 1, which it cannot be"),
         ({"word": 0}, "no word"),
+        ({"each": {"a": 1, "b?": 2}}, ""),
+        ({"each": {"a": 1, "b?": "x"}}, "each.*[1] is 'x', which it cannot be"),
+        ({"each": [1]}, "each is [1], which it cannot be"),
     ],
 )
 def test_what_does_not_fit_is_named(change: dict[str, Any], problem: str) -> None:

@@ -81,6 +81,4 @@ def environment_problem(environment: dict[str, Any]) -> str:
 
 def _fits(value: Any, condition: Condition) -> bool:  # noqa: ANN401 - whatever the host has told
     types, container, _ = condition.form
-    if container is not dict:
-        return not misfit(value, types if container is None else [types])
-    return isinstance(value, dict) and not misfit([*value], [(str,)]) and not misfit([*value.values()], [types])
+    return not misfit(value, [types] if container is list else {"*": types} if container is dict else types)

@@ -19,6 +19,7 @@ import pageswap
 from pageswap.errors import HostBuildError, HostError
 from pageswap.fleet.onhost.folder import last_line, sha256
 from pageswap.fleet.provision.bundle import Core
+from pageswap.spec.quoting import printable
 
 if TYPE_CHECKING:
     from pageswap.fleet.provision.host_python import HostFacts
@@ -86,7 +87,9 @@ def core_from(alias: str, answer: dict[str, Any], complaint: str, facts: HostFac
             " build the core on a system with an older glibc"
         )
     if "error" in answer:
-        raise HostBuildError(f"{alias}: {answer['error']!s:.1000}; install another gcc there, or use --core controller")
+        raise HostBuildError(
+            f"{alias}: {printable(str(answer['error'])):.1000}; install another gcc there, or use --core controller"
+        )
     try:
         binary = base64.b64decode(answer["binary"], validate=True)
         is_whole = answer["facts"]["core_hash"] == sha256(binary)

@@ -10,6 +10,7 @@ from pageswap.agent.host_words import misfit
 from pageswap.agent.journal.line_fields import PROBE
 from pageswap.errors import HostBuildError, HostError, HostPythonError
 from pageswap.fleet.provision.boot_program import NO_PYTHON, PYTHONS, SILENT, START_S
+from pageswap.spec.quoting import printable
 
 _OLDEST: Final = (3, 9)
 _OWN_CURE = re.compile(r"(;| or) set PAGESWAP_HOME\b.*", re.DOTALL)
@@ -60,7 +61,7 @@ def facts_from(alias: str, answer: dict[str, Any], workdir: str | None = None) -
 
 def with_cure(words: object, workdir: str | None) -> str:
     """Return a host's complaint about a folder with the cure that helps: with a `workdir` PAGESWAP_HOME does not."""
-    complaint = f"{words!s:.1000}"
+    complaint = f"{printable(str(words)):.1000}"
     if workdir is None:
         return f"{complaint}; or give it a 'workdir:' in the inventory"
     cured = _OWN_CURE.sub(r"\1 give the host another 'workdir:' in the inventory, or none", complaint)

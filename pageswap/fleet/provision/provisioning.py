@@ -151,7 +151,7 @@ class Provisioning:
         answer = self._send("folder", {"folder": folder}, bundle.files, "uploading")
         if "error" in answer:
             raise HostError(f"{self.name}: {with_cure(answer['error'], self._workdir)}")
-        complaint = str(answer.get("complaint", "no answer"))
+        complaint = printable(str(answer.get("complaint", "no answer")))
         error = judge(self.name, complaint, facts.cache) if complaint else None
         if error is not None:
             raise error

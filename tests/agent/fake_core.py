@@ -98,6 +98,7 @@ ENDINGS: dict[str, Callable[[TrialSpec], Any]] = {
     "splitter": lambda _: None,
     "slow": lambda _: time.sleep(0.3),
     "segv": lambda _: os.kill(os.getpid(), signal.SIGSEGV),
+    "cpu_limit": lambda _: os.kill(os.getpid(), signal.SIGXCPU),
     "sigkill": lambda _: os.kill(os.getpid(), signal.SIGKILL),
     "exit": lambda _: os._exit(3),
     "hang": lambda _: _hang(),

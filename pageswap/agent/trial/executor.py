@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from pageswap.native import TrialResult
 
 _CURE = "use a smaller region_size or free memory"
-_FILTERED = (
-    job.UNAVAILABLE,
-    "SIGSYS: a seccomp filter kills who makes one of its calls; run where that filter allows them",
-)
+# What a host's own bounds end, it would end again.
+_BOUNDS: dict[int, str] = {
+    signal.SIGSYS: "SIGSYS: a seccomp filter kills who makes one of its calls; run where that filter allows them",
+    signal.SIGXCPU: "SIGXCPU: this host's limit on CPU time (ulimit -t) ended it; raise that, or use fewer iterations",
+}
 # Of a child that the watcher has ended: the status and the reason.
 _CAUSES = {
     "stop": (job.INTERRUPTED, "the run was stopped while the trial ran"),
@@ -117,8 +118,8 @@ class Executor:
                 return TrialOutcome(job.OOM, f"the kernel's OOM killer took the trial; {_CURE}")
             return TrialOutcome(job.KILLED, "SIGKILL from outside")
         if ending.signal:
-            is_filtered = ending.signal == signal.SIGSYS
-            return TrialOutcome(*_FILTERED) if is_filtered else TrialOutcome(job.KILLED, _signal_name(ending.signal))
+            status = job.UNAVAILABLE if ending.signal in _BOUNDS else job.KILLED
+            return TrialOutcome(status, _BOUNDS.get(ending.signal) or _signal_name(ending.signal))
         return TrialOutcome(
             job.FAILED, f"the trial's process ended with exit status {ending.exit_status} and no result"
         )

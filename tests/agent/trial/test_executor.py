@@ -116,6 +116,7 @@ def test_a_row_of_an_agent_tells_what_ran_it(host: Host) -> None:
         ("fill_memory", job.OOM, "mmap (memory): ENOMEM; a trial of this size is allowed"),
         ("no_device", job.UNAVAILABLE, "no /dev/thing; load the thing module"),
         ("segv", job.KILLED, "SIGSEGV"),
+        ("cpu_limit", job.UNAVAILABLE, "SIGXCPU: this host's limit on CPU time (ulimit -t) ended it; raise that,"),
         ("sigkill", job.KILLED, "SIGKILL from outside"),
         ("exit", job.FAILED, "the trial's process ended with exit status 3 and no result"),
     ],

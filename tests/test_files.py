@@ -10,11 +10,21 @@ from pathlib import Path
 
 import pytest
 
+from pageswap.errors import StoreError
 from pageswap.files import replacing
 
 ROOT = Path(__file__).resolve().parent.parent
 # Users that no test machine has files of.
 SOMEBODY, ANOTHER = 4_321, 4_322
+_SCRIPT = """
+import os, sys
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from pageswap.files import replacing
+{before}
+with replacing(Path({path!r})) as file:
+    file.write(b"new")
+"""
 
 
 def test_the_file_is_there_when_the_block_ends(tmp_path: Path) -> None:
@@ -83,15 +93,7 @@ def test_a_file_of_another_owner_keeps_its_own(tmp_path: Path) -> None:
     path.write_bytes(b"much older than the new one")
     os.chown(path, ANOTHER, ANOTHER)
     path.chmod(0o666)
-    script = f"""
-import os, sys
-sys.path.insert(0, {str(ROOT)!r})
-from pathlib import Path
-from pageswap.files import replacing
-os.setuid({SOMEBODY})
-with replacing(Path({str(path)!r})) as file:
-    file.write(b"new")
-"""
+    script = _SCRIPT.format(root=str(ROOT), path=str(path), before=f"os.setuid({SOMEBODY})")
     subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "TMPDIR": str(tmp_path)})
 
     assert path.read_bytes() == b"new"
@@ -115,21 +117,155 @@ def test_a_device_is_written_into(tmp_path: Path) -> None:
     assert [fifo] == list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["-", "/dev/stdout"])
+@pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
 def test_standard_output_is_a_file_too(name: str, tmp_path: Path) -> None:
     """Also where it leads to a file: what is there already stays."""
-    script = f"""
-import sys
-sys.path.insert(0, {str(ROOT)!r})
-from pathlib import Path
-from pageswap.files import replacing
-with replacing(Path({name!r})) as file:
-    file.write(b"written")
-"""
+    script = _SCRIPT.format(root=str(ROOT), path=name, before="")
     out = tmp_path / "out"
     with out.open("wb") as file:
         file.write(b"before ")
         file.flush()
         subprocess.run([sys.executable, "-c", script], check=True, stdout=file)
 
-    assert out.read_bytes() == b"before written"
+    assert out.read_bytes() == b"before new"
+
+
+def test_each_name_of_a_file_leads_to_the_new_one(tmp_path: Path) -> None:
+    """A hard link is the user's arrangement, too."""
+    path, other = tmp_path / "file", tmp_path / "other"
+    path.write_bytes(b"much older than the new one")
+    other.hardlink_to(path)
+    with replacing(path) as file:
+        file.write(b"new")
+
+    assert other.read_bytes() == b"new"
+    assert path.samefile(other)
+    assert {path, other} == set(tmp_path.iterdir())
+
+
+def test_attributes_stay(tmp_path: Path) -> None:
+    """An access control list is one, too."""
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    try:
+        os.setxattr(path, "user.origin", b"lab")
+    except OSError as error:
+        pytest.skip(f"{tmp_path} takes no attributes: {error.strerror}")
+    with replacing(path) as file:
+        file.write(b"new")
+
+    assert path.read_bytes() == b"new"
+    assert os.getxattr(path, "user.origin") == b"lab"
+    assert [path] == list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_all_of_a_mode_stays(tmp_path: Path) -> None:
+    """The bits that a new owner would take away, too."""
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    os.chown(path, SOMEBODY, ANOTHER)
+    path.chmod(0o6750)
+    with replacing(path) as file:
+        file.write(b"new")
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o6750
+
+
+def test_a_new_file_is_as_open_as_its_user_wants_files_to_be(tmp_path: Path) -> None:
+    """A umask holds for a report as for any other file."""
+    script = _SCRIPT.format(root=str(ROOT), path=str(tmp_path / "file"), before="os.umask(0o077)")
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_file_in_a_folder_that_takes_no_other_is_written_into(tmp_path: Path) -> None:
+    """Nothing can stand beside it, and nothing has to."""
+    for parent in (tmp_path, *tmp_path.parents[:3]):
+        parent.chmod(parent.stat().st_mode | 0o711)
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "temporary").chmod(0o777)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "file"
+    path.write_bytes(b"much older than the new one")
+    os.chown(path, SOMEBODY, SOMEBODY)
+    script = _SCRIPT.format(root=str(ROOT), path=str(path), before=f"os.setuid({SOMEBODY})")
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
+
+    assert path.read_bytes() == b"new"
+    assert [path] == list(folder.iterdir())
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file needs root")
+def test_a_file_that_is_mounted_is_written_into(tmp_path: Path) -> None:
+    """As containers mount one."""
+    path, source = tmp_path / "file", tmp_path / "source"
+    path.write_bytes(b"below")
+    source.write_bytes(b"old")
+    subprocess.run(["mount", "--bind", source, path], check=True)
+    try:
+        with replacing(path) as file:
+            file.write(b"new")
+    finally:
+        subprocess.run(["umount", path], check=True)
+
+    assert source.read_bytes() == b"new"
+    assert path.read_bytes() == b"below"
+
+
+@pytest.mark.parametrize("name", ["/dev/fd/7", "/proc/self/fd/7"])
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_an_open_descriptor_is_written_on_with(name: str, tmp_path: Path, *, is_deleted: bool) -> None:
+    """After what was written before, also into a file that has no name any more."""
+    out = tmp_path / "out"
+    with out.open("w+b") as file:
+        file.write(b"before ")
+        file.flush()
+        if is_deleted:
+            out.unlink()
+        before = f"os.dup2({file.fileno()}, 7)"
+        script = _SCRIPT.format(root=str(ROOT), path=name, before=before)
+        subprocess.run([sys.executable, "-c", script], check=True, pass_fds=(file.fileno(),))
+        file.seek(0)
+
+        assert file.read() == b"before new"
+    assert list(tmp_path.iterdir()) == ([] if is_deleted else [out])
+
+
+def test_another_process_s_file_that_was_deleted_is_not_made_anew(tmp_path: Path) -> None:
+    """Its name below /proc tells of a file that is not there, and none of that name is to be."""
+    with (tmp_path / "out").open("w+b") as file:
+        (tmp_path / "out").unlink()
+        with replacing(Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")) as into:
+            into.write(b"new")
+
+        assert file.read() == b"new"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["folder", "file/below", "folder/" + "n" * 300, "/dev/fd/999"])
+def test_what_is_no_place_for_a_file_is_named_with_a_cure(name: str, tmp_path: Path) -> None:
+    """And nothing is left there."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_bytes(b"old")
+    with (
+        pytest.raises(StoreError, match=r"cannot be written: .*; .* name another file, then .*'inv export'"),
+        replacing(tmp_path / name) as file,
+    ):
+        file.write(b"new")
+
+    assert {path.name for path in tmp_path.rglob("*")} == {"folder", "file"}
+
+
+def test_the_longest_name_can_be_written(tmp_path: Path) -> None:
+    """What stands beside it for a while has a shorter one."""
+    path = tmp_path / ("n" * 255)
+    with replacing(path) as file:
+        file.write(b"new")
+
+    assert path.read_bytes() == b"new"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import duckdb
 import pandas as pd
 
-from pageswap.analysis.trials.run_data import factors_of, levels_of
+from pageswap.analysis.trials.run_data import RunData, factors_of, levels_of
 from pageswap.analysis.trials.table import frame
 from pageswap.errors import UsageError
 from pageswap.files import replacing
@@ -19,7 +20,6 @@ from pageswap.text.levels import level_text, levels_phrase
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pageswap.analysis.trials.run_data import RunData
 
 # pyperf's own file format, written since its version 1.0.
 _VERSION: Final = "1.0"
@@ -43,14 +43,11 @@ def export(run_data: RunData, to: str, out: Path | None = None) -> Path:
     if to not in FORMATS:
         raise UsageError(f"cannot export to '{to}'; --to takes {', '.join(FORMATS)}")
     path = _destination(run_data, f"trials.{to}" if to in WRITERS else f"{to}.json", out)
-    if to == PYPERF:
-        document = pyperf_document(run_data)
-        with replacing(path) as file:
-            file.write(document)
-        return path
-    table = _with_counters(frame(run_data))
     with replacing(path) as file:
-        WRITERS[to](table, file)
+        if to == PYPERF:
+            file.write(pyperf_document(run_data))
+        else:
+            WRITERS[to](_with_counters(frame(run_data)), file)
     return path
 
 
@@ -75,18 +72,10 @@ def _destination(run_data: RunData, name: str, out: Path | None) -> Path:
 
 
 def _write_csv(table: pd.DataFrame, file: IO[Any]) -> None:
-    texts = [name for name in table if table[name].dtype == "str"]
+    texts = [str(name) for name in table if table[name].dtype == "str"]
     # Readers take a carriage return for the end of a row, and nothing quotes it.
     shown = {n: table[n].str.replace(_FORMULA, "'", regex=True).str.replace("\r", r"\r", regex=False) for n in texts}
     table.assign(**shown).to_csv(file, index=False, encoding="utf-8", lineterminator="\n")
-
-
-def _write_parquet(table: pd.DataFrame, file: IO[Any]) -> None:
-    _copy(table, file, "FORMAT parquet")
-
-
-def _write_json(table: pd.DataFrame, file: IO[Any]) -> None:
-    _copy(table, file, "FORMAT json, ARRAY true")
 
 
 def _copy(table: pd.DataFrame, file: IO[Any], form: str) -> None:
@@ -115,9 +104,7 @@ def pyperf_document(run_data: RunData) -> bytes:
     names, fixed = factors_of(cases)
     names = names or tuple(fixed)[:1]
     table = frame(run_data)
-    measured = table[~table["warmup"] & (table["status"] == "ok")]
-    if "replica" in measured:
-        measured = measured[measured["replica"].fillna(0).astype(int) == 0]
+    measured = table[~table["warmup"] & (table["status"] == "ok") & (table["replica"] == 0)]
     hosts = list(dict.fromkeys(measured["host"]))
     environments = run_data.environments()
     benchmarks = []
@@ -159,10 +146,10 @@ def _date(started_at: object) -> dict[str, str]:
     return {"date": text} if text[:1].isdigit() else {}
 
 
-WRITERS: dict[str, Callable[[pd.DataFrame, IO[Any]], None]] = {
+WRITERS: dict[str, Callable[[pd.DataFrame, IO[Any]], object]] = {
     "csv": _write_csv,
-    "parquet": _write_parquet,
-    "json": _write_json,
+    "parquet": functools.partial(_copy, form="FORMAT parquet"),
+    "json": functools.partial(_copy, form="FORMAT json, ARRAY true"),
 }
 PYPERF = "pyperf"
 FORMATS = (*WRITERS, PYPERF)

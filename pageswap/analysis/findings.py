@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING
 
 from pageswap.analysis.checks.crossovers import Crossover, crossovers
 from pageswap.analysis.checks.drift import Drift, drift
-from pageswap.analysis.checks.outliers import Outlier, outliers
 from pageswap.analysis.checks.pooled_hosts import Pooled, pooled
-from pageswap.analysis.checks.quiet_comparisons import Disturbed, Undisturbed, disturbed_trials, undisturbed
-from pageswap.analysis.explanations.cost_stacks import CostStack, cost_stacks
-from pageswap.analysis.explanations.limit_shares import Share, shares
+from pageswap.analysis.checks.unusual_trials import (
+    Disturbed,
+    Outlier,
+    Undisturbed,
+    disturbed_trials,
+    outliers,
+    undisturbed,
+)
+from pageswap.analysis.explanations.costs import CostStack, Share, cost_stacks, shares
 
 if TYPE_CHECKING:
     from pageswap.analysis.summary import HostsSummary, Summary

@@ -9,28 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pageswap.analysis.checks.comparisons import compare
 from pageswap.analysis.checks.noise_floor import NoiseFloor, case_floors, host_floors
-from pageswap.analysis.trials.matrix import Matrix
-from pageswap.analysis.trials.run_data import factors_of
+from pageswap.analysis.trials.matrix import COSTS, Matrix
+from pageswap.analysis.trials.run_data import RunData, factors_of
 from pageswap.analysis.trials.table import families_of, frame
-from pageswap.analysis.verdicts import BASELINE, NOT_COMPARED, NOT_MEASURED
+from pageswap.analysis.verdicts import BASELINE, NOT_COMPARED, NOT_MEASURED, Comparison, compare
 from pageswap.spec.asks import derived_asks
-from pageswap.statistics.intervals import Interval, known, median_intervals, ratio_intervals
+from pageswap.statistics.intervals import Interval, known, median_intervals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-    from pageswap.analysis.checks.comparisons import Comparison
-    from pageswap.analysis.trials.run_data import RunData
     from pageswap.statistics.medians import Floats
 
 
 _CORRUPT = "corrupt"
 _MOVED = "moved_bytes"
-_COSTS = ("minor_faults", "major_faults", "voluntary_switches", "involuntary_switches", "vmas_peak")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +119,10 @@ class Summary:
         """Return whether the experiment compares its cases with one of them."""
         return bool(self.baseline)
 
+    def is_baseline(self, case: CaseSummary) -> bool:
+        """Return whether a case is one that others are compared with."""
+        return self.has_baseline and all(case.levels.get(name) == level for name, level in self.baseline.items())
+
     @property
     def silent(self) -> tuple[str, ...]:
         """Return the hosts of which no measured trial has an outcome."""
@@ -157,7 +157,7 @@ def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> HostsSum
     measured = matrix.measured
     workload = str(experiment.get("workload", ""))
     floors = case_floors(matrix)
-    comparisons = compare(matrix.keys, matrix.log_ratios, ratio_intervals(matrix.log_ratios), floors)
+    comparisons = compare(matrix.keys, matrix.log_ratios, floors)
     varying, fixed = factors_of(matrix.cases)
     return HostsSummary(
         run_id=str(meta.get("run_id", "")),
@@ -215,7 +215,7 @@ def _case_summaries(matrix: Matrix, comparisons: Mapping[tuple[str, str], Compar
         statuses[int(row)][str(status)] = count
     found = []
     for place, (host, case_id) in enumerate(matrix.keys):
-        middle = medians.get(place, dict.fromkeys((*_COSTS, _MOVED)))
+        middle = medians.get(place, dict.fromkeys((*COSTS, _MOVED)))
         comparison = comparisons.get((host, case_id))
         verdict, note = _verdict(matrix, place, comparison, is_ended=place in endings)
         found.append(
@@ -255,9 +255,9 @@ def _medians(trials: pd.DataFrame) -> dict[int, dict[str, float | None]]:
     """Return the medians of each row's costs, and of the bytes of the pages that an iteration moved."""
     results = trials[trials["status"] == "ok"]
     moved_bytes = results["bytes_per_s"] * results["ns_per_op"] / 1e9
-    table = results[list(_COSTS)].astype("float64").assign(**{_MOVED: moved_bytes}).groupby(results["row"]).median()
+    table = results[list(COSTS)].astype("float64").assign(**{_MOVED: moved_bytes}).groupby(results["row"]).median()
     rows = zip(table.index.tolist(), table.to_numpy().tolist(), strict=True)
-    return {int(row): dict(zip((*_COSTS, _MOVED), map(known, values), strict=True)) for row, values in rows}
+    return {int(row): dict(zip((*COSTS, _MOVED), map(known, values), strict=True)) for row, values in rows}
 
 
 def _verdict(matrix: Matrix, row: int, comparison: Comparison | None, *, is_ended: bool) -> tuple[str, str]:

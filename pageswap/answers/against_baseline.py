@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.workloads import find_workload
+from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_MEASURED, SLOWER, TOO_FEW
 from pageswap.answers.record import CORRUPT, UNAVAILABLE, Finding
 from pageswap.answers.words import say
@@ -23,6 +25,32 @@ COMPARED: Final = (*DECIDED, NO_DIFFERENCE, TOO_FEW)
 # What a host cannot do, or what would not fit, is no failure.
 _CANNOT: Final = frozenset(("unavailable", "skipped"))
 _LONGEST_REASON: Final = 240
+
+
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """What is known of comparisons with the baseline: each case with its finding; ``findings`` are all of the answer's.
+
+    What a headline is made of beside that depends on what is asked.
+    """
+
+    verdict: str
+    findings: list[Finding]
+    pairs: list[tuple[CaseSummary, Finding]]
+
+    @property
+    def most_blocks(self) -> int:
+        """Return the most blocks that any comparison has."""
+        return max((case.ratio_n for case, found in self.pairs if found.verdict in COMPARED), default=0)
+
+    @property
+    def hosts_disagree(self) -> bool:
+        """Say whether a comparison was decided one way on one host and not so on another with enough blocks."""
+        found: dict[object, set[str]] = {}
+        for _, each in self.pairs:
+            if each.verdict in (*DECIDED, NO_DIFFERENCE):
+                found.setdefault((each.subject, levels_key(each.where)), set()).add(each.verdict)
+        return any(len(verdicts) > 1 for verdicts in found.values())
 
 
 def contestants(summary: Summary) -> list[CaseSummary]:
@@ -82,14 +110,4 @@ def baseline_findings(
     summary: Summary, made: Callable[[Summary, CaseSummary], Finding] = case_finding
 ) -> list[tuple[CaseSummary, Finding]]:
     """Return each contestant's case that is no baseline with its finding, in the run's order."""
-    return [(case, made(summary, case)) for case in contestants(summary) if not is_baseline(summary, case)]
-
-
-def is_baseline(summary: Summary, case: CaseSummary) -> bool:
-    """Say whether a case is one that others are compared with."""
-    return summary.has_baseline and all(case.levels.get(name) == level for name, level in summary.baseline.items())
-
-
-def most_blocks(pairs: list[tuple[CaseSummary, Finding]]) -> int:
-    """Return the most blocks that any comparison has."""
-    return max((case.ratio_n for case, found in pairs if found.verdict in COMPARED), default=0)
+    return [(case, made(summary, case)) for case in contestants(summary) if not summary.is_baseline(case)]

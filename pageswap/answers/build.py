@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.analysis.verdicts import NOT_COMPARED
-from pageswap.answers.against_baseline import COMPARED, baseline_findings, is_mover
+from pageswap.answers.against_baseline import COMPARED, is_mover
 from pageswap.answers.cost import cost
 from pageswap.answers.crossover import crossover
-from pageswap.answers.faster import faster
+from pageswap.answers.faster import faster, gain
 from pageswap.answers.fastest import fastest
-from pageswap.answers.gain import gain
 from pageswap.answers.rate import rate
 from pageswap.answers.record import BAD, MOST_FINDINGS, NOTHING_MEASURED, UNDECIDED, Answer, Caveat, Reason, Trust
 from pageswap.answers.trust import trust
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
     _Kind = tuple[str, int, bool]
 
-_BUILDERS: Final[Mapping[str, Callable[[HostsSummary], tuple[Any, list[Finding]]]]] = {
+_BUILDERS: Final[Mapping[str, Callable[[HostsSummary], Any]]] = {
     FASTER: faster,
     FASTEST: fastest,
     CROSSOVER: crossover,
@@ -45,12 +44,12 @@ def build_answer(summary: HostsSummary, findings: Findings, environments: Mappin
 
     The headline is made of the findings and of nothing else, so that it claims no more than they say.
     """
-    facts, found = _BUILDERS[summary.asks](summary)
-    macro, verdict = summary.asks, facts.verdict
+    facts = found = _BUILDERS[summary.asks](summary)
+    macro, verdict = summary.asks, found.verdict
     if not summary.statuses.get("ok"):
         macro = verdict = NOTHING_MEASURED
     elif verdict == UNDECIDED and summary.asks in _OF_BASELINE:
-        quiet, most = _blocks(summary, findings)
+        quiet, most = _blocks(summary, found.pairs, findings)
         if quiet < MINIMUM_N <= most:
             macro, facts = "few_quiet", quiet
     return Answer(
@@ -58,8 +57,8 @@ def build_answer(summary: HostsSummary, findings: Findings, environments: Mappin
         verdict=verdict,
         headline=fitted(macro, facts, summary),
         trust=trust(summary, findings, environments),
-        findings=tuple(found),
-        caveats=tuple(caveats(summary, len(found))),
+        findings=tuple(found.findings),
+        caveats=tuple(caveats(summary, len(found.findings))),
     )
 
 
@@ -69,12 +68,11 @@ def no_answer(asks: str) -> Answer:
     return Answer(asks, NOTHING_MEASURED, say("headline", "no_host", None, None, 0), Trust(BAD, (reason,)))
 
 
-def _blocks(summary: HostsSummary, findings: Findings) -> tuple[int, int]:
+def _blocks(summary: Summary, pairs: Iterable[tuple[CaseSummary, Finding]], findings: Findings) -> tuple[int, int]:
     """Return the most blocks that any comparison has: those that nothing disturbed, and all."""
     disturbed = {(each.before.host, each.before.case_id): each.disturbed for each in findings.undisturbed}
-    pairs = baseline_findings(summary)
-    compared = [case for case, found in pairs if found.verdict in COMPARED and is_mover(summary, case)]
-    compared = compared or [case for case, found in pairs if found.verdict in COMPARED]
+    compared = [case for case, found in pairs if found.verdict in COMPARED]
+    compared = [case for case in compared if is_mover(summary, case)] or compared
     quiet = max((case.ratio_n - disturbed.get((case.host, case.case_id), 0) for case in compared), default=0)
     return quiet, max((case.ratio_n for case in compared), default=0)
 

@@ -7,15 +7,8 @@ import functools
 import math
 from typing import TYPE_CHECKING
 
-from pageswap.analysis.explanations.cost_stacks import CostPart, CostStack, call_stacks
-from pageswap.answers.against_baseline import (
-    DECIDED,
-    baseline_findings,
-    case_finding,
-    figures,
-    most_blocks,
-    where_of,
-)
+from pageswap.analysis.explanations.costs import CostPart, CostStack, call_stacks
+from pageswap.answers.against_baseline import DECIDED, Compared, baseline_findings, case_finding, figures, where_of
 from pageswap.answers.record import MIXED, PART, UNAVAILABLE, UNDECIDED, YES, Finding
 
 if TYPE_CHECKING:
@@ -24,21 +17,19 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Cost:
+class Cost(Compared):
     """What the headline is made of.
 
     ``calls`` are those found to take longer or shorter than the baseline, the dearest first, each with the finding of
     its plainest condition; ``parts`` what the baseline's own time goes into, the largest first.
     """
 
-    verdict: str
     calls: list[Finding]
     parts: list[Finding]
-    most_blocks: int
 
 
-def cost(summary: HostsSummary) -> tuple[Cost, list[Finding]]:
-    """Return the facts of the headline, and the findings they come from."""
+def cost(summary: HostsSummary) -> Cost:
+    """Compare calls with the baseline, and take that apart where it holds others of them."""
     pairs = baseline_findings(summary, functools.partial(case_finding, unit="longer"))
     multiples = [finding for _, finding in pairs]
     nested = [stack for stack in call_stacks(summary) if not stack.obstacle]
@@ -47,14 +38,14 @@ def cost(summary: HostsSummary) -> tuple[Cost, list[Finding]]:
     decided = [each for each in multiples if each.verdict in DECIDED]
     plainest = {each.subject: each for each in reversed(decided)}
     able = [each for each in multiples if each.verdict != UNAVAILABLE]
-    facts = Cost(
+    return Cost(
         # Dearer or cheaper is no yes or no: what is asked is told where each is decided.
         verdict=UNDECIDED if not decided else YES if len(decided) == len(able) else MIXED,
+        findings=[*parts, *multiples],
+        pairs=pairs,
         calls=sorted(plainest.values(), key=lambda each: each.ratio or 0.0),
         parts=sorted(parts[: len(stacks[0].parts)] if stacks else [], key=lambda each: -(each.ratio or 0.0)),
-        most_blocks=most_blocks(pairs),
     )
-    return facts, [*parts, *multiples]
 
 
 def multiple(case: CaseSummary) -> tuple[float, Interval | None]:

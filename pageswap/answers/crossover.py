@@ -6,9 +6,9 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING, Any, Final
 
+from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.verdicts import FASTER
-from pageswap.answers.against_baseline import COMPARED, DECIDED, baseline_findings, is_mover, most_blocks
-from pageswap.answers.faster import hosts_disagree
+from pageswap.answers.against_baseline import COMPARED, DECIDED, Compared, baseline_findings, is_mover
 from pageswap.answers.record import CORRUPT, MIXED, NO, UNAVAILABLE, UNDECIDED, YES, Finding
 from pageswap.spec.asks import SIZE_FACTORS
 
@@ -51,37 +51,32 @@ class Curve:
 
 
 @dataclasses.dataclass(frozen=True)
-class Crossover:
-    """What the headline is made of; ``axis`` is the size that varies, ``most_blocks`` the most of any comparison."""
+class Crossover(Compared):
+    """What the headline is made of; ``axis`` is the size that varies."""
 
-    verdict: str
     axis: str
     curves: list[Curve]
-    hosts_disagree: bool
-    most_blocks: int
 
 
-def crossover(summary: Summary) -> tuple[Crossover, list[Finding]]:
-    """Return the facts of the headline, and the findings they come from: one a size."""
+def crossover(summary: Summary) -> Crossover:
+    """Describe how the verdicts of each contender change with the size; there is a finding a size."""
     axis = next((name for name in SIZE_FACTORS if name in summary.varying), SIZE_FACTORS[0])
     pairs = [(case, finding) for case, finding in baseline_findings(summary) if is_mover(summary, case)]
     findings = [finding for _, finding in pairs]
-    series: dict[tuple[str, str, str], list[Finding]] = {}
+    series: dict[object, list[Finding]] = {}
     for each in findings:
-        others = {name: level for name, level in each.where.items() if name != axis}
-        series.setdefault((each.subject, each.host, repr(sorted(others.items()))), []).append(each)
+        series.setdefault((each.subject, each.host, levels_key(each.where, without=(axis,))), []).append(each)
     curves = [curve(own, axis) for own in series.values() if own[0].verdict != CORRUPT]
     able = {each.subject for each in findings if each.verdict != UNAVAILABLE}
-    disagree = hosts_disagree(findings)
     courses = {each.course for each in curves if able.intersection(each.names)}
-    facts = Crossover(
-        verdict=MIXED if disagree else _verdict(courses, has_corrupt=bool(summary.corrupt)),
+    found = Crossover(
+        verdict=_verdict(courses, has_corrupt=bool(summary.corrupt)),
+        findings=findings,
+        pairs=pairs,
         axis=axis,
         curves=_joined(curves, len(summary.hosts)),
-        hosts_disagree=disagree,
-        most_blocks=most_blocks(pairs),
     )
-    return facts, findings
+    return dataclasses.replace(found, verdict=MIXED) if found.hosts_disagree else found
 
 
 def curve(findings: Sequence[Finding], axis: str) -> Curve:
@@ -90,9 +85,7 @@ def curve(findings: Sequence[Finding], axis: str) -> Curve:
     compared = [each for each in ordered if each.verdict in COMPARED]
     sizes = [int(each.where.get(axis, 0)) for each in compared]
     verdicts = [each.verdict for each in compared]
-    decided = {
-        word: [size for size, verdict in zip(sizes, verdicts, strict=True) if verdict == word] for word in DECIDED
-    }
+    decided = {word: list(itertools.compress(sizes, [each == word for each in verdicts])) for word in DECIDED}
     where = {name: level for name, level in ordered[0].where.items() if name != axis}
     course, last, first = _course(sizes, verdicts, is_whole=len(compared) == len(ordered))
     return Curve(
@@ -157,4 +150,4 @@ def _joined(curves: Sequence[Curve], hosts: int) -> list[Curve]:
 def _course_key(each: Curve) -> tuple[object, ...]:
     ends = (each.last, each.first, each.is_settled) if each.course != LACKING else ()
     decided = (repr(each.decided), each.elsewhere) if each.course == PARTLY else ()
-    return each.course, ends, decided, repr(sorted(each.where.items()))
+    return each.course, ends, decided, levels_key(each.where)

@@ -1,19 +1,27 @@
-"""Answers whether each contender is faster than the baseline: the verdict over all of its findings, and over all."""
+"""Answers whether each contender is faster than the baseline, or what a change of conditions does to each method."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, NOT_MEASURED, SLOWER, TOO_FEW
-from pageswap.answers.against_baseline import DECIDED, baseline_findings, contender_name, is_mover, most_blocks
+from pageswap.answers.against_baseline import (
+    DECIDED,
+    Compared,
+    baseline_findings,
+    case_finding,
+    contender_name,
+    is_mover,
+)
 from pageswap.answers.record import CORRUPT, MIXED, NO, UNAVAILABLE, UNDECIDED, YES, Finding
+from pageswap.text.levels import levels_phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pageswap.analysis.summary import Summary
+    from pageswap.analysis.summary import CaseSummary, Summary
 
 _ORDER: Final = (FASTER, MIXED, SLOWER, NO_DIFFERENCE, TOO_FEW, NOT_COMPARED, NOT_MEASURED, UNAVAILABLE, CORRUPT)
 
@@ -54,21 +62,15 @@ Groups = list[tuple[str, list[Contender]]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Faster:
-    """What the headline is made of: contenders by verdict, those that move no page beside others apart from them.
+class Faster(Compared):
+    """What the headline is made of: contenders by verdict, those that move no page beside others apart from them."""
 
-    ``most_blocks`` is the most that any comparison has.
-    """
-
-    verdict: str
     groups: Groups
     staying: Groups
-    hosts_disagree: bool
-    most_blocks: int
 
 
-def faster(summary: Summary) -> tuple[Faster, list[Finding]]:
-    """Return the facts of the headline, and the findings they come from."""
+def faster(summary: Summary) -> Faster:
+    """Judge each contender over all of its findings."""
     pairs = baseline_findings(summary)
     found: dict[str, Contender] = {}
     for case, finding in pairs:
@@ -76,15 +78,13 @@ def faster(summary: Summary) -> tuple[Faster, list[Finding]]:
         found.setdefault(name, Contender(name, [], is_mover(summary, case))).findings.append(finding)
     movers = grouped(each for each in found.values() if each.moves)
     staying = grouped(each for each in found.values() if not each.moves)
-    findings = [finding for _, finding in pairs]
-    facts = Faster(
+    return Faster(
         verdict=overall(list(found.values())),
+        findings=[finding for _, finding in pairs],
+        pairs=pairs,
         groups=movers or staying,
         staying=staying if movers else [],
-        hosts_disagree=hosts_disagree(findings),
-        most_blocks=most_blocks(pairs),
     )
-    return facts, findings
 
 
 def _joint(findings: Iterable[Finding]) -> str:
@@ -109,15 +109,6 @@ def overall(contenders: Sequence[Contender]) -> str:
     return {FASTER: YES, SLOWER: NO}.get(verdicts.pop(), MIXED) if len(verdicts) == 1 else MIXED
 
 
-def hosts_disagree(findings: Iterable[Finding]) -> bool:
-    """Say whether the same comparison was decided one way on one host and not so on another with enough blocks."""
-    found: dict[tuple[str, str], set[str]] = {}
-    for each in findings:
-        if each.verdict in (*DECIDED, NO_DIFFERENCE):
-            found.setdefault((each.subject, repr(sorted(each.where.items()))), set()).add(each.verdict)
-    return any(len(verdicts) > 1 for verdicts in found.values())
-
-
 def grouped(contenders: Iterable[Contender]) -> Groups:
     """Put contenders of the same verdict together, decided ones first; the corrupt are named apart from them."""
     found: dict[str, list[Contender]] = {}
@@ -125,3 +116,51 @@ def grouped(contenders: Iterable[Contender]) -> Groups:
         if each.verdict != CORRUPT:
             found.setdefault(each.verdict, []).append(each)
     return sorted(found.items(), key=lambda item: _ORDER.index(item[0]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """One change of conditions, from ``old`` to ``new``, and who gains and loses by it."""
+
+    new: str
+    old: str
+    groups: Groups
+
+
+@dataclasses.dataclass(frozen=True)
+class Gain(Compared):
+    """What the headline is made of: the changes of which something is decided first."""
+
+    changes: list[Change]
+
+
+def gain(summary: Summary) -> Gain:
+    """Judge each change of conditions for each method over all of its findings."""
+    every = baseline_findings(summary, lambda run, case: case_finding(run, case, *change_of(run, case)))
+    pairs = [pair for pair in every if is_mover(summary, pair[0])]
+    found: dict[tuple[str, str], dict[str, Contender]] = {}
+    for case, finding in sorted(pairs, key=lambda pair: change_order(summary, pair[0])):
+        who = str(case.levels.get("method", summary.workload))
+        own = found.setdefault((finding.subject, finding.against), {})
+        own.setdefault(who, Contender(who, [])).findings.append(finding)
+    changes = [Change(new, old, grouped(own.values())) for (new, old), own in found.items()]
+    closed = [each for each in changes if {*DECIDED, MIXED} & {verdict for verdict, _ in each.groups}]
+    return Gain(
+        verdict=overall([each for own in found.values() for each in own.values()]),
+        findings=[finding for _, finding in pairs],
+        pairs=pairs,
+        changes=closed + [each for each in changes if each.groups and each not in closed],
+    )
+
+
+def change_of(summary: Summary, case: CaseSummary) -> tuple[str, str]:
+    """Name what was changed to what, and from what."""
+    old = {name: level for name, level in summary.baseline.items() if case.levels.get(name) != level}
+    new: dict[str, Any] = {name: case.levels[name] for name in old if name in case.levels}
+    return levels_phrase(new), levels_phrase(old)
+
+
+def change_order(summary: Summary, case: CaseSummary) -> tuple[int, list[int]]:
+    """Return what changes are sorted by: one factor alone before several, in the order that the baseline has them."""
+    places = [place for place, (name, level) in enumerate(summary.baseline.items()) if case.levels.get(name) != level]
+    return len(places), places

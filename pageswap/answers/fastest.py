@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.explanations.contests import Contest, Rival, compared_factors, contests
+from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.verdicts import NOT_COMPARED, NOT_MEASURED, SLOWER, TOO_FEW
 from pageswap.answers.against_baseline import case_finding, contestants, figures, is_mover, where_of
 from pageswap.answers.record import CORRUPT, FASTEST, MIXED, NOT_TOLD_APART, UNDECIDED, YES, Finding
@@ -50,6 +51,7 @@ class Fastest:
     """
 
     verdict: str
+    findings: list[Finding]
     groups: list[Winners]
     missing: list[str]
     contests: int
@@ -57,27 +59,24 @@ class Fastest:
     most_blocks: int
 
 
-def fastest(summary: HostsSummary) -> tuple[Fastest, list[Finding]]:
-    """Return the facts of the headline, and the findings they come from.
-
-    What moves no page, or moved one wrongly, takes no part.
-    """
+def fastest(summary: HostsSummary) -> Fastest:
+    """Hold a contest under each of the conditions; what moves no page, or moved one wrongly, takes no part."""
     able = [case for case in contestants(summary) if is_mover(summary, case)]
     competitors = [case for case in able if case.levels.get("method") not in summary.corrupt]
     held = contests(summary, competitors)
     found = dict(pair for each in held for pair in _contest_findings(summary, each))
-    rest = {_key(case): _unheld(summary, case) for case in able if _key(case) not in found}
+    findings = [found.get(_key(case)) or _unheld(summary, case) for case in able]
     groups = _groups(summary, held)
-    ended = {each.subject: each.verdict for each in rest.values() if each.verdict in (NOT_MEASURED, CORRUPT)}
-    facts = Fastest(
+    ended = {each.subject: each.verdict for each in findings if each.verdict in (NOT_MEASURED, CORRUPT)}
+    return Fastest(
         verdict=_verdict(groups, is_whole=not ended),
+        findings=findings,
         groups=groups,
         missing=[name for name, verdict in ended.items() if verdict == NOT_MEASURED],
         contests=len(held),
         hosts_disagree=_hosts_disagree(groups),
         most_blocks=max((rival.n for each in held for rival in each.rivals), default=0),
     )
-    return facts, [(found | rest)[_key(case)] for case in able]
 
 
 def _name(summary: Summary, case: CaseSummary) -> str:
@@ -166,9 +165,8 @@ def _verdict(groups: Sequence[Winners], *, is_whole: bool) -> str:
 
 def _hosts_disagree(groups: Sequence[Winners]) -> bool:
     """Say whether under the same conditions hosts have no winner in common."""
-    winners: dict[str, list[set[str]]] = {}
+    winners: dict[object, list[set[str]]] = {}
     for group in groups:
         for place in group.places if group.is_known else ():
-            levels = sorted(item for item in place.items() if item[0] != "host")
-            winners.setdefault(repr(levels), []).append(set(group.names))
+            winners.setdefault(levels_key(place, without=("host",)), []).append(set(group.names))
     return any(not set.intersection(*found) for found in winners.values())

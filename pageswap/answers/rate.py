@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Final
 
+from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.verdicts import TOO_FEW
 from pageswap.answers.against_baseline import case_finding, is_mover
 from pageswap.answers.record import CORRUPT, MEASURED, UNDECIDED, YES, Finding
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 # It moves no pages, but bytes.
 _STREAM: Final = "stream_copy"
-
-
 # A case's rate, in bytes a second, and its finding.
 Best = tuple[float, Finding]
 
@@ -29,25 +28,26 @@ class Rate:
     """What the headline is made of: the best of each condition, pages exchanged and streamed, the highest first."""
 
     verdict: str
+    findings: list[Finding]
     exchanged: list[Best]
     streamed: list[Best]
     most_blocks: int
 
 
-def rate(summary: Summary) -> tuple[Rate, list[Finding]]:
-    """Return the facts of the headline, and the findings they come from: ``times`` holds each case's rate."""
+def rate(summary: Summary) -> Rate:
+    """Find the best rates; ``times`` of a finding holds its case's."""
     able = [case for case in summary.cases if is_mover(summary, case) or _is_stream(case)]
     pairs = [(case, _finding(summary, case)) for case in able]
     pairs = [(case, found) for case, found in pairs if case.bytes_per_s or not case.n or found.verdict == CORRUPT]
     known = [(case, found) for case, found in pairs if case.bytes_per_s and found.verdict != CORRUPT]
     most = max((case.n for case, _ in known), default=0)
-    facts = Rate(
+    return Rate(
         verdict=UNDECIDED if most < MINIMUM_N else YES,
+        findings=[found for _, found in pairs],
         exchanged=_best((case.bytes_per_s or 0.0, found) for case, found in known if not _is_stream(case)),
         streamed=_best((case.bytes_per_s or 0.0, found) for case, found in known if _is_stream(case)),
         most_blocks=most,
     )
-    return facts, [found for _, found in pairs]
 
 
 def _is_stream(case: CaseSummary) -> bool:
@@ -56,9 +56,9 @@ def _is_stream(case: CaseSummary) -> bool:
 
 def _best(rates: Iterable[Best]) -> list[Best]:
     """Return the highest rate under each condition."""
-    found: dict[tuple[str, str], Best] = {}
+    found: dict[object, Best] = {}
     for each in sorted(rates, key=lambda item: -item[0]):
-        found.setdefault((each[1].host, repr(sorted(each[1].where.items()))), each)
+        found.setdefault((each[1].host, levels_key(each[1].where)), each)
     return list(found.values())
 
 

@@ -43,10 +43,9 @@ def _of_trials(summary: Summary, findings: Findings) -> Iterator[Doubt]:
     if not measured:
         yield BAD, NOTHING_MEASURED, {}
         return
-    if summary.disturbed > MOST * measured:
-        yield BAD, "disturbed", {"trials": summary.disturbed, "of": measured}
-    elif summary.disturbed >= SOME * measured:
-        yield DOUBTFUL, "disturbed", {"trials": summary.disturbed, "of": measured}
+    if summary.disturbed >= SOME * measured:
+        level = BAD if summary.disturbed > MOST * measured else DOUBTFUL
+        yield level, "disturbed", {"trials": summary.disturbed, "of": measured}
     changed = sum(each.changes for each in findings.undisturbed)
     if changed:
         yield DOUBTFUL, "verdicts_hang_on_disturbed", {"comparisons": changed}

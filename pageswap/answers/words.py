@@ -6,11 +6,11 @@ import functools
 import math
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import jinja2
 
-from pageswap.answers.record import HEADLINE_LENGTH
+from pageswap.answers.record import HEADLINE_LENGTH, Answer, Finding
 from pageswap.statistics.intervals import MINIMUM_N, Interval
 from pageswap.text.levels import level_text, levels_phrase
 from pageswap.text.lists import clipped, first_few, listed, plural
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pageswap.analysis.summary import Summary
-    from pageswap.answers.record import Answer, Finding
 
 TEMPLATES: Final = Path(__file__).resolve().parents[2] / "templates" / "answers"
 _BEFORE_STOP: Final = re.compile(r" (?=[;,.:](?: |$))")
@@ -39,6 +38,7 @@ def environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=False,  # noqa: S701 - plain text; whoever puts it on a page escapes it there
         undefined=jinja2.StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -66,15 +66,13 @@ def environment() -> jinja2.Environment:
 
 def say(template: str, macro: str, *arguments: object) -> str:
     """Return what a macro of a template says, on one line."""
-    made = _module(template)
-    text = " ".join(str(getattr(made, macro)(*arguments)).split())
-    # Where a template breaks its line before a stop.
-    return _BEFORE_STOP.sub("", text)
+    made = environment().get_template(f"{template}.j2").module
+    return _on_one_line(str(getattr(made, macro)(*arguments)))
 
 
-@functools.cache
-def _module(template: str) -> Any:  # noqa: ANN401 - macros are attributes of what jinja2 makes
-    return environment().get_template(f"{template}.j2").module
+def _on_one_line(text: str) -> str:
+    # A template may break its line before a stop.
+    return _BEFORE_STOP.sub("", " ".join(text.split()))
 
 
 def fitted(macro: str, facts: object, summary: Summary) -> str:
@@ -89,7 +87,7 @@ def fitted(macro: str, facts: object, summary: Summary) -> str:
 def lines(template: str, **facts: object) -> list[str]:
     """Return what a template says, a line each, of any length."""
     text = environment().get_template(template).render(**facts)
-    return [_BEFORE_STOP.sub("", " ".join(line.split())) for line in text.splitlines() if line.strip()]
+    return [_on_one_line(line) for line in text.splitlines() if line.strip()]
 
 
 def answer_lines(answer: Answer) -> list[str]:

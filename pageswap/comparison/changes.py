@@ -11,7 +11,7 @@ import numpy as np
 from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.verdicts import NO_DIFFERENCE, NOT_COMPARED, TOO_FEW, judge
 from pageswap.answers.words import say
-from pageswap.statistics.intervals import Interval
+from pageswap.statistics.intervals import Interval, known
 from pageswap.statistics.rank_tests import shift
 from pageswap.statistics.trimmed_means import holm, two_sample_p
 
@@ -60,18 +60,18 @@ class Change:
 class _Shift:
     """How far the second of two samples of logarithms lies from the first, and the p of there being no difference."""
 
-    point: float
-    low: float
-    high: float
-    p: float
+    point: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    p: float = math.nan
 
     @property
     def factor(self) -> float | None:
-        return None if math.isnan(self.point) else math.exp(self.point)
+        return known(math.exp(self.point))
 
     @property
     def interval(self) -> Interval | None:
-        return None if math.isnan(self.low) else Interval(math.exp(self.low), math.exp(self.high))
+        return Interval.known(math.exp(self.low), math.exp(self.high))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,18 +140,17 @@ def _change(
     sides: tuple[Measured, Measured], draft: _Draft, words: list[tuple[str, str]], limit: float | None
 ) -> Change:
     base = sides[0]
-    shown, noise = draft.evidence[0], math.exp(draft.noise) if draft.noise > 0 else 1.0
-    verdict, obstacle = min(words, key=lambda word: word[0] != TOO_FEW)
-    if len({word for word, _ in words}) > 1 and verdict != TOO_FEW:
-        verdict, obstacle = next((word for word in words if word[0] == NO_DIFFERENCE), (NO_DIFFERENCE, ""))
-    if shown.factor is None:
-        verdict = NOT_COMPARED
-    elif verdict != TOO_FEW and words[0][0] != verdict:
-        obstacle = _MACHINE
+    factor, ci = draft.evidence[0].factor, draft.evidence[0].interval
+    noise = math.exp(draft.noise) if draft.noise > 0 else 1.0
+    verdict, obstacle = words[0]
+    found = {word for word, _ in words}
+    if factor is None or TOO_FEW in found:
+        verdict = NOT_COMPARED if factor is None else TOO_FEW
+    elif len(found) > 1 and verdict != NO_DIFFERENCE:
+        verdict, obstacle = NO_DIFFERENCE, _MACHINE
     counts = tuple(map(len, draft.samples))
     places = zip(counts, sides, draft.hosts, draft.cases, strict=True)
     unmeasured = [(side.part.name, side.endings.get((host, case_id), "")) for n, side, host, case_id in places if not n]
-    factor, ci = shown.factor, shown.interval
     return Change(
         base_host=draft.hosts[0],
         new_host=draft.hosts[1],
@@ -170,7 +169,7 @@ def _change(
         detectable=None if factor is None or ci is None else max(ci.high / factor, factor / ci.low, noise),
         over_limit=limit is not None
         and factor is not None
-        and max(factor, 1 / factor) > noise
+        and factor > noise
         and all(each.low > math.log1p(limit) for each in draft.evidence),
     )
 
@@ -188,7 +187,7 @@ def _ratio(
         if other in partners and len(base.time(hosts[0], other)) and len(new.time(hosts[1], partners[other]))
     ]
     if not both:
-        return _NO_SHIFT
+        return _Shift()
     return _shift(
         base.ratio(hosts[0], case_id, both),
         new.ratio(hosts[1], partners[case_id], [partners[other] for other in both]),
@@ -197,14 +196,11 @@ def _ratio(
 
 def _shift(base: Floats, new: Floats) -> _Shift:
     if not len(base) or not len(new):
-        return _NO_SHIFT
+        return _Shift()
     point, interval = shift(base, new)
     low, high = (interval.low, interval.high) if interval else (math.nan, math.nan)
     p = float(two_sample_p(base[np.newaxis], new[np.newaxis])[0]) if interval else math.nan
     return _Shift(point, low, high, p)
-
-
-_NO_SHIFT: Final = _Shift(math.nan, math.nan, math.nan, math.nan)
 
 
 def _median_ns(logs: Floats) -> float | None:

@@ -72,8 +72,6 @@ _OF_A_RUN: Final[dict[str, tuple[str, str]]] = {
 }
 _ORDER: Final = {key: place for place, key in enumerate([*(each.key for each in CONDITIONS), *_OF_A_RUN])}
 _UNKNOWN: Final = (SETTING, "nothing is known of its effect, so it is not taken for harmless")
-_OF_EXPERIMENT: Final = ("workload", "baseline", "seed", "rounds", "warmups", "repeats")
-_OF_PROVENANCE: Final = ("commit", "dirty", "version")
 
 
 def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
@@ -109,25 +107,13 @@ def verdict(found: Iterable[Difference]) -> Verdict:
     return Verdict(_WEIGHTS.get(kind, STANDS), say("comparison", "stands", kind, names))
 
 
-def groups(environments: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
-    """Put hosts that differ in nothing that matters together, in order; being busier does not part them."""
-    found: dict[str, list[str]] = {}
-    for host, environment in environments.items():
-        facts = {key: value for key, value in _flat(environment) if _entry(key)[0] != HARMLESS and key != "loadavg"}
-        found.setdefault(json.dumps(facts, sort_keys=True, default=str), []).append(host)
-    return list(found.values())
-
-
 def _conditions_of_run(meta: Mapping[str, Any]) -> dict[str, Any]:
-    experiment, provenance = meta.get("experiment") or {}, meta.get("provenance") or {}
-    return {
-        "experiment": experiment.get("name"),
-        **{name: experiment.get(name) for name in _OF_EXPERIMENT if name != "baseline"},
-        # A baseline is one condition, not one for each of its factors.
-        "baseline": json.dumps(experiment.get("baseline") or None, sort_keys=True),
-        **{name: provenance.get(name) for name in _OF_PROVENANCE},
-        "tune": (meta.get("options") or {}).get("tune"),
-    }
+    experiment = meta.get("experiment") or {}
+    known = {**(meta.get("options") or {}), **(meta.get("provenance") or {}), **experiment}
+    known["experiment"] = experiment.get("name")
+    # A baseline is one condition, not one for each of its factors.
+    known["baseline"] = json.dumps(experiment.get("baseline") or None, sort_keys=True)
+    return {name: known.get(name) for name in _OF_A_RUN}
 
 
 def _flat(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

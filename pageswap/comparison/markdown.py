@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pageswap.agent.host.conditions import CONDITIONS
 from pageswap.analysis.findings import findings as findings_of
-from pageswap.analysis.summary import summarise
+from pageswap.analysis.summary import CaseSummary, Summary, summarise
 from pageswap.answers.build import build_answer
 from pageswap.answers.words import answer_lines, environment
 from pageswap.comparison.percent import change_cells, change_heads, findings
@@ -18,7 +18,6 @@ from pageswap.text.lists import clipped
 from pageswap.text.numbers import interval_text, nanoseconds_text, ratio_text
 
 if TYPE_CHECKING:
-    from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.analysis.trials.run_data import RunData
     from pageswap.comparison.comparison import Comparison
 

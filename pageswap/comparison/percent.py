@@ -21,17 +21,16 @@ def slowdown_text(change: float | None, interval: Interval | None) -> str:
     """Print a change of time as ``+10.2 %``, to as many digits as its interval knows; nothing for None."""
     if change is None:
         return ""
-    percent, ends = _percents(change, interval)
-    return f"{_signed(percent, _places(percent, ends) if ends else 0)} %"
+    return f"{_signed(100 * (change - 1), _places(change, interval) if interval else 0)} %"
 
 
 def slowdown_interval_text(change: float | None, interval: Interval | None) -> str:
     """Print the interval of a change as ``+8.9 to +11.6 %``; nothing without one."""
     if change is None or interval is None:
         return ""
-    percent, ends = _percents(change, interval)
-    places = _places(percent, ends) if ends else 0
-    return " to ".join(_end(end, places) for end in (ends.low, ends.high)) + " %" if ends else ""
+    places, ends = _places(change, interval), (100 * (end - 1) for end in (interval.low, interval.high))
+    # An end that rounding would bring to zero would be on neither side.
+    return " to ".join(_signed(end, kept_apart(end, places, (0.0,))) for end in ends) + " %"
 
 
 def time_text(ns: float | None) -> str:
@@ -68,21 +67,10 @@ def _case_phrase(comparison: Comparison, change: Change) -> str:
     return f"{levels} on {change.new_host}" if len(comparison.pairs) > 1 else levels
 
 
-def _percents(change: float, interval: Interval | None) -> tuple[float, Interval | None]:
-    if interval is None:
-        return (change - 1) * 100, None
-    return (change - 1) * 100, Interval((interval.low - 1) * 100, (interval.high - 1) * 100)
-
-
-def _places(percent: float, ends: Interval) -> int:
-    """Say how many decimals are known; a change of nearly nothing is known no better than a larger one."""
+def _places(change: float, interval: Interval) -> int:
+    """Say how many decimals of percents are known; of nearly nothing no more than of a larger change."""
+    percent, ends = 100 * (change - 1), Interval(100 * (interval.low - 1), 100 * (interval.high - 1))
     return holding(percent, ends, decimals(max(abs(percent), (ends.high - ends.low) / 2), ends), (0.0,))
-
-
-def _end(end: float, places: int) -> str:
-    # An end that rounding would bring to zero would be on neither side.
-    places = kept_apart(end, places, (0.0,))
-    return f"{round(end, places):+,.{max(0, places)}f}"
 
 
 def _signed(percent: float, places: int) -> str:

@@ -11,13 +11,12 @@ import numpy as np
 from pageswap.analysis.checks.noise_floor import case_floors
 from pageswap.analysis.trials.matrix import Matrix
 from pageswap.analysis.trials.table import frame
-from pageswap.statistics.medians import medians
+from pageswap.statistics.medians import Floats, medians
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pageswap.analysis.trials.run_data import RunData
-    from pageswap.statistics.medians import Floats
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +52,6 @@ class Measured:
         self.hosts, self.baseline = self._matrix.hosts, self._matrix.baseline
         workload = self.meta["experiment"].get("workload", "swap")
         self.levels = {case_id: {"workload": workload, **levels} for case_id, levels in self._matrix.cases.items()}
-        self._rows = {key: row for row, key in enumerate(self._matrix.keys)}
         self._floors = case_floors(self._matrix)
         with np.errstate(divide="ignore"):
             self._logs, self._fast = np.log(self._matrix.ns), np.log(self._matrix.fast_ns)
@@ -81,22 +79,22 @@ class Measured:
     def noise(self, host: str, case_id: str | None = None) -> float:
         """Return the noise floor of a case, or the largest of a host, as a logarithm; NaN without A/A pairs."""
         if case_id is not None:
-            return float(self._floors[self._rows[host, case_id]])
+            return float(self._floors[self._matrix.rows[host, case_id]])
         floors = self._floors[self._matrix.rows_of(host)]
         return float(np.nanmax(floors)) if not np.isnan(floors).all() else math.nan
 
     def time(self, host: str, case_id: str) -> Floats:
         """Return the logarithm of each block's ns per operation."""
-        return _there(self._logs[self._rows[host, case_id]])
+        return _there(self._logs[self._matrix.rows[host, case_id]])
 
     def fast_time(self, host: str, case_id: str) -> Floats:
         """Return the same of the faster half of each trial's rounds."""
-        return _there(self._fast[self._rows[host, case_id]])
+        return _there(self._fast[self._matrix.rows[host, case_id]])
 
     def ratio(self, host: str, case_id: str, yardsticks: Iterable[str]) -> Floats:
         """Return the fast time relative to that of others in the same block: to the middle of theirs, if several."""
-        theirs = self._fast[[self._rows[host, other] for other in yardsticks]]
-        return _there(self._fast[self._rows[host, case_id]] - medians(theirs.T))
+        theirs = self._fast[[self._matrix.rows[host, other] for other in yardsticks]]
+        return _there(self._fast[self._matrix.rows[host, case_id]] - medians(theirs.T))
 
     def compared_with(self, case_id: str) -> list[str]:
         """List the cases that have this one as their baseline."""

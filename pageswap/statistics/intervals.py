@@ -5,21 +5,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
 
-from pageswap.statistics.medians import median, median_weights, sorted_rows
+from pageswap.statistics.medians import Floats, median, median_weights, sorted_rows
 from pageswap.statistics.trimmed_means import brought_in
 
-if TYPE_CHECKING:
-    from pageswap.statistics.medians import Floats
-
-    # Estimates and both ends of their intervals, one a row.
-    Intervals = tuple[Floats, Floats, Floats]
-
-
+# Estimates and both ends of their intervals, one a row.
+Intervals = tuple[Floats, Floats, Floats]
 CONFIDENCE = 0.95
 ALPHA = 1 - CONFIDENCE
 # Below six not even the range from the smallest to the largest value holds the median with 95 % confidence: it does

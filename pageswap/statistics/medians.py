@@ -7,16 +7,14 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy.typing as npt
-
-    Floats = npt.NDArray[np.float64]
-    Integers = npt.NDArray[np.int64]
-
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 # What a pair of values weighs less than has no part in an interval's end, and for a large sample most pairs do.
 _LEAST_WEIGHT = 1e-10
 # Places of a resample's median lie around the middle with a standard deviation of half the count's square root.

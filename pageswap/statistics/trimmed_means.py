@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from scipy import special
 
-from pageswap.statistics.medians import medians, sorted_rows
-
-if TYPE_CHECKING:
-    from pageswap.statistics.medians import Floats
-
+from pageswap.statistics.medians import Floats, medians, sorted_rows
 
 # A fifth of the values is left out at either end: one of 5 to 9, two of 10 to 14.
 _TRIMMED: Final = 5

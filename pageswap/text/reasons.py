@@ -19,9 +19,5 @@ def without_numbers(reason: str) -> str:
 
 def most_needed(reasons: Iterable[str]) -> str:
     """Return of reasons that differ in numbers alone the one with the largest first number, which is what is needed."""
-    return max(reasons, key=_need)
-
-
-def _need(reason: str) -> float:
-    found = _NUMBER.search(reason)
-    return float(found[0].replace(",", "")) if found else 0.0
+    numbers = {reason: _NUMBER.search(reason) for reason in reasons}
+    return max(numbers, key=lambda reason: float(found[0].replace(",", "")) if (found := numbers[reason]) else 0.0)

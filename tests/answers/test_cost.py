@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pageswap.analysis.explanations.cost_stacks import call_stacks
+from pageswap.analysis.explanations.costs import call_stacks
 from pageswap.analysis.findings import findings
 from pageswap.analysis.summary import summarise
 from pageswap.answers.cost import multiple

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pageswap.analysis.explanations.cost_stacks import call_stacks
+from pageswap.analysis.explanations.costs import call_stacks
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.verdicts import FASTER, NOT_SIGNIFICANT, SLOWER, WITHIN_NOISE, judge, paired
 from pageswap.comparison.sides import Measured, Part
@@ -124,13 +124,14 @@ class Run:
             return Figure(case.ratio or math.nan, case.ratio_ci, case.verdict, case.held)
         floors = np.fmax.reduce(self.summary.floors[[row, other]], keepdims=True)
         family = math.comb(len(self.rows), 2)
-        (found,) = paired(self.logs(**old) - self.logs(**new), floors, family)
-        word = "" if not found.differs else FASTER if found.ratio > 1 else SLOWER
+        (word,), (obstacle,), ratios = paired(self.logs(**old) - self.logs(**new), floors, family)
+        ratio, low, high = (math.exp(part[0]) for part in ratios)
         held = {
             WITHIN_NOISE: f"within the noise floor of {math.expm1(floors[0]):.0%}",
             NOT_SIGNIFICANT: f"after correction for {family} comparisons",
         }
-        return Figure(found.ratio, found.interval, word, held.get(found.obstacle, ""))
+        told = word if word in (FASTER, SLOWER) else ""
+        return Figure(ratio, Interval.known(low, high), told, held.get(obstacle, ""))
 
     def levels(self, name: str, **levels: Any) -> list[Any]:
         """Return the levels that the measured cases have of one factor."""

@@ -14,7 +14,7 @@ import numpy as np
 from pageswap.analysis.checks.stopping import decide
 from pageswap.analysis.findings import findings
 from pageswap.analysis.summary import summarise
-from pageswap.analysis.verdicts import FASTER, SLOWER, judge
+from pageswap.analysis.verdicts import FASTER, SLOWER, Comparison, judge
 from pageswap.statistics.intervals import noise_floors, ratio_intervals
 from pageswap.statistics.trimmed_means import holm, paired_p
 from tests.fake_run import FakeRun, make_run
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import numpy.typing as npt
-
-    from pageswap.analysis.checks.comparisons import Comparison
 
     Floats = npt.NDArray[np.float64]
 

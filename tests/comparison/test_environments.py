@@ -14,7 +14,6 @@ from pageswap.comparison.environments import (
     STANDS,
     WORK,
     differences,
-    groups,
     run_differences,
     verdict,
 )
@@ -111,17 +110,6 @@ def test_another_commit_alone_changes_nothing_that_is_timed() -> None:
 
     assert {"commit", "dirty"} == {each.key for each in found}
     assert STANDS == verdict(found).word
-
-
-def test_hosts_alike_in_all_that_matters_form_a_group() -> None:
-    """Another name and another load do not part two hosts; another kernel does."""
-    hosts = {
-        "a": changed(hostname="a"),
-        "b": changed(hostname="b", kernel="6.1.0"),
-        "c": changed(hostname="c", loadavg=[9.0, 9.0, 9.0]),
-    }
-
-    assert [["a", "c"], ["b"]] == groups(hosts)
 
 
 def test_conditions_are_told_by_their_names_and_in_units() -> None:

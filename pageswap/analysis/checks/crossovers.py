@@ -11,19 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pageswap.analysis.trials.run_data import levels_key
-from pageswap.analysis.verdicts import FASTER, SLOWER, paired
+from pageswap.analysis.verdicts import FASTER, SLOWER, Comparison, paired
 from pageswap.native import is_control
 from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N
-from pageswap.statistics.medians import median, medians
+from pageswap.statistics.medians import Floats, Integers, median, medians
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
-    import numpy.typing as npt
-
-    from pageswap.analysis.checks.comparisons import Comparison
     from pageswap.analysis.trials.matrix import Matrix
-    from pageswap.statistics.medians import Floats, Integers
 
 
 RESAMPLES: Final = 1_000
@@ -158,9 +154,9 @@ def _faster(
             own[place] = words.get(comparison.verdict, "") if comparison else ""
     if rest:
         ahead, rows = (np.stack(part) for part in zip(*((p.ahead[at], p.rows[at]) for p, _, at in rest), strict=True))
-        judged = paired(ahead, np.fmax.reduce(floors[rows], axis=1), len(rest))
-        for (pair, own, place), each in zip(rest, judged, strict=True):
-            own[place] = "" if not each.differs else pair.b if each.ratio > 1 else pair.a
+        verdicts, _, _ = paired(ahead, np.fmax.reduce(floors[rows], axis=1), len(rest))
+        for (pair, own, place), verdict in zip(rest, verdicts, strict=True):
+            own[place] = {FASTER: pair.b, SLOWER: pair.a}.get(verdict, "")
     has_enough = [(~np.isnan(pair.ahead)).sum(axis=1).max() >= MINIMUM_N for pair in pairs]
     return [tuple(own) if is_enough else () for own, is_enough in zip(names, has_enough, strict=True)]
 
@@ -214,7 +210,7 @@ def _crossings(leads: Floats, logs: Floats) -> Floats:
 
 
 @functools.lru_cache(maxsize=64)
-def _resampled(blocks: int, resamples: int) -> npt.NDArray[np.int64]:
+def _resampled(blocks: int, resamples: int) -> Integers:
     """Draw which blocks each resample has: the same for all pairs, as they share their blocks."""
     return np.random.default_rng(SEED).integers(0, blocks, (resamples, blocks))
 

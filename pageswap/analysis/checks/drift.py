@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from pageswap.analysis.trials.matrix import round_times
+from pageswap.analysis.trials.matrix import Matrix, round_times
 from pageswap.statistics.intervals import ALPHA, MINIMUM_N
-from pageswap.statistics.medians import medians
+from pageswap.statistics.medians import Floats, medians
 from pageswap.statistics.rank_tests import kendall_p
 from pageswap.statistics.trimmed_means import holm, paired_p
-
-if TYPE_CHECKING:
-    from pageswap.analysis.trials.matrix import Matrix
-    from pageswap.statistics.medians import Floats
-
 
 ROUNDS: Final = "rounds"
 BLOCKS: Final = "blocks"

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pageswap.statistics.intervals import MINIMUM_N, noise_floors
-from pageswap.statistics.medians import medians
+from pageswap.statistics.medians import Floats, medians
 
 if TYPE_CHECKING:
     from pageswap.analysis.trials.matrix import Matrix
-    from pageswap.statistics.medians import Floats
 
 
 @dataclasses.dataclass(frozen=True)

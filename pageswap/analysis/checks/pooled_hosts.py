@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy import special
 
-from pageswap.analysis.checks.comparisons import compare
 from pageswap.analysis.checks.noise_floor import control_medians
+from pageswap.analysis.verdicts import Comparison, compare
 from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N, noise_floors
-from pageswap.statistics.medians import draw_medians, medians
+from pageswap.statistics.medians import Floats, draw_medians, medians
 
 if TYPE_CHECKING:
-    from pageswap.analysis.checks.comparisons import Comparison
     from pageswap.analysis.trials.matrix import Matrix
-    from pageswap.statistics.medians import Floats
 
 
 # One host is no pool.
@@ -62,7 +60,7 @@ def pooled(matrix: Matrix) -> tuple[Pooled, ...]:
     for place in np.flatnonzero(is_enough.sum(axis=1) >= MINIMUM_N):
         ends[:, place] = hierarchical_interval(matrix.log_ratios[rows[place][is_enough[place]]], rng)
     keys = [("", matrix.keys[own[0]][1]) for own in rows]
-    found = compare(keys, logs, (np.nanmean(logs, axis=1), ends[0], ends[1]), floors, of="host")
+    found = compare(keys, logs, floors, ratios=(np.nanmean(logs, axis=1), ends[0], ends[1]), of="host")
     at = [(key, own, (int(np.nanargmin(own)), int(np.nanargmax(own)))) for key, own in zip(keys, logs, strict=True)]
     return tuple(
         Pooled(matrix.cases[key[1]], found[key], *((matrix.hosts[end], math.exp(own[end])) for end in both))

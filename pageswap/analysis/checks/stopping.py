@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pageswap.analysis.trials.matrix import Matrix
-from pageswap.analysis.trials.run_data import factors_of
+from pageswap.analysis.trials.run_data import HostRows, factors_of
 from pageswap.analysis.trials.table import frame
 from pageswap.statistics.intervals import MINIMUM_N, ratio_intervals
 from pageswap.text.levels import levels_phrase
@@ -17,7 +17,6 @@ from pageswap.text.levels import levels_phrase
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pageswap.analysis.trials.run_data import HostRows
     from pageswap.statistics.medians import Floats
 
 
@@ -56,30 +55,26 @@ def decide(run_data: HostRows, host: str, *, blocks: int, most: int, until: floa
         return Decision(enough=True, reason=f"after {blocks} blocks: no case could be measured", blocks=blocks)
     values = (matrix.log_ratios if is_compared.any() else np.log(matrix.ns))[rows]
     widths = _widths(values)
-    counts = (~np.isnan(values)).sum(axis=1)
     if blocks >= most:
-        names, _ = factors_of(matrix.cases)
         cases = [matrix.cases[matrix.keys[row][1]] for row in rows]
-        own = [{name: case[name] for name in names if name in case} for case in cases]
-        return Decision(enough=True, reason=_at_most(widths, own, until, most), blocks=blocks)
-    if (counts < MINIMUM_N).any():
-        # A case that failed in some blocks may need more of them for its six.
-        lacking = int((MINIMUM_N - counts).max())
-        return Decision(enough=False, reason="too few for an interval", blocks=min(most, blocks + lacking))
+        reason = _at_most(widths, cases, factors_of(matrix.cases)[0], until)
+        return Decision(enough=True, reason=f"after {most} blocks, the most allowed, {reason}", blocks=blocks)
     widest = float(widths.max())
-    before = [float(_widths(values[:, :-fewer]).max()) for fewer in range(1, _CONFIRMING + 1)]
-    wide = [fewer for fewer, width in enumerate(before, 1) if not width <= until]
-    if widest <= until / 2 or (widest <= until and not wide):
-        reason = (
-            f"after {blocks} blocks every interval is within {_percent(until)}, the widest within {_percent(widest)}"
-        )
-        return Decision(enough=True, reason=reason, blocks=blocks)
-    if widest <= until:
+    wide = [fewer for fewer in range(1, _CONFIRMING + 1) if not _widths(values[:, :-fewer]).max() <= until]
+    # A case that failed in some blocks may need more of them for its six.
+    lacking = MINIMUM_N - int((~np.isnan(values)).sum(axis=1).min())
+    if lacking > 0:
+        reason, wanted = "too few for an interval", blocks + lacking
+    elif widest <= until / 2 or (widest <= until and not wide):
+        said = f"every interval is within {_percent(until)}, the widest within {_percent(widest)}"
+        return Decision(enough=True, reason=f"after {blocks} blocks {said}", blocks=blocks)
+    elif widest <= until:
         reason = f"every interval is within {_percent(until)}, but was not with {wide[0]} fewer"
-        return Decision(enough=False, reason=reason, blocks=min(most, blocks + _CONFIRMING + 1 - wide[0]))
-    wanted = math.ceil(blocks * min((widest / until) ** 2, _GROWTH))
-    reason = f"the widest interval is within {_percent(widest)} only"
-    return Decision(enough=False, reason=reason, blocks=min(most, max(blocks + 1, wanted)))
+        wanted = blocks + _CONFIRMING + 1 - wide[0]
+    else:
+        reason = f"the widest interval is within {_percent(widest)} only"
+        wanted = max(blocks + 1, math.ceil(blocks * min((widest / until) ** 2, _GROWTH)))
+    return Decision(enough=False, reason=reason, blocks=min(most, wanted))
 
 
 def _widths(values: Floats) -> Floats:
@@ -88,18 +83,16 @@ def _widths(values: Floats) -> Floats:
     return (high - low) / 2 / point
 
 
-def _at_most(widths: Floats, cases: Sequence[Mapping[str, Any]], until: float, most: int) -> str:
+def _at_most(widths: Floats, cases: Sequence[Mapping[str, Any]], varying: Sequence[str], until: float) -> str:
     """Return how far the intervals are when there may be no more blocks."""
-    head = f"after {most} blocks, the most allowed,"
-    wide = np.flatnonzero(~(widths <= until))
-    if not len(wide):
-        return f"{head} every interval is within {_percent(until)}"
-    worst = wide[np.argmax(np.nan_to_num(widths[wide], nan=math.inf))]
+    wide = int((~(widths <= until)).sum())
+    if not wide:
+        return f"every interval is within {_percent(until)}"
+    worst = int(np.argmax(np.nan_to_num(widths, nan=math.inf)))
     width = "has too few blocks for one" if math.isnan(widths[worst]) else f"is within {_percent(widths[worst])}"
-    return (
-        f"{head} {len(wide)} of {len(widths)} intervals are not within {_percent(until)}; "
-        f"the widest, of {levels_phrase(cases[worst])}, {width}"
-    )
+    case = levels_phrase({name: cases[worst][name] for name in varying if name in cases[worst]})
+    told = f"{wide} of {len(widths)} intervals are not within {_percent(until)}"
+    return f"{told}; the widest, of {case}, {width}"
 
 
 def _percent(share: float) -> str:

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pageswap.analysis.verdicts import FASTER, SLOWER, paired
-from pageswap.statistics.intervals import MINIMUM_N
+from pageswap.statistics.intervals import MINIMUM_N, Interval, known
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from pageswap.analysis.summary import CaseSummary, HostsSummary, Summary
-    from pageswap.analysis.verdicts import Paired
-    from pageswap.statistics.intervals import Interval
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,15 +66,17 @@ def contests(summary: HostsSummary, competitors: Sequence[CaseSummary]) -> list[
     for case in competitors:
         if case.n and case.median_ns:
             fields.setdefault((case.host, *(case.levels.get(name) for name in others)), []).append(case)
-    rows = {key: row for row, key in enumerate(summary.matrix.keys)}
     held = [(field, _first(summary, field)) for field in fields.values() if len(field) > 1]
     family = sum(math.comb(len(field), 2) for field, _ in held)
     pairs = [(first, case) for field, first in held for case in field if case is not first]
     if not pairs:
         return []
-    places = np.array([[rows[case.host, case.case_id] for case in pair] for pair in pairs])
+    places = np.array([[summary.matrix.rows[case.host, case.case_id] for case in pair] for pair in pairs])
     logs = np.log(summary.matrix.fast_ns)[places]
-    judged = paired(logs[:, 1] - logs[:, 0], np.fmax.reduce(summary.floors[places], axis=1), family)
+    ahead = logs[:, 1] - logs[:, 0]
+    verdicts, _, ratios = paired(ahead, np.fmax.reduce(summary.floors[places], axis=1), family)
+    counts = (~np.isnan(ahead)).sum(axis=1).tolist()
+    judged = zip(verdicts, counts, np.stack(ratios, axis=1).tolist(), strict=True)
     rivals: dict[tuple[str, str], list[Rival]] = {}
     for (first, case), found in zip(pairs, judged, strict=True):
         rivals.setdefault((first.host, first.case_id), []).append(_rival(summary, first, case, found))
@@ -94,7 +94,7 @@ def contests(summary: HostsSummary, competitors: Sequence[CaseSummary]) -> list[
 
 def _is_reference(summary: Summary, case: CaseSummary) -> bool:
     """Return whether a case is one that its rivals were compared with by the run."""
-    return "method" in summary.baseline and all(case.levels.get(n) == level for n, level in summary.baseline.items())
+    return "method" in summary.baseline and summary.is_baseline(case)
 
 
 def _first(summary: Summary, field: Sequence[CaseSummary]) -> CaseSummary:
@@ -106,14 +106,16 @@ def _first(summary: Summary, field: Sequence[CaseSummary]) -> CaseSummary:
     return min(sure, key=lambda case: case.median_ns or 0.0)
 
 
-def _rival(summary: Summary, first: CaseSummary, case: CaseSummary, found: Paired) -> Rival:
+def _rival(summary: Summary, first: CaseSummary, case: CaseSummary, found: tuple[str, int, Sequence[float]]) -> Rival:
     """Judge by the run's own comparison where one of the two is the other's baseline, else by the pair's."""
     if _is_reference(summary, case) and first.ratio:
         ci = first.ratio_ci and first.ratio_ci.inverse()
         return Rival(case, 1 / first.ratio, ci, first.ratio_n, first.verdict == FASTER)
     is_slow = case.verdict == SLOWER and "method" in summary.baseline
-    told = found.differs and found.ratio > 1
+    verdict, n, ahead = found
+    told = verdict == FASTER
     if (_is_reference(summary, first) and case.ratio) or (is_slow and not told):
         by_baseline = not _is_reference(summary, first)
         return Rival(case, case.ratio, case.ratio_ci, case.ratio_n, is_slow, is_by_baseline=by_baseline)
-    return Rival(case, 1 / found.ratio if found.n else None, found.interval and found.interval.inverse(), found.n, told)
+    point, low, high = (math.exp(-part) for part in ahead)
+    return Rival(case, known(point), Interval.known(high, low), n, told)

@@ -9,20 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pageswap.analysis.checks.comparisons import compare
 from pageswap.analysis.checks.noise_floor import control_medians
-from pageswap.analysis.summary import CaseSummary, Ending, Summary, case_figures
-from pageswap.analysis.verdicts import BASELINE, NOT_COMPARED, NOT_MEASURED
-from pageswap.statistics.intervals import known, median_intervals, noise_floors, ratio_intervals
-from pageswap.statistics.medians import medians
+from pageswap.analysis.summary import CaseSummary, Ending, HostsSummary, Summary, case_figures
+from pageswap.analysis.verdicts import BASELINE, NOT_COMPARED, NOT_MEASURED, Comparison, compare
+from pageswap.statistics.intervals import known, median_intervals, noise_floors
+from pageswap.statistics.medians import Floats, medians
 from pageswap.text.lists import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from pageswap.analysis.checks.comparisons import Comparison
-    from pageswap.analysis.summary import HostsSummary
-    from pageswap.statistics.medians import Floats
 
 
 _UNKNOWN = "unknown"
@@ -57,7 +52,7 @@ def grouped(summary: HostsSummary, groups: Mapping[str, Sequence[str]]) -> Summa
     # One level up, by the same rules: a host is what a block is on one.
     own = dict(zip(summary.matrix.keys, control_medians(summary.matrix).tolist(), strict=True))
     floors = noise_floors(_by_host([[own[case.host, case.case_id] for case in found] for found in members.values()]))
-    comparisons = compare(list(members), logs, ratio_intervals(logs), floors, of="host")
+    comparisons = compare(list(members), logs, floors, of="host")
     values = {}
     for key, found in members.items():
         has_ratio = any(case.ratio is not None for case in found)
@@ -85,11 +80,10 @@ def _by_host(values: Sequence[Sequence[float | None]]) -> Floats:
 
 
 def _case(title: str, found: Sequence[CaseSummary], time: list[float], comparison: Comparison | None) -> CaseSummary:
-    statuses: Counter[str] = Counter()
+    statuses = sum((Counter(case.statuses) for case in found), Counter[str]())
     endings: Counter[tuple[str, str]] = Counter()
-    for case in found:
-        statuses.update(case.statuses)
-        endings.update({(ending.status, ending.reason): ending.trials for ending in case.endings})
+    for ending in (each for case in found for each in case.endings):
+        endings[ending.status, ending.reason] += ending.trials
     measured = [case for case in found if case.n]
     verdict, note = _verdict(measured, comparison)
     first = found[0]

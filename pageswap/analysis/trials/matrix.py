@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from pageswap.analysis.trials.run_data import levels_key, levels_of
+from pageswap.agent.journal.line_fields import COUNTERS
+from pageswap.analysis.trials.run_data import HostRows, levels_key, levels_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pageswap.analysis.trials.run_data import HostRows
     from pageswap.statistics.medians import Floats, Integers
 
 
 _CHUNK_ROWS: Final = 50_000
+# What a trial cost beside its time.
+COSTS: Final = tuple(name for name in COUNTERS if not name.endswith("_ns"))
 # What is looked at of a trial; the rest of a million rows would be copied with it.
 USED_COLUMNS: Final = (
     "host",
@@ -32,24 +34,20 @@ USED_COLUMNS: Final = (
     "rounds_ns",
     "disturbed",
     "region_nodes",
-    "minor_faults",
-    "major_faults",
-    "voluntary_switches",
-    "involuntary_switches",
-    "vmas_peak",
+    *COSTS,
 )
 
 
 class Matrix:
     """The measured times of a run: one row for each host and case, one column for each block.
 
-    ``cases`` has each case's levels by its id. ``ns`` holds ns per operation, ``fast_ns`` that of the faster half of
-    each trial's rounds, which is what is compared, ``log_ratios`` the logarithm of the speed-up over the baseline,
-    ``control_logs`` that of each A/A pair's ratio, second by first, all NaN where there is none. ``partners`` holds for
-    each row the row of its baseline, its own for a baseline and -1 without one. ``has_corrupt_baseline``: a trial of
-    that baseline's method did not verify on the host, a warm-up even, so that nothing is compared with it. ``measured``
-    are the measured trials, their ``row`` and ``column`` beside them, ``trials`` those that are not the control's; what
-    belongs to no case of the run is left out.
+    ``cases`` has each case's levels by its id, ``rows`` the row of each (host, case_id). ``ns`` holds ns per operation,
+    ``fast_ns`` that of the faster half of each trial's rounds, which is what is compared, ``log_ratios`` the logarithm
+    of the speed-up over the baseline, ``control_logs`` that of each A/A pair's ratio, second by first, all NaN where
+    there is none. ``partners`` holds for each row the row of its baseline, its own for a baseline and -1 without one.
+    ``has_corrupt_baseline``: a trial of that baseline's method did not verify on the host, a warm-up even, so that
+    nothing is compared with it. ``measured`` are the measured trials, their ``row`` and ``column`` beside them,
+    ``trials`` those that are not the control's; what belongs to no case of the run is left out.
     """
 
     def __init__(self, run_data: HostRows, table: pd.DataFrame, hosts: Sequence[str] = ()) -> None:
@@ -59,6 +57,7 @@ class Matrix:
         self.baseline: dict[str, Any] = dict(meta["experiment"].get("baseline") or {})
         self.hosts = tuple(hosts or dict.fromkeys([*map(str, meta.get("hosts") or ()), *table["host"].unique()]))
         self.keys = [(host, case_id) for host in self.hosts for case_id in self.cases]
+        self.rows = {key: row for row, key in enumerate(self.keys)}
         self.partners = _partners(len(self.hosts), self.cases, self.baseline)
         wrong = table.loc[(table["status"] == "corrupt").to_numpy(), ["host", "method"]]
         corrupt = set(wrong.itertuples(index=False, name=None))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pageswap.agent.journal.line_fields import COUNTERS
 from pageswap.agent.workloads import find_workload
 from pageswap.analysis.trials.disturbance import disturbed, region_nodes
 from pageswap.native import moves_pages
@@ -42,13 +43,7 @@ EXPORT_COLUMNS = (
     "ns_per_op",
     "ops_per_s",
     "bytes_per_s",
-    "setup_ns",
-    "verify_ns",
-    "minor_faults",
-    "major_faults",
-    "voluntary_switches",
-    "involuntary_switches",
-    "vmas_peak",
+    *COUNTERS[1:],
     "rounds_ns",
     "started_at",
     "page_moves",

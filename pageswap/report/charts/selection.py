@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, TypeVar
 
-from pageswap.answers.against_baseline import is_baseline
-from pageswap.answers.gain import change_of
+from pageswap.answers.faster import change_of
 from pageswap.text.levels import level_text, levels_phrase
 from pageswap.text.lists import clipped
 
@@ -102,7 +101,7 @@ def _groups(summary: Summary) -> list[Group]:
     compared = _row_factors(summary)
     rows: dict[str, list[tuple[str, CaseSummary]]] = {}
     others = [name for name in summary.varying if name not in compared]
-    for case in (each for each in summary.cases if not is_baseline(summary, each)):
+    for case in (each for each in summary.cases if not summary.is_baseline(each)):
         if is_of_conditions(summary) and others:
             where = contender_label(summary, case)
             label = ", ".join(level_text(name, case.levels.get(name)) for name in others)

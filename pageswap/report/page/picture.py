@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.verdicts import BASELINE
 from pageswap.answers.cost import multiple
-from pageswap.answers.gain import change_order
+from pageswap.answers.faster import change_order
 from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import contender_label, evenly, is_of_conditions
 from pageswap.report.sections.ratios import looks, quantity

@@ -22,8 +22,8 @@ from pageswap.text.numbers import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pageswap.analysis.checks.comparisons import Comparison
     from pageswap.analysis.summary import CaseSummary, Summary
+    from pageswap.analysis.verdicts import Comparison
 
 _LONGEST_HOST = 80
 _REASONS_BUDGET = 3_000_000

@@ -7,7 +7,7 @@ import gzip
 
 import pytest
 
-from pageswap.analysis.explanations.cost_stacks import NOT_NESTED, TOO_FEW_BLOCKS, CostStack
+from pageswap.analysis.explanations.costs import NOT_NESTED, TOO_FEW_BLOCKS, CostStack
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.trials.table import frame
 from pageswap.report.page.model import HOST_SECTIONS, SECTIONS, download, model

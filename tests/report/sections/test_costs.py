@@ -6,8 +6,7 @@ import dataclasses
 
 import pytest
 
-from pageswap.analysis.explanations.cost_stacks import CostPart, CostStack
-from pageswap.analysis.explanations.limit_shares import Share
+from pageswap.analysis.explanations.costs import CostPart, CostStack, Share
 from pageswap.report.page.model import model
 from pageswap.report.sections import costs
 from pageswap.statistics.intervals import Interval

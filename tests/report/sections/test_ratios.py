@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap.analysis.checks.comparisons import Comparison
 from pageswap.analysis.checks.pooled_hosts import Pooled
 from pageswap.analysis.summary import summarise
+from pageswap.analysis.verdicts import Comparison
 from pageswap.report.charts.selection import select
 from pageswap.report.sections.ratios import over_all_hosts, ratio_plots
 from pageswap.statistics.intervals import Interval

@@ -1,17 +1,18 @@
-"""Shares of the memory's limit, with intervals worked by hand from the blocks' rates."""
+"""Shares of the memory's limit, worked by hand from the blocks' rates; calls taken apart only where they nest."""
 
 from __future__ import annotations
 
 import itertools
+import json
 import math
 
 import numpy as np
 import pytest
 
-from pageswap.analysis.explanations.limit_shares import shares
+from pageswap.analysis.explanations.costs import NOT_NESTED, TOO_FEW_BLOCKS, call_stacks, shares
 from pageswap.analysis.summary import HostsSummary, summarise
 from pageswap.statistics.rank_tests import shift
-from tests.fake_run import make_run
+from tests.fake_run import FakeRun, make_run
 
 ONE = {"region_size": [128 << 20], "touch": ["none"]}
 # What each of seven blocks takes longer, in all of its trials, and in those of one method alone.
@@ -78,3 +79,40 @@ def test_few_blocks_have_a_share_and_no_interval() -> None:
 
     assert found
     assert {share.interval for share in found.values()} == {None}
+
+
+def calls(untouched_ns: float, blocks: int = 7) -> FakeRun:
+    """Make a run of an mremap that takes 4,000 ns and the calls inside it."""
+    speeds = {"getpid": 100.0, "mremap_untouched": untouched_ns, "mremap_touched": 4_000.0}
+    one = {"region_size": [1 << 27], "touch": ["none"], "noise": 0.01}
+    run = make_run(method=list(speeds), speeds=speeds, blocks=blocks, baseline={"method": "mremap_touched"}, **one)
+    run.experiment["workload"] = "call"
+    for case in run.case_list:
+        case["workload"] = "call"
+    return run
+
+
+@pytest.mark.parametrize(
+    ("untouched_ns", "blocks", "obstacle"),
+    [(3_000.0, 6, ""), (3_000.0, 5, TOO_FEW_BLOCKS), (60_000.0, 7, NOT_NESTED), (4_040.0, 7, NOT_NESTED)],
+)
+def test_a_call_is_taken_apart_where_its_parts_nest(untouched_ns: float, blocks: int, obstacle: str) -> None:
+    """An inner call fifteen times as long as the whole would be 1,500 % of it, and what is left less than nothing."""
+    (found,) = call_stacks(summarise(calls(untouched_ns, blocks)))
+
+    assert (found.obstacle, len(found.parts)) == (obstacle, 0 if obstacle else 3)
+    assert all(part.interval and 0 < (part.share or 0) < 1 for part in found.parts)
+
+
+def test_rounds_that_were_disturbed_are_in_no_part() -> None:
+    """All that is compared is compared by the faster half of the rounds, and so are a call and those inside it."""
+    quiet, disturbed = calls(3_000.0), calls(3_000.0)
+    for row in disturbed.of(method="mremap_untouched"):
+        rounds = json.loads(row["rounds_ns"])
+        rounds[:3] = [9 * ns for ns in rounds[:3]]
+        row["rounds_ns"], row["elapsed_ns"] = json.dumps(rounds), sum(rounds)
+
+    (undisturbed,), (found,) = call_stacks(summarise(quiet)), call_stacks(summarise(disturbed))
+
+    shares = [part.share for part in undisturbed.parts]
+    assert [part.share for part in found.parts] == pytest.approx(shares, rel=1e-3)

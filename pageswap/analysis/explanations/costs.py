@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from pageswap.analysis.trials.run_data import levels_key
-from pageswap.statistics.intervals import MINIMUM_N, Interval, median_intervals
+from pageswap.statistics.intervals import MINIMUM_N, Interval, median_intervals, ratio_intervals
+from pageswap.statistics.rank_tests import shift
 from pageswap.units import BASE_PAGE_BYTES
 
 if TYPE_CHECKING:
@@ -17,9 +19,72 @@ if TYPE_CHECKING:
     from pageswap.analysis.summary import CaseSummary, HostsSummary, Summary
     from pageswap.statistics.medians import Floats
 
-
 TOO_FEW_BLOCKS: Final = "too few blocks"
 NOT_NESTED: Final = "not nested"
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """A case's bytes per second as a share of the most that workload ``limit`` reached on the same host.
+
+    1.0 is the limit; ``method`` reached ``limit_bytes_per_s`` with the same backing, threads and size of a region.
+    ``interval`` is None for too few blocks on either side.
+    """
+
+    host: str
+    case_id: str
+    share: float
+    interval: Interval | None
+    limit_bytes_per_s: float
+    method: str
+
+
+def shares(summary: HostsSummary, limit: HostsSummary | None = None) -> dict[tuple[str, str], Share]:
+    """Relate each case's bytes per second to the most that workload ``limit`` reached on its host.
+
+    ``limit`` is the summary of a run of that workload that has the same hosts; a run of it is its own. A limit counts
+    for the cases with the same backing, as many threads and a region of the same size: what fits into a cache is no
+    limit of what does not. A case without such a limit has no share.
+
+    Within one run the share is the median over blocks of what each block's own trials reached, so that what slows a
+    whole block cancels; of another run's limit it is the distance of two samples (Hodges and Lehmann).
+    """
+    source = limit or (summary if summary.workload == "limit" else None)
+    if source is None:
+        return {}
+    best: dict[tuple[object, ...], CaseSummary] = {}
+    for case in sorted(source.cases, key=lambda case: -(case.bytes_per_s or 0.0)):
+        best.setdefault(_conditions(case), case)
+    found = {}
+    for case in summary.cases:
+        top = best.get(_conditions(case))
+        if case.bytes_per_s and top and top.bytes_per_s:
+            own, best_of = _log_rates(summary, case), _log_rates(source, top)
+            if source is summary:
+                point, low, high = (float(part[0]) for part in ratio_intervals((own - best_of)[np.newaxis]))
+                interval = Interval.known(low, high)
+            else:
+                point, interval = shift(*(rates[~np.isnan(rates)] for rates in (best_of, own)))
+            found[case.host, case.case_id] = Share(
+                host=case.host,
+                case_id=case.case_id,
+                share=math.exp(point),
+                interval=interval and Interval(math.exp(interval.low), math.exp(interval.high)),
+                limit_bytes_per_s=top.bytes_per_s,
+                method=str(top.levels.get("method")),
+            )
+    return found
+
+
+def _log_rates(summary: HostsSummary, case: CaseSummary) -> Floats:
+    """Return the logarithm of each block's bytes per second, NaN for none."""
+    moved_bytes = (case.bytes_per_s or 0.0) * (case.median_ns or 0.0) / 1e9
+    ns = summary.matrix.ns[summary.matrix.rows[case.host, case.case_id]]
+    return np.asarray(np.log(moved_bytes * 1e9 / ns))
+
+
+def _conditions(case: CaseSummary) -> tuple[object, ...]:
+    return case.host, *(case.levels.get(name) for name in ("backing", "threads", "region_size"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +152,10 @@ class _Layer:
             return inner
         return f"{self.times} x {f'({inner})' if self.less else inner}"
 
+    def cost(self, ns: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a number, or an array of one a block
+        """Return what it takes in all, of how many ns each call takes."""
+        return self.times * (ns[self.call] - (self.less_times * ns[self.less] if self.less else 0.0))
+
 
 def _moves(times: int, trips: str, mappings: str, entries: str) -> tuple[_Layer, ...]:
     """Take so many mremap of one page apart, each call being inside the next."""
@@ -142,22 +211,16 @@ def cost_stacks(summary: HostsSummary, calls: Summary | None = None) -> tuple[Co
             continue
         is_touched = case.levels.get("touch") == "moved"
         layers = [layer for layer in _RECIPES[method] if is_touched or not layer.is_of_touch]
-        own = {name: priced.get(case.host, {}).get(name) for layer in layers for name in layer.calls}
-        known = [call for call in own.values() if call]
-        if len(known) == len(own):
-            parts = _parts(layers, {name: call.median_ns or 0.0 for name, call in own.items() if call})
-            is_few = min(each.n for each in (case, *known)) < MINIMUM_N
+        calls_of, inside = priced.get(case.host, {}), {name for layer in layers for name in layer.calls}
+        if inside <= calls_of.keys():
+            ns = {name: calls_of[name].median_ns for name in inside}
+            parts = tuple(CostPart(each.name, each.formula, float(each.times), each.cost(ns)) for each in layers)
+            is_few = min(case.n, *(calls_of[name].n for name in inside)) < MINIMUM_N
             obstacle = TOO_FEW_BLOCKS if is_few else NOT_NESTED if any(part.ns < 0 for part in parts) else ""
             parts = () if obstacle else parts
             rest = case.median_ns - sum(part.ns for part in parts)
             found.append(CostStack(case.host, case.case_id, method, case.levels, case.median_ns, parts, rest, obstacle))
     return tuple(found)
-
-
-def _parts(layers: Iterable[_Layer], prices: Mapping[str, float]) -> tuple[CostPart, ...]:
-    """Price each layer."""
-    price = {layer: prices[layer.call] - layer.less_times * prices.get(layer.less, 0.0) for layer in layers}
-    return tuple(CostPart(each.name, each.formula, float(each.times), each.times * ns) for each, ns in price.items())
 
 
 def call_stacks(summary: HostsSummary) -> tuple[CostStack, ...]:
@@ -171,12 +234,11 @@ def call_stacks(summary: HostsSummary) -> tuple[CostStack, ...]:
     layers = _NESTS.get(str(summary.baseline.get("method")), ())
     if not layers or set(summary.baseline) != {"method"}:
         return ()
-    rows = {key: row for row, key in enumerate(summary.matrix.keys)}
     siblings: dict[Hashable, dict[str, int]] = {}
     beside = [(case.host, levels_key(case.levels, without=("method",))) for case in summary.cases]
     for case, key in zip(summary.cases, beside, strict=True):
         if case.n:
-            siblings.setdefault(key, {})[str(case.levels.get("method"))] = rows[case.host, case.case_id]
+            siblings.setdefault(key, {})[str(case.levels.get("method"))] = summary.matrix.rows[case.host, case.case_id]
     found = []
     for case, key in zip(summary.cases, beside, strict=True):
         method, inside = str(case.levels.get("method")), siblings.get(key, {})
@@ -193,8 +255,7 @@ def _nested(
     layers: Iterable[_Layer], ns: Mapping[str, Floats], method: str, total_ns: float
 ) -> tuple[tuple[CostPart, ...], str]:
     """Return the parts of each block's call, or the obstacle; a block counts that has all calls."""
-    nothing = np.zeros_like(ns[method])
-    raw = np.stack([each.times * (ns[each.call] - each.less_times * ns.get(each.less, nothing)) for each in layers])
+    raw = np.stack([each.cost(ns) for each in layers])
     is_whole = ~np.isnan(raw.sum(axis=0))
     shares = median_intervals(raw[:, is_whole] / ns[method][is_whole])
     if is_whole.sum() < MINIMUM_N:

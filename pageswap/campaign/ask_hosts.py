@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pageswap.agent.host_words import misfit
 from pageswap.agent.journal.job import SKIPPED, UNAVAILABLE
@@ -195,22 +195,6 @@ def clock_finding(sent_ns: int, received_ns: int, host_ns: int) -> dict[str, str
     }
 
 
-class Status(NamedTuple):
-    """How a segment stands on its host: whether its agent lives, how long its journal is, how its log ends."""
-
-    alive: bool
-    pid: int | None
-    journal_bytes: int
-    log: str
-
-
-class StartAnswer(NamedTuple):
-    """What became of a start: the agent's `pid`, or who else holds the lease; neither when it was given up."""
-
-    pid: int | None
-    holder: dict[str, Any] | None
-
-
 def ask(target: Target, verb: str, document: dict[str, Any], **how: Any) -> dict[str, Any]:  # noqa: ANN401 - `call`'s
     """Call a verb of a host as `Target.call` does and return its answer; raises HostError, also if it is none."""
     answer = target.call(verb, document, **how)
@@ -230,12 +214,6 @@ def _no_answer(host: str, verb: str, problem: str) -> HostError:
         f"{host}: {verb}: what it answers is not an agent's answer: {problem}; look at who runs the host, or measure"
         " without it"
     )
-
-
-def status_of(target: Target, work_dir: str) -> Status:
-    """Ask how the segment in a folder stands; raises HostError."""
-    answer = ask(target, "status", {"work_dir": work_dir})
-    return Status(*(answer[name] for name in Status._fields))
 
 
 def holder_from(answer: dict[str, Any], name: str) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pageswap.agent.host_words import read_object
 from pageswap.agent.journal.journal import MAX_LINE_BYTES
 from pageswap.agent.journal.line_fields import ENDS
-from pageswap.campaign.ask_hosts import StartAnswer, ask, check_answer, holder_from, status_of
+from pageswap.campaign.ask_hosts import ask, check_answer, holder_from
 from pageswap.campaign.events import Noted, TrialsEnded, Waiting
 from pageswap.campaign.reconnect import BROKEN
 from pageswap.errors import HostError, JournalError, StoreError
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pageswap.agent.journal.job import Job
-    from pageswap.campaign.ask_hosts import Status
     from pageswap.campaign.events import Event
     from pageswap.campaign.reconnect import PhaseClock
     from pageswap.fleet import Stream, Target
@@ -75,8 +74,11 @@ class HostAgents:
         self.stopping = ""
         self.halt = threading.Event()
 
-    def start(self, job: Job, on_read: Callable[[], None]) -> StartAnswer:
-        """Start an agent, `on_read` being called when it has read its job; raises HostError."""
+    def start(self, job: Job, on_read: Callable[[], None]) -> tuple[int | None, dict[str, Any] | None]:
+        """Start an agent, `on_read` being called when it has read its job; raises HostError.
+
+        Return its process, or who else holds the lease; neither when the start was given up.
+        """
         with contextlib.ExitStack() as phases:
 
             def on_line(line: dict[str, Any], stream: Stream) -> None:
@@ -97,7 +99,7 @@ class HostAgents:
             document = {**self._place(job.segment), "job": dataclasses.asdict(job)}
             try:
                 answer = ask(self._target, "start", document, on_line=on_line, **timeout)
-                return StartAnswer(answer.get("pid"), holder_from(answer, "held_by"))
+                return answer.get("pid"), holder_from(answer, "held_by")
             finally:
                 with self._guard:
                     self._waiting = None
@@ -133,11 +135,11 @@ class HostAgents:
         try:
             self._target.call("stop", {**self._place(segment), "how": how})
         except HostError as error:
-            self._note(f"the agent could not be told to stop: {error}")
+            self.note(f"the agent could not be told to stop: {error}")
 
-    def status(self, segment: int) -> Status:
-        """Ask how a segment stands on its host; raises HostError."""
-        return status_of(self._target, self._place(segment)["work_dir"])
+    def status(self, segment: int) -> dict[str, Any]:
+        """Ask how a segment stands on its host: {"alive", "pid", "journal_bytes", "log"}; raises HostError."""
+        return ask(self._target, "status", self._place(segment))
 
     def offset(self, segment: int) -> int:
         """Return how many bytes of a segment's journal are stored."""
@@ -151,7 +153,7 @@ class HostAgents:
                 if self._follow_once(segment, before):
                     return
             except JournalError as error:
-                self._note(f"{error}; what it lacks is measured again")
+                self.note(f"{error}; what it lacks is measured again")
                 self.stop(segment, "kill")
                 self._store.end_segment(self._target.name, segment, f"refused: {error}")
                 return
@@ -159,8 +161,8 @@ class HostAgents:
                 self.stop(segment, "drain")
                 raise
             is_fruitful = self.offset(segment) > before
-            if not is_fruitful and not self.status(segment).alive:
-                self._note(f"{GONE} before the end of its journal")
+            if not is_fruitful and not self.status(segment)["alive"]:
+                self.note(f"{GONE} before the end of its journal")
                 self._store.end_segment(self._target.name, segment, GONE)
                 return
             lost = 0 if is_fruitful else lost + 1
@@ -190,12 +192,13 @@ class HostAgents:
         self._emit(TrialsEnded(self._target.name, trials))
 
     def _tell_quiet(self, seconds: float) -> None:
-        self._note(
+        self.note(
             f"nothing has come for {format_duration(seconds)}, longer than a trial may take: look whether its agent"
             " is stopped there; Ctrl-C ends the run, and 'inv resume' goes on"
         )
 
-    def _note(self, text: str) -> None:
+    def note(self, text: str) -> None:
+        """Tell what was dealt with on the host."""
         self._emit(Noted(self._target.name, text))
 
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pageswap.agent.journal.job import TrialSpec
-    from pageswap.campaign.ask_hosts import StartAnswer
     from pageswap.campaign.events import Event
     from pageswap.campaign.options import Options
     from pageswap.fleet import Bundle, Target
@@ -80,7 +79,9 @@ class HostRun:
         self._phases = PhaseClock(spent=collections.defaultdict(float, target.phase_seconds()))
         self._booked_at = time.monotonic()
         self._agents = HostAgents(target, store, self._phases, emit, self._take_note)
-        self.link = Link(target, self._phases, patience_s=options.patience_s, tell=self._note, halt=self._agents.halt)
+        self.link = Link(
+            target, self._phases, patience_s=options.patience_s, tell=self._agents.note, halt=self._agents.halt
+        )
         self._strays: list[int] = []
 
     def run(self, bundle: Bundle) -> None:
@@ -150,7 +151,7 @@ class HostRun:
             self._fruitless = self._yields = 0
         self._left = len(owed)
         if self._fruitless == _MAX_FRUITLESS:
-            log = self._agents.status(len(self._store.segments(self.host))).log.strip().splitlines()
+            log = self._agents.status(len(self._store.segments(self.host)))["log"].strip().splitlines()
             raise HostError(
                 f"{self.host}: {_MAX_FRUITLESS} agents in a row ended without finishing a trial, the next one being"
                 f" {owed[0].trial_id} ({owed[0].method}); the last one's log ends: {log[-1] if log else 'nothing':.500}"
@@ -175,26 +176,26 @@ class HostRun:
         started = self._start_next()
         if started is None:
             return False
-        segment, agent = started
-        if agent.holder is not None:
+        segment, pid, holder = started
+        if holder is not None:
             self._phases.move({"waiting": time.monotonic() - began})
             self._store.end_segment(self.host, segment, f"{NOT_STARTED}: the host was being measured")
-            self._yield_to(agent.holder)
-        elif agent.pid is not None:
-            self._fruitless += 1
-            self._emit(Measuring(self.host, segment, agent.pid, is_reattached=False))
+            self._yield_to(holder)
+            return True
+        self._fruitless += 1
+        if pid is not None:
+            self._emit(Measuring(self.host, segment, pid, is_reattached=False))
             # Agents that were waiting for the lease this one got: nobody would read their journals.
             while self._strays:
                 self._agents.stop(self._strays.pop(), "kill")
             self._agents.follow(segment)
         else:
             # Cancelled while it waited for the lease; had it just got that, its agent would be without a follower.
-            self._fruitless += 1
             self._agents.stop(segment, "kill")
             self._store.end_segment(self.host, segment, f"{NOT_STARTED}: the run was interrupted")
         return True
 
-    def _start_next(self) -> tuple[int, StartAnswer] | None:
+    def _start_next(self) -> tuple[int, int | None, dict[str, Any] | None] | None:
         """Start an agent; return its segment and what became of it. The job, which may be large, is not kept."""
         with contextlib.ExitStack() as room:
             if self._store.missing_count(self.host) > LARGE_JOB:
@@ -203,7 +204,7 @@ class HostRun:
             if job is None:
                 return None
             try:
-                return job.segment, self._agents.start(job, on_read=room.close)
+                return job.segment, *self._agents.start(job, on_read=room.close)
             except BROKEN:
                 # Whether it runs is seen when the host answers again.
                 raise
@@ -211,7 +212,7 @@ class HostRun:
                 # Written down if it is certain that nothing began; else the next resume looks again.
                 with contextlib.suppress(HostError):
                     status = self._agents.status(job.segment)
-                    if not status.alive and not status.journal_bytes:
+                    if not status["alive"] and not status["journal_bytes"]:
                         self._store.end_segment(self.host, job.segment, f"{NOT_STARTED}: {error}")
                 raise
 
@@ -228,7 +229,7 @@ class HostRun:
         self._yields += 1
         cure = f"{who}, which is this run: another of its hosts is the same machine; name it once"
         if self._yields == _TOLD_YIELDS:
-            self._note(f"waiting for {cure}")
+            self._agents.note(f"waiting for {cure}")
         if self._yields > _MOST_YIELDS:
             raise LeaseHeldError(f"{self.host}: is measured by {cure}, or resume the run when that one is done")
         with self._phases.phase("waiting"):
@@ -237,15 +238,15 @@ class HostRun:
     def _collect(self, segment: int) -> bool:
         """Store what an earlier segment's journal still has; tell whether its agent was alive or had more to say."""
         status = self._agents.status(segment)
-        if not status.alive and status.journal_bytes <= self._agents.offset(segment):
+        if not status["alive"] and status["journal_bytes"] <= self._agents.offset(segment):
             self._store.end_segment(self.host, segment, GONE)
-            if not status.journal_bytes:
+            if not status["journal_bytes"]:
                 # Perhaps its start outlives the controller that was killed, and is only about to begin.
                 self._strays.append(segment)
             return False
-        if status.alive:
-            self._emit(Measuring(self.host, segment, status.pid, is_reattached=True))
-        with self._phases.phase("running" if status.alive else "collecting"):
+        if status["alive"]:
+            self._emit(Measuring(self.host, segment, status["pid"], is_reattached=True))
+        with self._phases.phase("running" if status["alive"] else "collecting"):
             self._agents.follow(segment)
         return True
 
@@ -260,9 +261,6 @@ class HostRun:
         for phase, seconds in self._phases.take().items():
             self._store.add_ledger(self.host, phase, seconds)
         self._booked_at = time.monotonic()
-
-    def _note(self, text: str) -> None:
-        self._emit(Noted(self.host, text))
 
 
 class StoppingRule:

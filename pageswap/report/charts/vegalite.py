@@ -90,6 +90,7 @@ def plot(  # noqa: PLR0913 - what a chart is made of
         "width": "container",
         "height": height,
         "autosize": {"type": "fit-x", "contains": "padding"},
+        "padding": {"left": 5, "top": 5, "right": 9, "bottom": 5},
         "background": "transparent",
         "config": {
             "font": "system-ui, sans-serif",

@@ -33,18 +33,11 @@ _LINE_PX = 16
 # Marks nearer to each other than this stand side by side.
 _MARK_PX = 9
 _MOST_UNFOLDED = 30
-# A crossover's label stands beside its line, on the side that has more room, and moves over it rather than out of the
-# chart; a letter of it is taken for so many px wide.
-_LETTER_PX = 6.3
-_AT, _LONG = "scale('x', datum.at)", f"length(datum.Label) * {_LETTER_PX}"
-_LABEL = {
-    "type": "text",
-    "baseline": "bottom",
-    "dy": -3,
-    "fontSize": 11,
-    "align": {"expr": "datum.is_left ? 'left' : 'right'"},
-    "dx": {"expr": f"datum.is_left ? min(4, width - {_AT} - {_LONG}) : max(-4, {_LONG} - {_AT})"},
-}
+# A crossover's label begins above its line, or so much further left that it ends within the chart; a letter of it is
+# taken for 6.3 px wide.
+_BEGIN = {"expr": "min(-4, width - scale('x', datum.at) - length(datum.Label) * 6.3)"}
+_GROUND = {"value": _HEIGHT_PX}
+_LABEL = {"type": "text", "baseline": "bottom", "align": "left", "dx": _BEGIN, "dy": -3, "fontSize": 11}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,12 +191,12 @@ def _plot(trend: _Trend, title: str, cases: Sequence[CaseSummary], crossed: Sequ
         {"Case": name, "end": name, "x": levels[-1], "value": trend.value_at(height)}
         for name, height in zip(last, heights, strict=True)
     ]
-    middle = math.sqrt(span[0] * span[1])
     crossings = [
-        {"at": at, "low": each.low or at, "high": each.high or at, "is_left": at < middle}
+        {"at": at, "low": each.low or at, "high": each.high or at}
         | {"value": trend.value_at(_HEIGHT_PX - _LINE_PX * (place + 0.5)), "Label": note("crossing_mark", each)}
         | {"Crossover": say("crossing", "crossing", each)}
-        for place, each in enumerate(crossed)
+        # The leftmost comes highest, so that no line goes through the label of another.
+        for place, each in enumerate(sorted(crossed, key=lambda each: each.at_bytes or 0.0))
         for at in [each.at_bytes or 0.0]
     ]
     told = [f"{point['Case']} at {point['At']}: {point['Value']}" for point in points]
@@ -258,7 +251,7 @@ def _layers(trend: _Trend, names: Sequence[str], levels: Sequence[int], span: tu
     mark = {"type": "point", "filled": True, "opacity": 1, "size": 60, "xOffset": 14}
     channels = {"x": x, "y": y, "color": colour, "shape": shape, "tooltip": shown}
     return [
-        vega.layer("crossovers", rule | {"strokeDash": [5, 4], "size": 1.5}, x=at, tooltip=told),
+        vega.layer("crossovers", rule | {"strokeDash": [5, 4], "size": 1.5}, x=at, y=y, y2=_GROUND, tooltip=told),
         vega.layer("crossovers", rule | {"size": 3}, **bar, tooltip=told),
         vega.layer("crossovers", _LABEL, x=at, y=y, text={"field": "Label", "type": "nominal"}, tooltip=told),
         vega.layer("points", {"type": "line", "strokeWidth": 2}, x=x, y=y, color=colour),

@@ -145,6 +145,19 @@ def test_a_crossover_without_ends_is_marked_where_it_is() -> None:
     assert mark["Crossover"] == say("crossing", "crossing", crossing)
 
 
+def test_no_line_of_a_crossover_goes_through_the_label_of_another() -> None:
+    """Each ends at its own label; labels begin there, and those of lines further right are lower."""
+    right = between(None, None)
+    left = dataclasses.replace(right, a="copy_words", b="memcpy", faster="memcpy", at_bytes=2e4)
+    (plot,) = only(sized(), [right, left]).plots
+    marks = rows(plot, "crossovers")
+    (dashed,) = [each for each in plot.spec["layer"] if "strokeDash" in each["mark"]]
+
+    assert [mark["at"] for mark in marks] == [20_000.0, 70_000.0]
+    assert marks[0]["value"] > marks[1]["value"]
+    assert (dashed["encoding"]["y"]["field"], dashed["encoding"]["y2"]) == ("value", {"value": 280})
+
+
 def test_lines_are_named_at_their_ends() -> None:
     """In the order of the lines there, by names that do not lie upon each other."""
     speeds = dict.fromkeys(("a", "b", "c"), 800.0)

@@ -48,7 +48,7 @@ _LONGEST_DESCRIPTION = 1_500
 _AXIS_PX = 90
 _LINE_PX = 15
 # So near the end of a horizontal axis a label moves inwards rather than out of the chart.
-_FLUSH_PX = 20
+_FLUSH_PX = 40
 _ENTRY_PX = 40
 
 

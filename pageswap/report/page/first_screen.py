@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.analysis.verdicts import NOT_COMPARED, NOT_MEASURED
-from pageswap.answers.record import CORRUPT, MEASURED, PART
+from pageswap.answers.record import CORRUPT, FASTEST, MEASURED, PART
 from pageswap.answers.words import say
 from pageswap.report.sections.section import kind_of, speeds
 from pageswap.spec.asks import GAIN
@@ -91,7 +91,7 @@ def _rows(asks: str, name: str, found: list[tuple[Finding, dict[str, Any]]]) -> 
         key = (finding.verdict, finding.times if finding.verdict == MEASURED else "")
         alike.setdefault(key, []).append((finding, where))
     rows = []
-    for (verdict, _), own in alike.items():
+    for (verdict, _), own in sorted(alike.items(), key=lambda each: each[0][0] != FASTEST):
         findings = [finding for finding, _ in own]
         speed, interval = _figures(asks, verdict, findings)
         rows.append(

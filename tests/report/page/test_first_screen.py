@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_MEASURED, SLOWER
-from pageswap.answers.record import CORRUPT, MEASURED, NOT_TOLD_APART, PART, Answer, Finding, Trust
+from pageswap.answers.record import CORRUPT, FASTEST, MEASURED, NOT_TOLD_APART, PART, Answer, Finding, Trust
 from pageswap.report.page.first_screen import MOST_ROWS, first_rows
 
 
@@ -123,6 +123,16 @@ def test_the_fastest_contender_comes_first() -> None:
 
     assert [row.contender for row in rows] == ["fast", "slow", "gone"]
     assert (rows[-1].speed, rows[-1].why) == ("", "no such call")
+
+
+def test_where_a_contender_is_the_fastest_comes_before_where_it_is_not() -> None:
+    """Whatever the order of the conditions."""
+    found = [
+        finding("m", verdict, ratio, where={"backing": backing})
+        for backing, verdict, ratio in (("memfd", SLOWER, 0.1), ("thp", FASTEST, 3.0))
+    ]
+
+    assert [row.verdict for row in first_rows(answered(*found, asks="fastest")).rows] == ["fastest", "slower"]
 
 
 def test_a_change_of_conditions_is_a_row_for_each_method() -> None:

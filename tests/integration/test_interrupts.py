@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import subprocess
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -97,6 +100,45 @@ class TestCtrlC:
         code, errors = lab.resume(lab.runs()[1])
         assert code == 0, errors
         assert len(last_attempts(lab.runs()[1])) == 14
+
+    @pytest.mark.parametrize("behaviour", ["bound", "silent", "babbling"])
+    def test_before_a_lease_that_no_agent_keeps(self, lab: Lab, behaviour: str) -> None:
+        """Exit code 130, whatever keeps it, after it was named; and root measures beside it if told to."""
+        with socket.socket(socket.AF_UNIX) as squatter:
+            try:
+                squatter.bind("\0pageswap/lease")
+            except OSError:
+                pytest.skip("this host is being measured, and only root can give the test a lease of its own")
+            if behaviour != "bound":
+                squatter.listen(16)
+            if behaviour == "babbling":
+                threading.Thread(target=_babble, args=(squatter,), daemon=True).start()
+            waiting = lab.start_run(lab.spec(repeats=1), wait=True)
+            words = wait_for_word(waiting, "waiting for")
+            press_ctrl_c(waiting)
+            _, errors = waiting.communicate(timeout=60)
+            (run,) = lab.runs()
+            beside = lab.start_run(lab.spec(repeats=1), ignore_lease=os.geteuid() == 0)
+            _, told = beside.communicate(timeout=60)
+            with contextlib.suppress(OSError):
+                squatter.shutdown(socket.SHUT_RDWR)
+
+        assert f"local: waiting for process {os.getpid()} of user" in words
+        assert waiting.returncode == 130, errors
+        assert last_attempts(run) == []
+        if os.geteuid() == 0:
+            assert beside.returncode == 0, told
+            assert len(last_attempts(lab.runs()[1])) == 14
+        else:
+            assert "or measure beside it as root with --ignore-lease" in told
+
+
+def _babble(squatter: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            asker, _ = squatter.accept()
+            asker.sendall(b"hello, what a nice name\n")
+            asker.close()
 
 
 class TestTwoAtOnce:

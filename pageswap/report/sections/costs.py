@@ -32,21 +32,14 @@ _REST_GREY = "#B0B0B0"
 
 def section(run: ReportedRun) -> Section | None:
     """Show the stacks of calls and the shares of the physical limit, as far as they are known."""
-    summary, findings = run.every, run.findings
-    is_of_calls = summary.workload == "call"
-    plots: list[Plot] = []
-    grids: list[Grid] = []
-    told: tuple[str, ...] = ()
+    summary, findings, is_of_calls = run.every, run.findings, run.every.workload == "call"
     stacks = [stack for stack in findings.costs if not stack.obstacle]
-    if stacks:
-        chosen = evenly(stacks, MOST_STACKS)
-        plots.append(_stacks(summary, chosen))
-        grids += [_layers_of_calls(summary, chosen)] if is_of_calls else []
-        told = notes("costs", is_of_calls, len(chosen), len(stacks), run.calls)
-    if findings.shares:
-        grids.append(_shares(summary, findings))
-        told += notes("limit", run.limit)
-    return section_of("costs", "Where the time goes", told, plots, grids)
+    chosen = evenly(stacks, MOST_STACKS)
+    told = notes("costs", is_of_calls, len(chosen), len(stacks), run.calls) if chosen else ()
+    told += notes("limit", run.limit) if findings.shares else ()
+    plots = [_stacks(summary, chosen)] if chosen else []
+    grids = [_layers_of_calls(summary, chosen)] if chosen and is_of_calls else []
+    return section_of("costs", "Where the time goes", told, plots, [*grids, _shares(summary, findings)])
 
 
 def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:

@@ -50,8 +50,8 @@ class Sshd:
 
     alias = "lab1"
 
-    def __init__(self, folder: Path, *, key_kinds: tuple[str, ...] = ("ed25519",)) -> None:
-        """Lay out keys and files below `folder`, and start; where that cannot be, the test is skipped."""
+    def __init__(self, folder: Path, *, key_kinds: tuple[str, ...] = ("ed25519",), extra: tuple[str, ...] = ()) -> None:
+        """Lay out keys and files below `folder`, and start with `extra` settings; skip the test where it cannot."""
         require("sshd", _SSHD and os.geteuid() == 0, "needs root and sshd: apt-get install openssh-server")
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ class Sshd:
         self.user_key = folder / "user_key"
         (folder / "authorized_keys").write_text(make_key(self.user_key) + "\n")
         self.environment = {"HOME": str(self.home), "PAGESWAP_HOME": str(folder / "cache")}
-        self.extra: list[str] = []
+        self.extra = list(extra)
         self.know()
         self.configure()
         self.process: subprocess.Popen[bytes] | None = None

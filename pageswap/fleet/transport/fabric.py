@@ -1,66 +1,28 @@
-"""Programs on a host of the user's ssh_config, through one connection by Fabric that is made when it is needed."""
+"""Programs on a host of the user's ssh_config, through a connection by Fabric."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST
 
-from pageswap.fleet.transport.fabric_connection import Connection
+from pageswap.fleet.transport.connected import ConnectedTransport
+from pageswap.fleet.transport.fabric_connection import FabricConnection
 from pageswap.fleet.transport.link_errors import LOST, NO_INPUT_TAKEN
-from pageswap.fleet.transport.ssh_config import route_of
-from pageswap.fleet.transport.transport import COMPLAINT_BYTES, SEND_S, MarkedStream, Transport, marked
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pageswap.fleet.transport.transport import Reach, Stream
+from pageswap.fleet.transport.transport import COMPLAINT_BYTES, SEND_S
 
 _READ_BYTES = 1 << 16
 _SLICE_S = 0.5
 _EXIT_PATIENCE_S = 5.0
 
 
-class FabricTransport(Transport):
-    """One host through one connection."""
-
-    def __init__(self, name: str, reach: Reach) -> None:
-        """Take the alias, and what all hosts are reached with."""
-        super().__init__(name, reach)
-        self._connection: Connection | None = None
-        self._guard = threading.Lock()
-
-    def start(self, argv: Sequence[str], stdin: bytes, *, keeps_input: bool = False) -> Stream:
-        """Start a program through the user's login shell there."""
-        command = marked(argv)
-        return MarkedStream(self.name, FabricStream(self._connected(), command), stdin, keeps_input=keeps_input)
-
-    def close(self) -> None:
-        """End the connection, also one that is just being made."""
-        with self._guard:
-            if self._connection is not None:
-                self._connection.close()
-
-    def _connected(self) -> Connection:
-        """Return the connection, made in one attempt unless it is open: how often to try is for the caller to say."""
-        with self._guard:
-            if self._connection is not None and self._connection.is_open:
-                return self._connection
-            if self._connection is not None:
-                self._connection.close()
-            with self._connecting():
-                self._connection = Connection(route_of(self.name, self.reach), self.reach)
-            return self._connection
-
-
 class FabricStream:
     """One program that runs on a host."""
 
-    def __init__(self, connection: Connection, command: str) -> None:
+    def __init__(self, connection: FabricConnection, command: str) -> None:
         """Start a command; raises HostLinkLostError when the connection is gone, HostError when none is started."""
         self._alias = connection.route.alias
         self._connection = connection
@@ -147,3 +109,10 @@ class FabricStream:
         with contextlib.suppress(OSError, paramiko.SSHException, EOFError):
             while self._channel.recv_stderr_ready():
                 self._complaint = (self._complaint + self._channel.recv_stderr(_READ_BYTES))[-COMPLAINT_BYTES:]
+
+
+class FabricTransport(ConnectedTransport):
+    """One host through Fabric."""
+
+    connection = FabricConnection
+    stream = FabricStream

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import logging
 import re
 import socket
@@ -18,16 +19,25 @@ import paramiko
 
 from pageswap.errors import HostError
 from pageswap.fleet.transport import transport as limits
-from pageswap.fleet.transport.link_errors import FABRIC_LACKS, LOST, NO_PROGRAM, HopelessError, meaning
+from pageswap.fleet.transport.connected import Connection
+from pageswap.fleet.transport.link_errors import FABRIC_LACKS, LOST, NO_PROGRAM, SLOW_PROGRAM, meaning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from pageswap.fleet.transport.ssh_config import Route
     from pageswap.fleet.transport.transport import Reach
 
 _CHANNEL_TIMEOUT_S = 20.0
-_MAX_JUMPS = 8
+_OPENSSH_KEY = "-----BEGIN OPENSSH PRIVATE KEY-----"
+# What the library says it found no acceptable one of, and where it has what the host offers.
+_OFFERS = {
+    "kex algorithm": "kex_algo_list",
+    "host key": "server_key_algo_list",
+    "ciphers": "server_encrypt_algo_list",
+    "macs": "server_mac_algo_list",
+}
+_ALGORITHM = re.compile(r"(?!kex-strict|ext-info)[\w.@+-]{1,60}")
 
 # What it logs may hold what an ssh_config says, and nobody asked for it.
 logging.getLogger("paramiko").propagate = False
@@ -46,20 +56,32 @@ class _Verified(paramiko.MissingHostKeyPolicy):  # type: ignore[misc] # comes wi
         route.known_hosts.check(key.get_name(), key.asbytes(), accept_new=self._accept_new, shown=route.shown)
 
 
-class Connection:
+class _Transport(paramiko.Transport):  # type: ignore[misc] # comes without types
+    """Asks for a key of the types that are known, as one of another type would be unknown; keeps what it is offered."""
+
+    def __init__(self, known: list[str], offered: dict[str, list[str]], *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - paramiko's
+        super().__init__(*arguments, **options)
+        self._offered = offered
+        security = self.get_security_options()
+
+        def rank(key_type: str) -> int:
+            name = "ssh-rsa" if key_type.startswith("rsa-sha2-") else key_type
+            return known.index(name) if name in known else len(known)
+
+        security.key_types = sorted(security.key_types, key=rank)
+
+    def _really_parse_kex_init(self, *arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - paramiko's
+        self._offered |= super()._really_parse_kex_init(*arguments)
+        return self._offered
+
+
+class FabricConnection(Connection):
     """An open connection, perhaps through other hosts, each verified as this one is."""
 
-    def __init__(self, route: Route, reach: Reach, depth: int = 0) -> None:
-        """Connect once, to a host so many hosts on the way to another one.
-
-        Raises HostUnreachableError, HostKeyError or HostAuthError, none of which shows a secret.
-        """
-        if route.lacks:
-            raise FABRIC_LACKS.error(shown=route.shown, what=", ".join(route.lacks))
-        self.route = route
-        self._through: Connection | None = None
-        self._proxy: subprocess.Popen[bytes] | None = None
-        self._agent: Any = None
+    def __init__(self, way: Sequence[Route], reach: Reach) -> None:
+        """Take the routes of the way, and what all are reached with."""
+        super().__init__(way, reach)
+        route = self.route
         self._fabric = fabric.Connection(
             route.alias,
             user=route.user,
@@ -71,19 +93,38 @@ class Connection:
             connect_kwargs={"key_filename": []},  # ours to fill, not the configuration's
         )
         self._fabric.client.set_missing_host_key_policy(_Verified(route, accept_new=reach.accept_new))
-        try:
-            with _translated(route):
-                self._open(reach, depth)
-        except BaseException:
-            self.close()
-            raise
-        threading.Thread(target=self._keep_alive, name=f"alive {route.alias}", daemon=True).start()
+        self._offered: dict[str, list[str]] = {}
 
     @property
     def is_open(self) -> bool:
         """Tell whether the host was heard of lately."""
         transport = self._fabric.transport
         return bool(transport is not None and transport.is_active())
+
+    def open(self) -> None:
+        """Connect, and ask the host now and then from then on."""
+        route = self.route
+        if route.lacks:
+            raise FABRIC_LACKS.error(shown=route.shown, what=", ".join(route.lacks))
+        files, key = list(route.identity_files), self._agent_key()
+        if key is not None:
+            # Loading the file would ask for its passphrase.
+            files = [name for name in files if _public_key(name) != key.asbytes()]
+        with self._translated():
+            self._fabric.connect_kwargs = {
+                "sock": self._socket(),
+                "banner_timeout": limits.CONNECT_TIMEOUT_S,
+                "auth_timeout": limits.CONNECT_TIMEOUT_S * 2,
+                "channel_timeout": _CHANNEL_TIMEOUT_S,
+                # As with ssh, a file that is not there is no error.
+                "key_filename": [name for name in files if Path(name).is_file() and not name.endswith(".pub")],
+                "pkey": key,
+                "allow_agent": not route.is_identities_only,
+                "look_for_keys": False,
+                "transport_factory": functools.partial(_Transport, route.known_hosts.key_types(), self._offered),
+            }
+            self._fabric.open()
+        threading.Thread(target=self._keep_alive, name=f"alive {route.alias}", daemon=True).start()
 
     def execute(self, command: str) -> Any:  # noqa: ANN401 - a paramiko.Channel, which comes without types
         """Start a command through the user's shell there and give its channel.
@@ -96,40 +137,14 @@ class Connection:
         except (paramiko.SSHException, OSError, EOFError) as error:
             if not self.is_open:
                 raise LOST.error(alias=self.route.alias) from None
-            reason = "it took too long" if "imeout" in str(error) else "the host's sshd refused"
-            raise NO_PROGRAM.error(shown=self.route.shown, reason=reason) from None
+            raise (SLOW_PROGRAM if "imeout" in str(error) else NO_PROGRAM).error(shown=self.route.shown) from None
         return channel
 
     def close(self) -> None:
-        """End the connection and those that it goes through; harmless when repeated."""
-        for part in (self._fabric.client, self._agent):
-            with contextlib.suppress(Exception):
-                part.close()
-        if self._proxy is not None:
-            self._proxy.kill()
-            self._proxy.wait()
-        if self._through is not None:
-            self._through.close()
-
-    def _open(self, reach: Reach, depth: int) -> None:
-        route = self.route
-        files, key = list(route.identity_files), self._agent_key()
-        if key is not None:
-            # Loading the file would ask for its passphrase.
-            files = [name for name in files if _public_key(name) != key.asbytes()]
-        self._fabric.connect_kwargs = {
-            "sock": self._socket(reach, depth),
-            "banner_timeout": limits.CONNECT_TIMEOUT_S,
-            "auth_timeout": limits.CONNECT_TIMEOUT_S * 2,
-            "channel_timeout": _CHANNEL_TIMEOUT_S,
-            # As with ssh, a file that is not there is no error.
-            "key_filename": [name for name in files if Path(name).is_file() and not name.endswith(".pub")],
-            "pkey": key,
-            "allow_agent": not route.is_identities_only,
-            "look_for_keys": False,
-            "transport_factory": _asking_for(route.known_hosts.key_types()),
-        }
-        self._fabric.open()
+        """End the connection, and let go of those that it goes through."""
+        with contextlib.suppress(Exception):
+            self._fabric.client.close()
+        super().close()
 
     def _agent_key(self) -> Any:  # noqa: ANN401 - a key, or None
         """Return the agent's key that an IdentityFile names, which is tried first, and also when others may not be."""
@@ -137,20 +152,16 @@ class Connection:
         if not wanted:
             return None
         with contextlib.suppress(paramiko.SSHException, OSError):
-            self._agent = paramiko.Agent()
-            return next((key for key in self._agent.get_keys() if key.asbytes() in wanted), None)
+            agent = paramiko.Agent()
+            self._held.callback(agent.close)
+            return next((key for key in agent.get_keys() if key.asbytes() in wanted), None)
         return None
 
-    def _socket(self, reach: Reach, depth: int) -> Any:  # noqa: ANN401 - or a channel
-        route = self.route
-        if route.proxy_command is not None:
-            return self._proxy_socket(route.proxy_command)
-        if not route.jumps:
-            return tcp_socket(route)
-        if depth == _MAX_JUMPS:
-            raise HopelessError(f"{route.alias}: its ProxyJump leads through more than {_MAX_JUMPS} hosts")
-        self._through = Connection(route.to_jump(reach), reach, depth + 1)
-        return self._through.forward(route.host, route.port)
+    def _socket(self) -> Any:  # noqa: ANN401 - or a channel
+        route, gate = self.route, self._gate()
+        if gate is not None:
+            return gate.forward(route.host, route.port)
+        return tcp_socket(route) if route.proxy_command is None else self._proxy_socket(route.proxy_command)
 
     def forward(self, host: str, port: int) -> Any:  # noqa: ANN401 - a channel
         """Return a channel that the host connects to another host's port."""
@@ -162,14 +173,32 @@ class Connection:
         """Run the user's ProxyCommand as ssh does, and talk to it through a socket, as that has timeouts."""
         ours, its = socket.socketpair()
         with its:
-            self._proxy = subprocess.Popen(  # noqa: S603 - the user's own, and ssh does the same
+            proxy = subprocess.Popen(  # noqa: S603 - the user's own, and ssh does the same
                 ["/bin/sh", "-c", f"exec {command}"],
                 stdin=its.fileno(),
                 stdout=its.fileno(),
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
+        self._held.callback(proxy.wait)
+        self._held.callback(proxy.kill)
         return ours
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Raise our errors for the libraries', whose texts may hold what an ssh_config says."""
+        route = self.route
+        try:
+            yield
+        except HostError:
+            raise
+        except paramiko.ssh_exception.IncompatiblePeer as error:
+            kind = next((kind for kind in _OFFERS if kind in str(error)), "version")
+            offered = [name for name in self._offered.get(_OFFERS.get(kind, ""), ()) if _ALGORITHM.fullmatch(name)]
+            names = f": {', '.join(offered[:5])}" if offered else ""
+            raise FABRIC_LACKS.error(shown=route.shown, what=f"any {kind} that its sshd offers{names}") from None
+        except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
+            raise meaning(_as_ssh_says(error), route.alias, route.shown) from None
 
     def _keep_alive(self) -> None:
         """Ask the host now and then whether it is there; hang up when it does not answer.
@@ -188,12 +217,18 @@ class Connection:
 
 
 def _public_key(name: str) -> bytes | None:
-    """Return the public half of an IdentityFile, None where it does not lie beside it."""
+    """Return the public half of an IdentityFile: what lies beside it, or what a file of OpenSSH's kind begins with."""
     path = Path(name if name.endswith(".pub") else f"{name}.pub")
-    try:
+    with contextlib.suppress(OSError, ValueError, IndexError):
         return base64.b64decode(path.read_text(encoding="utf-8").split()[1], validate=True)
-    except (OSError, ValueError, IndexError):
-        return None
+    with contextlib.suppress(OSError, ValueError, paramiko.SSHException):
+        text = Path(name).read_text(encoding="utf-8").partition(_OPENSSH_KEY)[2]
+        key = paramiko.Message(base64.b64decode(text.partition("-")[0]).removeprefix(b"openssh-key-v1\0"))
+        # PROTOCOL.key of OpenSSH: cipher, its key's derivation and the options of that, the number of keys.
+        for _ in range(3):
+            key.get_string()
+        return bytes(key.get_string()) if key.get_int() == 1 else None
+    return None
 
 
 def tcp_socket(route: Route) -> socket.socket:
@@ -206,41 +241,9 @@ def tcp_socket(route: Route) -> socket.socket:
     return found
 
 
-def _asking_for(known: list[str]) -> Callable[..., Any]:
-    """Make transports that ask for a key of the types that are known: a key of another type would be unknown."""
-
-    def transport(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - paramiko's
-        made = paramiko.Transport(*arguments, **options)
-        security = made.get_security_options()
-
-        def rank(key_type: str) -> int:
-            name = "ssh-rsa" if key_type.startswith("rsa-sha2-") else key_type
-            return known.index(name) if name in known else len(known)
-
-        security.key_types = sorted(security.key_types, key=rank)
-        return made
-
-    return transport
-
-
-@contextlib.contextmanager
-def _translated(route: Route) -> Iterator[None]:
-    """Raise our errors for the libraries', whose texts may hold what an ssh_config says."""
-    try:
-        yield
-    except HostError:
-        raise
-    except paramiko.ssh_exception.IncompatiblePeer as error:
-        found = re.search(r"acceptable ([\w ]+)", str(error))
-        what = f"any {found[1] if found else 'version'} that its sshd offers"
-        raise FABRIC_LACKS.error(shown=route.shown, what=what) from None
-    except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
-        raise meaning(_as_ssh_says(error), route.alias, route.shown) from None
-
-
 def _as_ssh_says(error: Exception) -> str:
     if isinstance(error, socket.gaierror):
         return f"resolve hostname -: {'Temporary failure: ' * (error.errno == socket.EAI_AGAIN)}{error.strerror}"
     if isinstance(error, OSError) and error.strerror:
         return f"connect to host - port 0: {error.strerror}"
-    return "open failed" if isinstance(error, paramiko.ChannelException) else str(error)
+    return f"open failed: {error.text}" if isinstance(error, paramiko.ChannelException) else str(error)

@@ -19,6 +19,10 @@ class FabricLacksError(HopelessError):
     """What Fabric's library cannot do, and the system's ssh may be able to."""
 
 
+class NoSessionError(HostError):
+    """The host's sshd starts no program on this connection, and may do so on another one."""
+
+
 class Fault(NamedTuple):
     """A kind of fault: the type of its error, and the text with the names of what is put into it."""
 
@@ -48,6 +52,11 @@ UNRESOLVED: Final = Fault(UNREACHABLE.kind, UNREACHABLE.text.replace("{reason}",
 NO_ADDRESS: Final = Fault(
     HopelessError, "{shown}: no such host name ({reason}); give the alias a HostName in your ssh_config"
 )
+NO_FORWARDING: Final = Fault(
+    HopelessError,
+    "{shown}: cannot be reached: the sshd of its jump host forwards nothing to it; look at AllowTcpForwarding and"
+    " PermitOpen of the jump host's sshd_config",
+)
 NO_ALGORITHM: Final = Fault(
     HopelessError, "{shown}: its sshd offers no algorithm or key type that is known here; update its OpenSSH"
 )
@@ -57,9 +66,11 @@ FABRIC_LACKS: Final = Fault(
     " OpenSSH client is installed",
 )
 NO_PROGRAM: Final = Fault(
-    HostError,
-    "{shown}: no program could be started there: {reason}; look at the host's load, and at MaxSessions and"
-    " ForceCommand of its sshd_config",
+    NoSessionError,
+    "{shown}: no program could be started there: the host's sshd refused; look at MaxSessions of its sshd_config",
+)
+SLOW_PROGRAM: Final = Fault(
+    HostError, "{shown}: no program could be started there: it took too long; look at the host's load"
 )
 NO_INPUT_TAKEN: Final = Fault(
     HostError, "{alias}: a program there took no input for {seconds} s; look at the host's load"
@@ -84,7 +95,7 @@ UNCLEAR_CONFIG: Final = Fault(
 # What the system's ssh, or Fabric's library, says when no connection comes about, in the order in which it is looked
 # for; its groups are the text's values, or there is a reason.
 _MEANINGS: Final = (
-    (r"REVOKED HOST KEY", REVOKED_KEY, ""),
+    (r"REVOKED HOST KEY|revoked by file (?P<where>.+)", REVOKED_KEY, ""),
     (r"HOST IDENTIFICATION HAS CHANGED(?:[\s\S]*Offending \S+ key in (?P<where>.+:\d+))?", CHANGED_KEY, ""),
     (r"Host key verification failed", UNKNOWN_KEY, ""),
     (r"key file is encrypted", LOCKED, ""),
@@ -99,7 +110,8 @@ _MEANINGS: Final = (
     (r"resolve hostname \S+: (?=Temporary )(?:Temporary failure: )?(?P<reason>.+)", UNRESOLVED, ""),
     (r"resolve hostname \S+: (?P<reason>.+)", NO_ADDRESS, ""),
     (r"connect to host \S+ port \d+: (?P<reason>.+)", UNREACHABLE, ""),
-    (r"(?i)timed? ?out", UNREACHABLE, "no answer in time"),
+    (r"(?i)timed out|timeout(?!:)", UNREACHABLE, "no answer in time"),
+    (r"(?i)administratively prohibited", NO_FORWARDING, ""),
     (r"(?:open|forwarding) failed", UNREACHABLE, "the jump host cannot connect to it"),
     (r"", UNREACHABLE, "no SSH server answers there, or it hung up"),
 )

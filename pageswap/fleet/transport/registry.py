@@ -37,6 +37,7 @@ class AutoTransport(Transport):
         except FabricLacksError:
             if shutil.which("ssh") is None:
                 raise
+            self._over.close()
             self._over = OpensshTransport(self.name, self.reach)
             return self._over.start(argv, stdin, keeps_input=keeps_input)
         finally:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import HostError
 from pageswap.fleet.transport.host_keys import KnownHosts
-from pageswap.fleet.transport.link_errors import UNCLEAR_CONFIG
+from pageswap.fleet.transport.link_errors import UNCLEAR_CONFIG, HopelessError
 from pageswap.fleet.transport.transport import CONNECT_TIMEOUT_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pageswap.fleet.transport.transport import Reach
 
@@ -73,20 +73,23 @@ _DEFAULTS: Final[Mapping[str, str]] = {
     "userknownhostsfile": "~/.ssh/known_hosts ~/.ssh/known_hosts2",
     "globalknownhostsfile": "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2",
 }
-_OTHERS: Final = "host hostname user identitiesonly proxyjump proxycommand hostkeyalias connecttimeout hashknownhosts"
+_OTHERS: Final = """host hostname user identitiesonly proxyjump proxycommand hostkeyalias connecttimeout hashknownhosts
+pubkeyauthentication"""
 _READ: Final = {*_SERVED, *_DEFAULTS, *_OTHERS.split(), *re.findall(r"(?m)^\w+", FORCED.lower())}
 _CRITERIA: Final = ("host", "originalhost", "user", "localuser", "exec")
 _LINE: Final = re.compile(r"\s*(?P<key>\w+)(?:\s*=\s*|\s+)(?P<value>[^#]+)")
 _HOP: Final = re.compile(r"(?:ssh://)?(?:(?P<user>.+)@)?(?P<alias>\[[^]]+\]|[^:@]+)(?::(?P<port>\d+))?")
 _PERCENT: Final = r"%(.)"
 _VARIABLE: Final = r"\$\{(\w+)\}"
+_MOST_JUMPS: Final = 8
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Route:
     """How one host is reached. It is never shown: a user, a path or a command may be a secret.
 
-    `jumps` are the hosts of its ProxyJump, and `lacks` names what it needs that Fabric's library cannot do.
+    `jumps` are the hosts of its ProxyJump, `lacks` names what it needs that Fabric's library cannot do, and `given` has
+    what a ProxyJump that leads here says of it, which holds before the ssh_config.
     """
 
     alias: str
@@ -100,6 +103,7 @@ class Route:
     connect_timeout_s: float
     known_hosts: KnownHosts
     lacks: tuple[str, ...]
+    given: Mapping[str, str]
 
     @property
     def shown(self) -> str:
@@ -107,14 +111,27 @@ class Route:
         address = f"{self.host}:{self.port}"
         return self.alias if address == f"{self.alias}:22" else f"{self.alias} ({address})"
 
-    def to_jump(self, reach: Reach, number: int = -1) -> Route:
-        """Return the way to one of `jumps`, by default the last one, which leads through those before it."""
-        found = _HOP.fullmatch(self.jumps[number].strip())
+    def to_jump(self, reach: Reach) -> Route:
+        """Return the way to the last of `jumps`, which leads through those before it."""
+        *before, last = self.jumps
+        found = _HOP.fullmatch(last.strip())
         if found is None:
             raise UNCLEAR_CONFIG.error(name=str(reach.ssh_config or USER_CONFIG))
-        before = ",".join(self.jumps[:number])
-        given = {"user": found["user"], "port": found["port"], "proxyjump": before}
+        given = {"user": found["user"], "port": found["port"], "proxyjump": ",".join(before)}
         return route_of(found["alias"].strip("[]"), reach, {key: value for key, value in given.items() if value})
+
+
+def way_to(alias: str, reach: Reach) -> list[Route]:
+    """Return the routes to a host and to those that its ProxyJump leads through, the nearest one last.
+
+    Raises HostError as `route_of`, and for a way that is too long, as one that leads back to itself is.
+    """
+    way = [route_of(alias, reach)]
+    while way[-1].jumps:
+        if len(way) > _MOST_JUMPS:
+            raise HopelessError(f"{alias}: its ProxyJump leads through more than {_MOST_JUMPS} hosts")
+        way.append(way[-1].to_jump(reach))
+    return way
 
 
 def route_of(alias: str, reach: Reach, given: Mapping[str, str] | None = None) -> Route:
@@ -131,7 +148,7 @@ def route_of(alias: str, reach: Reach, given: Mapping[str, str] | None = None) -
         raise HostError("your own name on this machine is unknown, which ssh needs too; set LOGNAME to one") from None
     try:
         read = _asked if shutil.which("ssh") else _read
-        return _route(alias, read(alias, path, given or {}), own_name)
+        return _route(alias, read(alias, path, given or {}), own_name, given or {})
     except HostError:
         raise
     except Exception:  # noqa: BLE001 - whatever it stumbled over, its text may quote the file
@@ -188,7 +205,7 @@ def _certain_lines(path: Path) -> Iterator[str]:
         yield line
 
 
-def _route(alias: str, settings: Mapping[str, list[str]], own_name: str) -> Route:
+def _route(alias: str, settings: Mapping[str, list[str]], own_name: str, given: Mapping[str, str]) -> Route:
     def one(key: str, otherwise: str = "none") -> str:
         return settings.get(key, [otherwise])[0]
 
@@ -199,12 +216,20 @@ def _route(alias: str, settings: Mapping[str, list[str]], own_name: str) -> Rout
         home = str(Path.home())
     tokens = {"%": "%", "h": host, "n": alias, "p": str(port), "r": user, "u": own_name, "d": home}
     tokens |= {"k": key_alias or alias, "i": str(os.getuid()), "l": socket.gethostname()}
-    command = re.sub(_PERCENT, lambda it: tokens.get(it[1], it[0]), one("proxycommand"))
+    unknown: set[str] = set()
+
+    def known(values: Mapping[str, str]) -> Callable[[re.Match[str]], str]:
+        def value(found: re.Match[str]) -> str:
+            unknown.update({found[1]} - values.keys())
+            return values.get(found[1], found[0])
+
+        return value
+
+    command = re.sub(_PERCENT, known(tokens), one("proxycommand"))
 
     def path(text: str) -> str:
         text = re.sub("^~(?=/)", lambda _: home, text.strip('"'))
-        text = re.sub(_VARIABLE, lambda it: os.environ.get(it[1], it[0]), text)
-        return re.sub(_PERCENT, lambda it: tokens.get(it[1], it[0]), text)
+        return re.sub(_PERCENT, known(tokens), re.sub(_VARIABLE, known(os.environ), text))
 
     def paths(key: str) -> tuple[Path, ...]:
         # Between two paths there is a space before a slash or tilde; within one there may be any other.
@@ -226,11 +251,13 @@ def _route(alias: str, settings: Mapping[str, list[str]], own_name: str) -> Rout
         known_hosts=known_hosts,
         lacks=tuple(
             [key for key, value in _SERVED.items() if one(key, value) != value and (key[:3] != "gss" or _has_ticket())]
+            + ["pubkeyauthentication"] * (one("pubkeyauthentication") in ("no", "false"))
             + ["a certificate beside its key"] * any(Path(f"{file}-cert.pub").exists() for file in files)
             + ["a key in hardware"] * any(map(_is_hardware_key, files))
             + ["@cert-authority"] * known_hosts.has_authority()
-            + ["a token"] * any(re.search(f"{_PERCENT}|{_VARIABLE}", text) for text in (command, *files))
+            + ["a token"] * bool(unknown)
         ),
+        given=given,
     )
 
 

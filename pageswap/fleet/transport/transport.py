@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pageswap.agent.host_words import read_object
 from pageswap.errors import HostError
+from pageswap.fleet.transport.gates import Gates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,10 +38,11 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_./-]+")
 
 @dataclasses.dataclass(frozen=True)
 class Reach:
-    """What all hosts are reached with: an ssh_config other than the user's, and whether new host keys are trusted."""
+    """What all hosts are reached with: an ssh_config other than the user's, whether new keys are trusted, the gates."""
 
     ssh_config: Path | None = None
     accept_new: bool = False
+    gates: Gates = dataclasses.field(default_factory=Gates, compare=False, repr=False)
 
 
 class Stream(Protocol):

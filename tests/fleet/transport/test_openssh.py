@@ -101,18 +101,6 @@ def test_settings_that_do_more_than_reach_the_host_do_nothing(sshd: Sshd, reach:
     assert not (sshd.folder / "control").exists()
 
 
-def test_a_host_that_has_no_session_left_says_so(sshd: Sshd, way: Transport) -> None:
-    """No connection of its own is made for it."""
-    sshd.stop()
-    sshd.extra = ["MaxSessions 1"]
-    sshd.start()
-    first = way.start(["python3", "-c", f"print(1, flush=True); {SAY}"], b"", keeps_input=True)
-    assert first.read() == b"1\n"
-    with pytest.raises(HostError, match=r"lab1: no program could be started there: .*MaxSessions"):
-        way.start(["python3", "-c", SAY], b"")
-    first.close()
-
-
 def test_there_is_an_ssh_or_a_cure(way: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as another transport."""
     with monkeypatch.context() as bare:

@@ -12,7 +12,7 @@ from requirement import require
 
 from pageswap.errors import HostError
 from pageswap.fleet.transport import ssh_config
-from pageswap.fleet.transport.ssh_config import Route, route_of
+from pageswap.fleet.transport.ssh_config import Route, route_of, way_to
 from pageswap.fleet.transport.transport import Reach
 
 if TYPE_CHECKING:
@@ -101,18 +101,23 @@ class TestEitherReader:
 
         assert (found.jumps, found.proxy_command) == (jumps, command)
 
-    def test_a_host_on_the_way_is_looked_up_too(self, tmp_path: Path) -> None:
-        """Its own user and port win, and those before it lead to it."""
+    def test_hosts_on_the_way_are_looked_up_too(self, tmp_path: Path) -> None:
+        """The nearest last; what leads to one holds before what is said of it, and those before it lead to it."""
         text = "Host lab1\nProxyJump a,u@b:5,ssh://c\nHost a b c\nPort 3\nUser other\nHostName h-%h\n"
-        found = route(tmp_path, text)
-        way = [found.to_jump(Reach(tmp_path / "config"), number) for number in (0, 1, 2)]
+        (tmp_path / "config").write_text(text)
+        _, *way = way_to("lab1", Reach(tmp_path / "config"))
 
         assert [(each.alias, each.host, each.user, each.port) for each in way] == [
-            ("a", "h-a", "other", 3),
-            ("b", "h-b", "u", 5),
             ("c", "h-c", "other", 3),
+            ("b", "h-b", "u", 5),
+            ("a", "h-a", "other", 3),
         ]
-        assert [each.jumps for each in way] == [(), ("a",), ("a", "u@b:5")]
+        assert [each.jumps for each in way] == [("a", "u@b:5"), ("a",), ()]
+        assert [dict(each.given) for each in way] == [
+            {"proxyjump": "a,u@b:5"},
+            {"user": "u", "port": "5", "proxyjump": "a"},
+            {},
+        ]
 
     def test_a_match_holds_where_it_matches(self, tmp_path: Path) -> None:
         """Also one that asks what earlier lines have set."""

@@ -120,8 +120,9 @@ class Target(Provisioning):
             for count, line in enumerate(lines, 1):
                 if count > MAX_LINES:
                     raise HostError(f"{where}: an answer of more than {MAX_LINES:,} lines")
-                answer = json_object(line, where, stream)
-                on_line(answer, stream)
+                if answer is None or line.startswith(b"{"):  # else what a shell says when the program has ended
+                    answer = json_object(line, where, stream)
+                    on_line(answer, stream)
         finally:
             complaint = stream.close()
         if answer is None:

@@ -58,19 +58,21 @@ def first_argv(python: str | None) -> tuple[str, ...]:
         raise HostError(f"{python!r:.200}: a Python's path may hold no space; give the host another 'python:'")
     names = safe_path(python) if python else " ".join(PYTHONS)
     # An sshd kills nothing of root's when its client has gone. So what hangs is killed here, and an empty line, which
-    # kills the shell when nobody is there to read it, comes before the next name is tried.
-    limit = f"timeout -s KILL {START_S}"
+    # kills the shell when nobody is there to read it, comes before the next name is tried. Busybox's timeout(1) kills
+    # one process only, so what that has started is found by the session that it was given.
     options = " ".join(OPTIONS)
     quiet = "2>/dev/null </dev/null"
     script = (
-        f't=; {limit} true {quiet} && t="{limit}";'
-        f' for p in {names}; do $t "$p" {options} -c "{_TOO_OLD}" {quiet};'
+        f't() {{ "$@"; }}; g="timeout -s KILL {START_S} setsid"; $g true {quiet} &&'
+        ' t() { { k=$($g sh -c "$0" sh "$@" 3>&1 >&4 4>&-); } 4>&1;'
+        " c=$?; case $c in 124|137) kill -9 -$k 2>/dev/null;; esac; return $c; };"
+        f' for p in {names}; do t "$p" {options} -c "{_TOO_OLD}" {quiet};'
         f' case $? in 0) exec "$p" {options} -c "{BOOT}";;'
         f' 124|137) set -- "$@" "$p {SILENT}"; echo || exit;;'
-        f' *) v=$($t "$p" -c "{_VERSION}" </dev/null) && set -- "$@" "$p $v";; esac;'
+        f' *) v=$(t "$p" -c "{_VERSION}" </dev/null) && set -- "$@" "$p $v";; esac;'
         f' done; for l; do echo "$l"; done; echo {NO_PYTHON}'
     )
-    return ("sh", "-c", script)
+    return ("/bin/sh", "-c", script, 'echo $$ >&3; exec "$@" 3>&-')
 
 
 def program_argv(python: str) -> tuple[str, ...]:

@@ -82,7 +82,7 @@ def no_python(alias: str, python: str | None, lines: list[str], complaint: str =
     last = (complaint.splitlines() or [""])[-1].strip()
     words = f": {last:.500}" if last else ""
     if not lines or lines[-1] != NO_PYTHON:
-        found = f" ({lines[-1]:.80})" if lines else ""
+        found = f" ({lines[0]:.80})" if lines else ""
         return HostPythonError(f"{alias}: its Python tells nothing of itself{found}{words}; give it {_another(python)}")
     silent = [line.rpartition(f" {SILENT}")[0] for line in lines if line.endswith(f" {SILENT}")]
     if silent:
@@ -104,7 +104,7 @@ def no_python(alias: str, python: str | None, lines: list[str], complaint: str =
 
 
 def _too_old(alias: str, python: str | None, found: list[str]) -> HostPythonError:
-    shown = ", ".join(line[:60] for line in found[:5])
+    shown = ", ".join(line[:200] for line in found[:5])
     return HostPythonError(
         f"{alias}: its Python is too old: found {shown}, expected >= 3.9; install a newer one, or give it"
         f" {_another(python)} in the inventory"

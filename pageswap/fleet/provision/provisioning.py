@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import sys
 import threading
@@ -76,6 +77,8 @@ class Provisioning:
                 self._safe(self._workdir)  # before it is made there
             answer = probe.facts(self._workdir) if self._is_own else self._probed()
             facts = facts_from(self.name, answer, self._workdir)
+            if self._python:  # as it is named: it may be a wrapper
+                facts = dataclasses.replace(facts, python=self._python)
             self._safe(facts.cache)
             self._safe(facts.python)
             self._facts = facts

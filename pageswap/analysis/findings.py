@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pageswap.analysis.checks.crossovers import Crossover, crossovers
 from pageswap.analysis.checks.drift import Drift, drift
-from pageswap.analysis.checks.pooled_hosts import Pooled, pooled
 from pageswap.analysis.checks.unusual_trials import (
     Disturbed,
     Outlier,
@@ -17,6 +16,7 @@ from pageswap.analysis.checks.unusual_trials import (
     undisturbed,
 )
 from pageswap.analysis.explanations.costs import CostStack, Share, cost_stacks, shares
+from pageswap.analysis.explanations.several_hosts import Pooled, pooled
 
 if TYPE_CHECKING:
     from pageswap.analysis.summary import HostsSummary, Summary

@@ -107,7 +107,8 @@ def nanoseconds_text(value_ns: float, interval: Interval | None) -> str:
 def scaled(value: float, interval: Interval | None, centre: float) -> str:
     """Print a rate with a decimal prefix, ``1.09 M``, to as many digits as the time it was made from is known."""
     factor, prefix = decimal_unit(value)
-    return f"{with_digits(value / factor, _significant(centre, interval))} {prefix}"
+    known = decimals(centre, interval) + math.floor(math.log10(abs(centre))) + 1 if centre else 1
+    return f"{with_digits(value / factor, min(_KNOWN_DIGITS, max(1, known)))} {prefix}"
 
 
 def decimal_unit(value: float) -> tuple[float, str]:
@@ -133,12 +134,6 @@ def change_text(ratio: float) -> str:
     places = min(1, decimals(percent, None))
     sign = "+" if percent > 0 else "-"
     return f"{sign}{rounded(abs(percent), places)} %" if round(percent, places) else "no change"
-
-
-def _significant(value: float, interval: Interval | None) -> int:
-    if not value:
-        return 1
-    return min(_KNOWN_DIGITS, max(1, decimals(value, interval) + math.floor(math.log10(abs(value))) + 1))
 
 
 def with_digits(value: float, digits: int) -> str:

@@ -11,9 +11,9 @@ import pytest
 from scipy import stats
 
 from pageswap.analysis.checks.drift import BLOCKS, ROUNDS
-from pageswap.analysis.checks.pooled_hosts import hierarchical_interval
 from pageswap.analysis.checks.unusual_trials import modified_z
 from pageswap.analysis.explanations.costs import NOT_NESTED, TOO_FEW_BLOCKS
+from pageswap.analysis.explanations.several_hosts import hierarchical_interval
 from pageswap.analysis.findings import Findings, findings
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.trials.disturbance import disturbed

@@ -227,7 +227,7 @@ def _resemble(run: FakeRun, seed: int) -> None:
 
 def pool_checks() -> Iterator[Check]:
     """Give the share of intervals over hosts that hold the mean of all such hosts."""
-    from pageswap.analysis.checks.pooled_hosts import hierarchical_interval  # noqa: PLC0415 - the one part that is not a summary
+    from pageswap.analysis.explanations.several_hosts import hierarchical_interval  # noqa: PLC0415 - the one part that is not a summary
 
     rng = np.random.default_rng(3)
     for count in (6, 10, 30):

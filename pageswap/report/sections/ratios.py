@@ -16,7 +16,7 @@ from pageswap.text.numbers import nanoseconds_text, ratio_text, with_digits
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pageswap.analysis.checks.pooled_hosts import Pooled
+    from pageswap.analysis.explanations.several_hosts import Pooled
     from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.report.charts.selection import Group, Selection
     from pageswap.report.charts.vegalite import Plot, Spec

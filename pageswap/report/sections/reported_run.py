@@ -10,7 +10,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.explanations.host_groups import grouped, host_groups
+from pageswap.analysis.explanations.several_hosts import grouped, host_groups
 from pageswap.analysis.findings import findings
 from pageswap.analysis.summary import summarise
 from pageswap.errors import PageswapError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap.analysis.checks.pooled_hosts import Pooled
+from pageswap.analysis.explanations.several_hosts import Pooled
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.verdicts import Comparison
 from pageswap.report.charts.selection import select

@@ -1,13 +1,33 @@
-"""Hosts of a kind are taken together, and the figures then speak of hosts."""
+"""An interval over hosts is that of a mean of them; hosts of a kind are taken together, and figures speak of hosts."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from pageswap.analysis.explanations.host_groups import grouped, host_groups
+from pageswap.analysis.explanations.several_hosts import grouped, hierarchical_interval, host_groups
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.verdicts import FASTER, NOT_MEASURED, SLOWER, TOO_FEW
 from tests.fake_run import make_run
+
+
+def test_the_interval_over_hosts_is_as_wide_as_students() -> None:
+    """Hosts of 1 to 6 are a die: at 2.82 standard deviations, Student's for five degrees over root 5/6, six show 10."""
+    logs = np.repeat(np.arange(1.0, 7.0)[:, np.newaxis], 7, axis=1)
+    low, high = hierarchical_interval(logs, np.random.default_rng(1))
+
+    assert (low, high) == pytest.approx((10 / 6, 32 / 6))
+
+
+def test_what_varies_within_hosts_widens_it() -> None:
+    """Equal hosts have no scatter of their own."""
+    still = np.full((3, 7), 2.0)
+    moving = still + np.linspace(-1, 1, 7)
+
+    assert hierarchical_interval(still, np.random.default_rng(1)) == (2.0, 2.0)
+    low, high = hierarchical_interval(moving, np.random.default_rng(1))
+    assert low < 1.7
+    assert high > 2.3
 
 
 def test_hosts_are_grouped_by_processor_and_kernel() -> None:

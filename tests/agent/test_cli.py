@@ -103,3 +103,13 @@ def test_a_host_without_proc_is_one_clear_line(host: Host, tmp_path: Path, verb:
     assert json.loads(done.stdout) == {"error": expected}
     assert old.exists()
     assert not host.work_dir.exists()
+
+
+def test_no_umask_of_a_session_shuts_the_agent_out(tmp_path: Path) -> None:
+    """A mark that its own followers cannot touch again would end the agent as one that nobody follows."""
+    (tmp_path / "journal.jsonl").write_text('{"kind":"end"}\n')
+    given = json.dumps({"work_dir": str(tmp_path), "offset": 0}).encode()
+    done = subprocess.run([*_COMMAND, "follow"], input=given, capture_output=True, check=True, umask=0o777)
+
+    assert (done.stdout, done.stderr) == (b'{"kind":"end"}\n', b"")
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("followed", "delivered")] == [0o600, 0o600]

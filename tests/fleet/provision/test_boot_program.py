@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -56,6 +57,19 @@ def test_every_program_brings_along_what_it_imports(name: str, document: dict[st
 
     assert done.stderr == b""
     assert answered in json.loads(done.stdout)
+
+
+def test_no_umask_of_a_session_shuts_us_out_of_our_folders(tmp_path: Path) -> None:
+    """One of 777 takes the owner's rights away, too."""
+    folder = tmp_path / "bundles" / "one"
+    document = {"folder": str(folder), "hashes": {"a/b": hashlib.sha256(b"x").hexdigest()}}
+    words = [json.dumps(word).encode() + b"\n" for word in (document, {"sizes": {"a/b": 1}})]
+    stdin = boot_program.program("folder") + b"".join(words) + b"x"
+    subprocess.run(boot_program.program_argv(sys.executable), input=stdin, umask=0o777, check=True, capture_output=True)
+
+    modes = [path.stat().st_mode & 0o777 for path in (folder.parent, folder, folder / "a", folder / "a" / "b")]
+    assert modes[:3] == [0o700] * 3
+    assert modes[3] & 0o600 == 0o600
 
 
 @pytest.mark.parametrize("path", ["a'b", "$(x)", "`x`", "a\nb", "a;b", "a\\b", "a!b", "", "x" * 4001])

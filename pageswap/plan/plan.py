@@ -111,7 +111,8 @@ def _trials(experiment: Experiment, cases: tuple[Case, ...]) -> Iterator[TrialSp
     """Yield every trial in the order they run: the warm-up blocks, then the measured ones."""
     levels = {case.case_id: {**default_levels(), **case.levels} for case in cases}
     once = [(case, 0) for case in cases]
-    twice = once + [(case, 1) for case in cases if _is_baseline(experiment, case)]
+    baseline = experiment.baseline.items()
+    twice = once + [(case, 1) for case in cases if baseline and baseline <= case.levels.items()]
     digits = max(_BLOCK_DIGITS, len(str(experiment.repeats - 1)))
     blocks = [(True, number) for number in range(experiment.warmups)]
     for is_warmup, number in blocks + [(False, number) for number in range(experiment.repeats)]:
@@ -135,8 +136,3 @@ def _trials(experiment: Experiment, cases: tuple[Case, ...]) -> Iterator[TrialSp
                 replica=replica,
                 levels=levels[case.case_id],
             )
-
-
-def _is_baseline(experiment: Experiment, case: Case) -> bool:
-    baseline = experiment.baseline
-    return bool(baseline) and all(case.levels.get(name) == level for name, level in baseline.items())

@@ -7,8 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pageswap.errors import UsageError, raise_all
-from pageswap.spec.experiment import MAX_TRIALS
-from pageswap.spec.factors import FACTORS, MAX_PAGES, show_levels
+from pageswap.spec.factors import FACTORS, MAX_PAGES
 from pageswap.spec.quoting import short, short_list
 from pageswap.units import format_size
 
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     Case = dict[str, Level]
     Levels = Mapping[str, tuple[Level, ...]]
 
+# A plan that memory holds.
+_MAX_TRIALS = 1_000_000
 _OWN_PAGES = 2
 
 
@@ -65,11 +66,11 @@ def _check_count(experiment: Experiment) -> None:
     for entry in experiment.include:
         cases += math.prod(len(levels) for levels in {**experiment.factors, **entry}.values())
     trials = cases * (experiment.repeats + experiment.warmups)
-    if trials > MAX_TRIALS:
+    if trials > _MAX_TRIALS:
         raise experiment.error(
             "repeats",
             f"{cases:,} cases x ({experiment.repeats:,} repeats + {experiment.warmups:,} warmups) are {trials:,} "
-            f"trials; at most {MAX_TRIALS:,}, counted before exclude; take fewer levels or fewer repeats",
+            f"trials; at most {_MAX_TRIALS:,}, counted before exclude; take fewer levels or fewer repeats",
         )
 
 
@@ -185,9 +186,10 @@ def _iterations_a_thread(case: Case) -> int:
 def _wrong_baseline(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
     baseline = {name: (level,) for name, level in experiment.baseline.items()}
     if not any(_has_levels(case, baseline) for case in cases):
+        levels = ", ".join(f"{name}: {FACTORS[name].show(level)}" for name, level in experiment.baseline.items())
         yield experiment.error(
             "baseline",
-            f"no case has {show_levels(experiment.baseline)}; {_nearest_cases(experiment, cases)}; "
+            f"no case has {levels}; {_nearest_cases(experiment, cases)}; "
             f"choose a baseline among the cases{', or keep it' if experiment.overrides else ''}",
         )
 

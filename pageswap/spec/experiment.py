@@ -15,21 +15,6 @@ if TYPE_CHECKING:
     from pageswap.agent.journal.job import Level
     from pageswap.native import MethodInfo
 
-# Bounds that keep a typing error from asking for years of measuring, or for a plan that no memory holds.
-MAX_TRIALS = 1_000_000
-MAX_REPEATS = 10_000
-MAX_WARMUPS = 100
-MAX_ROUNDS = 1_000
-# SQLite's integers, and JSON readers that know 64 bits, are signed.
-MAX_SEED = 2**63 - 1
-MIN_TIMEOUT_S = 0.1
-MAX_TIMEOUT_S = 86_400.0
-
-
-# A half-width in percent of the value; narrower than a thousandth no clock of a trial's repeats.
-MIN_UNTIL = 0.001
-MAX_UNTIL = 0.5
-
 
 @dataclasses.dataclass(frozen=True)
 class PrecisionTarget:

@@ -231,8 +231,3 @@ def find_factor(name: str, workload: str) -> Factor:
     if workload not in factor.workloads:
         raise ValueError(f"the workload '{workload}' has no use for it; it is for {short_list(factor.workloads)}")
     return factor
-
-
-def show_levels(levels: dict[str, Level]) -> str:
-    """Print one level per factor as a spec would: ``method: memcpy, page_size: 4KiB``."""
-    return ", ".join(f"{name}: {FACTORS[name].show(level)}" for name, level in levels.items())

@@ -8,20 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from pageswap.errors import SpecError
 from pageswap.spec.asks import ASKS, with_asks
 from pageswap.spec.cases import build_cases
-from pageswap.spec.experiment import (
-    MAX_REPEATS,
-    MAX_ROUNDS,
-    MAX_SEED,
-    MAX_TIMEOUT_S,
-    MAX_UNTIL,
-    MAX_WARMUPS,
-    MIN_TIMEOUT_S,
-    MIN_UNTIL,
-    Experiment,
-    PrecisionTarget,
-    Vocabulary,
-    core_vocabulary,
-)
+from pageswap.spec.experiment import Experiment, PrecisionTarget, Vocabulary, core_vocabulary
 from pageswap.spec.factors import FACTORS, find_factor, parse_count
 from pageswap.spec.hostnames import check_host
 from pageswap.spec.quoting import check_choice, quoted, short_list
@@ -51,6 +38,15 @@ OTHER_KEYS: Final = ("name", "question", "asks", "workload", "exclude", "include
 _STOPPING_KEYS: Final = ("min", "max", "until")
 _STOPPING_EXAMPLE: Final = "write a number, or {min: 5, max: 40, until: 2%}"
 
+# Bounds that keep a typing error from asking for years of measuring.
+MAX_REPEATS: Final = 10_000
+_MAX_WARMUPS: Final = 100
+_MAX_ROUNDS: Final = 1_000
+# SQLite's integers, and JSON readers that know 64 bits, are signed.
+_MAX_SEED: Final = 2**63 - 1
+_TIMEOUT_S: Final = (0.1, 86_400.0)
+# A half-width in percent of the value; narrower than a thousandth no clock of a trial's repeats.
+_UNTIL: Final = (0.001, 0.5)
 _LONGEST_QUESTION = 500
 _MAX_ENTRIES = 200
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -117,9 +113,9 @@ class _ExperimentReader(TreeReader):
             "include": lambda: self.entries("include"),
             "baseline": self.baseline,
             "repeats": self.repeats,
-            "warmups": lambda: self.count("warmups", 0, MAX_WARMUPS),
-            "rounds": lambda: self.count("rounds", 1, MAX_ROUNDS),
-            "seed": lambda: self.count("seed", 0, MAX_SEED),
+            "warmups": lambda: self.count("warmups", 0, _MAX_WARMUPS),
+            "rounds": lambda: self.count("rounds", 1, _MAX_ROUNDS),
+            "seed": lambda: self.count("seed", 0, _MAX_SEED),
             "timeout_s": lambda: self.one("timeout", _parse_timeout, DEFAULTS["timeout"]),
             "hosts": lambda: self.several(entries["hosts"][1], "hosts", check_host) if "hosts" in entries else (),
         }
@@ -245,14 +241,16 @@ def parse_until(text: str) -> float:
     if not match:
         raise ValueError(f"{quoted(text)} is not a percentage; write such as 2% or 0.5%")
     share = float(match[1]) / 100
-    if not MIN_UNTIL <= share <= MAX_UNTIL:
-        raise ValueError(f"{quoted(text)} is not from {MIN_UNTIL:.1%} to {MAX_UNTIL:.0%}; write such as 2%")
+    least, most = _UNTIL
+    if not least <= share <= most:
+        raise ValueError(f"{quoted(text)} is not from {least:.1%} to {most:.0%}; write such as 2%")
     return share
 
 
 def _parse_timeout(text: str) -> float:
     seconds = parse_duration(text)
-    if not MIN_TIMEOUT_S <= seconds <= MAX_TIMEOUT_S:
-        least, most = (format_duration(limit) for limit in (MIN_TIMEOUT_S, MAX_TIMEOUT_S))
-        raise ValueError(f"{quoted(text)} is not from {least} to {most}; a trial that takes longer is ended")
+    least, most = _TIMEOUT_S
+    if not least <= seconds <= most:
+        limits = f"{format_duration(least)} to {format_duration(most)}"
+        raise ValueError(f"{quoted(text)} is not from {limits}; a trial that takes longer is ended")
     return seconds

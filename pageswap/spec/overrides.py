@@ -7,9 +7,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import UsageError
-from pageswap.spec.experiment import MAX_REPEATS, PrecisionTarget, Vocabulary, core_vocabulary
+from pageswap.spec.experiment import PrecisionTarget, Vocabulary, core_vocabulary
 from pageswap.spec.factors import find_factor, parse_count
-from pageswap.spec.loader import OTHER_KEYS, parse_until
+from pageswap.spec.loader import MAX_REPEATS, OTHER_KEYS, parse_until
 from pageswap.spec.quoting import quoted, short
 
 if TYPE_CHECKING:
@@ -82,9 +82,11 @@ def _read_levels(
         if name in OTHER_KEYS:
             where = f"write --repeats {short(values)}" if name == "repeats" else "change it in the file"
             raise UsageError(f"{place}: is no factor but a key of the whole experiment; {where}")
+        if "" in values.split(","):
+            raise UsageError(f"{place}: {quoted(values)} has an empty level; write levels with one comma between them")
         try:
             factor = find_factor(name, workload)
-            levels = [factor.parse(value, vocabulary, workload) for value in _split(values)]
+            levels = [factor.parse(value, vocabulary, workload) for value in values.split(",")]
         except ValueError as error:
             raise UsageError(f"{place}: {error}") from None
         for index, level in enumerate(levels):
@@ -92,10 +94,3 @@ def _read_levels(
                 raise UsageError(f"{place}: {quoted(factor.show(level))} is given twice; keep one")
         found[name] = tuple(levels)
     return found
-
-
-def _split(values: str) -> list[str]:
-    levels = values.split(",")
-    if "" in levels:
-        raise ValueError(f"{quoted(values)} has an empty level; write levels with one comma between them")
-    return levels

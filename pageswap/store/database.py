@@ -20,8 +20,8 @@ BUSY_TIMEOUT_S: Final = 10.0
 # What is being done while there is no run yet that could be resumed.
 CREATING: Final = "cannot be created"
 
-CURE_OF_DAMAGE: Final = "the file is damaged; 'sqlite3 run.sqlite .recover' may save its rows"
-
+CURE_OF_DAMAGE: Final = "put a backup in its place; without one, 'sqlite3 run.sqlite .recover' may save its rows"
+_DAMAGED = f"the file is damaged; {CURE_OF_DAMAGE}"
 _GO_ON = "then 'inv resume' (all earlier rows are intact)"
 _BEGIN = "then start the run again (there is nothing to resume)"
 _CURES = {
@@ -30,21 +30,26 @@ _CURES = {
     sqlite3.SQLITE_BUSY: "another process is writing to it; wait for that to end",
     sqlite3.SQLITE_LOCKED: "another process is writing to it; wait for that to end",
     sqlite3.SQLITE_READONLY: "it cannot be written; check its permissions and whether the file system is read-only",
+    sqlite3.SQLITE_READONLY_DBMOVED: "it was moved or removed meanwhile; put it back, {go_on}",
     sqlite3.SQLITE_PERM: "it cannot be accessed; check its permissions",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check the path and its permissions",
     sqlite3.SQLITE_NOTADB: "it is not a run database; name a folder that 'inv run' made",
-    sqlite3.SQLITE_CORRUPT: CURE_OF_DAMAGE,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    # What is said to it never changes: the tables have other names, or hold what is no text.
+    sqlite3.SQLITE_ERROR: _DAMAGED,
 }
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open or create the SQLite file at `path` with this project's settings; raises sqlite3.Error.
+def connect(path: Path, *, is_new: bool = False) -> sqlite3.Connection:
+    """Open the SQLite file at `path`, or create it, with this project's settings; raises sqlite3.Error.
 
     The rollback journal is kept rather than WAL: a run's database is then one file that can be copied, published and
     read from a read-only or network folder, and one writer with a few commits a second gains nothing from WAL. Both
     survive kill -9; FULL makes a commit survive a power cut too, as the host's journal may be gone by then.
     """
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    # A file that vanished a moment ago is not made anew.
+    uri = f"{path.absolute().as_uri()}?mode={'rwc' if is_new else 'rw'}"
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
@@ -104,9 +109,9 @@ def clear_errors(path: Path, doing: str) -> Iterator[None]:
     """Turn SQLite's and the system's errors into a StoreError that says where, what and the cure."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
-        cure = _CURES.get(
-            getattr(error, "sqlite_errorcode", 0) & 0xFF, "check the path, its permissions and free space"
-        )
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
+        # What is no text, in a row or in SQLite's own message, is an error without a code.
+        code = 0 if isinstance(error, OSError) else getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+        cure = _CURES.get(code) or _CURES.get(code & 0xFF, "check the path, its permissions and free space")
         go_on = _BEGIN if doing == CREATING else _GO_ON
         raise StoreError(f"{path}: {doing}: {error}; {cure.format(go_on=go_on)}") from error

@@ -7,31 +7,29 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
+from pageswap.store.checksums import check, column_names, keep_checksums, store_checksums
 from pageswap.store.database import connect
-from pageswap.store.schema import (
-    CASES,
-    HOST_COLUMNS,
-    OUTCOME,
-    OUTCOME_COLUMNS,
-    SCHEMA_VERSION,
-    TABLES_OF_2,
-    check_version,
-)
+from pageswap.store.schema import CASES, CHECKSUM, OUTCOME, OUTCOME_COLUMNS, SCHEMA_VERSION, TABLES_OF_2, check_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 
+_FIRST_WITH_CHECKSUMS: Final = 4
+
+
 def open_migrated(path: Path) -> sqlite3.Connection:
-    """Open a run's database in the present schema, changing an older file in one transaction.
+    """Open a run's database in the present schema: checked, and an older one changed in one transaction.
 
     Where the file cannot be written, a copy in memory is changed instead: such a run can be read, and writing to it
-    fails as it would have. Raises StoreError or sqlite3.Error.
+    fails as it would have. Raises StoreError, also where the file is damaged, or sqlite3.Error.
     """
     connection = connect(path)
     try:
-        if check_version(connection, path) < SCHEMA_VERSION or _lacking(connection):
+        version = check_version(connection, path)
+        check(connection, path, has_checksums=version >= _FIRST_WITH_CHECKSUMS)
+        if version < SCHEMA_VERSION or _lacking(connection):
             try:
                 _migrate(connection, path)
             except sqlite3.OperationalError as error:
@@ -42,6 +40,8 @@ def open_migrated(path: Path) -> sqlite3.Connection:
                     file.backup(connection)
                 _migrate(connection, path)
                 connection.execute("PRAGMA query_only = ON")
+                return connection
+        keep_checksums(connection)
     except BaseException:
         connection.close()
         raise
@@ -56,8 +56,9 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         # Asked again inside the transaction: another process may have been faster.
         for version in range(check_version(connection, path), SCHEMA_VERSION):
             _STEPS[version](connection)
-        for table, column in _lacking(connection):
-            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+        for name in _lacking(connection):
+            connection.execute(f"ALTER TABLE outcome ADD COLUMN {name} {OUTCOME_COLUMNS[name]}")
+        store_checksums(connection)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
     except BaseException:
@@ -67,17 +68,10 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _column_names(connection: sqlite3.Connection, table: str) -> list[str]:
-    return [name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))]
-
-
-def _lacking(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    """Return (table, column with its type) of what came after the file was made."""
-    tables = {"outcome": OUTCOME_COLUMNS, "host": HOST_COLUMNS}
-    there = {table: _column_names(connection, table) for table in tables}
-    return [
-        (t, f"{name} {kind}") for t, columns in tables.items() for name, kind in columns.items() if name not in there[t]
-    ]
+def _lacking(connection: sqlite3.Connection) -> list[str]:
+    """Name the columns of an outcome that came after the file was made."""
+    there = column_names(connection, "outcome")
+    return [name for name in OUTCOME_COLUMNS if name not in there]
 
 
 def _from_1(connection: sqlite3.Connection) -> None:
@@ -88,7 +82,7 @@ def _from_1(connection: sqlite3.Connection) -> None:
 
 
 def _from_2(connection: sqlite3.Connection) -> None:
-    names = [name for name in _column_names(connection, "cases") if name not in ("case_id", "position", "workload")]
+    names = [name for name in column_names(connection, "cases") if name not in ("case_id", "position", "workload")]
     cases = [
         (case_id, position, workload, json.dumps(dict(zip(names, levels, strict=True)), separators=(",", ":")))
         for case_id, position, workload, *levels in connection.execute(
@@ -101,9 +95,15 @@ def _from_2(connection: sqlite3.Connection) -> None:
     # A table's CHECK cannot be dropped.
     connection.execute("ALTER TABLE outcome RENAME TO outcome_of_2")
     connection.execute(OUTCOME)
-    kept = ", ".join(_column_names(connection, "outcome_of_2"))
+    kept = ", ".join(column_names(connection, "outcome_of_2"))
     connection.execute(f"INSERT INTO outcome ({kept}) SELECT {kept} FROM outcome_of_2")  # noqa: S608 - likewise
     connection.execute("DROP TABLE outcome_of_2")
 
 
-_STEPS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {1: _from_1, 2: _from_2}
+def _from_3(connection: sqlite3.Connection) -> None:
+    connection.execute(CHECKSUM)
+    if "machine" not in column_names(connection, "host"):
+        connection.execute("ALTER TABLE host ADD COLUMN machine TEXT")
+
+
+_STEPS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {1: _from_1, 2: _from_2, 3: _from_3}

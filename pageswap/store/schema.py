@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pageswap.agent.journal.job import RETRIED
 from pageswap.errors import StoreError
+from pageswap.store.database import CURE_OF_DAMAGE
 
 if TYPE_CHECKING:
     import sqlite3
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 #      stop (stopping); trial.replica, to tell a baseline's second trial in a block; evidence of a quiet host a row.
 #   3  a case's levels are one JSON object, and a status is checked where it comes in: a factor, a status or a column of
 #      an outcome more changes no table, and every run stays readable.
-SCHEMA_VERSION: Final = 3
+#   4  a checksum of each table (checksum), so that damage which leaves SQLite content is found; host.machine, to tell
+#      two names of one machine.
+SCHEMA_VERSION: Final = 4
 
 # PRAGMA application_id: "pswp", so that another program's SQLite file is refused by name.
 APPLICATION_ID: Final = 0x70737770
@@ -75,9 +78,6 @@ _OUTCOME = "".join(
     f"    {name} {kind}{' NOT NULL' if name in _ALWAYS_THERE else ''},\n" for name, kind in OUTCOME_COLUMNS.items()
 )
 
-# What of a host came after version 3, with SQL types; a file that lacks it gets it likewise.
-HOST_COLUMNS: Final = {"machine": "TEXT"}
-
 # Tables that version 2 brought: for new files and for those that are migrated.
 TABLES_OF_2: Final = """
 CREATE TABLE ledger (               -- where a host's time went beside its trials' own
@@ -91,6 +91,14 @@ CREATE TABLE stopping (             -- how many measured blocks a host may run; 
     host TEXT PRIMARY KEY REFERENCES host,
     blocks INTEGER NOT NULL CHECK (blocks >= 0),
     reason TEXT                     -- why it is enough; NULL while more may be allowed
+) STRICT, WITHOUT ROWID;
+"""
+
+# The table that version 4 brought.
+CHECKSUM: Final = """
+CREATE TABLE checksum (             -- without rows where nothing is to be checked
+    of_table TEXT PRIMARY KEY,
+    total INTEGER NOT NULL          -- CRC-32 of the columns' names and of each row, added up
 ) STRICT, WITHOUT ROWID;
 """
 
@@ -208,14 +216,14 @@ MISSING_COUNT: Final = f"SELECT count(*) {_MISSING}"
 
 def create_tables(connection: sqlite3.Connection) -> None:
     """Lay out an empty database inside the caller's transaction."""
-    for statement in (_DDL + TABLES_OF_2).split(";\n\n"):
+    for statement in (_DDL + TABLES_OF_2 + CHECKSUM).split(";\n\n"):
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def check_version(connection: sqlite3.Connection, path: Path) -> int:
-    """Return the file's version; raises StoreError for another program's and a newer pageswap's, sqlite3.Error."""
+    """Return the file's version; raises StoreError for another program's and an unknown one, sqlite3.Error."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application_id != APPLICATION_ID:
@@ -224,4 +232,6 @@ def check_version(connection: sqlite3.Connection, path: Path) -> int:
         raise StoreError(
             f"{path}: written by a newer pageswap (schema {version}, this one reads {SCHEMA_VERSION}); update pageswap"
         )
+    if version < 1:
+        raise StoreError(f"{path}: is damaged: its schema says version {version}; {CURE_OF_DAMAGE}")
     return int(version)

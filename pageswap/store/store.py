@@ -18,6 +18,7 @@ from pageswap.errors import StoreError
 from pageswap.spec.asks import derived_asks
 from pageswap.spec.factors import FACTORS, default_levels
 from pageswap.store import schema
+from pageswap.store.checksums import store_checksums
 from pageswap.store.database import CREATING, CURE_OF_DAMAGE, Database, clear_errors, connect
 from pageswap.store.inserts import insert_lines, insert_run, insert_trials
 from pageswap.store.migration import open_migrated
@@ -37,7 +38,6 @@ NOT_STARTED: Final = "not started"
 class Segment:
     """One start of an agent: how many bytes of its journal are stored, and why no more will come (None: may come)."""
 
-    host: str
     segment: int
     journal_offset: int
     ended: str | None
@@ -74,13 +74,14 @@ class Store(Database):
         new = path.with_name(f"{path.name}.{os.getpid()}.new")
         with clear_errors(path, CREATING):
             try:
-                with contextlib.closing(connect(new)) as connection:
+                with contextlib.closing(connect(new, is_new=True)) as connection:
                     connection.execute("BEGIN IMMEDIATE")
                     schema.create_tables(connection)
                     insert_run(connection, run_id, plan.experiment, provenance, options)
                     places = [(host, position) for position, host in enumerate(hosts)]
                     connection.executemany("INSERT INTO host (host, position) VALUES (?, ?)", places)
                     insert_trials(connection, plan.trials)
+                    store_checksums(connection)
                     connection.execute("COMMIT")
                 new.rename(path)
                 sync_folder(str(path.parent))
@@ -216,10 +217,8 @@ class Store(Database):
 
     def segments(self, host: str) -> list[Segment]:
         """Return every start of an agent on `host`, oldest first."""
-        found = self._read(
-            "SELECT host, segment, journal_offset, ended FROM segment WHERE host = ? ORDER BY segment", host
-        )
-        return [Segment(*row) for row in found]
+        query = "SELECT segment, journal_offset, ended FROM segment WHERE host = ? ORDER BY segment"
+        return [Segment(*row) for row in self._read(query, host)]
 
     def new_segment(self, host: str) -> int:
         """Write down that an agent is about to be started on `host`; return the segment's number, from 1."""
@@ -292,7 +291,11 @@ class Store(Database):
     def allow_blocks(self, host: str, blocks: int, *, enough: str | None = None) -> None:
         """Let `host` run the first `blocks` measured blocks; more perhaps later, unless `enough` says why not."""
         with self._transaction("how many blocks are enough cannot be stored") as connection:
-            connection.execute("INSERT OR REPLACE INTO stopping VALUES (?, ?, ?)", (host, blocks, enough))
+            connection.execute(
+                "INSERT INTO stopping VALUES (?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET blocks = excluded.blocks, reason = excluded.reason",
+                (host, blocks, enough),
+            )
 
     def allowed_blocks(self, host: str) -> int | None:
         """Return how many measured blocks `host` may run; None while all of the plan's."""

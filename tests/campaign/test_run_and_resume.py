@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import platform
-import sqlite3
+import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,10 @@ import pytest
 import pageswap
 from pageswap.agent.journal.job import STATUSES, Job
 from pageswap.campaign import events, progress, provenance
-from pageswap.errors import HostError
+from pageswap.errors import HostError, StoreError
 from pageswap.store import Store
 from tests.campaign.fakes import FakeTarget, Segment, journal_of, resume, run, work_through
-from tests.store.fakes import attempts
+from tests.store.fakes import attempts, change
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +84,18 @@ class TestOutcome:
             (True, 7.0, 1),
             (True, 7.0, 2),
         ]
+
+    def test_a_folder_that_is_removed_meanwhile_is_named(self, tmp_path: Path) -> None:
+        """As what it is; nothing is made in its place."""
+
+        def remove(job: Job) -> bytes:
+            shutil.rmtree(tmp_path / "fake")
+            return work_through(job)
+
+        with pytest.raises(StoreError, match=r"run\.sqlite: rows cannot be stored: .*moved or removed"):
+            run(tmp_path, FakeTarget(remove))
+
+        assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 class TestWhatIsTold:
@@ -222,8 +233,7 @@ class TestResume:
         outcome = run(tmp_path, target)
         assert outcome.exit_code == 3
         (segment,) = target.segments.values()
-        with contextlib.closing(sqlite3.connect(outcome.run_dir / "run.sqlite")) as database, database:
-            database.execute("UPDATE segment SET ended = NULL")
+        change(outcome.run_dir / "run.sqlite", "UPDATE segment SET ended = NULL")
         segment.journal = work_through(segment.job)
         again = resume(outcome.run_dir, target)
 

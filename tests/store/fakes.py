@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.journal.job import TrialSpec
 from pageswap.spec.factors import default_levels
+from pageswap.store.checksums import store_checksums
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,6 +102,16 @@ def attempts(path: Path) -> list[tuple[str, int, str]]:
     ).fetchall()
     connection.close()
     return found
+
+
+def change(path: Path, *statements: str) -> None:
+    """Change what a database holds as if it had been written so: with the checksums of what is there then."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    for statement in ("BEGIN", *statements):
+        connection.execute(statement)
+    store_checksums(connection)
+    connection.execute("COMMIT")
+    connection.close()
 
 
 OUTCOME: dict[str, Any] = {

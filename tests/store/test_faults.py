@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
 import shutil
@@ -16,7 +15,7 @@ import pytest
 from pageswap.errors import StoreError
 from pageswap.store import Store, database
 from pageswap.store import schema as store_schema
-from tests.store.fakes import HOST, RUN_ID, FakeJournal, make_plan
+from tests.store.fakes import HOST, RUN_ID, FakeJournal, change, make_plan
 
 ROOT = Path(__file__).parents[2]
 
@@ -226,9 +225,31 @@ def test_a_damaged_document_is_a_damaged_file(tmp_path: Path, column: str) -> No
     with make_store(path, 1) as store:
         store.ingest(HOST, 1, 0, [FakeJournal().begin()])
     table, name = column.split(".")
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute(f"UPDATE {table} SET {name} = '|' || substr({name}, 2)")  # noqa: S608 - our own names
-        connection.commit()
+    change(path, f"UPDATE {table} SET {name} = '|' || substr({name}, 2)")  # noqa: S608 - our own names
 
     with Store.open(path) as store, pytest.raises(StoreError, match=r"run.sqlite: holds what is no JSON.*\.recover"):
         (store.meta(), store.cases(), store.environments(), store.methods())
+
+
+def test_a_folder_that_is_removed_meanwhile_is_named(store: Store) -> None:
+    """What was open can still be read; what is written has no place to go, and none is made anew."""
+    shutil.rmtree(store.path.parent)
+    assert store.rows() == []
+    with pytest.raises(
+        StoreError, match=r"run\.sqlite: a new segment cannot be stored: .*moved or removed.*inv resume"
+    ):
+        store.new_segment(HOST)
+
+    assert not store.path.parent.exists()
+
+
+def test_a_file_that_vanishes_while_it_is_opened_is_not_made_anew(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty one would be taken for a run."""
+    store.path.unlink()
+    monkeypatch.setattr(Path, "is_file", lambda _path: True)
+    with pytest.raises(StoreError, match=r"run\.sqlite: cannot be opened: unable to open database file"):
+        Store.open(store.path)
+
+    assert list(store.path.parent.iterdir()) == []

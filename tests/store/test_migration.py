@@ -14,7 +14,7 @@ import pytest
 from pageswap.errors import StoreError
 from pageswap.store import Store
 from pageswap.store.schema import OUTCOME_COLUMNS, SCHEMA_VERSION
-from tests.store.fakes import RUN_ID, FakeJournal, attempts, make_plan
+from tests.store.fakes import RUN_ID, FakeJournal, attempts, change, make_plan
 
 # Made by the first pageswap: hosts lab1 (killed once, resumed) and lab2 (never reached), a plan of two cases.
 EVIDENCE = tuple(OUTCOME_COLUMNS)[list(OUTCOME_COLUMNS).index("build") :]
@@ -69,7 +69,7 @@ def test_rows_survive(old: Path) -> None:
         assert all(row[name] is None for row in rows for name in EVIDENCE)
         assert len(attempts(old)) == 5
         assert store.meta()["hosts"] == ["lab1", "lab2"]
-        assert (store.ledger(), store.problems(), store.stops()) == ({}, {}, {})
+        assert (store.ledger(), store.problems(), store.stops(), store.machines()) == ({}, {}, {}, {})
 
     assert version(old) == SCHEMA_VERSION
 
@@ -93,10 +93,12 @@ def test_a_migrated_run_goes_on(old: Path) -> None:
         journal.trial("b00.c0001", attempt=2)
         store.ingest("lab1", 2, offset, [journal.trial("b01.c0000", build="host", load1_before=0.25)])
         store.add_ledger("lab2", "connecting", 1.5)
+        store.set_machine("lab1", "one")
         row = dict(zip(store.columns(), store.rows()[-1], strict=True))
 
         assert (row["build"], row["load1_before"], row["load1_after"]) == ("host", 0.25, None)
         assert store.ledger() == {"lab2": {"connecting": 1.5}}
+        assert store.machines() == {"one": "lab1"}
 
 
 def test_opening_twice_migrates_once(old: Path) -> None:
@@ -148,14 +150,8 @@ def test_a_column_that_came_later_is_added(tmp_path: Path) -> None:
         store.new_segment("lab1")
         journal = FakeJournal(host="lab1")
         store.ingest("lab1", 1, 0, [journal.begin(), journal.trial("b00.c0000", throttle_count=3)])
-    connection = sqlite3.connect(path)
-    connection.execute("ALTER TABLE outcome DROP COLUMN throttle_count")
-    connection.execute("ALTER TABLE host DROP COLUMN machine")
-    connection.close()
+    change(path, "ALTER TABLE outcome DROP COLUMN throttle_count")
     with Store.open(path) as store:
-        assert store.machines() == {}
-        store.set_machine("lab1", "one")
-        assert store.machines() == {"one": "lab1"}
         (row,) = (dict(zip(store.columns(), row, strict=True)) for row in store.rows())
 
     assert row["throttle_count"] is None
@@ -170,11 +166,11 @@ def test_levels_and_statuses_of_a_newer_pageswap_are_kept(tmp_path: Path) -> Non
         store.new_segment("lab1")
         journal = FakeJournal(host="lab1")
         store.ingest("lab1", 1, 0, [journal.begin(), journal.trial("b00.c0000")])
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE cases SET levels = json_remove(json_set(levels, '$.weather', 'rain'), '$.touch')")
-    connection.execute("UPDATE outcome SET status = 'bored'")
-    connection.commit()
-    connection.close()
+    change(
+        path,
+        "UPDATE cases SET levels = json_remove(json_set(levels, '$.weather', 'rain'), '$.touch')",
+        "UPDATE outcome SET status = 'bored'",
+    )
     with Store.open(path) as store:
         (row,) = (dict(zip(store.columns(), row, strict=True)) for row in store.rows())
 

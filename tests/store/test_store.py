@@ -177,7 +177,7 @@ class TestIngest:
         store.ingest(HOST, 1, len(lines[0]), lines[1:])
 
         assert len(store.rows()) == 3
-        assert store.segments(HOST) == [Segment(HOST, 1, sum(map(len, lines)), "done")]
+        assert store.segments(HOST) == [Segment(1, sum(map(len, lines)), "done")]
 
     def test_a_hole_is_refused(self, store: Store) -> None:
         """Bytes that never came are not passed over."""

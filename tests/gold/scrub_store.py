@@ -8,6 +8,8 @@ import shutil
 import sqlite3
 import sys
 
+from pageswap.store.checksums import store_checksums
+
 
 def scrub(source: str, target: str) -> None:
     """Write the file anew; the two may be the same."""
@@ -17,6 +19,7 @@ def scrub(source: str, target: str) -> None:
         shutil.copy(source, target)
     connection = sqlite3.connect(target, isolation_level=None)
     connection.execute("UPDATE host SET environment = replace(environment, ?, ?)", (release, plain[0] if plain else ""))
+    store_checksums(connection)
     connection.execute("VACUUM")
     connection.close()
 

@@ -27,7 +27,7 @@ def fill(store: Store, blocks: int) -> int:
     store.ingest(HOST, 1, 0, [journal.begin()])
     offset = store.segments(HOST)[0].journal_offset
     for block in range(blocks):
-        line = journal.trial(f"b{block:02d}.c0000", reason="x" * 9000)
+        line = journal.trial(f"b{block:02d}.c0000", reason="x" * 4000)
         store.ingest(HOST, 1, offset, [line])
         offset += len(line)
         taken += 1
@@ -52,7 +52,7 @@ def check_intact(path: Path, blocks: int) -> None:
         assert 0 < rows < blocks
         journal = FakeJournal()
         lines = [journal.begin()]
-        lines += [journal.trial(f"b{block:02d}.c0000", reason="x" * 9000) for block in range(blocks)]
+        lines += [journal.trial(f"b{block:02d}.c0000", reason="x" * 4000) for block in range(blocks)]
         store.ingest(HOST, 1, 0, lines)
         assert len(store.rows()) == blocks
 
@@ -65,12 +65,12 @@ def test_a_full_disk_keeps_earlier_rows(tmp_path: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", small], check=True)
     try:
         with (
-            make_store(small / "run.sqlite", 90) as store,
+            make_store(small / "run.sqlite", 200) as store,
             pytest.raises(StoreError, match=r"full.*free space, then 'inv resume'"),
         ):
-            fill(store, 90)
+            fill(store, 200)
         subprocess.run(["mount", "-o", "remount,size=4m", small], check=True)
-        check_intact(small / "run.sqlite", 90)
+        check_intact(small / "run.sqlite", 200)
     finally:
         subprocess.run(["umount", "-l", small], check=True)
 
@@ -83,7 +83,7 @@ def test_a_run_that_cannot_be_created_is_to_be_started_again(tmp_path: Path) -> 
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40k", "tmpfs", small], check=True)
     try:
         with pytest.raises(StoreError, match=r"cannot be created: .*free space, then start the run again"):
-            make_store(small / "run.sqlite", 90)
+            make_store(small / "run.sqlite", 200)
 
         assert list(small.iterdir()) == []
     finally:
@@ -93,13 +93,13 @@ def test_a_run_that_cannot_be_created_is_to_be_started_again(tmp_path: Path) -> 
 def test_a_file_size_limit_keeps_earlier_rows(tmp_path: Path) -> None:
     """As a quota would; in a process of its own, as the limit cannot be raised again by everyone."""
     path = tmp_path / "run.sqlite"
-    make_store(path, 90).close()
+    make_store(path, 200).close()
     limit = path.stat().st_size + 200_000
     script = (
         "import sys; from pathlib import Path\n"
         "from pageswap.store import Store; from pageswap.errors import StoreError\n"
         "from tests.store.test_faults import fill\n"
-        "try: fill(Store.open(Path(sys.argv[1])), 90)\n"
+        "try: fill(Store.open(Path(sys.argv[1])), 200)\n"
         "except StoreError as error: print(error)"
     )
     result = subprocess.run(
@@ -114,7 +114,7 @@ def test_a_file_size_limit_keeps_earlier_rows(tmp_path: Path) -> None:
     assert "run.sqlite: rows cannot be stored:" in result.stdout
     assert "free space" in result.stdout
     assert result.stderr == ""
-    check_intact(path, 90)
+    check_intact(path, 200)
 
 
 def test_a_killed_transaction_leaves_no_trace(tmp_path: Path) -> None:

@@ -6,12 +6,17 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pageswap.errors import StoreError
 from pageswap.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 # Users that no test machine has files of.
@@ -25,6 +30,14 @@ from pageswap.files import replacing
 with replacing(Path({path!r})) as file:
     file.write(b"new")
 """
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """Return a folder that every user can come to; pytest's own are only its user's."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 def test_the_file_is_there_when_the_block_ends(tmp_path: Path) -> None:
@@ -84,17 +97,15 @@ def test_mode_and_owner_stay(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_a_file_of_another_owner_keeps_its_own(tmp_path: Path) -> None:
+def test_a_file_of_another_owner_keeps_its_own(shared: Path) -> None:
     """Who may write it but not give it away writes into it, shorter than before, too."""
-    tmp_path.chmod(0o777)
-    for parent in tmp_path.parents[:3]:
-        parent.chmod(parent.stat().st_mode | 0o711)
-    path = tmp_path / "file"
+    shared.chmod(0o777)
+    path = shared / "file"
     path.write_bytes(b"much older than the new one")
     os.chown(path, ANOTHER, ANOTHER)
     path.chmod(0o666)
     script = _SCRIPT.format(root=str(ROOT), path=str(path), before=f"os.setuid({SOMEBODY})")
-    subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "TMPDIR": str(tmp_path)})
+    subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "TMPDIR": str(shared)})
 
     assert path.read_bytes() == b"new"
     assert path.stat().st_uid == ANOTHER
@@ -181,24 +192,22 @@ def test_a_new_file_is_as_open_as_its_user_wants_files_to_be(tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_a_file_in_a_folder_that_takes_no_other_is_written_into(tmp_path: Path) -> None:
+def test_a_file_in_a_folder_that_takes_no_other_is_written_into(shared: Path) -> None:
     """Nothing can stand beside it, and nothing has to."""
-    for parent in (tmp_path, *tmp_path.parents[:3]):
-        parent.chmod(parent.stat().st_mode | 0o711)
-    (tmp_path / "temporary").mkdir()
-    (tmp_path / "temporary").chmod(0o777)
-    folder = tmp_path / "folder"
+    (shared / "temporary").mkdir()
+    (shared / "temporary").chmod(0o777)
+    folder = shared / "folder"
     folder.mkdir()
     path = folder / "file"
     path.write_bytes(b"much older than the new one")
     os.chown(path, SOMEBODY, SOMEBODY)
     script = _SCRIPT.format(root=str(ROOT), path=str(path), before=f"os.setuid({SOMEBODY})")
-    environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
+    environment = {**os.environ, "TMPDIR": str(shared / "temporary")}
     subprocess.run([sys.executable, "-c", script], check=True, env=environment)
 
     assert path.read_bytes() == b"new"
     assert [path] == list(folder.iterdir())
-    assert list((tmp_path / "temporary").iterdir()) == []
+    assert list((shared / "temporary").iterdir()) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file needs root")

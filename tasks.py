@@ -242,25 +242,11 @@ def resume(
 )
 def report(_context: Context, run: str = "", format: str = "html") -> None:
     """Write a run's report anew, from what is stored."""
-    from pageswap.campaign.run_folders import find_run, open_run
-    from pageswap.store.schema import REPORT
+    from pageswap.campaign.run_folders import find_run
+    from pageswap.console import run_view
 
     arguments.one_of("--format", format, ("html", "md", "json"))
-    folder = find_run(RESULTS, run)
-    with open_run(folder) as store:
-        if format == "md":
-            from pageswap.comparison.markdown import summary_as_markdown
-
-            print(summary_as_markdown(store))
-            return
-        if format == "json":
-            from pageswap.console.run_view import print_run
-
-            print_run(store)
-            return
-        from pageswap.report import render  # only now: it is slow to import
-
-        print(f"report: {render(store, folder / REPORT)}")
+    run_view.report(find_run(RESULTS, run), format)
 
 
 @command(["run"], example="inv export latest --to parquet --out trials.parquet")

@@ -16,6 +16,7 @@ from pageswap.text.lists import clipped, first_few, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from pageswap.analysis.summary import Summary
     from pageswap.answers.record import Answer
@@ -80,11 +81,24 @@ def conclude_without(error: NoHostError, *, as_json: bool) -> int:
     return outcome.exit_code
 
 
-def print_run(store: Store) -> None:
-    """Print a stored run's answer and all cases' figures as one JSON object, as `run --json` has them."""
-    summary, answer = _found(store)
-    names = ("run_id", "experiment", "question", "statuses", "missing")
-    print_json({name: getattr(summary, name) for name in names} | _figures(summary, answer))
+def report(folder: Path, form: str) -> None:
+    """Tell of a stored run: html writes its page anew, md and json print its summary and what `run --json` has."""
+    from pageswap.campaign.run_folders import open_run
+
+    with open_run(folder) as store:
+        if form == "md":
+            from pageswap.comparison.markdown import summary_as_markdown
+
+            print(summary_as_markdown(store))
+        elif form == "json":
+            summary, answer = _found(store)
+            names = ("run_id", "experiment", "question", "statuses", "missing")
+            print_json({name: getattr(summary, name) for name in names} | _figures(summary, answer))
+        else:
+            from pageswap.report import render
+            from pageswap.store.schema import REPORT
+
+            print(f"report: {render(store, folder / REPORT)}")
 
 
 def _found(store: Store) -> tuple[Summary, Answer]:

@@ -1,6 +1,6 @@
 """Tells the controller ten thousand lies in the protocol's words, and checks every output that is made of them.
 
-Usage: hostile_host.py [ROUND SEED]. Every round is a process of its own, as a command is, and tells some hundred lies:
+Usage: hostile_host.py [ROUND SEED]. Every round is a process of its own, as a command is, and tells many hundred lies:
 the same ones for the same seed, so that a fault can be seen again.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.hostile.rounds import ask_round, run_round
 
 LIES = 10_000
-HOSTS = 24
+HOSTS = 96
 ROUNDS = {"ask": ask_round, "run": run_round}
 # With as many honest hosts it is 300 MiB, most of it pandas and the report; the liar's own words are in it, too.
 MOST_MEBIBYTES = 1024

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import StoreError, UsageError
+from pageswap.spec.hostnames import is_plain_name
 from pageswap.spec.quoting import guess, printable
 from pageswap.store import Store
 from pageswap.store.schema import DATABASE
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _RUN_ID: Final = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
-_SAFE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _SHOWN: Final = 5
 
 
@@ -31,7 +31,7 @@ def new_run_id() -> str:
 
 def make_run_dir(results_dir: Path, experiment: str, run_id: str) -> Path:
     """Make and return `results_dir`/`experiment`/`run_id`; raises StoreError when it cannot be."""
-    if not _SAFE_NAME.fullmatch(experiment):
+    if not is_plain_name(experiment):
         raise UsageError(f"'{experiment}' cannot name a folder of results; use letters, digits, _ . and -")
     folder = results_dir / experiment / run_id
     try:

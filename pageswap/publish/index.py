@@ -16,6 +16,7 @@ from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW
 from pageswap.answers.build import build_answer
 from pageswap.answers.words import answer_lines
 from pageswap.errors import HostError, StoreError
+from pageswap.store.schema import REPORT
 from pageswap.text.lists import clipped
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 # 1: the first.
 FORMAT: Final = 1
-_REPORT: Final = re.compile(r"runs/[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*/report\.html")
+_REPORT: Final = re.compile(r"runs/[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*/" + re.escape(REPORT))
 _LONGEST: Final = 2_000
 _CONDITIONS: Final = tuple(condition.key for condition in CONDITIONS if condition.is_brief)
 _WORDS: Final = (FASTER, SLOWER, NO_DIFFERENCE, TOO_FEW)
@@ -49,7 +50,7 @@ _ENTRY: Final = {
 
 def report_path(experiment: str, run_id: str) -> str:
     """Name a run's report below the site; raises StoreError for a folder whose name cannot be a part of an address."""
-    path = f"runs/{experiment}/{run_id}/report.html"
+    path = f"runs/{experiment}/{run_id}/{REPORT}"
     if not _REPORT.fullmatch(path):
         raise StoreError(
             f"{experiment}/{run_id}: cannot be an address; name the folders with letters, digits, _ . and -"

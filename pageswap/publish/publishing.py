@@ -6,10 +6,11 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pageswap.agent.journal.line_fields import utc_now
 from pageswap.errors import HostError, StoreError, UsageError
+from pageswap.fleet.onhost.site import INDEX
 from pageswap.publish.index import entry_of, index_of, read_index, report_path
 from pageswap.report import render as render_report
 from pageswap.report.page.write import site_feed, site_page
@@ -100,13 +101,6 @@ class Published:
     is_atomic: bool
 
 
-class _Report(NamedTuple):
-    """A run's report as it is on disk."""
-
-    path: Path
-    sha256: str
-
-
 def publish(  # noqa: PLR0913 - what, where, and how
     runs: Sequence[Path],
     destination: Destination,
@@ -139,7 +133,7 @@ def publish(  # noqa: PLR0913 - what, where, and how
         if all(file.content is None for file in files) and {file.path for file in files} == hashes.keys():
             return outcome
         on_step(f"sending {outcome.sent_bytes / 1e6:.1f} MB to {destination.name}")
-        answer = destination.put(files, hashes.get("index.json", ""))
+        answer = destination.put(files, hashes.get(INDEX, ""))
         if answer.get("done"):
             return dataclasses.replace(outcome, is_atomic=bool(answer.get("is_atomic")))
         on_step("somebody else published meanwhile; once more")
@@ -151,8 +145,7 @@ def _look(destination: Destination) -> dict[str, Any]:
     seen = destination.look()
     if seen.get("state") == "other":
         raise UsageError(f"--to {destination.name}: holds other files and no site; give a new or an empty folder")
-    index, hashes = seen.get("index"), seen.get("hashes")
-    if not (isinstance(index, str | None) and isinstance(hashes, dict | None)):
+    if not (isinstance(seen.get("index"), str | None) and isinstance(seen.get("hashes"), dict | None)):
         raise HostError(f"{destination.name}: what it answers tells nothing of a site; look at who runs the host")
     return seen
 
@@ -164,7 +157,7 @@ class _Change:
         self,
         old: Mapping[str, Any],
         hashes: Mapping[str, str],
-        reports: Mapping[str, _Report],
+        reports: Mapping[str, File],
         *,
         title: str,
         named: set[str] | None,
@@ -183,17 +176,20 @@ class _Change:
 
     def files(self, on_step: Callable[[str], None]) -> list[File]:
         """List all files of the new site, those it has already without their contents."""
-        entries = [*self._kept.values(), *(self._entry(*each, on_step) for each in self._reports.items())]
+        entries = [*self._kept.values(), *(self._entry(each, on_step) for each in self._reports.values())]
         index = index_of(entries, self._title)
         made = {
             "index.html": site_page(index["title"], index["runs"]).encode(),
-            "index.json": json.dumps(index, indent=1, ensure_ascii=False).encode() + b"\n",
+            INDEX: json.dumps(index, indent=1, ensure_ascii=False).encode() + b"\n",
             "feed.xml": site_feed(index).encode(),
             ".nojekyll": b"",
         }
-        files = [self._file(path, content, hashlib.sha256(content).hexdigest()) for path, content in made.items()]
-        files += [self._file(place, None, entry["sha256"]) for place, entry in self._kept.items()]
-        return [*files, *(self._file(place, each.path, each.sha256) for place, each in self._reports.items())]
+        files = [File(path, content, hashlib.sha256(content).hexdigest()) for path, content in made.items()]
+        files += [File(place, None, entry["sha256"]) for place, entry in self._kept.items()]
+        return [
+            dataclasses.replace(file, content=None) if self._hashes.get(file.path) == file.sha256 else file
+            for file in (*files, *self._reports.values())
+        ]
 
     def outcome(self, where: str, left_out: dict[str, str], files: Sequence[File]) -> Published:
         """Say what becomes of every run."""
@@ -211,18 +207,14 @@ class _Change:
             is_atomic=True,
         )
 
-    def _file(self, path: str, content: bytes | Path | None, sha256: str) -> File:
-        return File(path, None if self._hashes.get(path) == sha256 else content, sha256)
-
-    def _entry(self, place: str, report: _Report, on_step: Callable[[str], None]) -> dict[str, Any]:
-        old: dict[str, Any] | None = self._old.get(place)
+    def _entry(self, report: File, on_step: Callable[[str], None]) -> dict[str, Any]:
+        old: dict[str, Any] | None = self._old.get(report.path)
         if old is not None and old["sha256"] == report.sha256:
             return old
-        on_step(f"summarising {report.path.parent.name}")
-        with Store.open(report.path.with_name(DATABASE)) as store:
-            return entry_of(
-                store, place, size_bytes=report.path.stat().st_size, sha256=report.sha256, updated=utc_now()
-            )
+        folder = cast("Path", report.content).parent
+        on_step(f"summarising {folder.name}")
+        with Store.open(folder / DATABASE) as store:
+            return entry_of(store, report.path, size_bytes=report.size_bytes, sha256=report.sha256, updated=utc_now())
 
 
 def _ids(places: Iterable[str]) -> tuple[str, ...]:
@@ -231,9 +223,9 @@ def _ids(places: Iterable[str]) -> tuple[str, ...]:
 
 def _reports(
     runs: Sequence[Path], render: Callable[[Store, Path], Path], on_step: Callable[[str], None]
-) -> tuple[dict[str, _Report], dict[str, str], set[str]]:
+) -> tuple[dict[str, File], dict[str, str], set[str]]:
     """Return an up-to-date report of each run by its place on the site, why others have none, and all their places."""
-    found: dict[str, _Report] = {}
+    found: dict[str, File] = {}
     left_out: dict[str, str] = {}
     named: set[str] = set()
     for folder in runs:
@@ -241,7 +233,7 @@ def _reports(
             place = report_path(folder.parent.name, folder.name)
             named.add(place)
             path = _rendered(folder, render, on_step)
-            found[place] = _Report(path, hashlib.sha256(path.read_bytes()).hexdigest())
+            found[place] = File(place, path, hashlib.sha256(path.read_bytes()).hexdigest())
         except StoreError as error:
             left_out[folder.name] = str(error)
     return found, left_out, named

@@ -446,3 +446,11 @@ def test_ctrl_c_in_the_wrapper_is_one_line(checkout: Checkout) -> None:
 
     assert process.returncode == 130
     assert err.splitlines()[-1] == "inv: interrupted"
+
+
+def test_no_umask_makes_an_environment_that_its_owner_may_not_enter(checkout: Checkout) -> None:
+    """One of 777 takes the owner's rights away, too."""
+    code, _, err = checkout.inv("list", umask=0o777)
+
+    assert code == 0, err
+    assert (checkout.root / ".venv").stat().st_mode & 0o777 == 0o700

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -142,6 +144,25 @@ def test_a_starter_nobody_listens_to_gives_up_waiting(host: Host) -> None:
         starter.wait(timeout=30)
 
     wait_until(lambda: other.alive() is None, "the waiting agent's end")
+
+
+@pytest.mark.parametrize("limit", ["--nofile=16", "--memlock=0", "--stack=262144", "--cpu=20", "--nproc=0"])
+def test_an_agent_works_within_narrow_limits(
+    host: Host, limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As batch systems and hardened hosts set them for a session; of processes root may have any number."""
+    require("prlimit", shutil.which("prlimit"), "prlimit is not installed; install util-linux")
+    require("root", os.geteuid() == 0 or "nproc" not in limit, "only root starts processes beyond its limit")
+    limited = tmp_path / "python"
+    limited.write_text(f'#!/bin/sh\nexec prlimit {limit} -- {sys.executable} "$@"\n')
+    limited.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(limited))
+    host.start(make_trial(), make_trial())
+
+    lines = host.finish()
+
+    assert [line["status"] for line in lines if line["kind"] == "trial"] == ["ok", "ok"]
+    assert lines[-1]["why"] == "done"
 
 
 @pytest.fixture

@@ -61,7 +61,8 @@ def picture(run: ReportedRun, sections: list[Section]) -> tuple[Plot | None, tup
             return shown.plots[0], shown.notes[:1], without(shown)
     glance = overview(summary)
     if glance:
-        return glance, notes("glance", summary.asks == COST, *marks_of_rows(summary)), sections
+        counts = len(glance.spec["datasets"]["marks"]), len(_compared(summary))
+        return glance, notes("glance", summary.asks == COST, *counts, *marks_of_rows(summary)), sections
     ratios = of_id.get("ratios")
     if ratios and len(ratios.plots) == 1:
         only = dataclasses.replace(ratios.plots[0], title=ratios.title)

@@ -127,8 +127,7 @@ def availability(run: ReportedRun) -> Section | None:
     known = {host: {str(m["name"]): m for m in found} for host, found in run.run_data.methods().items()}
     unfit = _unfit(cases)
     there = {host for host, found in known.items() if any("available" in method for method in found.values())}
-    columns = {title: [host for host in hosts if host in there] for title, hosts in run.groups.items()}
-    columns = {title: hosts for title, hosts in columns.items() if hosts}
+    columns = {title: own for title, hosts in run.groups.items() if (own := [host for host in hosts if host in there])}
     if not columns:
         return None
     shown = dict(list(columns.items())[:MOST_COLUMNS])

@@ -109,9 +109,10 @@ def section(run: ReportedRun, factor: str) -> Section | None:
     plots = [
         _plot(frame, title if len(panels) == 1 else f"{title}: {name}", panels[name], marked[name]) for name in chosen
     ]
-    told = notes("trend", not is_rate, factor != "threads", any(marked.values()))
+    told = notes("trend", not is_rate, any(marked.values()))
     levels = len({case.levels[factor] for case in measured})
-    told += notes("trend_bounds", len(chosen), len(panels), len(lines), len(by_name), min(levels, MOST_LEVELS), levels)
+    bounds = (len(chosen), len(panels)), (len(lines), len(by_name)), (min(levels, MOST_LEVELS), levels)
+    told += notes("trend_bounds", *bounds, series in summary.baseline)
     # What belongs to the charts comes first.
     grids = _crossover_grids({name: of_panel[name] for name in dict.fromkeys([*chosen, *panels])})
     return section_of(trend.id, title, told, plots, grids)

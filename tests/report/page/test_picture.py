@@ -56,6 +56,16 @@ def test_the_marks_of_a_row_are_named() -> None:
     assert marks_of_rows(summarise(alone)) == ([], [])
 
 
+def test_what_the_picture_leaves_out_is_said() -> None:
+    """Contenders beyond those there is room for."""
+    speeds = {f"m{index:02d}": 100.0 + index for index in range(20)}
+    crowd = make_run(method=["memcpy", *speeds], speeds=speeds, blocks=1, touch=["none"])
+
+    assert "The chart shows 32 of 40 comparisons: those of the fastest" in model(crowd).picture_notes[0]
+    assert "of each evenly over the run" in model(crowd).picture_notes[0]
+    assert not any("The chart shows" in note for note in model(make_run()).picture_notes)
+
+
 def test_a_baseline_without_a_method_has_a_row_for_each_method() -> None:
     """At a glance and in the charts of ratios, which are named by what was changed."""
     summary = summarise(conditions())

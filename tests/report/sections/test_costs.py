@@ -47,6 +47,7 @@ def test_shares_of_the_limit_are_a_table() -> None:
 
     assert [row[1] for row in section.grids[0].rows] == ["50.0 % [49.5 to 50.5]", "25 %"]
     assert section.grids[0].rows[0][0].startswith("memcpy")
+    assert "with the same backing, as many threads and a region of the same size" in section.notes[0]
 
 
 def test_a_call_is_drawn_as_the_calls_inside_it() -> None:

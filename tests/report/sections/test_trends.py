@@ -197,6 +197,10 @@ def test_other_counts_have_their_charts(factor: str, levels: list[int], ident: s
 
     assert_valid(section.plots)
     assert section.id == ident
+    assert "Both axes are logarithmic" in section.notes[0]
+    assert {
+        each["encoding"][axis]["scale"]["type"] for each in section.plots[0].spec["layer"] for axis in ("x", "y")
+    } == {"log"}
 
 
 def test_a_method_looks_alike_in_every_chart() -> None:
@@ -237,7 +241,9 @@ def test_trends_are_bounded() -> None:
     assert len(section.plots) == MOST_PANELS
     assert len({point["x"] for point in rows(section.plots[0], "points")}) == MOST_LEVELS
     assert len({point["Case"] for point in rows(section.plots[0], "points")}) == 8
-    assert any("8 fastest of 13" in note for note in section.notes)
+    assert any("8 of 13 lines are drawn, that of the baseline and the fastest" in note for note in section.notes)
+    assert "memcpy" in {point["Case"] for point in rows(section.plots[0], "points")}
+    assert any("24 of 40 values are drawn" in note for note in section.notes)
     assert any("6 of 8 charts" in note for note in section.notes)
 
 

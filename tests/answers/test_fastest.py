@@ -57,6 +57,26 @@ def test_levels_that_others_share_are_not_said_to_be_where_it_won() -> None:
     assert answered(run).headline == "b was fastest in 4 of 6 cases; a was fastest in 2 of 6 cases"
 
 
+def test_a_winner_is_named_before_what_was_not_told_apart() -> None:
+    """One contest has a winner, two have none."""
+    run = field({"a": 400.0, "b": 400.5}, noise=0.02, region_size=[64 << 20, 128 << 20, 256 << 20])
+    slow_down(run, 0.5, method="b", region_size=256 << 20)
+
+    assert answered(run).headline.startswith("b was fastest with a 256MiB region; ")
+
+
+def test_what_has_blocks_enough_is_told_before_what_has_too_few() -> None:
+    """One contest could have told two apart, two could not have."""
+    run = field({"a": 400.0, "b": 400.5}, noise=0.02, region_size=[64 << 20, 128 << 20, 256 << 20])
+    for size in (128 << 20, 256 << 20):
+        slow_down(run, 0.5, method="a", region_size=size)
+        for block in range(3, 7):
+            run.end("failed", "ENOMEM", region_size=size, block=block)
+    headline = answered(run).headline
+
+    assert 0 < headline.index("were not told apart") < headline.index("too few blocks")
+
+
 def test_contests_with_too_few_blocks_are_judged_apart_too() -> None:
     """The one that leads in one of two does not lead in both."""
     run = field({"a": 400.0, "b": 600.0}, touch=["none", "moved"], blocks=3)

@@ -104,8 +104,21 @@ def test_a_faster_baseline_is_not_called_slower_others() -> None:
 
     assert "faster" == by_method(found)["copy_words"].verdict
     assert "no difference found" == by_method(found)["memcpy"].verdict
+    assert "machine" not in by_method(found)["memcpy"].note
     assert found.gate is not None
     assert found.gate.passed is True
+
+
+def test_a_baseline_with_too_few_blocks_of_its_others_has_too_few() -> None:
+    """Its own time is known from twelve blocks, but what it is relative to from a single one: no word is said of it."""
+    options = {**SMALL, "method": ["memcpy", "copy_words"]}
+    new = make_run(seed=2, speeds=slowed("memcpy", 1.5), **options)
+    for block in range(1, 12):
+        new.end("failed", "mremap: ENOMEM", method="copy_words", block=block)
+    baseline = by_method(compared(make_run(seed=1, **options), new))["memcpy"]
+
+    assert (baseline.verdict, baseline.new_n) == ("too few", 12)
+    assert baseline.change_ci.low > 1.3
 
 
 def test_a_case_that_failed_on_one_side_does_not_shift_the_baselines_yardstick() -> None:

@@ -32,6 +32,24 @@ def test_what_cannot_be_told_from_the_first_wins_too() -> None:
     assert [{"a", "b"}] == winners(run)
 
 
+def test_two_are_a_contest() -> None:
+    """The baseline and one more."""
+    assert [{"a"}] == winners(field({"a": 400.0}))
+
+
+def test_six_blocks_are_enough_to_come_first_and_one_rival_to_be_told_from() -> None:
+    """The fastest lacks one block of seven, the slowest four."""
+    run = field({"a": 400.0, "b": 600.0})
+    run.end("failed", "ENOMEM", method="a", block=0)
+    for block in range(4):
+        run.end("failed", "ENOMEM", method="b", block=block)
+    summary = summarise(run)
+    (held,) = contests(summary, summary.cases)
+
+    assert (held.first.levels["method"], held.first.n, held.is_known) == ("a", 6, True)
+    assert {rival.n: rival.is_beaten for rival in held.rivals} == {6: True, 3: False}
+
+
 def test_the_winner_may_depend_on_the_level() -> None:
     """Each level has its own, contests are held apart."""
     run = field({"a": 400.0, "b": 600.0}, run_pages=[1, 8, 64])

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pageswap.agent.workspace.work_folder import opened
 from pageswap.errors import StoreError, UsageError
 from pageswap.spec.hostnames import is_plain_name
 from pageswap.spec.quoting import guess, printable
@@ -102,8 +103,7 @@ def held(run_dir: Path) -> Iterator[None]:
     An flock ends with its holder however that ends. It is on the folder: closing any descriptor of the database itself
     would drop SQLite's own locks.
     """
-    descriptor = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with opened(run_dir) as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -114,5 +114,3 @@ def held(run_dir: Path) -> Iterator[None]:
                 " write one run; have results/ be a link to a folder on a local disk"
             ) from error
         yield
-    finally:
-        os.close(descriptor)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -133,4 +136,19 @@ def test_a_run_is_held_by_one(tmp_path: Path) -> None:
     with held(tmp_path), pytest.raises(UsageError, match="another process is at work"), held(tmp_path):
         pass
     with held(tmp_path):
+        pass
+
+
+def test_a_run_on_a_file_system_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two commands at work on one run would not see each other; NFS can be such a file system."""
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+
+    with (
+        pytest.raises(StoreError, match="no locks .flock: No locks available.*have results/ be a link"),
+        held(tmp_path),
+    ):
         pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import stat
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _CURE = "set PAGESWAP_HOME to a folder of yours"
 _OVERFLOW_UID = "/proc/sys/kernel/overflowuid"
@@ -113,9 +114,9 @@ def private_folder(path: str) -> str:
 
 def check_locks(path: str) -> None:
     """Raise HostError where a folder's file system has no locks: by one it is known whether an agent lives."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with opened(path) as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         pass  # Somebody has one.
     except OSError as error:
@@ -123,8 +124,6 @@ def check_locks(path: str) -> None:
             f"{path}: its file system has no locks (flock: {error.strerror}), and without one nobody knows which agent"
             f" lives; {_CURE} on a local disk"
         ) from error
-    finally:
-        os.close(descriptor)
 
 
 def _upwards(folder: str) -> list[str]:
@@ -231,13 +230,20 @@ class WorkFolder:
             return ""
 
 
-def sync_folder(path: str) -> None:
-    """Make a folder's entries durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+@contextlib.contextmanager
+def opened(folder: str | os.PathLike[str]) -> Iterator[int]:
+    """Yield a folder's descriptor, to lock it or to make its entries durable. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def sync_folder(path: str) -> None:
+    """Make a folder's entries durable."""
+    with opened(path) as descriptor:
+        os.fsync(descriptor)
 
 
 def write_durably(path: str, data: bytes, mode: int = 0o600) -> None:

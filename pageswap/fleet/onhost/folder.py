@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import hashlib
 import json
-import os
 import py_compile
 import shutil
 import signal
@@ -16,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from pageswap.agent.workspace.work_folder import private_folder
+from pageswap.agent.workspace.work_folder import opened, private_folder
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
@@ -102,12 +101,9 @@ def last_line(said: bytes, otherwise: str) -> str:
 @contextlib.contextmanager
 def locked(folder: str) -> Iterator[None]:
     """Hold a folder's lock, which ends with its holder however that ends."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with opened(folder) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
 
 
 def sha256(content: bytes) -> str:

@@ -27,7 +27,7 @@ _ELSEWHERE = {
     "check": ("validate",),
     "doctor": ("ping",),
     "report": ("show", "view", "open"),
-    "compare": ("continuous",),
+    "compare": ("continuous", "diff"),
     "hosts": ("inventory", "limit", "l", "machine"),
     "inventory": ("i",),
     "set": ("extra_vars", "e", "parameter_list", "L"),
@@ -66,8 +66,9 @@ def guess(word: str, names: Iterable[str]) -> str:
     """Return ``; did you mean 'NAME'?`` for the name nearest to `word`, or nothing when none is near.
 
     A name is near when another tool's word for it was typed, when it begins with the word, when one of the two is whole
-    words of the other, as ``avx2`` is of ``exchange_avx2``, or else when difflib finds it close. Dashes in front, an
-    ending such as .yaml, capitals but of a single letter, and whether - or _ joins words change nothing.
+    words of the other, as ``avx2`` is of ``exchange_avx2``, or else when it begins with the same letter and difflib
+    finds it close. Dashes in front, an ending such as .yaml, capitals but of a single letter, and whether - or _ joins
+    words change nothing.
     """
     if len(word) > _SHOWN_CHARACTERS:
         return ""
@@ -79,7 +80,8 @@ def guess(word: str, names: Iterable[str]) -> str:
         part, whole = sorted((typed, known), key=len)
         is_part = len(part) >= _TELLING_PART and (known.startswith(typed) or f"_{part}_" in f"_{whole}_")
         rank = (2 if typed in _ELSEWHERE.get(known, ()) else int(is_part), ratio)
-        if (rank[0] or ratio >= _CLOSE_ENOUGH) and rank > best_rank:
+        is_close = ratio >= _CLOSE_ENOUGH and known[:1] == typed[:1]
+        if (rank[0] or is_close) and rank > best_rank:
             best, best_rank = name, rank
     return f"; did you mean '{best}'?" if best else ""
 

@@ -125,6 +125,8 @@ TYPED = [
     ("version", 0, "pageswap "),
     ("-V", 0, "pageswap "),
     ("all", 1, "unknown command 'all'; 'inv' lists the commands"),
+    ("init", 1, "unknown command 'init'; 'inv' lists the commands"),
+    ("diff {run} {run}", 1, "unknown command 'diff'; did you mean 'compare'?"),
     ("install", 1, "unknown command 'install'; 'inv' lists the commands"),
     ("lint plan --bogus", 1, f"unknown argument '--bogus'; {OF_PLAN}"),
     # ansible-playbook.
@@ -144,6 +146,7 @@ TYPED = [
     ("run smoke --runs 5", 1, f"unknown argument '--runs'; did you mean '--repeats'? {OF_RUN}"),
     ("run smoke -r 10", 1, f"unknown argument '-r'; did you mean '--repeats'? {OF_RUN}"),
     ("run smoke -N", 1, f"unknown argument '-N'; {OF_RUN}"),
+    ("rebench smoke", 1, "unknown command 'rebench'; 'inv' lists the commands"),
     ("run smoke --invocations 10", 1, f"unknown argument '--invocations'; did you mean '--repeats'? {OF_RUN}"),
     ("run smoke --iterations 100", 1, "--iterations is a factor of the experiment; write --set iterations=LEVEL,LEVEL"),
     ("run smoke --warmups 3", 1, "--warmups is a key of the experiment's file; change it there"),

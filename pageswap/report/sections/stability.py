@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from pageswap.analysis.checks.drift import Drift
     from pageswap.analysis.checks.noise_floor import NoiseFloor
-    from pageswap.analysis.summary import Summary
+    from pageswap.analysis.summary import HostsSummary, Summary
     from pageswap.report.charts.vegalite import Plot
     from pageswap.report.sections.reported_run import ReportedRun
 
 MOST_LINES = 40
-MOST_HOSTS = 12
+MOST_FLOORS = 12
 _MOST_PAIRS = 600
 _MOST_DESCRIBED = 12
 _DRIFT_PX, _ROW_PX = 200, 48
@@ -104,34 +104,30 @@ def _drift_plot(summary: Summary, title: str, axis: str, drifts: Sequence[Drift]
 
 
 def noise(run: ReportedRun) -> Section | None:
-    """Show the A/A control of each host: how far apart two measurements of the same thing are."""
-    floors = [floor for floor in run.every.noise.values() if floor.pairs]
-    if not floors:
+    """Show the A/A control of each baseline: how far apart two measurements of the same thing are."""
+    floors = run.every.noise.values()
+    found = [(floor, case_id) for floor in floors for case_id in dict.fromkeys(pair.case_id for pair in floor.pairs)]
+    if not found:
         return None
-    chosen = sorted(floors, key=lambda floor: -(floor.ratio or 0))[:MOST_HOSTS]
-    told = notes("noise", chosen, len(floors))
-    return Section("noise", "The same thing twice: the noise floor", told, (_noise_plot(chosen),))
+    chosen = sorted(found, key=lambda each: -each[0].cases.get(each[1], 0.0))[:MOST_FLOORS]
+    told = notes("noise", len(chosen), len(found), floors)
+    return Section("noise", "The same thing twice: the noise floor", told, (_noise_plot(run.every, chosen),))
 
 
-def _noise_plot(floors: Sequence[NoiseFloor]) -> Plot:
-    texts = [percent_text(floor.ratio) if floor.ratio else "unknown" for floor in floors]
-    names = [f"{clipped(floor.host, 40)}\nfloor {text}" for floor, text in zip(floors, texts, strict=True)]
-    bands: list[dict[str, Any]] = [
-        {"row": name, "low": 1 / floor.ratio, "high": floor.ratio, "Host": floor.host, "Floor": text}
-        for floor, name, text in zip(floors, names, texts, strict=True)
-        if floor.ratio
-    ]
-    dots: list[dict[str, Any]] = [
-        {
-            "row": name,
-            "value": pair.ratio,
-            "Host": floor.host,
-            "Block": str(pair.block),
-            "Difference": change_text(pair.ratio),
-        }
-        for floor, name in zip(floors, names, strict=True)
-        for pair in evenly(floor.pairs, max(1, _MOST_PAIRS // len(floors)))
-    ]
+def _noise_plot(summary: HostsSummary, chosen: Sequence[tuple[NoiseFloor, str]]) -> Plot:
+    bands: list[dict[str, Any]] = []
+    dots: list[dict[str, Any]] = []
+    for floor, case_id in chosen:
+        ratio, levels = floor.cases.get(case_id), summary.matrix.cases[case_id]
+        text = percent_text(ratio) if ratio else "unknown"
+        where = case_name(summary, floor.host, levels, summary.baseline) or clipped(floor.host, _LONGEST_HOST)
+        row = {"row": f"{where}\nfloor {text}", "Host": floor.host, "Where": where, "Floor": text}
+        bands += [{**row, "low": 1 / ratio, "high": ratio}] if ratio else []
+        dots += [
+            {**row, "value": pair.ratio, "Block": str(pair.block), "Difference": change_text(pair.ratio)}
+            for pair in evenly([each for each in floor.pairs if each.case_id == case_id], _MOST_PAIRS // len(chosen))
+        ]
+    names = list(dict.fromkeys(dot["row"] for dot in dots))
     ends = [dot["value"] for dot in dots] + [band[end] for band in bands for end in ("low", "high")]
     domain = vega.around(ends, always=[0.99, 1.01])
     x = vega.log_axis("value", "Second measurement against the first", domain, vega.PERCENT_LABEL, "end")
@@ -140,9 +136,9 @@ def _noise_plot(floors: Sequence[NoiseFloor]) -> Plot:
     dot = {"type": "circle", "size": 36, "opacity": 0.75, "color": vega.PALETTE[1]}
     span = {"x": {**x, "field": "low"}, "x2": {"field": "high"}}
     layers = [
-        vega.layer("bands", band, **span, y=y, tooltip=vega.tips("Host", ("Floor", "Noise floor"))),
+        vega.layer("bands", band, **span, y=y, tooltip=vega.tips("Host", "Where", ("Floor", "Noise floor"))),
         vega.reference_line(x),
-        vega.layer("pairs", dot, x=x, y=y, tooltip=vega.tips("Host", "Block", "Difference")),
+        vega.layer("pairs", dot, x=x, y=y, tooltip=vega.tips("Host", "Where", "Block", "Difference")),
     ]
     return vega.plot("A/A pairs", names, layers, {"bands": bands, "pairs": dots}, _ROW_PX * len(names))
 

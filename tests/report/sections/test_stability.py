@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from pageswap.analysis.checks.drift import Drift
+from pageswap.analysis.verdicts import FASTER, SLOWER
 from pageswap.report.sections import stability
-from pageswap.report.sections.section import MOST_ROWS
+from pageswap.report.sections.section import MOST_ROWS, case_name
 from tests.fake_run import make_run
 from tests.report.reported import NOTHING, reported, rows
 from tests.report.schema import assert_valid
@@ -59,6 +60,26 @@ def test_the_noise_floor_is_drawn_for_each_host() -> None:
     assert_valid(section.plots)
     assert len(rows(plot, "pairs")) == sum(len(floor.pairs) for floor in of_run.every.noise.values()) > 0
     assert {band["Host"] for band in rows(plot, "bands")} == {"a", "b"}
+
+
+def test_no_difference_inside_its_band_is_called_one() -> None:
+    """Each baseline has its own band: a noisy one says nothing of another condition's differences."""
+    run = make_run(touch=["none"], replicas=True)
+    for outcome in run.of(replica=1, region_size=256 << 20):
+        outcome["elapsed_ns"] = outcome["elapsed_ns"] * (3 if outcome["block"] % 2 else 2) // 2
+    of_run = reported(run)
+    every = of_run.every
+    bands = {band["Where"]: band for band in rows(stability.noise(of_run).plots[0], "bands")}
+    decided = [
+        (case.ratio, bands[case_name(every, case.host, case.levels, every.baseline)])
+        for case in every.cases
+        if case.verdict in (FASTER, SLOWER)
+    ]
+    widest = max(band["high"] for band in bands.values())
+
+    assert set(bands) == {"a 128MiB region", "a 256MiB region"}
+    assert not any(band["low"] <= ratio <= band["high"] for ratio, band in decided)
+    assert any(1 / widest <= ratio <= widest for ratio, _ in decided)
 
 
 def test_no_tick_has_a_signed_zero() -> None:

@@ -98,7 +98,7 @@ class Target(Provisioning):
 
     def phase_seconds(self) -> dict[str, float]:
         """Return the seconds spent so far by phase: connecting, uploading, building."""
-        return {"connecting": self.transport.connecting_s, **self.seconds}
+        return {"connecting": 0.0, "uploading": 0.0, "building": 0.0, **self.transport.seconds}
 
     def call(
         self,

@@ -93,15 +93,8 @@ def _download(tag: str, version: str, wanted: str, kept: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=kept) as folder:
         listed = Path(folder) / "wanted.txt"
         listed.write_text(f"cffi=={version} --hash=sha256:{wanted}\n", encoding="utf-8")
-        command = [sys.executable, "-I", "-m", "pip", "download", "--quiet", "--no-input"]
-        command += [
-            "--disable-pip-version-check",
-            "--only-binary=:all:",
-            "--no-deps",
-            "--require-hashes",
-            "--implementation",
-            "cp",
-        ]
+        options = "--quiet --no-input --disable-pip-version-check --only-binary=:all: --no-deps --require-hashes"
+        command = [sys.executable, "-I", "-m", "pip", "download", *options.split(), "--implementation", "cp"]
         command += ["--python-version", python, "--platform", _PLATFORM, "--dest", folder, "--requirement", str(listed)]
         try:
             done = subprocess.run(  # noqa: S603 - our own argv

@@ -22,7 +22,7 @@ from pageswap.fleet.transport.transport import json_object, lines_of
 from pageswap.spec.quoting import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from pageswap.fleet.provision.bundle import Bundle, Core
     from pageswap.fleet.provision.host_build import Kit
@@ -67,7 +67,6 @@ class Provisioning:
         # Agents here run on the controller's own Python unless the inventory names one: nothing need be asked.
         self._is_own = transport.is_here and python in (None, sys.executable)
         self._facts: HostFacts | None = None
-        self.seconds = {"uploading": 0.0, "building": 0.0}
         self.bundle_dir: str | None = None
 
     def facts(self) -> HostFacts:
@@ -104,7 +103,7 @@ class Provisioning:
             return
         fitting = bundle
         if facts.tag != bundle.tag:
-            with self._timed("uploading"):  # the backend may have to be downloaded first
+            with self.transport.timed("uploading"):  # the backend may have to be downloaded first
                 fitting = bundle.for_python(facts.tag)
         complaint = ""
         if self._core != "host":
@@ -112,7 +111,7 @@ class Provisioning:
             if complaint and self._core == "controller":
                 raise no_build(self.name, complaint, facts)
         if complaint or self._core == "host":
-            with self._timed("building"):
+            with self.transport.timed("building"):
                 core = self._built(facts, complaint)
             complaint = self._put(fitting.with_core(core), facts)
             if complaint:
@@ -171,7 +170,7 @@ class Provisioning:
         with contextlib.closing(self._run(name, {**document, "hashes": hashes_of(files)})) as stream:
             answer = self._answer(stream)
             if answer.get("wanted"):
-                with self._timed(phase) if phase else contextlib.nullcontext():
+                with self.transport.timed(phase) if phase else contextlib.nullcontext():
                     sizes = {name: len(content) for name, content in files.items()}
                     stream.send(json.dumps({"sizes": sizes}).encode() + b"\n")
                     stream.send(b"".join(files.values()))
@@ -202,11 +201,3 @@ class Provisioning:
         if data is None and not text.strip():
             raise slow_python(self.name, self._python, self._probe_s)
         return [line for line in text.decode("utf-8", "backslashreplace").splitlines() if line], complaint
-
-    @contextlib.contextmanager
-    def _timed(self, phase: str) -> Iterator[None]:
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[phase] += time.monotonic() - began

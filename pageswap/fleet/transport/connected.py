@@ -1,18 +1,20 @@
-"""A host behind an sshd: programs share a connection, and get another one where the sshd serves few on each."""
+"""A host behind an sshd: programs share a connection, or get more where it serves few on one; hosts share a gate."""
 
 from __future__ import annotations
 
 import abc
 import contextlib
+import dataclasses
 import threading
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.fleet.transport.link_errors import NoSessionError
 from pageswap.fleet.transport.ssh_config import way_to
 from pageswap.fleet.transport.transport import MarkedStream, Transport, marked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from pageswap.fleet.transport.ssh_config import Route
     from pageswap.fleet.transport.transport import Reach, Stream
@@ -54,12 +56,63 @@ class Connection(abc.ABC):
         if not self._before:
             return None
         way = tuple((each.alias, each.user, each.host, each.port) for each in self._before)
-        return self._held.enter_context(self.reach.gates.through((type(self), way), self._opened_gate))
+        return self._held.enter_context(_GATES.through((type(self), self.reach, way), self._opened_gate))
 
     def _opened_gate(self) -> Connection:
         gate = type(self)(self._before, self.reach)
         gate.connect()
         return gate
+
+
+@dataclasses.dataclass(eq=False)
+class _Shared:
+    """A connection that somebody makes or has made, and how many go through it or wait for it."""
+
+    gate: Future[Connection] = dataclasses.field(default_factory=Future)
+    users: int = 0
+
+    def is_gone(self) -> bool:
+        return self.gate.done() and (self.gate.exception() is not None or not self.gate.result().is_open)
+
+
+class Gates:
+    """Connections that others go through, by what tells them apart; each ends when the last of those lets go."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._guard = threading.Lock()
+        self._shared: dict[Hashable, _Shared] = {}
+
+    @contextlib.contextmanager
+    def through(self, way: Hashable, make: Callable[[], Connection]) -> Iterator[Connection]:
+        """Hold an open gate, as `make` returns it, while others who come the same way use it too.
+
+        Who comes first makes it while the others wait; what that raises is raised in each of them.
+        """
+        with self._guard:
+            shared = self._shared.get(way)
+            is_first = shared is None or shared.is_gone()
+            if shared is None or is_first:
+                shared = self._shared[way] = _Shared()
+            shared.users += 1
+        try:
+            if is_first:
+                try:
+                    shared.gate.set_result(make())
+                except BaseException as error:  # noqa: BLE001 - raised below, here as for those who wait
+                    shared.gate.set_exception(error)
+            yield shared.gate.result()
+        finally:
+            with self._guard:
+                shared.users -= 1
+                is_last = not shared.users
+                if is_last and self._shared.get(way) is shared:
+                    del self._shared[way]
+            if is_last and shared.gate.exception() is None:
+                shared.gate.result().close()
+
+
+_GATES: Final = Gates()
 
 
 class ConnectedTransport(Transport):
@@ -109,7 +162,7 @@ class ConnectedTransport(Transport):
                 gone.close()
             connection = next((each for each in reversed(self._connections) if each not in full), None)
             if connection is None:
-                with self._connecting():
+                with self.timed("connecting"):
                     connection = self.connection(way_to(self.name, self.reach), self.reach)
                     self._connections.append(connection)
                     connection.connect()

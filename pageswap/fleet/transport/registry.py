@@ -29,6 +29,7 @@ class AutoTransport(Transport):
         """Take the alias, and what all hosts are reached with."""
         super().__init__(name, reach)
         self._over = _fabric(name, reach)
+        self._over.seconds = self.seconds
 
     def start(self, argv: Sequence[str], stdin: bytes, *, keeps_input: bool = False) -> Stream:
         """Start a program over the one that serves, which the first attempt finds out."""
@@ -39,9 +40,8 @@ class AutoTransport(Transport):
                 raise
             self._over.close()
             self._over = OpensshTransport(self.name, self.reach)
+            self._over.seconds = self.seconds
             return self._over.start(argv, stdin, keeps_input=keeps_input)
-        finally:
-            self.connecting_s = self._over.connecting_s
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -7,11 +7,11 @@ import contextlib
 import dataclasses
 import re
 import time
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pageswap.agent.host_words import read_object
 from pageswap.errors import HostError
-from pageswap.fleet.transport.gates import Gates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,11 +38,10 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_./-]+")
 
 @dataclasses.dataclass(frozen=True)
 class Reach:
-    """What all hosts are reached with: an ssh_config other than the user's, whether new keys are trusted, the gates."""
+    """What all hosts are reached with: an ssh_config other than the user's, and whether new host keys are trusted."""
 
     ssh_config: Path | None = None
     accept_new: bool = False
-    gates: Gates = dataclasses.field(default_factory=Gates, compare=False, repr=False)
 
 
 class Stream(Protocol):
@@ -119,7 +118,8 @@ class Transport(abc.ABC):
         """Take the host's name, which begins its errors and is its alias, and what it is reached with."""
         self.name = name
         self.reach = reach
-        self.connecting_s = 0.0
+        # What was spent so far, by phase; who readies the host counts here, too.
+        self.seconds: defaultdict[str, float] = defaultdict(float)
 
     @abc.abstractmethod
     def start(self, argv: Sequence[str], stdin: bytes, *, keeps_input: bool = False) -> Stream:
@@ -134,13 +134,13 @@ class Transport(abc.ABC):
         """Let go of the connection, also of one that is just being made; programs there go on, and calls may follow."""
 
     @contextlib.contextmanager
-    def _connecting(self) -> Iterator[None]:
-        """Count the time spent inside as spent connecting."""
+    def timed(self, phase: str) -> Iterator[None]:
+        """Count the time spent inside as spent in a phase."""
         began = time.monotonic()
         try:
             yield
         finally:
-            self.connecting_s += time.monotonic() - began
+            self.seconds[phase] += time.monotonic() - began
 
 
 def shell_text(argv: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from typing import TYPE_CHECKING, Any
@@ -46,18 +47,20 @@ def mutated(chance: random.Random, line: bytes) -> bytes:
         document = json.loads(line)
     except (ValueError, RecursionError):
         return _torn(chance, line)
-    if chance.random() < 0.1:
+    places = [*_places(document)]
+    if not places or chance.random() < 0.1:
         return _torn(chance, line)
+    texts = [place for place in places if isinstance(_at(document, place), str)]
+    numbers = [place for place in places if type(_at(document, place)) is int]
     token = ""
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
-        places = [*_places(document)]
-        if not places:
-            break
-        path = chance.choice(places)
+        change, among = chance.choice(_CHANGES)
+        path = chance.choice({"texts": texts, "numbers": numbers}.get(among) or places)
         # What is deep inside is much, so that what stands outside would hardly ever be chosen.
-        path = path[: chance.choice((len(path), len(path), 1))]
-        change = chance.choice(_CHANGES)
-        token = change(chance, document, path) or token
+        path = path if among else path[: chance.choice((len(path), len(path), 1))]
+        # What an earlier change took away cannot be changed.
+        with contextlib.suppress(LookupError, TypeError):
+            token = change(chance, document, path) or token
     text = json.dumps(document, ensure_ascii=chance.random() < 0.5)
     return (
         text.replace(json.dumps(_LITERAL), token).replace(f'"{_LITERAL}"', token).encode("utf-8", "surrogatepass")
@@ -86,16 +89,8 @@ def _text(chance: random.Random, document: Any, path: Path) -> None:
     _at(document, path[:-1])[path[-1]] = before + text if isinstance(before, str) and chance.random() < 0.3 else text
 
 
-def _text_for_a_text(chance: random.Random, document: Any, path: Path) -> None:
-    """Put a text where one is, so that it is taken for one."""
-    places = [place for place in _places(document) if isinstance(_at(document, place), str)]
-    _text(chance, document, chance.choice(places or [path]))
-
-
 def _number(chance: random.Random, document: Any, path: Path) -> None:
-    places = [place for place in _places(document) if type(_at(document, place)) is int]
-    place = chance.choice(places or [path])
-    _at(document, place[:-1])[place[-1]] = chance.choice(NUMBERS)
+    _at(document, path[:-1])[path[-1]] = chance.choice(NUMBERS)
 
 
 def _other_type(chance: random.Random, document: Any, path: Path) -> None:
@@ -148,9 +143,10 @@ def _nested(depth: int) -> Any:
     return value
 
 
-_CHANGES: tuple[Callable[[random.Random, Any, Path], str | None], ...] = (
-    *(_text, _text_for_a_text, _text_for_a_text, _text_for_a_text, _number, _number, _other_type, _removed, _renamed),
-    *(_added, _grown, _token),
+# Each with the kind of place that it is for, so that what it puts there is taken for one; "" is any.
+_CHANGES: tuple[tuple[Callable[[random.Random, Any, Path], str | None], str], ...] = (
+    *((_text, "texts"), (_text, "texts"), (_text, "texts"), (_text, ""), (_number, "numbers"), (_number, "numbers")),
+    *((_other_type, ""), (_removed, ""), (_renamed, ""), (_added, ""), (_grown, ""), (_token, "")),
 )
 
 

@@ -7,6 +7,7 @@ import html.parser
 import io
 import json
 import re
+import sys
 import unicodedata
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 # rich's own colours.
 _STYLE = re.compile(r"\x1b\[\d{1,2}(?:;\d{1,2})*m")
-_OBEYED = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_KINDS = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_CHARACTERS = "".join(c for c in map(chr, range(sys.maxunicode)) if unicodedata.category(c) in _KINDS and c != "\n")
+_OBEYED = re.compile(f"[{re.escape(_CHARACTERS)}]")
 _OWN_SCRIPT = re.compile(r"<script>.*?</script>", re.DOTALL)
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -31,7 +34,7 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 def in_terminal(text: str) -> Iterator[str]:
     """Yield what a terminal would obey, and lines that are a host's but look like ours."""
     shown = _STYLE.sub("", text)
-    yield from {f"character {char!r}" for char in shown if char != "\n" and unicodedata.category(char) in _OBEYED}
+    yield from {f"character {char!r}" for char in _OBEYED.findall(shown)}
     yield from (line for line in shown.splitlines() if line.strip().startswith("FORGED"))
 
 

@@ -26,7 +26,7 @@ from pageswap.plan import plan as planning
 from pageswap.publish import Destination, publish
 from pageswap.spec.loader import loads
 from tests.hostile import outputs
-from tests.hostile.host import HostileTransport, hostile_target
+from tests.hostile.host import HostileTransport, facts, hostile_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -216,6 +216,7 @@ def _names(hosts: int) -> list[str]:
 def _targets(folder: Path, seed: str, hosts: int) -> list[Target]:
     answers = folder / f"answers-{time.monotonic_ns()}"
     answers.mkdir(parents=True)
+    facts()  # once, before threads ask for it
     return [hostile_target(name, answers, seed, lies=float(name != HONEST)) for name in _names(hosts)]
 
 

@@ -16,6 +16,7 @@ from pageswap.campaign.events import Noted, TrialsEnded, Waiting
 from pageswap.campaign.reconnect import BROKEN
 from pageswap.errors import HostError, JournalError, StoreError
 from pageswap.spec.quoting import printable
+from pageswap.store.schema import CONNECTING, WAITING
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class HostAgents:
                 if holder is None:
                     return
                 self._emit(Waiting(job.host, holder))
-                phases.enter_context(self._phases.phase("waiting"))
+                phases.enter_context(self._phases.phase(WAITING))
                 with self._guard:
                     self._waiting = stream
                     is_stopping = bool(self.stopping)
@@ -181,7 +182,7 @@ class HostAgents:
                 return self._intake.take(stream, segment, offset)
             except BROKEN:
                 silent_s = time.monotonic() - self._intake.heard_at
-                self._phases.move({"connecting": min(silent_s, _NOTICED_S)})
+                self._phases.move({CONNECTING: min(silent_s, _NOTICED_S)})
                 raise
 
     def _place(self, segment: int) -> dict[str, str]:

@@ -20,6 +20,7 @@ from pageswap.campaign.reconnect import BROKEN, Link, PhaseClock
 from pageswap.errors import HostError, LeaseHeldError, StoreError
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.store import NOT_STARTED
+from pageswap.store.schema import COLLECTING, RUNNING, WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,7 +126,7 @@ class HostRun:
         for segment in self._store.segments(self.host):
             if segment.ended is None:
                 self._collect(segment.segment)
-        with self._phases.phase("running"):
+        with self._phases.phase(RUNNING):
             while not self._agents.stopping and self._run_segment():
                 pass
 
@@ -178,7 +179,7 @@ class HostRun:
             return False
         segment, pid, holder = started
         if holder is not None:
-            self._phases.move({"waiting": time.monotonic() - began})
+            self._phases.move({WAITING: time.monotonic() - began})
             self._store.end_segment(self.host, segment, f"{NOT_STARTED}: the host was being measured")
             self._yield_to(holder)
             return True
@@ -232,7 +233,7 @@ class HostRun:
             self._agents.note(f"waiting for {cure}")
         if self._yields > _MOST_YIELDS:
             raise LeaseHeldError(f"{self.host}: is measured by {cure}, or resume the run when that one is done")
-        with self._phases.phase("waiting"):
+        with self._phases.phase(WAITING):
             self._agents.halt.wait(LEASE_AGAIN_S)
 
     def _collect(self, segment: int) -> bool:
@@ -246,7 +247,7 @@ class HostRun:
             return False
         if status["alive"]:
             self._emit(Measuring(self.host, segment, status["pid"], is_reattached=True))
-        with self._phases.phase("running" if status["alive"] else "collecting"):
+        with self._phases.phase(RUNNING if status["alive"] else COLLECTING):
             self._agents.follow(segment)
         return True
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.journal.job import CORRUPT, OK, SKIPPED, UNAVAILABLE
 from pageswap.errors import HostError
+from pageswap.store.schema import RUNNING
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -38,7 +39,7 @@ class HostOutcome:
     @property
     def lost(self) -> dict[str, float]:
         """The seconds by phase in which its agents were not measuring: connecting, waiting, and so on."""
-        return {phase: seconds for phase, seconds in self.ledger.items() if phase != "running"}
+        return {phase: seconds for phase, seconds in self.ledger.items() if phase != RUNNING}
 
     @property
     def lost_s(self) -> float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.errors import HostLinkLostError, HostUnreachableError
 from pageswap.fleet.transport.link_errors import HopelessError
+from pageswap.store.schema import CONNECTING
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ class Link:
         self._lost_at = None
 
     def _prepare(self, bundle: Bundle) -> None:
-        with self.phases.phase("connecting"):
+        with self.phases.phase(CONNECTING):
             before = self.target.phase_seconds()
             self.is_connecting = True
             try:
@@ -162,8 +163,8 @@ class Link:
             finally:
                 self.is_connecting = False
                 after = self.target.phase_seconds()
-                phases = ("uploading", "building")
-                self.phases.move({phase: after.get(phase, 0.0) - before.get(phase, 0.0) for phase in phases})
+                spent = {phase: after[phase] - before.get(phase, 0.0) for phase in after if phase != CONNECTING}
+                self.phases.move(spent)
 
     @contextlib.contextmanager
     def _slowness_told(self) -> Iterator[None]:
@@ -178,7 +179,7 @@ class Link:
 
     def _pause(self, seconds: float) -> bool:
         """Wait for about so long, as many hosts may have lost a link at once; return whether all was halted."""
-        with self.phases.phase("connecting"):
+        with self.phases.phase(CONNECTING):
             return self.halt.wait(seconds * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
 
 

@@ -9,6 +9,7 @@ from pageswap.console.exits import tell
 from pageswap.console.output import print_json, say, show_table
 from pageswap.errors import PageswapError
 from pageswap.spec.quoting import printable
+from pageswap.store.schema import RUNNING
 from pageswap.text.lists import first_few
 from pageswap.units import format_duration, format_size
 
@@ -30,14 +31,14 @@ def show_hosts(hosts: Sequence[HostOutcome]) -> None:
             f"{host.rows:,}",
             ", ".join(f"{status} {count:,}" for status, count in host.statuses.items()),
             f"{host.missing:,}" if host.missing else "",
-            format_duration(host.ledger["running"]) if "running" in host.ledger else "",
+            format_duration(host.ledger[RUNNING]) if RUNNING in host.ledger else "",
             _lost(host),
             host.problem,
         )
         for host in hosts
     )
-    headings = ("host", "rows", "ended", "owed", "running", "lost", "why no more")
-    show_table(headings, rows, frozenset({"rows", "owed", "running"}))
+    headings = ("host", "rows", "ended", "owed", RUNNING, "lost", "why no more")
+    show_table(headings, rows, frozenset({"rows", "owed", RUNNING}))
 
 
 def _lost(host: HostOutcome) -> str:

@@ -14,6 +14,7 @@ from pageswap.fleet.transport.registry import TRANSPORTS
 from pageswap.fleet.transport.transport import Reach, json_object, lines_of
 from pageswap.spec.hostnames import LOCAL, check_alias, is_plain_name
 from pageswap.spec.quoting import printable
+from pageswap.store.schema import BUILDING, CONNECTING, UPLOADING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +99,7 @@ class Target(Provisioning):
 
     def phase_seconds(self) -> dict[str, float]:
         """Return the seconds spent so far by phase: connecting, uploading, building."""
-        return {"connecting": 0.0, "uploading": 0.0, "building": 0.0, **self.transport.seconds}
+        return {CONNECTING: 0.0, UPLOADING: 0.0, BUILDING: 0.0, **self.transport.seconds}
 
     def call(
         self,

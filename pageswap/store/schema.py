@@ -30,7 +30,8 @@ DATABASE: Final = "run.sqlite"
 REPORT: Final = "report.html"
 
 # Where a host's time goes beside its trials' own.
-PHASES: Final = ("connecting", "uploading", "building", "waiting", "running", "collecting")
+PHASES = ("connecting", "uploading", "building", "waiting", "running", "collecting")
+CONNECTING, UPLOADING, BUILDING, WAITING, RUNNING, COLLECTING = PHASES
 
 # What a trial of the plan says of its place, with SQL types; its case has the levels.
 TRIAL_COLUMNS: Final = {

@@ -20,6 +20,7 @@ from pageswap.fleet.provision.host_build import core_from, judge, no_build, shar
 from pageswap.fleet.provision.host_python import facts_from, no_python, slow_python, with_cure
 from pageswap.fleet.transport.transport import json_object, lines_of
 from pageswap.spec.quoting import printable
+from pageswap.store.schema import BUILDING, UPLOADING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -103,7 +104,7 @@ class Provisioning:
             return
         fitting = bundle
         if facts.tag != bundle.tag:
-            with self.transport.timed("uploading"):  # the backend may have to be downloaded first
+            with self.transport.timed(UPLOADING):  # the backend may have to be downloaded first
                 fitting = bundle.for_python(facts.tag)
         complaint = ""
         if self._core != "host":
@@ -111,7 +112,7 @@ class Provisioning:
             if complaint and self._core == "controller":
                 raise no_build(self.name, complaint, facts)
         if complaint or self._core == "host":
-            with self.transport.timed("building"):
+            with self.transport.timed(BUILDING):
                 core = self._built(facts, complaint)
             complaint = self._put(fitting.with_core(core), facts)
             if complaint:
@@ -150,7 +151,7 @@ class Provisioning:
     def _put(self, bundle: Bundle, facts: HostFacts) -> str:
         """Have a bundle there and use it; returns why its core does not load, "" when it does."""
         folder = f"{facts.cache}/bundles/{bundle.sha256}"
-        answer = self._send("folder", {"folder": folder}, bundle.files, "uploading")
+        answer = self._send("folder", {"folder": folder}, bundle.files, UPLOADING)
         if "error" in answer:
             raise HostError(f"{self.name}: {with_cure(answer['error'], self._workdir)}")
         complaint = printable(str(answer.get("complaint", "no answer")))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pageswap.fleet.transport.link_errors import NoSessionError
 from pageswap.fleet.transport.ssh_config import way_to
 from pageswap.fleet.transport.transport import MarkedStream, Transport, marked
+from pageswap.store.schema import CONNECTING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -162,7 +163,7 @@ class ConnectedTransport(Transport):
                 gone.close()
             connection = next((each for each in reversed(self._connections) if each not in full), None)
             if connection is None:
-                with self.timed("connecting"):
+                with self.timed(CONNECTING):
                     connection = self.connection(way_to(self.name, self.reach), self.reach)
                     self._connections.append(connection)
                     connection.connect()

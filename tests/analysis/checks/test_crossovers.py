@@ -63,6 +63,22 @@ def test_the_interval_holds_the_truth_often_enough() -> None:
     assert np.mean([(c.low or 0) <= TRUTH <= (c.high or 0) for c in found]) >= 0.85
 
 
+@pytest.mark.parametrize(("times", "factor"), [((2_000.0, 500.0), 1 / 2.2), ((500.0, 2_000.0), 2.2)])
+def test_a_resample_that_does_not_cross_counts_at_the_nearer_end(times: tuple[float, float], factor: float) -> None:
+    """Twenty blocks decide the smaller of two sizes. Seven have both, and four of these go the other way there."""
+    run = sized({"memcpy": (1_000.0, 1_000.0), "mremap_fixed": times}, blocks=20, noise=0, block_noise=0)
+    for block in range(4):
+        (outcome,) = run.of(method="mremap_fixed", page_size=SIZES[0], block=block, warmup=0)
+        outcome["elapsed_ns"] = round(outcome["elapsed_ns"] * factor)
+    for block in range(7, 20):
+        run.end("failed", "ENOMEM", method="mremap_fixed", page_size=SIZES[1], block=block)
+    (cross,) = crossovers_in(run)
+
+    assert (cross.from_bytes, cross.to_bytes) == (SIZES[0], SIZES[1])
+    assert cross.low == pytest.approx(SIZES[0])
+    assert SIZES[0] < (cross.high or 0) < SIZES[1]
+
+
 def test_a_size_that_is_not_decided_never_turns_the_answer_round() -> None:
     """Equal, then a fifth slower, then faster by a third and twice: from 16 KiB to 64 KiB, and never the other way.
 

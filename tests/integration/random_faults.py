@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import heapq
 import threading
 import time
@@ -64,10 +65,10 @@ class Faults:
         self._chance = chance
         self._most = most
         self._pause_s = pause_s
-        # When a host is to come back, how, and what tells those of the same moment apart.
-        self._failing: list[tuple[float, str, Host, Callable[[], None]]] = []
+        # When a host is to come back, its name, which tells those of the same moment apart, itself, and how.
+        self._failing: list[tuple[float, str, Host, Callable[[], None] | None]] = []
         self._is_over = threading.Event()
-        self._problem: BaseException | None = None
+        self._problem: Exception | None = None
         self._thread = threading.Thread(target=self._go_on)
         self._thread.start()
 
@@ -90,23 +91,24 @@ class Faults:
                 elif now >= due and self._well and self.counts.total() < self._most:
                     self._strike()
                     due = now + self._chance.uniform(0.0, 2 * self._pause_s)
-        except BaseException as error:  # noqa: BLE001 - `end` raises it
+        except Exception as error:  # noqa: BLE001 - `end` raises it
             self._problem = error
 
     def _restore(self) -> None:
         _, _, host, back = heapq.heappop(self._failing)
-        back()
+        if back is not None:
+            back()
         self._well.append(host)
 
     def _strike(self) -> None:
         host = self._well.pop(self._chance.randrange(len(self._well)))
         kind = self._chance.choice(("link", "sshd", "agent", "agent and keeper", "follower"))
         seconds = 0.0
-        back: Callable[[], None] = lambda: None  # noqa: E731 - what was killed comes back by itself
+        back = None  # an agent comes back by itself
         if kind == "link":
             host.link("down")
             seconds = self._chance.uniform(0.2, LONGEST_CUT_S)
-            back = lambda: host.link("up")  # noqa: E731 - likewise
+            back = functools.partial(host.link, "up")
         elif kind == "sshd":
             host.kill_sshd()
             seconds = self._chance.uniform(0.0, LONGEST_WITHOUT_SSHD_S)

@@ -148,7 +148,7 @@ def test_a_run_on_a_file_system_without_locks_is_refused(tmp_path: Path, monkeyp
     monkeypatch.setattr(fcntl, "flock", no_locks)
 
     with (
-        pytest.raises(StoreError, match="no locks .flock: No locks available.*have results/ be a link"),
+        pytest.raises(StoreError, match=r"no locks .flock: No locks available.*have results/ be a link"),
         held(tmp_path),
     ):
         pass

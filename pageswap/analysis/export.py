@@ -15,7 +15,7 @@ from pageswap.analysis.trials.run_data import RunData, factors_of, levels_of
 from pageswap.analysis.trials.table import frame
 from pageswap.errors import UsageError
 from pageswap.files import replacing
-from pageswap.text.levels import level_text, levels_phrase
+from pageswap.text.words import level_text, levels_phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

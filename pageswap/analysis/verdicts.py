@@ -11,8 +11,8 @@ from scipy import special
 
 from pageswap.statistics.intervals import ALPHA, MINIMUM_N, Interval, Intervals, known, ratio_intervals
 from pageswap.statistics.trimmed_means import holm, paired_p, trimmed_means
-from pageswap.text.lists import plural
 from pageswap.text.numbers import percent_text
+from pageswap.text.words import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,7 @@ from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_MEASURED, SLOW
 from pageswap.answers.record import CORRUPT, UNAVAILABLE, Finding
 from pageswap.answers.words import say
 from pageswap.native import is_control, moves_pages
-from pageswap.text.levels import levels_phrase
-from pageswap.text.lists import clipped
+from pageswap.text.words import clipped, levels_phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container

@@ -11,19 +11,28 @@ from pageswap.answers.crossover import crossover
 from pageswap.answers.faster import faster, gain
 from pageswap.answers.fastest import fastest
 from pageswap.answers.rate import rate
-from pageswap.answers.record import BAD, MOST_FINDINGS, NOTHING_MEASURED, UNDECIDED, Answer, Caveat, Reason, Trust
+from pageswap.answers.record import (
+    BAD,
+    MOST_FINDINGS,
+    NOTHING_MEASURED,
+    UNDECIDED,
+    Answer,
+    Caveat,
+    Finding,
+    Reason,
+    Trust,
+)
 from pageswap.answers.trust import trust
 from pageswap.answers.words import fitted, say
 from pageswap.spec.asks import COST, CROSSOVER, FASTER, FASTEST, GAIN, RATE
 from pageswap.statistics.intervals import MINIMUM_N
-from pageswap.text.reasons import most_needed, without_numbers
+from pageswap.text.words import most_needed, without_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pageswap.analysis.findings import Findings
     from pageswap.analysis.summary import CaseSummary, Ending, HostsSummary, Summary
-    from pageswap.answers.record import Finding
 
     _Kind = tuple[str, int, bool]
 

@@ -16,7 +16,7 @@ from pageswap.answers.against_baseline import (
     is_mover,
 )
 from pageswap.answers.record import CORRUPT, MIXED, NO, UNAVAILABLE, UNDECIDED, YES, Finding
-from pageswap.text.levels import levels_phrase
+from pageswap.text.words import levels_phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

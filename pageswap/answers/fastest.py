@@ -12,7 +12,7 @@ from pageswap.answers.against_baseline import case_finding, contestants, figures
 from pageswap.answers.record import CORRUPT, FASTEST, MIXED, NOT_TOLD_APART, UNDECIDED, YES, Finding
 from pageswap.answers.words import say
 from pageswap.statistics.intervals import MINIMUM_N
-from pageswap.text.levels import levels_phrase
+from pageswap.text.words import levels_phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

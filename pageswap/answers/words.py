@@ -12,9 +12,8 @@ import jinja2
 
 from pageswap.answers.record import HEADLINE_LENGTH, Answer, Finding
 from pageswap.statistics.intervals import MINIMUM_N, Interval
-from pageswap.text.levels import level_text, levels_phrase
-from pageswap.text.lists import clipped, first_few, listed, plural
 from pageswap.text.numbers import decimal_unit, decimals, interval_text, percent_text, rounded, with_digits
+from pageswap.text.words import clipped, first_few, level_text, levels_phrase, listed, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

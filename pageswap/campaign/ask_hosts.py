@@ -17,7 +17,7 @@ from pageswap.campaign.reconnect import Link, PhaseClock, jitter_s
 from pageswap.errors import HostError, PageswapError
 from pageswap.fleet.target import named
 from pageswap.spec.quoting import printable
-from pageswap.text.lists import first_few
+from pageswap.text.words import first_few
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:

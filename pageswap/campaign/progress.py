@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from pageswap.agent.journal.job import OK, SKIPPED, UNAVAILABLE, case_id_of
 from pageswap.agent.workspace.host_lease import describe
 from pageswap.campaign.events import (
+    Event,
     Finished,
     HostEnded,
     HostFailed,
@@ -23,7 +24,7 @@ from pageswap.campaign.events import (
     Waiting,
 )
 from pageswap.spec.quoting import as_called, printable
-from pageswap.text.reasons import without_numbers
+from pageswap.text.words import without_numbers
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
-    from pageswap.campaign.events import Event
 
 # A file gets a line when so much time has passed; a bar moves only when rows come, so that nothing ticks beside a
 # measurement.

@@ -5,17 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.agent.journal.job import SKIPPED, UNAVAILABLE, Job, case_id_of
+from pageswap.agent.journal.job import SKIPPED, UNAVAILABLE, Job, Level, case_id_of
 from pageswap.errors import PageswapError
 from pageswap.spec.quoting import printable
-from pageswap.text.levels import level_text
-from pageswap.text.lists import first_few, host_prefix, plural
-from pageswap.text.reasons import most_needed, without_numbers
+from pageswap.text.words import first_few, host_prefix, level_text, most_needed, plural, without_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pageswap.agent.journal.job import Level
     from pageswap.fleet.inventory import InventoryHost
     from pageswap.plan.plan import Plan
 

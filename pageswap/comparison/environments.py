@@ -10,7 +10,7 @@ from pageswap.agent.host.conditions import CODE, CONDITIONS, HARMLESS, MACHINE, 
 from pageswap.agent.host.environment import find
 from pageswap.answers.words import say
 from pageswap.text.conditions import gibibytes, label
-from pageswap.text.lists import clipped
+from pageswap.text.words import clipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -13,9 +13,8 @@ from pageswap.answers.words import answer_lines, environment
 from pageswap.comparison.percent import change_cells, change_heads, findings
 from pageswap.text.conditions import shown_command
 from pageswap.text.invisible_characters import visible
-from pageswap.text.levels import level_text, operation
-from pageswap.text.lists import clipped
 from pageswap.text.numbers import interval_text, nanoseconds_text, ratio_text
+from pageswap.text.words import clipped, level_text, operation
 
 if TYPE_CHECKING:
     from pageswap.analysis.trials.run_data import RunData

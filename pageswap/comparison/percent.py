@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from pageswap.answers.words import lines
 from pageswap.statistics.intervals import Interval
-from pageswap.text.levels import level_text, levels_phrase
 from pageswap.text.numbers import decimals, holding, kept_apart, percent_text, with_digits
+from pageswap.text.words import level_text, levels_phrase
 
 if TYPE_CHECKING:
     from pageswap.comparison.changes import Change

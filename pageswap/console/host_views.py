@@ -10,7 +10,7 @@ from pageswap.console.output import print_json, say, show_table
 from pageswap.errors import PageswapError
 from pageswap.spec.quoting import printable
 from pageswap.store.schema import RUNNING
-from pageswap.text.lists import first_few
+from pageswap.text.words import first_few
 from pageswap.units import format_duration, format_size
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from pageswap.console.host_views import bad_checks
 from pageswap.console.output import print_json, say, say_rest, show_table
 from pageswap.errors import PageswapError
 from pageswap.spec.quoting import printable
-from pageswap.text.levels import level_text
-from pageswap.text.lists import first_few
+from pageswap.text.words import first_few, level_text
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 from pageswap.console.output import print_json, say
 from pageswap.errors import UsageError
-from pageswap.publish import Destination, split
+from pageswap.publish import Destination, Published, split
 from pageswap.spec.hostnames import LOCAL, check_alias
-from pageswap.text.lists import first_few
+from pageswap.text.words import first_few
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pageswap.console.arguments import HostAccess
-    from pageswap.publish import Published
 
 _NAMED = 5
 

@@ -6,13 +6,12 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.journal.job import OK
-from pageswap.campaign.unmeasured import grouped
+from pageswap.campaign.unmeasured import TrialGroup, grouped
 from pageswap.console import host_views
 from pageswap.console.exits import tell
 from pageswap.console.output import print_json, say, say_rest, show_table
 from pageswap.spec.hostnames import LOCAL
-from pageswap.text.levels import operation
-from pageswap.text.lists import clipped, first_few, plural
+from pageswap.text.words import clipped, first_few, operation, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from pageswap.analysis.summary import Summary
     from pageswap.answers.record import Answer
     from pageswap.campaign import NoHostError, Outcome
-    from pageswap.campaign.unmeasured import TrialGroup
     from pageswap.store import Store
 
 CASES_SHOWN = 60

@@ -17,7 +17,7 @@ from pageswap.answers.build import build_answer
 from pageswap.answers.words import answer_lines
 from pageswap.errors import HostError, StoreError
 from pageswap.store.schema import REPORT
-from pageswap.text.lists import clipped
+from pageswap.text.words import clipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

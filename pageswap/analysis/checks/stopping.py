@@ -12,7 +12,7 @@ from pageswap.analysis.trials.matrix import Matrix
 from pageswap.analysis.trials.run_data import HostRows, factors_of
 from pageswap.analysis.trials.table import frame
 from pageswap.statistics.intervals import MINIMUM_N, ratio_intervals
-from pageswap.text.levels import levels_phrase
+from pageswap.text.words import levels_phrase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,7 +15,7 @@ from pageswap.analysis.summary import CaseSummary, Ending, HostsSummary, Summary
 from pageswap.analysis.verdicts import BASELINE, NOT_COMPARED, NOT_MEASURED, Comparison, compare
 from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N, known, median_intervals, noise_floors
 from pageswap.statistics.medians import Floats, draw_medians, medians
-from pageswap.text.lists import plural
+from pageswap.text.words import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -6,8 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, TypeVar
 
 from pageswap.answers.faster import change_of
-from pageswap.text.levels import level_text, levels_phrase
-from pageswap.text.lists import clipped
+from pageswap.text.words import clipped, level_text, levels_phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -9,8 +9,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pageswap.text.invisible_characters import visible
-from pageswap.text.lists import clipped
 from pageswap.text.numbers import interval_text
+from pageswap.text.words import clipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -6,19 +6,17 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.analysis.verdicts import NOT_COMPARED, NOT_MEASURED
-from pageswap.answers.record import CORRUPT, FASTEST, MEASURED, PART
+from pageswap.answers.record import CORRUPT, FASTEST, MEASURED, PART, Answer, Finding
 from pageswap.answers.words import say
 from pageswap.report.sections.section import kind_of, speeds
 from pageswap.spec.asks import GAIN
 from pageswap.spec.factors import FACTORS
 from pageswap.statistics.intervals import Interval
-from pageswap.text.levels import level_text, levels_phrase
-from pageswap.text.lists import clipped, first_few
+from pageswap.text.words import clipped, first_few, level_text, levels_phrase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pageswap.answers.record import Answer, Finding
 
 MOST_ROWS: Final = 12
 _NAMED: Final = 3

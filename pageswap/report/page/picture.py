@@ -11,13 +11,12 @@ from pageswap.answers.faster import change_order
 from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import contender_label, evenly, is_of_conditions
 from pageswap.report.sections.ratios import looks, quantity
-from pageswap.report.sections.section import case_name, notes, speeds
+from pageswap.report.sections.section import Section, case_name, notes, speeds
 from pageswap.spec.asks import COST
 from pageswap.spec.factors import FACTORS, trend_of
 from pageswap.text.invisible_characters import visible
-from pageswap.text.levels import level_text
-from pageswap.text.lists import clipped, plural
 from pageswap.text.numbers import ratio_text
+from pageswap.text.words import clipped, level_text, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.report.charts.vegalite import Plot
     from pageswap.report.sections.reported_run import ReportedRun
-    from pageswap.report.sections.section import Section
     from pageswap.statistics.intervals import Interval
 
 MOST_ROWS = 16

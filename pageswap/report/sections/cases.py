@@ -6,8 +6,6 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from pageswap.report.sections.section import Heading, kind_of, note, notes, number
-from pageswap.text.levels import level_text, operation
-from pageswap.text.lists import clipped
 from pageswap.text.numbers import (
     LARGEST_SAID,
     count_text,
@@ -18,6 +16,7 @@ from pageswap.text.numbers import (
     scaled,
     with_digits,
 )
+from pageswap.text.words import clipped, level_text, operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

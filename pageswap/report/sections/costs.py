@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.explanations.costs import CostPart
+from pageswap.analysis.explanations.costs import CostPart, CostStack
 from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly
 from pageswap.report.sections.section import Grid, Heading, Section, case_name, notes, number, section_of
-from pageswap.text.levels import level_text, operation
-from pageswap.text.lists import clipped
 from pageswap.text.numbers import change_text, interval_text, nanoseconds_text, scaled, share_text, with_digits
+from pageswap.text.words import clipped, level_text, operation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pageswap.analysis.explanations.costs import CostStack
     from pageswap.analysis.findings import Findings
     from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.report.charts.vegalite import Plot

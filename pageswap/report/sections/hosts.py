@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host.conditions import CONDITIONS
 from pageswap.agent.host.environment import condition_value, find
+from pageswap.comparison.environments import Difference, verdict
 from pageswap.comparison.environments import differences as compare
-from pageswap.comparison.environments import verdict
 from pageswap.report.sections.section import MOST_ROWS, Grid, Heading, Section, note, notes, number, section_of
 from pageswap.store.schema import PHASES
 from pageswap.text.conditions import PRIVATE_OPTIONS, gibibytes, shown_command
-from pageswap.text.lists import clipped
 from pageswap.text.numbers import with_digits
+from pageswap.text.words import clipped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pageswap.analysis.summary import CaseSummary
-    from pageswap.comparison.environments import Difference
     from pageswap.report.sections.reported_run import ReportedRun
 
     Fact = tuple[str, str]

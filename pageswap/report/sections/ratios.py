@@ -6,19 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, SLOWER, TOO_FEW
 from pageswap.report.charts import vegalite as vega
-from pageswap.report.charts.selection import evenly, figure_of, select
+from pageswap.report.charts.selection import Group, Selection, evenly, figure_of, select
 from pageswap.report.sections.section import Section, note, notes, speeds
 from pageswap.text.invisible_characters import visible
-from pageswap.text.levels import levels_phrase, operation
-from pageswap.text.lists import clipped
 from pageswap.text.numbers import nanoseconds_text, ratio_text, with_digits
+from pageswap.text.words import clipped, levels_phrase, operation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pageswap.analysis.explanations.several_hosts import Pooled
     from pageswap.analysis.summary import CaseSummary, Summary
-    from pageswap.report.charts.selection import Group, Selection
     from pageswap.report.charts.vegalite import Plot, Spec
     from pageswap.report.sections.reported_run import ReportedRun
 

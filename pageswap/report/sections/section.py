@@ -12,9 +12,8 @@ from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_MEASURED, SLOW
 from pageswap.answers import words
 from pageswap.answers.record import FASTEST, NOT_TOLD_APART
 from pageswap.spec.asks import COST
-from pageswap.text.levels import levels_phrase
-from pageswap.text.lists import clipped
 from pageswap.text.numbers import decimals, end_text, rounded
+from pageswap.text.words import clipped, levels_phrase
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

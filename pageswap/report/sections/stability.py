@@ -9,8 +9,8 @@ from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly
 from pageswap.report.sections.section import Grid, Heading, Section, case_name, note, notes, number, section_of, speeds
 from pageswap.text.invisible_characters import visible
-from pageswap.text.lists import clipped
 from pageswap.text.numbers import change_text, nanoseconds_text, percent_text, rounded
+from pageswap.text.words import clipped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,8 +15,8 @@ from pageswap.report.charts.selection import evenly
 from pageswap.report.sections.section import Grid, Heading, Section, case_name, note, notes, section_of
 from pageswap.spec.factors import FACTORS, trend_of
 from pageswap.text.invisible_characters import visible
-from pageswap.text.levels import level_text, operation
 from pageswap.text.numbers import interval_text, nanoseconds_text, scaled
+from pageswap.text.words import level_text, operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

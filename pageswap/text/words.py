@@ -1,0 +1,90 @@
+"""Words, names, levels and reasons put together as a sentence has them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from pageswap.agent.workloads import find_workload
+from pageswap.spec.factors import FACTORS
+from pageswap.units import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_LONGEST_NAME = 80
+# A number, but not one that is part of a name: hugepages-2048kB.
+_NUMBER: Final = re.compile(r"(?<![-\d])\d+(?:,\d+)*(?:\.\d+)?")
+
+
+def listed(words: list[str], last: str = "and") -> str:
+    """Join words as a sentence does: ``a``, ``a and b``, ``a, b and c``."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def clipped(text: str, longest: int) -> str:
+    """Shorten a text to a number of characters, at a word where there is one, with a mark that it was."""
+    if len(text) <= longest:
+        return text
+    head = text[: longest - 1]
+    return f"{head.rsplit(' ', 1)[0] if ' ' in head[longest // 2 :] else head}…"
+
+
+def plural(count: int, noun: str, several: str = "") -> str:
+    """Print a count with its noun: ``1 case``, ``12 cases``."""
+    return f"{count:,} {noun if count == 1 else several or noun + 's'}"
+
+
+def first_few(words: Iterable[str], most: int, noun: str = "") -> str:
+    """Return the first ``most`` words, and how many more there are: ``a, b and 3 more hosts``.
+
+    ``noun`` is in the singular; without it the rest is only counted. No words give "".
+    """
+    named = list(words)
+    rest = len(named) - most
+    if rest <= 0:
+        return listed(named) if named else ""
+    counted = plural(rest, f"more {noun}") if noun else f"{rest:,} more"
+    return f"{', '.join(named[:most])} and {counted}"
+
+
+def host_prefix(hosts: Sequence[str], host: str) -> str:
+    """Return ``host: `` where there are several hosts, and nothing where there is one."""
+    return f"{host}: " if len(hosts) > 1 else ""
+
+
+def operation(workload: str) -> str:
+    """Name what one iteration of a workload is, in the singular."""
+    return find_workload(workload).operation
+
+
+def level_text(factor: str, value: Any) -> str:  # noqa: ANN401 - a level is whatever the factor holds
+    """Print one level as the experiment file writes it: ``4KiB``, ``200,000``, ``memcpy``."""
+    kind = FACTORS[factor].kind if factor in FACTORS and isinstance(value, int) else "word"
+    if kind == "size":
+        return format_size(value)
+    return f"{value:,}" if kind == "count" else clipped(str(value), _LONGEST_NAME)
+
+
+def level_phrase(factor: str, value: Any) -> str:  # noqa: ANN401 - a level is whatever the factor holds
+    """Print one level so that it can stand in a sentence after "with": ``4KiB pages``, ``a 128MiB region``."""
+    text = level_text(factor, value)
+    if factor not in FACTORS:
+        return f"{text} {factor}"
+    return FACTORS[factor].phrases.get(value) or FACTORS[factor].phrase.format(text)
+
+
+def levels_phrase(levels: Mapping[str, Any]) -> str:
+    """Join the phrases of several levels: ``4KiB pages, a 128MiB region, touch none``."""
+    return ", ".join(level_phrase(factor, value) for factor, value in levels.items())
+
+
+def without_numbers(reason: str) -> str:
+    """Return a reason as it is alike in all blocks: free memory, for one, is another in each."""
+    return _NUMBER.sub("#", reason)
+
+
+def most_needed(reasons: Iterable[str]) -> str:
+    """Return of reasons that differ in numbers alone the one with the largest first number, which is what is needed."""
+    numbers = {reason: _NUMBER.search(reason) for reason in reasons}
+    return max(numbers, key=lambda reason: float(found[0].replace(",", "")) if (found := numbers[reason]) else 0.0)

@@ -118,6 +118,7 @@ def test_a_baseline_with_too_few_blocks_of_its_others_has_too_few() -> None:
     baseline = by_method(compared(make_run(seed=1, **options), new))["memcpy"]
 
     assert (baseline.verdict, baseline.new_n) == ("too few", 12)
+    assert baseline.note == "too few blocks have both it and what it is compared with"
     assert baseline.change_ci.low > 1.3
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.journal.job import Job
 from pageswap.agent.journal.line_fields import ENDS
-from pageswap.agent.workspace.host_lease import describe
+from pageswap.agent.workspace import host_lease
 from pageswap.campaign.ask_hosts import named_twice
 from pageswap.campaign.events import Measuring, Noted
 from pageswap.campaign.host_agents import GONE, HostAgents
@@ -219,10 +219,9 @@ class HostRun:
 
     def _yield_to(self, holder: dict[str, Any]) -> None:
         """Deal with the lease's holder: an agent of this run whose start went unnoticed is followed, others win."""
-        who = describe(holder)
+        who = host_lease.describe(holder)
         if holder.get("run_id") != self._run_id:
-            cure = ", or measure beside it as root with --ignore-lease" if holder["note"] else ""
-            raise LeaseHeldError(f"{self.host}: is measured by {who}; wait for it with --wait, or stop that run{cure}")
+            raise LeaseHeldError(f"{self.host}: is measured by {who}; {host_lease.cure(holder)}")
         for segment in reversed(self._store.segments(self.host)):
             if segment.ended not in ENDS and self._collect(segment.segment):
                 return

@@ -10,7 +10,7 @@ from pageswap.agent.host import cgroup, preload
 from pageswap.agent.host.cpus import CPUS
 from pageswap.agent.host.readers import THP
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
-from pageswap.agent.workspace.host_lease import describe
+from pageswap.agent.workspace import host_lease
 from pageswap.units import BASE_PAGE_BYTES
 
 if TYPE_CHECKING:
@@ -272,7 +272,7 @@ def _executable(host: Host) -> _Checked:
 def _lease(host: Host) -> _Checked:
     if host.holder is None:
         return _ok("nobody measures")
-    return WARN, f"measured by {describe(host.holder)}", "wait for it (--wait), or stop that run"
+    return WARN, f"measured by {host_lease.describe(host.holder)}", host_lease.cure(host.holder)
 
 
 # In the order in which they are shown.

@@ -140,6 +140,12 @@ def describe(holder: dict[str, Any]) -> str:
     return f"{words} ({holder['note']})" if holder.get("note") else words
 
 
+def cure(holder: dict[str, Any]) -> str:
+    """Return what to do about who holds the lease."""
+    beside = ", or measure beside it as root with --ignore-lease" if holder.get("note") else ""
+    return f"wait for it with --wait, or stop that run{beside}"
+
+
 def _listen(address: str) -> socket.socket | None:
     """Bind and listen; None where another process has the address."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)

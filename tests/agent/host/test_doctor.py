@@ -171,6 +171,17 @@ def test_a_held_lease_names_its_holder(tmp_path: Path) -> None:
     finding = examine(HostFiles(str(tmp_path)), str(tmp_path), holder)["lease"]
 
     assert (finding.status, finding.found) == ("warn", "measured by process 7 of user ann, run r9, since 2025")
+    assert finding.cure == "wait for it with --wait, or stop that run"
+
+
+def test_a_lease_that_no_agent_keeps_can_be_got_round(tmp_path: Path) -> None:
+    """There is no run to stop, and waiting may never end."""
+    holder = {"pid": 7, "user": "ann", "run_id": None, "since": None, "note": "sleep 9: it does not listen"}
+
+    finding = examine(HostFiles(str(tmp_path)), str(tmp_path), holder)["lease"]
+
+    assert finding.found == "measured by process 7 of user ann (sleep 9: it does not listen)"
+    assert finding.cure.endswith(", or measure beside it as root with --ignore-lease")
 
 
 def test_a_shared_core_is_a_warning_with_its_cure(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ It stays below the cache's `runs`, `bundles` and `cores`, follows no links, and 
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import stat
@@ -177,13 +178,8 @@ def _size(path: str) -> int:
 def _bundles_in_use(bundles: str) -> set[str]:
     """Return the bundles that this process and other living ones run from."""
     used: set[str] = set()
-    for pid in os.listdir("/proc"):
-        if not pid.isdigit():
-            continue
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as file:
-                words = os.fsdecode(file.read(1 << 16)).split("\0")
-        except OSError:
-            continue
-        used.update(word for word in words if os.path.dirname(word) == bundles)
+    for path in glob.iglob("/proc/[0-9]*/cmdline"):
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            words = os.fsdecode(file.read(1 << 16)).split("\0")
+            used.update(word for word in words if os.path.dirname(word) == bundles)
     return used

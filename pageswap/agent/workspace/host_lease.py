@@ -6,7 +6,9 @@ holder. It lives in a network namespace: containers with one of their own do not
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import glob
 import json
 import os
 import socket
@@ -221,19 +223,9 @@ def _processes_with(address: str) -> list[int]:
         lines = [line.split() for line in file]
     # Num, RefCount, Protocol, Flags, Type, St, Inode, Path: an @ is each NUL of an abstract one's.
     sockets = {f"socket:[{words[6]}]" for words in lines if words[7:] == [address.replace("\0", "@")]}
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            descriptors = os.listdir(f"/proc/{pid}/fd")
-        except OSError:
-            continue
-        if any(_target(f"/proc/{pid}/fd/{each}") in sockets for each in descriptors):
-            found.append(int(pid))
+    found = set()
+    for link in glob.iglob("/proc/[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):  # closed meanwhile
+            if os.readlink(link) in sockets:
+                found.add(int(link.split("/")[2]))
     return sorted(found)
-
-
-def _target(link: str) -> str:
-    try:
-        return os.readlink(link)
-    except OSError:
-        return ""  # Closed meanwhile.

@@ -9,6 +9,8 @@ from typing import Any
 
 # Nothing of ours is nested as deeply; what is ends a program that looks into it.
 _DEEPEST = 16
+# Three bytes of JSON may become seventy in memory.
+MOST_PARTS = 1 << 17
 # The store's integers have 64 bits.
 _MAX_INTEGER = (1 << 63) - 1
 # A text is a sentence or a name, a list has a member a CPU or a method: more is no measurement, but a parcel.
@@ -30,10 +32,12 @@ def plain(text: str) -> str:
     return _OBEYED.sub(lambda found: found[0].encode("unicode_escape", "replace").decode(), text)
 
 
-def read_object(line: bytes) -> dict[str, Any]:
+def read_object(line: bytes, most_parts: int = MOST_PARTS) -> dict[str, Any]:
     """Return the JSON object that a line holds, all its texts `plain`; raises ValueError that says why it is none."""
     try:
         text = line.decode()
+        if text.count(",") > most_parts:
+            raise ValueError(f"of more than {most_parts:,} parts")
         found = json.loads(text, parse_constant=_finite, parse_float=_finite, parse_int=_integer)
     except RecursionError:
         raise ValueError("nested too deeply") from None

@@ -104,7 +104,7 @@ def pyperf_document(run_data: RunData) -> bytes:
     names, fixed = factors_of(cases)
     names = names or tuple(fixed)[:1]
     table = frame(run_data)
-    measured = table[~table["warmup"] & (table["status"] == "ok") & (table["replica"] == 0)]
+    measured = table[~table["warmup"] & table["ns_per_op"].notna() & (table["replica"] == 0)]
     hosts = list(dict.fromkeys(measured["host"]))
     environments = run_data.environments()
     benchmarks = []

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pageswap.fleet.transport.transport import Stream
 
 # Answers are a host's facts at most; a journal is not an answer and comes by `follow`.
-MAX_ANSWER_BYTES: Final = 8 << 20
+MAX_ANSWER_BYTES: Final = 4 << 20
 # Whoever waits for a host is told of each who measures there meanwhile.
 MAX_LINES: Final = 1000
 CALL_TIMEOUT_S: Final = 60.0

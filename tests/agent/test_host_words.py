@@ -36,6 +36,7 @@ def test_an_objects_texts_lose_their_power_wherever_they_stand() -> None:
         ('{"a": "\u202e"}'.encode("utf-16-le"), "Expecting property name"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a":' + b"[" * 17 + b"]" * 17 + b"}", "nested too deeply"),
+        (b'{"a": [' + b"1," * ((1 << 17) + 1) + b"1]}", "of more than 131,072 parts"),
         (b'{"a": NaN}', "'NaN' is no finite number"),
         (b'{"a": -1e999}', "'-1e999' is no finite number"),
         (b'{"a": 9223372036854775808}', "'9223372036854775808' has more than 64 bits"),

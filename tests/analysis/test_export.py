@@ -252,3 +252,14 @@ def test_a_run_without_a_result_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nothing was measured"):
         export(run, "pyperf", tmp_path)
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_trial_that_took_no_time_is_no_value(tmp_path: Path) -> None:
+    """Whatever its host says; the others are."""
+    run = make_run(**SMALL)
+    lied = run.of(method="memcpy", warmup=0)[0]
+    lied["elapsed_ns"] = 0
+    document = json.loads(export(run, "pyperf", tmp_path).read_text(encoding="utf-8"))
+    counts = {each["metadata"]["name"]: len(each["runs"]) for each in document["benchmarks"]}
+
+    assert sorted(counts.values()) == [7, 8, 8]

@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.hostile.rounds import ask_round, run_round
 
 LIES = 10_000
-HOSTS = 96
+HOSTS = 24
 ROUNDS = {"ask": ask_round, "run": run_round}
 # With as many honest hosts it is 300 MiB, most of it pandas and the report; the liar's own words are in it, too.
 MOST_MEBIBYTES = 1024

@@ -17,7 +17,7 @@ from pageswap.fleet.onhost import probe
 from pageswap.fleet.provision.boot_program import program
 from pageswap.fleet.transport.local import LocalTransport
 from pageswap.fleet.transport.transport import Reach
-from tests.hostile.mutations import MARK, mutated
+from tests.hostile.mutations import MARK, mutated, plausible
 from tests.store.fakes import OUTCOME, FakeJournal
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _PROGRAMS = ("probe", "folder", "core", "site")
 # So often is an answer a lie, by what is asked; what is asked first must mostly be told truly for the rest to be asked.
 _LIES = {"probe": 0.08, "folder": 0.08, "facts": 0.9, "start": 0.15, "status": 0.5, "clean": 0.9, "site": 0.8}
-_LIES_IN_A_JOURNAL = 0.08
+_LIES_IN_A_JOURNAL = 0.05
 
 
 class HostileTransport(LocalTransport):
@@ -74,6 +74,12 @@ class HostileTransport(LocalTransport):
         self.told += 1
         return mutated(self._chance, line)
 
+    def _skewed(self, line: bytes, share: float) -> bytes:
+        if not self._is_lie(share):
+            return line
+        self.told += 1
+        return plausible(self._chance, line)
+
     def _answer(self, name: str, document: dict[str, Any]) -> dict[str, Any]:
         """Return what an honest host answers."""
         if name == "probe":
@@ -101,8 +107,8 @@ class HostileTransport(LocalTransport):
         lines = [journal.line("begin", **head, environment=told["environment"], methods=told["methods"])]
         for trial in job["trials"]:
             fields = {**OUTCOME, **self._measured(trial), "attempt": trial["attempt"]}
-            lines.append(self._lied(journal.trial(trial["trial_id"], **fields), _LIES_IN_A_JOURNAL))
-        lines[0] = self._lied(lines[0], 0.3)
+            lines.append(self._lied(self._skewed(journal.trial(trial["trial_id"], **fields), 0.4), _LIES_IN_A_JOURNAL))
+        lines[0] = self._lied(self._skewed(lines[0], 0.6), 0.2)
         return b"".join([*lines, self._lied(journal.end(), _LIES_IN_A_JOURNAL)])
 
     def _measured(self, trial: dict[str, Any]) -> dict[str, Any]:

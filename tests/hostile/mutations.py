@@ -38,6 +38,15 @@ NUMBERS = (0, -1, 1, 1 << 31, (1 << 53) + 1, (1 << 63) - 1, 1 << 63, -(1 << 63),
 TOKENS = ("NaN", "-Infinity", "1e999", "9" * 5000, "[" * 900 + "]" * 900, "[" * 99_999, '{"a":1,"a":[2]}', "truex")
 _LITERAL = "\ue000token"
 
+# What passes for a text or a count wherever one may stand.
+_LONG_ENOUGH = tuple(text for text in TEXTS if len(text) < 5000)
+COUNTS = (0, 1, (1 << 31) + 1, (1 << 53) + 1, (1 << 63) - 1)
+_FREE_TEXTS = (
+    *("reason", "build", "core_hash", "source_hash", "compiler", "flags", "summary", "family", "hostname", "cpu_model"),
+    *("kernel", "kernel_build", "microcode", "hypervisor", "governor", "libc", "python", "clocksource"),
+)
+_FIXED = ("seq", "segment", "format", "attempt")
+
 Path = tuple[Any, ...]
 
 
@@ -61,11 +70,33 @@ def mutated(chance: random.Random, line: bytes) -> bytes:
         # What an earlier change took away cannot be changed.
         with contextlib.suppress(LookupError, TypeError):
             token = change(chance, document, path) or token
+        # What was made large once is large enough, and is in several places.
+        if change is _grown:
+            break
     text = json.dumps(document, ensure_ascii=chance.random() < 0.5)
     return (
         text.replace(json.dumps(_LITERAL), token).replace(f'"{_LITERAL}"', token).encode("utf-8", "surrogatepass")
         + b"\n"
     )
+
+
+def plausible(chance: random.Random, line: bytes) -> bytes:
+    """Return a journal's line that no check finds fault with, and whose words and counts are what they must not be."""
+    document = json.loads(line)
+    places = [place for place in _places(document) if _is_free(place, _at(document, place))]
+    for path in chance.sample(places, min(6, len(places))):
+        is_text = isinstance(_at(document, path), str)
+        _at(document, path[:-1])[path[-1]] = chance.choice(_LONG_ENOUGH if is_text else COUNTS)
+    if document["kind"] == "trial":
+        document["reason"] = chance.choice(_LONG_ENOUGH)
+        document["status"] = chance.choice(("ok", "failed", "timeout", "oom", "unavailable", "skipped", "corrupt"))
+    return json.dumps(document).encode() + b"\n"
+
+
+def _is_free(place: Path, value: Any) -> bool:
+    if isinstance(value, str):
+        return place[-1] in _FREE_TEXTS or place[-2:-1] == ("mitigations",)
+    return type(value) is int and "environment" not in place and place[-1] not in _FIXED
 
 
 def _places(value: Any, path: Path = ()) -> Iterator[Path]:

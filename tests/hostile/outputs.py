@@ -89,7 +89,7 @@ def in_csv(text: str) -> Iterator[str]:
     for cell in {cell for row in rows for cell in row}:
         if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
             yield f"cell {cell!r:.80}"
-        yield from in_terminal(cell.replace("\n", ""))
+        yield from in_terminal(re.sub(r"[\n\t]", "", cell))
 
 
 def in_json(text: str) -> Iterator[str]:

@@ -36,7 +36,7 @@ Build = Literal["controller", "host", "auto"]
 _ANSWER_S = 600.0
 # What is asked first is answered by any Python that starts at all; each that does not may take START_S of it.
 PROBE_S: Final = 40.0
-_MAX_LINE_BYTES = 16 << 20
+_MAX_LINE_BYTES = 4 << 20
 
 
 class Provisioning:
@@ -186,7 +186,7 @@ class Provisioning:
     def _answer(self, stream: Stream, most_bytes: int = _MAX_LINE_BYTES) -> dict[str, Any]:
         """Read one JSON line."""
         line = next(lines_of(stream, self.name, timeout_s=_ANSWER_S, most_bytes=most_bytes), b"")
-        return json_object(line, self.name, stream)
+        return json_object(line, self.name, stream, most_parts=most_bytes >> 5)
 
     def _lines(self, stream: Stream) -> tuple[list[str], str]:
         """Read all that the probe prints, but for empty lines, and what it complained about."""

@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from pageswap.agent.host_words import read_object
+from pageswap.agent.host_words import MOST_PARTS, read_object
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
@@ -179,10 +179,10 @@ def lines_of(stream: Stream, where: str, *, timeout_s: float | None, most_bytes:
             yield from map(bytes, lines)
 
 
-def json_object(line: bytes, where: str, stream: Stream) -> dict[str, Any]:
+def json_object(line: bytes, where: str, stream: Stream, most_parts: int = MOST_PARTS) -> dict[str, Any]:
     """Return the JSON object that a line holds; without one raises HostError with what the program complained about."""
     try:
-        return read_object(line)
+        return read_object(line, most_parts)
     except ValueError:
         shown = line[:80].decode("utf-8", "backslashreplace") or "nothing"
         said = stream.close().rpartition("\n")[2]

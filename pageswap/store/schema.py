@@ -35,7 +35,7 @@ CONNECTING, UPLOADING, BUILDING, WAITING, RUNNING, COLLECTING = PHASES
 
 # What a trial of the plan says of its place, with SQL types; its case has the levels.
 TRIAL_COLUMNS: Final = {
-    "trial_id": "TEXT",
+    "trial_id": "TEXT UNIQUE",
     "rounds": "INTEGER",
     "seed": "INTEGER",
     "timeout_s": "REAL",
@@ -48,8 +48,8 @@ TRIAL_COLUMNS: Final = {
 # What the journal says of an outcome, with SQL types; NULL where it was not measured or could not be read. A line here
 # is all that one more needs: a file that lacks the column gets it when it is opened.
 OUTCOME_COLUMNS: Final = {
-    "status": "TEXT",
-    "reason": "TEXT",
+    "status": "TEXT NOT NULL",
+    "reason": "TEXT NOT NULL",
     "cpu": "INTEGER",
     "elapsed_ns": "INTEGER",
     "setup_ns": "INTEGER",
@@ -70,14 +70,9 @@ OUTCOME_COLUMNS: Final = {
     "cpu_khz_after": "INTEGER",
     "throttle_count": "INTEGER",
 }
-_ALWAYS_THERE: Final = ("status", "reason")
 
-_TRIAL = "".join(
-    f"    {name} {kind} NOT NULL{' UNIQUE' if name == 'trial_id' else ''},\n" for name, kind in TRIAL_COLUMNS.items()
-)
-_OUTCOME = "".join(
-    f"    {name} {kind}{' NOT NULL' if name in _ALWAYS_THERE else ''},\n" for name, kind in OUTCOME_COLUMNS.items()
-)
+_TRIAL = "".join(f"    {name} {kind} NOT NULL,\n" for name, kind in TRIAL_COLUMNS.items())
+_OUTCOME = "".join(f"    {name} {kind},\n" for name, kind in OUTCOME_COLUMNS.items())
 
 # Tables that version 2 brought: for new files and for those that are migrated.
 TABLES_OF_2: Final = """

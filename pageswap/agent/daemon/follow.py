@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -25,14 +26,7 @@ _FIRST_BYTES = 1 << 20
 
 
 def touch(mark: str) -> None:
-    """Make a file, or its time of change now, if the disk lets one: a full one must not keep rows from being read."""
-    try:
-        _touch(mark)
-    except OSError:
-        pass  # Where it stays so the agent ends with its lease.
-
-
-def _touch(mark: str) -> None:
+    """Make a file, or its time of change now; raises OSError when it cannot be done."""
     os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
     os.utime(mark)
 
@@ -46,7 +40,7 @@ class FollowedMark:
         Raises OSError when it cannot be made.
         """
         if is_new:
-            _touch(mark)
+            touch(mark)
         self._mark = mark
         self._changed_ns = os.stat(mark).st_mtime_ns
         self._looked = self._followed = time.monotonic()
@@ -82,7 +76,9 @@ class Follower:
         """Do both, at most once a second; `journal` is the open journal, or -1 before there is one."""
         if time.monotonic() - self._touched < _TOUCH_S:
             return
-        touch(self._mark)
+        # A full disk must not keep rows from being read; where it stays so the agent ends with its lease.
+        with contextlib.suppress(OSError):
+            touch(self._mark)
         self._touched = time.monotonic()
         if journal >= 0 and not self._knows:
             measured = _measured_cpus(os.pread(journal, _FIRST_BYTES, 0))
@@ -151,7 +147,8 @@ def stream(work: WorkFolder, offset: int, lock: AgentLock, output: int, signs: H
             if len(rest) > MAX_LINE_BYTES:
                 raise HostError(f"{work.journal}: a line longer than {MAX_LINE_BYTES} bytes")
             if lines[lines.rfind(b"\n", 0, -1) + 1 :].startswith(END_LINE) or not (alive or chunk):
-                touch(work.delivered)
+                with contextlib.suppress(OSError):
+                    touch(work.delivered)
                 return
             if chunk:
                 pause_s = _PAUSE_S

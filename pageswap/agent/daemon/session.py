@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -35,11 +36,9 @@ _LONGEST_REASON = 4000
 
 def log(text: str) -> None:
     """Write a line to the agent's log, which is standard error; a full disk must not end the job twice."""
-    try:
+    with contextlib.suppress(OSError):
         sys.stderr.write(f"{utc_now()} {text}\n")
         sys.stderr.flush()
-    except OSError:
-        pass
 
 
 def restore_settings(tunables: Tunables, whose: str) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -233,11 +234,10 @@ class _Starting:
             me["since"] = utc_now()
 
     def _say(self, word: dict[str, Any]) -> None:
-        try:
+        # Where the starter has gone the log has it.
+        with contextlib.suppress(OSError):
             if self._pipe >= 0:
                 os.write(self._pipe, json.dumps(word).encode() + b"\n")
-        except OSError:
-            pass  # The starter has gone: the log has it.
 
 
 def _lease_beside(me: dict[str, Any], holder: str, context: HostContext) -> host_lease.Lease:

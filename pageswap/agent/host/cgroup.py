@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from typing import TYPE_CHECKING, NamedTuple
@@ -79,19 +80,16 @@ class MemoryGroup:
             self.files.write(f"{self.folder}/{names.limit}", str(cap_bytes))
         except OSError:
             return False
-        try:
+        # A kernel that does not account swap has none of it: the limit on memory holds.
+        with contextlib.suppress(OSError):
             # Version 1's is of memory and swap together.
             self.files.write(f"{self.folder}/{names.swap_limit}", str(cap_bytes if self.version == 1 else 0))
-        except OSError:
-            pass  # A kernel that does not account swap: the limit on memory holds.
         return self.limit_bytes() is not None
 
     def remove(self) -> None:
         """Remove the group; harmless when it is gone."""
-        try:
+        with contextlib.suppress(OSError):  # somebody is still in it, or it is gone
             os.rmdir(self.files.path(self.folder))
-        except OSError:
-            pass  # Somebody is still in it, or it is gone.
 
 
 def memory_groups(files: HostFiles) -> list[MemoryGroup]:

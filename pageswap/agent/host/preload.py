@@ -33,13 +33,11 @@ def leave_behind(environ: Mapping[str, str] | None = None) -> None:
     clean = cleaned(environ)
     if clean == dict(environ):
         return
-    try:
+    with contextlib.suppress(OSError):
         with open("/proc/self/cmdline", "rb") as file:
             arguments = file.read().split(b"\0")[:-1]
         # The interpreter itself, not its name: a wrapper of that name would set the same again.
         os.execve("/proc/self/exe", arguments, clean)  # noqa: S606 - this program's own command line
-    except OSError:
-        pass
 
 
 def cleaned(environ: Mapping[str, str]) -> dict[str, str]:

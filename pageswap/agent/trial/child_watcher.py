@@ -5,6 +5,7 @@ Requests to stop, and the ends of children, are turned into something that its p
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import select
@@ -89,11 +90,9 @@ class StopSignals:
 
     def clear(self) -> None:
         """Make the descriptor unreadable until the next signal."""
-        try:
+        with contextlib.suppress(BlockingIOError):
             while len(os.read(self._read, 4096)) == 4096:  # noqa: PLR2004 - a full read may have left some
                 pass
-        except BlockingIOError:
-            pass
 
     def _ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's signature
         if self.requested != "killed":
@@ -123,11 +122,9 @@ class ChildWatcher:
         """
         deadline = time.monotonic() + timeout_s
         pid = work.start(cpus=self.allowed_cpus, address_bytes=address_space_bytes, group=group)
-        try:
-            # Both sides do this, whoever comes first: a kill must find the group, and the child must not outrun it.
+        # Both sides do this, whoever comes first: a kill must find the group, and the child must not outrun it.
+        with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
-        except OSError:
-            pass
         cause = self._watch(pid, deadline)
         if cause != "exit":
             kill_descendants(pid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import resource
@@ -108,7 +109,6 @@ def _living_parent(pid: str) -> int:
 
 
 def _signal(pid: int, number: int) -> None:
-    try:
+    # Dead already, or another user's by now: whoever waits for its end sees which.
+    with contextlib.suppress(OSError):
         os.kill(pid, number)
-    except OSError:
-        pass  # Dead already, or another user's by now: whoever waits for its end sees which.

@@ -159,10 +159,8 @@ def _changed(path: str) -> float:
 
 
 def _remove_if_empty(path: str) -> None:
-    try:
+    with contextlib.suppress(OSError):  # another segment's or host's folder is in it
         os.rmdir(path)
-    except OSError:
-        pass  # Another segment's or host's folder is in it.
 
 
 def _size(path: str) -> int:

@@ -62,10 +62,8 @@ def mark_used() -> None:
     """Make the bundle that this code runs from, if it is one, look young: old ones are removed."""
     bundle = own_bundle()
     if bundle is not None:
-        try:
+        with contextlib.suppress(OSError):  # on a read-only file system nothing is removed either
             os.utime(bundle)
-        except OSError:
-            pass  # On a read-only file system nothing is removed either.
 
 
 def is_content_name(name: str) -> bool:

@@ -31,11 +31,9 @@ _SCATTERED: Final = "several_nodes"
 def trust(summary: HostsSummary, findings: Findings, environments: Mapping[str, Mapping[str, Any]]) -> Trust:
     """Judge a run: bad by any one reason that is so, else doubtful by any, else good."""
     doubts = [*_of_trials(summary, findings), *_of_figures(summary), *_of_hosts(findings, environments)]
-    level = BAD if any(each[0] == BAD for each in doubts) else DOUBTFUL if doubts else GOOD
-    ordered = sorted(doubts, key=lambda each: each[0] != BAD)
-    return Trust(
-        level, tuple(Reason(code, say("trust", facts.get("words", code), facts)) for _, code, facts in ordered)
-    )
+    doubts.sort(key=lambda each: each[0] != BAD)
+    why = tuple(Reason(code, say("trust", facts.get("words", code), facts)) for _, code, facts in doubts)
+    return Trust(doubts[0][0] if doubts else GOOD, why)
 
 
 def _of_trials(summary: Summary, findings: Findings) -> Iterator[Doubt]:

@@ -32,14 +32,12 @@ class NoiseFloor:
     """What the A/A control says of one host: how much two measurements of the same thing differ by chance.
 
     ``cases`` has the floor of each baseline, 1 or more (1.012: 1.2 % either way), ``ratio`` the largest of them, or
-    None with the reason in ``note`` (a run without replicas, too few pairs). ``blocks`` is the number of blocks they
-    hold for.
+    None with the reason in ``note`` (a run without replicas, too few pairs).
     """
 
     host: str
     ratio: float | None
     cases: dict[str, float]
-    blocks: int
     pairs: tuple[ControlPair, ...]
     note: str = ""
 
@@ -81,7 +79,6 @@ def host_floors(matrix: Matrix) -> dict[str, NoiseFloor]:
             host=host,
             ratio=max(cases.values(), default=None),
             cases=cases,
-            blocks=blocks,
             pairs=pairs,
             note="" if cases else few if blocks else "no block has its baseline measured twice",
         )

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 _PROGRAMS = ("probe", "folder", "core", "site")
 # So often is an answer a lie, by what is asked; what is asked first must mostly be told truly for the rest to be asked.
-_LIES = {"probe": 0.08, "folder": 0.08, "facts": 0.9, "start": 0.15, "status": 0.5, "clean": 0.9, "site": 0.8}
+_LIES = {"probe": 0.08, "folder": 0.08, "facts": 0.3, "start": 0.15, "status": 0.5, "clean": 0.3, "site": 0.8}
+# So often its words are not what they should be, though of the right shape.
+_SKEWED = {"facts": 0.9, "clean": 0.9, "status": 0.5}
 _LIES_IN_A_JOURNAL = 0.05
 
 
@@ -57,7 +59,8 @@ class HostileTransport(LocalTransport):
         if name == "start" and self._is_lie(0.03):
             endless = json.dumps({"waiting_for": {"pid": 1, "user": MARK, "run_id": "x", "since": None, "note": None}})
             return super().start(("/bin/sh", "-c", f"exec yes {shlex.quote(endless)}"), b"")
-        return self._print(self._lied(line, _LIES.get(name, 0.5)))
+        skewed = self._skewed(line, _SKEWED.get(name, 0.0))
+        return self._print(self._lied(skewed, _LIES.get(name, 0.5)))
 
     def _print(self, data: bytes) -> Stream:
         self._count += 1

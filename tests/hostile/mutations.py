@@ -24,6 +24,7 @@ TEXTS = (
         "\ud800",
         "\u202eevil\u2066",
     ),
+    *("\nFORGED: a line", "x\n  FORGED: a line", "\x85FORGED: a line", "\u2028FORGED: a line", "x\n\nFORGED: a line"),
     *("<hostile>", "<img src=x onerror=hostile()>", "</script><hostile>", "\"'><hostile x='", "]]><hostile/>", "<!--"),
     *("{{ 7 * 7 }}{% raw %}", "%s%n{0!r:>99999}", "javascript:hostile()", "https://hostile.example/", "@hostile"),
     *("[x](javascript:hostile)", "![x](https://hostile.example/x)", "| a | b |", "a\n\n# hostile", "`x`", "$x$", "\\"),
@@ -44,6 +45,7 @@ COUNTS = (0, 1, (1 << 31) + 1, (1 << 53) + 1, (1 << 63) - 1)
 _FREE_TEXTS = (
     *("reason", "build", "core_hash", "source_hash", "compiler", "flags", "summary", "family", "hostname", "cpu_model"),
     *("kernel", "kernel_build", "microcode", "hypervisor", "governor", "libc", "python", "clocksource"),
+    *("check", "found", "cure", "why", "log"),
 )
 _FIXED = ("seq", "segment", "format", "attempt")
 
@@ -81,13 +83,16 @@ def mutated(chance: random.Random, line: bytes) -> bytes:
 
 
 def plausible(chance: random.Random, line: bytes) -> bytes:
-    """Return a journal's line that no check finds fault with, and whose words and counts are what they must not be."""
+    """Return a line that no check finds fault with, and whose words and counts are what they must not be."""
     document = json.loads(line)
     places = [place for place in _places(document) if _is_free(place, _at(document, place))]
-    for path in chance.sample(places, min(6, len(places))):
+    # By name, so that what stands once is chosen as often as what each of forty methods has.
+    names = sorted({str(place[-1]) for place in places})
+    for name in chance.sample(names, min(12, len(names))):
+        path = chance.choice([place for place in places if str(place[-1]) == name])
         is_text = isinstance(_at(document, path), str)
         _at(document, path[:-1])[path[-1]] = chance.choice(_LONG_ENOUGH if is_text else COUNTS)
-    if document["kind"] == "trial":
+    if document.get("kind") == "trial":
         document["reason"] = chance.choice(_LONG_ENOUGH)
         document["status"] = chance.choice(("ok", "failed", "timeout", "oom", "unavailable", "skipped", "corrupt"))
     return json.dumps(document).encode() + b"\n"
@@ -95,7 +100,8 @@ def plausible(chance: random.Random, line: bytes) -> bytes:
 
 def _is_free(place: Path, value: Any) -> bool:
     if isinstance(value, str):
-        return place[-1] in _FREE_TEXTS or place[-2:-1] == ("mitigations",)
+        is_refusal = place[0] == "refusals" and place[-1] == 2
+        return place[-1] in _FREE_TEXTS or place[-2:-1] == ("mitigations",) or is_refusal
     return type(value) is int and "environment" not in place and place[-1] not in _FIXED
 
 

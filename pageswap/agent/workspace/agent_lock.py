@@ -64,6 +64,8 @@ class AgentLock:
                     return int(text)
                 time.sleep(0.01)
             raise HostError(f"{self._path}: locked, but names no process")
+        except OSError as error:
+            raise HostError(f"{self._path}: flock: {error.strerror}") from error
         finally:
             os.close(descriptor)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -51,6 +53,21 @@ def test_a_lock_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(HostError, match=r"missing/agent\.lock"):
         lock.take()
+
+
+def test_a_file_system_that_lost_its_locks_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when NFS's lock daemon has gone: whether the agent lives is not known, and not guessed."""
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    lock = AgentLock(str(tmp_path / "agent.lock"))
+    (tmp_path / "agent.lock").touch()
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+
+    for probe in (lock.take, lock.holder):
+        with pytest.raises(HostError, match=r"agent\.lock: .*No locks available"):
+            probe()
 
 
 def _statuses(host: Host) -> list[str]:

@@ -20,7 +20,9 @@ BUSY_TIMEOUT_S: Final = 10.0
 # What is being done while there is no run yet that could be resumed.
 CREATING: Final = "cannot be created"
 
-CURE_OF_DAMAGE: Final = "put a backup in its place; without one, 'sqlite3 run.sqlite .recover' may save its rows"
+CURE_OF_DAMAGE: Final = (
+    "put a backup in its place; without one, save what can be read, as 'A damaged run' in docs/commands.md shows"
+)
 _DAMAGED = f"the file is damaged; {CURE_OF_DAMAGE}"
 _GO_ON = "then 'inv resume' (all earlier rows are intact)"
 _BEGIN = "then start the run again (there is nothing to resume)"

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
+import shutil
 import sqlite3
+import subprocess
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,8 +23,8 @@ from tests.stored_run import store_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+PAGE = Path(__file__).parents[2] / "docs/commands.md"
 FLIPS = 150
 # What a store without a row of its own in each table would leave untried.
 EVERY_TABLE = ("run", "host", "cases", "trial", "segment", "outcome", "tunable", "ledger", "stopping")
@@ -132,7 +136,7 @@ def test_an_index_that_leads_elsewhere_is_found(path: Path, connection: sqlite3.
     whole[start : start + 9] = b"b00.c0009"
     path.write_bytes(whole)
 
-    with pytest.raises(StoreError, match=r"run\.sqlite: is damaged: .*\.recover"):
+    with pytest.raises(StoreError, match=r"run\.sqlite: is damaged: .*put a backup in its place"):
         Store.open(path)
 
 
@@ -149,6 +153,26 @@ def test_a_file_without_checksums_is_read_as_it_stands(path: Path, connection: s
 
     assert [row["elapsed_ns"] for row in rows if row["trial_id"] == "b00.c0000"] == [7]
     assert len(read(path)[0][1][0]) == 2
+
+
+@pytest.mark.skipif(not shutil.which("sqlite3"), reason="the commands are those of sqlite3")
+def test_what_can_be_read_of_a_damaged_file_is_saved_as_documented(tmp_path: Path) -> None:
+    """By the commands that the error leads to; the rows before the damaged page are saved."""
+    path = store_run(tmp_path, blocks=30) / "run.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'outcome'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    damaged = bytearray(path.read_bytes())
+    # The last page of the tree: where an interior page's header says it.
+    last = int.from_bytes(damaged[(root - 1) * size + 8 :][:4], "big")
+    damaged[(last - 1) * size] ^= 0xFF
+    path.write_bytes(damaged)
+    with pytest.raises(StoreError, match=r"'A damaged run' in docs/commands\.md"):
+        Store.open(path)
+    (commands,) = re.findall(r"## A damaged run\n.*?```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    subprocess.run(["sh", "-c", commands], cwd=path.parent, check=True, capture_output=True)
+    with Store.open(path) as store:
+        assert 0 < len(store.rows()) < store.trial_count("local")
 
 
 def test_a_checksum_is_the_same_in_every_version_of_python() -> None:

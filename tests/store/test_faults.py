@@ -193,7 +193,7 @@ def test_a_damaged_database_is_named(store: Store) -> None:
     with store.path.open("r+b") as file:
         file.seek(4096)
         file.write(os.urandom(size - 4096))
-    with pytest.raises(StoreError, match=r"malformed.*\.recover"), Store.open(store.path) as damaged:
+    with pytest.raises(StoreError, match=r"malformed.*put a backup in its place"), Store.open(store.path) as damaged:
         damaged.rows()
 
 
@@ -227,7 +227,10 @@ def test_a_damaged_document_is_a_damaged_file(tmp_path: Path, column: str) -> No
     table, name = column.split(".")
     change(path, f"UPDATE {table} SET {name} = '|' || substr({name}, 2)")  # noqa: S608 - our own names
 
-    with Store.open(path) as store, pytest.raises(StoreError, match=r"run.sqlite: holds what is no JSON.*\.recover"):
+    with (
+        Store.open(path) as store,
+        pytest.raises(StoreError, match=r"run.sqlite: holds what is no JSON.*put a backup in its place"),
+    ):
         (store.meta(), store.cases(), store.environments(), store.methods())
 
 

@@ -58,7 +58,8 @@ def change_cells(comparison: Comparison, change: Change) -> list[str]:
 
 def findings(comparison: Comparison) -> list[str]:
     """Return the finding, how much could have been found, whether the comparison stands, and the gate's decision."""
-    return lines("comparison.lines.j2", comparison=comparison, **_WORDS)
+    words = {"change_text": slowdown_text, "change_interval_text": slowdown_interval_text}
+    return lines("comparison.lines.j2", comparison=comparison, case_phrase=_case_phrase, **words)
 
 
 def _case_phrase(comparison: Comparison, change: Change) -> str:
@@ -76,10 +77,3 @@ def _places(change: float, interval: Interval) -> int:
 def _signed(percent: float, places: int) -> str:
     text = f"{round(percent, places):+,.{max(0, places)}f}"
     return text if any(digit in text for digit in "123456789") else text.lstrip("+-")
-
-
-_WORDS: Final = {
-    "case_phrase": _case_phrase,
-    "change_text": slowdown_text,
-    "change_interval_text": slowdown_interval_text,
-}

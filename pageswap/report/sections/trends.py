@@ -112,7 +112,8 @@ def section(run: ReportedRun, factor: str) -> Section | None:
     told = notes("trend", not is_rate, any(marked.values()))
     levels = len({case.levels[factor] for case in measured})
     bounds = (len(chosen), len(panels)), (len(lines), len(by_name)), (min(levels, MOST_LEVELS), levels)
-    told += notes("trend_bounds", *bounds, series in summary.baseline)
+    has_base = visible(level_text(series, summary.baseline.get(series))) in lines
+    told += notes("trend_bounds", *bounds, has_base)
     # What belongs to the charts comes first.
     grids = _crossover_grids({name: of_panel[name] for name in dict.fromkeys([*chosen, *panels])})
     return section_of(trend.id, title, told, plots, grids)
@@ -157,7 +158,7 @@ def _shown_lines(by_name: dict[str, list[CaseSummary]]) -> dict[str, list[CaseSu
 
     def rank(name: str) -> tuple[bool, float]:
         cases = by_name[name]
-        return any(case.verdict != BASELINE for case in cases), min(case.median_ns or 0 for case in cases)
+        return all(case.verdict != BASELINE for case in cases), min(case.median_ns or 0 for case in cases)
 
     kept = sorted(by_name, key=rank)[: len(vega.PALETTE)]
     return {name: cases for name, cases in by_name.items() if name in kept}

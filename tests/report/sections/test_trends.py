@@ -247,6 +247,23 @@ def test_trends_are_bounded() -> None:
     assert any("6 of 8 charts" in note for note in section.notes)
 
 
+@pytest.mark.parametrize("is_measured", [True, False])
+def test_the_line_of_the_baseline_is_drawn_and_named_where_there_is_one(*, is_measured: bool) -> None:
+    """However slow it is, and although not all of its cases are what others are compared with."""
+    speeds = {f"m{index}": 100.0 + index for index in range(12)}
+    baseline = {"method": "memcpy", "touch": "none"}
+    run = make_run(
+        method=["memcpy", *speeds], speeds=speeds, blocks=1, baseline=baseline, page_size=SIZES, region_size=[1 << 27]
+    )
+    if not is_measured:
+        run.end("failed", "", method="memcpy")
+    section = only(run)
+    drawn = {point["Case"] for plot in section.plots for point in rows(plot, "points")}
+
+    assert ("memcpy" in drawn) == is_measured
+    assert any("that of the baseline and the fastest" in note for note in section.notes) == is_measured
+
+
 def test_a_crossover_of_regions_is_drawn_over_regions() -> None:
     """Where the region is what varies its chart has the mark and the table."""
     run = make_run(region_size=[1 << 20, 1 << 22, 1 << 24], touch=["none"])

@@ -31,10 +31,15 @@ _FORMULA = re.compile(r"[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
+def obeyed(text: str) -> set[str]:
+    """Return the characters that whatever shows a text may obey."""
+    return {f"character {char!r}" for char in _OBEYED.findall(text)}
+
+
 def in_terminal(text: str) -> Iterator[str]:
     """Yield what a terminal would obey, and lines that are a host's but look like ours."""
     shown = _STYLE.sub("", text)
-    yield from {f"character {char!r}" for char in _OBEYED.findall(shown)}
+    yield from obeyed(shown)
     yield from (line for line in shown.splitlines() if line.strip().startswith("FORGED"))
 
 
@@ -71,7 +76,7 @@ def in_page(text: str) -> Iterator[str]:
     for data in page.data:
         json.loads(data)
     # Our own library may hold what it likes.
-    yield from {char for char in in_terminal(_OWN_SCRIPT.sub("", text)) if char != "character '\\t'"}
+    yield from obeyed(_OWN_SCRIPT.sub("", text).replace("\t", ""))
 
 
 def in_markdown(text: str) -> Iterator[str]:
@@ -89,7 +94,7 @@ def in_csv(text: str) -> Iterator[str]:
     for cell in {cell for row in rows for cell in row}:
         if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
             yield f"cell {cell!r:.80}"
-        yield from in_terminal(re.sub(r"[\n\t]", "", cell))
+        yield from obeyed(cell.replace("\t", ""))
 
 
 def in_json(text: str) -> Iterator[str]:
@@ -108,7 +113,7 @@ def in_feed(text: str) -> Iterator[str]:
     for element in ET.fromstring(text).iter():  # noqa: S314 - likewise
         if MARK in element.tag:
             yield f"element {element.tag}"
-    yield from in_terminal(text)
+    yield from obeyed(text)
 
 
 def in_parquet(path: Path) -> Iterator[str]:

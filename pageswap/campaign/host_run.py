@@ -52,16 +52,11 @@ class HostRun:
     """Brings one host's part of a run to its end; `run` in one thread, `interrupt` from any other."""
 
     def __init__(
-        self,
-        target: Target,
-        store: Store,
-        options: Options,
-        emit: Callable[[Event], None],
-        machines: dict[str, str] | None = None,
+        self, target: Target, store: Store, options: Options, emit: Callable[[Event], None], machines: dict[str, str]
     ) -> None:
         """Take the host, where its rows go, how to measure, whom to tell, and the names of machines reached so far."""
         self.target = target
-        self._machines = {} if machines is None else machines
+        self._machines = machines
         self._store = store
         self._options = options
         self._emit = emit

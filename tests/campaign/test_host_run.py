@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import threading
 from typing import TYPE_CHECKING, Any
@@ -85,6 +86,24 @@ def test_two_names_of_one_machine_are_told_from_an_agent_that_is_only_late(
     assert part(outcome, "a").ledger["waiting"] > 0
     assert outcome.exit_code == 3
     assert "another of its hosts is the same machine; name it once" in part(outcome, "a").problem
+    assert part(outcome, "b").missing == 0
+
+
+def test_a_host_that_takes_turns_with_excuses_keeps_no_run_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is the last word of another agent of this run, nor one that does nothing."""
+    monkeypatch.setattr("pageswap.campaign.host_run.LEASE_AGAIN_S", 0.0)
+
+    def held(job: Job) -> dict[str, Any]:
+        return {"held_by": {"pid": 5, "user": "me", "run_id": job.run_id, "since": None, "note": None}}
+
+    idle = functools.partial(work_through, most=0, ended=None)
+    target = FakeTarget(*[held, idle] * 50, name="a")
+    outcome = run(tmp_path, target, FakeTarget(work_through, name="b"))
+
+    assert "3 agents in a row ended without finishing a trial" in part(outcome, "a").problem
+    assert len(target.jobs) == 3
     assert part(outcome, "b").missing == 0
 
 

@@ -75,6 +75,17 @@ class TestCalls:
         with pytest.raises(HostError, match="an answer of more than"):
             talking(READ_ALL + "while True: sys.stdout.write('x' * 9999)").call("facts", {})
 
+    def test_an_answer_of_endless_lines_is_cut_off(self, talking: Callable[[str], Target]) -> None:
+        """Each of them one that a start may say while it waits."""
+        with pytest.raises(HostError, match="local: start: an answer of more than 1,000 lines"):
+            talking(READ_ALL + "while True: print('{}')").call("start", {}, timeout_s=None)
+
+    def test_an_answer_that_goes_on_for_ever_ends_with_its_time(self, talking: Callable[[str], Target]) -> None:
+        """Though something comes all the time."""
+        source = "while True: print(' ', end='', flush=True); time.sleep(0.001)"
+        with pytest.raises(HostError, match=r"local: status: no answer within 0\.3 s"):
+            talking(READ_ALL + source).call("status", {}, timeout_s=0.3)
+
     def test_a_program_that_hangs_is_killed(self, talking: Callable[[str], Target], tmp_path: Path) -> None:
         """And named."""
         source = READ_ALL + "open(document['pid'], 'w').write(str(os.getpid()))\ntime.sleep(600)"

@@ -80,7 +80,7 @@ def read_text(path: Path, kind: FileKind = EXPERIMENT) -> str:
         raise SpecError(f"{name}: there is no such file; {kind.cure}") from None
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        raise SpecError(f"{name}: cannot be read: {why}") from error
+        raise SpecError(f"{name}: cannot be read: {why}; check the path and its permissions") from error
     try:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
@@ -91,7 +91,7 @@ def read_text(path: Path, kind: FileKind = EXPERIMENT) -> str:
         with open(descriptor, "rb", closefd=False) as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise SpecError(f"{name}: cannot be read: {error.strerror}") from error
+        raise SpecError(f"{name}: cannot be read: {error.strerror}; copy it to another place") from error
     finally:
         os.close(descriptor)
     size = max(status.st_size, len(raw))

@@ -32,8 +32,8 @@ ON_HOSTS = ("starter", "keeper", "agent", "follower", "trial")
 HERE = ("controller", "ssh master", "ssh client")
 TRANSPORTS = ("fabric", "openssh")
 LEASE_S = 5.0
-# How long a victim that lives for a moment only is looked for.
-LOOK_S = 0.5
+# How long a victim that lives for a moment only, as a starter does, is waited for.
+LOOK_S = 5.0
 # An ssh that nobody uses any more, as its controller was killed, ends by itself within a minute.
 SSH_IDLE_S = 60.0
 MOST_RESUMES = 100
@@ -142,6 +142,7 @@ class Kills:
             if pids and _has_killed(self.chance.choice(pids)):
                 self.hits[via or ("openssh" if victim.startswith("ssh") else ""), victim] += 1
                 return
+            time.sleep(0.005)
 
     def _pids(self, via: str, victim: str, controller: subprocess.Popen[str]) -> list[int]:
         if victim == "controller":

@@ -87,14 +87,13 @@ def _look_ahead(
 def complete(words: list[str]) -> list[str]:
     """Return what may stand in place of the last of the words, which a shell asks for."""
     from pageswap.campaign.run_folders import stored_runs
-    from pageswap.console.completion import candidates
 
     runs = ["latest", *(folder.name for folder in reversed(stored_runs(RESULTS)))]
     known = {"spec": sorted(path.stem for path in EXPERIMENTS.glob("*.yaml"))} | dict.fromkeys(
         ("run", "base", "new"), runs
     )
     made = {made.name: made for made in globals().values() if isinstance(made, Task)}
-    return candidates(words, made, known)
+    return commands.candidates(words, made, known)
 
 
 @command(default=True)

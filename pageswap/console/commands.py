@@ -1,4 +1,4 @@
-"""Makes commands of functions: their arguments, of which several are shared, their help, and how they end."""
+"""Makes commands of functions: their arguments, of which several are shared, their help, completion, and end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import dataclasses
 import functools
 import inspect
 import shutil
+import sys
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from invoke.exceptions import Exit
@@ -14,11 +16,11 @@ from invoke.tasks import Task, task
 
 from pageswap.console.arguments import HostAccess
 from pageswap.console.exits import guarded
+from pageswap.errors import UsageError
 from pageswap.spec.quoting import as_called
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from invoke.parser.argument import Argument
 
@@ -70,6 +72,8 @@ EXITS: Final = (
     "written; 130 interrupted"
 )
 _NARROWEST, _WIDEST, _FLAG_COLUMNS = 60, 100, 26
+
+_COMPLETION: Final = Path(__file__).resolve().parents[2] / "templates" / "completion"
 
 _ACCESS: Final = "access"
 _OF_ACCESS: Final = [
@@ -160,3 +164,43 @@ def show_commands(known: Mapping[str, Task[Any]], groups: Mapping[str, Sequence[
             print(f"  {name:8} {as_called((known[name].__doc__ or '').splitlines()[0])}")
         print()
     print(as_called("`inv --help NAME` explains one and its arguments"))
+
+
+def script(shell: str) -> str:
+    """Return what a shell reads to complete ./inv, wherever it is called from; raises UsageError for an unknown one."""
+    shells = {path.suffix[1:]: path for path in _COMPLETION.iterdir()}
+    if shell not in shells:
+        raise UsageError(f"--print-completion-script: expected {', '.join(sorted(shells))}, found {shell!r}")
+    text = shells[shell].read_text(encoding="utf-8")
+    # Not ./inv, which would make an environment where there is none.
+    python, start = Path(sys.prefix) / "bin" / "python", Path(__file__).with_name("start.py")
+    return text.replace("@PYTHON@", str(python)).replace("@START@", str(start))
+
+
+def candidates(words: Sequence[str], tasks: Mapping[str, Task[Any]], known: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return what may stand in place of the last of some words that were typed after ``inv``.
+
+    `known` has by an argument's name what there is, such as experiments; no candidates leave it to the shell's own.
+    """
+    # bash parts --spec=smoke at the sign.
+    *before, last = [word for word in words if word != "="] or [""]
+    if not before or before == ["help"]:
+        return [*tasks, *(() if before else ("help", "version"))]
+    if before[0] not in tasks:
+        return []
+    task = tasks[before[0]]
+    flags = flags_of(task)
+    flag, is_joined, _ = last.partition("=")
+    if is_joined:
+        return [f"{flag}={value}" for value in _values(flag, known)]
+    if before[-1] in flags and flags[before[-1]].takes_value:
+        return _values(before[-1], known)
+    if last.startswith("-"):
+        return [*flags, "--help"]
+    return [value for place in getattr(task, "places", ()) for value in _values(place, known)]
+
+
+def _values(flag: str, known: Mapping[str, Sequence[str]]) -> list[str]:
+    name = flag.lstrip("-").replace("-", "_")
+    choices = ARGUMENTS.get(name, ("",))[0].split("|")
+    return list(dict.fromkeys(known.get(name) or (choices if len(choices) > 1 else ())))

@@ -29,7 +29,7 @@ from invoke.exceptions import Exit, ParseError  # noqa: E402
 from invoke.program import Program  # noqa: E402
 
 from pageswap import __version__  # noqa: E402
-from pageswap.console.commands import command_help, flags_of  # noqa: E402
+from pageswap.console.commands import command_help, flags_of, script  # noqa: E402
 from pageswap.console.exits import ended  # noqa: E402
 from pageswap.errors import UsageError  # noqa: E402
 from pageswap.spec.quoting import guess  # noqa: E402
@@ -104,8 +104,6 @@ def _complete(flag: str, *words: str) -> None:
 
         lines = tasks.complete(list(words[1:]))
     else:
-        from pageswap.console.completion import script
-
         lines = [script("".join(words))]
     sys.stdout.write("".join(f"{line}\n" for line in lines))
 

@@ -12,7 +12,7 @@ from requirement import require
 
 import tasks
 from pageswap.console import start
-from pageswap.console.completion import script
+from pageswap.console.commands import script
 from pageswap.errors import UsageError
 
 if TYPE_CHECKING:

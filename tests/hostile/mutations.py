@@ -163,9 +163,7 @@ def _grown(chance: random.Random, document: Any, path: Path) -> None:
     elif isinstance(value, dict):
         value.update({f"c{number}": number for number in range(many)})
     else:
-        _at(document, path[:-1])[path[-1]] = [str(value)[:9] if isinstance(value, str) else value] * chance.choice(
-            (many, 1_000_000)
-        )
+        _at(document, path[:-1])[path[-1]] = [7 if isinstance(value, str) else value] * chance.choice((many, 1_000_000))
 
 
 def _token(chance: random.Random, document: Any, path: Path) -> str:

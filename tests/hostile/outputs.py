@@ -40,7 +40,8 @@ def in_terminal(text: str) -> Iterator[str]:
     """Yield what a terminal would obey, and lines that are a host's but look like ours."""
     shown = _STYLE.sub("", text)
     yield from obeyed(shown)
-    yield from (line for line in shown.splitlines() if line.strip().startswith("FORGED"))
+    # What is folded goes on behind two blanks.
+    yield from (line for line in shown.splitlines() if line.startswith("FORGED"))
 
 
 class _Page(html.parser.HTMLParser):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Their tests take the host's lease, and so do those beside this file: on two processes they would wait for each other.
 _TAKE_THE_LEASE = {"agent", "campaign", "fleet", "integration"}
+# But for those whose hosts are labs with a lease of their own.
+_OF_LABS_ALONE = {"tests/fleet/test_situations.py"}
 _TESTS = Path(__file__).parent
 
 
@@ -34,7 +36,8 @@ class _LeaseInOneProcess(LoadScopeScheduling):  # type: ignore[misc] # xdist's s
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         _, *folders, _ = file.split("/")
-        return file if folders and folders[0] not in _TAKE_THE_LEASE else "lease"
+        takes_it = not folders or folders[0] in _TAKE_THE_LEASE
+        return "lease" if takes_it and file not in _OF_LABS_ALONE else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:

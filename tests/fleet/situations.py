@@ -285,7 +285,7 @@ SHELLS: Final = (
     Row("busybox", bashrc='exec busybox sh -c "$BASH_EXECUTION_STRING"'),
     Row("dash", bashrc='exec dash -c "$BASH_EXECUTION_STRING"'),
     Row("a restricted shell", bashrc='exec bash --norc -rc "$BASH_EXECUTION_STRING"', error=NOTHING + ": .*restricted"),
-    Row("rbash", bashrc='exec rbash -c "$BASH_EXECUTION_STRING"', error=NOTHING),
+    Row("rbash", bashrc='exec rbash --norc -c "$BASH_EXECUTION_STRING"', error=NOTHING + ": .*restricted"),
     Row("no login", bashrc="exec /usr/sbin/nologin", error=NOTHING + ": This account is currently not available"),
     Row("false", bashrc="exec false", error=NOTHING + "; 'ssh lab1 true' must work"),
     Row("a command of its own", bashrc="echo backups only; exit 0", error=NOTHING + ": backups only"),

@@ -148,8 +148,8 @@ def _words_against(obstacle: str, floor: float, p_holm: float, family: int) -> t
     if obstacle == HOLDS_ONE:
         return "the interval holds 1x", ""
     if obstacle == WITHIN_NOISE:
-        size = percent_text(floor)
-        return f"within the host's noise floor of {size}", f"within the noise floor of {size}"
+        words = f"within the noise floor of {percent_text(floor)}"
+        return words, words
     if obstacle == NOT_SIGNIFICANT:
         comparisons = plural(family, "comparison")
         return f"p = {p_holm:.2g} after Holm's correction for {comparisons}", f"after correction for {comparisons}"

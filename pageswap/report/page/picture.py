@@ -59,8 +59,11 @@ def picture(run: ReportedRun, sections: list[Section]) -> tuple[Plot | None, tup
             return shown.plots[0], shown.notes[:1], without(shown)
     glance = overview(summary)
     if glance:
-        counts = len(glance.spec["datasets"]["marks"]), len(_compared(summary))
-        return glance, notes("glance", summary.asks == COST, *counts, *marks_of_rows(summary)), sections
+        marks, found = glance.spec["datasets"]["marks"], _contenders(summary)
+        drawn = {mark["Case"] for mark in marks}
+        is_thinned = any(len(found[name]) > MOST_MARKS for name in drawn)
+        left_out = len(marks), sum(map(len, found.values())), len(drawn) < len(found), is_thinned
+        return glance, notes("glance", summary.asks == COST, *left_out, *marks_of_rows(summary)), sections
     ratios = of_id.get("ratios")
     if ratios and len(ratios.plots) == 1:
         only = dataclasses.replace(ratios.plots[0], title=ratios.title)
@@ -74,14 +77,7 @@ def overview(summary: Summary) -> Plot | None:
     Where cases are compared with themselves under other conditions each has a row, as many as there is room for. Calls
     are compared by their times, the cheapest first.
     """
-    by_itself, is_cost = is_of_conditions(summary) and len(summary.hosts) == 1, summary.asks == COST
-    found: dict[str, list[CaseSummary]] = {}
-    for case in _compared(summary):
-        label = contender_label(summary, case)
-        if by_itself:
-            besides = [n for n in summary.varying if n in case.levels and n not in summary.baseline]
-            label = f"{', '.join(level_text(name, case.levels[name]) for name in besides)}\n{label}".lstrip()
-        found.setdefault(visible(label), []).append(case)
+    by_itself, is_cost, found = _has_rows_of_cases(summary), summary.asks == COST, _contenders(summary)
     if not found or (max(len(cases) for cases in found.values()) == 1 and not by_itself and not is_cost):
         return None
     contenders = list(found.items())
@@ -92,6 +88,22 @@ def overview(summary: Summary) -> Plot | None:
     elif is_cost:
         contenders.sort(key=lambda each: min(multiple(case)[0] for case in each[1]))
     return _plot(summary, contenders)
+
+
+def _has_rows_of_cases(summary: Summary) -> bool:
+    return is_of_conditions(summary) and len(summary.hosts) == 1
+
+
+def _contenders(summary: Summary) -> dict[str, list[CaseSummary]]:
+    """Return the compared cases of each row by its label."""
+    found: dict[str, list[CaseSummary]] = {}
+    for case in _compared(summary):
+        label = contender_label(summary, case)
+        if _has_rows_of_cases(summary):
+            besides = [n for n in summary.varying if n in case.levels and n not in summary.baseline]
+            label = f"{', '.join(level_text(name, case.levels[name]) for name in besides)}\n{label}".lstrip()
+        found.setdefault(visible(label), []).append(case)
+    return found
 
 
 def _compared(summary: Summary) -> list[CaseSummary]:
@@ -109,7 +121,7 @@ def marks_of_rows(summary: Summary) -> tuple[list[str], list[str]]:
             case_name(summary, case.host, case.levels, summary.baseline)
         )
     most = max((len(places) for places in of_row.values()), default=0)
-    if most <= 1 or (is_of_conditions(summary) and len(summary.hosts) == 1):
+    if most <= 1 or _has_rows_of_cases(summary):
         return [], []
     first, *others = of_row.values()
     factors = [name.replace("_", " ") for name in summary.varying if name not in summary.baseline]

@@ -57,12 +57,13 @@ def test_the_marks_of_a_row_are_named() -> None:
 
 
 def test_what_the_picture_leaves_out_is_said() -> None:
-    """Contenders beyond those there is room for."""
+    """Contenders beyond those there is room for, and marks beyond those that a row has: each where it is so."""
     speeds = {f"m{index:02d}": 100.0 + index for index in range(20)}
     crowd = make_run(method=["memcpy", *speeds], speeds=speeds, blocks=1, touch=["none"])
+    long = make_run(backing=[f"b{index}" for index in range(30)], region_size=[1 << 20], touch=["none"], blocks=1)
 
-    assert "The chart shows 32 of 40 comparisons: those of the fastest" in model(crowd).picture_notes[0]
-    assert "of each evenly over the run" in model(crowd).picture_notes[0]
+    assert "The chart shows 32 of 40 comparisons: those of the fastest. The table" in model(crowd).picture_notes[0]
+    assert "The chart shows 48 of 60 comparisons, taken evenly over the run. The table" in model(long).picture_notes[0]
     assert not any("The chart shows" in note for note in model(make_run()).picture_notes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -91,8 +92,10 @@ def private_folder(path: str) -> str:
         _make(path)
         found = os.lstat(path)
     except OSError as error:
-        closed = next((parent for parent in parents if os.path.isdir(parent) and _is_closed(parent)), None)
-        cure = f"chmod u+rwx {closed}" if closed else _CURE
+        # Root is let in whatever a mode says, and "/" may be 0555.
+        is_shut_out = error.errno == errno.EACCES and os.geteuid() != 0
+        closed = [parent for parent in parents if is_shut_out and os.path.isdir(parent) and _is_closed(parent)]
+        cure = f"chmod u+rwx {closed[0]}" if closed else _CURE
         raise HostError(f"{path}: cannot be made: {error.strerror}; {cure}") from error
     if not stat.S_ISDIR(found.st_mode):
         raise HostError(f"{path}: is not a folder (nor may it be a link); move it away or set PAGESWAP_HOME")
@@ -112,16 +115,23 @@ def private_folder(path: str) -> str:
 
 def check_locks(path: str) -> None:
     """Raise HostError where a folder's file system has no locks: by one it is known whether an agent lives."""
+    # A file's, as NFS and Lustre leave those of folders to the kernel.
+    probe = f"{path}/.lock.{os.getpid()}"
     try:
-        with opened(path) as descriptor:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        pass  # Somebody has one.
+        descriptor = os.open(probe, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return  # Of a full disk whoever writes there tells; cleaning must go on.
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError as error:
         raise HostError(
             f"{path}: its file system has no locks (flock: {error.strerror}), and without one nobody knows which agent"
             f" lives; {_CURE} on a local disk"
         ) from error
+    finally:
+        os.close(descriptor)
+        with contextlib.suppress(OSError):
+            os.unlink(probe)
 
 
 def _upwards(folder: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -174,9 +175,25 @@ def test_a_file_system_without_locks_is_refused(tmp_path: Path, monkeypatch: pyt
         private_folder(str(tmp_path / "there"))
 
 
+def test_the_locks_of_files_count_and_not_those_of_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS and Lustre leave a folder's lock to the kernel, which always has it; an agent locks a file."""
+    flock = fcntl.flock
+
+    def no_locks_of_files(descriptor: int, how: int) -> None:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", no_locks_of_files)
+
+    with pytest.raises(HostError, match="its file system has no locks"):
+        private_folder(str(tmp_path / "there"))
+    assert list((tmp_path / "there").iterdir()) == []
+
+
 def test_a_folder_the_kernel_refuses_is_one_error() -> None:
-    """Its parent exists, yet nothing can be made in it."""
-    with pytest.raises(HostError, match="/proc/no/thing: cannot be made"):
+    """Its parent exists, yet nothing can be made in it; rights are no cure for that, whatever mode the parent has."""
+    with pytest.raises(HostError, match=r"/proc/no/thing: cannot be made: .*; set PAGESWAP_HOME to a folder of yours$"):
         private_folder("/proc/no/thing")
 
 

@@ -122,7 +122,7 @@ def who_holds(name: str | None = None) -> dict[str, Any] | None:
             # A full queue of askers.
             strange = f"it cannot be asked: {error.strerror or error}"
     note = None
-    if strange or (pid and not os.path.exists(f"/proc/{pid}")):
+    if strange or (pid and _has_ended(pid)):
         pid, uid, note = _seen(address, pid, uid, strange or "it answers as an agent")
     holder = {"pid": pid or None, "user": None if uid is None else user_name(uid), "run_id": None, "since": None}
     for key in ("run_id", "since"):
@@ -200,10 +200,20 @@ def _read_answer(asker: socket.socket) -> tuple[dict[str, Any], str]:
     return {}, "it answers what no agent does" if data else "it does not answer"
 
 
+def _has_ended(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass  # Another user's, which /proc may hide.
+    return False
+
+
 def _seen(address: str, pid: int | None, uid: int | None, strange: str) -> tuple[int | None, int | None, str]:
     """Say what /proc shows of the holder, `pid` being who began to listen: a process, its user, and a note."""
     pids = _processes_with(address)
-    if pid and pid not in pids and (pids or not os.path.exists(f"/proc/{pid}")):
+    if pid and pid not in pids and (pids or _has_ended(pid)):
         strange += f"; process {pid}, which began it, has ended or given it up"
         pid = None
     pid = pid or (pids[0] if pids else None)

@@ -6,6 +6,8 @@ import os
 import pwd
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import uuid
 from pathlib import Path
@@ -246,6 +248,30 @@ def test_a_holder_that_this_user_may_not_look_at_is_said_to_be_one(name: str) ->
 
     said = os.read(read, 1000).decode()
     assert said.startswith("process ? of user ? (it does not listen; /proc shows this user no process that has it")
+
+
+_ASK_BESIDE = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from pageswap.agent.workspace import host_lease
+os.setgroups([]), os.setresgid(12345, 12345, 12345), os.setresuid(12345, 12345, 12345)
+print(host_lease.describe(host_lease.who_holds(chr(0) + sys.argv[2]) or {}))
+"""
+
+
+def test_a_proc_that_hides_processes_makes_no_agent_strange(name: str) -> None:
+    """As hardened hosts mount it (hidepid): who answers as an agent has not ended because /proc does not show it."""
+    hidden = ["unshare", "--mount", "sh", "-c", 'mount -t proc -o hidepid=invisible proc /proc && exec "$@"', "sh"]
+    may_hide = subprocess.run([*hidden, "true"], capture_output=True, check=False).returncode == 0
+    require("root", may_hide, "needs root and Linux 5.8 for a /proc of its own that hides processes")
+    pid = _serve_in_child(name)
+    command = [*hidden, sys.executable, "-c", _ASK_BESIDE, str(Path(__file__).parents[3]), name[1:]]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    finally:
+        _kill(pid)
+
+    assert said == f"process {pid} of user {_ME['user']}, run r1, since {_ME['since']}\n"
 
 
 def test_who_measures_beside_a_squatter_gets_the_lease_when_it_is_free(name: str) -> None:

@@ -186,9 +186,10 @@ def host_folder(name: str = _FOLDER) -> str:
     A container's root, who may change the limit, reaches devtmpfs by a mount that is attached nowhere: the path leads
     through a descriptor of this process, which stays open.
     """
-    mounts = [line.split(" - ") for line in (HostFiles().text("/proc/self/mountinfo") or "").splitlines()]
-    on_dev = [right.split()[0] for left, right in mounts if left.split()[4] == "/dev"]
-    if on_dev[-1:] == ["devtmpfs"]:
+    # A source may be called "-", too, and of a long list the end is cut.
+    mounts = [line.partition(" - ") for line in (HostFiles().text("/proc/self/mountinfo") or "").splitlines()]
+    on_dev = [right.split()[:1] for left, _, right in mounts if left.split()[4:5] == ["/dev"]]
+    if on_dev[-1:] == [["devtmpfs"]]:
         return f"/dev/{name}"
     mounted = _mounted_devtmpfs()
     return f"/run/{name}" if mounted < 0 else f"/proc/self/fd/{mounted}/{name}"

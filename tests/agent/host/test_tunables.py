@@ -268,3 +268,15 @@ def test_containers_know_of_each_others_changes(host: _Host) -> None:
 
     assert last == "done\n"
     assert host.value() == 65_530
+
+
+def test_no_mount_keeps_the_folder_from_being_found(tmp_path: Path) -> None:
+    """A source may be called anything, also as what divides a line of /proc/self/mountinfo."""
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from pageswap.agent.host.tunables import host_folder as find"
+    script = 'mount -t tmpfs - "$1" && exec "$2" -c "$3; print(find())" "$4"'
+    command = ["unshare", "--mount", "sh", "-c", script, "sh", str(tmp_path), sys.executable, code]
+    may_mount = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False)
+    require("root", may_mount.returncode == 0, "needs root to mount")
+    found = subprocess.run([*command, str(Path(__file__).parents[3])], capture_output=True, text=True, check=False)
+
+    assert (found.stdout.endswith("/pageswap\n"), found.stderr) == (True, "")

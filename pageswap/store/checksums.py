@@ -99,5 +99,6 @@ def _call(names: Iterable[str], row: str = "") -> str:
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:
-    query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'checksum'"
+    # SQLite's own are statistics that ANALYZE leaves.
+    query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'checksum' AND name NOT GLOB 'sqlite_*'"
     return [name for (name,) in connection.execute(query)]

@@ -125,6 +125,18 @@ def test_what_another_program_changed_is_named(
         Store.open(path)
 
 
+def test_statistics_that_sqlite_keeps_are_no_damage(path: Path, connection: sqlite3.Connection) -> None:
+    """ANALYZE and PRAGMA optimize, which other programs say when they close a file, change nothing that was written."""
+    expected = read(path)
+    connection.execute("ANALYZE")
+    connection.close()
+    with Store.open(path) as store:
+        assert everything(store) == expected
+        store.set_machine("lab1", "one")
+
+    read(path)
+
+
 def test_an_index_that_leads_elsewhere_is_found(path: Path, connection: sqlite3.Connection) -> None:
     """Each row is as it was written, but another one would be found by its name."""
     (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE type = 'index'").fetchone()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.daemon.host_context import HostContext
 from pageswap.agent.host.preload import leave_behind
+from pageswap.agent.host_words import plain
 from pageswap.agent.workspace.agent_lock import AgentLock
 from pageswap.agent.workspace.work_folder import WorkFolder, mark_used, this_cache
 from pageswap.errors import HostError, PageswapError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _CAP_BYTES = 128 << 20
 _INTERRUPTED = 130
+_LONGEST_LOG = 2000
 
 # Each verb imports what it needs itself: `status` is asked often and must be quick.
 
@@ -136,7 +138,9 @@ def _stop(document: dict[str, Any], _: HostContext) -> dict[str, Any]:
 def _status(document: dict[str, Any], _: HostContext) -> dict[str, Any]:
     work = _work(document)
     pid = AgentLock(work.lock).holder()
-    return {"alive": pid is not None, "pid": pid, "journal_bytes": work.journal_bytes(), "log": work.log_tail()}
+    # What is no text, as a power cut leaves it, takes four times the room when it is shown.
+    log = plain(work.log_tail())[-_LONGEST_LOG:]
+    return {"alive": pid is not None, "pid": pid, "journal_bytes": work.journal_bytes(), "log": log}
 
 
 _VERBS: dict[str, Callable[[dict[str, Any], HostContext], dict[str, Any] | None]] = {

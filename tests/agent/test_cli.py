@@ -12,6 +12,9 @@ import pytest
 from agent.harness import make_trial
 from requirement import require
 
+from pageswap.agent.host_words import misfit, read_object
+from pageswap.agent.journal.line_fields import ANSWERS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -63,6 +66,16 @@ def test_one_line_of_input_is_enough(host: Host) -> None:
         answer = json.loads(process.stdout.readline())
 
     assert answer == {"alive": False, "pid": None, "journal_bytes": 0, "log": ""}
+
+
+def test_a_log_of_what_is_no_text_fits_an_answer(host: Host) -> None:
+    """As a power cut leaves it: what else is left on the host is collected all the same."""
+    host.work_dir.mkdir(parents=True)
+    (host.work_dir / "agent.log").write_bytes(b"\0" * 5000)
+    answer = read_object(json.dumps(host.call("status")).encode())
+
+    assert misfit(answer, ANSWERS["status"]) == ""
+    assert answer["log"].endswith(r"\x00\x00")
 
 
 def test_status_loads_neither_the_core_nor_what_only_a_job_needs() -> None:

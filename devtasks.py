@@ -55,29 +55,24 @@ def test(args: Sequence[str], *, whole: bool) -> int:
     if any(word in _PICKS or (ROOT / word.partition("::")[0]).exists() for word in args):
         return _run(pytest)
     if not whole:
-        return _without_labs(pytest, "not lab and not slow")
-    # A lab leaves a CPU to the sanitizers; the core's own tests wait, for they would share the huge pages with them.
-    with tempfile.TemporaryFile() as said:
-        sanitized = _start_sanitized(pytest, said)
-        try:
-            code = _run([*pytest, *_LABS])
-        finally:
-            sanitized_code = sanitized.wait() if sanitized else _without_sanitizers()
-        print("\nThe core's tests again, under AddressSanitizer and UndefinedBehaviorSanitizer", flush=True)
+        return max(_run([*pytest, "-m", "not lab and not slow", *part]) for part in (_CORE, _OTHERS))
+    # A lab leaves a CPU to the core's tests.
+    with tempfile.TemporaryFile() as said, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        core = pool.submit(_test_core_twice, pytest, said)
+        code = _run([*pytest, *_LABS])
+        code = max(code, core.result())
+        print("\nThe core's tests, alone and under AddressSanitizer and UndefinedBehaviorSanitizer", flush=True)
         said.seek(0)
         shutil.copyfileobj(said, sys.stdout.buffer)
-    return _without_labs(pytest, "not lab") or code or _told(pytest, sanitized_code)
+    return max(code, _run([*pytest, "-m", "not lab", *_OTHERS]))
 
 
-def _without_labs(pytest: list[str], marks: str) -> int:
-    return max(_run([*pytest, "-m", marks, *part]) for part in (_CORE, _OTHERS))
-
-
-def _start_sanitized(pytest: list[str], output: IO[bytes]) -> subprocess.Popen[bytes] | None:
-    """Start the core's tests with a core of sanitizers, None where the compiler has none."""
+def _test_core_twice(pytest: list[str], output: IO[bytes]) -> int:
+    """Run the core's tests and write what they say to ``output``, then again with a core of sanitizers."""
+    code = _run([*pytest, *_CORE], output)
     library = _compiler_file("libasan.so")
     if not library.is_absolute():
-        return None
+        return max(code, _without_sanitizers())
     build_core(sanitize=True)
     environment = {
         **os.environ,
@@ -88,8 +83,7 @@ def _start_sanitized(pytest: list[str], output: IO[bytes]) -> subprocess.Popen[b
         "PAGESWAP_SANITIZED": "1",
     }
     paths = ["-o", "pythonpath=build/sanitized tests tests/native", "-p", "no:cacheprovider"]
-    command = [*pytest, *paths, "tests/native"]
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    return max(code, _run([*pytest, *paths, *_CORE], output, environment))
 
 
 def _without_sanitizers() -> int:
@@ -98,12 +92,10 @@ def _without_sanitizers() -> int:
     return int(required)
 
 
-def _run(command: list[str]) -> int:
-    return _told(command, subprocess.run(command, cwd=ROOT, check=False).returncode)
-
-
-def _told(command: list[str], code: int) -> int:
+def _run(command: list[str], output: IO[bytes] | None = None, environment: dict[str, str] | None = None) -> int:
     """Return 1 for any code but 0, as a shell says a signal's, telling what no command could tell of itself."""
+    errors = subprocess.STDOUT if output else None
+    code = subprocess.run(command, cwd=ROOT, env=environment, stdout=output, stderr=errors, check=False).returncode
     if code >= 0:
         return min(code, 1)
     print(f"\nFAILED: {shlex.join(command)} was killed by {signal.Signals(-code).name}", flush=True)

@@ -60,6 +60,7 @@ def _scaled(finding: dict[str, Any]) -> None:
         finding["ratio"] *= 1.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [_turned, _decided, _forgiven, _scaled])
 def test_the_reader_sees_a_finding_that_is_false(change: Callable[[dict[str, Any]], None]) -> None:
     """Wherever a change makes one so."""
@@ -78,6 +79,7 @@ def test_the_reader_sees_a_finding_that_is_false(change: Callable[[dict[str, Any
     assert seen == changed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -66,7 +66,7 @@ def kibibytes(status: str, name: str) -> int:
     return int(status.partition(f"{name}:")[2].split()[0])
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("threads", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("method", "workload"), [(method.name, workload) for method in native.methods() for workload in method.workloads]
 )

@@ -193,7 +193,7 @@ def cost_stacks(summary: HostsSummary, calls: Summary | None = None) -> tuple[Co
     """Stack the measured costs of system calls against a swap of one page by each method that makes them.
 
     ``calls`` is the summary of a run of workload ``call`` that has the same hosts. Only swaps of 4 KiB pages by one
-    thread are explained: the calls were measured with such. A run of that workload needs no other, see `call_stacks`.
+    thread alone are explained: the calls were measured so. A run of that workload needs no other, see `call_stacks`.
     """
     if summary.workload == "call":
         return call_stacks(summary)
@@ -201,12 +201,12 @@ def cost_stacks(summary: HostsSummary, calls: Summary | None = None) -> tuple[Co
         return ()
     priced: dict[str, dict[str, CaseSummary]] = {}
     for case in calls.cases:
-        if case.median_ns and case.levels.get("threads", 1) == 1:
+        if case.median_ns and _is_alone(case):
             priced.setdefault(case.host, {}).setdefault(str(case.levels.get("method")), case)
     found = []
     for case in summary.cases:
         method = str(case.levels.get("method"))
-        is_plain = case.levels.get("page_size") == BASE_PAGE_BYTES and case.levels.get("threads", 1) == 1
+        is_plain = case.levels.get("page_size") == BASE_PAGE_BYTES and _is_alone(case)
         if not case.median_ns or method not in _RECIPES or not is_plain:
             continue
         is_touched = case.levels.get("touch") == "moved"
@@ -221,6 +221,11 @@ def cost_stacks(summary: HostsSummary, calls: Summary | None = None) -> tuple[Co
             rest = case.median_ns - sum(part.ns for part in parts)
             found.append(CostStack(case.host, case.case_id, method, case.levels, case.median_ns, parts, rest, obstacle))
     return tuple(found)
+
+
+def _is_alone(case: CaseSummary) -> bool:
+    # A TLB flush that must reach another CPU costs many times what one at home does.
+    return (case.levels.get("threads", 1), case.levels.get("neighbours", "idle")) == (1, "idle")
 
 
 def call_stacks(summary: HostsSummary) -> tuple[CostStack, ...]:

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 
-from pageswap.analysis.explanations.costs import NOT_NESTED, TOO_FEW_BLOCKS, call_stacks, shares
+from pageswap.analysis.explanations.costs import NOT_NESTED, TOO_FEW_BLOCKS, call_stacks, cost_stacks, shares
 from pageswap.analysis.summary import HostsSummary, summarise
 from pageswap.statistics.rank_tests import shift
 from tests.fake_run import FakeRun, make_run
@@ -69,6 +69,20 @@ def test_another_backing_is_no_limit() -> None:
 
     assert shares(summary, limited("limit", {"memcpy": 400.0}, backing="private_anon")) == {}
     assert shares(summary, limited("limit", {"memcpy": 400.0})) != {}
+
+
+def test_a_swap_is_taken_apart_only_under_the_conditions_of_its_calls() -> None:
+    """Beside spinning neighbours a flush of the TLB costs another CPU's time too, which no call measured alone has."""
+    times = {"getpid": 100.0, "mremap_untouched": 2_000.0, "mremap_touched": 3_000.0}
+    conditions = {"neighbours": ["spinning", "idle"], **ONE}
+    calls = make_run(method=list(times), speeds=times, baseline={"method": "getpid"}, **conditions)
+    calls.experiment["workload"] = "call"
+    for outcome in calls.of(neighbours="spinning"):
+        outcome["elapsed_ns"] *= 10
+    found = cost_stacks(summarise(make_run(speeds={"mremap_fixed": 16_000.0}, **conditions)), summarise(calls))
+
+    assert [(stack.method, stack.levels["neighbours"]) for stack in found] == [("mremap_fixed", "idle")]
+    assert [part.ns for part in found[0].parts] == pytest.approx([300, 5_700, 3_000], rel=0.1)
 
 
 def test_few_blocks_have_a_share_and_no_interval() -> None:

@@ -135,9 +135,9 @@ def _figure(summary: Summary, case: CaseSummary) -> tuple[float, Interval | None
 
 
 def _named(summary: Summary, label: str, cases: Sequence[CaseSummary]) -> str:
-    """Print a row's label with the range of its figures below; where verdicts differ both ends have their own words."""
+    """Print a row's label with the range of its figures below; ends of different verdicts have their own words."""
     ordered = sorted(cases, key=lambda case: case.ratio or 0.0)
-    is_alike = summary.asks == COST or len({case.verdict for case in cases}) == 1
+    is_alike = summary.asks == COST or ordered[0].verdict == ordered[-1].verdict
     told = " to\n".join(
         speeds(summary.asks, each[0].verdict, [(case.ratio or 1.0, case.ratio_ci) for case in each])[0]
         for each in ([ordered] if is_alike else [ordered[:1], ordered[-1:]])

@@ -104,7 +104,7 @@ def _text(name: str, value: object) -> str:
     if name == "mitigations" and isinstance(value, dict):
         affected = {flaw: state for flaw, state in value.items() if state != _UNAFFECTED}
         return note("mitigations", _nested(affected), [flaw for flaw in value if flaw not in affected])
-    return _nested(value)
+    return _nested(value) or "none"
 
 
 def _nested(value: object) -> str:

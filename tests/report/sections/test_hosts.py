@@ -129,10 +129,11 @@ def test_the_ledger_has_each_hosts_seconds_and_troubles() -> None:
 
 def test_every_fact_of_the_environment_is_shown() -> None:
     """Also one this version has no label for."""
-    facts = dict(host_facts({**ENVIRONMENT, "novelty": {"a": 1}}))
+    facts = dict(host_facts({**ENVIRONMENT, "novelty": {"a": 1}, "nothing": []}))
 
     assert facts["CPU"] == "AMD EPYC 9R45"
     assert facts["novelty"] == "a: 1"
+    assert facts["nothing"] == "none"
     assert facts["Memory"] == "23.44 GiB (25,165,824,000 bytes)"
     assert facts["Compiler flags"] == "-O2 -fPIC"
     assert facts["Transparent huge pages"] == "enabled: madvise; defrag: madvise; shmem_enabled: never"

@@ -26,7 +26,6 @@ ALL = "all"
 KEEP_S = 30 * 86_400.0
 # A controller may have just found a bundle, and be about to start it.
 _CONTENT_GRACE_S = 3600.0
-_SEEN = "seen.json"
 _START_GRACE_S = 600.0
 
 
@@ -75,7 +74,8 @@ def tidy(work_path: str, up_s: float | None = None, boot: str | None = None) -> 
 
 def _seen_for(cache: str, up_s: float, boot: str) -> dict[str, float]:
     """Return and note for how many seconds at least each segment's folder has been there, by this host's uptime."""
-    record = os.path.join(cache, "runs", _SEEN)
+    # Of its own for each host: several may have one home.
+    record = os.path.join(cache, "runs", f"seen.{os.uname().nodename}.json")
     try:
         with open(record, encoding="utf-8") as file:
             last = json.load(file)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -244,10 +245,23 @@ def test_a_clock_that_is_put_right_takes_no_rows_that_nobody_has(tmp_path: Path)
     assert kept(100 * day_s, "first")
     assert kept(115 * day_s, "first")
     assert kept(14 * day_s, "second")
-    (tmp_path / "runs" / "seen.json").write_text("{}")
+    (tmp_path / "runs" / f"seen.{os.uname().nodename}.json").write_text("{}")
     assert kept(100 * day_s, "second")
     assert kept(129 * day_s, "second")
     assert not kept(131 * day_s, "second")
+
+
+def test_another_host_of_the_same_home_takes_no_rows_by_its_own_uptime(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How long that one is up says nothing of a folder that it sees for the first time."""
+    rows = segment(tmp_path, "uncollected", delivered=False, age_s=KEEP_S + 60)
+    mine = segment(tmp_path, "mine")
+    for host in ("node1", "node2"):
+        monkeypatch.setattr(os, "uname", lambda name=host: SimpleNamespace(nodename=name))
+        tidy(str(mine), 2 * KEEP_S, f"boot of {host}")
+
+        assert rows.exists()
 
 
 class TestVerb:

@@ -548,22 +548,16 @@ def cost_faults(reader: Reader, text: str) -> Iterator[str]:
                 shown.append(number(said))
                 yield from multiple_faults(reader, name, shown[-1])
     elif (found := re.fullmatch(r"Of the time of one (.+?), (\d+ % .+)", text)) is not None:
-        yield from part_faults(reader, found[1], found[2])
+        # Shares differ by the condition: none is told where there are several without saying which.
+        parts = [e for e in reader.findings if e["verdict"] == "part" and (" with " in found[1] or not e["where"])]
+        for share, name in re.findall(r"(\d+) % (?:is )?(.+?)(?=, \d+ %|$)", found[2]):
+            own = [each["ratio"] for each in parts if each["subject"] == name]
+            if not any(abs(100 * ratio - float(share)) <= 0.51 for ratio in own):
+                yield f"{share} % {name}, by the findings {own}"
     elif re.fullmatch(r"[nN]o (?:other )?call was told from .+", text):
         yield from [text for each in reader.findings if each["verdict"] in _DECIDED][:1]
     elif not re.fullmatch(r"\d+ calls? compared with .+", text):
         yield f"not understood: {text!r}"
-
-
-def part_faults(reader: Reader, call: str, shares: str) -> Iterator[str]:
-    """Check the shares of a call, and that it is told under which condition where it was measured under several."""
-    parts = [each for each in reader.findings if each["verdict"] == "part"]
-    for share, name in re.findall(r"(\d+) % (?:is )?(.+?)(?=, \d+ %|$)", shares):
-        own = [each for each in parts if each["subject"] == name]
-        if not any(abs(100 * each["ratio"] - float(share)) <= 0.51 for each in own):
-            yield f"{share} % {name}, by the findings {[each['ratio'] for each in own]}"
-    if any(each["where"] for each in parts) and " with " not in call:
-        yield f"under no condition: {call}, {shares}"
 
 
 def shorter_faults(reader: Reader, more: int, shown: int, last: float) -> Iterator[str]:

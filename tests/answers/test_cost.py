@@ -133,8 +133,8 @@ def test_the_answer_takes_it_apart() -> None:
     parts = [finding for finding in answer.findings if finding.verdict == PART]
 
     assert re.fullmatch(
-        r"Of the time of one mremap_touched with 1 thread, idle neighbours, 50 % is the page's entry and its TLB flush, "
-        r"4[78] % the mapping, [23] % the way into the kernel",
+        r"Of the time of one mremap_touched with 1 thread, idle neighbours, 50 % is the page's entry and its TLB "
+        r"flush, 4[78] % the mapping, [23] % the way into the kernel",
         answer.headline,
     )
     assert len(parts) == 4 * 3

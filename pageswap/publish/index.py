@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 _REPORT: Final = re.compile(r"runs/[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*/" + re.escape(REPORT))
 _LONGEST: Final = 2_000
+# As many as an index of the largest size that a site may have can hold.
+_MOST_PARTS: Final = 1 << 22
+_MOST_RUNS: Final = 1 << 17
 _CONDITIONS: Final = tuple(condition.key for condition in CONDITIONS if condition.is_brief)
 _WORDS: Final = (FASTER, SLOWER, NO_DIFFERENCE, TOO_FEW)
 _WORD: Final = (str,)
@@ -102,8 +105,8 @@ def index_of(entries: Iterable[Entry], title: str) -> Entry:
 def read_index(text: str, where: str) -> Entry:
     """Read a site's index; raises HostError when it is none that can be gone on with."""
     try:
-        index = read_object(text.encode())
-        is_ours = index["format"] == FORMAT and not misfit(index["runs"], [(dict,)])
+        index = read_object(text.encode(), _MOST_PARTS)
+        is_ours = index["format"] == FORMAT and not misfit(index["runs"], [(dict,), _MOST_RUNS])
     except (ValueError, KeyError):
         is_ours = False
     if not is_ours:

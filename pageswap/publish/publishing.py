@@ -180,7 +180,8 @@ class _Change:
         index = index_of(entries, self._title)
         made = {
             "index.html": site_page(index["title"], index["runs"]).encode(),
-            INDEX: json.dumps(index, indent=1, ensure_ascii=False).encode() + b"\n",
+            # Of letters that come back as they are from any host.
+            INDEX: json.dumps(index, indent=1).encode() + b"\n",
             "feed.xml": site_feed(index).encode(),
             ".nojekyll": b"",
         }

@@ -15,6 +15,7 @@ from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.target import make_target
 from pageswap.fleet.transport.transport import Reach
 from pageswap.publish import Destination, Published, publish, split
+from pageswap.publish.index import read_index
 from pageswap.publish.publishing import TITLE
 from tests.fleet.sshd import Sshd
 from tests.stored_run import RUN_ID, store_run
@@ -196,6 +197,38 @@ def test_a_site_whose_hosts_were_described_by_other_conditions_is_gone_on_with(
 
     assert before == index_of(site)["runs"][1]["hosts"]
     assert "attic" in (site / "index.html").read_text()
+
+
+def test_a_site_whose_lines_end_as_on_windows_is_gone_on_with(tmp_path: Path, runs: list[Path]) -> None:
+    """As it came out of a repository."""
+    site = tmp_path / "site"
+    to(site, runs[:1])
+    path = site / "index.json"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+    assert (RUN_ID.format(2),) == to(site, runs).added
+
+
+@pytest.mark.parametrize("title", ["re\xadmapping", "\x7f", "\U000e0041", "\u202e", "Größe"])
+def test_a_title_of_any_letters_keeps_no_site_from_being_gone_on_with(
+    tmp_path: Path, runs: list[Path], title: str
+) -> None:
+    """Also of those that nobody sees."""
+    site = tmp_path / "site"
+    to(site, runs[:1], title=title)
+
+    assert index_of(site)["title"] == title
+    assert (RUN_ID.format(2),) == to(site, runs).added
+
+
+def test_a_site_may_have_many_runs(tmp_path: Path, runs: list[Path]) -> None:
+    """More than a host may answer lines of anything else."""
+    site = tmp_path / "site"
+    to(site, runs[:1])
+    index = index_of(site)
+    many = {**index, "runs": index["runs"] * 12_000}
+
+    assert len(read_index(json.dumps(many), "site")["runs"]) == 12_000
 
 
 @pytest.mark.parametrize(

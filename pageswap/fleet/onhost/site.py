@@ -91,7 +91,7 @@ def put(document: dict[str, Any], read: Callable[[int], bytes]) -> dict[str, Any
             index = _index(folder)
             if index is None and _is_filled(folder):
                 raise HostError(f"{folder}: holds other files and no site of pageswap; give a new or an empty folder")
-            if document["seen"] != ("" if index is None else sha256(index.encode())):
+            if document["seen"] != ("" if index is None else sha256((folder / INDEX).read_bytes())):
                 return {"conflict": True}
             recorded = _recorded(index)
             names = [_checked(folder, str(file["path"]), recorded) for file in document["files"]]

@@ -127,7 +127,8 @@ class Target(Provisioning):
         finally:
             complaint = stream.close()
         if answer is None:
-            raise HostError(f"{where}: ended without an answer{': ' + complaint if complaint else ''}")
+            said = complaint.rpartition("\n")[2]
+            raise HostError(f"{where}: ended without an answer{f': {said:.500}' if said else ''}")
         if "error" in answer:
             raise HostError(f"{self.name}: {printable(str(answer['error'])):.2000}")
         return answer

@@ -55,6 +55,8 @@ class TestCalls:
         """Such as a Python that cannot start."""
         with pytest.raises(HostError, match=r"local: status: ended without an answer: .*broken python"):
             talking("import sys; sys.exit('broken python')").call("status", {"long": "x" * (1 << 20)})
+        with pytest.raises(HostError, match=r"local: status: ended without an answer: it$"):
+            talking("import sys; sys.exit('lines that are not ours\\nerror: lab2: as\\nit')").call("status", {})
 
     @pytest.mark.parametrize("said", ["nonsense", "[1]", "{", "NaN"])
     def test_anything_but_an_object_is_an_error(self, talking: Callable[[str], Target], said: str) -> None:

@@ -246,7 +246,7 @@ def _route(alias: str, settings: Mapping[str, list[str]], own_name: str, given: 
         identity_files=files,
         is_identities_only=one("identitiesonly") in ("yes", "true"),
         proxy_command=command if command != "none" else None,
-        jumps=tuple(jump for jump in one("proxyjump").split(",") if jump != "none"),
+        jumps=tuple(jump for jump in re.sub(_PERCENT, known(tokens), one("proxyjump")).split(",") if jump != "none"),
         connect_timeout_s=CONNECT_TIMEOUT_S if timeout == "none" else float(timeout),
         known_hosts=known_hosts,
         lacks=tuple(

@@ -85,6 +85,7 @@ class TestEitherReader:
         [
             ("ProxyJump a", ("a",), None),
             ("ProxyJump u@a:22,[::1]:2", ("u@a:22", "[::1]:2"), None),
+            ("User u\nProxyJump %r@g-%h", ("u@g-h",), None),
             ("ProxyJump none\nProxyCommand nc x", (), "nc x"),
             ("ProxyCommand none\nProxyJump a", (), None),
             ("ProxyCommand nc %h %p", (), "nc h 22"),

@@ -30,6 +30,7 @@ class Connection(abc.ABC):
         self.reach = reach
         self.programs = 0
         self._held = contextlib.ExitStack()
+        self._making: Connection | None = None
 
     @property
     @abc.abstractmethod
@@ -48,20 +49,31 @@ class Connection(abc.ABC):
             self.close()
             raise
 
+    def give_up(self) -> None:
+        """End the making of the connection, from any thread; who makes it sees it fail, and closes it."""
+        if (gate := self._making) is not None:
+            gate.give_up()
+
     def close(self) -> None:
-        """End the connection, also one that is just being made; harmless when repeated."""
+        """End the connection, once nobody makes it any more; harmless when repeated."""
         self._held.close()
 
     def _gate(self) -> Any:  # noqa: ANN401 - a connection of the same kind, or None
         """Return an open connection to the last host on the way, to be shared until this one is closed."""
         if not self._before:
             return None
-        way = tuple((each.alias, each.user, each.host, each.port) for each in self._before)
+        way = tuple(
+            (each.alias, each.user, each.host, each.port, each.identity_files, each.proxy_command, each.known_hosts)
+            for each in self._before
+        )
         return self._held.enter_context(_GATES.through((type(self), self.reach, way), self._opened_gate))
 
     def _opened_gate(self) -> Connection:
-        gate = type(self)(self._before, self.reach)
-        gate.connect()
+        gate = self._making = type(self)(self._before, self.reach)
+        try:
+            gate.connect()
+        finally:
+            self._making = None
         return gate
 
 
@@ -150,7 +162,7 @@ class ConnectedTransport(Transport):
     def close(self) -> None:
         """End the connections, also one that is just being made."""
         for connection in tuple(self._connections):
-            connection.close()
+            connection.give_up()
         with self._guard:
             while self._connections:
                 self._connections.pop().close()

@@ -140,6 +140,12 @@ class FabricConnection(Connection):
             raise (SLOW_PROGRAM if "imeout" in str(error) else NO_PROGRAM).error(shown=self.route.shown) from None
         return channel
 
+    def give_up(self) -> None:
+        """Hang up, also on the gate."""
+        super().give_up()
+        with contextlib.suppress(Exception):
+            self._fabric.client.close()
+
     def close(self) -> None:
         """End the connection, and let go of those that it goes through."""
         with contextlib.suppress(Exception):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import HostError
 from pageswap.fleet.transport.link_errors import NO_INPUT_TAKEN
-from pageswap.fleet.transport.transport import COMPLAINT_BYTES, SEND_S, Transport
+from pageswap.fleet.transport.transport import COMPLAINT_BYTES, MOST_COMPLAINTS_BYTES, SEND_S, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -118,6 +118,13 @@ class ProcessStream:
         size = self._complaints.seek(0, os.SEEK_END)
         self._complaints.seek(max(0, size - COMPLAINT_BYTES))
         return self._complaints.read().decode("utf-8", "backslashreplace").strip()
+
+    def bound_complaints(self) -> None:
+        """Forget what the process has complained about where that fills the disk."""
+        if os.fstat(self._complaints.fileno()).st_blocks * 512 > MOST_COMPLAINTS_BYTES:
+            # The process writes at the place that is ours, too.
+            os.lseek(self._complaints.fileno(), 0, os.SEEK_SET)
+            os.ftruncate(self._complaints.fileno(), 0)
 
     def close(self) -> str:
         """End the process if it still runs."""

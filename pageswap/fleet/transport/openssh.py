@@ -7,18 +7,21 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import tempfile
-from pathlib import Path
-from typing import Final
+import time
+from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import HostError
 from pageswap.fleet.transport import transport as limits
 from pageswap.fleet.transport.connected import ConnectedTransport, Connection
+from pageswap.fleet.transport.control_socket import is_listened_to, make_folder
 from pageswap.fleet.transport.link_errors import LOST, NO_PROGRAM, meaning
 from pageswap.fleet.transport.local import ProcessStream
 from pageswap.fleet.transport.ssh_config import FORCED, GLOBAL_CONFIG, USER_CONFIG
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # A connection that nobody uses any more, as after a kill -9, ends after so many seconds.
 _IDLE_S: Final = 60
@@ -26,6 +29,9 @@ _IDLE_S: Final = 60
 _RUN_S: Final = 90.0
 _EXIT_S: Final = 10.0
 _SSH_FAILED: Final = 255
+_NOT_FORWARDED: Final = "Stdio forwarding request failed"
+# How often is looked at how much a program complains.
+_LOOK_S: Final = 0.5
 
 
 class Master(Connection):
@@ -37,16 +43,12 @@ class Master(Connection):
     @property
     def is_open(self) -> bool:
         """Tell whether the ssh that holds the connection is there."""
-        with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
-            probe.connect(self._control)
-            return True
-        return False
+        return is_listened_to(self._control)
 
     def open(self) -> None:
         """Have ssh connect; it goes into the background once the host has let us in."""
         gate = self._gate()
-        # A socket's path must be short, and ssh appends to it.
-        self._folder = Path(tempfile.mkdtemp(prefix="ps-", dir=os.environ.get("XDG_RUNTIME_DIR")))
+        self._folder = make_folder(self.route.alias)
         self._held.callback(shutil.rmtree, self._folder, ignore_errors=True)
         self._held.callback(self._exit)
         (self._folder / "config").write_text(self._config(), "utf-8", "surrogateescape")
@@ -58,8 +60,8 @@ class Master(Connection):
         if code or not self.is_open:
             said = self.said()
             keys = re.findall(r"debug1: Server host key: (\S+ \S+)", said)
-            # Why it connects us to nobody a gate tells there only.
-            more = gate.said()[known:] if gate is not None else ""
+            # Why it connects us to nobody a gate tells there only, as it does of others.
+            more = gate.said()[known:] if gate is not None and _NOT_FORWARDED in said else ""
             raise meaning(said + more, self.route.alias, self.route.shown, *keys[-1:])
 
     def said(self) -> str:
@@ -71,11 +73,11 @@ class Master(Connection):
         """Return the command that goes through the connection, and makes none of its own where it has gone."""
         return ["ssh", "-F", "none", "-T", "-S", self._control, "-o", "ProxyCommand=false", "-o", "LogLevel=ERROR"]
 
-    def close(self) -> None:
-        """End the connection, and let go of those that it goes through."""
+    def give_up(self) -> None:
+        """End the ssh that connects, or that of the gate."""
+        super().give_up()
         if (process := self._process) is not None:
             process.kill()
-        super().close()
 
     @property
     def _control(self) -> str:
@@ -136,7 +138,13 @@ class OpensshStream(ProcessStream):
 
     def read(self, timeout_s: float | None = None) -> bytes | None:
         """Wait for output; raises HostLinkLostError when the connection breaks, HostError when nothing was started."""
-        data = super().read(timeout_s)
+        until = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            left_s = _LOOK_S if until is None else min(_LOOK_S, max(0.0, until - time.monotonic()))
+            data = super().read(left_s)
+            self.bound_complaints()
+            if data is not None or (until is not None and time.monotonic() >= until):
+                break
         if data == b"" and not self._is_cancelled and self.exit_code() == _SSH_FAILED:
             if not self._master.is_open:
                 raise LOST.error(alias=self._master.route.alias)

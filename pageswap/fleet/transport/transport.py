@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # So much of the end of what a program complained about is kept.
 COMPLAINT_BYTES: Final = 2000
+# And no more of it takes room meanwhile.
+MOST_COMPLAINTS_BYTES: Final = 16 << 20
 # A program that takes no input for so long never will.
 SEND_S: Final = 60.0
 CONNECT_TIMEOUT_S: Final = 10.0

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import socket
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fleet.sshd import Sshd, wait_for
 
 from pageswap.errors import HostError, HostUnreachableError
-from pageswap.fleet.transport.connected import Gates
+from pageswap.fleet.transport.connected import Connection, Gates
+from pageswap.fleet.transport.link_errors import HopelessError
 from pageswap.fleet.transport.registry import TRANSPORTS
+from pageswap.fleet.transport.ssh_config import route_of
 from pageswap.fleet.transport.transport import Reach
 
 if TYPE_CHECKING:
@@ -55,31 +59,42 @@ class TestGates:
         with gates.through("a", make) as later:
             assert later is made[2]
 
-    def test_those_who_come_meanwhile_wait_for_the_first(self) -> None:
+    @pytest.mark.parametrize("fault", [None, HostError("no way")])
+    def test_those_who_come_meanwhile_wait_for_the_first(self, fault: HostError | None) -> None:
         """And share what it has made, or why it could not."""
-        gates, waiting, may_go = Gates(), threading.Barrier(3), threading.Event()
+        gates, may_go = Gates(), threading.Event()
         made: list[Opened] = []
+        looked_up: list[int] = []
+
+        class Way:
+            def __hash__(self) -> int:
+                looked_up.append(1)
+                return 1
 
         def make() -> Opened:
             may_go.wait(20)
             made.append(Opened())
-            if len(made) == 1:
-                raise HostError("no way")
+            if fault:
+                raise fault
             return made[-1]
 
-        def come() -> object:
-            waiting.wait(20)
-            with gates.through("a", make) as gate:
+        def come(way: Way) -> object:
+            with gates.through(way, make) as gate:
+                all_in.wait(20)
                 return gate
 
+        way, all_in = Way(), threading.Barrier(3)
         with ThreadPoolExecutor(3) as pool:
-            found = [pool.submit(come) for _ in range(3)]
-            wait_for(lambda: waiting.n_waiting == 0)
-            may_go.set()
+            found = [pool.submit(come, way) for _ in range(3)]
+            # Each looks once, and the first writes once.
+            wait_for(lambda: len(looked_up) == 3 + 1)
+            with gates.through("b", Opened):  # whoever looked last has let go of the table
+                may_go.set()
             errors = [future.exception() for future in found]
 
-        assert {str(error) for error in errors if error} == {"no way"}
-        assert errors.count(None) + sum(error is not None for error in errors) == 3
+        assert errors == [fault] * 3
+        assert len(made) == 1
+        assert fault or {future.result() for future in found} == set(made)
 
     def test_one_that_has_gone_is_made_again(self) -> None:
         """For who comes then; it ends when those who still hold it let go."""
@@ -89,6 +104,33 @@ class TestGates:
             with gates.through("a", Opened) as second:
                 assert second is not first
             assert not second.is_open
+
+
+class Through(Connection):
+    """A connection that is open as soon as what it goes through is."""
+
+    is_open = True
+    gate: Through | None = None
+
+    def open(self) -> None:
+        """Go through the others."""
+        self.gate = self._gate()
+
+
+@pytest.mark.parametrize("change", [{"user": "u"}, {"identity_files": ("key",)}, {"proxy_command": "nc x"}])
+def test_a_gate_that_is_reached_in_another_way_is_another_one(tmp_path: Path, change: dict[str, Any]) -> None:
+    """Only what is the same in all is shared."""
+    reach = Reach(tmp_path / "config")
+    (tmp_path / "config").write_text("Host lab1\nPort 3\n")
+    host, gate = route_of("lab1", reach), route_of("gate", reach)
+    ways = [[host, gate], [host, gate], [host, dataclasses.replace(gate, **change)]]
+    first, second, other = made = [Through(way, reach) for way in ways]
+    for each in made:
+        each.connect()
+
+    assert first.gate is second.gate is not other.gate
+    for each in made:
+        each.close()
 
 
 @pytest.fixture
@@ -167,6 +209,52 @@ def test_a_gate_that_is_away_is_told_of_each_host(gate: Sshd, behind: list[Trans
     for transport in behind[:2]:
         with pytest.raises(HostUnreachableError, match=r"^gate \(.*: cannot be reached: Connection refused"):
             told(transport)
+
+
+@pytest.mark.parametrize("is_gate", [False, True])
+def test_connecting_ends_with_the_transport(tmp_path: Path, via: str, *, is_gate: bool) -> None:
+    """As a host that cannot be reached, whichever of those on the way is the one that says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(1) as pool:
+        lines = ["HostName 127.0.0.1", f"Port {silent.getsockname()[1]}", "ConnectTimeout 600", ""]
+        config = tmp_path / "ssh_config"
+        config.write_text("\n".join([*(["Host lab1", "ProxyJump gate"] if is_gate else []), "Host *", *lines]))
+        transport = TRANSPORTS[via]("lab1", Reach(config))
+        told_of = pool.submit(told, transport)
+        taken, _ = silent.accept()
+        with taken:
+            assert taken.recv(4) == b"SSH-"
+            closer = threading.Thread(target=transport.close)
+            closer.start()
+            closer.join(30)
+
+            assert not closer.is_alive()
+            assert isinstance(told_of.exception(), HostUnreachableError)
+
+
+def test_what_a_gate_says_of_one_host_is_told_of_no_other(tmp_path: Path, sshd: Sshd, via: str) -> None:
+    """One hangs up, while the gate forwards nothing to the other."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(1) as pool:
+        port = silent.getsockname()[1]
+        sshd.stop()
+        sshd.extra = [f"PermitOpen 127.0.0.1:{port}"]
+        sshd.start()
+        own = sshd.config.read_text().splitlines()[1:]
+        config = tmp_path / "ssh_config"
+        ways = ["Host lab1", f"Port {port}", "Host lab2", "Port 1", "Host lab1 lab2", "ProxyJump gate", "Host *"]
+        config.write_text("\n".join([*ways, *own, ""]))
+        one, other = (TRANSPORTS[via](name, Reach(config)) for name in ("lab1", "lab2"))
+        told_of = pool.submit(told, one)
+        taken, _ = silent.accept()
+        with taken:
+            assert taken.recv(4) == b"SSH-"
+            with pytest.raises(HopelessError, match=r"^lab2 \(.*forwards nothing"):
+                told(other)
+        error = told_of.exception()
+
+        assert str(error).startswith(f"lab1 (127.0.0.1:{port}): cannot be reached: no SSH server answers")
+        assert not isinstance(error, HopelessError)
+        for transport in (one, other):
+            transport.close()
 
 
 TALK = [sys.executable, "-c", "import sys; print(1, flush=True); print(sys.stdin.read())"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import stat
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,11 +16,22 @@ from pageswap.errors import (
     HostError,
     HostLinkLostError,
 )
+from pageswap.fleet.transport import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pageswap.fleet import Target
+
+
+def on_disk() -> int:
+    """Return how many bytes of a disk the files take that are open here and have no name."""
+    taken = 0
+    for path in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found = path.stat()
+            taken += found.st_blocks * 512 if stat.S_ISREG(found.st_mode) and not found.st_nlink else 0
+    return taken
 
 
 class TestStreams:
@@ -52,6 +66,18 @@ class TestStreams:
 
         assert b"".join(iter(stream.read, b"")) == b'{"done": 1}\n'
         assert stream.close() == "x" * 1997 + "end"
+
+    def test_complaints_without_end_fill_no_disk(
+        self, talking: Callable[[str], Target], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of what was complained about long ago nothing is kept."""
+        monkeypatch.setattr(local, "MOST_COMPLAINTS_BYTES", 1 << 20)
+        before = on_disk()
+        stream = talking("os.write(2, b'x' * (32 << 20))\nprint('{}', flush=True)\ntime.sleep(600)").open("status", {})
+
+        assert stream.read() == b"{}\n"
+        wait_for(lambda: stream.read(0.01) is None and on_disk() - before <= 1 << 20)
+        stream.close()
 
     @pytest.mark.parametrize("how", ["cancel", "close"])
     def test_a_program_that_is_no_longer_wanted_is_ended(

@@ -47,8 +47,10 @@ class Lease:
         """Answer everyone who has connected, never waiting for any of them."""
         listener = _listen(self._wanted) if self._wanted else None
         if listener is not None:
-            self._listener.close()
-            self._listener, self._wanted = listener, None
+            # Under the same number, which somebody polls.
+            os.dup2(listener.fileno(), self._listener.fileno(), inheritable=False)
+            listener.close()
+            self._wanted = None
         while True:
             try:
                 asker, _ = self._listener.accept()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import select
 import signal
 import socket
 import subprocess
@@ -278,6 +279,8 @@ def test_who_measures_beside_a_squatter_gets_the_lease_when_it_is_free(name: str
     """Until then nobody finds the lease beside it; after that nobody starts another measurement."""
     _, pid = _squat(name, "silent")
     beside = host_lease.take_beside(_ME, name)
+    poller = select.poll()
+    poller.register(beside, select.POLLIN)
     beside.serve()
     assert host_lease.try_take(_ME, name) is None
     os.kill(pid, signal.SIGKILL)
@@ -286,8 +289,10 @@ def test_who_measures_beside_a_squatter_gets_the_lease_when_it_is_free(name: str
     beside.serve()
 
     assert host_lease.try_take(_ME, name) is None
+    assert poller.poll(0) == []
     with socket.socket(socket.AF_UNIX) as asker:
         asker.connect(name)
+        assert poller.poll(0) == [(beside.fileno(), select.POLLIN)]
         beside.serve()
         assert asker.recv(4096).endswith(b"\n")
     beside.close()

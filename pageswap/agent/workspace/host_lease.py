@@ -231,8 +231,11 @@ def _seen(address: str, pid: int | None, uid: int | None, strange: str) -> tuple
 
 def _processes_with(address: str) -> list[int]:
     """List the processes that have a socket of this name open, as far as this user may look."""
-    with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
-        lines = [line.split() for line in file]
+    try:
+        with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
+            lines = [line.split() for line in file]
+    except OSError:
+        return []  # A /proc of processes alone (subset=pid).
     # Num, RefCount, Protocol, Flags, Type, St, Inode, Path: an @ is each NUL of an abstract one's.
     sockets = {f"socket:[{words[6]}]" for words in lines if words[7:] == [address.replace("\0", "@")]}
     found = set()

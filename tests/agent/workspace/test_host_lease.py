@@ -275,6 +275,20 @@ def test_a_proc_that_hides_processes_makes_no_agent_strange(name: str) -> None:
     assert said == f"process {pid} of user {_ME['user']}, run r1, since {_ME['since']}\n"
 
 
+def test_a_proc_without_sockets_names_no_process_of_a_silent_holder(name: str) -> None:
+    """As hardened services have it (subset=pid): that the lease is held is told all the same."""
+    bare = ["unshare", "--mount", "sh", "-c", 'mount -t proc -o subset=pid proc /proc && exec "$@"', "sh"]
+    may_mount = subprocess.run([*bare, "true"], capture_output=True, check=False).returncode == 0
+    require("root", may_mount, "needs root and Linux 5.8 for a /proc of processes alone")
+    with socket.socket(socket.AF_UNIX) as squatter:
+        squatter.bind(name)
+        command = [*bare, sys.executable, "-c", _ASK_BESIDE, str(Path(__file__).parents[3]), name[1:]]
+        said = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert said.stderr == ""
+    assert said.stdout.startswith("process ? of user ? (it does not listen; /proc shows this user no process that has")
+
+
 def test_who_measures_beside_a_squatter_gets_the_lease_when_it_is_free(name: str) -> None:
     """Until then nobody finds the lease beside it; after that nobody starts another measurement."""
     _, pid = _squat(name, "silent")

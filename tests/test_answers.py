@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pageswap.analysis.verdicts import FASTER, SLOWER
+from pageswap.analysis.verdicts import FASTER, SLOWER, paired
 from pageswap.statistics.intervals import Interval
+from tests import stored_run
 from tests.bench import answers
 from tests.stored_run import store_run
 
@@ -72,6 +74,25 @@ def test_a_run_that_was_read_is_closed(tmp_path: Path) -> None:
     answers.newest(tmp_path, "copy_kernels")
 
     assert not [file for file in Path("/proc/self/fd").iterdir() if file.resolve().is_relative_to(tmp_path)]
+
+
+def test_two_methods_are_corrected_for_the_pairs_of_their_contests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three methods under each of two conditions are six pairs, not the 15 of all cases."""
+    families: list[int] = []
+
+    def noted(logs: Any, floors: Any, family: int) -> Any:
+        families.append(family)
+        return paired(logs, floors, family)
+
+    monkeypatch.setattr(stored_run, "SPEC", f"{stored_run.SPEC}touch: [none, moved]\n")
+    monkeypatch.setattr(answers, "paired", noted)
+    stored_run.store_run(tmp_path, 1, name="copy_kernels", blocks=7)
+    run = answers.newest(tmp_path, "copy_kernels")
+    run.speedup({"method": "copy_words", "touch": "none"}, {"method": "mremap_fixed", "touch": "none"})
+
+    assert families == [6]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import functools
 import math
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ import numpy as np
 
 from pageswap.analysis.explanations.costs import call_stacks
 from pageswap.analysis.summary import summarise
+from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.verdicts import FASTER, NOT_SIGNIFICANT, SLOWER, WITHIN_NOISE, judge, paired
 from pageswap.comparison.sides import Measured, Part
 from pageswap.statistics.intervals import Interval, median_intervals
@@ -123,7 +125,8 @@ class Run:
             case = next(each for each in self.summary.cases if (each.host, each.case_id) == self.matrix.keys[row])
             return Figure(case.ratio or math.nan, case.ratio_ci, case.verdict, case.held)
         floors = np.fmax.reduce(self.summary.floors[[row, other]], keepdims=True)
-        family = math.comb(len(self.rows), 2)
+        others = Counter(levels_key(self.measured.levels[each], without=("method",)) for each in self.rows)
+        family = sum(math.comb(methods, 2) for methods in others.values())
         (word,), (obstacle,), ratios = paired(self.logs(**old) - self.logs(**new), floors, family)
         ratio, low, high = (math.exp(part[0]) for part in ratios)
         held = {
@@ -265,7 +268,9 @@ def _multi(run: Run) -> tuple[str, str]:
         for n in (8, 64)
     }
     text = ", ".join(f"{figure.speed} the speed of single calls for runs of {n}" for n, figure in figures.items())
-    return text, _joint(figures.values(), HOLDS, NOT)
+    won = [str(n) for n, figure in figures.items() if figure.word == FASTER]
+    is_part = 0 < len(won) < len(figures)
+    return text, f"{ONLY} runs have {won[0]} pages" if is_part else _joint(figures.values(), HOLDS, NOT)
 
 
 def _ldt(run: Run) -> tuple[str, str]:

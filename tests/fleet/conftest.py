@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from fleet.sshd import Sshd
+from requirement import require
 
 from pageswap.fleet import Target
 from pageswap.fleet.provision.bundle import Bundle
@@ -33,6 +35,8 @@ def sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
 @pytest.fixture(params=[via for via in TRANSPORTS if via not in ("auto", "local")])
 def via(request: pytest.FixtureRequest) -> str:
     """Name each transport that goes through an sshd."""
+    if request.param == "openssh":
+        require("ssh", shutil.which("ssh"), "needs an OpenSSH client: apt-get install openssh-client")
     return str(request.param)
 
 

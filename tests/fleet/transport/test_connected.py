@@ -220,6 +220,7 @@ def test_connecting_ends_with_the_transport(tmp_path: Path, via: str, *, is_gate
         config.write_text("\n".join([*(["Host lab1", "ProxyJump gate"] if is_gate else []), "Host *", *lines]))
         transport = TRANSPORTS[via]("lab1", Reach(config))
         told_of = pool.submit(told, transport)
+        silent.settimeout(60)
         taken, _ = silent.accept()
         with taken:
             assert taken.recv(4) == b"SSH-"
@@ -244,6 +245,7 @@ def test_what_a_gate_says_of_one_host_is_told_of_no_other(tmp_path: Path, sshd: 
         config.write_text("\n".join([*ways, *own, ""]))
         one, other = (TRANSPORTS[via](name, Reach(config)) for name in ("lab1", "lab2"))
         told_of = pool.submit(told, one)
+        silent.settimeout(60)
         taken, _ = silent.accept()
         with taken:
             assert taken.recv(4) == b"SSH-"

@@ -129,8 +129,8 @@ def test_no_umask_shuts_us_out(tmp_path: Path, existing: bool) -> None:
     try:
         if existing:
             path.parent.mkdir()
-            path.mkdir()
             path.parent.chmod(0o700)
+            path.mkdir()
         private_folder(str(path))
     finally:
         os.umask(before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -37,6 +38,16 @@ def wait_for(what: Any, patience_s: float = _PATIENCE_S) -> Any:
     raise AssertionError("it did not come about in time")
 
 
+def _unused_port() -> int:
+    """Find one that no connection is given as its own: to such a one it may lead back to itself, and seem answered."""
+    low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = secrets.choice(range(low // 2, low))
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 def is_alive(pid: int) -> bool:
     """Tell whether a process runs, dead ones that nobody waited for aside."""
     try:
@@ -55,9 +66,7 @@ class Sshd:
         require("sshd", _SSHD and os.geteuid() == 0, "needs root and sshd: apt-get install openssh-server")
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = _unused_port()
         self.key_kinds = key_kinds
         self.host_keys = {kind: make_key(folder / f"host_{kind}", kind) for kind in key_kinds}
         self.home = folder / "home"

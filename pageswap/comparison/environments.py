@@ -155,7 +155,7 @@ def _text(key: str, value: object, *, exactly: bool = False) -> str:
     if value is None:
         return _ABSENT
     condition = find(key)
-    if condition is not None and condition.form.unit == "bytes" and isinstance(value, int):
+    if condition is not None and condition.unit == "bytes" and isinstance(value, int):
         return gibibytes(value, exactly=exactly)
     if isinstance(value, list) and value and all(isinstance(each, int | float) for each in value):
         value = ", ".join(map(str, value))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.host import environment
 from pageswap.agent.host.cpus import measured_cpus
 from pageswap.agent.host.doctor import BAD, OK, WARN, Host, HostCheck, examine
+from pageswap.agent.host.readers import Source
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
 from pageswap.agent.journal.job import UNAVAILABLE
 from pageswap.agent.trial.child_watcher import ChildWatcher, StopSignals
@@ -41,8 +43,10 @@ def host_facts(context: HostContext, cache: str, cpu: int | None = None, job: Jo
     methods = core.methods()
     recovered = recover(context)
     holder = host_lease.who_holds(context.lease_name)
-    found = environment.read(context.files, core.info(), measured_cpus=None if cpu is None else [cpu])
-    findings = [*examine(Host(found, context.files, cache, holder, cpu)), recovered]
+    allowed = tuple(sorted(os.sched_getaffinity(0)))
+    measured = allowed[-1] if cpu is None else cpu
+    found = environment.read(Source(context.files, allowed, (measured,)), core.info())
+    findings = [*examine(Host(found, context.files, measured, cache, holder)), recovered]
     return {
         "environment": found,
         "methods": methods,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.agent.daemon.follow import FollowedMark
 from pageswap.agent.host import cgroup, environment
 from pageswap.agent.host.cpus import measured_cpus
+from pageswap.agent.host.readers import Source
 from pageswap.agent.journal import job
 from pageswap.agent.journal.journal import Journal
 from pageswap.agent.journal.line_fields import utc_now
@@ -72,7 +73,7 @@ class Session:
         threads = max((trial.threads for trial in the_job.trials), default=1)
         self._allowed = os.sched_getaffinity(0)
         self._cpus, self._rest = measured_cpus(self._files, threads, the_job.cpu)
-        self._measured = list(self._cpus[:threads])
+        self._measured = self._cpus[:threads]
         info = self._core.info()
         self._core_named = {"build": info.get("build"), "core_hash": info.get("core_hash")}
 
@@ -92,15 +93,14 @@ class Session:
         self._tidy()
         restored = restore_settings(self._tunables, "what a killed run left behind")
         methods = self._core.methods()
+        source = Source(self._files, tuple(sorted(self._allowed)), self._measured)
         journal = Journal(self._work.journal, run_id=self._job.run_id, host=self._job.host, segment=self._job.segment)
         journal.append(
             "begin",
             format=job.FORMAT,
             pid=os.getpid(),
             started_at=utc_now(),
-            environment=environment.read(
-                self._files, self._core.info(), allowed_cpus=self._allowed, measured_cpus=self._measured
-            ),
+            environment=environment.read(source, self._core.info()),
             methods=methods,
             measured_cpus=self._measured,
         )

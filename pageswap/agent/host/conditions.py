@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host import cgroup, cpus, preload, readers
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
@@ -27,29 +27,18 @@ MACHINE = "machine"
 HARMLESS = "harmless"
 
 
-class Form(NamedTuple):
-    """What a condition's value is: one of some types, in some unit, or a list or a dict whose members are."""
-
-    types: tuple[type, ...]
-    container: type | None = None
-    unit: str = ""
-
-
 _NULL = type(None)
-_TEXT = Form((str, _NULL))
-_TEXT_EACH = Form((str, _NULL), dict)
-_FLAG = Form((bool, _NULL))
-_COUNT = Form((int, _NULL))
-_COUNTS = Form((int,), list)
-_COUNT_EACH = Form((int,), dict)
-_BYTES = Form((int, _NULL), unit="bytes")
+_TEXT = (str, _NULL)
+_COUNT = (int, _NULL)
+_TEXT_EACH = {"*": _TEXT}
 
 
 @dataclasses.dataclass(frozen=True)
 class Condition:
     """All that is known of one condition of a host.
 
-    `why` says why a difference of this `kind` matters or does not. `absent` is what a missing value means, "" where it
+    `why` says why a difference of this `kind` matters or does not. `shape` is what a value can be, as for
+    `host_words.misfit`. `absent` is what a missing value means, "" where it
     means that nothing was recorded. Numbers, or lists' first numbers, that differ by less than `step` are alike.
     `doubt` says of a value that was recorded why it lowers the trust in what is measured, "" where it does not. `key`
     is its name in an environment, and that of a member, ``core.flags``, is in the core's own account: nothing reads it.
@@ -59,7 +48,8 @@ class Condition:
     label: str
     why: str
     read: Callable[[Source], Any] | None = None
-    form: Form = _TEXT
+    shape: Any = _TEXT
+    unit: str = ""
     absent: str = ""
     step: float = 0.0
     doubt: Callable[[Any], str] | None = None
@@ -81,12 +71,12 @@ _machine = functools.partial(Condition, MACHINE)
 _harmless = functools.partial(Condition, HARMLESS)
 
 
-def _kernel(setting: str) -> tuple[Callable[[Source], Any], Form]:
+def _kernel(setting: str) -> tuple[Callable[[Source], Any], Any]:
     return lambda source: source.files.setting(setting), _COUNT
 
 
-def _meminfo(name: str) -> tuple[Callable[[Source], Any], Form]:
-    return lambda source: source.memory.get(name), _BYTES
+def _meminfo(name: str) -> tuple[Callable[[Source], Any], Any, str]:
+    return lambda source: source.memory.get(name), _COUNT, "bytes"
 
 
 # In the order in which they are shown.
@@ -114,7 +104,7 @@ _ROWS = {
         "CPUs allowed",
         "it decides which CPUs the trials share with whom",
         lambda source: list(source.cpus_allowed),
-        _COUNTS,
+        [(int,)],
     ),
     "measured_siblings": _setting(
         "Cores shared by measured CPUs",
@@ -124,7 +114,7 @@ _ROWS = {
         doubt=readers.shared_core,
     ),
     "measured_nodes": _setting(
-        "NUMA nodes of measured CPUs", _FAR, readers.measured_nodes, _COUNT_EACH, doubt=readers.several_nodes
+        "NUMA nodes of measured CPUs", _FAR, readers.measured_nodes, {"*": (int,)}, doubt=readers.several_nodes
     ),
     "numa_nodes": _setting("NUMA nodes", _FAR, lambda source: cpus.nodes(source.files), _TEXT_EACH),
     "numa_balancing": _setting(
@@ -139,7 +129,7 @@ _ROWS = {
         absent=_HIDDEN,
         is_brief=True,
     ),
-    "turbo": _setting("Turbo", _CLOCK, readers.turbo, _FLAG, absent=_HIDDEN),
+    "turbo": _setting("Turbo", _CLOCK, readers.turbo, (bool, _NULL), absent=_HIDDEN),
     "hypervisor": _machine(
         "Hypervisor",
         "a guest pays nested page walks, and exits for what its host must do",
@@ -183,7 +173,12 @@ _ROWS = {
         "Swap space", "pages that were swapped in are counted trial by trial", *_meminfo("SwapTotal")
     ),
     "cgroup_memory_limit": _harmless(
-        "Memory limit (cgroup)", _FITS, lambda source: cgroup.tightest_limit(source.files), _BYTES, absent="none"
+        "Memory limit (cgroup)",
+        _FITS,
+        lambda source: cgroup.tightest_limit(source.files),
+        _COUNT,
+        "bytes",
+        absent="none",
     ),
     # A run with --tune raises it while it measures, after this was recorded.
     "max_map_count": _harmless(
@@ -200,7 +195,7 @@ _ROWS = {
         "Resource limits",
         "a trial that a limit stops is unavailable, not slower",
         readers.rlimits,
-        Form((int, str, _NULL), dict),
+        {"*": (int, str, _NULL)},
     ),
     "aslr": _setting(
         "Address space randomisation",
@@ -211,7 +206,7 @@ _ROWS = {
         "userfaultfd",
         "it decides whether a method is available, not how fast it is",
         readers.userfaultfd,
-        Form((int, bool, _NULL), dict),
+        {"*": (int, bool, _NULL)},
     ),
     "clocksource": _setting(
         "Clock source",
@@ -223,7 +218,7 @@ _ROWS = {
         "Load average at start",
         "other work takes CPU time, caches and memory bandwidth",
         lambda source: readers.loadavg(source.files),
-        Form((float, int), list),
+        [(float, int)],
         step=0.5,
     ),
     "libc": _setting("C library", "memcpy, malloc and realloc are the C library's", readers.libc, is_brief=True),
@@ -245,7 +240,7 @@ _ROWS = {
         "Libraries in a trial",
         "which library serves the functions that are timed is a condition of its own",
         lambda source: preload.libraries(source.files),
-        Form((str,), list),
+        [(str,)],
     ),
     "python": _harmless(
         "Python", "nothing that is timed is Python", lambda _: ".".join(map(str, sys.version_info[:3]))

@@ -60,24 +60,15 @@ def measured_cpus(files: HostFiles, threads: int, first: int | None = None) -> t
             f"{', '.join(str(cpu) for cpu in reversed(allowed))}; change the host's cpu in the inventory"
         )
     others = {cpu: siblings(files, cpu) or set() for cpu in allowed}
-    ordered = _in_order(allowed, allowed[0] if first is None else first, others, nodes_of(files, allowed))
+    start = allowed[0] if first is None else first
+    node_of = nodes_of(files, allowed)
+    ordered: list[int] = []
+    further: list[int] = []
+    shared: set[int] = set()
+    for cpu in sorted(allowed, key=lambda cpu: (cpu != start, node_of.get(cpu) != node_of.get(start), -cpu)):
+        (further if cpu in shared else ordered).append(cpu)
+        shared |= others[cpu]
+    ordered += further
     beside = set().union(*(others[cpu] for cpu in ordered[:threads]))
     unmeasured = set(ordered[threads:])
     return tuple(ordered), unmeasured - beside or unmeasured or set(ordered[1:]) or set(ordered)
-
-
-def _in_order(allowed: list[int], first: int, others: dict[int, set[int]], node_of: dict[int, int]) -> list[int]:
-    """Put the first CPU first, then one thread of each core, those of the first one's node before others."""
-    ordered = [first]
-    shared = set(others[first])
-    further = []
-    here = node_of.get(first)
-    for cpu in sorted(allowed, key=lambda cpu: (node_of.get(cpu) != here, -cpu)):
-        if cpu == first:
-            continue
-        if cpu in shared:
-            further.append(cpu)
-            continue
-        ordered.append(cpu)
-        shared |= others[cpu]
-    return ordered + further

@@ -43,19 +43,13 @@ class HostCheck:
 
 @dataclasses.dataclass(frozen=True)
 class Host:
-    """What is examined: a host's environment, its files, the folder for bundles and runs, and who has the lease."""
+    """What is examined: a host's environment and files, the CPU to measure on, the cache, and who has the lease."""
 
     environment: dict[str, Any]
     files: HostFiles
+    cpu: int
     cache: str
     holder: dict[str, Any] | None = None
-    # The one to be measured on, None for the last one allowed.
-    cpu: int | None = None
-
-    @property
-    def measured_cpu(self) -> int:
-        """The CPU to be measured on."""
-        return max(self.environment["cpus_allowed"]) if self.cpu is None else self.cpu
 
 
 # A status, what was found, and the cure.
@@ -73,21 +67,21 @@ def _ok(found: object) -> _Checked:
 
 def _cpus(host: Host) -> _Checked:
     allowed = host.environment["cpus_allowed"]
-    if host.measured_cpu not in allowed:
+    if host.cpu not in allowed:
         found = f"CPU {host.cpu}, which the inventory pins trials to, is not among those allowed here"
         return BAD, found, f"change the host's cpu in hosts.yaml to one up to {max(allowed)}"
     if len(allowed) > 1:
-        return _ok(f"{len(allowed)} CPUs; measured on CPU {host.measured_cpu}")
+        return _ok(f"{len(allowed)} CPUs; measured on CPU {host.cpu}")
     return WARN, "one CPU, shared with the agent and all else", "allow two CPUs (taskset, cpuset)"
 
 
 def _siblings(host: Host) -> _Checked:
     siblings = host.environment["measured_siblings"]
-    others = (siblings or {}).get(str(host.measured_cpu))
+    others = (siblings or {}).get(str(host.cpu))
     if others is None:
-        return _ok(None if siblings is None else f"CPU {host.measured_cpu} has its core for itself")
+        return _ok(None if siblings is None else f"CPU {host.cpu} has its core for itself")
     others = others.replace(",", ", ")
-    found = f"CPU {host.measured_cpu} shares its core with CPU {others}: what runs there takes its units and caches"
+    found = f"CPU {host.cpu} shares its core with CPU {others}: what runs there takes its units and caches"
     switches = " ".join(f"{CPUS}/cpu{other}/online" for other in others.split(", "))
     return WARN, found, f"as root: echo 0 | tee {switches}"
 
@@ -168,8 +162,8 @@ def _numa(host: Host) -> _Checked:
     nodes = host.environment["numa_nodes"]
     if len(nodes) < 2:  # noqa: PLR2004 - more than one
         return _ok("one node" if nodes else None)
-    node = host.environment["measured_nodes"].get(str(host.measured_cpu), "?")
-    found = f"{len(nodes)} nodes, CPU {host.measured_cpu} on node {node}; numa_balancing is "
+    node = host.environment["measured_nodes"].get(str(host.cpu), "?")
+    found = f"{len(nodes)} nodes, CPU {host.cpu} on node {node}; numa_balancing is "
     if not host.environment["numa_balancing"]:
         return _ok(f"{found}off")
     found += "on: the kernel unmaps pages now and then, and moves them between nodes"

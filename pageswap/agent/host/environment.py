@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host.conditions import CONDITIONS, Condition
-from pageswap.agent.host.readers import Source
 from pageswap.agent.host_words import misfit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pageswap.agent.host.host_files import HostFiles
+    from pageswap.agent.host.readers import Source
 
 _BY_KEY = {condition.key: condition for condition in CONDITIONS}
 # A host of a thousand CPUs needs a tenth of it.
@@ -42,20 +40,8 @@ def doubts(environment: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def read(
-    files: HostFiles,
-    core: dict[str, Any],
-    *,
-    allowed_cpus: set[int] | None = None,
-    measured_cpus: list[int] | None = None,
-) -> dict[str, Any]:
-    """Read a host's environment: each condition's value by its key; sizes in bytes, `core` is the C core's own account.
-
-    `allowed_cpus` is given by an agent that has left some of them already, `measured_cpus` by one that does not measure
-    on the last one alone.
-    """
-    allowed = tuple(sorted(allowed_cpus or os.sched_getaffinity(0)))
-    source = Source(files, allowed, tuple(measured_cpus or allowed[-1:]))
+def read(source: Source, core: dict[str, Any]) -> dict[str, Any]:
+    """Read each condition's value, by its key; sizes are in bytes, and `core` is the C core's own account of itself."""
     environment: dict[str, Any] = {}
     for condition in CONDITIONS:
         name, _, part = condition.key.partition(".")
@@ -74,11 +60,6 @@ def environment_problem(environment: dict[str, Any]) -> str:
         return f"environment's core is {environment['core']!r:.60}, which it cannot be"
     for condition in CONDITIONS:
         value = condition_value(environment, condition)
-        if value is not None and not _fits(value, condition):
+        if value is not None and misfit(value, condition.shape):
             return f"environment's {condition.key} is {value!r:.60}, which it cannot be"
     return ""
-
-
-def _fits(value: Any, condition: Condition) -> bool:  # noqa: ANN401 - whatever the host has told
-    types, container, _ = condition.form
-    return not misfit(value, [types] if container is list else {"*": types} if container is dict else types)

@@ -95,7 +95,7 @@ def _text(name: str, value: object) -> str:
     condition = find(name)
     if value is None:
         return (condition.absent if condition else "") or _NOT_RECORDED
-    if condition and condition.form.unit == "bytes" and isinstance(value, int):
+    if condition and condition.unit == "bytes" and isinstance(value, int):
         return gibibytes(value)
     if isinstance(value, bool):
         return "yes" if value else "no"

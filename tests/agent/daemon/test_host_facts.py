@@ -147,3 +147,15 @@ def test_a_look_that_hangs_leaves_the_other_refusals(context: HostContext, monke
 def test_without_a_job_nothing_is_said_of_trials(context: HostContext) -> None:
     """As the doctor asks."""
     assert "refusals" not in host_facts(context, this_cache(None))
+
+
+@pytest.mark.parametrize("cpu", [None, min(os.sched_getaffinity(0))])
+def test_the_last_cpu_allowed_is_looked_at_where_none_is_named(context: HostContext, cpu: int | None) -> None:
+    """It is the one that an agent measures on."""
+    facts = host_facts(context, this_cache(None), cpu)
+
+    (found,) = [each["found"] for each in facts["doctor"] if each["check"] == "cpus"]
+    assert len(os.sched_getaffinity(0)) == 1 or found.endswith(
+        f"CPU {max(os.sched_getaffinity(0)) if cpu is None else cpu}"
+    )
+    assert sorted(os.sched_getaffinity(0)) == facts["environment"]["cpus_allowed"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from pageswap.agent.host.host_files import HostFiles
+from pageswap.agent.host.readers import Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +20,12 @@ def lay_out(root: Path, files: Mapping[str, str]) -> HostFiles:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return HostFiles(str(root))
+
+
+def source(files: HostFiles, cpu: int | None = None) -> Source:
+    """Return what is read on a host with these files where one CPU is measured on, by default the last one allowed."""
+    allowed = tuple(sorted(os.sched_getaffinity(0)))
+    return Source(files, allowed, (allowed[-1] if cpu is None else cpu,))
 
 
 def cores(*groups: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agent.host.laid_out import source
 
 import pageswap
 from pageswap import native
@@ -25,7 +26,7 @@ each_condition = pytest.mark.parametrize("condition", CONDITIONS, ids=lambda con
 
 def here() -> dict[str, Any]:
     """Return this host's environment."""
-    return read(HostFiles(), native.core_info())
+    return read(source(HostFiles()), native.core_info())
 
 
 def with_value(environment: dict[str, Any], condition: Condition, value: object) -> dict[str, Any]:
@@ -60,14 +61,14 @@ def test_a_row_is_whole(condition: Condition) -> None:
     assert condition.label == label(condition.key)
     assert condition.why
     assert condition.kind in {CODE, SETTING, MACHINE, HARMLESS}
-    assert condition.form.unit in {"", "bytes"}
+    assert condition.unit in {"", "bytes"}
 
 
 @each_condition
 def test_a_difference_is_found_and_weighed_by_the_row(condition: Condition) -> None:
     """What is read is what is compared."""
-    value: Any = {dict: {"member": "another"}, list: [77.0]}.get(condition.form.container, "another")
-    base = with_value(here(), condition, {} if condition.form.container is dict else None)
+    value: Any = {dict: {"member": "another"}, list: [77.0]}.get(type(condition.shape), "another")
+    base = with_value(here(), condition, {} if isinstance(condition.shape, dict) else None)
     (found,) = differences(base, with_value(base, condition, value))
 
     assert (condition.kind, condition.why) == (found.kind, found.why)

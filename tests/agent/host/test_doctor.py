@@ -7,7 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from agent.host.laid_out import cores, lay_out, numa
+from agent.host.laid_out import cores, lay_out, numa, source
 from requirement import require
 
 from pageswap.agent.host import doctor, environment
@@ -27,8 +27,9 @@ _STAT = "cpu  {user} 0 0 0 0 0 0 {steal} 0 0\ncpu0 1 2 3\n"
 
 def examine(files: HostFiles, cache: str, holder: dict[str, Any] | None = None, cpu: int | None = None) -> Findings:
     """Examine a host by its files, and return each check's finding by its name."""
-    found = environment.read(files, {}, measured_cpus=None if cpu is None else [cpu])
-    return {finding.check: finding for finding in doctor.examine(Host(found, files, cache, holder, cpu))}
+    examined = source(files, cpu)
+    host = Host(environment.read(examined, {}), files, examined.measured_cpus[0], cache, holder)
+    return {finding.check: finding for finding in doctor.examine(host)}
 
 
 def laid_out(root: Path, files: dict[str, str], cpu: int | None = None) -> Findings:

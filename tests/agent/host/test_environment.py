@@ -7,12 +7,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from agent.host.laid_out import cores, lay_out, numa
+from agent.host.laid_out import cores, lay_out, numa, source
 
 from pageswap import native
 from pageswap.agent.host import environment
 from pageswap.agent.host.environment import environment_problem
 from pageswap.agent.host.host_files import HostFiles
+from pageswap.agent.host.readers import Source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,7 @@ def _host(root: Path, **files: str) -> HostFiles:
 
 def test_this_host_tells_plain_json() -> None:
     """Sizes, CPUs and the core's own account among it."""
-    facts = environment.read(HostFiles(), {"core_hash": "x"})
+    facts = environment.read(source(HostFiles()), {"core_hash": "x"})
 
     assert json.loads(json.dumps(facts)) == facts
     assert facts["cpus_allowed"] == sorted(os.sched_getaffinity(0))
@@ -38,7 +39,7 @@ def test_this_host_tells_plain_json() -> None:
 
 def test_absent_facts_are_none_and_never_guessed(tmp_path: Path) -> None:
     """A host without /proc and /sys."""
-    facts = environment.read(HostFiles(str(tmp_path)), {})
+    facts = environment.read(source(HostFiles(str(tmp_path))), {})
 
     unknown = {name for name, value in facts.items() if value is None}
     assert unknown == {
@@ -64,7 +65,7 @@ def test_what_a_host_tells_is_taken_over(tmp_path: Path) -> None:
         **{f"sys__devices__system__cpu__cpu{cpu}__cpufreq__scaling_governor": "powersave\n"},
     )
 
-    facts = environment.read(files, {})
+    facts = environment.read(source(files), {})
 
     assert (facts["cpu_model"], facts["microcode"]) == ("A CPU", "0x1")
     assert (facts["mem_total"], facts["mem_available"], facts["swap_total"]) == (1_024_000, 512_000, 0)
@@ -78,31 +79,31 @@ def test_what_a_host_tells_is_taken_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "measured", "doubtful"),
     [
-        (cores("0,4", "1,5"), [4, 0], {"measured_siblings": "measured CPUs 4 and 0 are threads of one core"}),
-        (cores("0,4", "1,5"), [4, 5], {}),
-        (numa("0-3", "4-7"), [3, 4], {"measured_nodes": "measured CPUs lie on NUMA nodes 0, 1"}),
-        (numa("0-3", "4-7"), [4, 5], {}),
+        (cores("0,4", "1,5"), (4, 0), {"measured_siblings": "measured CPUs 4 and 0 are threads of one core"}),
+        (cores("0,4", "1,5"), (4, 5), {}),
+        (numa("0-3", "4-7"), (3, 4), {"measured_nodes": "measured CPUs lie on NUMA nodes 0, 1"}),
+        (numa("0-3", "4-7"), (4, 5), {}),
     ],
 )
 def test_shared_cores_and_nodes_lower_the_trust(
-    tmp_path: Path, files: dict[str, str], measured: list[int], doubtful: dict[str, str]
+    tmp_path: Path, files: dict[str, str], measured: tuple[int, ...], doubtful: dict[str, str]
 ) -> None:
     """From the kernel's files to the words, by which CPUs are measured on."""
-    found = environment.read(lay_out(tmp_path, files), {}, allowed_cpus=set(range(8)), measured_cpus=measured)
+    found = environment.read(Source(lay_out(tmp_path, files), tuple(range(8)), measured), {})
 
     assert doubtful == {k: v for k, v in environment.doubts(found).items() if k not in ("providers", "preload")}
 
 
 def test_this_hosts_own_description_is_right() -> None:
     """As it comes back from JSON."""
-    found = json.loads(json.dumps(environment.read(HostFiles(), native.core_info())))
+    found = json.loads(json.dumps(environment.read(source(HostFiles()), native.core_info())))
 
     assert environment_problem(found) == ""
 
 
 def test_a_host_that_tells_nothing_is_right(tmp_path: object) -> None:
     """What is absent or null is no lie."""
-    found = environment.read(HostFiles(str(tmp_path)), {})
+    found = environment.read(source(HostFiles(str(tmp_path))), {})
 
     assert environment_problem(json.loads(json.dumps(found))) == ""
     assert environment_problem({}) == ""

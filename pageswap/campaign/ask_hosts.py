@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pageswap.agent.host_words import misfit
-from pageswap.agent.journal.job import SKIPPED, UNAVAILABLE
+from pageswap.agent.journal import job
 from pageswap.agent.journal.line_fields import ANSWERS, HOLDER
 from pageswap.campaign.reconnect import Link, PhaseClock, jitter_s
 from pageswap.errors import HostError, PageswapError
@@ -32,9 +32,6 @@ _CLOCK_TOLERANCE_S: Final = 1.0
 
 _LONGEST_WORD: Final = 200
 
-# Trial, status, reason.
-_PARTS: Final = 3
-
 # A run begins after so many seconds without having asked the hosts that are not ready.
 BEFORE_RUN_S: Final = 15.0
 _HOSTS_NAMED: Final = 8
@@ -49,7 +46,7 @@ def ask_each(  # noqa: PLR0913 - who is asked what, and how
     *,
     at_once: int = 32,
     keep: bool = False,
-    wait_s: float | None = None,
+    wait_s: float = threading.TIMEOUT_MAX,
     tell: Callable[[str], None] = lambda _text: None,
 ) -> dict[str, _T | PageswapError]:
     """Return each host's answer, or why there is none, in the order of `targets`; one that fails stops no other.
@@ -83,14 +80,17 @@ def ask_each(  # noqa: PLR0913 - who is asked what, and how
                 answers.put((target.name, answer_of(target)))
 
     found: dict[str, _T | PageswapError] = {}
+    until = time.monotonic() + wait_s
     try:
         # Not a pool, whose threads are waited for: one that connects may take as long as a network does to say nothing.
         for _ in range(min(at_once, len(targets))):
             threading.Thread(target=work, daemon=True).start()
-        for name, answer in _within(wait_s, answers, len(targets)):
-            if isinstance(answer, Exception) and not isinstance(answer, PageswapError):
-                raise answer
-            found[name] = answer
+        with contextlib.suppress(queue.Empty):
+            for _ in targets:
+                name, answer = answers.get(timeout=max(0.0, until - time.monotonic()))
+                if isinstance(answer, Exception) and not isinstance(answer, PageswapError):
+                    raise answer
+                found[name] = answer
     finally:
         halt.set()
         waiting.clear()
@@ -99,14 +99,6 @@ def ask_each(  # noqa: PLR0913 - who is asked what, and how
         tell(f"not asked before the run, as not ready in time: {first_few(late, _HOSTS_NAMED, 'host')}")
     found |= {name: HostError(f"{name}: gave no answer in time") for name in late}
     return {target.name: found[target.name] for target in targets}
-
-
-def _within(wait_s: float | None, answers: queue.SimpleQueue[_T], count: int) -> Iterator[_T]:
-    """Yield so many answers as they come, those within `wait_s` seconds if it is not None."""
-    until = None if wait_s is None else time.monotonic() + wait_s
-    with contextlib.suppress(queue.Empty):
-        for _ in range(count):
-            yield answers.get(timeout=None if until is None else max(0.0, until - time.monotonic()))
 
 
 @contextlib.contextmanager
@@ -148,14 +140,11 @@ def facts(target: Target, *, questions: Mapping[str, dict[str, Any]] = MappingPr
     if "job" in question:
         left = {trial["trial_id"] for trial in question["job"]["trials"]}
         for refusal in found.get("refusals", [None]):
-            if (
-                not refusal
-                or refusal[0] not in left
-                or refusal[1:2] not in ([UNAVAILABLE], [SKIPPED])
-                or len(refusal) != _PARTS
-            ):
-                raise _no_answer(target.name, "facts", f"refuses {refusal!r:.200}")
-            left.remove(refusal[0])
+            match refusal:
+                case [trial_id, job.UNAVAILABLE | job.SKIPPED, _] if trial_id in left:
+                    left.remove(trial_id)
+                case _:
+                    raise _no_answer(target.name, "facts", f"refuses {refusal!r:.200}")
     return {**found, "doctor": [*found["doctor"], clock_finding(sent_ns, time.time_ns(), found["time"])]}
 
 

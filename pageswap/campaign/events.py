@@ -22,22 +22,6 @@ class Started(NamedTuple):
     owed: dict[str, int]
 
 
-class Waiting(NamedTuple):
-    """A host is measured by someone else, who is waited for; `holder` has pid, user, run_id and since."""
-
-    host: str
-    holder: dict[str, Any]
-
-
-class Measuring(NamedTuple):
-    """An agent works on a host, started just now or found alive."""
-
-    host: str
-    segment: int
-    pid: int | None
-    is_reattached: bool
-
-
 class TrialsEnded(NamedTuple):
     """These trials' outcomes are stored; each mapping is a journal's trial line."""
 
@@ -46,7 +30,7 @@ class TrialsEnded(NamedTuple):
 
 
 class Noted(NamedTuple):
-    """What the campaign itself dealt with on a host: something that went wrong, or a decision of its stopping rule."""
+    """What is to be known of a host: something that went wrong or is waited for, or a decision of its stopping rule."""
 
     host: str
     text: str
@@ -81,4 +65,4 @@ class Finished(NamedTuple):
     missing: int
 
 
-Event = Started | Waiting | Measuring | TrialsEnded | Noted | Stopping | HostEnded | HostFailed | Finished
+Event = Started | TrialsEnded | Noted | Stopping | HostEnded | HostFailed | Finished

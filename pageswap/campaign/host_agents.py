@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from pageswap.agent.host_words import read_object
 from pageswap.agent.journal.journal import MAX_LINE_BYTES
 from pageswap.agent.journal.line_fields import ENDS
+from pageswap.agent.workspace.host_lease import describe
 from pageswap.campaign.ask_hosts import ask, check_answer, holder_from
-from pageswap.campaign.events import Noted, TrialsEnded, Waiting
+from pageswap.campaign.events import Noted, TrialsEnded
 from pageswap.campaign.reconnect import BROKEN
 from pageswap.errors import HostError, JournalError, StoreError
 from pageswap.spec.quoting import printable
@@ -36,6 +37,10 @@ _FOLLOW_AGAIN_S = 0.2
 
 # Beyond a trial's own timeout an agent writes something within so many seconds.
 _QUIET_S = 60.0
+_QUIET = (
+    "nothing has come for {}, longer than a trial may take: look whether its agent is stopped there; Ctrl-C ends the"
+    " run, and 'inv resume' goes on"
+)
 
 # A link that broke is noticed within so many seconds; that time was lost, not measured in.
 _NOTICED_S = 15.0
@@ -50,24 +55,16 @@ _FULL_BYTES: Final = 1 << 20
 class HostAgents:
     """Speaks with a host's agents from the host's own thread; `interrupt` may be called from any other."""
 
-    def __init__(
-        self,
-        target: Target,
-        store: Store,
-        phases: PhaseClock,
-        emit: Callable[[Event], None],
-        on_stored: Callable[[], None],
-    ) -> None:
-        """Take the host, where rows go, where its time is written down, and whom to tell; of rows before the others."""
+    def __init__(self, target: Target, store: Store, phases: PhaseClock, emit: Callable[[Event], None]) -> None:
+        """Take the host, where rows go, where its time is written down, and whom to tell."""
         self._target = target
         self._store = store
         self._phases = phases
         self._emit = emit
-        self._on_stored = on_stored
         meta = store.meta()
         self._run_id = str(meta["run_id"])
         quiet_s = float(meta["experiment"].get("timeout_s", 0.0)) + _QUIET_S
-        self._intake = JournalIntake(store, target.name, self._tell_stored, quiet_s=quiet_s, on_quiet=self._tell_quiet)
+        self._intake = JournalIntake(store, target.name, emit, quiet_s)
         self._guard = threading.Lock()
         self._followed: int | None = None
         self._waiting: Stream | None = None
@@ -88,7 +85,7 @@ class HostAgents:
                 holder = holder_from(line, "waiting_for")
                 if holder is None:
                     return
-                self._emit(Waiting(job.host, holder))
+                self.note(f"waiting for {describe(holder)}")
                 phases.enter_context(self._phases.phase(WAITING))
                 with self._guard:
                     self._waiting = stream
@@ -188,16 +185,6 @@ class HostAgents:
     def _place(self, segment: int) -> dict[str, str]:
         return {"work_dir": self._target.work_dir(self._run_id, segment)}
 
-    def _tell_stored(self, trials: tuple[dict[str, Any], ...]) -> None:
-        self._on_stored()
-        self._emit(TrialsEnded(self._target.name, trials))
-
-    def _tell_quiet(self, seconds: float) -> None:
-        self.note(
-            f"nothing has come for {format_duration(seconds)}, longer than a trial may take: look whether its agent"
-            " is stopped there; Ctrl-C ends the run, and 'inv resume' goes on"
-        )
-
     def note(self, text: str) -> None:
         """Tell what was dealt with on the host."""
         self._emit(Noted(self._target.name, text))
@@ -205,17 +192,16 @@ class HostAgents:
 
 @dataclasses.dataclass
 class JournalIntake:
-    """The way from one host's followers into the store; `on_trials` is told of the rows that are stored.
+    """The way from one host's followers into the store; `emit` is told of the rows that are stored.
 
-    When nothing came for `quiet_s` seconds `on_quiet` is told so, once for each follower. `heard_at` is when something
-    came last, by the monotonic clock.
+    When nothing came for `quiet_s` seconds it is told so, once for each follower. `heard_at` is when something came
+    last, by the monotonic clock.
     """
 
     store: Store
     host: str
-    on_trials: Callable[[tuple[dict[str, Any], ...]], None]
-    quiet_s: float | None = None
-    on_quiet: Callable[[float], None] = lambda _seconds: None
+    emit: Callable[[Event], None]
+    quiet_s: float
     heard_at: float = dataclasses.field(default_factory=time.monotonic, init=False)
 
     def take(self, stream: Stream, segment: int, offset: int) -> bool:
@@ -225,7 +211,7 @@ class JournalIntake:
         """
         pending = b""
         stored_at = 0.0
-        quiet_s = self.quiet_s
+        quiet_s: float | None = self.quiet_s
         self.heard_at = time.monotonic()
         while True:
             is_waiting = b"\n" not in pending
@@ -233,7 +219,7 @@ class JournalIntake:
             if data:
                 self.heard_at = time.monotonic()
             elif data is None and is_waiting and quiet_s is not None:
-                self.on_quiet(quiet_s)
+                self.emit(Noted(self.host, _QUIET.format(format_duration(quiet_s))))
                 quiet_s = None
             pending += data or b""
             is_due = not data or len(pending) >= _FULL_BYTES or time.monotonic() >= stored_at + COMMIT_S
@@ -257,10 +243,10 @@ class JournalIntake:
             stored = self.store.ingest(self.host, segment, offset, lines)
         except JournalError as error:
             if error.stored:
-                self.on_trials(error.stored)
+                self.emit(TrialsEnded(self.host, error.stored))
             raise
         if stored.trials:
-            self.on_trials(tuple(stored.trials))
+            self.emit(TrialsEnded(self.host, tuple(stored.trials)))
         return stored.ended
 
 

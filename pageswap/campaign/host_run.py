@@ -14,7 +14,7 @@ from pageswap.agent.journal.job import Job
 from pageswap.agent.journal.line_fields import ENDS
 from pageswap.agent.workspace import host_lease
 from pageswap.campaign.ask_hosts import named_twice
-from pageswap.campaign.events import Measuring, Noted
+from pageswap.campaign.events import Noted, TrialsEnded
 from pageswap.campaign.host_agents import GONE, HostAgents
 from pageswap.campaign.reconnect import BROKEN, Link, PhaseClock
 from pageswap.errors import HostError, LeaseHeldError, StoreError
@@ -74,7 +74,7 @@ class HostRun:
         # What it took to ask the host before the run is the run's, too.
         self._phases = PhaseClock(spent=collections.defaultdict(float, target.phase_seconds()))
         self._booked_at = time.monotonic()
-        self._agents = HostAgents(target, store, self._phases, emit, self._take_note)
+        self._agents = HostAgents(target, store, self._phases, self._tell)
         self.link = Link(
             target, self._phases, patience_s=options.patience_s, tell=self._agents.note, halt=self._agents.halt
         )
@@ -180,7 +180,6 @@ class HostRun:
             return True
         self._fruitless += 1
         if pid is not None:
-            self._emit(Measuring(self.host, segment, pid, is_reattached=False))
             # Agents that were waiting for the lease this one got: nobody would read their journals.
             while self._strays:
                 self._agents.stop(self._strays.pop(), "kill")
@@ -240,16 +239,18 @@ class HostRun:
                 self._strays.append(segment)
             return False
         if status["alive"]:
-            self._emit(Measuring(self.host, segment, status["pid"], is_reattached=True))
+            self._agents.note(f"agent {status['pid']} still works on segment {segment}; following it")
         with self._phases.phase(RUNNING if status["alive"] else COLLECTING):
             self._agents.follow(segment)
         return True
 
-    def _take_note(self) -> None:
-        """Take note that rows have come."""
-        self.link.has_brought_rows()
-        if time.monotonic() - self._booked_at > BOOK_S:
-            self._book()
+    def _tell(self, event: Event) -> None:
+        """Tell what happened, after taking note of it where rows have come."""
+        if isinstance(event, TrialsEnded):
+            self.link.has_brought_rows()
+            if time.monotonic() - self._booked_at > BOOK_S:
+                self._book()
+        self._emit(event)
 
     def _book(self) -> None:
         """Store where the time went since this was done last."""

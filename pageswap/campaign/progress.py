@@ -10,19 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from pageswap.agent.journal.job import OK, SKIPPED, UNAVAILABLE, case_id_of
-from pageswap.agent.workspace.host_lease import describe
-from pageswap.campaign.events import (
-    Event,
-    Finished,
-    HostEnded,
-    HostFailed,
-    Measuring,
-    Noted,
-    Started,
-    Stopping,
-    TrialsEnded,
-    Waiting,
-)
+from pageswap.campaign.events import Event, Finished, HostEnded, HostFailed, Noted, Started, Stopping, TrialsEnded
 from pageswap.spec.quoting import as_called, printable
 from pageswap.text.words import without_numbers
 from pageswap.units import format_duration
@@ -81,19 +69,16 @@ def shown(stream: TextIO | None = None) -> Iterator[Callable[[Event], None]]:
 
 @dataclasses.dataclass
 class _Count:
-    """Trials of one host, or of all: how many there are, how many ended, and how."""
+    """Trials of one host, or of all: how many there are, how many had ended before, and how others ended since."""
 
-    trials: int = 0
-    done: int = 0
+    trials: int
+    before: int
     statuses: Counter[str] = dataclasses.field(default_factory=Counter)
 
-    def change(self, status: str, former: str | None) -> None:
-        """Count one trial that ended so, and no more as it ended `former`ly, if it did."""
-        self.statuses[status] += 1
-        if former is None:
-            self.done += 1
-        else:
-            self.statuses[former] -= 1
+    @property
+    def done(self) -> int:
+        """How many have ended."""
+        return self.before + self.statuses.total()
 
     def endings(self) -> str:
         """Return ``ok 12, failed 1``."""
@@ -108,7 +93,7 @@ class _Tally:
     """What both ways of showing count, and say: trials ended, how, and which unhappy endings were told already."""
 
     def __init__(self) -> None:
-        self.all = _Count()
+        self.all = _Count(0, 0)
         self.hosts: dict[str, _Count] = {}
         # A trial that an earlier agent left cut short ends once more.
         self._ended: dict[tuple[str, str], str] = {}
@@ -116,28 +101,25 @@ class _Tally:
 
     def lines(self, event: Event) -> list[str]:
         """Count what happened and say it, unless there is nothing to say or the command itself will end with it."""
-        if isinstance(event, TrialsEnded):
-            return list(filter(None, (self._add(event.host, trial) for trial in event.trials)))
-        text = ""
+        lines: list[str] = []
         match event:
             case Started():
-                text = self._start(event)
-            case Waiting(host, holder):
-                text = f"{host}: waiting for {describe(holder)}"
-            case Measuring(host, segment, pid, is_reattached=True):
-                text = f"{host}: agent {pid} still works on segment {segment}; following it"
+                lines = [self._start(event)]
+            case TrialsEnded(host, trials):
+                lines = [line for trial in trials if (line := self._add(host, trial))]
             case Noted(host, said, granted):
-                self._grant(host, granted)
-                text = f"{host}: {said}"
+                for count in self._counts_of(host):
+                    count.trials += granted
+                lines = [f"{host}: {said}"]
             case HostEnded(host, missing) if len(self.hosts) > 1:
-                text = f"{host}: done, {self.hosts[host].text()}{_owed(missing)}"
+                lines = [f"{host}: done, {self.hosts[host].text()}{_owed(missing)}"]
             case HostFailed(_, error) if self.all.statuses or len(self.hosts) > 1:
-                text = f"error: {error}"
+                lines = [f"error: {error}"]
             case Stopping(how):
-                text = _STOPPING[how]
+                lines = [_STOPPING[how]]
             case Finished(trials, statuses, missing):
-                text = _Count(trials, sum(statuses.values()), Counter(statuses)).text() + _owed(missing)
-        return [text] if text else []
+                lines = [_Count(trials, 0, Counter(statuses)).text() + _owed(missing)]
+        return [as_called(printable(line)) for line in lines]
 
     def _start(self, event: Started) -> str:
         self.all = _Count(event.trials, event.done)
@@ -146,17 +128,14 @@ class _Tally:
         done = f", {event.done:,} done" if event.done else ""
         return f"run {event.run_id}: {event.trials:,} trials on {_listed(event.hosts)}{done}: {event.run_dir}"
 
-    def _grant(self, host: str, trials: int) -> None:
-        for count in self._counts_of(host):
-            count.trials += trials
-
     def _add(self, host: str, trial: Mapping[str, Any]) -> str:
         """Count a trial, and return a line if it did not end ok in a way that is new."""
         trial_id, status, reason = trial["trial_id"], trial["status"], trial["reason"]
         former = self._ended.get((host, trial_id))
         self._ended[host, trial_id] = status
         for count in self._counts_of(host):
-            count.change(status, former)
+            count.statuses[status] += 1
+            count.statuses.subtract([former] if former else [])
         # What the host cannot do is told once: its first case is enough, as the end names all of them.
         is_hosts = status in (UNAVAILABLE, SKIPPED)
         alike = (host, "" if is_hosts else trial_id, status, without_numbers(reason))
@@ -182,22 +161,20 @@ class Lines:
         self._clock = clock
         self._tally = _Tally()
         self._started_s = self._said_s = 0.0
-        self._first = 0
 
     def __call__(self, event: Event) -> None:
         """Say what is new."""
         lines = self._tally.lines(event)
         if isinstance(event, Started):
-            self._first = event.done
             self._started_s = self._said_s = self._clock()
         elif isinstance(event, TrialsEnded) and self._clock() - self._said_s >= LINE_EVERY_S:
             lines.append(self._state())
         for line in lines:
-            print(as_called(printable(line)), file=self._stream, flush=True)
+            print(line, file=self._stream, flush=True)
 
     def _state(self) -> str:
         count, self._said_s = self._tally.all, self._clock()
-        measured, left = count.done - self._first, count.trials - count.done
+        measured, left = count.statuses.total(), count.trials - count.done
         if not measured or left <= 0:
             return count.text()
         left_s = (self._said_s - self._started_s) / measured * left
@@ -216,8 +193,7 @@ class Bars:
     def __call__(self, event: Event) -> None:
         """Show what is new."""
         for line in self._tally.lines(event):
-            text = as_called(printable(line))
-            self._progress.console.print(text, markup=False, highlight=False, overflow="ignore", crop=False)
+            self._progress.console.print(line, markup=False, highlight=False, overflow="ignore", crop=False)
         if isinstance(event, Started):
             hosts = self._tally.hosts
             shown = hosts if len(hosts) <= _MOST_BARS else {_listed(event.hosts): self._tally.all}

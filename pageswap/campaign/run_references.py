@@ -41,13 +41,10 @@ class _Known(NamedTuple):
     """A stored run and what finding it by its commit takes."""
 
     folder: Path
+    experiment: str
     created_at: str
     commit: str
     is_clean: bool
-
-    @property
-    def experiment(self) -> str:
-        return self.folder.parent.name
 
 
 def resolve(results_dir: Path, base: str, new: str) -> tuple[Reference, Reference]:
@@ -85,17 +82,18 @@ def select(results_dir: Path, texts: Sequence[str]) -> list[Path]:
         if text != "all" and not _WILD.search(text):
             chosen.add(find_run(results_dir, text))
             continue
-        matching = [folder for folder in stored if text == "all" or _matches(text, folder)]
+        pattern = "*" if text == "all" else text
+        matching = {
+            folder
+            for folder in stored
+            for name in (folder.name, "/".join(folder.parts[-2:]))
+            if fnmatch.fnmatchcase(name, pattern)
+        }
         if not matching:
             names = newest(folder.name for folder in stored)
             raise UsageError(f"--run {printable(text)}: no run in {results_dir} matches; the newest: {names}")
-        chosen.update(matching)
+        chosen |= matching
     return sorted(chosen, key=lambda folder: (folder.name, folder.parent.name))
-
-
-def _matches(pattern: str, folder: Path) -> bool:
-    names = (folder.name, f"{folder.parent.name}/{folder.name}")
-    return any(fnmatch.fnmatchcase(name, pattern) for name in names)
 
 
 def _named(results_dir: Path, flag: str, text: str) -> Reference | _Commit:
@@ -164,7 +162,6 @@ def _known(folder: Path) -> _Known | None:
             meta = store.meta()
     except StoreError:
         return None
-    provenance = meta["provenance"]
+    commit, dirty = (meta["provenance"].get(name) for name in ("commit", "dirty"))
     # Unknown is not clean.
-    is_clean = provenance.get("dirty") is False
-    return _Known(folder, str(meta["created_at"]), str(provenance.get("commit") or ""), is_clean)
+    return _Known(folder, folder.parent.name, str(meta["created_at"]), str(commit or ""), dirty is False)

@@ -64,7 +64,14 @@ class Campaign:
         run_id, run_dir = self._store.meta()["run_id"], self._store.path.parent
         self._on_event(Started(run_id, run_dir, tuple(owed), trials, trials - sum(owed.values()), owed))
         errors = self._drive(bundle)
-        self._on_event(self._end())
+        counts = self._store.status_counts()
+        self._on_event(
+            Finished(
+                trials=sum(map(self._store.trial_count, owed)),
+                statuses=sum((counts.get(host, Counter()) for host in owed), Counter()),
+                missing=sum(map(self._store.missing_count, owed)),
+            )
+        )
         for error in errors.values():
             if isinstance(error, StoreError) or not isinstance(error, PageswapError):
                 raise error
@@ -74,15 +81,6 @@ class Campaign:
             outcome = self._outcome(known_errors, lambda _store, path: path)
             raise NoHostError(outcome) from next(iter(errors.values()))
         return self._outcome(known_errors, render or _render_report)
-
-    def _end(self) -> Finished:
-        """Say how these hosts' part of the run is stored."""
-        counts, hosts = self._store.status_counts(), [host.host for host in self._hosts]
-        return Finished(
-            trials=sum(map(self._store.trial_count, hosts)),
-            statuses=sum((counts.get(host, Counter()) for host in hosts), Counter()),
-            missing=sum(map(self._store.missing_count, hosts)),
-        )
 
     def _drive(self, bundle: Bundle) -> dict[str, Exception]:
         """Run all hosts side by side until each has ended; return what went wrong, by host."""
@@ -106,19 +104,17 @@ class Campaign:
 
     def _work(self, bundle: Bundle) -> None:
         """Bring hosts to their end, one after the other, until none is left that nobody has begun."""
-        while True:
-            try:
+        with contextlib.suppress(IndexError):
+            while True:
                 host = self._waiting.popleft()
-            except IndexError:
-                return
-            time.sleep(jitter_s(len(self._hosts)))
-            error: Exception | None = None
-            try:
-                with contextlib.closing(host.target):
-                    host.run(bundle)
-            except Exception as caught:  # noqa: BLE001 - carried to the main thread, which raises it
-                error = named(host.host, caught)
-            self._events.put(_Ended(host.host, error))
+                time.sleep(jitter_s(len(self._hosts)))
+                error: Exception | None = None
+                try:
+                    with contextlib.closing(host.target):
+                        host.run(bundle)
+                except Exception as caught:  # noqa: BLE001 - carried to the main thread, which raises it
+                    error = named(host.host, caught)
+                self._events.put(_Ended(host.host, error))
 
     def _note_end(self, event: _Ended, errors: dict[str, Exception]) -> None:
         host, error = event.host, event.error

@@ -18,7 +18,7 @@ from pageswap.store import Store
 from pageswap.store.schema import DATABASE, REPORT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pageswap.fleet import Target
 
@@ -127,9 +127,32 @@ def publish(  # noqa: PLR0913 - what, where, and how
         text = seen.get("index") or ""
         old = read_index(text, destination.name) if text else {"title": "", "runs": []}
         hashes = seen.get("hashes") or {}
-        change = _Change(old, hashes, reports, title=title, named=named if prune else None)
-        files = change.files(on_step)
-        outcome = change.outcome(destination.name, left_out, files)
+        listed = {entry["report"]: entry for entry in old["runs"]}
+        # What the site lists and no longer has whole cannot be kept.
+        kept = {
+            place: entry
+            for place, entry in listed.items()
+            if place not in reports and (not prune or place in named) and hashes.get(place) == entry["sha256"]
+        }
+        entries = [*kept.values(), *(_entry(each, listed.get(each.path), on_step) for each in reports.values())]
+        index = index_of(entries, title[:_LONGEST_TITLE] or old["title"] or TITLE)
+        files = [*_pages(index), *(File(place, None, entry["sha256"]) for place, entry in kept.items())]
+        files = [
+            dataclasses.replace(file, content=None) if hashes.get(file.path) == file.sha256 else file
+            for file in (*files, *reports.values())
+        ]
+        before = {place: entry["sha256"] for place, entry in listed.items()}
+        after = {place: report.sha256 for place, report in reports.items()}
+        outcome = Published(
+            where=destination.name,
+            added=_ids(place for place in after if place not in before),
+            updated=_ids(place for place in after if before.get(place, after[place]) != after[place]),
+            unchanged=_ids([*kept, *(place for place in after if before.get(place) == after[place])]),
+            removed=_ids(place for place in before if place not in after and place not in kept),
+            left_out=left_out,
+            sent_bytes=sum(file.size_bytes for file in files),
+            is_atomic=True,
+        )
         if all(file.content is None for file in files) and {file.path for file in files} == hashes.keys():
             return outcome
         on_step(f"sending {outcome.sent_bytes / 1e6:.1f} MB to {destination.name}")
@@ -150,72 +173,26 @@ def _look(destination: Destination) -> dict[str, Any]:
     return seen
 
 
-class _Change:
-    """What the site shows, and what it is to show."""
+def _entry(report: File, listed: dict[str, Any] | None, on_step: Callable[[str], None]) -> dict[str, Any]:
+    """Return what the index says of a run: the same as before where its report is."""
+    if listed is not None and listed["sha256"] == report.sha256:
+        return listed
+    folder = cast("Path", report.content).parent
+    on_step(f"summarising {folder.name}")
+    with Store.open(folder / DATABASE) as store:
+        return entry_of(store, report.path, size_bytes=report.size_bytes, sha256=report.sha256, updated=utc_now())
 
-    def __init__(
-        self,
-        old: Mapping[str, Any],
-        hashes: Mapping[str, str],
-        reports: Mapping[str, File],
-        *,
-        title: str,
-        named: set[str] | None,
-    ) -> None:
-        """Take the site's index and hashes, the reports by their places there, and which else may stay (None: all)."""
-        self._hashes = hashes
-        self._reports = reports
-        self._old = {entry["report"]: entry for entry in old["runs"]}
-        # What the site lists and no longer has whole cannot be kept.
-        self._kept = {
-            place: entry
-            for place, entry in self._old.items()
-            if place not in self._reports and (named is None or place in named) and hashes.get(place) == entry["sha256"]
-        }
-        self._title = title[:_LONGEST_TITLE] or old["title"] or TITLE
 
-    def files(self, on_step: Callable[[str], None]) -> list[File]:
-        """List all files of the new site, those it has already without their contents."""
-        entries = [*self._kept.values(), *(self._entry(each, on_step) for each in self._reports.values())]
-        index = index_of(entries, self._title)
-        made = {
-            "index.html": site_page(index["title"], index["runs"]).encode(),
-            # Of letters that come back as they are from any host.
-            INDEX: json.dumps(index, indent=1).encode() + b"\n",
-            "feed.xml": site_feed(index).encode(),
-            ".nojekyll": b"",
-        }
-        files = [File(path, content, hashlib.sha256(content).hexdigest()) for path, content in made.items()]
-        files += [File(place, None, entry["sha256"]) for place, entry in self._kept.items()]
-        return [
-            dataclasses.replace(file, content=None) if self._hashes.get(file.path) == file.sha256 else file
-            for file in (*files, *self._reports.values())
-        ]
-
-    def outcome(self, where: str, left_out: dict[str, str], files: Sequence[File]) -> Published:
-        """Say what becomes of every run."""
-        changed = {place: self._old.get(place, {}).get("sha256") for place in self._reports}
-        same = [place for place, sha256 in changed.items() if sha256 == self._reports[place].sha256]
-        updated = [place for place, sha256 in changed.items() if sha256 and place not in same]
-        return Published(
-            where=where,
-            added=_ids(place for place, sha256 in changed.items() if not sha256),
-            updated=_ids(updated),
-            unchanged=_ids([*self._kept, *same]),
-            removed=_ids(place for place in self._old if place not in self._reports and place not in self._kept),
-            left_out=left_out,
-            sent_bytes=sum(file.size_bytes for file in files),
-            is_atomic=True,
-        )
-
-    def _entry(self, report: File, on_step: Callable[[str], None]) -> dict[str, Any]:
-        old: dict[str, Any] | None = self._old.get(report.path)
-        if old is not None and old["sha256"] == report.sha256:
-            return old
-        folder = cast("Path", report.content).parent
-        on_step(f"summarising {folder.name}")
-        with Store.open(folder / DATABASE) as store:
-            return entry_of(store, report.path, size_bytes=report.size_bytes, sha256=report.sha256, updated=utc_now())
+def _pages(index: dict[str, Any]) -> list[File]:
+    """Make what the site shows of its index, for readers and for machines."""
+    made = {
+        "index.html": site_page(index["title"], index["runs"]).encode(),
+        # Of letters that come back as they are from any host.
+        INDEX: json.dumps(index, indent=1).encode() + b"\n",
+        "feed.xml": site_feed(index).encode(),
+        ".nojekyll": b"",
+    }
+    return [File(path, content, hashlib.sha256(content).hexdigest()) for path, content in made.items()]
 
 
 def _ids(places: Iterable[str]) -> tuple[str, ...]:

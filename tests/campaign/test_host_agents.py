@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pageswap.campaign import host_agents
+from pageswap.campaign import events, host_agents
 from pageswap.errors import HostError, JournalError
 from pageswap.store.store import Ingested
 from tests.campaign.fakes import (
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pageswap.campaign import events
     from pageswap.fleet import Stream
 
 JOURNAL = b"".join(b'{"seq": %d}\n' % number for number in range(30))
@@ -144,6 +144,35 @@ def test_a_host_whose_answers_are_none_stops_no_other(tmp_path: Path, answer: di
     assert (part(outcome, "b").rows, part(outcome, "b").problem) == (9, "")
 
 
+def test_whom_a_start_waits_for_and_whom_a_resume_follows_is_told(tmp_path: Path) -> None:
+    """By who holds the host, and by the agent that was found at work."""
+    holder = {"pid": 5, "user": "ann", "run_id": "r", "since": None, "note": None}
+    told: list[events.Event] = []
+
+    class Busy(FakeTarget):
+        def open(self, verb: str, document: dict[str, Any]) -> Any:
+            if verb == "status":
+                journal = len(self.segments[document["work_dir"]].journal)
+                return self._answer({"alive": True, "pid": 7, "journal_bytes": journal, "log": ""})
+            stream = super().open(verb, document)
+            if verb != "start":
+                return stream
+            waiting = json.dumps({"waiting_for": holder}).encode() + b"\n"
+            return FakeStream([waiting, stream.read() or b""])
+
+    target = Busy(work_through, name="a")
+    target.faults["follow"] = [HostError("a: killed here")]
+    with pytest.raises(HostError, match="killed here"):
+        run(tmp_path, target, told=told)
+    (run_dir,) = tmp_path.glob("*/*")
+    resume(run_dir, target, on_event=told.append)
+
+    assert [event.text for event in told if isinstance(event, events.Noted)] == [
+        "waiting for process 5 of user ann, run r",
+        "agent 7 still works on segment 1; following it",
+    ]
+
+
 def test_a_status_that_is_none_is_refused(tmp_path: Path) -> None:
     """It decides whether an agent lives."""
 
@@ -180,8 +209,8 @@ class FakeStore:
 def take(chunks: list[bytes], offset: int = 0) -> tuple[FakeStore, bool, list[Any]]:
     """Feed a store with chunks; gives it, whether the end came, and the trials that were told."""
     store, told = FakeStore(offset), []
-    ended = host_agents.JournalIntake(store, "a", told.extend).take(FakeStream(chunks), 1, offset)  # type: ignore[arg-type]
-    return store, ended, told
+    ended = host_agents.JournalIntake(store, "a", told.append, 60.0).take(FakeStream(chunks), 1, offset)  # type: ignore[arg-type]
+    return store, ended, [trial for event in told for trial in event.trials]
 
 
 @pytest.fixture
@@ -233,7 +262,7 @@ def test_a_line_without_end_is_refused() -> None:
     store = FakeStore(0)
     stream = FakeStream([b"a\n", *[b"x" * (1 << 20)] * 9])
     with pytest.raises(JournalError, match="a, segment 1: a line longer than"):
-        host_agents.JournalIntake(store, "a", [].extend).take(stream, 1, 0)  # type: ignore[arg-type]
+        host_agents.JournalIntake(store, "a", [].append, 60.0).take(stream, 1, 0)  # type: ignore[arg-type]
 
     assert store.pieces == [b"a\n"]
 
@@ -266,9 +295,9 @@ def test_a_silence_that_is_too_long_is_told_once() -> None:
             return None if timeout_s == 7.0 else super().read(timeout_s)
 
     store, told = FakeStore(0), []
-    taken = host_agents.JournalIntake(store, "a", [].extend, quiet_s=7.0, on_quiet=told.append)  # type: ignore[arg-type]
+    taken = host_agents.JournalIntake(store, "a", told.append, quiet_s=7.0)  # type: ignore[arg-type]
 
     assert taken.take(Slow([b"end\n"]), 1, 0)
-    assert told == [7.0]
+    assert [event.text[:29] for event in told if isinstance(event, events.Noted)] == ["nothing has come for 7.0s, lo"]
     assert patiences[:2] == [7.0, None]
     assert store.pieces == [b"end\n"]

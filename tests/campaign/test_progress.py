@@ -111,8 +111,6 @@ def test_every_bad_ending_is_told_once() -> None:
 @pytest.mark.parametrize(
     ("event", "line"),
     [
-        (events.Waiting("h", {"pid": 5, "user": "ann", "run_id": "r"}), "h: waiting for process 5 of user ann, run r"),
-        (events.Measuring("h", 2, 7, is_reattached=True), "h: agent 7 still works on segment 2; following it"),
         (events.Noted("h", "odd"), "h: odd"),
         (events.Stopping("drain"), "interrupted: the trial in hand ends, then the run stops; again to kill it"),
         (events.Stopping("kill"), "interrupted again: killing the trial in hand"),

@@ -41,7 +41,6 @@ class TestOutcome:
         assert outcome.run_dir == tmp_path / "fake" / outcome.run_id
         assert [type(event) for event in told] == [
             events.Started,
-            events.Measuring,
             events.TrialsEnded,
             events.HostEnded,
             events.Finished,

@@ -125,7 +125,7 @@ def publish(  # noqa: PLR0913 - what, where, and how
         raise StoreError(f"none of {len(runs)} runs can be published: {'; '.join(left_out.values())}")
     for _ in range(_ATTEMPTS):
         text = seen.get("index") or ""
-        old = read_index(text, destination.name) if text else {"title": "", "runs": []}
+        old: dict[str, Any] = read_index(text, destination.name) if text else {"title": "", "runs": []}
         hashes = seen.get("hashes") or {}
         listed = {entry["report"]: entry for entry in old["runs"]}
         # What the site lists and no longer has whole cannot be kept.

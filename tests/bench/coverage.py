@@ -6,57 +6,40 @@ Everything goes the whole way from stored rows to the words of a report; only th
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from estimators import (
+    SHAPES,
+    SIMULATIONS,
+    Check,
+    bounded_checks,
+    family_checks,
+    pool_checks,
+    share_checks,
+    tail_checks,
+)
 
 from pageswap.analysis.checks.stopping import decide
+from pageswap.analysis.explanations.contests import contests
 from pageswap.analysis.findings import findings
 from pageswap.analysis.summary import summarise
-from pageswap.analysis.verdicts import FASTER, SLOWER, Comparison, judge
-from pageswap.statistics.intervals import noise_floors, ratio_intervals
-from pageswap.statistics.trimmed_means import holm, paired_p
+from pageswap.analysis.verdicts import FASTER, SLOWER, Comparison
 from tests.fake_run import FakeRun, make_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    import numpy.typing as npt
+    from pageswap.analysis.explanations.contests import Contest
 
-    Floats = npt.NDArray[np.float64]
-
-SIMULATIONS: Final = 1_000
 RUNS: Final = 200
 BLOCKS: Final = (7, 20)
-FAMILIES: Final = (1, 3, 10, 30)
 RATIO: Final = 1.25
 BASE_NS: Final = 800.0
 ONE: Final[dict[str, Any]] = {"region_size": [128 << 20], "touch": ["none"]}
 SIZES: Final = [4096 << power for power in range(0, 12, 2)]
-# Logarithms of factors on a time, with median 0: what trials of one case vary by.
-SHAPES: Final[dict[str, Callable[[np.random.Generator, int], Floats]]] = {
-    "normal": lambda rng, count: rng.normal(0, 0.02, count),
-    "skewed": lambda rng, count: 0.02 * (rng.exponential(1, count) - math.log(2)),
-    "very skewed": lambda rng, count: 0.02 * (np.exp(rng.normal(size=count)) - 1),
-    "heavy tails": lambda rng, count: 0.02 * rng.standard_t(2, count).clip(-500, 500),
-    "one in ten disturbed": lambda rng, count: rng.normal(0, 0.02, count) * np.where(rng.random(count) < 0.1, 15, 1),
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Check:
-    """One line: what was simulated, the share that came out, and between which bounds it must be."""
-
-    name: str
-    share: float
-    at_least: float
-    at_most: float
-
-    @property
-    def holds(self) -> bool:
-        """Say whether it is within its bounds."""
-        return self.at_least <= self.share <= self.at_most
 
 
 def hosts(count: int) -> tuple[str, ...]:
@@ -114,41 +97,6 @@ def alarm_checks() -> Iterator[Check]:
             )
 
 
-def family_checks() -> Iterator[Check]:
-    """Give, for runs of 7 blocks with so many comparisons, false alarms and the large differences that are found.
-
-    Arrays alone, a baseline and a control in each run. Disturbed: one trial of a case takes four times as long.
-    """
-    rng = np.random.default_rng(9)
-    blocks = 7
-    for family in FAMILIES:
-        for name in ("normal", "heavy tails"):
-            for is_disturbed in (False, True):
-                times = [
-                    SHAPES[name](rng, SIMULATIONS * count * blocks).reshape(SIMULATIONS, count, blocks)
-                    for count in (1, family, 1)
-                ]
-                base, cases, control = times
-                logs = base - cases
-                if is_disturbed:
-                    logs += math.log(1.5)
-                    rows, columns = np.indices((SIMULATIONS, family))
-                    logs[rows, columns, rng.integers(0, blocks, (SIMULATIONS, family))] -= math.log(4)
-                floors = noise_floors((control - base)[:, 0])
-                p = paired_p(logs.reshape(-1, blocks)).reshape(SIMULATIONS, family)
-                called = []
-                for run in range(SIMULATIONS):
-                    words, _ = judge(ratio_intervals(logs[run]), np.full(family, floors[run]), holm(p[run]))
-                    called.append([word in (FASTER, SLOWER) for word in words])
-                found = np.array(called)
-                if is_disturbed:
-                    title = f"1.5x found with a disturbed trial, n = 7, {family} comparisons, {name}"
-                    yield Check(title, float(found.mean()), 0.95 if name == "normal" else 0.93, 1.0)
-                else:
-                    title = f"A/A runs with a false alarm, n = 7, {family} comparisons, {name}"
-                    yield Check(title, float(found.any(axis=1).mean()), 0.0, 0.05)
-
-
 def power_checks() -> Iterator[Check]:
     """Give the share of runs that find a difference of the size that runs like them name as the smallest."""
     for blocks in BLOCKS:
@@ -183,6 +131,57 @@ def crossover_checks() -> Iterator[Check]:
         found = findings(summarise(run)).crossovers
         held = [(each.low or 0) <= truth <= (each.high or math.inf) for each in found if each.at_bytes]
         yield Check(f"crossover within its interval, n = {blocks}", float(np.mean(held)), 0.9, 1.0)
+
+
+def order_checks() -> Iterator[Check]:
+    """Give the share of runs that say of a method that it is faster up to a size, where it is from there on.
+
+    Beside it what the first change of sign of the medians would say, which nothing uses.
+    """
+    truth = (1.0, 0.8, 1.3, 2.0)
+    by_words = by_medians = 0
+    for seed in range(RUNS):
+        sizes = SIZES[: len(truth)]
+        run = make_run(
+            method=["memcpy", "mremap_fixed"],
+            page_size=sizes,
+            speeds={"memcpy": BASE_NS, "mremap_fixed": BASE_NS},
+            noise=0.02,
+            seed=seed,
+            **ONE,
+        )
+        for outcome in run.of(method="mremap_fixed"):
+            outcome["elapsed_ns"] = round(outcome["elapsed_ns"] / truth[sizes.index(outcome["page_size"])])
+        summary = summarise(run)
+        (found,) = findings(summary).crossovers
+        by_words += found.is_shown and found.faster != "mremap_fixed"
+        ratios = {case.levels["page_size"]: case.ratio for case in summary.cases if case.ratio}
+        is_faster = [ratios[size] > 1 for size in sizes]
+        first = next((here for before, here in itertools.pairwise(is_faster) if before != here), True)
+        by_medians += not first
+    yield Check("runs with ratios 1.0, 0.8, 1.3, 2.0 whose words say the reverse", by_words / RUNS, 0, 0.01)
+    yield Check("the same by the first change of sign of the medians (not used)", by_medians / RUNS, 0, 1)
+
+
+def contest_checks() -> Iterator[Check]:
+    """Give the share of contests that leave out one of five equals, and of those that name the truly fastest of six."""
+    left_out = named = 0
+    for seed in range(RUNS):
+        equal = {f"m{number}": BASE_NS for number in range(5)}
+        (held,) = _contests({"memcpy": BASE_NS, **equal}, list(equal), seed, blocks=7)
+        left_out += any(rival.is_beaten for rival in held.rivals)
+        close = {f"m{number}": BASE_NS * (1 + 0.006 * number) for number in range(6)}
+        (held,) = _contests({"memcpy": BASE_NS, **close}, list(close), seed, blocks=10)
+        told = [held.first, *(rival.case for rival in held.rivals if not rival.is_beaten)]
+        named += "m0" in [case.levels["method"] for case in told]
+    yield Check("contests of five equal methods that leave any out, n = 7", left_out / RUNS, 0, 0.05)
+    yield Check("contests of six within 3 % that name the fastest, n = 10", named / RUNS, 0.95, 1)
+
+
+def _contests(speeds: dict[str, float], competitors: list[str], seed: int, blocks: int) -> list[Contest]:
+    run = make_run(method=list(speeds), speeds=speeds, blocks=blocks, noise=0.02, replicas=True, seed=seed, **ONE)
+    summary = summarise(run)
+    return contests(summary, [case for case in summary.cases if case.levels["method"] in competitors])
 
 
 def stopping_checks() -> Iterator[Check]:
@@ -225,20 +224,6 @@ def _resemble(run: FakeRun, seed: int) -> None:
         outcome["elapsed_ns"] = round(outcome["elapsed_ns"] * math.exp(last[outcome["case_id"]]))
 
 
-def pool_checks() -> Iterator[Check]:
-    """Give the share of intervals over hosts that hold the mean of all such hosts."""
-    from pageswap.analysis.explanations.several_hosts import hierarchical_interval  # noqa: PLC0415 - the one part that is not a summary
-
-    rng = np.random.default_rng(3)
-    for count in (6, 10, 30):
-        held = 0
-        for _ in range(SIMULATIONS):
-            logs = rng.normal(0, 0.05, (count, 1)) + rng.normal(0, 0.02, (count, 7))
-            low, high = hierarchical_interval(logs, rng)
-            held += low <= 0 <= high
-        yield Check(f"interval over {count} hosts of 7 blocks", held / SIMULATIONS, 0.92, 0.98)
-
-
 def main() -> int:
     """Print one line a check as it is done; return 1 when one is out of its bounds."""
     print(f"{'share over simulated runs':80} {'is':>7}   must be")
@@ -249,8 +234,13 @@ def main() -> int:
         family_checks,
         power_checks,
         crossover_checks,
+        order_checks,
+        contest_checks,
         stopping_checks,
         pool_checks,
+        tail_checks,
+        bounded_checks,
+        share_checks,
     ):
         for check in part():
             missed += not check.holds

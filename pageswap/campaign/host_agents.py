@@ -240,14 +240,14 @@ class JournalIntake:
         if lines[0].startswith(b'{"error":'):
             raise HostError(f"{self.host}: {_error_of(lines[0])}")
         try:
-            stored = self.store.ingest(self.host, segment, offset, lines)
+            trials, ended = self.store.ingest(self.host, segment, offset, lines)
         except JournalError as error:
             if error.stored:
                 self.emit(TrialsEnded(self.host, error.stored))
             raise
-        if stored.trials:
-            self.emit(TrialsEnded(self.host, tuple(stored.trials)))
-        return stored.ended
+        if trials:
+            self.emit(TrialsEnded(self.host, tuple(trials)))
+        return ended
 
 
 def _error_of(line: bytes) -> str:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from pageswap.store.store import NOT_STARTED, Ingested, Segment, Store
+from pageswap.store.store import NOT_STARTED, Segment, Store
 
-__all__ = ["NOT_STARTED", "Ingested", "Segment", "Store"]
+__all__ = ["NOT_STARTED", "Segment", "Store"]

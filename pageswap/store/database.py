@@ -61,6 +61,14 @@ def connect(path: Path, *, is_new: bool = False) -> sqlite3.Connection:
     return connection
 
 
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Make the block one writing transaction, which any error takes back; raises sqlite3.Error."""
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+
+
 class Database:
     """Safe to share between threads, as each call holds its lock for one transaction."""
 
@@ -91,19 +99,15 @@ class Database:
         ((count,),) = self._read(query, *arguments)
         return int(count)
 
+    def _write(self, doing: str, query: str, *arguments: object) -> list[tuple[Any, ...]]:
+        with self._transaction(doing) as connection:
+            return connection.execute(query, arguments).fetchall()
+
     @contextlib.contextmanager
     def _transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
         """Hold the lock and one transaction; any error leaves the database as it was."""
-        with self._lock, clear_errors(self.path, doing):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # A full disk rolls back by itself.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._lock, clear_errors(self.path, doing), transaction(self._connection):
+            yield self._connection
 
 
 @contextlib.contextmanager

@@ -26,6 +26,7 @@ def _json(document: object) -> str:
 # What every journal line says of itself, and a trial's line beside its outcome.
 _HEAD = ("kind", "seq", "run_id", "host", "segment")
 _OWN = ("trial_id", "attempt")
+_OF_TRIAL = ("case_id", *TRIAL_COLUMNS)
 # An agent changes one setting; a host that never stops changing is not measuring.
 _MAX_CHANGES = 100
 
@@ -44,25 +45,18 @@ def insert_trials(connection: sqlite3.Connection, trials: Sequence[TrialSpec]) -
     cases: dict[str, TrialSpec] = {}
     for trial in trials:
         cases.setdefault(trial.case_id, trial)
-    connection.executemany(
-        "INSERT INTO cases VALUES (?, ?, ?, ?)",
-        [
-            (case_id, position, trial.workload, _json(trial.levels))
-            for position, (case_id, trial) in enumerate(sorted(cases.items()))
-        ],
+    rows_of_cases = (
+        (case_id, position, trial.workload, _json(trial.levels))
+        for position, (case_id, trial) in enumerate(sorted(cases.items()))
     )
-    connection.executemany(
-        f"INSERT INTO trial (ordinal, case_id, {', '.join(TRIAL_COLUMNS)}) "  # noqa: S608 - our own names
-        f"VALUES ({_marks(len(TRIAL_COLUMNS) + 2)})",
-        (
-            (ordinal, trial.case_id, *(getattr(trial, name) for name in TRIAL_COLUMNS))
-            for ordinal, trial in enumerate(trials)
-        ),
-    )
+    _insert(connection, "cases", ("case_id", "position", "workload", "levels"), rows_of_cases)
+    rows = ((ordinal, *(getattr(trial, name) for name in _OF_TRIAL)) for ordinal, trial in enumerate(trials))
+    _insert(connection, "trial", ("ordinal", *_OF_TRIAL), rows)
 
 
-def _marks(count: int) -> str:
-    return ", ".join("?" * count)
+def _insert(connection: sqlite3.Connection, table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    marks = ", ".join("?" * len(names))
+    connection.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)  # noqa: S608 - our own names
 
 
 def insert_lines(
@@ -146,17 +140,14 @@ def _insert_outcome(connection: sqlite3.Connection, record: dict[str, Any]) -> N
     if found is None:
         raise JournalError(f"{where}: trial {trial_id!r:.80} is not in this run's plan")
     planned_rounds, last_attempt, is_answered = found
+    rounds = record["rounds_ns"]
     if attempt != (last_attempt or 0) + 1:
         raise JournalError(f"{where}: attempt {attempt} of trial {trial_id} after attempt {last_attempt or 0}")
     if is_answered:
         raise JournalError(f"{where}: a second attempt of trial {trial_id}; an agent makes one of each")
-    if record["rounds_ns"] is not None and len(record["rounds_ns"]) != planned_rounds:
-        raise JournalError(f"{where}: trial {trial_id} has {len(record['rounds_ns'])} rounds, not {planned_rounds}")
-    rounds = record["rounds_ns"]
+    if rounds is not None and len(rounds) != planned_rounds:
+        raise JournalError(f"{where}: trial {trial_id} has {len(rounds)} rounds, not {planned_rounds}")
     extra = {name: value for name, value in record.items() if name not in (*_HEAD, *_OWN, *OUTCOME_COLUMNS)}
     row = {**record, "rounds_ns": None if rounds is None else _json(rounds), "extra": _json(extra) if extra else None}
     names = ("host", *_OWN, "segment", *OUTCOME_COLUMNS, "extra")
-    connection.execute(
-        f"INSERT INTO outcome ({', '.join(names)}) VALUES ({_marks(len(names))})",  # noqa: S608 - our own names
-        [row.get(name) for name in names],
-    )
+    _insert(connection, "outcome", names, [[row.get(name) for name in names]])

@@ -8,7 +8,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Final
 
 from pageswap.store.checksums import check, column_names, keep_checksums, store_checksums
-from pageswap.store.database import connect
+from pageswap.store.database import connect, transaction
 from pageswap.store.schema import CASES, CHECKSUM, OUTCOME, OUTCOME_COLUMNS, SCHEMA_VERSION, TABLES_OF_2, check_version
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ def open_migrated(path: Path) -> sqlite3.Connection:
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     # A table that others refer to is replaced; inside a transaction the setting would have no effect.
     connection.execute("PRAGMA foreign_keys = OFF")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         # Asked again inside the transaction: another process may have been faster.
         for version in range(check_version(connection, path), SCHEMA_VERSION):
             _STEPS[version](connection)
@@ -60,11 +59,6 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             connection.execute(f"ALTER TABLE outcome ADD COLUMN {name} {OUTCOME_COLUMNS[name]}")
         store_checksums(connection)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
     connection.execute("PRAGMA foreign_keys = ON")
 
 

@@ -19,7 +19,7 @@ from pageswap.spec.asks import derived_asks
 from pageswap.spec.factors import FACTORS, default_levels
 from pageswap.store import schema
 from pageswap.store.checksums import store_checksums
-from pageswap.store.database import CREATING, CURE_OF_DAMAGE, Database, clear_errors, connect
+from pageswap.store.database import CREATING, CURE_OF_DAMAGE, Database, clear_errors, connect, transaction
 from pageswap.store.inserts import insert_lines, insert_run, insert_trials
 from pageswap.store.migration import open_migrated
 from pageswap.store.schema import PHASES, ROW_COLUMNS, TRIAL_COLUMNS
@@ -40,14 +40,6 @@ class Segment:
 
     segment: int
     journal_offset: int
-    ended: str | None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Ingested:
-    """What one call of `Store.ingest` added: the trials' journal fields, and why the journal ended if it did."""
-
-    trials: list[dict[str, Any]]
     ended: str | None
 
 
@@ -74,22 +66,19 @@ class Store(Database):
         new = path.with_name(f"{path.name}.{os.getpid()}.new")
         with clear_errors(path, CREATING):
             try:
-                with contextlib.closing(connect(new, is_new=True)) as connection:
-                    connection.execute("BEGIN IMMEDIATE")
+                with contextlib.closing(connect(new, is_new=True)) as connection, transaction(connection):
                     schema.create_tables(connection)
                     insert_run(connection, run_id, plan.experiment, provenance, options)
                     places = [(host, position) for position, host in enumerate(hosts)]
                     connection.executemany("INSERT INTO host (host, position) VALUES (?, ?)", places)
                     insert_trials(connection, plan.trials)
                     store_checksums(connection)
-                    connection.execute("COMMIT")
                 new.rename(path)
                 sync_folder(str(path.parent))
-            except BaseException:
+            finally:
                 with contextlib.suppress(OSError):
                     new.unlink(missing_ok=True)
                     new.with_name(f"{new.name}-journal").unlink(missing_ok=True)
-                raise
         return cls.open(path)
 
     @classmethod
@@ -177,9 +166,8 @@ class Store(Database):
 
     def has_begun(self) -> bool:
         """Tell whether an agent may ever have run for this run."""
-        return bool(
-            self._read("SELECT 1 FROM segment WHERE ended IS NULL OR ended NOT LIKE ? LIMIT 1", f"{NOT_STARTED}%")
-        )
+        query = "SELECT count(*) FROM segment WHERE ended IS NULL OR ended NOT LIKE ?"
+        return self._count(query, f"{NOT_STARTED}%") > 0
 
     def trial_count(self, host: str) -> int:
         """Return how many trials the plan has for a host, in the blocks that it may run."""
@@ -222,44 +210,41 @@ class Store(Database):
 
     def new_segment(self, host: str) -> int:
         """Write down that an agent is about to be started on `host`; return the segment's number, from 1."""
-        with self._transaction("a new segment cannot be stored") as connection:
-            query = "SELECT coalesce(max(segment), 0) + 1 FROM segment WHERE host = ?"
-            (segment,) = connection.execute(query, (host,)).fetchone()
-            connection.execute(
-                "INSERT INTO segment (host, segment, created_at) VALUES (?, ?, ?)", (host, segment, utc_now())
-            )
+        query = (
+            "INSERT INTO segment (host, segment, created_at) SELECT ?1, coalesce(max(segment), 0) + 1, ?2"
+            " FROM segment WHERE host = ?1 RETURNING segment"
+        )
+        ((segment,),) = self._write("a new segment cannot be stored", query, host, utc_now())
         return int(segment)
 
     def end_segment(self, host: str, segment: int, why: str) -> None:
         """Write down that nothing more will come from a segment, keeping an earlier reason."""
-        with self._transaction("a segment's end cannot be stored") as connection:
-            connection.execute(
-                "UPDATE segment SET ended = coalesce(ended, ?) WHERE host = ? AND segment = ?", (why, host, segment)
-            )
+        query = "UPDATE segment SET ended = coalesce(ended, ?) WHERE host = ? AND segment = ?"
+        self._write("a segment's end cannot be stored", query, why, host, segment)
 
-    def ingest(self, host: str, segment: int, offset: int, lines: Iterable[bytes]) -> Ingested:
+    def ingest(
+        self, host: str, segment: int, offset: int, lines: Iterable[bytes]
+    ) -> tuple[list[dict[str, Any]], str | None]:
         """Store whole journal lines, the first of which starts at byte `offset`, exactly once.
 
-        Rows and the journal's new offset are one transaction. Lines that are stored already are passed over. Raises
-        StoreError when nothing could be stored, and JournalError at the first line that is not the journal's next:
-        what came before it is stored, and its trials are the error's `stored`.
+        Return the journal fields of the trials that this added, and why the journal ended if it did. Rows and the
+        journal's new offset are one transaction. Lines that are stored already are passed over. Raises StoreError when
+        nothing could be stored, and JournalError at the first line that is not the journal's next: what came before it
+        is stored, and its trials are the error's `stored`.
         """
         with self._transaction("rows cannot be stored") as connection:
             trials, ended, refused = insert_lines(connection, host, segment, offset, lines)
         if refused is not None:
             refused.stored = tuple(trials)
             raise refused
-        return Ingested(trials, ended)
+        return trials, ended
 
     def add_ledger(self, host: str, phase: str, seconds: float) -> None:
         """Add `seconds` to what `host` spent in one of PHASES."""
         if phase not in PHASES or not 0.0 <= seconds < math.inf:
             raise ValueError(f"{seconds!r} s of {phase!r}: expected a finite time in one of {', '.join(PHASES)}")
-        with self._transaction("where time went cannot be stored") as connection:
-            connection.execute(
-                "INSERT INTO ledger VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seconds = seconds + excluded.seconds",
-                (host, phase, seconds),
-            )
+        query = "INSERT INTO ledger VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seconds = seconds + excluded.seconds"
+        self._write("where time went cannot be stored", query, host, phase, seconds)
 
     def ledger(self) -> dict[str, dict[str, float]]:
         """Return the seconds each host spent in each of PHASES; hosts and phases without any are absent."""
@@ -271,8 +256,7 @@ class Store(Database):
 
     def set_problem(self, host: str, text: str | None) -> None:
         """Write down why `host` gave nothing more, with the cure; None when it has nothing to say any more."""
-        with self._transaction("a host's problem cannot be stored") as connection:
-            connection.execute("UPDATE host SET problem = ? WHERE host = ?", (text, host))
+        self._write("a host's problem cannot be stored", "UPDATE host SET problem = ? WHERE host = ?", text, host)
 
     def problems(self) -> dict[str, str]:
         """Return why hosts gave nothing more, in the run's order; hosts without a problem are absent."""
@@ -280,8 +264,8 @@ class Store(Database):
 
     def set_machine(self, host: str, machine: str) -> None:
         """Write down which machine `host` leads to, by what two names of one machine share."""
-        with self._transaction("which machine a host is cannot be stored") as connection:
-            connection.execute("UPDATE host SET machine = ? WHERE host = ?", (machine, host))
+        query = "UPDATE host SET machine = ? WHERE host = ?"
+        self._write("which machine a host is cannot be stored", query, machine, host)
 
     def machines(self) -> dict[str, str]:
         """Return by which host each machine has been measured, as far as that is known."""
@@ -290,12 +274,11 @@ class Store(Database):
 
     def allow_blocks(self, host: str, blocks: int, *, enough: str | None = None) -> None:
         """Let `host` run the first `blocks` measured blocks; more perhaps later, unless `enough` says why not."""
-        with self._transaction("how many blocks are enough cannot be stored") as connection:
-            connection.execute(
-                "INSERT INTO stopping VALUES (?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET blocks = excluded.blocks, reason = excluded.reason",
-                (host, blocks, enough),
-            )
+        query = (
+            "INSERT INTO stopping VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET blocks = excluded.blocks, reason = excluded.reason"
+        )
+        self._write("how many blocks are enough cannot be stored", query, host, blocks, enough)
 
     def allowed_blocks(self, host: str) -> int | None:
         """Return how many measured blocks `host` may run; None while all of the plan's."""

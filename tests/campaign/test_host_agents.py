@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from pageswap.campaign import events, host_agents
 from pageswap.errors import HostError, JournalError
-from pageswap.store.store import Ingested
 from tests.campaign.fakes import (
     LOST,
     FakeStream,
@@ -197,13 +196,13 @@ class FakeStore:
         self.offset = offset
         self.pieces: list[bytes] = []
 
-    def ingest(self, _host: str, _segment: int, offset: int, lines: list[bytes]) -> Ingested:
+    def ingest(self, _host: str, _segment: int, offset: int, lines: list[bytes]) -> tuple[list[Any], str | None]:
         """Take whole lines; a line that says so is the journal's end."""
         assert offset == self.offset
         assert all(line.endswith(b"\n") and line.count(b"\n") == 1 for line in lines)
         self.pieces.append(b"".join(lines))
         self.offset += len(self.pieces[-1])
-        return Ingested([{"line": line} for line in lines], "done" if b"end" in lines[-1] else None)
+        return [{"line": line} for line in lines], "done" if b"end" in lines[-1] else None
 
 
 def take(chunks: list[bytes], offset: int = 0) -> tuple[FakeStore, bool, list[Any]]:

@@ -45,13 +45,9 @@ class Options:
     ssh_config: str | None = None
     hosts: tuple[dict[str, Any], ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the options as one JSON object."""
-        return dataclasses.asdict(self)
-
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        """Read `to_json`'s object, leaving out what this version does not know."""
+        """Read what `dataclasses.asdict` makes of options, leaving out what this version does not know."""
         known = {field.name for field in dataclasses.fields(cls)}
         fields = {name: value for name, value in document.items() if name in known}
         return cls(**{**fields, "hosts": tuple(fields.get("hosts", ()))})

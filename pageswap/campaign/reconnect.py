@@ -106,7 +106,12 @@ class Link:
 
     def reach(self, bundle: Bundle) -> None:
         """Connect, and have the bundle on the host, after a pause again where that may help; raises HostError."""
-        with self._slowness_told():
+        words = f"not ready after {format_duration(SLOW_S)}: still connecting, asking for its Python, or sending files"
+        slow = threading.Timer(SLOW_S, self.tell, [words])
+        slow.daemon = True
+        slow.start()
+        with contextlib.ExitStack() as ended:
+            ended.callback(slow.cancel)
             for tried in range(1, FIRST_TRIES + 1):
                 try:
                     self._prepare(bundle)
@@ -165,17 +170,6 @@ class Link:
                 after = self.target.phase_seconds()
                 spent = {phase: after[phase] - before.get(phase, 0.0) for phase in after if phase != CONNECTING}
                 self.phases.move(spent)
-
-    @contextlib.contextmanager
-    def _slowness_told(self) -> Iterator[None]:
-        words = f"not ready after {format_duration(SLOW_S)}: still connecting, asking for its Python, or sending files"
-        timer = threading.Timer(SLOW_S, self.tell, [words])
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
 
     def _pause(self, seconds: float) -> bool:
         """Wait for about so long, as many hosts may have lost a link at once; return whether all was halted."""

@@ -66,7 +66,7 @@ def run(  # noqa: PLR0913 - what a run is made of, and who watches
                 plan=plan,
                 hosts=[target.name for target in targets],
                 provenance=provenance or {},
-                options=options.to_json(),
+                options=dataclasses.asdict(options),
             )
             with store:
                 return Campaign(store, targets, options, on_event).execute(bundle, render)

@@ -101,7 +101,15 @@ def _named(results_dir: Path, flag: str, text: str) -> Reference | _Commit:
     if not text:
         raise UsageError(f"{flag} is missing: give a run id, a path, `latest`, or commit:HASH")
     if text.startswith(_COMMIT):
-        return _commit(f"{flag} {printable(text)}", text)
+        place = f"{flag} {printable(text)}"
+        wanted, _, host = text.removeprefix(_COMMIT).partition(":")
+        commit, _, experiment = wanted.partition("/")
+        if not _HASH.fullmatch(commit.lower()):
+            raise UsageError(
+                f"{place}: expected commit:HASH[/EXPERIMENT][:HOST] with 4 or more digits of a commit's hash, found"
+                f" {commit!r}; `git rev-parse --short HEAD` prints one"
+            )
+        return _Commit(place, text, commit.lower(), experiment, host or None)
     run, _, host = text.partition(":")
     while host and "/" in host:
         more, _, host = host.partition(":")
@@ -110,17 +118,6 @@ def _named(results_dir: Path, flag: str, text: str) -> Reference | _Commit:
         return Reference(find_run(results_dir, run), host or None, text)
     except UsageError as error:
         raise UsageError(str(error).replace("--run", flag, 1)) from None
-
-
-def _commit(place: str, text: str) -> _Commit:
-    wanted, _, host = text.removeprefix(_COMMIT).partition(":")
-    commit, _, experiment = wanted.partition("/")
-    if not _HASH.fullmatch(commit.lower()):
-        raise UsageError(
-            f"{place}: expected commit:HASH[/EXPERIMENT][:HOST] with 4 or more digits of a commit's hash, found"
-            f" {commit!r}; `git rev-parse --short HEAD` prints one"
-        )
-    return _Commit(place, text, commit.lower(), experiment, host or None)
 
 
 def _run_of(known: Sequence[_Known], side: Reference | _Commit, experiment: str) -> Reference:

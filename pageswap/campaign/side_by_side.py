@@ -182,27 +182,21 @@ def _interrupts(events: queue.SimpleQueue[Any]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     seen = 0
+    with contextlib.ExitStack() as former:
 
-    def restore() -> None:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+        def on_signal(_number: int, _frame: FrameType | None) -> None:
+            nonlocal seen
+            # One may be heard more often while the former meaning is being restored.
+            events.put(Stopping(_STOPS[min(seen, len(_STOPS) - 1)]))
+            seen += 1
+            if seen == len(_STOPS):
+                former.close()
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        nonlocal seen
-        # One may be heard more often while the former meaning is being restored.
-        events.put(Stopping(_STOPS[min(seen, len(_STOPS) - 1)]))
-        seen += 1
-        if seen == len(_STOPS):
-            restore()
-
-    for number in former:
-        signal.signal(number, on_signal)
-    try:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            former.callback(signal.signal, number, signal.getsignal(number))
+            signal.signal(number, on_signal)
         yield
-    finally:
-        restore()
 
 
 def _share_one_heap() -> None:

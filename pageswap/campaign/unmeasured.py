@@ -82,12 +82,14 @@ def _levels_of(cases: Iterable[Mapping[str, Level]]) -> dict[str, list[Level]]:
 def questions(plan: Plan, hosts: Iterable[InventoryHost], *, tune: bool) -> dict[str, dict[str, Any]]:
     """Return what `ask_hosts.facts` asks each host so that it looks at a trial of each of the plan's cases."""
     once = tuple({trial.case_id: trial for trial in reversed(plan.trials)}.values())
-    found = {}
-    for host in hosts:
-        job = Job("", plan.experiment.name, host.name, 0, 0.0, tune, wait=False, trials=once)
-        job = dataclasses.replace(job, cpu=host.cpu, memory_cap_bytes=host.memory_bytes)
-        found[host.name] = {"cpu": host.cpu, "job": dataclasses.asdict(job)}
-    return found
+    job = dataclasses.asdict(Job("", plan.experiment.name, "", 0, 0.0, tune, wait=False, trials=once))
+    return {
+        host.name: {
+            "cpu": host.cpu,
+            "job": {**job, "host": host.name, "cpu": host.cpu, "memory_cap_bytes": host.memory_bytes},
+        }
+        for host in hosts
+    }
 
 
 def foreseen(plan: Plan, answers: Mapping[str, dict[str, Any] | PageswapError]) -> list[TrialGroup]:

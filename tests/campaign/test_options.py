@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,7 @@ OTHER = InventoryHost("other")
 
 def meta(**options: Any) -> dict[str, Any]:
     """Give what a store says of a run on two hosts."""
-    return {"hosts": ["lab", "other"], "options": Options(**options).to_json()}
+    return {"hosts": ["lab", "other"], "options": dataclasses.asdict(Options(**options))}
 
 
 RUN = meta(hosts=(LAB.to_json(),))
@@ -71,4 +72,4 @@ def test_options_of_an_older_run_have_the_defaults_of_today() -> None:
     assert Options.from_json({"tune": True, "later": 1}) == Options(tune=True)
     stored = Options(hosts=(LAB.to_json(),), ssh_config="/c", core="host", at_once=2, patience_s=1.0)
 
-    assert Options.from_json(stored.to_json()) == stored
+    assert Options.from_json(dataclasses.asdict(stored)) == stored

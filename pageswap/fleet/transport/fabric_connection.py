@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from pageswap.fleet.transport.ssh_config import Route
     from pageswap.fleet.transport.transport import Reach
 
-_CHANNEL_TIMEOUT_S = 20.0
+# So often is looked whether a host has answered before it is too late.
+_LOOKS = 20
+# RFC 4253, 6.1, wants 35,000 bytes to be taken; OpenSSH takes so many, and sends fewer.
+_MOST_PACKET_BYTES = 1 << 18
 _OPENSSH_KEY = "-----BEGIN OPENSSH PRIVATE KEY-----"
 # What the library says it found no acceptable one of, and where it has what the host offers.
 _OFFERS = {
@@ -56,11 +59,20 @@ class _Verified(paramiko.MissingHostKeyPolicy):  # type: ignore[misc] # comes wi
         route.known_hosts.check(key.get_name(), key.asbytes(), accept_new=self._accept_new, shown=route.shown)
 
 
+class _Packets(paramiko.Packetizer):  # type: ignore[misc] # comes without types
+    """Takes no packet that is as large as its sender says, as there would be room for four gigabytes."""
+
+    def read_all(self, n: int, check_rekey: bool = False) -> bytes:  # noqa: FBT001, FBT002 - paramiko's
+        if n > _MOST_PACKET_BYTES:
+            raise paramiko.SSHException(f"a packet of {n} bytes")
+        return bytes(super().read_all(n, check_rekey))
+
+
 class _Transport(paramiko.Transport):  # type: ignore[misc] # comes without types
     """Asks for a key of the types that are known, as one of another type would be unknown; keeps what it is offered."""
 
     def __init__(self, known: list[str], offered: dict[str, list[str]], *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - paramiko's
-        super().__init__(*arguments, **options)
+        super().__init__(*arguments, packetizer_class=_Packets, **options)
         self._offered = offered
         security = self.get_security_options()
 
@@ -69,6 +81,12 @@ class _Transport(paramiko.Transport):  # type: ignore[misc] # comes without type
             return known.index(name) if name in known else len(known)
 
         security.key_types = sorted(security.key_types, key=rank)
+
+    def start_client(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - paramiko's
+        super().start_client(*arguments, **options)
+        # Out of time it returns as well, and what comes next would find no session to log in to.
+        if self.is_active() and not self.initial_kex_done:
+            raise paramiko.SSHException("timed out")
 
     def _really_parse_kex_init(self, *arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - paramiko's
         self._offered |= super()._really_parse_kex_init(*arguments)
@@ -115,7 +133,7 @@ class FabricConnection(Connection):
                 "sock": self._socket(),
                 "banner_timeout": limits.CONNECT_TIMEOUT_S,
                 "auth_timeout": limits.CONNECT_TIMEOUT_S * 2,
-                "channel_timeout": _CHANNEL_TIMEOUT_S,
+                "channel_timeout": limits.CHANNEL_S,
                 # As with ssh, a file that is not there is no error.
                 "key_filename": [name for name in files if Path(name).is_file() and not name.endswith(".pub")],
                 "pkey": key,
@@ -132,8 +150,10 @@ class FabricConnection(Connection):
         `command` must be constant or quoted. Raises HostLinkLostError when the connection is gone.
         """
         try:
-            channel = self._fabric.transport.open_session(timeout=_CHANNEL_TIMEOUT_S)
-            channel.exec_command(command)
+            channel = self._fabric.transport.open_session(timeout=limits.CHANNEL_S)
+            # The library itself waits for the host's word for ever.
+            with _closed_when_late(channel, limits.CHANNEL_S):
+                channel.exec_command(command)
         except (paramiko.SSHException, OSError, EOFError) as error:
             if not self.is_open:
                 raise LOST.error(alias=self.route.alias) from None
@@ -213,13 +233,31 @@ class FabricConnection(Connection):
         """
         transport = self._fabric.transport
         while transport.is_active():
-            overdue = threading.Timer(limits.PATIENCE_S, transport.close)
-            overdue.daemon = True
-            overdue.start()
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception), _closed_when_late(transport, limits.PATIENCE_S):
                 transport.global_request("keepalive@openssh.com", wait=True)
-            overdue.cancel()
             time.sleep(limits.BEAT_S)
+
+
+@contextlib.contextmanager
+def _closed_when_late(what: Any, seconds: float) -> Iterator[None]:  # noqa: ANN401 - a connection or a channel
+    """Close what is waited for inside when that takes longer than so many seconds; the error then is a timeout.
+
+    They are counted in looks: while this machine has no time for us nobody listens, and the host is not to blame.
+    """
+    is_done, is_late = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        if not any(is_done.wait(seconds / _LOOKS) for _ in range(_LOOKS)):
+            is_late.set()
+            what.close()
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    except paramiko.SSHException as error:
+        raise paramiko.SSHException("Timeout") if is_late.is_set() else error from None
+    finally:
+        is_done.set()
 
 
 def _public_key(name: str) -> bytes | None:

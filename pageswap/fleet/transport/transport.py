@@ -28,6 +28,8 @@ CONNECT_TIMEOUT_S: Final = 10.0
 BEAT_S: Final = 3.0
 PATIENCE_S: Final = 10.0
 
+# An sshd that has not said for so long whether it starts a program never will.
+CHANNEL_S: Final = 20.0
 # A login shell that has started nothing for so long never will.
 MARK_S: Final = 40.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import pwd
@@ -331,6 +332,22 @@ class TestLinks:
         stream = talking("time.sleep(2)\nprint('here')").open("status", {})
 
         assert stream.read() == b"here\n"
+        stream.close()
+
+    @pytest.mark.parametrize("via", ["fabric"], indirect=True)  # whose own threads listen
+    def test_a_machine_that_has_no_time_to_listen_loses_no_link(
+        self, talking: Callable[[str], Target], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The answer of the host lies there: that nobody had a CPU to read it is not the host's silence."""
+        monkeypatch.setattr(limits, "BEAT_S", 0.0)
+        monkeypatch.setattr(limits, "PATIENCE_S", 1.0)
+        stream = talking("print('here', flush=True)\ntime.sleep(600)").open("status", {})
+        assert stream.read() == b"here\n"
+        # The C library called in this way lets no other thread of Python's run meanwhile.
+        sleep = ctypes.PyDLL(None).usleep
+        for _ in range(5):
+            sleep(1_500_000)
+            assert stream.read(0.5) is None
         stream.close()
 
     def test_the_times_leave_room_for_what_is_promised(self) -> None:

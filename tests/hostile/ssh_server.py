@@ -1,0 +1,97 @@
+"""SSH servers that do not keep to the protocol, or keep to it only until a program is to be started."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import paramiko
+from paramiko.common import MSG_CHANNEL_REQUEST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+BANNER = b"SSH-2.0-OpenSSH_9.2\r\n"
+
+
+@contextlib.contextmanager
+def serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Have each connection to a port of this machine answered in a thread of its own; give the port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threads: list[threading.Thread] = []
+
+        def talk(connection: socket.socket) -> None:
+            # Whoever connected may leave at any time.
+            with connection, contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+                answer(connection)
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    threads.append(threading.Thread(target=talk, args=(server.accept()[0],), daemon=True))
+                    threads[-1].start()
+
+        accepting = threading.Thread(target=accept, daemon=True)
+        accepting.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+        accepting.join()
+
+
+class _Mute(paramiko.Transport):  # type: ignore[misc] # comes without types
+    """A server that hears what is asked of a channel, and says nothing to it."""
+
+    _channel_handler_table: ClassVar[dict[int, Any]] = {
+        **paramiko.Transport._channel_handler_table,  # noqa: SLF001 - the library has no other place for it
+        MSG_CHANNEL_REQUEST: lambda *_: None,
+    }
+
+
+class _Open(paramiko.ServerInterface):  # type: ignore[misc] # comes without types
+    """Lets everybody in."""
+
+    def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002 - the library's
+        """Name what is taken."""
+        return "publickey"
+
+    def check_auth_publickey(self, username: str, key: Any) -> int:  # noqa: ARG002 - the library's
+        """Take any key."""
+        return int(paramiko.AUTH_SUCCESSFUL)
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002 - the library's
+        """Open any channel."""
+        return int(paramiko.OPEN_SUCCEEDED)
+
+
+class MuteHost:
+    """A host that lets everybody in and opens channels, and never says whether a program was started on one."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make keys and an ssh_config below `folder`."""
+        self._key = paramiko.ECDSAKey.generate()
+        paramiko.ECDSAKey.generate().write_private_key_file(str(folder / "key"))
+        self._folder = folder
+
+    def answer(self, connection: socket.socket) -> None:
+        """Serve a connection until it ends."""
+        transport = _Mute(connection)
+        transport.add_server_key(self._key)
+        transport.start_server(server=_Open())
+        transport.join()
+
+    def config(self, port: int) -> Path:
+        """Write the ssh_config that leads to a port, where the host's key is known."""
+        known = self._folder / "known_hosts"
+        known.write_text(f"[127.0.0.1]:{port} {self._key.get_name()} {self._key.get_base64()}\n")
+        return write_config(self._folder, port, f"IdentityFile {self._folder}/key", f"UserKnownHostsFile {known}")
+
+
+def write_config(folder: Path, port: int, *lines: str) -> Path:
+    """Write an ssh_config that leads to a port of this machine, and to nobody's own keys."""
+    config = folder / "ssh_config"
+    own = ["HostName 127.0.0.1", f"Port {port}", "User root", "IdentitiesOnly yes", "GlobalKnownHostsFile none"]
+    config.write_text("\n".join(["Host lab1", *lines, *own, ""]))
+    return config

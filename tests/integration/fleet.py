@@ -14,7 +14,7 @@ from pageswap.plan import plan
 from pageswap.spec import loader as specs
 from pageswap.store import Store
 from tests.integration.agent_processes import kill
-from tests.integration.lab import ROOT, Lab, wait_until
+from tests.integration.lab import ROOT, Lab, go_on, hold_trial, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -111,6 +111,17 @@ class Fleet(Lab):
     def resumed(self, run_dir: Path) -> Ended:
         """Resume a run to its end."""
         return finish(self.start({"resume": str(run_dir)}))
+
+    def left_alone(self, host: Host, spec: Path) -> Path:
+        """Have a host finish a run whose controller was killed in the middle of a trial; give the run's folder."""
+        controller = self.begin(host.name, spec=spec)
+        trial = hold_trial(host.roles)
+        kill(controller.pid)
+        controller.communicate()
+        go_on(trial)
+        check_quiet(host)
+        (run_dir,) = self.runs()
+        return run_dir
 
     def check_next_run(self, host: str) -> None:
         """Assert that a host can be measured as if nothing had happened."""

@@ -133,6 +133,31 @@ def go_on(pid: int) -> None:
     os.kill(pid, signal.SIGCONT)
 
 
+@contextlib.contextmanager
+def small_disk(folder: Path, mebibytes: int) -> Iterator[None]:
+    """Have a folder, which is made, be a file system of that size until the block ends."""
+    folder.mkdir()
+    options = f"size={mebibytes}m,mode=700"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Leave no room there; give the file that takes it."""
+    path = folder / "filler"
+    with path.open("wb", buffering=0) as file:
+        for size in (1 << 16, 1 << 12, 1):
+            try:
+                while file.write(b"x" * size):
+                    pass
+            except OSError:
+                continue
+    return path
+
+
 def dice() -> random.Random:
     """Make dice and print their seed; with that as PAGESWAP_TEST_SEED they fall the same again."""
     seed = int(os.environ.get("PAGESWAP_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)

@@ -39,7 +39,9 @@ SSH_IDLE_S = 60.0
 MOST_RESUMES = 100
 # What a controller may end with when something was killed: all is well, killed trials, a host that gave no more.
 CODES = {0, 2, 3, -signal.SIGKILL}
+SHORT = 200_000  # iterations
 
+# Four cases and the control: five trials a repeat, all of about the same length.
 SPEC = """\
 name: killed
 question: Does every trial come back?
@@ -47,10 +49,10 @@ workload: swap
 method: [memcpy, copy_words, copy_movsb, exchange_sse2]
 page_size: 4KiB
 region_size: 2MiB
-iterations: 200_000
+iterations: {iterations}
 backing: private_anon
-baseline: {method: memcpy}
-repeats: 4
+baseline: {{method: memcpy}}
+repeats: {repeats}
 warmups: 0
 rounds: 2
 """
@@ -77,7 +79,7 @@ class Kills:
         self._inventory = self.fleet.folder / "hosts.yaml"
         self._inventory.write_text("hosts:\n" + "".join(f"  {via}-host: {{via: {via}}}\n" for via in TRANSPORTS))
         self._spec = self.fleet.folder / "killed.yaml"
-        self._spec.write_text(SPEC)
+        self._spec.write_text(SPEC.format(iterations=SHORT, repeats=4))
         # A socket's path is short.
         self._sockets = tempfile.mkdtemp(prefix="ps")
         self.fleet.environment["XDG_RUNTIME_DIR"] = self._sockets

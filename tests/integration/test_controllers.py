@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import time
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,12 @@ import pytest
 from pageswap.errors import StoreError
 from tests.integration.agent_processes import kill
 from tests.integration.fleet import check_quiet, check_whole, finish, measuring, rows, trial_ids
-from tests.integration.lab import dice, go_on, hold_trial, press_ctrl_c, stop_at_once, wait_until
+from tests.integration.lab import dice, fill, hold_trial, press_ctrl_c, small_disk, stop_at_once, wait_until
 from tests.integration.network import NEIGHBOUR
 
 if TYPE_CHECKING:
+    import subprocess
+
     from tests.integration.fleet import Fleet
     from tests.integration.network import Host
 
@@ -62,13 +63,7 @@ def test_what_hosts_finish_while_nobody_looks_is_collected(fleet: Fleet) -> None
     """The controller is killed, the hosts end by themselves, resume measures nothing."""
     host = fleet.network.add("lab1")
     spec = fleet.spec(repeats=2, iterations=BRIEF)
-    controller = fleet.begin("lab1", spec=spec)
-    trial = hold_trial(host.roles)
-    kill(controller.pid)
-    controller.communicate()
-    go_on(trial)
-    check_quiet(host)
-    (run_dir,) = fleet.runs()
+    run_dir = fleet.left_alone(host, spec)
     resumed = fleet.resumed(run_dir)
 
     assert resumed.code == 0, resumed.errors
@@ -82,20 +77,11 @@ class TestFullDisk:
     def test_is_told_and_loses_nothing(self, fleet: Fleet) -> None:
         """The exit code of files, rows intact, hosts stop by themselves; with room again, resume completes the run."""
         host = fleet.network.add("lab1")
-        fleet.results.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", fleet.results], check=True)
-        try:
+        with small_disk(fleet.results, 2):
             spec = fleet.spec(repeats=4, iterations=BRIEF * 5)
             controller = fleet.begin("lab1", spec=spec, lease_s=5.0)
             wait_until(lambda: fleet.runs() and rows(fleet.runs()[0]))
-            filler = fleet.results / "filler"
-            with filler.open("wb", buffering=0) as file:
-                for size in (1 << 16, 1 << 12, 1):
-                    try:
-                        while file.write(b"x" * size):
-                            pass
-                    except OSError:
-                        continue
+            filler = fill(fleet.results)
             ended = finish(controller)
             (run_dir,) = fleet.runs()
             assert ended.code == StoreError.exit_code, ended.errors
@@ -106,8 +92,6 @@ class TestFullDisk:
             resumed = fleet.resumed(run_dir)
             assert resumed.code == 0, resumed.errors
             check_whole(run_dir, spec, ["lab1"])
-        finally:
-            subprocess.run(["umount", "-l", fleet.results], check=True)
 
 
 class TestTwoAtOnce:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import subprocess
 import threading
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,12 @@ import pytest
 from pageswap.agent.workspace import host_lease
 from pageswap.errors import StoreError
 from tests.integration.lab import (
+    fill,
     go_on,
     hold_trial,
     last_attempts,
     press_ctrl_c,
+    small_disk,
     stop_at_once,
     wait_for_word,
     wait_until,
@@ -188,46 +189,28 @@ class TestTwoAtOnce:
 
 
 @pytest.fixture
-def small_disk(lab: Lab) -> Iterator[Callable[[str], Path]]:
-    """Give what mounts a file system of 4 MiB at a folder of the lab's."""
+def disk(lab: Lab) -> Iterator[Callable[[str], Path]]:
+    """Give what mounts a small file system at a folder of the lab's."""
     if os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
-    mounted: list[Path] = []
+    with contextlib.ExitStack() as mounted:
 
-    def mount(name: str) -> Path:
-        folder = lab.folder / name
-        folder.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", folder], check=True)
-        mounted.append(folder)
-        return folder
+        def mount(name: str) -> Path:
+            mounted.enter_context(small_disk(lab.folder / name, 4))
+            return lab.folder / name
 
-    yield mount
-    for folder in mounted:
-        subprocess.run(["umount", "-l", folder], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """Leave no room."""
-    path = folder / "filler"
-    with path.open("wb", buffering=0) as file:
-        for size in (1 << 16, 1 << 12, 1):
-            try:
-                while file.write(b"x" * size):
-                    pass
-            except OSError:
-                continue
-    return path
+        yield mount
 
 
 class TestFullDisk:
     """A full disk stops a run with its reason and loses nothing."""
 
-    def test_where_the_results_are(self, lab: Lab, small_disk: Callable[[str], Path]) -> None:
+    def test_where_the_results_are(self, lab: Lab, disk: Callable[[str], Path]) -> None:
         """The exit code of files, earlier rows intact; with room again, resume completes the run."""
-        disk = small_disk("results")
+        results = disk("results")
         controller = lab.start_run(lab.spec(repeats=4, iterations=LONGER))
         wait_until(lambda: is_measuring(lab))
-        filler = fill(disk)
+        filler = fill(results)
         _, errors = controller.communicate(timeout=60)
         rows = last_attempts(lab.runs()[0])
 
@@ -239,12 +222,12 @@ class TestFullDisk:
         filler.unlink()
         check_resume_completes(lab, TRIALS)
 
-    def test_where_the_journal_is(self, lab: Lab, small_disk: Callable[[str], Path]) -> None:
+    def test_where_the_journal_is(self, lab: Lab, disk: Callable[[str], Path]) -> None:
         """The host's reason is passed on; rows before it are stored, and resume completes the run."""
-        disk = small_disk("home")
+        home = disk("home")
         controller = lab.start_run(lab.spec(repeats=4, iterations=LONGER))
         wait_until(lambda: is_measuring(lab))
-        filler = fill(disk)
+        filler = fill(home)
         _, errors = controller.communicate(timeout=60)
         rows = last_attempts(lab.runs()[0])
 

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.agent_processes import kill
 from tests.integration.fleet import check_quiet, check_whole
-from tests.integration.lab import go_on, hold_trial
 from tests.integration.network import USER
 
 if TYPE_CHECKING:
@@ -88,13 +86,7 @@ def test_a_journal(fleet: Fleet, how: str) -> None:
     """Its host measures again what could not be read; no row is doubled, and none has what was made up."""
     host = fleet.network.add("lab1")
     spec = fleet.spec(repeats=2, iterations=BRIEF)
-    controller = fleet.begin("lab1", spec=spec)
-    trial = hold_trial(host.roles)
-    kill(controller.pid)
-    controller.communicate()
-    go_on(trial)
-    check_quiet(host)
-    (run_dir,) = fleet.runs()
+    run_dir = fleet.left_alone(host, spec)
     (journal,) = host.home(".cache/pageswap/runs", USER).glob("*/*/*/journal.jsonl")
     content = journal.read_bytes()
     assert json.loads(content.splitlines()[-1])["kind"] == "end"

@@ -14,7 +14,7 @@ import pytest
 from pageswap.store import Store
 from tests.integration.agent_processes import kill
 from tests.integration.lab import dice, go_on, hold_trial, last_attempts, wait_for_word, wait_until
-from tests.integration.random_kills import Kills
+from tests.integration.random_kills import SHORT, SPEC, Kills
 
 if TYPE_CHECKING:
     import subprocess
@@ -27,23 +27,6 @@ KILLS = int(os.environ.get("PAGESWAP_TEST_KILLS", "30"))
 KILLS_OVER_SSH = int(os.environ.get("PAGESWAP_TEST_KILLS", "12"))
 VICTIMS = ("controller", "keeper", "agent", "follower", "trial", "starter")
 
-
-# Four cases and the control, twelve times: 60 trials, all of about the same length.
-SPEC = """\
-name: killed
-question: Does every trial come back?
-workload: swap
-method: [memcpy, copy_words, copy_movsb, exchange_sse2]
-page_size: 4KiB
-region_size: 2MiB
-iterations: {iterations}
-backing: private_anon
-baseline: {{method: memcpy}}
-repeats: 12
-warmups: 0
-rounds: 2
-"""
-SHORT = 200_000
 # The run must outlive all kills: what is killed had about half a second to start and as long to measure.
 TRIAL_S = 0.7
 
@@ -69,7 +52,7 @@ def test_every_trial_comes_back_exactly_once_after_thirty_kills(lab: Lab) -> Non
     """At random moments of one run, to a random one of all processes that take part, each followed by a resume."""
     chance = dice()
     spec = lab.folder / "killed.yaml"
-    spec.write_text(SPEC.format(iterations=SHORT))
+    spec.write_text(SPEC.format(iterations=SHORT, repeats=12))
     undisturbed = lab.start_run(spec)
     _, errors = undisturbed.communicate(timeout=120)
     assert undisturbed.returncode == 0, errors
@@ -78,7 +61,7 @@ def test_every_trial_comes_back_exactly_once_after_thirty_kills(lab: Lab) -> Non
     assert len(expected) == 60
     assert {status for _, status in expected} == {"ok"}
 
-    spec.write_text(SPEC.format(iterations=int(SHORT * TRIAL_S / mean_trial_s(quiet))))
+    spec.write_text(SPEC.format(iterations=int(SHORT * TRIAL_S / mean_trial_s(quiet)), repeats=12))
     controller = lab.start_run(spec)
     wait_until(lambda: len(lab.runs()) == 2)
     run = lab.runs()[1]

@@ -117,9 +117,8 @@ def _with_cure(error: ParseError, program: Program) -> str:
         text = re.sub(r"<Argument: (\w+)[^>]*>", r"'--\1'", str(error)).rstrip("!")
         return f"{text}; '{where}' lists the arguments"
     word = unknown[2]
-    if word.startswith("-"):
-        return _unknown("argument", word, (), "'inv' lists the commands")
-    return _unknown("command", word, map(str, program.collection.task_names), "'inv' lists the commands")
+    kind, known = ("argument", ()) if word.startswith("-") else ("command", program.collection.task_names)
+    return _unknown(kind, word, map(str, known), "'inv' lists the commands")
 
 
 def _unknown(kind: str, word: str, known: Iterable[str], there: str) -> str:

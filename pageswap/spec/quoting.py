@@ -19,20 +19,24 @@ _CLOSE_ENOUGH = 0.75
 # A shorter part of a name is in too many names to mean one of them.
 _TELLING_PART = 3
 
-# What C libraries, kernels and other tools call something of ours.
-_ELSEWHERE = {
+# What C libraries, kernels and other tools call something of ours: a word, or a flag without its dashes.
+_WORDS_ELSEWHERE = {
     "memcpy": ("memmove", "bcopy"),
     "uffd_move": ("userfaultfd",),
     "iterations": ("iters",),
+    "repeats": ("runs", "count", "n", "r", "invocations"),
     "check": ("validate",),
     "doctor": ("ping",),
     "report": ("show", "view", "open"),
     "compare": ("continuous", "diff"),
-    "hosts": ("inventory", "limit", "l", "machine"),
+    "hosts": ("inventory", "machine"),
+}
+_FLAGS_ELSEWHERE = {
+    "hosts": ("limit", "l", "machine"),
     "inventory": ("i",),
     "set": ("extra_vars", "e", "parameter_list", "L"),
     "filter": ("k", "bench", "b"),
-    "repeats": ("runs", "count", "n", "r", "invocations"),
+    "repeats": _WORDS_ELSEWHERE["repeats"],
     "dry": ("check", "C", "list_hosts", "list_tasks"),
     "at_once": ("forks", "f"),
     "to": ("csv", "parquet", "format"),
@@ -65,25 +69,27 @@ def quoted(text: str) -> str:
 def guess(word: str, names: Iterable[str]) -> str:
     """Return ``; did you mean 'NAME'?`` for the name nearest to `word`, or nothing when none is near.
 
-    A name is near when another tool's word for it was typed, when it begins with the word, when one of the two is whole
-    words of the other, as ``avx2`` is of ``exchange_avx2``, or else when it begins with the same letter and difflib
-    finds it close. Dashes in front, an ending such as .yaml, capitals but of a single letter, and whether - or _ joins
-    words change nothing.
+    Another tool's word for something of ours means that alone, here or not. Else a name is near when it begins with the
+    word, when one of the two is whole words of the other, as ``avx2`` is of ``exchange_avx2``, or when it begins with
+    the same letter and difflib finds it close. Dashes in front, an ending such as .yaml, capitals but of a single
+    letter, and whether - or _ joins words change nothing.
     """
     if len(word) > _SHOWN_CHARACTERS:
         return ""
     typed = _bare(word)
-    best, best_rank = "", (0, 0.0)
-    for name in names:
-        known = _bare(name)
-        ratio = difflib.SequenceMatcher(None, typed, known).ratio()
-        part, whole = sorted((typed, known), key=len)
-        is_part = len(part) >= _TELLING_PART and (known.startswith(typed) or f"_{part}_" in f"_{whole}_")
-        rank = (2 if typed in _ELSEWHERE.get(known, ()) else int(is_part), ratio)
-        is_close = ratio >= _CLOSE_ENOUGH and known[:1] == typed[:1]
-        if (rank[0] or is_close) and rank > best_rank:
-            best, best_rank = name, rank
-    return f"; did you mean '{best}'?" if best else ""
+    elsewhere = _FLAGS_ELSEWHERE if word.startswith("-") else _WORDS_ELSEWHERE
+    meant = [name for name, words in elsewhere.items() if typed in words]
+    ranks = {name: (_bare(name) in meant, 0.0) if meant else _likeness(typed, _bare(name)) for name in names}
+    best = max(ranks, key=ranks.__getitem__, default="")
+    return f"; did you mean '{best}'?" if best and any(ranks[best]) else ""
+
+
+def _likeness(typed: str, known: str) -> tuple[bool, float]:
+    """Return whether one of two names is a part of the other, and how much else is alike; 0.0 where that is little."""
+    part, whole = sorted((typed, known), key=len)
+    is_part = len(part) >= _TELLING_PART and (known.startswith(typed) or f"_{part}_" in f"_{whole}_")
+    ratio = difflib.SequenceMatcher(None, typed, known).ratio()
+    return is_part, ratio if is_part or (ratio >= _CLOSE_ENOUGH and known[:1] == typed[:1]) else 0.0
 
 
 def _bare(name: str) -> str:

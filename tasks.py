@@ -254,11 +254,12 @@ def export(_context: Context, run: str = "", to: str = "csv", out: str = "") -> 
     from pageswap.campaign.run_folders import find_run, open_run
 
     folder = find_run(RESULTS, run)
+    place = arguments.destination("--out", out) if out else None
     from pageswap.analysis import export as exporting  # only now: it is slow to import
     from pageswap.files import STANDARD_OUTPUT
 
     with open_run(folder) as store:
-        path = exporting.export(store, to, Path(out) if out else None)
+        path = exporting.export(store, to, place)
     if str(path) not in STANDARD_OUTPUT:
         print(path)
 

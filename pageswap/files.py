@@ -40,8 +40,6 @@ def replacing(path: Path) -> Iterator[IO[Any]]:
         known = path.stat() if path.exists() and descriptor is None else None
         place = Path(os.path.realpath(path))
         is_replaced = descriptor is None and (known is None or _may_be_replaced(known, place))
-        if known is None and is_replaced:
-            place.parent.mkdir(parents=True, exist_ok=True)
         part = place.with_name(f".{secrets.token_hex(8)}.part") if is_replaced else _temporary()
         try:
             # Opened by name, for who writes by a library that takes names only.

@@ -41,8 +41,8 @@ def shared() -> Iterator[Path]:
 
 
 def test_the_file_is_there_when_the_block_ends(tmp_path: Path) -> None:
-    """Not before; and its folder is made."""
-    path = tmp_path / "new" / "file"
+    """Not before."""
+    path = tmp_path / "file"
     with replacing(path) as file:
         file.write(b"whole")
         assert not path.exists()
@@ -257,7 +257,7 @@ def test_another_process_s_file_that_was_deleted_is_not_made_anew(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["folder", "file/below", "folder/" + "n" * 300, "/dev/fd/999"])
+@pytest.mark.parametrize("name", ["folder", "no/such/folder/file", "file/below", "folder/" + "n" * 300, "/dev/fd/999"])
 def test_what_is_no_place_for_a_file_is_named_with_a_cure(name: str, tmp_path: Path) -> None:
     """And nothing is left there."""
     (tmp_path / "folder").mkdir()

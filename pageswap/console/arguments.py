@@ -61,6 +61,18 @@ def file(flag: str, path: str) -> str | None:
     return str(Path(path).absolute()) if path else None
 
 
+def destination(flag: str, path: str) -> Path:
+    """Return where something is to be written; raises UsageError where the folder that is to hold it is not there.
+
+    None is made: a mistyped one would be where nobody looks.
+    """
+    place = Path(path).expanduser()
+    folder = place if path.endswith("/") else place.parent
+    if not folder.is_dir():
+        raise UsageError(f"{flag}: there is no folder '{folder}'; make it, or name another place")
+    return place
+
+
 @dataclasses.dataclass(frozen=True)
 class HostAccess:
     """What the commands share that reach hosts: which inventory, which ssh_config, and whether to trust new keys.

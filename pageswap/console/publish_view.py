@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 from typing import TYPE_CHECKING
 
+from pageswap.console.arguments import destination
 from pageswap.console.output import print_json, say
 from pageswap.errors import UsageError
 from pageswap.publish import Destination, Published, split
@@ -30,6 +31,8 @@ def opened(to: str, access: HostAccess) -> Iterator[Destination]:
         raise UsageError(f"--to: {error}") from None
     (target,) = access.targets(access.hosts(alias))
     with contextlib.closing(target):
+        if target.transport.is_here:
+            destination("--to", path.rstrip("/"))
         yield Destination(target, path)
 
 

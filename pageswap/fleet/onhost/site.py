@@ -82,7 +82,6 @@ def put(document: dict[str, Any], read: Callable[[int], bytes]) -> dict[str, Any
     path = document["path"]
     with _errors(path):
         folder = _folder(path)
-        folder.parent.mkdir(parents=True, exist_ok=True)
         # One publisher at a time beside each other's sites.
         with locked(str(folder.parent)):
             for left_over in folder.parent.glob(f".{glob.escape(folder.name)}.new-*"):
@@ -134,6 +133,8 @@ def _folder(path: str) -> Path:
         raise HostError(f"{path}: a site cannot be the root folder; give a folder of its own")
     if folder.exists() and not folder.is_dir():
         raise HostError(f"{path}: is a file; give a folder")
+    if not folder.parent.is_dir():
+        raise HostError(f"{path}: there is no folder '{folder.parent}'; make it, or name another place")
     return folder
 
 

@@ -82,8 +82,8 @@ def test_an_absent_an_empty_and_a_foreign_folder_are_told_apart(tmp_path: Path) 
 
 
 def test_a_first_site_is_put_whole_and_can_be_read_by_all(tmp_path: Path) -> None:
-    """Into a folder that is absent or empty, with parents; its hashes are told afterwards."""
-    for name in ("new/deep/site", "empty"):
+    """Into a folder that is absent or empty; its hashes are told afterwards."""
+    for name in ("absent", "empty"):
         folder = tmp_path / name
         if name == "empty":
             folder.mkdir()
@@ -349,6 +349,14 @@ def test_a_file_and_the_root_are_refused(tmp_path: Path) -> None:
     for path in (str(tmp_path / "file"), "/"):
         with pytest.raises(HostError, match="give a folder"):
             site.look(path)
+
+
+def test_a_folder_that_is_to_hold_a_site_is_not_made(tmp_path: Path) -> None:
+    """A mistyped one would be where nobody looks."""
+    with pytest.raises(HostError, match=r"there is no folder '.*/no/such'; make it, or name another place"):
+        put(tmp_path / "no" / "such" / "site", a_site("1"))
+
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("sent", [b"", b'{"verb": "put", "path": "%s", "seen": "", "files": [%s]}\n'])

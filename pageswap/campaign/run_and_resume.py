@@ -95,7 +95,7 @@ def resume(  # noqa: PLR0913 - as many as may be said anew, and who watches
     go on (`only` these), what an `inventory` says of them, and the `ssh_config` that leads there. Raises as `run`
     does.
     """
-    with held(run_dir), open_run(run_dir) as store:
+    with held(run_dir), open_run(run_dir, is_held=True) as store:
         meta = store.meta()
         options = Options.from_json(meta["options"])
         hosts = recorded_hosts(meta, only, inventory)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import secrets
@@ -11,11 +10,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pageswap.agent.workspace.work_folder import opened
 from pageswap.errors import StoreError, UsageError
 from pageswap.spec.hostnames import is_plain_name
 from pageswap.spec.quoting import guess, printable
 from pageswap.store import Store
+from pageswap.store.database import folder_held
 from pageswap.store.schema import DATABASE
 
 if TYPE_CHECKING:
@@ -91,26 +90,22 @@ def _run_at(text: str) -> Path:
     return folder
 
 
-def open_run(run_dir: Path) -> Store:
-    """Open the store of the run in a folder; raises StoreError."""
-    return Store.open(run_dir / DATABASE)
+def open_run(run_dir: Path, *, is_held: bool = False) -> Store:
+    """Open the store of the run in a folder, which is `held` by this process or not; raises StoreError."""
+    return Store.open(run_dir / DATABASE, is_held=is_held)
 
 
 @contextlib.contextmanager
 def held(run_dir: Path) -> Iterator[None]:
-    """Hold a run's folder for this controller; raises UsageError while another one has it, StoreError without locks.
-
-    An flock ends with its holder however that ends. It is on the folder: closing any descriptor of the database itself
-    would drop SQLite's own locks.
-    """
-    with opened(run_dir) as descriptor:
+    """Hold a run's folder for this controller; raises UsageError while another one has it, StoreError without locks."""
+    with contextlib.ExitStack() as holding:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            holding.enter_context(folder_held(run_dir))
         except BlockingIOError:
             raise UsageError(f"{run_dir}: another process is at work on this run; wait for it to end") from None
         except OSError as error:
             raise StoreError(
-                f"{run_dir}: its file system has no locks (flock: {error.strerror}), without which two commands could"
-                " write one run; have results/ be a link to a folder on a local disk"
+                f"{run_dir}: cannot be locked (flock: {error.strerror}), and two commands could write one run; check"
+                " the folder's permissions, or have results/ be a link to a folder on a local disk"
             ) from error
         yield

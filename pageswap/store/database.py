@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from pageswap.agent.workspace.work_folder import opened
 from pageswap.errors import StoreError
 
 if TYPE_CHECKING:
@@ -40,6 +43,21 @@ _CURES = {
     # What is said to it never changes: the tables have other names, or hold what is no text.
     sqlite3.SQLITE_ERROR: _DAMAGED,
 }
+
+
+@contextlib.contextmanager
+def folder_held(folder: Path) -> Iterator[None]:
+    """Hold a run's folder; raises BlockingIOError while another process of this machine has it, OSError without locks.
+
+    An flock ends with its holder however that ends. It is on the folder: closing any descriptor of the database itself
+    would drop SQLite's own locks.
+    """
+    with opened(folder) as descriptor, opened(folder) as other:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            raise OSError(errno.ENOLCK, "granted to two at once")
+        yield
 
 
 def connect(path: Path, *, is_new: bool = False) -> sqlite3.Connection:

@@ -8,7 +8,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Final
 
 from pageswap.store.checksums import check, column_names, keep_checksums, store_checksums
-from pageswap.store.database import connect, transaction
+from pageswap.store.database import connect, folder_held, transaction
 from pageswap.store.schema import CASES, CHECKSUM, OUTCOME, OUTCOME_COLUMNS, SCHEMA_VERSION, TABLES_OF_2, check_version
 
 if TYPE_CHECKING:
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 _FIRST_WITH_CHECKSUMS: Final = 4
 
 
-def open_migrated(path: Path) -> sqlite3.Connection:
+def open_migrated(path: Path, *, is_held: bool) -> sqlite3.Connection:
     """Open a run's database in the present schema: checked, and an older one changed in one transaction.
 
-    Where the file cannot be written, a copy in memory is changed instead: such a run can be read, and writing to it
-    fails as it would have. Raises StoreError, also where the file is damaged, or sqlite3.Error.
+    Where the file cannot be written, or another process holds the run unless this one `is_held`, a copy in memory is
+    changed instead: such a run can be read, and writing to it fails as it would have. Raises StoreError, also where the
+    file is damaged, or sqlite3.Error.
     """
     connection = connect(path)
     try:
@@ -31,9 +32,12 @@ def open_migrated(path: Path) -> sqlite3.Connection:
         check(connection, path, has_checksums=version >= _FIRST_WITH_CHECKSUMS)
         if version < SCHEMA_VERSION or _lacking(connection):
             try:
-                _migrate(connection, path)
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+                # An older pageswap at work on it would go on writing as it knows, without checksums and new columns.
+                with contextlib.nullcontext() if is_held else folder_held(path.parent):
+                    _migrate(connection, path)
+            except (OSError, sqlite3.OperationalError) as error:
+                code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_READONLY)
+                if code & 0xFF not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
                     raise
                 with contextlib.closing(connection) as file:
                     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)

@@ -82,15 +82,16 @@ class Store(Database):
         return cls.open(path)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open a run's database, bringing an older one to the present schema.
+    def open(cls, path: Path, *, is_held: bool = False) -> Self:
+        """Open a run's database, bringing an older one to the present schema; `is_held` where this process holds it.
 
-        Raises StoreError when it is absent, damaged, newer or something else.
+        One that another process holds stays as it is, and can only be read. Raises StoreError when it is absent,
+        damaged, newer or something else.
         """
         if not path.is_file():
             raise StoreError(f"{path}: there is no run database; was the run killed before its plan was stored?")
         with clear_errors(path, "cannot be opened"):
-            return cls(path, open_migrated(path))
+            return cls(path, open_migrated(path, is_held=is_held))
 
     def meta(self) -> dict[str, Any]:
         """Return run_id, created_at, experiment, spec_text, provenance, options and hosts (in the run's order).

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import errno
-import fcntl
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pageswap.campaign.run_folders import find_run, held, make_run_dir, new_run_id
 from pageswap.errors import StoreError, UsageError
+from tests.native.refusing import FLOCK, in_child, refuse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,16 +138,25 @@ def test_a_run_is_held_by_one(tmp_path: Path) -> None:
         pass
 
 
-def test_a_run_on_a_file_system_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two commands at work on one run would not see each other; NFS can be such a file system."""
+@pytest.mark.parametrize(
+    ("errnum", "reason"),
+    [
+        (errno.ENOLCK, "No locks available"),
+        (errno.ENOSYS, "Function not implemented"),
+        (errno.EPERM, "Operation not permitted"),
+        (0, "granted to two at once"),
+    ],
+)
+def test_a_run_that_cannot_be_locked_is_refused(tmp_path: Path, errnum: int, reason: str) -> None:
+    """Two commands at work on one run would not see each other, also where every lock is granted."""
 
-    def no_locks(*_: object) -> None:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+    def hold() -> str:
+        refuse(FLOCK, errnum)
+        with pytest.raises(StoreError) as raised, held(tmp_path):
+            pass
+        return str(raised.value)
 
-    monkeypatch.setattr(fcntl, "flock", no_locks)
+    said = in_child(hold)
 
-    with (
-        pytest.raises(StoreError, match=r"no locks .flock: No locks available.*have results/ be a link"),
-        held(tmp_path),
-    ):
-        pass
+    assert said.startswith(f"{tmp_path}: cannot be locked (flock: {reason}), and two commands could write one run; ")
+    assert said.endswith("have results/ be a link to a folder on a local disk")

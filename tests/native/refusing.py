@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # x86-64 numbers of system calls that tests refuse.
 IOCTL = 16
+FLOCK = 73
 
 libc = ctypes.CDLL(None, use_errno=True)
 

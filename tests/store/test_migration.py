@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from pageswap.errors import StoreError
 from pageswap.store import Store
+from pageswap.store.database import folder_held
 from pageswap.store.schema import OUTCOME_COLUMNS, SCHEMA_VERSION
 from tests.store.fakes import RUN_ID, FakeJournal, attempts, change, make_plan
 
@@ -140,6 +142,48 @@ def test_an_old_run_on_a_read_only_medium_can_be_read(tmp_path: Path) -> None:
         subprocess.run(["umount", "-l", folder], check=True)
 
     assert (folder / "run.sqlite").read_bytes() == GOLD.read_bytes()
+
+
+# An older pageswap at work: it holds the run's folder, and writes what it is told in the tables that it knows.
+WRITER = """
+import fcntl, os, sqlite3, sys
+fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)
+connection = sqlite3.connect(sys.argv[1] + "/run.sqlite")
+for statement in sys.stdin:
+    with connection:
+        connection.execute(statement)
+    print("done", flush=True)
+"""
+
+
+def test_a_run_that_an_older_pageswap_writes_is_read_and_migrated_when_it_has_ended(old: Path) -> None:
+    """What it has stored is seen meanwhile, and none of it is taken for damage then or afterwards."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, old.parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as writer:
+        assert writer.stdin
+        assert writer.stdout
+        for number in (1, 2):
+            writer.stdin.write(f"UPDATE outcome SET reason = '{number}'\n")  # noqa: S608 - the test's own
+            assert writer.stdout.readline() == "done\n"
+            with Store.open(old) as store:
+                reasons = {row[store.columns().index("reason")] for row in store.rows()}
+                with pytest.raises(StoreError, match="readonly"):
+                    store.new_segment("lab1")
+
+            assert (reasons, version(old)) == ({str(number)}, 1)
+    with Store.open(old) as store:
+        assert {row[store.columns().index("reason")] for row in store.rows()} == {"2"}
+
+    assert version(old) == SCHEMA_VERSION
+
+
+def test_who_holds_a_run_migrates_it(old: Path) -> None:
+    """As a resume does, whose own lock keeps no one else from it."""
+    with folder_held(old.parent), Store.open(old, is_held=True) as store:
+        store.new_segment("lab2")
+
+    assert version(old) == SCHEMA_VERSION
 
 
 def test_a_column_that_came_later_is_added(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pageswap.spec.tree import Mapping, Node, Scalar, TreeReader
 from pageswap.units import parse_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
 _T = TypeVar("_T")
 
@@ -130,38 +130,36 @@ class _Reader(TreeReader):
     """Walks one inventory's tree."""
 
     def read(self) -> tuple[dict[str, InventoryHost], dict[str, tuple[str, ...]]]:
-        self.check_keys(self.root, "", _KEYS, f"it is one of {short_list(_KEYS)}")
+        self.check_keys(self.root, _KEYS, f"it is one of {short_list(_KEYS)}")
         if "hosts" not in self.root.entries:
             self.check()
             raise self.error(1, "hosts", "is missing; add a line such as 'hosts: {lab1: {cpu: 3}, lab2: }'")
         hosts = {}
-        for text, (key, node) in self.entries(self.root, "hosts").items():
-            path = f"hosts.{text}"
+        for key, node in self.entries(self.root, "hosts"):
             with self.collecting():
-                alias = self.checked(key, path, check_alias)
-                hosts[alias] = self.host(alias, node, path)
+                alias = self.checked(key, check_alias)
+                hosts[alias] = self.host(alias, node)
         groups = {}
-        for text, (key, node) in self.entries(self.root, "groups").items():
-            path = f"groups.{text}"
+        for key, node in self.entries(self.root, "groups"):
             with self.collecting():
-                group = self.checked(key, path, check_group)
+                group = self.checked(key, check_group)
                 if group == EVERY_HOST:
-                    raise self.error(key.line, path, f"'@{EVERY_HOST}' means every host already; choose another name")
-                groups[group] = self.several(node, path, check_alias)
+                    raise self.error_at(key, f"'@{EVERY_HOST}' means every host already; choose another name")
+                groups[group] = self.several(node, check_alias)
         self.check()
         self.check_tags(hosts, groups)
         return hosts, groups
 
-    def host(self, alias: str, node: Node, path: str) -> InventoryHost:
+    def host(self, alias: str, node: Node) -> InventoryHost:
         if isinstance(node, Scalar) and node.is_null:
             return InventoryHost(alias)
         if not isinstance(node, Mapping):
-            raise self.error(node.line, path, "is no mapping; write such as {cpu: 3, tags: [zen]}, or nothing at all")
-        self.check_keys(node, path, _HOST_KEYS, _HOST_KEYS_CURE)
+            raise self.error_at(node, "is no mapping; write such as {cpu: 3, tags: [zen]}, or nothing at all")
+        self.check_keys(node, _HOST_KEYS, _HOST_KEYS_CURE)
         given = {key: value for key, (_, value) in node.entries.items()}
 
         def one(key: str, parse: Callable[[str], _T]) -> _T | None:
-            return self.scalar(given[key], f"{path}.{key}", parse) if key in given else None
+            return self.scalar(given[key], parse) if key in given else None
 
         return InventoryHost(
             name=alias,
@@ -170,7 +168,7 @@ class _Reader(TreeReader):
             workdir=one("workdir", _parse_folder),
             cpu=one("cpu", lambda text: parse_count(text, 0, _MAX_CPU, "Linux knows no more CPUs")),
             memory_bytes=one("memory", _parse_memory),
-            tags=self.several(given["tags"], f"{path}.tags", check_group) if "tags" in given else (),
+            tags=self.several(given["tags"], check_group) if "tags" in given else (),
             notes=one("notes", _parse_notes) or "",
         )
 
@@ -183,14 +181,14 @@ class _Reader(TreeReader):
                     what = "means every host" if tag == EVERY_HOST else "is the name of a group"
                     raise self.error(self.lines[path], path, f"'{tag}' {what} already; choose another tag")
 
-    def entries(self, root: Mapping, key: str) -> dict[str, tuple[Scalar, Node]]:
+    def entries(self, root: Mapping, key: str) -> Collection[tuple[Scalar, Node]]:
         if key not in root.entries:
-            return {}
+            return ()
         node = root.entries[key][1]
         if not isinstance(node, Mapping) or not node.entries:
             example = "{lab1: {cpu: 3}, lab2: }" if key == "hosts" else "{rack: [lab1, lab2]}"
-            raise self.error(node.line, key, f"is no mapping with entries; write such as {example}")
-        return node.entries
+            raise self.error_at(node, f"is no mapping with entries; write such as {example}")
+        return node.entries.values()
 
 
 def _parse_via(text: str) -> str:

@@ -35,10 +35,8 @@ def build_cases(experiment: Experiment) -> list[Case]:
     line changed the levels, when an entry of `exclude` or `include` changes nothing.
     """
     _check_count(experiment)
-    cases = _product(experiment.factors)
-    cases = _without_excluded(experiment, cases)
-    cases = _with_included(experiment, cases)
-    cases = _kept(experiment, cases)
+    cases = _without_excluded(experiment, _product(experiment.factors))
+    cases = _kept(experiment, _with_included(experiment, cases))
     if "region_size" not in experiment.factors:
         cases = [_with_own_size(case) for case in cases]
     checks = (_wrong_sizes, _wrong_spans, _wrong_rounds, _wrong_baseline)
@@ -62,9 +60,7 @@ def _has_levels(case: Case, levels: Levels) -> bool:
 
 def _check_count(experiment: Experiment) -> None:
     """Refuse a plan that is too large from its numbers alone, before anything of that size is built."""
-    cases = math.prod(len(levels) for levels in experiment.factors.values())
-    for entry in experiment.include:
-        cases += math.prod(len(levels) for levels in {**experiment.factors, **entry}.values())
+    cases = sum(math.prod(map(len, {**experiment.factors, **entry}.values())) for entry in ({}, *experiment.include))
     trials = cases * (experiment.repeats + experiment.warmups)
     if trials > _MAX_TRIALS:
         raise experiment.error(
@@ -89,15 +85,13 @@ def _without_excluded(experiment: Experiment, cases: list[Case]) -> list[Case]:
 
 
 def _with_included(experiment: Experiment, cases: list[Case]) -> list[Case]:
-    known = {tuple(case.values()) for case in cases} if experiment.include else set()
-    every = list(cases)
+    every = {tuple(case.values()): case for case in cases}
     for index, entry in enumerate(experiment.include):
-        added = [case for case in _product({**experiment.factors, **entry}) if tuple(case.values()) not in known]
-        if not added and not experiment.overrides:
+        count = len(every)
+        every |= {tuple(case.values()): case for case in _product({**experiment.factors, **entry})}
+        if len(every) == count and not experiment.overrides:
             raise experiment.error(f"include[{index}]", "adds no case, since all of them are there already; delete it")
-        known.update(tuple(case.values()) for case in added)
-        every += added
-    return every
+    return list(every.values())
 
 
 def _kept(experiment: Experiment, cases: list[Case]) -> list[Case]:

@@ -75,9 +75,7 @@ class _ExperimentReader(TreeReader):
         self.workload = DEFAULT_WORKLOAD
 
     def read(self, text: str) -> Experiment:
-        for key, (scalar, _) in self.root.entries.items():
-            self.lines[key] = scalar.line
-        self.check_keys(self.root, "", (*OTHER_KEYS, *FACTORS), "docs/spec.md lists them")
+        self.check_keys(self.root, (*OTHER_KEYS, *FACTORS), "docs/spec.md lists them")
         missing = [key for key in _REQUIRED if key not in self.root.entries]
         for key in missing:
             self.errors.append(self.error(1, key, f"is missing; add a line such as '{_REQUIRED[key]}'"))
@@ -117,14 +115,14 @@ class _ExperimentReader(TreeReader):
             "rounds": lambda: self.count("rounds", 1, _MAX_ROUNDS),
             "seed": lambda: self.count("seed", 0, _MAX_SEED),
             "timeout_s": lambda: self.one("timeout", _parse_timeout, DEFAULTS["timeout"]),
-            "hosts": lambda: self.several(entries["hosts"][1], "hosts", check_host) if "hosts" in entries else (),
+            "hosts": lambda: self.several(entries["hosts"][1], check_host) if "hosts" in entries else (),
         }
 
     def one(self, key: str, parse: Callable[[str], _T], default: str = "") -> _T:
         """Read a key of the top that has one value."""
         if key not in self.root.entries:
             return parse(default)
-        return self.scalar(self.root.entries[key][1], key, parse)
+        return self.scalar(self.root.entries[key][1], parse)
 
     def count(self, key: str, least: int, most: int) -> int:
         return self.one(key, lambda text: parse_count(text, least, most), DEFAULTS[key])
@@ -134,27 +132,25 @@ class _ExperimentReader(TreeReader):
         _, node = self.root.entries.get("repeats", (None, None))
         if not isinstance(node, Mapping):
             return self.count("repeats", 1, MAX_REPEATS), None
-        self.lines["repeats"] = node.line
-        if not self.check_keys(node, "repeats", _STOPPING_KEYS, _STOPPING_EXAMPLE):
+        if not self.check_keys(node, _STOPPING_KEYS, _STOPPING_EXAMPLE):
             return 0, None
         missing = [name for name in _STOPPING_KEYS if name not in node.entries]
         if missing:
-            raise self.error(node.line, "repeats", f"has no {' and no '.join(missing)}; {_STOPPING_EXAMPLE}")
+            raise self.error_at(node, f"has no {' and no '.join(missing)}; {_STOPPING_EXAMPLE}")
 
         def read(name: str, parse: Callable[[str], _T]) -> _T:
-            return self.scalar(node.entries[name][1], f"repeats.{name}", parse)
+            return self.scalar(node.entries[name][1], parse)
 
         most = read("max", lambda text: parse_count(text, 1, MAX_REPEATS))
         least = read("min", lambda text: parse_count(text, 1, MAX_REPEATS))
         if least > most:
-            line = self.lines["repeats.min"]
-            raise self.error(line, "repeats.min", f"{least:,} is more than max, {most:,}; write a smaller min")
+            raise self.error_at(node.entries["min"][1], f"{least:,} is more than max, {most:,}; write a smaller min")
         return most, PrecisionTarget(least, read("until", parse_until))
 
-    def levels(self, key_path: str, key: Scalar, node: Node) -> tuple[Level, ...]:
+    def levels(self, key: Scalar, node: Node) -> tuple[Level, ...]:
         """Read what stands below a factor's name."""
-        factor = self.checked(key, key_path, lambda name: find_factor(name, self.workload))
-        return self.several(node, key_path, lambda text: factor.parse(text, self.vocabulary, self.workload))
+        factor = self.checked(key, lambda name: find_factor(name, self.workload))
+        return self.several(node, lambda text: factor.parse(text, self.vocabulary, self.workload))
 
     def factors(self) -> Levels:
         """Read every factor's levels; one that the file does not name has its default."""
@@ -162,22 +158,19 @@ class _ExperimentReader(TreeReader):
         for name, factor in FACTORS.items():
             if name in self.root.entries:
                 with self.collecting():
-                    levels[name] = self.levels(name, *self.root.entries[name])
+                    levels[name] = self.levels(*self.root.entries[name])
             elif factor.default is not None and self.workload in factor.workloads:
                 levels[name] = (factor.parse(factor.default, self.vocabulary, self.workload),)
         return levels
 
-    def levels_of(self, node: Node, key_path: str) -> Levels:
+    def levels_of(self, node: Node) -> Levels:
         """Read a mapping from factors to the levels it means, in the registry's order."""
-        self.lines[key_path] = node.line
         if not isinstance(node, Mapping) or not node.entries:
-            raise self.error(
-                node.line, key_path, "names no factor; write a mapping such as {method: memcpy, touch: moved}"
-            )
+            raise self.error_at(node, "names no factor; write a mapping such as {method: memcpy, touch: moved}")
         found = {}
-        for name, (key, value) in node.entries.items():
+        for name, entry in node.entries.items():
             with self.collecting():
-                found[name] = self.levels(f"{key_path}.{name}", key, value)
+                found[name] = self.levels(*entry)
         return {name: found[name] for name in FACTORS if name in found}
 
     def entries(self, key: str) -> tuple[Levels, ...]:
@@ -185,17 +178,14 @@ class _ExperimentReader(TreeReader):
         if key not in self.root.entries:
             return ()
         node = self.root.entries[key][1]
-        self.lines[key] = node.line
         if not isinstance(node, Sequence) or not node.items:
-            raise self.error(
-                node.line, key, "is not a list of mappings; write such as [{method: memcpy, touch: moved}]"
-            )
+            raise self.error_at(node, "is not a list of mappings; write such as [{method: memcpy, touch: moved}]")
         if len(node.items) > _MAX_ENTRIES:
-            raise self.error(node.line, key, f"has {len(node.items):,} entries; at most {_MAX_ENTRIES} make sense")
+            raise self.error_at(node, f"has {len(node.items):,} entries; at most {_MAX_ENTRIES} make sense")
         found = []
-        for index, item in enumerate(node.items):
+        for item in node.items:
             with self.collecting():
-                found.append(self.levels_of(item, f"{key}[{index}]"))
+                found.append(self.levels_of(item))
         return tuple(found)
 
     def check_known(self, entry: Levels, key_path: str, factors: Levels) -> None:
@@ -209,7 +199,7 @@ class _ExperimentReader(TreeReader):
                     self.errors.append(self.error(self.lines[path], path, what))
 
     def baseline(self) -> dict[str, Level]:
-        levels = self.levels_of(self.root.entries["baseline"][1], "baseline")
+        levels = self.levels_of(self.root.entries["baseline"][1])
         for name, several in levels.items():
             if len(several) > 1:
                 path = f"baseline.{name}"

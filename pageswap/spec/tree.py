@@ -32,10 +32,11 @@ _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 
 @dataclasses.dataclass(frozen=True)
 class Scalar:
-    """A value as it was written; `is_null` when nothing, or ``~``, stands there unquoted."""
+    """A value as it was written, or a key; `is_null` when nothing, or ``~``, stands there unquoted."""
 
     text: str
     line: int
+    path: str
     is_null: bool = False
 
 
@@ -45,6 +46,7 @@ class Sequence:
 
     items: list[Node]
     line: int
+    path: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Mapping:
 
     entries: dict[str, tuple[Scalar, Node]]
     line: int
+    path: str
 
 
 Node: TypeAlias = "Scalar | Sequence | Mapping"
@@ -61,9 +64,10 @@ _Event: TypeAlias = Any
 
 
 class TreeReader:
-    """Walks one file's tree; collects the line of each key path on its way, and every error.
+    """Reads one file's tree, and values out of it; collects every error on its way.
 
-    `root` is the mapping at the top. A parser takes a value's text, and its ValueError is the message.
+    `root` is the mapping at the top, `lines` has the line of each key path. A parser takes a value's text, and its
+    ValueError is the message.
     """
 
     def __init__(self, text: str, name: str, kind: FileKind = EXPERIMENT) -> None:
@@ -118,48 +122,49 @@ class TreeReader:
         """Raise the errors collected so far, as one."""
         raise_all(self.errors)
 
-    def check_keys(self, node: Mapping, path: str, known: Collection[str], cure: str) -> bool:
+    def error_at(self, node: Node, message: str) -> SpecError:
+        """Make the error that `message` is of a key or a value."""
+        return self.error(node.line, node.path, message)
+
+    def check_keys(self, node: Mapping, known: Collection[str], cure: str) -> bool:
         """Return whether all keys are known, and keep an error for each other; `cure` tells what may stand there."""
         unknown = [scalar for scalar, _ in node.entries.values() if scalar.text not in known]
         for key in unknown:
             what = f"unknown key{guess(key.text, known) or ';'} {cure}"
-            self.errors.append(self.error(key.line, f"{path}.{key.text}" if path else key.text, what))
+            self.errors.append(self.error_at(key, what))
         return not unknown
 
-    def checked(self, node: Scalar, key_path: str, parse: Callable[[str], _T]) -> _T:
+    def checked(self, node: Scalar, parse: Callable[[str], _T]) -> _T:
         """Read what is known to be one value, such as a key."""
         try:
             return parse(node.text)
         except ValueError as error:
-            raise self.error(node.line, key_path, str(error)) from None
+            raise self.error_at(node, str(error)) from None
 
-    def scalar(self, node: Node, key_path: str, parse: Callable[[str], _T]) -> _T:
+    def scalar(self, node: Node, parse: Callable[[str], _T]) -> _T:
         """Read what must be one value."""
-        self.lines[key_path] = node.line
         if not isinstance(node, Scalar):
             kind = "a list" if isinstance(node, Sequence) else "a mapping"
-            raise self.error(node.line, key_path, f"is {kind}; write a single value")
+            raise self.error_at(node, f"is {kind}; write a single value")
         if node.is_null:
-            raise self.error(node.line, key_path, "has no value; write one or delete the key")
-        return self.checked(node, key_path, parse)
+            raise self.error_at(node, "has no value; write one or delete the key")
+        return self.checked(node, parse)
 
-    def several(self, node: Node, key_path: str, parse: Callable[[str], _T]) -> tuple[_T, ...]:
+    def several(self, node: Node, parse: Callable[[str], _T]) -> tuple[_T, ...]:
         """Read a value or a list of different values; the errors of a list's values are collected."""
         if isinstance(node, Scalar):
-            return (self.scalar(node, key_path, lambda text: _not_a_list(text, parse)),)
-        self.lines[key_path] = node.line
+            return (self.scalar(node, lambda text: _not_a_list(text, parse)),)
         if not isinstance(node, Sequence):
-            raise self.error(node.line, key_path, "is a mapping; write a single value or a list")
+            raise self.error_at(node, "is a mapping; write a single value or a list")
         if not node.items:
-            raise self.error(node.line, key_path, "is an empty list; write at least one value or delete the key")
+            raise self.error_at(node, "is an empty list; write at least one value or delete the key")
         places: dict[_T, str] = {}
-        for index, item in enumerate(node.items):
-            place = f"{key_path}[{index}]"
+        for item in node.items:
             with self.collecting():
-                value = self.scalar(item, place, parse)
+                value = self.scalar(item, parse)
                 if value in places:
-                    raise self.error(item.line, place, f"is the same as {places[value]}; keep one")
-                places[value] = place
+                    raise self.error_at(item, f"is the same as {places[value]}; keep one")
+                places[value] = item.path
         return tuple(places)
 
     def _document(self) -> Node | None:
@@ -176,32 +181,32 @@ class TreeReader:
         return root
 
     def _node(self, event: _Event, path: str, depth: int) -> Node:
-        """Build a node from its events; `depth` is bounded, so recursion is."""
+        """Build a node from its events; `depth` is bounded, so recursion is. A key is at first where its mapping is."""
         line = event.start_mark.line + 1
         self._refuse(event, line, path, depth)
         if isinstance(event, yaml.ScalarEvent):
-            return Scalar(event.value, line, is_null=not event.style and event.value in _NULL)
+            return Scalar(event.value, line, path, is_null=not event.style and event.value in _NULL)
         inside = itertools.takewhile(lambda inner: not isinstance(inner, yaml.CollectionEndEvent), self._events)
         if isinstance(event, yaml.SequenceStartEvent):
             items: list[Node] = []
             for inner in inside:
                 items.append(self._node(inner, f"{path}[{len(items)}]", depth + 1))
-            return Sequence(items, line)
+                self.lines[items[-1].path] = items[-1].line
+            return Sequence(items, line, path)
         entries: dict[str, tuple[Scalar, Node]] = {}
         for inner in inside:
             key = self._node(inner, path, depth + 1)
             if not isinstance(key, Scalar):
-                raise self.error(key.line, path, "a key is a list or a mapping; a key is a word")
+                raise self.error_at(key, "a key is a list or a mapping; a key is a word")
             if key.text == "<<":
-                raise self.error(key.line, path, "YAML merge keys ('<<') are not allowed; write the keys out")
-            place = f"{path}.{key.text}" if path else key.text
-            value = self._node(next(self._events), place, depth + 1)
+                raise self.error_at(key, "YAML merge keys ('<<') are not allowed; write the keys out")
+            key = dataclasses.replace(key, path=f"{path}.{key.text}" if path else key.text)
+            value = self._node(next(self._events), key.path, depth + 1)
+            self.lines[key.path] = value.line
             first = entries.setdefault(key.text, (key, value))[0]
             if first is not key:
-                self.errors.append(
-                    self.error(key.line, place, f"the key is given twice, first on line {first.line}; keep one")
-                )
-        return Mapping(entries, line)
+                self.errors.append(self.error_at(key, f"the key is given twice, first on line {first.line}; keep one"))
+        return Mapping(entries, line, path)
 
     def _refuse(self, event: _Event, line: int, path: str, depth: int) -> None:
         """Raise SpecError for what is not read of YAML."""

@@ -68,8 +68,9 @@ def test_keeps_the_text_and_the_line_of_every_value() -> None:
     """Nothing is converted: what `010` means is for the key's own parser to say."""
     tree = TreeReader("a: 010\r\nb:\n  - no\n  - ~\n  - '~'\n", "f").root
 
-    assert tree.entries["a"] == (Scalar("a", 1), Scalar("010", 1))
-    assert tree.entries["b"][1] == Sequence([Scalar("no", 3), Scalar("~", 4, is_null=True), Scalar("~", 5)], 3)
+    assert tree.entries["a"] == (Scalar("a", 1, "a"), Scalar("010", 1, "a"))
+    items = [Scalar("no", 3, "b[0]"), Scalar("~", 4, "b[1]", is_null=True), Scalar("~", 5, "b[2]")]
+    assert tree.entries["b"][1] == Sequence(items, 3, "b")
 
 
 def test_takes_the_deepest_nesting_that_is_allowed() -> None:

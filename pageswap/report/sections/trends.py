@@ -34,8 +34,10 @@ _LINE_PX = 16
 _MARK_PX = 9
 _MOST_UNFOLDED = 30
 # A crossover's label begins above its line, or so much further left that it ends within the chart; a letter of it is
-# taken for 6.3 px wide.
+# taken for 6.3 px wide. A line that a label below its own would then lie over ends below all labels.
 _BEGIN = {"expr": "min(-4, width - scale('x', datum.at) - length(datum.Label) * 6.3)"}
+_LEFTMOST_BELOW = "min(scale('x', datum.next) - 4, width - datum.letters * 6.3)"
+_TOP = {"value": {"expr": f"scale('x', datum.at) < {_LEFTMOST_BELOW} ? scale('y', datum.value) : datum.free"}}
 _GROUND = {"value": _HEIGHT_PX}
 _LABEL = {"type": "text", "baseline": "bottom", "align": "left", "dx": _BEGIN, "dy": -3, "fontSize": 11}
 
@@ -193,13 +195,17 @@ def _plot(trend: _Trend, title: str, cases: Sequence[CaseSummary], crossed: Sequ
         {"Case": name, "end": name, "x": levels[-1], "value": trend.value_at(height)}
         for name, height in zip(last, heights, strict=True)
     ]
+    # The leftmost comes highest, so that no line goes through the label of another where labels begin at their lines.
+    crossed = sorted(crossed, key=lambda each: each.at_bytes or 0.0)
+    places = [each.at_bytes or 0.0 for each in crossed]
+    labels = [note("crossing_mark", each) for each in crossed]
     crossings = [
         {"at": at, "low": each.low or at, "high": each.high or at}
-        | {"value": trend.value_at(_HEIGHT_PX - _LINE_PX * (place + 0.5)), "Label": note("crossing_mark", each)}
+        | {"value": trend.value_at(_HEIGHT_PX - _LINE_PX * (row + 0.5)), "Label": labels[row]}
         | {"Crossover": say("crossing", "crossing", each)}
-        # The leftmost comes highest, so that no line goes through the label of another.
-        for place, each in enumerate(sorted(crossed, key=lambda each: each.at_bytes or 0.0))
-        for at in [each.at_bytes or 0.0]
+        | {"next": (*places, at)[row + 1], "letters": max(map(len, labels[row + 1 :]), default=0)}
+        | {"free": _LINE_PX * (len(labels) - 0.5)}
+        for row, (at, each) in enumerate(zip(places, crossed, strict=True))
     ]
     told = [f"{point['Case']} at {point['At']}: {point['Value']}" for point in points]
     datasets = {"points": points, "crossovers": crossings, "ends": ends if len(names) > 1 else []}
@@ -253,7 +259,7 @@ def _layers(trend: _Trend, names: Sequence[str], levels: Sequence[int], span: tu
     mark = {"type": "point", "filled": True, "opacity": 1, "size": 60, "xOffset": 14}
     channels = {"x": x, "y": y, "color": colour, "shape": shape, "tooltip": shown}
     return [
-        vega.layer("crossovers", rule | {"strokeDash": [5, 4], "size": 1.5}, x=at, y=y, y2=_GROUND, tooltip=told),
+        vega.layer("crossovers", rule | {"strokeDash": [5, 4], "size": 1.5}, x=at, y=_TOP, y2=_GROUND, tooltip=told),
         vega.layer("crossovers", rule | {"size": 3}, **bar, tooltip=told),
         vega.layer("crossovers", _LABEL, x=at, y=y, text={"field": "Label", "type": "nominal"}, tooltip=told),
         vega.layer("points", {"type": "line", "strokeWidth": 2}, x=x, y=y, color=colour),

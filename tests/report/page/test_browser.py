@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
+_BOXES = "(each) => each.map((one) => one.getBoundingClientRect().toJSON())"
+
 
 class Visit:
     """A page that was opened, with all it asked for and all it complained of."""
@@ -211,6 +213,27 @@ def test_no_word_of_a_chart_is_cut(browser: Browser, request: pytest.FixtureRequ
     )
 
     assert cut == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_line_of_a_crossover_goes_through_a_label(browser: Browser, tmp_path: Path, width: int) -> None:
+    """Neither where each label begins at its own line, nor where the room makes it begin further left."""
+    sizes = [4096 << shift for shift in range(0, 9, 2)]
+    run = make_run(page_size=sizes, region_size=[1 << 27], touch=["none"], baseline={"method": "mremap_fixed"})
+    for outcome in run.outcomes:
+        if outcome["method"] != "mremap_fixed":
+            outcome["elapsed_ns"] = outcome["elapsed_ns"] * outcome["page_size"] // 4096
+    picture = Visit(browser, render(run, tmp_path / "report.html"), width=width).page.locator("main > figure .live")
+    labels = picture.locator("svg text", has_text="crosses at").evaluate_all(_BOXES)
+    lines = picture.locator("svg line[stroke-dasharray='5,4']").evaluate_all(_BOXES)
+
+    assert len(labels) == len(lines) == 2
+    assert not [
+        (line, label)
+        for line in lines
+        for label in labels
+        if label["left"] < line["left"] < label["right"] and line["top"] < label["bottom"] < line["bottom"]
+    ]
 
 
 def test_lines_are_named_beside_the_chart_or_above_it(browser: Browser, rich_report: Path) -> None:

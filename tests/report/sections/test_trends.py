@@ -146,7 +146,7 @@ def test_a_crossover_without_ends_is_marked_where_it_is() -> None:
 
 
 def test_no_line_of_a_crossover_goes_through_the_label_of_another() -> None:
-    """Each ends at its own label; labels begin there, and those of lines further right are lower."""
+    """Those of lines further right are lower, and where they have no room there each line ends below them all."""
     right = between(None, None)
     left = dataclasses.replace(right, a="copy_words", b="memcpy", faster="memcpy", at_bytes=2e4)
     (plot,) = only(sized(), [right, left]).plots
@@ -155,7 +155,10 @@ def test_no_line_of_a_crossover_goes_through_the_label_of_another() -> None:
 
     assert [mark["at"] for mark in marks] == [20_000.0, 70_000.0]
     assert marks[0]["value"] > marks[1]["value"]
-    assert (dashed["encoding"]["y"]["field"], dashed["encoding"]["y2"]) == ("value", {"value": 280})
+    assert [mark["next"] for mark in marks] == [70_000.0, 70_000.0]
+    assert [mark["letters"] for mark in marks] == [len(marks[1]["Label"]), 0]
+    assert [mark["free"] for mark in marks] == [24.0, 24.0]
+    assert dashed["encoding"]["y2"] == {"value": 280}
 
 
 def test_lines_are_named_at_their_ends() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 
-from markupsafe import Markup
-
 _KEPT = "\n\t"
 # Controls, formatting marks (bidirectional ones among them), lone surrogates, private use.
 _INVISIBLE = ("Cc", "Cf", "Cs", "Co")
@@ -16,13 +14,6 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(_named(character) for character in text)
-
-
-def finalized(value: object) -> object:
-    """Make what a template prints `visible`, unless it is markup already."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return visible(value)
-    return value
 
 
 def _named(character: str) -> str:

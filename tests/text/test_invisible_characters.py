@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from markupsafe import Markup
 
-from pageswap.text.invisible_characters import finalized, visible
+from pageswap.text.invisible_characters import visible
 
 
 @pytest.mark.parametrize(
@@ -21,10 +20,3 @@ from pageswap.text.invisible_characters import finalized, visible
 def test_what_has_no_glyph_is_named(text: str, shown: str) -> None:
     """Line ends and tabs stay, as an experiment file has them."""
     assert shown == visible(text)
-
-
-def test_markup_is_left_as_it_is() -> None:
-    """Our own scripts and drawings are no text of unknown origin."""
-    script = Markup("a\u200bb")
-
-    assert finalized(script) is script

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pageswap.answers import words
 from pageswap.files import replacing
 from pageswap.report.charts.drawing import Drawer
-from pageswap.text.invisible_characters import finalized
+from pageswap.text.invisible_characters import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pageswap.analysis.trials.run_data import RunData
 
 _TEMPLATES: Final = words.TEMPLATES.parent
+# A line that ends between a number and its unit is read twice.
+_BEFORE_UNIT: Final = re.compile(r"(?<=\d) (?=(?:%|ns|[kMGT]?B/s|[kKMGT]i?B|[kMGT]|bytes)(?!\w))")
 
 
 def render(run_data: RunData, out_path: Path) -> Path:
@@ -68,10 +71,18 @@ def site_feed(index: Mapping[str, Any]) -> str:
 def _environment() -> jinja2.Environment:
     """Return the settings of pages: those of words, but that everything is escaped."""
     made = words.environment().overlay(
-        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, finalize=finalized, keep_trailing_newline=True
+        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, finalize=printed, keep_trailing_newline=True
     )
+    made.filters = made.filters | {"verbatim": lambda text: escape(visible(text))}
     made.policies = {**made.policies, "json.dumps_kwargs": {"sort_keys": False, "separators": (",", ":")}}
     return made
+
+
+def printed(value: object) -> object:
+    """Make text `visible`, and keep its numbers beside their units; markup is as it is to be."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return _BEFORE_UNIT.sub("\u00a0", visible(value))
+    return value
 
 
 def _own(name: str) -> str:

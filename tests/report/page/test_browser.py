@@ -17,6 +17,24 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 _BOXES = "(each) => each.map((one) => one.getBoundingClientRect().toJSON())"
+# All numbers with their units in what is to be read, and those of them that are on two lines.
+_NUMBERS = r"""() => {
+    const numbers = [], broken = [];
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const text = texts.currentNode;
+        if (text.parentElement.closest("script, pre, svg")) continue;
+        for (const found of text.data.matchAll(/\d\s(%|ns|[kMG]?B\/s|[MG]iB|bytes)(?!\w)/g)) {
+            const range = document.createRange();
+            range.setStart(text, found.index);
+            range.setEnd(text, found.index + found[0].length);
+            const tops = [...range.getClientRects()].map((box) => Math.round(box.top));
+            if (tops.length) numbers.push(found[0]);
+            if (new Set(tops).size > 1) broken.push(text.data);
+        }
+    }
+    return [numbers, broken];
+}"""
 
 
 class Visit:
@@ -70,7 +88,7 @@ class Visit:
             "(rows, place) => rows.filter((row) => !row.hidden).map((row) => row.cells[place]?.innerText ?? '')",
             self.column(title),
         )
-        return texts
+        return [text.replace("\u00a0", " ") for text in texts]
 
 
 def test_the_page_makes_no_request_and_no_complaint(browser: Browser, rich_report: Path) -> None:
@@ -234,6 +252,18 @@ def test_no_line_of_a_crossover_goes_through_a_label(browser: Browser, tmp_path:
         for label in labels
         if label["left"] < line["left"] < label["right"] and line["top"] < label["bottom"] < line["bottom"]
     ]
+
+
+def test_no_line_ends_between_a_number_and_its_unit(browser: Browser, rich_report: Path) -> None:
+    """However narrow the telephone, in the answer and in everything below it."""
+    page = Visit(browser, rich_report, scripts=False).page
+    page.locator("details").evaluate_all("(each) => each.forEach((one) => { one.open = true; })")
+    for width in range(320, 420, 10):
+        page.set_viewport_size({"width": width, "height": 900})
+        numbers, broken = page.evaluate(_NUMBERS)
+
+        assert len(numbers) > 50
+        assert broken == []
 
 
 def test_lines_are_named_beside_the_chart_or_above_it(browser: Browser, rich_report: Path) -> None:

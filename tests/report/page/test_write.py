@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from markupsafe import Markup
 
 from pageswap import files
 from pageswap.comparison.markdown import summary_as_markdown
 from pageswap.errors import StoreError
 from pageswap.report import render
+from pageswap.report.page.write import printed
 from tests.fake_run import ENVIRONMENT, FakeRun, make_run
 
 if TYPE_CHECKING:
@@ -204,9 +206,34 @@ def test_trials_that_would_swell_the_page_are_left_to_the_export(
     assert "Every trial as CSV: <code>./inv export --run 20260102T030405Z-abcdef --to csv</code>" in text
 
 
-def test_the_specification_is_there_to_the_letter(page: str) -> None:
-    """What was run can be copied from the page."""
-    assert html.unescape(page).count(usual().spec_text) == 1
+def test_the_specification_is_there_to_the_letter(tmp_path: Path) -> None:
+    """What was run can be copied from the page, with the spaces that it had."""
+    run = usual()
+    run.spec_text += "# A page of 4 KiB\n"
+    run.experiment["question"] = "What becomes of 4 KiB?"
+    text = html.unescape(render(run, tmp_path / "report.html").read_text(encoding="utf-8"))
+
+    assert text.count(run.spec_text) == 1
+    assert text.count("What becomes of 4\u00a0KiB?") > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("95 % of 1.09 MB/s and 4 KiB", "95\u00a0% of 1.09\u00a0MB/s and 4\u00a0KiB"),
+        (
+            "1.09 M, 800 ns per swap, 23 GiB (25 bytes)",
+            "1.09\u00a0M, 800\u00a0ns per swap, 23\u00a0GiB (25\u00a0bytes)",
+        ),
+        ("12 Minor faults on 3 hosts, a %", "12 Minor faults on 3 hosts, a %"),
+        ("5 % \u202e", "5\u00a0% <U+202E>"),
+        (Markup("5 % \u202e"), Markup("5 % \u202e")),
+        (5, 5),
+    ],
+)
+def test_a_number_stays_with_its_unit(text: object, shown: object) -> None:
+    """Text of a page is printed so; our own markup is left as it is."""
+    assert printed(text) == shown
 
 
 def test_hostile_text_stays_text(hostile_page: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import resource
 import subprocess
 import sys
 from importlib import metadata
@@ -25,6 +26,8 @@ _WORKER = Path(__file__).with_name("svg_worker.py")
 _SVG_ELEMENTS = frozenset(("svg", "g", "path", "text", "line", "rect", "defs", "clipPath", "tspan", "title"))
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 _PATIENCE_S = 300
+# JavaScript's engine reserves 64 GiB of addresses, of which it uses few.
+_NEEDED_BYTES = {"as": 80 << 30, "data": 1 << 30}
 
 
 class Drawer:
@@ -34,7 +37,10 @@ class Drawer:
     """
 
     def __init__(self) -> None:
-        """Start the process."""
+        """Start the process, with as much memory as this one may take: then only a limit that stays is in its way."""
+        for limit in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
+            most = resource.getrlimit(limit)[1]
+            resource.setrlimit(limit, (most, most))
         # Without PYTHONPATH and the working directory: nothing but the installed vl_convert is needed.
         self.process = subprocess.Popen(  # noqa: S603 - our own file and no argument
             [sys.executable, "-I", str(_WORKER)],
@@ -71,7 +77,7 @@ class Drawer:
         texts = [json.loads(line) for line in out.splitlines()]
         if self.process.returncode or len(texts) != len(wishes):
             last = complaints.strip().splitlines()[-1:] or [f"exit code {self.process.returncode}"]
-            limits = short_of_memory()
+            limits = short_of_memory(_NEEDED_BYTES)
             raise StoreError(
                 f"the charts could not be drawn: {limits or last[0]}; what was measured is stored: 'inv report' tries"
                 " again"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+import subprocess
+import sys
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -46,6 +49,34 @@ def test_a_drawer_that_was_killed_says_so() -> None:
         drawer.process.kill()
         with pytest.raises(StoreError, match="exit code -9"):
             drawer.draw([SPEC])
+
+
+def limited(soft: int, hard: int) -> subprocess.CompletedProcess[str]:
+    """Draw in a process that may have so many bytes of addresses."""
+    program = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({soft}, {hard}))\n"
+        "from pageswap.report.charts.drawing import Drawer\n"
+        f"with Drawer() as drawer: print(drawer.draw([{SPEC!r}])[0][0][:4])"
+    )
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+
+def test_a_limit_on_addresses_that_can_be_raised_is_raised() -> None:
+    """JavaScript's engine reserves several GiB of them, which are no memory."""
+    drawn = limited(1 << 30, resource.RLIM_INFINITY)
+
+    assert (drawn.stdout, drawn.stderr) == ("<svg\n", "")
+
+
+def test_a_limit_on_addresses_that_stays_is_named_with_the_cure() -> None:
+    """In one line, and nothing of the engine's own last words."""
+    drawn = limited(1 << 30, 1 << 30)
+
+    assert drawn.stdout == ""
+    assert drawn.stderr.splitlines()[-1].endswith(
+        "StoreError: the charts could not be drawn: this session may have 1,024 MiB of addresses (ulimit -v); raise"
+        " that limit; what was measured is stored: 'inv report' tries again"
+    )
 
 
 def test_a_drawer_that_is_left_ends() -> None:

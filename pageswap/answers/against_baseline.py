@@ -77,15 +77,20 @@ def where_of(summary: Summary, levels: dict[str, Any], compared: Container[str])
     return {name: levels[name] for name in summary.varying if name not in compared and name in levels}
 
 
-def figures(ratio: float | None, interval: Interval | None, unit: str = "times") -> dict[str, Any]:
+def figures(ratio: float | None, interval: Interval | None, unit: str) -> dict[str, Any]:
     """Return the fields of a finding that tell of its ratio; ``unit`` is the macro that puts it in words."""
     low, high = (interval.low, interval.high) if interval else (None, None)
-    times = "" if ratio is None else say("findings", unit, ratio, low, high)
+    times = "" if ratio is None else say("findings", unit, ratio, interval)
     return {"ratio": ratio, "low": low, "high": high, "times": times}
 
 
+def speed_unit(verdict: str) -> str:
+    """Return the macro that tells a speed: as faster or slower only where that was decided."""
+    return "times" if verdict in DECIDED else "as_fast"
+
+
 def case_finding(
-    summary: Summary, case: CaseSummary, subject: str = "", against: str | None = None, unit: str = "times"
+    summary: Summary, case: CaseSummary, subject: str = "", against: str | None = None, unit: str = ""
 ) -> Finding:
     """Return what a case's comparison with its baseline found; named by the baseline's factors where it is not said."""
     verdict, why = case.verdict, case.held or case.note
@@ -101,7 +106,7 @@ def case_finding(
         where=where_of(summary, case.levels, summary.baseline),
         verdict=verdict,
         why=why,
-        **figures(case.ratio, case.ratio_ci, unit),
+        **figures(case.ratio, case.ratio_ci, unit or speed_unit(verdict)),
     )
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.explanations.costs import CostPart, CostStack, call_stacks
+from pageswap.analysis.trials.run_data import levels_key
 from pageswap.answers.against_baseline import DECIDED, Compared, baseline_findings, case_finding, figures, where_of
 from pageswap.answers.record import MIXED, PART, UNAVAILABLE, UNDECIDED, YES, Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pageswap.analysis.summary import CaseSummary, HostsSummary, Summary
     from pageswap.statistics.intervals import Interval
 
@@ -20,8 +23,9 @@ if TYPE_CHECKING:
 class Cost(Compared):
     """What the headline is made of.
 
-    ``calls`` are those found to take longer or shorter than the baseline, the dearest first, each with the finding of
-    its plainest condition; ``parts`` what the baseline's own time goes into, the largest first.
+    ``calls`` are those found to take longer or shorter than the baseline on one host under the same conditions, the
+    dearest first: where most of them were, of such places the plainest. ``parts`` are what the baseline's own time goes
+    into, the largest first.
     """
 
     calls: list[Finding]
@@ -33,17 +37,20 @@ def cost(summary: HostsSummary) -> Cost:
     pairs = baseline_findings(summary, functools.partial(case_finding, unit="longer"))
     multiples = [finding for _, finding in pairs]
     nested = [stack for stack in call_stacks(summary) if not stack.obstacle]
-    stacks = [] if summary.corrupt else sorted(nested, key=_plainness)
+    stacks = [] if summary.corrupt else sorted(nested, key=lambda stack: _plainness(stack.levels))
     parts = [_part(summary, stack, part) for stack in stacks for part in stack.parts]
     decided = [each for each in multiples if each.verdict in DECIDED]
-    plainest = {each.subject: each for each in reversed(decided)}
+    places: dict[object, list[Finding]] = {}
+    for each in sorted(decided, key=lambda each: _plainness(each.where)):
+        places.setdefault((each.host, levels_key(each.where)), []).append(each)
+    calls = max(places.values(), key=len, default=[])
     able = [each for each in multiples if each.verdict != UNAVAILABLE]
     return Cost(
         # Dearer or cheaper is no yes or no: what is asked is told where each is decided.
         verdict=UNDECIDED if not decided else YES if len(decided) == len(able) else MIXED,
         findings=[*parts, *multiples],
         pairs=pairs,
-        calls=sorted(plainest.values(), key=lambda each: each.ratio or 0.0),
+        calls=sorted(calls, key=lambda each: each.ratio or 0.0),
         parts=sorted(parts[: len(stacks[0].parts)] if stacks else [], key=lambda each: -(each.ratio or 0.0)),
     )
 
@@ -53,10 +60,10 @@ def multiple(case: CaseSummary) -> tuple[float, Interval | None]:
     return 1 / (case.ratio or math.nan), case.ratio_ci and case.ratio_ci.inverse()
 
 
-def _plainness(stack: CostStack) -> tuple[int, bool]:
+def _plainness(levels: Mapping[str, Any]) -> tuple[int, bool]:
     """Order conditions: few threads and idle neighbours first."""
-    threads = stack.levels.get("threads", 1)
-    return (threads if isinstance(threads, int) else 1), stack.levels.get("neighbours", "idle") != "idle"
+    threads = levels.get("threads", 1)
+    return (threads if isinstance(threads, int) else 1), levels.get("neighbours", "idle") != "idle"
 
 
 def _part(summary: Summary, stack: CostStack, part: CostPart) -> Finding:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.analysis.explanations.contests import Contest, Rival, compared_factors, contests
 from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.verdicts import NOT_COMPARED, NOT_MEASURED, SLOWER, TOO_FEW
-from pageswap.answers.against_baseline import case_finding, contestants, figures, is_mover, where_of
+from pageswap.answers.against_baseline import case_finding, contestants, figures, is_mover, speed_unit, where_of
 from pageswap.answers.record import CORRUPT, FASTEST, MIXED, NOT_TOLD_APART, UNDECIDED, YES, Finding
 from pageswap.answers.words import say
 from pageswap.statistics.intervals import MINIMUM_N
@@ -107,7 +107,7 @@ def _contest_findings(summary: Summary, held: Contest) -> Iterator[tuple[tuple[s
             where=held.levels,
             verdict=verdict,
             why=_why(verdict, [rival]),
-            **figures(rival.ratio, rival.interval),
+            **figures(rival.ratio, rival.interval, speed_unit(verdict)),
         )
         yield _key(rival.case), finding
 
@@ -122,7 +122,7 @@ def _own_finding(summary: Summary, case: CaseSummary) -> Finding:
     if found.against and case.ratio is not None:
         return found
     where = where_of(summary, case.levels, compared_factors(summary))
-    return dataclasses.replace(found, against="", where=where, **figures(None, None))
+    return dataclasses.replace(found, against="", where=where, ratio=None, low=None, high=None, times="")
 
 
 def _unheld(summary: Summary, case: CaseSummary) -> Finding:

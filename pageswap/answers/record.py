@@ -49,8 +49,9 @@ class Finding:
     """One comparison on one host: ``subject`` against ``against``, under the levels ``where``.
 
     ``ratio`` is the speed of the subject as a multiple of the other's, above 1 is faster, with its 95 % interval from
-    ``low`` to ``high``; None is not known. ``times`` says it in words: ``20 times slower``. ``verdict`` is a word of
-    `pageswap.analysis.verdicts` or of this module; ``why`` says what kept it from being decided.
+    ``low`` to ``high``; None is not known. ``times`` says it in words: ``20 times slower``, or ``0.98 times as fast``
+    where neither was decided. ``verdict`` is a word of `pageswap.analysis.verdicts` or of this module; ``why`` says
+    what kept it from being decided.
     """
 
     host: str

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.host.environment import doubts
+from pageswap.analysis.checks.unusual_trials import CHANGES, LACKS
 from pageswap.analysis.verdicts import TOO_FEW
 from pageswap.answers.record import BAD, DOUBTFUL, GOOD, NOTHING_MEASURED, Reason, Trust
 from pageswap.answers.words import say
@@ -44,9 +45,9 @@ def _of_trials(summary: Summary, findings: Findings) -> Iterator[Doubt]:
     if summary.disturbed >= SOME * measured:
         level = BAD if summary.disturbed > MOST * measured else DOUBTFUL
         yield level, "disturbed", {"trials": summary.disturbed, "of": measured}
-    changed = sum(each.changes for each in findings.undisturbed)
-    if changed:
-        yield DOUBTFUL, "verdicts_hang_on_disturbed", {"comparisons": changed}
+    effects = Counter(each.effect for each in findings.undisturbed)
+    if effects[CHANGES] or effects[LACKS]:
+        yield DOUBTFUL, "verdicts_hang_on_disturbed", {"changed": effects[CHANGES], "short": effects[LACKS]}
     if summary.corrupt:
         of_baseline = summary.baseline.get("method") in summary.corrupt
         yield (BAD if of_baseline else DOUBTFUL), "corrupt", {"methods": list(summary.corrupt), "baseline": of_baseline}

@@ -52,7 +52,7 @@ def environment() -> jinja2.Environment:
     }
     made.globals |= {
         "factor": factor_text,
-        "multiple": lambda ratio, low, high: _known(1 / ratio, Interval(low, high).inverse() if low and high else None),
+        "known": known_text,
         "rate_text": rate_text,
         "short_multiple": lambda ratio: _short(1 / ratio),
         "short_rate": lambda rate: f"{_short(rate / decimal_unit(rate)[0])} {decimal_unit(rate)[1]}B/s",
@@ -94,20 +94,20 @@ def answer_lines(answer: Answer) -> list[str]:
     return lines("lines.j2", answer=answer)
 
 
-def factor_text(ratio: float, low: float | None = None, high: float | None = None) -> str:
+def factor_text(ratio: float, interval: Interval | None) -> str:
     """Print how many times as fast or as slow, always as a number above 1: ``20`` for a ratio of 0.05."""
-    ends = Interval(low, high) if low and high else None
-    return _known(ratio, ends) if ratio >= 1 else _known(1 / ratio, ends and ends.inverse())
+    return known_text(ratio, interval) if ratio >= 1 else known_text(1 / ratio, interval and interval.inverse())
 
 
 def rate_text(bytes_per_s: float, interval: Interval | None) -> str:
     """Print a rate and its interval with one decimal prefix: ``22.1 GB/s, 21.9 to 22.3``."""
     factor, prefix = decimal_unit(bytes_per_s)
     value, ends = bytes_per_s / factor, interval and Interval(interval.low / factor, interval.high / factor)
-    return f"{_known(value, ends)} {prefix}B/s{f', {interval_text(value, ends)}' if ends else ''}"
+    return f"{known_text(value, ends)} {prefix}B/s{f', {interval_text(value, ends)}' if ends else ''}"
 
 
-def _known(value: float, interval: Interval | None) -> str:
+def known_text(value: float, interval: Interval | None) -> str:
+    """Print a figure to the digits that its interval knows."""
     return rounded(value, decimals(value, interval))
 
 

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from pageswap.analysis.checks.drift import BLOCKS, ROUNDS
-from pageswap.analysis.checks.unusual_trials import modified_z
+from pageswap.analysis.checks.unusual_trials import CHANGES, LACKS, STAYS, modified_z
 from pageswap.analysis.explanations.costs import NOT_NESTED, TOO_FEW_BLOCKS
 from pageswap.analysis.explanations.several_hosts import hierarchical_interval
 from pageswap.analysis.findings import Findings, findings
@@ -188,7 +188,7 @@ class TestDisturbed:
         run.counters["b00.c0001"] = {"swap_ins": 3}
         (case,) = found_in(run).undisturbed
 
-        assert (case.before.verdict, case.quiet, case.changes) == ("too few", None, False)
+        assert (case.before.verdict, case.quiet, case.effect) == ("too few", None, STAYS)
 
     def test_a_verdict_that_hangs_on_disturbed_trials_is_told(self) -> None:
         """Five of eleven blocks were disturbed and slow: without them the methods differ."""
@@ -204,7 +204,7 @@ class TestDisturbed:
             (f"b{block:02d}.c0001", ("foreign",)) for block in (2, 5, 7, 8, 9)
         }
         assert case.quiet is not None
-        assert (case.before.n, case.disturbed, case.changes) == (11, 5, True)
+        assert (case.before.n, case.disturbed, case.effect) == (11, 5, CHANGES)
         assert (case.before.verdict, case.quiet.verdict) == ("no difference found", "faster")
 
     def test_the_correction_counts_as_many_comparisons_without_disturbed_blocks(self) -> None:
@@ -218,7 +218,7 @@ class TestDisturbed:
 
         assert few.quiet is not None
         assert enough.quiet is not None
-        assert (few.quiet.n, few.quiet.p) == (5, None)
+        assert (few.quiet.n, few.quiet.p, few.effect) == (5, None, LACKS)
         assert [each.family for each in (few.before, few.quiet, enough.before, enough.quiet)] == [3] * 4
 
     def test_a_quiet_run_has_nothing_to_tell(self) -> None:

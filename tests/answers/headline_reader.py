@@ -6,7 +6,8 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.answers.independent_reader import _COMPARED, _DECIDED, _WORDS, phrase, size
+from tests.answers.cost_reader import cost_faults
+from tests.answers.independent_reader import COMPARED, DECIDED, WORDS, by_name, number, phrase, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,23 +29,10 @@ def names_in(text: str) -> tuple[list[str], int]:
     return re.split(r", | and ", named), int(more[1]) if more else 0
 
 
-def number(text: str) -> float:
-    """Read a number with thousands separators."""
-    return float(text.replace(",", ""))
-
-
 def is_mover(reader: Reader, name: str) -> bool:
     """Say whether a contender's method brings pages elsewhere, as far as the workload is about that."""
     method = name.split(", ", maxsplit=1)[0]
     return reader.raw.experiment["workload"] not in _OF_PAGES or reader.raw.families.get(method) not in _STAYING
-
-
-def by_name(findings: Sequence[Finding], key: Callable[[Finding], Any]) -> dict[Any, list[Finding]]:
-    """Put findings together."""
-    found: dict[Any, list[Finding]] = {}
-    for finding in findings:
-        found.setdefault(key(finding), []).append(finding)
-    return found
 
 
 def course_of(own: Sequence[Finding]) -> str:
@@ -52,7 +40,7 @@ def course_of(own: Sequence[Finding]) -> str:
     verdicts = {finding["verdict"] for finding in own}
     if len(verdicts) == 1:
         return verdicts.pop()
-    if verdicts & set(_DECIDED):
+    if verdicts & set(DECIDED):
         return "mixed"
     return next((word for word in ("no difference found", "too few") if word in verdicts), "not compared")
 
@@ -84,8 +72,8 @@ def verdict_faults(reader: Reader) -> Iterator[str]:
         wrong = {
             "yes": set(words) != {"faster"},
             "no": set(words) != {"slower"},
-            "undecided": bool(set(words) & set(_DECIDED)),
-            "mixed": not set(words) & set(_DECIDED) or len(set(words)) == 1,
+            "undecided": bool(set(words) & set(DECIDED)),
+            "mixed": not set(words) & set(DECIDED) or len(set(words)) == 1,
         }
     elif asks == "fastest":
         best = {each["subject"] for each in reader.findings if each["verdict"] == "fastest"}
@@ -103,11 +91,11 @@ def verdict_faults(reader: Reader) -> Iterator[str]:
         wrong = {
             "yes": not all({"faster", "slower"} <= each for each in part) or "corrupt" in words,
             "no": not all(each in ({"faster"}, {"slower"}) for each in part),
-            "undecided": bool(set(words) & set(_DECIDED)),
-            "mixed": not set(words) & set(_DECIDED),
+            "undecided": bool(set(words) & set(DECIDED)),
+            "mixed": not set(words) & set(DECIDED),
         }
     else:
-        decided = set(words) & {*_DECIDED, "measured"}
+        decided = set(words) & {*DECIDED, "measured"}
         wrong = {"yes": not decided, "no": True, "undecided": bool(decided), "mixed": not decided}
     if wrong[verdict]:
         yield f"verdict {verdict} of {sorted(set(words))}"
@@ -127,14 +115,14 @@ def clause_faults(reader: Reader) -> Iterator[str]:
         return
     few = re.match(r"too few blocks(?: to (?:compare|say).*?)?, (\d+) of the 6 needed(?:; so far (.+))?$", text)
     if few:
-        if int(few[1]) >= 6 or any(each["verdict"] in _DECIDED for each in reader.findings if asks != "rate"):
+        if int(few[1]) >= 6 or any(each["verdict"] in DECIDED for each in reader.findings if asks != "rate"):
             yield f"too few blocks, {few[1]}"
         if few[2] and asks == "fastest":
             for clause in re.split(r", (?=\S+ leads)", few[2]):
                 yield from leader_faults(reader, clause)
         return
     if re.fullmatch(r"nothing (?:(?:else )?could be compared with .+|was decided)", text):
-        if any(each["verdict"] in (_DECIDED if "decided" in text else _COMPARED) for each in reader.findings):
+        if any(each["verdict"] in (DECIDED if "decided" in text else COMPARED) for each in reader.findings):
             yield f"{text!r}, although something was"
         return
     check = {
@@ -153,7 +141,7 @@ def quiet_faults(reader: Reader, said: int) -> Iterator[str]:
     own = [each for each in reader.findings if is_mover(reader, each["subject"]) or reader.record["asks"] == "gain"]
     counts = [(reader.blocks(each), reader.blocks(each, quiet=True)) for each in own or reader.findings]
     most, quiet = (max((pair[place] for pair in counts), default=0) for place in (0, 1))
-    if most < 6 or quiet >= 6 or quiet != said or any(each["verdict"] in _DECIDED for each in reader.findings):
+    if most < 6 or quiet >= 6 or quiet != said or any(each["verdict"] in DECIDED for each in reader.findings):
         yield f"{said} quiet blocks, by the rows {quiet} of {most}"
 
 
@@ -211,7 +199,7 @@ def faster_faults(reader: Reader, text: str) -> Iterator[str]:
             yield from standing_faults(movers or every, clause)
         elif aside[2] != "mixed":
             staying = {name: own for name, own in every.items() if name not in movers}
-            yield from uniform_faults(staying, *names_in(aside[1]), _WORDS[aside[2]])
+            yield from uniform_faults(staying, *names_in(aside[1]), WORDS[aside[2]])
 
 
 def standing_faults(groups: dict[Any, list[Finding]], clause: str) -> Iterator[str]:
@@ -254,7 +242,7 @@ def share_faults(groups: dict[Any, list[Finding]], clause: str) -> Iterator[str]
         yield f"not understood: {clause!r}"
         return
     own = groups[found[1]]
-    word = "|".join(_WORDS)
+    word = "|".join(WORDS)
     parts = re.split(rf", (?=(?:{word}) (?:than \S+ )?(?:on|in) )", found[2])
     for part in parts:
         on = re.fullmatch(rf"({word}) (?:than .+? )?on (.+)", part)
@@ -262,12 +250,12 @@ def share_faults(groups: dict[Any, list[Finding]], clause: str) -> Iterator[str]
         if on:
             hosts, more = names_in(on[2])
             alike = {
-                host for host, each in by_name(own, lambda e: e["host"]).items() if course_of(each) == _WORDS[on[1]]
+                host for host, each in by_name(own, lambda e: e["host"]).items() if course_of(each) == WORDS[on[1]]
             }
             if not set(hosts) <= alike or len(alike) != len(hosts) + more:
                 yield f"{part!r}, by the findings on {sorted(alike)}"
         elif share:
-            count = sum(each["verdict"] == _WORDS[share[1]] for each in own)
+            count = sum(each["verdict"] == WORDS[share[1]] for each in own)
             if count != number(share[2]) or (share[3] and number(share[3]) != len(own)):
                 yield f"{part!r}, by the findings {count} of {len(own)}"
         else:
@@ -493,7 +481,7 @@ def course_faults(reader: Reader, name: str, claim: str, clause: str) -> Iterato
 
 def claim_faults(claim: str, verdicts: dict[tuple[str, int], str], clause: str) -> Iterator[str]:
     """Check one claim about sizes against the verdicts at these."""
-    compared = {key: verdict for key, verdict in verdicts.items() if verdict in _COMPARED}
+    compared = {key: verdict for key, verdict in verdicts.items() if verdict in COMPARED}
     at: list[tuple[str, Callable[[int], bool]]] = []
     number_of = {size(value): value for _, value in verdicts}
     for word, rest in re.findall(
@@ -525,53 +513,10 @@ def count_faults(claim: str, words: Sequence[str], clause: str) -> Iterator[str]
         if words.count(word) != int(count) or len(words) != int(of):
             yield f"{clause!r}: {word} at {words.count(word)} of {len(words)}"
     others = re.search(r"undecided at the other (\d+) sizes?", claim)
-    if others and int(others[1]) != sum(word not in _DECIDED for word in words):
+    if others and int(others[1]) != sum(word not in DECIDED for word in words):
         yield f"{clause!r}: of {words}"
-    if claim.startswith("undecided at") and not others and set(words) & set(_DECIDED):
+    if claim.startswith("undecided at") and not others and set(words) & set(DECIDED):
         yield f"{clause!r}: decided"
-
-
-def cost_faults(reader: Reader, text: str) -> Iterator[str]:
-    """Check what calls cost, and what a call is made of."""
-    if re.match(r".+ takes [\d.,]+ times as long as ", text):
-        first, *rest = text.split(", ")
-        name, said, against = re.fullmatch(r"(.+) takes ([\d.,]+) times as long as (.+)", first).groups()  # type: ignore[union-attr]  # as above
-        yield from multiple_faults(reader, name, number(said))
-        if {against} != {each["against"] for each in reader.findings if each["verdict"] != "part"}:
-            yield f"against {against}"
-        shown = [number(said)]
-        for part in rest:
-            if (more := re.fullmatch(r"and (\d+) more take less", part)) is not None:
-                yield from shorter_faults(reader, int(more[1]), len(shown), shown[-1])
-            else:
-                name, _, said = part.rpartition(" ")
-                shown.append(number(said))
-                yield from multiple_faults(reader, name, shown[-1])
-    elif (found := re.fullmatch(r"Of the time of one (.+?), (\d+ % .+)", text)) is not None:
-        # Shares differ by the condition: none is told where there are several without saying which.
-        parts = [e for e in reader.findings if e["verdict"] == "part" and (" with " in found[1] or not e["where"])]
-        for share, name in re.findall(r"(\d+) % (?:is )?(.+?)(?=, \d+ %|$)", found[2]):
-            own = [each["ratio"] for each in parts if each["subject"] == name]
-            if not any(abs(100 * ratio - float(share)) <= 0.51 for ratio in own):
-                yield f"{share} % {name}, by the findings {own}"
-    elif re.fullmatch(r"[nN]o (?:other )?call was told from .+", text):
-        yield from [text for each in reader.findings if each["verdict"] in _DECIDED][:1]
-    elif not re.fullmatch(r"\d+ calls? compared with .+", text):
-        yield f"not understood: {text!r}"
-
-
-def shorter_faults(reader: Reader, more: int, shown: int, last: float) -> Iterator[str]:
-    """Check that so many calls beside those shown were decided, each shorter than the last that is shown."""
-    longest = by_name([e for e in reader.findings if e["verdict"] in _DECIDED], lambda each: each["subject"])
-    if more + shown != len(longest) or sum(1 / own[0]["ratio"] < 1.06 * last for own in longest.values()) < more:
-        yield f"{more} more take less than {last}, of {len(longest)}"
-
-
-def multiple_faults(reader: Reader, name: str, said: float) -> Iterator[str]:
-    """Check how many times as long as the baseline a call is said to take."""
-    own = [each for each in reader.findings if each["subject"] == name and each["verdict"] in _DECIDED]
-    if not any(math.isclose(said, 1 / each["ratio"], rel_tol=0.06) for each in own):
-        yield f"{name} {said}, by the findings {[1 / each['ratio'] for each in own]}"
 
 
 def rate_faults(reader: Reader, text: str) -> Iterator[str]:

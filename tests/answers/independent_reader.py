@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import stats
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from tests.answers.generated_runs import Raw
 
@@ -31,7 +31,7 @@ _PHRASES: Final = {
     "neighbours": "{} neighbours",
     "backing": "{} backing",
 }
-_WORDS: Final = {
+WORDS: Final = {
     "faster": "faster",
     "slower": "slower",
     "not told apart": "no difference found",
@@ -40,8 +40,8 @@ _WORDS: Final = {
     "not measured": "not measured",
     "unavailable": "unavailable",
 }
-_DECIDED: Final = ("faster", "slower")
-_COMPARED: Final = ("faster", "slower", "no difference found", "too few")
+DECIDED: Final = ("faster", "slower")
+COMPARED: Final = ("faster", "slower", "no difference found", "too few")
 _CANNOT: Final = {"unavailable", "skipped"}
 
 
@@ -60,6 +60,19 @@ def phrase(factor: str, level: Any) -> str:
     if factor == "run_pages" and level == 1:
         return "runs of 1 page"
     return _PHRASES[factor].format(size(level) if factor.endswith("_size") else level)
+
+
+def number(text: str) -> float:
+    """Read a number with thousands separators."""
+    return float(text.replace(",", ""))
+
+
+def by_name(findings: Sequence[Finding], key: Callable[[Finding], Any]) -> dict[Any, list[Finding]]:
+    """Put findings together."""
+    found: dict[Any, list[Finding]] = {}
+    for finding in findings:
+        found.setdefault(key(finding), []).append(finding)
+    return found
 
 
 class Reader:
@@ -127,7 +140,7 @@ class Reader:
         """Count the blocks of a finding's comparison with its baseline, or those of them that nothing disturbed."""
         found = self.case_of(finding)
         other = self.partner(found[1]) if found else None
-        if found is None or other is None or finding["verdict"] not in _COMPARED:
+        if found is None or other is None or finding["verdict"] not in COMPARED:
             return 0
         rows = self.first[(self.first["host"] == finding["host"]) & (self.first["status"] == "ok")]
         rows = rows[rows["swap_ins"] == 0] if quiet else rows
@@ -176,8 +189,42 @@ class Reader:
             yield "trust is good although trials are corrupt, missing or disturbed"
         if level != "good" and not self.record["trust"]["why"]:
             yield f"trust is {level}, without a reason"
+        yield from self.hanging()
         if (self.record["verdict"] == "nothing_measured") != (not len(measured)):
             yield f"{len(measured)} trials were measured, and the verdict is {self.record['verdict']}"
+
+    def hanging(self) -> Iterator[str]:
+        """Check how many comparisons are said to change, or to have too few blocks, without the disturbed ones."""
+        why = {each["code"]: each["text"] for each in self.record["trust"]["why"]}
+        text = why.get("verdicts_hang_on_disturbed", "")
+        told = re.fullmatch(
+            r"(?:([\d,]+) verdicts? would change without the disturbed blocks)?(?:, )?"
+            r"(?:([\d,]+) comparisons? would have too few(?: without the disturbed blocks)?)?",
+            text,
+        )
+        if not told:
+            yield f"not understood: {text!r}"
+            return
+        counts = [pair for pair in self.pairs() if pair[0] > pair[1]]
+        short = sum(every >= _ENOUGH > quiet for every, quiet in counts)
+        if number(told[2] or "0") != short or number(told[1] or "0") > sum(quiet >= _ENOUGH for _, quiet in counts):
+            yield f"{text!r}, of comparisons with so many blocks, and so many quiet ones: {counts}"
+
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        """Yield each comparison's blocks with its baseline, and how many of them nothing disturbed on either side."""
+        rows = self.first[self.first["status"] == "ok"]
+        quiet = rows[rows["swap_ins"] == 0]
+        every, undisturbed = (
+            {key: set(own["block"]) for key, own in part.groupby(["host", "case_id"])} for part in (rows, quiet)
+        )
+        wrong = {(row["host"], row["method"]) for row in self.raw.rows if row["status"] == "corrupt"}
+        for (host, case_id), blocks in every.items():
+            other = self.partner(self.cases[case_id])
+            if other in (None, case_id) or (host, self.cases[other].get("method")) in wrong:
+                continue
+            key = host, other
+            both = undisturbed.get((host, case_id), set()) & undisturbed.get(key, set())
+            yield len(blocks & every.get(key, set())), len(both)
 
     def finding(self, finding: Finding) -> Iterator[str]:
         """Check one finding: what it is about, its ratio, its interval, its words and its verdict."""
@@ -206,7 +253,7 @@ class Reader:
         """Check that nothing is told of a comparison with what moved pages wrongly on the same host, in any trial."""
         base = finding["against"].split(", ")[0]
         wrong = {row["method"] for row in self.raw.rows if (row["host"], row["status"]) == (finding["host"], "corrupt")}
-        told = finding["ratio"] is not None or (finding["verdict"] in _COMPARED and self.record["asks"] != "rate")
+        told = finding["ratio"] is not None or (finding["verdict"] in COMPARED and self.record["asks"] != "rate")
         if base in wrong and told and finding["verdict"] != "corrupt":
             yield f"{finding['verdict']} against {base}, of which a trial on this host is corrupt"
 
@@ -228,7 +275,7 @@ class Reader:
         ratio, verdict, count = finding["ratio"], finding["verdict"], len(logs)
         is_of_rates = self.record["asks"] == "rate"
         if ratio is None:
-            if verdict in (*_COMPARED, "not told apart", "fastest") and count and not is_of_rates:
+            if verdict in (*COMPARED, "not told apart", "fastest") and count and not is_of_rates:
                 yield f"{verdict}, without a ratio"
             return
         if not count:
@@ -238,7 +285,7 @@ class Reader:
             yield f"ratio {ratio}, by the rows {math.exp(np.median(logs))}"
         yield from self.interval(finding, count)
         yield from self.words(finding)
-        if verdict in _DECIDED:
+        if verdict in DECIDED:
             yield from self.decided(finding, logs)
         if verdict == "too few" and count >= _ENOUGH and self.record["asks"] != "fastest" and not is_of_rates:
             yield f"too few, with {count} blocks"
@@ -255,14 +302,16 @@ class Reader:
 
     def words(self, finding: Finding) -> Iterator[str]:
         """Check that `times` says the ratio, as a number above 1 and the right way round."""
-        match = re.fullmatch(r"([\d,.]+) times (slower|faster|as long)", finding["times"])
+        match = re.fullmatch(r"([\d,.]+) times (slower|faster|as long|as fast)", finding["times"])
         if not match:
             return
-        number, ratio = float(match[1].replace(",", "")), finding["ratio"]
+        if match[2] in {"slower", "faster"} and finding["verdict"] in {"no difference found", "too few", "corrupt"}:
+            yield f"'{finding['times']}', {finding['verdict']}"
+        said, ratio = number(match[1]), finding["ratio"]
         whole, _, places = match[1].replace(",", "").partition(".")
         half = 0.5 * 10 ** (-len(places) if places else len(whole) - len(whole.rstrip("0")))
-        true = max(ratio, 1 / ratio) if match[2] != "as long" else 1 / ratio
-        if abs(number - true) > 1.01 * half or (match[2] == "slower") != (ratio < 1 and match[2] != "as long"):
+        true = {"as long": 1 / ratio, "as fast": ratio}.get(match[2], max(ratio, 1 / ratio))
+        if abs(said - true) > 1.01 * half or match[2] == ("faster" if ratio < 1 else "slower"):
             yield f"'{finding['times']}' of a ratio of {ratio}"
 
     def decided(self, finding: Finding, logs: np.ndarray[Any, Any]) -> Iterator[str]:

@@ -162,14 +162,26 @@ def test_hosts_are_taken_apart_one_by_one() -> None:
     assert {finding.host for finding in answered(run).findings if finding.verdict == PART} == {"a", "b", "c"}
 
 
-def test_a_call_is_told_by_its_plainest_condition() -> None:
-    """The first of the run's: with two threads it takes twice as long, which is a finding of its own."""
-    run = calls("getpid", {"getpid": 100.0, "mremap_untouched": 2_000.0}, threads=[1, 2])
-    slow_down(run, 2.0, method="mremap_untouched", threads=2)
+@pytest.mark.parametrize("threads", [[1, 2], [2, 1]])
+def test_calls_are_told_by_their_plainest_condition_which_is_named(threads: list[int]) -> None:
+    """With two threads one takes twice as long, which is a finding of its own."""
+    run = calls("getpid", {"getpid": 100.0, "mremap_untouched": 2_000.0, "mremap_touched": 4_000.0}, threads=threads)
+    slow_down(run, 4.0, method="mremap_untouched", threads=2)
     answer = answered(run)
 
-    assert answer.headline == "mremap_untouched takes 20 times as long as getpid"
-    assert len(answer.findings) == 2
+    assert answer.headline == "With 1 thread, mremap_touched takes 40 times as long as getpid, mremap_untouched 20"
+    assert len(answer.findings) == 4
+
+
+def test_calls_of_one_headline_were_decided_in_one_place() -> None:
+    """Where most of them were, of many hosts too; what was decided elsewhere alone is not among them."""
+    run = calls("getpid", {"getpid": 100.0, "a": 200.0, "b": 300.0}, threads=[1, 2], hosts=("h1", "h2"))
+    for outcome in run.of(method="a"):
+        if (outcome["host"], outcome["threads"]) != ("h2", 2):
+            outcome["elapsed_ns"] //= 2
+
+    assert answered(run).headline == "With 2 threads on h2, b takes 3.0 times as long as getpid, a 2.0"
+    assert answered(calls("getpid", hosts=("h1", "h2"))).headline.startswith("On h1, mremap_touched takes 40 times as ")
 
 
 def test_a_call_that_is_not_decided_makes_it_mixed() -> None:

@@ -61,6 +61,7 @@ def test_no_difference_is_no_answer_of_no() -> None:
         "Undecided: copy_words showed no difference from memcpy",
     )
     assert answer.findings[0].why == "the interval holds 1x"
+    assert answer.findings[0].times.endswith(" times as fast")
 
 
 def test_few_blocks_decide_nothing_and_say_so() -> None:
@@ -70,6 +71,7 @@ def test_few_blocks_decide_nothing_and_say_so() -> None:
     assert answer.verdict == UNDECIDED
     assert answer.headline == "Undecided: too few blocks to compare mremap_fixed with memcpy, 3 of the 6 needed"
     assert answer.findings[0].why == "3 of at least 6 blocks"
+    assert answer.findings[0].times.endswith(" times as fast")
 
 
 def test_too_few_quiet_blocks_are_said_where_blocks_suffice(monkeypatch: pytest.MonkeyPatch) -> None:

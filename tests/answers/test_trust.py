@@ -81,6 +81,32 @@ def test_a_region_on_two_nodes(monkeypatch: pytest.MonkeyPatch, far: int | None,
         assert f"the region lay on several NUMA nodes in {measured} trials" == reason.text
 
 
+@pytest.mark.usefixtures("columns")
+@pytest.mark.parametrize(
+    ("changed", "short", "words"),
+    [
+        (True, False, "1 verdict would change without the disturbed blocks"),
+        (False, True, "1 comparison would have too few without the disturbed blocks"),
+        (True, True, "1 verdict would change without the disturbed blocks, 1 comparison would have too few"),
+        (False, False, None),
+    ],
+)
+def test_what_hangs_on_disturbed_blocks(*, changed: bool, short: bool, words: str | None) -> None:
+    """Too few blocks for a verdict are no other verdict: each is counted as what it is."""
+    same = {"copy_words": 800.0, "mremap_fixed": 800.0}
+    run = make_run(blocks=13, noise=0.001, speeds=same, **ONE)
+    for outcome in run.outcomes:
+        outcome.update(swap_ins=0, steal_ns=0)
+    for outcome in run.of(method="copy_words", warmup=0):
+        # Without the seven blocks in which it was disturbed and slow it is faster.
+        is_slow = changed and outcome["block"] < 7
+        outcome.update(swap_ins=int(is_slow), elapsed_ns=round(outcome["elapsed_ns"] * (1.1 if is_slow else 0.9)))
+    for outcome in run.of(method="mremap_fixed", warmup=0):
+        outcome["swap_ins"] = int(short and outcome["block"] < 8)
+
+    assert words == {each.code: each.text for each in answered(run).trust.why}.get("verdicts_hang_on_disturbed")
+
+
 def test_few_blocks_an_unfinished_run_and_a_silent_host() -> None:
     """Each has its reason."""
     run = make_run(blocks=3, hosts=("a", "b"), **ONE)

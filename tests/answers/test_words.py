@@ -19,14 +19,15 @@ def test_a_factor_in_a_sentence(ratio: float, text: str) -> None:
 
 def test_a_factor_with_its_interval_has_the_digits_that_are_known() -> None:
     """Turned round where it is below 1."""
-    assert factor_text(0.0512, 0.0500, 0.0524) == "19.5"
-    assert factor_text(1.853, 1.801, 1.904) == "1.85"
+    assert factor_text(0.0512, Interval(0.0500, 0.0524)) == "19.5"
+    assert factor_text(1.853, Interval(1.801, 1.904)) == "1.85"
 
 
 def test_equal_is_neither_faster_nor_slower() -> None:
     """A ratio of exactly one."""
-    assert say("findings", "times", 1.0, None, None) == "equally fast"
-    assert say("findings", "times", 0.5, None, None) == "2.0 times slower"
+    assert say("findings", "times", 1.0, None) == "equally fast"
+    assert say("findings", "times", 0.5, None) == "2.0 times slower"
+    assert say("findings", "as_fast", 1.0, None) == "equally fast"
 
 
 def test_rates_have_a_prefix() -> None:

@@ -23,6 +23,10 @@ _TO_SIGMA: Final = 0.6745
 THRESHOLD: Final = 3.5
 # For the mean absolute deviation likewise: sqrt(2 / pi).
 _MEAN_TO_SIGMA: Final = 0.7979
+# What becomes of a verdict without the disturbed blocks.
+CHANGES: Final = "changes"
+LACKS: Final = "lacks blocks"
+STAYS: Final = "stays"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,9 +109,10 @@ class Undisturbed:
     disturbed: int
 
     @property
-    def changes(self) -> bool:
-        """Return whether the verdict is another one without them, or there are too few blocks for any."""
-        return (self.quiet.verdict if self.quiet else TOO_FEW) != self.before.verdict
+    def effect(self) -> str:
+        """Return `STAYS`, or what becomes of the verdict without them: `CHANGES` to another, or `LACKS` the blocks."""
+        verdict = self.quiet.verdict if self.quiet else TOO_FEW
+        return STAYS if verdict == self.before.verdict else LACKS if verdict == TOO_FEW else CHANGES
 
 
 def disturbed_trials(matrix: Matrix) -> tuple[Disturbed, ...]:

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 60
 _LONGEST_HOST = 60
 _LONGEST_NAME = 160
-_FAR_BELOW = 0.5
-# How many times what: always a number that grows with what is said of it.
+# How many times what: a number that grows with what is said of it, where that was decided.
 _UNITS = {FASTER: "times faster", FASTEST: "times faster", SLOWER: "times slower"}
 # The classes of styles that verdicts are shown in, where it is not the verdict's own word.
 _KINDS = {NOT_MEASURED: "absent", NO_DIFFERENCE: "same", NOT_TOLD_APART: "same", FASTEST: "faster"}
@@ -103,17 +102,14 @@ def speeds(asks: str, verdict: str, ratios: Iterable[tuple[float, Interval | Non
 
     Both are in one unit, ``16 to 20 times slower``, or for calls in multiples of the baseline's time.
     """
-    pairs = list(ratios)
-    # Also what was not decided, where it is far below 1.
-    word = SLOWER if max(ratio for ratio, _ in pairs) < _FAR_BELOW else verdict
-    is_inverse = asks == COST or word == SLOWER
-    known = [(1 / ratio, ends and ends.inverse()) if is_inverse else (ratio, ends) for ratio, ends in pairs]
+    is_inverse = asks == COST or verdict == SLOWER
+    known = [(1 / ratio, ends and ends.inverse()) if is_inverse else (ratio, ends) for ratio, ends in ratios]
     known.sort(key=lambda each: each[0])
     places = [decimals(*each) for each in known]
     lows = [(ends.low, digits) for (_, ends), digits in zip(known, places, strict=True) if ends]
     highs = [(ends.high, digits) for (_, ends), digits in zip(known, places, strict=True) if ends]
     figures = dict.fromkeys(rounded(known[place][0], places[place]) for place in (0, -1))
-    unit = "times as long" if asks == COST else _UNITS.get(word, "times as fast")
+    unit = "times as long" if asks == COST else _UNITS.get(verdict, "times as fast")
     return f"{' to '.join(figures)} {unit}", " to ".join([end_text(*min(lows)), end_text(*max(highs))] if lows else [])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pageswap.analysis.checks.unusual_trials import CHANGES, LACKS, STAYS
 from pageswap.analysis.verdicts import TOO_FEW
 from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly
@@ -169,9 +170,9 @@ def outliers(run: ReportedRun) -> Section | None:
                 note("compared", side, *speeds("", side.verdict, [(side.ratio, side.interval)])) if side else TOO_FEW
                 for side in (each.before, each.quiet)
             ),
-            "changes" if each.changes else "stays",
+            each.effect,
         )
-        for each in sorted(found.undisturbed, key=lambda each: not each.changes)
+        for each in sorted(found.undisturbed, key=lambda each: (CHANGES, LACKS, STAYS).index(each.effect))
     )
     case, block = Heading("Case"), number("Block")
     times = (number(what, "ns per operation") for what in ("Time", "Median"))

@@ -69,8 +69,10 @@ def test_a_factor_of_a_store_that_nobody_knows_here_is_told_by_its_name() -> Non
 def test_what_was_not_told_apart_is_no_change_in_either_direction() -> None:
     """Its figure is around 1, and so are its ends."""
     (row,) = first_rows(answered(finding("m", NO_DIFFERENCE, 1.02, low=0.99, high=1.05))).rows
+    (wide,) = first_rows(answered(finding("m", NO_DIFFERENCE, 0.4, low=0.1, high=1.3))).rows
 
     assert (row.speed, row.interval) == ("1.020 times as fast", "0.990 to 1.050")
+    assert (wide.speed, wide.interval) == ("0.4 times as fast", "0.1 to 1.3")
 
 
 def test_what_was_not_told_from_the_best_is_a_multiple_too() -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.errors import HostError, UsageError
-from pageswap.fleet.provision.boot_program import agent_argv
+from pageswap.fleet.provision.boot_program import OPTIONS
 from pageswap.fleet.provision.provisioning import Provisioning
 from pageswap.fleet.transport.registry import TRANSPORTS
-from pageswap.fleet.transport.transport import Reach, json_object, lines_of
+from pageswap.fleet.transport.transport import Reach, json_object, lines_of, waits
 from pageswap.spec.hostnames import LOCAL, check_alias, is_plain_name
 from pageswap.spec.quoting import printable
 from pageswap.store.schema import BUILDING, CONNECTING, UPLOADING
@@ -30,7 +31,7 @@ MAX_LINES: Final = 1000
 CALL_TIMEOUT_S: Final = 60.0
 
 # A verb that goes on as long as somebody listens gets signs of life on its input, and ends so long after the last one.
-_LASTING: Final = ("follow",)
+_LASTING: Final = "follow"
 SIGNS_S: Final = 20
 # It gets one so often while somebody reads.
 SIGN_S: Final = 2.0
@@ -86,12 +87,12 @@ class Target(Provisioning):
         """Start `<python> -I -S -B <bundle> <verb>` with the document on its standard input; raises HostError."""
         if self.bundle_dir is None:
             raise HostError(f"{self.name}: no bundle was put there yet")
-        is_lasting = verb in _LASTING
+        is_lasting = verb == _LASTING
         if is_lasting:
             document = {**document, "signs_s": SIGNS_S}
-        argv = agent_argv(self.facts().python, self.bundle_dir, verb)
+        argv = (self.facts().python, *OPTIONS, self.bundle_dir, verb)
         stream = self.transport.start(argv, json.dumps(document).encode() + b"\n", keeps_input=is_lasting)
-        return VerbStream(self.name, stream, shows_life=is_lasting)
+        return VerbStream(self.name, stream, sign_s=SIGN_S if is_lasting else math.inf)
 
     def close(self) -> None:
         """Let go of what reaching the machine took; harmless when repeated, and calls may follow."""
@@ -135,42 +136,32 @@ class Target(Provisioning):
 
     def follow(self, work_dir: str, offset: int) -> Stream:
         """Stream the journal of a segment from byte `offset`; ends when the journal has, or the agent."""
-        return self.open("follow", {"work_dir": work_dir, "offset": offset})
+        return self.open(_LASTING, {"work_dir": work_dir, "offset": offset})
 
 
 class VerbStream:
     """A verb's stream, read with a bound; a verb that lasts is shown that somebody still reads it."""
 
-    def __init__(
-        self, name: str, stream: Stream, *, shows_life: bool, sign_s: float = SIGN_S, most_bytes: int = MAX_BYTES
-    ) -> None:
-        """Take the host's name and the program's stream.
-
-        With `shows_life` the program gets an empty line every `sign_s` seconds while somebody reads what it prints.
-        """
+    def __init__(self, name: str, stream: Stream, *, sign_s: float = math.inf, most_bytes: int = MAX_BYTES) -> None:
+        """Take the host's name and its program's stream; that gets an empty line every `sign_s` while it is read."""
         self.send, self.end_input, self.cancel, self.close = stream.send, stream.end_input, stream.cancel, stream.close
         self._name = name
         self._stream = stream
-        self._sign_s = sign_s if shows_life else None
+        self._sign_s = sign_s
         self._signed = time.monotonic()
         self._left = most_bytes
 
     def read(self, timeout_s: float | None = None) -> bytes | None:
         """Wait for output; raises HostError when there is too much."""
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while True:
-            waits = [] if self._sign_s is None else [self._sign_s]
-            waits += [] if deadline is None else [max(0.0, deadline - time.monotonic())]
-            data = self._stream.read(min(waits, default=None))
-            if self._sign_s is not None and time.monotonic() - self._signed >= self._sign_s:
+        for wait_s in waits(timeout_s, self._sign_s):
+            data = self._stream.read(wait_s)
+            if time.monotonic() - self._signed >= self._sign_s:
                 self._signed = time.monotonic()
                 self.send(b"\n")
-            if data is None and (deadline is None or time.monotonic() < deadline):
-                continue
-            self._left -= len(data or b"")
-            if self._left < 0:
-                self.cancel()
-                raise HostError(
-                    f"{self._name}: sent more than {MAX_BYTES >> 30} GiB in one answer, which is no journal"
-                )
-            return data
+            if data is not None:
+                break
+        self._left -= len(data or b"")
+        if self._left < 0:
+            self.cancel()
+            raise HostError(f"{self._name}: sent more than {MAX_BYTES >> 30} GiB in one answer, which is no journal")
+        return data

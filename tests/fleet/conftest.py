@@ -11,8 +11,7 @@ from fleet.sshd import Sshd
 from requirement import require
 
 from pageswap.fleet import Target
-from pageswap.fleet.provision.bundle import Bundle
-from pageswap.fleet.provision.cffi_backend import LOCAL_TAG
+from pageswap.fleet.provision.bundle import LOCAL_TAG, Bundle
 from pageswap.fleet.transport.registry import TRANSPORTS
 from pageswap.fleet.transport.transport import Reach
 

@@ -17,7 +17,7 @@ from requirement import require
 
 from pageswap.errors import HostError
 from pageswap.fleet import Bundle, Target, make_bundle
-from pageswap.fleet.provision.cffi_backend import LOCAL_TAG
+from pageswap.fleet.provision.bundle import LOCAL_TAG
 from pageswap.fleet.transport import transport as limits
 from pageswap.fleet.transport.registry import TRANSPORTS
 from pageswap.fleet.transport.transport import Reach

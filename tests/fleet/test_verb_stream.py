@@ -41,7 +41,7 @@ class Endless:
 def test_endless_output_is_cut_off() -> None:
     """Whoever reads it; the program is ended."""
     inner = Endless()
-    stream = VerbStream("lab1", inner, shows_life=False, most_bytes=2500)
+    stream = VerbStream("lab1", inner, most_bytes=2500)
     with pytest.raises(HostError, match=r"^lab1: sent more than .* which is no journal"):
         list(iter(stream.read, b""))
 
@@ -55,7 +55,7 @@ def test_a_reader_waits_no_longer_than_it_may(timeout_s: float) -> None:
     """Also when the next sign of life is far away."""
     inner = Endless()
 
-    assert VerbStream("lab1", inner, shows_life=True, sign_s=100.0).read(timeout_s) is None
+    assert VerbStream("lab1", inner, sign_s=100.0).read(timeout_s) is None
     assert max(wait or 0.0 for wait in inner.waited) <= timeout_s
     assert inner.sent == []
 
@@ -63,7 +63,7 @@ def test_a_reader_waits_no_longer_than_it_may(timeout_s: float) -> None:
 def test_signs_come_as_long_as_somebody_reads() -> None:
     """However long a reader waits at once."""
     inner = Endless()
-    stream = VerbStream("lab1", inner, shows_life=True, sign_s=0.0)
+    stream = VerbStream("lab1", inner, sign_s=0.0)
 
     assert stream.read(0.01) is None
     assert set(inner.sent) == {b"\n"}

@@ -36,7 +36,7 @@ def main(stdin: IO[bytes]) -> None:
     signal.alarm(PATIENCE_S)
     document = json.loads(stdin.readline())
     try:
-        compiler = _compiler()
+        compiler = next((found for found in map(shutil.which, _COMPILERS) if found), None)
         if compiler is None:
             answer: dict[str, Any] = {"no_compiler": True}
         else:
@@ -48,10 +48,6 @@ def main(stdin: IO[bytes]) -> None:
     except OSError as error:
         answer = {"error": f"{document['cores']}: the core cannot be built there: {error.strerror}"}
     print(json.dumps(answer), flush=True)  # noqa: T201 - the answer
-
-
-def _compiler() -> str | None:
-    return next((found for found in map(shutil.which, _COMPILERS) if found), None)
 
 
 def _built(document: Mapping[str, Any], compiler: str, stdin: IO[bytes]) -> Path:

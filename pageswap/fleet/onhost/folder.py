@@ -45,15 +45,15 @@ def main(stdin: IO[bytes]) -> None:
         _say({"error": str(error)})
 
 
-def install(folder: Path, hashes: Mapping[str, str], contents: Callable[[], Mapping[str, bytes]]) -> bool:
-    """Have `folder` hold what `hashes` lists, asking for the contents unless it does; return whether it asked.
+def install(folder: Path, hashes: Mapping[str, str], contents: Callable[[], Mapping[str, bytes]]) -> None:
+    """Have `folder` hold what `hashes` lists, asking for the contents unless it does.
 
     It is written aside and renamed, so that kill -9 leaves no half one; of two controllers one waits for the other,
     but not for what the other's network brings. Raises HostError when it cannot be written.
     """
     try:
         if is_whole(folder, hashes):
-            return False
+            return
         parent = private_folder(str(folder.parent))
         files = contents()
         with locked(parent):
@@ -63,7 +63,6 @@ def install(folder: Path, hashes: Mapping[str, str], contents: Callable[[], Mapp
         raise HostError(
             f"{folder}: what an agent needs cannot be written: {error.strerror}; free space or set PAGESWAP_HOME"
         ) from error
-    return True
 
 
 def is_whole(folder: Path, hashes: Mapping[str, str]) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import glob
 import hashlib
 import json
@@ -41,14 +42,17 @@ _RECORD, _NEW, _OLD = "record.json", "new", "old"
 def main(stdin: IO[bytes]) -> None:
     """Read {"verb": "look" | "put", "path", ...} and, for "put", the contents; print the answer or {"error": text}."""
 
-    def read(size: int) -> bytes:
-        with _patience():
-            return stdin.read(size)
+    def patiently(receive: Callable[..., bytes], *size: int) -> bytes:
+        # Input that takes too long ends this program; what it leaves the next publisher removes.
+        signal.alarm(PATIENCE_S)
+        received = receive(*size)
+        signal.alarm(0)
+        return received
 
-    with _patience():
-        document = json.loads(stdin.readline())
+    document = json.loads(patiently(stdin.readline))
     try:
-        answer = look(document["path"]) if document["verb"] == "look" else put(document, read)
+        is_look = document["verb"] == "look"
+        answer = look(document["path"]) if is_look else put(document, functools.partial(patiently, stdin.read))
     except HostError as error:
         answer = {"error": str(error)}
     print(json.dumps(answer), flush=True)  # noqa: T201 - the answer
@@ -107,16 +111,6 @@ def put(document: dict[str, Any], read: Callable[[int], bytes]) -> dict[str, Any
                 # After the switch the old site is in it.
                 _clear(work, folder)
             return {"done": True, "is_atomic": is_atomic}
-
-
-@contextlib.contextmanager
-def _patience() -> Iterator[None]:
-    """End this program when what is done inside takes too long; what it leaves the next publisher removes."""
-    signal.alarm(PATIENCE_S)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
 
 
 @contextlib.contextmanager
@@ -262,10 +256,10 @@ def _clear(work: Path, folder: Path) -> None:
     """Remove a publisher's work folder, once what is not of its making is back in the site; another folder stays."""
     try:
         record = json.loads((work / _RECORD).read_bytes())
-        names = list(filter(_is_name, record["files"])) if record["site"] == str(folder) else None
+        if record["site"] != str(folder):
+            return
+        names = list(filter(_is_name, record["files"]))
     except (OSError, ValueError, KeyError, TypeError):
-        names = None
-    if names is None:
         return
     if not folder.exists() and (work / _OLD).exists():
         (work / _OLD).rename(folder)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pageswap.errors import HostError
-from pageswap.fleet.provision.cffi_backend import WHEELS
+from pageswap.fleet.provision.bundle import WHEELS
 
 # Reads a line with a length and runs the program that follows. No quote, dollar or backslash: it survives any shell.
 BOOT: Final = "import sys;i=sys.stdin.buffer;exec(i.read(int(i.readline())))"
@@ -78,11 +78,6 @@ def first_argv(python: str | None) -> tuple[str, ...]:
 def program_argv(python: str) -> tuple[str, ...]:
     """Return what runs one of our programs, read from its standard input, on a host's known Python."""
     return (python, *OPTIONS, "-c", BOOT)
-
-
-def agent_argv(python: str, folder: str, verb: str) -> tuple[str, ...]:
-    """Return what runs an agent's verb from its bundle."""
-    return (python, *OPTIONS, folder, verb)
 
 
 def safe_path(path: str) -> str:

@@ -11,20 +11,18 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pageswap
 from pageswap.errors import HostBuildError, HostError
 from pageswap.fleet.onhost.folder import last_line, sha256
-from pageswap.fleet.provision.bundle import Core
+from pageswap.fleet.provision.bundle import BUILD, CORE, CORE_FACTS
 from pageswap.spec.quoting import printable
 
 if TYPE_CHECKING:
     from pageswap.fleet.provision.host_python import HostFacts
 
-_MAKING = threading.Lock()
 _ASK_BUILD = """
 import json, pathlib, runpy, sys
 build = runpy.run_path(sys.argv[1], run_name="build")
@@ -40,12 +38,6 @@ class Kit:
 
     files: dict[str, bytes]
     flags: tuple[str, ...]
-
-
-def shared_kit() -> Kit:
-    """Return the kit that whoever needs it first has made."""
-    with _MAKING:
-        return make_kit()
 
 
 @functools.cache
@@ -79,8 +71,8 @@ def make_kit() -> Kit:
     return Kit(dict(sorted(files.items())), flags)
 
 
-def core_from(alias: str, answer: dict[str, Any], complaint: str, facts: HostFacts) -> Core:
-    """Read what a host built; raises HostBuildError when it has no compiler or that failed."""
+def core_from(alias: str, answer: dict[str, Any], complaint: str, facts: HostFacts) -> dict[str, bytes]:
+    """Return the core that a host built, as a bundle has it; raises HostBuildError when there is none."""
     if answer.get("no_compiler"):
         raise HostBuildError(
             f"{alias}: {_why(complaint, facts)}, and there is no C compiler there to build one; install gcc there, or"
@@ -98,22 +90,21 @@ def core_from(alias: str, answer: dict[str, Any], complaint: str, facts: HostFac
         is_whole = False
     if not is_whole:
         raise HostBuildError(f"{alias}: the core that was built there arrived damaged; try again")
-    return Core(binary, json.dumps(told, indent=1).encode() + b"\n", "host")
+    return {CORE: binary, CORE_FACTS: json.dumps(told, indent=1).encode() + b"\n", BUILD: b'{"build": "host"}'}
 
 
-def judge(alias: str, complaint: str, folder: str) -> HostError | None:
-    """Return the error for a core that fails to load for another reason than its C library's age, else None."""
+def judge(alias: str, complaint: str, folder: str) -> None:
+    """Raise HostError for a core that fails to load for another reason than its C library's age."""
     if "failed to map segment" in complaint:
-        return HostError(
+        raise HostError(
             f"{alias}: {folder}: nothing there may be executed (the file system is mounted noexec); give it a"
             " 'workdir:' elsewhere in the inventory, or set PAGESWAP_HOME there"
         )
     if "_core" not in complaint and _GLIBC.search(complaint) is None:
-        return HostBuildError(
+        raise HostBuildError(
             f"{alias}: what the core needs cannot be loaded there: {complaint:.500}; try another 'python:' in the"
             " inventory"
         )
-    return None
 
 
 def no_build(alias: str, complaint: str, facts: HostFacts) -> HostBuildError:

@@ -16,7 +16,8 @@ from pageswap.errors import HostBuildError, HostError
 from pageswap.fleet.onhost import probe
 from pageswap.fleet.onhost.folder import hashes_of
 from pageswap.fleet.provision.boot_program import first_argv, program, program_argv, safe_path
-from pageswap.fleet.provision.host_build import core_from, judge, no_build, shared_kit
+from pageswap.fleet.provision.bundle import Bundle
+from pageswap.fleet.provision.host_build import core_from, judge, make_kit, no_build
 from pageswap.fleet.provision.host_python import facts_from, no_python, slow_python, with_cure
 from pageswap.fleet.transport.transport import json_object, lines_of
 from pageswap.spec.quoting import printable
@@ -25,13 +26,14 @@ from pageswap.store.schema import BUILDING, UPLOADING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pageswap.fleet.provision.bundle import Bundle, Core
     from pageswap.fleet.provision.host_build import Kit
     from pageswap.fleet.provision.host_python import HostFacts
     from pageswap.fleet.transport.transport import Stream, Transport
 
 Build = Literal["controller", "host", "auto"]
 
+# Of many hosts that build a core the first makes what all of them need.
+_MAKING_KIT = threading.Lock()
 # Compiling the core takes seconds, on a slow and busy host minutes.
 _ANSWER_S = 600.0
 # What is asked first is answered by any Python that starts at all; each that does not may take START_S of it.
@@ -50,7 +52,7 @@ class Provisioning:
         workdir: str | None = None,
         core: Build = "auto",
         probe_s: float = PROBE_S,
-        kit: Callable[[], Kit] = shared_kit,
+        kit: Callable[[], Kit] = make_kit,
     ) -> None:
         """Take the way to the host, the inventory's Python and folder, and who builds the core.
 
@@ -106,17 +108,16 @@ class Provisioning:
         if facts.tag != bundle.tag:
             with self.transport.timed(UPLOADING):  # the backend may have to be downloaded first
                 fitting = bundle.for_python(facts.tag)
-        complaint = ""
-        if self._core != "host":
-            complaint = self._put(fitting, facts)
-            if complaint and self._core == "controller":
-                raise no_build(self.name, complaint, facts)
-        if complaint or self._core == "host":
-            with self.transport.timed(BUILDING):
-                core = self._built(facts, complaint)
-            complaint = self._put(fitting.with_core(core), facts)
-            if complaint:
-                raise HostBuildError(f"{self.name}: the core that was built there does not load there: {complaint}")
+        complaint = "" if self._core == "host" else self._put(fitting, facts)
+        if self._core != "host" and not complaint:
+            return
+        if self._core == "controller":
+            raise no_build(self.name, complaint, facts)
+        with self.transport.timed(BUILDING):
+            core = self._built(facts, complaint)
+        complaint = self._put(Bundle.of({**fitting.files, **core}, fitting.tag), facts)
+        if complaint:
+            raise HostBuildError(f"{self.name}: the core that was built there does not load there: {complaint}")
 
     def ask(
         self, name: str, document: dict[str, Any], contents: Iterable[bytes] = (), *, most_bytes: int
@@ -142,7 +143,16 @@ class Provisioning:
         """Ask the host which Python it has, and what that one says of itself."""
         document = json.dumps({"workdir": self._workdir}).encode() + b"\n"
         stream = self.transport.start(first_argv(self._python), program("probe") + document)
-        lines, complaint = self._lines(stream)
+        text = b""
+        deadline = time.monotonic() + self._probe_s
+        try:
+            while (data := stream.read(max(0.0, deadline - time.monotonic()))) and len(text) <= _MAX_LINE_BYTES:
+                text += data
+        finally:
+            complaint = stream.close()
+        if data is None and not text.strip():
+            raise slow_python(self.name, self._python, self._probe_s)
+        lines = [line for line in text.decode("utf-8", "backslashreplace").splitlines() if line]
         try:
             return read_object(lines[0].encode())
         except (ValueError, LookupError):
@@ -155,14 +165,14 @@ class Provisioning:
         if "error" in answer:
             raise HostError(f"{self.name}: {with_cure(answer['error'], self._workdir)}")
         complaint = printable(str(answer.get("complaint", "no answer")))
-        error = judge(self.name, complaint, facts.cache) if complaint else None
-        if error is not None:
-            raise error
+        if complaint:
+            judge(self.name, complaint, facts.cache)
         self.bundle_dir = None if complaint else folder
         return complaint
 
-    def _built(self, facts: HostFacts, complaint: str) -> Core:
-        kit = self._kit()
+    def _built(self, facts: HostFacts, complaint: str) -> dict[str, bytes]:
+        with _MAKING_KIT:
+            kit = self._kit()
         document = {"cores": f"{facts.cache}/cores", "flags": kit.flags}
         return core_from(self.name, self._send("core", document, kit.files, None), complaint, facts)
 
@@ -187,18 +197,3 @@ class Provisioning:
         """Read one JSON line."""
         line = next(lines_of(stream, self.name, timeout_s=_ANSWER_S, most_bytes=most_bytes), b"")
         return json_object(line, self.name, stream, most_parts=most_bytes >> 5)
-
-    def _lines(self, stream: Stream) -> tuple[list[str], str]:
-        """Read all that the probe prints, but for empty lines, and what it complained about."""
-        text = b""
-        deadline = time.monotonic() + self._probe_s
-        try:
-            while data := stream.read(max(0.0, deadline - time.monotonic())):
-                text += data
-                if len(text) > _MAX_LINE_BYTES:
-                    break
-        finally:
-            complaint = stream.close()
-        if data is None and not text.strip():
-            raise slow_python(self.name, self._python, self._probe_s)
-        return [line for line in text.decode("utf-8", "backslashreplace").splitlines() if line], complaint

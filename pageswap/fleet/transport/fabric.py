@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import Any
 
 import paramiko
@@ -12,7 +11,7 @@ from paramiko.common import cMSG_CHANNEL_REQUEST
 from pageswap.fleet.transport.connected import ConnectedTransport
 from pageswap.fleet.transport.fabric_connection import FabricConnection
 from pageswap.fleet.transport.link_errors import LOST, NO_INPUT_TAKEN
-from pageswap.fleet.transport.transport import COMPLAINT_BYTES, SEND_S
+from pageswap.fleet.transport.transport import COMPLAINT_BYTES, SEND_S, waits
 
 _READ_BYTES = 1 << 16
 _SLICE_S = 0.5
@@ -49,17 +48,13 @@ class FabricStream:
 
     def read(self, timeout_s: float | None = None) -> bytes | None:
         """Wait for output; raises HostLinkLostError when the connection breaks."""
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while True:
-            left = _SLICE_S if deadline is None else min(_SLICE_S, max(0.0, deadline - time.monotonic()))
+        for wait_s in waits(timeout_s, _SLICE_S):
             try:
                 # Zero would mean not to look at all.
-                self._channel.settimeout(max(left, 0.001))
+                self._channel.settimeout(max(wait_s or 0.0, 0.001))
                 data: bytes = self._channel.recv(_READ_BYTES)
             except TimeoutError:
                 self._take_complaints()
-                if deadline is not None and time.monotonic() >= deadline:
-                    return None
                 continue
             except (OSError, paramiko.SSHException, EOFError):
                 data = b""
@@ -68,6 +63,7 @@ class FabricStream:
             if not data and not self._is_cancelled and not self._channel.eof_received:
                 raise LOST.error(alias=self._alias)
             return data
+        return None
 
     def cancel(self) -> None:
         """Kill the program there and hang up on it; a reader in any thread gets the end."""

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import fabric
 import paramiko
 
-from pageswap.errors import HostError
 from pageswap.fleet.transport import transport as limits
 from pageswap.fleet.transport.connected import Connection
 from pageswap.fleet.transport.link_errors import FABRIC_LACKS, LOST, NO_PROGRAM, SLOW_PROGRAM, meaning
@@ -25,6 +24,7 @@ from pageswap.fleet.transport.link_errors import FABRIC_LACKS, LOST, NO_PROGRAM,
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pageswap.errors import HostError
     from pageswap.fleet.transport.ssh_config import Route
     from pageswap.fleet.transport.transport import Reach
 
@@ -45,18 +45,6 @@ _ALGORITHM = re.compile(r"(?!kex-strict|ext-info)[\w.@+-]{1,60}")
 # What it logs may hold what an ssh_config says, and nobody asked for it.
 logging.getLogger("paramiko").propagate = False
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
-
-
-class _Verified(paramiko.MissingHostKeyPolicy):  # type: ignore[misc] # comes without types
-    """Judges a host's key; paramiko asks before it authenticates, for it was given no keys that it could know."""
-
-    def __init__(self, route: Route, *, accept_new: bool) -> None:
-        self.route = route
-        self._accept_new = accept_new
-
-    def missing_host_key(self, _client: Any, _hostname: str, key: Any) -> None:  # noqa: ANN401 - paramiko's
-        route = self.route
-        route.known_hosts.check(key.get_name(), key.asbytes(), accept_new=self._accept_new, shown=route.shown)
 
 
 class _Packets(paramiko.Packetizer):  # type: ignore[misc] # comes without types
@@ -110,7 +98,7 @@ class FabricConnection(Connection):
             forward_agent=False,
             connect_kwargs={"key_filename": []},  # ours to fill, not the configuration's
         )
-        self._fabric.client.set_missing_host_key_policy(_Verified(route, accept_new=reach.accept_new))
+        self._fabric.client.set_missing_host_key_policy(self)
         self._offered: dict[str, list[str]] = {}
 
     @property
@@ -128,7 +116,7 @@ class FabricConnection(Connection):
         if key is not None:
             # Loading the file would ask for its passphrase.
             files = [name for name in files if _public_key(name) != key.asbytes()]
-        with self._translated():
+        try:
             self._fabric.connect_kwargs = {
                 "sock": self._socket(),
                 "banner_timeout": limits.CONNECT_TIMEOUT_S,
@@ -142,7 +130,14 @@ class FabricConnection(Connection):
                 "transport_factory": functools.partial(_Transport, route.known_hosts.key_types(), self._offered),
             }
             self._fabric.open()
+        except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
+            raise self._meaning(error) from None
         threading.Thread(target=self._keep_alive, name=f"alive {route.alias}", daemon=True).start()
+
+    def missing_host_key(self, _client: Any, _hostname: str, key: Any) -> None:  # noqa: ANN401 - paramiko's
+        """Judge the host's key; paramiko asks before it authenticates, for it was given no keys that it could know."""
+        new, shown = self.reach.accept_new, self.route.shown
+        self.route.known_hosts.check(key.get_name(), key.asbytes(), accept_new=new, shown=shown)
 
     def execute(self, command: str) -> Any:  # noqa: ANN401 - a paramiko.Channel, which comes without types
         """Start a command through the user's shell there and give its channel.
@@ -210,21 +205,14 @@ class FabricConnection(Connection):
         self._held.callback(proxy.kill)
         return ours
 
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        """Raise our errors for the libraries', whose texts may hold what an ssh_config says."""
-        route = self.route
-        try:
-            yield
-        except HostError:
-            raise
-        except paramiko.ssh_exception.IncompatiblePeer as error:
-            kind = next((kind for kind in _OFFERS if kind in str(error)), "version")
-            offered = [name for name in self._offered.get(_OFFERS.get(kind, ""), ()) if _ALGORITHM.fullmatch(name)]
-            names = f": {', '.join(offered[:5])}" if offered else ""
-            raise FABRIC_LACKS.error(shown=route.shown, what=f"any {kind} that its sshd offers{names}") from None
-        except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
-            raise meaning(_as_ssh_says(error), route.alias, route.shown) from None
+    def _meaning(self, error: Exception) -> HostError:
+        """Return our error for one of the libraries', whose text may hold what an ssh_config says."""
+        if not isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
+            return meaning(_as_ssh_says(error), self.route.alias, self.route.shown)
+        kind = next((kind for kind in _OFFERS if kind in str(error)), "version")
+        offered = [name for name in self._offered.get(_OFFERS.get(kind, ""), ()) if _ALGORITHM.fullmatch(name)]
+        names = f": {', '.join(offered[:5])}" if offered else ""
+        return FABRIC_LACKS.error(shown=self.route.shown, what=f"any {kind} that its sshd offers{names}")
 
     def _keep_alive(self) -> None:
         """Ask the host now and then whether it is there; hang up when it does not answer.

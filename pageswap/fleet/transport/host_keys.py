@@ -6,6 +6,7 @@ import base64
 import binascii
 import dataclasses
 import fnmatch
+import functools
 import hashlib
 import hmac
 import os
@@ -27,19 +28,14 @@ _REVOKED = "@revoked"
 
 @dataclasses.dataclass(frozen=True)
 class _Entry:
-    """One line: which names it speaks of, and the key."""
+    """One line, which is `where` in a file: which names it speaks of, and the key."""
 
     path: Path
-    line: int
+    where: str
     marker: str
     names: str
     key_type: str
     key: bytes
-
-    @property
-    def where(self) -> str:
-        """Name the file and the line."""
-        return f"{self.path}:{self.line}"
 
     def is_about(self, name: str) -> bool:
         """Tell whether the line's patterns, or its hashed name, match `name` (see sshd(8), known_hosts)."""
@@ -70,10 +66,8 @@ class KnownHosts:
     @classmethod
     def of(cls, host: str, port: int, alias: str | None, user: Sequence[Path], everyone: Sequence[Path]) -> KnownHosts:
         """Name a host as ssh does: where a port is given, a key that is known for the host without it serves too."""
-        if alias:
-            return cls(alias, user, everyone)
-        if port == SSH_PORT:
-            return cls(host, user, everyone)
+        if alias or port == SSH_PORT:
+            return cls(alias or host, user, everyone)
         return cls(f"[{host}]:{port}", user, everyone, fallback=host)
 
     def key_types(self) -> list[str]:
@@ -124,14 +118,12 @@ class KnownHosts:
         line = f"{self.name} {key_type} {base64.b64encode(key).decode()}\n"
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            try:
-                size = os.fstat(descriptor).st_size
-                is_open_line = size and os.pread(descriptor, 1, size - 1) != b"\n"
+            private = functools.partial(os.open, mode=0o600)
+            with open(path, "a+b", buffering=0, opener=private) as file:
+                size = file.tell()
+                is_open_line = size and os.pread(file.fileno(), 1, size - 1) != b"\n"
                 # One write, appended: keys of several hosts may be written down at once.
-                os.write(descriptor, ("\n" if is_open_line else "").encode() + line.encode())
-            finally:
-                os.close(descriptor)
+                file.write(("\n" if is_open_line else "").encode() + line.encode())
         except OSError as error:
             raise HostKeyError(f"{shown}: {path}: a new host key cannot be kept: {error.strerror}") from error
 
@@ -157,7 +149,7 @@ def _read(path: Path) -> Iterator[_Entry]:
             key = base64.b64decode(fields[2], validate=True)
         except (ValueError, binascii.Error):
             continue
-        yield _Entry(path, number, marker, fields[0], fields[1], key)
+        yield _Entry(path, f"{path}:{number}", marker, fields[0], fields[1], key)
 
 
 def _matches_hash(names: str, name: str) -> bool:

@@ -1,27 +1,27 @@
-"""Programs on a host as the system's ssh reaches it, through a connection that they share."""
+"""Programs on a host as the system's ssh reaches it, through a connection that they share by a control socket."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import shlex
 import shutil
+import socket
+import stat
 import subprocess
 import tempfile
 import time
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from pageswap.errors import HostError
 from pageswap.fleet.transport import transport as limits
 from pageswap.fleet.transport.connected import ConnectedTransport, Connection
-from pageswap.fleet.transport.control_socket import is_listened_to, make_folder
 from pageswap.fleet.transport.link_errors import LOST, NO_PROGRAM, meaning
 from pageswap.fleet.transport.local import ProcessStream
 from pageswap.fleet.transport.ssh_config import FORCED, GLOBAL_CONFIG, USER_CONFIG
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # A connection that nobody uses any more, as after a kill -9, ends after so many seconds.
 _IDLE_S: Final = 60
@@ -32,6 +32,11 @@ _SSH_FAILED: Final = 255
 _NOT_FORWARDED: Final = "Stdio forwarding request failed"
 # How often is looked at how much a program complains.
 _LOOK_S: Final = 0.5
+# A socket's path has 107 bytes at most, and ssh appends to it.
+_LONGEST_PLACE: Final = 70
+_PREFIX: Final = "ps-"
+# So long after its last change nobody makes a connection in a folder any more.
+_ABANDONED_S: Final = 3600.0
 
 
 class Master(Connection):
@@ -43,7 +48,7 @@ class Master(Connection):
     @property
     def is_open(self) -> bool:
         """Tell whether the ssh that holds the connection is there."""
-        return is_listened_to(self._control)
+        return _is_listened_to(self._control)
 
     def open(self) -> None:
         """Have ssh connect; it goes into the background once the host has let us in."""
@@ -138,12 +143,10 @@ class OpensshStream(ProcessStream):
 
     def read(self, timeout_s: float | None = None) -> bytes | None:
         """Wait for output; raises HostLinkLostError when the connection breaks, HostError when nothing was started."""
-        until = None if timeout_s is None else time.monotonic() + timeout_s
-        while True:
-            left_s = _LOOK_S if until is None else min(_LOOK_S, max(0.0, until - time.monotonic()))
-            data = super().read(left_s)
+        for wait_s in limits.waits(timeout_s, _LOOK_S):
+            data = super().read(wait_s)
             self.bound_complaints()
-            if data is not None or (until is not None and time.monotonic() >= until):
+            if data is not None:
                 break
         if data == b"" and not self._is_cancelled and self.exit_code() == _SSH_FAILED:
             if not self._master.is_open:
@@ -163,3 +166,49 @@ class OpensshTransport(ConnectedTransport):
 
     connection = Master
     stream = OpensshStream
+
+
+def make_folder(alias: str) -> Path:
+    """Make a private folder for a host's config and socket; raises HostError.
+
+    What commands that were killed have left beside it is removed first.
+    """
+    place = _place()
+    _sweep(place)
+    try:
+        return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+    except OSError as error:
+        text = f"no folder can be made for ssh's socket: {error.strerror}; free space there, or set TMPDIR"
+        raise HostError(f"{alias}: {place}: {text}") from error
+
+
+def _is_listened_to(path: str) -> bool:
+    """Tell whether a process listens at a socket."""
+    with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
+        probe.connect(path)
+        return True
+    return False
+
+
+def _place() -> str:
+    """Return a folder that can be written, whose path is short and holds nothing that ssh would replace."""
+    for place in (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir()):
+        is_plain = place.startswith("/") and "%" not in place and len(os.fsencode(place)) <= _LONGEST_PLACE
+        if is_plain and os.access(place, os.W_OK | os.X_OK):
+            return place
+    return "/tmp"  # noqa: S108 - the folder in it is private
+
+
+@functools.cache
+def _sweep(place: str) -> None:
+    """Remove folders that are ours by all that they hold, were not changed for long, and have no listener."""
+    for folder in Path(place).glob(f"{_PREFIX}????????"):
+        with contextlib.suppress(OSError):
+            found = folder.lstat()
+            is_private = found.st_uid == os.geteuid() and found.st_mode == stat.S_IFDIR | stat.S_IRWXU
+            if not is_private or time.time() - found.st_mtime < _ABANDONED_S:
+                continue
+            is_ours = {"config"} <= {path.name for path in folder.iterdir()} <= {"config", "c"}
+            is_ours = is_ours and (folder / "config").read_bytes().startswith(FORCED.partition("{")[0].encode())
+            if is_ours and not _is_listened_to(f"{folder}/c"):
+                shutil.rmtree(folder)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import getpass
-import io
 import os
 import pwd
 import re
@@ -21,7 +20,7 @@ from pageswap.fleet.transport.link_errors import UNCLEAR_CONFIG, HopelessError
 from pageswap.fleet.transport.transport import CONNECT_TIMEOUT_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from pageswap.fleet.transport.transport import Reach
 
@@ -67,11 +66,11 @@ _SERVED: Final[Mapping[str, str]] = {
     "revokedhostkeys": "none",
 }
 # What ssh takes where an ssh_config says nothing; with what follows, all that is read where there is no ssh.
-_DEFAULTS: Final[Mapping[str, str]] = {
-    "port": "22",
-    "identityfile": "~/.ssh/id_rsa ~/.ssh/id_ecdsa ~/.ssh/id_ed25519",
-    "userknownhostsfile": "~/.ssh/known_hosts ~/.ssh/known_hosts2",
-    "globalknownhostsfile": "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2",
+_DEFAULTS: Final[Mapping[str, list[str]]] = {
+    "port": ["22"],
+    "identityfile": ["~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519"],
+    "userknownhostsfile": ["~/.ssh/known_hosts ~/.ssh/known_hosts2"],
+    "globalknownhostsfile": ["/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"],
 }
 _OTHERS: Final = """host hostname user identitiesonly proxyjump proxycommand hostkeyalias connecttimeout hashknownhosts
 pubkeyauthentication"""
@@ -147,7 +146,7 @@ def route_of(alias: str, reach: Reach, given: Mapping[str, str] | None = None) -
     except (KeyError, OSError):
         raise HostError("your own name on this machine is unknown, which ssh needs too; set LOGNAME to one") from None
     try:
-        read = _asked if shutil.which("ssh") else _read
+        read = _read_by_ssh if shutil.which("ssh") else _read_by_paramiko
         return _route(alias, read(alias, path, given or {}), own_name, given or {})
     except HostError:
         raise
@@ -155,7 +154,7 @@ def route_of(alias: str, reach: Reach, given: Mapping[str, str] | None = None) -
         raise UNCLEAR_CONFIG.error(name=str(path or USER_CONFIG)) from None
 
 
-def _asked(alias: str, path: Path | None, given: Mapping[str, str]) -> dict[str, list[str]]:
+def _read_by_ssh(alias: str, path: Path | None, given: Mapping[str, str]) -> dict[str, list[str]]:
     """Return what ssh has read: each setting's values by its name in small letters."""
     options = [*(["-F", str(path)] if path else []), *(f"-o{key}={value}" for key, value in given.items())]
     command = ["ssh", "-G", "-T", *options, "--", alias]
@@ -167,26 +166,22 @@ def _asked(alias: str, path: Path | None, given: Mapping[str, str]) -> dict[str,
     return found
 
 
-def _read(alias: str, path: Path | None, given: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return what paramiko reads, as `_asked` does; raises HostError for a line that ssh might read in another way."""
+def _read_by_paramiko(alias: str, path: Path | None, given: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return what paramiko reads, in the same form; raises HostError for a line that ssh might read in another way."""
     import paramiko
 
     lines: list[str] = []
     for each in [path] if path else [USER_CONFIG.expanduser(), GLOBAL_CONFIG]:
         if each.is_file():
             lines += ["Host *", *_certain_lines(each)]
-    parsed = paramiko.SSHConfig()
-    parsed.parse(io.StringIO("\n".join(lines)))
+    parsed = paramiko.SSHConfig.from_text("\n".join(lines))
     read = {key: value for key, value in parsed.lookup(alias).items() if (key, value) != ("proxyjump", "none")}
-    found = {**given, **{key: value for key, value in read.items() if key not in given}}
+    found = {**given, **read, **given}
     # As with ssh, the one of the two that is given first holds.
     for late in [key for key in found if key in ("proxyjump", "proxycommand")][1:]:
         del found[late]
     settings = {key: value if isinstance(value, list) else [value or "none"] for key, value in found.items()}
-    return {
-        **{key: value.split() if key == "identityfile" else [value] for key, value in _DEFAULTS.items()},
-        **settings,
-    }
+    return {**_DEFAULTS, **settings}
 
 
 def _certain_lines(path: Path) -> Iterator[str]:
@@ -218,18 +213,15 @@ def _route(alias: str, settings: Mapping[str, list[str]], own_name: str, given: 
     tokens |= {"k": key_alias or alias, "i": str(os.getuid()), "l": socket.gethostname()}
     unknown: set[str] = set()
 
-    def known(values: Mapping[str, str]) -> Callable[[re.Match[str]], str]:
-        def value(found: re.Match[str]) -> str:
-            unknown.update({found[1]} - values.keys())
-            return values.get(found[1], found[0])
+    def filled(text: str, pattern: str = _PERCENT, values: Mapping[str, str] = tokens) -> str:
+        unknown.update({*re.findall(pattern, text)} - values.keys())
+        return re.sub(pattern, lambda found: values.get(found[1], found[0]), text)
 
-        return value
-
-    command = re.sub(_PERCENT, known(tokens), one("proxycommand"))
+    command = filled(one("proxycommand"))
 
     def path(text: str) -> str:
         text = re.sub("^~(?=/)", lambda _: home, text.strip('"'))
-        return re.sub(_PERCENT, known(tokens), re.sub(_VARIABLE, known(os.environ), text))
+        return filled(filled(text, _VARIABLE, os.environ))
 
     def paths(key: str) -> tuple[Path, ...]:
         # Between two paths there is a space before a slash or tilde; within one there may be any other.
@@ -246,7 +238,7 @@ def _route(alias: str, settings: Mapping[str, list[str]], own_name: str, given: 
         identity_files=files,
         is_identities_only=one("identitiesonly") in ("yes", "true"),
         proxy_command=command if command != "none" else None,
-        jumps=tuple(jump for jump in re.sub(_PERCENT, known(tokens), one("proxyjump")).split(",") if jump != "none"),
+        jumps=tuple(jump for jump in filled(one("proxyjump")).split(",") if jump != "none"),
         connect_timeout_s=CONNECT_TIMEOUT_S if timeout == "none" else float(timeout),
         known_hosts=known_hosts,
         lacks=tuple(

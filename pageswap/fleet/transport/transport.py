@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import dataclasses
+import math
 import re
 import time
 from collections import defaultdict
@@ -161,6 +162,16 @@ def shell_text(argv: Sequence[str]) -> str:
 def marked(argv: Sequence[str]) -> str:
     """Return a command for any login shell, as `shell_text` does, that tells `MarkedStream` when it runs."""
     return shell_text((*_REQUEST, *argv))
+
+
+def waits(timeout_s: float | None, most_s: float) -> Iterator[float | None]:
+    """Yield how long to wait next, at most `most_s`, once and until `timeout_s` have passed (None: for ever)."""
+    until = math.inf if timeout_s is None else time.monotonic() + timeout_s
+    while True:
+        wait_s = min(most_s, max(0.0, until - time.monotonic()))
+        yield None if wait_s == math.inf else wait_s
+        if time.monotonic() >= until:
+            return
 
 
 def lines_of(stream: Stream, where: str, *, timeout_s: float | None, most_bytes: int) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -96,8 +97,10 @@ class Lab:
 
     @contextlib.contextmanager
     def agent(self) -> Iterator[None]:
-        """Run an ssh-agent that has the key, and one that has it and a key without any file beside it."""
-        path = self.folder / "agent"
+        """Run an ssh-agent that has the key and one without any file beside it, and another one that never answers."""
+        path, silent = self.folder / "agent", socket.socket(socket.AF_UNIX)
+        silent.bind(f"{self.folder}/silent")
+        silent.listen()
         with subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL) as agent:
             wait_for(path.exists)
             for key in (self.right.user_key, self.folder / "spare_locked"):
@@ -109,6 +112,7 @@ class Lab:
             (self.folder / "spare_locked.pub").unlink(missing_ok=True)
             yield
             agent.kill()
+            silent.close()
 
     def _lay_out_keys(self) -> None:
         folder, right = self.folder, self.right

@@ -204,6 +204,12 @@ KEYS: Final = (
     Row("the agent's key without a file", PORT + "IdentityFile {folder}/nowhere\nIdentitiesOnly no\n"),
     Row("another agent", PORT + AGENT, "identityagent"),
     Row("another agent by a variable", PORT + AGENT.replace("{folder}/agent", "${{PLACE}}/agent"), "identityagent"),
+    Row(
+        "an agent that never answers",
+        PORT + AGENT.replace("/agent", "/silent") + "ConnectTimeout 1\n",
+        "identityagent",
+        error=r"lab1 \(.*: the ssh-agent at its IdentityAgent does not answer",
+    ),
     Row("no agent", PORT + "IdentityAgent none\n", "identityagent"),
     Row(
         "a CertificateFile",

@@ -5,11 +5,14 @@ from __future__ import annotations
 import abc
 import contextlib
 import dataclasses
+import os
+import socket
+import struct
 import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.fleet.transport.link_errors import NoSessionError
+from pageswap.fleet.transport.link_errors import SILENT_AGENT, NoSessionError
 from pageswap.fleet.transport.ssh_config import way_to
 from pageswap.fleet.transport.transport import MarkedStream, Transport, marked
 from pageswap.store.schema import CONNECTING
@@ -19,6 +22,11 @@ if TYPE_CHECKING:
 
     from pageswap.fleet.transport.ssh_config import Route
     from pageswap.fleet.transport.transport import Reach, Stream
+
+# PROTOCOL.agent of OpenSSH: the length of the request, and the request for the identities.
+_WHICH_KEYS: Final = b"\0\0\0\1\x0b"
+# What an ssh_config says is not shown.
+_OTHER_AGENT: Final = ("its IdentityAgent", "take that out of your ssh_config")
 
 
 class Connection(abc.ABC):
@@ -57,6 +65,25 @@ class Connection(abc.ABC):
     def close(self) -> None:
         """End the connection, once nobody makes it any more; harmless when repeated."""
         self._held.close()
+
+    def check_agent(self) -> None:
+        """Raise HostAuthError where the ssh-agent does not answer: whoever asks it for a key would wait for ever."""
+        route = self.route
+        limit = struct.pack("ll", int(route.connect_timeout_s), 0)
+        with socket.socket(socket.AF_UNIX) as agent:
+            # Not by `settimeout`, with which one that has many to answer first would count as silent.
+            agent.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+            agent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            try:
+                agent.connect(route.agent)
+                agent.sendall(_WHICH_KEYS)
+                agent.recv(1)
+            except BlockingIOError:
+                is_own = route.agent == os.environ.get("SSH_AUTH_SOCK")
+                where, cure = (route.agent, "unset SSH_AUTH_SOCK") if is_own else _OTHER_AGENT
+                raise SILENT_AGENT.error(shown=route.shown, agent=where, cure=cure) from None
+            except OSError:
+                return  # there is none
 
     def _gate(self) -> Any:  # noqa: ANN401 - a connection of the same kind, or None
         """Return an open connection to the last host on the way, to be shared until this one is closed."""

@@ -44,6 +44,9 @@ REFUSED: Final = Fault(
     " set User and IdentityFile there, or ssh-add the key",
 )
 LOCKED: Final = Fault(HostAuthError, "{shown}: the key is locked by a passphrase; unlock it once with ssh-add")
+SILENT_AGENT: Final = Fault(
+    HostAuthError, "{shown}: the ssh-agent at {agent} does not answer; end it and start another one, or {cure}"
+)
 UNREACHABLE: Final = Fault(
     HostUnreachableError,
     "{shown}: cannot be reached: {reason}; try 'ssh {alias} true', and look at HostName and Port",

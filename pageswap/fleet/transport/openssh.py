@@ -52,6 +52,7 @@ class Master(Connection):
 
     def open(self) -> None:
         """Have ssh connect; it goes into the background once the host has let us in."""
+        self.check_agent()
         gate = self._gate()
         self._folder = make_folder(self.route.alias)
         self._held.callback(shutil.rmtree, self._folder, ignore_errors=True)

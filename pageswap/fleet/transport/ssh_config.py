@@ -87,8 +87,9 @@ _MOST_JUMPS: Final = 8
 class Route:
     """How one host is reached. It is never shown: a user, a path or a command may be a secret.
 
-    `jumps` are the hosts of its ProxyJump, `lacks` names what it needs that Fabric's library cannot do, and `given` has
-    what a ProxyJump that leads here says of it, which holds before the ssh_config.
+    `agent` is the socket of the ssh-agent that is asked for keys, or "", `jumps` are the hosts of its ProxyJump,
+    `lacks` names what it needs that Fabric's library cannot do, and `given` has what a ProxyJump that leads here says
+    of it, which holds before the ssh_config.
     """
 
     alias: str
@@ -97,6 +98,7 @@ class Route:
     user: str
     identity_files: tuple[str, ...]
     is_identities_only: bool
+    agent: str
     proxy_command: str | None
     jumps: tuple[str, ...]
     connect_timeout_s: float
@@ -228,6 +230,9 @@ def _route(alias: str, settings: Mapping[str, list[str]], own_name: str, given: 
         return tuple(Path(path(text)) for text in re.split(r"\s+(?=\"?[/~])", one(key)) if text != "none")
 
     files = tuple(path(text) for text in settings["identityfile"] if text != "none")
+    agent, has_keys = one("identityagent", "SSH_AUTH_SOCK"), one("pubkeyauthentication") not in ("no", "false")
+    is_variable = re.fullmatch(r"SSH_AUTH_SOCK|\$\w+", agent)
+    agent = os.environ.get(agent.lstrip("$"), "") if is_variable else path(agent)
     known_hosts = KnownHosts.of(host, port, key_alias, paths("userknownhostsfile"), paths("globalknownhostsfile"))
     timeout = one("connecttimeout")
     return Route(
@@ -237,13 +242,14 @@ def _route(alias: str, settings: Mapping[str, list[str]], own_name: str, given: 
         user=user,
         identity_files=files,
         is_identities_only=one("identitiesonly") in ("yes", "true"),
+        agent=agent if has_keys and agent != "none" else "",
         proxy_command=command if command != "none" else None,
         jumps=tuple(jump for jump in filled(one("proxyjump")).split(",") if jump != "none"),
         connect_timeout_s=CONNECT_TIMEOUT_S if timeout == "none" else float(timeout),
         known_hosts=known_hosts,
         lacks=tuple(
             [key for key, value in _SERVED.items() if one(key, value) != value and (key[:3] != "gss" or _has_ticket())]
-            + ["pubkeyauthentication"] * (one("pubkeyauthentication") in ("no", "false"))
+            + ["pubkeyauthentication"] * (not has_keys)
             + ["a certificate beside its key"] * any(Path(f"{file}-cert.pub").exists() for file in files)
             + ["a key in hardware"] * any(map(_is_hardware_key, files))
             + ["@cert-authority"] * known_hosts.has_authority()

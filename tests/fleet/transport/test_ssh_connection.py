@@ -8,8 +8,10 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -188,6 +190,40 @@ class TestLoggingIn:
                 assert reach().facts().tag
             finally:
                 agent.kill()
+
+    @pytest.mark.parametrize("is_full", [False, True])
+    def test_an_agent_that_never_answers(
+        self, sshd: Sshd, reach: Callable[..., Target], monkeypatch: pytest.MonkeyPatch, *, is_full: bool
+    ) -> None:
+        """Is named as soon as connecting has taken too long, also where so many wait for it that no more may."""
+        path = sshd.folder / "agent"
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
+        sshd.configure("ConnectTimeout 1")
+        with socket.socket(socket.AF_UNIX) as silent, socket.socket(socket.AF_UNIX) as first:
+            silent.bind(str(path))
+            silent.listen(0 if is_full else 9)
+            if is_full:
+                first.connect(str(path))
+            hang_up = threading.Timer(60, silent.close)
+            hang_up.start()
+            with pytest.raises(HostAuthError, match=f"^lab1 .*: the ssh-agent at {path} .* or unset SSH_AUTH_SOCK$"):
+                reach().facts()
+            hang_up.cancel()
+
+        assert sshd.said().count("Accepted") == 0
+
+    @pytest.mark.parametrize("via", ["openssh"], indirect=True)  # the library leaves its end of such a socket open
+    def test_an_agent_that_is_gone(
+        self, sshd: Sshd, reach: Callable[..., Target], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Is none: the key's file serves."""
+        path = sshd.folder / "agent"
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
+        assert reach().facts().tag
+        with socket.socket(socket.AF_UNIX) as gone:
+            gone.bind(str(path))
+
+        assert reach().facts().tag
 
     def test_through_a_jump_host(self, sshd: Sshd, reach: Callable[..., Target]) -> None:
         """Which is verified and logged into as the ssh_config says."""

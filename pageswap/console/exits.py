@@ -49,12 +49,17 @@ def _tried(call: Callable[..., Any], *given: Any) -> Any:  # noqa: ANN401 - the 
 def guarded(body: Callable[[], int | None], error_log: Path) -> int:
     """Run a command's body as `ended` does, in which Ctrl-C is an exception, so that it can tidy up."""
     with _interruptible() as typed:
-        code = ended(body, error_log)
-    if typed and code == 0:
-        # Something in the body took the exception for another one.
-        tell("interrupted")
-        return INTERRUPTED
-    return code
+
+        def heard() -> int | None:
+            try:
+                return body()
+            finally:
+                # Something in the body may have taken the exception for another one, or made another one of it.
+                if typed:
+                    signal.setitimer(signal.ITIMER_REAL, 0.0)
+                    raise KeyboardInterrupt
+
+        return ended(heard, error_log)
 
 
 def ended(body: Callable[[], int | None], error_log: Path) -> int:
@@ -131,10 +136,11 @@ def _interruptible() -> Iterator[list[int]]:
     try:
         yield typed
     finally:
+        # First what may set the timer again, last what an alarm would end.
+        sys.unraisablehook = hook
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGINT, former)
         signal.signal(signal.SIGALRM, alarm)
-        sys.unraisablehook = hook
 
 
 @contextlib.contextmanager

@@ -227,7 +227,10 @@ def _flag_for(
 
 if __name__ == "__main__":
     code = ended(lambda: run(sys.argv[1:]), ERROR_LOG)
-    # The interpreter's own end gives handlers up before it is over, and then the signal would kill.
+    # The interpreter's own end gives handlers up before it is over, and then the signal would kill. Of one that comes
+    # while its handler is given up only this hook would hear, and print a traceback.
+    sys.unraisablehook = lambda _lost: None
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    sys.unraisablehook = sys.__unraisablehook__
     sys.exit(code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import signal
+import sqlite3
 import sys
 import threading
 import weakref
@@ -95,6 +96,24 @@ def test_a_body_that_takes_ctrl_c_for_something_else_was_interrupted(
     def body() -> int:
         with contextlib.suppress(BaseException):
             press_ctrl_c()
+        return 0
+
+    assert guarded(body, tmp_path / "log") == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_ctrl_c_in_a_function_that_a_library_calls_is_no_error_of_the_library(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SQLite, for one, says of any exception in a function of ours that its statement has failed."""
+
+    def body() -> int:
+        with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+            connection.create_function("checksum", 0, press_ctrl_c)
+            try:
+                connection.execute("SELECT checksum()")
+            except sqlite3.Error as error:
+                raise StoreError("the file is damaged") from error
         return 0
 
     assert guarded(body, tmp_path / "log") == 130

@@ -70,6 +70,31 @@ def test_ctrl_c_is_one_line_at_any_moment(tmp_path: Path) -> None:
     assert (130, "interrupted\n") in ends
 
 
+# The last that a command does with signals is to ignore them.
+LATE = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+int sigaction(int number, const struct sigaction *action, struct sigaction *former)
+{
+    int (*next)(int, const struct sigaction *, struct sigaction *) = dlsym(RTLD_NEXT, "sigaction");
+    if (number == SIGINT && action && action->sa_handler == SIG_IGN)
+        raise(SIGINT);
+    return next(number, action, former);
+}
+"""
+
+
+def test_ctrl_c_while_its_handler_is_given_up_is_no_complaint(tmp_path: Path) -> None:
+    """All is done then; Python would print that the signal was ignored."""
+    (tmp_path / "late.c").write_text(LATE)
+    shim = tmp_path / "late.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, tmp_path / "late.c", "-ldl"], check=True)
+    done = inv(*SMOKE, env={**os.environ, "LD_PRELOAD": str(shim)})
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
 def test_who_ignores_ctrl_c_is_not_interrupted() -> None:
     """A shell lets what it begins in the background ignore it."""
     process = subprocess.Popen(

@@ -12,7 +12,7 @@ import jinja2
 
 from pageswap.answers.record import HEADLINE_LENGTH, Answer, Finding
 from pageswap.statistics.intervals import MINIMUM_N, Interval
-from pageswap.text.numbers import decimal_unit, decimals, interval_text, percent_text, rounded, with_digits
+from pageswap.text.numbers import decimal_unit, figure_text, interval_text, percent_text, with_digits
 from pageswap.text.words import clipped, first_few, level_text, levels_phrase, listed, plural
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def environment() -> jinja2.Environment:
     }
     made.globals |= {
         "factor": factor_text,
-        "known": known_text,
+        "known": figure_text,
         "rate_text": rate_text,
         "short_multiple": lambda ratio: _short(1 / ratio),
         "short_rate": lambda rate: f"{_short(rate / decimal_unit(rate)[0])} {decimal_unit(rate)[1]}B/s",
@@ -96,19 +96,14 @@ def answer_lines(answer: Answer) -> list[str]:
 
 def factor_text(ratio: float, interval: Interval | None) -> str:
     """Print how many times as fast or as slow, always as a number above 1: ``20`` for a ratio of 0.05."""
-    return known_text(ratio, interval) if ratio >= 1 else known_text(1 / ratio, interval and interval.inverse())
+    return figure_text(ratio, interval) if ratio >= 1 else figure_text(1 / ratio, interval and interval.inverse())
 
 
 def rate_text(bytes_per_s: float, interval: Interval | None) -> str:
     """Print a rate and its interval with one decimal prefix: ``22.1 GB/s, 21.9 to 22.3``."""
     factor, prefix = decimal_unit(bytes_per_s)
     value, ends = bytes_per_s / factor, interval and Interval(interval.low / factor, interval.high / factor)
-    return f"{known_text(value, ends)} {prefix}B/s{f', {interval_text(value, ends)}' if ends else ''}"
-
-
-def known_text(value: float, interval: Interval | None) -> str:
-    """Print a figure to the digits that its interval knows."""
-    return rounded(value, decimals(value, interval))
+    return f"{figure_text(value, ends)} {prefix}B/s{f', {interval_text(value, ends)}' if ends else ''}"
 
 
 def span_text(findings: Iterable[Finding]) -> str:

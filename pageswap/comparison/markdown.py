@@ -12,9 +12,8 @@ from pageswap.answers.build import build_answer
 from pageswap.answers.words import answer_lines, environment
 from pageswap.comparison.percent import change_cells, change_heads, findings
 from pageswap.text.conditions import shown_command
-from pageswap.text.invisible_characters import visible
-from pageswap.text.numbers import interval_text, nanoseconds_text, ratio_text
-from pageswap.text.words import clipped, level_text, operation
+from pageswap.text.numbers import figure_text, interval_text, ratio_text
+from pageswap.text.words import clipped, level_text, operation, visible
 
 if TYPE_CHECKING:
     from pageswap.analysis.trials.run_data import RunData
@@ -82,7 +81,7 @@ def case_cells(summary: Summary, case: CaseSummary) -> list[str]:
         return [*cells, "", "", "", "", case.verdict]
     ratio = "" if case.ratio is None else ratio_text(case.ratio, case.ratio_ci)
     interval = "" if case.ratio is None else interval_text(case.ratio, case.ratio_ci)
-    return [*cells, nanoseconds_text(case.median_ns, case.median_ci), ratio, interval, str(case.n), case.told]
+    return [*cells, figure_text(case.median_ns, case.median_ci), ratio, interval, str(case.n), case.told]
 
 
 def _code(text: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime as dt
 import re
 import shlex
 from typing import TYPE_CHECKING, Final
@@ -12,8 +10,6 @@ from pageswap.agent.host.environment import find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pandas as pd
 
 # Whoever reads a report on a site has no business with how its hosts are reached, nor with what is noted of them.
 PRIVATE_OPTIONS: Final = ("hosts", "ssh_config")
@@ -55,18 +51,3 @@ def shown_command(provenance: Mapping[str, object]) -> str:
         for place, word in enumerate(words)
     ]
     return shlex.join(hidden)
-
-
-def spans(trials: pd.DataFrame) -> dict[str, tuple[dt.datetime, dt.datetime]]:
-    """Return when each host's first and last trial began, in UTC; ``trials`` is the run's `frame`."""
-    times = trials.loc[trials["started_at"].notna(), ["host", "started_at"]].groupby("host")["started_at"]
-    found = {}
-    for (host, first), last in zip(times.min().items(), times.max(), strict=True):
-        with contextlib.suppress(ValueError):
-            found[str(host)] = (_instant(str(first)), _instant(str(last)))
-    return found
-
-
-def _instant(text: str) -> dt.datetime:
-    instant = dt.datetime.fromisoformat(text)
-    return instant.astimezone(dt.UTC) if instant.tzinfo else instant.replace(tzinfo=dt.UTC)

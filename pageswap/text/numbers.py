@@ -77,9 +77,14 @@ def rounded(value: float, places: int) -> str:
     return f"{round(value, places):,.{max(0, places)}f}"
 
 
+def figure_text(value: float, interval: Interval | None) -> str:
+    """Print a figure to the digits that its interval knows, without a unit."""
+    return rounded(value, decimals(value, interval))
+
+
 def ratio_text(ratio: float, interval: Interval | None) -> str:
     """Print a speed-up as ``1.85x``."""
-    return f"{rounded(ratio, decimals(ratio, interval))}x"
+    return f"{figure_text(ratio, interval)}x"
 
 
 def interval_text(value: float, interval: Interval | None) -> str:
@@ -97,11 +102,6 @@ def interval_text(value: float, interval: Interval | None) -> str:
 def end_text(end: float, places: int) -> str:
     """Print an interval's end so that rounding changes neither its sign nor its side of 1."""
     return rounded(end, kept_apart(end, places))
-
-
-def nanoseconds_text(value_ns: float, interval: Interval | None) -> str:
-    """Print a time in ns, without its unit, which stands in the column's head."""
-    return rounded(value_ns, decimals(value_ns, interval))
 
 
 def scaled(value: float, interval: Interval | None, centre: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.workloads import find_workload
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _LONGEST_NAME = 80
+_KEPT = "\n\t"
+# Controls, formatting marks (bidirectional ones among them), lone surrogates, private use: what hides or reorders text.
+_INVISIBLE = ("Cc", "Cf", "Cs", "Co")
 # A number, but not one that is part of a name: hugepages-2048kB.
 _NUMBER: Final = re.compile(r"(?<![-\d])\d+(?:,\d+)*(?:\.\d+)?")
 
@@ -88,3 +92,13 @@ def most_needed(reasons: Iterable[str]) -> str:
     """Return of reasons that differ in numbers alone the one with the largest first number, which is what is needed."""
     numbers = {reason: _NUMBER.search(reason) for reason in reasons}
     return max(numbers, key=lambda reason: float(found[0].replace(",", "")) if (found := numbers[reason]) else 0.0)
+
+
+def visible(text: str) -> str:
+    """Replace each character without a glyph, which may change how others are shown, by its number: ``<U+202E>``."""
+    return text if text.isprintable() else "".join(_named(character) for character in text)
+
+
+def _named(character: str) -> str:
+    is_kept = character in _KEPT or unicodedata.category(character) not in _INVISIBLE
+    return character if is_kept else f"<U+{ord(character):04X}>"

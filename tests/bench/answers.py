@@ -26,7 +26,7 @@ from pageswap.statistics.intervals import Interval, median_intervals
 from pageswap.statistics.rank_tests import shift
 from pageswap.statistics.trimmed_means import two_sample_p
 from pageswap.store import Store
-from pageswap.text.numbers import interval_text, nanoseconds_text, ratio_text, scaled
+from pageswap.text.numbers import figure_text, interval_text, ratio_text, scaled
 from pageswap.units import format_size
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Figure:
     @property
     def ns(self) -> str:
         """Print it as a time."""
-        return f"{nanoseconds_text(self.value, self.ci)} ns"
+        return f"{figure_text(self.value, self.ci)} ns"
 
     @property
     def rate(self) -> str:

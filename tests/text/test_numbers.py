@@ -14,8 +14,8 @@ from pageswap.statistics.intervals import Interval
 from pageswap.text.numbers import (
     change_text,
     count_text,
+    figure_text,
     interval_text,
-    nanoseconds_text,
     percent_text,
     ratio_text,
     scaled,
@@ -45,7 +45,7 @@ def test_a_ratio_without_an_interval_has_two_digits() -> None:
 
 def test_a_time_is_rounded_left_of_the_point_too() -> None:
     """A vague time in ns does not show digits it has not."""
-    assert nanoseconds_text(18_056.3, Interval(17_000, 19_500)) == "18,100"
+    assert figure_text(18_056.3, Interval(17_000, 19_500)) == "18,100"
     assert interval_text(18_056.3, Interval(17_000, 19_500)) == "17,000 to 19,500"
 
 
@@ -86,7 +86,7 @@ def parsed(text: str) -> list[float]:
 def test_an_interval_as_printed_holds_its_figure_as_printed(value: float, below: float, above: float) -> None:
     """Whatever the unit and the size: a factor, a time, a rate, a share, a change of either sign."""
     interval = Interval(value / (1 + below), value * (1 + above))
-    texts = [f"{write(value, interval)} {interval_text(value, interval)}" for write in (ratio_text, nanoseconds_text)]
+    texts = [f"{write(value, interval)} {interval_text(value, interval)}" for write in (ratio_text, figure_text)]
     texts += [rate_text(value, interval), share_text(value, interval)]
     texts.append(f"{slowdown_text(value, interval)} {slowdown_interval_text(value, interval)}")
     for text in texts:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pageswap.agent.journal.job import OK
 from pageswap.agent.journal.line_fields import COUNTERS
 from pageswap.agent.workloads import find_workload
 from pageswap.analysis.trials.disturbance import disturbed, region_nodes
@@ -17,6 +18,7 @@ from pageswap.spec.factors import FACTORS
 from pageswap.store.schema import OUTCOME_COLUMNS
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
 
     from pageswap.analysis.trials.run_data import HostRows
@@ -84,9 +86,8 @@ def frame(run_data: HostRows) -> pd.DataFrame:
     order = wanted + [name for name in names if name not in wanted]
     rows = iter(run_data.rows())
     # Typed part by part: a million rows of Python objects take gigabytes.
-    parts = [_part(list(itertools.islice(rows, _CHUNK_ROWS)), names, order)]
-    while len(parts[-1]) == _CHUNK_ROWS:
-        parts.append(_part(list(itertools.islice(rows, _CHUNK_ROWS)), names, order))
+    chunks = iter(lambda: list(itertools.islice(rows, _CHUNK_ROWS)), [])
+    parts = [_part(chunk, names, order) for chunk in chunks] or [_part([], names, order)]
     families = families_of(run_data)
     table = _with_rates(pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0], families)
     table["disturbed"] = pd.Series(disturbed(table), index=table.index, dtype="str")
@@ -97,6 +98,13 @@ def frame(run_data: HostRows) -> pd.DataFrame:
 def families_of(run_data: HostRows) -> dict[str, str]:
     """Return the family of each method, as the hosts that have it say."""
     return {str(m["name"]): str(m.get("family") or "") for methods in run_data.methods().values() for m in methods}
+
+
+def spans(trials: pd.DataFrame) -> dict[str, tuple[dt.datetime, dt.datetime]]:
+    """Return when each host's first and last trial began, in UTC; ``trials`` is the run's `frame`."""
+    times = pd.to_datetime(trials["started_at"], utc=True, errors="coerce", format="ISO8601").dropna()
+    ends = times.groupby(trials["host"], sort=False).agg(["min", "max"])
+    return {str(host): (first.to_pydatetime(), last.to_pydatetime()) for host, first, last in ends.itertuples()}
 
 
 def _part(rows: list[Any], names: list[str], order: list[str]) -> pd.DataFrame:
@@ -124,7 +132,7 @@ def _typed(name: str, column: pd.Series[Any]) -> pd.Series[Any]:
 def _with_rates(table: pd.DataFrame, families: Mapping[str, str]) -> pd.DataFrame:
     elapsed_ns = table["elapsed_ns"].astype("float64")
     iterations = table["iterations"].astype("float64")
-    is_result = (table["status"] == "ok") & (elapsed_ns > 0) & (iterations > 0)
+    is_result = (table["status"] == OK) & (elapsed_ns > 0) & (iterations > 0)
     table["ns_per_op"] = (elapsed_ns / iterations).where(is_result)
     table["ops_per_s"] = _NS_PER_S / table["ns_per_op"]
     moved = table["page_moves"].astype("float64").fillna(_once_moved(table, families) * iterations)

@@ -8,9 +8,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from pageswap.text.invisible_characters import visible
 from pageswap.text.numbers import interval_text
-from pageswap.text.words import clipped
+from pageswap.text.words import clipped, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -14,9 +14,8 @@ from pageswap.report.sections.ratios import looks, quantity
 from pageswap.report.sections.section import Section, case_name, notes, speeds
 from pageswap.spec.asks import COST
 from pageswap.spec.factors import FACTORS, trend_of
-from pageswap.text.invisible_characters import visible
 from pageswap.text.numbers import ratio_text
-from pageswap.text.words import clipped, level_text, plural
+from pageswap.text.words import clipped, level_text, plural, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

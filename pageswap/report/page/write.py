@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from pageswap.answers import words
 from pageswap.files import replacing
 from pageswap.report.charts.drawing import Drawer
-from pageswap.text.invisible_characters import visible
+from pageswap.text.words import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

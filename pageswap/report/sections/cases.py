@@ -9,8 +9,8 @@ from pageswap.report.sections.section import Heading, kind_of, note, notes, numb
 from pageswap.text.numbers import (
     LARGEST_SAID,
     count_text,
+    figure_text,
     interval_text,
-    nanoseconds_text,
     percent_text,
     ratio_text,
     scaled,
@@ -127,7 +127,7 @@ def _cells(summary: Summary, case: CaseSummary, names: tuple[str, ...], test: Co
         Cell(note("finding", case, summary.has_baseline)),
         Cell(ratio_text(ratio, ratio_ci), interval_text(ratio, ratio_ci) or few) if ratio else Cell(""),
         _detectable(test),
-        Cell(nanoseconds_text(ns, ns_ci), interval_text(ns, ns_ci) or few) if ns else Cell(""),
+        Cell(figure_text(ns, ns_ci), interval_text(ns, ns_ci) or few) if ns else Cell(""),
         Cell(", ".join(f"{count:,} {status}" for status, count in case.statuses.items()) or "no outcome yet"),
         Cell(
             scaled(case.ops_per_s, ns_ci, ns) if ns and case.ops_per_s else "",

@@ -8,7 +8,7 @@ from pageswap.analysis.explanations.costs import CostPart, CostStack
 from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly
 from pageswap.report.sections.section import Grid, Heading, Section, case_name, notes, number, section_of
-from pageswap.text.numbers import change_text, interval_text, nanoseconds_text, scaled, share_text, with_digits
+from pageswap.text.numbers import change_text, figure_text, interval_text, scaled, share_text, with_digits
 from pageswap.text.words import clipped, level_text, operation
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _widths(stack: CostStack, rest: Sequence[CostPart]) -> list[float]:
 
 def _time(part: CostPart) -> str:
     ends = part.interval
-    return f"{nanoseconds_text(part.ns, ends)} [{interval_text(part.ns, ends)}]" if ends else with_digits(part.ns, 3)
+    return f"{figure_text(part.ns, ends)} [{interval_text(part.ns, ends)}]" if ends else with_digits(part.ns, 3)
 
 
 def _share(part: CostPart, stack: CostStack) -> str:
@@ -160,7 +160,7 @@ def _pairs(summary: Summary, pairs: Sequence[tuple[str, Mapping[str, CaseSummary
         more = change_text(right / left)
         of_both = {"row": "\n".join([*label.split(", ", 1), f"{more} when read"]), "Case": label, "More": more}
         for touch, ns, other in (("none", left, right), ("moved", right, left)):
-            time = f"{nanoseconds_text(ns, pair[touch].median_ci)} ns per {what}"
+            time = f"{figure_text(ns, pair[touch].median_ci)} ns per {what}"
             marks.append({**of_both, "touch": f"touch {touch}", "value": ns, "other": other, "Time": time})
     names, kinds = [mark["row"] for mark in marks[::2]], ("touch none", "touch moved")
     domain = vega.around([mark["value"] for mark in marks])

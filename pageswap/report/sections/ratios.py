@@ -8,9 +8,8 @@ from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, SLOW
 from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import Group, Selection, evenly, figure_of, select
 from pageswap.report.sections.section import Section, note, notes, speeds
-from pageswap.text.invisible_characters import visible
-from pageswap.text.numbers import nanoseconds_text, ratio_text, with_digits
-from pageswap.text.words import clipped, levels_phrase, operation
+from pageswap.text.numbers import figure_text, ratio_text, with_digits
+from pageswap.text.words import clipped, levels_phrase, operation, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,7 +110,7 @@ def _row(summary: Summary, label: str, case: CaseSummary) -> dict[str, Any]:
     if value is None:
         reason = case.endings[0].status if not case.n and case.endings else case.note
         return {"row": visible(f"{label}\n{reason}"), "Case": label}
-    time = f"{nanoseconds_text(case.median_ns or 0, case.median_ci)} ns"
+    time = f"{figure_text(case.median_ns or 0, case.median_ci)} ns"
     text = ratio_text(value, interval) if summary.has_baseline else time
     told = f"{text}, {case.verdict}" if summary.has_baseline else time
     if case.verdict in (FASTER, SLOWER):

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from pageswap.analysis.explanations.several_hosts import grouped, host_groups
 from pageswap.analysis.findings import findings
 from pageswap.analysis.summary import summarise
+from pageswap.analysis.trials.table import spans
 from pageswap.errors import PageswapError
 from pageswap.store import Store
 from pageswap.store.schema import DATABASE
-from pageswap.text.conditions import spans
 
 if TYPE_CHECKING:
     import datetime as dt

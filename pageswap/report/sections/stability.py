@@ -9,9 +9,8 @@ from pageswap.analysis.verdicts import TOO_FEW
 from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly
 from pageswap.report.sections.section import Grid, Heading, Section, case_name, note, notes, number, section_of, speeds
-from pageswap.text.invisible_characters import visible
-from pageswap.text.numbers import change_text, nanoseconds_text, percent_text, rounded
-from pageswap.text.words import clipped
+from pageswap.text.numbers import change_text, figure_text, percent_text, rounded
+from pageswap.text.words import clipped, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,7 +153,7 @@ def outliers(run: ReportedRun) -> Section | None:
         (
             names[each.host, each.case_id],
             str(each.block),
-            *(nanoseconds_text(time, None) for time in (each.ns_per_op, each.median_ns)),
+            *(figure_text(time, None) for time in (each.ns_per_op, each.median_ns)),
             rounded(each.score, 1),
         )
         for each in sorted(found.outliers, key=lambda each: -abs(each.score))

@@ -14,9 +14,8 @@ from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import evenly
 from pageswap.report.sections.section import Grid, Heading, Section, case_name, note, notes, section_of
 from pageswap.spec.factors import FACTORS, trend_of
-from pageswap.text.invisible_characters import visible
-from pageswap.text.numbers import interval_text, nanoseconds_text, scaled
-from pageswap.text.words import level_text, operation
+from pageswap.text.numbers import figure_text, interval_text, scaled
+from pageswap.text.words import level_text, operation, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -228,7 +227,7 @@ def _stand_beside(trend: _Trend, points: Sequence[dict[str, Any]], span: tuple[f
 
 def _point(trend: _Trend, name: str, case: CaseSummary) -> dict[str, Any]:
     level, ns = case.levels[trend.factor], case.median_ns or 0
-    time = f"{nanoseconds_text(ns, case.median_ci)} ns per {trend.what}"
+    time = f"{figure_text(ns, case.median_ci)} ns per {trend.what}"
     return {
         **dict(zip(("value", "low", "high"), _figure(case, is_rate=trend.is_rate), strict=True)),
         "x": level,

@@ -7,7 +7,6 @@ import contextlib
 import queue
 import threading
 import time
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pageswap.agent.host_words import misfit
@@ -128,14 +127,14 @@ def names_too_many(targets: Sequence[Target]) -> dict[str, HostError]:
     return {name: named_twice(name, other) for name, other in first.items() if other != name}
 
 
-def facts(target: Target, *, questions: Mapping[str, dict[str, Any]] = MappingProxyType({})) -> dict[str, Any]:
+def facts(target: Target, *, questions: Mapping[str, dict[str, Any]] | None = None) -> dict[str, Any]:
     """Ask for a host's facts; among its doctor's findings is how its clock differs from this machine's.
 
     `questions` has by host what its agent is asked beside: to look at the `cpu` that the inventory pins its trials to,
     rather than its own choice, and at the trials of a `job`.
     """
     sent_ns = time.time_ns()
-    question = questions.get(target.name, {})
+    question = (questions or {}).get(target.name, {})
     found = ask(target, "facts", question)
     if "job" in question:
         left = {trial["trial_id"] for trial in question["job"]["trials"]}

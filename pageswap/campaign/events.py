@@ -12,13 +12,11 @@ if TYPE_CHECKING:
 
 
 class Started(NamedTuple):
-    """A run begins or goes on: trials over all hosts, how many have a final outcome, how many each host owes."""
+    """A run begins or goes on: trials over all hosts, and how many each host owes; others have a final outcome."""
 
     run_id: str
     run_dir: Path
-    hosts: tuple[str, ...]
     trials: int
-    done: int
     owed: dict[str, int]
 
 

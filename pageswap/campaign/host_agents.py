@@ -88,9 +88,8 @@ class HostAgents:
                 self.note(f"waiting for {describe(holder)}")
                 phases.enter_context(self._phases.phase(WAITING))
                 with self._guard:
-                    self._waiting = stream
-                    is_stopping = bool(self.stopping)
-                if is_stopping:
+                    self._waiting, stopping = stream, self.stopping
+                if stopping:
                     stream.cancel()
 
             timeout = {"timeout_s": None} if job.wait else {}

@@ -18,7 +18,6 @@ from pageswap.campaign.events import Noted, TrialsEnded
 from pageswap.campaign.host_agents import GONE, HostAgents
 from pageswap.campaign.reconnect import BROKEN, Link, PhaseClock
 from pageswap.errors import HostError, LeaseHeldError, StoreError
-from pageswap.fleet.inventory import InventoryHost
 from pageswap.store import NOT_STARTED
 from pageswap.store.schema import COLLECTING, RUNNING, WAITING
 
@@ -61,12 +60,10 @@ class HostRun:
         self._options = options
         self._emit = emit
         self.host = target.name
-        known = map(InventoryHost.from_json, options.hosts)
-        self._inventory = next((host for host in known if host.name == self.host), InventoryHost(self.host))
+        self._inventory = next((known for known in options.hosts if known["name"] == self.host), {})
         meta = store.meta()
-        self._run_id = str(meta["run_id"])
-        self._experiment = str(meta["experiment"]["name"])
-        self._stopping_rule = StoppingRule(store, self.host)
+        self._run_id, self._experiment = meta["run_id"], meta["experiment"]
+        self._stopping_rule = StoppingRule(store, self.host, self._experiment)
         self._first = len(store.segments(self.host)) + 1
         self._fruitless = 0
         self._yields = 0
@@ -154,7 +151,7 @@ class HostRun:
             )
         return Job(
             run_id=self._run_id,
-            experiment=self._experiment,
+            experiment=self._experiment["name"],
             host=self.host,
             segment=self._store.new_segment(self.host),
             lease_s=self._options.lease_s,
@@ -162,8 +159,8 @@ class HostRun:
             wait=self._options.wait,
             ignore_lease=self._options.ignore_lease,
             trials=tuple(owed),
-            cpu=self._inventory.cpu,
-            memory_cap_bytes=self._inventory.memory_bytes,
+            cpu=self._inventory.get("cpu"),
+            memory_cap_bytes=self._inventory.get("memory_bytes"),
         )
 
     def _run_segment(self) -> bool:
@@ -262,15 +259,13 @@ class HostRun:
 class StoppingRule:
     """Grants a host its measured blocks; does nothing where the experiment has a fixed number of them."""
 
-    def __init__(self, store: Store, host: str) -> None:
+    def __init__(self, store: Store, host: str, experiment: dict[str, Any]) -> None:
         """Take the run and the host; a host that has been allowed nothing yet may now run the least blocks."""
-        experiment = store.meta()["experiment"]
-        self._store = store
-        self._host = host
-        self._most = int(experiment["repeats"])
+        self._store, self._host = store, host
+        self._most: int = experiment["repeats"]
         self._rule: dict[str, Any] | None = experiment.get("stopping")
         if self._rule and store.allowed_blocks(host) is None:
-            store.allow_blocks(host, int(self._rule["least"]))
+            store.allow_blocks(host, self._rule["least"])
 
     def look(self) -> Noted | None:
         """Look at what the host has measured: allow it more blocks, or write down why it has enough; None without rule.
@@ -283,11 +278,10 @@ class StoppingRule:
         from pageswap.analysis.checks.stopping import decide
 
         blocks = self._store.allowed_blocks(self._host) or 0
-        until = float(self._rule["until"])
         # One host's rows only, so that many hosts do not read each other's.
         whole = {name: getattr(self._store, name) for name in ("meta", "cases", "columns", "methods")}
         run_data: Any = types.SimpleNamespace(**whole, rows=functools.partial(self._store.rows, self._host))
-        decision = decide(run_data, self._host, blocks=blocks, most=self._most, until=until)
+        decision = decide(run_data, self._host, blocks=blocks, most=self._most, until=self._rule["until"])
         if decision.enough:
             self._store.allow_blocks(self._host, blocks, enough=decision.reason)
             return Noted(self._host, f"stops {decision.reason}")

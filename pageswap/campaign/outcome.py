@@ -106,7 +106,6 @@ def exit_code(statuses: Counter[str], errors: Mapping[str, PageswapError], *, in
         return _CORRUPT_EXIT
     if errors:
         return next(iter(errors.values())).exit_code
-    if statuses.total() and not statuses[OK]:
-        return _OTHERWISE_EXIT
-    harmless = (OK,) if strict else (OK, UNAVAILABLE, SKIPPED)
-    return _OTHERWISE_EXIT if any(count and status not in harmless for status, count in statuses.items()) else 0
+    harmless = {OK} if strict else {OK, UNAVAILABLE, SKIPPED}
+    ended = set(+statuses)
+    return 0 if not ended or (OK in ended and ended <= harmless) else _OTHERWISE_EXIT

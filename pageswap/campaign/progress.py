@@ -16,7 +16,7 @@ from pageswap.text.words import without_numbers
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from rich.progress import Progress, TaskID
 
@@ -122,11 +122,11 @@ class _Tally:
         return [as_called(printable(line)) for line in lines]
 
     def _start(self, event: Started) -> str:
-        self.all = _Count(event.trials, event.done)
-        each = event.trials // max(1, len(event.hosts))
-        self.hosts = {host: _Count(each, each - event.owed.get(host, each)) for host in event.hosts}
-        done = f", {event.done:,} done" if event.done else ""
-        return f"run {event.run_id}: {event.trials:,} trials on {_listed(event.hosts)}{done}: {event.run_dir}"
+        self.all = _Count(event.trials, event.trials - sum(event.owed.values()))
+        each = event.trials // max(1, len(event.owed))
+        self.hosts = {host: _Count(each, each - owed) for host, owed in event.owed.items()}
+        done = f", {self.all.done:,} done" if self.all.done else ""
+        return f"run {event.run_id}: {event.trials:,} trials on {_listed(event.owed)}{done}: {event.run_dir}"
 
     def _add(self, host: str, trial: Mapping[str, Any]) -> str:
         """Count a trial, and return a line if it did not end ok in a way that is new."""
@@ -196,13 +196,13 @@ class Bars:
             self._progress.console.print(line, markup=False, highlight=False, overflow="ignore", crop=False)
         if isinstance(event, Started):
             hosts = self._tally.hosts
-            shown = hosts if len(hosts) <= _MOST_BARS else {_listed(event.hosts): self._tally.all}
+            shown = hosts if len(hosts) <= _MOST_BARS else {_listed(hosts): self._tally.all}
             self._bars = [(self._progress.add_task(name, endings=""), count) for name, count in shown.items()]
         for task, count in self._bars:
             self._progress.update(task, total=count.trials, completed=count.done, endings=count.endings())
         self._progress.refresh()
 
 
-def _listed(hosts: Sequence[str]) -> str:
+def _listed(hosts: Collection[str]) -> str:
     """Name a few hosts, or say how many there are."""
     return ", ".join(hosts) if len(hosts) <= _MOST_NAMED else f"{len(hosts)} hosts"

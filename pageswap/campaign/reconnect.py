@@ -115,10 +115,9 @@ class Link:
             for tried in range(1, FIRST_TRIES + 1):
                 try:
                     self._prepare(bundle)
-                except HopelessError:
-                    raise
-                except BROKEN:
-                    if tried == FIRST_TRIES or self._pause(FIRST_PAUSE_S * 2 ** (tried - 1)):
+                except BROKEN as error:
+                    is_last = isinstance(error, HopelessError) or tried == FIRST_TRIES
+                    if is_last or self._pause(FIRST_PAUSE_S * 2 ** (tried - 1)):
                         raise
                 else:
                     return

@@ -60,15 +60,14 @@ def run(  # noqa: PLR0913 - what a run is made of, and who watches
     run_dir = make_run_dir(results_dir, plan.experiment.name, run_id)
     with held(run_dir):
         try:
-            store = Store.create(
+            with Store.create(
                 run_dir / DATABASE,
                 run_id=run_id,
                 plan=plan,
                 hosts=[target.name for target in targets],
                 provenance=provenance or {},
                 options=dataclasses.asdict(options),
-            )
-            with store:
+            ) as store:
                 return Campaign(store, targets, options, on_event).execute(bundle, render)
         except PageswapError:
             _remove_unless_begun(run_dir)

@@ -60,9 +60,8 @@ class Campaign:
         """
         known = self._store.outcome_count()
         owed = {host.host: self._store.missing_count(host.host) for host in self._hosts}
-        trials = sum(self._store.trial_count(host) for host in owed)
-        run_id, run_dir = self._store.meta()["run_id"], self._store.path.parent
-        self._on_event(Started(run_id, run_dir, tuple(owed), trials, trials - sum(owed.values()), owed))
+        trials = sum(map(self._store.trial_count, owed))
+        self._on_event(Started(self._store.meta()["run_id"], self._store.path.parent, trials, owed))
         errors = self._drive(bundle)
         counts = self._store.status_counts()
         self._on_event(
@@ -148,10 +147,10 @@ class Campaign:
 
     def _outcome(self, errors: dict[str, PageswapError], render: Callable[[Store, Path], Path]) -> Outcome:
         statuses = sum(self._store.status_counts().values(), Counter())
-        hosts = host_outcomes(self._store)
+        hosts, meta = host_outcomes(self._store), self._store.meta()
         return Outcome(
-            run_id=self._store.meta()["run_id"],
-            asks=self._store.meta()["experiment"]["asks"],
+            run_id=meta["run_id"],
+            asks=meta["experiment"]["asks"],
             run_dir=self._store.path.parent,
             report_path=render(self._store, self._store.path.with_name(REPORT)) if statuses else None,
             statuses=statuses,

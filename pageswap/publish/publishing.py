@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -52,12 +53,12 @@ class Destination:
         """Take the machine and the path there, which begins at another machine's home unless it is absolute."""
         is_here = target.transport.is_here
         self.name = path if is_here else f"{target.name}:{path}"
-        self._target = target
         self._path = str(Path(path).expanduser().absolute()) if is_here else path
+        self._ask = functools.partial(target.ask, "site", most_bytes=_MOST_ANSWER_BYTES)
 
     def look(self) -> dict[str, Any]:
         """Say what is there, as `onhost.site.look` does; raises HostError."""
-        return self._target.ask("site", {"verb": "look", "path": self._path}, most_bytes=_MOST_ANSWER_BYTES)
+        return self._ask({"verb": "look", "path": self._path})
 
     def put(self, files: Sequence[File], seen: str) -> dict[str, Any]:
         """Make the site consist of `files`, if its index still has the SHA-256 `seen`, as `onhost.site.put` does."""
@@ -65,8 +66,7 @@ class Destination:
             {"path": file.path, "size": file.size_bytes, "sha256": file.sha256, "kept": file.content is None}
             for file in files
         ]
-        document = {"verb": "put", "path": self._path, "files": listed, "seen": seen}
-        return self._target.ask("site", document, _chunks(files), most_bytes=_MOST_ANSWER_BYTES)
+        return self._ask({"verb": "put", "path": self._path, "files": listed, "seen": seen}, _chunks(files))
 
 
 def split(text: str) -> tuple[str, str]:

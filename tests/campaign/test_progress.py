@@ -16,9 +16,7 @@ from pageswap.campaign import events, progress
 from pageswap.errors import HostError
 
 DONE = events.Finished(trials=10, statuses={"ok": 10}, missing=0)
-STARTED = events.Started(
-    "20250131T120000Z-0a1b2c", Path("results/a/x"), ("local",), trials=10, done=2, owed={"local": 8}
-)
+STARTED = events.Started("20250131T120000Z-0a1b2c", Path("results/a/x"), trials=10, owed={"local": 8})
 
 
 def ended(status: str = "ok", reason: str = "", trial_id: str = "b00.c0001") -> dict[str, Any]:
@@ -121,7 +119,7 @@ def test_what_happens_is_said_in_a_line(event: events.Event, line: str) -> None:
     assert say(event) == [line]
 
 
-TWO = events.Started("r", Path("x"), ("a", "b"), trials=8, done=1, owed={"a": 3, "b": 4})
+TWO = events.Started("r", Path("x"), trials=8, owed={"a": 3, "b": 4})
 
 
 def test_of_several_hosts_each_end_is_told() -> None:
@@ -147,7 +145,7 @@ def test_what_a_terminal_would_obey_is_only_shown() -> None:
 def test_many_hosts_are_counted_rather_than_named() -> None:
     """A line has only so much room."""
     names = tuple(f"h{number}" for number in range(12))
-    many = events.Started("r", Path("x"), names, trials=24, done=0, owed=dict.fromkeys(names, 2))
+    many = events.Started("r", Path("x"), trials=24, owed=dict.fromkeys(names, 2))
 
     assert say(many) == ["run r: 24 trials on 12 hosts: x"]
 
@@ -161,7 +159,7 @@ def test_a_terminal_gets_a_bar_a_host_or_one_for_many(
     monkeypatch.setenv("COLUMNS", "100")
     names = tuple(f"h{number}" for number in range(count))
     shown = terminal_of(
-        events.Started("r", Path("x"), names, trials=2 * count, done=0, owed=dict.fromkeys(names, 2)),
+        events.Started("r", Path("x"), trials=2 * count, owed=dict.fromkeys(names, 2)),
         events.TrialsEnded("h1", (ended(),)),
         events.HostEnded("h1", 1),
         DONE,

@@ -322,6 +322,7 @@ def test_a_site_on_another_host_is_the_same_site(tmp_path: Path, runs: list[Path
     target = make_target(InventoryHost(sshd.alias), Reach(sshd.config))
     try:
         there = tmp_path / "there" / "my site"
+        there.parent.mkdir()
         first = put(runs[:1], Destination(target, str(there)))
         again = put(runs[:1], Destination(target, str(there)))
         third = put(runs, Destination(target, str(there)))
@@ -335,7 +336,7 @@ def test_a_site_on_another_host_is_the_same_site(tmp_path: Path, runs: list[Path
         }
         with pytest.raises(UsageError, match="holds other files"):
             put(runs, Destination(target, str(tmp_path)))
-        with pytest.raises(HostError, match=r"lab1: .*File exists"):
+        with pytest.raises(HostError, match=r"lab1: .*there is no folder '.*run\.sqlite'"):
             put(runs, Destination(target, str(runs[0] / "run.sqlite" / "x")))
     finally:
         target.close()

@@ -7,11 +7,12 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import claims
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from xdist.remote import Producer
 
@@ -28,6 +29,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(_TESTS / "integration"):
             item.add_marker("lab")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let no test be skipped that holds a claim of ours, where that is required."""
+    return claims.judged((yield))
 
 
 class _LeaseInOneProcess(LoadScopeScheduling):  # type: ignore[misc] # xdist's schedulers have no types

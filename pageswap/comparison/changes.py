@@ -124,15 +124,13 @@ def _draft(
 def _words(drafts: Sequence[_Draft]) -> list[list[tuple[str, str]]]:
     """Judge each case's evidence by the rules of all comparisons; return the verdicts and what stood against each."""
     shifts = [each for draft in drafts for each in draft.evidence]
-    # More than no time at all is slower, but judged is speed.
-    ratios = tuple(np.array(part) for part in zip(*((-s.point, -s.high, -s.low) for s in shifts), strict=True))
+    # More time is slower, but judged is speed.
+    point, low, high = -np.array([(each.point, each.high, each.low) for each in shifts]).reshape(-1, 3).T
     floors = np.array([draft.noise for draft in drafts for _ in draft.evidence])
-    if not shifts:
-        return []
     # A baseline has two pieces of evidence, both needed, and is one comparison.
     family = sum(not math.isnan(draft.evidence[0].p) for draft in drafts)
     p = holm(np.array([each.p for each in shifts]), family)
-    found = iter(zip(*judge((ratios[0], ratios[1], ratios[2]), floors, p), strict=True))
+    found = iter(zip(*judge((point, low, high), floors, p), strict=True))
     return [[next(found) for _ in draft.evidence] for draft in drafts]
 
 
@@ -149,6 +147,7 @@ def _change(
     elif len(found) > 1 and verdict != NO_DIFFERENCE:
         verdict, obstacle = NO_DIFFERENCE, _MACHINE
     counts = tuple(map(len, draft.samples))
+    base_ns, new_ns = (math.exp(float(np.median(logs))) if len(logs) else None for logs in draft.samples)
     places = zip(counts, sides, draft.hosts, draft.cases, strict=True)
     unmeasured = [(side.part.name, side.endings.get((host, case_id), "")) for n, side, host, case_id in places if not n]
     return Change(
@@ -160,8 +159,8 @@ def _change(
         note=say("comparison", "note", verdict, obstacle, counts, noise, unmeasured),
         base_n=counts[0],
         new_n=counts[1],
-        base_ns=_median_ns(draft.samples[0]),
-        new_ns=_median_ns(draft.samples[1]),
+        base_ns=base_ns,
+        new_ns=new_ns,
         change=factor,
         change_ci=ci,
         time_change=draft.time.factor,
@@ -179,7 +178,10 @@ def _ratio(
 ) -> _Shift:
     base, new = sides
     baseline = base.baseline_of[case_id]
-    wanted = base.compared_with(case_id) if baseline == case_id else [baseline] if baseline else []
+    if baseline == case_id:
+        wanted = [other for other, its in base.baseline_of.items() if its == case_id != other]
+    else:
+        wanted = [baseline] if baseline else []
     # A case that only one side measured would shift the middle of that side alone.
     both = [
         other
@@ -201,7 +203,3 @@ def _shift(base: Floats, new: Floats) -> _Shift:
     low, high = (interval.low, interval.high) if interval else (math.nan, math.nan)
     p = float(two_sample_p(base[np.newaxis], new[np.newaxis])[0]) if interval else math.nan
     return _Shift(point, low, high, p)
-
-
-def _median_ns(logs: Floats) -> float | None:
-    return math.exp(float(np.median(logs))) if len(logs) else None

@@ -150,18 +150,15 @@ def _quantity(base: Measured, new: Measured, by: str | None) -> tuple[str, str]:
     """Choose what is compared; return it, and what stands against ratios, "" where nothing does."""
     if by is not None and by not in QUANTITIES:
         raise UsageError(f"--by {by}: expected one of {', '.join(QUANTITIES)}")
-    obstacle = ""
-    if by == TIME:
-        return TIME, obstacle
-    if not base.baseline or not new.baseline:
-        obstacle = "a run has no baseline"
-    elif base.baseline != new.baseline:
-        obstacle = "the two runs have different baselines"
-    elif not any(case_id != its for case_id, its in new.baseline_of.items() if its):
-        obstacle = "the baseline is the only case"
+    obstacles = {
+        "a run has no baseline": not base.baseline or not new.baseline,
+        "the two runs have different baselines": base.baseline != new.baseline,
+        "the baseline is the only case": not any(case != its for case, its in new.baseline_of.items() if its),
+    }
+    obstacle = "" if by == TIME else next((why for why, is_so in obstacles.items() if is_so), "")
     if obstacle and by == RATIO:
         raise UsageError(f"--by ratio: {obstacle}; use --by time")
-    return TIME if obstacle else RATIO, obstacle
+    return TIME if obstacle or by == TIME else RATIO, obstacle
 
 
 def _pair(base: Measured, new: Measured, hosts: tuple[str, str]) -> HostPair:

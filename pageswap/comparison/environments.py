@@ -79,9 +79,9 @@ def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
 
     A fact that only one side recorded is a difference; one that neither did is not.
     """
-    flat_a, flat_b = dict(_flat(a)), dict(_flat(b))
-    pairs = {key: (flat_a.get(key), flat_b.get(key)) for key in dict.fromkeys([*flat_a, *flat_b])}
-    return sorted((_difference(key, *pair) for key, pair in pairs.items() if not _is_alike(key, *pair)), key=_place)
+    ours, theirs = dict(_flat(a)), dict(_flat(b))
+    pairs = [(key, ours.get(key), theirs.get(key)) for key in {**ours, **theirs}]
+    return sorted((_difference(*pair) for pair in pairs if not _is_alike(*pair)), key=_place)
 
 
 def run_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
@@ -125,22 +125,16 @@ def _flat(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def _is_alike(key: str, a: object, b: object) -> bool:
-    if a == b:
-        return True
     condition = find(key)
-    if condition is None or not condition.step:
-        return False
     first, second = (each[0] if isinstance(each, list) and each else each for each in (a, b))
-    return isinstance(first, int | float) and isinstance(second, int | float) and abs(first - second) < condition.step
-
-
-def _entry(key: str) -> tuple[str, str]:
-    condition = find(key)
-    return _OF_A_RUN.get(key, _UNKNOWN) if condition is None else (condition.kind, condition.why)
+    if a == b or not isinstance(first, int | float) or not isinstance(second, int | float):
+        return a == b
+    return condition is not None and bool(condition.step) and abs(first - second) < condition.step
 
 
 def _difference(key: str, a: object, b: object) -> Difference:
-    kind, why = _entry(key)
+    condition = find(key)
+    kind, why = _OF_A_RUN.get(key, _UNKNOWN) if condition is None else (condition.kind, condition.why)
     is_near = _text(key, a) == _text(key, b)
     first, second = (_text(key, value, exactly=is_near) for value in (a, b))
     return Difference(key, first, second, kind != HARMLESS, why, kind)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pageswap.agent.journal.job import OK
 from pageswap.analysis.checks.noise_floor import case_floors
 from pageswap.analysis.trials.matrix import Matrix
 from pageswap.analysis.trials.table import frame
@@ -55,7 +56,7 @@ class Measured:
         self._floors = case_floors(self._matrix)
         with np.errstate(divide="ignore"):
             self._logs, self._fast = np.log(self._matrix.ns), np.log(self._matrix.fast_ns)
-        trials = self._matrix.trials[(self._matrix.trials["status"] != "ok").to_numpy()]
+        trials = self._matrix.trials[(self._matrix.trials["status"] != OK).to_numpy()]
         places = zip(trials["host"], trials["case_id"], strict=True)
         endings = zip(trials["status"], trials["reason"], strict=True)
         self.endings = {key: ": ".join(filter(None, ending)) for key, ending in zip(places, endings, strict=True)}
@@ -95,10 +96,6 @@ class Measured:
         """Return the fast time relative to that of others in the same block: to the middle of theirs, if several."""
         theirs = self._fast[[self._matrix.rows[host, other] for other in yardsticks]]
         return _there(self._fast[self._matrix.rows[host, case_id]] - medians(theirs.T))
-
-    def compared_with(self, case_id: str) -> list[str]:
-        """List the cases that have this one as their baseline."""
-        return [other for other, its in self.baseline_of.items() if its == case_id and other != case_id]
 
 
 def _there(values: Floats) -> Floats:

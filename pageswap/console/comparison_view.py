@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from pageswap.campaign.run_folders import open_run
 from pageswap.comparison import comparison as comparing
-from pageswap.comparison.markdown import comparison_as_markdown
-from pageswap.comparison.percent import NUMBERS, change_cells, change_heads, findings
 from pageswap.comparison.sides import Part
+from pageswap.comparison.tables import NUMBERS, change_cells, change_heads, comparison_as_markdown, findings
 from pageswap.console.output import print_json, say, say_rest, show_table
 
 if TYPE_CHECKING:

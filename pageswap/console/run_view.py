@@ -85,7 +85,7 @@ def report(folder: Path, form: str) -> None:
 
     with open_run(folder) as store:
         if form == "md":
-            from pageswap.comparison.markdown import summary_as_markdown
+            from pageswap.comparison.tables import summary_as_markdown
 
             print(summary_as_markdown(store))
         elif form == "json":
@@ -146,7 +146,7 @@ def _show_conclusion(outcome: Outcome, summary: Summary, answer: Answer, ended: 
 
 def show_cases(summary: Summary) -> None:
     """Print a line for each case up to `CASES_SHOWN`, how many are left, and one line for all hosts that gave none."""
-    from pageswap.comparison.markdown import case_cells
+    from pageswap.comparison.tables import case_cells
 
     silent = set(summary.silent) if len(summary.silent) < len(summary.hosts) else set()
     cases = [case for case in summary.cases if case.host not in silent]

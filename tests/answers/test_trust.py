@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pageswap.answers.words import answer_lines
-from pageswap.comparison.markdown import summary_as_markdown
+from pageswap.comparison.tables import summary_as_markdown
 from tests.answers.answered import ONE, answered, slow_down
 from tests.fake_run import ENVIRONMENT, FakeRun, make_run
 

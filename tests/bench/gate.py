@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from pageswap.comparison.comparison import Part, compare
-from pageswap.comparison.percent import slowdown_interval_text, slowdown_text
+from pageswap.comparison.tables import slowdown_interval_text, slowdown_text
 from pageswap.store import Store
 from tests.slowed_core import METHOD, ROOT, measure, slowed_checkout
 

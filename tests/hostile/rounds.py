@@ -16,7 +16,7 @@ from pageswap.campaign import ask_hosts, unmeasured
 from pageswap.campaign.progress import Lines
 from pageswap.campaign.run_folders import open_run
 from pageswap.campaign.run_references import Reference
-from pageswap.comparison.markdown import summary_as_markdown
+from pageswap.comparison.tables import summary_as_markdown
 from pageswap.console import comparison_view, host_views, plan_view, publish_view, run_view
 from pageswap.console.exits import INTERNAL_ERROR, guarded
 from pageswap.fleet import make_bundle

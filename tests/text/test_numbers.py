@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pageswap.answers.words import rate_text
-from pageswap.comparison.percent import slowdown_interval_text, slowdown_text
+from pageswap.comparison.tables import slowdown_interval_text, slowdown_text
 from pageswap.statistics.intervals import Interval
 from pageswap.text.numbers import (
     change_text,

@@ -12,7 +12,7 @@ import pytest
 from markupsafe import Markup
 
 from pageswap import files
-from pageswap.comparison.markdown import summary_as_markdown
+from pageswap.comparison.tables import summary_as_markdown
 from pageswap.errors import StoreError
 from pageswap.report import render
 from pageswap.report.page.write import printed

@@ -8,8 +8,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pageswap.errors import PageswapError
-
 
 class Started(NamedTuple):
     """A run begins or goes on: trials over all hosts, and how many each host owes; others have a final outcome."""
@@ -42,17 +40,11 @@ class Stopping(NamedTuple):
 
 
 class HostEnded(NamedTuple):
-    """A host has done what it could; `missing` trials were cut short and are owed to a resume."""
+    """A host has done what it could, `missing` trials being owed to a resume, or cannot be used for an `error`."""
 
     host: str
     missing: int
-
-
-class HostFailed(NamedTuple):
-    """A host cannot be used any further."""
-
-    host: str
-    error: PageswapError
+    error: Exception | None = None
 
 
 class Finished(NamedTuple):
@@ -63,4 +55,4 @@ class Finished(NamedTuple):
     missing: int
 
 
-Event = Started | TrialsEnded | Noted | Stopping | HostEnded | HostFailed | Finished
+Event = Started | TrialsEnded | Noted | Stopping | HostEnded | Finished

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from pageswap.agent.journal.job import OK, SKIPPED, UNAVAILABLE, case_id_of
-from pageswap.campaign.events import Event, Finished, HostEnded, HostFailed, Noted, Started, Stopping, TrialsEnded
+from pageswap.campaign.events import Event, Finished, HostEnded, Noted, Started, Stopping, TrialsEnded
 from pageswap.spec.quoting import as_called, printable
 from pageswap.text.words import without_numbers
 from pageswap.units import format_duration
@@ -111,9 +111,9 @@ class _Tally:
                 for count in self._counts_of(host):
                     count.trials += granted
                 lines = [f"{host}: {said}"]
-            case HostEnded(host, missing) if len(self.hosts) > 1:
+            case HostEnded(host, missing, None) if len(self.hosts) > 1:
                 lines = [f"{host}: done, {self.hosts[host].text()}{_owed(missing)}"]
-            case HostFailed(_, error) if self.all.statuses or len(self.hosts) > 1:
+            case HostEnded(error=Exception() as error) if self.all.statuses or len(self.hosts) > 1:
                 lines = [f"error: {error}"]
             case Stopping(how):
                 lines = [_STOPPING[how]]

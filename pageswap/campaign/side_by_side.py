@@ -10,9 +10,9 @@ import signal
 import threading
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.campaign.events import Finished, HostEnded, HostFailed, Started, Stopping
+from pageswap.campaign.events import Finished, HostEnded, Started, Stopping
 from pageswap.campaign.host_run import HostRun
 from pageswap.campaign.outcome import NoHostError, Outcome, exit_code, host_outcomes
 from pageswap.campaign.reconnect import jitter_s
@@ -46,7 +46,7 @@ class Campaign:
         self._options = options
         self._on_event = on_event
         # A SimpleQueue, as a signal handler may put into it whatever the main thread is doing.
-        self._events: queue.SimpleQueue[Event | _Ended] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         # Of names that are known to be one machine's that one holds by which it was measured, else the first.
         machines = {target.machine: target.name for target in reversed(targets) if target.machine} | store.machines()
         self._hosts = [HostRun(target, store, options, self._events.put, machines) for target in targets]
@@ -91,10 +91,10 @@ class Campaign:
             left = {host.host for host in self._hosts}
             while left:
                 event = self._events.get()
-                if isinstance(event, _Ended):
+                if isinstance(event, HostEnded):
                     if event.host in left:
                         left.remove(event.host)
-                        self._note_end(event, errors)
+                        self._note_end(event.host, event.error, errors)
                 else:
                     self._on_event(event)
                     if isinstance(event, Stopping):
@@ -113,10 +113,9 @@ class Campaign:
                         host.run(bundle)
                 except Exception as caught:  # noqa: BLE001 - carried to the main thread, which raises it
                     error = named(host.host, caught)
-                self._events.put(_Ended(host.host, error))
+                self._events.put(HostEnded(host.host, 0, error))
 
-    def _note_end(self, event: _Ended, errors: dict[str, Exception]) -> None:
-        host, error = event.host, event.error
+    def _note_end(self, host: str, error: Exception | None, errors: dict[str, Exception]) -> None:
         try:
             is_hosts = isinstance(error, HostError)
             self._store.set_problem(host, str(error).removeprefix(f"{host}: ") if is_hosts else None)
@@ -131,7 +130,7 @@ class Campaign:
             for other in self._hosts:
                 other.interrupt("drain")
         if isinstance(error, PageswapError):
-            self._on_event(HostFailed(host, error))
+            self._on_event(HostEnded(host, 0, error))
 
     def _stop(self, how: str) -> None:
         self._is_interrupted = True
@@ -140,10 +139,10 @@ class Campaign:
         # A thread that connects may take as long as a network does to say that nobody answers; no more wait for it.
         for host in [host for host in self._hosts if host.link.is_connecting]:
             error = HostUnreachableError(f"{host.host}: connecting was given up; 'inv resume' tries again")
-            self._events.put(_Ended(host.host, error))
+            self._events.put(HostEnded(host.host, 0, error))
         with contextlib.suppress(IndexError):
             while True:
-                self._events.put(_Ended(self._waiting.popleft().host, None))
+                self._events.put(HostEnded(self._waiting.popleft().host, 0))
 
     def _outcome(self, errors: dict[str, PageswapError], render: Callable[[Store, Path], Path]) -> Outcome:
         statuses = sum(self._store.status_counts().values(), Counter())
@@ -159,13 +158,6 @@ class Campaign:
             host_errors=errors,
             exit_code=exit_code(statuses, errors, interrupted=self._is_interrupted, strict=self._options.strict),
         )
-
-
-class _Ended(NamedTuple):
-    """A host's thread has ended."""
-
-    host: str
-    error: Exception | None
 
 
 def _render_report(store: Store, path: Path) -> Path:

@@ -124,7 +124,7 @@ TWO = events.Started("r", Path("x"), trials=8, owed={"a": 3, "b": 4})
 
 def test_of_several_hosts_each_end_is_told() -> None:
     """With how its trials ended and what it still owes."""
-    failed = events.HostFailed("b", HostError("b: no core"))
+    failed = events.HostEnded("b", 0, HostError("b: no core"))
     two = (ended(trial_id="b00.c0000"), ended("killed", "SIGBUS"))
     told = (TWO, events.TrialsEnded("a", two), events.HostEnded("a", 2), failed)
 
@@ -171,7 +171,7 @@ def test_a_terminal_gets_a_bar_a_host_or_one_for_many(
 
 def test_a_host_s_failure_is_told_unless_the_command_ends_with_it() -> None:
     """Where nothing was measured it is the command's own error, and would stand there twice."""
-    failed = events.HostFailed("h", HostError("h: no core"))
+    failed = events.HostEnded("h", 0, HostError("h: no core"))
 
     assert say(STARTED, failed)[1:] == []
     assert say(STARTED, events.TrialsEnded("h", (ended(),)), failed)[1:] == ["error: h: no core"]

@@ -70,7 +70,7 @@ class TestOutcome:
         assert outcome.statuses == {"ok": 9}
         assert outcome.missing == 9
         assert str(outcome.host_errors["b"]) == "b: no core for this CPU"
-        assert [event.host for event in told if isinstance(event, events.HostFailed)] == ["b"]
+        assert [event.host for event in told if isinstance(event, events.HostEnded) and event.error] == ["b"]
 
     def test_options_are_kept_for_resume(self, tmp_path: Path) -> None:
         """A resume measures under the conditions the run was started with."""

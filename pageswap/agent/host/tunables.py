@@ -7,6 +7,7 @@ takes the change back. Beside it lies a lock that whoever changed something hold
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -72,16 +73,20 @@ class Tunables:
             raise HostError("--tune was asked for, but the agent is not root")
         change = {"name": MAX_MAP_COUNT, "before": before, "set": limit}
         self._take_lock()
-        try:
-            self._note({"format": 1, "pid": os.getpid(), "run_id": run_id, "changes": [change]})
+        with contextlib.ExitStack() as undoing:
+            undoing.callback(self._lock.release)
+            if self.leftover() is not None:
+                # Its notes say what the limit was before anyone changed it, and must not be overwritten.
+                raise HostError(f"--tune: {self._record} holds changes that could not be put back; see 'inv doctor'")
+            note = {"format": 1, "pid": os.getpid(), "run_id": run_id, "changes": [change]}
             try:
-                self._set(limit)
-            except HostError:
-                self._forget()
-                raise
-        except HostError:
-            self._lock.release()
-            raise
+                sync_folder(os.path.dirname(self._folder))
+                write_durably(self._record, json.dumps(note).encode(), 0o644)
+            except OSError as error:
+                raise HostError(f"--tune: {self._record} cannot be written: {error.strerror}") from error
+            undoing.callback(self._forget)
+            self._set(limit)
+            undoing.pop_all()
         return change
 
     def owner(self) -> int | None:
@@ -89,7 +94,10 @@ class Tunables:
         return self._lock.holder()
 
     def leftover(self) -> dict[str, Any] | None:
-        """Return the record of changes not put back yet, None when there is none. Raises HostError when unreadable."""
+        """Return {run_id, before, set} of what is not put back yet, None when nothing is.
+
+        Raises HostError when the record cannot be read, or names what is never changed.
+        """
         try:
             with open(self._record, "rb") as record:
                 data = record.read(1 << 16)
@@ -99,34 +107,40 @@ class Tunables:
             raise HostError(f"{self._record}: {error.strerror}") from error
         try:
             document = json.loads(data)
-            changes = [
-                {"name": str(each["name"]), "before": int(each["before"]), "set": int(each["set"])}
-                for each in document["changes"]
-            ]
+            (change,) = document["changes"]
+            name, run_id = change["name"], str(document.get("run_id"))
+            found = {"run_id": run_id, "before": int(change["before"]), "set": int(change["set"])}
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             problem = "is not a record of changes; check the settings, then remove it"
             raise HostError(f"{self._record}: {problem}") from error
-        return {"run_id": str(document.get("run_id")), "changes": changes}
+        if name != MAX_MAP_COUNT:
+            raise HostError(f"{self._record}: names '{name}', which is never changed; remove the file")
+        return found
 
     def restore(self) -> list[dict[str, Any]]:
-        """Put back everything the record names and remove it; returns {name, before, restored, reason} for each.
+        """Put back what the record names and remove it; returns [{name, before, restored, reason}], or [].
 
         A limit that somebody has changed since is left alone: `restored` is None and `reason` says so. So is what
         another process that lives has changed. Raises HostError when it cannot be done; the record stays then.
         """
-        record = self.leftover()
-        if record is not None:
+        try:
+            change = self.leftover()
+            if change is None:
+                return []
             try:
                 self._take_lock()
             except HostError:
                 if self.owner() is not None:
                     return []
                 raise
-        try:
-            events = [self._put_back(change) for change in record["changes"]] if record else []
-            if record:
-                self._forget()
-            return events
+            now, before = self._limit(), change["before"]
+            if now == change["set"]:
+                self._set(before)
+            is_anothers = now not in (change["set"], before)
+            self._forget()
+            reason = f"it is {now} now, not the {change['set']} set before: left alone" if is_anothers else ""
+            restored = None if is_anothers else before
+            return [{"name": MAX_MAP_COUNT, "before": now, "restored": restored, "reason": reason}]
         finally:
             self._lock.release()
 
@@ -136,27 +150,6 @@ class Tunables:
             raise HostError(
                 f"--tune: process {self.owner()} has settings of this host changed for its own run; wait for its end"
             )
-
-    def _note(self, document: dict[str, Any]) -> None:
-        if self.leftover() is not None:
-            # Its notes say what the limit was before anyone changed it, and must not be overwritten.
-            raise HostError(f"--tune: {self._record} holds changes that could not be put back; see 'inv doctor'")
-        try:
-            sync_folder(os.path.dirname(self._folder))
-            write_durably(self._record, json.dumps(document).encode(), 0o644)
-        except OSError as error:
-            raise HostError(f"--tune: {self._record} cannot be written: {error.strerror}") from error
-
-    def _put_back(self, change: dict[str, Any]) -> dict[str, Any]:
-        name, before = change["name"], change["before"]
-        if name != MAX_MAP_COUNT:
-            raise HostError(f"{self._record}: names '{name}', which is never changed; remove the file")
-        now = self._limit()
-        if now == change["set"]:
-            self._set(before)
-            return {"name": name, "before": now, "restored": before, "reason": ""}
-        reason = "" if now == before else f"it is {now} now, not the {change['set']} set before: left alone"
-        return {"name": name, "before": now, "restored": now if now == before else None, "reason": reason}
 
     def _limit(self) -> int:
         limit = self._files.setting(MAX_MAP_COUNT)

@@ -6,8 +6,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.agent.host.conditions import CODE, CONDITIONS, HARMLESS, MACHINE, SETTING
-from pageswap.agent.host.environment import find
+from pageswap.agent.host.conditions import CODE, CONDITIONS, HARMLESS, MACHINE, SETTING, find
 from pageswap.answers.words import say
 from pageswap.text.conditions import gibibytes, label
 from pageswap.text.words import clipped

@@ -6,7 +6,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Final
 
-from pageswap.agent.host.environment import find
+from pageswap.agent.host.conditions import find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from pageswap import native
-from pageswap.agent.host import environment
+from pageswap.agent.host.conditions import read_environment
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.host.readers import Source
 from pageswap.agent.trial.core_calls import native_core
@@ -125,7 +125,7 @@ class HostileTransport(LocalTransport):
 def facts() -> dict[str, Any]:
     """Return what this machine's own agent tells of it."""
     core = native_core()
-    found = environment.read(Source(HostFiles(), (0,), (0,)), core.info())
+    found = read_environment(Source(HostFiles(), (0,), (0,)), core.info())
     doctor = [{"check": "load", "status": "warn", "found": "0.5", "cure": "wait"}]
     return {"environment": found, "methods": core.methods(), "doctor": doctor, "lease": None, "time": 0}
 

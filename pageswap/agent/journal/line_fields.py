@@ -7,7 +7,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.host.environment import environment_problem
+from pageswap.agent.host.conditions import environment_problem
 from pageswap.agent.host_words import misfit
 from pageswap.agent.journal import job
 
@@ -60,11 +60,8 @@ def time_problem(text: object) -> str:
 
 
 def _format_problem(number: object) -> str:
-    return (
-        ""
-        if number == job.FORMAT
-        else f"format {number!r:.60}, this version reads {job.FORMAT}; use the one that made it"
-    )
+    problem = f"format {number!r:.60}, this version reads {job.FORMAT}; use the one that made it"
+    return "" if number == job.FORMAT else problem
 
 
 def _rounds_problem(rounds_ns: Any) -> str:  # noqa: ANN401 - whatever the host has told
@@ -165,11 +162,8 @@ def line_problem(record: dict[str, Any]) -> str:
     for name, value in record.items():
         if isinstance(value, (int, float)) and value < 0:
             return f"{name} is negative"
-    if (
-        kind == "trial"
-        and record["status"] in (job.OK, job.CORRUPT)
-        and None in (record["elapsed_ns"], record["rounds_ns"])
-    ):
+    is_measured = kind == "trial" and record["status"] in (job.OK, job.CORRUPT)
+    if is_measured and None in (record["elapsed_ns"], record["rounds_ns"]):
         return f"status {record['status']} without its times"
     # A begin line tells of the host, whose words have limits of their own.
     rest = {name: value for name, value in record.items() if name not in ("rounds_ns", "environment", "methods")}

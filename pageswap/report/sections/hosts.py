@@ -8,8 +8,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.host.conditions import CONDITIONS
-from pageswap.agent.host.environment import condition_value, find
+from pageswap.agent.host.conditions import CONDITIONS, condition_value, find
 from pageswap.comparison.environments import Difference, verdict
 from pageswap.comparison.environments import differences as compare
 from pageswap.report.sections.section import MOST_ROWS, Grid, Heading, Section, note, notes, number, section_of

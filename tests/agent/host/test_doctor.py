@@ -10,7 +10,8 @@ import pytest
 from agent.host.laid_out import cores, lay_out, numa, source
 from requirement import require
 
-from pageswap.agent.host import doctor, environment
+from pageswap.agent.host import doctor
+from pageswap.agent.host.conditions import read_environment
 from pageswap.agent.host.doctor import Host, HostCheck
 from pageswap.agent.host.host_files import HostFiles
 
@@ -28,7 +29,7 @@ _STAT = "cpu  {user} 0 0 0 0 0 0 {steal} 0 0\ncpu0 1 2 3\n"
 def examine(files: HostFiles, cache: str, holder: dict[str, Any] | None = None, cpu: int | None = None) -> Findings:
     """Examine a host by its files, and return each check's finding by its name."""
     examined = source(files, cpu)
-    host = Host(environment.read(examined, {}), files, examined.measured_cpus[0], cache, holder)
+    host = Host(read_environment(examined, {}), files, examined.measured_cpus[0], cache, holder)
     return {finding.check: finding for finding in doctor.examine(host)}
 
 

@@ -159,12 +159,13 @@ from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.journal import job
 from pageswap.agent.trial.child_watcher import ChildEnd
 from pageswap.agent.trial.executor import Executor
+from pageswap.agent.trial.preflight import Preflight
 levels = {"method": "memcpy", "backing": "private_anon", "page_size": 4096, "region_size": 8192, "iterations": 1}
 trial = job.TrialSpec("b00.c0000", 1, "swap", {**levels, "threads": 1}, 1, 1, 60.0, 0, 0, False)
 work = SimpleNamespace(result=lambda: None)
 core = SimpleNamespace(reserved_page_bytes={}, trial=lambda *_: work)
 watcher = SimpleNamespace(run=lambda *_, **__: ChildEnd("exit", 24, 0))
-outcome = Executor(core, watcher, HostFiles()).run(trial)
+outcome = Executor(core, watcher, Preflight([], HostFiles())).run(trial)
 print(outcome.status, outcome.status in job.STATUSES, outcome.reason)
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=changed.root, capture_output=True, text=True, check=False)

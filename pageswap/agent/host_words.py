@@ -100,12 +100,7 @@ def misfit(value: Any, shape: Any, place: str = "") -> str:  # noqa: ANN401 - wh
     if isinstance(shape, list) and isinstance(value, list) and len(value) <= (shape[1:] or [_MOST_MEMBERS])[0]:
         problems = (misfit(member, shape[0], f"{place}[{index}]") for index, member in enumerate(value))
         return next(filter(None, problems), "")
-    return "" if isinstance(shape, tuple) and is_a(value, shape) else f"{place} is {value!r:.60}, which it cannot be"
-
-
-def is_a(value: object, types: tuple[type, ...]) -> bool:
-    """Tell whether a value is of one of these types, and no absurdly long text."""
-    # To Python a bool is a number, too.
-    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-        return False
-    return not isinstance(value, str) or len(value) <= _LONGEST_TEXT
+    is_too_long = isinstance(value, str) and len(value) > _LONGEST_TEXT
+    # Not by isinstance: to Python a bool is a number, too.
+    fits = isinstance(shape, tuple) and type(value) in shape and not is_too_long
+    return "" if fits else f"{place} is {value!r:.60}, which it cannot be"

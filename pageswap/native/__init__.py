@@ -42,11 +42,6 @@ class BackingInfo:
     fault_bytes: int
     is_reserved: bool
 
-    @property
-    def reserved_page_bytes(self) -> int:
-        """The size of the pool's pages, 0 for a backing that takes free memory."""
-        return self.kernel_page_bytes if self.is_reserved else 0
-
 
 def backings() -> list[BackingInfo]:
     """List what regions can be made of, in the table's order."""
@@ -181,12 +176,9 @@ def core_info() -> dict[str, str]:
 
     And `build`: "host" for a core made on the host that runs it, else "controller".
     """
-    facts: dict[str, str] = {"build": "controller"}
-    for name in ("build.json", "_core.json"):
-        path = pathlib.Path(__file__).with_name(name)
-        if path.exists() or name == "_core.json":
-            facts.update(json.loads(path.read_text(encoding="utf-8")))
-    return facts
+    core, build = (pathlib.Path(__file__).with_name(name) for name in ("_core.json", "build.json"))
+    facts = json.loads(build.read_text(encoding="utf-8")) if build.exists() else {}
+    return {"build": "controller", **facts, **json.loads(core.read_text(encoding="utf-8"))}
 
 
 def _raise(error: Any) -> None:  # noqa: ANN401 - a cffi struct

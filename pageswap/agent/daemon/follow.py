@@ -34,13 +34,8 @@ def touch(mark: str) -> None:
 class FollowedMark:
     """The agent's view of the mark: for how long nobody has followed."""
 
-    def __init__(self, mark: str, *, is_new: bool = True) -> None:
-        """Make the mark unless it is there already (`is_new` false); the time counts from now on.
-
-        Raises OSError when it cannot be made.
-        """
-        if is_new:
-            touch(mark)
+    def __init__(self, mark: str) -> None:
+        """Take the mark, which is there already; the time counts from now on. Raises OSError."""
         self._mark = mark
         self._changed_ns = os.stat(mark).st_mtime_ns
         self._looked = self._followed = time.monotonic()
@@ -81,22 +76,15 @@ class Follower:
             touch(self._mark)
         self._touched = time.monotonic()
         if journal >= 0 and not self._knows:
-            measured = _measured_cpus(os.pread(journal, _FIRST_BYTES, 0))
-            self._knows = bool(measured)
-            self._leave(measured)
+            # Its first line tells what is measured on, once that is there whole.
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                begin = json.loads(os.pread(journal, _FIRST_BYTES, 0).partition(b"\n")[0])
+                self._leave({int(cpu) for cpu in begin["measured_cpus"]})
+                self._knows = True
 
     def _leave(self, measured: set[int]) -> None:
-        if measured and self._allowed - measured:
+        if self._allowed - measured:
             os.sched_setaffinity(0, self._allowed - measured)
-
-
-def _measured_cpus(data: bytes) -> set[int]:
-    """Read from a journal's first line what is measured on; empty when that is not there yet."""
-    line, newline, _ = data.partition(b"\n")
-    try:
-        return {int(cpu) for cpu in json.loads(line)["measured_cpus"]} if newline else set()
-    except (ValueError, KeyError, TypeError):
-        return set()
 
 
 class Heartbeats:

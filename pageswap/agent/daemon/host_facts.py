@@ -8,7 +8,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.agent.host import environment
+from pageswap.agent.host.conditions import read_environment
 from pageswap.agent.host.cpus import measured_cpus
 from pageswap.agent.host.doctor import BAD, OK, WARN, Host, HostCheck, examine
 from pageswap.agent.host.readers import Source
@@ -45,7 +45,7 @@ def host_facts(context: HostContext, cache: str, cpu: int | None = None, job: Jo
     holder = host_lease.who_holds(context.lease_name)
     allowed = tuple(sorted(os.sched_getaffinity(0)))
     measured = allowed[-1] if cpu is None else cpu
-    found = environment.read(Source(context.files, allowed, (measured,)), core.info())
+    found = read_environment(Source(context.files, allowed, (measured,)), core.info())
     findings = [*examine(Host(found, context.files, measured, cache, holder)), recovered]
     return {
         "environment": found,
@@ -92,8 +92,7 @@ def recover(context: HostContext) -> HostCheck:
             return in_use
         with contextlib.closing(held):
             if not tunables.may_change:
-                words = ", ".join(f"{each['name']}={each['before']}" for each in record["changes"])
-                found = f"run {record['run_id']} was killed; before it: {words}"
+                found = f"run {record['run_id']} was killed; before it: {MAX_MAP_COUNT}={record['before']}"
                 return HostCheck("tunables", BAD, found, "as root: inv doctor, which restores it")
             events = tunables.restore()
     except HostError as error:

@@ -8,16 +8,16 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.daemon.follow import FollowedMark
-from pageswap.agent.host import cgroup, environment
+from pageswap.agent.daemon.follow import FollowedMark, touch
+from pageswap.agent.host import cgroup
+from pageswap.agent.host.conditions import read_environment
 from pageswap.agent.host.cpus import measured_cpus
 from pageswap.agent.host.readers import Source
 from pageswap.agent.journal import job
 from pageswap.agent.journal.journal import Journal
 from pageswap.agent.journal.line_fields import utc_now
-from pageswap.agent.trial.child_watcher import ChildWatcher
+from pageswap.agent.trial.child_watcher import ChildWatcher, become_subreaper
 from pageswap.agent.trial.core_calls import ForkedCall
-from pageswap.agent.trial.descendants import become_subreaper
 from pageswap.agent.trial.executor import Executor, TrialOutcome
 from pageswap.agent.trial.preflight import Preflight
 from pageswap.agent.workspace.cleaning import tidy
@@ -65,58 +65,50 @@ class Session:
         """Take the job, where its files go, the host, the signals to obey and the lease to answer for."""
         self._job = the_job
         self._work = work
-        self._files = context.files
         self._signals = signals
         self._lease = lease
         self._core = context.core()
         self._tunables = context.tunables
         threads = max((trial.threads for trial in the_job.trials), default=1)
-        self._allowed = os.sched_getaffinity(0)
-        self._cpus, self._rest = measured_cpus(self._files, threads, the_job.cpu)
-        self._measured = self._cpus[:threads]
-        info = self._core.info()
-        self._core_named = {"build": info.get("build"), "core_hash": info.get("core_hash")}
+        self._cpus, self._rest = measured_cpus(context.files, threads, the_job.cpu)
+        self._source = Source(context.files, tuple(sorted(os.sched_getaffinity(0))), self._cpus[:threads])
 
     def run(self) -> None:
         """Execute all trials and write the journal from its begin to its end.
 
         Raises JournalError when the journal cannot be written: the job ends there, its settings restored.
         """
+        touch(self._work.followed)
         mark = FollowedMark(self._work.followed)
         os.sched_setaffinity(0, self._rest)
-        watcher = ChildWatcher(
-            self._signals,
-            lease=self._lease,
-            allowed_cpus=self._allowed,
-            is_parent_of_all=become_subreaper(),
-        )
-        self._tidy()
+        watcher = ChildWatcher(self._signals, self._lease, self._source.cpus_allowed, become_subreaper())
+        try:
+            tidied = tidy(self._work.path)
+        except OSError as error:
+            log(f"old work folders are left: {error}")
+        else:
+            if tidied and tidied["removed"]:
+                log(f"removed {tidied['removed']} old work folders and bundles of {tidied['bytes']} bytes")
         restored = restore_settings(self._tunables, "what a killed run left behind")
         methods = self._core.methods()
-        source = Source(self._files, tuple(sorted(self._allowed)), self._measured)
         journal = Journal(self._work.journal, run_id=self._job.run_id, host=self._job.host, segment=self._job.segment)
         journal.append(
             "begin",
             format=job.FORMAT,
             pid=os.getpid(),
             started_at=utc_now(),
-            environment=environment.read(source, self._core.info()),
+            environment=read_environment(self._source, self._core.info()),
             methods=methods,
-            measured_cpus=self._measured,
+            measured_cpus=self._source.measured_cpus,
         )
-        cap_bytes = self._job.memory_cap_bytes
-        preflight = Preflight(
-            methods, self._files, memory_cap_bytes=cap_bytes, reserved_page_bytes=self._core.reserved_page_bytes
-        )
+        preflight = Preflight(methods, self._source.files, self._job.memory_cap_bytes, self._core.reserved_page_bytes)
         group = None
         try:
             for event in restored:
                 journal.append("tune", **event)
             preflight.tune_problem = self._tune(journal, preflight)
             group = self._capped_group(watcher)
-            trial_executor = Executor(
-                self._core, watcher, self._files, cpus=self._cpus, memory_cap_bytes=cap_bytes, group=group
-            )
+            trial_executor = Executor(self._core, watcher, preflight, cpus=self._cpus, group=group)
             why = self._run_trials(journal, mark, preflight, trial_executor)
         finally:
             if group:
@@ -129,6 +121,7 @@ class Session:
         log(f"ended: {why}")
 
     def _run_trials(self, journal: Journal, mark: FollowedMark, preflight: Preflight, trial_executor: Executor) -> str:
+        info = self._core.info()
         for trial in self._job.trials:
             self._lease.serve()
             if self._signals.requested:
@@ -149,7 +142,8 @@ class Session:
                 started_at=started_at,
                 wall_ns=time.monotonic_ns() - begin_ns,
                 **outcome.measures,
-                **self._core_named,
+                build=info.get("build"),
+                core_hash=info.get("core_hash"),
             )
             if outcome.unkillable:
                 log("a trial could not be killed: nothing more can be measured beside it")
@@ -174,7 +168,7 @@ class Session:
         """Make the control group that holds trials to the job's cap, if one is wanted and trials can enter it."""
         if self._job.memory_cap_bytes is None:
             return None
-        group = cgroup.make_capped(self._files, self._job.memory_cap_bytes)
+        group = cgroup.make_capped(self._source.files, self._job.memory_cap_bytes)
         if group is not None:
             entering = ForkedCall(self._core, lambda: True)
             watcher.run(entering, timeout_s=_ENTER_S, group=group.procs)
@@ -186,12 +180,3 @@ class Session:
             group.remove()
         log("no control group can be made here: the memory cap is kept by what trials are computed to need")
         return None
-
-    def _tidy(self) -> None:
-        try:
-            tidied = tidy(self._work.path)
-        except OSError as error:
-            log(f"old work folders are left: {error}")
-            return
-        if tidied and tidied["removed"]:
-            log(f"removed {tidied['removed']} old work folders and bundles of {tidied['bytes']} bytes")

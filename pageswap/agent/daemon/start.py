@@ -10,15 +10,14 @@ import select
 import signal
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pageswap.agent.daemon.follow import FollowedMark, has_gone
 from pageswap.agent.daemon.session import Session, log, restore_settings
 from pageswap.agent.host import cgroup
 from pageswap.agent.journal.job import Job, job_from_json
 from pageswap.agent.journal.line_fields import utc_now
-from pageswap.agent.trial.child_watcher import StopSignals
-from pageswap.agent.trial.descendants import become_subreaper, fork, kill_and_reap
+from pageswap.agent.trial.child_watcher import StopSignals, become_subreaper, fork, kill_and_reap
 from pageswap.agent.workspace import host_lease
 from pageswap.agent.workspace.agent_lock import AgentLock
 from pageswap.agent.workspace.work_folder import WorkFolder, private_folder, user_name, write_durably
@@ -64,32 +63,26 @@ def start(
         _detach(the_job, work, context, write)
     os.close(write)
     os.waitpid(middle, 0)
-    with os.fdopen(read, "rb") as words:
-        _relay(words.fileno(), work, say)
+    with os.fdopen(read, "rb", buffering=0) as words:
+        _relay(words, work, say)
 
 
-def _relay(words: int, work: WorkFolder, say: Callable[[dict[str, Any]], None]) -> None:
+def _relay(words: IO[bytes], work: WorkFolder, say: Callable[[dict[str, Any]], None]) -> None:
     """Pass on what the agent says until it has decided; leaving early makes a waiting agent give up."""
     poller = select.poll()
     poller.register(words, select.POLLIN)
     poller.register(1, 0)
-    received = b""
-    while True:
-        ready = dict(poller.poll())
-        if words not in ready:
+    word = {"waiting_for": None}
+    while "waiting_for" in word:
+        if words.fileno() not in dict(poller.poll()):
             raise HostError("whoever asked for the start has gone")
-        chunk = os.read(words, 1 << 16)
-        if not chunk:
+        line = words.readline()
+        if not line.endswith(b"\n"):
             raise HostError(f"the agent died while it started; its log says: {work.log_tail() or 'nothing'}")
-        received += chunk
-        *lines, received = received.split(b"\n")
-        for line in lines:
-            word = json.loads(line)
-            if "error" in word:
-                raise HostError(word["error"])
-            say(word)
-            if "waiting_for" not in word:
-                return
+        word = json.loads(line)
+        if "error" in word:
+            raise HostError(word["error"])
+        say(word)
 
 
 def _detach(the_job: Job, work: WorkFolder, context: HostContext, write: int) -> None:
@@ -151,7 +144,7 @@ def keep(  # noqa: PLR0913 - what is kept, and the patience that a test shortens
         if mark is None:
             # Before its journal begins an agent may wait for the lease, as long as its starter does.
             if os.path.exists(work.journal) and os.path.exists(work.followed):
-                mark = FollowedMark(work.followed, is_new=False)
+                mark = FollowedMark(work.followed)
         elif mark.idle_s() > allowed_s:
             log(f"agent {pid} should have ended by itself and has not: killed")
             os.kill(pid, signal.SIGKILL)
@@ -219,7 +212,11 @@ class _Starting:
                 return held
             log(f"the host is measured by {host_lease.describe(held)}")
             if the_job.ignore_lease:
-                return _lease_beside(me, host_lease.describe(held), context)
+                if os.geteuid():
+                    raise HostError(f"--ignore-lease: only root may measure beside {host_lease.describe(held)}")
+                if not AgentLock(f"{context.tunables.make_folder()}/lease.lock").take():
+                    raise HostError("--ignore-lease: another run of root's ignores the lease already; wait for its end")
+                return host_lease.take_beside(me, context.lease_name)
             if not the_job.wait:
                 self._say({"held_by": held})
                 return None
@@ -238,12 +235,3 @@ class _Starting:
         with contextlib.suppress(OSError):
             if self._pipe >= 0:
                 os.write(self._pipe, json.dumps(word).encode() + b"\n")
-
-
-def _lease_beside(me: dict[str, Any], holder: str, context: HostContext) -> host_lease.Lease:
-    """Return a lease beside the one that is kept; raises HostError unless this is root's, and the only one."""
-    if os.geteuid():
-        raise HostError(f"--ignore-lease: only root may measure beside {holder}")
-    if not AgentLock(f"{context.tunables.make_folder()}/lease.lock").take():
-        raise HostError("--ignore-lease: another run of root's ignores the lease already; wait for its end")
-    return host_lease.take_beside(me, context.lease_name)

@@ -69,10 +69,6 @@ class HostFiles:
         except OSError:
             return []
 
-    def usable(self, path: str) -> bool:
-        """Tell whether this process may open `path` for reading and writing."""
-        return os.access(self.path(path), os.R_OK | os.W_OK)
-
 
 def _setting(name: str) -> str:
     return f"/proc/sys/{name.replace('.', '/')}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
+from typing import TYPE_CHECKING, Any, TypeVar, Union, cast
 
 from pageswap.errors import HostError
 
@@ -40,17 +40,9 @@ def case_id_of(trial_id: str) -> str:
     return trial_id.split(".")[1]
 
 
-class _LevelOf(Generic[_T]):
-    """A trial's level of the factor that the attribute is named after."""
-
-    def __init__(self, kind: Callable[[Level], _T]) -> None:
-        self._kind = kind
-
-    def __set_name__(self, _: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, trial: TrialSpec, _: type) -> _T:
-        return self._kind(trial.levels[self._name])
+def _level_of(factor: str, kind: Callable[[Level], _T]) -> _T:
+    """Return the property of a trial that is its level of a factor, with the type of what it reads."""
+    return cast("_T", property(lambda trial: kind(trial.levels[factor])))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,12 +66,12 @@ class TrialSpec:
     # 1 for the second trial of a baseline's case in a block, which is there to be compared with the first.
     replica: int = 0
 
-    method = _LevelOf(str)
-    backing = _LevelOf(str)
-    page_size = _LevelOf(int)
-    region_size = _LevelOf(int)
-    iterations = _LevelOf(int)
-    threads = _LevelOf(int)
+    method = _level_of("method", str)
+    backing = _level_of("backing", str)
+    page_size = _level_of("page_size", int)
+    region_size = _level_of("region_size", int)
+    iterations = _level_of("iterations", int)
+    threads = _level_of("threads", int)
 
     @property
     def case_id(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from typing import Any
@@ -47,25 +48,21 @@ class Journal:
         if len(line) > MAX_LINE_BYTES:
             raise ValueError(f"a journal line of {len(line)} bytes, at most {MAX_LINE_BYTES} are allowed")
         self._broken = True
+        left = memoryview(line)
         try:
-            self._write(line)
+            while left:
+                left = left[os.write(self._descriptor, left) :]
             os.fsync(self._descriptor)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                if left:
+                    os.ftruncate(self._descriptor, self._length)
             raise JournalError(
                 f"{self._path}: line {self._next} cannot be written: {error.strerror}; make room there and resume"
             ) from error
         self._broken = False
         self._next += 1
         self._length += len(line)
-
-    def _write(self, line: bytes) -> None:
-        left = memoryview(line)
-        try:
-            while left:
-                left = left[os.write(self._descriptor, left) :]
-        except OSError:
-            os.ftruncate(self._descriptor, self._length)
-            raise
 
     def close(self) -> None:
         """Close the file; everything in it is durable already."""
@@ -93,48 +90,44 @@ class JournalReader:
         Raises JournalError, saying at which byte and what, at the first line that is not one of this journal's. The
         records before it in the same piece are not given; `offset` still names the last line given before.
         """
-        data = self._torn + data
-        records, start, offset, following, end = [], 0, self.offset, self._next, self.end
-        while True:
-            newline = data.find(b"\n", start)
-            if (newline if newline >= 0 else len(data)) - start >= MAX_LINE_BYTES:
-                raise self._error(offset, f"a line longer than {MAX_LINE_BYTES} bytes")
-            if newline < 0:
-                break
+        *lines, torn = (self._torn + data).split(b"\n")
+        records, offset, following, end = [], self.offset, self._next, self.end
+        for line in lines:
+            self._check_length(line, offset)
             if end is not None:
                 raise self._error(offset, "a line after the journal's end")
-            record = self._record(data[start:newline], offset, following)
+            record = self._record(line, offset, following)
             end = record["why"] if record["kind"] == "end" else None
             records.append(record)
-            offset += newline + 1 - start
+            offset += len(line) + 1
             following = record["seq"] + 1
-            start = newline + 1
-        self._torn, self.offset, self._next, self.end = data[start:], offset, following, end
+        self._check_length(torn, offset)
+        self._torn, self.offset, self._next, self.end = torn, offset, following, end
         return records
+
+    def _check_length(self, line: bytes, offset: int) -> None:
+        if len(line) >= MAX_LINE_BYTES:
+            raise self._error(offset, f"a line longer than {MAX_LINE_BYTES} bytes")
 
     def _record(self, line: bytes, offset: int, following: int | None) -> dict[str, Any]:
         try:
             record = read_object(line)
         except ValueError as error:
             raise self._error(offset, f"not a JSON line ({error})") from error
-        problem = self._problem(record, following)
+        problem = line_problem(record) or self._misplaced(record, following)
         if problem:
             raise self._error(offset, problem)
         return record
 
-    def _problem(self, record: dict[str, Any], following: int | None) -> str:
-        """Say what is wrong with a record, "" when nothing is."""
-        problem = line_problem(record)
-        if problem:
-            return problem
-        kind = record["kind"]
+    def _misplaced(self, record: dict[str, Any], following: int | None) -> str:
+        """Say why a record is not this journal's next one, "" when it is."""
         for name, expected in self._labels.items():
             if record[name] != expected:
                 return f"{name} is {record[name]!r:.60}, expected {expected!r:.60}: another run's journal"
         if following is not None and record["seq"] != following:
             return f"seq is {record['seq']}, expected {following}: a line is missing or doubled"
-        if (kind == "begin") != (record["seq"] == 0):
-            return f"line {record['seq']} is a {kind} line; the first line, and only it, begins"
+        if (record["kind"] == "begin") != (record["seq"] == 0):
+            return f"line {record['seq']} is a {record['kind']} line; the first line, and only it, begins"
         return ""
 
     def _error(self, offset: int, problem: str) -> JournalError:

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.journal.journal import MAX_LINE_BYTES
-from pageswap.agent.trial.descendants import fork
+from pageswap.agent.trial.child_watcher import fork
 from pageswap.errors import CoreError, HostError, MethodUnavailableError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def native_core() -> CoreCalls:
         trial=lambda spec, cpus: native.TrialProcess(params_of(spec, cpus)),
         check=check,
         enter_child=native.enter_child,
-        reserved_page_bytes={backing.name: backing.reserved_page_bytes for backing in native.backings()},
+        reserved_page_bytes={each.name: each.kernel_page_bytes for each in native.backings() if each.is_reserved},
     )
 
 

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 from pageswap.agent.host import cgroup, readers
 from pageswap.agent.journal import job
 from pageswap.agent.journal.line_fields import FIELDS_FROM_COUNTERS, MEASURES
-from pageswap.agent.trial.descendants import process_cure
-from pageswap.agent.trial.preflight import address_space_cap, memory_need
+from pageswap.agent.trial.child_watcher import process_cure
 from pageswap.errors import CoreError, MethodUnavailableError
 
 if TYPE_CHECKING:
-    from pageswap.agent.host.host_files import HostFiles
     from pageswap.agent.trial.child_watcher import ChildEnd, ChildWatcher
     from pageswap.agent.trial.core_calls import CoreCalls
+    from pageswap.agent.trial.preflight import Preflight
     from pageswap.native import TrialResult
 
 _CURE = "use a smaller region_size or free memory"
@@ -55,35 +54,25 @@ class Executor:
     """Runs trials, one at a time.
 
     `cpus` are those of a trial: first its threads', then those that busy neighbours may have; empty leaves the choice
-    to the core. `group` is the control group that holds trials to `memory_cap_bytes`; without one that bounds their
-    addresses.
+    to the core. `group` is the control group that holds trials to the preflight's `memory_cap_bytes`; without one that
+    bounds their addresses.
     """
 
     core: CoreCalls
     watcher: ChildWatcher
-    files: HostFiles
+    preflight: Preflight
     cpus: tuple[int, ...] = ()
-    memory_cap_bytes: int | None = None
     group: cgroup.MemoryGroup | None = None
-
-    def __post_init__(self) -> None:
-        """Find the groups once: their list is long."""
-        self._groups = cgroup.memory_groups(self.files)
 
     def run(self, trial: job.TrialSpec) -> TrialOutcome:
         """Execute the trial once; whatever it does, a TrialOutcome comes back."""
-        page_bytes = self.core.reserved_page_bytes.get(trial.backing, 0)
-        cap_bytes = address_space_cap(trial, self.files, self.memory_cap_bytes, page_bytes)
+        cap_bytes = self.preflight.address_space_cap(trial)
         kills = self._oom_kills()
         load1_before = self._load1()
         work = self.core.trial(trial, self.cpus)
+        procs = self.group.procs if self.group else None
         try:
-            ending = self.watcher.run(
-                work,
-                timeout_s=trial.timeout_s,
-                address_space_bytes=cap_bytes,
-                group=self.group.procs if self.group else None,
-            )
+            ending = self.watcher.run(work, timeout_s=trial.timeout_s, address_space_bytes=cap_bytes, group=procs)
         except OSError as error:
             return TrialOutcome(job.FAILED, f"the trial's process could not be made: {error}{process_cure(error)}")
         try:
@@ -99,12 +88,12 @@ class Executor:
         return dataclasses.replace(outcome, unkillable=ending.has_survivors)
 
     def _load1(self) -> float | None:
-        loads = readers.loadavg(self.files)
-        return loads[0] if loads else None
+        return next(iter(readers.loadavg(self.preflight.files) or ()), None)
 
     def _oom_kills(self) -> tuple[int, int]:
         """Count the OOM kills for the memory cap, and those around the agent or on the whole host."""
-        return (self.group.oom_kills() or 0) if self.group else 0, cgroup.oom_kills(self.files, self._groups)
+        capped = (self.group.oom_kills() or 0) if self.group else 0
+        return capped, cgroup.oom_kills(self.preflight.files, self.preflight.groups)
 
     def _from_ending(self, ending: ChildEnd, trial: job.TrialSpec, kills: tuple[int, int]) -> TrialOutcome:
         if ending.cause in _CAUSES:
@@ -119,16 +108,15 @@ class Executor:
             return TrialOutcome(job.KILLED, "SIGKILL from outside")
         if ending.signal:
             status = job.UNAVAILABLE if ending.signal in _BOUNDS else job.KILLED
-            return TrialOutcome(status, _BOUNDS.get(ending.signal) or _signal_name(ending.signal))
-        return TrialOutcome(
-            job.FAILED, f"the trial's process ended with exit status {ending.exit_status} and no result"
-        )
+            name = next((each.name for each in signal.Signals if each == ending.signal), f"signal {ending.signal}")
+            return TrialOutcome(status, _BOUNDS.get(ending.signal, name))
+        reason = f"the trial's process ended with exit status {ending.exit_status} and no result"
+        return TrialOutcome(job.FAILED, reason)
 
     def _over_cap(self, trial: job.TrialSpec) -> str:
-        is_reserved = bool(self.core.reserved_page_bytes.get(trial.backing))
-        need_bytes = memory_need(trial, is_reserved=is_reserved).total_bytes
+        need_bytes = self.preflight.most_memory(trial).total_bytes
         return (
-            f"used more than the {(self.memory_cap_bytes or 0) >> 20:,} MiB that a trial may have on this "
+            f"used more than the {(self.preflight.memory_cap_bytes or 0) >> 20:,} MiB that a trial may have on this "
             f"host (its region and what belongs to it are {-(-need_bytes >> 20):,} MiB); raise the host's "
             "memory in hosts.yaml, or use a smaller region_size"
         )
@@ -152,10 +140,3 @@ def _from_result(result: TrialResult) -> TrialOutcome:
     if result.verified:
         return TrialOutcome(job.OK, "", measures)
     return TrialOutcome(job.CORRUPT, f"verification: {result.reason}", measures)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

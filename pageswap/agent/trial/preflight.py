@@ -75,35 +75,13 @@ def mappings_need(trial: job.TrialSpec, base: int) -> int:
     return min(slots, 4 * trial.iterations + 1) + base + _SPARE_MAPPINGS
 
 
-def address_space_cap(
-    trial: job.TrialSpec, files: HostFiles, memory_cap_bytes: int | None = None, reserved_page_bytes: int = 0
-) -> int | None:
-    """Compute RLIMIT_AS for a trial's process in bytes; None under a sanitizer.
-
-    The region counts twice: aligned, reserved with its scratch, and for some methods mapped a second time. For the
-    same reason a cap on memory allows twice as many addresses. `reserved_page_bytes` is the size of the pages of a
-    backing that takes them from the host's pool, else 0.
-    """
-    now = _address_space(files)
-    if now is None or now > _SHADOW_BYTES:
-        return None
-    need = memory_need(trial, is_reserved=bool(reserved_page_bytes))
-    unit = max(_HUGE_PAGE_BYTES, reserved_page_bytes)
-    reserved = (
-        2 * max(need.region_bytes, trial.region_size) + trial.threads * _round_up(trial.page_size, unit) + 4 * unit
-    )
-    own = need.schedule_bytes + need.model_bytes + trial.threads * _THREAD_BYTES
-    wanted = own + reserved if memory_cap_bytes is None else min(own + reserved, 2 * memory_cap_bytes)
-    return min(now + wanted + _MARGIN_BYTES, (1 << 63) - 1)
-
-
 @dataclasses.dataclass
 class Preflight:
     """Decides about each trial from the probed methods' own word and the host's present numbers.
 
     `memory_cap_bytes` is the most that a trial may use, None for no such bound; `reserved_page_bytes` is as in
-    `CoreCalls`. `will_tune` tells that the limit on mappings will be raised, `tune_problem` why it was not, although
-    that was asked for.
+    `CoreCalls`, and `groups` bound this process's memory. `will_tune` tells that the limit on mappings will be raised,
+    `tune_problem` why it was not, although that was asked for.
     """
 
     methods: list[dict[str, Any]]
@@ -116,7 +94,7 @@ class Preflight:
     def __post_init__(self) -> None:
         """Look at what stays the same for all trials."""
         self._method_of = {method["name"]: method for method in self.methods}
-        self._groups = cgroup.memory_groups(self.files)
+        self.groups = cgroup.memory_groups(self.files)
         self._base_mappings = base_mappings(self.files)
 
     def refusal(self, trial: job.TrialSpec) -> tuple[str, str] | None:
@@ -135,12 +113,30 @@ class Preflight:
         wanted = [mappings_need(trial, self._base_mappings) for trial in trials if self._splits(trial)]
         return max(wanted) + _SPARE_MAPPINGS if wanted else 0
 
+    def address_space_cap(self, trial: job.TrialSpec) -> int | None:
+        """Compute RLIMIT_AS for a trial's process in bytes; None under a sanitizer.
+
+        The region counts twice: aligned, reserved with its scratch, and for some methods mapped a second time. For the
+        same reason a cap on memory allows twice as many addresses.
+        """
+        now = _address_space(self.files)
+        if now is None or now > _SHADOW_BYTES:
+            return None
+        need = self.most_memory(trial)
+        unit = max(_HUGE_PAGE_BYTES, self.reserved_page_bytes.get(trial.backing, 0))
+        wanted = 2 * max(need.region_bytes, trial.region_size) + need.schedule_bytes + need.model_bytes + 4 * unit
+        wanted += trial.threads * (_round_up(trial.page_size, unit) + _THREAD_BYTES)
+        if self.memory_cap_bytes is not None:
+            wanted = min(wanted, 2 * self.memory_cap_bytes)
+        return min(now + wanted + _MARGIN_BYTES, (1 << 63) - 1)
+
+    def most_memory(self, trial: job.TrialSpec, *, scratch: bool = True) -> MemoryNeed:
+        """Compute as `memory_need` does what a trial on this host allocates."""
+        return memory_need(trial, scratch=scratch, is_reserved=bool(self.reserved_page_bytes.get(trial.backing)))
+
     def _splits(self, trial: job.TrialSpec) -> bool:
         method = self._method_of.get(trial.method)
         return bool(method and method["available"] and method["splits_mappings"])
-
-    def _is_reserved(self, trial: job.TrialSpec) -> bool:
-        return bool(self.reserved_page_bytes.get(trial.backing))
 
     def _method_reason(self, trial: job.TrialSpec) -> str:
         method = self._method_of.get(trial.method)
@@ -173,7 +169,7 @@ class Preflight:
 
     def _memory_reason(self, trial: job.TrialSpec) -> str:
         scratch = trial.workload not in self._method_of[trial.method].get("without_scratch", ())
-        need = memory_need(trial, scratch=scratch, is_reserved=self._is_reserved(trial))
+        need = self.most_memory(trial, scratch=scratch)
         cap_bytes = self.memory_cap_bytes
         # What a trial's process has before it begins is the agent's, so the cap is compared without any spare room.
         if cap_bytes is not None and cap_bytes < need.total_bytes:
@@ -194,13 +190,13 @@ class Preflight:
         if self.files.setting("vm.overcommit_memory") == _STRICT_OVERCOMMIT and "CommitLimit" in memory:
             free_bytes = memory["CommitLimit"] - memory.get("Committed_AS", 0)
             bounds.append((free_bytes, "may still be committed (vm.overcommit_memory is 2)"))
-        for group in self._groups:
+        for group in self.groups:
             in_group = group.free_bytes(enough)
             if in_group is not None:
                 bounds.append((in_group, f"are left in the control group {group.folder}"))
         limit = resource.getrlimit(resource.RLIMIT_AS)[0]
         if limit != resource.RLIM_INFINITY:
-            hugetlb_bytes = trial.region_size if self._is_reserved(trial) else 0
+            hugetlb_bytes = trial.region_size if self.reserved_page_bytes.get(trial.backing) else 0
             free_bytes = limit - (_address_space(self.files) or 0) - hugetlb_bytes
             bounds.append((free_bytes, "of addresses are left (ulimit -v)"))
         return bounds

@@ -49,25 +49,21 @@ class AgentLock:
     def holder(self) -> int | None:
         """Return the process id of the agent that is alive, None when none is."""
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            with open(self._path, "rb", buffering=0) as file:
+                # The holder writes its id just after locking: an empty file is an agent in its first microseconds.
+                for _ in range(50):
+                    if _try(file.fileno(), fcntl.LOCK_SH):
+                        return None
+                    text = os.pread(file.fileno(), 32, 0)
+                    if text.endswith(b"\n") and text.strip().isdigit():
+                        return int(text)
+                    time.sleep(0.01)
+                raise HostError(f"{self._path}: locked, but names no process")
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise HostError(f"{self._path}: {error.strerror}") from error
-        try:
-            # The holder writes its id just after locking: an empty file is an agent in its first microseconds.
-            for _ in range(50):
-                if _try(descriptor, fcntl.LOCK_SH):
-                    return None
-                text = os.pread(descriptor, 32, 0)
-                if text.endswith(b"\n") and text.strip().isdigit():
-                    return int(text)
-                time.sleep(0.01)
-            raise HostError(f"{self._path}: locked, but names no process")
-        except OSError as error:
-            raise HostError(f"{self._path}: flock: {error.strerror}") from error
-        finally:
-            os.close(descriptor)
+            # What opens a file names it in its error, and flock does not.
+            raise HostError(f"{self._path}: {'' if error.filename else 'flock: '}{error.strerror}") from error
 
     def release(self) -> None:
         """Let go; harmless when nothing is held."""

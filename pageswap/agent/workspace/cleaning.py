@@ -43,8 +43,9 @@ def clean_cache(cache: str, runs: str, *, older_than_s: float = 0.0, abandoned: 
     for path in _segments(cache):
         takes_all = runs == ALL or path in abandoned
         if _remove(path, _why_kept(path, now - older_than_s, takes_all=takes_all), swept):
-            _remove_if_empty(os.path.dirname(path))
-            _remove_if_empty(os.path.dirname(os.path.dirname(path)))
+            with contextlib.suppress(OSError):  # another segment's or host's folder is in it
+                os.rmdir(os.path.dirname(path))
+                os.rmdir(os.path.dirname(os.path.dirname(path)))
     in_use = _bundles_in_use(os.path.join(cache, "bundles"))
     for name in ("bundles", "cores"):
         for path in _folders(os.path.join(cache, name)):
@@ -151,16 +152,8 @@ def _is_own_folder(found: os.stat_result) -> bool:
 
 def _changed(path: str) -> float:
     """Return when a folder or a file directly in it was last changed, in s since 1970."""
-    latest = os.lstat(path).st_mtime
     with os.scandir(path) as entries:
-        for entry in entries:
-            latest = max(latest, entry.stat(follow_symlinks=False).st_mtime)
-    return latest
-
-
-def _remove_if_empty(path: str) -> None:
-    with contextlib.suppress(OSError):  # another segment's or host's folder is in it
-        os.rmdir(path)
+        return max([os.lstat(path).st_mtime, *(entry.stat(follow_symlinks=False).st_mtime for entry in entries)])
 
 
 def _size(path: str) -> int:

@@ -137,10 +137,9 @@ def who_holds(name: str | None = None) -> dict[str, Any] | None:
 def describe(holder: dict[str, Any]) -> str:
     """Say who holds the lease in one phrase."""
     words = f"process {holder.get('pid') or '?'} of user {holder.get('user') or '?'}"
-    if holder.get("run_id"):
-        words += f", run {holder['run_id']}"
-    if holder.get("since"):
-        words += f", since {holder['since']}"
+    for name, key in (("run", "run_id"), ("since", "since")):
+        if holder.get(key):
+            words += f", {name} {holder[key]}"
     return f"{words} ({holder['note']})" if holder.get("note") else words
 
 
@@ -205,10 +204,8 @@ def _read_answer(asker: socket.socket) -> tuple[dict[str, Any], str]:
 def _has_ended(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        pass  # Another user's, which /proc may hide.
+    except OSError as error:
+        return error.errno == errno.ESRCH  # Not another user's, which /proc may hide.
     return False
 
 

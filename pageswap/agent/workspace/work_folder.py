@@ -29,11 +29,9 @@ def cache_root(environ: Mapping[str, str] | None = None, *, fallback: str = "/tm
     if asked:
         return private_folder(os.path.abspath(asked))
     for folder, below in (("XDG_CACHE_HOME", "/pageswap"), ("HOME", "/.cache/pageswap")):
-        try:
+        with contextlib.suppress(HostError):
             if environ.get(folder):
                 return private_folder(environ[folder] + below)
-        except HostError:  # noqa: PERF203 - two rounds at most
-            continue
     return private_folder(f"{fallback}/pageswap-{os.geteuid()}")
 
 
@@ -189,11 +187,9 @@ def _make(path: str) -> None:
     while not os.path.lexists(os.path.dirname(missing[-1])):
         missing.append(os.path.dirname(missing[-1]))
     for folder in reversed(missing):
-        try:
+        with contextlib.suppress(FileExistsError):  # another agent may be making them, too
             os.mkdir(folder, 0o700)
             os.chmod(folder, 0o700)  # whatever the umask
-        except FileExistsError:  # noqa: PERF203 - a handful of folders, and another agent may be making them too
-            continue
 
 
 def user_name(uid: int) -> str:
@@ -257,18 +253,14 @@ def sync_folder(path: str) -> None:
 def write_durably(path: str, data: bytes, mode: int = 0o600) -> None:
     """Replace a file by `data` so that after a crash either the old or the new one is there, whole."""
     new = f"{path}.new"
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
+    with open(new, "wb", opener=lambda name, how: os.open(name, how, 0o600)) as file:
         try:
-            left = memoryview(data)
-            while left:
-                left = left[os.write(descriptor, left) :]
-            os.fchmod(descriptor, mode)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.replace(new, path)
-    except OSError:
-        os.unlink(new)
-        raise
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+            os.replace(new, path)
+        except OSError:
+            os.unlink(new)
+            raise
     sync_folder(os.path.dirname(path))

@@ -209,9 +209,14 @@ def test_a_line_that_never_ends_is_an_error(tmp_path: Path) -> None:
         os.close(write)
 
 
+def _new_mark(path: Path) -> FollowedMark:
+    touch(str(path))
+    return FollowedMark(str(path))
+
+
 def test_the_mark_tells_for_how_long_nobody_followed(tmp_path: Path) -> None:
     """It counts from the start, and anew from each touch."""
-    mark = FollowedMark(str(tmp_path / "followed"))
+    mark = _new_mark(tmp_path / "followed")
     first = mark.idle_s()
     time.sleep(0.05)
     second = mark.idle_s()
@@ -231,14 +236,14 @@ def test_a_mark_that_cannot_be_made_is_told_with_its_cause(tmp_path: Path, monke
 
     monkeypatch.setattr(os, "open", full)
     with pytest.raises(OSError, match="No space left"):
-        FollowedMark(str(tmp_path / "followed"))
+        touch(str(tmp_path / "followed"))
 
 
 @pytest.mark.parametrize("step_s", [-86_400, 86_400])
 def test_a_step_of_the_wall_clock_does_not_expire_the_lease(tmp_path: Path, step_s: int) -> None:
     """A mark touched with a clock that is a day off counts as touched since the last look."""
     path = tmp_path / "followed"
-    mark = FollowedMark(str(path))
+    mark = _new_mark(path)
     now = time.time() + step_s
     os.utime(path, (now, now))
 
@@ -247,7 +252,7 @@ def test_a_step_of_the_wall_clock_does_not_expire_the_lease(tmp_path: Path, step
 
 def test_a_removed_mark_is_no_follower(tmp_path: Path) -> None:
     """And no crash."""
-    mark = FollowedMark(str(tmp_path / "followed"))
+    mark = _new_mark(tmp_path / "followed")
     (tmp_path / "followed").unlink()
     time.sleep(0.02)
 

@@ -46,7 +46,7 @@ def test_a_real_trial_is_ok_and_fully_measured(core: CoreCalls) -> None:
     cpus, _ = measured_cpus(HostFiles(), 1)
     with StopSignals() as signals:
         watcher = ChildWatcher(signals)
-        outcome = Executor(core, watcher, HostFiles(), cpus=cpus).run(make_trial("memcpy"))
+        outcome = Executor(core, watcher, Preflight([], HostFiles()), cpus=cpus).run(make_trial("memcpy"))
 
     assert (outcome.status, outcome.reason) == (job.OK, "")
     assert outcome.measures["cpu"] == max(os.sched_getaffinity(0))
@@ -74,7 +74,7 @@ def test_the_memory_cap_leaves_room_for_the_largest_ordinary_trial(
 ) -> None:
     """128 MiB and many iterations are never short of addresses; remapping takes none for them, but a second each."""
     with StopSignals() as signals:
-        executor = Executor(core, ChildWatcher(signals), HostFiles())
+        executor = Executor(core, ChildWatcher(signals), Preflight([], HostFiles()))
         outcome = executor.run(
             make_trial(method, backing=backing, region_size=128 << 20, iterations=iterations, rounds=2, timeout_s=120.0)
         )
@@ -85,7 +85,7 @@ def test_the_memory_cap_leaves_room_for_the_largest_ordinary_trial(
 def test_a_real_error_of_the_core_is_failed_with_the_call(core: CoreCalls) -> None:
     """Its own words are the reason."""
     with StopSignals() as signals:
-        executor = Executor(core, ChildWatcher(signals), HostFiles())
+        executor = Executor(core, ChildWatcher(signals), Preflight([], HostFiles()))
         outcome = executor.run(make_trial("memcpy", page_size=1000))
 
     assert outcome.status == job.FAILED
@@ -95,7 +95,7 @@ def test_a_real_error_of_the_core_is_failed_with_the_call(core: CoreCalls) -> No
 def test_a_cap_on_memory_bounds_the_addresses_of_a_real_trial(core: CoreCalls) -> None:
     """Its own, not the agent's; the core's word for it becomes `oom`."""
     with StopSignals() as signals:
-        executor = Executor(core, ChildWatcher(signals), HostFiles(), memory_cap_bytes=64 << 20)
+        executor = Executor(core, ChildWatcher(signals), Preflight([], HostFiles(), memory_cap_bytes=64 << 20))
         outcome = executor.run(make_trial("memcpy", region_size=1 << 30))
 
     assert outcome.status == job.OOM
@@ -137,7 +137,7 @@ def test_a_file_limit_below_a_trials_memory_is_told_with_its_cure(core: CoreCall
     resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, hard))
     try:
         with StopSignals() as signals:
-            executor = Executor(core, ChildWatcher(signals), HostFiles())
+            executor = Executor(core, ChildWatcher(signals), Preflight([], HostFiles()))
             fits = executor.run(make_trial("memcpy", backing="memfd", region_size=64 << 10))
             large = make_trial("memcpy", backing="memfd", region_size=8 << 20)
             outcome = executor.run(large)
@@ -159,7 +159,9 @@ def test_a_limit_on_data_that_a_trial_meets_is_named(core: CoreCalls) -> None:
         signal.set_wakeup_fd(-1)  # the parent's, and closed here
         resource.setrlimit(resource.RLIMIT_DATA, (256 << 20, resource.getrlimit(resource.RLIMIT_DATA)[1]))
         with StopSignals() as signals:
-            outcome = Executor(core, ChildWatcher(signals), HostFiles()).run(make_trial("memcpy", region_size=1 << 30))
+            outcome = Executor(core, ChildWatcher(signals), Preflight([], HostFiles())).run(
+                make_trial("memcpy", region_size=1 << 30)
+            )
         return outcome.status, outcome.reason
 
     answer = called(core, limited)
@@ -176,7 +178,9 @@ def test_a_trial_that_a_filter_kills_is_unavailable_and_not_owed(core: CoreCalls
         signal.set_wakeup_fd(-1)  # the parent's, and closed here
         filters.install(319, "kill")  # memfd_create
         with StopSignals() as signals:
-            outcome = Executor(core, ChildWatcher(signals), HostFiles()).run(make_trial("memcpy", backing="memfd"))
+            outcome = Executor(core, ChildWatcher(signals), Preflight([], HostFiles())).run(
+                make_trial("memcpy", backing="memfd")
+            )
         return outcome.status, outcome.reason
 
     answer = called(core, filtered)

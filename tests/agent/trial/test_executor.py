@@ -24,6 +24,7 @@ from pageswap.agent.journal.line_fields import FIELDS_FROM_COUNTERS, MEASURES
 from pageswap.agent.trial.child_watcher import ChildWatcher, StopSignals
 from pageswap.agent.trial.core_calls import ForkedCall
 from pageswap.agent.trial.executor import Executor, TrialOutcome
+from pageswap.agent.trial.preflight import Preflight
 from pageswap.errors import CoreError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def signals() -> Iterator[StopSignals]:
 def run(signals: StopSignals) -> Executor:
     """Make an executor of fake trials."""
     core = fake_core.fake_core()
-    return Executor(core, ChildWatcher(signals), HostFiles())
+    return Executor(core, ChildWatcher(signals), Preflight([], HostFiles()))
 
 
 def _nothing_measured(outcome: TrialOutcome) -> bool:
@@ -80,7 +81,11 @@ def test_the_load_is_read_before_and_after(signals: StopSignals, tmp_path: Path,
 
     core = fake_core.fake_core()
     busier = dataclasses.replace(core, trial=lambda trial, cpus: Busier(core, trial, cpus))
-    measures = Executor(busier, ChildWatcher(signals), HostFiles(str(tmp_path))).run(make_trial("segv")).measures
+    measures = (
+        Executor(busier, ChildWatcher(signals), Preflight([], HostFiles(str(tmp_path))))
+        .run(make_trial("segv"))
+        .measures
+    )
 
     expected = (0.25, 1.5) if loadavg.startswith("0") else (None, None)
     assert expected == (measures["load1_before"], measures["load1_after"])
@@ -144,7 +149,7 @@ def test_a_process_that_cannot_be_made_is_a_failed_trial(signals: StopSignals) -
 
     core = dataclasses.replace(fake_core.fake_core(), trial=lambda *_: Barren())
 
-    outcome = Executor(core, ChildWatcher(signals), HostFiles()).run(make_trial("good"))
+    outcome = Executor(core, ChildWatcher(signals), Preflight([], HostFiles())).run(make_trial("good"))
 
     assert outcome.status == job.FAILED
     assert outcome.reason.startswith("the trial's process could not be made: fork: EAGAIN; raise the number that this")
@@ -234,7 +239,7 @@ def test_the_child_may_use_the_cpus_the_agent_has_left(signals: StopSignals) -> 
     watcher = ChildWatcher(signals, allowed_cpus=allowed)
     os.sched_setaffinity(0, rest)
     try:
-        outcome = Executor(core, watcher, HostFiles(), cpus=cpus).run(make_trial("affinity"))
+        outcome = Executor(core, watcher, Preflight([], HostFiles()), cpus=cpus).run(make_trial("affinity"))
     finally:
         os.sched_setaffinity(0, allowed)
 
@@ -281,7 +286,7 @@ def test_without_a_control_group_a_cap_bounds_addresses(signals: StopSignals) ->
     """At twice the cap: a region may be mapped twice. Without a cap the same trial gets what its size needs."""
     core = fake_core.fake_core()
     watcher = ChildWatcher(signals)
-    capped = Executor(core, watcher, HostFiles(), memory_cap_bytes=64 << 20)
+    capped = Executor(core, watcher, Preflight([], HostFiles(), memory_cap_bytes=64 << 20))
     trial = make_trial("fill_memory", region_size=8 << 30)
     now_mib = int(HostFiles().text("/proc/self/statm").split()[0]) * 4 >> 10
 
@@ -311,7 +316,7 @@ def test_the_oom_killer_is_told_from_other_kills(signals: StopSignals) -> None:
         core = fake_core.fake_core()
         # Its cap of addresses is far above the group's limit: only the OOM killer can stop it.
         trial = make_trial("fill_memory", region_size=4 << 30)
-        outcome = Executor(core, ChildWatcher(signals), HostFiles()).run(trial)
+        outcome = Executor(core, ChildWatcher(signals), Preflight([], HostFiles())).run(trial)
     finally:
         (here / "cgroup.procs").write_text(str(os.getpid()))
         group.rmdir()

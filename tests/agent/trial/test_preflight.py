@@ -12,7 +12,7 @@ from agent.harness import make_trial
 
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.journal import job
-from pageswap.agent.trial.preflight import Preflight, address_space_cap, base_mappings, mappings_need, memory_need
+from pageswap.agent.trial.preflight import Preflight, base_mappings, mappings_need, memory_need
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -183,7 +183,7 @@ def test_a_schedule_larger_than_the_memory_is_skipped(tmp_path: Path) -> None:
 
     assert refusal
     assert refusal[0] == job.SKIPPED
-    assert address_space_cap(make_trial(iterations=10**18 * 10), _files(tmp_path)) == (1 << 63) - 1
+    assert Preflight([], _files(tmp_path)).address_space_cap(make_trial(iterations=10**18 * 10)) == (1 << 63) - 1
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,9 @@ def test_an_inherited_address_limit_bounds_a_trial_too(tmp_path: Path) -> None:
 
 def test_no_cap_is_set_under_a_sanitizer(tmp_path: Path) -> None:
     """A process that has reserved 20 TiB of shadow cannot be capped near what a trial needs."""
-    assert address_space_cap(make_trial(), _files(tmp_path, proc__self__statm=f"{20 << 28} 1 1")) is None
+    files = _files(tmp_path, proc__self__statm=f"{20 << 28} 1 1")
+
+    assert Preflight([], files).address_space_cap(make_trial()) is None
 
 
 def test_the_real_host_has_mappings_and_memory_to_count() -> None:
@@ -269,7 +271,7 @@ def test_the_real_host_has_mappings_and_memory_to_count() -> None:
 
     assert base_mappings(files) > 10
     assert files.table("/proc/meminfo")["MemAvailable"] > 0
-    cap = address_space_cap(make_trial(), files)
+    cap = Preflight([], files).address_space_cap(make_trial())
     assert cap is None or cap > 256 << 20
 
 
@@ -277,6 +279,9 @@ def test_a_pool_of_gigantic_pages_takes_addresses_by_the_gigantic_page(tmp_path:
     """Region and scratch begin at a border of such a page, wherever the kernel finds room."""
     files = _files(tmp_path)
     trial = make_trial(page_size=4096, region_size=1 << 30)
-    small, large = (address_space_cap(trial, files, reserved_page_bytes=size) or 0 for size in (2 << 20, 1 << 30))
+    small, large = (
+        Preflight([], files, reserved_page_bytes={trial.backing: size}).address_space_cap(trial) or 0
+        for size in (2 << 20, 1 << 30)
+    )
 
     assert large - small == 5 * ((1 << 30) - (2 << 20))

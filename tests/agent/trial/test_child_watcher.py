@@ -13,7 +13,7 @@ from agent.fake_core import processes_with
 from agent.harness import UNIQUE, wait_until
 from requirement import require
 
-from pageswap.agent.trial import descendants
+from pageswap.agent.trial import child_watcher
 from pageswap.errors import HostError
 
 ROOT = Path(__file__).parents[3]
@@ -31,7 +31,7 @@ while time.monotonic() < end:
 """
 _PARENT = """
 import subprocess, sys, time
-from pageswap.agent.trial.descendants import become_subreaper, kill_and_reap
+from pageswap.agent.trial.child_watcher import become_subreaper, kill_and_reap
 assert become_subreaper()
 subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[2]])
 time.sleep(float(sys.argv[3]))
@@ -82,7 +82,7 @@ def test_a_limit_on_processes_is_named_where_one_is_met() -> None:
         resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
         os.setresuid(UNIQUE, UNIQUE, UNIQUE)
         try:
-            descendants.fork()
+            child_watcher.fork()
         except HostError as error:
             os.write(write, str(error).encode())
         finally:

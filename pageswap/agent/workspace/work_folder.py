@@ -105,31 +105,33 @@ def private_folder(path: str) -> str:
             os.chmod(path, 0o700)
         if not os.access(path, os.W_OK | os.X_OK):
             raise HostError(f"{path}: cannot be written; {_CURE}")
-        check_locks(path)
+        _check_locks(path)
     except OSError as error:
         raise HostError(f"{path}: cannot be made private: {error.strerror}; {_CURE}") from error
     return path
 
 
-def check_locks(path: str) -> None:
+def _check_locks(path: str) -> None:
     """Raise HostError where a folder's file system has no locks: by one it is known whether an agent lives."""
     # A file's, as NFS and Lustre leave those of folders to the kernel.
-    probe = f"{path}/.lock.{os.getpid()}"
+    probe = f"{path}/.lock.{os.urandom(8).hex()}"
+    why = ""
     try:
-        descriptor = os.open(probe, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError:
-        return  # Of a full disk whoever writes there tells; cleaning must go on.
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with open(probe, "wb") as holder, open(probe, "wb") as other:
+            fcntl.flock(holder.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(other.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                why = "granted to two at once"
     except OSError as error:
+        # A file that cannot be made is named. Of a full disk whoever writes there tells; cleaning must go on.
+        why = "" if error.filename else os.strerror(error.errno or 0)
+    with contextlib.suppress(OSError):
+        os.unlink(probe)
+    if why:
         raise HostError(
-            f"{path}: its file system has no locks (flock: {error.strerror}), and without one nobody knows which agent"
-            f" lives; {_CURE} on a local disk"
-        ) from error
-    finally:
-        os.close(descriptor)
-        with contextlib.suppress(OSError):
-            os.unlink(probe)
+            f"{path}: its file system has no locks (flock: {why}), and without one nobody knows which agent lives; "
+            f"{_CURE} on a local disk"
+        )
 
 
 def _upwards(folder: str) -> list[str]:

@@ -175,6 +175,17 @@ def test_a_file_system_without_locks_is_refused(tmp_path: Path, monkeypatch: pyt
         private_folder(str(tmp_path / "there"))
 
 
+def test_a_file_system_that_grants_a_lock_to_two_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where locks are only pretended no agent would ever be seen to live."""
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+
+    with pytest.raises(
+        HostError, match=r"no locks .flock: granted to two at once.*; set PAGESWAP_HOME.* on a local disk"
+    ):
+        private_folder(str(tmp_path / "there"))
+    assert list((tmp_path / "there").iterdir()) == []
+
+
 def test_the_locks_of_files_count_and_not_those_of_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """NFS and Lustre leave a folder's lock to the kernel, which always has it; an agent locks a file."""
     flock = fcntl.flock

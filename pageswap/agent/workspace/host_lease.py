@@ -56,12 +56,9 @@ class Lease:
                 asker, _ = self._listener.accept()
             except OSError:
                 return
-            with asker:
-                try:
-                    asker.setblocking(False)  # noqa: FBT003 - socket's own signature
-                    asker.send(self._answer)
-                except OSError:
-                    continue  # They have gone, which is their right.
+            with asker, contextlib.suppress(OSError):  # They may have gone, which is their right.
+                asker.setblocking(False)  # noqa: FBT003 - socket's own signature
+                asker.send(self._answer)
 
     def close(self) -> None:
         """Let the lease go."""

@@ -100,8 +100,8 @@ class ChildWatcher:
     """Has children do work, one at a time; while one runs it keeps answering the lease and hearing signals.
 
     `allowed_cpus` are given back to each child when the agent has left some of them. `is_parent_of_all` tells that this
-    process has no other children and adopts orphans, as `become_subreaper` does: then nothing that a child
-    has started outlives it, whatever its session.
+    process has no other children and adopts orphans, as `become_subreaper` does: then nothing that a child has started
+    outlives it, whatever its session.
     """
 
     signals: StopSignals

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from pageswap.errors import UsageError
-from pageswap.fleet.provision.boot_program import SAFE_PATH, SAFE_WORDS
+from pageswap.fleet.provision.host_python import SAFE_PATH, SAFE_WORDS
 from pageswap.fleet.transport.registry import AUTO, TRANSPORTS
 from pageswap.spec.factors import MAX_SIZE_BYTES, parse_count
 from pageswap.spec.hostnames import EVERY_HOST, LOCAL, check_alias, check_group, check_host

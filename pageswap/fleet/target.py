@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.errors import HostError, UsageError
-from pageswap.fleet.provision.boot_program import OPTIONS
+from pageswap.fleet.provision.host_python import OPTIONS
 from pageswap.fleet.provision.provisioning import Provisioning
 from pageswap.fleet.transport.registry import TRANSPORTS
 from pageswap.fleet.transport.transport import Reach, json_object, lines_of, waits

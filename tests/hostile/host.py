@@ -15,7 +15,7 @@ from pageswap.agent.host.readers import Source
 from pageswap.agent.trial.core_calls import native_core
 from pageswap.fleet import Target
 from pageswap.fleet.onhost import probe
-from pageswap.fleet.provision.boot_program import program
+from pageswap.fleet.provision.host_python import program
 from pageswap.fleet.transport.local import LocalTransport
 from pageswap.fleet.transport.transport import Reach
 from tests.hostile.mutations import MARK, mutated, plausible

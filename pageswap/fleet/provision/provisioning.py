@@ -15,10 +15,9 @@ from pageswap.agent.host_words import read_object
 from pageswap.errors import HostBuildError, HostError
 from pageswap.fleet.onhost import probe
 from pageswap.fleet.onhost.folder import hashes_of
-from pageswap.fleet.provision.boot_program import first_argv, program, program_argv, safe_path
+from pageswap.fleet.provision import host_python
 from pageswap.fleet.provision.bundle import Bundle
 from pageswap.fleet.provision.host_build import core_from, judge, make_kit, no_build
-from pageswap.fleet.provision.host_python import facts_from, no_python, slow_python, with_cure
 from pageswap.fleet.transport.transport import json_object, lines_of
 from pageswap.spec.quoting import printable
 from pageswap.store.schema import BUILDING, UPLOADING
@@ -78,7 +77,7 @@ class Provisioning:
             if self._workdir:
                 self._safe(self._workdir)  # before it is made there
             answer = probe.facts(self._workdir) if self._is_own else self._probed()
-            facts = facts_from(self.name, answer, self._workdir)
+            facts = host_python.facts_from(self.name, answer, self._workdir)
             if self._python:  # as it is named: it may be a wrapper
                 facts = dataclasses.replace(facts, python=self._python)
             self._safe(facts.cache)
@@ -102,7 +101,7 @@ class Provisioning:
             try:
                 self.bundle_dir = str(bundle.write_below(Path(facts.cache) / "bundles"))
             except HostError as error:
-                raise HostError(with_cure(error, self._workdir)) from error
+                raise HostError(host_python.with_cure(error, self._workdir)) from error
             return
         fitting = bundle
         if facts.tag != bundle.tag:
@@ -137,12 +136,12 @@ class Provisioning:
 
     def _safe(self, path: str) -> str:
         """Return a path that no shell on the way misreads; here there is none on the way."""
-        return path if self.transport.is_here else safe_path(path)
+        return path if self.transport.is_here else host_python.safe_path(path)
 
     def _probed(self) -> dict[str, Any]:
         """Ask the host which Python it has, and what that one says of itself."""
         document = json.dumps({"workdir": self._workdir}).encode() + b"\n"
-        stream = self.transport.start(first_argv(self._python), program("probe") + document)
+        stream = self.transport.start(host_python.first_argv(self._python), host_python.program("probe") + document)
         text = b""
         deadline = time.monotonic() + self._probe_s
         try:
@@ -151,19 +150,19 @@ class Provisioning:
         finally:
             complaint = stream.close()
         if data is None and not text.strip():
-            raise slow_python(self.name, self._python, self._probe_s)
+            raise host_python.slow_python(self.name, self._python, self._probe_s)
         lines = [line for line in text.decode("utf-8", "backslashreplace").splitlines() if line]
         try:
             return read_object(lines[0].encode())
         except (ValueError, LookupError):
-            raise no_python(self.name, self._python, lines, complaint) from None
+            raise host_python.no_python(self.name, self._python, lines, complaint) from None
 
     def _put(self, bundle: Bundle, facts: HostFacts) -> str:
         """Have a bundle there and use it; returns why its core does not load, "" when it does."""
         folder = f"{facts.cache}/bundles/{bundle.sha256}"
         answer = self._send("folder", {"folder": folder}, bundle.files, UPLOADING)
         if "error" in answer:
-            raise HostError(f"{self.name}: {with_cure(answer['error'], self._workdir)}")
+            raise HostError(f"{self.name}: {host_python.with_cure(answer['error'], self._workdir)}")
         complaint = printable(str(answer.get("complaint", "no answer")))
         if complaint:
             judge(self.name, complaint, facts.cache)
@@ -190,8 +189,8 @@ class Provisioning:
 
     def _run(self, name: str, document: dict[str, Any]) -> Stream:
         """Start one of our programs there with the beginning of its input, which stays open for more."""
-        stdin = program(name) + json.dumps(document).encode() + b"\n"
-        return self.transport.start(program_argv(self.facts().python), stdin, keeps_input=True)
+        stdin = host_python.program(name) + json.dumps(document).encode() + b"\n"
+        return self.transport.start(host_python.program_argv(self.facts().python), stdin, keeps_input=True)
 
     def _answer(self, stream: Stream, most_bytes: int = _MAX_LINE_BYTES) -> dict[str, Any]:
         """Read one JSON line."""

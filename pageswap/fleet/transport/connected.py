@@ -89,11 +89,8 @@ class Connection(abc.ABC):
         """Return an open connection to the last host on the way, to be shared until this one is closed."""
         if not self._before:
             return None
-        way = tuple(
-            (each.alias, each.user, each.host, each.port, each.identity_files, each.proxy_command, each.known_hosts)
-            for each in self._before
-        )
-        return self._held.enter_context(_GATES.through((type(self), self.reach, way), self._opened_gate))
+        way = (type(self), self.reach, *self._before)
+        return self._held.enter_context(_GATES.through(way, self._opened_gate))
 
     def _opened_gate(self) -> Connection:
         gate = self._making = type(self)(self._before, self.reach)

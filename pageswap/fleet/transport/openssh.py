@@ -145,8 +145,9 @@ class OpensshStream(ProcessStream):
     def read(self, timeout_s: float | None = None) -> bytes | None:
         """Wait for output; raises HostLinkLostError when the connection breaks, HostError when nothing was started."""
         for wait_s in limits.waits(timeout_s, _LOOK_S):
-            data = super().read(wait_s)
+            # Before it waits: whoever gives up then still finds the last words.
             self.bound_complaints()
+            data = super().read(wait_s)
             if data is not None:
                 break
         if data == b"" and not self._is_cancelled and self.exit_code() == _SSH_FAILED:

@@ -100,11 +100,11 @@ class Route:
     is_identities_only: bool
     agent: str
     proxy_command: str | None
-    jumps: tuple[str, ...]
+    jumps: tuple[str, ...] = dataclasses.field(compare=False)  # they have routes of their own
     connect_timeout_s: float
     known_hosts: KnownHosts
     lacks: tuple[str, ...]
-    given: Mapping[str, str]
+    given: Mapping[str, str] = dataclasses.field(compare=False)
 
     @property
     def shown(self) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 import shutil
 import sys
 import threading
@@ -19,7 +17,7 @@ from pageswap.errors import HostBuildError, HostError
 from pageswap.fleet import Bundle, make_bundle
 from pageswap.fleet.provision.bundle import CORE
 from pageswap.fleet.provision.host_build import Kit, core_from, judge, make_kit
-from pageswap.fleet.provision.host_python import HostFacts, facts_from, no_python
+from pageswap.fleet.provision.host_python import HostFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,71 +170,6 @@ def test_why_a_core_does_not_load_is_told_apart() -> None:
         judge("lab1", "ImportError: libffi.so.8: cannot open shared object file", "/cache")
 
     assert noexec.type is HostError
-
-
-def answer(**changes: object) -> dict[str, object]:
-    """Return what a good host says of itself, with changes."""
-    good = {"python": "/usr/bin/python3", "version": [3, 11, 2], "implementation": "cpython", "tag": "cp311", "abi": ""}
-    return {**good, "machine": "x86_64", "libc": "glibc 2.36", "cache": "/c", **changes}
-
-
-@pytest.mark.parametrize(
-    ("changes", "text"),
-    [
-        ({"version": [3, 8, 1]}, r"too old: found /usr/bin/python3 3\.8\.1"),
-        ({"implementation": "pypy"}, r"no plain CPython \(found pypy 3\.11\.2\); .*'python:'"),
-        ({"abi": "t"}, r"free-threaded or a debug build"),
-        ({"machine": "aarch64"}, "processor is aarch64"),
-        ({"libc": ""}, "C library is not glibc"),
-        ({"version": "x"}, "cannot be understood"),
-        ({"version": None}, "cannot be understood"),
-        ({"cache": "-x"}, "cannot be understood"),
-        ({"error": "no place"}, "lab1: no place; or give it a 'workdir:'"),
-    ],
-)
-def test_a_host_that_cannot_serve_is_told_why(changes: dict[str, object], text: str) -> None:
-    """From what it says of itself, which may be anything."""
-    with pytest.raises(HostError, match=text):
-        facts_from("lab1", answer(**changes))
-    assert facts_from("lab1", json.loads(json.dumps(answer()))).tag == "cp311"
-
-
-@pytest.mark.parametrize(
-    ("words", "workdir", "text"),
-    [
-        ("/c: full; set PAGESWAP_HOME", None, "lab1: /c: full; set PAGESWAP_HOME; or give it a 'workdir:' in"),
-        (
-            "/c: full; set PAGESWAP_HOME to x",
-            "/c",
-            "lab1: /c: full; give the host another 'workdir:' in the inventory, or",
-        ),
-        ("/c: full; free space or set PAGESWAP_HOME", "/c", "free space or give the host another 'workdir:'"),
-        ("/c: full", "/c", "lab1: /c: full; or give the host another 'workdir:' in the inventory"),
-    ],
-)
-def test_a_folder_that_does_not_serve_has_a_cure_that_helps(words: str, workdir: str | None, text: str) -> None:
-    """The inventory's own folder is not mended by an environment variable."""
-    with pytest.raises(HostError) as raised:
-        facts_from("lab1", answer(error=words), workdir)
-
-    assert text in str(raised.value)
-    assert (workdir is None) == ("PAGESWAP_HOME" in str(raised.value))
-
-
-@pytest.mark.parametrize(
-    ("python", "lines", "text"),
-    [
-        (None, ["no python"], "looked for python3, python3.14, .* install python3 there, or give it a 'python:' in"),
-        ("py", ["no python"], "py, its 'python:' in the inventory, cannot be started there; .* another one or none"),
-        (None, ["python3 3.8.1", "no python"], "found python3 3.8.1, expected >= 3.9; .* give it a 'python:' in"),
-        ("py", ["py 3.8.1", "no python"], "too old: found py 3.8.1, .* give it another 'python:', or none, in"),
-        (None, ["python3 says nothing", "no python"], "python3: did not start within 15 s .*'ssh lab1 python3 -V'"),
-        ("/a b", ["/a b says nothing", "no python"], "/a b: did not start .* another 'python:', or none"),
-    ],
-)
-def test_why_there_is_no_python_is_told_with_a_cure_that_helps(python: str | None, lines: list[str], text: str) -> None:
-    """One that the inventory names is not mended by installing another."""
-    assert re.search(f"^lab1: .*{text}", str(no_python("lab1", python, lines)))
 
 
 def test_many_hosts_at_once_leave_the_streams_alone(capfd: pytest.CaptureFixture[str]) -> None:

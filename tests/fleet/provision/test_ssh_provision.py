@@ -19,7 +19,7 @@ from pageswap.errors import (
 )
 from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import InventoryHost
-from pageswap.fleet.provision import boot_program
+from pageswap.fleet.provision import host_python
 from pageswap.fleet.target import make_target
 from pageswap.fleet.transport.transport import Reach, Stream, Transport
 
@@ -197,7 +197,7 @@ class TestPythonsThatHang:
         self, sshd: Sshd, reach: Callable[..., Target], hanging: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Nothing of it is left on the host."""
-        monkeypatch.setattr(boot_program, "START_S", 1)
+        monkeypatch.setattr(host_python, "START_S", 1)
         with pytest.raises(HostPythonError, match=r"^lab1: /.*/python3: did not start .* another 'python:', or none,"):
             reach(python=hanging).facts()
 

@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from invoke.tasks import Task
-
 sys.dont_write_bytecode = False  # invoke turns the cache off, and every command would compile pageswap anew
 
 import devtasks  # noqa: E402 - after the line above
@@ -92,14 +90,13 @@ def complete(words: list[str]) -> list[str]:
     known = {"spec": sorted(path.stem for path in EXPERIMENTS.glob("*.yaml"))} | dict.fromkeys(
         ("run", "base", "new"), runs
     )
-    made = {made.name: made for made in globals().values() if isinstance(made, Task)}
-    return commands.candidates(words, made, known)
+    return commands.candidates(words, commands.commands_of(sys.modules[__name__]), known)
 
 
 @command(default=True)
 def tasks(_context: Context) -> None:
     """List the commands."""
-    commands.show_commands({made.name: made for made in globals().values() if isinstance(made, Task)}, GROUPS)
+    commands.show_commands(commands.commands_of(sys.modules[__name__]), GROUPS)
 
 
 @command(example="inv build --hosts lab1,@rack")
@@ -193,7 +190,7 @@ def run(
         results_dir=RESULTS,
         options=options,
         targets=targets,
-        provenance=campaign.provenance(ROOT, ["inv", *arguments.typed()]),
+        provenance=campaign.provenance(ROOT, ["inv", *sys.argv[1:]]),
     )
     look = functools.partial(_look_ahead, made, chosen, targets, tune=tune, at_once=options.at_once, keep=True)
     with ask_hosts.closing_each(targets):
@@ -283,9 +280,9 @@ def compare(
 
     arguments.one_of("--format", format, ("text", "md"))
     sides = resolve(RESULTS, base, new)
-    from pageswap.console import comparison_view  # only now: it is slow to import
+    from pageswap.console import run_view
 
-    return comparison_view.compare(sides, by=by, fail_above=fail_above, form="json" if json else format)
+    return run_view.compare(sides, by=by, fail_above=fail_above, form="json" if json else format)
 
 
 @command(
@@ -310,12 +307,12 @@ def publish(
 ) -> None:
     """Put reports on a static site with an index, here or on another host; only what is new is sent."""
     from pageswap.campaign.run_references import select
-    from pageswap.console import exits, publish_view
+    from pageswap.console import exits, run_view
     from pageswap.publish import publish as put
 
-    with publish_view.opened(to, access) as place:
+    with access.site(to) as place:
         found = put(select(RESULTS, run or []), place, title=title, prune=prune, on_step=exits.tell)
-    publish_view.conclude(found, as_json=json)
+    run_view.tell_published(found, as_json=json)
 
 
 @command(example="inv methods --json")

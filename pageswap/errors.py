@@ -69,10 +69,6 @@ class HostBuildError(HostError):
     """The C core neither loads on a host nor could be built there."""
 
 
-class LeaseHeldError(HostError):
-    """Another measurement holds the host; the text names who and since when."""
-
-
 class StoreError(PageswapError):
     """A run's database, or a file made of it, could not be read or written."""
 

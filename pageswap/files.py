@@ -39,7 +39,10 @@ def replacing(path: Path) -> Iterator[IO[Any]]:
         descriptor = _DESCRIPTORS.get(str(path), int(numbered[1]) if numbered else None)
         known = path.stat() if path.exists() and descriptor is None else None
         place = Path(os.path.realpath(path))
-        is_replaced = descriptor is None and (known is None or _may_be_replaced(known, place))
+        is_replaced = descriptor is None and known is None
+        if known and stat.S_ISREG(known.st_mode) and known.st_nlink == 1:
+            # A name below /proc that leads to a file that was deleted is that of no file.
+            is_replaced = os.access(place.parent, os.W_OK | os.X_OK)
         part = place.with_name(f".{secrets.token_hex(8)}.part") if is_replaced else _temporary()
         try:
             # Opened by name, for who writes by a library that takes names only.
@@ -62,11 +65,6 @@ def _temporary() -> Path:
     descriptor, name = tempfile.mkstemp(suffix=".part")
     os.close(descriptor)
     return Path(name)
-
-
-def _may_be_replaced(known: os.stat_result, place: Path) -> bool:
-    # A name below /proc that leads to a file that was deleted is that of no file.
-    return stat.S_ISREG(known.st_mode) and known.st_nlink == 1 and os.access(place.parent, os.W_OK | os.X_OK)
 
 
 def _has_replaced(part: Path, place: Path, known: os.stat_result | None) -> bool:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from invoke.collection import Collection
-from invoke.parser import Parser
-from invoke.program import Program
-from invoke.tasks import Task
 
 import tasks
 from pageswap import native
 from pageswap.analysis.trials.table import EXPORT_COLUMNS, IDENTITY_COLUMNS
-from pageswap.console.start import as_flags, as_invoke_starts
+from pageswap.console.commands import commands_of
+from pageswap.console.start import as_meant, calls
 from pageswap.plan import plan as planning
 from pageswap.spec.loader import load, loads
 from pageswap.spec.overrides import override
@@ -27,15 +24,13 @@ from pageswap.store.schema import OUTCOME_COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from invoke.parser.context import ParserContext
-
     from pageswap.spec.experiment import Experiment
 
 ROOT = Path(__file__).resolve().parents[1]
 METHODS = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
 CONCEPTS = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
 PAGES = {page.name: page.read_text(encoding="utf-8") for page in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])}
-COMMANDS: dict[str, Task[Any]] = {made.name: made for made in vars(tasks).values() if isinstance(made, Task)}
+COMMANDS = commands_of(tasks)
 
 # What these pages measure with is added by them first; tests/test_changing.py types it.
 ADDS_FIRST = {"adding-a-method.md", "changing.md"}
@@ -59,15 +54,6 @@ def commands(page: str) -> Iterator[list[str]]:
         yield ["latest" if word == "..." else word for word in words]
 
 
-def parsed(words: list[str]) -> list[ParserContext]:
-    """Read a command as ./inv does; raises what it would refuse."""
-    words = as_invoke_starts(words)
-    if words[:1] == ["--help"]:
-        words = words[1:]
-    known = Collection.from_module(tasks).to_contexts()
-    return list(Parser(known, initial=Program().initial_context).parse_argv(as_flags(words, COMMANDS)))
-
-
 def experiment(typed: str, page: str) -> Experiment:
     """Return the experiment that a command names: one of experiments/, or one that its page has written before."""
     for text in blocks(page, "yaml"):
@@ -80,11 +66,10 @@ def experiment(typed: str, page: str) -> Experiment:
 def test_every_command_is_understood(name: str) -> None:
     """Each argument is there, each experiment is found, each level that is set or picked is one of its own."""
     for words in commands(PAGES[name]):
-        for command in parsed(words):
-            given = {each.name: each.value for each in command.args.values()}
-            if not given.get("spec") or "$" in given["spec"] or name in ADDS_FIRST:
+        for _, given in calls(as_meant(words) or ["tasks"], COMMANDS):
+            if given is None or not given.get("spec") or "$" in given["spec"] or name in ADDS_FIRST:
                 continue
-            changes = {f"{each}_": given.get(f"{each}") or [] for each in ("set", "filter")}
+            changes = {each: given.get(each, []) for each in ("set_", "filter_")}
             repeats = given.get("repeats")
             chosen = experiment(given["spec"], PAGES[name])
             blocks_ = int(repeats) if repeats else None

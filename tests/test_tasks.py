@@ -11,21 +11,21 @@ from pathlib import Path
 import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import Task
 
 import tasks
 from pageswap.campaign import ask_hosts
+from pageswap.console.commands import commands_of
 from pageswap.fleet import Target
 from tests.stored_run import RUN_ID, store_run
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = {made.name: made for made in vars(tasks).values() if isinstance(made, Task)}
-INVOKE = (sys.executable, "-P", str(ROOT / "pageswap/console/start.py"))
+COMMANDS = commands_of(tasks)
+START = (sys.executable, "-P", str(ROOT / "pageswap/console/start.py"))
 
 
 def inv(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run a command as ./inv does."""
-    return subprocess.run([*INVOKE, *arguments], cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run([*START, *arguments], cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -51,7 +51,7 @@ def test_no_command_lists_all_of_them() -> None:
 @pytest.mark.parametrize("arguments", [("--list",), ("check", "--spec", "smoke"), ("plan", "--spec", "smoke")])
 def test_short_commands_import_nothing_slow(arguments: tuple[str, ...]) -> None:
     """Listing, checking and planning draw in neither pandas nor the chart library."""
-    command = [sys.executable, "-X", "importtime", *INVOKE[1:], *arguments]
+    command = [sys.executable, "-X", "importtime", *START[1:], *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
 
@@ -87,7 +87,7 @@ def test_paths_are_of_the_folder_where_it_is_typed(tmp_path: Path) -> None:
 
 
 def test_unknown_argument_is_code_1() -> None:
-    """What invoke itself refuses has the code of wrong usage, too."""
+    """As what a command refuses."""
     assert inv("plan", "--bogus").returncode == 1
     assert inv("nothing").returncode == 1
 
@@ -96,7 +96,7 @@ def test_closed_pipe_is_quiet() -> None:
     """`inv plan | head` prints no complaint."""
     read, write = os.pipe()
     os.close(read)
-    command = [*INVOKE, "plan", "--spec", "smoke", "--json"]
+    command = [*START, "plan", "--spec", "smoke", "--json"]
     done = subprocess.run(command, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
     os.close(write)
 
@@ -107,7 +107,7 @@ def test_a_command_whose_complaints_nobody_hears_does_its_work() -> None:
     """Standard error that cannot be written changes neither what is on standard output nor the exit code."""
     read, write = os.pipe()
     os.close(read)
-    command = [*INVOKE, "plan", "--spec", "smoke", "--repeats", "many"]
+    command = [*START, "plan", "--spec", "smoke", "--repeats", "many"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=write, text=True, check=False)
     os.close(write)
 

@@ -17,7 +17,7 @@ from pageswap.campaign.ask_hosts import named_twice
 from pageswap.campaign.events import Noted, TrialsEnded
 from pageswap.campaign.host_agents import GONE, HostAgents
 from pageswap.campaign.reconnect import BROKEN, Link, PhaseClock
-from pageswap.errors import HostError, LeaseHeldError, StoreError
+from pageswap.errors import HostError, StoreError
 from pageswap.store import NOT_STARTED
 from pageswap.store.schema import COLLECTING, RUNNING, WAITING
 
@@ -82,7 +82,7 @@ class HostRun:
 
         A link that breaks is brought up again, and the journal followed from its last stored byte. Trials that end
         killed, interrupted or lost here are owed to the next resume, so that a method which kills its process cannot
-        keep the run from ending. Raises LeaseHeldError, HostError or StoreError; what was measured until then is
+        keep the run from ending. Raises HostError or StoreError; what was measured until then is
         stored or stays in the host's journal for the next resume.
         """
         owes = self._store.missing_count(self.host) or not all(each.ended for each in self._store.segments(self.host))
@@ -212,7 +212,7 @@ class HostRun:
         """Deal with the lease's holder: an agent of this run whose start went unnoticed is followed, others win."""
         who = host_lease.describe(holder)
         if holder.get("run_id") != self._run_id:
-            raise LeaseHeldError(f"{self.host}: is measured by {who}; {host_lease.cure(holder)}")
+            raise HostError(f"{self.host}: is measured by {who}; {host_lease.cure(holder)}")
         for segment in reversed(self._store.segments(self.host)):
             if segment.ended not in ENDS and self._collect(segment.segment):
                 return
@@ -222,7 +222,7 @@ class HostRun:
         if self._yields == _TOLD_YIELDS:
             self._agents.note(f"waiting for {cure}")
         if self._yields > _MOST_YIELDS:
-            raise LeaseHeldError(f"{self.host}: is measured by {cure}, or resume the run when that one is done")
+            raise HostError(f"{self.host}: is measured by {cure}, or resume the run when that one is done")
         with self._phases.phase(WAITING):
             self._agents.halt.wait(LEASE_AGAIN_S)
 

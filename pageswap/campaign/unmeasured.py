@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.journal.job import SKIPPED, UNAVAILABLE, Job, Level, case_id_of
 from pageswap.errors import PageswapError
+from pageswap.spec.factors import levels_by_factor
 from pageswap.spec.quoting import printable
 from pageswap.text.words import first_few, host_prefix, level_text, most_needed, plural, without_numbers
 
@@ -61,22 +62,14 @@ def grouped(ended: Iterable[tuple[str, str, str, str]], cases: Mapping[str, Mapp
         group = groups.setdefault(alike, TrialGroup(status, reason, host, {}, []))
         group.reason = most_needed((group.reason, reason))
         group.trial_ids.append(trial_id)
-    every = _levels_of(cases.values())
+    every = levels_by_factor(cases.values())
     for group in groups.values():
-        levels = _levels_of(cases[case_id_of(trial_id)] for trial_id in group.trial_ids)
+        levels = levels_by_factor(cases[case_id_of(trial_id)] for trial_id in group.trial_ids)
         group.levels = {name: found for name, found in levels.items() if len(found) < len(every[name])}
         meant = group.levels.items()
         if len(set(map(case_id_of, group.trial_ids))) > 1:  # one alone is named by its levels
             group.alike = sum(all(case[name] in found for name, found in meant) for case in cases.values())
     return list(groups.values())
-
-
-def _levels_of(cases: Iterable[Mapping[str, Level]]) -> dict[str, list[Level]]:
-    levels: dict[str, dict[Level, None]] = {}
-    for case in cases:
-        for name, level in case.items():
-            levels.setdefault(name, {})[level] = None
-    return {name: list(each) for name, each in levels.items()}
 
 
 def questions(plan: Plan, hosts: Iterable[InventoryHost], *, tune: bool) -> dict[str, dict[str, Any]]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pageswap.errors import UsageError
+from pageswap.spec.hostnames import LOCAL, check_alias
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pageswap.fleet import Target
     from pageswap.fleet.inventory import Inventory, InventoryHost
+    from pageswap.publish import Destination
     from pageswap.spec.experiment import Experiment
-
-
-def typed() -> list[str]:
-    """Return the arguments as they were typed, without what the wrapper put before them."""
-    arguments = sys.argv[1:]
-    return arguments[2:] if arguments[:1] == ["--search-root"] else arguments
 
 
 def number(flag: str, text: str | None, least: int | None = None) -> int | None:
@@ -62,10 +60,7 @@ def file(flag: str, path: str) -> str | None:
 
 
 def destination(flag: str, path: str) -> Path:
-    """Return where something is to be written; raises UsageError where the folder that is to hold it is not there.
-
-    None is made: a mistyped one would be where nobody looks.
-    """
+    """Return where something is to be written; UsageError where its folder is not there: a mistyped one is not made."""
     place = Path(path).expanduser()
     folder = place if path.endswith("/") else place.parent
     if not folder.is_dir():
@@ -101,7 +96,7 @@ class HostAccess:
                 raise UsageError(f"--hosts: {wanted!r} names no host; write such as lab1,@rack, or leave --hosts out")
             return known.select([text.strip() for text in wanted.split(",")])
         if experiment is None or not experiment.hosts:
-            return known.select(["local"])
+            return known.select([LOCAL])
         return known.select(experiment.hosts, f"{experiment.path}:{experiment.lines.get('hosts', 1)}: hosts")
 
     def targets(self, hosts: tuple[InventoryHost, ...], core: str = "auto") -> list[Target]:
@@ -114,3 +109,19 @@ class HostAccess:
     def ssh_config_file(self) -> str | None:
         """Return the absolute path of the ssh_config that was named; raises UsageError."""
         return file("--ssh-config", self.ssh_config)
+
+    @contextlib.contextmanager
+    def site(self, to: str) -> Iterator[Destination]:
+        """Yield the folder that --to names, here or over SSH, and let go of the connection after; raises UsageError."""
+        from pageswap.publish import Destination, split
+
+        host, path = split(to)
+        try:
+            alias = check_alias(host or LOCAL)
+        except ValueError as error:
+            raise UsageError(f"--to: {error}") from None
+        (target,) = self.targets(self.hosts(alias))
+        with contextlib.closing(target):
+            if target.transport.is_here:
+                destination("--to", path.rstrip("/"))
+            yield Destination(target, path)

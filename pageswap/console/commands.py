@@ -9,10 +9,10 @@ import shutil
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from invoke.exceptions import Exit
-from invoke.tasks import Task, task
+from invoke.tasks import Task
 
 from pageswap.console.arguments import HostAccess
 from pageswap.console.exits import guarded
@@ -21,6 +21,7 @@ from pageswap.spec.quoting import as_called
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from types import ModuleType
 
     from invoke.parser.argument import Argument
 
@@ -114,13 +115,18 @@ def command(
         # A trailing underscore keeps a name from being Python's own; invoke drops it.
         names = {name.rstrip("_") for name in whole.parameters}
         texts = {name: text for name, (_, text) in ARGUMENTS.items() if name in names} | options.pop("help", {})
-        made = cast("Task[Any]", task(run_body, auto_shortflags=False, positional=[], help=dict(texts), **options))
+        made: Task[Any] = Task(run_body, auto_shortflags=False, positional=[], help=dict(texts), **options)
         made.places = tuple(places)  # type: ignore[attr-defined] # read by start
         made.texts = texts  # type: ignore[attr-defined] # read by command_help: invoke uses its copy up
         made.example = example  # type: ignore[attr-defined] # read by command_help
         return made
 
     return decorate
+
+
+def commands_of(module: ModuleType) -> dict[str, Task[Any]]:
+    """Return the commands that a module makes, by name."""
+    return {made.name: made for made in vars(module).values() if isinstance(made, Task)}
 
 
 def flags_of(task: Task[Any]) -> dict[str, Argument]:

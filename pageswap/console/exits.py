@@ -70,7 +70,9 @@ def ended(body: Callable[[], int | None], error_log: Path) -> int:
     the code is 70.
     """
     try:
-        with _own_output():
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="replace")
+        with contextlib.redirect_stdout(_Output(sys.stdout)):
             code = body() or 0
             sys.stdout.flush()
     except PageswapError as error:
@@ -141,15 +143,6 @@ def _interruptible() -> Iterator[list[int]]:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGINT, former)
         signal.signal(signal.SIGALRM, alarm)
-
-
-@contextlib.contextmanager
-def _own_output() -> Iterator[None]:
-    stream = sys.stdout
-    if hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="replace")
-    with contextlib.redirect_stdout(_Output(stream)):
-        yield
 
 
 def _discard(stream: TextIO) -> None:

@@ -10,7 +10,7 @@ from pageswap.console.output import print_json, say, show_table
 from pageswap.errors import PageswapError
 from pageswap.spec.quoting import printable
 from pageswap.store.schema import RUNNING
-from pageswap.text.words import first_few
+from pageswap.text.words import first_few, plural
 from pageswap.units import format_duration, format_size
 
 if TYPE_CHECKING:
@@ -168,8 +168,7 @@ def show_cleaned(found: Mapping[str, Mapping[str, Any]]) -> None:
         kept = Counter(str(each["why"]) for each in answer["kept"])
         told = first_few((f"{count:,} ({printable(why)})" for why, count in kept.items()), _REASONS_NAMED)
         rest = f"; kept {told}" if kept else ""
-        folders = "folder" if answer["removed"] == 1 else "folders"
-        say(f"{host}: removed {answer['removed']:,} {folders}, {answer['bytes'] / 2**20:,.1f} MiB{rest}")
+        say(f"{host}: removed {plural(answer['removed'], 'folder')}, {answer['bytes'] / 2**20:,.1f} MiB{rest}")
 
 
 def conclude(
@@ -178,37 +177,26 @@ def conclude(
     *,
     as_json: bool,
     part: Callable[[Any], Any] = lambda answer: answer,
+    document: Callable[[dict[str, Any]], dict[str, Any]] = lambda hosts: hosts,
 ) -> int:
     """Tell each host's answer, or `part` of it, by `show` or as JSON, and on standard error who has an error instead.
 
-    Return the exit code: the first error's, 0 without any.
+    `document` makes the JSON of what each host has. Return the exit code: the first error's, 0 without any.
     """
-    told = {host: answer if isinstance(answer, PageswapError) else part(answer) for host, answer in found.items()}
+    errors = {host: answer for host, answer in found.items() if isinstance(answer, PageswapError)}
     if as_json:
-        print_json(answers_as_json(told))
+        print_json(
+            document({host: {"error": str(errors[host])} if host in errors else part(found[host]) for host in found})
+        )
     else:
-        show({host: answer for host, answer in told.items() if not isinstance(answer, PageswapError)})
-    return _show_failures(told)
+        show({host: part(answer) for host, answer in found.items() if host not in errors})
+    for error in errors.values():
+        tell(f"error: {error}")
+    return next((error.exit_code for error in errors.values()), 0)
 
 
 def conclude_build(core: Mapping[str, str], found: Mapping[str, Any], *, as_json: bool) -> int:
     """Tell which core was built here, and as `conclude` what each host would measure with; return the exit code."""
-    if as_json:
-        print_json({"core": core, "hosts": answers_as_json(found)})
-        return _show_failures(found)
-    say(f"core {core['core_hash'][:12]} by {core['compiler']} with {core['flags']}")
-    return conclude(found, show_readiness, as_json=False)
-
-
-def answers_as_json(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return each host's answer, or {"error"} where it has none but that."""
-    return {
-        host: {"error": str(answer)} if isinstance(answer, PageswapError) else answer for host, answer in found.items()
-    }
-
-
-def _show_failures(answers: Mapping[str, Any]) -> int:
-    errors = [answer for answer in answers.values() if isinstance(answer, PageswapError)]
-    for error in errors:
-        tell(f"error: {error}")
-    return errors[0].exit_code if errors else 0
+    if not as_json:
+        say(f"core {core['core_hash'][:12]} by {core['compiler']} with {core['flags']}")
+    return conclude(found, show_readiness, as_json=as_json, document=lambda hosts: {"core": core, "hosts": hosts})

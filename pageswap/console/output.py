@@ -39,7 +39,7 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: fr
             named = [f"{heading} {cell}".lstrip() for heading, cell in zip(headings, row, strict=True) if cell]
             print(_wrapped(", ".join(named), columns))
         return
-    console = Console(width=columns if sys.stdout.isatty() else _WIDTH_OF_FILES, highlight=False)
+    console = Console(width=columns, highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading, width in zip(headings, widths, strict=True):
         table.add_column(heading, justify="right" if heading in right else "left", width=width)

@@ -9,6 +9,7 @@ from pageswap.campaign.unmeasured import foreseen
 from pageswap.console.host_views import bad_checks
 from pageswap.console.output import print_json, say, say_rest, show_table
 from pageswap.errors import PageswapError
+from pageswap.spec.factors import levels_by_factor
 from pageswap.spec.quoting import printable
 from pageswap.text.words import first_few, level_text
 from pageswap.units import format_duration
@@ -64,9 +65,9 @@ def show_plan(plan: Plan) -> None:
     """Print a plan's cases with their cost, and what running it takes."""
     experiment, estimate = plan.experiment, plan.estimate
     say(f"{experiment.name}: {experiment.question}")
-    names = list(plan.cases[0].levels)
-    varying = [name for name in names if len({case.levels[name] for case in plan.cases}) > 1] or names[:1]
-    fixed = [f"{name} {level_text(name, plan.cases[0].levels[name])}" for name in names if name not in varying]
+    levels = levels_by_factor(case.levels for case in plan.cases)
+    varying = [name for name, found in levels.items() if len(found) > 1] or list(levels)[:1]
+    fixed = [f"{name} {level_text(name, found[0])}" for name, found in levels.items() if name not in varying]
     say(f"everywhere: {experiment.workload}, {', '.join(fixed)}\n")
     shown = list(zip(plan.cases, estimate.cases, strict=True))[:_CASES_SHOWN]
     show_table(

@@ -1,4 +1,4 @@
-"""What a command prints of a run: the answer, a line a case with what it rests on, and what did not end ok."""
+"""What a command prints of runs: one's answer, its cases and what did not end ok; two compared; what was published."""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from pageswap.analysis.summary import Summary
     from pageswap.answers.record import Answer
     from pageswap.campaign import NoHostError, Outcome
+    from pageswap.campaign.run_references import Reference
+    from pageswap.comparison.comparison import Comparison
+    from pageswap.publish import Published
     from pageswap.store import Store
 
 CASES_SHOWN = 60
 _HOSTS_NAMED = 8
+_RUNS_NAMED = 5
 _LONGEST_HOST = 80
 _GROUPS_SHOWN = 40
 
@@ -160,3 +164,76 @@ def show_cases(summary: Summary) -> None:
         each = plural(len(summary.cases) // len(summary.hosts), "case")
         on_each = " on each" if len(hosts) > 1 else ""
         say(f"nothing came from {first_few(hosts, _HOSTS_NAMED, 'host')}: {each} not measured{on_each}")
+
+
+def compare(sides: tuple[Reference, Reference], *, by: str, fail_above: str, form: str) -> int:
+    """Compare two sides and tell what was found, `form` being text, md or json; return the exit code.
+
+    `by` and `fail_above` are as they were typed, "" where nothing was; raises UsageError.
+    """
+    from pageswap.campaign.run_folders import open_run
+    from pageswap.comparison import comparison as comparing
+    from pageswap.comparison.tables import comparison_as_markdown
+    from pageswap.comparison.sides import Part
+
+    limit = comparing.parse_limit(fail_above) if fail_above else None
+    with open_run(sides[0].folder) as ours, open_run(sides[1].folder) as theirs:
+        parts = [Part(store, side.host, side.text) for store, side in zip((ours, theirs), sides, strict=True)]
+        found = comparing.compare(*parts, by=by or None, limit=limit)
+    if form == "json":
+        print_json(dataclasses.asdict(found))
+    elif form == "md":
+        print(comparison_as_markdown(found))
+    else:
+        show_comparison(found)
+    return comparing.conclude(found.gate)
+
+
+def show_comparison(comparison: Comparison) -> None:
+    """Print every case, the conditions that differ, and the finding in sentences with the gate's decision last."""
+    from pageswap.comparison.tables import NUMBERS, change_cells, change_heads, findings
+
+    say(f"base: {comparison.base.name} ({_of_run(comparison.base.run_id, comparison.base.commit)})")
+    say(f"new:  {comparison.new.name} ({_of_run(comparison.new.run_id, comparison.new.commit)})")
+    say(f"{comparison.by_text}; above 0 % is slower\n")
+    rows = (
+        [*change_cells(comparison, change), f"{change.verdict}: {change.note}" if change.note else change.verdict]
+        for change in comparison.cases[:CASES_SHOWN]
+    )
+    show_table((*change_heads(comparison), ""), rows, frozenset(NUMBERS))
+    say_rest(len(comparison.cases), CASES_SHOWN, "cases; --json lists all")
+    for pair in comparison.pairs:
+        name = pair.base if pair.base == pair.new else f"{pair.base} and {pair.new}"
+        say(f"\nwhat differs{f', {name}' if len(comparison.pairs) > 1 or pair.base != pair.new else ''}:")
+        if not pair.differences:
+            say("nothing")
+            continue
+        show_table(
+            ("condition", "base", "new", "", "why"),
+            ((each.name, each.a, each.b, "matters" if each.matters else "", each.why) for each in pair.differences),
+        )
+    print()
+    for sentence in findings(comparison):
+        say(sentence)
+
+
+def _of_run(run_id: str, commit: str | None) -> str:
+    return f"run {run_id}{f', commit {commit[:12]}' if commit else ''}"
+
+
+def tell_published(published: Published, *, as_json: bool) -> None:
+    """Tell what became of the runs, those that were left out with their reasons, and last where the site is."""
+    if as_json:
+        print_json(dataclasses.asdict(published))
+        return
+    for run_id, reason in published.left_out.items():
+        say(f"left out: {run_id}: {reason}")
+    for word in ("added", "updated", "removed"):
+        names: tuple[str, ...] = getattr(published, word)
+        if names:
+            say(f"{word}: {first_few(names, _RUNS_NAMED)}")
+    sent = f"{published.sent_bytes / 1e6:.1f} MB sent" if published.sent_bytes else "nothing to send"
+    say(f"{len(published.unchanged)} unchanged, {sent}")
+    if not published.is_atomic:
+        say("this file system cannot exchange two folders: for an instant there was no site")
+    say(f"site: {published.where}")

@@ -1,4 +1,4 @@
-"""Starts invoke for ./inv: hears Ctrl-C from the first line on, takes what people type, words what invoke refuses."""
+"""Starts ./inv: hears Ctrl-C from the first line on, reads what people type, and calls the commands that it names."""
 
 from __future__ import annotations
 
@@ -20,16 +20,13 @@ if __name__ == "__main__":
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))  # noqa: PTH100, PTH120 - pathlib is slower to import than all else here
 
-import re  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import TYPE_CHECKING, Any  # noqa: E402
 
-from invoke.config import Config  # noqa: E402
-from invoke.exceptions import Exit, ParseError  # noqa: E402
-from invoke.program import Program  # noqa: E402
+from invoke.exceptions import Exit  # noqa: E402
 
 from pageswap import __version__  # noqa: E402
-from pageswap.console.commands import command_help, flags_of, script  # noqa: E402
+from pageswap.console.commands import command_help, commands_of, flags_of, script  # noqa: E402
 from pageswap.console.exits import ended  # noqa: E402
 from pageswap.errors import UsageError  # noqa: E402
 from pageswap.spec.quoting import guess  # noqa: E402
@@ -40,144 +37,94 @@ if TYPE_CHECKING:
     from invoke.parser.argument import Argument
     from invoke.tasks import Task
 
-ROOT = Path(__file__).resolve().parents[2]
-ERROR_LOG = ROOT / "build" / "error.log"
-
-# Invoke has more, of which `--dry` and `--config` would be taken for a command's own.
-_BEFORE_COMMANDS = {"--help", "--version", "-V"}
-
-
-class _NoUserConfig(Config):
-    """Invoke's settings without /etc/invoke.yaml and ~/.invoke.yaml: no command here has any."""
-
-    def load_base_conf_files(self) -> None:
-        """Read nothing."""
-
-
-class _Program(Program):
-    def run(self, argv: list[str] | None = None, exit: bool = True) -> None:  # noqa: A002, ARG002, FBT001, FBT002 - invoke's signature
-        """Do all that invoke does, and leave its exceptions to the caller."""
-        self.create_config()
-        self.parse_core(argv)
-        self.parse_collection()
-        self.core.unparsed = as_flags(self.core.unparsed, self.collection.tasks)
-        self.parse_tasks()
-        self.parse_cleanup()
-        self.update_config()
-        self.execute()
-
-    def print_task_help(self, name: str) -> None:
-        """Print what a command takes and how it may end."""
-        print(command_help(self.collection[name]))
+ERROR_LOG = Path(__file__).resolve().parents[2] / "build" / "error.log"
 
 
 def run(arguments: list[str]) -> int:
-    """Run the commands that the arguments name; return the exit code. Raises UsageError for what invoke refuses."""
-    if arguments[:1] in (["--complete"], ["--print-completion-script"]):
-        _complete(*arguments)
+    """Run the commands that the arguments name; return the exit code. Raises UsageError for what cannot be meant."""
+    import tasks
+
+    if arguments[:1] == ["--complete"]:
+        sys.stdout.write("".join(f"{line}\n" for line in tasks.complete(arguments[2:])))
         return 0
-    program = _Program(
-        name="pageswap", binary="inv", binary_names=["inv"], version=__version__, config_class=_NoUserConfig
-    )
-    # tasks.py and invoke itself look at the arguments of the process.
-    words = as_invoke_starts(arguments)
+    if arguments[:1] == ["--print-completion-script"]:
+        print(script("".join(arguments[1:])))
+        return 0
+    words = as_meant(arguments)
     if "--" in words:
         raise UsageError("'--' has no meaning here; leave it out")
-    if words and words[0].startswith("-") and words[0] not in _BEFORE_COMMANDS:
+    if words[:1] == ["--version"]:
+        print(f"pageswap {__version__}")
+        return 0
+    if words and words[0].startswith("-"):
         raise UsageError(f"unknown argument '{words[0]}'; a command comes first, then its arguments; 'inv' lists them")
-    sys.argv = ["inv", "--search-root", str(ROOT), *words]
-    try:
-        program.run(sys.argv)
-    except ParseError as error:
-        raise UsageError(_with_cure(error, program)) from None
-    except Exit as end:
-        if end.message:
-            sys.stderr.write(f"{end.message}\n")
-        return int(end.code)
+    commands = commands_of(tasks)
+    for name, given in calls(words or ["tasks"], commands):
+        if given is None:
+            print(command_help(commands[name]))
+            continue
+        try:
+            commands[name].body(None, **given)
+        except Exit as end:
+            return int(end.code)
     return 0
-
-
-def _complete(flag: str, *words: str) -> None:
-    """Print for a shell what completes its words, or the script with which it asks for that."""
-    if flag == "--complete":
-        import tasks
-
-        lines = tasks.complete(list(words[1:]))
-    else:
-        lines = [script("".join(words))]
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-
-
-def _with_cure(error: ParseError, program: Program) -> str:
-    """Say what invoke could not make sense of, and where to look what there is."""
-    task = error.context.name if error.context else None
-    unknown = re.fullmatch(r"No idea what (['\"])(.*)\1 is!", str(error))
-    if not unknown:
-        where = f"inv --help {task}" if task else "inv --help"
-        text = re.sub(r"<Argument: (\w+)[^>]*>", r"'--\1'", str(error)).rstrip("!")
-        return f"{text}; '{where}' lists the arguments"
-    word = unknown[2]
-    kind, known = ("argument", ()) if word.startswith("-") else ("command", program.collection.task_names)
-    return _unknown(kind, word, map(str, known), "'inv' lists the commands")
 
 
 def _unknown(kind: str, word: str, known: Iterable[str], there: str) -> str:
     return f"unknown {kind} '{word}'{guess(word, known) or ';'} {there}"
 
 
-def as_invoke_starts(words: Sequence[str]) -> list[str]:
+def as_meant(words: Sequence[str]) -> list[str]:
     """Return the arguments with ``help``, ``list`` and ``version`` as people mean them, by word or by flag."""
-    if words[:1] == ["version"]:
-        return ["--version", *words[1:]]
+    if words[:1] and words[0] in {"version", "-V"}:
+        return ["--version"]
     if words[:1] and words[0] in {"help", "--help", "-h", "list", "--list", "-l"}:
-        return ["--help", words[1]] if len(words) > 1 else []
+        return [words[1], "--help"] if len(words) > 1 else []
     return list(words)
 
 
-def as_flags(words: Sequence[str], commands: Mapping[str, Task[Any]]) -> list[str]:
-    """Return a command's words with each value that stands by itself behind the flag it is for.
+def calls(words: Sequence[str], commands: Mapping[str, Task[Any]]) -> list[tuple[str, dict[str, Any] | None]]:
+    """Return the commands that words name, each with what to call its function with; None where help is asked for.
 
-    ``run smoke.yaml --dry`` becomes ``run --spec=smoke.yaml --dry``; a flag that may be repeated takes all that follow,
-    and a command that hands its arguments on takes flags that it does not know, too. Raises UsageError for a value too
-    many, and for a flag given twice that takes one value.
+    A value that stands by itself is for the first of the command's places that has none yet: ``run smoke --dry`` is
+    ``run --spec=smoke --dry``. An argument that may be repeated takes all that follow, and a command that hands on what
+    it takes also takes flags that it does not know. Raises UsageError for what there is not, a value too many, and a
+    flag given twice that takes one value.
     """
-    if list(words[:2]) == ["hosts", "clean"]:
-        words = words[1:]
-    task = commands.get(words[0]) if words else None
-    if task is None:
-        return list(words)
-    places: tuple[str, ...] = getattr(task, "places", ())
-    hands_on = places == ("args",)
-    known = flags_of(task)
-    made, given, rest = [words[0]], dict[str, str](), list(words[1:])
+    name, *rest = words[1:] if list(words[:2]) == ["hosts", "clean"] else words
+    if name not in commands:
+        raise UsageError(_unknown("command", name, commands, "'inv' lists the commands"))
+    places: tuple[str, ...] = getattr(commands[name], "places", ())
+    known = flags_of(commands[name])
+    typed, given = dict[str, str](), dict[str, Any]()
     while rest:
         word = rest.pop(0)
         if word in commands and not places:
-            return [*made, *as_flags([word, *rest], commands)]
+            return [(name, given), *calls([word, *rest], commands)]
         if word in {"--help", "-h"}:
-            return [words[0], word]
-        is_own = not hands_on or word.partition("=")[0] in known or word[:2] in known
+            return [(name, None)]
+        is_own = places != ("args",) or word.partition("=")[0] in known or word[:2] in known
         if word.startswith("-") and word != "-" and is_own:
-            flag, value, read = _flag_and_value(word, words[0], rest, known)
+            flag, value = _flag_and_value(word, name, rest, known)
         else:
-            flag, value = _flag_for(word, words[0], places, given, known), word
-            read = [f"{flag}={word}"]
-        if known[flag].kind is not list and given.get(flag, value) != value:
-            raise UsageError(f"{flag} is given twice, {given[flag]!r} and {value!r}; it takes one value")
-        if known[flag].kind is list or flag not in given:  # invoke takes a second one for another command
-            made += read
-        given[flag] = value
-    return made
+            flag, value = _flag_for(word, name, places, typed, known), word
+        argument = known[flag]
+        key = str(argument.name)
+        if argument.kind is list:
+            given[key] = [*given.get(key, ()), value]
+        elif typed.get(flag, value) != value:
+            raise UsageError(f"{flag} is given twice, {typed[flag]!r} and {value!r}; it takes one value")
+        else:
+            given[key] = value if argument.takes_value else True
+        typed[flag] = value
+    return [(name, given)]
 
 
-def _flag_and_value(
-    word: str, command: str, rest: list[str], known: Mapping[str, Argument]
-) -> tuple[str, str, list[str]]:
-    """Return a flag, its value, and the words that they are, those after the first taken from `rest`."""
+def _flag_and_value(word: str, command: str, rest: list[str], known: Mapping[str, Argument]) -> tuple[str, str]:
+    """Return a flag and its value, which is taken from `rest` where it is a word of its own."""
     short = word[:2]
     if short in known and known[short].takes_value and word[2:]:
-        value = word[2:].removeprefix("=")
-        return short, value, [f"{short}={value}"]
+        return short, word[2:].removeprefix("=")
     flag, is_joined, value = word.partition("=")
     if flag not in known:
         raise UsageError(
@@ -187,10 +134,10 @@ def _flag_and_value(
     if is_joined and not known[flag].takes_value:
         raise UsageError(f"{flag} takes no value, found {value!r}")
     if is_joined or not known[flag].takes_value:
-        return flag, value, [word]
+        return flag, value
     if not rest:
         raise UsageError(f"{flag} needs a value; 'inv --help {command}' says which")
-    return flag, rest[0], [word, rest.pop(0)]
+    return flag, rest.pop(0)
 
 
 def _in_the_file(flag: str, known: Mapping[str, Argument]) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.workloads import WORKLOADS
-from pageswap.spec.factors import FACTORS
+from pageswap.spec.factors import FACTORS, levels_by_factor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,8 +35,9 @@ def derived_asks(workload: str, baseline: Mapping[str, Any], cases: Iterable[Map
     usual = WORKLOADS[workload].asks
     if usual != FASTER:
         return usual
-    varied = {name: count for name, count in _level_counts(cases).items() if count > 1 and name != "method"}
-    is_by_size = all(name in SIZE_FACTORS and count >= _TELLING_SIZES for name, count in varied.items())
+    levels = levels_by_factor(cases)
+    varied = [name for name in levels if len(levels[name]) > 1 and name != "method"]
+    is_by_size = all(name in SIZE_FACTORS and len(levels[name]) >= _TELLING_SIZES for name in varied)
     return CROSSOVER if is_by_size and len(varied) == 1 else FASTER
 
 
@@ -48,30 +49,21 @@ def with_asks(experiment: Experiment, cases: Sequence[Mapping[str, Level]]) -> E
     if "asks" not in experiment.lines:
         asks = derived_asks(experiment.workload, experiment.baseline, cases)
         return dataclasses.replace(experiment, asks=asks)
-    lacks = _lacks(experiment, _level_counts(cases))
+    lacks = _lacks(experiment, levels_by_factor(cases))
     if lacks:
         raise experiment.error("asks", f"'{experiment.asks}' {lacks}")
     return experiment
 
 
-def _level_counts(cases: Iterable[Mapping[str, Level]]) -> dict[str, int]:
-    """Count the different levels that the cases have of each factor."""
-    levels: dict[str, set[Level]] = {}
-    for case in cases:
-        for name, level in case.items():
-            levels.setdefault(name, set()).add(level)
-    return {name: len(found) for name, found in levels.items()}
-
-
-def _lacks(experiment: Experiment, counts: Mapping[str, int]) -> str:
+def _lacks(experiment: Experiment, levels: Mapping[str, Sequence[Level]]) -> str:
     """Say what an experiment lacks to answer what it asks, with the cure; "" where it lacks nothing."""
     asks, has_method = experiment.asks, "method" in experiment.baseline
     its_own = [name for name, workload in WORKLOADS.items() if workload.asks == asks]
-    sizes = [name for name in SIZE_FACTORS if counts.get(name, 0) > 1]
+    sizes = [name for name in SIZE_FACTORS if len(levels.get(name, ())) > 1]
     is_of_others = asks in (COST, RATE) and experiment.workload not in its_own
     lacks = (
         (is_of_others, f"needs 'workload: {' or '.join(its_own)}'; write that, or delete asks"),
-        (asks == FASTEST and counts["method"] == 1, "needs several methods; add one or more to method"),
+        (asks == FASTEST and len(levels["method"]) == 1, "needs several methods; add one or more to method"),
         (
             asks == CROSSOVER and len(sizes) > 1,
             f"needs one size that varies, and {' and '.join(sizes)} both do; give one of them a single level",

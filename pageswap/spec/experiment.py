@@ -74,13 +74,12 @@ class Experiment:
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
-    """Every name of the core that a spec may use; `choices` are the words of each factor that takes words.
+    """The names of the core that a spec may use; `choices` are the words of each factor that takes words.
 
     `reserved_backings` are those whose pages are of the host's pool of huge pages, and take no free memory.
     """
 
     methods: Mapping[str, MethodInfo]
-    workloads: tuple[str, ...]
     choices: Mapping[str, tuple[str, ...]]
     reserved_backings: tuple[str, ...] = ()
 
@@ -93,7 +92,6 @@ def core_vocabulary() -> Vocabulary:
 
     return Vocabulary(
         methods={method.name: method for method in native.methods()},
-        workloads=native.WORKLOADS,
         choices=native.CHOICES,
         reserved_backings=tuple(backing.name for backing in native.backings() if backing.is_reserved),
     )

@@ -11,7 +11,7 @@ from pageswap.spec.quoting import check_choice, guess, quoted, short, short_list
 from pageswap.units import BASE_PAGE_BYTES, format_size, parse_size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pageswap.agent.journal.job import Level
     from pageswap.spec.experiment import Vocabulary
@@ -221,6 +221,15 @@ def trend_of(name: str, workload: str) -> Trend | None:
 def default_levels() -> dict[str, Level]:
     """Return the level of each factor that a case has which does not name it, in the registry's order."""
     return {name: level for name, factor in FACTORS.items() if (level := factor.default_level) is not None}
+
+
+def levels_by_factor(cases: Iterable[Mapping[str, Level]]) -> dict[str, list[Level]]:
+    """Return the different levels that cases have of each factor, both as they come."""
+    found: dict[str, dict[Level, None]] = {}
+    for case in cases:
+        for name, level in case.items():
+            found.setdefault(name, {})[level] = None
+    return {name: list(levels) for name, levels in found.items()}
 
 
 def find_factor(name: str, workload: str) -> Factor:

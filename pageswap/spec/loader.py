@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
+from pageswap.agent.workloads import WORKLOADS
 from pageswap.errors import SpecError
 from pageswap.spec.asks import ASKS, with_asks
 from pageswap.spec.cases import build_cases
@@ -72,7 +73,6 @@ class _ExperimentReader(TreeReader):
     def __init__(self, text: str, name: str, vocabulary: Vocabulary) -> None:
         super().__init__(text, name)
         self.vocabulary = vocabulary
-        self.workload = DEFAULT_WORKLOAD
 
     def read(self, text: str) -> Experiment:
         self.check_keys(self.root, (*OTHER_KEYS, *FACTORS), "docs/spec.md lists them")
@@ -80,8 +80,9 @@ class _ExperimentReader(TreeReader):
         for key in missing:
             self.errors.append(self.error(1, key, f"is missing; add a line such as '{_REQUIRED[key]}'"))
         try:
-            names = self.vocabulary.workloads
-            self.workload = self.one("workload", lambda text: check_choice("workload", text, names), DEFAULT_WORKLOAD)
+            self.workload = self.one(
+                "workload", lambda text: check_choice("workload", text, WORKLOADS), DEFAULT_WORKLOAD
+            )
         except SpecError as error:
             self.errors.append(error)
             self.check()  # what the rest may say is the workload's to tell

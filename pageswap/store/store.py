@@ -69,8 +69,7 @@ class Store(Database):
                 with contextlib.closing(connect(new, is_new=True)) as connection, transaction(connection):
                     schema.create_tables(connection)
                     insert_run(connection, run_id, plan.experiment, provenance, options)
-                    places = [(host, position) for position, host in enumerate(hosts)]
-                    connection.executemany("INSERT INTO host (host, position) VALUES (?, ?)", places)
+                    connection.executemany("INSERT INTO host (position, host) VALUES (?, ?)", enumerate(hosts))
                     insert_trials(connection, plan.trials)
                     store_checksums(connection)
                 new.rename(path)
@@ -104,7 +103,8 @@ class Store(Database):
         meta.update({name: self._document(meta[name]) for name in documents})
         experiment = meta["experiment"]
         if not experiment.get("asks"):
-            experiment["asks"] = derived_asks(experiment["workload"], experiment["baseline"] or {}, self.cases())
+            baseline = experiment["baseline"] or {}
+            experiment["asks"] = derived_asks(experiment["workload"], baseline, self._levels.values())
         return {**meta, "hosts": [host for (host,) in self._read("SELECT host FROM host ORDER BY position")]}
 
     def environments(self) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,13 +13,6 @@ from pageswap.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-
-def test_what_is_typed_is_kept_without_the_wrapper(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run's provenance has the command as a person would type it again."""
-    monkeypatch.setattr(sys, "argv", ["invoke", "--search-root", "/x", "run", "--spec", "smoke.yaml"])
-
-    assert arguments.typed() == ["run", "--spec", "smoke.yaml"]
 
 
 def test_what_can_be_meant_is_read(tmp_path: Path) -> None:
@@ -73,3 +65,34 @@ def test_a_word_that_names_no_host_is_not_left_out_hosts(typed: str) -> None:
         UsageError, match=r"^--hosts: '.*' names no host; write such as lab1,@rack, or leave --hosts out"
     ):
         HostAccess().hosts(typed)
+
+
+@pytest.mark.parametrize(("to", "path"), [("site", "site"), ("./a:b", "./a:b"), ("local:site", "site")])
+def test_a_folder_of_this_machine_is_reached_without_ssh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str, path: str
+) -> None:
+    """Under any of its names, from the current folder on."""
+    monkeypatch.chdir(tmp_path)
+    with HostAccess().site(to) as place:
+        assert place.name == path
+        assert place.look()["state"] == "absent"
+
+
+def test_another_host_is_named_and_let_go_of(tmp_path: Path) -> None:
+    """Nothing connects before it has to."""
+    config = tmp_path / "ssh_config"
+    config.touch()
+    with HostAccess(ssh_config=str(config)).site("web:/srv/www") as place:
+        assert place.name == "web:/srv/www"
+
+
+@pytest.mark.parametrize("host", ["@rack", "@all", "lab1,lab2", "me@lab1", "-oProxyCommand=x"])
+def test_several_hosts_and_what_is_no_host_are_refused(tmp_path: Path, host: str) -> None:
+    """A site has one place, also where a group has one host."""
+    inventory = tmp_path / "h.yaml"
+    inventory.write_text("hosts: {lab1: , lab2: }\ngroups: {rack: [lab1, lab2]}\n")
+    with (
+        pytest.raises(UsageError, match=r"^--to: '.*' is not a(n alias| host); "),
+        HostAccess(str(inventory)).site(f"{host}:/srv/www"),
+    ):
+        pass

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import Task
 
 import tasks
 from pageswap.console.arguments import HostAccess
-from pageswap.console.commands import ARGUMENTS, command, command_help, show_commands
+from pageswap.console.commands import ARGUMENTS, command, command_help, commands_of, show_commands
 from pageswap.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from invoke.tasks import Task
 
-COMMANDS: dict[str, Task[Any]] = {made.name: made for made in vars(tasks).values() if isinstance(made, Task)}
+
+COMMANDS = commands_of(tasks)
 
 
 def make(error_log: Path) -> tuple[Task[Any], list[object]]:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from invoke.tasks import Task
 
 import tasks
-from pageswap.console.start import as_flags, as_invoke_starts
+from pageswap.console.commands import commands_of
+from pageswap.console.start import as_meant, calls
 from tests.stored_run import store_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -161,55 +161,59 @@ def test_what_the_outputs_encoding_lacks_is_replaced(tmp_path: Path) -> None:
     assert "caf?.yaml: ok" in done.stdout
 
 
-COMMANDS: dict[str, Task[Any]] = {made.name: made for made in vars(tasks).values() if isinstance(made, Task)}
+COMMANDS = commands_of(tasks)
 
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
-        ("run smoke.yaml --dry", "run --spec=smoke.yaml --dry"),
-        ("run --dry smoke.yaml --set a=1 --set b=2", "run --dry --spec=smoke.yaml --set a=1 --set b=2"),
-        ("plan --set page_size=4KiB smoke", "plan --set page_size=4KiB --spec=smoke"),
-        ("compare a b --json", "compare --base=a --new=b --json"),
-        ("compare --base a b", "compare --base a --new=b"),
-        ("compare --new=b a", "compare --new=b --base=a"),
-        ("publish a b --to site c", "publish --run=a --run=b --to site --run=c"),
-        ("publish --run a --run b --to site", "publish --run a --run b --to site"),
-        ("export latest --out -", "export --run=latest --out -"),
-        ("hosts clean --hosts a", "clean --hosts a"),
-        ("hosts --json", "hosts --json"),
-        ("test tests/spec", "test --args=tests/spec"),
-        ("test -k words tests/spec", "test -k words --args=tests/spec"),
-        ("test -kwords tests/spec", "test -k=words --args=tests/spec"),
-        ("test -k=words", "test -k=words"),
-        ("test -x -n 4 tests/spec", "test --args=-x --args=-n --args=4 --args=tests/spec"),
-        ("test --maxfail=1 --all", "test --args=--maxfail=1 --all"),
-        ("run smoke --spec smoke --dry", "run --spec=smoke --dry"),
-        ("run smoke --set a=1 --help", "run --help"),
-        ("lint", "lint"),
-        ("lint test tests/spec", "lint test --args=tests/spec"),
-        ("unheard smoke", "unheard smoke"),
-        ("", ""),
+        ("run smoke.yaml --dry", [("run", {"spec": "smoke.yaml", "dry": True})]),
+        (
+            "run --dry smoke.yaml --set a=1 --set b=2",
+            [("run", {"dry": True, "spec": "smoke.yaml", "set_": ["a=1", "b=2"]})],
+        ),
+        ("plan --set page_size=4KiB smoke", [("plan", {"set_": ["page_size=4KiB"], "spec": "smoke"})]),
+        ("compare a b --json", [("compare", {"base": "a", "new": "b", "json": True})]),
+        ("compare --base a b", [("compare", {"base": "a", "new": "b"})]),
+        ("compare --new=b a", [("compare", {"new": "b", "base": "a"})]),
+        ("publish a b --to site c", [("publish", {"run": ["a", "b", "c"], "to": "site"})]),
+        ("publish --run a --run b --to site", [("publish", {"run": ["a", "b"], "to": "site"})]),
+        ("export latest --out -", [("export", {"run": "latest", "out": "-"})]),
+        ("hosts clean --hosts a", [("clean", {"hosts": "a"})]),
+        ("hosts --json", [("hosts", {"json": True})]),
+        ("test tests/spec", [("test", {"args": ["tests/spec"]})]),
+        ("test -k words tests/spec", [("test", {"k": "words", "args": ["tests/spec"]})]),
+        ("test -kwords tests/spec", [("test", {"k": "words", "args": ["tests/spec"]})]),
+        ("test -k=words", [("test", {"k": "words"})]),
+        ("test -x -n 4 tests/spec", [("test", {"args": ["-x", "-n", "4", "tests/spec"]})]),
+        ("test --maxfail=1 --all", [("test", {"args": ["--maxfail=1"], "all_": True})]),
+        ("run smoke --spec smoke --dry --dry", [("run", {"spec": "smoke", "dry": True})]),
+        ("run smoke --ignore-lease --at-once 2", [("run", {"spec": "smoke", "ignore_lease": True, "at_once": "2"})]),
+        ("run smoke --set a=1 --help", [("run", None)]),
+        ("lint", [("lint", {})]),
+        ("lint test tests/spec", [("lint", {}), ("test", {"args": ["tests/spec"]})]),
     ],
 )
-def test_values_find_their_flags(typed: str, meant: str) -> None:
+def test_values_find_their_arguments(typed: str, meant: list[tuple[str, dict[str, Any] | None]]) -> None:
     """By position or by flag, in any order."""
-    assert meant.split() == as_flags(typed.split(), COMMANDS)
+    assert meant == calls(typed.split(), COMMANDS)
 
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
-        ("help run", "--help run"),
+        ("help run", "run --help"),
         ("help", ""),
         ("--help", ""),
         ("-h", ""),
         ("list", ""),
         ("version", "--version"),
+        ("-V", "--version"),
         ("run --help", "run --help"),
         ("run version", "run version"),
+        ("", ""),
     ],
 )
 def test_help_and_version_are_words_too(typed: str, meant: str) -> None:
     """As in git and pip."""
-    assert meant.split() == as_invoke_starts(typed.split())
+    assert meant.split() == as_meant(typed.split())

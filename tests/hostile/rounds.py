@@ -17,7 +17,7 @@ from pageswap.campaign.progress import Lines
 from pageswap.campaign.run_folders import open_run
 from pageswap.campaign.run_references import Reference
 from pageswap.comparison.tables import summary_as_markdown
-from pageswap.console import comparison_view, host_views, plan_view, publish_view, run_view
+from pageswap.console import host_views, plan_view, run_view
 from pageswap.console.exits import INTERNAL_ERROR, guarded
 from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import InventoryHost
@@ -184,12 +184,12 @@ def _read_outputs(found: Round, outcome: campaign.Outcome, folder: Path, hosts: 
     other = next((name for name in with_rows if name != HONEST), HONEST)
     sides = (Reference(run_dir, HONEST, HONEST), Reference(run_dir, other, other))
     for form, check in (("text", outputs.in_terminal), ("md", outputs.in_markdown), ("json", outputs.in_json)):
-        compare = functools.partial(comparison_view.compare, sides, by="", fail_above="", form=form)
+        compare = functools.partial(run_view.compare, sides, by="", fail_above="", form=form)
         found.command(f"compare, {form}", compare, check)
 
     def put() -> None:
         site = Destination(make_target(InventoryHost("local")), str(folder / "site"))
-        publish_view.conclude(publish([run_dir], site), as_json=False)
+        run_view.tell_published(publish([run_dir], site), as_json=False)
 
     found.command("publish", put, outputs.in_terminal)
     checks = {"index.html": outputs.in_page, "index.json": outputs.in_json, "feed.xml": outputs.in_feed}

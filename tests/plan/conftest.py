@@ -38,7 +38,6 @@ def vocabulary() -> Vocabulary:
             "mremap_fixed": known_method("remap", ("swap",)),
             "teleport": known_method("quantum", ("swap",)),
         },
-        workloads=("swap",),
         choices={
             "backing": ("private_anon", "shared_anon"),
             "touch": ("none", "moved"),

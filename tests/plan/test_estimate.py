@@ -113,7 +113,7 @@ def test_blocks_and_calls_are_foretold_by_the_order_of_magnitude(
     """
     families = {"malloc_copy": "copy", "mremap_may_move": "remap"}
     known = known_method(families.get(method, "control"), ("grow", "call"))
-    names = dataclasses.replace(vocabulary, methods={method: known}, workloads=("grow", "call"))
+    names = dataclasses.replace(vocabulary, methods={method: known})
     text = f"name: tiny\nquestion: How long?\nmethod: {method}\n{levels}\nbaseline: {{method: {method}}}\n"
     (cost,) = make(loads(text, "tiny.yaml", vocabulary=names), vocabulary=names).estimate.cases
 

@@ -43,7 +43,6 @@ def vocabulary() -> Vocabulary:
             "mremap_fixed": known_method("remap", ("swap",)),
             "compose": known_method("copy", ("permute",)),
         },
-        workloads=("swap", "permute", "move"),
         choices={
             "backing": ("private_anon", "shared_anon"),
             "touch": ("none", "moved"),

@@ -185,7 +185,7 @@ def test_refuses_a_huge_product_without_building_it(read: Read) -> None:
 
 def test_a_call_has_two_pages_a_thread_and_no_region_to_choose(vocabulary: Vocabulary) -> None:
     """The factor is refused where it would do nothing; the rows have the size that the core really takes."""
-    names = dataclasses.replace(vocabulary, methods={"getpid": known_method("control", ("call",))}, workloads=("call",))
+    names = dataclasses.replace(vocabulary, methods={"getpid": known_method("control", ("call",))})
     text = "name: tiny\nquestion: How long?\nworkload: call\nmethod: getpid\nthreads: [1, 4]\nbaseline: {threads: 1}\n"
 
     assert [8192, 32768] == [case["region_size"] for case in build_cases(loads(text, "a.yaml", vocabulary=names))]

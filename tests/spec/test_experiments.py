@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pageswap import native
 from pageswap.plan.plan import make
-from pageswap.spec.experiment import core_vocabulary
 from pageswap.spec.loader import load
 
 FOLDER = Path(__file__).parents[2] / "experiments"
@@ -21,7 +21,7 @@ def test_loads_and_plans_with_the_core_s_own_names(file: Path) -> None:
 
     assert plan.experiment.name == file.stem
     assert plan.experiment.question.endswith("?")
-    assert plan.experiment.workload in core_vocabulary().workloads
+    assert plan.experiment.workload in native.WORKLOADS
 
 
 def test_smoke_is_small() -> None:

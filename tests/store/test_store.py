@@ -44,6 +44,10 @@ class TestCreate:
         assert meta["options"] == {"tune": False}
         assert meta["hosts"] == [HOST]
 
+    def test_what_a_run_asks_that_does_not_say_so_follows_from_its_factors(self, store: Store) -> None:
+        """Its three sizes: that there are as many cases varies nothing more."""
+        assert store.meta()["experiment"]["asks"] == "crossover"
+
     def test_cases_come_back_in_order(self, store: Store) -> None:
         """Each with its id and typed levels."""
         cases = store.cases()

@@ -14,7 +14,7 @@ from pageswap.analysis.trials.matrix import COSTS, Matrix
 from pageswap.analysis.trials.run_data import RunData, factors_of
 from pageswap.analysis.trials.table import families_of, frame
 from pageswap.analysis.verdicts import BASELINE, NOT_COMPARED, NOT_MEASURED, Comparison, compare
-from pageswap.spec.asks import derived_asks
+from pageswap.spec.experiment import derived_asks
 from pageswap.statistics.intervals import Interval, known, median_intervals
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Summary:
 
     ``varying`` names the factors with more than one level, ``fixed`` holds the others. ``block_values`` holds, for each
     (host, case_id), the (block, ratio) pairs its ratio was made from; without a baseline, (block, ns per operation).
-    ``asks`` is what the experiment asks (`pageswap.spec.asks`). ``corrupt`` has each method of which a trial did not
+    ``asks`` is what the experiment asks (`spec.experiment.ASKS`). ``corrupt`` has each method of which a trial did not
     verify, ``warmup_endings`` how warm-ups ended other than ok, and ``disturbed`` how many of the measured trials that
     ran were disturbed. ``missing`` is how many measured trials have no outcome yet. ``cpus`` gives each host's
     processor, ``families`` each method's family, where they are known.

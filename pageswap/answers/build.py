@@ -24,7 +24,7 @@ from pageswap.answers.record import (
 )
 from pageswap.answers.trust import trust
 from pageswap.answers.words import fitted, say
-from pageswap.spec.asks import COST, CROSSOVER, FASTER, FASTEST, GAIN, RATE
+from pageswap.spec.experiment import COST, CROSSOVER, FASTER, FASTEST, GAIN, RATE
 from pageswap.statistics.intervals import MINIMUM_N
 from pageswap.text.words import most_needed, without_numbers
 

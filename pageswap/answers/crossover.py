@@ -10,7 +10,7 @@ from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.verdicts import FASTER
 from pageswap.answers.against_baseline import COMPARED, DECIDED, Compared, baseline_findings, is_mover
 from pageswap.answers.record import CORRUPT, MIXED, NO, UNAVAILABLE, UNDECIDED, YES, Finding
-from pageswap.spec.asks import SIZE_FACTORS
+from pageswap.spec.experiment import SIZE_FACTORS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.journal.job import REPLICA_SUFFIX, TrialSpec
 from pageswap.plan.estimate import Estimate, estimate
-from pageswap.spec.asks import with_asks
 from pageswap.spec.cases import build_cases
-from pageswap.spec.experiment import core_vocabulary
+from pageswap.spec.experiment import core_vocabulary, with_asks
 from pageswap.spec.factors import default_levels
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from pageswap.agent.workloads import WORKLOADS
 from pageswap.errors import SpecError
-from pageswap.spec.asks import ASKS, with_asks
 from pageswap.spec.cases import build_cases
-from pageswap.spec.experiment import Experiment, PrecisionTarget, Vocabulary, core_vocabulary
+from pageswap.spec.experiment import ASKS, Experiment, PrecisionTarget, Vocabulary, core_vocabulary, with_asks
 from pageswap.spec.factors import FACTORS, find_factor, parse_count
 from pageswap.spec.hostnames import check_host
 from pageswap.spec.quoting import check_choice, quoted, short_list

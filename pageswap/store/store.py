@@ -15,7 +15,7 @@ from pageswap.agent.journal.job import TrialSpec
 from pageswap.agent.journal.line_fields import utc_now
 from pageswap.agent.workspace.work_folder import sync_folder
 from pageswap.errors import StoreError
-from pageswap.spec.asks import derived_asks
+from pageswap.spec.experiment import derived_asks
 from pageswap.spec.factors import FACTORS, default_levels
 from pageswap.store import schema
 from pageswap.store.checksums import store_checksums

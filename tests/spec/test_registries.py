@@ -7,7 +7,7 @@ import pytest
 from pageswap import native
 from pageswap.agent.workloads import WORKLOADS
 from pageswap.native._core import ffi
-from pageswap.spec.asks import ASKS
+from pageswap.spec.experiment import ASKS
 from pageswap.spec.factors import FACTORS, Factor
 
 

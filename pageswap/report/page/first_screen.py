@@ -9,7 +9,7 @@ from pageswap.analysis.verdicts import NOT_COMPARED, NOT_MEASURED
 from pageswap.answers.record import CORRUPT, FASTEST, MEASURED, PART, Answer, Finding
 from pageswap.answers.words import say
 from pageswap.report.sections.section import kind_of, speeds
-from pageswap.spec.asks import GAIN
+from pageswap.spec.experiment import GAIN
 from pageswap.spec.factors import FACTORS
 from pageswap.statistics.intervals import Interval
 from pageswap.text.words import clipped, first_few, level_text, levels_phrase

@@ -12,7 +12,7 @@ from pageswap.report.charts import vegalite as vega
 from pageswap.report.charts.selection import contender_label, evenly, is_of_conditions
 from pageswap.report.sections.ratios import looks, quantity
 from pageswap.report.sections.section import Section, case_name, notes, speeds
-from pageswap.spec.asks import COST
+from pageswap.spec.experiment import COST
 from pageswap.spec.factors import FACTORS, trend_of
 from pageswap.text.numbers import ratio_text
 from pageswap.text.words import clipped, level_text, plural, visible

@@ -11,7 +11,7 @@ import jinja2
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_MEASURED, SLOWER
 from pageswap.answers import words
 from pageswap.answers.record import FASTEST, NOT_TOLD_APART
-from pageswap.spec.asks import COST
+from pageswap.spec.experiment import COST
 from pageswap.text.numbers import decimals, end_text, rounded
 from pageswap.text.words import clipped, levels_phrase
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pageswap.errors import UsageError
 from pageswap.spec.hostnames import LOCAL, check_alias
+from pageswap.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +35,6 @@ def number(flag: str, text: str | None, least: int | None = None) -> int | None:
 
 def seconds(flag: str, text: str, least: float = 0.0) -> float:
     """Read a duration such as 60s; raises UsageError."""
-    from pageswap.units import format_duration, parse_duration
-
     try:
         value = parse_duration(text)
     except ValueError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.console.exits import tell
 from pageswap.console.output import print_json, say, show_table
 from pageswap.errors import PageswapError
+from pageswap.fleet.inventory import InventoryHost
 from pageswap.spec.quoting import printable
 from pageswap.store.schema import RUNNING
 from pageswap.text.words import first_few, plural
@@ -52,8 +53,6 @@ def _lost(host: HostOutcome) -> str:
 
 def tell_inventory(inventory: Inventory, *, as_json: bool) -> None:
     """Print each host of an inventory with its groups, tags and settings, or all of it as JSON, sizes in bytes."""
-    from pageswap.fleet.inventory import InventoryHost
-
     if as_json:
         hosts = [host.to_json() for host in inventory.hosts.values()]
         groups = {name: list(members) for name, members in inventory.groups.items()}

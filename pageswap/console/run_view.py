@@ -6,6 +6,9 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.journal.job import OK
+from pageswap.campaign import NoHostError
+from pageswap.campaign.progress import shown
+from pageswap.campaign.run_folders import open_run
 from pageswap.campaign.unmeasured import TrialGroup, grouped
 from pageswap.console import host_views
 from pageswap.console.exits import tell
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
     from pageswap.analysis.summary import Summary
     from pageswap.answers.record import Answer
-    from pageswap.campaign import NoHostError, Outcome
+    from pageswap.campaign import Outcome
     from pageswap.campaign.run_references import Reference
     from pageswap.comparison.comparison import Comparison
     from pageswap.publish import Published
@@ -41,9 +44,6 @@ def ended_otherwise(store: Store) -> list[TrialGroup]:
 
 def measured(measure: Callable[..., Outcome], *, as_json: bool) -> int:
     """Show a campaign while it runs, then tell what it found, or why no host could be used; return the exit code."""
-    from pageswap.campaign import NoHostError
-    from pageswap.campaign.progress import shown
-
     try:
         with shown() as on_event:
             outcome = measure(on_event=on_event)
@@ -54,8 +54,6 @@ def measured(measure: Callable[..., Outcome], *, as_json: bool) -> int:
 
 def conclude(outcome: Outcome, *, as_json: bool) -> int:
     """Tell what a run found, for a person or as JSON, the report's place last; return the exit code."""
-    from pageswap.campaign.run_folders import open_run
-
     with open_run(outcome.run_dir) as store:
         summary, answer = _found(store)
         groups = ended_otherwise(store)
@@ -85,8 +83,6 @@ def conclude_without(error: NoHostError, *, as_json: bool) -> int:
 
 def report(folder: Path, form: str) -> None:
     """Tell of a stored run: html writes its page anew, md and json print its summary and what `run --json` has."""
-    from pageswap.campaign.run_folders import open_run
-
     with open_run(folder) as store:
         if form == "md":
             from pageswap.comparison.tables import summary_as_markdown
@@ -171,7 +167,6 @@ def compare(sides: tuple[Reference, Reference], *, by: str, fail_above: str, for
 
     `by` and `fail_above` are as they were typed, "" where nothing was; raises UsageError.
     """
-    from pageswap.campaign.run_folders import open_run
     from pageswap.comparison import comparison as comparing
     from pageswap.comparison.tables import comparison_as_markdown
     from pageswap.comparison.sides import Part

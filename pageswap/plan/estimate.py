@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pageswap.agent.journal.job import TrialSpec
-    from pageswap.spec.experiment import Experiment, Vocabulary
+    from pageswap.spec.experiment import Experiment
+    from pageswap.spec.factors import Vocabulary
 
 # Measured on a 2-vCPU AMD EPYC (Zen 5) virtual machine, Linux 6.18. Other machines differ by a factor of two, and a
 # cache-sized region by three: good enough to tell seconds from minutes from hours, and for nothing else.

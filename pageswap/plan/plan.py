@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 from pageswap.agent.journal.job import REPLICA_SUFFIX, TrialSpec
 from pageswap.plan.estimate import Estimate, estimate
 from pageswap.spec.cases import build_cases
-from pageswap.spec.experiment import core_vocabulary, with_asks
-from pageswap.spec.factors import default_levels
+from pageswap.spec.experiment import with_asks
+from pageswap.spec.factors import core_vocabulary, default_levels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pageswap.agent.journal.job import Level
-    from pageswap.spec.experiment import Experiment, Vocabulary
+    from pageswap.spec.experiment import Experiment
+    from pageswap.spec.factors import Vocabulary
 
 _CASE_DIGITS: Final = 4
 _BLOCK_DIGITS: Final = 2

@@ -1,9 +1,8 @@
-"""What an experiment file says, once it is known to make sense; what it asks; the words of the core that it may use."""
+"""What an experiment file says, once it is known to make sense, and what it asks."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.workloads import WORKLOADS
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pageswap.agent.journal.job import Level
-    from pageswap.native import MethodInfo
-
 
 FASTER: Final = "faster"
 FASTEST: Final = "fastest"
@@ -86,31 +83,6 @@ class Experiment:
             return SpecError(f"{short(argument)}: {message}")
         line = self.lines.get(key_path, self.lines.get(key, 1))
         return SpecError(f"{self.path}:{line}: {key_path}: {message}", line)
-
-
-@dataclasses.dataclass(frozen=True)
-class Vocabulary:
-    """The names of the core that a spec may use; `choices` are the words of each factor that takes words.
-
-    `reserved_backings` are those whose pages are of the host's pool of huge pages, and take no free memory.
-    """
-
-    methods: Mapping[str, MethodInfo]
-    choices: Mapping[str, tuple[str, ...]]
-    reserved_backings: tuple[str, ...] = ()
-
-
-@functools.cache
-def core_vocabulary() -> Vocabulary:
-    """Ask the built core for its names; a method that this host lacks is known all the same."""
-    # Imported here so that specs can be read with another vocabulary where no core is built.
-    from pageswap import native  # noqa: PLC0415 - see above
-
-    return Vocabulary(
-        methods={method.name: method for method in native.methods()},
-        choices=native.CHOICES,
-        reserved_backings=tuple(backing.name for backing in native.backings() if backing.is_reserved),
-    )
 
 
 def derived_asks(workload: str, baseline: Mapping[str, Any], cases: Iterable[Mapping[str, Level]]) -> str:

@@ -1,8 +1,9 @@
-"""The registry of factors: what may be varied, how each level is read, printed and defaulted."""
+"""The registry of factors: what may be varied, how each level is read, printed and defaulted, and the core's words."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from typing import TYPE_CHECKING, Literal
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pageswap.agent.journal.job import Level
-    from pageswap.spec.experiment import Vocabulary
+    from pageswap.native import MethodInfo
 
 # Half of what x86-64 gives a process with four-level page tables; also far above any host's memory.
 MAX_SIZE_BYTES = 64 << 40
@@ -30,6 +31,31 @@ MAX_PAGES = 2**32 - 1
 
 _LONGEST_NUMBER = 30
 _COUNT = re.compile(r"0|[1-9][0-9]*(?:_[0-9]+)*")
+
+
+@dataclasses.dataclass(frozen=True)
+class Vocabulary:
+    """The names of the core that a spec may use; `choices` are the words of each factor that takes words.
+
+    `reserved_backings` are those whose pages are of the host's pool of huge pages, and take no free memory.
+    """
+
+    methods: Mapping[str, MethodInfo]
+    choices: Mapping[str, tuple[str, ...]]
+    reserved_backings: tuple[str, ...] = ()
+
+
+@functools.cache
+def core_vocabulary() -> Vocabulary:
+    """Ask the built core for its names; a method that this host lacks is known all the same."""
+    # Imported here so that specs can be read with another vocabulary where no core is built.
+    from pageswap import native  # noqa: PLC0415 - see above
+
+    return Vocabulary(
+        methods={method.name: method for method in native.methods()},
+        choices=native.CHOICES,
+        reserved_backings=tuple(backing.name for backing in native.backings() if backing.is_reserved),
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from pageswap.agent.workloads import WORKLOADS
 from pageswap.errors import SpecError
 from pageswap.spec.cases import build_cases
-from pageswap.spec.experiment import ASKS, Experiment, PrecisionTarget, Vocabulary, core_vocabulary, with_asks
-from pageswap.spec.factors import FACTORS, find_factor, parse_count
+from pageswap.spec.experiment import ASKS, Experiment, PrecisionTarget, with_asks
+from pageswap.spec.factors import FACTORS, Vocabulary, core_vocabulary, find_factor, parse_count
 from pageswap.spec.hostnames import check_host
 from pageswap.spec.quoting import check_choice, quoted, short_list
 from pageswap.spec.source import read_text, shown_path

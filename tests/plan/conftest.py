@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap.spec.experiment import Vocabulary
+from pageswap.spec.factors import Vocabulary
 from pageswap.spec.loader import loads
 from tests.known_method import known_method
 

@@ -14,7 +14,8 @@ from pageswap.spec.overrides import override
 from tests.known_method import known_method
 
 if TYPE_CHECKING:
-    from pageswap.spec.experiment import Experiment, Vocabulary
+    from pageswap.spec.experiment import Experiment
+    from pageswap.spec.factors import Vocabulary
 
 
 def test_memory_is_what_the_agent_will_ask_for(experiment: Experiment, vocabulary: Vocabulary) -> None:

@@ -19,7 +19,8 @@ from pageswap.spec.overrides import override
 
 if TYPE_CHECKING:
     from pageswap.agent.journal.job import TrialSpec
-    from pageswap.spec.experiment import Experiment, Vocabulary
+    from pageswap.spec.experiment import Experiment
+    from pageswap.spec.factors import Vocabulary
 
 
 @pytest.fixture

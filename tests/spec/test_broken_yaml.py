@@ -10,7 +10,7 @@ from pageswap.errors import SpecError
 from pageswap.spec.loader import loads
 
 if TYPE_CHECKING:
-    from pageswap.spec.experiment import Vocabulary
+    from pageswap.spec.factors import Vocabulary
 
 HEAD = "name: tiny\nquestion: Which one is faster?\n"
 TAIL = "baseline: {method: memcpy}\n"

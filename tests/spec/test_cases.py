@@ -15,7 +15,8 @@ from tests.known_method import known_method
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pageswap.spec.experiment import Experiment, Vocabulary
+    from pageswap.spec.experiment import Experiment
+    from pageswap.spec.factors import Vocabulary
 
     Read = Callable[..., Experiment]
 

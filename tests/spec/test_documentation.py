@@ -14,7 +14,8 @@ from pageswap.spec.loader import DEFAULT_WORKLOAD, DEFAULTS, loads
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pageswap.spec.experiment import Experiment, Vocabulary
+    from pageswap.spec.experiment import Experiment
+    from pageswap.spec.factors import Vocabulary
 
 PAGE = (Path(__file__).parents[2] / "docs" / "spec.md").read_text(encoding="utf-8")
 # | `key` | type | default | limits | `example` |

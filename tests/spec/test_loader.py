@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pageswap.spec.experiment import Vocabulary
+    from pageswap.spec.factors import Vocabulary
 
     Read = Callable[..., Experiment]
 

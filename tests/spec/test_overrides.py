@@ -14,7 +14,8 @@ from pageswap.spec.overrides import override
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pageswap.spec.experiment import Experiment, Vocabulary
+    from pageswap.spec.experiment import Experiment
+    from pageswap.spec.factors import Vocabulary
 
     Read = Callable[..., Experiment]
 

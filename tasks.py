@@ -361,7 +361,9 @@ def clean(
     if hosts is None:
         hosts = "@all" if access.known().hosts else "local"
     targets = access.targets(access.hosts(hosts))
-    found = _ask(targets, functools.partial(ask_hosts.clean, runs="all" if all_ else "finished"))
+    found = _ask(
+        targets, functools.partial(ask_hosts.ask, verb="clean", document={"runs": "all" if all_ else "finished"})
+    )
     return host_views.conclude(found, host_views.show_cleaned, as_json=json)
 
 

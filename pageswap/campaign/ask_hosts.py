@@ -160,11 +160,6 @@ def readiness(target: Target) -> dict[str, Any]:
     }
 
 
-def clean(target: Target, *, runs: str) -> dict[str, Any]:
-    """Remove what old runs left on a host, `runs` being finished or all; return {"removed", "bytes", "kept"}."""
-    return ask(target, "clean", {"runs": runs})
-
-
 def clock_finding(sent_ns: int, received_ns: int, host_ns: int) -> dict[str, str]:
     """Compare a host's clock with the controller's: it was read after `sent_ns` and before `received_ns`.
 

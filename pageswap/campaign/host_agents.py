@@ -98,8 +98,7 @@ class HostAgents:
                 answer = ask(self._target, "start", document, on_line=on_line, **timeout)
                 return answer.get("pid"), holder_from(answer, "held_by")
             finally:
-                with self._guard:
-                    self._waiting = None
+                self._waiting = None
 
     def follow(self, segment: int) -> None:
         """Store a segment's journal to its end, whatever happens to followers on the way."""
@@ -111,8 +110,7 @@ class HostAgents:
         try:
             self._follow(segment)
         finally:
-            with self._guard:
-                self._followed = None
+            self._followed = None
 
     def interrupt(self, how: str) -> bool:
         """Have the agent at work stopped, `how` being drain or kill; tell whether there is one. Waits for nothing."""

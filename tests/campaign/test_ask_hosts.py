@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pageswap.campaign import reconnect
-from pageswap.campaign.ask_hosts import ask_each, clean, clock_finding, closing_each, facts, names_too_many, readiness
+from pageswap.campaign.ask_hosts import ask, ask_each, clock_finding, closing_each, facts, names_too_many, readiness
 from pageswap.errors import HostError, HostUnreachableError
 from tests.campaign.fakes import BUNDLE, FakeStream, FakeTarget
 
@@ -178,11 +178,11 @@ def test_what_was_removed_is_counted_or_refused() -> None:
     target = FactTarget(name="a")
     target.answer = {"removed": 2, "bytes": 10, "kept": [{"path": "/x", "why": "running"}]}
 
-    assert clean(target, runs="all") == target.answer
+    assert ask(target, "clean", {"runs": "all"}) == target.answer
     assert target.asked == {"runs": "all"}
     target.answer = {"removed": "2", "bytes": 10, "kept": []}
     with pytest.raises(HostError, match="a: clean: what it answers"):
-        clean(target, runs="all")
+        ask(target, "clean", {"runs": "all"})
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def ask_round(seed: str, folder: Path, *, hosts: int) -> Round:
             ("build", ask_hosts.readiness, functools.partial(_conclude, host_views.show_readiness, "", as_json)),
             (
                 "clean",
-                functools.partial(ask_hosts.clean, runs="all"),
+                functools.partial(ask_hosts.ask, verb="clean", document={"runs": "all"}),
                 functools.partial(_conclude, host_views.show_cleaned, "", as_json),
             ),
         ):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pageswap.agent.journal.job import CORRUPT, OK
 from pageswap.analysis.checks.noise_floor import NoiseFloor, case_floors, host_floors
 from pageswap.analysis.trials.matrix import COSTS, Matrix
 from pageswap.analysis.trials.run_data import RunData, factors_of
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from pageswap.statistics.medians import Floats
 
 
-_CORRUPT = "corrupt"
 _MOVED = "moved_bytes"
 
 
@@ -89,8 +89,8 @@ class Summary:
     (host, case_id), the (block, ratio) pairs its ratio was made from; without a baseline, (block, ns per operation).
     ``asks`` is what the experiment asks (`spec.experiment.ASKS`). ``corrupt`` has each method of which a trial did not
     verify, ``warmup_endings`` how warm-ups ended other than ok, and ``disturbed`` how many of the measured trials that
-    ran were disturbed. ``missing`` is how many measured trials have no outcome yet. ``cpus`` gives each host's
-    processor, ``families`` each method's family, where they are known.
+    ran were disturbed. ``missing`` is how many measured trials have no outcome yet. ``families`` gives each
+    method's family, where it is known.
     """
 
     run_id: str
@@ -111,7 +111,6 @@ class Summary:
     disturbed: int
     missing: int
     block_values: dict[tuple[str, str], list[tuple[int, float]]]
-    cpus: dict[str, str]
     families: dict[str, str]
 
     @property
@@ -178,7 +177,6 @@ def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> HostsSum
         disturbed=int(((measured["disturbed"] != "") & measured["ns_per_op"].notna()).sum()),
         missing=max(0, run_data.planned_trials() - len(measured)),
         block_values=_block_values(matrix),
-        cpus={host: str(facts.get("cpu_model") or "") for host, facts in run_data.environments().items()},
         families=families_of(run_data),
         noise=host_floors(matrix),
         comparisons=comparisons,
@@ -189,7 +187,7 @@ def summarise(run_data: RunData, trials: pd.DataFrame | None = None) -> HostsSum
 
 def _endings(trials: pd.DataFrame) -> defaultdict[int, list[Ending]]:
     """Count how trials ended other than ok, by their row."""
-    other = trials[trials["status"] != "ok"]
+    other = trials[trials["status"] != OK]
     counts = Counter(zip(other["row"], other["status"], other["reason"].fillna(""), strict=True))
     found: defaultdict[int, list[Ending]] = defaultdict(list)
     for (row, status, reason), count in counts.items():
@@ -200,7 +198,7 @@ def _endings(trials: pd.DataFrame) -> defaultdict[int, list[Ending]]:
 def _corrupt(table: pd.DataFrame) -> dict[str, Corruption]:
     """Count each method's trials that did not verify, for methods that have any."""
     trials = table.groupby("method", sort=False)["status"]
-    counts = trials.agg(lambda status: int((status == _CORRUPT).sum()))
+    counts = trials.agg(lambda status: int((status == CORRUPT).sum()))
     return {str(m): Corruption(int(n), int(of)) for (m, n), of in zip(counts.items(), trials.size(), strict=True) if n}
 
 
@@ -253,7 +251,7 @@ def case_figures(time: Sequence[float], bytes_per_op: float | None, comparison: 
 
 def _medians(trials: pd.DataFrame) -> dict[int, dict[str, float | None]]:
     """Return the medians of each row's costs, and of the bytes of the pages that an iteration moved."""
-    results = trials[trials["status"] == "ok"]
+    results = trials[trials["status"] == OK]
     moved_bytes = results["bytes_per_s"] * results["ns_per_op"] / 1e9
     table = results[list(COSTS)].astype("float64").assign(**{_MOVED: moved_bytes}).groupby(results["row"]).median()
     rows = zip(table.index.tolist(), table.to_numpy().tolist(), strict=True)
@@ -280,8 +278,5 @@ def _verdict(matrix: Matrix, row: int, comparison: Comparison | None, *, is_ende
 def _block_values(matrix: Matrix) -> dict[tuple[str, str], list[tuple[int, float]]]:
     """Return for each (host, case_id) its (block, ratio) pairs, or (block, ns per op) when nothing has a baseline."""
     values = np.exp(matrix.log_ratios) if matrix.has_partner else matrix.ns
-    found = {}
-    for row, key in enumerate(matrix.keys):
-        there = np.flatnonzero(~np.isnan(values[row]))
-        found[key] = list(zip(matrix.blocks[there].tolist(), values[row][there].tolist(), strict=True))
-    return found
+    rows = [zip(matrix.blocks.tolist(), own, strict=True) for own in values.tolist()]
+    return {key: [pair for pair in own if not math.isnan(pair[1])] for key, own in zip(matrix.keys, rows, strict=True)}

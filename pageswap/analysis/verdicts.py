@@ -73,8 +73,8 @@ class Comparison:
     ``ratio`` above 1 is faster; ``n`` blocks, or hosts where many are taken together. ``p`` is of the test of the
     trimmed mean, two-sided, ``p_holm`` corrected for the ``family`` comparisons of the run. ``noise_floor`` is the
     baseline's. ``smallest`` is the smallest difference this run would have found in 8 of 10 repetitions, as a ratio
-    above 1 (1.03: 3 % faster or slower). What could not be computed is None. ``obstacle`` names what kept a difference
-    from being called one, ``why`` says it in words, and ``held`` in short where the interval excludes 1.
+    above 1 (1.03: 3 % faster or slower). What could not be computed is None. ``why`` says what kept a difference from
+    being called one, and ``held`` in short where the interval excludes 1.
     """
 
     host: str
@@ -88,7 +88,6 @@ class Comparison:
     family: int
     noise_floor: float | None
     smallest: float | None
-    obstacle: str = ""
     why: str = ""
     held: str = ""
 
@@ -136,7 +135,6 @@ def compare(  # noqa: PLR0913 - the last three are what most comparisons have al
             family=count,
             noise_floor=known(math.exp(floors[row])),
             smallest=known(smallest[row]),
-            obstacle=obstacles[row],
             why=why,
             held=held,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
+from pageswap.agent.journal import job
 from pageswap.agent.workloads import find_workload
 from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_MEASURED, SLOWER, TOO_FEW
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 DECIDED: Final = (FASTER, SLOWER)
 COMPARED: Final = (*DECIDED, NO_DIFFERENCE, TOO_FEW)
 # What a host cannot do, or what would not fit, is no failure.
-_CANNOT: Final = frozenset(("unavailable", "skipped"))
+_CANNOT: Final = frozenset((job.UNAVAILABLE, job.SKIPPED))
 _LONGEST_REASON: Final = 240
 
 
@@ -45,11 +46,9 @@ class Compared:
     @property
     def hosts_disagree(self) -> bool:
         """Say whether a comparison was decided one way on one host and not so on another with enough blocks."""
-        found: dict[object, set[str]] = {}
-        for _, each in self.pairs:
-            if each.verdict in (*DECIDED, NO_DIFFERENCE):
-                found.setdefault((each.subject, levels_key(each.where)), set()).add(each.verdict)
-        return any(len(verdicts) > 1 for verdicts in found.values())
+        known = [each for _, each in self.pairs if each.verdict in (*DECIDED, NO_DIFFERENCE)]
+        found = {(each.subject, levels_key(each.where), each.verdict) for each in known}
+        return len(found) > len({(subject, where) for subject, where, _ in found})
 
 
 def contestants(summary: Summary) -> list[CaseSummary]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from pageswap.agent.journal.job import OK
 from pageswap.analysis.verdicts import NOT_COMPARED
 from pageswap.answers.against_baseline import COMPARED, is_mover
 from pageswap.answers.cost import cost
@@ -11,28 +12,19 @@ from pageswap.answers.crossover import crossover
 from pageswap.answers.faster import faster, gain
 from pageswap.answers.fastest import fastest
 from pageswap.answers.rate import rate
-from pageswap.answers.record import (
-    BAD,
-    MOST_FINDINGS,
-    NOTHING_MEASURED,
-    UNDECIDED,
-    Answer,
-    Caveat,
-    Finding,
-    Reason,
-    Trust,
-)
-from pageswap.answers.trust import trust
+from pageswap.answers.record import BAD, MOST_FINDINGS, NOTHING_MEASURED, UNDECIDED, Answer, Caveat
+from pageswap.answers.trust import told, trust
 from pageswap.answers.words import fitted, say
 from pageswap.spec.experiment import COST, CROSSOVER, FASTER, FASTEST, GAIN, RATE
 from pageswap.statistics.intervals import MINIMUM_N
 from pageswap.text.words import most_needed, without_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pageswap.analysis.findings import Findings
     from pageswap.analysis.summary import CaseSummary, Ending, HostsSummary, Summary
+    from pageswap.answers.record import Finding
 
     _Kind = tuple[str, int, bool]
 
@@ -55,7 +47,7 @@ def build_answer(summary: HostsSummary, findings: Findings, environments: Mappin
     """
     facts = found = _BUILDERS[summary.asks](summary)
     macro, verdict = summary.asks, found.verdict
-    if not summary.statuses.get("ok"):
+    if not summary.statuses.get(OK):
         macro = verdict = NOTHING_MEASURED
     elif verdict == UNDECIDED and summary.asks in _OF_BASELINE:
         quiet, most = _blocks(summary, found.pairs, findings)
@@ -73,8 +65,8 @@ def build_answer(summary: HostsSummary, findings: Findings, environments: Mappin
 
 def no_answer(asks: str) -> Answer:
     """Return the answer of a run that no host could be used for: it has no cases yet."""
-    reason = Reason(NOTHING_MEASURED, say("trust", NOTHING_MEASURED, {}))
-    return Answer(asks, NOTHING_MEASURED, say("headline", "no_host", None, None, 0), Trust(BAD, (reason,)))
+    nothing = told([(BAD, NOTHING_MEASURED, {})])
+    return Answer(asks, NOTHING_MEASURED, say("headline", "no_host", None, None, 0), nothing)
 
 
 def _blocks(summary: Summary, pairs: Iterable[tuple[CaseSummary, Finding]], findings: Findings) -> tuple[int, int]:
@@ -96,7 +88,11 @@ def caveats(summary: Summary, findings: int) -> Iterator[Caveat]:
         yield _caveat("corrupt", cases, {"methods": summary.corrupt})
     unmeasured = [case for case in summary.cases if not case.n and case.endings]
     if unmeasured:
-        of = {"cases": len(unmeasured), "of": len(summary.cases), "endings": _endings(unmeasured)}
+        of = {
+            "cases": len(unmeasured),
+            "of": len(summary.cases),
+            "endings": _joined(ending for case in unmeasured for ending in case.endings),
+        }
         yield _caveat("not_measured", unmeasured, of)
     uncompared = [case for case in summary.cases if case.n and case.verdict == NOT_COMPARED and summary.has_baseline]
     if uncompared:
@@ -104,7 +100,7 @@ def caveats(summary: Summary, findings: int) -> Iterator[Caveat]:
         yield _caveat("not_compared", uncompared, {"cases": len(uncompared), "notes": notes})
     short = [case for case in summary.cases if case.n and case.endings]
     if short:
-        yield _caveat("lost_trials", short, {"endings": _endings(short)})
+        yield _caveat("lost_trials", short, {"endings": _joined(ending for case in short for ending in case.endings)})
     if summary.warmup_endings:
         yield _caveat("lost_warmups", [], {"endings": _joined(summary.warmup_endings)})
     if summary.silent and len(summary.silent) < len(summary.hosts):
@@ -120,27 +116,21 @@ def _caveat(kind: str, cases: Iterable[CaseSummary], facts: dict[str, Any]) -> C
     return Caveat(kind, say("caveats", kind, facts), tuple(dict.fromkeys(case.case_id for case in cases)))
 
 
-def _endings(cases: Iterable[CaseSummary]) -> list[tuple[str, int, list[_Kind]]]:
-    return _joined([ending for case in cases for ending in case.endings])
-
-
-def _joined(endings: Sequence[Ending]) -> list[tuple[str, int, list[_Kind]]]:
-    """Return each status with the number of its trials, and each of its kinds of reasons with the same.
+def _joined(endings: Iterable[Ending]) -> list[tuple[str, int, list[_Kind]]]:
+    """Return each status with the number of its trials, and each of its kinds of reasons, the most frequent first.
 
     Of a kind, whose reasons differ in numbers alone, stands the one whose cure is enough for all.
     """
     found: dict[str, dict[str, list[Ending]]] = {}
     for ending in endings:
         found.setdefault(ending.status, {}).setdefault(without_numbers(ending.reason), []).append(ending)
-    told = {status: _kinds(kinds.values()) for status, kinds in found.items()}
-    return [(status, sum(trials for _, trials, _ in kinds), kinds) for status, kinds in told.items()]
+    kinds_of = {
+        status: sorted(map(_kind, kinds.values()), key=lambda kind: -kind[1]) for status, kinds in found.items()
+    }
+    return [(status, sum(trials for _, trials, _ in kinds), kinds) for status, kinds in kinds_of.items()]
 
 
-def _kinds(kinds: Iterable[list[Ending]]) -> list[_Kind]:
-    """Return the reason and the trials of each kind, the most frequent first, and whether it stands for others."""
-    told = [
-        (most_needed(reasons), sum(each.trials for each in alike), len(reasons) > 1)
-        for alike in kinds
-        if (reasons := {each.reason for each in alike})
-    ]
-    return sorted(told, key=lambda kind: -kind[1])
+def _kind(alike: Iterable[Ending]) -> _Kind:
+    """Return the reason and the trials of a kind, and whether it stands for others."""
+    reasons = {each.reason for each in alike}
+    return most_needed(reasons), sum(each.trials for each in alike), len(reasons) > 1

@@ -13,7 +13,7 @@ from pageswap.answers.record import CORRUPT, MIXED, NO, UNAVAILABLE, UNDECIDED, 
 from pageswap.spec.experiment import SIZE_FACTORS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pageswap.analysis.summary import Summary
 
@@ -81,43 +81,39 @@ def crossover(summary: Summary) -> Crossover:
 
 def curve(findings: Sequence[Finding], axis: str) -> Curve:
     """Describe how the verdicts of one contender change with the size; ``findings`` are those of one host."""
-    ordered = sorted(findings, key=lambda each: int(each.where.get(axis, 0)))
-    compared = [each for each in ordered if each.verdict in COMPARED]
-    sizes = [int(each.where.get(axis, 0)) for each in compared]
-    verdicts = [each.verdict for each in compared]
-    decided = {word: list(itertools.compress(sizes, [each == word for each in verdicts])) for word in DECIDED}
-    where = {name: level for name, level in ordered[0].where.items() if name != axis}
-    course, last, first = _course(sizes, verdicts, is_whole=len(compared) == len(ordered))
+    verdicts = dict(sorted((int(each.where.get(axis, 0)), each.verdict) for each in findings))
+    compared = {size: verdict for size, verdict in verdicts.items() if verdict in COMPARED}
+    decided = {word: [size for size, verdict in compared.items() if verdict == word] for word in DECIDED}
+    course, last, first = _course(compared, is_whole=len(compared) == len(verdicts))
     return Curve(
-        names=(ordered[0].subject,),
-        hosts=(ordered[0].host,),
-        where=where,
+        names=(findings[0].subject,),
+        hosts=(findings[0].host,),
+        where={name: level for name, level in findings[0].where.items() if name != axis},
         course=course,
         last=last,
         first=first,
-        sizes=[int(each.where.get(axis, 0)) for each in ordered],
+        sizes=list(verdicts),
         decided=decided,
-        elsewhere=len(ordered) - sum(map(len, decided.values())),
-        is_settled=bool(verdicts) and set(verdicts[: sizes.index(last) + 1]) == {verdicts[0]},
+        elsewhere=len(verdicts) - sum(map(len, decided.values())),
+        is_settled=len({verdict for size, verdict in compared.items() if size <= last}) == 1,
     )
 
 
-def _course(sizes: Sequence[int], verdicts: Sequence[str], *, is_whole: bool) -> tuple[str, int, int]:
-    """Return the course, and the two sizes between which it changes."""
-    if not sizes:
+def _course(verdicts: Mapping[int, str], *, is_whole: bool) -> tuple[str, int, int]:
+    """Return the course of the sizes' verdicts, and the two sizes between which it changes."""
+    if not verdicts:
         return LACKING, 0, 0
-    known = [(size, verdict) for size, verdict in zip(sizes, verdicts, strict=True) if verdict in DECIDED]
+    sizes = list(verdicts)
+    known = [(size, verdict) for size, verdict in verdicts.items() if verdict in DECIDED]
     words = [verdict for _, verdict in known]
     if not words:
         return NEITHER, sizes[0], sizes[-1]
-    changes = [place for place, pair in enumerate(itertools.pairwise(words)) if len(set(pair)) > 1]
-    if len(changes) == 1:
-        last = known[changes[0]][0]
-        # The smallest size from which on every verdict is the last one.
-        first = next((size for at, size in enumerate(sizes) if set(verdicts[at:]) == {words[-1]}), None)
-        if first is not None and is_whole:
-            return (RISES if words[-1] == FASTER else FALLS), last, first
-    if not changes and len(words) == len(sizes) and is_whole:
+    changes = [below for (below, one), (_, other) in itertools.pairwise(known) if one != other]
+    # The sizes, from the largest down, from which on every verdict is the last one.
+    above = list(itertools.takewhile(lambda size: verdicts[size] == words[-1], reversed(sizes)))
+    if len(changes) == 1 and above and is_whole:
+        return (RISES if words[-1] == FASTER else FALLS), changes[0], above[-1]
+    if not changes and len(words) == len(verdicts) and is_whole:
         return (ALL_FASTER if words[0] == FASTER else ALL_SLOWER), sizes[0], sizes[-1]
     return PARTLY, sizes[0], sizes[-1]
 

@@ -42,20 +42,18 @@ class Contender:
     @property
     def shares(self) -> list[tuple[str, int]]:
         """How many findings end with each verdict, what was decided first."""
-        return sorted(Counter(each.verdict for each in self.findings).items(), key=lambda item: _ORDER.index(item[0]))
+        counts = Counter(each.verdict for each in self.findings)
+        return [(word, counts[word]) for word in _ORDER if word in counts]
 
     @property
     def by_host(self) -> list[tuple[str, list[str]]]:
         """The hosts of each verdict, where each host has but one and they differ; else nothing."""
-        own: dict[str, list[Finding]] = {}
-        for each in self.findings:
-            own.setdefault(each.host, []).append(each)
-        found: dict[str, list[str]] = {}
-        for host, findings in own.items():
-            found.setdefault(_joint(findings), []).append(host)
+        hosts = dict.fromkeys(each.host for each in self.findings)
+        joint = {host: _joint(each for each in self.findings if each.host == host) for host in hosts}
+        found = set(joint.values())
         if len(found) == 1 or MIXED in found:
             return []
-        return sorted(found.items(), key=lambda item: _ORDER.index(item[0]))
+        return [(word, [host for host, own in joint.items() if own == word]) for word in _ORDER if word in found]
 
 
 Groups = list[tuple[str, list[Contender]]]
@@ -111,11 +109,9 @@ def overall(contenders: Sequence[Contender]) -> str:
 
 def grouped(contenders: Iterable[Contender]) -> Groups:
     """Put contenders of the same verdict together, decided ones first; the corrupt are named apart from them."""
-    found: dict[str, list[Contender]] = {}
-    for each in contenders:
-        if each.verdict != CORRUPT:
-            found.setdefault(each.verdict, []).append(each)
-    return sorted(found.items(), key=lambda item: _ORDER.index(item[0]))
+    told = [(each.verdict, each) for each in contenders]
+    groups = [(word, [each for verdict, each in told if verdict == word]) for word in _ORDER if word != CORRUPT]
+    return [group for group in groups if group[1]]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,13 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.host.conditions import doubts
+from pageswap.agent.journal.job import OK
 from pageswap.analysis.checks.unusual_trials import CHANGES, LACKS
 from pageswap.analysis.verdicts import TOO_FEW
 from pageswap.answers.record import BAD, DOUBTFUL, GOOD, NOTHING_MEASURED, Reason, Trust
 from pageswap.answers.words import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pageswap.analysis.findings import Findings
     from pageswap.analysis.summary import HostsSummary, Summary
@@ -31,14 +32,18 @@ _SCATTERED: Final = "several_nodes"
 
 def trust(summary: HostsSummary, findings: Findings, environments: Mapping[str, Mapping[str, Any]]) -> Trust:
     """Judge a run: bad by any one reason that is so, else doubtful by any, else good."""
-    doubts = [*_of_trials(summary, findings), *_of_figures(summary), *_of_hosts(findings, environments)]
-    doubts.sort(key=lambda each: each[0] != BAD)
-    why = tuple(Reason(code, say("trust", facts.get("words", code), facts)) for _, code, facts in doubts)
-    return Trust(doubts[0][0] if doubts else GOOD, why)
+    return told([*_of_trials(summary, findings), *_of_figures(summary), *_of_hosts(findings, environments)])
+
+
+def told(found: Iterable[Doubt]) -> Trust:
+    """Put what speaks against an answer in words, the worst first."""
+    ordered = sorted(found, key=lambda each: each[0] != BAD)
+    why = tuple(Reason(code, say("trust", facts.get("words", code), facts)) for _, code, facts in ordered)
+    return Trust(ordered[0][0] if ordered else GOOD, why)
 
 
 def _of_trials(summary: Summary, findings: Findings) -> Iterator[Doubt]:
-    measured = summary.statuses.get("ok", 0)
+    measured = summary.statuses.get(OK, 0)
     if not measured:
         yield BAD, NOTHING_MEASURED, {}
         return

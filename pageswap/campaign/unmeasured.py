@@ -9,7 +9,7 @@ from pageswap.agent.journal.job import SKIPPED, UNAVAILABLE, Job, Level, case_id
 from pageswap.errors import PageswapError
 from pageswap.spec.factors import levels_by_factor
 from pageswap.spec.quoting import printable
-from pageswap.text.words import first_few, host_prefix, level_text, most_needed, plural, without_numbers
+from pageswap.text.words import first_few, level_text, most_needed, plural, without_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,7 +46,7 @@ class TrialGroup:
         part = f"{cases:,} of {plural(self.alike, 'case')}" if cases < self.alike else ""
         named = " of ".join(filter(None, (part, ", ".join(levels)))) or "all cases"
         where = f"{named} ({plural(len(self.trial_ids), noun)})"
-        return f"{self.status}: {host_prefix(hosts, self.host)}{where}: {printable(self.reason)}"
+        return f"{self.status}: {f'{self.host}: ' if len(hosts) > 1 else ''}{where}: {printable(self.reason)}"
 
 
 def grouped(ended: Iterable[tuple[str, str, str, str]], cases: Mapping[str, Mapping[str, Level]]) -> list[TrialGroup]:

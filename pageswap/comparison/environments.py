@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.host.conditions import CODE, CONDITIONS, HARMLESS, MACHINE, SETTING, find
 from pageswap.answers.words import say
-from pageswap.text.conditions import gibibytes, label
+from pageswap.text.numbers import gibibytes
 from pageswap.text.words import clipped
 
 if TYPE_CHECKING:
@@ -43,8 +43,11 @@ class Difference:
 
     @property
     def name(self) -> str:
-        """Return what the condition is called where it is shown."""
-        return label(self.key)
+        """Name the condition: ``mem_available`` as "Memory available at start", ``thp.enabled`` as "..., enabled"."""
+        condition = find(self.key)
+        if condition is None:
+            return self.key
+        return condition.label if condition.key == self.key else f"{condition.label}, {self.key.partition('.')[2]}"
 
 
 @dataclasses.dataclass(frozen=True)

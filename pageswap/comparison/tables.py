@@ -11,7 +11,6 @@ from pageswap.analysis.summary import CaseSummary, Summary, summarise
 from pageswap.answers.build import build_answer
 from pageswap.answers.words import answer_lines, environment, lines
 from pageswap.statistics.intervals import Interval
-from pageswap.text.conditions import shown_command
 from pageswap.text.numbers import (
     decimals,
     figure_text,
@@ -22,7 +21,7 @@ from pageswap.text.numbers import (
     ratio_text,
     with_digits,
 )
-from pageswap.text.words import clipped, level_text, levels_phrase, operation, visible
+from pageswap.text.words import clipped, level_text, levels_phrase, operation, shown_command, visible
 
 if TYPE_CHECKING:
     from pageswap.analysis.trials.run_data import RunData

@@ -1,1 +1,1 @@
-"""Values to words: numbers, lists, levels and conditions as a person reads them."""
+"""Values to words: numbers, lists and levels as a person reads them."""

@@ -18,6 +18,7 @@ _TWO_DIGITS_UP_TO = 354
 _MOST_PLACES = 12
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _TWICE = 2.0
+_GIB = 1 << 30
 # A figure is a loss, a gain, faster or slower by its side of these.
 _BORDERS = (0.0, 1.0)
 # A smallest difference that could have been found beyond this ratio says no more than that little could be told.
@@ -146,3 +147,10 @@ def count_text(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+
+
+def gibibytes(size_bytes: int, *, exactly: bool = True) -> str:
+    """Print an amount of memory, by default with its bytes: ``23.44 GiB (25,165,824,000 bytes)``; none for 0."""
+    if not size_bytes:
+        return "none"
+    return f"{size_bytes / _GIB:,.2f} GiB{f' ({size_bytes:,} bytes)' if exactly else ''}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,8 +12,12 @@ from pageswap.spec.factors import FACTORS
 from pageswap.units import format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
+# Whoever reads a report on a site has no business with how its hosts are reached, nor with what is noted of them.
+PRIVATE_OPTIONS: Final = ("hosts", "ssh_config")
+_SSH_CONFIG: Final = "--ssh-config"
+_PLACEHOLDER: Final = "SSH_CONFIG"
 _LONGEST_NAME = 80
 _KEPT = "\n\t"
 # Controls, formatting marks (bidirectional ones among them), lone surrogates, private use: what hides or reorders text.
@@ -50,11 +55,6 @@ def first_few(words: Iterable[str], most: int, noun: str = "") -> str:
         return listed(named) if named else ""
     counted = plural(rest, f"more {noun}") if noun else f"{rest:,} more"
     return f"{', '.join(named[:most])} and {counted}"
-
-
-def host_prefix(hosts: Sequence[str], host: str) -> str:
-    """Return ``host: `` where there are several hosts, and nothing where there is one."""
-    return f"{host}: " if len(hosts) > 1 else ""
 
 
 def operation(workload: str) -> str:
@@ -102,3 +102,23 @@ def visible(text: str) -> str:
 def _named(character: str) -> str:
     is_kept = character in _KEPT or unicodedata.category(character) not in _INVISIBLE
     return character if is_kept else f"<U+{ord(character):04X}>"
+
+
+def shown_command(provenance: Mapping[str, object]) -> str:
+    """Return the command that made a run as it may be shown: without where its ssh_config lies; "" where unknown."""
+    command = str(provenance.get("command") or "")
+    if _SSH_CONFIG not in command:
+        return command
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return re.sub(rf"{_SSH_CONFIG}[= ]\S+", f"{_SSH_CONFIG} {_PLACEHOLDER}", command)
+    hidden = [
+        _PLACEHOLDER
+        if place and words[place - 1] == _SSH_CONFIG
+        else f"{_SSH_CONFIG}={_PLACEHOLDER}"
+        if word.startswith(f"{_SSH_CONFIG}=")
+        else word
+        for place, word in enumerate(words)
+    ]
+    return shlex.join(hidden)

@@ -58,7 +58,7 @@ class TestOutliers:
         run.of(method="memcpy", block=3, warmup=0)[0]["elapsed_ns"] *= 3
         (outlier,) = [item for item in found_in(run).outliers if item.score > 20]
 
-        assert (outlier.trial_id, outlier.block) == ("b03.c0000", 3)
+        assert (outlier.case_id, outlier.block) == ("c0000", 3)
         assert outlier.ns_per_op == pytest.approx(3 * outlier.median_ns, rel=0.1)
         assert summarise(run).cases[0].n == n
 
@@ -200,8 +200,8 @@ class TestDisturbed:
         found = found_in(run)
         (case,) = found.undisturbed
 
-        assert {(item.trial_id, item.words) for item in found.disturbed} == {
-            (f"b{block:02d}.c0001", ("foreign",)) for block in (2, 5, 7, 8, 9)
+        assert {(item.case_id, item.block, item.words) for item in found.disturbed} == {
+            ("c0001", block, ("foreign",)) for block in (2, 5, 7, 8, 9)
         }
         assert case.quiet is not None
         assert (case.before.n, case.disturbed, case.effect) == (11, 5, CHANGES)

@@ -7,7 +7,6 @@ import pytest
 from pageswap.text.words import (
     clipped,
     first_few,
-    host_prefix,
     level_text,
     levels_phrase,
     listed,
@@ -36,12 +35,6 @@ def test_lists_read_as_sentences_do() -> None:
 def test_the_first_are_named_and_the_rest_counted(count: int, text: str) -> None:
     """A line stays a line, however many there are, and none is dropped in silence."""
     assert text == first_few([f"h{number}" for number in range(count)], 2, "host")
-
-
-def test_a_host_is_named_where_there_are_several() -> None:
-    """One host needs no name before each line."""
-    assert host_prefix(["a", "b"], "b") == "b: "
-    assert host_prefix(["a"], "a") == ""
 
 
 def test_levels_read_as_in_the_experiment_file() -> None:

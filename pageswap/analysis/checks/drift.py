@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from pageswap.agent.journal.job import OK
 from pageswap.analysis.trials.matrix import Matrix, round_times
 from pageswap.statistics.intervals import ALPHA, MINIMUM_N
 from pageswap.statistics.medians import Floats, medians
@@ -71,7 +72,7 @@ def _over_blocks(matrix: Matrix) -> list[Drift]:
 
 
 def _over_rounds(matrix: Matrix) -> list[Drift]:
-    trials = matrix.trials[(matrix.trials["status"] == "ok").to_numpy()]
+    trials = matrix.trials[(matrix.trials["status"] == OK).to_numpy()]
     times = round_times(trials["rounds_ns"])
     if times.shape[1] < _FEWEST_ROUNDS or not len(trials):
         return []

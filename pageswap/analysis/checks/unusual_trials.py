@@ -39,7 +39,6 @@ class Outlier:
 
     host: str
     case_id: str
-    trial_id: str
     block: int
     score: float
     ns_per_op: float
@@ -75,7 +74,6 @@ def outliers(matrix: Matrix) -> tuple[Outlier, ...]:
     found = [
         Outlier(
             *matrix.keys[int(row[place])],
-            trial_id=str(trials["trial_id"].iloc[place]),
             block=int(matrix.blocks[column[place]]),
             score=float(scores[place]),
             ns_per_op=float(matrix.ns[row[place], column[place]]),
@@ -92,7 +90,6 @@ class Disturbed:
 
     host: str
     case_id: str
-    trial_id: str
     block: int
     words: tuple[str, ...]
 
@@ -118,11 +115,8 @@ class Undisturbed:
 def disturbed_trials(matrix: Matrix) -> tuple[Disturbed, ...]:
     """List the measured trials, the control's too, that something disturbed."""
     there = matrix.measured[(matrix.measured["disturbed"] != "").to_numpy()]
-    names = ("host", "case_id", "trial_id", "block", "disturbed")
-    return tuple(
-        Disturbed(str(host), str(case_id), str(trial_id), int(block), tuple(str(words).split(",")))
-        for host, case_id, trial_id, block, words in zip(*(there[name] for name in names), strict=True)
-    )
+    rows = there[["host", "case_id", "block", "disturbed"]].itertuples(index=False)
+    return tuple(Disturbed(host, case_id, int(block), tuple(words.split(","))) for host, case_id, block, words in rows)
 
 
 def undisturbed(

@@ -77,19 +77,12 @@ def contests(summary: HostsSummary, competitors: Sequence[CaseSummary]) -> list[
     verdicts, _, ratios = paired(ahead, np.fmax.reduce(summary.floors[places], axis=1), family)
     counts = (~np.isnan(ahead)).sum(axis=1).tolist()
     judged = zip(verdicts, counts, np.stack(ratios, axis=1).tolist(), strict=True)
-    rivals: dict[tuple[str, str], list[Rival]] = {}
-    for (first, case), found in zip(pairs, judged, strict=True):
-        rivals.setdefault((first.host, first.case_id), []).append(_rival(summary, first, case, found))
-    return [
-        Contest(
-            host=first.host,
-            levels={name: first.levels[name] for name in others if name in first.levels},
-            first=first,
-            rivals=tuple(rivals[first.host, first.case_id]),
-            is_known=any(rival.n >= MINIMUM_N for rival in rivals[first.host, first.case_id]),
-        )
-        for _, first in held
-    ]
+    found = []
+    for field, first in held:
+        levels = {name: first.levels[name] for name in others if name in first.levels}
+        rivals = tuple(_rival(summary, first, case, next(judged)) for case in field if case is not first)
+        found.append(Contest(first.host, levels, first, rivals, any(rival.n >= MINIMUM_N for rival in rivals)))
+    return found
 
 
 def _is_reference(summary: Summary, case: CaseSummary) -> bool:

@@ -89,7 +89,7 @@ def _conditions(case: CaseSummary) -> tuple[object, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class CostPart:
-    """One layer of a stack: ``ns`` in all, for ``times`` calls; ``call`` is the formula, such as ``3 x getpid``.
+    """One layer of a stack: ``ns`` in all; ``call`` is the formula, such as ``3 x getpid``.
 
     Where both sides were measured in the same blocks ``interval`` is that of ``ns``, and ``share`` of the total the
     median over blocks, with its own; None where they come from different runs, intervals also for too few blocks.
@@ -97,7 +97,6 @@ class CostPart:
 
     name: str
     call: str
-    times: float
     ns: float
     interval: Interval | None = None
     share: float | None = None
@@ -214,7 +213,7 @@ def cost_stacks(summary: HostsSummary, calls: Summary | None = None) -> tuple[Co
         calls_of, inside = priced.get(case.host, {}), {name for layer in layers for name in layer.calls}
         if inside <= calls_of.keys():
             ns = {name: calls_of[name].median_ns for name in inside}
-            parts = tuple(CostPart(each.name, each.formula, float(each.times), each.cost(ns)) for each in layers)
+            parts = tuple(CostPart(each.name, each.formula, each.cost(ns)) for each in layers)
             is_few = min(case.n, *(calls_of[name].n for name in inside)) < MINIMUM_N
             obstacle = TOO_FEW_BLOCKS if is_few else NOT_NESTED if any(part.ns < 0 for part in parts) else ""
             parts = () if obstacle else parts
@@ -271,7 +270,6 @@ def _nested(
         CostPart(
             name=layer.name,
             call=layer.formula,
-            times=float(layer.times),
             ns=share * total_ns,
             interval=Interval(low * total_ns, high * total_ns),
             share=share,

@@ -130,7 +130,6 @@ def grouped(summary: HostsSummary, groups: Mapping[str, Sequence[str]]) -> Summa
             for time, (key, found) in zip(times, members.items(), strict=True)
         ),
         "block_values": values,
-        "cpus": {titles[title]: summary.cpus.get(hosts[0], "") for title, hosts in groups.items()},
     }
     # The hosts' own matrix, comparisons and noise floors say nothing of groups.
     shown = {field.name: getattr(summary, field.name) for field in dataclasses.fields(Summary)}

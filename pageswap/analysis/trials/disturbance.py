@@ -50,8 +50,8 @@ def disturbed(table: pd.DataFrame) -> list[str]:
     with np.errstate(divide="ignore", invalid="ignore"):
         change = np.abs(counted["cpu_khz_after"] / counted["cpu_khz_before"] - 1)
         words: dict[str, Booleans] = {
-            "steal": _exceeds(counted["steal_ns"], STEAL_SHARE * elapsed_ns),
-            "foreign": _exceeds(counted["foreign_cpu_ns"], FOREIGN_SHARE * elapsed_ns),
+            "steal": counted["steal_ns"] > np.maximum(TICK_NS, STEAL_SHARE * elapsed_ns),
+            "foreign": counted["foreign_cpu_ns"] > np.maximum(TICK_NS, FOREIGN_SHARE * elapsed_ns),
             "swap": counted["swap_ins"] > 0,
             "throttle": counted["throttle_count"] > 0,
             "frequency": change > FREQUENCY_SHARE,
@@ -71,10 +71,6 @@ def region_nodes(table: pd.DataFrame) -> list[int | None]:
         sizes = [int(size) for size in _NODE_BYTES.findall(text)] if isinstance(text, str) else []
         found.append(sum(size > NODE_SHARE * sum(sizes) for size in sizes) or None)
     return found
-
-
-def _exceeds(ns: Floats, share_ns: Floats) -> Booleans:
-    return (ns > TICK_NS) & (ns > share_ns)
 
 
 def _is_loaded(table: pd.DataFrame) -> Booleans:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from pageswap.agent.journal.job import CORRUPT
 from pageswap.agent.journal.line_fields import COUNTERS
 from pageswap.analysis.trials.run_data import HostRows, levels_key, levels_of
 
@@ -24,7 +25,6 @@ COSTS: Final = tuple(name for name in COUNTERS if not name.endswith("_ns"))
 USED_COLUMNS: Final = (
     "host",
     "case_id",
-    "trial_id",
     "block",
     "replica",
     "status",
@@ -59,7 +59,7 @@ class Matrix:
         self.keys = [(host, case_id) for host in self.hosts for case_id in self.cases]
         self.rows = {key: row for row, key in enumerate(self.keys)}
         self.partners = _partners(len(self.hosts), self.cases, self.baseline)
-        wrong = table.loc[(table["status"] == "corrupt").to_numpy(), ["host", "method"]]
+        wrong = table.loc[(table["status"] == CORRUPT).to_numpy(), ["host", "method"]]
         corrupt = set(wrong.itertuples(index=False, name=None))
         is_corrupt = [(host, str(self.cases[case_id].get("method"))) in corrupt for host, case_id in self.keys]
         self.has_corrupt_baseline = np.array(is_corrupt, dtype=bool)[self.partners] & (self.partners >= 0)

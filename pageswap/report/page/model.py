@@ -18,8 +18,7 @@ from pageswap.report.page.picture import picture
 from pageswap.report.sections import costs, hosts, ratios, stability, trends
 from pageswap.report.sections.cases import Table, table
 from pageswap.report.sections.reported_run import ReportedRun, reported_run
-from pageswap.text.conditions import shown_command
-from pageswap.text.words import clipped, plural
+from pageswap.text.words import clipped, plural, shown_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -52,7 +52,7 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
         names.append(name)
         totals.append({"row": name, "total": stack.total_ns, "Case": stack.method, "Time": total})
         start = 0.0
-        rest = [CostPart(_REST, _REST, 1.0, stack.rest_ns)] if stack.rest_ns > 0 else []
+        rest = [CostPart(_REST, _REST, stack.rest_ns)] if stack.rest_ns > 0 else []
         for part, ns in zip((*stack.parts, *rest), _widths(stack, rest), strict=True):
             parts.append(
                 {

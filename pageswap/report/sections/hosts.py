@@ -13,9 +13,8 @@ from pageswap.comparison.environments import Difference, verdict
 from pageswap.comparison.environments import differences as compare
 from pageswap.report.sections.section import MOST_ROWS, Grid, Heading, Section, note, notes, number, section_of
 from pageswap.store.schema import PHASES
-from pageswap.text.conditions import PRIVATE_OPTIONS, gibibytes, shown_command
-from pageswap.text.numbers import with_digits
-from pageswap.text.words import clipped
+from pageswap.text.numbers import gibibytes, with_digits
+from pageswap.text.words import PRIVATE_OPTIONS, clipped, shown_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

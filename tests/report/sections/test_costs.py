@@ -23,7 +23,7 @@ def test_a_swap_is_shown_as_its_calls() -> None:
         "mremap_fixed",
         {"region_size": 1 << 27, "method": "mremap_fixed"},
         1_000.0,
-        (CostPart("trips", "3 x getpid", 3, 300.0), CostPart("mappings", "3 x mremap_untouched", 3, 450.0)),
+        (CostPart("trips", "3 x getpid", 300.0), CostPart("mappings", "3 x mremap_untouched", 450.0)),
         250.0,
     )
     section = costs.section(reported(make_run(), findings=dataclasses.replace(NOTHING, costs=(stack,))))

@@ -37,7 +37,8 @@ def build_core(*, sanitize: bool = False) -> str:
 _LABS = ("-m", "lab")
 # The core's: one after the other too, for they share the host's huge pages.
 _CORE = ("tests/native",)
-_OTHERS = ("--ignore=tests/native", "-n", "2")
+# A process more than two CPUs, as many a test waits; in the order of tests/conftest.py.
+_OTHERS = ("--ignore=tests/native", "-n", "3", "--no-loadscope-reorder")
 
 
 # pytest's flags that pick tests out.

@@ -1,4 +1,8 @@
-"""Keeps the tests away from their user: a cache folder of their own, and no settings from the environment."""
+"""Keeps the tests away from their user and from each other.
+
+They have a cache folder of their own, no settings from the environment, and one process for what takes the host's
+lease.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import claims
 import pytest
+from held_lease import HeldLease
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
@@ -17,18 +22,32 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
 
 
-# Their tests take the host's lease, and so do those beside this file: on two processes they would wait for each other.
-_TAKE_THE_LEASE = {"agent", "campaign", "fleet", "integration"}
-# But for those whose hosts are labs with a lease of their own.
-_OF_LABS_ALONE = {"tests/fleet/test_situations.py"}
+# What takes the host's lease: on two processes they would wait for each other.
+_TAKE_THE_LEASE = (
+    "tests/agent/daemon/test_host_context.py",
+    "tests/fleet/test_target.py",
+    "tests/integration/",
+    "tests/test_changing.py",
+    "tests/test_tasks.py",
+)
+# What takes longest is begun first, or one process would still be at it when the others have ended.
+_LONGEST = (
+    *_TAKE_THE_LEASE,
+    "tests/report/page/test_browser.py",
+    "tests/answers/test_generated_runs.py",
+    "tests/report/page/test_write.py",
+    "tests/agent/",
+    "tests/fleet/",
+)
 _TESTS = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a lab of hosts."""
+    """Mark what needs a lab of hosts, and put first what takes longest."""
     for item in items:
         if item.path.is_relative_to(_TESTS / "integration"):
             item.add_marker("lab")
+    items.sort(key=lambda item: [not item.nodeid.startswith(path) for path in _LONGEST])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -41,10 +60,7 @@ class _LeaseInOneProcess(LoadScopeScheduling):  # type: ignore[misc] # xdist's s
     """Gives tests to processes file by file, and all that take the host's lease to the same process."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        _, *folders, _ = file.split("/")
-        takes_it = not folders or folders[0] in _TAKE_THE_LEASE
-        return "lease" if takes_it and file not in _OF_LABS_ALONE else file
+        return "lease" if nodeid.startswith(_TAKE_THE_LEASE) else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
@@ -59,6 +75,29 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("PAGESWAP_HOME", str(tmp_path_factory.mktemp("pageswap-home")))
         for name in [name for name in os.environ if name.startswith(("INVOKE_", "PAGESWAP_INV"))]:
             patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def held_lease() -> Iterator[HeldLease | None]:
+    """Return a network where the host's lease is held; None where it cannot be made, as only root can."""
+    try:
+        held = HeldLease()
+    except OSError:
+        yield None
+        return
+    yield held
+    held.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _without_the_lease(request: pytest.FixtureRequest, held_lease: HeldLease | None) -> Iterator[None]:
+    """Have a file fail that takes the host's lease and is not listed here; slow tests may need the network outside."""
+    is_slow = any(item.path == request.path and item.get_closest_marker("slow") for item in request.session.items)
+    if held_lease is None or is_slow or request.node.nodeid.startswith(_TAKE_THE_LEASE):
+        yield
+        return
+    with held_lease.entered():
         yield
 
 

@@ -17,7 +17,7 @@ from pageswap.errors import MethodUnavailableError
 # Stacks, a C library's small things, and pages of the interpreter that a child is the first to look at.
 SLACK = 8 * child.MIB
 # The scratch is one page a thread, so the page must be larger than the slack to be seen.
-LARGE = {"page_size": 12 * child.MIB, "region_size": 24 * child.MIB, "iterations": 20, "rounds": 2}
+LARGE = {"page_size": 12 * child.MIB, "region_size": 24 * child.MIB, "iterations": 4, "rounds": 2}
 SMALL = {"page_size": 4 * child.KIB, "region_size": 32 * child.MIB, "iterations": 2000, "rounds": 2}
 CALLS = {"page_size": 4 * child.KIB, "region_size": 8 * child.KIB, "iterations": 20_000, "rounds": 2}
 GROWN = {"page_size": 4 * child.KIB, "region_size": 16 * child.MIB, "iterations": 6, "rounds": 2}

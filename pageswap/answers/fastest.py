@@ -64,8 +64,9 @@ def fastest(summary: HostsSummary) -> Fastest:
     able = [case for case in contestants(summary) if is_mover(summary, case)]
     competitors = [case for case in able if case.levels.get("method") not in summary.corrupt]
     held = contests(summary, competitors)
-    found = dict(pair for each in held for pair in _contest_findings(summary, each))
-    findings = [found.get(_key(case)) or _unheld(summary, case) for case in able]
+    told = [pair for each in held for pair in _contest_findings(summary, each)]
+    found = {(case.host, case.case_id): finding for case, finding in told}
+    findings = [found.get((case.host, case.case_id)) or _unheld(summary, case) for case in able]
     groups = _groups(summary, held)
     ended = {each.subject: each.verdict for each in findings if each.verdict in (NOT_MEASURED, CORRUPT)}
     return Fastest(
@@ -89,15 +90,11 @@ def _baseline(summary: Summary) -> str:
     return levels_phrase(summary.baseline) if "method" in summary.baseline else ""
 
 
-def _key(case: CaseSummary) -> tuple[str, str]:
-    return case.host, case.case_id
-
-
-def _contest_findings(summary: Summary, held: Contest) -> Iterator[tuple[tuple[str, str], Finding]]:
+def _contest_findings(summary: Summary, held: Contest) -> Iterator[tuple[CaseSummary, Finding]]:
     is_won = all(rival.is_beaten for rival in held.rivals)
     verdict = FASTEST if is_won else NOT_TOLD_APART if held.is_known else TOO_FEW
     first = _own_finding(summary, held.first)
-    yield _key(held.first), dataclasses.replace(first, verdict=verdict, why=_why(verdict, held.rivals))
+    yield held.first, dataclasses.replace(first, verdict=verdict, why=_why(verdict, held.rivals))
     for rival in held.rivals:
         verdict = SLOWER if rival.is_beaten else NOT_TOLD_APART if rival.n >= MINIMUM_N else TOO_FEW
         finding = Finding(
@@ -109,7 +106,7 @@ def _contest_findings(summary: Summary, held: Contest) -> Iterator[tuple[tuple[s
             why=_why(verdict, [rival]),
             **figures(rival.ratio, rival.interval, speed_unit(verdict)),
         )
-        yield _key(rival.case), finding
+        yield rival.case, finding
 
 
 def _why(verdict: str, rivals: Sequence[Rival]) -> str:

@@ -10,9 +10,8 @@ from typing import Any, Final
 from pageswap.analysis.trials.run_data import levels_key
 from pageswap.answers.words import say
 from pageswap.comparison import environments
-from pageswap.comparison.changes import QUANTITIES, RATIO, TIME, Change, changes
+from pageswap.comparison.changes import QUANTITIES, RATIO, TIME, Change, Measured, Part, Side, changes
 from pageswap.comparison.environments import DOES_NOT_STAND, RESERVATIONS, STANDS, Difference, Verdict
-from pageswap.comparison.sides import Measured, Part, Side
 from pageswap.errors import UsageError
 
 GATE_TRIPPED: Final = 5

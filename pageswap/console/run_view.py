@@ -168,7 +168,7 @@ def compare(sides: tuple[Reference, Reference], *, by: str, fail_above: str, for
     `by` and `fail_above` are as they were typed, "" where nothing was; raises UsageError.
     """
     from pageswap.comparison import comparison as comparing
-    from pageswap.comparison.sides import Part
+    from pageswap.comparison.changes import Part
     from pageswap.comparison.tables import comparison_as_markdown
 
     limit = comparing.parse_limit(fail_above) if fail_above else None

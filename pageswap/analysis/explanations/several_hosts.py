@@ -149,7 +149,10 @@ def _case(title: str, found: Sequence[CaseSummary], time: list[float], compariso
     for ending in (each for case in found for each in case.endings):
         endings[ending.status, ending.reason] += ending.trials
     measured = [case for case in found if case.n]
-    verdict, note = _verdict(measured, comparison)
+    if not measured or all(case.verdict == BASELINE for case in measured):
+        verdict, note = BASELINE if measured else NOT_MEASURED, ""
+    else:
+        verdict, note = (comparison.verdict, comparison.why) if comparison else (NOT_COMPARED, measured[0].note)
     first = found[0]
     costs = medians(_by_host([[case.costs[name] for case in measured] for name in first.costs])).tolist()
     bytes_per_op = next((c.bytes_per_s * c.median_ns / 1e9 for c in measured if c.bytes_per_s and c.median_ns), None)
@@ -164,11 +167,3 @@ def _case(title: str, found: Sequence[CaseSummary], time: list[float], compariso
         **case_figures(time, bytes_per_op, comparison),
         costs={name: known(median) for name, median in zip(first.costs, costs, strict=True)},
     )
-
-
-def _verdict(measured: Sequence[CaseSummary], comparison: Comparison | None) -> tuple[str, str]:
-    if not measured:
-        return NOT_MEASURED, ""
-    if all(case.verdict == BASELINE for case in measured):
-        return BASELINE, ""
-    return (comparison.verdict, comparison.why) if comparison else (NOT_COMPARED, measured[0].note)

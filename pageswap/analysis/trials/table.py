@@ -52,18 +52,11 @@ EXPORT_COLUMNS = (
 )
 IDENTITY_COLUMNS = ("trial_id", "case_id", "seed", "cpu", "replica", "disturbed", "region_nodes")
 DERIVED_COLUMNS = ("ns_per_op", "ops_per_s", "bytes_per_s", "disturbed", "region_nodes")
-INTEGER_COLUMNS = (
-    "block",
-    "position",
-    "attempt",
-    "page_moves",
-    *(name for name, kind in OUTCOME_COLUMNS.items() if kind == "INTEGER"),
-    *(name for name, factor in FACTORS.items() if factor.kind != "word"),
-)
-_REAL_COLUMNS = tuple(name for name, kind in OUTCOME_COLUMNS.items() if kind == "REAL")
+_DTYPES = {"INTEGER": "Int64", "REAL": "Float64"}
 _TYPES: dict[str, Any] = {
-    **dict.fromkeys(INTEGER_COLUMNS, "Int64"),
-    **dict.fromkeys(_REAL_COLUMNS, "Float64"),
+    **dict.fromkeys(("block", "position", "attempt", "page_moves"), "Int64"),
+    **{name: _DTYPES[kind] for name, kind in OUTCOME_COLUMNS.items() if kind in _DTYPES},
+    **{name: "Int64" for name, factor in FACTORS.items() if factor.kind != "word"},
     # A seed may use all 64 bits, one more than a signed integer column holds.
     "seed": "object",
 }

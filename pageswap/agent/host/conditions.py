@@ -13,7 +13,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.host import cgroup, cpus, preload, readers
+from pageswap.agent.host import cgroup, preload, readers
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
 from pageswap.agent.host_words import misfit
 
@@ -120,7 +120,7 @@ _ROWS = {
     "measured_nodes": _setting(
         "NUMA nodes of measured CPUs", _FAR, readers.measured_nodes, {"*": (int,)}, doubt=readers.several_nodes
     ),
-    "numa_nodes": _setting("NUMA nodes", _FAR, lambda source: cpus.nodes(source.files), _TEXT_EACH),
+    "numa_nodes": _setting("NUMA nodes", _FAR, lambda source: readers.nodes(source.files), _TEXT_EACH),
     "numa_balancing": _setting(
         "NUMA balancing",
         "with several nodes the kernel unmaps pages to see who uses them, and moves them",
@@ -129,7 +129,7 @@ _ROWS = {
     "governor": _setting(
         "Frequency governor",
         _CLOCK,
-        lambda source: source.files.text(f"{cpus.CPUS}/cpu{source.measured_cpus[0]}/cpufreq/scaling_governor"),
+        lambda source: source.files.text(f"{readers.CPUS}/cpu{source.measured_cpus[0]}/cpufreq/scaling_governor"),
         absent=_HIDDEN,
         is_brief=True,
     ),
@@ -238,7 +238,7 @@ _ROWS = {
         "a preloaded library's functions are timed in place of the C library's",
         lambda source: preload.in_force(source.files),
         _TEXT_EACH,
-        doubt=preload.preloaded,
+        doubt=lambda settings: f"preloaded or tuned by {', '.join(settings)}" if settings else "",
     ),
     "libraries": _harmless(
         "Libraries in a trial",

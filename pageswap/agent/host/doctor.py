@@ -7,8 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host import cgroup, preload
-from pageswap.agent.host.cpus import CPUS
-from pageswap.agent.host.readers import THP
+from pageswap.agent.host.readers import CPUS, THP
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
 from pageswap.agent.workspace import host_lease
 from pageswap.units import BASE_PAGE_BYTES

@@ -111,11 +111,6 @@ def foreign_providers(providers_of: dict[str, str | None]) -> str:
     return f"not served by the C library: {', '.join(foreign)}" if foreign else ""
 
 
-def preloaded(settings: dict[str, str]) -> str:
-    """Say what preloads libraries or tunes the C library's malloc."""
-    return f"preloaded or tuned by {', '.join(settings)}" if settings else ""
-
-
 def libraries(files: HostFiles) -> list[str]:
     """List the file names of the shared libraries in this process, and so in its trials, but for Python's modules."""
     names = {os.path.basename(path) for _, _, path in _mapped_files(files)}

@@ -1,6 +1,6 @@
-"""Reads what of a host may change a measurement's results, from its kernel's files and this process's own limits.
+"""Reads what of a host may change a measurement's results, and chooses from that the CPUs that a job is measured on.
 
-What cannot be read is None, never a guess.
+It is in the kernel's files and this process's own limits. What cannot be read is None, never a guess.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import resource
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pageswap.agent.host import cpus
+from pageswap.errors import HostError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pageswap.agent.host.host_files import HostFiles
 
+CPUS = "/sys/devices/system/cpu"
 THP = "/sys/kernel/mm/transparent_hugepage"
+_NODES = "/sys/devices/system/node"
 _FOLIOS = "hugepages-"
 _LIMITS = {
     "as": resource.RLIMIT_AS,
@@ -51,9 +53,37 @@ class Source:
         return self.files.table("/proc/meminfo")
 
 
+def cpu_list(text: str | None) -> set[int]:
+    """Read the kernel's form of a set of CPUs, ``0-3,8``; empty where there is none or it is in no such form."""
+    cpus: set[int] = set()
+    for part in (text or "").split(","):
+        first, _, last = part.strip().partition("-")
+        if first.isdigit() and (last or first).isdigit():
+            cpus.update(range(int(first), int(last or first) + 1))
+    return cpus
+
+
+def siblings(files: HostFiles, cpu: int) -> set[int] | None:
+    """Return the other CPUs that are threads of a CPU's core, only what is online; None where the kernel is silent."""
+    text = files.text(f"{CPUS}/cpu{cpu}/topology/thread_siblings_list")
+    return None if text is None else cpu_list(text) - {cpu}
+
+
+def nodes(files: HostFiles) -> dict[str, str]:
+    """Map each NUMA node that has CPUs or memory to the kernel's list of its CPUs; empty where there are no nodes."""
+    numbers = sorted(int(name[4:]) for name in files.names(_NODES) if name.startswith("node") and name[4:].isdigit())
+    return {str(number): files.text(f"{_NODES}/node{number}/cpulist") or "" for number in numbers}
+
+
+def nodes_of(files: HostFiles, cpus: Iterable[int]) -> dict[int, int]:
+    """Map CPUs to their NUMA nodes; those that lie on none that is known are left out."""
+    node_of = {cpu: int(node) for node, text in nodes(files).items() for cpu in cpu_list(text)}
+    return {cpu: node_of[cpu] for cpu in cpus if cpu in node_of}
+
+
 def measured_siblings(source: Source) -> dict[str, str] | None:
     """Map each measured CPU that shares its core to the core's other threads, ``3,7``; None where that is not told."""
-    found = {cpu: cpus.siblings(source.files, cpu) for cpu in source.measured_cpus}
+    found = {cpu: siblings(source.files, cpu) for cpu in source.measured_cpus}
     if None in found.values():
         return None
     return {str(cpu): ",".join(map(str, sorted(others))) for cpu, others in found.items() if others}
@@ -67,7 +97,7 @@ def shared_core(siblings_of: dict[str, str]) -> str:
 
 def measured_nodes(source: Source) -> dict[str, int]:
     """Map each measured CPU to its NUMA node."""
-    return {str(cpu): node for cpu, node in cpus.nodes_of(source.files, source.measured_cpus).items()}
+    return {str(cpu): node for cpu, node in nodes_of(source.files, source.measured_cpus).items()}
 
 
 def several_nodes(node_of: dict[str, int]) -> str:
@@ -78,8 +108,8 @@ def several_nodes(node_of: dict[str, int]) -> str:
 
 def turbo(source: Source) -> bool | None:
     """Tell whether the CPU may clock above its base frequency; None where the kernel does not say."""
-    no_turbo = source.files.integer(f"{cpus.CPUS}/intel_pstate/no_turbo")
-    boost = source.files.integer(f"{cpus.CPUS}/cpufreq/boost")
+    no_turbo = source.files.integer(f"{CPUS}/intel_pstate/no_turbo")
+    boost = source.files.integer(f"{CPUS}/cpufreq/boost")
     if no_turbo is not None:
         return no_turbo == 0
     return None if boost is None else boost == 1
@@ -87,7 +117,7 @@ def turbo(source: Source) -> bool | None:
 
 def mitigations(source: Source) -> dict[str, str | None]:
     """Map each weakness of processors that the kernel knows to the kernel's words on it."""
-    folder = f"{cpus.CPUS}/vulnerabilities"
+    folder = f"{CPUS}/vulnerabilities"
     return {name: source.files.text(f"{folder}/{name}") for name in source.files.names(folder)}
 
 
@@ -155,3 +185,33 @@ def userfaultfd(source: Source) -> dict[str, int | bool | None]:
         "unprivileged": source.files.setting("vm.unprivileged_userfaultfd"),
         "device": os.access(source.files.path("/dev/userfaultfd"), os.R_OK | os.W_OK),
     }
+
+
+def measured_cpus(files: HostFiles, threads: int, first: int | None = None) -> tuple[tuple[int, ...], set[int]]:
+    """Order the CPUs that this process may use, and choose those for everything but the `threads` measured threads.
+
+    The last one is measured on first, since interrupts and daemons gather on the first ones; or `first`, as the
+    inventory says. After it come the CPUs of cores of their own on its NUMA node, then those on other nodes, then
+    further threads of cores taken already: two threads of a core share its units and caches. The rest leaves those
+    siblings alone where it can; where none would be left it is all but the first measured one, or all there are. Raises
+    HostError when `first` is not allowed here.
+    """
+    allowed = sorted(os.sched_getaffinity(0), reverse=True)
+    if first is not None and first not in allowed:
+        raise HostError(
+            f"CPU {first}, which the inventory pins trials to, is not among those allowed here: "
+            f"{', '.join(str(cpu) for cpu in reversed(allowed))}; change the host's cpu in the inventory"
+        )
+    others = {cpu: siblings(files, cpu) or set() for cpu in allowed}
+    start = allowed[0] if first is None else first
+    node_of = nodes_of(files, allowed)
+    ordered: list[int] = []
+    further: list[int] = []
+    shared: set[int] = set()
+    for cpu in sorted(allowed, key=lambda cpu: (cpu != start, node_of.get(cpu) != node_of.get(start), -cpu)):
+        (further if cpu in shared else ordered).append(cpu)
+        shared |= others[cpu]
+    ordered += further
+    beside = set().union(*(others[cpu] for cpu in ordered[:threads]))
+    unmeasured = set(ordered[threads:])
+    return tuple(ordered), unmeasured - beside or unmeasured or set(ordered[1:]) or set(ordered)

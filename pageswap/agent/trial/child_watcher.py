@@ -125,7 +125,10 @@ class ChildWatcher:
         if cause != "exit":
             kill_descendants(pid)
         # The dead leader is not waited for yet, so its id cannot have become another group's.
-        _kill_group(pid)
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            os.kill(pid, signal.SIGKILL)  # Not in its group yet; a dead one does not mind.
         if self._watch(pid, time.monotonic() + _EXIT_S, may_stop=False) != "exit":
             return ChildEnd("unkillable", 0, 0, has_survivors=True)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -151,13 +154,6 @@ class ChildWatcher:
             self.signals.clear()
             if self.lease and self.lease.fileno() in ready:
                 self.lease.serve()
-
-
-def _kill_group(pid: int) -> None:
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        os.kill(pid, signal.SIGKILL)  # Not in its group yet; a dead one does not mind.
 
 
 def fork() -> int:
@@ -190,10 +186,10 @@ def descendants(pid: int) -> set[int]:
     """List the living processes that descend from `pid`, itself not included."""
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
-        if name.isdigit():
-            parent = _living_parent(name)
-            if parent:
-                children.setdefault(parent, []).append(int(name))
+        # A process's name, in parentheses, may hold anything; what has ended has no words behind it.
+        words = (HostFiles().text(f"/proc/{name}/stat") or "").rpartition(")")[2].split() if name.isdigit() else []
+        if words and words[0] not in ("Z", "X"):
+            children.setdefault(int(words[1]), []).append(int(name))
     found: set[int] = set()
     parents = [pid]
     while parents:
@@ -233,13 +229,6 @@ def kill_and_reap(patience_s: float) -> bool:
         if time.monotonic() > deadline:
             return False
         time.sleep(_PAUSE_S)
-
-
-def _living_parent(pid: str) -> int:
-    """Return the parent's process id, 0 for what has ended."""
-    # The name, in parentheses, may hold anything.
-    words = (HostFiles().text(f"/proc/{pid}/stat") or "").rpartition(")")[2].split()
-    return int(words[1]) if words and words[0] not in ("Z", "X") else 0
 
 
 def _signal(pid: int, number: int) -> None:

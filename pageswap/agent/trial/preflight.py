@@ -80,8 +80,8 @@ class Preflight:
     """Decides about each trial from the probed methods' own word and the host's present numbers.
 
     `memory_cap_bytes` is the most that a trial may use, None for no such bound; `reserved_page_bytes` is as in
-    `CoreCalls`, and `groups` bound this process's memory. `will_tune` tells that the limit on mappings will be raised,
-    `tune_problem` why it was not, although that was asked for.
+    `CoreCalls`. `groups` bound this process's memory, `base_mappings` counts its mappings. `will_tune` tells that the
+    limit on mappings will be raised, `tune_problem` why it was not, although that was asked for.
     """
 
     methods: list[dict[str, Any]]
@@ -95,7 +95,8 @@ class Preflight:
         """Look at what stays the same for all trials."""
         self._method_of = {method["name"]: method for method in self.methods}
         self.groups = cgroup.memory_groups(self.files)
-        self._base_mappings = base_mappings(self.files)
+        # Which a forked child starts with.
+        self.base_mappings = len((self.files.text("/proc/self/maps") or "").splitlines())
 
     def refusal(self, trial: job.TrialSpec) -> tuple[str, str] | None:
         """Return the status (`unavailable` or `skipped`) and the reason with numbers and cure; None when it can run."""
@@ -110,7 +111,7 @@ class Preflight:
 
         The agent itself may have a few more by the time of a trial, so as many as are spare are added once more.
         """
-        wanted = [mappings_need(trial, self._base_mappings) for trial in trials if self._splits(trial)]
+        wanted = [mappings_need(trial, self.base_mappings) for trial in trials if self._splits(trial)]
         return max(wanted) + _SPARE_MAPPINGS if wanted else 0
 
     def address_space_cap(self, trial: job.TrialSpec) -> int | None:
@@ -155,13 +156,13 @@ class Preflight:
         limit = self.files.setting(MAX_MAP_COUNT)
         if limit is None or self.will_tune or not self._splits(trial):
             return ""
-        need = mappings_need(trial, self._base_mappings)
+        need = mappings_need(trial, self.base_mappings)
         if need <= limit:
             return ""
-        region = need - self._base_mappings - _SPARE_MAPPINGS
+        region = need - self.base_mappings - _SPARE_MAPPINGS
         return (
             f"needs up to {need:,} mappings ({region:,} of the region, "
-            f"{self._base_mappings} of the process, {_SPARE_MAPPINGS} spare), "
+            f"{self.base_mappings} of the process, {_SPARE_MAPPINGS} spare), "
             f"{MAX_MAP_COUNT} is {limit:,}; "
             + (self.tune_problem or "run with --tune as root")
             + f", or: sysctl -w {MAX_MAP_COUNT}={need}"
@@ -210,11 +211,6 @@ def _short_of_memory(need: MemoryNeed, spare_bytes: int, free_bytes: int, where:
         f"{max(free_bytes, 0) >> 20:,} MiB {where}; "
         f"use a smaller region_size or fewer iterations, or {cure}"
     )
-
-
-def base_mappings(files: HostFiles) -> int:
-    """Count this process's mappings, which a forked child starts with."""
-    return len((files.text("/proc/self/maps") or "").splitlines())
 
 
 def _address_space(files: HostFiles) -> int | None:

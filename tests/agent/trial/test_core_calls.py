@@ -14,8 +14,8 @@ import pytest
 from agent.harness import make_trial
 from requirement import require
 
-from pageswap.agent.host.cpus import measured_cpus
 from pageswap.agent.host.host_files import HostFiles
+from pageswap.agent.host.readers import measured_cpus
 from pageswap.agent.host_words import misfit
 from pageswap.agent.journal import job
 from pageswap.agent.journal.line_fields import MEASURES, METHODS

@@ -17,8 +17,8 @@ from agent import fake_core
 from agent.harness import UNIQUE, Host, make_trial, wait_until
 from requirement import require
 
-from pageswap.agent.host.cpus import measured_cpus
 from pageswap.agent.host.host_files import HostFiles
+from pageswap.agent.host.readers import measured_cpus
 from pageswap.agent.journal import job
 from pageswap.agent.journal.line_fields import FIELDS_FROM_COUNTERS, MEASURES
 from pageswap.agent.trial.child_watcher import ChildWatcher, StopSignals

@@ -12,7 +12,7 @@ from agent.harness import make_trial
 
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.journal import job
-from pageswap.agent.trial.preflight import Preflight, base_mappings, mappings_need, memory_need
+from pageswap.agent.trial.preflight import Preflight, mappings_need, memory_need
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -269,7 +269,7 @@ def test_the_real_host_has_mappings_and_memory_to_count() -> None:
     """The files named here are the kernel's."""
     files = HostFiles()
 
-    assert base_mappings(files) > 10
+    assert Preflight([], files).base_mappings > 10
     assert files.table("/proc/meminfo")["MemAvailable"] > 0
     cap = Preflight([], files).address_space_cap(make_trial())
     assert cap is None or cap > 256 << 20

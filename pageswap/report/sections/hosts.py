@@ -9,6 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host.conditions import CONDITIONS, condition_value, find
+from pageswap.agent.journal.job import UNAVAILABLE
 from pageswap.comparison.environments import Difference, verdict
 from pageswap.comparison.environments import differences as compare
 from pageswap.report.sections.section import MOST_ROWS, Grid, Heading, Section, note, notes, number, section_of
@@ -30,7 +31,6 @@ _LONGEST_HOST = 60
 _LONGEST_VALUE = 120
 _LONGEST_REASON = 300
 _LATE = dt.timedelta(minutes=5)
-_UNAVAILABLE = "unavailable"
 _NOT_RECORDED = "not recorded"
 _UNAFFECTED = "Not affected"
 # What bears on a host's figures; its notes are for its owner alone.
@@ -161,7 +161,7 @@ def _unfit(cases: Sequence[CaseSummary]) -> dict[tuple[str, str], str]:
     able = set()
     for case in cases:
         key = case.host, str(case.levels.get("method"))
-        if set(case.statuses) == {_UNAVAILABLE}:
+        if set(case.statuses) == {UNAVAILABLE}:
             found.setdefault(key, case.endings[0].reason)
         elif case.statuses:
             able.add(key)

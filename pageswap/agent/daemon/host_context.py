@@ -15,16 +15,13 @@ if TYPE_CHECKING:
     from pageswap.agent.trial.core_calls import CoreCalls
 
 
-# A killed agent's child lives on for the moment its memory takes to be unmapped; so long the lease may look held.
-_PATIENCE_S = 2.0
-
-
 class HostContext(NamedTuple):
     """The real host unless told otherwise: its files, the lease's abstract address and patience in s, its settings."""
 
     files: HostFiles = HostFiles()
     lease_name: str | None = None
-    lease_patience_s: float = _PATIENCE_S
+    # A killed agent's child lives on for the moment its memory takes to be unmapped; so long the lease may look held.
+    lease_patience_s: float = 2.0
     # In place of the compiled core.
     load_core: Callable[[], CoreCalls] | None = None
     tunables: Tunables = Tunables()

@@ -38,6 +38,7 @@ _LONGEST = (
     "tests/report/page/test_write.py",
     "tests/agent/",
     "tests/fleet/",
+    "tests/test_gold_stores.py",
 )
 _TESTS = Path(__file__).parent
 

@@ -34,7 +34,7 @@ _DETAILS: Final = range(10)
 def environment() -> jinja2.Environment:
     """Return the settings of all templates of words; they make plain text, so nothing is escaped."""
     made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader((TEMPLATES, TEMPLATES.parent)),
         autoescape=False,  # noqa: S701 - plain text; whoever puts it on a page escapes it there
         undefined=jinja2.StrictUndefined,
         auto_reload=False,

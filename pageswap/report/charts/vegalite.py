@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pageswap.text.numbers import interval_text
 from pageswap.text.words import clipped, visible
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from pageswap.statistics.intervals import Interval
 
+T = TypeVar("T")
 Spec = dict[str, Any]
 
 STATIC_PX = 700
@@ -229,11 +229,6 @@ def tips(*fields: str | tuple[str, str]) -> list[Spec]:
     return [{"field": field, "title": title, "type": "nominal"} for field, title in pairs]
 
 
-def lookup(labels: Mapping[int, str]) -> str:
-    """Return a Vega expression that prints datum.value by its label."""
-    return f"({json.dumps({str(value): text for value, text in labels.items()})})[datum.value]"
-
-
 def around(values: Sequence[float], *, always: Sequence[float] = (), share: float = 0.06) -> tuple[float, float]:
     """Return a logarithmic axis's domain around positive values, with a margin."""
     every = [*values, *always] or [1.0]
@@ -255,3 +250,10 @@ def ticks(low: float, high: float) -> list[float]:
         found = [factor * 10.0**decade for decade in decades for factor in factors]
     # As their decimals say, without what binary fractions add.
     return [float(f"{value:.6g}") for value in found if low <= value <= high]
+
+
+def evenly(items: Sequence[T], most: int) -> list[T]:
+    """Return at most so many of a sequence's items, evenly spaced, the first and the last among them."""
+    if len(items) <= most:
+        return list(items)
+    return [items[index * (len(items) - 1) // max(1, most - 1)] for index in range(most)]

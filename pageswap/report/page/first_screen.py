@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.analysis.verdicts import NOT_COMPARED, NOT_MEASURED
 from pageswap.answers.record import CORRUPT, FASTEST, MEASURED, PART, Answer, Finding
-from pageswap.answers.words import say
-from pageswap.report.sections.section import kind_of, speeds
+from pageswap.report.sections.section import grouped_by, speeds
 from pageswap.spec.experiment import GAIN
 from pageswap.spec.factors import FACTORS
 from pageswap.statistics.intervals import Interval
 from pageswap.text.words import clipped, first_few, level_text, levels_phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-
-MOST_ROWS: Final = 12
 _NAMED: Final = 3
 _LONGEST: Final = 80
 _METHOD: Final = "method"
@@ -38,70 +35,52 @@ class ContenderRow:
     speed: str
     interval: str
     verdict: str
-    kind: str
     where: str
     why: str
     against: str
 
 
-@dataclasses.dataclass(frozen=True)
-class FirstRows:
-    """The rows of the first table; ``left_out`` counts those beyond `MOST_ROWS`, ``against`` is "" for several."""
-
-    rows: tuple[ContenderRow, ...]
-    left_out: int
-    against: str
-
-
-def first_rows(answer: Answer, staying: frozenset[str] = frozenset()) -> FirstRows:
+def first_rows(answer: Answer, staying: Collection[str] = ()) -> list[ContenderRow]:
     """Return a row for each contender, or several where conditions decide; the fastest contender first.
 
     ``staying`` are the contenders that move no page where that is asked for: they come last, and are said to.
     """
-    by_contender: dict[str, list[tuple[Finding, dict[str, Any]]]] = {}
+    by_contender: dict[str, list[Finding]] = {}
     for finding in answer.findings:
         where, name = {_HOST: finding.host, **finding.where}, finding.subject
         if answer.asks == GAIN and _METHOD in where:
             # Where conditions are compared, a method is told by its change; then it is no condition.
             name = f"{where.pop(_METHOD)}: {name}"
-        by_contender.setdefault(clipped(name, _LONGEST), []).append((finding, where))
+        by_contender.setdefault(clipped(name, _LONGEST), []).append(dataclasses.replace(finding, where=where))
 
-    def rank(item: tuple[str, list[tuple[Finding, dict[str, Any]]]]) -> tuple[bool, bool, float]:
+    def rank(name: str) -> tuple[bool, bool, float]:
         """Put the parts of a call first, and else the fastest contender."""
-        findings = [finding for finding, _ in item[1]]
-        return item[0] in staying, findings[0].verdict != PART, -max(each.ratio or 0.0 for each in findings)
+        found = by_contender[name]
+        return name in staying, found[0].verdict != PART, -max(each.ratio or 0.0 for each in found)
 
-    ordered = [
-        (f"{name} (moves no page)" if name in staying else name, found)
-        for name, found in sorted(by_contender.items(), key=rank)
+    rows = [
+        row
+        for name in sorted(by_contender, key=rank)
+        for row in _rows(answer.asks, f"{name} (moves no page)" if name in staying else name, by_contender[name])
     ]
-    rows = [row for name, found in ordered for row in _rows(answer.asks, name, found)]
-    rows.sort(key=lambda row: not row.speed)
-    names = {finding.against for finding in answer.findings}
-    against = names.pop() if len(names) == 1 else ""
-    return FirstRows(tuple(rows[:MOST_ROWS]), max(0, len(rows) - MOST_ROWS), against)
+    return sorted(rows, key=lambda row: not row.speed)
 
 
-def _rows(asks: str, name: str, found: list[tuple[Finding, dict[str, Any]]]) -> list[ContenderRow]:
-    alike: dict[tuple[str, str], list[tuple[Finding, dict[str, Any]]]] = {}
-    for finding, where in found:
-        # Rates are words, which have no range.
-        key = (finding.verdict, finding.times if finding.verdict == MEASURED else "")
-        alike.setdefault(key, []).append((finding, where))
+def _rows(asks: str, name: str, found: Sequence[Finding]) -> list[ContenderRow]:
+    # Rates are words, which have no range.
+    alike = grouped_by(found, lambda each: (each.verdict, each.times if each.verdict == MEASURED else ""))
     rows = []
     for (verdict, _), own in sorted(alike.items(), key=lambda each: each[0][0] != FASTEST):
-        findings = [finding for finding, _ in own]
-        speed, interval = _figures(asks, verdict, findings)
+        speed, interval = _figures(asks, verdict, own)
         rows.append(
             ContenderRow(
                 contender=name,
                 speed=speed,
                 interval=interval,
-                verdict=say("headline", "word", verdict),
-                kind=kind_of(verdict),
-                where=_where([where for _, where in own], [where for _, where in found]) if len(alike) > 1 else "",
-                why=next((finding.why for finding in findings if finding.why), "").partition("; ")[0],
-                against=first_few(dict.fromkeys(finding.against for finding in findings if finding.against), _NAMED),
+                verdict=verdict,
+                where=_where([each.where for each in own], [each.where for each in found]) if len(alike) > 1 else "",
+                why=next((each.why for each in own if each.why), "").partition("; ")[0],
+                against=first_few(dict.fromkeys(each.against for each in own if each.against), _NAMED),
             )
         )
     return rows
@@ -110,14 +89,15 @@ def _rows(asks: str, name: str, found: list[tuple[Finding, dict[str, Any]]]) -> 
 def _figures(asks: str, verdict: str, findings: Sequence[Finding]) -> tuple[str, str]:
     """Return in one unit the lowest and the highest figure, and the outermost ends of their intervals."""
     ordered = sorted((each for each in findings if each.times), key=lambda each: each.ratio or 0.0)
+    ends = [Interval(each.low, each.high) if each.low and each.high else None for each in ordered]
+    ratios = [(each.ratio, own) for each, own in zip(ordered, ends, strict=True) if each.ratio]
     if verdict in _WITHOUT_FIGURE or not ordered:
         return "", ""
-    if verdict in (PART, MEASURED) or not any(each.ratio for each in ordered):
+    if verdict in (PART, MEASURED) or not ratios:
         # A share or a rate, whose interval, if it is told, follows it; that of the ratio is another figure's.
         told = dict.fromkeys(each.times.partition(", ")[0] for each in (ordered[0], ordered[-1]))
         return " to ".join(told), ordered[0].times.partition(", ")[2]
-    ends = [Interval(each.low, each.high) if each.low and each.high else None for each in ordered]
-    return speeds(asks, verdict, [(each.ratio, own) for each, own in zip(ordered, ends, strict=True) if each.ratio])
+    return speeds(asks, verdict, ratios)
 
 
 def _where(own: Sequence[Mapping[str, Any]], every: Sequence[Mapping[str, Any]]) -> str:

@@ -13,19 +13,20 @@ from pageswap.analysis.export import WRITERS
 from pageswap.analysis.trials.table import frame
 from pageswap.answers.against_baseline import contender_name, is_mover
 from pageswap.answers.build import build_answer
-from pageswap.report.page.first_screen import FirstRows, first_rows
+from pageswap.report.page.first_screen import first_rows
 from pageswap.report.page.picture import picture
 from pageswap.report.sections import costs, hosts, ratios, stability, trends
 from pageswap.report.sections.cases import Table, table
 from pageswap.report.sections.reported_run import ReportedRun, reported_run
-from pageswap.text.words import clipped, plural, shown_command
+from pageswap.text.words import shown_command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pageswap.analysis.trials.run_data import RunData
     from pageswap.answers.record import Answer
     from pageswap.report.charts.vegalite import Plot
+    from pageswap.report.page.first_screen import ContenderRow
     from pageswap.report.sections.section import Section
 
 _PLAIN_BYTES = 128 << 10
@@ -37,7 +38,7 @@ _LONGEST_NAME = 80
 SECTIONS: Final[tuple[Callable[[ReportedRun], Section | None], ...]] = (
     ratios.section,
     ratios.over_all_hosts,
-    *trends.sections(),
+    *trends.SECTIONS,
     costs.paid_later,
     costs.section,
     stability.drift,
@@ -65,18 +66,18 @@ class Download:
 class Model:
     """What the templates fill in; all text is as it came, and is escaped there.
 
-    Each of ``hosts`` has a title, its facts as (label, text), and whether it has told any.
+    Each of ``hosts`` has a title, and its facts as (label, text).
     """
 
     run: ReportedRun
     answer: Answer
-    first_rows: FirstRows
+    first_rows: list[ContenderRow]
     picture: Plot | None
     picture_notes: tuple[str, ...]
     sections: tuple[Section, ...]
     table: Table
     after: tuple[Section, ...]
-    hosts: list[tuple[str, list[tuple[str, str]], bool]]
+    hosts: list[tuple[str, list[tuple[str, str]]]]
     run_facts: list[tuple[str, str]]
     command: str
     download: Download | None
@@ -94,7 +95,7 @@ def model(run_data: RunData) -> Model:
     run = reported_run(run_data, trials)
     every, meta, environments = run.every, run_data.meta(), run_data.environments()
     answer = build_answer(every, run.findings, environments)
-    staying = frozenset(contender_name(every, case) for case in every.cases if not is_mover(every, case))
+    staying = {contender_name(every, case) for case in every.cases if not is_mover(every, case)}
     shown, how, sections = picture(run, [each for make in SECTIONS if (each := make(run))])
     return Model(
         run=run,
@@ -103,26 +104,13 @@ def model(run_data: RunData) -> Model:
         picture=shown,
         picture_notes=how,
         sections=tuple(sections),
-        table=table(run.summary, () if run.is_grouped else every.comparisons.values()),
+        table=table(run.summary, {} if run.is_grouped else every.comparisons),
         after=tuple(each for make in HOST_SECTIONS if (each := make(run))),
-        hosts=_hosts(run, environments, hosts.inventory_of(meta)),
+        hosts=hosts.facts_of_hosts(run, environments),
         run_facts=hosts.run_facts(meta, environments),
         command=shown_command(meta.get("provenance") or {}),
         download=download(str(meta.get("run_id", "")), trials),
     )
-
-
-def _hosts(
-    run: ReportedRun, environments: Mapping[str, Mapping[str, Any]], inventory: Mapping[str, Mapping[str, Any]]
-) -> list[tuple[str, list[tuple[str, str]], bool]]:
-    """Return each host's facts, or for a group those of its first host under the group's name."""
-    found = []
-    for title, hosts_of in run.groups.items():
-        known = next((host for host in hosts_of if host in environments), None)
-        several = f"{title}: {clipped(str(known), 80)}, one of {plural(len(hosts_of), 'host')}"
-        facts = hosts.host_facts(environments[known], inventory.get(known), run.spans.get(known)) if known else []
-        found.append((several if len(hosts_of) > 1 else title, facts, known is not None))
-    return found
 
 
 def download(run_id: str, trials: Any) -> Download | None:  # noqa: ANN401 - pandas is analysis's

@@ -9,9 +9,8 @@ from pageswap.analysis.verdicts import BASELINE
 from pageswap.answers.cost import multiple
 from pageswap.answers.faster import change_order
 from pageswap.report.charts import vegalite as vega
-from pageswap.report.charts.selection import contender_label, evenly, is_of_conditions
-from pageswap.report.sections.ratios import looks, quantity
-from pageswap.report.sections.section import Section, case_name, notes, speeds
+from pageswap.report.sections.ratios import contender_label, is_of_conditions, looks, quantity
+from pageswap.report.sections.section import Section, case_name, grouped_by, notes, speeds
 from pageswap.spec.experiment import COST
 from pageswap.spec.factors import FACTORS, trend_of
 from pageswap.text.numbers import ratio_text
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.report.charts.vegalite import Plot
     from pageswap.report.sections.reported_run import ReportedRun
-    from pageswap.statistics.intervals import Interval
 
 MOST_ROWS = 16
 MOST_MARKS = 24
@@ -45,17 +43,15 @@ def picture(run: ReportedRun, sections: list[Section]) -> tuple[Plot | None, tup
 
     summary = run.summary
     of_id = {section.id: section for section in sections if section.plots}
-    ids = [
+    leading = [
         trend.id
         for name in FACTORS
         if (trend := trend_of(name, summary.workload))
         and trend.may_lead
         and len({case.levels.get(name) for case in summary.cases}) >= _A_TREND
-    ]
-    for name in (*ids, *(["costs"] if summary.workload == "call" else [])):
-        if name in of_id:
-            shown = of_id[name]
-            return shown.plots[0], shown.notes[:1], without(shown)
+    ] + ["costs"] * (summary.workload == "call")
+    for shown in (of_id[name] for name in leading if name in of_id):
+        return shown.plots[0], shown.notes[:1], without(shown)
     glance = overview(summary)
     if glance:
         marks, found = glance.spec["datasets"]["marks"], _contenders(summary)
@@ -77,7 +73,7 @@ def overview(summary: Summary) -> Plot | None:
     are compared by their times, the cheapest first.
     """
     by_itself, is_cost, found = _has_rows_of_cases(summary), summary.asks == COST, _contenders(summary)
-    if not found or (max(len(cases) for cases in found.values()) == 1 and not by_itself and not is_cost):
+    if not found or (max(map(len, found.values())) == 1 and not by_itself and not is_cost):
         return None
     contenders = list(found.items())
     if len(contenders) > MOST_ROWS:
@@ -95,18 +91,19 @@ def _has_rows_of_cases(summary: Summary) -> bool:
 
 def _contenders(summary: Summary) -> dict[str, list[CaseSummary]]:
     """Return the compared cases of each row by its label."""
-    found: dict[str, list[CaseSummary]] = {}
-    for case in _compared(summary):
-        label = contender_label(summary, case)
-        if _has_rows_of_cases(summary):
-            besides = [n for n in summary.varying if n in case.levels and n not in summary.baseline]
-            label = f"{', '.join(level_text(name, case.levels[name]) for name in besides)}\n{label}".lstrip()
-        found.setdefault(visible(label), []).append(case)
-    return found
+
+    def label(case: CaseSummary) -> str:
+        changed = contender_label(summary, case)
+        if not _has_rows_of_cases(summary):
+            return visible(changed)
+        besides = [n for n in summary.varying if n in case.levels and n not in summary.baseline]
+        return visible(f"{', '.join(level_text(name, case.levels[name]) for name in besides)}\n{changed}".lstrip())
+
+    return grouped_by((each for each in summary.cases if each.ratio is not None and each.verdict != BASELINE), label)
 
 
-def _compared(summary: Summary) -> list[CaseSummary]:
-    return [case for case in summary.cases if case.ratio is not None and case.verdict != BASELINE]
+def _where(summary: Summary, case: CaseSummary) -> str:
+    return case_name(summary, case.host, case.levels, summary.baseline)
 
 
 def marks_of_rows(summary: Summary) -> tuple[list[str], list[str]]:
@@ -114,23 +111,13 @@ def marks_of_rows(summary: Summary) -> tuple[list[str], list[str]]:
 
     The first is empty where rows differ or have many marks, both are where each row has but one.
     """
-    of_row: dict[str, list[str]] = {}
-    for case in _compared(summary):
-        of_row.setdefault(contender_label(summary, case), []).append(
-            case_name(summary, case.host, case.levels, summary.baseline)
-        )
-    most = max((len(places) for places in of_row.values()), default=0)
+    rows = [[_where(summary, case) for case in cases] for cases in _contenders(summary).values()]
+    most = max(map(len, rows), default=0)
     if most <= 1 or _has_rows_of_cases(summary):
         return [], []
-    first, *others = of_row.values()
     factors = [name.replace("_", " ") for name in summary.varying if name not in summary.baseline]
-    told = first if most <= _MOST_TOLD and all(places == first for places in others) else []
+    told = rows[0] if most <= _MOST_TOLD and all(row == rows[0] for row in rows) else []
     return told, [*(["host"] if len(summary.hosts) > 1 else []), *factors]
-
-
-def _figure(summary: Summary, case: CaseSummary) -> tuple[float, Interval | None]:
-    """Return what is drawn of a case: its speed relative to the baseline's, or for calls its time."""
-    return multiple(case) if summary.asks == COST else (case.ratio or 1.0, case.ratio_ci)
 
 
 def _named(summary: Summary, label: str, cases: Sequence[CaseSummary]) -> str:
@@ -145,28 +132,29 @@ def _named(summary: Summary, label: str, cases: Sequence[CaseSummary]) -> str:
 
 
 def _plot(summary: Summary, contenders: Sequence[tuple[str, list[CaseSummary]]]) -> Plot:
+    is_cost = summary.asks == COST
     names = [_named(summary, label, cases) for label, cases in contenders]
     rows = [
         {
-            **vega.figure(*_figure(summary, case), ratio_text(*_figure(summary, case))),
+            **vega.figure(*figure, ratio_text(*figure)),
             "row": name,
             "place": (place + 0.5) / len(chosen),
             "Case": label,
-            "Where": case_name(summary, case.host, case.levels, summary.baseline) or "everywhere",
-            "end": clipped(case_name(summary, case.host, case.levels, summary.baseline), _LONGEST_END),
+            "Where": _where(summary, case) or "everywhere",
+            "end": clipped(_where(summary, case), _LONGEST_END),
             "verdict": case.verdict,
             "Verdict": case.told,
         }
         for name, (label, cases) in zip(names, contenders, strict=True)
-        for chosen in [evenly(cases, MOST_MARKS)]
+        for chosen in [vega.evenly(cases, MOST_MARKS)]
         for place, case in enumerate(chosen)
+        for figure in [multiple(case) if is_cost else (case.ratio or 1.0, case.ratio_ci)]
     ]
     most = max(min(len(cases), MOST_MARKS) for _, cases in contenders)
     has_ends = 1 < most <= _MOST_TOLD
     # Room for each line of a label, and for each mark.
     lines = max(name.count("\n") for name in names) + 1
     height = max(44, 15 * lines + 7, 15 * most + 12 if has_ends else min(10 * most + 16, 130))
-    is_cost = summary.asks == COST
     what = quantity(summary, "Time" if is_cost else "Speed")
     domain = vega.around([row[end] for row in rows for end in ("low", "high")], always=[1.0])
     label = vega.MULTIPLE_LABEL if is_cost else vega.SPEED_LABEL

@@ -8,7 +8,6 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-import jinja2
 from markupsafe import Markup, escape
 
 from pageswap.answers import words
@@ -19,6 +18,8 @@ from pageswap.text.words import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    import jinja2
 
     from pageswap.analysis.trials.run_data import RunData
 
@@ -36,14 +37,14 @@ def render(run_data: RunData, out_path: Path) -> Path:
     # The drawing process starts first, so that it loads Vega while this one imports pandas and scipy.
     with Drawer() as drawer:
         from pageswap.report.page.model import model
-        from pageswap.report.sections.section import note, notes
+        from pageswap.report.sections.section import kind_of, note, notes
 
         page = model(run_data)
         drawings, vega = drawer.draw([plot.fixed() for plot in page.plots])
     of_plot = dict(zip(map(id, page.plots), drawings, strict=True))
     scripts = [vega, _own("cases.js"), _own("charts.js")] if vega else [_own("cases.js")]
-    facts = {"page": page, "drawing_of": lambda plot: of_plot[id(plot)], "note": note, "notes": notes}
-    facts |= _inlined(_own("report.css"), scripts)
+    facts = _inlined(_own("report.css"), scripts) | {"kind_of": kind_of, "note": note, "notes": notes}
+    facts |= {"page": page, "drawing_of": lambda plot: of_plot[id(plot)]}
     with replacing(out_path) as file:
         for text in _environment().get_template("report.html.j2").generate(facts):
             file.write(text.encode())
@@ -61,18 +62,13 @@ def site_page(title: str, runs: Sequence[Mapping[str, Any]]) -> str:
 
 def site_feed(index: Mapping[str, Any]) -> str:
     """Return the Atom feed (RFC 4287) of a site's newest runs; its links are relative to it: a site can move."""
-
-    def urn(name: str) -> str:
-        return uuid.uuid5(uuid.NAMESPACE_URL, f"pageswap {name}").urn
-
-    return _environment().get_template("feed.xml.j2").render(index=index, urn=urn)
+    facts = {"index": index, "urn": lambda name: uuid.uuid5(uuid.NAMESPACE_URL, f"pageswap {name}").urn}
+    return _environment().get_template("feed.xml.j2").render(facts)
 
 
 def _environment() -> jinja2.Environment:
     """Return the settings of pages: those of words, but that everything is escaped."""
-    made = words.environment().overlay(
-        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, finalize=printed, keep_trailing_newline=True
-    )
+    made = words.environment().overlay(autoescape=True, finalize=printed, keep_trailing_newline=True)
     made.filters = made.filters | {"verbatim": lambda text: escape(visible(text))}
     made.policies = {**made.policies, "json.dumps_kwargs": {"sort_keys": False, "separators": (",", ":")}}
     return made
@@ -91,16 +87,12 @@ def _own(name: str) -> str:
 
 def _inlined(style: str, scripts: Sequence[str]) -> dict[str, Any]:
     """Return our own style and scripts as markup, and what a content security policy calls each of these scripts."""
+    for text in (style, *scripts):
+        if re.search("</(style|script)|<!--", text, re.IGNORECASE):
+            raise ValueError("a style or script to be inlined holds text that would end it early")
     digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     return {
-        "style": inlined(style, "style"),
-        "scripts": [inlined(script, "script") for script in scripts],
+        "style": Markup(style),  # noqa: S704 - our own file, checked above
+        "scripts": [Markup(script) for script in scripts],  # noqa: S704 - our own files and library, checked above
         "script_hashes": [f"sha256-{digest}" for digest in digests],
     }
-
-
-def inlined(text: str, element: str) -> Markup:
-    """Pass our own script or style on as markup, once it holds nothing that would end the element early."""
-    if f"</{element}" in text.lower() or "<!--" in text:
-        raise ValueError(f"a {element} to be inlined holds text that would end it early")
-    return Markup(text)  # noqa: S704 - our own file or library, checked above

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from pageswap.report.sections.section import Heading, kind_of, note, notes, number
+from pageswap.report.sections.section import Heading, note, number
 from pageswap.text.numbers import (
     LARGEST_SAID,
     count_text,
@@ -19,7 +19,7 @@ from pageswap.text.numbers import (
 from pageswap.text.words import clipped, level_text, operation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.analysis.verdicts import Comparison
@@ -47,35 +47,32 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A case's cells, the class its verdict is shown by, and why it has no figures or lost trials.
+    """A case and its cells: of one that was not measured only those that name it, so that reasons take their place."""
 
-    A case that was not measured has only the cells that name it, and its reasons take the place of all others.
-    """
-
-    cells: tuple[Cell, ...]
-    kind: str
-    is_measured: bool
-    reasons: tuple[str, ...]
+    case: CaseSummary
+    cells: list[Cell]
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """All cases; ``head`` is how many of the columns name a case, ``constant`` what all measured ones have alike."""
+    """All cases; ``head`` is how many of the columns name a case, ``constant`` what all measured ones have alike.
 
-    columns: tuple[Heading, ...]
+    Of the reason for a trial's ending at most ``longest`` letters are shown.
+    """
+
+    columns: list[Heading]
     head: int
-    rows: tuple[Row, ...]
-    reasons_cut: bool
-    constant: tuple[tuple[str, str], ...]
+    rows: list[Row]
+    longest: int
+    constant: list[tuple[str, str]]
 
 
-def table(summary: Summary, comparisons: Iterable[Comparison] = ()) -> Table:
-    """Return every case of every host, in the plan's order.
+def table(summary: Summary, tested: Mapping[tuple[str, str], Comparison]) -> Table:
+    """Return every case of every host, in the plan's order; ``tested`` has comparisons by (host, case_id).
 
     Columns in which nothing was measured are left out, and so are counts that are the same in every case.
     """
     names = summary.varying or ("method",)
-    tested = {(each.host, each.case_id): each for each in comparisons}
     head, what = len(names) + (len(summary.hosts) > 1), operation(summary.workload)
     columns = [
         *map(Heading, ("Host", *names)[-head:]),
@@ -87,34 +84,25 @@ def table(summary: Summary, comparisons: Iterable[Comparison] = ()) -> Table:
         number("Rate", f"{what}s/s"),
         *_COSTS.values(),
     ]
-    cells = [_cells(summary, case, names, tested.get((case.host, case.case_id))) for case in summary.cases]
-    measured = [row for row, case in zip(cells, summary.cases, strict=True) if case.n]
+    rows = [Row(case, _cells(summary, case, names, tested.get((case.host, case.case_id)))) for case in summary.cases]
+    measured = [row.cells for row in rows if row.case.n]
     constant = {
         index: measured[0][index].text
         for index in range(len(columns) - len(_COSTS), len(columns))
-        if len(measured) > 1 and len({row[index].text for row in measured}) == 1
+        if len(measured) > 1 and len({cells[index].text for cells in measured}) == 1
     }
     used = [
         index
         for index in range(len(columns))
-        if index not in constant and (index < head or any(row[index].text for row in cells))
+        if index not in constant and (index < head or any(row.cells[index].text for row in rows))
     ]
-    endings = [ending for case in summary.cases for ending in case.endings]
-    longest = min(_LONGEST_REASON, max(_SHORTEST_REASON, _REASONS_BUDGET // max(1, len(endings))))
+    endings = sum(len(case.endings) for case in summary.cases)
     return Table(
-        columns=tuple(columns[index] for index in used),
+        columns=[columns[index] for index in used],
         head=head,
-        rows=tuple(
-            Row(
-                tuple(row[index] for index in used if case.n or index < head),
-                kind_of(case.verdict),
-                case.n > 0,
-                notes("reasons", case, longest),
-            )
-            for case, row in zip(summary.cases, cells, strict=True)
-        ),
-        reasons_cut=any(len(ending.reason) > longest for ending in endings),
-        constant=tuple((columns[index].title.lower(), text) for index, text in constant.items() if text),
+        rows=[Row(row.case, [row.cells[index] for index in used if row.case.n or index < head]) for row in rows],
+        longest=min(_LONGEST_REASON, max(_SHORTEST_REASON, _REASONS_BUDGET // max(1, endings))),
+        constant=[(columns[index].title.lower(), text) for index, text in constant.items() if text],
     )
 
 

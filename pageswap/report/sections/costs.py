@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.explanations.costs import CostPart, CostStack
 from pageswap.report.charts import vegalite as vega
-from pageswap.report.charts.selection import evenly
 from pageswap.report.sections.section import Grid, Heading, Section, case_name, notes, number, section_of
 from pageswap.text.numbers import change_text, figure_text, interval_text, scaled, share_text, with_digits
 from pageswap.text.words import clipped, level_text, operation
@@ -32,7 +31,7 @@ def section(run: ReportedRun) -> Section | None:
     """Show the stacks of calls and the shares of the physical limit, as far as they are known."""
     summary, findings, is_of_calls = run.every, run.findings, run.every.workload == "call"
     stacks = [stack for stack in findings.costs if not stack.obstacle]
-    chosen = evenly(stacks, MOST_STACKS)
+    chosen = vega.evenly(stacks, MOST_STACKS)
     told = notes("costs", is_of_calls, len(chosen), len(stacks), run.calls) if chosen else ()
     told += notes("limit", run.limit) if findings.shares else ()
     plots = [_stacks(summary, chosen)] if chosen else []
@@ -43,37 +42,27 @@ def section(run: ReportedRun) -> Section | None:
 def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
     parts: list[dict[str, Any]] = []
     totals: list[dict[str, Any]] = []
-    names: list[str] = []
     what = operation(summary.workload)
     for stack in stacks:
         total = f"{with_digits(stack.total_ns, 3)} ns"
         where = case_name(summary, stack.host, stack.levels, ("method",))
         name = "\n".join(part for part in (level_text("method", stack.method), where, total) if part)
-        names.append(name)
         totals.append({"row": name, "total": stack.total_ns, "Case": stack.method, "Time": total})
         start = 0.0
         rest = [CostPart(_REST, _REST, stack.rest_ns)] if stack.rest_ns > 0 else []
         for part, ns in zip((*stack.parts, *rest), _widths(stack, rest), strict=True):
-            parts.append(
-                {
-                    "row": name,
-                    "from": start,
-                    "to": start + ns,
-                    "Case": stack.method,
-                    "Part": part.name,
-                    "Call": part.call,
-                    "Time": f"{_time(part)} ns, {_share(part, stack)} of the {what}",
-                }
-            )
+            time = f"{_time(part)} ns, {_share(part, stack)} of the {what}"
+            of_part = {"Case": stack.method, "Part": part.name, "Call": part.call, "Time": time}
+            parts.append({"row": name, "from": start, "to": start + ns, **of_part})
             start += ns
+    names = [total["row"] for total in totals]
     longest = max(stack.total_ns for stack in stacks)
     inside = [
         {"row": part["row"], "middle": (part["from"] + part["to"]) / 2, "text": clipped(part["Part"], letters)}
         for part in parts
         if (letters := int((part["to"] - part["from"]) / longest * _LETTERS)) >= _FEWEST_LETTERS
     ]
-    kinds = dict.fromkeys(part["Part"] for part in parts)
-    order = sorted(kinds, key=lambda kind: kind == _REST)
+    order = sorted(dict.fromkeys(part["Part"] for part in parts), key=lambda kind: kind == _REST)
     colours = [_REST_GREY if kind == _REST else vega.PALETTE[index % 6] for index, kind in enumerate(order)]
     axis = {"labelExpr": "format(datum.value, ',') + ' ns'", "tickCount": 5, **vega.LABELS_APART, "labelFlush": 20}
     x = {"field": "from", "type": "quantitative", "title": f"Time of one {what}", "axis": axis, "scale": {"zero": True}}
@@ -95,14 +84,15 @@ def _stacks(summary: Summary, stacks: Sequence[CostStack]) -> Plot:
 
 def _layers_of_calls(summary: Summary, stacks: Sequence[CostStack]) -> Grid:
     """List what each call holds, with intervals."""
-    rows = []
-    for stack in stacks:
-        for part in stack.parts:
-            cells = (part.name, part.call, _time(part), _share(part, stack))
-            rows.append((case_name(summary, stack.host, stack.levels, ("method",)) or stack.method, *cells))
+    rows = tuple(
+        (where or stack.method, part.name, part.call, _time(part), _share(part, stack))
+        for stack in stacks
+        for where in [case_name(summary, stack.host, stack.levels, ("method",))]
+        for part in stack.parts
+    )
     heads = map(Heading, ("Condition", "Part", "Taken from"))
     columns = (*heads, number("Time", "ns [95 % CI]"), number("Share", "of the call [95 % CI]"))
-    return Grid(f"What {stacks[0].method} holds", columns, tuple(rows), head=2)
+    return Grid(f"What {stacks[0].method} holds", columns, rows, head=2)
 
 
 def _widths(stack: CostStack, rest: Sequence[CostPart]) -> list[float]:
@@ -147,7 +137,7 @@ def paid_later(run: ReportedRun) -> Section | None:
             label = case_name(summary, case.host, case.levels, ("touch",)) or "all cases"
             found.setdefault(label, {})[str(case.levels.get("touch"))] = case
     pairs = [(label, pair) for label, pair in found.items() if {"none", "moved"} <= pair.keys()]
-    chosen = evenly(pairs, MOST_PAIRS)
+    chosen = vega.evenly(pairs, MOST_PAIRS)
     told = notes("touch", len(chosen), len(pairs))
     return section_of("touch", "What is paid later", told, [_pairs(summary, chosen)] if chosen else [])
 

@@ -15,7 +15,7 @@ from pageswap.comparison.environments import differences as compare
 from pageswap.report.sections.section import MOST_ROWS, Grid, Heading, Section, note, notes, number, section_of
 from pageswap.store.schema import PHASES
 from pageswap.text.numbers import gibibytes, with_digits
-from pageswap.text.words import PRIVATE_OPTIONS, clipped, shown_command
+from pageswap.text.words import PRIVATE_OPTIONS, clipped, plural, shown_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,32 +38,35 @@ _SET_BY_INVENTORY = {"cpu": "Trials run on CPU", "memory_bytes": "Trials may tak
 _TOLD_ABOVE = ("commit", "dirty", "version", "command")
 
 
-def host_facts(
-    environment: Mapping[str, Any],
-    inventory: Mapping[str, Any] | None = None,
-    span: tuple[dt.datetime, dt.datetime] | None = None,
-) -> list[Fact]:
-    """List a host's environment as (label, text), the known facts first, then any other it has.
+def facts_of_hosts(run: ReportedRun, environments: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, list[Fact]]]:
+    """List what is known of each host below its name, or of the first host of a group; nothing of a silent one.
 
-    Before them stands when it was measured (``span``, its first and last trial in UTC) and what the ``inventory`` set.
+    Before a host's environment stands when it was measured and what the inventory set when the run began.
     """
-    facts = [("Measured", note("span", *span))] if span else []
-    facts += [
-        (f"{label} (inventory)", gibibytes(value) if name == "memory_bytes" else _nested(value))
-        for name, label in _SET_BY_INVENTORY.items()
-        if (value := (inventory or {}).get(name)) not in (None, [])
-    ]
-    facts += [(each.label, _text(each.key, condition_value(environment, each))) for each in CONDITIONS if each.is_shown]
+    told = (run.run_data.meta().get("options") or {}).get("hosts") or []
+    inventory = {str(host["name"]): host for host in told if isinstance(host, dict) and "name" in host}
+    found = []
+    for title, hosts in run.groups.items():
+        known = next((host for host in hosts if host in environments), "")
+        facts = [("Measured", note("span", *run.spans[known]))] if known in run.spans else []
+        facts += [
+            (f"{label} (inventory)", gibibytes(value) if name == "memory_bytes" else _nested(value))
+            for name, label in _SET_BY_INVENTORY.items()
+            if (value := inventory.get(known, {}).get(name)) not in (None, [])
+        ]
+        facts += environment_facts(environments[known]) if known else []
+        which = f": {clipped(known, 80)}, one of {plural(len(hosts), 'host')}" if known and len(hosts) > 1 else ""
+        found.append((f"{title}{which}", facts))
+    return found
+
+
+def environment_facts(environment: Mapping[str, Any]) -> list[Fact]:
+    """List a host's environment as (label, text), the known facts first, then any other it has."""
+    facts = [(each.label, _text(each.key, condition_value(environment, each))) for each in CONDITIONS if each.is_shown]
     facts += [(name, _text(name, value)) for name, value in environment.items() if name != "core" and not find(name)]
     core = environment.get("core") or {}
     facts += [(f"core {name}", _text(name, value)) for name, value in core.items() if not find(f"core.{name}")]
     return facts
-
-
-def inventory_of(meta: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return what the inventory said of each host when the run began."""
-    hosts = (meta.get("options") or {}).get("hosts") or []
-    return {str(host["name"]): host for host in hosts if isinstance(host, dict) and "name" in host}
 
 
 def run_facts(meta: Mapping[str, Any], environments: Mapping[str, Mapping[str, Any]]) -> list[Fact]:
@@ -157,15 +160,12 @@ def availability(run: ReportedRun) -> Section | None:
 
 def _unfit(cases: Sequence[CaseSummary]) -> dict[tuple[str, str], str]:
     """Return for each (host, method) of which every trial was unavailable the reason of the first."""
-    found: dict[tuple[str, str], str] = {}
-    able = set()
+    tried: dict[tuple[str, str], list[CaseSummary]] = {}
     for case in cases:
-        key = case.host, str(case.levels.get("method"))
-        if set(case.statuses) == {UNAVAILABLE}:
-            found.setdefault(key, case.endings[0].reason)
-        elif case.statuses:
-            able.add(key)
-    return {key: reason for key, reason in found.items() if key not in able}
+        if case.statuses:
+            tried.setdefault((case.host, str(case.levels.get("method"))), []).append(case)
+    unfit = {key: own for key, own in tried.items() if all({*case.statuses} == {UNAVAILABLE} for case in own)}
+    return {key: own[0].endings[0].reason for key, own in unfit.items()}
 
 
 def differences(run: ReportedRun) -> Section | None:

@@ -99,10 +99,8 @@ def _newest(folder: Path, summary: HostsSummary, environments: Mapping[str, Mapp
             there = store.environments()
             shared = {
                 host
-                for host in summary.hosts
-                if host in environments
-                and host in there
-                and all(environments[host].get(fact) == there[host].get(fact) for fact in _SAME_MACHINE)
+                for host in {*summary.hosts} & environments.keys() & there.keys()
+                if all(environments[host].get(fact) == there[host].get(fact) for fact in _SAME_MACHINE)
             }
             if shared:
                 found = summarise(store)

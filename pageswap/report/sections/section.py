@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-from typing import TYPE_CHECKING, Any
-
-import jinja2
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_MEASURED, SLOWER
 from pageswap.answers import words
@@ -16,11 +13,14 @@ from pageswap.text.numbers import decimals, end_text, rounded
 from pageswap.text.words import clipped, levels_phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from pageswap.analysis.summary import Summary
     from pageswap.report.charts.vegalite import Plot
     from pageswap.statistics.intervals import Interval
+
+T = TypeVar("T")
+K = TypeVar("K")
 
 # Nobody reads more of a table than this.
 MOST_ROWS = 60
@@ -120,7 +120,8 @@ def kind_of(verdict: str) -> str:
 
 def notes(macro: str, *facts: Any) -> tuple[str, ...]:  # noqa: ANN401 - whatever the macro is about
     """Return what a macro of `templates/notes.j2` says of some facts: a note a paragraph."""
-    paragraphs = str(getattr(_words_of_notes(), macro)(*facts)).split("\n\n")
+    said = words.environment().get_template("notes.j2").module
+    paragraphs = str(getattr(said, macro)(*facts)).split("\n\n")
     return tuple(" ".join(paragraph.split()) for paragraph in paragraphs if paragraph.strip())
 
 
@@ -129,7 +130,9 @@ def note(macro: str, *facts: Any) -> str:  # noqa: ANN401 - whatever the macro i
     return " ".join(notes(macro, *facts))
 
 
-@functools.cache
-def _words_of_notes() -> Any:  # noqa: ANN401 - macros are attributes of what jinja2 makes
-    made = words.environment().overlay(loader=jinja2.FileSystemLoader(words.TEMPLATES.parent))
-    return made.get_template("notes.j2").module
+def grouped_by(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """Return items by what they have in common, both in the order in which they come."""
+    found: dict[K, list[T]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return found

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from pageswap.analysis.checks.unusual_trials import CHANGES, LACKS, STAYS
 from pageswap.analysis.verdicts import TOO_FEW
 from pageswap.report.charts import vegalite as vega
-from pageswap.report.charts.selection import evenly
 from pageswap.report.sections.section import Grid, Heading, Section, case_name, note, notes, number, section_of, speeds
 from pageswap.text.numbers import change_text, figure_text, percent_text, rounded
 from pageswap.text.words import clipped, visible
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from pageswap.analysis.checks.drift import Drift
     from pageswap.analysis.checks.noise_floor import NoiseFloor
-    from pageswap.analysis.summary import HostsSummary, Summary
+    from pageswap.analysis.summary import HostsSummary
     from pageswap.report.charts.vegalite import Plot
     from pageswap.report.sections.reported_run import ReportedRun
 
@@ -34,12 +33,9 @@ _KINDS = ("steady", "drifts")
 def drift(run: ReportedRun) -> Section | None:
     """Show how times changed over blocks and inside trials; what was found to drift stands out."""
     plots, told = [], notes("drift")
+    drawable = [each for each in run.findings.drift if sum(value is not None for value in each.profile) > 1]
     for scope, title, axis, noun in _SCOPES:
-        found = [
-            each
-            for each in run.findings.drift
-            if each.scope == scope and sum(value is not None for value in each.profile) > 1
-        ]
+        found = [each for each in drawable if each.scope == scope]
         if not found:
             continue
         chosen = sorted(found, key=lambda each: (not each.is_flagged, each.p))[:MOST_LINES]
@@ -54,10 +50,9 @@ def drift(run: ReportedRun) -> Section | None:
     return section_of("drift", "Drift", told, plots)
 
 
-def _drift_plot(summary: Summary, title: str, axis: str, drifts: Sequence[Drift], hosts: Sequence[str]) -> Plot:
-    levels = {case.case_id: case.levels for case in summary.cases}
+def _drift_plot(summary: HostsSummary, title: str, axis: str, drifts: Sequence[Drift], hosts: Sequence[str]) -> Plot:
     names = [
-        case_name(summary, each.host, levels.get(each.case_id, {})) or each.case_id
+        case_name(summary, each.host, summary.matrix.cases[each.case_id]) or each.case_id
         if each.case_id
         else f"{clipped(each.host, _LONGEST_HOST)}: all cases"
         for each in drifts
@@ -86,7 +81,7 @@ def _drift_plot(summary: Summary, title: str, axis: str, drifts: Sequence[Drift]
         "type": "quantitative",
         "title": axis,
         "scale": {"domain": [1, last], "nice": False},
-        "axis": {"format": "d", "values": evenly(range(1, last + 1), 11), "grid": False, "labelOverlap": "greedy"},
+        "axis": {"format": "d", "values": vega.evenly(range(1, last + 1), 11), "grid": False, "labelOverlap": "greedy"},
     }
     of_kinds = "kind", _KINDS, ((vega.GREY, vega.PALETTE[1]), vega.SHAPES[::2])
     field, names_of, looks = ("host", hosts, (vega.PALETTE, vega.SHAPES)) if hosts else of_kinds
@@ -123,9 +118,10 @@ def _noise_plot(summary: HostsSummary, chosen: Sequence[tuple[NoiseFloor, str]])
         where = case_name(summary, floor.host, levels, summary.baseline) or clipped(floor.host, _LONGEST_HOST)
         row = {"row": f"{where}\nfloor {text}", "Host": floor.host, "Where": where, "Floor": text}
         bands += [{**row, "low": 1 / ratio, "high": ratio}] if ratio else []
+        pairs = [pair for pair in floor.pairs if pair.case_id == case_id]
         dots += [
             {**row, "value": pair.ratio, "Block": str(pair.block), "Difference": change_text(pair.ratio)}
-            for pair in evenly([each for each in floor.pairs if each.case_id == case_id], _MOST_PAIRS // len(chosen))
+            for pair in vega.evenly(pairs, _MOST_PAIRS // len(chosen))
         ]
     names = list(dict.fromkeys(dot["row"] for dot in dots))
     ends = [dot["value"] for dot in dots] + [band[end] for band in bands for end in ("low", "high")]

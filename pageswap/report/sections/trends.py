@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.analysis.verdicts import BASELINE
 from pageswap.answers.words import say
 from pageswap.report.charts import vegalite as vega
-from pageswap.report.charts.selection import evenly
-from pageswap.report.sections.section import Grid, Heading, Section, case_name, note, notes, section_of
+from pageswap.report.sections.section import Grid, Heading, Section, case_name, grouped_by, note, notes, section_of
 from pageswap.spec.factors import FACTORS, trend_of
 from pageswap.text.numbers import figure_text, interval_text, scaled
 from pageswap.text.words import level_text, operation, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pageswap.analysis.checks.crossovers import Crossover
     from pageswap.analysis.summary import CaseSummary, Summary
@@ -72,11 +72,6 @@ class _Trend:
         return low * math.exp(height_px / _HEIGHT_PX * math.log(high / low))
 
 
-def sections() -> list[Callable[[ReportedRun], Section | None]]:
-    """Return what shows each factor that is a size or a count, in their order."""
-    return [functools.partial(section, factor=name) for name, factor in FACTORS.items() if factor.trend]
-
-
 def section(run: ReportedRun, factor: str) -> Section | None:
     """Show how the rate, or the time, changes with a factor, where it varies in the run."""
     summary, trend = run.summary, trend_of(factor, run.summary.workload)
@@ -86,18 +81,20 @@ def section(run: ReportedRun, factor: str) -> Section | None:
     measured = [case for case in summary.cases if case.n and isinstance(case.levels.get(factor), int)]
     is_rate = 0 < len(measured) <= 2 * sum(bool(case.bytes_per_s) for case in measured)
     series = "method" if "method" in summary.varying else next((n for n in summary.varying if n != factor), "method")
-    by_panel: dict[str, list[CaseSummary]] = {}
-    for case in measured:
-        by_panel.setdefault(_panel(summary, case, factor, series), []).append(case)
+
+    def panel(each: CaseSummary | Crossover) -> str:
+        """Name the chart of a case, or of a pair of methods: by all that neither its axis nor its lines tell."""
+        return case_name(summary, each.host, each.levels, (factor, series)) or "All cases"
+
     # One level makes no trend.
-    panels = {name: found for name, found in by_panel.items() if len({case.levels[factor] for case in found}) > 1}
-    of_panel: dict[str, list[Crossover]] = {name: [] for name in panels}
-    for each in crossovers:
-        of_panel.get(_panel(summary, each, factor, series), []).append(each)
-    marked = {name: _answered(summary, found) for name, found in of_panel.items()}
-    by_name: dict[str, list[CaseSummary]] = {}
-    for case in measured:
-        by_name.setdefault(visible(level_text(series, case.levels.get(series))), []).append(case)
+    panels = {
+        name: found
+        for name, found in grouped_by(measured, panel).items()
+        if len({case.levels[factor] for case in found}) > 1
+    }
+    crossed = grouped_by(crossovers, panel)
+    marked = {name: _answered(summary, crossed.get(name, ())) for name in panels}
+    by_name = grouped_by(measured, lambda case: visible(level_text(series, case.levels.get(series))))
     lines = _shown_lines(by_name)
     ends = [end for cases in lines.values() for case in cases for end in _figure(case, is_rate=is_rate) if end > 0]
     low, high = vega.around(ends)
@@ -106,7 +103,7 @@ def section(run: ReportedRun, factor: str) -> Section | None:
     domain = (low, high * (high / low) ** (room / (1 - room)))
     frame = _Trend(factor, trend.axis, is_rate, operation(summary.workload), lines, domain)
     title = trend.heading if is_rate else trend.heading.replace("Rate", "Time", 1)
-    chosen = evenly(list(panels), MOST_PANELS)
+    chosen = vega.evenly(list(panels), MOST_PANELS)
     plots = [
         _plot(frame, title if len(panels) == 1 else f"{title}: {name}", panels[name], marked[name]) for name in chosen
     ]
@@ -116,13 +113,8 @@ def section(run: ReportedRun, factor: str) -> Section | None:
     has_base = visible(level_text(series, summary.baseline.get(series))) in lines
     told += notes("trend_bounds", *bounds, has_base)
     # What belongs to the charts comes first.
-    grids = _crossover_grids({name: of_panel[name] for name in dict.fromkeys([*chosen, *panels])})
+    grids = _crossover_grids({name: crossed.get(name, ()) for name in dict.fromkeys([*chosen, *panels])})
     return section_of(trend.id, title, told, plots, grids)
-
-
-def _panel(summary: Summary, each: CaseSummary | Crossover, factor: str, series: str) -> str:
-    """Name the chart of a case, or of a pair of methods: by all that neither its axis nor its lines tell."""
-    return case_name(summary, each.host, each.levels, (factor, series)) or "All cases"
 
 
 def _answered(summary: Summary, found: Sequence[Crossover]) -> list[Crossover]:
@@ -135,13 +127,11 @@ def _answered(summary: Summary, found: Sequence[Crossover]) -> list[Crossover]:
 def _crossover_grids(of_panel: Mapping[str, Sequence[Crossover]]) -> tuple[Grid, ...]:
     """Say for each pair of methods where the faster one changes; sum up those that do not change places."""
     first = 0 if len(of_panel) > 1 else 1
-    crossed: list[tuple[str, ...]] = []
-    others: dict[tuple[str, str], list[Crossover]] = {}
-    for name, each in ((name, each) for name, found in of_panel.items() for each in found):
-        if each.is_shown:
-            crossed.append((name, each.a, each.b, say("crossing", "crossing", each))[first:])
-        else:
-            others.setdefault((each.a, each.b), []).append(each)
+    every = [(name, each) for name, found in of_panel.items() for each in found]
+    crossed = tuple(
+        (name, each.a, each.b, say("crossing", "crossing", each))[first:] for name, each in every if each.is_shown
+    )
+    others = grouped_by((each for _, each in every if not each.is_shown), lambda each: (each.a, each.b))
     unchanged = tuple(
         (*pair, note("unchanged", found, Counter(note("unchanged_pair", each) for each in found), len(of_panel)))
         for pair, found in others.items()
@@ -149,7 +139,7 @@ def _crossover_grids(of_panel: Mapping[str, Sequence[Crossover]]) -> tuple[Grid,
     cases, *pair, where, found = map(Heading, ("Cases", "Method", "Against", "Crossover", "Found"))
     is_long, which = len(unchanged) > _MOST_UNFOLDED, "the charts above come first"
     return (
-        Grid("Where the faster one changes", (cases, *pair, where)[first:], tuple(crossed), 3 - first, first=which),
+        Grid("Where the faster one changes", (cases, *pair, where)[first:], crossed, 3 - first, first=which),
         Grid("Pairs that were not shown to change places", (*pair, found), unchanged, 2, is_folded=is_long),
     )
 
@@ -177,7 +167,7 @@ def _figure(case: CaseSummary, *, is_rate: bool) -> tuple[float, float, float]:
 
 def _plot(trend: _Trend, title: str, cases: Sequence[CaseSummary], crossed: Sequence[Crossover]) -> Plot:
     here = {id(case) for case in cases}
-    drawn = set(evenly(sorted({int(case.levels[trend.factor]) for case in cases}), MOST_LEVELS))
+    drawn = set(vega.evenly(sorted({int(case.levels[trend.factor]) for case in cases}), MOST_LEVELS))
     points = [
         _point(trend, name, case)
         for name, found in trend.lines.items()
@@ -240,9 +230,8 @@ def _point(trend: _Trend, name: str, case: CaseSummary) -> dict[str, Any]:
 
 
 def _layers(trend: _Trend, names: Sequence[str], levels: Sequence[int], span: tuple[float, float]) -> list[Spec]:
-    x = vega.log_axis(
-        "beside", trend.axis, span, vega.lookup({level: level_text(trend.factor, level) for level in levels})
-    )
+    labels = json.dumps({str(level): level_text(trend.factor, level) for level in levels})
+    x = vega.log_axis("beside", trend.axis, span, f"({labels})[datum.value]")
     x["axis"] |= {"values": list(levels), "grid": False, "labelOverlap": "greedy"}
     y = vega.log_axis(
         "value", f"{trend.title}, log scale", trend.domain, vega.RATE_LABEL if trend.is_rate else vega.TIME_LABEL
@@ -266,3 +255,7 @@ def _layers(trend: _Trend, names: Sequence[str], levels: Sequence[int], span: tu
         vega.layer("ends", mark, x=end, y=y, color=colour, shape=shape),
         vega.end_labels(end, y=y),
     ]
+
+
+# What shows each factor that is a size or a count, in their order.
+SECTIONS: Final = [functools.partial(section, factor=name) for name, factor in FACTORS.items() if factor.trend]

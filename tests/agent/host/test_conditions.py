@@ -30,7 +30,7 @@ from pageswap.agent.host.conditions import (
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.host.readers import Source
 from pageswap.comparison.environments import Difference, differences
-from pageswap.report.sections.hosts import host_facts
+from pageswap.report.sections.hosts import environment_facts
 
 PACKAGE = Path(pageswap.__file__).parent
 
@@ -92,7 +92,7 @@ def test_a_difference_is_found_and_weighed_by_the_row(condition: Condition) -> N
 @each_condition
 def test_a_row_is_shown_by_its_label(condition: Condition) -> None:
     """Or not at all, where it says so."""
-    facts = dict(host_facts(here()))
+    facts = dict(environment_facts(here()))
 
     assert condition.is_shown == (condition.label in facts)
 
@@ -104,7 +104,7 @@ def test_what_a_missing_value_means_is_said(condition: Condition) -> None:
 
     assert condition_value(environment, condition) is None
     if condition.is_shown:
-        assert (condition.absent or "not recorded") == dict(host_facts(environment))[condition.label]
+        assert (condition.absent or "not recorded") == dict(environment_facts(environment))[condition.label]
 
 
 def test_a_key_of_a_flattened_environment_finds_its_row() -> None:

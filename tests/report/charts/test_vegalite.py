@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pageswap.report.charts.vegalite import around, layer, plot, row_axis, spread, ticks
+from pageswap.report.charts.vegalite import around, evenly, layer, plot, row_axis, spread, ticks
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,9 @@ def test_wide_letters_get_the_room_they_take() -> None:
 def test_places_are_moved_apart_in_their_order(places: list[float], expected: list[float]) -> None:
     """And not beyond the axis."""
     assert spread(places, 10, 100) == expected
+
+
+def test_evenly_keeps_both_ends() -> None:
+    """The first and the last block show a drift best."""
+    assert evenly(range(10), 4) == [0, 3, 6, 9]
+    assert evenly(range(3), 4) == [0, 1, 2]

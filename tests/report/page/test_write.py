@@ -144,6 +144,20 @@ def test_every_part_of_a_rich_run_is_there(rich_report: Path) -> None:
         assert re.search(r"<svg|<table|<dl>|<pre", part)
 
 
+def test_the_first_table_is_bounded_and_counts_the_rest(tmp_path: Path, page: str) -> None:
+    """The table of every case has all; what all rows are compared with is said once, and else in each."""
+    speeds = {f"m{index:02d}": 100.0 + index for index in range(20)}
+    run = make_run(method=["memcpy", *speeds], speeds=speeds, blocks=6, touch=["none"], region_size=[1 << 27])
+    text = render(run, tmp_path / "report.html").read_text(encoding="utf-8")
+    (table,) = re.findall(r'<table class="small first">(.*?)</table>', text, re.DOTALL)
+
+    assert table.count("<tr ") == 12
+    assert "Speed of each, against <bdi>memcpy</bdi>" in table
+    assert "Compared with" not in table
+    assert 'And 8 more; the <a href="#cases">table of every case</a> has all.' in text
+    assert "more; the <a" not in page
+
+
 def test_a_table_that_is_bounded_says_what_of_it_is_shown(tmp_path: Path) -> None:
     """How many rows of how many, and which."""
     run = make_run(blocks=140, noise=0.001)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pageswap.analysis.summary import summarise
 from pageswap.report.sections.cases import Table, table
+from pageswap.report.sections.section import kind_of, notes
 from tests.fake_run import FakeRun, make_run
 
 
 def made(run: FakeRun) -> Table:
     """Make the table of a run."""
     summary = summarise(run)
-    return table(summary, summary.comparisons.values())
+    return table(summary, summary.comparisons)
 
 
 def test_what_is_the_same_in_every_case_is_said_once() -> None:
@@ -50,11 +51,11 @@ def test_a_case_without_figures_has_its_reasons_in_their_place() -> None:
     run = make_run(region_size=[1 << 27], touch=["none"])
     run.end("unavailable", "no such call", method="mremap_fixed")
     found = made(run)
-    (row,) = [row for row in found.rows if not row.is_measured]
+    (row,) = [row for row in found.rows if not row.case.n]
 
     assert len(row.cells) == found.head
-    assert row.kind == "absent"
-    assert row.reasons == ("unavailable (7 trials): no such call",)
+    assert kind_of(row.case.verdict) == "absent"
+    assert notes("reasons", row.case, found.longest) == ("unavailable (7 trials): no such call",)
 
 
 def test_a_run_without_a_baseline_has_no_columns_about_one() -> None:

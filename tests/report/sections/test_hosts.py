@@ -6,7 +6,7 @@ from typing import Any
 
 from pageswap.report.page.model import model
 from pageswap.report.sections import hosts
-from pageswap.report.sections.hosts import host_facts, inventory_of, run_facts
+from pageswap.report.sections.hosts import environment_facts, facts_of_hosts, run_facts
 from tests.fake_run import ENVIRONMENT, FakeRun, make_run
 from tests.report.reported import reported
 
@@ -129,7 +129,7 @@ def test_the_ledger_has_each_hosts_seconds_and_troubles() -> None:
 
 def test_every_fact_of_the_environment_is_shown() -> None:
     """Also one this version has no label for."""
-    facts = dict(host_facts({**ENVIRONMENT, "novelty": {"a": 1}, "nothing": []}))
+    facts = dict(environment_facts({**ENVIRONMENT, "novelty": {"a": 1}, "nothing": []}))
 
     assert facts["CPU"] == "AMD EPYC 9R45"
     assert facts["novelty"] == "a: 1"
@@ -144,21 +144,24 @@ def test_mitigations_that_cost_time_come_first() -> None:
     found = {"meltdown": "Not affected", "spectre_v2": "Mitigation: Retpolines", "mds": "Not affected"}
 
     assert (
-        dict(host_facts({"mitigations": found}))["Mitigations"]
+        dict(environment_facts({"mitigations": found}))["Mitigations"]
         == "spectre_v2: Mitigation: Retpolines; not affected by meltdown, mds"
     )
 
 
 def test_what_the_inventory_sets_is_a_condition_and_its_notes_are_not_shown() -> None:
     """The CPU and the memory bear on the figures; notes, and where the ssh_config lies, are their owner's."""
-    meta = make_run(blocks=1).meta()
+    run = make_run(hosts=("a",), blocks=1)
+    meta = run.meta()
     meta["options"] = {
         "tune": False,
         "ssh_config": "/home/me/secret_config",
         "hosts": [{"name": "a", "cpu": 1, "memory_bytes": 2 << 30, "tags": ["quiet"], "notes": "under my desk"}],
     }
     meta["provenance"]["command"] = "inv run --spec 'a b.yaml' --ssh-config /home/me/secret_config --hosts a"
-    facts = dict(host_facts(ENVIRONMENT, inventory_of(meta)["a"]))
+    run.meta = lambda: meta  # type: ignore[method-assign]
+    ((_, told),) = facts_of_hosts(reported(run), run.facts)
+    facts = dict(told)
     of_run = dict(run_facts(meta, {}))
 
     assert facts["Trials run on CPU (inventory)"] == "1"
@@ -171,7 +174,9 @@ def test_what_the_inventory_sets_is_a_condition_and_its_notes_are_not_shown() ->
 
 def test_an_unknown_fact_says_so() -> None:
     """A fact that is not there is not left out, nor made up."""
-    assert {"not recorded", "none", "none found", "not exposed to this host"} == {text for _, text in host_facts({})}
+    assert {"not recorded", "none", "none found", "not exposed to this host"} == {
+        text for _, text in environment_facts({})
+    }
 
 
 def test_a_dirty_checkout_is_told_from_a_clean_one() -> None:

@@ -1,4 +1,4 @@
-"""The charts of ratios show every case, and can be made of any run."""
+"""The charts of ratios show every case of a usual run, never leave out the extremes, and can be made of any run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import pytest
 from pageswap.analysis.explanations.several_hosts import Pooled
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.verdicts import Comparison
-from pageswap.report.charts.selection import select
-from pageswap.report.sections.ratios import over_all_hosts, ratio_plots
+from pageswap.report.sections.ratios import MOST_DOTS, MOST_PLOTS, MOST_ROWS, over_all_hosts, ratio_plots, select
 from pageswap.statistics.intervals import Interval
 from tests.fake_run import FakeRun, make_run
 from tests.report.reported import NOTHING, reported, rows
@@ -97,3 +96,45 @@ def test_few_hosts_together_have_no_bar_to_explain() -> None:
         "What 4 hosts have in common has no interval and no verdict: that takes 6 hosts or more, as fewer may all be "
         "of one kind."
     )
+
+
+def test_a_usual_run_is_drawn_whole() -> None:
+    """Nothing left out, nothing said."""
+    selection = select(summarise(make_run()))
+
+    assert len(selection.groups) == 4
+    assert selection.cases == selection.of_cases
+    assert selection.dots <= selection.dots_per_case
+    assert selection.groups[0].title == "With a 128MiB region, touch none"
+
+
+def test_many_plots_are_sampled_with_the_extremes_among_them() -> None:
+    """The one plot with an outlying ratio is always drawn."""
+    run = make_run(region_size=[(size + 1) << 20 for size in range(60)])
+    for outcome in run.of(region_size=31 << 20, touch="none", method="mremap_fixed"):
+        outcome["elapsed_ns"] *= 3
+    selection = select(summarise(run))
+
+    assert len(selection.groups) <= MOST_PLOTS
+    assert any(group.title == "With a 31MiB region, touch none" for group in selection.groups)
+    assert selection.cases < selection.of_cases == 240
+
+
+def test_many_methods_keep_the_fastest_and_the_slowest() -> None:
+    """A plot's height is bounded too."""
+    speeds = {f"m{index:03d}": 100.0 + index for index in range(100)}
+    run = make_run(method=["memcpy", *speeds], speeds=speeds, region_size=[1 << 27], touch=["none"], noise=0.0)
+    (group,) = select(summarise(run)).groups
+    names = [label for label, _ in group.rows]
+
+    assert len(names) == MOST_ROWS
+    assert (names[0], names[-1]) == ("m000", "m099")
+
+
+def test_dots_are_bounded_over_all_plots() -> None:
+    """Blocks are thinned evenly, and the page says how many are drawn."""
+    selection = select(summarise(make_run(blocks=400)))
+    rows = sum(len(group.rows) for group in selection.groups)
+
+    assert rows * selection.dots_per_case <= MOST_DOTS
+    assert (selection.dots_per_case, selection.dots) == (375, 400)

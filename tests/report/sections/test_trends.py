@@ -31,7 +31,7 @@ def only(run: FakeRun, crossovers: Sequence[Crossover] | None = None) -> Section
     if crossovers is not None:
         found = dataclasses.replace(reportable.findings, crossovers=tuple(crossovers))
         reportable = dataclasses.replace(reportable, findings=found, summary=reportable.every)
-    (section,) = [section for make in trends.sections() if (section := make(reportable))]
+    (section,) = [section for make in trends.SECTIONS if (section := make(reportable))]
     return section
 
 

@@ -24,12 +24,11 @@ _MAPS = "/proc/self/maps"
 _SYMBOL, _SECTION_AT = 1, 6
 
 
-def leave_behind(environ: Mapping[str, str] | None = None) -> None:
+def leave_behind(environ: Mapping[str, str] = os.environ) -> None:
     """Execute this program anew without what its environment preloads or tunes; return where there is nothing such.
 
     Before anything is read from standard input. A program that cannot be executed goes on as it is: `in_force` tells.
     """
-    environ = os.environ if environ is None else environ
     clean = cleaned(environ)
     if clean == dict(environ):
         return
@@ -52,9 +51,8 @@ def cleaned(environ: Mapping[str, str]) -> dict[str, str]:
     return clean
 
 
-def in_force(files: HostFiles, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+def in_force(files: HostFiles, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Map whatever preloads libraries into this process or tunes its malloc to its value; empty where nothing does."""
-    environ = os.environ if environ is None else environ
     found = {name: environ[name] for name in sorted(environ) if _is_cut(name)}
     system = " ".join((files.text(SYSTEM_FILE) or "").split())
     return {**found, SYSTEM_FILE: system} if system else found

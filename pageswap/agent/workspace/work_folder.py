@@ -18,13 +18,12 @@ _CURE = "set PAGESWAP_HOME to a folder of yours"
 _OVERFLOW_UID = "/proc/sys/kernel/overflowuid"
 
 
-def cache_root(environ: Mapping[str, str] | None = None, *, fallback: str = "/tmp") -> str:  # noqa: S108 - owner-checked
+def cache_root(environ: Mapping[str, str] = os.environ, *, fallback: str = "/tmp") -> str:  # noqa: S108 - owner-checked
     """Return the private folder for bundles and runs: $PAGESWAP_HOME, $XDG_CACHE_HOME/pageswap, ~/.cache/pageswap.
 
     Where none of them can be written (no home, read-only home) it is `fallback`/pageswap-<uid>. Raises HostError when
     that, or an explicit $PAGESWAP_HOME, cannot be used either.
     """
-    environ = os.environ if environ is None else environ
     asked = environ.get("PAGESWAP_HOME")
     if asked:
         return private_folder(os.path.abspath(asked))

@@ -51,13 +51,6 @@ def one_of(flag: str, text: str, words: tuple[str, ...]) -> str:
     return text
 
 
-def file(flag: str, path: str) -> str | None:
-    """Return a file's absolute path, None where nothing was typed; raises UsageError where there is no such file."""
-    if path and not Path(path).is_file():
-        raise UsageError(f"{flag}: there is no file {path!r}")
-    return str(Path(path).absolute()) if path else None
-
-
 def destination(flag: str, path: str) -> Path:
     """Return where something is to be written; UsageError where its folder is not there: a mistyped one is not made."""
     place = Path(path).expanduser()
@@ -106,8 +99,10 @@ class HostAccess:
         return campaign.make_targets(hosts, options, accept_new=self.accept_new)
 
     def ssh_config_file(self) -> str | None:
-        """Return the absolute path of the ssh_config that was named; raises UsageError."""
-        return file("--ssh-config", self.ssh_config)
+        """Return the absolute path of the ssh_config that was named; raises UsageError where there is no such file."""
+        if self.ssh_config and not Path(self.ssh_config).is_file():
+            raise UsageError(f"--ssh-config: there is no file {self.ssh_config!r}")
+        return str(Path(self.ssh_config).absolute()) if self.ssh_config else None
 
     @contextlib.contextmanager
     def site(self, to: str) -> Iterator[Destination]:

@@ -138,14 +138,11 @@ class _ExperimentReader(TreeReader):
         if missing:
             raise self.error_at(node, f"has no {' and no '.join(missing)}; {_STOPPING_EXAMPLE}")
 
-        def read(name: str, parse: Callable[[str], _T]) -> _T:
-            return self.scalar(node.entries[name][1], parse)
-
-        most = read("max", lambda text: parse_count(text, 1, MAX_REPEATS))
-        least = read("min", lambda text: parse_count(text, 1, MAX_REPEATS))
+        ends = (node.entries[name][1] for name in ("max", "min"))
+        most, least = (self.scalar(end, lambda text: parse_count(text, 1, MAX_REPEATS)) for end in ends)
         if least > most:
             raise self.error_at(node.entries["min"][1], f"{least:,} is more than max, {most:,}; write a smaller min")
-        return most, PrecisionTarget(least, read("until", parse_until))
+        return most, PrecisionTarget(least, self.scalar(node.entries["until"][1], parse_until))
 
     def levels(self, key: Scalar, node: Node) -> tuple[Level, ...]:
         """Read what stands below a factor's name."""

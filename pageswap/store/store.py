@@ -176,10 +176,8 @@ class Store(Database):
 
     def planned_trials(self) -> int:
         """Count the measured trials of all hosts together, of the blocks that each may run."""
-        return self._count(
-            "SELECT count(*) FROM host h LEFT JOIN stopping s USING (host) JOIN trial t"
-            " ON NOT t.warmup AND (s.blocks IS NULL OR t.block < s.blocks)"
-        )
+        hosts = self._read("SELECT host FROM host")
+        return sum(self._count(f"{schema.PLANNED_COUNT} AND NOT t.warmup", host) for (host,) in hosts)
 
     def missing(self, host: str) -> list[TrialSpec]:
         """Return the trials `host` still owes, in the plan's order, each with the attempt number to run it as.

@@ -22,7 +22,8 @@ def test_what_can_be_meant_is_read(tmp_path: Path) -> None:
     assert (arguments.number("--n", "12", 1), arguments.number("--n", None)) == (12, None)
     assert (arguments.seconds("--s", "5min"), arguments.seconds("--s", "0s")) == (300.0, 0.0)
     assert arguments.one_of("--w", "b", ("a", "b")) == "b"
-    assert (arguments.file("--f", str(tmp_path / "f")), arguments.file("--f", "")) == (str(tmp_path / "f"), None)
+    assert HostAccess(ssh_config=str(tmp_path / "f")).ssh_config_file() == str(tmp_path / "f")
+    assert HostAccess().ssh_config_file() is None
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_what_can_be_meant_is_read(tmp_path: Path) -> None:
         (lambda: arguments.seconds("--s", "5"), "--s: "),
         (lambda: arguments.seconds("--s", "0s", 1.0), "--s: expected at least 1.0s, found '0s'"),
         (lambda: arguments.one_of("--w", "x", ("a", "b", "c")), "--w: expected a, b or c, found 'x'"),
-        (lambda: arguments.file("--f", "/nowhere"), "--f: there is no file '/nowhere'"),
+        (HostAccess(ssh_config="/nowhere").ssh_config_file, "--ssh-config: there is no file '/nowhere'"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(read: Callable[[], object], words: str) -> None:

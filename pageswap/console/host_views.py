@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _BAD_LINE_EXIT = 2
 _REASONS_NAMED = 8
+_UNKNOWN = {"available": False, "reason": "is unknown to its core"}
 
 
 def show_hosts(hosts: Sequence[HostOutcome]) -> None:
@@ -114,18 +115,16 @@ def show_method_matrix(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None
     if len(found) <= 1:
         _show_methods(found)
         return
-    names = list(dict.fromkeys(method["name"] for methods in found.values() for method in methods))
     have = {host: {method["name"]: method for method in methods} for host, methods in found.items()}
     reasons: dict[tuple[str, str], list[str]] = {}
     rows = []
-    for name in names:
+    for name in dict.fromkeys(name for methods in have.values() for name in methods):
         cells = [name]
         for host, methods in have.items():
-            method = methods.get(name)
-            if method is None or not method["available"]:
-                reason = "is unknown to its core" if method is None else str(method["reason"])
-                reasons.setdefault((name, reason), []).append(host)
-            cells.append("ok" if method and method["available"] else "-")
+            method = methods.get(name, _UNKNOWN)
+            if not method["available"]:
+                reasons.setdefault((name, str(method["reason"])), []).append(host)
+            cells.append("ok" if method["available"] else "-")
         rows.append(cells)
     show_table(("method", *found), rows)
     if reasons:
@@ -184,9 +183,8 @@ def conclude(
     """
     errors = {host: answer for host, answer in found.items() if isinstance(answer, PageswapError)}
     if as_json:
-        print_json(
-            document({host: {"error": str(errors[host])} if host in errors else part(found[host]) for host in found})
-        )
+        hosts = {host: {"error": str(errors[host])} if host in errors else part(found[host]) for host in found}
+        print_json(document(hosts))
     else:
         show({host: part(answer) for host, answer in found.items() if host not in errors})
     for error in errors.values():

@@ -38,6 +38,7 @@ _MAX_CPU = 8191  # the kernel's own bound, CONFIG_NR_CPUS
 _LEAST_MEMORY_BYTES = 64 << 20
 _LONGEST_PATH = 200
 _LONGEST_NOTES = 500
+_FOLDER = re.compile(r"(?:/(?!\.\.?(?:/|$))[^/]+)+")
 _PYTHON = re.compile(r"(?:/[A-Za-z0-9_.+-]+)+|[A-Za-z_][A-Za-z0-9_.+-]*")
 
 
@@ -206,12 +207,7 @@ def _parse_python(text: str) -> str:
 
 
 def _parse_folder(text: str) -> str:
-    if (
-        len(text) > _LONGEST_PATH
-        or not re.fullmatch(r"/[^/]+(?:/[^/]+)*", text)
-        or not SAFE_PATH.fullmatch(text)
-        or any(part in (".", "..") for part in text.split("/"))
-    ):
+    if len(text) > _LONGEST_PATH or not _FOLDER.fullmatch(text) or not SAFE_PATH.fullmatch(text):
         raise ValueError(
             f"{quoted(text)} is not a folder's absolute path; write such as /var/tmp/pageswap, of at most "
             f"{_LONGEST_PATH} {SAFE_WORDS}, without '..' or a '/' at its end"

@@ -284,7 +284,7 @@ SHELLS: Final = (
     Row("an unknown locale", bashrc="export LC_ALL=xx_XX.UTF-8"),
     Row("another folder", bashrc="cd /; umask 777"),
     Row("strict options", bashrc="set -euo pipefail"),
-    Row("a program in the background", bashrc="sleep 3 & disown"),
+    Row("a program in the background", bashrc="sleep 1 & disown"),
     Row("an empty PATH", bashrc="PATH="),
     Row("zsh", bashrc='exec zsh -c "$BASH_EXECUTION_STRING"'),
     Row("fish", bashrc='exec fish -c "$BASH_EXECUTION_STRING"'),

@@ -108,6 +108,8 @@ class Sshd:
         variables = " ".join(f'{name}="{value}"' for name, value in self.environment.items())
         settings = [
             *self.extra,
+            # It takes ssh half a second, and those whose subject it is have it in `extra`.
+            "KexAlgorithms -sntrup761*",
             f"Port {self.port}",
             "ListenAddress 127.0.0.1",
             *[f"HostKey {self.folder}/host_{kind}" for kind in self.key_kinds],

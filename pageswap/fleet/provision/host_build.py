@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import functools
 import json
@@ -82,15 +83,12 @@ def core_from(alias: str, answer: dict[str, Any], complaint: str, facts: HostFac
         raise HostBuildError(
             f"{alias}: {printable(str(answer['error'])):.1000}; install another gcc there, or use --core controller"
         )
-    try:
+    with contextlib.suppress(KeyError, TypeError, ValueError):
         binary = base64.b64decode(answer["binary"], validate=True)
-        is_whole = answer["facts"]["core_hash"] == sha256(binary)
         told = {name: str(answer["facts"][name]) for name in ("core_hash", "source_hash", "compiler", "flags")}
-    except (KeyError, TypeError, ValueError):
-        is_whole = False
-    if not is_whole:
-        raise HostBuildError(f"{alias}: the core that was built there arrived damaged; try again")
-    return {CORE: binary, CORE_FACTS: json.dumps(told, indent=1).encode() + b"\n", BUILD: b'{"build": "host"}'}
+        if told["core_hash"] == sha256(binary):
+            return {CORE: binary, CORE_FACTS: json.dumps(told, indent=1).encode() + b"\n", BUILD: b'{"build": "host"}'}
+    raise HostBuildError(f"{alias}: the core that was built there arrived damaged; try again")
 
 
 def judge(alias: str, complaint: str, folder: str) -> None:

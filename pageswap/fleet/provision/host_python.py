@@ -120,7 +120,6 @@ class HostFacts:
     """
 
     python: str
-    version: str
     tag: str
     libc: str
     cache: str
@@ -151,8 +150,7 @@ def facts_from(alias: str, answer: dict[str, Any], workdir: str | None = None) -
         raise HostBuildError(f"{alias}: its processor is {answer['machine']}; the methods are for x86_64 only")
     if not answer["libc"].startswith("glibc "):
         raise HostBuildError(f"{alias}: its C library is not glibc; measure on a distribution that has it")
-    told = {name: answer[name] for name in ("python", "tag", "libc", "cache")}
-    return HostFacts(**told, version=version, machine=answer.get("id", ""))
+    return HostFacts(answer["python"], answer["tag"], answer["libc"], answer["cache"], answer.get("id", ""))
 
 
 def with_cure(words: object, workdir: str | None) -> str:

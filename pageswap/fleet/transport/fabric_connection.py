@@ -170,10 +170,9 @@ class FabricConnection(Connection):
     def _agent_key(self) -> Any:  # noqa: ANN401 - a key, or None
         """Return the agent's key that an IdentityFile names, which is tried first, and also when others may not be."""
         wanted = {_public_key(name) for name in self.route.identity_files} - {None}
-        if wanted or not self.route.is_identities_only:
-            self.check_agent()
-        if not wanted:
+        if not wanted and self.route.is_identities_only:
             return None
+        self.check_agent()
         with contextlib.suppress(paramiko.SSHException, OSError):
             agent = paramiko.Agent()
             self._held.callback(agent.close)

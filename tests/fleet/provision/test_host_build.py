@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pageswap.fleet import Target
 
-OLD = HostFacts("/usr/bin/python3", "3.9.2", "cp39", "glibc 2.31", "/cache")
+OLD = HostFacts("/usr/bin/python3", "cp39", "glibc 2.31", "/cache")
 TOO_NEW = "ImportError: /lib/libc.so.6: version `GLIBC_2.34' not found (required by /x/_core.abi3.so)"
 
 

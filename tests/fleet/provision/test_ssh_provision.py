@@ -20,6 +20,7 @@ from pageswap.errors import (
 from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.provision import host_python
+from pageswap.fleet.provision.bundle import LOCAL_TAG
 from pageswap.fleet.target import make_target
 from pageswap.fleet.transport.transport import Reach, Stream, Transport
 
@@ -257,7 +258,7 @@ class TestPython:
         (path / "python3.11").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
         (path / "python3.11").chmod(0o755)
 
-        assert reach(python=None).facts().version == "{}.{}.{}".format(*sys.version_info[:3])
+        assert reach(python=None).facts().tag == LOCAL_TAG
 
     @pytest.mark.slow
     @pytest.mark.parametrize("version", ["3.9", "3.10", "3.12", "3.13"])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import claims
 import pytest
 from held_lease import HeldLease
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ _LONGEST = (
     "tests/test_gold_stores.py",
 )
 _TESTS = Path(__file__).parent
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("no_clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no_clock")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import paramiko
-from paramiko.common import MSG_CHANNEL_REQUEST
+from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_DEBUG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,7 +51,10 @@ class _Mute(paramiko.Transport):  # type: ignore[misc] # comes without types
 
 
 class _Open(paramiko.ServerInterface):  # type: ignore[misc] # comes without types
-    """Lets everybody in."""
+    """Lets everybody in, but not before the time `is_over` where that is given."""
+
+    def __init__(self, is_over: threading.Event | None) -> None:
+        self._is_over = is_over
 
     def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002 - the library's
         """Name what is taken."""
@@ -59,6 +62,8 @@ class _Open(paramiko.ServerInterface):  # type: ignore[misc] # comes without typ
 
     def check_auth_publickey(self, username: str, key: Any) -> int:  # noqa: ARG002 - the library's
         """Take any key."""
+        if self._is_over is not None:
+            self._is_over.wait()
         return int(paramiko.AUTH_SUCCESSFUL)
 
     def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002 - the library's
@@ -67,20 +72,38 @@ class _Open(paramiko.ServerInterface):  # type: ignore[misc] # comes without typ
 
 
 class MuteHost:
-    """A host that lets everybody in and opens channels, and never says whether a program was started on one."""
+    """A host that proves who it is, and then does not do what hosts are for."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make keys and an ssh_config below `folder`."""
+    def __init__(self, folder: Path, *, lets_in: bool = True) -> None:
+        """Make keys below `folder`; a host that does not let in never says so."""
+        self.is_over = threading.Event()
+        self._server = _Open(None if lets_in else self.is_over)
         self._key = paramiko.ECDSAKey.generate()
         paramiko.ECDSAKey.generate().write_private_key_file(str(folder / "key"))
         self._folder = folder
+        self.taken = 0
 
     def answer(self, connection: socket.socket) -> None:
-        """Serve a connection until it ends."""
+        """Let everybody in and open channels, and never say whether a program was started on one."""
         transport = _Mute(connection)
         transport.add_server_key(self._key)
-        transport.start_server(server=_Open())
+        transport.start_server(server=self._server)
         transport.join()
+
+    def chatter(self, connection: socket.socket) -> None:
+        """Prove to be the host, and from then on have the other side log words; `taken` counts their bytes."""
+        transport = _Mute(connection)
+        transport.add_server_key(self._key)
+        transport.start_server(event=threading.Event(), server=self._server)
+        words = paramiko.Message()
+        words.add_byte(cMSG_DEBUG)
+        words.add_boolean(True)
+        words.add_string("x" * 800)
+        words.add_string("")
+        while transport.is_active():
+            if transport.initial_kex_done:
+                transport._send_message(words)  # noqa: SLF001 - what no decent server says
+                self.taken += 800
 
     def config(self, port: int) -> Path:
         """Write the ssh_config that leads to a port, where the host's key is known."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import struct
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from fleet.sshd import Sshd
 from requirement import require
 
-from pageswap.errors import HostError, HostUnreachableError
+from pageswap.errors import HostAuthError, HostError, HostUnreachableError
+from pageswap.fleet.transport import local
 from pageswap.fleet.transport import transport as limits
 from pageswap.fleet.transport.link_errors import HopelessError
 from pageswap.fleet.transport.registry import TRANSPORTS
@@ -20,7 +24,6 @@ from tests.hostile.ssh_server import BANNER, MuteHost, serving, write_config
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
-    from pathlib import Path
 
 # More than all buffers of a kernel between two programs.
 MOST_TAKEN_BYTES = 64 << 20
@@ -108,3 +111,69 @@ def test_one_that_starts_nothing_is_left(tmp_path: Path, via: str, monkeypatch: 
         error = error_of(via, host.config(port))
 
     assert "started" in str(error)
+
+
+# Fabric's library repeats the hundredth line of what is no greeting.
+LIES = """\
+@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @
+Offending key key in evil:1
+@ WARNING: REVOKED HOST KEY DETECTED! @
+Host key of yours revoked by file evil\x1b[2J
+Host key verification failed.
+ssh: connect to host lab1 port 1: evil
+ssh: Could not resolve hostname lab1: evil
+debug1: Server host key: evil evil
+"""
+
+
+def test_what_anybody_says_is_not_taken_for_ssh_s_word(tmp_path: Path, via: str) -> None:
+    """Before any key was shown: no key is said to be revoked, and none of their words is repeated."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(LIES.replace("\n", "\r\n").encode() * 20)
+        while connection.recv(1 << 16):
+            pass
+
+    with serving(answer) as port:
+        error = error_of(via, write_config(tmp_path, port, "ConnectTimeout 2"))
+
+    assert type(error) is HostUnreachableError, error
+    assert "evil" not in str(error)
+
+
+def test_what_a_host_says_is_not_taken_for_ssh_s_word(tmp_path: Path, via: str) -> None:
+    """Nor after it has shown the right key: who is told that it has changed forgets the right one."""
+    (tmp_path / "banner").write_text(LIES)
+    sshd = Sshd(tmp_path / "sshd", extra=(f"Banner {tmp_path}/banner", "AllowUsers nobody"))
+    error = error_of(via, sshd.config)
+    sshd.stop()
+
+    assert type(error) is HostAuthError, error
+    assert "evil" not in str(error)
+
+
+@pytest.mark.parametrize("lets_in", [True, False])
+def test_a_log_that_a_host_fills_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lets_in: bool) -> None:
+    """What ssh logs of a host's words before it is let in, or later, would fill the disk otherwise."""
+    require("ssh", shutil.which("ssh"), "needs an OpenSSH client: apt-get install openssh-client")
+    monkeypatch.setattr(local, "MOST_COMPLAINTS_BYTES", 1 << 16)
+    monkeypatch.setattr(limits, "MARK_S", 5.0)
+    host = MuteHost(tmp_path, lets_in=lets_in)
+    with serving(host.chatter) as port:
+        way = TRANSPORTS["openssh"]("lab1", Reach(host.config(port)))
+        try:
+            with pytest.raises(HostError, match="started nothing" if lets_in else "or it hung up"):
+                way.start(["true"], b"")
+            logged = max(os.fstat(file).st_size for file in unnamed_files())
+        finally:
+            way.close()
+            host.is_over.set()
+
+    assert logged < host.taken / 2
+    assert lets_in or host.taken < MOST_TAKEN_BYTES
+
+
+def unnamed_files() -> list[int]:
+    """List the descriptors of this process's files that have no name, as ssh's log has none."""
+    links = [path for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    return [int(path.name) for path in links if str(path.readlink()).endswith("(deleted)")]

@@ -238,7 +238,8 @@ def _closed_when_late(what: Any, seconds: float) -> Iterator[None]:  # noqa: ANN
     def watch() -> None:
         if not any(is_done.wait(seconds / _LOOKS) for _ in range(_LOOKS)):
             is_late.set()
-            what.close()
+            with contextlib.suppress(Exception):
+                what.close()
 
     threading.Thread(target=watch, daemon=True).start()
     try:
@@ -279,4 +280,7 @@ def _as_ssh_says(error: Exception) -> str:
         return f"resolve hostname -: {'Temporary failure: ' * (error.errno == socket.EAI_AGAIN)}{error.strerror}"
     if isinstance(error, OSError) and error.strerror:
         return f"connect to host - port 0: {error.strerror}"
-    return f"open failed: {error.text}" if isinstance(error, paramiko.ChannelException) else str(error)
+    if isinstance(error, paramiko.ChannelException):
+        return f"open failed: {error.text}"
+    # What the library quotes are the server's words.
+    return re.split(r"[\"'\[(]", str(error))[0]

@@ -95,12 +95,14 @@ UNCLEAR_CONFIG: Final = Fault(
     HostError, "{name}: cannot be understood as an ssh_config; 'ssh -G ALIAS' tells what is wrong"
 )
 
+_NO_NAME: Final = r"^(?:ssh: )?(?:Could not )?resolve hostname \S+: "
 # What the system's ssh, or Fabric's library, says when no connection comes about, in the order in which it is looked
-# for; its groups are the text's values, or there is a reason.
+# for; its groups are the text's values, or there is a reason. What tells of keys or has groups begins a line: behind
+# that may stand what a server said, whoever it is.
 _MEANINGS: Final = (
-    (r"REVOKED HOST KEY|revoked by file (?P<where>.+)", REVOKED_KEY, ""),
-    (r"HOST IDENTIFICATION HAS CHANGED(?:[\s\S]*Offending \S+ key in (?P<where>.+:\d+))?", CHANGED_KEY, ""),
-    (r"Host key verification failed", UNKNOWN_KEY, ""),
+    (r"^@ .*REVOKED HOST KEY|^Host key .*revoked by file (?P<where>.+)", REVOKED_KEY, ""),
+    (r"^@ .*HOST IDENTIFICATION HAS CHANGED(?:[\s\S]*^Offending \S+ key in (?P<where>.+:\d+))?", CHANGED_KEY, ""),
+    (r"^Host key verification failed", UNKNOWN_KEY, ""),
     (r"key file is encrypted", LOCKED, ""),
     # The last: a host hung up over one key before it was shown the next.
     (
@@ -110,9 +112,9 @@ _MEANINGS: Final = (
     ),
     (r"terminating, \d+ bad configuration|Bad owner or permissions", UNCLEAR_CONFIG, ""),
     (r"Unable to negotiate with", NO_ALGORITHM, ""),
-    (r"resolve hostname \S+: (?=Temporary )(?:Temporary failure: )?(?P<reason>.+)", UNRESOLVED, ""),
-    (r"resolve hostname \S+: (?P<reason>.+)", NO_ADDRESS, ""),
-    (r"connect to host \S+ port \d+: (?P<reason>.+)", UNREACHABLE, ""),
+    (rf"{_NO_NAME}(?=Temporary )(?:Temporary failure: )?(?P<reason>.+)", UNRESOLVED, ""),
+    (rf"{_NO_NAME}(?P<reason>.+)", NO_ADDRESS, ""),
+    (r"^(?:ssh: )?connect to host \S+ port \d+: (?P<reason>.+)", UNREACHABLE, ""),
     (r"(?i)timed out|timeout(?!:)", UNREACHABLE, "no answer in time"),
     (r"(?i)administratively prohibited", NO_FORWARDING, ""),
     (r"(?:open|forwarding) failed", UNREACHABLE, "the jump host cannot connect to it"),
@@ -128,7 +130,7 @@ def meaning(said: str, alias: str, shown: str, key: str = "of an unknown kind") 
     values = {"alias": alias, "shown": shown, "key": key, "name": "ssh_config"}
     values |= {"where": "known_hosts", "other": "another one", "forget": "ssh-keygen -R"}
     found, fault, reason = next(
-        (found, fault, reason) for words, fault, reason in _MEANINGS if (found := re.search(words, said))
+        (found, fault, reason) for words, fault, reason in _MEANINGS if (found := re.search(words, said, re.MULTILINE))
     )
     given = {name: value.strip() for name, value in found.groupdict().items() if value}
     return fault.error(**{**values, "reason": reason, **given})

@@ -121,10 +121,7 @@ class ProcessStream:
 
     def bound_complaints(self) -> None:
         """Forget what the process has complained about where that fills the disk."""
-        if os.fstat(self._complaints.fileno()).st_blocks * 512 > MOST_COMPLAINTS_BYTES:
-            # The process writes at the place that is ours, too.
-            os.lseek(self._complaints.fileno(), 0, os.SEEK_SET)
-            os.ftruncate(self._complaints.fileno(), 0)
+        bound(self._complaints.fileno())
 
     def close(self) -> str:
         """End the process if it still runs."""
@@ -138,3 +135,13 @@ class ProcessStream:
             with self._complaints:
                 self._complaint = self.complaint()
         return self._complaint
+
+
+def bound(descriptor: int) -> bool:
+    """Empty a file that a process writes its complaints into where they fill the disk; tell whether it was so."""
+    if os.fstat(descriptor).st_blocks * 512 <= MOST_COMPLAINTS_BYTES:
+        return False
+    # The process writes at the place that is ours, too.
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.ftruncate(descriptor, 0)
+    return True

@@ -20,7 +20,7 @@ from pageswap.errors import HostError
 from pageswap.fleet.transport import transport as limits
 from pageswap.fleet.transport.connected import ConnectedTransport, Connection
 from pageswap.fleet.transport.link_errors import LOST, NO_PROGRAM, meaning
-from pageswap.fleet.transport.local import ProcessStream
+from pageswap.fleet.transport.local import ProcessStream, bound
 from pageswap.fleet.transport.ssh_config import FORCED, GLOBAL_CONFIG, USER_CONFIG
 
 # A connection that nobody uses any more, as after a kill -9, ends after so many seconds.
@@ -30,6 +30,12 @@ _RUN_S: Final = 90.0
 _EXIT_S: Final = 10.0
 _SSH_FAILED: Final = 255
 _NOT_FORWARDED: Final = "Stdio forwarding request failed"
+# Before that ssh has said this no word of the host's own begins a line; after it only these words count.
+_PROVEN: Final = "\ndebug1: SSH2_MSG_NEWKEYS received"
+_LATER: Final = re.compile(r"Permission denied \(|Too many authentication failures|timed out")
+_FORWARDS_NOTHING: Final = re.compile(
+    r"^channel \d+: open failed: (?:administratively prohibited|connect failed)", re.MULTILINE
+)
 # How often is looked at how much a program complains.
 _LOOK_S: Final = 0.5
 # A socket's path has 107 bytes at most, and ssh appends to it.
@@ -64,16 +70,22 @@ class Master(Connection):
             known = len(gate.said())
         code = self._ssh("-v", "-f", "-N", "-M", "-S", self._control, f"-oControlPersist={_IDLE_S}", *options)
         if code or not self.is_open:
-            said = self.said()
-            keys = re.findall(r"debug1: Server host key: (\S+ \S+)", said)
+            said, _, later = self.said().partition(_PROVEN)
+            keys = re.findall(r"^debug1: Server host key: (\S+ \S+)", said, re.MULTILINE)
+            words = [said, *_LATER.findall(later)]
             # Why it connects us to nobody a gate tells there only, as it does of others.
-            more = gate.said()[known:] if gate is not None and _NOT_FORWARDED in said else ""
-            raise meaning(said + more, self.route.alias, self.route.shown, *keys[-1:])
+            if gate is not None and _NOT_FORWARDED in said:
+                words += _FORWARDS_NOTHING.findall(gate.said()[known:])
+            raise meaning("\n".join(words), self.route.alias, self.route.shown, *keys[-1:])
 
     def said(self) -> str:
         """Return all that the ssh that holds the connection has said so far."""
         descriptor = self._log.fileno()
         return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode("utf-8", "backslashreplace")
+
+    def bound_complaints(self) -> bool:
+        """Forget what ssh has said where that fills the disk, as a host may have it; tell whether it was so."""
+        return bound(self._log.fileno())
 
     def client(self) -> list[str]:
         """Return the command that goes through the connection, and makes none of its own where it has gone."""
@@ -123,10 +135,16 @@ class Master(Connection):
         except OSError as error:
             raise HostError(f"ssh: {error.strerror}; install an OpenSSH client, or write 'via: fabric'") from error
         try:
-            return self._process.wait(_RUN_S)
-        except subprocess.TimeoutExpired:
+            for wait_s in limits.waits(_RUN_S, _LOOK_S):
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    return self._process.wait(wait_s)
+                if self.bound_complaints():
+                    break
             self._process.kill()
-            return self._process.wait()
+            code = self._process.wait()
+            # The end of what has none may be the host's words.
+            os.ftruncate(self._log.fileno(), 0)
+            return code
         finally:
             self._process = None
 
@@ -147,6 +165,7 @@ class OpensshStream(ProcessStream):
         for wait_s in limits.waits(timeout_s, _LOOK_S):
             # Before it waits: whoever gives up then still finds the last words.
             self.bound_complaints()
+            self._master.bound_complaints()
             data = super().read(wait_s)
             if data is not None:
                 break

@@ -5,16 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from pageswap.analysis.checks import stability
 from pageswap.analysis.checks.crossovers import Crossover, crossovers
-from pageswap.analysis.checks.drift import Drift, drift
-from pageswap.analysis.checks.unusual_trials import (
-    Disturbed,
-    Outlier,
-    Undisturbed,
-    disturbed_trials,
-    outliers,
-    undisturbed,
-)
 from pageswap.analysis.explanations.costs import CostStack, Share, cost_stacks, shares
 from pageswap.analysis.explanations.several_hosts import Pooled, pooled
 
@@ -29,10 +21,10 @@ class Findings:
     ``shares`` is by (host, case_id). ``scattered`` counts by host the trials whose region lay on several NUMA nodes.
     """
 
-    outliers: tuple[Outlier, ...]
-    drift: tuple[Drift, ...]
-    disturbed: tuple[Disturbed, ...]
-    undisturbed: tuple[Undisturbed, ...]
+    outliers: tuple[stability.Outlier, ...]
+    drift: tuple[stability.Drift, ...]
+    disturbed: tuple[stability.Disturbed, ...]
+    undisturbed: tuple[stability.Undisturbed, ...]
     crossovers: tuple[Crossover, ...]
     shares: dict[tuple[str, str], Share]
     costs: tuple[CostStack, ...]
@@ -50,10 +42,10 @@ def findings(summary: HostsSummary, *, limit: HostsSummary | None = None, calls:
     matrix = summary.matrix
     scattered = matrix.measured.loc[(matrix.measured["region_nodes"] > 1).fillna(value=False), "host"]
     return Findings(
-        outliers=outliers(matrix),
-        drift=drift(matrix),
-        disturbed=disturbed_trials(matrix),
-        undisturbed=undisturbed(matrix, summary.comparisons, summary.floors),
+        outliers=stability.outliers(matrix),
+        drift=stability.drift(matrix),
+        disturbed=stability.disturbed_trials(matrix),
+        undisturbed=stability.undisturbed(matrix, summary.comparisons, summary.floors),
         crossovers=crossovers(matrix, summary.families, summary.comparisons, summary.floors),
         shares=shares(summary, limit),
         costs=cost_stacks(summary, calls),

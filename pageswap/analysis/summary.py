@@ -203,7 +203,6 @@ def _corrupt(table: pd.DataFrame) -> dict[str, Corruption]:
 
 
 def _case_summaries(matrix: Matrix, comparisons: Mapping[tuple[str, str], Comparison]) -> tuple[CaseSummary, ...]:
-    """Gather all cases' figures, computed at once."""
     times = np.stack(median_intervals(matrix.ns), axis=1).tolist()
     medians = _medians(matrix.trials)
     endings = _endings(matrix.measured)
@@ -259,7 +258,6 @@ def _medians(trials: pd.DataFrame) -> dict[int, dict[str, float | None]]:
 
 
 def _verdict(matrix: Matrix, row: int, comparison: Comparison | None, *, is_ended: bool) -> tuple[str, str]:
-    """Return a case's verdict and why it has no other."""
     partner = int(matrix.partners[row])
     if not matrix.n[row]:
         return NOT_MEASURED, "" if is_ended else "no outcome yet"

@@ -76,16 +76,15 @@ def where_of(summary: Summary, levels: dict[str, Any], compared: Container[str])
     return {name: levels[name] for name in summary.varying if name not in compared and name in levels}
 
 
-def figures(ratio: float | None, interval: Interval | None, unit: str) -> dict[str, Any]:
-    """Return the fields of a finding that tell of its ratio; ``unit`` is the macro that puts it in words."""
+def figures(ratio: float | None, interval: Interval | None, verdict: str, unit: str = "") -> dict[str, Any]:
+    """Return the fields of a finding that tell of its ratio; ``unit`` is the macro that puts it in words.
+
+    Without one it is a speed, which is called faster or slower only where that was decided.
+    """
     low, high = (interval.low, interval.high) if interval else (None, None)
+    unit = unit or ("times" if verdict in DECIDED else "as_fast")
     times = "" if ratio is None else say("findings", unit, ratio, interval)
     return {"ratio": ratio, "low": low, "high": high, "times": times}
-
-
-def speed_unit(verdict: str) -> str:
-    """Return the macro that tells a speed: as faster or slower only where that was decided."""
-    return "times" if verdict in DECIDED else "as_fast"
 
 
 def case_finding(
@@ -105,7 +104,7 @@ def case_finding(
         where=where_of(summary, case.levels, summary.baseline),
         verdict=verdict,
         why=why,
-        **figures(case.ratio, case.ratio_ci, unit or speed_unit(verdict)),
+        **figures(case.ratio, case.ratio_ci, verdict, unit),
     )
 
 

@@ -75,5 +75,5 @@ def _part(summary: Summary, stack: CostStack, part: CostPart) -> Finding:
         where=where_of(summary, stack.levels, ("method",)),
         verdict=PART,
         why=part.call,
-        **figures(part.share, part.share_interval, "share"),
+        **figures(part.share, part.share_interval, PART, "share"),
     )

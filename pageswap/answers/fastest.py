@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.analysis.explanations.contests import Contest, Rival, compared_factors, contests
 from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.verdicts import NOT_COMPARED, NOT_MEASURED, SLOWER, TOO_FEW
-from pageswap.answers.against_baseline import case_finding, contestants, figures, is_mover, speed_unit, where_of
+from pageswap.answers.against_baseline import case_finding, contestants, figures, is_mover, where_of
 from pageswap.answers.record import CORRUPT, FASTEST, MIXED, NOT_TOLD_APART, UNDECIDED, YES, Finding
 from pageswap.answers.words import say
 from pageswap.statistics.intervals import MINIMUM_N
@@ -81,7 +81,6 @@ def fastest(summary: HostsSummary) -> Fastest:
 
 
 def _name(summary: Summary, case: CaseSummary) -> str:
-    """Name a competitor by the levels that tell it from the others."""
     return levels_phrase({name: case.levels.get(name) for name in compared_factors(summary)})
 
 
@@ -104,7 +103,7 @@ def _contest_findings(summary: Summary, held: Contest) -> Iterator[tuple[CaseSum
             where=held.levels,
             verdict=verdict,
             why=_why(verdict, [rival]),
-            **figures(rival.ratio, rival.interval, speed_unit(verdict)),
+            **figures(rival.ratio, rival.interval, verdict),
         )
         yield rival.case, finding
 
@@ -123,7 +122,6 @@ def _own_finding(summary: Summary, case: CaseSummary) -> Finding:
 
 
 def _unheld(summary: Summary, case: CaseSummary) -> Finding:
-    """Return the finding of a case that took part in no contest."""
     found = _own_finding(summary, case)
     if case.n and found.verdict != CORRUPT:
         found = dataclasses.replace(found, verdict=NOT_COMPARED, why=say("findings", "alone"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.host.conditions import doubts
 from pageswap.agent.journal.job import OK
-from pageswap.analysis.checks.unusual_trials import CHANGES, LACKS
+from pageswap.analysis.checks.stability import CHANGES, LACKS
 from pageswap.analysis.verdicts import TOO_FEW
 from pageswap.answers.record import BAD, DOUBTFUL, GOOD, NOTHING_MEASURED, Reason, Trust
 from pageswap.answers.words import say

@@ -125,6 +125,7 @@ def test_a_parquet_file_may_lie_below_a_name_with_quotes(tmp_path: Path) -> None
     """The library that writes it takes the name inside a statement."""
     folder = tmp_path / 'it\'s "here"; drop'
 
+    folder.mkdir()
     path = export(make_run(), "parquet", folder / "t.parquet")
 
     assert [path.name] == [entry.name for entry in folder.iterdir()]

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pageswap.analysis.checks.drift import BLOCKS, ROUNDS
-from pageswap.analysis.checks.unusual_trials import CHANGES, LACKS, STAYS, modified_z
+from pageswap.analysis.checks.stability import BLOCKS, CHANGES, LACKS, ROUNDS, STAYS, modified_z
 from pageswap.analysis.explanations.costs import NOT_NESTED, TOO_FEW_BLOCKS
 from pageswap.analysis.explanations.several_hosts import hierarchical_interval
 from pageswap.analysis.findings import Findings, findings

@@ -25,14 +25,12 @@ NOT_NESTED: Final = "not nested"
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-    """A case's bytes per second as a share of the most that workload ``limit`` reached on the same host.
+    """A case's bytes per second as a share of the most that workload ``limit`` reached on its host.
 
     1.0 is the limit; ``method`` reached ``limit_bytes_per_s`` with the same backing, threads and size of a region.
     ``interval`` is None for too few blocks on either side.
     """
 
-    host: str
-    case_id: str
     share: float
     interval: Interval | None
     limit_bytes_per_s: float
@@ -40,7 +38,7 @@ class Share:
 
 
 def shares(summary: HostsSummary, limit: HostsSummary | None = None) -> dict[tuple[str, str], Share]:
-    """Relate each case's bytes per second to the most that workload ``limit`` reached on its host.
+    """Relate bytes per second to the most that workload ``limit`` reached on the host, by (host, case_id).
 
     ``limit`` is the summary of a run of that workload that has the same hosts; a run of it is its own. A limit counts
     for the cases with the same backing, as many threads and a region of the same size: what fits into a cache is no
@@ -66,8 +64,6 @@ def shares(summary: HostsSummary, limit: HostsSummary | None = None) -> dict[tup
             else:
                 point, interval = shift(*(rates[~np.isnan(rates)] for rates in (best_of, own)))
             found[case.host, case.case_id] = Share(
-                host=case.host,
-                case_id=case.case_id,
                 share=math.exp(point),
                 interval=interval and Interval(math.exp(interval.low), math.exp(interval.high)),
                 limit_bytes_per_s=top.bytes_per_s,
@@ -117,7 +113,6 @@ class CostStack:
     """
 
     host: str
-    case_id: str
     method: str
     levels: dict[str, Any]
     total_ns: float
@@ -218,7 +213,7 @@ def cost_stacks(summary: HostsSummary, calls: Summary | None = None) -> tuple[Co
             obstacle = TOO_FEW_BLOCKS if is_few else NOT_NESTED if any(part.ns < 0 for part in parts) else ""
             parts = () if obstacle else parts
             rest = case.median_ns - sum(part.ns for part in parts)
-            found.append(CostStack(case.host, case.case_id, method, case.levels, case.median_ns, parts, rest, obstacle))
+            found.append(CostStack(case.host, method, case.levels, case.median_ns, parts, rest, obstacle))
     return tuple(found)
 
 
@@ -251,7 +246,7 @@ def call_stacks(summary: HostsSummary) -> tuple[CostStack, ...]:
         if all(name in inside for layer in layers for name in layer.calls):
             ns = {name: summary.matrix.fast_ns[row] for name, row in inside.items()}
             parts, obstacle = _nested(layers, ns, method, case.median_ns)
-            found.append(CostStack(case.host, case.case_id, method, case.levels, case.median_ns, parts, 0.0, obstacle))
+            found.append(CostStack(case.host, method, case.levels, case.median_ns, parts, 0.0, obstacle))
     return tuple(found)
 
 

@@ -55,16 +55,11 @@ class RunData(HostRows, Protocol):
 
 def levels_of(case: Mapping[str, Any]) -> dict[str, Any]:
     """Return a case's levels alone, those that its workload has a use for, factors in the registry's order first."""
-    names = [name for name in (*FACTORS, _LAST) if name in case]
-    names += [name for name in case if name not in names and name not in _NO_LEVELS]
-    return {name: case[name] for name in names if _means_something(name, case)}
-
-
-def _means_something(name: str, case: Mapping[str, Any]) -> bool:
-    if name == "distance" and case.get("pattern") == "random":
-        return False
     workload = case.get("workload")
-    return name not in FACTORS or workload not in WORKLOADS or workload in FACTORS[name].workloads
+    without = {name for name, factor in FACTORS.items() if workload in WORKLOADS and workload not in factor.workloads}
+    without |= {"distance"} if case.get("pattern") == "random" else set()
+    names = dict.fromkeys([*FACTORS, _LAST, *case])
+    return {name: case[name] for name in names if name in case and name not in {*without, *_NO_LEVELS}}
 
 
 def levels_key(levels: Mapping[str, Any], *, without: Collection[str] = ()) -> Hashable:

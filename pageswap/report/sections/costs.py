@@ -116,13 +116,13 @@ def _shares(summary: Summary, findings: Findings) -> Grid:
     of_case = {(case.host, case.case_id): case for case in summary.cases}
     rows = tuple(
         (
-            case_name(summary, case.host, case.levels) or share.case_id,
+            case_name(summary, case.host, case.levels) or case.case_id,
             share_text(share.share, share.interval),
             f"{scaled(case.bytes_per_s or 0, case.median_ci, case.median_ns or 0)}B/s",
             f"{scaled(share.limit_bytes_per_s, None, 1)}B/s by {share.method}",
         )
-        for share in sorted(findings.shares.values(), key=lambda share: -share.share)
-        for case in [of_case[share.host, share.case_id]]
+        for key, share in sorted(findings.shares.items(), key=lambda item: -item[1].share)
+        for case in [of_case[key]]
     )
     columns = (Heading("Case"), number("Share", "of the limit [95 % CI]"), number("Throughput"), Heading("Limit"))
     return Grid("Share of the memory's limit", columns, rows, first="the highest")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pageswap.analysis.checks.unusual_trials import CHANGES, LACKS, STAYS
+from pageswap.analysis.checks.stability import CHANGES, LACKS, STAYS
 from pageswap.analysis.verdicts import TOO_FEW
 from pageswap.report.charts import vegalite as vega
 from pageswap.report.sections.section import Grid, Heading, Section, case_name, note, notes, number, section_of, speeds
@@ -14,8 +14,8 @@ from pageswap.text.words import clipped, visible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pageswap.analysis.checks.drift import Drift
     from pageswap.analysis.checks.noise_floor import NoiseFloor
+    from pageswap.analysis.checks.stability import Drift
     from pageswap.analysis.summary import HostsSummary
     from pageswap.report.charts.vegalite import Plot
     from pageswap.report.sections.reported_run import ReportedRun

@@ -59,7 +59,7 @@ def test_what_could_not_be_found_is_told_with_what_it_takes() -> None:
     """Pairs for a noise floor, a run of the limit, blocks enough for a call taken apart."""
     summary = summarise(make_run(region_size=[128 << 20], touch=["none"]))
     obstacles = {"mremap_fixed": TOO_FEW_BLOCKS, "moved": NOT_NESTED}
-    stacks = [CostStack("local", "", name, {}, 100.0, (), 100.0, why) for name, why in obstacles.items()] * 2
+    stacks = [CostStack("local", name, {}, 100.0, (), 100.0, why) for name, why in obstacles.items()] * 2
     told = notes("lacking", summary, None, stacks)
 
     assert told == (

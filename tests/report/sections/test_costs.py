@@ -19,7 +19,6 @@ def test_a_swap_is_shown_as_its_calls() -> None:
     """The parts lie end to end, and what they leave is drawn too."""
     stack = CostStack(
         "local",
-        "c0002",
         "mremap_fixed",
         {"region_size": 1 << 27, "method": "mremap_fixed"},
         1_000.0,
@@ -40,8 +39,8 @@ def test_a_swap_is_shown_as_its_calls() -> None:
 def test_shares_of_the_limit_are_a_table() -> None:
     """The nearest to the limit first."""
     shares = {
-        ("local", "c0000"): Share("local", "c0000", 0.25, None, 1e10, "stream_copy"),
-        ("local", "c0004"): Share("local", "c0004", 0.5, Interval(0.4955, 0.5049), 1e10, "stream_copy"),
+        ("local", "c0000"): Share(0.25, None, 1e10, "stream_copy"),
+        ("local", "c0004"): Share(0.5, Interval(0.4955, 0.5049), 1e10, "stream_copy"),
     }
     section = costs.section(reported(make_run(), findings=dataclasses.replace(NOTHING, shares=shares)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from pageswap.analysis.checks.drift import Drift
+from pageswap.analysis.checks.stability import Drift
 from pageswap.analysis.verdicts import FASTER, SLOWER
 from pageswap.report.sections import stability
 from pageswap.report.sections.section import MOST_ROWS, case_name

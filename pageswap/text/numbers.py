@@ -21,8 +21,6 @@ _TWICE = 2.0
 _GIB = 1 << 30
 # A figure is a loss, a gain, faster or slower by its side of these.
 _BORDERS = (0.0, 1.0)
-# A smallest difference that could have been found beyond this ratio says no more than that little could be told.
-LARGEST_SAID = 10.0
 
 
 def decimals(value: float, interval: Interval | None) -> int:

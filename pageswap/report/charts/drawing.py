@@ -9,7 +9,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from markupsafe import Markup
@@ -30,7 +30,7 @@ _PATIENCE_S = 300
 _NEEDED_BYTES = {"as": 80 << 30, "data": 1 << 30}
 
 
-class Drawer:
+class Drawer(contextlib.AbstractContextManager["Drawer"]):
     """Vega's engine in a process of its own: starting it takes half a second, which pass beside the imports.
 
     Use it as a context; it ends with it. What it cannot draw raises StoreError.
@@ -50,10 +50,6 @@ class Drawer:
             text=True,
             encoding="utf-8",
         )
-
-    def __enter__(self) -> Self:
-        """Return the drawer itself."""
-        return self
 
     def __exit__(self, *_: object) -> None:
         """End the process, whatever it is doing."""

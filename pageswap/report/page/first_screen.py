@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 _NAMED: Final = 3
 _LONGEST: Final = 80
-_METHOD: Final = "method"
-_HOST: Final = "host"
 _WITHOUT_FIGURE: Final = (NOT_COMPARED, NOT_MEASURED, CORRUPT)
 
 
@@ -47,10 +45,10 @@ def first_rows(answer: Answer, staying: Collection[str] = ()) -> list[ContenderR
     """
     by_contender: dict[str, list[Finding]] = {}
     for finding in answer.findings:
-        where, name = {_HOST: finding.host, **finding.where}, finding.subject
-        if answer.asks == GAIN and _METHOD in where:
+        where, name = {"host": finding.host, **finding.where}, finding.subject
+        if answer.asks == GAIN and "method" in where:
             # Where conditions are compared, a method is told by its change; then it is no condition.
-            name = f"{where.pop(_METHOD)}: {name}"
+            name = f"{where.pop('method')}: {name}"
         by_contender.setdefault(clipped(name, _LONGEST), []).append(dataclasses.replace(finding, where=where))
 
     def rank(name: str) -> tuple[bool, bool, float]:
@@ -117,7 +115,7 @@ def _where(own: Sequence[Mapping[str, Any]], every: Sequence[Mapping[str, Any]])
 
 
 def _levels(name: str, found: list[Any], every: list[Any]) -> str:
-    if name == _HOST:
+    if name == "host":
         return f"on {first_few([clipped(str(host), _LONGEST) for host in found], _NAMED)}"
     if len(found) == 1:
         return levels_phrase({name: found[0]})

@@ -50,7 +50,7 @@ def picture(run: ReportedRun, sections: list[Section]) -> tuple[Plot | None, tup
         and trend.may_lead
         and len({case.levels.get(name) for case in summary.cases}) >= _A_TREND
     ] + ["costs"] * (summary.workload == "call")
-    for shown in (of_id[name] for name in leading if name in of_id):
+    if shown := next((of_id[name] for name in leading if name in of_id), None):
         return shown.plots[0], shown.notes[:1], without(shown)
     glance = overview(summary)
     if glance:

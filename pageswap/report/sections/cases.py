@@ -6,16 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from pageswap.report.sections.section import Heading, note, number
-from pageswap.text.numbers import (
-    LARGEST_SAID,
-    count_text,
-    figure_text,
-    interval_text,
-    percent_text,
-    ratio_text,
-    scaled,
-    with_digits,
-)
+from pageswap.text.numbers import count_text, figure_text, interval_text, ratio_text, scaled
 from pageswap.text.words import clipped, level_text, operation
 
 if TYPE_CHECKING:
@@ -27,7 +18,6 @@ if TYPE_CHECKING:
 _LONGEST_HOST = 80
 _REASONS_BUDGET = 3_000_000
 _SHORTEST_REASON, _LONGEST_REASON = 120, 2_000
-_SMALLEST_P = 0.001
 _COSTS = {
     "minor_faults": number("Minor faults", "per trial"),
     "major_faults": number("Major faults", "per trial"),
@@ -114,7 +104,7 @@ def _cells(summary: Summary, case: CaseSummary, names: tuple[str, ...], test: Co
         *(Cell(level_text(name, case.levels.get(name, ""))) for name in names),
         Cell(note("finding", case, summary.has_baseline)),
         Cell(ratio_text(ratio, ratio_ci), interval_text(ratio, ratio_ci) or few) if ratio else Cell(""),
-        _detectable(test),
+        Cell(note("smallest", test), note("p_holm", test)) if test else Cell(""),
         Cell(figure_text(ns, ns_ci), interval_text(ns, ns_ci) or few) if ns else Cell(""),
         Cell(", ".join(f"{count:,} {status}" for status, count in case.statuses.items()) or "no outcome yet"),
         Cell(
@@ -123,13 +113,3 @@ def _cells(summary: Summary, case: CaseSummary, names: tuple[str, ...], test: Co
         ),
         *(Cell(count_text(case.costs[name])) for name in _COSTS),
     ]
-
-
-def _detectable(test: Comparison | None) -> Cell:
-    """Say what difference could have been found, and the corrected p; what hides a tenfold one tells nothing."""
-    if not test:
-        return Cell("")
-    smallest = "too wide" if (test.smallest or 0) > LARGEST_SAID else percent_text(test.smallest or 1.0)
-    p = test.p_holm
-    known = "" if p is None else f"p < {_SMALLEST_P}" if p < _SMALLEST_P else f"p {with_digits(p, 2)}"
-    return Cell(smallest if test.smallest else "", known)

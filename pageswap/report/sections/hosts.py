@@ -32,7 +32,6 @@ _LONGEST_VALUE = 120
 _LONGEST_REASON = 300
 _LATE = dt.timedelta(minutes=5)
 _NOT_RECORDED = "not recorded"
-_UNAFFECTED = "Not affected"
 # What bears on a host's figures; its notes are for its owner alone.
 _SET_BY_INVENTORY = {"cpu": "Trials run on CPU", "memory_bytes": "Trials may take", "tags": "Tags"}
 _TOLD_ABOVE = ("commit", "dirty", "version", "command")
@@ -76,6 +75,7 @@ def run_facts(meta: Mapping[str, Any], environments: Mapping[str, Mapping[str, A
     """
     provenance, options = meta.get("provenance") or {}, meta.get("options") or {}
     hosts = Counter(str((each.get("core") or {}).get("core_hash") or _NOT_RECORDED) for each in environments.values())
+    spec = str(meta.get("spec_text", "")).encode("utf-8", "replace")
     facts = {
         "Run": meta.get("run_id"),
         "Started": meta.get("created_at"),
@@ -84,9 +84,7 @@ def run_facts(meta: Mapping[str, Any], environments: Mapping[str, Mapping[str, A
         "Command": shown_command(provenance),
         **{name: _text(name, value) for name, value in provenance.items() if name not in _TOLD_ABOVE},
         "Options": _nested({name: value for name, value in options.items() if name not in PRIVATE_OPTIONS}) or "none",
-        "Experiment file, SHA-256": hashlib.sha256(
-            str(meta.get("spec_text", "")).encode("utf-8", "replace")
-        ).hexdigest(),
+        "Experiment file, SHA-256": hashlib.sha256(spec).hexdigest(),
         "Core, SHA-256": note("cores", hosts),
     }
     return [(label, str(value or _NOT_RECORDED)) for label, value in facts.items()]
@@ -103,7 +101,7 @@ def _text(name: str, value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if name == "mitigations" and isinstance(value, dict):
-        affected = {flaw: state for flaw, state in value.items() if state != _UNAFFECTED}
+        affected = {flaw: state for flaw, state in value.items() if state != "Not affected"}
         return note("mitigations", _nested(affected), [flaw for flaw in value if flaw not in affected])
     return _nested(value) or "none"
 
@@ -179,8 +177,6 @@ def differences(run: ReportedRun) -> Section | None:
     by_name: dict[str, dict[str, Difference]] = {}
     for host, each in pairs:
         by_name.setdefault(each.name, {})[host] = each
-    if not pairs:
-        return None
     rows, marks = [], []
     for name, found in sorted(by_name.items(), key=lambda item: not [*item[1].values()][-1].matters):
         last = [*found.values()][-1]
@@ -196,7 +192,7 @@ def differences(run: ReportedRun) -> Section | None:
     late = {host: span for host, span in run.spans.items() if first and span[0] > max(first[1], first[0] + _LATE)}
     judged = verdict({each.key: each for _, each in pairs}.values())
     told = notes("differences", judged, len(hosts), len(environments), first, late)
-    return Section("differences", "How the hosts differ", told, (), (grid,))
+    return section_of("differences", "How the hosts differ", told, (), [grid])
 
 
 def ledger(run: ReportedRun) -> Section | None:

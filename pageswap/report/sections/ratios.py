@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, SLOWER, TOO_FEW
 from pageswap.answers.faster import change_of
 from pageswap.report.charts import vegalite as vega
-from pageswap.report.sections.section import Section, note, notes, speeds
+from pageswap.report.sections.section import Section, note, notes, section_of, speeds
 from pageswap.text.numbers import figure_text, ratio_text, with_digits
 from pageswap.text.words import clipped, level_text, levels_phrase, operation, visible
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from pageswap.report.charts.vegalite import Plot, Spec
     from pageswap.report.sections.reported_run import ReportedRun
     from pageswap.statistics.intervals import Interval
-
-T = TypeVar("T")
 
 MOST_PLOTS = 12
 MOST_ROWS = 24
@@ -113,7 +111,7 @@ def _groups(summary: Summary) -> list[Group]:
     return [Group(title, tuple(found)) for title, found in rows.items()]
 
 
-def _with_extremes(items: list[T], most: int, values: Callable[[T], Iterable[float]]) -> list[T]:
+def _with_extremes(items: list[vega.T], most: int, values: Callable[[vega.T], Iterable[float]]) -> list[vega.T]:
     """Return at most so many items, the ones with the smallest and the largest value always among them."""
     ranked = sorted((value, index) for index, item in enumerate(items) for value in values(item))
     kept = {index for _, index in (*ranked[:1], *ranked[-1:])}
@@ -242,10 +240,9 @@ def looks(summary: Summary, rows: Sequence[Mapping[str, Any]]) -> dict[str, Spec
 def over_all_hosts(run: ReportedRun) -> Section | None:
     """Show each comparison over all hosts, where there are several."""
     found = sorted(run.findings.pooled, key=lambda each: -each.comparison.ratio)
-    if not found:
-        return None
     chosen = vega.evenly(found, MOST_POOLED)
-    return Section("pooled", "Over all hosts", notes("pooled", chosen, found), (_pooled_plot(run.every, chosen),))
+    plots = [_pooled_plot(run.every, chosen)] if chosen else []
+    return section_of("pooled", "Over all hosts", notes("pooled", chosen, found), plots)
 
 
 def _pooled_plot(summary: Summary, pooled: Sequence[Pooled]) -> Plot:

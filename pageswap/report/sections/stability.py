@@ -102,11 +102,10 @@ def noise(run: ReportedRun) -> Section | None:
     """Show the A/A control of each baseline: how far apart two measurements of the same thing are."""
     floors = run.every.noise.values()
     found = [(floor, case_id) for floor in floors for case_id in dict.fromkeys(pair.case_id for pair in floor.pairs)]
-    if not found:
-        return None
     chosen = sorted(found, key=lambda each: -each[0].cases.get(each[1], 0.0))[:MOST_FLOORS]
     told = notes("noise", len(chosen), len(found), floors)
-    return Section("noise", "The same thing twice: the noise floor", told, (_noise_plot(run.every, chosen),))
+    plots = [_noise_plot(run.every, chosen)] if chosen else []
+    return section_of("noise", "The same thing twice: the noise floor", told, plots)
 
 
 def _noise_plot(summary: HostsSummary, chosen: Sequence[tuple[NoiseFloor, str]]) -> Plot:

@@ -56,11 +56,6 @@ class _Trend:
     lines: Mapping[str, Sequence[CaseSummary]]
     domain: tuple[float, float]
 
-    @property
-    def title(self) -> str:
-        """Name what is drawn upwards."""
-        return "Pages moved, bytes per second" if self.is_rate else f"Time per {self.what}"
-
     def height_of(self, value: float) -> float:
         """Return how far up a value is drawn, in px."""
         low, high = self.domain
@@ -233,15 +228,15 @@ def _layers(trend: _Trend, names: Sequence[str], levels: Sequence[int], span: tu
     labels = json.dumps({str(level): level_text(trend.factor, level) for level in levels})
     x = vega.log_axis("beside", trend.axis, span, f"({labels})[datum.value]")
     x["axis"] |= {"values": list(levels), "grid": False, "labelOverlap": "greedy"}
-    y = vega.log_axis(
-        "value", f"{trend.title}, log scale", trend.domain, vega.RATE_LABEL if trend.is_rate else vega.TIME_LABEL
-    )
+    of_time = f"Time per {trend.what}", vega.TIME_LABEL
+    title, label = ("Pages moved, bytes per second", vega.RATE_LABEL) if trend.is_rate else of_time
+    y = vega.log_axis("value", f"{title}, log scale", trend.domain, label)
     order = list(trend.lines)
     colour, shape = (
         vega.nominal("Case", names, [looks[order.index(name)] for name in names], has_legend=False)
         for looks in (vega.PALETTE, vega.SHAPES)
     )
-    shown = vega.tips("Case", ("At", trend.axis), ("Value", trend.title), "Time", ("CI", "95 % CI"))
+    shown = vega.tips("Case", ("At", trend.axis), ("Value", title), "Time", ("CI", "95 % CI"))
     rule, at, told = {"type": "rule", "color": vega.GREY}, {**x, "field": "at"}, vega.tips("Crossover")
     bar, end = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y}, {**x, "field": "x"}
     mark = {"type": "point", "filled": True, "opacity": 1, "size": 60, "xOffset": 14}

@@ -57,14 +57,6 @@ def make_target(host: InventoryHost, reach: Reach = _EVERYWHERE, *, core: Build 
     return Target(TRANSPORTS[via](name, reach), python=host.python, workdir=host.workdir, core=core)
 
 
-def segment_folder(cache: str, run_id: str, host: str, segment: int) -> str:
-    """Name a segment's folder below a host's cache; raises HostError for names that no folder could have."""
-    for name in (run_id, host):
-        if not is_plain_name(name):
-            raise HostError(f"{name!r:.200} cannot be a folder on a host; expected letters, digits, '.', '-' and '_'")
-    return f"{cache}/runs/{run_id}/{host}/{segment:d}"
-
-
 def named(host: str, error: Exception) -> Exception:
     """Return a host's error with the host's name before its text, the same one where that stands there already."""
     text = str(error)
@@ -81,7 +73,12 @@ class Target(Provisioning):
 
     def work_dir(self, run_id: str, segment: int) -> str:
         """Name the machine's folder for one segment of a run; raises HostError when there is no place for one."""
-        return segment_folder(self.facts().cache, run_id, self.name, segment)
+        for name in (run_id, self.name):
+            if not is_plain_name(name):
+                raise HostError(
+                    f"{name!r:.200} cannot be a folder on a host; expected letters, digits, '.', '-' and '_'"
+                )
+        return f"{self.facts().cache}/runs/{run_id}/{self.name}/{segment:d}"
 
     def open(self, verb: str, document: dict[str, Any]) -> Stream:
         """Start `<python> -I -S -B <bundle> <verb>` with the document on its standard input; raises HostError."""

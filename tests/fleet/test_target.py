@@ -12,7 +12,9 @@ from pageswap.errors import HostError, HostPythonError
 from pageswap.fleet import Bundle, Target
 from pageswap.fleet import target as fleet_target
 from pageswap.fleet.inventory import InventoryHost
-from pageswap.fleet.target import make_target, named, segment_folder
+from pageswap.fleet.target import make_target, named
+from pageswap.fleet.transport.local import LocalTransport
+from pageswap.fleet.transport.transport import Reach
 from pageswap.plan import plan as planning
 from pageswap.spec.loader import loads
 
@@ -103,11 +105,11 @@ class TestCalls:
             make_target(InventoryHost("local")).call("status", {})
 
 
-def test_a_segment_has_a_folder_of_its_own() -> None:
+def test_a_segment_has_a_folder_of_its_own(tmp_path: Path) -> None:
     """By run, host and number."""
-    folder = segment_folder("/home/ann/.cache/pageswap", "20250131T120000Z-0a1b2c", "lab-1.rack_2", 3)
+    target = Target(LocalTransport("lab-1.rack_2", Reach()), workdir=str(tmp_path / "w"))
 
-    assert folder == "/home/ann/.cache/pageswap/runs/20250131T120000Z-0a1b2c/lab-1.rack_2/3"
+    assert target.work_dir("20250131T120000Z-0a1b2c", 3) == f"{tmp_path}/w/runs/20250131T120000Z-0a1b2c/lab-1.rack_2/3"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_no_name_leads_elsewhere(name: str) -> None:
     """Neither a run's nor a host's."""
     for run_id, host in ((name, "lab1"), ("run", name)):
         with pytest.raises(HostError, match="cannot be a folder"):
-            segment_folder("/cache", run_id, host, 1)
+            Target(LocalTransport(host, Reach())).work_dir(run_id, 1)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,6 @@ class FabricStream:
 
     def __init__(self, connection: FabricConnection, command: str) -> None:
         """Start a command; raises HostLinkLostError when the connection is gone, HostError when none is started."""
-        self._alias = connection.route.alias
         self._connection = connection
         self._channel: Any = connection.execute(command)
         self._complaint = b""
@@ -36,10 +35,10 @@ class FabricStream:
             self._channel.sendall(data)
         except TimeoutError:
             self.cancel()
-            raise NO_INPUT_TAKEN.error(alias=self._alias, seconds=f"{SEND_S:g}") from None
+            raise NO_INPUT_TAKEN.error(alias=self._connection.route.alias, seconds=f"{SEND_S:g}") from None
         except (OSError, paramiko.SSHException, EOFError):
             if not self._is_cancelled and not self._connection.is_open:
-                raise LOST.error(alias=self._alias) from None
+                raise LOST.error(alias=self._connection.route.alias) from None
 
     def end_input(self) -> None:
         """Let the program see the end of its input."""
@@ -61,7 +60,7 @@ class FabricStream:
             self._take_complaints()
             # That an output ends is told apart from a connection's end.
             if not data and not self._is_cancelled and not self._channel.eof_received:
-                raise LOST.error(alias=self._alias)
+                raise LOST.error(alias=self._connection.route.alias)
             return data
         return None
 

@@ -119,10 +119,6 @@ class ProcessStream:
         self._complaints.seek(max(0, size - COMPLAINT_BYTES))
         return self._complaints.read().decode("utf-8", "backslashreplace").strip()
 
-    def bound_complaints(self) -> None:
-        """Forget what the process has complained about where that fills the disk."""
-        bound(self._complaints.fileno())
-
     def close(self) -> str:
         """End the process if it still runs."""
         if self._complaint is None:

@@ -164,7 +164,7 @@ class OpensshStream(ProcessStream):
         """Wait for output; raises HostLinkLostError when the connection breaks, HostError when nothing was started."""
         for wait_s in limits.waits(timeout_s, _LOOK_S):
             # Before it waits: whoever gives up then still finds the last words.
-            self.bound_complaints()
+            bound(self._complaints.fileno())
             self._master.bound_complaints()
             data = super().read(wait_s)
             if data is not None:

@@ -73,7 +73,8 @@ def connect(path: Path, *, is_new: bool = False) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
-    except sqlite3.Error:
+    except BaseException:
+        # A damaged file's error may be no text, and then no error of SQLite's.
         connection.close()
         raise
     return connection

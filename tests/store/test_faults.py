@@ -197,6 +197,21 @@ def test_a_damaged_database_is_named(store: Store) -> None:
         damaged.rows()
 
 
+def test_a_damaged_database_whose_error_is_no_text_is_closed(store: Store) -> None:
+    """SQLite says the name of the table that it cannot read."""
+    store.close()
+    whole = store.path.read_bytes()
+    store.path.write_bytes(
+        whole.replace(b"outcomeoutcome", b"outc\xffmeoutcome").replace(b"CREATE TABLE outcome", b"CREATE TABLX outcome")
+    )
+    with pytest.raises(StoreError, match=r"cannot be opened: .*put a backup in its place") as caught:
+        Store.open(store.path)
+
+    # The error has the frames where it came from, with all that they hold.
+    assert isinstance(caught.value.__cause__, UnicodeDecodeError)
+    assert os.path.realpath(store.path) not in [os.path.realpath(path) for path in Path("/proc/self/fd").iterdir()]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a read-only file system needs root")
 def test_a_read_only_file_system_can_be_read_but_not_written(tmp_path: Path) -> None:
     """A run on read-only media can be reported; resuming it says why not."""

@@ -14,12 +14,12 @@ from pageswap.analysis.checks.noise_floor import NoiseFloor, case_floors, host_f
 from pageswap.analysis.trials.matrix import COSTS, Matrix
 from pageswap.analysis.trials.run_data import RunData, factors_of
 from pageswap.analysis.trials.table import families_of, frame
-from pageswap.analysis.verdicts import BASELINE, NOT_COMPARED, NOT_MEASURED, Comparison, compare
+from pageswap.analysis.verdicts import BASELINE, NOT_COMPARED, NOT_MEASURED, Comparison, Comparisons, compare
 from pageswap.spec.experiment import derived_asks
 from pageswap.statistics.intervals import Interval, known, median_intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
 
@@ -138,7 +138,7 @@ class HostsSummary(Summary):
     """
 
     noise: dict[str, NoiseFloor]
-    comparisons: dict[tuple[str, str], Comparison]
+    comparisons: Comparisons
     matrix: Matrix = dataclasses.field(repr=False, compare=False)
     floors: Floats = dataclasses.field(repr=False, compare=False)
 
@@ -202,7 +202,7 @@ def _corrupt(table: pd.DataFrame) -> dict[str, Corruption]:
     return {str(m): Corruption(int(n), int(of)) for (m, n), of in zip(counts.items(), trials.size(), strict=True) if n}
 
 
-def _case_summaries(matrix: Matrix, comparisons: Mapping[tuple[str, str], Comparison]) -> tuple[CaseSummary, ...]:
+def _case_summaries(matrix: Matrix, comparisons: Comparisons) -> tuple[CaseSummary, ...]:
     times = np.stack(median_intervals(matrix.ns), axis=1).tolist()
     medians = _medians(matrix.trials)
     endings = _endings(matrix.measured)
@@ -264,7 +264,7 @@ def _verdict(matrix: Matrix, row: int, comparison: Comparison | None, *, is_ende
     if partner == row:
         return BASELINE, ""
     if partner < 0:
-        return NOT_COMPARED, "no baseline case has its other levels" if matrix.has_partner else "no baseline"
+        return NOT_COMPARED, "no baseline case has its other levels" if (matrix.partners >= 0).any() else "no baseline"
     if matrix.has_corrupt_baseline[row]:
         return NOT_COMPARED, "its baseline moved pages wrongly"
     if not comparison:
@@ -275,6 +275,6 @@ def _verdict(matrix: Matrix, row: int, comparison: Comparison | None, *, is_ende
 
 def _block_values(matrix: Matrix) -> dict[tuple[str, str], list[tuple[int, float]]]:
     """Return for each (host, case_id) its (block, ratio) pairs, or (block, ns per op) when nothing has a baseline."""
-    values = np.exp(matrix.log_ratios) if matrix.has_partner else matrix.ns
+    values = np.exp(matrix.log_ratios) if (matrix.partners >= 0).any() else matrix.ns
     rows = [zip(matrix.blocks.tolist(), own, strict=True) for own in values.tolist()]
     return {key: [pair for pair in own if not math.isnan(pair[1])] for key, own in zip(matrix.keys, rows, strict=True)}

@@ -92,6 +92,10 @@ class Comparison:
     held: str = ""
 
 
+# By host and case.
+Comparisons = dict[tuple[str, str], Comparison]
+
+
 def compare(  # noqa: PLR0913 - the last three are what most comparisons have alike
     keys: Sequence[tuple[str, str]],
     logs: Floats,
@@ -100,7 +104,7 @@ def compare(  # noqa: PLR0913 - the last three are what most comparisons have al
     ratios: Intervals | None = None,
     family: int | None = None,
     of: str = "block",
-) -> dict[tuple[str, str], Comparison]:
+) -> Comparisons:
     """Compare every case that has a ratio with its baseline, by the rules of `judge`.
 
     ``logs`` has the logarithms of a case's ratios in the row of its key, NaN being none; a column is what ``of`` says.

@@ -29,10 +29,7 @@ _LONGEST_REASON: Final = 240
 
 @dataclasses.dataclass(frozen=True)
 class Compared:
-    """What is known of comparisons with the baseline: each case with its finding; ``findings`` are all of the answer's.
-
-    What a headline is made of beside that depends on what is asked.
-    """
+    """What is known of comparisons with the baseline: each case with its finding; ``findings`` are all of an answer."""
 
     verdict: str
     findings: list[Finding]

@@ -79,10 +79,7 @@ def _blocks(summary: Summary, pairs: Iterable[tuple[CaseSummary, Finding]], find
 
 
 def caveats(summary: Summary, findings: int) -> Iterator[Caveat]:
-    """Yield each of them, no ending left out: every status with its count and all its reasons.
-
-    ``findings`` is how many the answer has.
-    """
+    """Yield each, no ending left out: every status with its count and all its reasons; there are so many findings."""
     if summary.corrupt:
         cases = [case for case in summary.cases if case.levels.get("method") in summary.corrupt]
         yield _caveat("corrupt", cases, {"methods": summary.corrupt})

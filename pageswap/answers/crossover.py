@@ -137,9 +137,8 @@ def _joined(curves: Sequence[Curve], hosts: int) -> list[Curve]:
         on = tuple(dict.fromkeys(host for each in own for host in each.hosts))
         joined = dataclasses.replace(own[0], hosts=on if len(on) < hosts else ())
         whole.setdefault((joined.hosts, _course_key(joined)), []).append(joined)
-    merged = [
-        dataclasses.replace(own[0], names=tuple(name for each in own for name in each.names)) for own in whole.values()
-    ]
+    names = [tuple(name for each in own for name in each.names) for own in whole.values()]
+    merged = [dataclasses.replace(own[0], names=all_of) for own, all_of in zip(whole.values(), names, strict=True)]
     return sorted(merged, key=lambda each: _ORDER.index(each.course))
 
 

@@ -26,8 +26,6 @@ _BEFORE_STOP: Final = re.compile(r" (?=[;,.:](?: |$))")
 _NEAR: Final = 1.095
 # Bytes, printed to three digits: an interpolated size is never known to more.
 _UNITS: Final = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
-# How much a headline leaves out: 0 is nothing, the last has counts alone and always fits.
-_DETAILS: Final = range(10)
 
 
 @functools.cache
@@ -76,7 +74,8 @@ def _on_one_line(text: str) -> str:
 
 def fitted(macro: str, facts: object, summary: Summary) -> str:
     """Return the headline that says most and has at most `HEADLINE_LENGTH` characters."""
-    for detail in _DETAILS:
+    # How much it leaves out: 0 is nothing, the last has counts alone and always fits.
+    for detail in range(10):
         text = say("headline", macro, facts, summary, detail)
         if len(text) <= HEADLINE_LENGTH:
             return text

@@ -69,9 +69,8 @@ class Measured:
         with np.errstate(divide="ignore"):
             self._logs, self._fast = np.log(self._matrix.ns), np.log(self._matrix.fast_ns)
         trials = self._matrix.trials[(self._matrix.trials["status"] != OK).to_numpy()]
-        places = zip(trials["host"], trials["case_id"], strict=True)
-        endings = zip(trials["status"], trials["reason"], strict=True)
-        self.endings = {key: ": ".join(filter(None, ending)) for key, ending in zip(places, endings, strict=True)}
+        ended = trials[["host", "case_id", "status", "reason"]].itertuples(index=False)
+        self.endings = {(host, case_id): ": ".join(filter(None, ending)) for host, case_id, *ending in ended}
         names = list(self.levels)
         partners = self._matrix.partners[: len(names)].tolist()
         self.baseline_of = {name: names[row] if row >= 0 else None for name, row in zip(names, partners, strict=True)}
@@ -108,6 +107,11 @@ class Measured:
         """Return the fast time relative to that of others in the same block: to the middle of theirs, if several."""
         theirs = self._fast[[self._matrix.rows[host, other] for other in yardsticks]]
         return _there(self._fast[self._matrix.rows[host, case_id]] - medians(theirs.T))
+
+
+Sides = tuple[Measured, Measured]
+# The host of each side.
+Hosts = tuple[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,9 +172,7 @@ class _Draft:
     noise: float
 
 
-def changes(
-    sides: tuple[Measured, Measured], hosts: Sequence[tuple[str, str]], quantity: str, limit: float | None
-) -> tuple[Change, ...]:
+def changes(sides: Sides, hosts: Sequence[Hosts], quantity: str, limit: float | None) -> tuple[Change, ...]:
     """Return how each case that both sides have changed, on each pair of hosts; ``limit`` is the gate's."""
     theirs = {levels_key(levels): case_id for case_id, levels in sides[1].levels.items()}
     keys = {case_id: levels_key(levels) for case_id, levels in sides[0].levels.items()}
@@ -179,13 +181,7 @@ def changes(
     return tuple(_change(sides, *each, limit) for each in zip(drafts, _words(drafts), strict=True))
 
 
-def _draft(
-    sides: tuple[Measured, Measured],
-    hosts: tuple[str, str],
-    partners: Mapping[str, str],
-    case_id: str,
-    quantity: str,
-) -> _Draft:
+def _draft(sides: Sides, hosts: Hosts, partners: Mapping[str, str], case_id: str, quantity: str) -> _Draft:
     base, new = sides
     cases = case_id, partners[case_id]
     samples = base.time(hosts[0], cases[0]), new.time(hosts[1], cases[1])
@@ -216,9 +212,7 @@ def _words(drafts: Sequence[_Draft]) -> list[list[tuple[str, str]]]:
     return [[next(found) for _ in draft.evidence] for draft in drafts]
 
 
-def _change(
-    sides: tuple[Measured, Measured], draft: _Draft, words: list[tuple[str, str]], limit: float | None
-) -> Change:
+def _change(sides: Sides, draft: _Draft, words: list[tuple[str, str]], limit: float | None) -> Change:
     base = sides[0]
     factor, ci = draft.evidence[0].factor, draft.evidence[0].interval
     noise = math.exp(draft.noise) if draft.noise > 0 else 1.0
@@ -255,9 +249,7 @@ def _change(
     )
 
 
-def _ratio(
-    sides: tuple[Measured, Measured], hosts: tuple[str, str], partners: Mapping[str, str], case_id: str
-) -> _Shift:
+def _ratio(sides: Sides, hosts: Hosts, partners: Mapping[str, str], case_id: str) -> _Shift:
     base, new = sides
     baseline = base.baseline_of[case_id]
     if baseline == case_id:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pageswap.analysis.trials.run_data import levels_key
-from pageswap.analysis.verdicts import FASTER, SLOWER, Comparison, paired
+from pageswap.analysis.verdicts import FASTER, SLOWER, Comparisons, paired
 from pageswap.native import is_control
 from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N
 from pageswap.statistics.medians import Floats, Integers, median, medians
@@ -90,10 +90,7 @@ class _Pair:
 
 
 def crossovers(
-    matrix: Matrix,
-    families: Mapping[str, str],
-    comparisons: Mapping[tuple[str, str], Comparison],
-    floors: Floats,
+    matrix: Matrix, families: Mapping[str, str], comparisons: Comparisons, floors: Floats
 ) -> tuple[Crossover, ...]:
     """Find the crossovers of each pair of methods over a size, on each host and with each set of other levels.
 
@@ -132,12 +129,7 @@ def crossovers(
     return tuple(_crossover(matrix, *each, axis, resamples) for each in zip(pairs, found, strict=True))
 
 
-def _faster(
-    matrix: Matrix,
-    pairs: Sequence[_Pair],
-    comparisons: Mapping[tuple[str, str], Comparison],
-    floors: Floats,
-) -> list[tuple[str, ...]]:
+def _faster(matrix: Matrix, pairs: Sequence[_Pair], comparisons: Comparisons, floors: Floats) -> list[tuple[str, ...]]:
     """Return for each pair the method found to be faster at each size, "" for none; empty without enough blocks."""
     names = [[""] * len(pair.sizes) for pair in pairs]
     rest: list[tuple[_Pair, list[str], int]] = []

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from pageswap.agent.journal.job import OK
 from pageswap.analysis.trials.matrix import Matrix, round_times
-from pageswap.analysis.verdicts import TOO_FEW, Comparison, compare
+from pageswap.analysis.verdicts import TOO_FEW, Comparison, Comparisons, compare
 from pageswap.statistics.intervals import ALPHA, MINIMUM_N
 from pageswap.statistics.medians import Floats, medians
 from pageswap.statistics.rank_tests import kendall_p
 from pageswap.statistics.trimmed_means import holm, paired_p
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ROUNDS: Final = "rounds"
 BLOCKS: Final = "blocks"
@@ -222,9 +219,7 @@ def disturbed_trials(matrix: Matrix) -> tuple[Disturbed, ...]:
     return tuple(Disturbed(host, case_id, int(block), tuple(words.split(","))) for host, case_id, block, words in rows)
 
 
-def undisturbed(
-    matrix: Matrix, comparisons: Mapping[tuple[str, str], Comparison], floors: Floats
-) -> tuple[Undisturbed, ...]:
+def undisturbed(matrix: Matrix, comparisons: Comparisons, floors: Floats) -> tuple[Undisturbed, ...]:
     """Compare again without the blocks in which a case or its baseline was disturbed; what was not is left out.
 
     The noise floor stays that of the whole run, and so does the number of comparisons that Holm's correction is for.

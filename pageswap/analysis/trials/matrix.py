@@ -85,11 +85,6 @@ class Matrix:
         self.n = (~np.isnan(self.ns)).sum(axis=1)
         self.pairs = (~np.isnan(self.log_ratios)).sum(axis=1)
 
-    @property
-    def has_partner(self) -> bool:
-        """Return whether any case has a baseline."""
-        return bool((self.partners >= 0).any())
-
     def spread(self, trials: pd.DataFrame, name: str) -> Floats:
         """Return one column of ``trials`` as a matrix of this one's shape."""
         values = np.full((len(self.keys), len(self.blocks)), math.nan)

@@ -167,30 +167,30 @@ def run(
     """Measure an experiment, then write its report."""
     made = _plan(spec, set_, filter_, repeats, until)
     chosen = access.hosts(hosts, made.experiment)
-    from pageswap import campaign
-    from pageswap.campaign import ask_hosts
+    from pageswap.campaign import ask_hosts, run_and_resume
+    from pageswap.campaign.options import CORES, Options, make_targets
     from pageswap.console import exits, plan_view, run_view
 
-    options = campaign.Options(
+    options = Options(
         tune=tune,
         wait=wait,
         ignore_lease=ignore_lease,
         strict=strict,
-        core=arguments.one_of("--core", core, campaign.CORES),
+        core=arguments.one_of("--core", core, CORES),
         at_once=arguments.number("--at-once", at_once, 1) or 1,
         patience_s=arguments.seconds("--patience", patience),
         lease_s=arguments.seconds("--lease", lease, 1.0),
         ssh_config=access.ssh_config_file(),
         hosts=tuple(host.to_json() for host in chosen),
     )
-    targets = campaign.make_targets(chosen, options, accept_new=access.accept_new)
+    targets = make_targets(chosen, options, accept_new=access.accept_new)
     measure = functools.partial(
-        campaign.run,
+        run_and_resume.run,
         made,
         results_dir=RESULTS,
         options=options,
         targets=targets,
-        provenance=campaign.provenance(ROOT, ["inv", *sys.argv[1:]]),
+        provenance=run_and_resume.provenance(ROOT, ["inv", *sys.argv[1:]]),
     )
     look = functools.partial(_look_ahead, made, chosen, targets, tune=tune, at_once=options.at_once, keep=True)
     with ask_hosts.closing_each(targets):
@@ -212,14 +212,15 @@ def resume(
     json: bool = False,
 ) -> int:
     """Finish what a run still lacks, on its hosts or those that --hosts picks out, then write its report."""
-    from pageswap import campaign
+    from pageswap.campaign import run_and_resume
+    from pageswap.campaign.run_folders import find_run
     from pageswap.console import run_view
 
-    folder = campaign.find_run(RESULTS, run)
+    folder = find_run(RESULTS, run)
     chosen = () if hosts is None else access.hosts(hosts)
     devtasks.build_core()
     measure = functools.partial(
-        campaign.resume,
+        run_and_resume.resume,
         folder,
         wait=wait or None,
         ignore_lease=ignore_lease or None,
@@ -308,7 +309,7 @@ def publish(
     """Put reports on a static site with an index, here or on another host; only what is new is sent."""
     from pageswap.campaign.run_references import select
     from pageswap.console import exits, run_view
-    from pageswap.publish import publish as put
+    from pageswap.publish.publishing import publish as put
 
     with access.site(to) as place:
         found = put(select(RESULTS, run or []), place, title=title, prune=prune, on_step=exits.tell)

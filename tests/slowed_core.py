@@ -15,12 +15,13 @@ _MEASURE = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from pageswap import campaign
+from pageswap.campaign import run_and_resume
+from pageswap.campaign.options import Options
 from pageswap.plan import plan
 from pageswap.spec import loader as spec
 made = plan.make(spec.load(Path(sys.argv[2])))
-options = campaign.Options(wait=True)
-print(campaign.run(made, results_dir=Path(sys.argv[3]), options=options, render=lambda _store, path: path).run_dir)
+how = {"options": Options(wait=True), "render": lambda _store, path: path}
+print(run_and_resume.run(made, results_dir=Path(sys.argv[3]), **how).run_dir)
 """
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.plan import plan as planning
 from pageswap.spec import loader as specs
-from pageswap.store import Store
+from pageswap.store.store import Store
 from tests.fake_run import ENVIRONMENT, FAMILIES, NS_PER_OP
 from tests.store.fakes import FakeJournal
 

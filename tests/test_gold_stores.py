@@ -12,8 +12,8 @@ import pytest
 from invoke.context import Context
 
 import tasks
-from pageswap.store import Store
 from pageswap.store.schema import SCHEMA_VERSION
+from pageswap.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ import pytest
 
 from pageswap.analysis.export import export
 from pageswap.analysis.summary import summarise
-from pageswap.store import Store
+from pageswap.store.store import Store
 from tests.stored_run import store_run
 
 PAGE = (Path(__file__).parents[1] / "docs/notebook.md").read_text(encoding="utf-8")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pageswap.campaign.events import Event
     from pageswap.campaign.reconnect import PhaseClock
     from pageswap.fleet import Stream, Target
-    from pageswap.store import Store
+    from pageswap.store.store import Store
 
 GONE = "the agent is gone"
 

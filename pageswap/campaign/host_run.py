@@ -18,8 +18,8 @@ from pageswap.campaign.events import Noted, TrialsEnded
 from pageswap.campaign.host_agents import GONE, HostAgents
 from pageswap.campaign.reconnect import BROKEN, Link, PhaseClock
 from pageswap.errors import HostError, StoreError
-from pageswap.store import NOT_STARTED
 from pageswap.store.schema import COLLECTING, RUNNING, WAITING
+from pageswap.store.store import NOT_STARTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pageswap.campaign.events import Event
     from pageswap.campaign.options import Options
     from pageswap.fleet import Bundle, Target
-    from pageswap.store import Store
+    from pageswap.store.store import Store
 
 # So many agents in a row that end without finishing a single trial are a host's fault, not a chance.
 _MAX_FRUITLESS: Final = 3

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pageswap.errors import PageswapError
-    from pageswap.store import Store
+    from pageswap.store.store import Store
 
 INTERRUPTED_EXIT: Final = 130
 _CORRUPT_EXIT = 4

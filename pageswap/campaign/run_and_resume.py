@@ -20,8 +20,8 @@ from pageswap.errors import PageswapError, StoreError
 from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.spec.hostnames import LOCAL
-from pageswap.store import Store
 from pageswap.store.schema import DATABASE
+from pageswap.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 from pageswap.errors import StoreError, UsageError
 from pageswap.spec.hostnames import is_plain_name
 from pageswap.spec.quoting import guess, printable
-from pageswap.store import Store
 from pageswap.store.database import folder_held
 from pageswap.store.schema import DATABASE
+from pageswap.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pageswap.campaign.events import Event
     from pageswap.campaign.options import Options
     from pageswap.fleet import Bundle, Target
-    from pageswap.store import Store
+    from pageswap.store.store import Store
 
 _STOPS: Final = ("drain", "kill")
 
@@ -162,7 +162,7 @@ class Campaign:
 
 def _render_report(store: Store, path: Path) -> Path:
     # Importing it takes about a second and all memory bandwidth: never while something is measured.
-    from pageswap.report import render
+    from pageswap.report.page.write import render
 
     return render(store, path)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pageswap.fleet import Target
     from pageswap.fleet.inventory import Inventory, InventoryHost
-    from pageswap.publish import Destination
+    from pageswap.publish.publishing import Destination
     from pageswap.spec.experiment import Experiment
 
 
@@ -93,10 +93,10 @@ class HostAccess:
 
     def targets(self, hosts: tuple[InventoryHost, ...], core: str = "auto") -> list[Target]:
         """Return what reaches the hosts, to be closed by the caller; raises UsageError."""
-        from pageswap import campaign
+        from pageswap.campaign.options import CORES, Options, make_targets
 
-        options = campaign.Options(core=one_of("--core", core, campaign.CORES), ssh_config=self.ssh_config_file())
-        return campaign.make_targets(hosts, options, accept_new=self.accept_new)
+        options = Options(core=one_of("--core", core, CORES), ssh_config=self.ssh_config_file())
+        return make_targets(hosts, options, accept_new=self.accept_new)
 
     def ssh_config_file(self) -> str | None:
         """Return the absolute path of the ssh_config that was named; raises UsageError where there is no such file."""
@@ -107,7 +107,7 @@ class HostAccess:
     @contextlib.contextmanager
     def site(self, to: str) -> Iterator[Destination]:
         """Yield the folder that --to names, here or over SSH, and let go of the connection after; raises UsageError."""
-        from pageswap.publish import Destination, split
+        from pageswap.publish.publishing import Destination, split
 
         host, path = split(to)
         try:

@@ -17,7 +17,7 @@ from pageswap.units import format_duration, format_size
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pageswap.campaign import HostOutcome
+    from pageswap.campaign.outcome import HostOutcome
     from pageswap.fleet.inventory import Inventory
 
 _BAD_LINE_EXIT = 2

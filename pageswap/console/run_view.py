@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.journal.job import OK
-from pageswap.campaign import NoHostError
+from pageswap.campaign.outcome import NoHostError
 from pageswap.campaign.progress import shown
 from pageswap.campaign.run_folders import open_run
 from pageswap.campaign.unmeasured import TrialGroup, grouped
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from pageswap.analysis.summary import Summary
     from pageswap.answers.record import Answer
-    from pageswap.campaign import Outcome
+    from pageswap.campaign.outcome import Outcome
     from pageswap.campaign.run_references import Reference
     from pageswap.comparison.comparison import Comparison
-    from pageswap.publish import Published
-    from pageswap.store import Store
+    from pageswap.publish.publishing import Published
+    from pageswap.store.store import Store
 
 CASES_SHOWN = 60
 _HOSTS_NAMED = 8
@@ -93,7 +93,7 @@ def report(folder: Path, form: str) -> None:
             names = ("run_id", "experiment", "question", "statuses", "missing")
             print_json({name: getattr(summary, name) for name in names} | _figures(summary, answer))
         else:
-            from pageswap.report import render
+            from pageswap.report.page.write import render
             from pageswap.store.schema import REPORT
 
             print(f"report: {render(store, folder / REPORT)}")

@@ -13,10 +13,10 @@ from pageswap.agent.journal.line_fields import utc_now
 from pageswap.errors import HostError, StoreError, UsageError
 from pageswap.fleet.onhost.site import INDEX
 from pageswap.publish.index import entry_of, index_of, read_index, report_path
-from pageswap.report import render as render_report
+from pageswap.report.page.write import render as render_report
 from pageswap.report.page.write import site_feed, site_page
-from pageswap.store import Store
 from pageswap.store.schema import DATABASE, REPORT
+from pageswap.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,5 +1,1 @@
 """The report: one self-contained HTML file; the only importer of jinja2 and vl_convert beside answers."""
-
-from pageswap.report.page.write import render
-
-__all__ = ["render"]

@@ -25,7 +25,7 @@ from pageswap.comparison.changes import Measured, Part
 from pageswap.statistics.intervals import Interval, median_intervals
 from pageswap.statistics.rank_tests import shift
 from pageswap.statistics.trimmed_means import two_sample_p
-from pageswap.store import Store
+from pageswap.store.store import Store
 from pageswap.text.numbers import figure_text, interval_text, ratio_text, scaled
 from pageswap.units import format_size
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pageswap.comparison.comparison import Part, compare
 from pageswap.comparison.tables import slowdown_interval_text, slowdown_text
-from pageswap.store import Store
+from pageswap.store.store import Store
 from tests.slowed_core import METHOD, ROOT, measure, slowed_checkout
 
 LIMIT = 0.05

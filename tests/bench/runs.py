@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pageswap import campaign
+from pageswap.campaign import run_and_resume
+from pageswap.campaign.options import Options
 from pageswap.plan import plan as planning
 from pageswap.spec import loader as specs
-from pageswap.store import Store
+from pageswap.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,8 +71,8 @@ def nanoseconds_per_op(
 
 def _measure(spec: Path, folder: Path, *, tune: bool = False) -> list[dict[str, Any]]:
     plan = planning.make(specs.load(spec))
-    options = campaign.Options(tune=tune)
-    outcome = campaign.run(plan, results_dir=folder, options=options, render=lambda _store, report: report)
+    options = Options(tune=tune)
+    outcome = run_and_resume.run(plan, results_dir=folder, options=options, render=lambda _store, report: report)
     with Store.open(outcome.run_dir / "run.sqlite") as store:
         columns = store.columns()
         return [dict(zip(columns, row, strict=True)) for row in store.rows()]

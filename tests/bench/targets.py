@@ -15,11 +15,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pageswap import campaign
+from pageswap.campaign import run_and_resume
+from pageswap.campaign.options import Options
 from pageswap.plan import plan as planning
 from pageswap.plan.plan import Plan
 from pageswap.spec import loader as specs
-from pageswap.store import Store
+from pageswap.store.store import Store
 
 BLOCKS = 7
 EXCHANGES = ("exchange_sse2", "exchange_avx2", "exchange_avx512", "exchange_nt_avx2", "exchange_nt_avx512")
@@ -101,8 +102,8 @@ def merged_plan(folder: Path) -> tuple[Plan, dict[str, tuple[str, str]]]:
 def measure(folder: Path) -> dict[tuple[str, str], list[float]]:
     """Run everything; give ns per operation of each block, by part and method; nan where a trial did not end ok."""
     plan, names = merged_plan(folder)
-    options = campaign.Options(tune=os.geteuid() == 0, wait=True)
-    outcome = campaign.run(plan, results_dir=folder, options=options, render=lambda _store, path: path)
+    options = Options(tune=os.geteuid() == 0, wait=True)
+    outcome = run_and_resume.run(plan, results_dir=folder, options=options, render=lambda _store, path: path)
     takes: dict[tuple[str, str], list[float]] = {}
     with Store.open(outcome.run_dir / "run.sqlite") as store:
         columns = store.columns()

@@ -7,8 +7,9 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any
 
-from pageswap import campaign
 from pageswap.agent.journal.job import Job, job_from_json
+from pageswap.campaign import run_and_resume
+from pageswap.campaign.options import Options
 from pageswap.errors import HostLinkLostError, HostUnreachableError
 from pageswap.fleet import Bundle, Stream, Target
 from tests.store.fakes import FakeJournal, make_plan
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pageswap.campaign import Outcome
     from pageswap.campaign.events import Event
-    from pageswap.store import Store
+    from pageswap.campaign.outcome import HostOutcome, Outcome
+    from pageswap.store.store import Store
 
 BUNDLE = Bundle({}, "0" * 64)
 LOST = HostLinkLostError("a: the link broke")
@@ -47,10 +48,10 @@ def no_report(_store: Store, path: Path) -> Path:
 
 def run(folder: Path, *targets: FakeTarget, told: list[Event] | None = None, **options: Any) -> Outcome:
     """Run the default plan of nine trials."""
-    return campaign.run(
+    return run_and_resume.run(
         make_plan(),  # type: ignore[arg-type]
         results_dir=folder,
-        options=campaign.Options(**options),
+        options=Options(**options),
         targets=targets,
         on_event=[].append if told is None else told.append,
         render=no_report,
@@ -59,7 +60,7 @@ def run(folder: Path, *targets: FakeTarget, told: list[Event] | None = None, **o
 
 def resume(run_dir: Path, *targets: FakeTarget, **changes: Any) -> Outcome:
     """Resume a run."""
-    return campaign.resume(run_dir, targets=targets, render=no_report, **changes)
+    return run_and_resume.resume(run_dir, targets=targets, render=no_report, **changes)
 
 
 def attempts(run_dir: Path) -> list[int]:
@@ -67,7 +68,7 @@ def attempts(run_dir: Path) -> list[int]:
     return [number for _, number, _ in stored_attempts(run_dir / "run.sqlite")]
 
 
-def part(outcome: Outcome, host: str) -> campaign.HostOutcome:
+def part(outcome: Outcome, host: str) -> HostOutcome:
     """Give one host's part."""
     return next(each for each in outcome.hosts if each.host == host)
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pageswap import campaign
-from pageswap.campaign import events
-from pageswap.store import Store
+from pageswap.campaign import events, run_and_resume
+from pageswap.campaign.options import Options
+from pageswap.store.store import Store
 from tests.campaign.fakes import (
     LOST,
     UNREACHABLE,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pageswap.agent.journal.job import Job
+    from pageswap.campaign.outcome import Outcome
 
 MOST = 12
 
@@ -167,8 +168,8 @@ def test_where_the_time_went_survives_a_controller_that_is_killed(
     target = FakeTarget(work_through, name="a")
     target.cuts = [1200]
     plan = make_plan()
-    options = campaign.Options()
-    campaign.run(plan, results_dir=tmp_path, options=options, targets=[target], on_event=look, render=no_report)  # type: ignore[arg-type]
+    options = Options()
+    run_and_resume.run(plan, results_dir=tmp_path, options=options, targets=[target], on_event=look, render=no_report)  # type: ignore[arg-type]
 
     assert seen[-1] > 0
 
@@ -216,12 +217,12 @@ def agent(*takes_ns: int) -> Callable[[Job], bytes]:
     return work
 
 
-def run_with_rule(folder: Path, target: FakeTarget, rule: dict[str, Any] | None, told: list[Any]) -> campaign.Outcome:
+def run_with_rule(folder: Path, target: FakeTarget, rule: dict[str, Any] | None, told: list[Any]) -> Outcome:
     """Run the plan."""
-    return campaign.run(
+    return run_and_resume.run(
         plan_with(rule),
         results_dir=folder,
-        options=campaign.Options(),
+        options=Options(),
         targets=(target,),
         on_event=told.append,
         render=lambda _store, path: path,
@@ -233,7 +234,7 @@ def blocks_of(target: FakeTarget) -> list[set[int]]:
     return [{trial.block for trial in job.trials if not trial.warmup} for job in target.jobs]
 
 
-def stops(outcome: campaign.Outcome) -> dict[str, dict[str, Any]]:
+def stops(outcome: Outcome) -> dict[str, dict[str, Any]]:
     """Give why hosts stopped."""
     with Store.open(outcome.run_dir / "run.sqlite") as store:
         return store.stops()
@@ -279,6 +280,6 @@ def test_a_run_that_was_cut_before_the_decision_is_decided_when_resumed(tmp_path
         store.allow_blocks("local", 7)
         assert store.stops() == {}
 
-    campaign.resume(outcome.run_dir, targets=(FakeTarget(),), render=lambda _store, path: path)
+    run_and_resume.resume(outcome.run_dir, targets=(FakeTarget(),), render=lambda _store, path: path)
 
     assert stops(outcome)["local"]["blocks"] == 7

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pageswap import campaign
-from pageswap.campaign import events, reconnect
+from pageswap.campaign import events, reconnect, run_and_resume
+from pageswap.campaign.outcome import NoHostError
 from pageswap.campaign.reconnect import PhaseClock
 from pageswap.errors import (
     HostAuthError,
@@ -24,7 +24,7 @@ from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.target import make_target
 from pageswap.fleet.transport.link_errors import HopelessError
 from pageswap.fleet.transport.transport import Reach
-from pageswap.store import Store
+from pageswap.store.store import Store
 from tests.campaign.fakes import (
     BUNDLE,
     LOST,
@@ -176,7 +176,7 @@ def test_what_would_end_the_same_way_again_is_not_tried_again(tmp_path: Path, er
     """A changed key, above all."""
     target = FakeTarget(work_through, name="a")
     target.faults["bundle"] = [error]
-    with pytest.raises(campaign.NoHostError) as raised:
+    with pytest.raises(NoHostError) as raised:
         run(tmp_path, target)
     assert raised.value.outcome.host_errors["a"] is error
     assert target.bundles == 1
@@ -232,7 +232,9 @@ def test_a_host_that_keeps_a_run_waiting_is_told(tmp_path: Path, monkeypatch: py
             is_told.set()
 
     plan = make_plan()
-    campaign.run(plan, results_dir=tmp_path, targets=[Slow(work_through, name="a")], on_event=listen, render=no_report)  # type: ignore[arg-type]
+    run_and_resume.run(
+        plan, results_dir=tmp_path, targets=[Slow(work_through, name="a")], on_event=listen, render=no_report
+    )  # type: ignore[arg-type]
 
     assert [event.text[:15] for event in told if isinstance(event, events.Noted)] == ["not ready after"]
 

@@ -12,9 +12,10 @@ import pytest
 
 import pageswap
 from pageswap.agent.journal.job import STATUSES, Job
-from pageswap.campaign import events, progress, provenance
+from pageswap.campaign import events, progress
+from pageswap.campaign.run_and_resume import provenance
 from pageswap.errors import HostError, StoreError
-from pageswap.store import Store
+from pageswap.store.store import Store
 from tests.campaign.fakes import FakeTarget, Segment, journal_of, resume, run, work_through
 from tests.store.fakes import attempts, change
 

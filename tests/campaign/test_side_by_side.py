@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pageswap import campaign
-from pageswap.campaign import events
+from pageswap.campaign import events, run_and_resume
+from pageswap.campaign.outcome import NoHostError
 from pageswap.errors import (
     HostError,
     HostKeyError,
@@ -89,7 +89,7 @@ def test_a_signal_while_the_former_handlers_come_back_is_no_bug(
             may_end.set()
 
     targets = [Slow(name="a")]
-    outcome = campaign.run(
+    outcome = run_and_resume.run(
         make_plan(),  # type: ignore[arg-type]
         results_dir=tmp_path,
         targets=targets,
@@ -154,7 +154,7 @@ def test_all_hosts_that_fail_are_named_when_none_could_be_used(tmp_path: Path) -
     """In one error, and no run is left."""
     targets = [FakeTarget(lambda _job: {"error": "no core"}, name=name) for name in ("a", "b")]
     with pytest.raises(
-        campaign.NoHostError, match=r"none of the 2 hosts could be used\n  [ab]: no core\n  [ab]: no core"
+        NoHostError, match=r"none of the 2 hosts could be used\n  [ab]: no core\n  [ab]: no core"
     ) as raised:
         run(tmp_path, *targets)
     outcome = raised.value.outcome
@@ -172,7 +172,7 @@ def test_a_resume_that_reaches_nobody_tells_what_there_was_before(tmp_path: Path
     target = FakeTarget(lambda job: work_through(job, status="lost", reason=""), name="a")
     run_dir = run(tmp_path, target).run_dir
     target.faults["bundle"] = [HostKeyError("a: its key changed")]
-    with pytest.raises(campaign.NoHostError, match=r"^a: its key changed$") as raised:
+    with pytest.raises(NoHostError, match=r"^a: its key changed$") as raised:
         resume(run_dir, target)
 
     assert raised.value.outcome.statuses == {"lost": 9}
@@ -234,7 +234,7 @@ def test_a_resume_knows_a_machine_by_the_name_it_was_measured_by(tmp_path: Path,
     first = One(*[functools.partial(work_through, most=None if has_measured else 0, ended=None)] * 3, name="a")
     outcome = run(tmp_path, first, One(name="b"), FakeTarget(work_through, name="c"))
     again = One(work_through, name="b")
-    with contextlib.suppress(campaign.NoHostError):
+    with contextlib.suppress(NoHostError):
         outcome = resume(outcome.run_dir, again)
 
     assert len(again.jobs) == (0 if has_measured else 1)

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pageswap.campaign import HostOutcome
+from pageswap.campaign.outcome import HostOutcome
 from pageswap.console import host_views
 from pageswap.errors import HostError
 from pageswap.fleet.inventory import Inventory

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pageswap.analysis.summary import summarise
-from pageswap.campaign import HostOutcome
+from pageswap.campaign.outcome import HostOutcome
 from pageswap.campaign.unmeasured import TrialGroup
 from pageswap.console import host_views
 from pageswap.console.output import print_json, say, show_table

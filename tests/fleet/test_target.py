@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap import campaign
+from pageswap.campaign import run_and_resume
+from pageswap.campaign.options import Options
+from pageswap.campaign.outcome import NoHostError
 from pageswap.errors import HostError, HostPythonError
 from pageswap.fleet import Bundle, Target
 from pageswap.fleet import target as fleet_target
@@ -140,15 +142,15 @@ def test_two_names_of_one_machine_are_one_host(
     """Here this one's, by itself and by its sshd: the second name is not measured, by no resume of it either."""
     monkeypatch.setenv("PAGESWAP_HOME", str(tmp_path / "home"))
     text = "name: a\nquestion: why?\nmethod: [memcpy]\nregion_size: 1MiB\niterations: 100\n"
-    made = campaign.run(
+    made = run_and_resume.run(
         planning.make(loads(f"{text}repeats: 2\nbaseline: {{method: memcpy}}\n", "a.yaml")),
         results_dir=tmp_path,
-        options=campaign.Options(at_once=1),
+        options=Options(at_once=1),
         targets=[make_target(InventoryHost("local")), reach()],
         render=lambda _store, path: path,
     )
-    with pytest.raises(campaign.NoHostError) as again:
-        campaign.resume(made.run_dir, targets=[reach()], render=lambda _store, path: path)
+    with pytest.raises(NoHostError) as again:
+        run_and_resume.resume(made.run_dir, targets=[reach()], render=lambda _store, path: path)
 
     said = f"{sshd.alias}: is the machine that is measured as local already; name it once"
     assert [str(error) for error in (made.host_errors[sshd.alias], again.value)] == [said, said]

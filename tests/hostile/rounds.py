@@ -10,9 +10,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from pageswap import campaign
 from pageswap.analysis import export
-from pageswap.campaign import ask_hosts, unmeasured
+from pageswap.campaign import ask_hosts, run_and_resume, unmeasured
+from pageswap.campaign.options import Options
 from pageswap.campaign.progress import Lines
 from pageswap.campaign.run_folders import open_run
 from pageswap.campaign.run_references import Reference
@@ -23,7 +23,7 @@ from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.target import make_target
 from pageswap.plan import plan as planning
-from pageswap.publish import Destination, publish
+from pageswap.publish.publishing import Destination, publish
 from pageswap.spec.loader import loads
 from tests.hostile import outputs
 from tests.hostile.host import HostileTransport, facts, hostile_target
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from pageswap.campaign.outcome import Outcome
     from pageswap.fleet import Target
 
 SPEC = """
@@ -129,19 +130,19 @@ def run_round(seed: str, folder: Path, *, hosts: int) -> Round:
     found = Round(seed, folder)
     plan = planning.make(loads(SPEC, "hostile.yaml"))
     targets = _targets(folder, seed, hosts)
-    outcomes: list[campaign.Outcome] = []
+    outcomes: list[Outcome] = []
 
     def measure() -> int:
         said = _Terminal()
         try:
-            options = campaign.Options(wait=True)
+            options = Options(wait=True)
             outcomes.append(
-                campaign.run(
+                run_and_resume.run(
                     plan,
                     results_dir=folder,
                     options=options,
                     targets=targets,
-                    provenance=campaign.provenance(folder, ["inv", "run"]),
+                    provenance=run_and_resume.provenance(folder, ["inv", "run"]),
                     on_event=Lines(said),
                 )
             )
@@ -161,7 +162,7 @@ def run_round(seed: str, folder: Path, *, hosts: int) -> Round:
     return found
 
 
-def _read_outputs(found: Round, outcome: campaign.Outcome, folder: Path, hosts: Sequence[str]) -> None:
+def _read_outputs(found: Round, outcome: Outcome, folder: Path, hosts: Sequence[str]) -> None:
     found.command("result", lambda: run_view.conclude(outcome, as_json=False) and 0, outputs.in_terminal)
     found.command("result as JSON", lambda: run_view.conclude(outcome, as_json=True) and 0, outputs.in_json)
     if outcome.report_path:

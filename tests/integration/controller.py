@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pageswap import campaign
+from pageswap.campaign import run_and_resume
 from pageswap.campaign.events import Event, Started
-from pageswap.campaign.options import make_targets
+from pageswap.campaign.options import Options, make_targets
 from pageswap.campaign.progress import Lines
 from pageswap.errors import PageswapError
 from pageswap.fleet.inventory import Inventory
@@ -19,7 +19,8 @@ from pageswap.spec import loader as spec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pageswap.store import Store
+    from pageswap.campaign.outcome import Outcome
+    from pageswap.store.store import Store
 
 
 def no_report(_store: Store, path: Path) -> Path:
@@ -27,11 +28,11 @@ def no_report(_store: Store, path: Path) -> Path:
     return path
 
 
-def _run(words: dict[str, Any], on_event: Callable[[Event], None]) -> campaign.Outcome:
+def _run(words: dict[str, Any], on_event: Callable[[Event], None]) -> Outcome:
     inventory = Path(words["inventory"]) if words.get("inventory") else None
     hosts = Inventory.load(inventory).select(words.get("hosts", ["local"]))
-    options = campaign.Options(hosts=tuple(host.to_json() for host in hosts), **words.get("options", {}))
-    return campaign.run(
+    options = Options(hosts=tuple(host.to_json() for host in hosts), **words.get("options", {}))
+    return run_and_resume.run(
         plan.make(spec.load(Path(words["spec"]))),
         results_dir=Path(words["results"]),
         options=options,
@@ -59,7 +60,7 @@ def main(words: dict[str, Any]) -> int:
 
     try:
         if "resume" in words:
-            outcome = campaign.resume(Path(words["resume"]), on_event=on_event, render=no_report)
+            outcome = run_and_resume.resume(Path(words["resume"]), on_event=on_event, render=no_report)
         else:
             outcome = _run(words, on_event)
     except PageswapError as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.plan import plan
 from pageswap.spec import loader as specs
-from pageswap.store import Store
+from pageswap.store.store import Store
 from tests.integration.agent_processes import kill
 from tests.integration.lab import ROOT, Lab, go_on, hold_trial, wait_until
 

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pageswap.store import Store
+from pageswap.store.store import Store
 from tests.integration.agent_processes import by_role, hold, kill, living
 
 if TYPE_CHECKING:

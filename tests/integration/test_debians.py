@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pageswap.fleet.provision.bundle import backend_files
-from pageswap.store import Store
+from pageswap.store.store import Store
 from tests.integration.checkout import inv
 from tests.integration.fleet import check_quiet, check_whole
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from scipy.stats import t as student_t
 
-from pageswap.store import Store
+from pageswap.store.store import Store
 from tests.integration.network import SWITCH_ADDRESS
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 
 from pageswap.comparison.comparison import Comparison, Part, compare
 from pageswap.comparison.environments import DOES_NOT_STAND
-from pageswap.store import Store
+from pageswap.store.store import Store
 from tests.slowed_core import METHOD, ROOT, measure, slowed_checkout
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap.store import Store
+from pageswap.store.store import Store
 from tests.integration.agent_processes import kill
 from tests.integration.lab import dice, go_on, hold_trial, last_attempts, wait_for_word, wait_until
 from tests.integration.random_kills import SHORT, SPEC, Kills

@@ -14,9 +14,8 @@ from pageswap.errors import HostError, StoreError, UsageError
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.target import make_target
 from pageswap.fleet.transport.transport import Reach
-from pageswap.publish import Destination, Published, publish, split
 from pageswap.publish.index import read_index
-from pageswap.publish.publishing import TITLE
+from pageswap.publish.publishing import TITLE, Destination, Published, publish, split
 from tests.fleet.sshd import Sshd
 from tests.stored_run import RUN_ID, store_run
 

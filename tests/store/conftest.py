@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap.store import Store
+from pageswap.store.store import Store
 from tests.store.fakes import HOST, RUN_ID, make_plan
 
 if TYPE_CHECKING:

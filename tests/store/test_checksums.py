@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pageswap.errors import StoreError
-from pageswap.store import Store
 from pageswap.store.checksums import store_checksums
 from pageswap.store.schema import CHECKSUM
+from pageswap.store.store import Store
 from tests.store.fakes import FakeJournal
 from tests.stored_run import store_run
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from pageswap.errors import StoreError
-from pageswap.store import Store, database
+from pageswap.store import database
 from pageswap.store import schema as store_schema
+from pageswap.store.store import Store
 from tests.store.fakes import HOST, RUN_ID, FakeJournal, change, make_plan
 
 ROOT = Path(__file__).parents[2]
@@ -97,7 +98,7 @@ def test_a_file_size_limit_keeps_earlier_rows(tmp_path: Path) -> None:
     limit = path.stat().st_size + 200_000
     script = (
         "import sys; from pathlib import Path\n"
-        "from pageswap.store import Store; from pageswap.errors import StoreError\n"
+        "from pageswap.store.store import Store; from pageswap.errors import StoreError\n"
         "from tests.store.test_faults import fill\n"
         "try: fill(Store.open(Path(sys.argv[1])), 200)\n"
         "except StoreError as error: print(error)"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pageswap.errors import StoreError
-from pageswap.store import Store
+from pageswap.store.store import Store
 from tests.store.fakes import HOST, RUN_ID, begin_with, make_plan
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from pageswap.errors import StoreError
-from pageswap.store import Store
 from pageswap.store.database import folder_held
 from pageswap.store.schema import OUTCOME_COLUMNS, SCHEMA_VERSION
+from pageswap.store.store import Store
 from tests.store.fakes import RUN_ID, FakeJournal, attempts, change, make_plan
 
 # Made by the first pageswap: hosts lab1 (killed once, resumed) and lab2 (never reached), a plan of two cases.

@@ -10,7 +10,7 @@ import pytest
 
 from pageswap.agent.journal.job import RETRIED, STATUSES
 from pageswap.errors import JournalError, StoreError
-from pageswap.store import Segment, Store
+from pageswap.store.store import Segment, Store
 from tests.store.fakes import HOST, RUN_ID, FakeJournal, attempts, begin_with, make_plan
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ from pageswap.analysis.export import WRITERS
 from pageswap.analysis.trials.table import frame
 from pageswap.answers.against_baseline import contender_name, is_mover
 from pageswap.answers.build import build_answer
-from pageswap.report.page.first_screen import first_rows
-from pageswap.report.page.picture import picture
+from pageswap.report.page.first_screen import first_rows, picture
 from pageswap.report.sections import costs, hosts, ratios, stability, trends
 from pageswap.report.sections.cases import Table, table
 from pageswap.report.sections.reported_run import ReportedRun, reported_run

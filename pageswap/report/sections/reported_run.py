@@ -15,8 +15,8 @@ from pageswap.analysis.findings import findings
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.trials.table import spans
 from pageswap.errors import PageswapError
-from pageswap.store import Store
 from pageswap.store.schema import DATABASE
+from pageswap.store.store import Store
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pageswap.errors import StoreError
-from pageswap.report import render
 from pageswap.report.charts.drawing import Drawer, checked, keep_bundle, kept_bundle
+from pageswap.report.page.write import render
 from tests.fake_run import make_run
 
 if TYPE_CHECKING:

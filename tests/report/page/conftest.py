@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap.report import render
+from pageswap.report.page.write import render
 from tests.report.page.test_write import hostile, rich, usual
 from tests.requirement import require
 

@@ -14,8 +14,7 @@ from markupsafe import Markup
 from pageswap import files
 from pageswap.comparison.tables import summary_as_markdown
 from pageswap.errors import StoreError
-from pageswap.report import render
-from pageswap.report.page.write import printed
+from pageswap.report.page.write import printed, render
 from tests.fake_run import ENVIRONMENT, FakeRun, make_run
 
 if TYPE_CHECKING:

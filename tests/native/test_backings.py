@@ -8,10 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from requirement import require
 
 from pageswap import native
-from pageswap.agent.trial.core_calls import native_core
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BACKINGS = {backing.name: backing for backing in native.backings()}
@@ -43,23 +41,6 @@ def test_sizes_are_such_as_a_processor_has(name: str) -> None:
 
     assert {backing.kernel_page_bytes, backing.fault_bytes} <= {4096, 2 << 20, 1 << 30}
     assert backing.fault_bytes >= backing.kernel_page_bytes
-
-
-@pytest.mark.parametrize("name", [name for name, backing in BACKINGS.items() if backing.is_reserved])
-def test_a_reserved_backing_is_of_a_pool_of_the_hosts(name: str) -> None:
-    """The kernel has a folder for each size that it can reserve."""
-    folder = f"/sys/kernel/mm/hugepages/hugepages-{BACKINGS[name].kernel_page_bytes >> 10}kB"
-    require(name, pathlib.Path(folder).is_dir(), "this kernel or processor has no pool of that size")
-
-    assert native_core().reserved_page_bytes[name] == BACKINGS[name].kernel_page_bytes
-
-
-def test_a_backing_that_takes_free_memory_has_no_pages_of_a_pool() -> None:
-    """Nothing need be known of it but that."""
-    free = {backing.name for backing in BACKINGS.values() if not backing.is_reserved}
-
-    assert not free & native_core().reserved_page_bytes.keys()
-    assert {"private_anon", "thp"} <= free
 
 
 def test_a_line_is_all_that_one_more_backing_needs(odd_core: pathlib.Path) -> None:

@@ -39,6 +39,7 @@ class Connection(abc.ABC):
         self.programs = 0
         self._held = contextlib.ExitStack()
         self._making: Connection | None = None
+        self._is_given_up = False
 
     @property
     @abc.abstractmethod
@@ -59,6 +60,8 @@ class Connection(abc.ABC):
 
     def give_up(self) -> None:
         """End the making of the connection, from any thread; who makes it sees it fail, and closes it."""
+        # For what has no end yet as it is just being begun.
+        self._is_given_up = True
         if (gate := self._making) is not None:
             gate.give_up()
 
@@ -94,6 +97,8 @@ class Connection(abc.ABC):
 
     def _opened_gate(self) -> Connection:
         gate = self._making = type(self)(self._before, self.reach)
+        if self._is_given_up:
+            gate.give_up()
         try:
             gate.connect()
         finally:

@@ -134,6 +134,8 @@ class Master(Connection):
             )
         except OSError as error:
             raise HostError(f"ssh: {error.strerror}; install an OpenSSH client, or write 'via: fabric'") from error
+        if self._is_given_up:
+            self._process.kill()
         try:
             for wait_s in limits.waits(_RUN_S, _LOOK_S):
                 with contextlib.suppress(subprocess.TimeoutExpired):

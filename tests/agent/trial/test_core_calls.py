@@ -7,6 +7,7 @@ import mmap
 import os
 import resource
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import filtered as filters
@@ -14,6 +15,7 @@ import pytest
 from agent.harness import make_trial
 from requirement import require
 
+from pageswap import native
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.host.readers import measured_cpus
 from pageswap.agent.host_words import misfit
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pageswap.agent.trial.core_calls import CoreCalls
+
+BACKINGS = {backing.name: backing for backing in native.backings()}
 
 
 @pytest.fixture
@@ -188,3 +192,20 @@ def test_a_trial_that_a_filter_kills_is_unavailable_and_not_owed(core: CoreCalls
     assert isinstance(answer, list)
     assert answer[0] == job.UNAVAILABLE
     assert "SIGSYS: a seccomp filter" in answer[1]
+
+
+@pytest.mark.parametrize("name", [name for name, backing in BACKINGS.items() if backing.is_reserved])
+def test_a_reserved_backing_is_of_a_pool_of_the_hosts(name: str, core: CoreCalls) -> None:
+    """The kernel has a folder for each size that it can reserve."""
+    folder = f"/sys/kernel/mm/hugepages/hugepages-{BACKINGS[name].kernel_page_bytes >> 10}kB"
+    require(name, Path(folder).is_dir(), "this kernel or processor has no pool of that size")
+
+    assert core.reserved_page_bytes[name] == BACKINGS[name].kernel_page_bytes
+
+
+def test_a_backing_that_takes_free_memory_has_no_pages_of_a_pool(core: CoreCalls) -> None:
+    """Nothing need be known of it but that."""
+    free = {backing.name for backing in BACKINGS.values() if not backing.is_reserved}
+
+    assert not free & core.reserved_page_bytes.keys()
+    assert {"private_anon", "thp"} <= free

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import socket
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -230,6 +231,33 @@ def test_connecting_ends_with_the_transport(tmp_path: Path, via: str, *, is_gate
 
             assert not closer.is_alive()
             assert isinstance(told_of.exception(), HostUnreachableError)
+
+
+@pytest.mark.parametrize("is_gate", [False, True])
+def test_connecting_ends_that_is_just_being_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_gate: bool
+) -> None:
+    """The ssh that connects is there, and known to nobody yet."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(1) as pool:
+        way = ["Host lab1", "ProxyJump gate"] if is_gate else []
+        lines = [*way, "Host *", "HostName 127.0.0.1", f"Port {silent.getsockname()[1]}", "ConnectTimeout 600", ""]
+        config = tmp_path / "ssh_config"
+        config.write_text("\n".join(lines))
+        transport = TRANSPORTS["openssh"]("lab1", Reach(config))
+        closer = threading.Thread(target=transport.close)
+
+        class BegunLate(subprocess.Popen[bytes]):
+            def __init__(self, *arguments: Any, **options: Any) -> None:
+                super().__init__(*arguments, **options)
+                if "-M" in self.args and not closer.ident:
+                    closer.start()
+                    closer.join(1)
+
+        monkeypatch.setattr("pageswap.fleet.transport.openssh.subprocess.Popen", BegunLate)
+        told_of = pool.submit(told, transport)
+
+        assert isinstance(told_of.exception(30), HostUnreachableError)
+        closer.join()
 
 
 def test_what_a_gate_says_of_one_host_is_told_of_no_other(tmp_path: Path, sshd: Sshd, via: str) -> None:

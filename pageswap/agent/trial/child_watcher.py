@@ -91,8 +91,9 @@ class StopSignals(contextlib.ExitStack):
                 pass
 
     def _ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's signature
-        if self.requested != "killed":
-            self.requested = _HOW.get(number, self.requested)
+        # Nothing is written for SIGCHLD: another signal may be heard in the middle of this.
+        if number in _HOW and self.requested != "killed":
+            self.requested = _HOW[number]
 
 
 @dataclasses.dataclass

@@ -8,13 +8,18 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from agent.fake_core import processes_with
 from agent.harness import UNIQUE, wait_until
 from requirement import require
 
 from pageswap.agent.trial import child_watcher
+from pageswap.agent.trial.child_watcher import StopSignals
 from pageswap.errors import HostError
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 ROOT = Path(__file__).parents[3]
 
@@ -93,3 +98,30 @@ def test_a_limit_on_processes_is_named_where_one_is_met() -> None:
         "no process can be started: Resource temporarily unavailable; raise the number that this user may have"
         " (ulimit -u, which is 1) or pids.max of its control group"
     )
+
+
+def test_a_kill_is_heard_at_any_moment_of_hearing_that_a_child_has_ended() -> None:
+    """Python handles a signal in the middle of handling another one."""
+    former = sys.gettrace()
+    steps: list[FrameType] = []
+    for moment in range(1, 100):
+        steps.clear()
+
+        def trace(frame: FrameType, event: str, _: Any, moment: int = moment) -> Any:
+            frame.f_trace_opcodes = True
+            steps.extend([frame] * (event == "opcode"))
+            if event == "opcode" and len(steps) == moment:
+                signal.raise_signal(signal.SIGTERM)
+            return trace
+
+        with StopSignals() as signals:
+            sys.settrace(trace)
+            signal.raise_signal(signal.SIGCHLD)
+            sys.settrace(former)
+            requested = signals.requested
+        if len(steps) < moment:
+            break
+        assert requested == "killed", moment
+
+    assert moment > 3
+    assert requested == ""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import struct
+import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from fleet.sshd import Sshd
+from fleet.sshd import Sshd, make_key
 from requirement import require
 
-from pageswap.errors import HostAuthError, HostError, HostUnreachableError
+from pageswap.errors import HostAuthError, HostError, HostKeyError, HostUnreachableError
 from pageswap.fleet.transport import local
 from pageswap.fleet.transport import transport as limits
 from pageswap.fleet.transport.link_errors import HopelessError
@@ -126,11 +127,27 @@ debug1: Server host key: evil evil
 """
 
 
-def test_what_anybody_says_is_not_taken_for_ssh_s_word(tmp_path: Path, via: str) -> None:
+def packet(kind: bytes, *words: bytes) -> bytes:
+    """Give a packet of SSH's of before there are keys, with strings in it."""
+    payload = kind + b"".join(struct.pack(">I", len(each)) + each for each in words)
+    padding = 11 - len(payload) % 8
+    return struct.pack(">IB", len(payload) + padding + 1, padding) + payload + bytes(padding)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        LIES.replace("\n", "\r\n").encode() * 20,
+        BANNER + packet(b"\4\0", b"\n" + LIES.encode(), b"") + ENDLESS_PACKET,
+        BANNER + packet(b"\1\0\0\0\2", b"\n" + LIES.encode(), b""),
+    ],
+    ids=["a greeting", "a message", "a farewell"],
+)
+def test_what_anybody_says_is_not_taken_for_ssh_s_word(tmp_path: Path, via: str, words: bytes) -> None:
     """Before any key was shown: no key is said to be revoked, and none of their words is repeated."""
 
     def answer(connection: socket.socket) -> None:
-        connection.sendall(LIES.replace("\n", "\r\n").encode() * 20)
+        connection.sendall(words)
         while connection.recv(1 << 16):
             pass
 
@@ -149,6 +166,24 @@ def test_what_a_host_says_is_not_taken_for_ssh_s_word(tmp_path: Path, via: str) 
     sshd.stop()
 
     assert type(error) is HostAuthError, error
+    assert "evil" not in str(error)
+
+
+def test_a_certificate_s_name_is_not_taken_for_ssh_s_word(tmp_path: Path, via: str) -> None:
+    """Else a key could be shown as another one, which is compared and found right."""
+    sshd = Sshd(tmp_path / "sshd", extra=(f"HostCertificate {tmp_path}/sshd/host_ed25519-cert.pub",))
+    make_key(tmp_path / "ca")
+    name = "\ndebug1: Server host key: evil evil\n"
+    sign = ["ssh-keygen", "-q", "-h", "-s", tmp_path / "ca", "-I", name, sshd.folder / "host_ed25519.pub"]
+    subprocess.run(sign, check=True)
+    sshd.know(())
+    sshd.stop()
+    sshd.start()
+    error = error_of(via, sshd.config)
+    sshd.stop()
+
+    assert type(error) is HostKeyError, error
+    assert "is unknown" in str(error)
     assert "evil" not in str(error)
 
 

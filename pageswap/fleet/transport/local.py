@@ -7,7 +7,7 @@ import os
 import select
 import subprocess
 import tempfile
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from pageswap.errors import HostError
 from pageswap.fleet.transport.link_errors import NO_INPUT_TAKEN
@@ -133,11 +133,11 @@ class ProcessStream:
         return self._complaint
 
 
-def bound(descriptor: int) -> bool:
+def bound(file: IO[bytes]) -> bool:
     """Empty a file that a process writes its complaints into where they fill the disk; tell whether it was so."""
-    if os.fstat(descriptor).st_blocks * 512 <= MOST_COMPLAINTS_BYTES:
+    if os.fstat(file.fileno()).st_blocks * 512 <= MOST_COMPLAINTS_BYTES:
         return False
-    # The process writes at the place that is ours, too.
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    os.ftruncate(descriptor, 0)
+    # The process writes at the place that is ours, too. By the file: its number may just have become another one's.
+    file.seek(0)
+    file.truncate(0)
     return True

@@ -30,12 +30,10 @@ _RUN_S: Final = 90.0
 _EXIT_S: Final = 10.0
 _SSH_FAILED: Final = 255
 _NOT_FORWARDED: Final = "Stdio forwarding request failed"
-# Before that ssh has said this no word of the host's own begins a line; after it only these words count.
-_PROVEN: Final = "\ndebug1: SSH2_MSG_NEWKEYS received"
-_LATER: Final = re.compile(r"Permission denied \(|Too many authentication failures|timed out")
-_FORWARDS_NOTHING: Final = re.compile(
-    r"^channel \d+: open failed: (?:administratively prohibited|connect failed)", re.MULTILINE
-)
+# From here on a line may begin with words of the host's, as ssh lets line feeds pass: only those of _LATER count then.
+_THEIRS: Final = r"(?m)^(?:debug1: (?:SSH2_MSG_NEWKEYS received|Remote: )|Received disconnect from )|Their offer: "
+_LATER: Final = r"Permission denied \(|Too many authentication failures|timed out"
+_FORWARDS_NOTHING: Final = r"(?m)^channel \d+: open failed: (?:administratively prohibited|connect failed)"
 # How often is looked at how much a program complains.
 _LOOK_S: Final = 0.5
 # A socket's path has 107 bytes at most, and ssh appends to it.
@@ -59,7 +57,7 @@ class Master(Connection):
     def open(self) -> None:
         """Have ssh connect; it goes into the background once the host has let us in."""
         self.check_agent()
-        gate = self._gate()
+        gate = self._through = self._gate()
         self._folder = make_folder(self.route.alias)
         self._held.callback(shutil.rmtree, self._folder, ignore_errors=True)
         self._held.callback(self._exit)
@@ -70,12 +68,13 @@ class Master(Connection):
             known = len(gate.said())
         code = self._ssh("-v", "-f", "-N", "-M", "-S", self._control, f"-oControlPersist={_IDLE_S}", *options)
         if code or not self.is_open:
-            said, _, later = self.said().partition(_PROVEN)
-            keys = re.findall(r"^debug1: Server host key: (\S+ \S+)", said, re.MULTILINE)
-            words = [said, *_LATER.findall(later)]
+            said, *later = re.split(_THEIRS, self.said(), maxsplit=1)
+            # Which a certificate's name, chosen by its host, could pretend to be.
+            keys = re.findall(r"(?m)^debug1: Server host key: (\S+ \S+)", said.partition("Server host certificate")[0])
+            words = [said, *re.findall(_LATER, "".join(later))]
             # Why it connects us to nobody a gate tells there only, as it does of others.
             if gate is not None and _NOT_FORWARDED in said:
-                words += _FORWARDS_NOTHING.findall(gate.said()[known:])
+                words += re.findall(_FORWARDS_NOTHING, gate.said()[known:])
             raise meaning("\n".join(words), self.route.alias, self.route.shown, *keys[-1:])
 
     def said(self) -> str:
@@ -85,7 +84,7 @@ class Master(Connection):
 
     def bound_complaints(self) -> bool:
         """Forget what ssh has said where that fills the disk, as a host may have it; tell whether it was so."""
-        return bound(self._log.fileno())
+        return bound(self._log) or (self._through is not None and self._through.bound_complaints())
 
     def client(self) -> list[str]:
         """Return the command that goes through the connection, and makes none of its own where it has gone."""
@@ -166,8 +165,9 @@ class OpensshStream(ProcessStream):
         """Wait for output; raises HostLinkLostError when the connection breaks, HostError when nothing was started."""
         for wait_s in limits.waits(timeout_s, _LOOK_S):
             # Before it waits: whoever gives up then still finds the last words.
-            bound(self._complaints.fileno())
-            self._master.bound_complaints()
+            bound(self._complaints)
+            with contextlib.suppress(OSError, ValueError):  # the connection is just being closed
+                self._master.bound_complaints()
             data = super().read(wait_s)
             if data is not None:
                 break

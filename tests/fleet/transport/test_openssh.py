@@ -8,6 +8,7 @@ import signal
 import socket
 import stat
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import pytest
 from fleet.sshd import is_alive, wait_for
 
 from pageswap.errors import HostError
+from pageswap.fleet.transport import local
 from pageswap.fleet.transport.openssh import make_folder
 from pageswap.fleet.transport.ssh_config import FORCED
 
@@ -93,6 +95,46 @@ def test_a_connection_whose_ssh_was_killed_is_made_again(sshd: Sshd, way: Transp
 
     assert said(way, b"b") == b"b\n"
     assert sshd.connections() == before + 1
+
+
+def test_a_connection_that_is_closed_while_a_program_is_read_is_no_fault(way: Transport) -> None:
+    """As after Ctrl-C while a host is made ready; here the ssh that is to end takes its time."""
+    stream = way.start(["sleep", "600"], b"")
+    held = [Path(f"/proc/{pid}/cmdline") for pid in masters(tempfile.gettempdir())]
+    (master,) = (int(path.parent.name) for path in held if b"\0-M\0" in path.read_bytes())
+    os.kill(master, signal.SIGSTOP)
+    closing = threading.Thread(target=way.close)
+    closing.start()
+    heard = stream.read(1.5)
+    os.kill(master, signal.SIGCONT)
+    closing.join()
+    stream.close()
+
+    assert heard is None
+
+
+def test_what_a_jump_host_has_ssh_log_is_bounded_too(
+    sshd: Sshd, way: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads from a host behind it looks."""
+    sshd.configure("ProxyJump jump")
+    own = sshd.config.read_text().splitlines()[2:]
+    sshd.config.write_text(sshd.config.read_text() + "\n".join(["Host jump", *own, ""]))
+    monkeypatch.setattr(local, "MOST_COMPLAINTS_BYTES", 1 << 16)
+    stream = way.start(["sleep", "600"], b"")
+    files = [path for path in Path("/proc/self/fd").iterdir() if str(path.resolve()).endswith("(deleted)")]
+    logs = [path for path in files if b"debug1: " in path.read_bytes()]
+    for log in logs:
+        with log.open("ab") as file:
+            file.write(bytes(1 << 17))
+    # Of two that are full one at a time.
+    for _ in logs:
+        assert stream.read(0.0) is None
+    sizes = [log.stat().st_size for log in logs]
+    stream.close()
+
+    assert len(sizes) == 2
+    assert max(sizes) < 1 << 16
 
 
 def test_settings_that_do_more_than_reach_the_host_do_nothing(sshd: Sshd, reach: Callable[..., Target]) -> None:

@@ -84,7 +84,7 @@ def as_meant(words: Sequence[str]) -> list[str]:
 
 
 def calls(words: Sequence[str], commands: Mapping[str, Task[Any]]) -> list[tuple[str, dict[str, Any] | None]]:
-    """Return the commands that words name, each with what to call its function with; None where help is asked for.
+    """Return the commands that words name, with what to call each with; help asked for is one alone, with None.
 
     A value that stands by itself is for the first of the command's places that has none yet: ``run smoke --dry`` is
     ``run --spec=smoke --dry``. An argument that may be repeated takes all that follow, and a command that hands on what
@@ -100,7 +100,8 @@ def calls(words: Sequence[str], commands: Mapping[str, Task[Any]]) -> list[tuple
     while rest:
         word = rest.pop(0)
         if word in commands and not places:
-            return [(name, given), *calls([word, *rest], commands)]
+            later = calls([word, *rest], commands)
+            return later if later[-1][1] is None else [(name, given), *later]
         if word in {"--help", "-h"}:
             return [(name, None)]
         is_own = places != ("args",) or word.partition("=")[0] in known or word[:2] in known

@@ -192,6 +192,8 @@ COMMANDS = commands_of(tasks)
         ("run smoke --set a=1 --help", [("run", None)]),
         ("lint", [("lint", {})]),
         ("lint test tests/spec", [("lint", {}), ("test", {"args": ["tests/spec"]})]),
+        ("clean lint --help", [("lint", None)]),
+        ("hosts clean --all lint test -h", [("test", None)]),
     ],
 )
 def test_values_find_their_arguments(typed: str, meant: list[tuple[str, dict[str, Any] | None]]) -> None:

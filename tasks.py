@@ -8,10 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-sys.dont_write_bytecode = False  # invoke turns the cache off, and every command would compile pageswap anew
-
-import devtasks  # noqa: E402 - after the line above
-from pageswap.console import arguments, commands  # noqa: E402
+import devtasks
+from pageswap.console import arguments, commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable

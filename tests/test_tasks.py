@@ -79,7 +79,7 @@ def test_plan_as_json_is_one_document() -> None:
 
 
 def test_paths_are_of_the_folder_where_it_is_typed(tmp_path: Path) -> None:
-    """A relative --spec means the caller's folder, from wherever invoke runs."""
+    """A relative --spec means the caller's folder, wherever that is."""
     (tmp_path / "mine.yaml").write_text((ROOT / "experiments/smoke.yaml").read_text())
 
     assert inv("check", "--spec", "mine.yaml", cwd=tmp_path).returncode == 0

@@ -93,7 +93,7 @@ def test_every_command_and_flag_is_offered() -> None:
 
 
 def test_the_program_prints_both(capsys: pytest.CaptureFixture[str]) -> None:
-    """By invoke's own flags."""
+    """By flags that are no command's."""
     start.run(["--complete", "--", "report", "la"])
     start.run(["--print-completion-script", "bash"])
     said = capsys.readouterr().out.splitlines()

@@ -33,7 +33,7 @@ def copy_to(root: Path, methods: Iterable[Path] = ()) -> Path:
 def inv(
     root: Path, *arguments: str, inside: Sequence[str] = (), **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a task of the copy, within what `inside` puts before it."""
-    command = [*inside, sys.executable, "-P", "-m", "invoke", "--search-root", str(root), *arguments]
+    """Run a command of the copy as ./inv does, within what `inside` puts before it."""
+    command = [*inside, sys.executable, "-P", str(root / "pageswap/console/start.py"), *arguments]
     environ = {**os.environ, **environment}
     return subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True, check=False)

@@ -104,8 +104,7 @@ def with_asks(experiment: Experiment, cases: Sequence[Mapping[str, Level]]) -> E
     Raises SpecError, with the cure, when the cases cannot answer what is written.
     """
     if "asks" not in experiment.lines:
-        asks = derived_asks(experiment.workload, experiment.baseline, cases)
-        return dataclasses.replace(experiment, asks=asks)
+        return dataclasses.replace(experiment, asks=derived_asks(experiment.workload, experiment.baseline, cases))
     lacks = _lacks(experiment, levels_by_factor(cases))
     if lacks:
         raise experiment.error("asks", f"'{experiment.asks}' {lacks}")

@@ -137,7 +137,6 @@ class _ExperimentReader(TreeReader):
         missing = [name for name in _STOPPING_KEYS if name not in node.entries]
         if missing:
             raise self.error_at(node, f"has no {' and no '.join(missing)}; {_STOPPING_EXAMPLE}")
-
         ends = (node.entries[name][1] for name in ("max", "min"))
         most, least = (self.scalar(end, lambda text: parse_count(text, 1, MAX_REPEATS)) for end in ends)
         if least > most:

@@ -23,6 +23,7 @@ _T = TypeVar("_T")
 # The deepest meaningful place is exclude[0].method[0]; the rest is slack for a clear error about the key itself.
 MAX_DEPTH = 8
 MAX_NODES = 20_000
+_LONGEST_PATH = 1_000  # every node keeps its own
 
 # The word "null" is not among them: a method has that name, and here text means itself.
 _NULL = ("", "~")
@@ -129,9 +130,7 @@ class TreeReader:
     def check_keys(self, node: Mapping, known: Collection[str], cure: str) -> bool:
         """Return whether all keys are known, and keep an error for each other; `cure` tells what may stand there."""
         unknown = [scalar for scalar, _ in node.entries.values() if scalar.text not in known]
-        for key in unknown:
-            what = f"unknown key{guess(key.text, known) or ';'} {cure}"
-            self.errors.append(self.error_at(key, what))
+        self.errors += [self.error_at(key, f"unknown key{guess(key.text, known) or ';'} {cure}") for key in unknown]
         return not unknown
 
     def checked(self, node: Scalar, parse: Callable[[str], _T]) -> _T:
@@ -200,7 +199,7 @@ class TreeReader:
                 raise self.error_at(key, "a key is a list or a mapping; a key is a word")
             if key.text == "<<":
                 raise self.error_at(key, "YAML merge keys ('<<') are not allowed; write the keys out")
-            key = dataclasses.replace(key, path=f"{path}.{key.text}" if path else key.text)
+            key = dataclasses.replace(key, path=(f"{path}.{key.text}" if path else key.text)[:_LONGEST_PATH])
             value = self._node(next(self._events), key.path, depth + 1)
             self.lines[key.path] = value.line
             first = entries.setdefault(key.text, (key, value))[0]

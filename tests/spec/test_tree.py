@@ -73,6 +73,17 @@ def test_keeps_the_text_and_the_line_of_every_value() -> None:
     assert tree.entries["b"][1] == Sequence(items, 3, "b")
 
 
+def test_a_key_of_any_length_is_kept_once() -> None:
+    """Not again in the place of each value below it, or a small file could take all memory."""
+    tree = TreeReader("? " + "k" * 100_000 + "\n: [" + "1, " * 50 + "1]\n", "f").root
+    ((key, values),) = tree.entries.values()
+
+    assert isinstance(values, Sequence)
+    assert len(key.text) == 100_000
+    assert len(values.items) == 51
+    assert sum(len(value.path) for value in values.items) < 100_000
+
+
 def test_takes_the_deepest_nesting_that_is_allowed() -> None:
     """One level less than what is refused."""
     assert list(TreeReader("a: " + "[" * 7 + "]" * 7, "f").root.entries) == ["a"]

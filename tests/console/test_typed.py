@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -200,17 +199,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("typed", "code", "piece"), TYPED, ids=[typed for typed, *_ in TYPED])
-def test_a_habit_is_understood_or_told_what_to_type(  # noqa: PLR0913, PLR0917 - three of them are the row
+def test_a_habit_is_understood_or_told_what_to_type(
     typed: str,
     code: int,
     piece: str,
     run: Path,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Code 0 and output, or code 1 and one line on stderr; never a traceback, nor another command than was meant."""
-    monkeypatch.setattr(sys, "argv", [])
-    monkeypatch.setitem(sys.modules, "tasks", sys.modules.get("tasks"))
     words = shlex.split(typed.format(run=run))
     assert ended(lambda: start.run(words), run / "error.log") == code
 

@@ -66,7 +66,7 @@ def find_run(results_dir: Path, text: str) -> Path:
             raise UsageError(f"--run latest: there is no run in {results_dir}; `inv run --spec smoke.yaml` makes one")
         return runs[latest]
     found = [text] if text in runs else [name for name in runs if name.startswith(text)]
-    if "/" in text or text in (".", "..") or (not found and "\0" not in text and Path(text).exists()):
+    if "/" in text or text in (".", "..") or (not found and os.path.exists(text)):  # noqa: PTH110 - never raises
         return _run_at(text)
     if len(found) > 1:
         raise UsageError(f"--run {printable(text)}: {len(found)} runs begin so: {newest(found)}; type more")
@@ -82,9 +82,9 @@ def _run_at(text: str) -> Path:
         raise UsageError(f"--run {printable(text)}: no such folder")
     path = Path(os.path.realpath(text))
     folder = path.parent if path.name == DATABASE else path
-    if not (folder / DATABASE).is_file():
-        cure = "give the folder of one run" if folder.is_dir() else "no such folder"
-        if _RUN_ID.fullmatch(folder.name) and folder.is_dir():
+    if not os.path.isfile(folder / DATABASE):  # noqa: PTH113 - unlike Path.is_file, never raises
+        cure = "give the folder of one run" if os.path.isdir(folder) else "no such folder"  # noqa: PTH112 - likewise
+        if _RUN_ID.fullmatch(folder.name) and os.path.isdir(folder):  # noqa: PTH112 - likewise
             cure = "it was killed before its plan was stored; nothing was measured, so start it again"
         raise UsageError(f"--run {printable(text)}: there is no {DATABASE}: {cure}")
     return folder

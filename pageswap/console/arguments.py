@@ -53,11 +53,14 @@ def one_of(flag: str, text: str, words: tuple[str, ...]) -> str:
 
 def destination(flag: str, path: str) -> Path:
     """Return where something is to be written; UsageError where its folder is not there: a mistyped one is not made."""
-    place = Path(path).expanduser()
-    folder = place if path.endswith("/") else place.parent
-    if not folder.is_dir():
-        raise UsageError(f"{flag}: there is no folder '{folder}'; make it, or name another place")
-    return place
+    try:
+        place = Path(path).expanduser()
+        folder = place if path.endswith("/") else place.parent
+        if place.is_dir() or folder.is_dir():
+            return place
+    except (OSError, RuntimeError) as error:
+        raise UsageError(f"{flag}: {error}") from None
+    raise UsageError(f"{flag}: there is no folder '{folder}'; make it, or name another place")
 
 
 @dataclasses.dataclass(frozen=True)

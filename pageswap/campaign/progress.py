@@ -37,7 +37,7 @@ _STOPPING = {
 
 @contextlib.contextmanager
 def shown(stream: TextIO | None = None) -> Iterator[Callable[[Event], None]]:
-    """Yield what `campaign.run` and `resume` take as `on_event`; everything is written to `stream`, standard error.
+    """Yield what `run` and `resume` take as `on_event`; everything is written to `stream`, standard error.
 
     A run goes on when nobody can be shown it any more: a pipe's reader went away, or a disk is full.
     """

@@ -182,7 +182,7 @@ class Store(Database):
     def missing(self, host: str) -> list[TrialSpec]:
         """Return the trials `host` still owes, in the plan's order, each with the attempt number to run it as.
 
-        Of the measured blocks only those allowed count (`allow_blocks`, `stop`), all while neither was said.
+        Of the measured blocks those count that `allow_blocks` allowed; all, where it was never called for the host.
         """
         return [self._trial(*row) for row in self._read(schema.MISSING, host)]
 

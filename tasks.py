@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from pageswap.console.arguments import HostAccess
-    from pageswap.fleet import Target
     from pageswap.fleet.inventory import InventoryHost
+    from pageswap.fleet.target import Target
     from pageswap.plan.plan import Plan
 
 ROOT = Path(__file__).resolve().parent
@@ -58,7 +58,7 @@ def _ask(targets: list[Target], question: Callable[[Target], dict[str, Any]], **
     """Return each host's answer, or the error it has instead; `how` is what `ask_each` takes."""
     from pageswap.campaign import ask_hosts
     from pageswap.console import exits
-    from pageswap.fleet import make_bundle
+    from pageswap.fleet.provision.bundle import make_bundle
 
     devtasks.build_core()
     return ask_hosts.ask_each(targets, make_bundle(), question, tell=exits.tell, **how)

@@ -15,7 +15,7 @@ from invoke.exceptions import Exit
 import tasks
 from pageswap.campaign import ask_hosts
 from pageswap.console.commands import commands_of
-from pageswap.fleet import Target
+from pageswap.fleet.target import Target
 from tests.stored_run import RUN_ID, store_run
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -22,7 +22,8 @@ from pageswap.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pageswap.fleet import Bundle, Target
+    from pageswap.fleet.provision.bundle import Bundle
+    from pageswap.fleet.target import Target
 
 _T = TypeVar("_T")
 

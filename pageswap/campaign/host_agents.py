@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from pageswap.agent.journal.job import Job
     from pageswap.campaign.events import Event
     from pageswap.campaign.reconnect import PhaseClock
-    from pageswap.fleet import Stream, Target
+    from pageswap.fleet.target import Target
+    from pageswap.fleet.transport.transport import Stream
     from pageswap.store.store import Store
 
 GONE = "the agent is gone"

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from pageswap.agent.journal.job import TrialSpec
     from pageswap.campaign.events import Event
     from pageswap.campaign.options import Options
-    from pageswap.fleet import Bundle, Target
+    from pageswap.fleet.provision.bundle import Bundle
+    from pageswap.fleet.target import Target
     from pageswap.store.store import Store
 
 # So many agents in a row that end without finishing a single trial are a host's fault, not a chance.

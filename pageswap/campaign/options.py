@@ -15,9 +15,9 @@ from pageswap.spec.quoting import guess, quoted, short_list
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pageswap.fleet import Target
     from pageswap.fleet.inventory import Inventory
     from pageswap.fleet.provision.provisioning import Build
+    from pageswap.fleet.target import Target
 
 CORES: Final = ("auto", "controller", "host")
 

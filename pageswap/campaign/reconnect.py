@@ -18,7 +18,8 @@ from pageswap.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pageswap.fleet import Bundle, Target
+    from pageswap.fleet.provision.bundle import Bundle
+    from pageswap.fleet.target import Target
 
 # Nobody else tries again: a host that cannot be reached is told after so many attempts, here within 3.5 s of pauses.
 FIRST_TRIES: Final = 4

@@ -17,8 +17,8 @@ from pageswap.campaign.options import Options, make_targets, recorded_hosts
 from pageswap.campaign.run_folders import held, make_run_dir, new_run_id, open_run
 from pageswap.campaign.side_by_side import Campaign
 from pageswap.errors import PageswapError, StoreError
-from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import InventoryHost
+from pageswap.fleet.provision.bundle import make_bundle
 from pageswap.spec.hostnames import LOCAL
 from pageswap.store.schema import DATABASE
 from pageswap.store.store import Store
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from pageswap.campaign.events import Event
     from pageswap.campaign.outcome import Outcome
-    from pageswap.fleet import Target
     from pageswap.fleet.inventory import Inventory
+    from pageswap.fleet.target import Target
     from pageswap.plan.plan import Plan
 
 _GIT_TIMEOUT_S = 10.0

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from pageswap.campaign.events import Event
     from pageswap.campaign.options import Options
-    from pageswap.fleet import Bundle, Target
+    from pageswap.fleet.provision.bundle import Bundle
+    from pageswap.fleet.target import Target
     from pageswap.store.store import Store
 
 _STOPS: Final = ("drain", "kill")

@@ -14,8 +14,8 @@ from pageswap.units import format_duration, parse_duration
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pageswap.fleet import Target
     from pageswap.fleet.inventory import Inventory, InventoryHost
+    from pageswap.fleet.target import Target
     from pageswap.publish.publishing import Destination
     from pageswap.spec.experiment import Experiment
 

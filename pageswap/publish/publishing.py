@@ -21,7 +21,7 @@ from pageswap.store.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from pageswap.fleet import Target
+    from pageswap.fleet.target import Target
 
 TITLE: Final = "Moving pages of virtual memory: measurements"
 _ATTEMPTS: Final = 3

@@ -11,7 +11,8 @@ from pageswap.agent.journal.job import Job, job_from_json
 from pageswap.campaign import run_and_resume
 from pageswap.campaign.options import Options
 from pageswap.errors import HostLinkLostError, HostUnreachableError
-from pageswap.fleet import Bundle, Stream, Target
+from pageswap.fleet.provision.bundle import Bundle
+from pageswap.fleet.target import Target
 from tests.store.fakes import FakeJournal, make_plan
 from tests.store.fakes import attempts as stored_attempts
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from pageswap.campaign.events import Event
     from pageswap.campaign.outcome import HostOutcome, Outcome
+    from pageswap.fleet.transport.transport import Stream
     from pageswap.store.store import Store
 
 BUNDLE = Bundle({}, "0" * 64)

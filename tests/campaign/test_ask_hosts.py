@@ -15,7 +15,7 @@ from pageswap.errors import HostError, HostUnreachableError
 from tests.campaign.fakes import BUNDLE, FakeStream, FakeTarget
 
 if TYPE_CHECKING:
-    from pageswap.fleet import Stream
+    from pageswap.fleet.transport.transport import Stream
 
 S = 10**9
 

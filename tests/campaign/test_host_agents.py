@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pageswap.fleet import Stream
+    from pageswap.fleet.transport.transport import Stream
 
 JOURNAL = b"".join(b'{"seq": %d}\n' % number for number in range(30))
 

@@ -42,7 +42,7 @@ from tests.store.fakes import make_plan
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pageswap.fleet import Target
+    from pageswap.fleet.target import Target
 
 
 def link_to(target: Target, **options: Any) -> reconnect.Link:

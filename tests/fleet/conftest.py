@@ -10,8 +10,8 @@ import pytest
 from fleet.sshd import Sshd
 from requirement import require
 
-from pageswap.fleet import Target
 from pageswap.fleet.provision.bundle import LOCAL_TAG, Bundle
+from pageswap.fleet.target import Target
 from pageswap.fleet.transport.registry import TRANSPORTS
 from pageswap.fleet.transport.transport import Reach
 

@@ -16,8 +16,8 @@ from fleet.situations import ENVIRONMENTS, KEYS, OTHERWISE, PYTHONS, ROUTES, ROW
 from requirement import require
 
 from pageswap.errors import HostError
-from pageswap.fleet import Bundle, Target, make_bundle
-from pageswap.fleet.provision.bundle import LOCAL_TAG
+from pageswap.fleet.provision.bundle import LOCAL_TAG, Bundle, make_bundle
+from pageswap.fleet.target import Target
 from pageswap.fleet.transport import transport as limits
 from pageswap.fleet.transport.registry import TRANSPORTS
 from pageswap.fleet.transport.transport import Reach

@@ -11,10 +11,10 @@ from pageswap.campaign import run_and_resume
 from pageswap.campaign.options import Options
 from pageswap.campaign.outcome import NoHostError
 from pageswap.errors import HostError, HostPythonError
-from pageswap.fleet import Bundle, Target
 from pageswap.fleet import target as fleet_target
 from pageswap.fleet.inventory import InventoryHost
-from pageswap.fleet.target import make_target, named
+from pageswap.fleet.provision.bundle import Bundle
+from pageswap.fleet.target import Target, make_target, named
 from pageswap.fleet.transport.local import LocalTransport
 from pageswap.fleet.transport.transport import Reach
 from pageswap.plan import plan as planning

@@ -13,9 +13,9 @@ from pageswap.agent.host.conditions import read_environment
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.host.readers import Source
 from pageswap.agent.trial.core_calls import native_core
-from pageswap.fleet import Target
 from pageswap.fleet.onhost import probe
 from pageswap.fleet.provision.host_python import program
+from pageswap.fleet.target import Target
 from pageswap.fleet.transport.local import LocalTransport
 from pageswap.fleet.transport.transport import Reach
 from tests.hostile.mutations import MARK, mutated, plausible

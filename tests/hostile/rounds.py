@@ -19,8 +19,8 @@ from pageswap.campaign.run_references import Reference
 from pageswap.comparison.tables import summary_as_markdown
 from pageswap.console import host_views, plan_view, run_view
 from pageswap.console.exits import INTERNAL_ERROR, guarded
-from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import InventoryHost
+from pageswap.fleet.provision.bundle import make_bundle
 from pageswap.fleet.target import make_target
 from pageswap.plan import plan as planning
 from pageswap.publish.publishing import Destination, publish
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pageswap.campaign.outcome import Outcome
-    from pageswap.fleet import Target
+    from pageswap.fleet.target import Target
 
 SPEC = """
 name: told

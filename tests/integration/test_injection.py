@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from pageswap.agent.journal.job import Job
 from pageswap.errors import PageswapError, UsageError
-from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import Inventory, InventoryHost
+from pageswap.fleet.provision.bundle import make_bundle
 from pageswap.fleet.target import make_target
 from pageswap.fleet.transport.transport import Reach
 from pageswap.spec import loader as spec

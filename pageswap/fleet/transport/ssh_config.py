@@ -235,6 +235,8 @@ def _route(alias: str, settings: Mapping[str, list[str]], own_name: str, given: 
     agent = os.environ.get(agent.lstrip("$"), "") if is_variable else path(agent)
     known_hosts = KnownHosts.of(host, port, key_alias, paths("userknownhostsfile"), paths("globalknownhostsfile"))
     timeout = one("connecttimeout")
+    # Distributions ask for GSSAPI whether there may be a Kerberos ticket or not.
+    has_ticket = "KRB5CCNAME" in os.environ or Path(f"/tmp/krb5cc_{os.getuid()}").exists()  # noqa: S108 - Kerberos's own
     return Route(
         alias=alias,
         host=host,
@@ -248,7 +250,7 @@ def _route(alias: str, settings: Mapping[str, list[str]], own_name: str, given: 
         connect_timeout_s=CONNECT_TIMEOUT_S if timeout == "none" else float(timeout),
         known_hosts=known_hosts,
         lacks=tuple(
-            [key for key, value in _SERVED.items() if one(key, value) != value and (key[:3] != "gss" or _has_ticket())]
+            [key for key, value in _SERVED.items() if one(key, value) != value and (key[:3] != "gss" or has_ticket)]
             + ["pubkeyauthentication"] * (not has_keys)
             + ["a certificate beside its key"] * any(Path(f"{file}-cert.pub").exists() for file in files)
             + ["a key in hardware"] * any(map(_is_hardware_key, files))
@@ -257,11 +259,6 @@ def _route(alias: str, settings: Mapping[str, list[str]], own_name: str, given: 
         ),
         given=given,
     )
-
-
-def _has_ticket() -> bool:
-    """Tell whether there may be a Kerberos ticket; distributions ask for GSSAPI whether there is one or not."""
-    return "KRB5CCNAME" in os.environ or Path(f"/tmp/krb5cc_{os.getuid()}").exists()  # noqa: S108 - where Kerberos has it
 
 
 def _is_hardware_key(file: str) -> bool:

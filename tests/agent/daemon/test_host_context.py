@@ -13,7 +13,7 @@ from requirement import require
 
 from pageswap.agent.daemon.host_context import HostContext
 from pageswap.errors import HostError
-from pageswap.fleet import make_bundle
+from pageswap.fleet.provision.bundle import make_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from agent.harness import Host, make_trial, wait_until
 from pageswap.agent.workspace.agent_lock import AgentLock
 from pageswap.agent.workspace.cleaning import KEEP_S, clean_cache, tidy
 from pageswap.errors import HostError
-from pageswap.fleet import make_bundle
+from pageswap.fleet.provision.bundle import make_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pageswap.errors import BuildError, HostError, HostPythonError
-from pageswap.fleet import Bundle, make_bundle
 from pageswap.fleet.onhost import folder as folder_on_host
 from pageswap.fleet.provision import bundle
-from pageswap.fleet.provision.bundle import LOCAL_TAG, WHEELS, backend_files, is_backend
+from pageswap.fleet.provision.bundle import LOCAL_TAG, WHEELS, Bundle, backend_files, is_backend, make_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,7 @@ from requirement import require
 
 import pageswap
 from pageswap.errors import HostBuildError, HostError
-from pageswap.fleet import Bundle, make_bundle
-from pageswap.fleet.provision.bundle import CORE
+from pageswap.fleet.provision.bundle import CORE, Bundle, make_bundle
 from pageswap.fleet.provision.host_build import Kit, core_from, judge, make_kit
 from pageswap.fleet.provision.host_python import HostFacts
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from fleet.sshd import Sshd
 
-    from pageswap.fleet import Target
+    from pageswap.fleet.target import Target
 
 OLD = HostFacts("/usr/bin/python3", "cp39", "glibc 2.31", "/cache")
 TOO_NEW = "ImportError: /lib/libc.so.6: version `GLIBC_2.34' not found (required by /x/_core.abi3.so)"

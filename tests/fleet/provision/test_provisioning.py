@@ -9,8 +9,8 @@ import pytest
 from requirement import require
 
 from pageswap.errors import HostError, HostPythonError
-from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import InventoryHost
+from pageswap.fleet.provision.bundle import make_bundle
 from pageswap.fleet.target import make_target
 
 READ_ALL = "import json, os, sys, time\ndocument = json.load(sys.stdin)\n"

@@ -17,10 +17,9 @@ from pageswap.errors import (
     HostPythonError,
     UsageError,
 )
-from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.provision import host_python
-from pageswap.fleet.provision.bundle import LOCAL_TAG
+from pageswap.fleet.provision.bundle import LOCAL_TAG, make_bundle
 from pageswap.fleet.target import make_target
 from pageswap.fleet.transport.transport import Reach, Stream, Transport
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from fleet.sshd import Sshd
 
-    from pageswap.fleet import Target
+    from pageswap.fleet.target import Target
 
 
 class DamagingStream:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap.fleet import Bundle, Target
 from pageswap.fleet.inventory import InventoryHost
-from pageswap.fleet.target import make_target
+from pageswap.fleet.provision.bundle import Bundle
+from pageswap.fleet.target import Target, make_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable

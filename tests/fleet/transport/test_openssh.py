@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from fleet.sshd import Sshd
 
-    from pageswap.fleet import Target
+    from pageswap.fleet.target import Target
     from pageswap.fleet.transport.transport import Transport
 
 SAY = "import sys; print(sys.stdin.read())"

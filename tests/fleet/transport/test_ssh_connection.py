@@ -24,8 +24,8 @@ from pageswap.errors import (
     HostLinkLostError,
     HostUnreachableError,
 )
-from pageswap.fleet import make_bundle
 from pageswap.fleet.inventory import InventoryHost
+from pageswap.fleet.provision.bundle import make_bundle
 from pageswap.fleet.target import make_target
 from pageswap.fleet.transport import transport as limits
 from pageswap.fleet.transport.transport import Reach
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pageswap.fleet import Target
+    from pageswap.fleet.target import Target
 
 ASKED_TO_LOG_IN = "userauth-request"
 SECRET = "s3cret-word"  # noqa: S105 - nobody's

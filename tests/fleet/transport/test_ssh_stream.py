@@ -21,7 +21,7 @@ from pageswap.fleet.transport import local
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pageswap.fleet import Target
+    from pageswap.fleet.target import Target
 
 
 def on_disk() -> int:

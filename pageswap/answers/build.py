@@ -129,5 +129,5 @@ def _joined(endings: Iterable[Ending]) -> list[tuple[str, int, list[_Kind]]]:
 
 def _kind(alike: Iterable[Ending]) -> _Kind:
     """Return the reason and the trials of a kind, and whether it stands for others."""
-    reasons = {each.reason for each in alike}
+    reasons = dict.fromkeys(each.reason for each in alike)
     return most_needed(reasons), sum(each.trials for each in alike), len(reasons) > 1

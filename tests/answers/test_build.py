@@ -147,6 +147,15 @@ def test_a_reason_that_stands_for_others_says_so() -> None:
     assert texts(run)["lost_trials"].endswith("4 skipped: 3 needs 1,024 MiB (the largest of several), 1 no CPU.")
 
 
+def test_of_reasons_that_need_as_much_the_first_stands() -> None:
+    """The same one in every process, whatever its hashes are."""
+    run = make_run(blocks=20, **ONE)
+    for block in range(20):
+        run.end("skipped", f"needs 8 pages, {block} free", method="copy_words", block=block, warmup=0)
+
+    assert "20 skipped: needs 8 pages, 0 free (the largest of several)" in texts(run)["not_measured"]
+
+
 def test_a_timeout_hides_no_corruption() -> None:
     """Both are counted."""
     run = make_run(blocks=10, **ONE)

@@ -55,15 +55,17 @@ def test_disturbed_trials(share: float, level: str) -> None:
 
 
 @pytest.mark.usefixtures("columns")
-def test_stolen_time_is_named_with_the_hypervisor() -> None:
-    """It is no fault of the run's."""
+@pytest.mark.parametrize(("hypervisor", "name"), [("KVM", "hypervisor KVM"), ("present", "hypervisor")])
+def test_stolen_time_is_named_with_the_hypervisor(hypervisor: str, name: str) -> None:
+    """It is no fault of the run's; "present" is none that tells its name."""
     run = make_run(blocks=20, **ONE)
+    run.facts["local"] = ENVIRONMENT | {"hypervisor": hypervisor}
     for outcome in run.outcomes:
         outcome["swap_ins"] = None
     disturb(run, 0.05, "steal_ns")
     (reason,) = answered(run).trust.why
 
-    assert (reason.code, reason.text) == ("steal", "the hypervisor KVM took the CPU from 3 trials")
+    assert (reason.code, reason.text) == ("steal", f"the {name} took the CPU from 3 trials")
 
 
 @pytest.mark.parametrize(("far", "why"), [(1 << 20, ["several_nodes"]), (4096, []), (None, [])])

@@ -138,7 +138,6 @@ _ROWS = {
         "Hypervisor",
         "a guest pays nested page walks, and exits for what its host must do",
         readers.hypervisor,
-        absent="none found",
         is_brief=True,
     ),
     "kernel": _setting(

@@ -183,13 +183,14 @@ def beside_the_answer(run: FakeRun, path: Path) -> dict[str, str]:
 
 def test_where_it_was_measured_is_told_in_a_few_words(tmp_path: Path) -> None:
     """Different hosts by what differs, and a machine of metal as such; what nobody recorded is not made up."""
-    run = make_run(hosts=("a", "b"), blocks=1)
-    run.facts = {"a": ENVIRONMENT | {"hypervisor": "k<m"}, "b": ENVIRONMENT | {"hypervisor": None}}
+    run = make_run(hosts=("a", "b", "c"), blocks=1)
+    told = {"a": "k<m", "b": "none", "c": None}
+    run.facts = {host: ENVIRONMENT | {"hypervisor": name} for host, name in told.items()}
     unknown = make_run(blocks=1)
     unknown.facts.clear()
 
     assert beside_the_answer(run, tmp_path / "report.html") == {
-        "Hosts": "a and b",
+        "Hosts": "a, b and c",
         "CPU": ENVIRONMENT["cpu_model"],
         "Kernel": ENVIRONMENT["kernel"],
         "Machine": "virtual machine (k&lt;m) and metal: no hypervisor found",

@@ -199,7 +199,7 @@ class Reader:
         text = why.get("verdicts_hang_on_disturbed", "")
         told = re.fullmatch(
             r"(?:([\d,]+) verdicts? would change without the disturbed blocks)?(?:, )?"
-            r"(?:([\d,]+) comparisons? would have too few(?: without the disturbed blocks)?)?",
+            r"(?:([\d,]+) comparisons? would have too few(?: blocks without the disturbed ones)?)?",
             text,
         )
         if not told:

@@ -88,7 +88,7 @@ def test_a_region_on_two_nodes(monkeypatch: pytest.MonkeyPatch, far: int | None,
     ("changed", "short", "words"),
     [
         (True, False, "1 verdict would change without the disturbed blocks"),
-        (False, True, "1 comparison would have too few without the disturbed blocks"),
+        (False, True, "1 comparison would have too few blocks without the disturbed ones"),
         (True, True, "1 verdict would change without the disturbed blocks, 1 comparison would have too few"),
         (False, False, None),
     ],

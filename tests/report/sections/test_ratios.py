@@ -82,7 +82,7 @@ def test_hosts_together_are_drawn_with_their_ends() -> None:
     assert_valid(section.plots)
     assert (row["lowest"], row["low"], row["value"], row["high"], row["highest"]) == (0.03, 0.04, 0.05, 0.06, 0.07)
     assert row["row"] == "mremap_fixed\n20 times slower"
-    assert row["Lowest"] == "33 times slower on a"
+    assert row["Lowest"] == "0.030 times as fast on a"
     assert "The bar is its 95 % interval" in section.notes[0]
 
 

@@ -65,6 +65,18 @@ def test_a_winner_is_named_before_what_was_not_told_apart() -> None:
     assert answered(run).headline.startswith("b was fastest with a 256MiB region; ")
 
 
+def test_contests_are_left_out_before_their_conditions_are() -> None:
+    """One that is told with its condition says more than three that are counted."""
+    a, b = "a" * 30, "b" * 30
+    run = field({a: 400.0, b: 400.5}, noise=0.02, region_size=[64 << 20, 128 << 20, 256 << 20])
+    slow_down(run, 0.5, method=a, region_size=64 << 20)
+    slow_down(run, 0.5, method=b, region_size=256 << 20)
+
+    assert answered(run).headline == (
+        f"{a} was fastest with a 64MiB region; {b} was fastest with a 256MiB region; others in 1 case"
+    )
+
+
 def test_what_has_blocks_enough_is_told_before_what_has_too_few() -> None:
     """One contest could have told two apart, two could not have."""
     run = field({"a": 400.0, "b": 400.5}, noise=0.02, region_size=[64 << 20, 128 << 20, 256 << 20])

@@ -45,6 +45,8 @@ def test_each_condition_has_its_own() -> None:
     answer = answered(limit({"fast": 409.6}, threads=[1, 2]))
 
     assert re.fullmatch(r"Pages were exchanged at up to 20 GB/s by fast with [12] threads?", answer.headline)
+    several = answered(limit({"fast": 409.6}, threads=[1, 2], hosts=("a", "b")))
+    assert re.fullmatch(r"Pages were exchanged at up to 20 GB/s by fast with [12] threads? on [ab]", several.headline)
 
 
 def test_few_blocks_are_undecided() -> None:

@@ -156,6 +156,12 @@ def test_the_first_table_is_bounded_and_counts_the_rest(tmp_path: Path, page: st
     assert 'And 8 more; the <a href="#cases">table of every case</a> has all.' in text
     assert "more; the <a" not in page
 
+    run.experiment["asks"] = "fastest"
+    text = render(run, tmp_path / "report.html").read_text(encoding="utf-8")
+    assert '<th scope="col" class="t">Compared with</th>' in text
+    assert '<td class="t against"><bdi>memcpy</bdi></td>' in text
+    assert '<td class="t against"><bdi>m00</bdi></td>' in text
+
 
 def test_a_table_that_is_bounded_says_what_of_it_is_shown(tmp_path: Path) -> None:
     """How many rows of how many, and which."""

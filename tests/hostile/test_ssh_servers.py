@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import paramiko
 import pytest
 from fleet.sshd import Sshd, make_key
 from requirement import require
@@ -112,6 +113,17 @@ def test_one_that_starts_nothing_is_left(tmp_path: Path, via: str, monkeypatch: 
         error = error_of(via, host.config(port))
 
     assert "started" in str(error)
+
+
+def test_one_that_leaves_at_the_wrong_moment_is_not_taken_for_one_that_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fabric's library looks whether it is there, and then whether it is done: in between it may have gone."""
+    monkeypatch.setattr(paramiko.Transport, "start_client", lambda way, **_: way.sock.close())
+    with serving(lambda _: None) as port:
+        error = error_of("fabric", write_config(tmp_path, port))
+
+    assert type(error) is HostUnreachableError, error
 
 
 # Fabric's library repeats the hundredth line of what is no greeting.

@@ -72,9 +72,9 @@ class _Transport(paramiko.Transport):  # type: ignore[misc] # comes without type
 
     def start_client(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - paramiko's
         super().start_client(*arguments, **options)
-        # Out of time it returns as well, and what comes next would find no session to log in to.
-        if self.is_active() and not self.initial_kex_done:
-            raise paramiko.SSHException("timed out")
+        # Out of time, or when the host has just left, it returns as well, and next no session to log in to is found.
+        if not self.initial_kex_done:
+            raise self.get_exception() or paramiko.SSHException("timed out" if self.is_active() else "hung up")
 
     def _really_parse_kex_init(self, *arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - paramiko's
         self._offered |= super()._really_parse_kex_init(*arguments)

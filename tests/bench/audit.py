@@ -263,7 +263,8 @@ class _Tables(html.parser.HTMLParser):
 
 def _tables(page: str) -> list[list[list[str]]]:
     parser = _Tables()
-    parser.feed(re.sub(r"<(script|style|svg)\b.*?</\1>", "", page, flags=re.DOTALL))
+    # A number and its unit stay on one line.
+    parser.feed(re.sub(r"<(script|style|svg)\b.*?</\1>", "", page, flags=re.DOTALL).replace("\N{NO-BREAK SPACE}", " "))
     return [[[cell.strip() for cell in row] for row in table] for table in parser.tables if table]
 
 

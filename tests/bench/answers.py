@@ -250,8 +250,8 @@ def _batch(batch: Run, single: Run) -> tuple[str, str]:
         pages = batch.measured.levels[batch.cases(**levels)[0]]
         times = 2 * count / (pages["region_size"] / pages["page_size"])
         parts.append(
-            f"{count:,} swaps in one batch, each page {times:.2g} times on average: memcpy {plain.speed} its speed one by"
-            f" one, {name} {gain.speed} memcpy's in the same batch"
+            f"{count:,} swaps in one batch, each page {times:.2g} times on average: memcpy {plain.speed} its speed one"
+            f" by one, {name} {gain.speed} memcpy's in the same batch"
         )
         words.append((count, plain.word))
     alone = single.time(method="memcpy").ns

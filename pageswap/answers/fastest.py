@@ -92,8 +92,11 @@ def _baseline(summary: Summary) -> str:
 def _contest_findings(summary: Summary, held: Contest) -> Iterator[tuple[CaseSummary, Finding]]:
     is_won = all(rival.is_beaten for rival in held.rivals)
     verdict = FASTEST if is_won else NOT_TOLD_APART if held.is_known else TOO_FEW
-    first = _own_finding(summary, held.first)
-    yield held.first, dataclasses.replace(first, verdict=verdict, why=_why(verdict, held.rivals))
+    first = dataclasses.replace(_own_finding(summary, held.first), verdict=verdict, why=_why(verdict, held.rivals))
+    if verdict == TOO_FEW and first.ratio is not None:
+        # What was told of the baseline is not told of those that it competes with.
+        first = dataclasses.replace(first, **figures(first.ratio, held.first.ratio_ci, verdict))
+    yield held.first, first
     for rival in held.rivals:
         verdict = SLOWER if rival.is_beaten else NOT_TOLD_APART if rival.n >= MINIMUM_N else TOO_FEW
         finding = Finding(

@@ -90,9 +90,10 @@ def _baseline(summary: Summary) -> str:
 
 
 def _contest_findings(summary: Summary, held: Contest) -> Iterator[tuple[CaseSummary, Finding]]:
-    is_won = all(rival.is_beaten for rival in held.rivals)
-    verdict = FASTEST if is_won else NOT_TOLD_APART if held.is_known else TOO_FEW
-    first = dataclasses.replace(_own_finding(summary, held.first), verdict=verdict, why=_why(verdict, held.rivals))
+    leader, unbeaten = _name(summary, held.first), [rival for rival in held.rivals if not rival.is_beaten]
+    verdict = FASTEST if not unbeaten else NOT_TOLD_APART if held.is_known else TOO_FEW
+    why = _why(verdict, unbeaten, [_name(summary, rival.case) for rival in unbeaten])
+    first = dataclasses.replace(_own_finding(summary, held.first), verdict=verdict, why=why)
     if verdict == TOO_FEW and first.ratio is not None:
         # What was told of the baseline is not told of those that it competes with.
         first = dataclasses.replace(first, **figures(first.ratio, held.first.ratio_ci, verdict))
@@ -102,17 +103,17 @@ def _contest_findings(summary: Summary, held: Contest) -> Iterator[tuple[CaseSum
         finding = Finding(
             host=held.host,
             subject=_name(summary, rival.case),
-            against=_baseline(summary) if rival.is_by_baseline else _name(summary, held.first),
+            against=_baseline(summary) if rival.is_by_baseline else leader,
             where=held.levels,
             verdict=verdict,
-            why=_why(verdict, [rival]),
+            why=_why(verdict, [rival], [leader]),
             **figures(rival.ratio, rival.interval, verdict),
         )
         yield rival.case, finding
 
 
-def _why(verdict: str, rivals: Sequence[Rival]) -> str:
-    return "" if verdict in (FASTEST, SLOWER) else say("findings", verdict.replace(" ", "_"), rivals)
+def _why(verdict: str, rivals: Sequence[Rival], names: Sequence[str]) -> str:
+    return "" if verdict in (FASTEST, SLOWER) else say("findings", verdict.replace(" ", "_"), rivals, names)
 
 
 def _own_finding(summary: Summary, case: CaseSummary) -> Finding:

@@ -6,8 +6,19 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.answers.contest_reader import contests, fastest_faults, leader_faults
 from tests.answers.cost_reader import cost_faults
-from tests.answers.independent_reader import COMPARED, DECIDED, WORDS, by_name, number, phrase, size
+from tests.answers.independent_reader import (
+    COMPARED,
+    DECIDED,
+    WORDS,
+    by_name,
+    is_mover,
+    names_in,
+    number,
+    phrase,
+    size,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -16,23 +27,8 @@ if TYPE_CHECKING:
 
 _MORE = "the findings tell more"
 _OPENING: Final = re.compile(r"(?:Corrupt: .+?\.\s*)?(?:Hosts disagree: |Mixed: |Undecided: |undecided: )?")
-_OF_PAGES: Final = ("swap", "permute", "move", "limit")
-_STAYING: Final = ("control", "window")
 _MISSING: Final = ("not compared", "not measured", "unavailable")
 _SIZES: Final = ("page_size", "region_size")
-
-
-def names_in(text: str) -> tuple[list[str], int]:
-    """Read ``a, b and c`` or ``a, b and 3 more``: the names, and how many are only counted."""
-    more = re.search(r" and (\d+) more(?: hosts?| others?)?$", text)
-    named = text[: more.start()] if more else text
-    return re.split(r", | and ", named), int(more[1]) if more else 0
-
-
-def is_mover(reader: Reader, name: str) -> bool:
-    """Say whether a contender's method brings pages elsewhere, as far as the workload is about that."""
-    method = name.split(", ", maxsplit=1)[0]
-    return reader.raw.experiment["workload"] not in _OF_PAGES or reader.raw.families.get(method) not in _STAYING
 
 
 def course_of(own: Sequence[Finding]) -> str:
@@ -305,105 +301,6 @@ def untold_faults(said: str | None, left: Sequence[str]) -> Iterator[str]:
         rest = rest.replace(shown or name, "", 1)
     if not named or named + int(more[1] if more else 0) != len(left):
         yield f"not told here: {said}, of {left}"
-
-
-def contests(reader: Reader) -> dict[Any, list[Finding]]:
-    """Put together what competed on one host under the same conditions."""
-    taking_part = [
-        each for each in reader.findings if each["verdict"] in ("fastest", "slower", "not told apart", "too few")
-    ]
-    return by_name(taking_part, lambda each: (each["host"], *(phrase(*pair) for pair in each["where"].items())))
-
-
-def placed(reader: Reader, place: str) -> tuple[dict[Any, list[Finding]], int | None]:
-    """Give the contests that a place is about, and in how many of them something is said to be so; None is all."""
-    held = contests(reader)
-    share = re.fullmatch(r" in (?:(both)|all ([\d,]+)|([\d,]+) of ([\d,]+)) cases", place)
-    if share:
-        total = 2 if share[1] else int(number(share[2] or share[4]))
-        return (held if total == len(held) else {}), int(number(share[3])) if share[3] else None
-    host = re.search(r" on (\S+)$", place)
-    levels = re.match(r" with (.+?)(?: on \S+)?$", place)
-    wanted = {*(levels[1].split(", ") if levels else ()), *([host[1]] if host else ())}
-    return {key: own for key, own in held.items() if wanted <= set(key)}, None
-
-
-def fastest_faults(reader: Reader, text: str) -> Iterator[str]:
-    """Check who won where, and that nothing that moves no page took part."""
-    for finding in reader.findings:
-        if not is_mover(reader, finding["subject"]):
-            yield f"{finding['subject']} moves no page"
-    if re.fullmatch(r"no two (?:others )?were measured under the same conditions", text):
-        if contests(reader):
-            yield text
-        return
-    for clause in text.split("; "):
-        yield from winner_faults(reader, clause)
-
-
-def winner_faults(reader: Reader, clause: str) -> Iterator[str]:
-    """Check who is said to have won, in a clause."""
-    if (best := re.fullmatch(r"(.+?) was fastest( .+)?", clause)) is not None:
-        yield from won_faults(reader, clause, best[2] or "", lambda own: winners(own) == {best[1]} and told(own))
-    elif (tied := re.fullmatch(r"(.+?) were not told apart( .+?)?(?:, ahead of (\d+) others?)?", clause)) is not None:
-        named, more = names_in(tied[1])
-        many = len(named) + more
-        yield from won_faults(
-            reader, clause, tied[2] or "", lambda own: set(named) <= winners(own) and len(winners(own)) == many
-        )
-    elif (none := re.fullmatch(r"none of (\d+) was told to be the fastest( .+)?", clause)) is not None:
-        yield from won_faults(reader, clause, none[2] or "", lambda own: len(winners(own)) == int(none[1]) == len(own))
-    elif (few := re.fullmatch(r"too few blocks( .+?)?, so far (.+) leads", clause)) is not None:
-        yield from leader_faults(reader, f"{few[2]} leads{few[1] or ''}")
-    elif (gone := re.fullmatch(r"(.+) (?:was|were) not measured everywhere", clause)) is not None:
-        missing = {each["subject"] for each in reader.findings if each["verdict"] == "not measured"}
-        named, more = names_in(gone[1])
-        if not set(named) <= missing or len(missing) != len(named) + more:
-            yield f"{clause!r} of {missing}"
-    elif (rest := re.fullmatch(r"others in (\d+) cases?", clause)) is not None:
-        if int(rest[1]) >= len(contests(reader)):
-            yield f"{clause!r}, of {len(contests(reader))}"
-    else:
-        yield f"not understood: {clause!r}"
-
-
-def winners(own: Sequence[Finding]) -> set[str]:
-    """Name what was not beaten in a contest."""
-    return {each["subject"] for each in own if each["verdict"] != "slower"}
-
-
-def told(own: Sequence[Finding]) -> bool:
-    """Say whether one is called the fastest of a contest."""
-    return any(each["verdict"] == "fastest" for each in own)
-
-
-def won_faults(reader: Reader, clause: str, place: str, is_so: Callable[[Sequence[Finding]], bool]) -> Iterator[str]:
-    """Check in how many contests something is so."""
-    held, count = placed(reader, place)
-    so = sum(map(is_so, held.values()))
-    if (
-        (count is None and (so != len(held) or not held))
-        or (count is not None and so < count)
-        or (not place and len(contests(reader)) != 1)
-    ):
-        yield f"{clause!r}, so in {so} of {len(held)}"
-
-
-def leader_faults(reader: Reader, clause: str) -> Iterator[str]:
-    """Check who leads where nothing is told: it has the best median, or the best ratio to the baseline."""
-    found = re.fullmatch(r"(.+?) leads( .+)?", clause)
-    if not found:
-        yield f"not understood: {clause!r}"
-        return
-    held, count = placed(reader, found[2] or "")
-    leads = 0
-    for own in held.values():
-        others = [each for each in own if each["subject"] != found[1]]
-        leads += any(each["subject"] == found[1] for each in own) and all(
-            each["against"] == found[1] or each["verdict"] == "slower" for each in others
-        )
-    if leads < (len(held) if count is None else count) or not held:
-        yield f"{clause!r}, so in {leads} of {len(held)}"
 
 
 def curves(reader: Reader) -> dict[Any, list[Finding]]:

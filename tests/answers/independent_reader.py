@@ -43,6 +43,8 @@ WORDS: Final = {
 DECIDED: Final = ("faster", "slower")
 COMPARED: Final = ("faster", "slower", "no difference found", "too few")
 _CANNOT: Final = {"unavailable", "skipped"}
+_OF_PAGES: Final = ("swap", "permute", "move", "limit")
+_STAYING: Final = ("control", "window")
 
 
 def size(value: int) -> str:
@@ -73,6 +75,19 @@ def by_name(findings: Sequence[Finding], key: Callable[[Finding], Any]) -> dict[
     for finding in findings:
         found.setdefault(key(finding), []).append(finding)
     return found
+
+
+def names_in(text: str) -> tuple[list[str], int]:
+    """Read ``a, b and c`` or ``a, b and 3 more``: the names, and how many are only counted."""
+    more = re.search(r" and (\d+) more(?: hosts?| others?)?$", text)
+    named = text[: more.start()] if more else text
+    return re.split(r", | and ", named), int(more[1]) if more else 0
+
+
+def is_mover(reader: Reader, name: str) -> bool:
+    """Say whether a contender's method brings pages elsewhere, as far as the workload is about that."""
+    method = name.split(", ", maxsplit=1)[0]
+    return reader.raw.experiment["workload"] not in _OF_PAGES or reader.raw.families.get(method) not in _STAYING
 
 
 class Reader:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from pageswap.answers.fastest import Winners
 from pageswap.answers.record import CORRUPT, FASTEST, MIXED, NOT_TOLD_APART, UNDECIDED, YES
+from pageswap.answers.words import say
 from tests.answers.answered import answered, field, slow_down
 
 
@@ -67,14 +71,61 @@ def test_a_winner_is_named_before_what_was_not_told_apart() -> None:
 
 def test_contests_are_left_out_before_their_conditions_are() -> None:
     """One that is told with its condition says more than three that are counted."""
-    a, b = "a" * 30, "b" * 30
+    a, b = "a" * 26, "b" * 26
     run = field({a: 400.0, b: 400.5}, noise=0.02, region_size=[64 << 20, 128 << 20, 256 << 20])
     slow_down(run, 0.5, method=a, region_size=64 << 20)
     slow_down(run, 0.5, method=b, region_size=256 << 20)
 
     assert answered(run).headline == (
-        f"{a} was fastest with a 64MiB region; {b} was fastest with a 256MiB region; others in 1 case"
+        f"{a} was fastest with a 64MiB region; {b} was fastest with a 256MiB region; no single fastest in 1 more case"
     )
+
+
+@pytest.mark.parametrize(
+    ("left_out", "words"),
+    [
+        ([(["b"], True, 1)], "another was fastest in 1 more case"),
+        ([(["b"], True, 2), (["c"], True, 1)], "others were fastest in 3 more cases"),
+        ([(["b", "c"], True, 1)], "no single fastest in 1 more case"),
+        ([(["b", "c"], True, 1), (["b", "d"], False, 2)], "no single fastest in 3 more cases"),
+        ([(["b", "d"], False, 2)], "too few blocks in 2 more cases"),
+        ([(["b"], True, 1), (["b", "c"], True, 1)], "other results in 2 more cases"),
+        ([(["a"], True, 1)], "the findings tell of 1 more case"),
+    ],
+)
+def test_contests_without_a_name_are_told_by_how_they_ended(
+    left_out: list[tuple[list[str], bool, int]], words: str
+) -> None:
+    """Beside one that `a` has won; of fewer that compete it may be the fastest once more."""
+    named, *groups = (
+        Winners(tuple(names), 4, is_known, [{}] * contests, {})
+        for names, is_known, contests in [(["a"], True, 5), *left_out]
+    )
+
+    assert say("headline", "more_cases", groups, [named]) == words
+
+
+def test_what_may_be_the_fastest_says_what_it_was_not_told_from() -> None:
+    """The first of a contest every one that is not beaten, each of these the first."""
+    run = field({"a": 400.0, "b": 400.5, "c": 400.5, "d": 900.0}, noise=0.02)
+    tied = {finding.subject: finding.why for finding in answered(run).findings if finding.verdict == NOT_TOLD_APART}
+    (first,) = (name for name, why in tied.items() if " and " in why)
+    others = [name for name in tied if name != first]
+
+    assert tied == {first: f"not told apart from {others[0]} and {others[1]}"} | dict.fromkeys(
+        others, f"not told apart from {first}"
+    )
+
+
+def test_what_has_blocks_enough_to_be_told_from_all_but_one_says_so() -> None:
+    """That one may be as fast: nobody knows."""
+    run = field({"a": 400.0, "b": 600.0, "c": 900.0})
+    for block in range(3, 7):
+        run.end("failed", "ENOMEM", method="b", block=block)
+    by_name = {finding.subject: finding for finding in answered(run).findings}
+
+    assert (by_name["a"].verdict, by_name["a"].why) == (NOT_TOLD_APART, "too few blocks to tell it from b")
+    assert (by_name["b"].verdict, by_name["b"].why) == ("too few", "3 of at least 6 blocks")
 
 
 def test_what_has_blocks_enough_is_told_before_what_has_too_few() -> None:

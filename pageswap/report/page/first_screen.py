@@ -40,7 +40,7 @@ class ContenderRow:
     """A contender's findings that ended alike: its speed in words, the interval's ends, the verdict, and where it is.
 
     Of several findings ``speed`` and ``interval`` span all, in the same unit. ``where`` is "" where the contender ended
-    alike everywhere.
+    alike everywhere; ``reasons`` are the different ones of the findings, of each its first.
     """
 
     contender: str
@@ -48,7 +48,7 @@ class ContenderRow:
     interval: str
     verdict: str
     where: str
-    why: str
+    reasons: tuple[str, ...]
     against: str
 
 
@@ -91,7 +91,7 @@ def _rows(asks: str, name: str, found: Sequence[Finding]) -> list[ContenderRow]:
                 interval=interval,
                 verdict=verdict,
                 where=_where([each.where for each in own], [each.where for each in found]) if len(alike) > 1 else "",
-                why=next((each.why for each in own if each.why), "").partition("; ")[0],
+                reasons=tuple(dict.fromkeys(each.why.partition("; ")[0] for each in own if each.why)),
                 against=first_few(dict.fromkeys(each.against for each in own if each.against), _NAMED),
             )
         )

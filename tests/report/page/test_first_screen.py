@@ -128,7 +128,7 @@ def test_the_fastest_contender_comes_first() -> None:
     rows = first_rows(answered(*found))
 
     assert [row.contender for row in rows] == ["fast", "slow", "gone"]
-    assert (rows[-1].speed, rows[-1].why) == ("", "no such call")
+    assert (rows[-1].speed, rows[-1].reasons) == ("", ("no such call",))
 
 
 def test_where_a_contender_is_the_fastest_comes_before_where_it_is_not() -> None:

@@ -15,6 +15,7 @@ from pageswap import files
 from pageswap.comparison.tables import summary_as_markdown
 from pageswap.errors import StoreError
 from pageswap.report.page.write import printed, render
+from tests.answers.answered import field, slow_down
 from tests.fake_run import ENVIRONMENT, FakeRun, make_run
 
 if TYPE_CHECKING:
@@ -161,6 +162,17 @@ def test_the_first_table_is_bounded_and_counts_the_rest(tmp_path: Path, page: st
     assert '<th scope="col" class="t">Compared with</th>' in text
     assert '<td class="t against"><bdi>memcpy</bdi></td>' in text
     assert '<td class="t against"><bdi>m00</bdi></td>' in text
+
+
+def test_what_may_be_the_fastest_has_its_reason(tmp_path: Path) -> None:
+    """What it was not told from, by name where that is the same under all conditions of the row."""
+    run = field({"a": 400.0, "b": 400.5, "c": 400.5}, noise=0.02, region_size=[1 << 27, 1 << 28])
+    slow_down(run, 3.0, method="c", region_size=1 << 27)
+    text = render(run, tmp_path / "report.html").read_text(encoding="utf-8")
+    found = re.findall(r"<bdi>([abc])</bdi></th>.*?may be the fastest: <bdi>not told apart from (.*?)</bdi>", text)
+
+    assert found == [("a", "others"), ("b", "a"), ("c", "a")]
+    assert text.count("may be the fastest") == len(found)
 
 
 def test_a_table_that_is_bounded_says_what_of_it_is_shown(tmp_path: Path) -> None:

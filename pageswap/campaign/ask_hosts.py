@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pageswap.agent.host_words import misfit
 from pageswap.agent.journal import job
 from pageswap.agent.journal.line_fields import ANSWERS, HOLDER
+from pageswap.campaign.events import next_in
 from pageswap.campaign.reconnect import Link, PhaseClock, jitter_s
 from pageswap.errors import HostError, PageswapError
 from pageswap.fleet.target import named
@@ -87,7 +88,7 @@ def ask_each(  # noqa: PLR0913 - who is asked what, and how
             threading.Thread(target=work, daemon=True).start()
         with contextlib.suppress(queue.Empty):
             for _ in targets:
-                name, answer = answers.get(timeout=max(0.0, until - time.monotonic()))
+                name, answer = next_in(answers, until - time.monotonic())
                 if isinstance(answer, Exception) and not isinstance(answer, PageswapError):
                     raise answer
                 found[name] = answer

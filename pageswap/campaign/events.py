@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import contextlib
+import queue
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+from pageswap.fleet.transport.transport import waits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+_T = TypeVar("_T")
+_LOOK_S: Final = 0.5
+
+
+def next_in(waiting: queue.SimpleQueue[_T], timeout_s: float | None = None) -> _T:
+    """Return what comes out of a queue next; raises queue.Empty where nothing does within `timeout_s` (None: never).
+
+    Python hears a signal that comes just before the main thread waits only when that wait ends: each is a short one.
+    """
+    for wait_s in waits(timeout_s, _LOOK_S):
+        with contextlib.suppress(queue.Empty):
+            return waiting.get(timeout=wait_s)
+    raise queue.Empty
 
 
 class Started(NamedTuple):

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.campaign.events import Finished, HostEnded, Started, Stopping
+from pageswap.campaign.events import Finished, HostEnded, Started, Stopping, next_in
 from pageswap.campaign.host_run import HostRun
 from pageswap.campaign.outcome import NoHostError, Outcome, exit_code, host_outcomes
 from pageswap.campaign.reconnect import jitter_s
@@ -91,7 +91,7 @@ class Campaign:
                 threading.Thread(target=self._work, args=(bundle,), daemon=True).start()
             left = {host.host for host in self._hosts}
             while left:
-                event = self._events.get()
+                event = next_in(self._events)
                 if isinstance(event, HostEnded):
                     if event.host in left:
                         left.remove(event.host)

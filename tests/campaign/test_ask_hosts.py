@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from typing import TYPE_CHECKING, Any
@@ -73,13 +72,17 @@ def test_a_question_that_fails_is_that_hosts_error() -> None:
 
 
 def test_an_interrupt_waits_for_no_host() -> None:
-    """One that connects may take long to say that nobody is there, and those that wait are not begun."""
+    """One that connects may take long to say that nobody is there, and those that wait are not begun.
+
+    The signal ends no wait of the main thread's, as one that comes just before the wait does not.
+    """
     may_end = threading.Event()
 
     class Slow(FactTarget):
         def ensure_bundle(self, bundle: Any) -> None:
             super().ensure_bundle(bundle)
-            os.kill(os.getpid(), signal.SIGINT)
+            may_end.wait(0.1)  # until the main thread waits
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
             may_end.wait(60)
 
     slow, later = Slow(name="a"), FactTarget(name="b")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import signal
 import threading
 from typing import TYPE_CHECKING, Any
@@ -39,7 +38,8 @@ def test_an_interrupt_ends_a_connecting_that_would_take_long(tmp_path: Path) -> 
     class Slow(FakeTarget):
         def ensure_bundle(self, bundle: Any) -> None:
             super().ensure_bundle(bundle)
-            os.kill(os.getpid(), signal.SIGINT)
+            may_end.wait(0.1)  # until the main thread waits
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
             assert hung_up.wait(60)
             may_end.wait(60)
             raise UNREACHABLE

@@ -12,6 +12,7 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
 
+from pageswap.fleet.transport import transport as limits
 from pageswap.fleet.transport.link_errors import SILENT_AGENT, NoSessionError
 from pageswap.fleet.transport.ssh_config import way_to
 from pageswap.fleet.transport.transport import MarkedStream, Transport, marked
@@ -72,7 +73,7 @@ class Connection(abc.ABC):
     def check_agent(self) -> None:
         """Raise HostAuthError where the ssh-agent does not answer: whoever asks it for a key would wait for ever."""
         route = self.route
-        limit = struct.pack("ll", int(route.connect_timeout_s), 0)
+        limit = struct.pack("ll", int(min(route.connect_timeout_s, limits.CONNECT_TIMEOUT_S)), 0)
         with socket.socket(socket.AF_UNIX) as agent:
             # Not by `settimeout`, with which one that has many to answer first would count as silent.
             agent.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)

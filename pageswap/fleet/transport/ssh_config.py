@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import HostError
+from pageswap.fleet.transport import transport as limits
 from pageswap.fleet.transport.host_keys import KnownHosts
 from pageswap.fleet.transport.link_errors import UNCLEAR_CONFIG, HopelessError
-from pageswap.fleet.transport.transport import CONNECT_TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -234,7 +234,6 @@ def _route(alias: str, settings: Mapping[str, list[str]], own_name: str, given: 
     is_variable = re.fullmatch(r"SSH_AUTH_SOCK|\$\w+", agent)
     agent = os.environ.get(agent.lstrip("$"), "") if is_variable else path(agent)
     known_hosts = KnownHosts.of(host, port, key_alias, paths("userknownhostsfile"), paths("globalknownhostsfile"))
-    timeout = one("connecttimeout")
     # Distributions ask for GSSAPI whether there may be a Kerberos ticket or not.
     has_ticket = "KRB5CCNAME" in os.environ or Path(f"/tmp/krb5cc_{os.getuid()}").exists()  # noqa: S108 - Kerberos's own
     return Route(
@@ -247,7 +246,8 @@ def _route(alias: str, settings: Mapping[str, list[str]], own_name: str, given: 
         agent=agent if has_keys and agent != "none" else "",
         proxy_command=command if command != "none" else None,
         jumps=tuple(jump for jump in filled(one("proxyjump")).split(",") if jump != "none"),
-        connect_timeout_s=CONNECT_TIMEOUT_S if timeout == "none" else float(timeout),
+        # To ssh nought means for ever, as none does.
+        connect_timeout_s=float(one("connecttimeout").replace("none", "0")) or limits.CONNECT_TIMEOUT_S,
         known_hosts=known_hosts,
         lacks=tuple(
             [key for key, value in _SERVED.items() if one(key, value) != value and (key[:3] != "gss" or has_ticket)]

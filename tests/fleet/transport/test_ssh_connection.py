@@ -191,14 +191,24 @@ class TestLoggingIn:
             finally:
                 agent.kill()
 
-    @pytest.mark.parametrize("is_full", [False, True])
+    @pytest.mark.parametrize(("timeout", "is_full"), [("1", False), ("1", True), ("0", False), ("600", False)])
     def test_an_agent_that_never_answers(
-        self, sshd: Sshd, reach: Callable[..., Target], monkeypatch: pytest.MonkeyPatch, *, is_full: bool
+        self,
+        sshd: Sshd,
+        reach: Callable[..., Target],
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        timeout: str,
+        is_full: bool,
     ) -> None:
-        """Is named as soon as connecting has taken too long, also where so many wait for it that no more may."""
+        """Is named as soon as connecting has taken too long, also where so many wait for it that no more may.
+
+        Where an ssh_config lets a connection take for ever, an agent still has no longer than we give it.
+        """
         path = sshd.folder / "agent"
         monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
-        sshd.configure("ConnectTimeout 1")
+        monkeypatch.setattr(limits, "CONNECT_TIMEOUT_S", 1.0)
+        sshd.configure(f"ConnectTimeout {timeout}")
         with socket.socket(socket.AF_UNIX) as silent, socket.socket(socket.AF_UNIX) as first:
             silent.bind(str(path))
             silent.listen(0 if is_full else 9)

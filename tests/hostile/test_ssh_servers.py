@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import struct
@@ -25,7 +26,7 @@ from tests.hostile.ssh_server import BANNER, MuteHost, serving, write_config
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # More than all buffers of a kernel between two programs.
 MOST_TAKEN_BYTES = 64 << 20
@@ -39,6 +40,22 @@ def via(request: pytest.FixtureRequest) -> str:
     if request.param == "openssh":
         require("ssh", shutil.which("ssh"), "needs an OpenSSH client: apt-get install openssh-client")
     return str(request.param)
+
+
+@pytest.fixture
+def says() -> Iterator[Callable[[bytes], int]]:
+    """Have a server say some words to whoever connects, and no more; return its port."""
+    with contextlib.ExitStack() as servers:
+
+        def begin(words: bytes) -> int:
+            def answer(connection: socket.socket) -> None:
+                connection.sendall(words)
+                while connection.recv(1 << 16):
+                    pass
+
+            return servers.enter_context(serving(answer))
+
+        yield begin
 
 
 def error_of(via: str, config: Path) -> HostError:
@@ -68,16 +85,11 @@ def endless(
 
 
 @pytest.mark.parametrize("words", [BANNER, b"", b"Welcome!\r\n"])
-def test_one_that_says_no_more_is_slow_and_may_be_tried_again(tmp_path: Path, via: str, words: bytes) -> None:
+def test_one_that_says_no_more_is_slow_and_may_be_tried_again(
+    tmp_path: Path, via: str, says: Callable[[bytes], int], words: bytes
+) -> None:
     """As on a host whose CPUs are all busy: nobody was refused, and it may answer a moment later."""
-
-    def answer(connection: socket.socket) -> None:
-        connection.sendall(words)
-        while connection.recv(1 << 16):
-            pass
-
-    with serving(answer) as port:
-        error = error_of(via, write_config(tmp_path, port, "ConnectTimeout 1"))
+    error = error_of(via, write_config(tmp_path, says(words), "ConnectTimeout 1"))
 
     assert isinstance(error, HostUnreachableError), error
     assert not isinstance(error, HopelessError), error
@@ -155,16 +167,11 @@ def packet(kind: bytes, *words: bytes) -> bytes:
     ],
     ids=["a greeting", "a message", "a farewell"],
 )
-def test_what_anybody_says_is_not_taken_for_ssh_s_word(tmp_path: Path, via: str, words: bytes) -> None:
+def test_what_anybody_says_is_not_taken_for_ssh_s_word(
+    tmp_path: Path, via: str, says: Callable[[bytes], int], words: bytes
+) -> None:
     """Before any key was shown: no key is said to be revoked, and none of their words is repeated."""
-
-    def answer(connection: socket.socket) -> None:
-        connection.sendall(words)
-        while connection.recv(1 << 16):
-            pass
-
-    with serving(answer) as port:
-        error = error_of(via, write_config(tmp_path, port, "ConnectTimeout 2"))
+    error = error_of(via, write_config(tmp_path, says(words), "ConnectTimeout 2"))
 
     assert type(error) is HostUnreachableError, error
     assert "evil" not in str(error)
@@ -181,11 +188,12 @@ def test_what_a_host_says_is_not_taken_for_ssh_s_word(tmp_path: Path, via: str) 
     assert "evil" not in str(error)
 
 
-def test_a_certificate_s_name_is_not_taken_for_ssh_s_word(tmp_path: Path, via: str) -> None:
-    """Else a key could be shown as another one, which is compared and found right."""
+@pytest.mark.parametrize("words", ["debug1: Server host key: evil evil", LIES], ids=["a key", "lies"])
+def test_a_certificate_s_name_is_not_taken_for_ssh_s_word(tmp_path: Path, via: str, words: str) -> None:
+    """Else a key could be shown as another one, which is compared and found right, or as one that has changed."""
     sshd = Sshd(tmp_path / "sshd", extra=(f"HostCertificate {tmp_path}/sshd/host_ed25519-cert.pub",))
     make_key(tmp_path / "ca")
-    name = "\ndebug1: Server host key: evil evil\n"
+    name = f"\n{words}\n"
     sign = ["ssh-keygen", "-q", "-h", "-s", tmp_path / "ca", "-I", name, sshd.folder / "host_ed25519.pub"]
     subprocess.run(sign, check=True)
     sshd.know(())
@@ -197,6 +205,63 @@ def test_a_certificate_s_name_is_not_taken_for_ssh_s_word(tmp_path: Path, via: s
     assert type(error) is HostKeyError, error
     assert "is unknown" in str(error)
     assert "evil" not in str(error)
+
+
+def with_openssh(config: Path) -> HostError:
+    """Return the error of a host that the system's ssh does not reach."""
+    require("ssh", shutil.which("ssh"), "needs an OpenSSH client: apt-get install openssh-client")
+    return error_of("openssh", config)
+
+
+def test_a_user_certificate_s_names_are_not_taken_for_ssh_s_word(tmp_path: Path) -> None:
+    """Neither its own nor those that it is for; here nobody is let in with it."""
+    sshd = Sshd(tmp_path / "sshd", extra=("LogLevel DEBUG3",))
+    make_key(tmp_path / "ca")
+    (sshd.folder / "authorized_keys").write_text(f'cert-authority,principals="x" {(tmp_path / "ca.pub").read_text()}')
+    names = LIES.replace("\n", " ")
+    sign = ["ssh-keygen", "-q", "-s", tmp_path / "ca", "-I", f"\n{LIES}", "-n", names, f"{sshd.user_key}.pub"]
+    subprocess.run(sign, check=True)
+    error = with_openssh(sshd.config)
+    sshd.stop()
+
+    assert type(error) is HostAuthError, error
+    assert "evil" not in str(error)
+
+
+def test_what_a_list_of_revoked_keys_is_called_is_not_taken_for_ssh_s_word(tmp_path: Path) -> None:
+    """Whoever keeps it writes what he likes there."""
+    sshd = Sshd(tmp_path / "sshd", extra=("AllowUsers nobody",))
+    make_key(tmp_path / "other")
+    write = ["ssh-keygen", "-q", "-k", "-f", tmp_path / "krl", "-C", f"\n{LIES}", tmp_path / "other.pub"]
+    subprocess.run(write, check=True)
+    sshd.configure(f"RevokedHostKeys {tmp_path}/krl")
+    error = with_openssh(sshd.config)
+    sshd.stop()
+
+    assert type(error) is HostAuthError, error
+    assert "evil" not in str(error)
+
+
+@pytest.mark.parametrize("lies", [LIES, "root@lab1: Permission denied (evil).\n", "Bad owner or permissions on evil\n"])
+def test_what_a_proxy_command_says_is_not_taken_for_ssh_s_word(tmp_path: Path, lies: str) -> None:
+    """It may repeat what a host on the way has said."""
+    (tmp_path / "lies").write_text(lies)
+    error = with_openssh(write_config(tmp_path, 1, f"ProxyCommand sh -c 'cat {tmp_path}/lies >&2; exit 1'"))
+
+    assert type(error) is HostUnreachableError, error
+    assert "evil" not in str(error)
+
+
+def test_what_a_file_is_called_is_not_taken_for_ssh_s_word(tmp_path: Path) -> None:
+    """Ssh says which keys it has."""
+    folder = tmp_path / "x: Permission denied (timed out).Unable to negotiate with x terminating, 1 bad configuration"
+    folder.mkdir()
+    make_key(folder / "key")
+    with serving(lambda _: None) as port:
+        error = with_openssh(write_config(tmp_path, port, f'IdentityFile "{folder}/key"'))
+
+    assert type(error) is HostUnreachableError, error
+    assert "or it hung up" in str(error)
 
 
 @pytest.mark.parametrize("lets_in", [True, False])

@@ -96,28 +96,35 @@ UNCLEAR_CONFIG: Final = Fault(
 )
 
 _NO_NAME: Final = r"^(?:ssh: )?(?:Could not )?resolve hostname \S+: "
+_HOST_KEY: Final = (
+    r"^(?:\S+ h|H)ost key for .+ {} and you have requested strict checking\.\nHost key verification failed\.\n\Z"
+)
 # What the system's ssh, or Fabric's library, says when no connection comes about, in the order in which it is looked
-# for; its groups are the text's values, or there is a reason. What tells of keys or has groups begins a line: behind
-# that may stand what a server said, whoever it is.
+# for; its groups are the text's values, or there is a reason. Each is a sentence from its begin on, and what tells of
+# keys the last one: within one may stand what a file or a server says, whoever that is.
 _MEANINGS: Final = (
-    (r"^@ .*REVOKED HOST KEY|^Host key .*revoked by file (?P<where>.+)", REVOKED_KEY, ""),
-    (r"^@ .*HOST IDENTIFICATION HAS CHANGED(?:[\s\S]*^Offending \S+ key in (?P<where>.+:\d+))?", CHANGED_KEY, ""),
-    (r"^Host key verification failed", UNKNOWN_KEY, ""),
-    (r"key file is encrypted", LOCKED, ""),
+    (r"^Host key \S+ \S+ revoked by file (?P<where>.+)\nHost key verification failed\.\n\Z", REVOKED_KEY, ""),
+    (_HOST_KEY.format("was revoked"), REVOKED_KEY, ""),
+    (r"^Offending \S+ key in (?P<where>.+:\d+)\n(?:  .*\n)*" + _HOST_KEY.format("has changed"), CHANGED_KEY, ""),
+    (_HOST_KEY.format("has changed"), CHANGED_KEY, ""),
+    (r"^Host key verification failed\.\n\Z", UNKNOWN_KEY, ""),
+    (r"^[Pp]rivate key file is encrypted", LOCKED, ""),
     # The last: a host hung up over one key before it was shown the next.
     (
-        r"Permission denied \(|[Aa]uthentication (?:failures|failed|type|methods)|not a valid|No existing session",
+        r"^(?:.+: Permission denied \(.*\)\.$|Received disconnect from .+: Too many authentication failures)",
         REFUSED,
         "",
     ),
-    (r"terminating, \d+ bad configuration|Bad owner or permissions", UNCLEAR_CONFIG, ""),
-    (r"Unable to negotiate with", NO_ALGORITHM, ""),
+    (r"^(?:(?:\w+ )?[Aa]uthentication (?:failed|type|methods)|not a valid|No existing session)", REFUSED, ""),
+    (r"^(?:.+: )?terminating, \d+ bad configuration|^Bad owner or permissions on ", UNCLEAR_CONFIG, ""),
+    (r"^Unable to negotiate with ", NO_ALGORITHM, ""),
     (rf"{_NO_NAME}(?=Temporary )(?:Temporary failure: )?(?P<reason>.+)", UNRESOLVED, ""),
     (rf"{_NO_NAME}(?P<reason>.+)", NO_ADDRESS, ""),
     (r"^(?:ssh: )?connect to host \S+ port \d+: (?P<reason>.+)", UNREACHABLE, ""),
-    (r"(?i)timed out|timeout(?!:)", UNREACHABLE, "no answer in time"),
-    (r"(?i)administratively prohibited", NO_FORWARDING, ""),
-    (r"(?:open|forwarding) failed", UNREACHABLE, "the jump host cannot connect to it"),
+    (r"^(?:.+: )?Connection (?:to .+ )?timed out|^Timeout, server ", UNREACHABLE, "no answer in time"),
+    (r"^(?:timed out|Key-exchange timed out|Authentication timeout|Timeout)", UNREACHABLE, "no answer in time"),
+    (r"^(?:channel \d+: )?open failed: [Aa]dministratively prohibited", NO_FORWARDING, ""),
+    (r"^(?:channel \d+: )?open failed|^stdio forwarding failed", UNREACHABLE, "the jump host cannot connect to it"),
     (r"", UNREACHABLE, "no SSH server answers there, or it hung up"),
 )
 

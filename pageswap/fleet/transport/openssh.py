@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from pageswap.errors import HostError
 from pageswap.fleet.transport import transport as limits
@@ -30,9 +30,19 @@ _RUN_S: Final = 90.0
 _EXIT_S: Final = 10.0
 _SSH_FAILED: Final = 255
 _NOT_FORWARDED: Final = "Stdio forwarding request failed"
-# From here on a line may begin with words of the host's, as ssh lets line feeds pass: only those of _LATER count then.
-_THEIRS: Final = r"(?m)^(?:debug1: (?:SSH2_MSG_NEWKEYS received|Remote: )|Received disconnect from )|Their offer: "
-_LATER: Final = r"Permission denied \(|Too many authentication failures|timed out"
+# From here on a line may begin with words of the host's or of a file, as ssh lets line feeds pass. Only its last words
+# are certainly ssh's own then, but where they repeat an offer, which is the host's.
+_OFFER: Final = "Their offer: "
+_THEIRS: Final = (
+    r"(?m)^(?:debug1: (?:SSH2_MSG_NEWKEYS received|Remote: |KRL version |Server host certificate: )|"
+    rf"Received disconnect from )|{_OFFER}"
+)
+_LAST: Final = (
+    r"(?m)^(?:(?:(?:Offending .*\n(?:  .*\n)*)?.*\n)?Host key verification failed\.|.*: Permission denied \(.*|"
+    r"Connection to .* timed out|Received disconnect from .*\n.*)\n\Z"
+)
+# Of a program that was started the complaints are the host's words.
+_NO_SESSION: Final = r"mux_client_request_session: session request failed: Session open refused by peer\r?(?:\n|\Z)"
 _FORWARDS_NOTHING: Final = r"(?m)^channel \d+: open failed: (?:administratively prohibited|connect failed)"
 # How often is looked at how much a program complains.
 _LOOK_S: Final = 0.5
@@ -68,23 +78,26 @@ class Master(Connection):
             known = len(gate.said())
         code = self._ssh("-v", "-f", "-N", "-M", "-S", self._control, f"-oControlPersist={_IDLE_S}", *options)
         if code or not self.is_open:
-            said, *later = re.split(_THEIRS, self.said(), maxsplit=1)
-            # Which a certificate's name, chosen by its host, could pretend to be.
-            keys = re.findall(r"(?m)^debug1: Server host key: (\S+ \S+)", said.partition("Server host certificate")[0])
-            words = [said, *re.findall(_LATER, "".join(later))]
-            # Why it connects us to nobody a gate tells there only, as it does of others.
-            if gate is not None and _NOT_FORWARDED in said:
-                words += re.findall(_FORWARDS_NOTHING, gate.said()[known:])
-            raise meaning("\n".join(words), self.route.alias, self.route.shown, *keys[-1:])
+            said = self.said()
+            own = re.split(_THEIRS, said, maxsplit=1)[0]
+            keys = re.findall(r"(?m)^debug1: Server host key: (\S+ \S+)", own)
+            words = re.sub(r"(?m)^debug1: .*\n", "", own)
+            if gate is not None:
+                words += _all_of(self._beside)
+                # Why it connects us to nobody a gate tells there only, as it does of others.
+                if _NOT_FORWARDED in words:
+                    words += "\n".join(re.findall(_FORWARDS_NOTHING, gate.said()[known:]))
+            last = None if _OFFER in said else re.search(_LAST, said)
+            raise meaning(words + (last[0] if last else ""), self.route.alias, self.route.shown, *keys[-1:])
 
     def said(self) -> str:
-        """Return all that the ssh that holds the connection has said so far."""
-        descriptor = self._log.fileno()
-        return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode("utf-8", "backslashreplace")
+        """Return all that the ssh that holds the connection has said so far, and nobody else."""
+        return _all_of(self._log)
 
     def bound_complaints(self) -> bool:
         """Forget what ssh has said where that fills the disk, as a host may have it; tell whether it was so."""
-        return bound(self._log) or (self._through is not None and self._through.bound_complaints())
+        is_full = bound(self._log) or bound(self._beside)
+        return is_full or (self._through is not None and self._through.bound_complaints())
 
     def client(self) -> list[str]:
         """Return the command that goes through the connection, and makes none of its own where it has gone."""
@@ -120,13 +133,16 @@ class Master(Connection):
 
     def _ssh(self, *options: str) -> int:
         """Run ssh with our settings before the user's; return its exit status."""
-        self._log = self._held.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - closed with the connection
+        # What is said by ssh itself, and by a ProxyCommand and whoever that reaches.
+        self._log, self._beside = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - closed with the connection
+        self._held.callback(self._log.close)
+        self._held.callback(self._beside.close)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - what varies is an alias
-                ["ssh", "-F", f"{self._folder}/config", *options, "--", self.route.alias],  # noqa: S607 - the one that is typed
+                ["ssh", "-E", "/dev/stdout", "-F", f"{self._folder}/config", *options, "--", self.route.alias],  # noqa: S607 - the one that is typed
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
-                stderr=self._log,
+                stderr=self._beside,
                 # Without a terminal and a display there is nobody to be asked.
                 env={**os.environ, "SSH_ASKPASS_REQUIRE": "never"},
                 start_new_session=True,
@@ -174,7 +190,7 @@ class OpensshStream(ProcessStream):
         if data == b"" and not self._is_cancelled and self.exit_code() == _SSH_FAILED:
             if not self._master.is_open:
                 raise LOST.error(alias=self._master.route.alias)
-            if "refused by peer" in self.complaint():
+            if re.match(_NO_SESSION, self.complaint()):
                 raise NO_PROGRAM.error(shown=self._master.route.shown)
         return data
 
@@ -203,6 +219,12 @@ def make_folder(alias: str) -> Path:
     except OSError as error:
         text = f"no folder can be made for ssh's socket: {error.strerror}; free space there, or set TMPDIR"
         raise HostError(f"{alias}: {place}: {text}") from error
+
+
+def _all_of(file: IO[bytes]) -> str:
+    descriptor = file.fileno()
+    text = os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode("utf-8", "backslashreplace")
+    return text.replace("\r\n", "\n")
 
 
 def _is_listened_to(path: str) -> bool:

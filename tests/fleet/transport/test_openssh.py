@@ -137,6 +137,14 @@ def test_what_a_jump_host_has_ssh_log_is_bounded_too(
     assert max(sizes) < 1 << 16
 
 
+def test_what_a_program_complains_about_is_not_taken_for_ssh_s_word(way: Transport) -> None:
+    """Though it ends as an ssh does that has started nothing."""
+    stream = way.start(["sh", "-c", "echo Session open refused by peer >&2; exit 255"], b"")
+
+    assert stream.read() == b""
+    assert stream.close() == "Session open refused by peer"
+
+
 def test_settings_that_do_more_than_reach_the_host_do_nothing(sshd: Sshd, reach: Callable[..., Target]) -> None:
     """Neither a command of the ssh_config's nor a terminal comes between."""
     canary = sshd.folder / "canary"

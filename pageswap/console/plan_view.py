@@ -69,17 +69,16 @@ def show_plan(plan: Plan) -> None:
     varying = [name for name, found in levels.items() if len(found) > 1] or list(levels)[:1]
     fixed = [f"{name} {level_text(name, found[0])}" for name, found in levels.items() if name not in varying]
     say(f"everywhere: {experiment.workload}, {', '.join(fixed)}\n")
-    shown = list(zip(plan.cases, estimate.cases, strict=True))[:_CASES_SHOWN]
     show_table(
         ("case", *varying, "memory", "a trial"),
         (
             (
                 case.case_id,
                 *(level_text(name, case.levels[name]) for name in varying),
-                _mebibytes(cost.memory_bytes),
-                format_duration(cost.seconds),
+                _mebibytes(case.memory_bytes),
+                format_duration(case.seconds),
             )
-            for case, cost in shown
+            for case in plan.cases[:_CASES_SHOWN]
         ),
         right=frozenset({"memory", "a trial"}),
     )

@@ -52,14 +52,6 @@ _ITERATION_S: Mapping[str, tuple[float, float]] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class CaseEstimate:
-    """What one trial of a case is expected to take."""
-
-    memory_bytes: int
-    seconds: float
-
-
-@dataclasses.dataclass(frozen=True)
 class Estimate:
     """What a plan is expected to take on one host.
 
@@ -68,7 +60,6 @@ class Estimate:
     the bound that the timeout sets.
     """
 
-    cases: tuple[CaseEstimate, ...]
     memory_bytes: int
     seconds: float
     least_seconds: float
@@ -77,10 +68,12 @@ class Estimate:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One combination of levels (sizes in bytes); `case_id` is ``c0004`` for the fifth."""
+    """One combination of levels (sizes in bytes), and what a trial of it takes; `case_id` is ``c0004`` for the fifth."""
 
     case_id: str
     levels: dict[str, Level]
+    memory_bytes: int
+    seconds: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,21 +87,21 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as one JSON object; a trial names its case, where its levels are, once."""
-        experiment, costs = self.experiment, dataclasses.asdict(self.estimate)
+        experiment = self.experiment
         return {
             "experiment": experiment.name,
             "spec": experiment.path,
             **{name: getattr(experiment, name) for name in _TOLD_OF_EXPERIMENT},
             "stopping": dataclasses.asdict(experiment.stopping) if experiment.stopping else None,
-            "estimate": {name: round(cost, 3) for name, cost in costs.items() if name != "cases"},
+            "estimate": {name: round(cost, 3) for name, cost in dataclasses.asdict(self.estimate).items()},
             "cases": [
                 {
                     "case_id": case.case_id,
                     **case.levels,
-                    "memory_bytes": cost.memory_bytes,
-                    "seconds_per_trial": round(cost.seconds, 3),
+                    "memory_bytes": case.memory_bytes,
+                    "seconds_per_trial": round(case.seconds, 3),
                 }
-                for case, cost in zip(self.cases, self.estimate.cases, strict=True)
+                for case in self.cases
             ],
             "trials": [{name: getattr(trial, name) for name in _TOLD_OF_TRIAL} for trial in self.trials],
         }
@@ -125,12 +118,12 @@ def make(experiment: Experiment, *, vocabulary: Vocabulary | None = None) -> Pla
     experiment = with_asks(experiment, every)
     # Ids of one width sort as text in the order of their numbers.
     digits = max(_CASE_DIGITS, len(str(len(every) - 1)))
-    cases = tuple(Case(f"c{index:0{digits}d}", levels) for index, levels in enumerate(every))
-    trials = tuple(_trials(experiment, cases))
-    of_each = {trial.trial_id.partition(".")[2]: trial for trial in trials}
-    once = [of_each[case.case_id] for case in cases]
-    controls = [trial for trial in of_each.values() if trial.replica]
-    return Plan(experiment, cases, trials, estimate(experiment, once, controls, vocabulary or core_vocabulary()))
+    levels = {f"c{index:0{digits}d}": of_case for index, of_case in enumerate(every)}
+    trials = tuple(_trials(experiment, levels))
+    vocabulary = vocabulary or core_vocabulary()
+    costs = {trial.case_id: _cost(trial, vocabulary) for trial in trials if not trial.block}
+    cases = tuple(Case(case_id, of_case, *costs[case_id]) for case_id, of_case in levels.items())
+    return Plan(experiment, cases, trials, _estimate(experiment, cases, trials))
 
 
 def block_order(seed: int, block_id: str, cases: int) -> list[int]:
@@ -151,12 +144,12 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(f"pageswap {text}".encode()).digest()
 
 
-def _trials(experiment: Experiment, cases: tuple[Case, ...]) -> Iterator[TrialSpec]:
-    """Yield every trial in the order they run: the warm-up blocks, then the measured ones."""
-    levels = {case.case_id: {**default_levels(), **case.levels} for case in cases}
-    once = [(case, 0) for case in cases]
+def _trials(experiment: Experiment, cases: Mapping[str, dict[str, Level]]) -> Iterator[TrialSpec]:
+    """Yield every trial of cases, which are levels by id, in the order they run: first the warm-up blocks."""
+    levels = {case_id: {**default_levels(), **of_case} for case_id, of_case in cases.items()}
+    once = [(case_id, 0) for case_id in cases]
     baseline = experiment.baseline.items()
-    twice = once + [(case, 1) for case in cases if baseline and baseline <= case.levels.items()]
+    twice = once + [(case_id, 1) for case_id in cases if baseline and baseline <= cases[case_id].items()]
     digits = max(_BLOCK_DIGITS, len(str(experiment.repeats - 1)))
     blocks = [(True, number) for number in range(experiment.warmups)]
     for is_warmup, number in blocks + [(False, number) for number in range(experiment.repeats)]:
@@ -166,9 +159,9 @@ def _trials(experiment: Experiment, cases: tuple[Case, ...]) -> Iterator[TrialSp
         slots = once if is_warmup else twice
         seed = schedule_seed(experiment.seed, name)
         for position, index in enumerate(block_order(experiment.seed, name, len(slots))):
-            case, replica = slots[index]
+            case_id, replica = slots[index]
             yield TrialSpec(
-                trial_id=f"{block_id}.{case.case_id}{REPLICA_SUFFIX if replica else ''}",
+                trial_id=f"{block_id}.{case_id}{REPLICA_SUFFIX if replica else ''}",
                 attempt=1,
                 workload=experiment.workload,
                 rounds=experiment.rounds,
@@ -178,38 +171,30 @@ def _trials(experiment: Experiment, cases: tuple[Case, ...]) -> Iterator[TrialSp
                 position=position,
                 warmup=is_warmup,
                 replica=replica,
-                levels=levels[case.case_id],
+                levels=levels[case_id],
             )
 
 
-def estimate(
-    experiment: Experiment, trials: Sequence[TrialSpec], controls: Sequence[TrialSpec], vocabulary: Vocabulary
-) -> Estimate:
-    """Estimate a plan's cost.
-
-    `trials` holds one trial of each case, in the cases' order, `controls` one of each that a measured block has twice.
-    """
-    costs = tuple(_trial_estimate(trial, vocabulary) for trial in trials)
-    once = sum(cost.seconds for cost in costs)
-    measured = once + sum(_trial_estimate(trial, vocabulary).seconds for trial in controls)
-    timeouts = [sum(trial.timeout_s for trial in part) for part in (trials, controls)]
+def _estimate(experiment: Experiment, cases: Sequence[Case], trials: Sequence[TrialSpec]) -> Estimate:
+    seconds = {case.case_id: case.seconds for case in cases}
+    least = (trial for trial in trials if trial.warmup or trial.block < experiment.least_repeats)
     return Estimate(
-        cases=costs,
-        memory_bytes=max(cost.memory_bytes for cost in costs),
-        seconds=experiment.warmups * once + experiment.repeats * measured,
-        least_seconds=experiment.warmups * once + experiment.least_repeats * measured,
-        at_most_seconds=experiment.warmups * timeouts[0] + experiment.repeats * sum(timeouts),
+        memory_bytes=max(case.memory_bytes for case in cases),
+        seconds=sum(seconds[trial.case_id] for trial in trials),
+        least_seconds=sum(seconds[trial.case_id] for trial in least),
+        at_most_seconds=len(trials) * experiment.timeout_s,
     )
 
 
-def _trial_estimate(trial: TrialSpec, vocabulary: Vocabulary) -> CaseEstimate:
+def _cost(trial: TrialSpec, vocabulary: Vocabulary) -> tuple[int, float]:
+    """Return the bytes of memory and the seconds that a trial is expected to take."""
     method = vocabulary.methods[trial.method]
     memory = memory_need(
         trial,
         scratch=trial.workload not in method.without_scratch,
         is_reserved=trial.backing in vocabulary.reserved_backings,
     )
-    return CaseEstimate(memory.total_bytes, min(_seconds(trial, method.family), trial.timeout_s))
+    return memory.total_bytes, min(_seconds(trial, method.family), trial.timeout_s)
 
 
 def _seconds(trial: TrialSpec, family: str) -> float:

@@ -78,7 +78,7 @@ def merged_plan(folder: Path) -> tuple[Plan, dict[str, tuple[str, str]]]:
     numbers = itertools.count()
     ids = {(part, case.case_id): f"c{next(numbers):04d}" for part, plan in plans.items() for case in plan.cases}
     cases = [
-        dataclasses.replace(case, index=int(ids[part, case.case_id][1:]), case_id=ids[part, case.case_id])
+        dataclasses.replace(case, case_id=ids[part, case.case_id])
         for part, plan in plans.items()
         for case in plan.cases
     ]

@@ -23,7 +23,7 @@ def test_memory_is_what_the_agent_will_ask_for(experiment: Experiment, vocabular
     plan = make(experiment, vocabulary=vocabulary)
     needs = {trial.trial_id: memory_need(trial).total_bytes for trial in plan.trials}
 
-    assert [cost.memory_bytes for cost in plan.estimate.cases] == [needs[f"b00.{case.case_id}"] for case in plan.cases]
+    assert [case.memory_bytes for case in plan.cases] == [needs[f"b00.{case.case_id}"] for case in plan.cases]
     assert plan.estimate.memory_bytes == max(needs.values()) > 2 << 20
 
 
@@ -34,7 +34,7 @@ def test_memory_leaves_out_the_scratch_of_who_does_not_copy_through_it(
     thrifty = dataclasses.replace(
         vocabulary, methods={**vocabulary.methods, "null": known_method("control", ("swap",), ("swap",))}
     )
-    before, after = (make(experiment, vocabulary=names).estimate.cases for names in (vocabulary, thrifty))
+    before, after = (make(experiment, vocabulary=names).cases for names in (vocabulary, thrifty))
 
     assert before[0].memory_bytes - after[0].memory_bytes == 2 << 20
     assert before[-1] == after[-1]
@@ -43,7 +43,7 @@ def test_memory_leaves_out_the_scratch_of_who_does_not_copy_through_it(
 def test_total_counts_every_block(experiment: Experiment, vocabulary: Vocabulary) -> None:
     """Warm-up blocks take time as well, and the baseline's four cases are measured twice in the five others."""
     plan = make(experiment, vocabulary=vocabulary)
-    seconds = {case.case_id: cost.seconds for case, cost in zip(plan.cases, plan.estimate.cases, strict=True)}
+    seconds = {case.case_id: case.seconds for case in plan.cases}
     twice = sum(seconds[case.case_id] for case in plan.cases if case.levels["method"] == "memcpy")
 
     assert plan.estimate.seconds == pytest.approx(7 * sum(seconds.values()) + 5 * twice)
@@ -55,7 +55,7 @@ def test_remapping_is_expected_to_take_longer_than_copying_4_kib(
 ) -> None:
     """By the order of magnitude that was measured."""
     plan = make(override(experiment, set_=["iterations=100000"], vocabulary=vocabulary), vocabulary=vocabulary)
-    seconds = {case.levels["method"]: cost.seconds for case, cost in zip(plan.cases, plan.estimate.cases, strict=True)}
+    seconds = {case.levels["method"]: case.seconds for case in plan.cases}
 
     assert seconds["null"] < seconds["memcpy"] < seconds["mremap_fixed"] / 5
 
@@ -68,9 +68,7 @@ def test_remapping_cuts_the_region_into_pages_which_each_round_counts(
     words = [f"iterations={iterations}", "region_size=1MiB", "touch=none"]
     changed = override(experiment, set_=words, vocabulary=vocabulary)
     four, eight = (make(dataclasses.replace(changed, rounds=rounds), vocabulary=vocabulary) for rounds in (4, 8))
-    more = [
-        after.seconds - before.seconds for before, after in zip(four.estimate.cases, eight.estimate.cases, strict=True)
-    ]
+    more = [after.seconds - before.seconds for before, after in zip(four.cases, eight.cases, strict=True)]
 
     assert [case.levels["method"] for case in four.cases] == ["null", "memcpy", "mremap_fixed"]
     assert more == pytest.approx([0.0, 0.0, 0.7e-6 * cut_pages * 4])
@@ -80,7 +78,7 @@ def test_no_trial_is_expected_to_pass_its_timeout(experiment: Experiment, vocabu
     """It would be ended there."""
     plan = make(override(experiment, set_=["iterations=1000000000"], vocabulary=vocabulary), vocabulary=vocabulary)
 
-    assert max(cost.seconds for cost in plan.estimate.cases) == 3.0
+    assert max(case.seconds for case in plan.cases) == 3.0
 
 
 def test_a_family_that_the_model_does_not_know_is_taken_for_the_slowest(
@@ -89,7 +87,7 @@ def test_a_family_that_the_model_does_not_know_is_taken_for_the_slowest(
     """A new family must not make planning fail."""
     changed = override(experiment, set_=["method=memcpy,mremap_fixed,teleport", "touch=none"], vocabulary=vocabulary)
     plan = make(changed, vocabulary=vocabulary)
-    seconds = [cost.seconds for cost in plan.estimate.cases]
+    seconds = [case.seconds for case in plan.cases]
 
     assert seconds[4] > seconds[0]
 
@@ -116,9 +114,9 @@ def test_blocks_and_calls_are_foretold_by_the_order_of_magnitude(
     known = known_method(families.get(method, "control"), ("grow", "call"))
     names = dataclasses.replace(vocabulary, methods={method: known})
     text = f"name: tiny\nquestion: How long?\nmethod: {method}\n{levels}\nbaseline: {{method: {method}}}\n"
-    (cost,) = make(loads(text, "tiny.yaml", vocabulary=names), vocabulary=names).estimate.cases
+    (case,) = make(loads(text, "tiny.yaml", vocabulary=names), vocabulary=names).cases
 
-    assert measured_s / 3 < cost.seconds < 7 * measured_s
+    assert measured_s / 3 < case.seconds < 7 * measured_s
 
 
 @pytest.mark.parametrize(
@@ -135,6 +133,6 @@ def test_a_trial_costs_its_setting_up_its_check_and_its_iterations(
     """As worked by hand from the figures that the model states, for a region of 2 MiB."""
     words = [f"method={method},memcpy" if method != "memcpy" else "method=memcpy", "region_size=2MiB", "touch=none"]
     changed = dataclasses.replace(override(experiment, set_=words, vocabulary=vocabulary), rounds=4)
-    cost = make(changed, vocabulary=vocabulary).estimate.cases[0]
+    case = make(changed, vocabulary=vocabulary).cases[0]
 
-    assert cost.seconds == pytest.approx(0.008 + (2 << 20) / 1.5e9 + (2 << 20) / 8e9 + seconds, rel=1e-6)
+    assert case.seconds == pytest.approx(0.008 + (2 << 20) / 1.5e9 + (2 << 20) / 8e9 + seconds, rel=1e-6)

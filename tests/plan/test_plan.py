@@ -206,7 +206,7 @@ def test_json_names_each_trial_s_case_and_the_estimate(plan: Plan) -> None:
     assert document["experiment"] == "tiny"
     assert document["baseline"] == {"method": "memcpy"}
     assert document["cases"][5]["region_size"] == 1 << 20
-    assert document["cases"][5]["memory_bytes"] == plan.estimate.cases[5].memory_bytes
+    assert document["cases"][5]["memory_bytes"] == plan.cases[5].memory_bytes
     assert [trial["trial_id"] for trial in document["trials"]] == [trial.trial_id for trial in plan.trials]
     assert {trial["case_id"] for trial in document["trials"]} == {case["case_id"] for case in document["cases"]}
     assert document["estimate"]["at_most_seconds"] == (7 * 12 + 5 * 4) * 3.0

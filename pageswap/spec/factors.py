@@ -80,7 +80,7 @@ class Factor:
     """All that is known of something that an experiment may vary.
 
     `kind` tells what a level is: a size in bytes, a whole number of base pages; a count from 1 to `most`, where `why`
-    explains the limit; or a word of the core. `default` is the text of the one level taken when the spec names none;
+    explains the limit; or a word of the core. `default` is the one level taken when the spec names none;
     None: the spec must name it. `phrase` is how a level reads in a sentence after "with", where ``{}`` stands for its
     text, and `phrases` has the levels that read otherwise. `trend` is there where the levels can be an axis. `only_for`
     are the workloads that it has a meaning for (None: all), less those of `not_for`.
@@ -88,7 +88,7 @@ class Factor:
 
     name: str
     kind: Literal["size", "count", "word"]
-    default: str | None
+    default: Level | None
     phrase: str
     most: int = 0
     why: str = ""
@@ -96,15 +96,6 @@ class Factor:
     trend: Trend | None = None
     only_for: tuple[str, ...] | None = None
     not_for: tuple[str, ...] = ()
-
-    @property
-    def default_level(self) -> Level | None:
-        """The level that a case has which does not name the factor; None where the spec must name it."""
-        if self.default is None:
-            return None
-        if self.kind == "size":
-            return parse_size(self.default)
-        return int(self.default) if self.kind == "count" else self.default
 
     @property
     def workloads(self) -> tuple[str, ...]:
@@ -192,35 +183,35 @@ FACTORS: dict[str, Factor] = {
     for factor in (
         Factor("method", "word", None, "{}"),
         Factor(
-            *("page_size", "size", "4KiB", "{} pages"),
+            *("page_size", "size", 4 << 10, "{} pages"),
             trend=Trend("sizes", "Rate against page size", "Page size", may_lead=True),
         ),
         # A call works on two pages a thread, whatever is asked for: spec/cases.py gives its cases their size.
         Factor(
-            *("region_size", "size", "256MiB", "a {} region"),
+            *("region_size", "size", 256 << 20, "a {} region"),
             trend=Trend("regions", "Rate against region size", "Region size", may_lead=True),
             not_for=("call",),
         ),
         Factor(
-            *("iterations", "count", "200_000", "{} iterations"),
+            *("iterations", "count", 200_000, "{} iterations"),
             *(MAX_ITERATIONS, "the schedule takes 8 bytes of memory an iteration"),
             trend=Trend("iterations", "Rate against iterations", "Iterations"),
         ),
         Factor("backing", "word", "private_anon", "{} backing"),
         Factor(
-            *("threads", "count", "1", "{} threads", MAX_THREADS, "the core runs no more"),
+            *("threads", "count", 1, "{} threads", MAX_THREADS, "the core runs no more"),
             phrases={1: "1 thread"},
             trend=Trend("threads", "Rate against threads", "Threads"),
         ),
         Factor("touch", "word", "none", "touch {}", not_for=("call",)),
         Factor("pattern", "word", "random", "pattern {}", only_for=("swap", "permute", "grow")),
         Factor(
-            *("distance", "count", "1", "distance {}", MAX_PAGES, "a pair spans at most all pages of a region"),
+            *("distance", "count", 1, "distance {}", MAX_PAGES, "a pair spans at most all pages of a region"),
             trend=Trend("distances", "Rate against distance", "Distance in pages"),
             only_for=("swap", "permute"),
         ),
         Factor(
-            *("run_pages", "count", "1", "runs of {} pages", MAX_PAGES, "a run has at most all pages of a region"),
+            *("run_pages", "count", 1, "runs of {} pages", MAX_PAGES, "a run has at most all pages of a region"),
             phrases={1: "runs of 1 page"},
             trend=Trend(
                 "runs", "Rate against the pages moved at once", "Neighbouring pages moved at once", may_lead=True
@@ -246,7 +237,7 @@ def trend_of(name: str, workload: str) -> Trend | None:
 
 def default_levels() -> dict[str, Level]:
     """Return the level of each factor that a case has which does not name it, in the registry's order."""
-    return {name: level for name, factor in FACTORS.items() if (level := factor.default_level) is not None}
+    return {name: factor.default for name, factor in FACTORS.items() if factor.default is not None}
 
 
 def levels_by_factor(cases: Iterable[Mapping[str, Level]]) -> dict[str, list[Level]]:

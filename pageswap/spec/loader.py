@@ -156,7 +156,7 @@ class _ExperimentReader(TreeReader):
                 with self.collecting():
                     levels[name] = self.levels(*self.root.entries[name])
             elif factor.default is not None and self.workload in factor.workloads:
-                levels[name] = (factor.parse(factor.default, self.vocabulary, self.workload),)
+                levels[name] = (factor.default,)
         return levels
 
     def levels_of(self, node: Node) -> Levels:

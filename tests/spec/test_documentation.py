@@ -33,7 +33,7 @@ def test_lists_every_key_and_no_other() -> None:
 
 @pytest.mark.parametrize("key", ROWS)
 def test_gives_the_default_that_the_code_has(key: str) -> None:
-    """Word for word."""
+    """Word for word, but for the digits of large numbers, which stand in groups there."""
     factor = FACTORS.get(key)
     from_structure = "[from the structure](#what-is-asked)"
     code = {
@@ -44,9 +44,10 @@ def test_gives_the_default_that_the_code_has(key: str) -> None:
         "hosts": "this machine",
         **DEFAULTS,
     }
-    expected = "required" if key in REQUIRED else factor.default if factor else code[key]
+    if factor and factor.default is not None:
+        code[key] = f"{factor.default:_}" if factor.kind == "count" else factor.show(factor.default)
 
-    assert ROWS[key][0] == expected
+    assert ROWS[key][0] == ("required" if key in REQUIRED else code[key])
 
 
 @pytest.mark.parametrize("key", ROWS)

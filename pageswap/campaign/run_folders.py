@@ -51,42 +51,42 @@ def newest(run_ids: Iterable[str]) -> str:
     return ", ".join(sorted(run_ids)[-_SHOWN:]) or "none"
 
 
-def find_run(results_dir: Path, text: str) -> Path:
+def find_run(results_dir: Path, text: str, flag: str = "--run") -> Path:
     """Find a run's folder from its id, the unique beginning of one, a path to it or to its database, or ``latest``.
 
-    A path may lead anywhere: runs can be copied and moved. Raises UsageError when there is none or more than one,
-    naming what was probably meant.
+    A path may lead anywhere: runs can be copied and moved. Raises UsageError, which begins with `flag`, when there is
+    none or more than one, naming what was probably meant.
     """
     runs = {folder.name: folder for folder in stored_runs(results_dir)}
     if not text:
-        raise UsageError("--run is missing: give a run id, a path, or `latest`")
+        raise UsageError(f"{flag} is missing: give a run id, a path, or `latest`")
     if text == "latest":
         latest = max(filter(_RUN_ID.fullmatch, runs), default=None)
         if latest is None:
-            raise UsageError(f"--run latest: there is no run in {results_dir}; `inv run --spec smoke.yaml` makes one")
+            raise UsageError(f"{flag} latest: there is no run in {results_dir}; `inv run --spec smoke.yaml` makes one")
         return runs[latest]
     found = [text] if text in runs else [name for name in runs if name.startswith(text)]
     if "/" in text or text in (".", "..") or (not found and os.path.exists(text)):  # noqa: PTH110 - never raises
-        return _run_at(text)
+        return _run_at(text, flag)
     if len(found) > 1:
-        raise UsageError(f"--run {printable(text)}: {len(found)} runs begin so: {newest(found)}; type more")
+        raise UsageError(f"{flag} {printable(text)}: {len(found)} runs begin so: {newest(found)}; type more")
     if not found:
         hint = guess(text, runs) or f"; the newest: {newest(filter(_RUN_ID.fullmatch, runs))}"
-        raise UsageError(f"--run {printable(text)}: no such run in {results_dir}{hint}")
+        raise UsageError(f"{flag} {printable(text)}: no such run in {results_dir}{hint}")
     return runs[found[0]]
 
 
-def _run_at(text: str) -> Path:
+def _run_at(text: str, flag: str) -> Path:
     """Return the run that a path leads to, wherever links in it point."""
     if "\0" in text:
-        raise UsageError(f"--run {printable(text)}: no such folder")
+        raise UsageError(f"{flag} {printable(text)}: no such folder")
     path = Path(os.path.realpath(text))
     folder = path.parent if path.name == DATABASE else path
     if not os.path.isfile(folder / DATABASE):  # noqa: PTH113 - unlike Path.is_file, never raises
         cure = "give the folder of one run" if os.path.isdir(folder) else "no such folder"  # noqa: PTH112 - likewise
         if _RUN_ID.fullmatch(folder.name) and os.path.isdir(folder):  # noqa: PTH112 - likewise
             cure = "it was killed before its plan was stored; nothing was measured, so start it again"
-        raise UsageError(f"--run {printable(text)}: there is no {DATABASE}: {cure}")
+        raise UsageError(f"{flag} {printable(text)}: there is no {DATABASE}: {cure}")
     return folder
 
 

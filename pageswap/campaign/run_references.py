@@ -114,10 +114,7 @@ def _named(results_dir: Path, flag: str, text: str) -> Reference | _Commit:
     while host and "/" in host:
         more, _, host = host.partition(":")
         run = f"{run}:{more}"
-    try:
-        return Reference(find_run(results_dir, run), host or None, text)
-    except UsageError as error:
-        raise UsageError(str(error).replace("--run", flag, 1)) from None
+    return Reference(find_run(results_dir, run, flag), host or None, text)
 
 
 def _run_of(known: Sequence[_Known], side: Reference | _Commit, experiment: str) -> Reference:

@@ -113,7 +113,21 @@ def show_findings(found: Mapping[str, Mapping[str, Any]]) -> None:
 def show_method_matrix(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Print every method of one host; of several, which host has which, and below why the others have not."""
     if len(found) <= 1:
-        _show_methods(found)
+        for host, every in found.items():
+            say(f"{host}:")
+            show_table(
+                ("method", "family", "workloads", "", "what it does, or what it lacks"),
+                (
+                    (
+                        str(method["name"]),
+                        str(method["family"]),
+                        ", ".join(method["workloads"]),
+                        "ok" if method["available"] else "unavailable",
+                        str(method["summary"] if method["available"] else method["reason"]),
+                    )
+                    for method in every
+                ),
+            )
         return
     have = {host: {method["name"]: method for method in methods} for host, methods in found.items()}
     reasons: dict[tuple[str, str], list[str]] = {}
@@ -131,25 +145,6 @@ def show_method_matrix(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None
         print()
     for (name, reason), hosts in reasons.items():
         say(printable(f"{name} on {', '.join(hosts)}: {reason}"))
-
-
-def _show_methods(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Print every method of each host: available, or why not."""
-    for host, methods in found.items():
-        say(f"{host}:")
-        show_table(
-            ("method", "family", "workloads", "", "what it does, or what it lacks"),
-            (
-                (
-                    str(method["name"]),
-                    str(method["family"]),
-                    ", ".join(method["workloads"]),
-                    "ok" if method["available"] else "unavailable",
-                    str(method["summary"] if method["available"] else method["reason"]),
-                )
-                for method in methods
-            ),
-        )
 
 
 def show_readiness(found: Mapping[str, Mapping[str, Any]]) -> None:

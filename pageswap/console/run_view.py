@@ -43,12 +43,26 @@ def ended_otherwise(store: Store) -> list[TrialGroup]:
 
 
 def measured(measure: Callable[..., Outcome], *, as_json: bool) -> int:
-    """Show a campaign while it runs, then tell what it found, or why no host could be used; return the exit code."""
+    """Show a campaign while it runs, then tell what it found, or each host's line where none could be used.
+
+    Return the exit code.
+    """
     try:
         with shown() as on_event:
             outcome = measure(on_event=on_event)
     except NoHostError as error:
-        return conclude_without(error, as_json=as_json)
+        outcome = error.outcome
+        if as_json:
+            from pageswap.answers.build import no_answer
+
+            print_json(_as_json(outcome) | {"answer": no_answer(outcome.asks).as_json(), "cases": [], "troubles": []})
+        else:
+            host_views.show_hosts(outcome.hosts)
+        # Of several hosts each one's error was told when it happened, and stands in its line.
+        tell(f"error: {str(error).splitlines()[0]}" if len(outcome.host_errors) > 1 else f"error: {error}")
+        if not outcome.run_dir.exists():
+            tell(f"nothing was measured: {outcome.run_dir} is removed")
+        return outcome.exit_code
     return conclude(outcome, as_json=as_json)
 
 
@@ -62,22 +76,6 @@ def conclude(outcome: Outcome, *, as_json: bool) -> int:
         print_json(_as_json(outcome) | _figures(summary, answer) | {"troubles": ended})
     else:
         _show_conclusion(outcome, summary, answer, [group.text(summary.hosts) for group in groups])
-    return outcome.exit_code
-
-
-def conclude_without(error: NoHostError, *, as_json: bool) -> int:
-    """Tell of a run that no host gave anything: each host's line, or the same document; return the exit code."""
-    outcome = error.outcome
-    if as_json:
-        from pageswap.answers.build import no_answer
-
-        print_json(_as_json(outcome) | {"answer": no_answer(outcome.asks).as_json(), "cases": [], "troubles": []})
-    else:
-        host_views.show_hosts(outcome.hosts)
-    # Of several hosts each one's error was told when it happened, and stands in its line.
-    tell(f"error: {str(error).splitlines()[0]}" if len(outcome.host_errors) > 1 else f"error: {error}")
-    if not outcome.run_dir.exists():
-        tell(f"nothing was measured: {outcome.run_dir} is removed")
     return outcome.exit_code
 
 

@@ -57,8 +57,13 @@ class Destination:
         self._ask = functools.partial(target.ask, "site", most_bytes=_MOST_ANSWER_BYTES)
 
     def look(self) -> dict[str, Any]:
-        """Say what is there, as `onhost.site.look` does; raises HostError."""
-        return self._ask({"verb": "look", "path": self._path})
+        """Say what is there, as `onhost.site.look` does; raises UsageError where that is no site, and HostError."""
+        seen: dict[str, Any] = self._ask({"verb": "look", "path": self._path})
+        if seen.get("state") == "other":
+            raise UsageError(f"--to {self.name}: holds other files and no site; give a new or an empty folder")
+        if not (isinstance(seen.get("index"), str | None) and isinstance(seen.get("hashes"), dict | None)):
+            raise HostError(f"{self.name}: what it answers tells nothing of a site; look at who runs the host")
+        return seen
 
     def put(self, files: Sequence[File], seen: str) -> dict[str, Any]:
         """Make the site consist of `files`, if its index still has the SHA-256 `seen`, as `onhost.site.put` does."""
@@ -119,7 +124,7 @@ def publish(  # noqa: PLR0913 - what, where, and how
     holds something else, StoreError when none of the runs can be read, HostError when the place cannot be written.
     """
     # First, so that a place that cannot be used is told before anything is rendered.
-    seen = _look(destination)
+    seen = destination.look()
     reports, left_out, named = _reports(runs, render, on_step)
     if not reports:
         raise StoreError(f"none of {len(runs)} runs can be published: {'; '.join(left_out.values())}")
@@ -160,17 +165,8 @@ def publish(  # noqa: PLR0913 - what, where, and how
         if answer.get("done"):
             return dataclasses.replace(outcome, is_atomic=bool(answer.get("is_atomic")))
         on_step("somebody else published meanwhile; once more")
-        seen = _look(destination)
+        seen = destination.look()
     raise HostError(f"{destination.name}: others keep publishing there; try again later")
-
-
-def _look(destination: Destination) -> dict[str, Any]:
-    seen = destination.look()
-    if seen.get("state") == "other":
-        raise UsageError(f"--to {destination.name}: holds other files and no site; give a new or an empty folder")
-    if not (isinstance(seen.get("index"), str | None) and isinstance(seen.get("hashes"), dict | None)):
-        raise HostError(f"{destination.name}: what it answers tells nothing of a site; look at who runs the host")
-    return seen
 
 
 def _entry(report: File, listed: dict[str, Any] | None, on_step: Callable[[str], None]) -> dict[str, Any]:

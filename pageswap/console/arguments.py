@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,7 @@ class HostAccess:
 
     def ssh_config_file(self) -> str | None:
         """Return the absolute path of the ssh_config that was named; raises UsageError where there is no such file."""
-        if self.ssh_config and not Path(self.ssh_config).is_file():
+        if self.ssh_config and not os.path.isfile(self.ssh_config):  # noqa: PTH113 - unlike Path.is_file, never raises
             raise UsageError(f"--ssh-config: there is no file {self.ssh_config!r}")
         return str(Path(self.ssh_config).absolute()) if self.ssh_config else None
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import devtasks
 from pageswap.console import arguments, commands
+from pageswap.console.commands import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent
 EXPERIMENTS = ROOT / "experiments"
 RESULTS = ROOT / "results"
-ERROR_LOG = ROOT / "build" / "error.log"
 
 GROUPS = {
     "Prepare": ("build", "check", "plan", "methods", "doctor", "hosts"),
@@ -32,8 +32,6 @@ GROUPS = {
     "Read": ("report", "export", "compare", "publish"),
     "Develop": ("test", "lint", "format", "bench"),
 }
-
-command = functools.partial(commands.command, ERROR_LOG)
 
 
 def _plan(

@@ -14,7 +14,7 @@ import tasks
 from pageswap import native
 from pageswap.analysis.trials.table import EXPORT_COLUMNS, IDENTITY_COLUMNS
 from pageswap.console.commands import commands_of
-from pageswap.console.start import as_meant, calls
+from pageswap.console.start import as_meant, call
 from pageswap.plan import plan as planning
 from pageswap.spec.loader import load, loads
 from pageswap.spec.overrides import override
@@ -68,14 +68,14 @@ def test_every_command_is_understood(name: str) -> None:
     for words in commands(PAGES[name]):
         if words[:1] == ["--print-completion-script"]:  # no command's; test_completion.py types it
             continue
-        for _, given in calls(as_meant(words) or ["tasks"], COMMANDS):
-            if given is None or not given.get("spec") or "$" in given["spec"] or name in ADDS_FIRST:
-                continue
-            changes = {each: given.get(each, []) for each in ("set_", "filter_")}
-            repeats = given.get("repeats")
-            chosen = experiment(given["spec"], PAGES[name])
-            blocks_ = int(repeats) if repeats else None
-            assert planning.make(override(chosen, **changes, repeats=blocks_, until=given.get("until"))).trials
+        _, given = call(as_meant(words) or ["tasks"], COMMANDS)
+        if given is None or not given.get("spec") or "$" in given["spec"] or name in ADDS_FIRST:
+            continue
+        changes = {each: given.get(each, []) for each in ("set_", "filter_")}
+        repeats = given.get("repeats")
+        chosen = experiment(given["spec"], PAGES[name])
+        blocks_ = int(repeats) if repeats else None
+        assert planning.make(override(chosen, **changes, repeats=blocks_, until=given.get("until"))).trials
 
 
 @pytest.mark.parametrize("name", sorted(PAGES.keys() - ADDS_FIRST))

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from invoke.context import Context
-from invoke.exceptions import Exit
 
 import tasks
 from pageswap.campaign import ask_hosts
 from pageswap.console.commands import commands_of
+from pageswap.console.exits import ended
 from pageswap.fleet.target import Target
 from tests.stored_run import RUN_ID, store_run
 
@@ -144,11 +144,7 @@ repeats: 2
 
 def call(name: str, **arguments: object) -> int:
     """Call a command in this process; return its exit code."""
-    try:
-        COMMANDS[name].body(Context(), **arguments)
-    except Exit as end:
-        return int(end.code)
-    return 0
+    return ended(lambda: int(COMMANDS[name].body(Context(), **arguments)), ROOT / "build" / "error.log")
 
 
 def test_run_ends_with_where_the_report_lies(results: Path, tiny: str, capsys: pytest.CaptureFixture[str]) -> None:

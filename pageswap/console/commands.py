@@ -11,11 +11,10 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 from pageswap.console.arguments import HostAccess
-from pageswap.console.exits import guarded
+from pageswap.console.exits import interruptible
 from pageswap.errors import UsageError
 from pageswap.spec.quoting import as_called
 
@@ -84,12 +83,11 @@ _OF_ACCESS: Final = [
 
 
 def command(
-    error_log: Path,
     places: Sequence[str] = (),
     example: str = "",
     **options: Any,  # noqa: ANN401 - invoke's
 ) -> Callable[[Callable[..., int | None]], Task[Any]]:
-    """Make a task whose errors are one line on stderr and the documented exit code, never a traceback.
+    """Make a task that returns its exit code, and that Ctrl-C ends by an exception.
 
     Where the function has a parameter `access`, the command has the arguments that `HostAccess` consists of. `options`
     are invoke's own; its `help` is needed only for arguments that mean something else than those of ARGUMENTS.
@@ -100,13 +98,11 @@ def command(
         takes_access = _ACCESS in signature.parameters
 
         @functools.wraps(body)
-        def run_body(context: Any, **given: Any) -> None:  # noqa: ANN401 - what was typed
+        def run_body(context: Any, **given: Any) -> int:  # noqa: ANN401 - what was typed
             if takes_access:
                 typed = {each.name: given.pop(each.name) for each in _OF_ACCESS if each.name in given}
                 given[_ACCESS] = HostAccess(**typed)
-            code = guarded(functools.partial(body, context, **given), error_log)
-            if code:
-                raise Exit(code=code)
+            return interruptible(functools.partial(body, context, **given)) or 0
 
         # What invoke reads the arguments from.
         parameters = [each for name, each in signature.parameters.items() if name != _ACCESS]

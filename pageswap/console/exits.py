@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from pageswap.errors import PageswapError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
     from types import FrameType
 
@@ -44,22 +44,6 @@ def _tried(call: Callable[..., Any], *given: Any) -> Any:  # noqa: ANN401 - the 
     except OSError as error:
         cure = "make room there, or send it elsewhere"
         raise UsageError(f"standard output cannot be written: {error.strerror}; {cure}") from None
-
-
-def guarded(body: Callable[[], int | None], error_log: Path) -> int:
-    """Run a command's body as `ended` does, in which Ctrl-C is an exception, so that it can tidy up."""
-    with _interruptible() as typed:
-
-        def heard() -> int | None:
-            try:
-                return body()
-            finally:
-                # Something in the body may have taken the exception for another one, or made another one of it.
-                if typed:
-                    signal.setitimer(signal.ITIMER_REAL, 0.0)
-                    raise KeyboardInterrupt
-
-        return ended(heard, error_log)
 
 
 def ended(body: Callable[[], int | None], error_log: Path) -> int:
@@ -103,9 +87,10 @@ def tell(text: str) -> None:
         _discard(sys.stderr)
 
 
-@contextlib.contextmanager
-def _interruptible() -> Iterator[list[int]]:
-    """Make an exception of Ctrl-C where it is heard; yield what is not empty once it was typed.
+def interruptible(body: Callable[[], int | None]) -> int | None:
+    """Run a body in which Ctrl-C is an exception where it is heard, so that it can tidy up; return what it does.
+
+    Whoever was interrupted ends, and hears no further Ctrl-C after the body: it would be told twice.
 
     In the middle of an import it would be lost, as libraries take any exception there for a part that is not installed,
     and so it would in a finaliser or a weak reference's callback, whose exceptions Python only prints. There it waits.
@@ -113,12 +98,14 @@ def _interruptible() -> Iterator[list[int]]:
     former = signal.getsignal(signal.SIGINT)
     typed: list[int] = []
     if not callable(former) or threading.current_thread() is not threading.main_thread():
-        yield typed  # a shell that began this in the background wants no Ctrl-C to reach it
-        return
+        return body()  # a shell that began this in the background wants no Ctrl-C to reach it
     hook = sys.unraisablehook
+    is_over = False
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         typed.append(number)
+        if is_over:
+            return
         while frame is not None:
             if frame.f_code.co_filename.startswith("<frozen importlib"):
                 signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
@@ -136,13 +123,18 @@ def _interruptible() -> Iterator[list[int]]:
     alarm = signal.signal(signal.SIGALRM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     try:
-        yield typed
+        return body()
     finally:
-        # First what may set the timer again, last what an alarm would end.
+        is_over = True
+        # First what may set the timer again, then what an alarm would end.
         sys.unraisablehook = hook
         signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGINT, former)
         signal.signal(signal.SIGALRM, alarm)
+        if not typed:
+            signal.signal(signal.SIGINT, former)
+        # Something in the body may have taken the exception for another one, or made another one of it.
+        if typed:
+            raise KeyboardInterrupt
 
 
 def _discard(stream: TextIO) -> None:

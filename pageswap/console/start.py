@@ -8,6 +8,8 @@ import sys
 
 
 def _leave(*_: object) -> None:
+    # One that comes after the line, and before the end, has nothing to add.
+    signal.signal(signal.SIGINT, lambda *_: None)
     os.write(2, b"interrupted\n")
     os._exit(130)
 
@@ -22,8 +24,6 @@ if __name__ == "__main__":
 
 from pathlib import Path  # noqa: E402
 from typing import TYPE_CHECKING, Any  # noqa: E402
-
-from invoke.exceptions import Exit  # noqa: E402
 
 from pageswap import __version__  # noqa: E402
 from pageswap.console.commands import command_help, commands_of, flags_of, script  # noqa: E402
@@ -41,7 +41,7 @@ ERROR_LOG = Path(__file__).resolve().parents[2] / "build" / "error.log"
 
 
 def run(arguments: list[str]) -> int:
-    """Run the commands that the arguments name; return the exit code. Raises UsageError for what cannot be meant."""
+    """Run the command that the arguments name; return the exit code. Raises UsageError for what cannot be meant."""
     import tasks
 
     if arguments[:1] == ["--complete"]:
@@ -59,15 +59,12 @@ def run(arguments: list[str]) -> int:
     if words and words[0].startswith("-"):
         raise UsageError(f"unknown argument '{words[0]}'; a command comes first, then its arguments; 'inv' lists them")
     commands = commands_of(tasks)
-    for name, given in calls(words or ["tasks"], commands):
-        if given is None:
-            print(command_help(commands[name]))
-            continue
-        try:
-            commands[name].body(None, **given)
-        except Exit as end:
-            return int(end.code)
-    return 0
+    name, given = call(words or ["tasks"], commands)
+    if given is None:
+        print(command_help(commands[name]))
+        return 0
+    code: int = commands[name].body(None, **given)
+    return code
 
 
 def _unknown(kind: str, word: str, known: Iterable[str], there: str) -> str:
@@ -83,8 +80,8 @@ def as_meant(words: Sequence[str]) -> list[str]:
     return list(words)
 
 
-def calls(words: Sequence[str], commands: Mapping[str, Task[Any]]) -> list[tuple[str, dict[str, Any] | None]]:
-    """Return the commands that words name, with what to call each with; help asked for is one alone, with None.
+def call(words: Sequence[str], commands: Mapping[str, Task[Any]]) -> tuple[str, dict[str, Any] | None]:
+    """Return the command that words name, with what to call it with: None where its help is asked for.
 
     A value that stands by itself is for the first of the command's places that has none yet: ``run smoke --dry`` is
     ``run --spec=smoke --dry``. An argument that may be repeated takes all that follow, and a command that hands on what
@@ -99,11 +96,8 @@ def calls(words: Sequence[str], commands: Mapping[str, Task[Any]]) -> list[tuple
     typed, given = dict[str, str](), dict[str, Any]()
     while rest:
         word = rest.pop(0)
-        if word in commands and not places:
-            later = calls([word, *rest], commands)
-            return later if later[-1][1] is None else [(name, given), *later]
         if word in {"--help", "-h"}:
-            return [(name, None)]
+            return name, None
         is_own = places != ("args",) or word.partition("=")[0] in known or word[:2] in known
         if word.startswith("-") and word != "-" and is_own:
             flag, value = _flag_and_value(word, name, rest, known)
@@ -118,7 +112,7 @@ def calls(words: Sequence[str], commands: Mapping[str, Task[Any]]) -> list[tuple
         else:
             given[key] = value if argument.takes_value else True
         typed[flag] = value
-    return [(name, given)]
+    return name, given
 
 
 def _flag_and_value(word: str, command: str, rest: list[str], known: Mapping[str, Argument]) -> tuple[str, str]:

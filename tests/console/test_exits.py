@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import signal
 import sqlite3
 import sys
@@ -13,12 +14,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap.console.exits import guarded
+from pageswap.console.exits import ended, interruptible
 from pageswap.errors import HostError, StoreError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+
+def guarded(body: Callable[[], int | None], log: Path) -> int:
+    """Run a command's body as ./inv does; return the exit code."""
+    return ended(lambda: interruptible(body), log)
 
 
 def fail_with(error: BaseException) -> Callable[[], int]:
@@ -41,6 +47,15 @@ def test_errors_end_with_their_code(tmp_path: Path, capsys: pytest.CaptureFixtur
 
     assert [1, 3, 74, 130] == [guarded(fail_with(error), tmp_path / "log") for error in errors]
     assert capsys.readouterr().err == "error: a\nerror: b\nerror: c\ninterrupted\n"
+
+
+@pytest.fixture
+def _own_signals() -> Iterator[None]:
+    """Have what was interrupted leave Ctrl-C to the tests that follow."""
+    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGALRM)}
+    yield
+    for number, handler in former.items():
+        signal.signal(number, handler)
 
 
 def press_ctrl_c() -> None:
@@ -74,6 +89,7 @@ def press_it_in_a_callback(_folder: Path) -> None:
     assert reference() is None
 
 
+@pytest.mark.usefixtures("_own_signals")
 @pytest.mark.parametrize("press", [press_it_in_an_import, lambda _folder: Finalised(), press_it_in_a_callback])
 def test_ctrl_c_is_never_lost(
     press: Callable[[Path], object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -88,6 +104,7 @@ def test_ctrl_c_is_never_lost(
     assert capsys.readouterr().err == "interrupted\n"
 
 
+@pytest.mark.usefixtures("_own_signals")
 def test_a_body_that_takes_ctrl_c_for_something_else_was_interrupted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,6 +119,7 @@ def test_a_body_that_takes_ctrl_c_for_something_else_was_interrupted(
     assert capsys.readouterr().err == "interrupted\n"
 
 
+@pytest.mark.usefixtures("_own_signals")
 def test_ctrl_c_in_a_function_that_a_library_calls_is_no_error_of_the_library(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,6 +136,30 @@ def test_ctrl_c_in_a_function_that_a_library_calls_is_no_error_of_the_library(
 
     assert guarded(body, tmp_path / "log") == 130
     assert capsys.readouterr().err == "interrupted\n"
+
+
+class Pressed(io.StringIO):
+    """Standard error of somebody who presses Ctrl-C again as soon as anything is said."""
+
+    def write(self, text: str) -> int:
+        """Take the text and press it."""
+        written = super().write(text)
+        press_ctrl_c()
+        return written
+
+
+@pytest.mark.usefixtures("_own_signals")
+def test_a_second_ctrl_c_says_nothing_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither while the line of the first is printed nor between that and the program's end."""
+    said = Pressed()
+    monkeypatch.setattr(sys, "stderr", said)
+    heard: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
+
+    code = guarded(press_ctrl_c, tmp_path / "log")
+    press_ctrl_c()
+
+    assert (130, "interrupted\n", []) == (code, said.getvalue(), heard)
 
 
 def test_a_command_leaves_signals_as_it_found_them(tmp_path: Path) -> None:

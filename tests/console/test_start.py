@@ -15,7 +15,7 @@ import pytest
 
 import tasks
 from pageswap.console.commands import commands_of
-from pageswap.console.start import as_meant, calls
+from pageswap.console.start import as_meant, call
 from tests.stored_run import store_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,11 +29,12 @@ def inv(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*START, *arguments], stderr=subprocess.PIPE, text=True, check=False, **options)
 
 
-def interrupted(wait_s: float, *arguments: str) -> tuple[int, str]:
+def interrupted(wait_s: float, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, str]:
     """Press Ctrl-C so long after a command's start; the signal waits as ./inv lets it. Return the code and stderr."""
     process = subprocess.Popen(
         [*START, *arguments],
         cwd=ROOT,
+        env=env,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -44,6 +45,14 @@ def interrupted(wait_s: float, *arguments: str) -> tuple[int, str]:
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     return process.returncode, errors
+
+
+def make_shim(folder: Path, source: str) -> Path:
+    """Compile what a program is to load before its C library; return the file."""
+    (folder / "shim.c").write_text(source)
+    shim = folder / "shim.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, folder / "shim.c", "-ldl"], check=True)
+    return shim
 
 
 @pytest.mark.parametrize("wait_ms", [0, 5, 10, 20, 30, 45, 60, 80, 100, 125, 150])
@@ -70,6 +79,31 @@ def test_ctrl_c_is_one_line_at_any_moment(tmp_path: Path) -> None:
     assert (130, "interrupted\n") in ends
 
 
+def test_a_second_ctrl_c_beside_the_first_says_nothing_more(tmp_path: Path) -> None:
+    """Before any command is there that could hear it."""
+    shim = make_shim(tmp_path, AGAIN)
+    ended = interrupted(0, *SMOKE, env={**os.environ, "LD_PRELOAD": str(shim)})
+
+    assert (130, "interrupted\n") == ended
+
+
+# Whoever says that it was interrupted is interrupted again.
+AGAIN = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/types.h>
+ssize_t write(int descriptor, const void *text, size_t size)
+{
+    ssize_t (*next)(int, const void *, size_t) = dlsym(RTLD_NEXT, "write");
+    ssize_t written = next(descriptor, text, size);
+    if (size >= 11 && !memcmp(text, "interrupted", 11))
+        raise(SIGINT);
+    return written;
+}
+"""
+
 # The last that a command does with signals is to ignore them.
 LATE = r"""
 #define _GNU_SOURCE
@@ -87,9 +121,7 @@ int sigaction(int number, const struct sigaction *action, struct sigaction *form
 
 def test_ctrl_c_while_its_handler_is_given_up_is_no_complaint(tmp_path: Path) -> None:
     """All is done then; Python would print that the signal was ignored."""
-    (tmp_path / "late.c").write_text(LATE)
-    shim = tmp_path / "late.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, tmp_path / "late.c", "-ldl"], check=True)
+    shim = make_shim(tmp_path, LATE)
     done = inv(*SMOKE, env={**os.environ, "LD_PRELOAD": str(shim)})
 
     assert (0, "") == (done.returncode, done.stderr)
@@ -167,38 +199,36 @@ COMMANDS = commands_of(tasks)
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
-        ("run smoke.yaml --dry", [("run", {"spec": "smoke.yaml", "dry": True})]),
+        ("run smoke.yaml --dry", ("run", {"spec": "smoke.yaml", "dry": True})),
         (
             "run --dry smoke.yaml --set a=1 --set b=2",
-            [("run", {"dry": True, "spec": "smoke.yaml", "set_": ["a=1", "b=2"]})],
+            ("run", {"dry": True, "spec": "smoke.yaml", "set_": ["a=1", "b=2"]}),
         ),
-        ("plan --set page_size=4KiB smoke", [("plan", {"set_": ["page_size=4KiB"], "spec": "smoke"})]),
-        ("compare a b --json", [("compare", {"base": "a", "new": "b", "json": True})]),
-        ("compare --base a b", [("compare", {"base": "a", "new": "b"})]),
-        ("compare --new=b a", [("compare", {"new": "b", "base": "a"})]),
-        ("publish a b --to site c", [("publish", {"run": ["a", "b", "c"], "to": "site"})]),
-        ("publish --run a --run b --to site", [("publish", {"run": ["a", "b"], "to": "site"})]),
-        ("export latest --out -", [("export", {"run": "latest", "out": "-"})]),
-        ("hosts clean --hosts a", [("clean", {"hosts": "a"})]),
-        ("hosts --json", [("hosts", {"json": True})]),
-        ("test tests/spec", [("test", {"args": ["tests/spec"]})]),
-        ("test -k words tests/spec", [("test", {"k": "words", "args": ["tests/spec"]})]),
-        ("test -kwords tests/spec", [("test", {"k": "words", "args": ["tests/spec"]})]),
-        ("test -k=words", [("test", {"k": "words"})]),
-        ("test -x -n 4 tests/spec", [("test", {"args": ["-x", "-n", "4", "tests/spec"]})]),
-        ("test --maxfail=1 --all", [("test", {"args": ["--maxfail=1"], "all_": True})]),
-        ("run smoke --spec smoke --dry --dry", [("run", {"spec": "smoke", "dry": True})]),
-        ("run smoke --ignore-lease --at-once 2", [("run", {"spec": "smoke", "ignore_lease": True, "at_once": "2"})]),
-        ("run smoke --set a=1 --help", [("run", None)]),
-        ("lint", [("lint", {})]),
-        ("lint test tests/spec", [("lint", {}), ("test", {"args": ["tests/spec"]})]),
-        ("clean lint --help", [("lint", None)]),
-        ("hosts clean --all lint test -h", [("test", None)]),
+        ("plan --set page_size=4KiB smoke", ("plan", {"set_": ["page_size=4KiB"], "spec": "smoke"})),
+        ("compare a b --json", ("compare", {"base": "a", "new": "b", "json": True})),
+        ("compare --base a b", ("compare", {"base": "a", "new": "b"})),
+        ("compare --new=b a", ("compare", {"new": "b", "base": "a"})),
+        ("publish a b --to site c", ("publish", {"run": ["a", "b", "c"], "to": "site"})),
+        ("publish --run a --run b --to site", ("publish", {"run": ["a", "b"], "to": "site"})),
+        ("export latest --out -", ("export", {"run": "latest", "out": "-"})),
+        ("hosts clean --hosts a", ("clean", {"hosts": "a"})),
+        ("hosts --json", ("hosts", {"json": True})),
+        ("test tests/spec", ("test", {"args": ["tests/spec"]})),
+        ("test -k words tests/spec", ("test", {"k": "words", "args": ["tests/spec"]})),
+        ("test -kwords tests/spec", ("test", {"k": "words", "args": ["tests/spec"]})),
+        ("test -k=words", ("test", {"k": "words"})),
+        ("test -x -n 4 tests/spec", ("test", {"args": ["-x", "-n", "4", "tests/spec"]})),
+        ("test --maxfail=1 --all", ("test", {"args": ["--maxfail=1"], "all_": True})),
+        ("run smoke --spec smoke --dry --dry", ("run", {"spec": "smoke", "dry": True})),
+        ("run smoke --ignore-lease --at-once 2", ("run", {"spec": "smoke", "ignore_lease": True, "at_once": "2"})),
+        ("run smoke --set a=1 --help", ("run", None)),
+        ("lint", ("lint", {})),
+        ("hosts clean --all -h", ("clean", None)),
     ],
 )
-def test_values_find_their_arguments(typed: str, meant: list[tuple[str, dict[str, Any] | None]]) -> None:
+def test_values_find_their_arguments(typed: str, meant: tuple[str, dict[str, Any] | None]) -> None:
     """By position or by flag, in any order."""
-    assert meant == calls(typed.split(), COMMANDS)
+    assert meant == call(typed.split(), COMMANDS)
 
 
 @pytest.mark.parametrize(

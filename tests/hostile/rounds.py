@@ -18,7 +18,7 @@ from pageswap.campaign.run_folders import open_run
 from pageswap.campaign.run_references import Reference
 from pageswap.comparison.tables import summary_as_markdown
 from pageswap.console import host_views, plan_view, run_view
-from pageswap.console.exits import INTERNAL_ERROR, guarded
+from pageswap.console.exits import INTERNAL_ERROR, ended
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.provision.bundle import make_bundle
 from pageswap.fleet.target import make_target
@@ -65,7 +65,7 @@ class Round:
         """Run a command's body as the command line does, and check what it prints and how it ends."""
         out, err, log = _Terminal(), _Terminal(), self.folder / "error.log"
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = guarded(body, log)
+            code = ended(body, log)
         if code == INTERNAL_ERROR:
             self.note(what, ["\n".join(log.read_text(encoding="utf-8").splitlines()[-12:])])
         else:

@@ -68,7 +68,7 @@ class Estimate:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One combination of levels (sizes in bytes), and what a trial of it takes; `case_id` is ``c0004`` for the fifth."""
+    """One combination of levels (sizes in bytes), and what a trial of it takes; `case_id` is ``c0004``: the fifth."""
 
     case_id: str
     levels: dict[str, Level]

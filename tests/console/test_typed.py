@@ -41,7 +41,7 @@ TYPED = [
     ("run all", 1, "--spec: there is no 'all' in"),
     # Of which of its cases.
     ("run smoke --set page_size=4KiB --set page_size=8KiB", 1, "write --set page_size=level,level once"),
-    ("check " + LONG, 1, "cannot be read: File name too long; check the path"),
+    ("check {long}", 1, "cannot be read: File name too long; check the path"),
     ("run smoke --set method memcpy", 1, f"unexpected 'memcpy' after --set 'method'; {ONE_WORD}"),
     ("plan smoke --set method", 1, "--set"),
     ("plan smoke --set method=memmove", 1, "unknown method 'memmove'; did you mean 'memcpy'?"),
@@ -63,8 +63,8 @@ TYPED = [
     ("run smoke --inventory none.yaml", 1, "none.yaml: there is no such file; --inventory takes"),
     ("run smoke --ssh-config none", 1, "--ssh-config: there is no file 'none'"),
     ("run smoke --ssh-config " + "x" * 300, 1, "--ssh-config: there is no file 'xxx"),
-    ("run smoke --ssh-config " + LONG, 1, "--ssh-config: there is no file './x"),
-    ("run smoke --inventory " + LONG, 1, "cannot be read: File name too long; check the path"),
+    ("run smoke --ssh-config {long}", 1, "--ssh-config: there is no file './x"),
+    ("run smoke --inventory {long}", 1, "cannot be read: File name too long; check the path"),
     ("run smoke --at-once 0", 1, "--at-once: expected at least 1, found 0"),
     ("run smoke --patience 5", 1, "--patience: "),
     ("run smoke --lease 0s", 1, "--lease: expected at least 1.0s, found '0s'"),
@@ -76,14 +76,14 @@ TYPED = [
     ("report {run} --format pdf", 1, "--format: expected html, md or json, found 'pdf'"),
     ("report " + "x" * 300, 1, "no such run in"),
     ("report ./" + "x" * 300, 1, "there is no run.sqlite: no such folder"),
-    ("report " + LONG, 1, "there is no run.sqlite: no such folder"),
-    ("compare latest " + LONG, 1, "--"),
+    ("report {long}", 1, "there is no run.sqlite: no such folder"),
+    ("compare latest {long}", 1, "--"),
     ("export --run ../none", 1, "there is no run.sqlite: no such folder"),
     ("export {run} --to xlsx", 1, "cannot export to 'xlsx'; --to takes csv, parquet, json, pyperf"),
     ("export {run} --out {run}/no/such/folder/f.csv", 1, "/no/such/folder'; make it, or name another place"),
     ("export {run} --out {run}/new/", 1, "/new'; make it, or name another place"),
     ("export {run} --out " + "x" * 300 + "/f.csv", 1, "error: --out: "),
-    ("export {run} --out " + LONG, 1, "error: --out: "),
+    ("export {run} --out {long}", 1, "error: --out: "),
     ("export {run} --out ~no-such-user/f.csv", 1, "--out: Could not determine home directory"),
     ("export {run} csv", 1, "write: 'inv export RUN [--options]'"),
     ("export {run} --csv", 1, "unknown argument '--csv'; did you mean '--to'?"),
@@ -95,7 +95,7 @@ TYPED = [
     ("publish --to x", 1, "--run is missing: give a run id, a path, `latest`, `all` or a pattern"),
     ("publish all", 1, "--to is missing"),
     ("publish {run} --to {run}/no/such/folder/", 1, "/no/such'; make it, or name another place"),
-    ("publish {run} --to " + LONG, 1, "error: --to: "),
+    ("publish {run} --to {long}", 1, "error: --to: "),
     ("publish {run} --to ~no-such-user", 1, "--to: Could not determine home directory"),
     ("publish 'nothing*' --to x", 1, "--run nothing*: no run in"),
     # A word or a flag too many, or one that there is not.
@@ -227,7 +227,7 @@ def test_a_habit_is_understood_or_told_what_to_type(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Code 0 and output, or code 1 and one line on stderr; never a traceback, nor another command than was meant."""
-    words = shlex.split(typed.format(run=run))
+    words = shlex.split(typed.format(run=run, long=LONG))
     assert ended(lambda: start.run(words), run / "error.log") == code
 
     said = capsys.readouterr()

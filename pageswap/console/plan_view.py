@@ -63,7 +63,7 @@ def _bad_line(check: Mapping[str, Any]) -> str:
 
 def show_plan(plan: Plan) -> None:
     """Print a plan's cases with their cost, and what running it takes."""
-    experiment, estimate = plan.experiment, plan.estimate
+    experiment = plan.experiment
     say(f"{experiment.name}: {experiment.question}")
     levels = levels_by_factor(case.levels for case in plan.cases)
     varying = [name for name, found in levels.items() if len(found) > 1] or list(levels)[:1]
@@ -85,10 +85,10 @@ def show_plan(plan: Plan) -> None:
     say_rest(len(plan.cases), _CASES_SHOWN, "cases; --json lists all")
     blocks = (experiment.least_repeats, experiment.repeats)
     trials = (sum(trial.warmup or trial.block < blocks[0] for trial in plan.trials), len(plan.trials))
-    seconds = dict.fromkeys(format_duration(part) for part in (estimate.least_seconds, estimate.seconds))
+    seconds = dict.fromkeys(format_duration(part) for part in (plan.least_seconds, plan.seconds))
     say(
         f"\n{len(plan.cases):,} cases in {experiment.warmups} warm-up and {_ends(*blocks)} measured blocks:"
-        f" {_ends(*trials)} trials, about {' to '.join(seconds)}, {_mebibytes(estimate.memory_bytes)}"
+        f" {_ends(*trials)} trials, about {' to '.join(seconds)}, {_mebibytes(plan.memory_bytes)}"
     )
 
 

@@ -14,7 +14,7 @@ from pageswap.spec.experiment import with_asks
 from pageswap.spec.factors import core_vocabulary, default_levels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from pageswap.agent.journal.job import Level
     from pageswap.spec.experiment import Experiment
@@ -29,6 +29,7 @@ _TOLD_OF_EXPERIMENT: Final = (
     *("question", "asks", "workload", "baseline", "repeats", "warmups", "rounds", "seed", "timeout_s"),
     *("hosts", "overrides"),
 )
+_ESTIMATED: Final = ("memory_bytes", "seconds", "least_seconds", "at_most_seconds")
 _TOLD_OF_TRIAL: Final = ("trial_id", "case_id", "block", "position", "warmup", "replica", "seed")
 
 # Measured on a 2-vCPU AMD EPYC (Zen 5) virtual machine, Linux 6.18. Other machines differ by a factor of two, and a
@@ -52,21 +53,6 @@ _ITERATION_S: Mapping[str, tuple[float, float]] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Estimate:
-    """What a plan is expected to take on one host.
-
-    `memory_bytes` is the largest trial's (trials run one at a time), `seconds` the sum over all trials, `least_seconds`
-    over those that are measured in any case (fewer where a stopping rule may end the run early), and `at_most_seconds`
-    the bound that the timeout sets.
-    """
-
-    memory_bytes: int
-    seconds: float
-    least_seconds: float
-    at_most_seconds: float
-
-
-@dataclasses.dataclass(frozen=True)
 class Case:
     """One combination of levels (sizes in bytes), and what a trial of it takes; `case_id` is ``c0004``: the fifth."""
 
@@ -78,12 +64,20 @@ class Case:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """An experiment, with the command line's changes, its cases, and its trials in the order they run."""
+    """An experiment, with the command line's changes, its cases, and its trials in the order they run.
+
+    What it is expected to take on one host: `memory_bytes` is the largest trial's (trials run one at a time), `seconds`
+    the sum over all trials, `least_seconds` over those that are measured in any case (fewer where a stopping rule may
+    end the run early), and `at_most_seconds` the bound that the timeout sets.
+    """
 
     experiment: Experiment
     cases: tuple[Case, ...]
     trials: tuple[TrialSpec, ...]
-    estimate: Estimate
+    memory_bytes: int
+    seconds: float
+    least_seconds: float
+    at_most_seconds: float
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as one JSON object; a trial names its case, where its levels are, once."""
@@ -93,7 +87,7 @@ class Plan:
             "spec": experiment.path,
             **{name: getattr(experiment, name) for name in _TOLD_OF_EXPERIMENT},
             "stopping": dataclasses.asdict(experiment.stopping) if experiment.stopping else None,
-            "estimate": {name: round(cost, 3) for name, cost in dataclasses.asdict(self.estimate).items()},
+            "estimate": {name: round(getattr(self, name), 3) for name in _ESTIMATED},
             "cases": [
                 {
                     "case_id": case.case_id,
@@ -123,7 +117,17 @@ def make(experiment: Experiment, *, vocabulary: Vocabulary | None = None) -> Pla
     vocabulary = vocabulary or core_vocabulary()
     costs = {trial.case_id: _cost(trial, vocabulary) for trial in trials if not trial.block}
     cases = tuple(Case(case_id, of_case, *costs[case_id]) for case_id, of_case in levels.items())
-    return Plan(experiment, cases, trials, _estimate(experiment, cases, trials))
+    seconds = [costs[trial.case_id][1] for trial in trials]
+    least = sum(trial.warmup or trial.block < experiment.least_repeats for trial in trials)
+    return Plan(
+        experiment,
+        cases,
+        trials,
+        memory_bytes=max(case.memory_bytes for case in cases),
+        seconds=sum(seconds),
+        least_seconds=sum(seconds[:least]),
+        at_most_seconds=len(trials) * experiment.timeout_s,
+    )
 
 
 def block_order(seed: int, block_id: str, cases: int) -> list[int]:
@@ -173,17 +177,6 @@ def _trials(experiment: Experiment, cases: Mapping[str, dict[str, Level]]) -> It
                 replica=replica,
                 levels=levels[case_id],
             )
-
-
-def _estimate(experiment: Experiment, cases: Sequence[Case], trials: Sequence[TrialSpec]) -> Estimate:
-    seconds = {case.case_id: case.seconds for case in cases}
-    least = (trial for trial in trials if trial.warmup or trial.block < experiment.least_repeats)
-    return Estimate(
-        memory_bytes=max(case.memory_bytes for case in cases),
-        seconds=sum(seconds[trial.case_id] for trial in trials),
-        least_seconds=sum(seconds[trial.case_id] for trial in least),
-        at_most_seconds=len(trials) * experiment.timeout_s,
-    )
 
 
 def _cost(trial: TrialSpec, vocabulary: Vocabulary) -> tuple[int, float]:

@@ -18,7 +18,6 @@ from typing import Any
 from pageswap.campaign import run_and_resume
 from pageswap.campaign.options import Options
 from pageswap.plan import plan as planning
-from pageswap.plan.plan import Plan
 from pageswap.spec import loader as specs
 from pageswap.store.store import Store
 
@@ -68,7 +67,7 @@ TARGETS = (
 )
 
 
-def merged_plan(folder: Path) -> tuple[Plan, dict[str, tuple[str, str]]]:
+def merged_plan(folder: Path) -> tuple[planning.Plan, dict[str, tuple[str, str]]]:
     """Plan all parts as one run, block by block; also give each case's part and method by its id."""
     plans = {}
     for part, text in PARTS.items():
@@ -96,7 +95,7 @@ def merged_plan(folder: Path) -> tuple[Plan, dict[str, tuple[str, str]]]:
         for case in plan.cases
     }
     first = plans["pairs"]
-    return Plan(first.experiment, tuple(cases), trials, first.estimate), names
+    return dataclasses.replace(first, cases=tuple(cases), trials=trials), names
 
 
 def measure(folder: Path) -> dict[tuple[str, str], list[float]]:

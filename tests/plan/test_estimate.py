@@ -24,7 +24,7 @@ def test_memory_is_what_the_agent_will_ask_for(experiment: Experiment, vocabular
     needs = {trial.trial_id: memory_need(trial).total_bytes for trial in plan.trials}
 
     assert [case.memory_bytes for case in plan.cases] == [needs[f"b00.{case.case_id}"] for case in plan.cases]
-    assert plan.estimate.memory_bytes == max(needs.values()) > 2 << 20
+    assert plan.memory_bytes == max(needs.values()) > 2 << 20
 
 
 def test_memory_leaves_out_the_scratch_of_who_does_not_copy_through_it(
@@ -46,8 +46,8 @@ def test_total_counts_every_block(experiment: Experiment, vocabulary: Vocabulary
     seconds = {case.case_id: case.seconds for case in plan.cases}
     twice = sum(seconds[case.case_id] for case in plan.cases if case.levels["method"] == "memcpy")
 
-    assert plan.estimate.seconds == pytest.approx(7 * sum(seconds.values()) + 5 * twice)
-    assert plan.estimate.at_most_seconds == (7 * 12 + 5 * 4) * 3.0
+    assert plan.seconds == pytest.approx(7 * sum(seconds.values()) + 5 * twice)
+    assert plan.at_most_seconds == (7 * 12 + 5 * 4) * 3.0
 
 
 def test_remapping_is_expected_to_take_longer_than_copying_4_kib(

@@ -63,8 +63,7 @@ def run(arguments: list[str]) -> int:
     if given is None:
         print(command_help(commands[name]))
         return 0
-    code: int = commands[name].body(None, **given)
-    return code
+    return int(commands[name].body(None, **given))
 
 
 def _unknown(kind: str, word: str, known: Iterable[str], there: str) -> str:

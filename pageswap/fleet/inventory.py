@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from pageswap.errors import UsageError
+from pageswap.errors import UsageError, raise_all
 from pageswap.fleet.provision.host_python import SAFE_PATH, SAFE_WORDS
 from pageswap.fleet.transport.registry import AUTO, TRANSPORTS
 from pageswap.spec.factors import MAX_SIZE_BYTES, parse_count
@@ -133,7 +133,7 @@ class _Reader(TreeReader):
     def read(self) -> tuple[dict[str, InventoryHost], dict[str, tuple[str, ...]]]:
         self.check_keys(self.root, _KEYS, f"it is one of {short_list(_KEYS)}")
         if "hosts" not in self.root.entries:
-            self.check()
+            raise_all(self.errors)
             raise self.error(1, "hosts", "is missing; add a line such as 'hosts: {lab1: {cpu: 3}, lab2: }'")
         hosts = {}
         for key, node in self.entries(self.root, "hosts"):
@@ -147,7 +147,7 @@ class _Reader(TreeReader):
                 if group == EVERY_HOST:
                     raise self.error_at(key, f"'@{EVERY_HOST}' means every host already; choose another name")
                 groups[group] = self.several(node, check_alias)
-        self.check()
+        raise_all(self.errors)
         self.check_tags(hosts, groups)
         return hosts, groups
 

@@ -116,8 +116,6 @@ def _shown(name: str, levels: set[Level]) -> str:
 
 
 def _wrong_sizes(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
-    if "region_size" not in experiment.factors:
-        return
     pairs = {(int(c["page_size"]), int(c["region_size"]), int(c["threads"])): c for c in reversed(cases)}
     for (page_bytes, region_bytes, threads), case in reversed(pairs.items()):
         page, region, factor = format_size(page_bytes), format_size(region_bytes), "region_size"

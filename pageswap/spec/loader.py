@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from pageswap.agent.workloads import WORKLOADS
-from pageswap.errors import SpecError
+from pageswap.errors import SpecError, raise_all
 from pageswap.spec.cases import build_cases
 from pageswap.spec.experiment import ASKS, Experiment, PrecisionTarget, with_asks
 from pageswap.spec.factors import FACTORS, Vocabulary, core_vocabulary, find_factor, parse_count
@@ -76,24 +76,23 @@ class _ExperimentReader(TreeReader):
     def read(self, text: str) -> Experiment:
         self.check_keys(self.root, (*OTHER_KEYS, *FACTORS), "docs/spec.md lists them")
         missing = [key for key in _REQUIRED if key not in self.root.entries]
-        for key in missing:
-            self.errors.append(self.error(1, key, f"is missing; add a line such as '{_REQUIRED[key]}'"))
+        self.errors += [self.error(1, key, f"is missing; add a line such as '{_REQUIRED[key]}'") for key in missing]
         try:
             self.workload = self.one(
                 "workload", lambda text: check_choice("workload", text, WORKLOADS), DEFAULT_WORKLOAD
             )
         except SpecError as error:
             self.errors.append(error)
-            self.check()  # what the rest may say is the workload's to tell
+            raise_all(self.errors)  # what the rest may say is the workload's to tell
         fields: dict[str, Any] = {}
         for field, read in self.readers().items():
             with self.collecting():
                 if field not in missing:
                     fields[field] = read()
-        self.check()
+        raise_all(self.errors)
         for index, entry in enumerate(fields["exclude"]):
             self.check_known(entry, f"exclude[{index}]", fields["factors"])
-        self.check()
+        raise_all(self.errors)
         fields["repeats"], fields["stopping"] = fields["repeats"]
         return Experiment(**fields, workload=self.workload, text=text, path=self.name, lines=self.lines)
 

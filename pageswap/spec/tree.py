@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import yaml
 
-from pageswap.errors import SpecError, raise_all
+from pageswap.errors import SpecError
 from pageswap.spec.quoting import guess, quoted, short
 from pageswap.spec.source import EXPERIMENT, MAX_BYTES, FileKind, forbidden_character
 from pageswap.spec.yaml_mistakes import LINE_END, diagnosis
@@ -113,15 +113,11 @@ class TreeReader:
 
     @contextlib.contextmanager
     def collecting(self) -> Iterator[None]:
-        """Keep the error of a part, so that those of other parts are found too; `check` raises them."""
+        """Keep the error of a part in `errors`, so that those of other parts are found too."""
         try:
             yield
         except SpecError as error:
             self.errors.append(error)
-
-    def check(self) -> None:
-        """Raise the errors collected so far, as one."""
-        raise_all(self.errors)
 
     def error_at(self, node: Node, message: str) -> SpecError:
         """Make the error that `message` is of a key or a value."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pageswap.errors import SpecError
+from pageswap.errors import SpecError, raise_all
 from pageswap.spec.tree import Scalar, Sequence, TreeReader
 
 BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
@@ -55,7 +55,7 @@ REFUSED = [
 def test_refuses_with_the_line(text: str, expected: str) -> None:
     """The line is the one an editor shows."""
     with pytest.raises(SpecError) as caught:
-        TreeReader(text, "f").check()
+        raise_all(TreeReader(text, "f").errors)
 
     text = str(caught.value)
     assert text.startswith(expected) if expected.startswith("f:") else expected in text

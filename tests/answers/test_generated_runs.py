@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,8 +19,18 @@ from tests.answers.independent_reader import faults
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pageswap.answers.record import Answer
+    from tests.answers.generated_runs import Raw
+
 _PARTS = 8
 _RUNS = 25
+
+
+@functools.cache
+def told(seed: int) -> tuple[Raw, Answer]:
+    """Make a run; return its rows and its answer, which nothing here changes."""
+    run = generate(seed)
+    return raw(run), answered(run)
 
 
 @pytest.mark.parametrize("part", range(_PARTS))
@@ -27,8 +38,8 @@ def test_the_rows_bear_what_the_record_claims(part: int) -> None:
     """Two hundred runs: nothing false, no headline too long."""
     found = {}
     for seed in range(part * _RUNS, (part + 1) * _RUNS):
-        run = generate(seed)
-        found[seed] = faults(raw(run), answered(run).as_json())
+        rows, answer = told(seed)
+        found[seed] = faults(rows, answer.as_json())
 
     assert {} == {seed: wrong for seed, wrong in found.items() if wrong}
 
@@ -36,9 +47,9 @@ def test_the_rows_bear_what_the_record_claims(part: int) -> None:
 @pytest.mark.parametrize("seed", [748, 2364, 3157, 3755, 3868, 3918, 4079])
 def test_what_was_false_once_is_true(seed: int) -> None:
     """A contender told under one condition and not under another, no room for the last change, too few of a contest."""
-    run = generate(seed)
+    rows, answer = told(seed)
 
-    assert faults(raw(run), answered(run).as_json()) == []
+    assert faults(rows, answer.as_json()) == []
 
 
 def _turned(finding: dict[str, Any]) -> None:
@@ -66,14 +77,14 @@ def test_the_reader_sees_a_finding_that_is_false(change: Callable[[dict[str, Any
     """Wherever a change makes one so."""
     seen = changed = 0
     for seed in range(60):
-        run = generate(seed)
-        record = answered(run).as_json()
+        rows, answer = told(seed)
+        record = answer.as_json()
         before = [dict(finding) for finding in record["findings"]]
         for finding in record["findings"]:
             change(finding)
         if before != list(record["findings"]):
             changed += 1
-            seen += bool(faults(raw(run), record))
+            seen += bool(faults(rows, record))
 
     assert changed > 5
     assert seen == changed
@@ -93,12 +104,11 @@ def test_the_reader_sees_a_headline_that_is_false(old: str, new: str) -> None:
     """Another word, another count, a corrupt method that is not named as such."""
     seen = changed = 0
     for seed in range(80):
-        run = generate(seed)
-        answer = answered(run)
+        rows, answer = told(seed)
         if old in answer.headline:
             changed += 1
             false = dataclasses.replace(answer, headline=answer.headline.replace(old, new, 1))
-            seen += bool(faults(raw(run), false.as_json()))
+            seen += bool(faults(rows, false.as_json()))
 
     assert changed > 3
     assert seen == changed

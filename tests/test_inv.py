@@ -300,17 +300,22 @@ def test_an_unreachable_index_names_the_way_to_bring_packages(checkout: Checkout
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("setting", ["PIP_USER", "PIP_REQUIRE_VIRTUALENV", "PIP_TARGET", "PIP_PREFIX"])
-def test_where_a_user_keeps_packages_does_not_matter(checkout: Checkout, setting: str) -> None:
+def test_where_a_user_keeps_packages_does_not_matter(checkout: Checkout) -> None:
     """The environment is the checkout's own, whatever pip is told to do elsewhere."""
     checkout.use_real_python()
-    value = "1" if setting in ("PIP_USER", "PIP_REQUIRE_VIRTUALENV") else str(checkout.root.parent / "elsewhere")
+    elsewhere = checkout.root.parent / "elsewhere"
+    places = {
+        "PIP_USER": "1",
+        "PIP_REQUIRE_VIRTUALENV": "1",
+        "PIP_TARGET": str(elsewhere),
+        "PIP_PREFIX": str(elsewhere),
+    }
 
-    code, out, err = checkout.inv("plan", settings={setting: value, "PYTHONPATH": "/nowhere"})
+    code, out, err = checkout.inv("plan", settings={**places, "PYTHONPATH": "/nowhere"})
 
     assert code == 0, err
     assert out.startswith("start <plan>")
-    assert not (checkout.root.parent / "elsewhere").exists()
+    assert not elsewhere.exists()
 
 
 def test_a_checkout_that_cannot_be_written_is_told_in_one_line(checkout: Checkout) -> None:

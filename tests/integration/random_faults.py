@@ -134,24 +134,27 @@ def measure(fleet: Fleet, chance: random.Random, count: int, *, most: int, pause
     names = [host.name for host in hosts]
     taken = Taken(trials=len(trial_ids(spec)))
     options = {"lease_s": LEASE_S, "patience_s": PATIENCE_S, "at_once": count}
+    begin = functools.partial(fleet.begin, *names, spec=spec, inventory=inventory, **options)
     began = time.monotonic()
-    controller = fleet.begin(*names, spec=spec, inventory=inventory, **options)
+    controller = begin()
     faults = Faults(hosts, chance, most, pause_s)
     try:
         while True:
             ended = finish(controller, RUN_S)
             assert ended.code in CODES, ended.errors
             taken.peak_mib = max(taken.peak_mib, ended.peak_mib)
-            (run_dir,) = fleet.runs()
+            runs = fleet.runs()
             if ended.code == 0:
                 break
             taken.resumes += 1
             assert taken.resumes <= MOST_RESUMES, ended.errors
-            controller = fleet.start({"resume": str(run_dir)})
+            # Where no host could be reached before the first fault there is no run yet.
+            controller = fleet.start({"resume": str(runs[0])}) if runs else begin()
     finally:
         faults.end()
     taken.seconds = time.monotonic() - began
     taken.faults = faults.counts
+    (run_dir,) = runs
     check_whole(run_dir, spec, names)
     for host in hosts:
         check_quiet(host, LEASE_S)

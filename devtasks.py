@@ -33,12 +33,14 @@ def build_core(*, sanitize: bool = False) -> str:
     return done.stdout.strip()
 
 
-# Of labs: one after the other, for they share the host's lease and measure.
-_LABS = ("-m", "lab")
-# The core's: one after the other too, for they share the host's huge pages.
+# The core's: one after the other, for they share the host's huge pages.
 _CORE = ("tests/native",)
-# A process more than two CPUs, as many a test waits; in the order of tests/conftest.py.
-_OTHERS = ("--ignore=tests/native", "-n", "3", "--no-loadscope-reorder")
+# Side by side, in the order of tests/conftest.py.
+_SIDE_BY_SIDE = ("--ignore=tests/native", "--no-loadscope-reorder", "-n")
+# Labs wait for most of their time, and leave a CPU to the core's tests.
+_LABS = ("-m", "lab", *_SIDE_BY_SIDE, "2")
+# A process more than two CPUs, as many a test waits.
+_OTHERS = (*_SIDE_BY_SIDE, "3")
 
 
 # pytest's flags that pick tests out.
@@ -57,7 +59,6 @@ def test(args: Sequence[str], *, whole: bool) -> int:
         return _run(pytest)
     if not whole:
         return max(_run([*pytest, "-m", "not lab and not slow", *part]) for part in (_CORE, _OTHERS))
-    # A lab leaves a CPU to the core's tests.
     with tempfile.TemporaryFile() as said, concurrent.futures.ThreadPoolExecutor(1) as pool:
         core = pool.submit(_test_core_twice, pytest, said)
         code = _run([*pytest, *_LABS])

@@ -22,29 +22,27 @@ if TYPE_CHECKING:
     from tests.integration.network import Network
 
 _roots = pytest.StashKey[Roots]()
-_links = pytest.StashKey[Links]()
+# What takes longest is begun first; other Debians are made meanwhile.
+_LONGEST = ("test_links.py", "test_kills.py", "test_controllers.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put last what needs other Debians or long stories, which go on meanwhile."""
-    items.sort(key=lambda item: _needs(item, "roots", "links"))
+    """Put first what takes longest, and last what needs other Debians."""
+    items.sort(key=lambda item: (_needs_roots(item), item.path.name not in _LONGEST))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Begin to make other Debians and to tell stories, if a test needs them."""
-    if session.config.option.collectonly or networks.what_is_missing():
+    """Begin to make other Debians, if a test needs them; another process of this run may be at it already."""
+    if session.config.option.collectonly or _why_no_roots():
         return
-    if any(_needs(item, "roots") for item in session.items) and not _why_no_roots():
+    if any(_needs_roots(item) for item in session.items):
         session.config.stash[_roots] = Roots()
-    if any(_needs(item, "links") for item in session.items):
-        session.config.stash[_links] = Links()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End what nobody waits for any more."""
-    for key in (_roots, _links):
-        if key in config.stash:
-            config.stash[key].end()
+    """Make no more of them when nobody waits for them any more."""
+    if _roots in config.stash:
+        config.stash[_roots].end()
 
 
 @pytest.fixture
@@ -77,12 +75,14 @@ def fleet(network: Network, tmp_path: Path) -> Fleet:
     return Fleet(tmp_path, network)
 
 
-@pytest.fixture
-def links(request: pytest.FixtureRequest) -> Links:
-    """Give the stories of what fails on the way to a host."""
+@pytest.fixture(scope="session")
+def links() -> Iterator[Links]:
+    """Begin the stories of what fails on the way to a host."""
     missing = networks.what_is_missing()
     require("root" if "root" in missing else "sshd", not missing, missing)
-    return request.config.stash[_links]
+    told = Links()
+    yield told
+    told.end()
 
 
 @pytest.fixture
@@ -93,8 +93,8 @@ def roots(request: pytest.FixtureRequest) -> Roots:
     return request.config.stash[_roots]
 
 
-def _needs(item: pytest.Item, *fixtures: str) -> bool:
-    return any(fixture in getattr(item, "fixturenames", ()) for fixture in fixtures)
+def _needs_roots(item: pytest.Item) -> bool:
+    return "roots" in getattr(item, "fixturenames", ())
 
 
 def _why_no_roots() -> str:

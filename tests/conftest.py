@@ -42,6 +42,8 @@ _LONGEST = (
     "tests/agent/",
     "tests/fleet/",
     "tests/test_gold_stores.py",
+    "tests/test_inv.py",
+    "tests/spec/test_loader.py",
 )
 _TESTS = Path(__file__).parent
 

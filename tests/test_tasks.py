@@ -144,7 +144,7 @@ repeats: 2
 
 def call(name: str, **arguments: object) -> int:
     """Call a command in this process; return its exit code."""
-    return ended(lambda: int(COMMANDS[name].body(Context(), **arguments)), ROOT / "build" / "error.log")
+    return ended(lambda: COMMANDS[name].body(Context(), **arguments), ROOT / "build" / "error.log")
 
 
 def test_run_ends_with_where_the_report_lies(results: Path, tiny: str, capsys: pytest.CaptureFixture[str]) -> None:

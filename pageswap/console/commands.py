@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 from invoke.tasks import Task
 
 from pageswap.console.arguments import HostAccess
-from pageswap.console.exits import interruptible
 from pageswap.errors import UsageError
 from pageswap.spec.quoting import as_called
 
@@ -87,7 +86,7 @@ def command(
     example: str = "",
     **options: Any,  # noqa: ANN401 - invoke's
 ) -> Callable[[Callable[..., int | None]], Task[Any]]:
-    """Make a task that returns its exit code, and that Ctrl-C ends by an exception.
+    """Make a task that returns its exit code; None is 0.
 
     Where the function has a parameter `access`, the command has the arguments that `HostAccess` consists of. `options`
     are invoke's own; its `help` is needed only for arguments that mean something else than those of ARGUMENTS.
@@ -98,11 +97,11 @@ def command(
         takes_access = _ACCESS in signature.parameters
 
         @functools.wraps(body)
-        def run_body(context: Any, **given: Any) -> int:  # noqa: ANN401 - what was typed
+        def run_body(context: Any, **given: Any) -> int | None:  # noqa: ANN401 - what was typed
             if takes_access:
                 typed = {each.name: given.pop(each.name) for each in _OF_ACCESS if each.name in given}
                 given[_ACCESS] = HostAccess(**typed)
-            return interruptible(functools.partial(body, context, **given)) or 0
+            return body(context, **given)
 
         # What invoke reads the arguments from.
         parameters = [each for name, each in signature.parameters.items() if name != _ACCESS]

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any  # noqa: E402
 
 from pageswap import __version__  # noqa: E402
 from pageswap.console.commands import command_help, commands_of, flags_of, script  # noqa: E402
-from pageswap.console.exits import ended  # noqa: E402
+from pageswap.console.exits import ended, interruptible  # noqa: E402
 from pageswap.errors import UsageError  # noqa: E402
 from pageswap.spec.quoting import guess  # noqa: E402
 
@@ -40,30 +40,28 @@ if TYPE_CHECKING:
 ERROR_LOG = Path(__file__).resolve().parents[2] / "build" / "error.log"
 
 
-def run(arguments: list[str]) -> int:
-    """Run the command that the arguments name; return the exit code. Raises UsageError for what cannot be meant."""
+def run(arguments: list[str]) -> int | None:
+    """Run the command that the arguments name; return its exit code. Raises UsageError for what cannot be meant."""
     import tasks
 
+    words = as_meant(arguments)
     if arguments[:1] == ["--complete"]:
         sys.stdout.write("".join(f"{line}\n" for line in tasks.complete(arguments[2:])))
-        return 0
-    if arguments[:1] == ["--print-completion-script"]:
+    elif arguments[:1] == ["--print-completion-script"]:
         print(script("".join(arguments[1:])))
-        return 0
-    words = as_meant(arguments)
-    if "--" in words:
+    elif "--" in words:
         raise UsageError("'--' has no meaning here; leave it out")
-    if words[:1] == ["--version"]:
+    elif words[:1] == ["--version"]:
         print(f"pageswap {__version__}")
-        return 0
-    if words and words[0].startswith("-"):
+    elif words and words[0].startswith("-"):
         raise UsageError(f"unknown argument '{words[0]}'; a command comes first, then its arguments; 'inv' lists them")
-    commands = commands_of(tasks)
-    name, given = call(words or ["tasks"], commands)
-    if given is None:
+    else:
+        commands = commands_of(tasks)
+        name, given = call(words or ["tasks"], commands)
+        if given is not None:
+            return interruptible(lambda: commands[name].body(None, **given))
         print(command_help(commands[name]))
-        return 0
-    return int(commands[name].body(None, **given))
+    return 0
 
 
 def _unknown(kind: str, word: str, known: Iterable[str], there: str) -> str:

@@ -48,8 +48,7 @@ class Options:
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
         """Read what `dataclasses.asdict` makes of options, leaving out what this version does not know."""
-        known = {field.name for field in dataclasses.fields(cls)}
-        fields = {name: value for name, value in document.items() if name in known}
+        fields = {field.name: document[field.name] for field in dataclasses.fields(cls) if field.name in document}
         return cls(**{**fields, "hosts": tuple(fields.get("hosts", ()))})
 
 

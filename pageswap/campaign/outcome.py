@@ -41,14 +41,9 @@ class HostOutcome:
         """The seconds by phase in which its agents were not measuring: connecting, waiting, and so on."""
         return {phase: seconds for phase, seconds in self.ledger.items() if phase != RUNNING}
 
-    @property
-    def lost_s(self) -> float:
-        """All of `lost` together."""
-        return sum(self.lost.values())
-
     def to_json(self) -> dict[str, Any]:
         """Return all of it as one JSON object."""
-        return {**dataclasses.asdict(self), "lost_s": self.lost_s}
+        return {**dataclasses.asdict(self), "lost_s": sum(self.lost.values())}
 
 
 @dataclasses.dataclass(frozen=True)

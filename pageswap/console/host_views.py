@@ -48,7 +48,7 @@ def _lost(host: HostOutcome) -> str:
     if not host.lost:
         return ""
     phase, seconds = max(host.lost.items(), key=lambda part: part[1])
-    total = format_duration(host.lost_s)
+    total = format_duration(sum(host.lost.values()))
     return f"{total}, {phase}" if len(host.lost) == 1 else f"{total}, {phase} {format_duration(seconds)}"
 
 

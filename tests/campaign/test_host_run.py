@@ -146,7 +146,7 @@ def test_where_the_time_went_is_stored_and_added_up(tmp_path: Path) -> None:
     assert set(first) <= {"connecting", "uploading", "building", "waiting", "running", "collecting"}
     assert first["running"] > 0
     assert first["connecting"] > 0
-    assert part(outcome, "a").lost_s == pytest.approx(sum(first.values()) - first["running"])
+    assert sum(part(outcome, "a").lost.values()) == pytest.approx(sum(first.values()) - first["running"])
     again = resume(outcome.run_dir, target)
 
     assert part(again, "a").ledger["connecting"] > first["connecting"]

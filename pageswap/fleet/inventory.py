@@ -128,8 +128,6 @@ class Inventory:
 
 
 class _Reader(TreeReader):
-    """Walks one inventory's tree."""
-
     def read(self) -> tuple[dict[str, InventoryHost], dict[str, tuple[str, ...]]]:
         self.check_keys(self.root, _KEYS, f"it is one of {short_list(_KEYS)}")
         if "hosts" not in self.root.entries:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pageswap.agent.host.host_files import HostFiles
 
 # Version 1 says "no limit" with the largest page-aligned signed 64-bit number.
@@ -15,26 +17,12 @@ _UNLIMITED = 1 << 62
 _PREFIX = "pageswap-"
 
 
-class _Names(NamedTuple):
-    """What one version calls a group's files, and the reclaimable cache in memory.stat."""
-
-    limit: str
-    used: str
-    reclaimable: str
-    oom_kills: str
-    swap_limit: str
-
-
-_NAMES = {
-    1: _Names(
-        "memory.limit_in_bytes",
-        "memory.usage_in_bytes",
-        "total_inactive_file",
-        "memory.oom_control",
-        "memory.memsw.limit_in_bytes",
-    ),
-    2: _Names("memory.max", "memory.current", "inactive_file", "memory.events", "memory.swap.max"),
-}
+# What version 1 and version 2 call a group's files, and the reclaimable cache in memory.stat.
+_LIMIT = ("memory.limit_in_bytes", "memory.max")
+_USED = ("memory.usage_in_bytes", "memory.current")
+_RECLAIMABLE = ("total_inactive_file", "inactive_file")
+_OOM_KILLS = ("memory.oom_control", "memory.events")
+_SWAP_LIMIT = ("memory.memsw.limit_in_bytes", "memory.swap.max")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,9 +38,12 @@ class MemoryGroup:
         """The file through which a process enters."""
         return self.files.path(f"{self.folder}/cgroup.procs")
 
+    def _file(self, names: tuple[str, str]) -> str:
+        return f"{self.folder}/{names[self.version - 1]}"
+
     def limit_bytes(self) -> int | None:
         """Return the group's limit, None when it has none."""
-        limit = self.files.integer(f"{self.folder}/{_NAMES[self.version].limit}")
+        limit = self.files.integer(self._file(_LIMIT))
         return limit if limit is not None and limit < _UNLIMITED else None
 
     def free_bytes(self, enough: int) -> int | None:
@@ -60,30 +51,28 @@ class MemoryGroup:
 
         The slow memory.stat is read only when the group would hold less than `enough` bytes without it.
         """
-        names = _NAMES[self.version]
         limit = self.limit_bytes()
-        used = self.files.integer(f"{self.folder}/{names.used}")
+        used = self.files.integer(self._file(_USED))
         if limit is None or used is None:
             return limit
         if limit - used < enough:
-            used -= self.files.table(f"{self.folder}/memory.stat").get(names.reclaimable, 0)
+            used -= self.files.table(f"{self.folder}/memory.stat").get(_RECLAIMABLE[self.version - 1], 0)
         return limit - max(used, 0)
 
     def oom_kills(self) -> int | None:
         """Count the OOM kills in the group so far, None where that is not counted."""
-        return self.files.table(f"{self.folder}/{_NAMES[self.version].oom_kills}").get("oom_kill")
+        return self.files.table(self._file(_OOM_KILLS)).get("oom_kill")
 
     def hold_to(self, cap_bytes: int) -> bool:
         """Allow `cap_bytes` in memory and nothing in swap; False where that is not permitted."""
-        names = _NAMES[self.version]
         try:
-            self.files.write(f"{self.folder}/{names.limit}", str(cap_bytes))
+            self.files.write(self._file(_LIMIT), str(cap_bytes))
         except OSError:
             return False
         # A kernel that does not account swap has none of it: the limit on memory holds.
         with contextlib.suppress(OSError):
             # Version 1's is of memory and swap together.
-            self.files.write(f"{self.folder}/{names.swap_limit}", str(cap_bytes if self.version == 1 else 0))
+            self.files.write(self._file(_SWAP_LIMIT), str(cap_bytes if self.version == 1 else 0))
         return self.limit_bytes() is not None
 
     def remove(self) -> None:
@@ -167,16 +156,14 @@ def sweep(files: HostFiles) -> None:
                 MemoryGroup(files, f"{parent.folder}/{name}", parent.version).remove()
 
 
-def parents_for_groups(files: HostFiles) -> list[MemoryGroup]:
-    """List the groups that one may be made in: this process's own, and those above it up to the first with a limit.
+def parents_for_groups(files: HostFiles) -> Iterator[MemoryGroup]:
+    """Yield the groups that one may be made in: this process's own, and those above it up to the first with a limit.
 
     Version 2 gives a group memory limits only if its parent hands them on, and no group with processes in it may.
     """
-    usable = []
     for group in memory_groups(files):
         handed_on = files.text(f"{group.folder}/cgroup.subtree_control") or ""
         if group.version == 1 or "memory" in handed_on.split():
-            usable.append(group)
+            yield group
         if group.limit_bytes() is not None:
-            break
-    return usable
+            return

@@ -28,11 +28,10 @@ class HostFiles:
 
     def write(self, path: str, text: str) -> None:
         """Write a file that is there: a kernel's cannot be made. Raises OSError."""
-        descriptor = os.open(self.path(path), os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
-        try:
-            os.write(descriptor, text.encode())
-        finally:
-            os.close(descriptor)
+        with open(
+            self.path(path), "wb", buffering=0, opener=lambda name, how: os.open(name, how & ~os.O_CREAT)
+        ) as file:
+            file.write(text.encode())
 
     def integer(self, path: str) -> int | None:
         """Read a file that holds one decimal number."""

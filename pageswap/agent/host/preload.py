@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ SYSTEM_FILE = "/etc/ld.so.preload"
 FUNCTIONS = ("malloc", "realloc", "memcpy")
 _VARIABLES = ("LD_PRELOAD", "LD_AUDIT", "GLIBC_TUNABLES")
 _PREFIX = "MALLOC_"
+_SANITIZER = re.compile(r"(?:.*/)?lib[^/.]*san(?:\.[^/]*)?")
 _MAPS = "/proc/self/maps"
 # dladdr1(3): it wants the symbol, an Elf64_Sym, whose st_shndx is so many bytes from its begin.
 _SYMBOL, _SECTION_AT = 1, 6
@@ -45,7 +47,9 @@ def cleaned(environ: Mapping[str, str]) -> dict[str, str]:
     A sanitizer's runtime stays: a core that is built with one does not load without it.
     """
     clean = {name: value for name, value in environ.items() if not _is_cut(name)}
-    sanitizers = [path for path in environ.get("LD_PRELOAD", "").replace(":", " ").split() if _is_sanitizer(path)]
+    sanitizers = [
+        path for path in environ.get("LD_PRELOAD", "").replace(":", " ").split() if _SANITIZER.fullmatch(path)
+    ]
     if sanitizers:
         clean["LD_PRELOAD"] = " ".join(sanitizers)
     return clean
@@ -117,11 +121,6 @@ def libraries(files: HostFiles) -> list[str]:
 
 def _is_cut(name: str) -> bool:
     return name in _VARIABLES or name.startswith(_PREFIX)
-
-
-def _is_sanitizer(path: str) -> bool:
-    name = os.path.basename(path)
-    return name.startswith("lib") and name.partition(".")[0].endswith("san")
 
 
 def _mapped_files(files: HostFiles) -> list[tuple[int, int, str]]:

@@ -13,7 +13,7 @@ from pageswap.agent.journal import job
 from pageswap.agent.workloads import WORKLOADS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pageswap.agent.host.host_files import HostFiles
 
@@ -182,25 +182,23 @@ class Preflight:
                 return _short_of_memory(need, _SPARE_BYTES, free_bytes, where, "free memory")
         return ""
 
-    def _free(self, trial: job.TrialSpec, enough: int) -> list[tuple[int, str]]:
-        """List each bound on what may be allocated, in bytes, with the words that name it."""
-        bounds = []
+    def _free(self, trial: job.TrialSpec, enough: int) -> Iterator[tuple[int, str]]:
+        """Yield each bound on what may be allocated, in bytes, with the words that name it."""
         memory = self.files.table("/proc/meminfo")
         if "MemAvailable" in memory:
-            bounds.append((memory["MemAvailable"], "are available on this host"))
+            yield memory["MemAvailable"], "are available on this host"
         if self.files.setting("vm.overcommit_memory") == _STRICT_OVERCOMMIT and "CommitLimit" in memory:
             free_bytes = memory["CommitLimit"] - memory.get("Committed_AS", 0)
-            bounds.append((free_bytes, "may still be committed (vm.overcommit_memory is 2)"))
+            yield free_bytes, "may still be committed (vm.overcommit_memory is 2)"
         for group in self.groups:
             in_group = group.free_bytes(enough)
             if in_group is not None:
-                bounds.append((in_group, f"are left in the control group {group.folder}"))
+                yield in_group, f"are left in the control group {group.folder}"
         limit = resource.getrlimit(resource.RLIMIT_AS)[0]
         if limit != resource.RLIM_INFINITY:
             hugetlb_bytes = trial.region_size if self.reserved_page_bytes.get(trial.backing) else 0
             free_bytes = limit - (_address_space(self.files) or 0) - hugetlb_bytes
-            bounds.append((free_bytes, "of addresses are left (ulimit -v)"))
-        return bounds
+            yield free_bytes, "of addresses are left (ulimit -v)"
 
 
 def _short_of_memory(need: MemoryNeed, spare_bytes: int, free_bytes: int, where: str, cure: str) -> str:

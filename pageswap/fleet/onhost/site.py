@@ -151,7 +151,6 @@ def _index(folder: Path) -> str | None:
 
 
 def _recorded(index: str | None) -> set[str]:
-    """Name the files of the site that has this index."""
     if index is None:
         return set()
     runs = json.loads(index).get("runs")

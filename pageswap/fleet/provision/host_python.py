@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib.util
 import re
-from pathlib import Path
 from typing import Any, Final
 
 from pageswap.agent.host_words import misfit
 from pageswap.agent.journal.line_fields import PROBE
 from pageswap.errors import HostBuildError, HostError, HostPythonError
-from pageswap.fleet.provision.bundle import WHEELS
+from pageswap.fleet.provision.bundle import PACKAGE, WHEELS
 from pageswap.spec.quoting import printable
 
 # Reads a line with a length and runs the program that follows. No quote, dollar or backslash: it survives any shell.
@@ -100,16 +98,10 @@ def safe_path(path: str) -> str:
 def program(name: str) -> bytes:
     """Return one of the programs in onhost/ as the standard input of `program_argv`; its own input follows."""
     main = f"{_ON_HOST}.{name}"
-    parts = [_LOADER, *(f"load({module!r}, {_source(module)!r})" for module in dict.fromkeys((*_NEEDED, main)))]
+    sources = {name: PACKAGE.parent / f"{name.replace('.', '/')}.py" for name in (*_NEEDED, main)}
+    parts = [_LOADER, *(f"load({name!r}, {path.read_text('utf-8')!r})" for name, path in sources.items())]
     text = "\n".join([*parts, f"sys.modules[{main!r}].main(i)"]).encode()
     return b"%d\n%s" % (len(text), text)
-
-
-def _source(module: str) -> str:
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise HostError(f"{module}: this installation is incomplete; install it again")
-    return Path(spec.origin).read_text(encoding="utf-8")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -74,14 +74,12 @@ class Provisioning:
     def facts(self) -> HostFacts:
         """Return what is known of the host, asking it the first time; raises HostError, HostPythonError."""
         if self._facts is None:
-            if self._workdir:
-                self._safe(self._workdir)  # before it is made there
+            self._check(self._workdir or "/")  # before it is made there
             answer = probe.facts(self._workdir) if self._is_own else self._probed()
             facts = host_python.facts_from(self.name, answer, self._workdir)
             if self._python:  # as it is named: it may be a wrapper
                 facts = dataclasses.replace(facts, python=self._python)
-            self._safe(facts.cache)
-            self._safe(facts.python)
+            self._check(facts.cache, facts.python)
             self._facts = facts
         return self._facts
 
@@ -134,9 +132,10 @@ class Provisioning:
             raise HostError(f"{self.name}: {printable(str(answer['error'])):.1000}")
         return answer
 
-    def _safe(self, path: str) -> str:
-        """Return a path that no shell on the way misreads; here there is none on the way."""
-        return path if self.transport.is_here else host_python.safe_path(path)
+    def _check(self, *paths: str) -> None:
+        """Raise HostError for a path that a shell on the way would misread; here there is none on the way."""
+        for path in () if self.transport.is_here else paths:
+            host_python.safe_path(path)
 
     def _probed(self) -> dict[str, Any]:
         """Ask the host which Python it has, and what that one says of itself."""
@@ -193,6 +192,5 @@ class Provisioning:
         return self.transport.start(host_python.program_argv(self.facts().python), stdin, keeps_input=True)
 
     def _answer(self, stream: Stream, most_bytes: int = _MAX_LINE_BYTES) -> dict[str, Any]:
-        """Read one JSON line."""
         line = next(lines_of(stream, self.name, timeout_s=_ANSWER_S, most_bytes=most_bytes), b"")
         return json_object(line, self.name, stream, most_parts=most_bytes >> 5)

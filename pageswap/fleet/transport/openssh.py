@@ -75,10 +75,10 @@ class Master(Connection):
         options = [f"-o{key}={value}" for key, value in self.route.given.items()]
         if gate is not None:
             options = [f"-oProxyCommand={shlex.join(gate.client())} -W '[%h]:%p' gate", "-oProxyUseFdpass=no", *options]
-            known = len(gate.said())
+            known = len(_all_of(gate.log))
         code = self._ssh("-v", "-f", "-N", "-M", "-S", self._control, f"-oControlPersist={_IDLE_S}", *options)
         if code or not self.is_open:
-            said = self.said()
+            said = _all_of(self.log)
             own = re.split(_THEIRS, said, maxsplit=1)[0]
             keys = re.findall(r"(?m)^debug1: Server host key: (\S+ \S+)", own)
             words = re.sub(r"(?m)^debug1: .*\n", "", own)
@@ -86,17 +86,13 @@ class Master(Connection):
                 words += _all_of(self._beside)
                 # Why it connects us to nobody a gate tells there only, as it does of others.
                 if _NOT_FORWARDED in words:
-                    words += "\n".join(re.findall(_FORWARDS_NOTHING, gate.said()[known:]))
+                    words += "\n".join(re.findall(_FORWARDS_NOTHING, _all_of(gate.log)[known:]))
             last = None if _OFFER in said else re.search(_LAST, said)
             raise meaning(words + (last[0] if last else ""), self.route.alias, self.route.shown, *keys[-1:])
 
-    def said(self) -> str:
-        """Return all that the ssh that holds the connection has said so far, and nobody else."""
-        return _all_of(self._log)
-
     def bound_complaints(self) -> bool:
         """Forget what ssh has said where that fills the disk, as a host may have it; tell whether it was so."""
-        is_full = bound(self._log) or bound(self._beside)
+        is_full = bound(self.log) or bound(self._beside)
         return is_full or (self._through is not None and self._through.bound_complaints())
 
     def client(self) -> list[str]:
@@ -134,14 +130,14 @@ class Master(Connection):
     def _ssh(self, *options: str) -> int:
         """Run ssh with our settings before the user's; return its exit status."""
         # What is said by ssh itself, and by a ProxyCommand and whoever that reaches.
-        self._log, self._beside = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - closed with the connection
-        self._held.callback(self._log.close)
+        self.log, self._beside = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - closed with the connection
+        self._held.callback(self.log.close)
         self._held.callback(self._beside.close)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - what varies is an alias
                 ["ssh", "-E", "/dev/stdout", "-F", f"{self._folder}/config", *options, "--", self.route.alias],  # noqa: S607 - the one that is typed
                 stdin=subprocess.DEVNULL,
-                stdout=self._log,
+                stdout=self.log,
                 stderr=self._beside,
                 # Without a terminal and a display there is nobody to be asked.
                 env={**os.environ, "SSH_ASKPASS_REQUIRE": "never"},
@@ -160,7 +156,7 @@ class Master(Connection):
             self._process.kill()
             code = self._process.wait()
             # The end of what has none may be the host's words.
-            os.ftruncate(self._log.fileno(), 0)
+            os.ftruncate(self.log.fileno(), 0)
             return code
         finally:
             self._process = None
@@ -228,7 +224,6 @@ def _all_of(file: IO[bytes]) -> str:
 
 
 def _is_listened_to(path: str) -> bool:
-    """Tell whether a process listens at a socket."""
     with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
         probe.connect(path)
         return True

@@ -248,7 +248,7 @@ def export(_context: Context, run: str = "", to: str = "csv", out: str = "") -> 
     from pageswap.campaign.run_folders import find_run, open_run
 
     folder = find_run(RESULTS, run)
-    place = arguments.destination("--out", out) if out else None
+    place = arguments.destination("--out", out) if out else folder
     from pageswap.analysis import export as exporting  # only now: it is slow to import
     from pageswap.files import STANDARD_OUTPUT
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import duckdb
@@ -19,6 +18,7 @@ from pageswap.text.words import level_text, levels_phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 
 # pyperf's own file format, written since its version 1.0.
@@ -30,19 +30,19 @@ _MOST_COUNTERS: Final = 500
 _FORMULA: Final = r"^(?=[=+\-@\t\r])"
 
 
-def export(run_data: RunData, to: str, out: Path | None = None) -> Path:
+def export(run_data: RunData, to: str, out: Path) -> Path:
     """Write every trial of a run to one file and return its path.
 
     ``to`` is csv, parquet, json, or pyperf for the results alone (see `pyperf_document`). ``out`` is the file to write,
-    or a folder for ``trials.<to>`` or ``pyperf.json``; without it the run's own folder is taken. The others hold the
-    columns of `frame`, in that order, then one for each counter of the core: sizes in bytes, times in ns, started_at as
-    UTC ISO 8601, and nothing (CSV) or null for what was not measured. rounds_ns is JSON text in CSV and a list
-    elsewhere. JSON is one array with an object per trial. Raises UsageError on another format, StoreError when the file
-    cannot be written.
+    or a folder for ``trials.<to>`` or ``pyperf.json``. The others hold the columns of `frame`, in that order, then one
+    for each counter of the core: sizes in bytes, times in ns, started_at as UTC ISO 8601, and nothing (CSV) or null for
+    what was not measured. rounds_ns is JSON text in CSV and a list elsewhere. JSON is one array with an object per
+    trial. Raises UsageError on another format, StoreError when the file cannot be written.
     """
     if to not in FORMATS:
         raise UsageError(f"cannot export to '{to}'; --to takes {', '.join(FORMATS)}")
-    path = _destination(run_data, f"trials.{to}" if to in WRITERS else f"{to}.json", out)
+    name = f"trials.{to}" if to in WRITERS else f"{to}.json"
+    path = out / name if out.is_dir() else out
     with replacing(path) as file:
         if to == PYPERF:
             file.write(pyperf_document(run_data))
@@ -60,15 +60,6 @@ def _with_counters(table: pd.DataFrame) -> pd.DataFrame:
     names = itertools.islice({name: None for counts in counted for name in counts}, _MOST_COUNTERS)
     columns = {name: pd.array([counts.get(name) for counts in counted], dtype="Int64") for name in names}
     return table.drop(columns="counters").assign(**columns)
-
-
-def _destination(run_data: RunData, name: str, out: Path | None) -> Path:
-    if out is None:
-        stored_at = getattr(run_data, "path", None)
-        if stored_at is None:
-            raise UsageError("this run has no folder of its own; say where to write with --out")
-        out = Path(stored_at) if Path(stored_at).is_dir() else Path(stored_at).parent
-    return out / name if out.is_dir() else out
 
 
 def _write_csv(table: pd.DataFrame, file: IO[Any]) -> None:

@@ -113,14 +113,9 @@ class Summary:
     block_values: dict[tuple[str, str], list[tuple[int, float]]]
     families: dict[str, str]
 
-    @property
-    def has_baseline(self) -> bool:
-        """Return whether the experiment compares its cases with one of them."""
-        return bool(self.baseline)
-
     def is_baseline(self, case: CaseSummary) -> bool:
         """Return whether a case is one that others are compared with."""
-        return self.has_baseline and all(case.levels.get(name) == level for name, level in self.baseline.items())
+        return bool(self.baseline) and all(case.levels.get(name) == level for name, level in self.baseline.items())
 
     @property
     def silent(self) -> tuple[str, ...]:

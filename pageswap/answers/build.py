@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.journal.job import OK
+from pageswap.analysis.trials.run_data import grouped_by
 from pageswap.analysis.verdicts import NOT_COMPARED
 from pageswap.answers.against_baseline import COMPARED, is_mover
 from pageswap.answers.cost import cost
@@ -91,7 +92,7 @@ def caveats(summary: Summary, findings: int) -> Iterator[Caveat]:
             "endings": _joined(ending for case in unmeasured for ending in case.endings),
         }
         yield _caveat("not_measured", unmeasured, of)
-    uncompared = [case for case in summary.cases if case.n and case.verdict == NOT_COMPARED and summary.has_baseline]
+    uncompared = [case for case in summary.cases if case.n and case.verdict == NOT_COMPARED and summary.baseline]
     if uncompared:
         notes = list(dict.fromkeys(case.note for case in uncompared))
         yield _caveat("not_compared", uncompared, {"cases": len(uncompared), "notes": notes})
@@ -118,13 +119,11 @@ def _joined(endings: Iterable[Ending]) -> list[tuple[str, int, list[_Kind]]]:
 
     Of a kind, whose reasons differ in numbers alone, stands the one whose cure is enough for all.
     """
-    found: dict[str, dict[str, list[Ending]]] = {}
-    for ending in endings:
-        found.setdefault(ending.status, {}).setdefault(without_numbers(ending.reason), []).append(ending)
-    kinds_of = {
-        status: sorted(map(_kind, kinds.values()), key=lambda kind: -kind[1]) for status, kinds in found.items()
-    }
-    return [(status, sum(trials for _, trials, _ in kinds), kinds) for status, kinds in kinds_of.items()]
+    found = []
+    for status, own in grouped_by(endings, lambda each: each.status).items():
+        kinds = map(_kind, grouped_by(own, lambda each: without_numbers(each.reason)).values())
+        found.append((status, sum(each.trials for each in own), sorted(kinds, key=lambda kind: -kind[1])))
+    return found
 
 
 def _kind(alike: Iterable[Ending]) -> _Kind:

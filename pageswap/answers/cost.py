@@ -8,7 +8,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.explanations.costs import CostPart, CostStack, call_stacks
-from pageswap.analysis.trials.run_data import levels_key
+from pageswap.analysis.trials.run_data import grouped_by, levels_key
 from pageswap.answers.against_baseline import DECIDED, Compared, baseline_findings, case_finding, figures, where_of
 from pageswap.answers.record import MIXED, PART, UNAVAILABLE, UNDECIDED, YES, Finding
 
@@ -39,10 +39,8 @@ def cost(summary: HostsSummary) -> Cost:
     nested = [stack for stack in call_stacks(summary) if not stack.obstacle]
     stacks = [] if summary.corrupt else sorted(nested, key=lambda stack: _plainness(stack.levels))
     parts = [_part(summary, stack, part) for stack in stacks for part in stack.parts]
-    decided = [each for each in multiples if each.verdict in DECIDED]
-    places: dict[object, list[Finding]] = {}
-    for each in sorted(decided, key=lambda each: _plainness(each.where)):
-        places.setdefault((each.host, levels_key(each.where)), []).append(each)
+    decided = sorted((each for each in multiples if each.verdict in DECIDED), key=lambda each: _plainness(each.where))
+    places = grouped_by(decided, lambda each: (each.host, levels_key(each.where)))
     calls = max(places.values(), key=len, default=[])
     able = [each for each in multiples if each.verdict != UNAVAILABLE]
     return Cost(

@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.analysis.trials.run_data import levels_key
+from pageswap.analysis.trials.run_data import grouped_by, levels_key
 from pageswap.analysis.verdicts import FASTER
 from pageswap.answers.against_baseline import COMPARED, DECIDED, Compared, baseline_findings, is_mover
 from pageswap.answers.record import CORRUPT, MIXED, NO, UNAVAILABLE, UNDECIDED, YES, Finding
@@ -63,9 +63,7 @@ def crossover(summary: Summary) -> Crossover:
     axis = next((name for name in SIZE_FACTORS if name in summary.varying), SIZE_FACTORS[0])
     pairs = [(case, finding) for case, finding in baseline_findings(summary) if is_mover(summary, case)]
     findings = [finding for _, finding in pairs]
-    series: dict[object, list[Finding]] = {}
-    for each in findings:
-        series.setdefault((each.subject, each.host, levels_key(each.where, without=(axis,))), []).append(each)
+    series = grouped_by(findings, lambda each: (each.subject, each.host, levels_key(each.where, without=(axis,))))
     curves = [curve(own, axis) for own in series.values() if own[0].verdict != CORRUPT]
     able = {each.subject for each in findings if each.verdict != UNAVAILABLE}
     courses = {each.course for each in curves if able.intersection(each.names)}
@@ -129,16 +127,12 @@ def _verdict(courses: set[str], *, has_corrupt: bool) -> str:
 
 def _joined(curves: Sequence[Curve], hosts: int) -> list[Curve]:
     """Put curves with the same course together: contenders on the same hosts, or hosts of the same contender."""
-    by_host: dict[tuple[object, ...], list[Curve]] = {}
-    for each in curves:
-        by_host.setdefault((each.names, _course_key(each)), []).append(each)
-    whole: dict[tuple[object, ...], list[Curve]] = {}
-    for own in by_host.values():
+    joined = []
+    for own in grouped_by(curves, lambda each: (each.names, _course_key(each))).values():
         on = tuple(dict.fromkeys(host for each in own for host in each.hosts))
-        joined = dataclasses.replace(own[0], hosts=on if len(on) < hosts else ())
-        whole.setdefault((joined.hosts, _course_key(joined)), []).append(joined)
-    names = [tuple(name for each in own for name in each.names) for own in whole.values()]
-    merged = [dataclasses.replace(own[0], names=all_of) for own, all_of in zip(whole.values(), names, strict=True)]
+        joined.append(dataclasses.replace(own[0], hosts=on if len(on) < hosts else ()))
+    alike = grouped_by(joined, lambda each: (each.hosts, _course_key(each))).values()
+    merged = [dataclasses.replace(own[0], names=tuple(name for each in own for name in each.names)) for own in alike]
     return sorted(merged, key=lambda each: _ORDER.index(each.course))
 
 

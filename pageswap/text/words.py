@@ -39,9 +39,9 @@ def clipped(text: str, longest: int) -> str:
     return f"{head.rsplit(' ', 1)[0] if ' ' in head[longest // 2 :] else head}…"
 
 
-def plural(count: int, noun: str, several: str = "") -> str:
+def plural(count: int, noun: str) -> str:
     """Print a count with its noun: ``1 case``, ``12 cases``."""
-    return f"{count:,} {noun if count == 1 else several or noun + 's'}"
+    return f"{count:,} {noun if count == 1 else noun + 's'}"
 
 
 def first_few(words: Iterable[str], most: int, noun: str = "") -> str:

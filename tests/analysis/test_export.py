@@ -106,10 +106,10 @@ def test_a_failed_export_leaves_the_old_file(run: FakeRun, tmp_path: Path, monke
     assert path.read_text() == "old"
 
 
-def test_another_format_is_refused_with_those_there_are(run: FakeRun) -> None:
+def test_another_format_is_refused_with_those_there_are(run: FakeRun, tmp_path: Path) -> None:
     """The error teaches the option."""
     with pytest.raises(UsageError, match="csv, parquet, json"):
-        export(run, "xlsx")
+        export(run, "xlsx", tmp_path)
 
 
 @pytest.mark.parametrize("to", WRITERS)

@@ -89,12 +89,9 @@ def _over_rounds(matrix: Matrix) -> list[Drift]:
         return []
     logs = np.log(times)
     logs -= np.mean(logs, axis=1, keepdims=True)
-    correlations = _spearman(logs)
-    row = trials["row"].to_numpy()
-    spread = np.full(matrix.ns.shape, math.nan)
-    spread[row, trials["column"].to_numpy()] = correlations
+    spread = matrix.spread(trials.assign(correlation=_spearman(logs)), "correlation")
     rows = np.flatnonzero((~np.isnan(spread)).sum(axis=1) >= MINIMUM_N).tolist()
-    by_row = pd.DataFrame(logs).groupby(row)
+    by_row = pd.DataFrame(logs).groupby(trials["row"].to_numpy())
     profiles, counts = by_row.median().loc[rows].to_numpy(), by_row[0].count().loc[rows].tolist()
     p_values = paired_p(spread[rows])
     tested = zip(rows, profiles, counts, p_values.tolist(), holm(p_values).tolist(), strict=True)
@@ -224,10 +221,7 @@ def undisturbed(matrix: Matrix, comparisons: Comparisons, floors: Floats) -> tup
 
     The noise floor stays that of the whole run, and so does the number of comparisons that Holm's correction is for.
     """
-    trials = matrix.trials
-    is_disturbed = np.zeros(matrix.ns.shape, dtype=bool)
-    places = (trials["row"].to_numpy(), trials["column"].to_numpy())
-    is_disturbed[places] = (trials["disturbed"] != "").to_numpy()
+    is_disturbed = matrix.spread(matrix.trials.assign(hit=matrix.trials["disturbed"] != ""), "hit") == 1
     has_partner = matrix.partners >= 0
     is_disturbed[has_partner] |= is_disturbed[matrix.partners[has_partner]]
     affected = is_disturbed & ~np.isnan(matrix.log_ratios)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pageswap.analysis.trials.run_data import grouped_by
 from pageswap.analysis.verdicts import FASTER, SLOWER, paired
 from pageswap.statistics.intervals import MINIMUM_N, Interval, known
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Sequence
 
     from pageswap.analysis.summary import CaseSummary, HostsSummary, Summary
 
@@ -62,10 +63,8 @@ def contests(summary: HostsSummary, competitors: Sequence[CaseSummary]) -> list[
     """
     factors = compared_factors(summary)
     others = [name for name in summary.varying if name not in factors]
-    fields: dict[Hashable, list[CaseSummary]] = {}
-    for case in competitors:
-        if case.n and case.median_ns:
-            fields.setdefault((case.host, *(case.levels.get(name) for name in others)), []).append(case)
+    timed = (case for case in competitors if case.n and case.median_ns)
+    fields = grouped_by(timed, lambda case: (case.host, *(case.levels.get(name) for name in others)))
     held = [(field, _first(summary, field)) for field in fields.values() if len(field) > 1]
     family = sum(math.comb(len(field), 2) for field, _ in held)
     pairs = [(first, case) for field, first in held for case in field if case is not first]

@@ -123,17 +123,11 @@ def grouped(summary: HostsSummary, groups: Mapping[str, Sequence[str]]) -> Summa
         has_ratio = any(case.ratio is not None for case in found)
         drawn = [case.ratio if has_ratio else case.median_ns for case in found]
         values[key] = [(index, value) for index, value in enumerate(drawn) if value is not None]
-    changes: dict[str, Any] = {
-        "hosts": tuple(titles.values()),
-        "cases": tuple(
-            _case(key[0], found, time, comparisons.get(key))
-            for time, (key, found) in zip(times, members.items(), strict=True)
-        ),
-        "block_values": values,
-    }
+    told = zip(members.items(), times, strict=True)
+    cases = tuple(_case(key[0], found, time, comparisons.get(key)) for (key, found), time in told)
     # The hosts' own matrix, comparisons and noise floors say nothing of groups.
     shown = {field.name: getattr(summary, field.name) for field in dataclasses.fields(Summary)}
-    return Summary(**{**shown, **changes})
+    return Summary(**{**shown, "hosts": tuple(titles.values()), "cases": cases, "block_values": values})
 
 
 def _by_host(values: Sequence[Sequence[float | None]]) -> Floats:

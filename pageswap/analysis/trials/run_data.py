@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pageswap.agent.workloads import WORKLOADS
 from pageswap.spec.factors import FACTORS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+
+T = TypeVar("T")
+K = TypeVar("K")
 
 # Not a level of the case but of the whole run, and shown as the last of them.
 _LAST = "workload"
@@ -65,6 +68,14 @@ def levels_of(case: Mapping[str, Any]) -> dict[str, Any]:
 def levels_key(levels: Mapping[str, Any], *, without: Collection[str] = ()) -> Hashable:
     """Return what two cases share that have the same levels, but for the factors of `without`."""
     return tuple(sorted((name, str(level)) for name, level in levels.items() if name not in without))
+
+
+def grouped_by(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """Return items by what they have in common, both in the order in which they come."""
+    found: dict[K, list[T]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return found
 
 
 def factors_of(cases: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str, ...], dict[str, Any]]:

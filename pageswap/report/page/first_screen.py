@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
+from pageswap.analysis.trials.run_data import grouped_by
 from pageswap.analysis.verdicts import BASELINE, NOT_COMPARED, NOT_MEASURED
 from pageswap.answers.cost import multiple
 from pageswap.answers.faster import change_order
 from pageswap.answers.record import CORRUPT, FASTEST, MEASURED, PART, Answer, Finding
 from pageswap.report.charts import vegalite as vega
 from pageswap.report.sections.ratios import contender_label, is_of_conditions, looks, quantity
-from pageswap.report.sections.section import Section, case_name, grouped_by, notes, speeds
+from pageswap.report.sections.section import Section, case_name, notes, speeds
 from pageswap.spec.experiment import COST, GAIN
 from pageswap.spec.factors import FACTORS, trend_of
 from pageswap.statistics.intervals import Interval

@@ -102,7 +102,7 @@ def _cells(summary: Summary, case: CaseSummary, names: tuple[str, ...], test: Co
     return [
         *([Cell(clipped(case.host, _LONGEST_HOST))] if len(summary.hosts) > 1 else []),
         *(Cell(level_text(name, case.levels.get(name, ""))) for name in names),
-        Cell(note("finding", case, summary.has_baseline)),
+        Cell(note("finding", case, summary.baseline)),
         Cell(ratio_text(ratio, ratio_ci), interval_text(ratio, ratio_ci) or few) if ratio else Cell(""),
         Cell(note("smallest", test), note("p_holm", test)) if test else Cell(""),
         Cell(figure_text(ns, ns_ci), interval_text(ns, ns_ci) or few) if ns else Cell(""),

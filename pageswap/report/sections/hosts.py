@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host.conditions import CONDITIONS, condition_value, find
 from pageswap.agent.journal.job import UNAVAILABLE
+from pageswap.analysis.trials.run_data import grouped_by
 from pageswap.comparison.environments import Difference, verdict
 from pageswap.comparison.environments import differences as compare
 from pageswap.report.sections.section import MOST_ROWS, Grid, Heading, Section, note, notes, number, section_of
@@ -158,10 +159,7 @@ def availability(run: ReportedRun) -> Section | None:
 
 def _unfit(cases: Sequence[CaseSummary]) -> dict[tuple[str, str], str]:
     """Return for each (host, method) of which every trial was unavailable the reason of the first."""
-    tried: dict[tuple[str, str], list[CaseSummary]] = {}
-    for case in cases:
-        if case.statuses:
-            tried.setdefault((case.host, str(case.levels.get("method"))), []).append(case)
+    tried = grouped_by((case for case in cases if case.statuses), lambda each: (each.host, str(each.levels.get("method"))))
     unfit = {key: own for key, own in tried.items() if all({*case.statuses} == {UNAVAILABLE} for case in own)}
     return {key: own[0].endings[0].reason for key, own in unfit.items()}
 

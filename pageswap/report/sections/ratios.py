@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pageswap.report.sections.reported_run import ReportedRun
     from pageswap.statistics.intervals import Interval
 
+    # The label of each row of a plot, and its case.
+    Rows = list[tuple[str, CaseSummary]]
+
 MOST_PLOTS = 12
 MOST_ROWS = 24
 MOST_DOTS = 3_000
@@ -40,25 +43,13 @@ _LOOKS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Group:
-    """Cases that share every level but the compared ones, as rows of one plot.
-
-    Where the baseline names no method, each method is compared with itself: then they share what is compared, and the
-    rows are the others.
-    """
-
-    title: str
-    rows: tuple[tuple[str, CaseSummary], ...]
-
-
-@dataclasses.dataclass(frozen=True)
 class Selection:
     """The plots to draw, how many dots each of their cases may have, and how much of all that is.
 
-    ``cases`` are those drawn of ``of_cases``, ``dots`` those that the case with most of them has.
+    ``groups`` has the rows of each plot by its title. ``cases`` are those drawn of ``of_cases``, ``dots`` those that the case with most of them has.
     """
 
-    groups: tuple[Group, ...]
+    groups: dict[str, Rows]
     dots_per_case: int
     cases: int
     of_cases: int
@@ -76,29 +67,34 @@ def select(summary: Summary) -> Selection:
 
     groups = _groups(summary)
     # A chart of nothing says less than the table does.
-    groups = [group for group in groups if values(group.rows)] or groups
-    drawn = [
-        Group(group.title, tuple(_with_extremes(list(group.rows), MOST_ROWS, lambda row: values([row]))))
-        for group in _with_extremes(groups, MOST_PLOTS, lambda group: values(group.rows))
-    ]
-    cases = [case for group in drawn for _, case in group.rows]
+    groups = {title: rows for title, rows in groups.items() if values(rows)} or groups
+    drawn = {
+        title: _with_extremes(rows, MOST_ROWS, lambda row: values([row]))
+        for title, rows in _with_extremes(list(groups.items()), MOST_PLOTS, lambda group: values(group[1]))
+    }
+    cases = [case for rows in drawn.values() for _, case in rows]
     return Selection(
-        groups=tuple(drawn),
+        groups=drawn,
         dots_per_case=max(1, MOST_DOTS // max(1, len(cases))),
         cases=len(cases),
-        of_cases=sum(len(group.rows) for group in groups),
+        of_cases=sum(map(len, groups.values())),
         dots=max((len(summary.block_values.get((case.host, case.case_id), ())) for case in cases), default=0),
     )
 
 
 def figure_of(summary: Summary, case: CaseSummary) -> tuple[float | None, Interval | None]:
     """Return what is drawn of a case: its ratio, or its median ns in a run without a baseline; and its interval."""
-    return (case.ratio, case.ratio_ci) if summary.has_baseline else (case.median_ns, case.median_ci)
+    return (case.ratio, case.ratio_ci) if summary.baseline else (case.median_ns, case.median_ci)
 
 
-def _groups(summary: Summary) -> list[Group]:
+def _groups(summary: Summary) -> dict[str, Rows]:
+    """Return the rows of each plot by its title: cases that share every level but the compared ones.
+
+    Where the baseline names no method, each method is compared with itself: then they share what is compared, and the
+    rows are the others.
+    """
     others = [name for name in summary.varying if name not in _row_factors(summary)]
-    rows: dict[str, list[tuple[str, CaseSummary]]] = {}
+    rows: dict[str, Rows] = {}
     for case in (each for each in summary.cases if not summary.is_baseline(each)):
         label = contender_label(summary, case)
         where = levels_phrase({name: case.levels[name] for name in others if name in case.levels})
@@ -108,7 +104,7 @@ def _groups(summary: Summary) -> list[Group]:
         if len(summary.hosts) > 1:
             title = f"{clipped(case.host, 80)}{f', with {where}' if where else ''}"
         rows.setdefault(title, []).append((label, case))
-    return [Group(title, tuple(found)) for title, found in rows.items()]
+    return rows
 
 
 def _with_extremes(items: list[vega.T], most: int, values: Callable[[vega.T], Iterable[float]]) -> list[vega.T]:
@@ -122,7 +118,7 @@ def _with_extremes(items: list[vega.T], most: int, values: Callable[[vega.T], It
 
 def is_of_conditions(summary: Summary) -> bool:
     """Say whether cases are compared with themselves under other conditions: the baseline names no method."""
-    return summary.has_baseline and "method" not in summary.baseline
+    return bool(summary.baseline) and "method" not in summary.baseline
 
 
 def contender_label(summary: Summary, case: CaseSummary) -> str:
@@ -133,7 +129,7 @@ def contender_label(summary: Summary, case: CaseSummary) -> str:
 
 
 def _row_factors(summary: Summary) -> tuple[str, ...]:
-    if summary.has_baseline:
+    if summary.baseline:
         return tuple(summary.baseline)
     return ("method",) if "method" in summary.varying or not summary.varying else (summary.varying[0],)
 
@@ -142,47 +138,47 @@ def section(run: ReportedRun) -> Section:
     """Show each case against the baseline, or its time where there is none, with its blocks."""
     summary = run.summary
     selection = select(summary)
-    told = notes("ratios", summary.has_baseline, "host" if run.is_grouped else "block", selection)
-    title = "Speed against the baseline" if summary.has_baseline else "Time per operation"
+    told = notes("ratios", summary.baseline, "host" if run.is_grouped else "block", selection)
+    title = "Speed against the baseline" if summary.baseline else "Time per operation"
     return Section("ratios", title, told, tuple(ratio_plots(summary, selection)))
 
 
 def ratio_plots(summary: Summary, selection: Selection) -> list[Plot]:
     """Draw the selected groups, all with the same logarithmic axis so that they can be compared by eye."""
-    cases = [case for group in selection.groups for _, case in group.rows]
+    cases = [case for found in selection.groups.values() for _, case in found]
     keys = [(case.host, case.case_id) for case in cases]
     dots = {key: vega.evenly(summary.block_values.get(key, []), selection.dots_per_case) for key in keys}
     values = [value for found in dots.values() for _, value in found]
     for interval in (figure_of(summary, case)[1] for case in cases):
         values += [interval.low, interval.high] if interval else []
-    domain = vega.around(values, always=[1.0] if summary.has_baseline else [])
-    label = vega.SPEED_LABEL if summary.has_baseline else vega.COUNT_LABEL
+    domain = vega.around(values, always=[1.0] if summary.baseline else [])
+    label = vega.SPEED_LABEL if summary.baseline else vega.COUNT_LABEL
     x = vega.log_axis("value", f"{quantity(summary)} (log scale)", domain, label, "end")
-    rows = [[_row(summary, label, case) for label, case in group.rows] for group in selection.groups]
+    rows = [[_row(summary, label, case) for label, case in found] for found in selection.groups.values()]
     labels = [row["row"] for group in rows for row in group]
     axes = [{"x": x, "y": vega.row_axis([row["row"] for row in found], labels, is_centred=False)} for found in rows]
-    return [_plot(summary, *each, dots) for each in zip(selection.groups, rows, axes, strict=True)]
+    return [_plot(summary, *each, dots) for each in zip(selection.groups.items(), rows, axes, strict=True)]
 
 
 def quantity(summary: Summary, what: str = "Speed") -> str:
     """Name what is drawn: the speed, or ``what`` else, relative to the baseline's; or a time where there is none."""
-    if not summary.has_baseline:
+    if not summary.baseline:
         return f"ns per {operation(summary.workload)}"
     return f"{what} relative to {visible(clipped(levels_phrase(summary.baseline), _LONGEST_BASELINE))}"
 
 
 def _plot(
     summary: Summary,
-    group: Group,
+    group: tuple[str, Rows],
     rows: list[dict[str, Any]],
     axes: Mapping[str, Spec],
     dots: Mapping[tuple[str, str], Sequence[tuple[int, float]]],
 ) -> Plot:
-    unit = "x" if summary.has_baseline else " ns"
+    unit = "x" if summary.baseline else " ns"
     blocks = [
         {"row": row["row"], "Case": row["Case"], "block": block, "value": value, "Block": str(block)}
         | {"Value": f"{with_digits(value, 4)}{unit}"}
-        for row, (_, case) in zip(rows, group.rows, strict=True)
+        for row, (_, case) in zip(rows, group[1], strict=True)
         for block, value in dots[case.host, case.case_id]
     ]
     measured = [row for row in rows if "value" in row]
@@ -190,19 +186,19 @@ def _plot(
     dot = {"type": "circle", "size": 26, "opacity": 0.65, "color": vega.GREY}
     of_block = vega.tips("Case", "Block", ("Value", quantity(summary)))
     of_case = vega.tips("Case", ("Value", quantity(summary)), ("CI", "95 % CI"), "Blocks")
-    of_case += vega.tips("Time", "Verdict", "Trials") if summary.has_baseline else vega.tips("Trials")
+    of_case += vega.tips("Time", "Verdict", "Trials") if summary.baseline else vega.tips("Trials")
     layers = [
         # Nothing is drawn of it, but each row has its place and its label, also one without a value.
         vega.layer("rows", {"type": "point", "opacity": 0, "tooltip": None}, y=axes["y"]),
-        *([vega.reference_line(axes["x"])] if summary.has_baseline else []),
+        *([vega.reference_line(axes["x"])] if summary.baseline else []),
         vega.layer("blocks", dot, **axes, yOffset=offset, tooltip=of_block),
         *vega.figure_layers("measured", "x", {**axes, **looks(summary, measured), "tooltip": of_case}),
     ]
     told = [
-        f"{row['row']}{f', {case.held}' if case.held else ''}" for row, (_, case) in zip(rows, group.rows, strict=True)
+        f"{row['row']}{f', {case.held}' if case.held else ''}" for row, (_, case) in zip(rows, group[1], strict=True)
     ]
     datasets = {"rows": [{"row": row["row"]} for row in rows], "blocks": blocks, "measured": measured}
-    return vega.plot(group.title, told, layers, datasets, _ROW_PX * len(rows))
+    return vega.plot(group[0], told, layers, datasets, _ROW_PX * len(rows))
 
 
 def _row(summary: Summary, label: str, case: CaseSummary) -> dict[str, Any]:
@@ -211,8 +207,8 @@ def _row(summary: Summary, label: str, case: CaseSummary) -> dict[str, Any]:
         reason = case.endings[0].status if not case.n and case.endings else case.note
         return {"row": visible(f"{label}\n{reason}"), "Case": label}
     time = f"{figure_text(case.median_ns or 0, case.median_ci)} ns"
-    text = ratio_text(value, interval) if summary.has_baseline else time
-    told = f"{text}, {case.verdict}" if summary.has_baseline else time
+    text = ratio_text(value, interval) if summary.baseline else time
+    told = f"{text}, {case.verdict}" if summary.baseline else time
     if case.verdict in (FASTER, SLOWER):
         told, _ = speeds("", case.verdict, [(value, interval)])
     return {
@@ -220,7 +216,7 @@ def _row(summary: Summary, label: str, case: CaseSummary) -> dict[str, Any]:
         "row": visible(f"{label}\n{told}"),
         "Case": label,
         "Time": f"{time} per {operation(summary.workload)}",
-        "Blocks": str(case.ratio_n if summary.has_baseline else case.n),
+        "Blocks": str(case.ratio_n if summary.baseline else case.n),
         "verdict": case.verdict,
         "Verdict": case.told,
         "Trials": ", ".join(f"{status} {count}" for status, count in case.statuses.items()),
@@ -229,7 +225,7 @@ def _row(summary: Summary, label: str, case: CaseSummary) -> dict[str, Any]:
 
 def looks(summary: Summary, rows: Sequence[Mapping[str, Any]]) -> dict[str, Spec]:
     """Return the channels of colour and shape for the verdicts that are there."""
-    chosen = _LOOKS if summary.has_baseline else dict.fromkeys(_LOOKS, _LOOKS[NOT_COMPARED])
+    chosen = _LOOKS if summary.baseline else dict.fromkeys(_LOOKS, _LOOKS[NOT_COMPARED])
     used = [verdict for verdict in chosen if any(row["verdict"] == verdict for row in rows)]
     return {
         channel: vega.nominal("verdict", used, [chosen[verdict][part] for verdict in used], has_legend=False)

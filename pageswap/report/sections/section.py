@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_MEASURED, SLOWER
 from pageswap.answers import words
@@ -13,14 +13,11 @@ from pageswap.text.numbers import decimals, end_text, rounded
 from pageswap.text.words import clipped, levels_phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pageswap.analysis.summary import Summary
     from pageswap.report.charts.vegalite import Plot
     from pageswap.statistics.intervals import Interval
-
-T = TypeVar("T")
-K = TypeVar("K")
 
 # Nobody reads more of a table than this.
 MOST_ROWS = 60
@@ -128,11 +125,3 @@ def notes(macro: str, *facts: Any) -> tuple[str, ...]:  # noqa: ANN401 - whateve
 def note(macro: str, *facts: Any) -> str:  # noqa: ANN401 - whatever the macro is about
     """Return the same as one paragraph."""
     return " ".join(notes(macro, *facts))
-
-
-def grouped_by(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
-    """Return items by what they have in common, both in the order in which they come."""
-    found: dict[K, list[T]] = {}
-    for item in items:
-        found.setdefault(key(item), []).append(item)
-    return found

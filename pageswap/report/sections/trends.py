@@ -9,10 +9,11 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from pageswap.analysis.trials.run_data import grouped_by
 from pageswap.analysis.verdicts import BASELINE
 from pageswap.answers.words import say
 from pageswap.report.charts import vegalite as vega
-from pageswap.report.sections.section import Grid, Heading, Section, case_name, grouped_by, note, notes, section_of
+from pageswap.report.sections.section import Grid, Heading, Section, case_name, note, notes, section_of
 from pageswap.spec.factors import FACTORS, trend_of
 from pageswap.text.numbers import figure_text, interval_text, scaled
 from pageswap.text.words import level_text, operation, visible

@@ -7,14 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, NOT_COMPARED, NOT_MEASURED, SLOWER, TOO_FEW
-from pageswap.answers.against_baseline import (
-    DECIDED,
-    Compared,
-    baseline_findings,
-    case_finding,
-    contender_name,
-    is_mover,
-)
+from pageswap.answers.against_baseline import DECIDED, Compared, baseline_findings, case_finding, is_mover
 from pageswap.answers.record import CORRUPT, MIXED, NO, UNAVAILABLE, UNDECIDED, YES, Finding
 from pageswap.text.words import levels_phrase
 
@@ -72,8 +65,8 @@ def faster(summary: Summary) -> Faster:
     pairs = baseline_findings(summary)
     found: dict[str, Contender] = {}
     for case, finding in pairs:
-        name = contender_name(summary, case)
-        found.setdefault(name, Contender(name, [], is_mover(summary, case))).findings.append(finding)
+        name, moves = finding.subject, is_mover(summary, case)
+        found.setdefault(name, Contender(name, [], moves)).findings.append(finding)
     movers = grouped(each for each in found.values() if each.moves)
     staying = grouped(each for each in found.values() if not each.moves)
     return Faster(

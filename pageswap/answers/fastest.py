@@ -64,8 +64,7 @@ def fastest(summary: HostsSummary) -> Fastest:
     able = [case for case in contestants(summary) if is_mover(summary, case)]
     competitors = [case for case in able if case.levels.get("method") not in summary.corrupt]
     held = contests(summary, competitors)
-    told = [pair for each in held for pair in _contest_findings(summary, each)]
-    found = {(case.host, case.case_id): finding for case, finding in told}
+    found = {(case.host, case.case_id): finding for each in held for case, finding in _contest_findings(summary, each)}
     findings = [found.get((case.host, case.case_id)) or _unheld(summary, case) for case in able]
     groups = _groups(summary, held)
     ended = {each.subject: each.verdict for each in findings if each.verdict in (NOT_MEASURED, CORRUPT)}

@@ -12,6 +12,7 @@ from scipy import special
 
 from pageswap.analysis.checks.noise_floor import control_medians
 from pageswap.analysis.summary import CaseSummary, Ending, HostsSummary, Summary, case_figures
+from pageswap.analysis.trials.run_data import grouped_by
 from pageswap.analysis.verdicts import BASELINE, NOT_COMPARED, NOT_MEASURED, Comparison, compare
 from pageswap.statistics.intervals import CONFIDENCE, MINIMUM_N, known, median_intervals, noise_floors
 from pageswap.statistics.medians import Floats, draw_medians, medians
@@ -139,9 +140,7 @@ def _by_host(values: Sequence[Sequence[float | None]]) -> Floats:
 
 def _case(title: str, found: Sequence[CaseSummary], time: list[float], comparison: Comparison | None) -> CaseSummary:
     statuses = sum((Counter(case.statuses) for case in found), Counter[str]())
-    endings: Counter[tuple[str, str]] = Counter()
-    for ending in (each for case in found for each in case.endings):
-        endings[ending.status, ending.reason] += ending.trials
+    endings = grouped_by((each for case in found for each in case.endings), lambda each: (each.status, each.reason))
     measured = [case for case in found if case.n]
     if not measured or all(case.verdict == BASELINE for case in measured):
         verdict, note = BASELINE if measured else NOT_MEASURED, ""
@@ -156,7 +155,7 @@ def _case(title: str, found: Sequence[CaseSummary], time: list[float], compariso
         verdict=verdict,
         note=note,
         statuses=dict(statuses),
-        endings=tuple(Ending(status, reason, trials) for (status, reason), trials in endings.items()),
+        endings=tuple(Ending(*key, sum(each.trials for each in own)) for key, own in endings.items()),
         n=len(measured),
         **case_figures(time, bytes_per_op, comparison),
         costs={name: known(median) for name, median in zip(first.costs, costs, strict=True)},

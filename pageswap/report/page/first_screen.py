@@ -213,16 +213,13 @@ def _contenders(summary: Summary) -> dict[str, list[CaseSummary]]:
     return grouped_by((each for each in summary.cases if each.ratio is not None and each.verdict != BASELINE), label)
 
 
-def _condition(summary: Summary, case: CaseSummary) -> str:
-    return case_name(summary, case.host, case.levels, summary.baseline)
-
-
 def marks_of_rows(summary: Summary) -> tuple[list[str], list[str]]:
     """Return what the marks of each row are, from top to bottom, and else in which factors they differ.
 
     The first is empty where rows differ or have many marks, both are where each row has but one.
     """
-    rows = [[_condition(summary, case) for case in cases] for cases in _contenders(summary).values()]
+    base, found = summary.baseline, _contenders(summary).values()
+    rows = [[case_name(summary, case.host, case.levels, base) for case in cases] for cases in found]
     most = max(map(len, rows), default=0)
     if most <= 1 or _has_rows_of_cases(summary):
         return [], []
@@ -251,14 +248,15 @@ def _plot(summary: Summary, contenders: Sequence[tuple[str, list[CaseSummary]]])
             "row": name,
             "place": (place + 0.5) / len(chosen),
             "Case": label,
-            "Where": _condition(summary, case) or "everywhere",
-            "end": clipped(_condition(summary, case), _LONGEST_END),
+            "Where": where or "everywhere",
+            "end": clipped(where, _LONGEST_END),
             "verdict": case.verdict,
             "Verdict": case.told,
         }
         for name, (label, cases) in zip(names, contenders, strict=True)
         for chosen in [vega.evenly(cases, MOST_MARKS)]
         for place, case in enumerate(chosen)
+        for where in [case_name(summary, case.host, case.levels, summary.baseline)]
         for figure in [multiple(case) if is_cost else (case.ratio or 1.0, case.ratio_ci)]
     ]
     most = max(min(len(cases), MOST_MARKS) for _, cases in contenders)

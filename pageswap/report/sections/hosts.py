@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pageswap.agent.host.conditions import CONDITIONS, condition_value, find
 from pageswap.agent.journal.job import UNAVAILABLE
 from pageswap.analysis.trials.run_data import grouped_by
-from pageswap.comparison.environments import Difference, verdict
 from pageswap.comparison.environments import differences as compare
+from pageswap.comparison.environments import verdict
 from pageswap.report.sections.section import MOST_ROWS, Grid, Heading, Section, note, notes, number, section_of
 from pageswap.store.schema import PHASES
 from pageswap.text.numbers import gibibytes, with_digits
@@ -159,7 +159,9 @@ def availability(run: ReportedRun) -> Section | None:
 
 def _unfit(cases: Sequence[CaseSummary]) -> dict[tuple[str, str], str]:
     """Return for each (host, method) of which every trial was unavailable the reason of the first."""
-    tried = grouped_by((case for case in cases if case.statuses), lambda each: (each.host, str(each.levels.get("method"))))
+    tried = grouped_by(
+        (case for case in cases if case.statuses), lambda each: (each.host, str(each.levels.get("method")))
+    )
     unfit = {key: own for key, own in tried.items() if all({*case.statuses} == {UNAVAILABLE} for case in own)}
     return {key: own[0].endings[0].reason for key, own in unfit.items()}
 
@@ -172,9 +174,7 @@ def differences(run: ReportedRun) -> Section | None:
     environments = run.run_data.environments()
     hosts = list(environments)[: MOST_COMPARED + 1]
     pairs = [(host, each) for host in hosts[1:] for each in compare(environments[hosts[0]], environments[host])]
-    by_name: dict[str, dict[str, Difference]] = {}
-    for host, each in pairs:
-        by_name.setdefault(each.name, {})[host] = each
+    by_name = {name: dict(found) for name, found in grouped_by(pairs, lambda pair: pair[1].name).items()}
     rows, marks = [], []
     for name, found in sorted(by_name.items(), key=lambda item: not [*item[1].values()][-1].matters):
         last = [*found.values()][-1]

@@ -151,7 +151,7 @@ def outliers(run: ReportedRun) -> Section | None:
             *(figure_text(time, None) for time in (each.ns_per_op, each.median_ns)),
             rounded(each.score, 1),
         )
-        for each in sorted(found.outliers, key=lambda each: -abs(each.score))
+        for each in found.outliers
     )
     disturbed = tuple(
         (names[each.host, each.case_id], str(each.block), ", ".join(each.words)) for each in found.disturbed

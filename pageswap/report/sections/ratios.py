@@ -46,7 +46,8 @@ _LOOKS = {
 class Selection:
     """The plots to draw, how many dots each of their cases may have, and how much of all that is.
 
-    ``groups`` has the rows of each plot by its title. ``cases`` are those drawn of ``of_cases``, ``dots`` those that the case with most of them has.
+    ``groups`` has the rows of each plot by its title. ``cases`` are those drawn of ``of_cases``, ``dots`` those that
+    the case with most of them has.
     """
 
     groups: dict[str, Rows]

@@ -252,15 +252,14 @@ def test_an_index_that_is_not_ours_is_not_gone_on_with(
 
 
 @pytest.mark.parametrize("answer", [{"index": 5}, {"index": ["x"], "hashes": {}}, {"index": None, "hashes": "all"}])
-def test_a_host_that_tells_nothing_of_a_site_is_refused(runs: list[Path], answer: dict[str, Any]) -> None:
+def test_a_host_that_tells_nothing_of_a_site_is_refused(
+    runs: list[Path], answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What another host answers is data, and may be anything."""
-
-    class Odd(Destination):
-        def look(self) -> dict[str, Any]:
-            return answer
-
+    target = make_target(InventoryHost("local"))
+    monkeypatch.setattr(target, "ask", lambda *_asked, **_how: answer)
     with pytest.raises(HostError, match="web:x: what it answers tells nothing of a site"):
-        put(runs, folder("web:x", Odd))
+        put(runs, Destination(target, "web:x"))
 
 
 def test_an_entry_that_was_tampered_with_is_refused(tmp_path: Path, runs: list[Path]) -> None:

@@ -137,8 +137,10 @@ def _groups(summary: Summary, held: Sequence[Contest]) -> list[Winners]:
     for each in held:
         cases = [each.first, *(rival.case for rival in each.rivals if not rival.is_beaten)]
         names = tuple(_name(summary, case) for case in cases)
-        # With too few blocks nobody is beaten: then the one ahead is all there is to tell contests apart by.
-        key = (frozenset(names), 1 + len(each.rivals)) if each.is_known else (names[0],)
+        # Of how many one is the fastest, no word tells. With too few blocks nobody is beaten: then the one ahead is all
+        # there is to tell contests apart by.
+        of = 1 + len(each.rivals) if len(names) > 1 else 0
+        key = (frozenset(names), of) if each.is_known else (names[0],)
         group = groups.setdefault(key, Winners(names, 1 + len(each.rivals), each.is_known, [], {}))
         group.places.append({"host": each.host, **each.levels})
     every = [place for group in groups.values() for place in group.places]

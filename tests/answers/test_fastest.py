@@ -90,19 +90,25 @@ def test_contests_are_left_out_before_their_conditions_are() -> None:
         ([(["b", "c"], True, 1), (["b", "d"], False, 2)], "no single fastest in 3 more cases"),
         ([(["b", "d"], False, 2)], "too few blocks in 2 more cases"),
         ([(["b"], True, 1), (["b", "c"], True, 1)], "other results in 2 more cases"),
-        ([(["a"], True, 1)], "the findings tell of 1 more case"),
     ],
 )
 def test_contests_without_a_name_are_told_by_how_they_ended(
     left_out: list[tuple[list[str], bool, int]], words: str
 ) -> None:
-    """Beside one that `a` has won; of fewer that compete it may be the fastest once more."""
-    named, *groups = (
-        Winners(tuple(names), 4, is_known, [{}] * contests, {})
-        for names, is_known, contests in [(["a"], True, 5), *left_out]
-    )
+    """By their winners, and by whether blocks sufficed."""
+    groups = [Winners(tuple(names), 4, is_known, [{}] * contests, {}) for names, is_known, contests in left_out]
 
-    assert say("headline", "more_cases", groups, [named]) == words
+    assert say("headline", "more_cases", groups) == words
+
+
+def test_a_winner_is_named_once_however_many_competed() -> None:
+    """One contender could not be measured in one of three contests that `a` wins, and the fourth is another's."""
+    run = field({"a": 400.0, "b": 600.0, "c": 700.0}, region_size=[32 << 20, 64 << 20, 128 << 20, 256 << 20])
+    slow_down(run, 0.25, method="b", region_size=32 << 20)
+    for outcome in run.of(method="c", region_size=64 << 20):
+        outcome |= {"status": "unavailable", "reason": "no such call", "elapsed_ns": None}
+
+    assert answered(run).headline.startswith("a was fastest in 3 of 4 cases; b was fastest with a 32MiB region")
 
 
 def test_what_may_be_the_fastest_says_what_it_was_not_told_from() -> None:

@@ -51,9 +51,10 @@ class _Mute(paramiko.Transport):  # type: ignore[misc] # comes without types
 
 
 class _Open(paramiko.ServerInterface):  # type: ignore[misc] # comes without types
-    """Lets everybody in, but not before the time `is_over` where that is given."""
+    """Lets everybody in, but not before the time `is_over` where that is given, and tells when a channel is wanted."""
 
     def __init__(self, is_over: threading.Event | None) -> None:
+        self.is_wanted = threading.Event()
         self._is_over = is_over
 
     def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002 - the library's
@@ -68,6 +69,7 @@ class _Open(paramiko.ServerInterface):  # type: ignore[misc] # comes without typ
 
     def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002 - the library's
         """Open any channel."""
+        self.is_wanted.set()
         return int(paramiko.OPEN_SUCCEEDED)
 
 
@@ -77,6 +79,7 @@ class MuteHost:
     def __init__(self, folder: Path, *, lets_in: bool = True) -> None:
         """Make keys below `folder`; a host that does not let in never says so."""
         self.is_over = threading.Event()
+        self._lets_in = lets_in
         self._server = _Open(None if lets_in else self.is_over)
         self._key = paramiko.ECDSAKey.generate()
         paramiko.ECDSAKey.generate().write_private_key_file(str(folder / "key"))
@@ -91,19 +94,25 @@ class MuteHost:
         transport.join()
 
     def chatter(self, connection: socket.socket) -> None:
-        """Prove to be the host, and from then on have the other side log words; `taken` counts their bytes."""
+        """Prove to be the host, then have words logged, once a channel is open if it lets in; `taken` is their bytes.
+
+        Words that come while ssh is still being let in end the connection as soon as they fill its log.
+        """
         transport = _Mute(connection)
         transport.add_server_key(self._key)
-        transport.start_server(event=threading.Event(), server=self._server)
+        begun = threading.Event()
+        transport.start_server(event=begun, server=self._server)
+        begun.wait()
+        while self._lets_in and transport.is_active() and not self._server.is_wanted.wait(0.1):
+            pass
         words = paramiko.Message()
         words.add_byte(cMSG_DEBUG)
         words.add_boolean(True)
         words.add_string("x" * 800)
         words.add_string("")
         while transport.is_active():
-            if transport.initial_kex_done:
-                transport._send_message(words)  # noqa: SLF001 - what no decent server says
-                self.taken += 800
+            transport._send_message(words)  # noqa: SLF001 - what no decent server says
+            self.taken += 800
 
     def config(self, port: int) -> Path:
         """Write the ssh_config that leads to a port, where the host's key is known."""

@@ -286,6 +286,7 @@ class TestPooled:
         assert np.diff(ends) == pytest.approx(np.diff(expected), rel=0.03)
         assert np.diff(ends)[0] > 1.02 * np.diff(plain)[0]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("hosts", "between"), [(6, 0.05), (10, 0.05), (10, 0.005)])
     def test_the_interval_holds_the_mean_of_all_such_hosts(self, hosts: int, between: float) -> None:
         """Of 300 sets of hosts drawn around 0, with seven blocks each, at least 92 % have an interval that holds 0."""

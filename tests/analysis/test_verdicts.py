@@ -81,6 +81,7 @@ def compared(methods: dict[str, float], **options: object) -> list[Comparison]:
     return list(summarise(run).comparisons.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [1, 3, 10, 30])
 @pytest.mark.parametrize("side", ["memcpy", "m0"])
 def test_one_disturbed_trial_hides_no_large_difference(family: int, side: str) -> None:

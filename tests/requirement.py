@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 
@@ -14,3 +15,8 @@ def require(name: str, present: object, reason: str) -> None:
     if name in os.environ.get("PAGESWAP_REQUIRE", "").split(","):
         pytest.fail(f"{name} is required here: {reason}")
     pytest.skip(reason)
+
+
+def require_ssh() -> None:
+    """Skip the running test likewise where the system has no OpenSSH client, whose parts come together."""
+    require("ssh", shutil.which("ssh"), "needs an OpenSSH client: apt-get install openssh-client")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from fleet.sshd import Sshd
-from requirement import require
+from requirement import require_ssh
 
 from pageswap.fleet.provision.bundle import LOCAL_TAG, Bundle
 from pageswap.fleet.target import Target
@@ -35,7 +34,7 @@ def sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
 def via(request: pytest.FixtureRequest) -> str:
     """Name each transport that goes through an sshd."""
     if request.param == "openssh":
-        require("ssh", shutil.which("ssh"), "needs an OpenSSH client: apt-get install openssh-client")
+        require_ssh()
     return str(request.param)
 
 

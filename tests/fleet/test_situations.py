@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from fleet.lab import Lab
 from fleet.situations import ENVIRONMENTS, KEYS, OTHERWISE, PYTHONS, ROUTES, ROWS, SHELLS, SITE, SSHDS, UNCLEAR, Row
-from requirement import require
+from requirement import require, require_ssh
 
 from pageswap.errors import HostError
 from pageswap.fleet.provision.bundle import LOCAL_TAG, Bundle, make_bundle
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Run the hosts and an agent."""
-    require("ssh", shutil.which("ssh"), "needs an OpenSSH client: apt-get install openssh-client")
+    require_ssh()
     running = Lab(tmp_path_factory.mktemp("lab"))
     with running.agent():
         yield running

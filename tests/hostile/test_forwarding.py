@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from fleet.sshd import Sshd, wait_for
-from requirement import require
+from requirement import require_ssh
 
 from pageswap.fleet.transport.registry import TRANSPORTS
 from pageswap.fleet.transport.transport import Reach
@@ -25,7 +24,7 @@ TELL = "import os; print(os.environ.get('SSH_AUTH_SOCK'))"
 @pytest.fixture
 def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Run an agent that this process and its children use."""
-    require("ssh", shutil.which("ssh"), "needs an OpenSSH client: apt-get install openssh-client")
+    require_ssh()
     path = tmp_path / "agent"
     with subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL) as running:
         wait_for(path.exists)

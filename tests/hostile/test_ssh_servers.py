@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import struct
 import subprocess
 import time
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 import paramiko
 import pytest
 from fleet.sshd import Sshd, make_key
-from requirement import require
+from requirement import require_ssh
 
 from pageswap.errors import HostAuthError, HostError, HostKeyError, HostUnreachableError
 from pageswap.fleet.transport import local
@@ -38,7 +37,7 @@ ENDLESS_PACKET = struct.pack(">IB", 0xFFFFFFF4, 4)
 def via(request: pytest.FixtureRequest) -> str:
     """Name each transport that goes through an sshd."""
     if request.param == "openssh":
-        require("ssh", shutil.which("ssh"), "needs an OpenSSH client: apt-get install openssh-client")
+        require_ssh()
     return str(request.param)
 
 
@@ -209,7 +208,7 @@ def test_a_certificate_s_name_is_not_taken_for_ssh_s_word(tmp_path: Path, via: s
 
 def with_openssh(config: Path) -> HostError:
     """Return the error of a host that the system's ssh does not reach."""
-    require("ssh", shutil.which("ssh"), "needs an OpenSSH client: apt-get install openssh-client")
+    require_ssh()
     return error_of("openssh", config)
 
 
@@ -254,6 +253,7 @@ def test_what_a_proxy_command_says_is_not_taken_for_ssh_s_word(tmp_path: Path, l
 
 def test_what_a_file_is_called_is_not_taken_for_ssh_s_word(tmp_path: Path) -> None:
     """Ssh says which keys it has."""
+    require_ssh()
     folder = tmp_path / "x: Permission denied (timed out).Unable to negotiate with x terminating, 1 bad configuration"
     folder.mkdir()
     make_key(folder / "key")
@@ -267,7 +267,7 @@ def test_what_a_file_is_called_is_not_taken_for_ssh_s_word(tmp_path: Path) -> No
 @pytest.mark.parametrize("lets_in", [True, False])
 def test_a_log_that_a_host_fills_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lets_in: bool) -> None:
     """What ssh logs of a host's words before it is let in, or later, would fill the disk otherwise."""
-    require("ssh", shutil.which("ssh"), "needs an OpenSSH client: apt-get install openssh-client")
+    require_ssh()
     monkeypatch.setattr(local, "MOST_COMPLAINTS_BYTES", 1 << 16)
     monkeypatch.setattr(limits, "MARK_S", 5.0)
     host = MuteHost(tmp_path, lets_in=lets_in)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fleet.sshd import Sshd, wait_for
+from requirement import require_ssh
 
 from pageswap.errors import HostError, HostUnreachableError
 from pageswap.fleet.transport.connected import Connection, Gates
@@ -238,6 +239,7 @@ def test_connecting_ends_that_is_just_being_begun(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_gate: bool
 ) -> None:
     """The ssh that connects is there, and known to nobody yet."""
+    require_ssh()
     with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(1) as pool:
         way = ["Host lab1", "ProxyJump gate"] if is_gate else []
         lines = [*way, "Host *", "HostName 127.0.0.1", f"Port {silent.getsockname()[1]}", "ConnectTimeout 600", ""]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import getpass
-import shutil
 import traceback
 from typing import TYPE_CHECKING
 
 import pytest
-from requirement import require
+from requirement import require_ssh
 
 from pageswap.errors import HostError
 from pageswap.fleet.transport import ssh_config
@@ -25,7 +24,7 @@ SECRET = "s3cret"  # noqa: S105 - nobody's
 def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Have the ssh_config read by ssh, or by paramiko as where there is none."""
     if request.param == "ssh":
-        require("ssh", shutil.which("ssh"), "needs an OpenSSH client: apt-get install openssh-client")
+        require_ssh()
     else:
         monkeypatch.setenv("PATH", "/nowhere")
     return str(request.param)

@@ -147,15 +147,19 @@ def compare(  # noqa: PLR0913 - the last three are what most comparisons have al
 
 def _words_against(obstacle: str, floor: float, p_holm: float, family: int) -> tuple[str, str]:
     """Return what stood against a difference, and in short what stood beside an interval that excludes 1."""
+    held = held_by(obstacle, floor, family)
     if obstacle == HOLDS_ONE:
-        return "the interval holds 1x", ""
-    if obstacle == WITHIN_NOISE:
-        words = f"within the noise floor of {percent_text(floor)}"
-        return words, words
+        return "the interval holds 1x", held
     if obstacle == NOT_SIGNIFICANT:
-        comparisons = plural(family, "comparison")
-        return f"p = {p_holm:.2g} after Holm's correction for {comparisons}", f"after correction for {comparisons}"
-    return "", ""
+        return f"p = {p_holm:.2g} after Holm's correction for {plural(family, 'comparison')}", held
+    return held, held
+
+
+def held_by(obstacle: str, floor: float, family: int) -> str:
+    """Return in short what kept a difference from being called one although the interval excludes 1; else ""."""
+    if obstacle == WITHIN_NOISE:
+        return f"within the noise floor of {percent_text(floor)}"
+    return f"after correction for {plural(family, 'comparison')}" if obstacle == NOT_SIGNIFICANT else ""
 
 
 def _smallest(logs: Floats, ratios: Intervals, floors: Floats, family: int) -> Floats:

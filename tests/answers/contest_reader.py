@@ -17,6 +17,10 @@ _PLACED: Final = re.compile(
     r"(?: was fastest| were not told apart|^none of \d+ was told to be the fastest|^too few blocks)( .+?)?"
     r"(?:, ahead of \d+ others?|, so far .+ leads)?$"
 )
+_OPEN: Final = re.compile(
+    r"(not told apart|too few blocks to tell it) from (.+?)"
+    r"(?:, (after correction for [\d,]+ comparisons?|within the noise floor of .+))?"
+)
 _REST: Final = re.compile(
     r"(another was fastest|others were fastest|no single fastest|too few blocks|other results)"
     r" (?:in|of) ([\d,]+) more cases?"
@@ -67,7 +71,7 @@ def open_contest_faults(reader: Reader) -> Iterator[str]:
     for own in contests(reader).values():
         ends = {each["subject"]: each["verdict"] for each in own}
         for each in own:
-            said = re.fullmatch(r"(not told apart|too few blocks to tell it) from (.+)", each["why"])
+            said = _OPEN.fullmatch(each["why"])
             if (each["verdict"] == "not told apart") != (said is not None):
                 yield f"{each['subject']} is {each['verdict']}: {each['why']!r}"
             if said is not None:
@@ -77,6 +81,9 @@ def open_contest_faults(reader: Reader) -> Iterator[str]:
                 is_counted = len(named) + more in (1, len(others))
                 if not set(named) <= others or not is_counted or is_short != said[1].startswith("too few"):
                     yield f"{each['subject']}: {each['why']!r} of {ends}"
+                low, high = (1.0 if each[end] is None else each[end] for end in ("low", "high"))
+                if named == [each["against"]] and (low <= 1 <= high) == bool(said[3]):
+                    yield f"{each['subject']} at {low} to {high}: {each['why']!r}"
 
 
 def rest_faults(reader: Reader, named: Sequence[str], rest: Sequence[re.Match[str]]) -> Iterator[str]:

@@ -114,13 +114,24 @@ def test_a_winner_is_named_once_however_many_competed() -> None:
 def test_what_may_be_the_fastest_says_what_it_was_not_told_from() -> None:
     """The first of a contest every one that is not beaten, each of these the first."""
     run = field({"a": 400.0, "b": 400.5, "c": 400.5, "d": 900.0}, noise=0.02)
-    tied = {finding.subject: finding.why for finding in answered(run).findings if finding.verdict == NOT_TOLD_APART}
+    found = [finding for finding in answered(run).findings if finding.verdict == NOT_TOLD_APART]
+    tied = {finding.subject: finding.why.partition(", after correction")[0] for finding in found}
     (first,) = (name for name, why in tied.items() if " and " in why)
     others = [name for name in tied if name != first]
 
     assert tied == {first: f"not told apart from {others[0]} and {others[1]}"} | dict.fromkeys(
         others, f"not told apart from {first}"
     )
+
+
+def test_what_only_a_correction_kept_from_being_slower_says_so() -> None:
+    """Its interval excludes 1, and nobody else's does; that of b, the first, is against the baseline."""
+    run = field({"a": 400.0, "b": 400.5, "c": 400.5, "d": 900.0}, noise=0.02)
+    found = [finding for finding in answered(run).findings if finding.verdict == NOT_TOLD_APART]
+    excluded = {each.subject for each in found if each.low and each.high and not each.low <= 1 <= each.high}
+    told = {each.subject for each in found if each.why.endswith(", after correction for 10 comparisons")}
+
+    assert excluded - {"b"} == told == {"a"}
 
 
 def test_what_has_blocks_enough_to_be_told_from_all_but_one_says_so() -> None:

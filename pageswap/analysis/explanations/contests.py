@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pageswap.analysis.trials.run_data import grouped_by
-from pageswap.analysis.verdicts import FASTER, SLOWER, paired
+from pageswap.analysis.verdicts import FASTER, SLOWER, held_by, paired
 from pageswap.statistics.intervals import MINIMUM_N, Interval, known
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ class Rival:
     """What competes with the first of a contest, and how it was judged.
 
     ``ratio`` is its speed as a multiple of the first's or, where ``is_by_baseline``, of the baseline's, with its
-    interval; ``n`` blocks. ``is_beaten``: it was told to be slower.
+    interval; ``n`` blocks. ``is_beaten``: it was told to be slower; ``held`` says in short what kept it from that where
+    the interval excludes 1.
     """
 
     case: CaseSummary
@@ -32,6 +33,7 @@ class Rival:
     n: int
     is_beaten: bool
     is_by_baseline: bool = False
+    held: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,9 +75,11 @@ def contests(summary: HostsSummary, competitors: Sequence[CaseSummary]) -> list[
     places = np.array([[summary.matrix.rows[case.host, case.case_id] for case in pair] for pair in pairs])
     logs = np.log(summary.matrix.fast_ns)[places]
     ahead = logs[:, 1] - logs[:, 0]
-    verdicts, _, ratios = paired(ahead, np.fmax.reduce(summary.floors[places], axis=1), family)
+    floors = np.fmax.reduce(summary.floors[places], axis=1)
+    verdicts, obstacles, ratios = paired(ahead, floors, family)
+    helds = [held_by(obstacle, math.exp(floor), family) for obstacle, floor in zip(obstacles, floors, strict=True)]
     counts = (~np.isnan(ahead)).sum(axis=1).tolist()
-    judged = zip(verdicts, counts, np.stack(ratios, axis=1).tolist(), strict=True)
+    judged = zip(verdicts, helds, counts, np.stack(ratios, axis=1).tolist(), strict=True)
     found = []
     for field, first in held:
         levels = {name: first.levels[name] for name in others if name in first.levels}
@@ -98,16 +102,21 @@ def _first(summary: Summary, field: Sequence[CaseSummary]) -> CaseSummary:
     return min(sure, key=lambda case: case.median_ns or 0.0)
 
 
-def _rival(summary: Summary, first: CaseSummary, case: CaseSummary, found: tuple[str, int, Sequence[float]]) -> Rival:
-    """Judge by the run's own comparison where one of the two is the other's baseline, else by the pair's."""
+def _rival(
+    summary: Summary, first: CaseSummary, case: CaseSummary, found: tuple[str, str, int, Sequence[float]]
+) -> Rival:
+    """Judge by the run's own comparison where one of the two is the other's baseline, else by the pair's.
+
+    ``found`` is the pair's verdict, what kept it from another one, its blocks, and the lead with its interval as logs.
+    """
     if _is_reference(summary, case) and first.ratio:
         ci = first.ratio_ci and first.ratio_ci.inverse()
-        return Rival(case, 1 / first.ratio, ci, first.ratio_n, first.verdict == FASTER)
+        return Rival(case, 1 / first.ratio, ci, first.ratio_n, first.verdict == FASTER, held=first.held)
     is_slow = case.verdict == SLOWER and "method" in summary.baseline
-    verdict, n, ahead = found
+    verdict, held, n, ahead = found
     told = verdict == FASTER
     if (_is_reference(summary, first) and case.ratio) or (is_slow and not told):
         by_baseline = not _is_reference(summary, first)
-        return Rival(case, case.ratio, case.ratio_ci, case.ratio_n, is_slow, is_by_baseline=by_baseline)
+        return Rival(case, case.ratio, case.ratio_ci, case.ratio_n, is_slow, by_baseline, case.held)
     point, low, high = (math.exp(-part) for part in ahead)
-    return Rival(case, known(point), Interval.known(high, low), n, told)
+    return Rival(case, known(point), Interval.known(high, low), n, told, held=held)

@@ -157,7 +157,7 @@ class HostAgents:
                 self.stop(segment, "drain")
                 raise
             is_fruitful = self.offset(segment) > before
-            if not is_fruitful and not self.status(segment)["alive"]:
+            if not is_fruitful and self._is_read(segment):
                 self.note(f"{GONE} before the end of its journal")
                 self._store.end_segment(self._target.name, segment, GONE)
                 return
@@ -169,6 +169,14 @@ class HostAgents:
                 )
             if lost:
                 time.sleep(_FOLLOW_AGAIN_S)
+
+    def _is_read(self, segment: int) -> bool:
+        """Tell whether an agent is gone and all of its journal has come, a line that was cut off included.
+
+        A follower that was killed may have brought nothing of what the agent wrote until it ended.
+        """
+        status = self.status(segment)
+        return not status["alive"] and bool(status["journal_bytes"] <= self._intake.reached)
 
     def _follow_once(self, segment: int, offset: int) -> bool:
         """Store what one follower streams; tell whether it was the journal's end."""
@@ -193,7 +201,7 @@ class JournalIntake:
     """The way from one host's followers into the store; `emit` is told of the rows that are stored.
 
     When nothing came for `quiet_s` seconds it is told so, once for each follower. `heard_at` is when something came
-    last, by the monotonic clock.
+    last, by the monotonic clock, and `reached` the byte of the journal up to which the last follower has brought it.
     """
 
     store: Store
@@ -201,6 +209,7 @@ class JournalIntake:
     emit: Callable[[Event], None]
     quiet_s: float
     heard_at: float = dataclasses.field(default_factory=time.monotonic, init=False)
+    reached: int = dataclasses.field(default=0, init=False)
 
     def take(self, stream: Stream, segment: int, offset: int) -> bool:
         """Store a segment's journal as it streams from byte `offset` on; return whether its end has come.
@@ -211,6 +220,7 @@ class JournalIntake:
         stored_at = 0.0
         quiet_s: float | None = self.quiet_s
         self.heard_at = time.monotonic()
+        self.reached = offset
         while True:
             is_waiting = b"\n" not in pending
             data = stream.read(quiet_s if is_waiting else max(0.0, stored_at + COMMIT_S - time.monotonic()))
@@ -220,6 +230,7 @@ class JournalIntake:
                 self.emit(Noted(self.host, _QUIET.format(format_duration(quiet_s))))
                 quiet_s = None
             pending += data or b""
+            self.reached += len(data or b"")
             is_due = not data or len(pending) >= _FULL_BYTES or time.monotonic() >= stored_at + COMMIT_S
             if is_due and b"\n" in pending:
                 whole, _, pending = pending.rpartition(b"\n")

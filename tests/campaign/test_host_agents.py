@@ -125,6 +125,25 @@ def test_the_time_until_a_loss_is_noticed_is_lost(tmp_path: Path) -> None:
     assert ledger["connecting"] > silent_s * 0.9
 
 
+@pytest.mark.parametrize("torn", [b"", b'{"kind": "tri'])
+def test_what_an_agent_wrote_after_its_follower_was_killed_is_stored(tmp_path: Path, torn: bytes) -> None:
+    """It has ended too when it is asked for, and its last line may be cut off: all that is whole is there."""
+
+    class Killed(FakeTarget):
+        """Its first follower ends before it has brought a byte."""
+
+        def follow(self, work_dir: str, offset: int) -> Any:
+            if not self.followed_from:
+                self.followed_from.append(offset)
+                return FakeStream([])
+            return super().follow(work_dir, offset)
+
+    target = Killed(lambda job: work_through(job, ended=None) + torn, name="a")
+    outcome = run(tmp_path, target)
+
+    assert (part(outcome, "a").rows, len(target.jobs)) == (9, 1)
+
+
 @pytest.mark.parametrize(
     "answer",
     [

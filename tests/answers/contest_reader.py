@@ -19,7 +19,8 @@ _PLACED: Final = re.compile(
 )
 _OPEN: Final = re.compile(
     r"(not told apart|too few blocks to tell it) from (.+?)"
-    r"(?:, (after correction for [\d,]+ comparisons?|within the noise floor of .+))?"
+    r"(?:, (after correction for [\d,]+ comparisons?|within the noise floor of .+|"
+    r"as their order is the reverse block by block))?"
 )
 _REST: Final = re.compile(
     r"(another was fastest|others were fastest|no single fastest|too few blocks|other results)"
@@ -83,6 +84,8 @@ def open_contest_faults(reader: Reader) -> Iterator[str]:
                     yield f"{each['subject']}: {each['why']!r} of {ends}"
                 low, high = (1.0 if each[end] is None else each[end] for end in ("low", "high"))
                 if named == [each["against"]] and (low <= 1 <= high) == bool(said[3]):
+                    yield f"{each['subject']} at {low} to {high}: {each['why']!r}"
+                if named == [each["against"]] and each["why"].endswith("block by block") and low <= 1:
                     yield f"{each['subject']} at {low} to {high}: {each['why']!r}"
 
 

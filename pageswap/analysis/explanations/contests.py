@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pageswap.analysis.summary import CaseSummary, HostsSummary, Summary
+
+
+# The first has the better median, and yet the pairs of blocks call it the slower one.
+_REVERSED: Final = "as their order is the reverse block by block"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +81,10 @@ def contests(summary: HostsSummary, competitors: Sequence[CaseSummary]) -> list[
     ahead = logs[:, 1] - logs[:, 0]
     floors = np.fmax.reduce(summary.floors[places], axis=1)
     verdicts, obstacles, ratios = paired(ahead, floors, family)
-    helds = [held_by(obstacle, math.exp(floor), family) for obstacle, floor in zip(obstacles, floors, strict=True)]
+    helds = [
+        _REVERSED if verdict == SLOWER else held_by(obstacle, math.exp(floor), family)
+        for verdict, obstacle, floor in zip(verdicts, obstacles, floors, strict=True)
+    ]
     counts = (~np.isnan(ahead)).sum(axis=1).tolist()
     judged = zip(verdicts, helds, counts, np.stack(ratios, axis=1).tolist(), strict=True)
     found = []

@@ -109,6 +109,7 @@ class Heartbeats:
 def stream(work: WorkFolder, offset: int, lock: AgentLock, output: int, signs: Heartbeats | None = None) -> None:
     """Write the journal's whole lines from byte `offset` on to `output` as they appear, and keep the mark fresh.
 
+    A line that a dead agent left torn comes last: the reader can tell by its bytes that it has all there is.
     Returns when the journal has ended, its agent is dead or the reader has gone, which `signs` tells too. Raises
     HostError when there is neither a journal nor an agent, or `offset` is beyond the journal.
     """
@@ -129,12 +130,13 @@ def stream(work: WorkFolder, offset: int, lock: AgentLock, output: int, signs: H
             chunk = os.pread(journal, _CHUNK_BYTES, offset + len(rest)) if journal >= 0 else b""
             whole, newline, rest_of_chunk = (rest + chunk).rpartition(b"\n")
             lines, rest = whole + newline, rest_of_chunk
-            if not _send(output, lines, signs):
+            is_over = not (alive or chunk)
+            if not _send(output, rest if is_over else lines, signs):
                 return
             offset += len(lines)
             if len(rest) > MAX_LINE_BYTES:
                 raise HostError(f"{work.journal}: a line longer than {MAX_LINE_BYTES} bytes")
-            if lines[lines.rfind(b"\n", 0, -1) + 1 :].startswith(END_LINE) or not (alive or chunk):
+            if is_over or lines[lines.rfind(b"\n", 0, -1) + 1 :].startswith(END_LINE):
                 with contextlib.suppress(OSError):
                     touch(work.delivered)
                 return

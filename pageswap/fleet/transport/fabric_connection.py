@@ -8,6 +8,7 @@ import functools
 import logging
 import re
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -75,6 +76,16 @@ class _Transport(paramiko.Transport):  # type: ignore[misc] # comes without type
         # Out of time, or when the host has just left, it returns as well, and next no session to log in to is found.
         if not self.initial_kex_done:
             raise self.get_exception() or paramiko.SSHException("timed out" if self.is_active() else "hung up")
+
+    def _send_message(self, data: paramiko.Message) -> None:
+        """Send no data on a channel that has just been closed, for which an sshd hangs up on all channels at once.
+
+        The library looks whether it is closed before it waits for its turn to send.
+        """
+        kind, number = struct.unpack(">BI", data.asbytes()[:5].ljust(5, b"\0"))
+        open_ones = (each.remote_chanid for each in self._channels.values() if each.active and not each.closed)
+        if kind != paramiko.common.MSG_CHANNEL_DATA or number in open_ones:
+            super()._send_message(data)
 
     def _really_parse_kex_init(self, *arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - paramiko's
         self._offered |= super()._really_parse_kex_init(*arguments)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
+import paramiko
 import pytest
+from requirement import require_ssh
 
 from pageswap.errors import (
     HostUnreachableError,
@@ -20,6 +23,8 @@ from pageswap.fleet.transport.transport import Reach
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from fleet.sshd import Sshd
 
 
 def test_the_kernel_gives_up_on_a_dead_link_as_early_as_we_do(tmp_path: Path) -> None:
@@ -56,3 +61,33 @@ def test_an_unknown_name_is_hopeless_unless_nobody_could_be_asked(
         make_target(InventoryHost("lab1", via="fabric"), Reach(config)).facts()
 
     assert isinstance(raised.value, HopelessError) == is_hopeless
+
+
+def test_what_is_sent_on_a_channel_as_it_is_closed_ends_no_other(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An sshd hangs up for it, also on the other hosts that are reached through it."""
+    require_ssh()
+    reach = Reach(sshd.config)
+    gate = fabric_connection.FabricConnection([route_of(sshd.alias, reach)], reach)
+    gate.connect()
+    send = paramiko.Transport.__dict__["_send_user_message"]
+    waits, is_closed = threading.Event(), threading.Event()
+
+    def late(transport: Any, message: paramiko.Message) -> None:
+        if message.asbytes()[0] == paramiko.common.MSG_CHANNEL_DATA:
+            waits.set()
+            assert is_closed.wait(60)
+        send(transport, message)
+
+    channel = gate.forward(gate.route.host, gate.route.port)
+    monkeypatch.setattr(paramiko.Transport, "_send_user_message", late)
+    sender = threading.Thread(target=channel.send, args=(b"late",))
+    sender.start()
+    assert waits.wait(60)
+    channel.close()
+    # The sshd has closed it too before it begins anything else.
+    assert gate.execute("echo first").recv(100) == b"first\n"
+    is_closed.set()
+    sender.join()
+
+    assert gate.execute("echo then").recv(100) == b"then\n"
+    gate.close()

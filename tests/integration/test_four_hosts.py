@@ -74,7 +74,7 @@ def test_four_hosts_with_one_command(network: Network, checkout: Path, tmp_path:
         check_quiet(each)
 
 
-def _bundles(home: Path) -> list[tuple[str, int, int]]:
-    """Tell the bundles that are there, by what changes when one is written."""
+def _bundles(home: Path) -> list[tuple[str, int]]:
+    """Tell the bundles that are there, by what changes when one is written; an overlay's inodes do so by themselves."""
     found = (home / ".cache/pageswap/bundles").iterdir()
-    return [(path.name, path.stat().st_ino, (path / "manifest.json").stat().st_mtime_ns) for path in found]
+    return [(path.name, (path / "manifest.json").stat().st_mtime_ns) for path in found]

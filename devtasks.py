@@ -41,7 +41,7 @@ _SIDE_BY_SIDE = ("--ignore=tests/native", "--no-loadscope-reorder", "-n")
 _LABS = ("-m", "lab", *_SIDE_BY_SIDE, "2")
 # A process more than two CPUs, as many a test waits.
 _OTHERS = (*_SIDE_BY_SIDE, "3")
-
+_TWICE = ", alone and under AddressSanitizer and UndefinedBehaviorSanitizer"
 
 # pytest's flags that pick tests out.
 _PICKS = {"-k", "-m", "--lf", "--last-failed", "--sw", "--stepwise"}
@@ -50,28 +50,29 @@ _PICKS = {"-k", "-m", "--lf", "--last-failed", "--sw", "--stepwise"}
 def test(args: Sequence[str], *, whole: bool) -> int:
     """Run pytest: what is picked out, else the quick tests, or with ``whole`` all, the core under sanitizers as well.
 
-    The quick ones are those that need neither a lab of hosts nor more than some seconds; they come last. Returns 1
-    where a test failed or pytest did not take the arguments, which it gets all.
+    The quick ones are those that need neither a lab of hosts nor more than some seconds; in the whole suite all but
+    labs come last. Returns 1 where a test failed or pytest did not take the arguments, which it gets all.
     """
     build_core()
     pytest = [sys.executable, "-m", "pytest", *args]
     if any(word in _PICKS or (ROOT / word.partition("::")[0]).exists() for word in args):
         return _run(pytest)
-    if not whole:
-        return max(_run([*pytest, "-m", "not lab and not slow", *part]) for part in (_CORE, _OTHERS))
+    quick = [*pytest, "-m", "not lab and not slow"]
     with tempfile.TemporaryFile() as said, concurrent.futures.ThreadPoolExecutor(1) as pool:
-        core = pool.submit(_test_core_twice, pytest, said)
-        code = _run([*pytest, *_LABS])
+        core = pool.submit(_test_core, pytest if whole else quick, said, twice=whole)
+        code = _run([*pytest, *_LABS] if whole else [*quick, *_OTHERS])
         code = max(code, core.result())
-        print("\nThe core's tests, alone and under AddressSanitizer and UndefinedBehaviorSanitizer", flush=True)
+        print(f"\nThe core's tests{_TWICE if whole else ''}", flush=True)
         said.seek(0)
         shutil.copyfileobj(said, sys.stdout.buffer)
-    return max(code, _run([*pytest, "-m", "not lab", *_OTHERS]))
+    return max(code, _run([*pytest, "-m", "not lab", *_OTHERS])) if whole else code
 
 
-def _test_core_twice(pytest: list[str], output: IO[bytes]) -> int:
-    """Run the core's tests and write what they say to ``output``, then again with a core of sanitizers."""
+def _test_core(pytest: list[str], output: IO[bytes], *, twice: bool) -> int:
+    """Run the core's tests and write what they say to ``output``; if ``twice``, again with a core of sanitizers."""
     code = _run([*pytest, *_CORE], output)
+    if not twice:
+        return code
     library = _compiler_file("libasan.so")
     if not library.is_absolute():
         return max(code, _without_sanitizers())

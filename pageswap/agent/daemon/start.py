@@ -185,7 +185,11 @@ class _Starting:
             raise HostError(f"{work.path}: another agent has just started here; ask again")
         log(f"agent {os.getpid()} for run {the_job.run_id} segment {the_job.segment}: {len(the_job.trials)} trials")
         held = self._lease(the_job, context, signals)
-        if held is None:
+        if not isinstance(held, host_lease.Lease):
+            # Before the word: whoever hears it may start the next one here at once, and would be told of this one.
+            lock.release()
+            if held:
+                self._say({"held_by": held})
             return 1
         # What cannot be had (a core that does not load) is the starter's to hear: before the word that all is well.
         session = Session(the_job, work, context, signals, held)
@@ -197,8 +201,10 @@ class _Starting:
         lock.release()
         return 0
 
-    def _lease(self, the_job: Job, context: HostContext, signals: StopSignals) -> host_lease.Lease | None:
-        """Take the lease, waiting for it if the job may; None when it was told who holds it, or to stop."""
+    def _lease(
+        self, the_job: Job, context: HostContext, signals: StopSignals
+    ) -> host_lease.Lease | dict[str, Any] | None:
+        """Take the lease, waiting for it if the job may; else return who holds it, None when its starter has gone."""
         me = {
             "pid": os.getpid(),
             "user": user_name(os.geteuid()),
@@ -218,8 +224,7 @@ class _Starting:
                     raise HostError("--ignore-lease: another run of root's ignores the lease already; wait for its end")
                 return host_lease.take_beside(me, context.lease_name)
             if not the_job.wait:
-                self._say({"held_by": held})
-                return None
+                return held
             # A holder that is just dying says no run: nobody new.
             if told is None or (held["run_id"] is not None and told != held):
                 self._say({"waiting_for": held})

@@ -137,6 +137,17 @@ class HostAgents:
         """Ask how a segment stands on its host: {"alive", "pid", "journal_bytes", "log"}; raises HostError."""
         return ask(self._target, "status", self._place(segment))
 
+    def settle(self, segment: int) -> dict[str, Any]:
+        """Return `status` of a segment for good: where nothing has begun yet, it cannot any more; raises HostError.
+
+        The start of an agent may outlive the link, and the controller, that asked for it.
+        """
+        status = self.status(segment)
+        if status["alive"] or status["journal_bytes"]:
+            return status
+        ask(self._target, "stop", {**self._place(segment), "how": "forbid"})
+        return self.status(segment)
+
     def offset(self, segment: int) -> int:
         """Return how many bytes of a segment's journal are stored."""
         return self._store.segments(self._target.name)[segment - 1].journal_offset

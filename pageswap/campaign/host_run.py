@@ -11,7 +11,6 @@ import types
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.agent.journal.job import Job
-from pageswap.agent.journal.line_fields import ENDS
 from pageswap.agent.workspace import host_lease
 from pageswap.campaign.ask_hosts import named_twice
 from pageswap.campaign.events import Noted, TrialsEnded
@@ -36,7 +35,7 @@ _MAX_FRUITLESS: Final = 3
 
 # So many starts in a row that find the host measured by this very run, though by no agent that was started here.
 _MOST_YIELDS: Final = 20
-# An agent that is only dying, or has the lease but no lock yet, is seen fewer times.
+# An agent that is only dying is seen fewer times.
 _TOLD_YIELDS: Final = 2
 LEASE_AGAIN_S: Final = 0.5
 
@@ -76,7 +75,6 @@ class HostRun:
         self.link = Link(
             target, self._phases, patience_s=options.patience_s, tell=self._agents.note, halt=self._agents.halt
         )
-        self._strays: list[int] = []
 
     def run(self, bundle: Bundle) -> None:
         """Bring every trial that the host still owes to one more outcome, unless interrupted.
@@ -178,14 +176,11 @@ class HostRun:
             return True
         self._fruitless += 1
         if pid is not None:
-            # Agents that were waiting for the lease this one got: nobody would read their journals.
-            while self._strays:
-                self._agents.stop(self._strays.pop(), "kill")
             self._agents.follow(segment)
         else:
-            # Cancelled while it waited for the lease; had it just got that, its agent would be without a follower.
+            # Cancelled while it waited for the lease, which it may just have got.
             self._agents.stop(segment, "kill")
-            self._store.end_segment(self.host, segment, f"{NOT_STARTED}: the run was interrupted")
+            self._collect(segment)
         return True
 
     def _start_next(self) -> tuple[int, int | None, dict[str, Any] | None] | None:
@@ -202,22 +197,19 @@ class HostRun:
                 # Whether it runs is seen when the host answers again.
                 raise
             except HostError as error:
-                # Written down if it is certain that nothing began; else the next resume looks again.
+                # Written down if it is certain that nothing begins; else the next resume looks again.
                 with contextlib.suppress(HostError):
-                    status = self._agents.status(job.segment)
+                    status = self._agents.settle(job.segment)
                     if not status["alive"] and not status["journal_bytes"]:
                         self._store.end_segment(self.host, job.segment, f"{NOT_STARTED}: {error}")
                 raise
 
     def _yield_to(self, holder: dict[str, Any]) -> None:
-        """Deal with the lease's holder: an agent of this run whose start went unnoticed is followed, others win."""
+        """Deal with the lease's holder: an agent of this run is waited for, others win."""
         who = host_lease.describe(holder)
         if holder.get("run_id") != self._run_id:
             raise HostError(f"{self.host}: is measured by {who}; {host_lease.cure(holder)}")
-        for segment in reversed(self._store.segments(self.host)):
-            if segment.ended not in ENDS and self._collect(segment.segment):
-                return
-        # It is just dying, or has the lease but not yet a lock.
+        # It is just dying.
         self._yields += 1
         cure = f"{who}, which is this run: another of its hosts is the same machine; name it once"
         if self._yields == _TOLD_YIELDS:
@@ -227,20 +219,17 @@ class HostRun:
         with self._phases.phase(WAITING):
             self._agents.halt.wait(LEASE_AGAIN_S)
 
-    def _collect(self, segment: int) -> bool:
-        """Store what an earlier segment's journal still has; tell whether its agent was alive or had more to say."""
-        status = self._agents.status(segment)
+    def _collect(self, segment: int) -> None:
+        """Store what an earlier segment's journal still has, to its end."""
+        status = self._agents.settle(segment)
         if not status["alive"] and status["journal_bytes"] <= self._agents.offset(segment):
-            self._store.end_segment(self.host, segment, GONE)
-            if not status["journal_bytes"]:
-                # Perhaps its start outlives the controller that was killed, and is only about to begin.
-                self._strays.append(segment)
-            return False
+            why = GONE if status["journal_bytes"] else f"{NOT_STARTED}: its start was given up"
+            self._store.end_segment(self.host, segment, why)
+            return
         if status["alive"]:
             self._agents.note(f"agent {status['pid']} still works on segment {segment}; following it")
         with self._phases.phase(RUNNING if status["alive"] else COLLECTING):
             self._agents.follow(segment)
-        return True
 
     def _tell(self, event: Event) -> None:
         """Tell what happened, after taking note of it where rows have come."""

@@ -117,6 +117,8 @@ class FakeTarget(Target):
         self.in_use = threading.RLock()
         self.segments: dict[str, Segment] = {}
         self.stops: list[tuple[str, str]] = []
+        # What happens on the host just before it is asked to stop something.
+        self.before_stop: Callable[[], None] = lambda: None
         self.cut_streams_at: int | None = None
         self.scripts = list(scripts)
         # What goes wrong with the next calls of a verb, or of "bundle"; None: nothing. A list that is empty: nothing.
@@ -171,6 +173,7 @@ class FakeTarget(Target):
             chunks = [left[start : start + size] for start in range(0, len(left), size)]
             return FakeStream(chunks[:1] if self.cut_streams_at else chunks)
         if verb == "stop":
+            self.before_stop()
             self.stops.append((work_dir, document["how"]))
             return self._answer({"pid": None, "alive": False})
         assert verb == "status"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pageswap.agent.journal.job import Job
 from pageswap.campaign import events, run_and_resume
 from pageswap.campaign.options import Options
 from pageswap.store.store import Store
@@ -17,6 +18,7 @@ from tests.campaign.fakes import (
     LOST,
     UNREACHABLE,
     FakeTarget,
+    Segment,
     attempts,
     journal_of,
     no_report,
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pageswap.agent.journal.job import Job
     from pageswap.campaign.outcome import Outcome
 
 MOST = 12
@@ -49,14 +50,35 @@ def test_a_start_whose_answer_was_lost_is_not_started_twice(tmp_path: Path) -> N
 
 
 def test_a_start_that_was_lost_is_made_again(tmp_path: Path) -> None:
-    """In a segment of its own; an agent of the first one that is only late is ended."""
+    """In a segment of its own; an agent of the first one that is only late cannot begin any more."""
     target = FakeTarget(work_through, name="a")
     target.faults["start"] = [LOST]
     outcome = run(tmp_path, target)
 
     assert outcome.statuses == {"ok": 9}
     assert [job.segment for job in target.jobs] == [2]
-    assert [(work_dir.rpartition("/")[2], how) for work_dir, how in target.stops] == [("1", "kill")]
+    assert [(work_dir.rpartition("/")[2], how) for work_dir, how in target.stops] == [("1", "forbid")]
+
+
+@pytest.mark.parametrize("cuts", [[], [1200, 1200]])
+def test_a_start_that_outlives_its_link_is_followed_to_its_end(tmp_path: Path, cuts: list[int]) -> None:
+    """However often the link breaks again, even if its agent began just after it was seen not to be there."""
+    target = FakeTarget(work_through, name="a")
+    target.faults["start"] = [LOST]
+    target.cuts = cuts
+
+    def begin_late() -> None:
+        (run_dir,) = (tmp_path / "fake").glob("2*")
+        with Store.open(run_dir / "run.sqlite") as store:
+            job = Job(run_dir.name, "fake", "a", 1, 60.0, False, False, tuple(store.missing("a")))
+        target.segments[target.work_dir(run_dir.name, 1)] = Segment(job, work_through(job))
+
+    target.before_stop = begin_late
+    outcome = run(tmp_path, target)
+
+    assert outcome.statuses == {"ok": 9}
+    assert attempts(outcome.run_dir) == [1] * 9
+    assert len(target.jobs) == 1
 
 
 def test_an_agent_that_stopped_while_nobody_followed_is_succeeded(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pageswap.campaign import events, progress
 from pageswap.campaign.run_and_resume import provenance
 from pageswap.errors import HostError, StoreError
 from pageswap.store.store import Store
-from tests.campaign.fakes import FakeTarget, Segment, journal_of, resume, run, work_through
+from tests.campaign.fakes import FakeTarget, journal_of, resume, run, work_through
 from tests.store.fakes import attempts, change
 
 if TYPE_CHECKING:
@@ -251,26 +251,7 @@ class TestResume:
         assert again.statuses == {"ok": 9}
         assert [job.segment for job in target.jobs] == [3]
         # Its starter may have outlived the controller: it must not begin now.
-        assert [(work_dir.rpartition("/")[2], how) for work_dir, how in target.stops] == [("2", "kill")]
-
-    def test_an_agent_of_this_run_that_nobody_knew_of_is_followed(self, tmp_path: Path) -> None:
-        """Its start went unnoticed, and it holds the lease."""
-        outcome = run(tmp_path, FakeTarget(lambda job: work_through(job, status="lost", reason="")))
-        with Store.open(outcome.run_dir / "run.sqlite") as store:
-            store.new_segment("local")
-            job = Job(outcome.run_id, "fake", "local", 2, 60.0, False, False, tuple(store.missing("local")))
-
-        target = FakeTarget()
-
-        def begin_late(late: Job) -> dict[str, Any]:
-            target.segments[target.work_dir(outcome.run_id, 2)] = Segment(job, work_through(job))
-            return {"held_by": {"pid": 5, "user": "me", "run_id": late.run_id, "since": None, "note": None}}
-
-        target.scripts.append(begin_late)
-        again = resume(outcome.run_dir, target)
-
-        assert again.statuses == {"ok": 9}
-        assert again.missing == 0
+        assert [(work_dir.rpartition("/")[2], how) for work_dir, how in target.stops] == [("2", "forbid")]
 
 
 @pytest.fixture

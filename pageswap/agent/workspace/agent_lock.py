@@ -11,16 +11,19 @@ import signal
 import time
 from typing import Any
 
+from pageswap.agent.workspace.work_folder import private_folder
 from pageswap.errors import HostError
 
 # `status` probes by taking the lock for an instant, so one refusal does not mean that another agent has it.
 _PATIENCE_S = 0.5
 # A stopped (SIGSTOP) or stuck agent never acts on SIGTERM; a healthy one needs what its child needs to be unmapped.
 _END_S = 10.0
+# What the file holds instead of a process id once no agent may begin any more.
+_FORBIDDEN = b"forbidden\n"
 
 
 class AgentLock:
-    """agent.lock of a work folder, holding the agent's process id as text."""
+    """agent.lock of a work folder, holding the agent's process id as text, or that none may ever begin."""
 
     def __init__(self, path: str) -> None:
         """Name the lock; nothing is opened yet."""
@@ -28,9 +31,21 @@ class AgentLock:
         self._descriptor = -1
 
     def take(self) -> bool:
-        """Lock and write this process's id; False when another process has it. Raises HostError when impossible."""
+        """Lock and write this process's id; False when another process has it.
+
+        Raises HostError when it is impossible, or forbidden by `stop`.
+        """
         if self._descriptor >= 0:
             return True
+        if not self._lock():
+            return False
+        if os.pread(self._descriptor, len(_FORBIDDEN), 0) == _FORBIDDEN:
+            self.release()
+            raise HostError(f"{self._path}: nothing may begin here any more: this start was given up for lost")
+        self._write(f"{os.getpid()}\n".encode())
+        return True
+
+    def _lock(self) -> bool:
         deadline = time.monotonic() + _PATIENCE_S
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -39,12 +54,17 @@ class AgentLock:
                     os.close(descriptor)
                     return False
                 time.sleep(0.01)
-            self._descriptor = descriptor
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         except OSError as error:
             raise HostError(f"{self._path}: {error.strerror}") from error
+        self._descriptor = descriptor
         return True
+
+    def _write(self, text: bytes) -> None:
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, text, 0)
+        except OSError as error:
+            raise HostError(f"{self._path}: {error.strerror}") from error
 
     def holder(self) -> int | None:
         """Return the process id of the agent that is alive, None when none is."""
@@ -72,21 +92,38 @@ class AgentLock:
             self._descriptor = -1
 
     def stop(self, how: str, *, patience_s: float = _END_S) -> dict[str, Any]:
-        """Ask the agent to drain, or kill it with its trial; returns {"pid": asked or None, "alive": still there}.
+        """Ask the agent to drain, or kill it with its trial; returns {"pid": the agent or None, "alive": still there}.
 
-        Raises HostError when `how` is neither, or the agent is not this user's.
+        Where none is, none will ever be after "kill", nor after "forbid", which leaves one that is there alone. Raises
+        HostError when `how` is none of these, or the agent is not this user's.
         """
-        numbers = {"drain": signal.SIGUSR1, "kill": signal.SIGTERM}
+        numbers = {"drain": signal.SIGUSR1, "kill": signal.SIGTERM, "forbid": None}
         if how not in numbers:
-            raise HostError(f"stop: how is {how!r}, expected drain or kill")
+            raise HostError(f"stop: how is {how!r}, expected drain, kill or forbid")
         pid = self.holder()
+        if pid is None and how != "drain" and not self._forbid():
+            pid = self.holder()  # It began just now.
         if pid is None:
             return {"pid": None, "alive": False}
-        self._send(pid, numbers[how])
+        number = numbers[how]
+        if number is not None:
+            self._send(pid, number)
         if how == "kill" and not self._ends(pid, patience_s):
             self._send(pid, signal.SIGKILL)
             self._ends(pid, patience_s)
         return {"pid": pid, "alive": self.holder() == pid}
+
+    def _forbid(self) -> bool:
+        """Let no agent take the lock any more; False where one has it."""
+        # A start that is on its way has not made it, and must find what is left there for it.
+        private_folder(os.path.dirname(self._path))
+        if not self._lock():
+            return False
+        try:
+            self._write(_FORBIDDEN)
+        finally:
+            self.release()
+        return True
 
     def _send(self, pid: int, number: signal.Signals) -> None:
         """Signal the agent and nothing that got its number: the handle is taken first, then the lock asked again."""

@@ -152,4 +152,37 @@ def test_stopping_nothing_is_no_error(host: Host) -> None:
     host.work_dir.mkdir(parents=True)
 
     assert host.call("stop", how="kill", patience_s=0.2) == {"pid": None, "alive": False}
-    assert "expected drain or kill" in host.call("stop", how="gently")["error"]
+    assert "expected drain, kill or forbid" in host.call("stop", how="gently")["error"]
+
+
+@pytest.mark.parametrize("how", ["forbid", "kill"])
+def test_a_start_that_comes_after_it_was_given_up_begins_nothing(host: Host, how: str) -> None:
+    """It may outlive the link and the controller that asked for it, which measures its trials by another start."""
+    assert host.call("stop", how=how) == {"pid": None, "alive": False}
+    assert host.call("stop", how=how) == {"pid": None, "alive": False}
+
+    assert "given up" in host.call("start", job=host.job(make_trial()))["error"]
+    assert not host.call("status")["alive"]
+    assert host.journal() == []
+
+
+def test_an_agent_that_has_begun_is_not_forbidden(host: Host) -> None:
+    """It goes on, and so does one that waits for the host's lease before its journal begins."""
+    first = host.start(make_trial("hang"))
+    other = host.beside("r2")
+    with other.popen("start", job=other.job(make_trial(), wait=True)) as starter:
+        assert starter.stdout
+        assert b"waiting_for" in starter.stdout.readline()
+        assert host.call("stop", how="forbid") == {"pid": first, "alive": True}
+        assert other.call("stop", how="forbid")["alive"]
+        host.call("stop", how="kill")
+        assert b"pid" in starter.stdout.readline()
+
+    assert other.finish()[-1]["why"] == "done"
+
+
+def test_a_draining_stop_forbids_nothing(host: Host) -> None:
+    """It is a person's wish that what has begun ends soon; the next resume starts anew."""
+    assert host.call("stop", how="drain") == {"pid": None, "alive": False}
+    assert host.start(make_trial())
+    assert host.finish()[-1]["why"] == "done"

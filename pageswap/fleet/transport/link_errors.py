@@ -38,6 +38,11 @@ LOST: Final = Fault(
     HostLinkLostError,
     "{alias}: the connection is lost; what runs there goes on for the lease's time: 'inv resume' collects it",
 )
+CUT: Final = Fault(
+    HostLinkLostError,
+    "{alias}: the ssh on this machine through which it spoke was ended by signal {number}; what runs there goes on for"
+    " the lease's time: 'inv resume' collects it",
+)
 REFUSED: Final = Fault(
     HostAuthError,
     "{shown}: let nobody in with the user and keys of your ssh_config; 'ssh {alias} true' must work without asking:"

@@ -19,7 +19,7 @@ from typing import IO, Final
 from pageswap.errors import HostError
 from pageswap.fleet.transport import transport as limits
 from pageswap.fleet.transport.connected import ConnectedTransport, Connection
-from pageswap.fleet.transport.link_errors import LOST, NO_PROGRAM, meaning
+from pageswap.fleet.transport.link_errors import CUT, LOST, NO_PROGRAM, meaning
 from pageswap.fleet.transport.local import ProcessStream, bound
 from pageswap.fleet.transport.ssh_config import FORCED, GLOBAL_CONFIG, USER_CONFIG
 
@@ -174,7 +174,7 @@ class OpensshStream(ProcessStream):
         super().__init__(alias, argv, b"", keeps_input=True, environment=os.environ)
 
     def read(self, timeout_s: float | None = None) -> bytes | None:
-        """Wait for output; raises HostLinkLostError when the connection breaks, HostError when nothing was started."""
+        """Wait for output; raises HostLinkLostError when the connection or its ssh ends, HostError without a start."""
         for wait_s in limits.waits(timeout_s, _LOOK_S):
             # Before it waits: whoever gives up then still finds the last words.
             bound(self._complaints)
@@ -183,7 +183,10 @@ class OpensshStream(ProcessStream):
             data = super().read(wait_s)
             if data is not None:
                 break
-        if data == b"" and not self._is_cancelled and self.exit_code() == _SSH_FAILED:
+        code = self.exit_code() if data == b"" and not self._is_cancelled else None
+        if code is not None and code < 0:
+            raise CUT.error(alias=self._master.route.alias, number=str(-code))
+        if code == _SSH_FAILED:
             if not self._master.is_open:
                 raise LOST.error(alias=self._master.route.alias)
             if re.match(_NO_SESSION, self.complaint()):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from fleet.sshd import is_alive, wait_for
 
-from pageswap.errors import HostError
+from pageswap.errors import HostError, HostLinkLostError
 from pageswap.fleet.transport import local
 from pageswap.fleet.transport.openssh import make_folder
 from pageswap.fleet.transport.ssh_config import FORCED
@@ -95,6 +95,19 @@ def test_a_connection_whose_ssh_was_killed_is_made_again(sshd: Sshd, way: Transp
 
     assert said(way, b"b") == b"b\n"
     assert sshd.connections() == before + 1
+
+
+def test_an_ssh_that_is_killed_while_it_passes_on_is_a_lost_link(way: Transport) -> None:
+    """Not a shell that starts nothing, nor a program that says nothing: whoever asked may ask again."""
+    said(way, b"a")
+    holding = set(masters(tempfile.gettempdir()))
+    stream = way.start(["sleep", "600"], b"")
+    (client,) = set(masters(tempfile.gettempdir())) - holding
+    os.kill(client, signal.SIGKILL)
+
+    with pytest.raises(HostLinkLostError, match="was ended by signal 9"):
+        stream.read()
+    stream.close()
 
 
 def test_a_connection_that_is_closed_while_a_program_is_read_is_no_fault(way: Transport) -> None:

@@ -35,17 +35,9 @@ class AgentLock:
 
         Raises HostError when it is impossible, or forbidden by `stop`.
         """
-        if self._descriptor >= 0:
-            return True
-        if not self._lock():
-            return False
-        if os.pread(self._descriptor, len(_FORBIDDEN), 0) == _FORBIDDEN:
-            self.release()
-            raise HostError(f"{self._path}: nothing may begin here any more: this start was given up for lost")
-        self._write(f"{os.getpid()}\n".encode())
-        return True
+        return self._descriptor >= 0 or self._lock(f"{os.getpid()}\n".encode())
 
-    def _lock(self) -> bool:
+    def _lock(self, text: bytes) -> bool:
         deadline = time.monotonic() + _PATIENCE_S
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -54,17 +46,15 @@ class AgentLock:
                     os.close(descriptor)
                     return False
                 time.sleep(0.01)
+            self._descriptor = descriptor
+            if text != _FORBIDDEN and os.pread(descriptor, len(_FORBIDDEN), 0) == _FORBIDDEN:
+                self.release()
+                raise HostError(f"{self._path}: nothing may begin here any more: this start was given up for lost")
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, text, 0)
         except OSError as error:
             raise HostError(f"{self._path}: {error.strerror}") from error
-        self._descriptor = descriptor
         return True
-
-    def _write(self, text: bytes) -> None:
-        try:
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, text, 0)
-        except OSError as error:
-            raise HostError(f"{self._path}: {error.strerror}") from error
 
     def holder(self) -> int | None:
         """Return the process id of the agent that is alive, None when none is."""
@@ -117,13 +107,10 @@ class AgentLock:
         """Let no agent take the lock any more; False where one has it."""
         # A start that is on its way has not made it, and must find what is left there for it.
         private_folder(os.path.dirname(self._path))
-        if not self._lock():
-            return False
         try:
-            self._write(_FORBIDDEN)
+            return self._lock(_FORBIDDEN)
         finally:
             self.release()
-        return True
 
     def _send(self, pid: int, number: signal.Signals) -> None:
         """Signal the agent and nothing that got its number: the handle is taken first, then the lock asked again."""

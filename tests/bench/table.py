@@ -23,6 +23,7 @@ import generated_answers
 import guest
 import hostile_host
 import kills
+import movers
 import runs
 import targets
 
@@ -43,6 +44,7 @@ DISPATCH = "dispatch"
 ANSWERS = "answers"
 AUDIT = "audit"
 GUEST = "guest"
+MOVERS = "movers"
 TABLES: dict[str, Callable[[], int]] = {
     STATISTICS: coverage.main,
     ANSWERS: generated_answers.main,
@@ -50,6 +52,7 @@ TABLES: dict[str, Callable[[], int]] = {
     DISPATCH: dispatch.main,
     GUEST: guest.main,
     TARGETS: targets.main,
+    MOVERS: movers.main,
 }
 # What takes up to half an hour, and measures nothing, is done only when it is named.
 ONLY_NAMED: dict[str, Callable[[], int]] = {"kills": kills.main, "faults": faults.main, "hostile": hostile_host.main}

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import audit
+import batches
 import coverage
 import dispatch
 import faults
@@ -38,6 +39,7 @@ BLOCKS = 667
 # Tables of their own: the ratios between methods, the statistics against simulated runs, what many hosts cost, and what
 # is told of two NUMA nodes.
 TARGETS = "targets"
+BATCHES = "batches"
 STATISTICS = "statistics"
 DISPATCH = "dispatch"
 ANSWERS = "answers"
@@ -50,6 +52,7 @@ TABLES: dict[str, Callable[[], int]] = {
     DISPATCH: dispatch.main,
     GUEST: guest.main,
     TARGETS: targets.main,
+    BATCHES: batches.main,
 }
 # What takes up to half an hour, and measures nothing, is done only when it is named.
 ONLY_NAMED: dict[str, Callable[[], int]] = {"kills": kills.main, "faults": faults.main, "hostile": hostile_host.main}

@@ -67,12 +67,12 @@ TARGETS = (
 )
 
 
-def merged_plan(folder: Path) -> tuple[planning.Plan, dict[str, tuple[str, str]]]:
+def merged_plan(folder: Path, parts: dict[str, str], blocks_wanted: int) -> tuple[planning.Plan, dict[str, tuple[str, str]]]:
     """Plan all parts as one run, block by block; also give each case's part and method by its id."""
     plans = {}
-    for part, text in PARTS.items():
+    for part, text in parts.items():
         path = folder / f"{part}.yaml"
-        path.write_text(f"name: targets\n{COMMON}repeats: {BLOCKS}\n{text}baseline: {{method: memcpy}}\n", "utf-8")
+        path.write_text(f"name: targets\n{COMMON}repeats: {blocks_wanted}\n{text}baseline: {{method: memcpy}}\n", "utf-8")
         plans[part] = planning.make(specs.load(path))
     numbers = itertools.count()
     ids = {(part, case.case_id): f"c{next(numbers):04d}" for part, plan in plans.items() for case in plan.cases}
@@ -98,9 +98,9 @@ def merged_plan(folder: Path) -> tuple[planning.Plan, dict[str, tuple[str, str]]
     return dataclasses.replace(first, cases=tuple(cases), trials=trials), names
 
 
-def measure(folder: Path) -> dict[tuple[str, str], list[float]]:
+def measure(folder: Path, parts: dict[str, str] = PARTS, blocks: int = BLOCKS) -> dict[tuple[str, str], list[float]]:
     """Run everything; give ns per operation of each block, by part and method; nan where a trial did not end ok."""
-    plan, names = merged_plan(folder)
+    plan, names = merged_plan(folder, parts, blocks)
     options = Options(tune=os.geteuid() == 0, wait=True)
     outcome = run_and_resume.run(plan, results_dir=folder, options=options, render=lambda _store, path: path)
     takes: dict[tuple[str, str], list[float]] = {}

@@ -17,6 +17,7 @@ BROKEN = {
     "last_slot": ("swap", "permute", "move"),
     "move_left_out": ("permute", "move"),
     "moves_reversed": ("permute", "move"),
+    "cycle_left_open": ("permute",),
 }
 FOLDER = pathlib.Path(__file__).with_name("broken")
 

@@ -10,6 +10,7 @@ import random
 from typing import Any
 
 from pageswap.analysis.trials.table import DERIVED_COLUMNS, EXPORT_COLUMNS, IDENTITY_COLUMNS
+from pageswap.store.facts import FACTS
 
 COLUMNS = tuple(name for name in EXPORT_COLUMNS if name not in DERIVED_COLUMNS) + IDENTITY_COLUMNS
 
@@ -89,6 +90,14 @@ class FakeRun:
     def environments(self) -> dict[str, dict[str, Any]]:
         """Give the facts of each host."""
         return self.facts
+
+    def segment_facts(self) -> dict[tuple[str, int], dict[str, Any]]:
+        """Give what a store would keep of them."""
+        provenance = self.meta()["provenance"]
+        return {
+            (host, 1): {name: fact.find(provenance, environment) for name, fact in FACTS.items()}
+            for host, environment in self.facts.items()
+        }
 
     def methods(self) -> dict[str, list[dict[str, Any]]]:
         """Give each method with its family."""
@@ -207,6 +216,7 @@ def make_run(  # noqa: PLR0913 - each is a property of the run
                         "seed": 2**63 - 25,
                         "cpu": 1,
                         "replica": replica,
+                        "segment": 1,
                     }
                 )
     return FakeRun(

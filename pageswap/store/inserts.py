@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from pageswap.agent.journal.journal import JournalReader
 from pageswap.agent.journal.line_fields import ENDS, utc_now
 from pageswap.errors import JournalError, StoreError
+from pageswap.store.facts import store_facts
 from pageswap.store.schema import OUTCOME_COLUMNS, TRIAL_COLUMNS
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pageswap.agent.journal.job import TrialSpec
     from pageswap.spec.experiment import Experiment
@@ -49,14 +50,22 @@ def insert_trials(connection: sqlite3.Connection, trials: Sequence[TrialSpec]) -
         (case_id, position, trial.workload, _json(trial.levels))
         for position, (case_id, trial) in enumerate(sorted(cases.items()))
     )
-    _insert(connection, "cases", ("case_id", "position", "workload", "levels"), rows_of_cases)
-    rows = ((ordinal, *(getattr(trial, name) for name in _OF_TRIAL)) for ordinal, trial in enumerate(trials))
-    _insert(connection, "trial", ("ordinal", *_OF_TRIAL), rows)
+    insert_rows(connection, "cases", ("case_id", "position", "workload", "levels"), rows_of_cases)
+    insert_places(connection, 0, ({name: getattr(trial, name) for name in _OF_TRIAL} for trial in trials))
 
 
-def _insert(connection: sqlite3.Connection, table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    marks = ", ".join("?" * len(names))
-    connection.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)  # noqa: S608 - our own names
+def insert_places(connection: sqlite3.Connection, first: int, places: Iterable[Mapping[str, Any]]) -> None:
+    """Store trials by the names of their columns, in the plan's order from its place `first` on."""
+    rows = ((ordinal, *(place[name] for name in _OF_TRIAL)) for ordinal, place in enumerate(places, first))
+    insert_rows(connection, "trial", ("ordinal", *_OF_TRIAL), rows)
+
+
+def insert_rows(
+    connection: sqlite3.Connection, table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Store rows of a table's columns by their names, of which some are words of SQL."""
+    marks, quoted = ", ".join("?" * len(names)), ", ".join(f'"{name}"' for name in names)
+    connection.executemany(f"INSERT INTO {table} ({quoted}) VALUES ({marks})", rows)  # noqa: S608 - our own names
 
 
 def insert_lines(
@@ -116,6 +125,7 @@ def _insert_record(connection: sqlite3.Connection, record: dict[str, Any]) -> No
         connection.execute(
             "UPDATE segment SET started_at = ? WHERE host = ? AND segment = ?", (record["started_at"], *key)
         )
+        store_facts(connection, *key)
     elif record["kind"] == "tune":
         ((changes,),) = connection.execute("SELECT count(*) FROM tunable WHERE host = ? AND segment = ?", key)
         if changes >= _MAX_CHANGES:
@@ -150,4 +160,4 @@ def _insert_outcome(connection: sqlite3.Connection, record: dict[str, Any]) -> N
     extra = {name: value for name, value in record.items() if name not in (*_HEAD, *_OWN, *OUTCOME_COLUMNS)}
     row = {**record, "rounds_ns": None if rounds is None else _json(rounds), "extra": _json(extra) if extra else None}
     names = ("host", *_OWN, "segment", *OUTCOME_COLUMNS, "extra")
-    _insert(connection, "outcome", names, [[row.get(name) for name in names]])
+    insert_rows(connection, "outcome", names, [[row.get(name) for name in names]])

@@ -21,8 +21,10 @@ import dispatch
 import faults
 import generated_answers
 import guest
+import histories
 import hostile_host
 import kills
+import many_runs
 import runs
 import targets
 
@@ -43,16 +45,23 @@ DISPATCH = "dispatch"
 ANSWERS = "answers"
 AUDIT = "audit"
 GUEST = "guest"
+HISTORIES = "histories"
 TABLES: dict[str, Callable[[], int]] = {
     STATISTICS: coverage.main,
     ANSWERS: generated_answers.main,
     AUDIT: audit.main,
     DISPATCH: dispatch.main,
     GUEST: guest.main,
+    HISTORIES: histories.main,
     TARGETS: targets.main,
 }
 # What takes up to half an hour, and measures nothing, is done only when it is named.
-ONLY_NAMED: dict[str, Callable[[], int]] = {"kills": kills.main, "faults": faults.main, "hostile": hostile_host.main}
+ONLY_NAMED: dict[str, Callable[[], int]] = {
+    "kills": kills.main,
+    "faults": faults.main,
+    "hostile": hostile_host.main,
+    "many-runs": many_runs.main,
+}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,7 @@ import random
 from typing import Any
 
 from pageswap.analysis.trials.table import DERIVED_COLUMNS, EXPORT_COLUMNS, IDENTITY_COLUMNS
+from pageswap.store.facts import FACTS
 
 COLUMNS = tuple(name for name in EXPORT_COLUMNS if name not in DERIVED_COLUMNS) + IDENTITY_COLUMNS
 
@@ -89,6 +90,15 @@ class FakeRun:
     def environments(self) -> dict[str, dict[str, Any]]:
         """Give the facts of each host."""
         return self.facts
+
+    def run_facts(self) -> list[dict[str, Any]]:
+        """Give what a store would keep of them."""
+        provenance = self.meta()["provenance"]
+        found = {name: fact.find for name, fact in FACTS.items()}
+        return [
+            {"host": host, **{name: find(provenance, environment) for name, find in found.items()}}
+            for host, environment in self.facts.items()
+        ]
 
     def methods(self) -> dict[str, list[dict[str, Any]]]:
         """Give each method with its family."""

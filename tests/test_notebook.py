@@ -23,7 +23,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = store_run(tmp_path, blocks=7)
     with Store.open(folder / "run.sqlite") as store:
         for to in ("parquet", "csv"):
-            export(store, to, tmp_path / f"trials.{to}")
+            export([store], to, tmp_path / f"trials.{to}")
     monkeypatch.chdir(tmp_path)
     return folder
 

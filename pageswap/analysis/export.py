@@ -1,4 +1,4 @@
-"""A run's trials as a CSV, Parquet or JSON file, or its results as pyperf reads them."""
+"""Runs' trials as a CSV, Parquet or JSON file, or their results as pyperf reads them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from pageswap.analysis.trials.run_data import RunData, factors_of, levels_of
 from pageswap.analysis.trials.table import frame
 from pageswap.errors import UsageError
 from pageswap.files import replacing
+from pageswap.store.facts import COUNT, FACTS, OBJECT, YES_OR_NO
 from pageswap.text.words import level_text, levels_phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
 
@@ -28,14 +29,14 @@ _LONGEST: Final = 200
 _MOST_COUNTERS: Final = 500
 # How a cell begins that a spreadsheet computes.
 _FORMULA: Final = r"^(?=[=+\-@\t\r])"
+_FACT_TYPES: Final = {COUNT: "Int64", YES_OR_NO: "boolean"}
 
 
-def export(run_data: RunData, to: str, out: Path) -> Path:
-    """Write every trial of a run to one file and return its path.
+def export(runs: Iterable[RunData], to: str, out: Path) -> Path:
+    """Write every trial of some runs, in their order, to one file and return its path.
 
     ``to`` is csv, parquet, json, or pyperf for the results alone (see `pyperf_document`). ``out`` is the file to write,
-    or a folder for ``trials.<to>`` or ``pyperf.json``. The others hold the columns of `frame`, in that order, then one
-    for each counter of the core: sizes in bytes, times in ns, started_at as UTC ISO 8601, and nothing (CSV) or null for
+    or a folder for ``trials.<to>`` or ``pyperf.json``. The others hold the columns of `trials_table`: sizes in bytes, times in ns, started_at as UTC ISO 8601, and nothing (CSV) or null for
     what was not measured. rounds_ns is JSON text in CSV and a list elsewhere. JSON is one array with an object per
     trial. Raises UsageError on another format, StoreError when the file cannot be written.
     """
@@ -45,10 +46,30 @@ def export(run_data: RunData, to: str, out: Path) -> Path:
     path = out / name if out.is_dir() else out
     with replacing(path) as file:
         if to == PYPERF:
-            file.write(pyperf_document(run_data))
+            file.write(pyperf_document(runs))
         else:
-            WRITERS[to](_with_counters(frame(run_data)), file)
+            WRITERS[to](pd.concat([trials_table(run) for run in runs], ignore_index=True), file)
     return path
+
+
+def trials_table(run_data: RunData) -> pd.DataFrame:
+    """Return the columns of `frame`, in that order, one for each of FACTS, and one for each counter of the core."""
+    return _with_counters(_with_facts(frame(run_data), run_data.run_facts()))
+
+
+def _with_facts(table: pd.DataFrame, facts: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return each fact of a trial's run on its host as a column; what a trial itself says goes before that."""
+    columns = {}
+    for name, fact in FACTS.items():
+        of_host = {each["host"]: _fact_text(each[name]) if fact.kind == OBJECT else each[name] for each in facts}
+        found = [of_host.get(host) for host in table["host"]]
+        column = pd.Series(found, index=table.index, dtype="object").astype(_FACT_TYPES.get(fact.kind, "str"))
+        columns[name] = table[name].where(table[name].notna(), column) if name in table else column
+    return table.assign(**columns)
+
+
+def _fact_text(value: object) -> str | None:
+    return json.dumps(value, ensure_ascii=False) if value else None
 
 
 def _with_counters(table: pd.DataFrame) -> pd.DataFrame:
@@ -69,28 +90,58 @@ def _write_csv(table: pd.DataFrame, file: IO[Any]) -> None:
     table.assign(**shown).to_csv(file, index=False, encoding="utf-8", lineterminator="\n")
 
 
+def write_parquet(table: pd.DataFrame, file: IO[Any], told: str = "") -> None:
+    """Write a table into an open file as Parquet; what is `told` stands in its footer, under the name of pageswap."""
+    _copy(table, file, f"FORMAT parquet{told_of_file(told)}")
+
+
+def told_of_file(told: str) -> str:
+    """Return the option of DuckDB's COPY that puts a text into a Parquet file's footer; "" for none."""
+    return f", KV_METADATA {{pageswap: {quoted(told)}}}" if told else ""
+
+
+def quoted(text: str) -> str:
+    """Return a text as a literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _copy(table: pd.DataFrame, file: IO[Any], form: str) -> None:
     # A seed uses all 64 bits, so its column is unsigned.
     trials = table.assign(seed=pd.array(table["seed"].tolist(), dtype="UInt64"))
     # Named by type, for a column without a single value has nothing to tell it from.
     types = {name: "VARCHAR" for name in trials if trials[name].dtype == "object"} | {"rounds_ns": "BIGINT[]"}
     casts = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in types.items())
-    quoted = file.name.replace("'", "''")
     with duckdb.connect(":memory:") as database:
         relation = database.from_df(trials).project(f"* REPLACE ({casts})")
         # Its own temporary file would take the name, and the place, of the one that is open.
-        relation.query("trials", f"COPY trials TO '{quoted}' ({form}, USE_TMP_FILE false)")
+        relation.query("trials", f"COPY trials TO {quoted(file.name)} ({form}, USE_TMP_FILE false)")
 
 
-def pyperf_document(run_data: RunData) -> bytes:
+def pyperf_document(runs: Iterable[RunData]) -> bytes:
     """Return the JSON of a pyperf suite: a benchmark a case, a run a trial, a value its time per operation in seconds.
+
+    Of several runs each benchmark's name ends with its run's id, for a suite has a name once.
 
     It holds measured trials that ended ok, blocks in order. Warm-ups, the baseline's second measurements and trials
     that ended otherwise are left out, for pyperf would count them as results. A trial is one value, not one for each of
     its rounds: these share a process, and are not independent. Raises UsageError when nothing was measured, as a suite
     without a value is none.
     """
-    meta = run_data.meta()
+    made = {str(run.meta().get("run_id", "")): (run.meta()["experiment"], _benchmarks(run)) for run in runs}
+    if len(made) > 1:
+        for run_id, (_, benchmarks) in made.items():
+            for each in benchmarks:
+                each["metadata"]["name"] = f"{each['metadata']['name'][: _LONGEST - len(run_id) - 1]} {run_id}"
+    benchmarks = [each for _, of_run in made.values() for each in of_run]
+    if not benchmarks:
+        raise UsageError("nothing was measured, and pyperf reads no suite without a value; export to json instead")
+    questions = dict.fromkeys(str(experiment.get("question") or "") for experiment, _ in made.values())
+    suite = {"description": " ".join(questions), "pageswap_run": " ".join(made)}
+    document = {"benchmarks": benchmarks, "metadata": suite, "version": _VERSION}
+    return json.dumps(document, indent=1, allow_nan=False).encode() + b"\n"
+
+
+def _benchmarks(run_data: RunData) -> list[dict[str, Any]]:
     cases = {str(case["case_id"]): levels_of(case) for case in run_data.cases()}
     names, fixed = factors_of(cases)
     names = names or tuple(fixed)[:1]
@@ -113,11 +164,7 @@ def pyperf_document(run_data: RunData) -> bytes:
         values = (trials["ns_per_op"] / _NS_PER_S).tolist()
         runs = [{"metadata": _date(text), "values": [value]} for text, value in zip(started, values, strict=True)]
         benchmarks.append({"metadata": metadata, "runs": runs})
-    if not benchmarks:
-        raise UsageError("nothing was measured, and pyperf reads no suite without a value; export to json instead")
-    suite = {"description": str(meta["experiment"].get("question") or ""), "pageswap_run": str(meta.get("run_id", ""))}
-    document = {"benchmarks": benchmarks, "metadata": suite, "version": _VERSION}
-    return json.dumps(document, indent=1, allow_nan=False).encode() + b"\n"
+    return benchmarks
 
 
 def _of_host(host: str, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,7 +186,7 @@ def _date(started_at: object) -> dict[str, str]:
 
 WRITERS: dict[str, Callable[[pd.DataFrame, IO[Any]], object]] = {
     "csv": _write_csv,
-    "parquet": functools.partial(_copy, form="FORMAT parquet"),
+    "parquet": write_parquet,
     "json": functools.partial(_copy, form="FORMAT json, ARRAY true"),
 }
 PYPERF = "pyperf"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import itertools
 import sqlite3
 import threading
-from typing import TYPE_CHECKING, Any, Final, Self
+import time
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from pageswap.agent.workspace.work_folder import opened
 from pageswap.errors import StoreError
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 # How long another process's transaction is waited for before "locked" is an error.
 BUSY_TIMEOUT_S: Final = 10.0
+# Whoever only looks whether a folder is held has it for an instant.
+_AGAIN_S: Final = 0.02
+_MOST_TRIES: Final = 10
 
 # What is being done while there is no run yet that could be resumed.
 CREATING: Final = "cannot be created"
@@ -53,22 +58,41 @@ def folder_held(folder: Path) -> Iterator[None]:
     would drop SQLite's own locks.
     """
     with opened(folder) as descriptor, opened(folder) as other:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for tries in itertools.count(1):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if tries == _MOST_TRIES:
+                    raise
+            time.sleep(_AGAIN_S)
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
             raise OSError(errno.ENOLCK, "granted to two at once")
         yield
 
 
-def connect(path: Path, *, is_new: bool = False) -> sqlite3.Connection:
-    """Open the SQLite file at `path`, or create it, with this project's settings; raises sqlite3.Error.
+def is_held(folder: Path) -> bool:
+    """Tell whether a process of this machine holds a run's folder now, as far as that can be seen."""
+    try:
+        with opened(folder) as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def connect(path: Path, *, mode: Literal["rw", "rwc", "ro"] = "rw") -> sqlite3.Connection:
+    """Open the SQLite file at `path` with this project's settings, or create it (rwc); raises sqlite3.Error.
 
     The rollback journal is kept rather than WAL: a run's database is then one file that can be copied, published and
     read from a read-only or network folder, and one writer with a few commits a second gains nothing from WAL. Both
     survive kill -9; FULL makes a commit survive a power cut too, as the host's journal may be gone by then.
     """
     # A file that vanished a moment ago is not made anew.
-    uri = f"{path.absolute().as_uri()}?mode={'rwc' if is_new else 'rw'}"
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA foreign_keys = ON")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.agent.journal.journal import JournalReader
 from pageswap.agent.journal.line_fields import ENDS, utc_now
 from pageswap.errors import JournalError, StoreError
+from pageswap.store.facts import store_facts
 from pageswap.store.schema import OUTCOME_COLUMNS, TRIAL_COLUMNS
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def _insert_record(connection: sqlite3.Connection, record: dict[str, Any]) -> No
         connection.execute(
             "UPDATE segment SET started_at = ? WHERE host = ? AND segment = ?", (record["started_at"], *key)
         )
+        store_facts(connection, record["host"])
     elif record["kind"] == "tune":
         ((changes,),) = connection.execute("SELECT count(*) FROM tunable WHERE host = ? AND segment = ?", key)
         if changes >= _MAX_CHANGES:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pageswap.store.checksums import check, column_names, keep_checksums, store_checksums
 from pageswap.store.database import connect, folder_held, transaction
+from pageswap.store.facts import FACTS_TABLE, lacking, store_facts
 from pageswap.store.schema import CASES, CHECKSUM, OUTCOME, OUTCOME_COLUMNS, SCHEMA_VERSION, TABLES_OF_2, check_version
 
 if TYPE_CHECKING:
@@ -19,14 +20,21 @@ if TYPE_CHECKING:
 _FIRST_WITH_CHECKSUMS: Final = 4
 
 
-def open_migrated(path: Path, *, is_held: bool) -> sqlite3.Connection:
+def open_migrated(path: Path, *, is_held: bool = False, to_read: bool = False) -> sqlite3.Connection:
     """Open a run's database in the present schema: checked, and an older one changed in one transaction.
 
-    Where the file cannot be written, or another process holds the run unless this one `is_held`, a copy in memory is
-    changed instead: such a run can be read, and writing to it fails as it would have. Raises StoreError, also where the
-    file is damaged, or sqlite3.Error.
+    Where the file cannot be written or is only `to_read`, or another process holds the run unless this one `is_held`, a
+    copy in memory is changed instead: such a run can be read, and writing to it fails as it would have. Raises
+    StoreError, also where the file is damaged, or sqlite3.Error.
     """
-    connection = connect(path)
+    if to_read:
+        # What a killed process left half done can be read only by who may take it back.
+        with contextlib.suppress(sqlite3.OperationalError):
+            return _opened(path, connect(path, mode="ro"), is_held=True)
+    return _opened(path, connect(path), is_held=is_held)
+
+
+def _opened(path: Path, connection: sqlite3.Connection, *, is_held: bool) -> sqlite3.Connection:
     try:
         version = check_version(connection, path)
         check(connection, path, has_checksums=version >= _FIRST_WITH_CHECKSUMS)
@@ -59,17 +67,19 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         # Asked again inside the transaction: another process may have been faster.
         for version in range(check_version(connection, path), SCHEMA_VERSION):
             _STEPS[version](connection)
-        for name in _lacking(connection):
-            connection.execute(f"ALTER TABLE outcome ADD COLUMN {name} {OUTCOME_COLUMNS[name]}")
+        for table, name, kind in _lacking(connection):
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
+        store_facts(connection)
         store_checksums(connection)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _lacking(connection: sqlite3.Connection) -> list[str]:
-    """Name the columns of an outcome that came after the file was made."""
+def _lacking(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
+    """Return the columns that came after the file was made: table, name and type."""
     there = column_names(connection, "outcome")
-    return [name for name in OUTCOME_COLUMNS if name not in there]
+    columns = [("outcome", name, kind) for name, kind in OUTCOME_COLUMNS.items() if name not in there]
+    return columns + [("facts", *column) for column in lacking(column_names(connection, "facts")).items()]
 
 
 def _from_1(connection: sqlite3.Connection) -> None:
@@ -104,4 +114,8 @@ def _from_3(connection: sqlite3.Connection) -> None:
         connection.execute("ALTER TABLE host ADD COLUMN machine TEXT")
 
 
-_STEPS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {1: _from_1, 2: _from_2, 3: _from_3}
+def _from_4(connection: sqlite3.Connection) -> None:
+    connection.execute(FACTS_TABLE)
+
+
+_STEPS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}

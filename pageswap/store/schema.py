@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pageswap.agent.journal.job import RETRIED
 from pageswap.errors import StoreError
 from pageswap.store.database import CURE_OF_DAMAGE
+from pageswap.store.facts import FACTS_TABLE
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 #      an outcome more changes no table, and every run stays readable.
 #   4  a checksum of each table (checksum), so that damage which leaves SQLite content is found; host.machine, to tell
 #      two names of one machine.
-SCHEMA_VERSION: Final = 4
+#   5  what is known of the run on each host (facts), for exports and for whoever goes over many runs.
+SCHEMA_VERSION: Final = 5
 
 # PRAGMA application_id: "pswp", so that another program's SQLite file is refused by name.
 APPLICATION_ID: Final = 0x70737770
@@ -212,7 +214,7 @@ MISSING_COUNT: Final = f"SELECT count(*) {_MISSING}"
 
 def create_tables(connection: sqlite3.Connection) -> None:
     """Lay out an empty database inside the caller's transaction."""
-    for statement in (_DDL + TABLES_OF_2 + CHECKSUM).split(";\n\n"):
+    for statement in (_DDL + TABLES_OF_2 + CHECKSUM + FACTS_TABLE).split(";\n\n"):
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -20,6 +20,7 @@ from pageswap.spec.factors import FACTORS, default_levels
 from pageswap.store import schema
 from pageswap.store.checksums import store_checksums
 from pageswap.store.database import CREATING, CURE_OF_DAMAGE, Database, clear_errors, connect, transaction
+from pageswap.store.facts import READ, facts_from, store_facts
 from pageswap.store.inserts import insert_lines, insert_run, insert_trials
 from pageswap.store.migration import open_migrated
 from pageswap.store.schema import PHASES, ROW_COLUMNS, TRIAL_COLUMNS
@@ -66,11 +67,12 @@ class Store(Database):
         new = path.with_name(f"{path.name}.{os.getpid()}.new")
         with clear_errors(path, CREATING):
             try:
-                with contextlib.closing(connect(new, is_new=True)) as connection, transaction(connection):
+                with contextlib.closing(connect(new, mode="rwc")) as connection, transaction(connection):
                     schema.create_tables(connection)
                     insert_run(connection, run_id, plan.experiment, provenance, options)
                     connection.executemany("INSERT INTO host (position, host) VALUES (?, ?)", enumerate(hosts))
                     insert_trials(connection, plan.trials)
+                    store_facts(connection)
                     store_checksums(connection)
                 new.rename(path)
                 sync_folder(str(path.parent))
@@ -81,16 +83,16 @@ class Store(Database):
         return cls.open(path)
 
     @classmethod
-    def open(cls, path: Path, *, is_held: bool = False) -> Self:
+    def open(cls, path: Path, *, is_held: bool = False, to_read: bool = False) -> Self:
         """Open a run's database, bringing an older one to the present schema; `is_held` where this process holds it.
 
-        One that another process holds stays as it is, and can only be read. Raises StoreError when it is absent,
+        One that another process holds stays as it is, and so does one opened `to_read` alone. Raises StoreError when it is absent,
         damaged, newer or something else.
         """
         if not path.is_file():
             raise StoreError(f"{path}: there is no run database; was the run killed before its plan was stored?")
         with clear_errors(path, "cannot be opened"):
-            return cls(path, open_migrated(path, is_held=is_held))
+            return cls(path, open_migrated(path, is_held=is_held, to_read=to_read))
 
     def meta(self) -> dict[str, Any]:
         """Return run_id, created_at, experiment, spec_text, provenance, options and hosts (in the run's order).
@@ -110,6 +112,10 @@ class Store(Database):
     def environments(self) -> dict[str, dict[str, Any]]:
         """Return each host's environment as its latest agent found it; hosts not yet reached are absent."""
         return {host: self._document(environment) for host, environment in self._of_hosts("environment")}
+
+    def run_facts(self) -> list[dict[str, Any]]:
+        """Return what is known of the run on each host, in the run's order: `host`, and by the names of FACTS."""
+        return [facts_from(row) for row in self._read(READ)]
 
     def methods(self) -> dict[str, list[dict[str, Any]]]:
         """Return each host's methods, available or why not; hosts not yet reached are absent."""

@@ -49,7 +49,7 @@ def read(path: Path) -> pd.DataFrame:
 @pytest.mark.parametrize("to", WRITERS)
 def test_every_format_holds_the_same_rows(run: FakeRun, tmp_path: Path, to: str) -> None:
     """Columns in order, one row per trial, numbers exact, what was not measured absent."""
-    back = read(export(run, to, tmp_path / f"out.{to}"))
+    back = read(export([run], to, tmp_path / f"out.{to}"))
 
     assert [*EXPORT_COLUMNS, *IDENTITY_COLUMNS] == list(back.columns)
     assert len(run.outcomes) == len(back)
@@ -64,7 +64,7 @@ def test_every_format_holds_the_same_rows(run: FakeRun, tmp_path: Path, to: str)
 @pytest.mark.parametrize("to", WRITERS)
 def test_only_what_ended_ok_has_a_rate(run: FakeRun, tmp_path: Path, to: str) -> None:
     """A corrupt trial's time is there, its rate is not."""
-    back = read(export(run, to, tmp_path / f"out.{to}"))
+    back = read(export([run], to, tmp_path / f"out.{to}"))
 
     assert set(back[back["ns_per_op"].notna()]["status"]) == {"ok"}
     assert back[back["status"] == "corrupt"]["elapsed_ns"].notna().all()
@@ -73,21 +73,21 @@ def test_only_what_ended_ok_has_a_rate(run: FakeRun, tmp_path: Path, to: str) ->
 @pytest.mark.parametrize(("to", "kind"), [("csv", str), ("json", list)])
 def test_rounds_are_text_in_csv_and_a_list_elsewhere(run: FakeRun, tmp_path: Path, to: str, kind: type) -> None:
     """A spreadsheet has no lists."""
-    rounds = read(export(run, to, tmp_path / f"out.{to}"))["rounds_ns"].iloc[0]
+    rounds = read(export([run], to, tmp_path / f"out.{to}"))["rounds_ns"].iloc[0]
 
     assert isinstance(rounds, kind)
 
 
 def test_rounds_are_a_list_of_integers_in_parquet(run: FakeRun, tmp_path: Path) -> None:
     """Ten rounds, ten integers, or null."""
-    rounds = pd.read_parquet(export(run, "parquet", tmp_path / "out.parquet"))["rounds_ns"]
+    rounds = pd.read_parquet(export([run], "parquet", tmp_path / "out.parquet"))["rounds_ns"]
 
     assert {10, None} == {None if value is None else len(value) for value in rounds}
 
 
 def test_a_folder_gets_a_file_of_the_usual_name(run: FakeRun, tmp_path: Path) -> None:
     """The run's folder is the default destination."""
-    assert tmp_path / "trials.csv" == export(run, "csv", tmp_path)
+    assert tmp_path / "trials.csv" == export([run], "csv", tmp_path)
 
 
 def test_a_failed_export_leaves_the_old_file(run: FakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def test_a_failed_export_leaves_the_old_file(run: FakeRun, tmp_path: Path, monke
 
     monkeypatch.setitem(WRITERS, "csv", fail)
     with pytest.raises(StoreError, match="No space left"):
-        export(run, "csv", path)
+        export([run], "csv", path)
 
     assert [path] == list(tmp_path.iterdir())
     assert path.read_text() == "old"
@@ -109,7 +109,7 @@ def test_a_failed_export_leaves_the_old_file(run: FakeRun, tmp_path: Path, monke
 def test_another_format_is_refused_with_those_there_are(run: FakeRun, tmp_path: Path) -> None:
     """The error teaches the option."""
     with pytest.raises(UsageError, match="csv, parquet, json"):
-        export(run, "xlsx", tmp_path)
+        export([run], "xlsx", tmp_path)
 
 
 @pytest.mark.parametrize("to", WRITERS)
@@ -118,7 +118,7 @@ def test_a_run_without_outcomes_exports_its_columns(tmp_path: Path, to: str) -> 
     run = make_run(blocks=1)
     run.outcomes.clear()
 
-    assert len(read(export(run, to, tmp_path / f"out.{to}"))) == 0
+    assert len(read(export([run], to, tmp_path / f"out.{to}"))) == 0
 
 
 def test_a_parquet_file_may_lie_below_a_name_with_quotes(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_parquet_file_may_lie_below_a_name_with_quotes(tmp_path: Path) -> None
     folder = tmp_path / 'it\'s "here"; drop'
 
     folder.mkdir()
-    path = export(make_run(), "parquet", folder / "t.parquet")
+    path = export([make_run()], "parquet", folder / "t.parquet")
 
     assert [path.name] == [entry.name for entry in folder.iterdir()]
     assert pd.read_parquet(path).shape[0] > 0
@@ -154,12 +154,12 @@ class _Counted:
 def test_counters_are_columns_in_every_format(tmp_path: Path) -> None:
     """7 stays 7, what was not counted is empty, and no JSON text is left over."""
     for to, read in (("csv", pd.read_csv), ("json", pd.read_json)):
-        table = read(export(_Counted(), to, tmp_path / f"t.{to}"))
+        table = read(export([_Counted()], to, tmp_path / f"t.{to}"))
         assert "counters" not in table
         assert table["tlb_shootdowns"].tolist()[1:] == [7] * (len(table) - 1)
         assert pd.isna(table["tlb_shootdowns"][0])
         assert table["cycles"].isna().all()
-    table = pq.read_table(export(_Counted(), "parquet", tmp_path / "t.parquet"))
+    table = pq.read_table(export([_Counted()], "parquet", tmp_path / "t.parquet"))
     assert table.column("tlb_shootdowns").to_pylist()[:2] == [None, 7]
     assert str(table.schema.field("cycles").type) == "int64"
 
@@ -170,7 +170,7 @@ def test_whole_numbers_stay_whole_beside_blanks(tmp_path: Path, to: str) -> None
     run = make_run(**{**SMALL, "blocks": 2})
     run.outcomes[0].update(minor_faults=(1 << 63) - 1)
     run.outcomes[1].update(minor_faults=None)
-    path = export(_Counted({"cycles": (1 << 53) + 1}, {"cycles": None}, run=run), to, tmp_path / f"t.{to}")
+    path = export([_Counted({"cycles": (1 << 53) + 1}, {"cycles": None}, run=run)], to, tmp_path / f"t.{to}")
     table = pq.read_table(path).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get) if to == "parquet" else None
     text = "" if to == "parquet" else path.read_text(encoding="utf-8")
 
@@ -188,7 +188,7 @@ def test_no_cell_of_a_csv_is_computed(tmp_path: Path) -> None:
     shown = [*(f"'{word}" for word in words[:5]), r"'\r=1", "a=1", "'=1"]
     for word, outcome in zip(words, run.outcomes, strict=False):
         outcome.update(status="failed", reason=word, elapsed_ns=None)
-    table = pd.read_csv(export(run, "csv", tmp_path), keep_default_na=False)
+    table = pd.read_csv(export([run], "csv", tmp_path), keep_default_na=False)
 
     assert table["reason"][: len(words)].tolist() == shown
 
@@ -196,7 +196,7 @@ def test_no_cell_of_a_csv_is_computed(tmp_path: Path) -> None:
 def test_a_host_that_invents_names_gets_no_column_for_each(tmp_path: Path) -> None:
     """Or a few of its rows would fill the memory."""
     inventive = _Counted(*({f"c{row}_{name}": 1 for name in range(150)} for row in range(9)))
-    table = pd.read_csv(export(inventive, "csv", tmp_path / "t.csv"))
+    table = pd.read_csv(export([inventive], "csv", tmp_path / "t.csv"))
 
     assert sum(name.startswith("c0_") for name in table) == 150
     assert len(table.columns) < 600
@@ -207,7 +207,7 @@ def test_pyperf_reads_our_medians(tmp_path: Path) -> None:
     run = make_run(**SMALL)
     run.end("failed", "ENOMEM", method="mremap_fixed")
     run.end("corrupt", "page 3", method="copy_words", block=2, warmup=0)
-    path = export(run, "pyperf", tmp_path)
+    path = export([run], "pyperf", tmp_path)
     suite = pyperf.BenchmarkSuite.load(str(path))
     medians = {case.levels["method"]: case.median_ns for case in summarise(run).cases}
 
@@ -224,7 +224,7 @@ def test_pyperf_s_own_commands_take_it(tmp_path: Path) -> None:
     """`stats` and `compare_to` end well and find the slowed method."""
     slow = make_run(seed=2, speeds={"mremap_fixed": 20_000.0}, **SMALL)
     paths = [
-        export(made, "pyperf", tmp_path / name) for made, name in ((make_run(**SMALL), "base.json"), (slow, "new.json"))
+        export([made], "pyperf", tmp_path / name) for made, name in ((make_run(**SMALL), "base.json"), (slow, "new.json"))
     ]
     done = [
         subprocess.run([sys.executable, "-m", "pyperf", *words], capture_output=True, text=True, check=True)
@@ -239,7 +239,7 @@ def test_pyperf_s_own_commands_take_it(tmp_path: Path) -> None:
 def test_hosts_and_levels_name_the_benchmarks(tmp_path: Path) -> None:
     """No two cases share a name."""
     run = make_run(hosts=("a", "b"), **{**SMALL, "touch": ["none", "moved"]})
-    names = pyperf.BenchmarkSuite.load(str(export(run, "pyperf", tmp_path))).get_benchmark_names()
+    names = pyperf.BenchmarkSuite.load(str(export([run], "pyperf", tmp_path))).get_benchmark_names()
 
     assert 12 == len(set(names))
     assert "memcpy, touch moved on b" in names
@@ -251,7 +251,7 @@ def test_a_run_without_a_result_is_refused(tmp_path: Path) -> None:
     run.end("failed", "ENOMEM")
 
     with pytest.raises(UsageError, match="nothing was measured"):
-        export(run, "pyperf", tmp_path)
+        export([run], "pyperf", tmp_path)
     assert [] == list(tmp_path.iterdir())
 
 
@@ -260,7 +260,7 @@ def test_a_trial_that_took_no_time_is_no_value(tmp_path: Path) -> None:
     run = make_run(**SMALL)
     lied = run.of(method="memcpy", warmup=0)[0]
     lied["elapsed_ns"] = 0
-    document = json.loads(export(run, "pyperf", tmp_path).read_text(encoding="utf-8"))
+    document = json.loads(export([run], "pyperf", tmp_path).read_text(encoding="utf-8"))
     counts = {each["metadata"]["name"]: len(each["runs"]) for each in document["benchmarks"]}
 
     assert sorted(counts.values()) == [7, 8, 8]

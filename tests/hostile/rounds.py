@@ -207,7 +207,7 @@ def _read_outputs(found: Round, outcome: Outcome, folder: Path, hosts: Sequence[
 
 def _export(run_dir: Path, form: str, path: Path) -> None:
     with open_run(run_dir) as store:
-        export.export(store, form, path)
+        export.export([store], form, path)
 
 
 def _names(hosts: int) -> list[str]:

@@ -40,6 +40,9 @@ class HostRows(Protocol):
 class RunData(HostRows, Protocol):
     """A run that can be read; `pageswap.store.Store` is one."""
 
+    def run_facts(self) -> Sequence[Mapping[str, Any]]:
+        """Return what is known of the run on each host, by `host` and the names of `pageswap.store.facts.FACTS`."""
+
     def environments(self) -> Mapping[str, Mapping[str, Any]]:
         """Return what is known of each host, by host name; a host that was never reached is absent."""
 

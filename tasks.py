@@ -28,8 +28,8 @@ RESULTS = ROOT / "results"
 
 GROUPS = {
     "Prepare": ("build", "check", "plan", "methods", "doctor", "hosts"),
-    "Measure": ("run", "resume", "clean"),
-    "Read": ("report", "export", "compare", "publish"),
+    "Measure": ("run", "resume", "merge", "clean"),
+    "Read": ("runs", "report", "export", "query", "compare", "publish"),
     "Develop": ("test", "lint", "format", "bench"),
 }
 
@@ -139,7 +139,7 @@ def plan(
     return plan_view.tell_plan(made, _look_ahead(made, chosen, access.targets(chosen)), as_json=json)
 
 
-@command(["spec"], iterable=["set_", "filter_"], example="inv run mremap_vs_copy --hosts lab1,@rack --repeats 20")
+@command(["spec"], iterable=["set_", "filter_", "tag"], example="inv run mremap_vs_copy --hosts lab1,@rack --repeats 20")
 def run(
     _context: Context,
     access: HostAccess,
@@ -149,6 +149,8 @@ def run(
     filter_: list[str] | None = None,
     repeats: str | None = None,
     until: str | None = None,
+    tag: list[str] | None = None,
+    note: str = "",
     tune: bool = False,
     wait: bool = False,
     ignore_lease: bool = False,
@@ -161,6 +163,7 @@ def run(
     json: bool = False,
 ) -> int:
     """Measure an experiment, then write its report."""
+    said = arguments.said(tag or [], note)
     made = _plan(spec, set_, filter_, repeats, until)
     chosen = access.hosts(hosts, made.experiment)
     from pageswap.campaign import ask_hosts, run_and_resume
@@ -186,7 +189,7 @@ def run(
         results_dir=RESULTS,
         options=options,
         targets=targets,
-        provenance=run_and_resume.provenance(ROOT, ["inv", *sys.argv[1:]]),
+        provenance=run_and_resume.provenance(ROOT, ["inv", *sys.argv[1:]]) | said,
     )
     look = functools.partial(_look_ahead, made, chosen, targets, tune=tune, at_once=options.at_once, keep=True)
     with ask_hosts.closing_each(targets):
@@ -197,12 +200,17 @@ def run(
         return run_view.measured(measure, as_json=json)
 
 
-@command(["run"], example="inv resume latest")
+@command(
+    ["run"],
+    help={"repeats": "how many blocks there are to be in all, or +N for so many more; also of a finished run"},
+    example="inv resume latest --repeats +5",
+)
 def resume(
     _context: Context,
     access: HostAccess,
     run: str = "",
     hosts: str | None = None,
+    repeats: str | None = None,
     wait: bool = False,
     ignore_lease: bool = False,
     json: bool = False,
@@ -224,8 +232,71 @@ def resume(
         inventory=access.known() if access.inventory else None,
         ssh_config=access.ssh_config_file(),
         accept_new=access.accept_new,
+        repeats=None if repeats is None else functools.partial(arguments.blocks, "--repeats", repeats),
     )
     return run_view.measured(measure, as_json=json)
+
+
+@command(
+    ["run"],
+    iterable=["run"],
+    help={"run": "the runs to put together: ids, paths or patterns, two or more; they stay as they are"},
+    example="inv merge 20261122T123201Z-eb9c2a 20261123T080000Z-0a1b2c",
+)
+def merge(_context: Context, run: list[str] | None = None, json: bool = False) -> None:
+    """Put runs of one experiment, host and core together as one run, unless their conditions differ."""
+    from pageswap.campaign.merging import merge as put
+    from pageswap.campaign.run_references import select
+    from pageswap.console import run_view
+
+    run_view.tell_merged(put(RESULTS, select(RESULTS, run or [])), as_json=json)
+
+
+@command(
+    iterable=["tag"],
+    help={
+        "experiment": "only runs of this experiment",
+        "host": "only runs of this host",
+        "tag": "key=value: only runs that `run --tag` gave this; may be repeated",
+        "note": "only runs whose note has this in it",
+        "since": "only runs that began then or later: 2026-11-22, 2026-11-22T18:30 in UTC, or 7d",
+    },
+    example="inv runs --experiment remap_apis --since 7d",
+)
+def runs(
+    _context: Context,
+    experiment: str = "",
+    host: str = "",
+    tag: list[str] | None = None,
+    note: str = "",
+    since: str = "",
+    json: bool = False,
+) -> None:
+    """List the stored runs with their hosts, kernels, tags and state, the newest first."""
+    from pageswap.catalogue.entry import Wanted
+
+    wanted = Wanted(experiment, host, arguments.tags("--tag", tag or []), note, arguments.time_since("--since", since))
+    from pageswap.console import catalogue_view
+
+    catalogue_view.list_runs(RESULTS, wanted, as_json=json)
+
+
+@command(
+    ["sql"],
+    help={
+        "sql": "one SELECT over the views trials, runs and cases, in quotes",
+        "format": "text: a table, csv, or json: one array",
+    },
+    example="inv query 'SELECT cpu_model, kernel, median(ns_per_op) FROM cases GROUP BY ALL'",
+)
+def query(_context: Context, sql: str = "", format: str = "text", json: bool = False) -> None:
+    """Answer a question in SQL over all runs' trials and facts; it can change nothing."""
+    from pageswap.console import catalogue_view, exits
+
+    arguments.one_of("--format", format, catalogue_view.FORMATS)
+    from pageswap.catalogue.query import query as ask
+
+    catalogue_view.tell_answer(ask(RESULTS, sql, exits.tell), "json" if json else format)
 
 
 @command(
@@ -242,20 +313,22 @@ def report(_context: Context, run: str = "", format: str = "html") -> None:
     run_view.report(find_run(RESULTS, run), format)
 
 
-@command(["run"], example="inv export latest --to parquet --out trials.parquet")
-def export(_context: Context, run: str = "", to: str = "csv", out: str = "") -> None:
-    """Write every trial of a run to a CSV, Parquet or JSON file."""
-    from pageswap.campaign.run_folders import find_run, open_run
+@command(
+    ["run"],
+    iterable=["run"],
+    help={
+        "run": "a run id, a path, `latest`, `all`, or a pattern such as 'remap_apis/*'; may be repeated",
+        "out": "the file to write, or a folder for it, instead of the run's own folder; needed for several runs",
+    },
+    example="inv export latest --to parquet --out trials.parquet",
+)
+def export(_context: Context, run: list[str] | None = None, to: str = "csv", out: str = "") -> None:
+    """Write every trial of a run, or of several, to a CSV, Parquet or JSON file."""
+    from pageswap.campaign.run_references import select
+    from pageswap.console import run_view
 
-    folder = find_run(RESULTS, run)
-    place = arguments.destination("--out", out) if out else folder
-    from pageswap.analysis import export as exporting  # only now: it is slow to import
-    from pageswap.files import STANDARD_OUTPUT
-
-    with open_run(folder) as store:
-        path = exporting.export(store, to, place)
-    if str(path) not in STANDARD_OUTPUT:
-        print(path)
+    folders = select(RESULTS, run or [])
+    run_view.export(folders, to, arguments.destination("--out", out) if out else None)
 
 
 @command(

@@ -91,14 +91,13 @@ class FakeRun:
         """Give the facts of each host."""
         return self.facts
 
-    def run_facts(self) -> list[dict[str, Any]]:
+    def segment_facts(self) -> dict[tuple[str, int], dict[str, Any]]:
         """Give what a store would keep of them."""
         provenance = self.meta()["provenance"]
-        found = {name: fact.find for name, fact in FACTS.items()}
-        return [
-            {"host": host, **{name: find(provenance, environment) for name, find in found.items()}}
+        return {
+            (host, 1): {name: fact.find(provenance, environment) for name, fact in FACTS.items()}
             for host, environment in self.facts.items()
-        ]
+        }
 
     def methods(self) -> dict[str, list[dict[str, Any]]]:
         """Give each method with its family."""
@@ -217,6 +216,7 @@ def make_run(  # noqa: PLR0913 - each is a property of the run
                         "seed": 2**63 - 25,
                         "cpu": 1,
                         "replica": replica,
+                        "segment": 1,
                     }
                 )
     return FakeRun(

@@ -54,16 +54,17 @@ def export(runs: Iterable[RunData], to: str, out: Path) -> Path:
 
 def trials_table(run_data: RunData) -> pd.DataFrame:
     """Return the columns of `frame`, in that order, one for each of FACTS, and one for each counter of the core."""
-    return _with_counters(_with_facts(frame(run_data), run_data.run_facts()))
+    return _with_counters(_with_facts(frame(run_data), run_data.segment_facts()))
 
 
-def _with_facts(table: pd.DataFrame, facts: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return each fact of a trial's run on its host as a column; what a trial itself says goes before that."""
+def _with_facts(table: pd.DataFrame, facts: Mapping[tuple[str, int], Mapping[str, Any]]) -> pd.DataFrame:
+    """Return what was known where each trial ran as columns; what a trial itself says goes before that."""
+    places = list(zip(table["host"], table["segment"], strict=True))
     columns = {}
     for name, fact in FACTS.items():
-        of_host = {each["host"]: _fact_text(each[name]) if fact.kind == OBJECT else each[name] for each in facts}
-        found = [of_host.get(host) for host in table["host"]]
-        column = pd.Series(found, index=table.index, dtype="object").astype(_FACT_TYPES.get(fact.kind, "str"))
+        known = {place: _fact_text(each[name]) if fact.kind == OBJECT else each[name] for place, each in facts.items()}
+        found = pd.Series([known.get(place) for place in places], index=table.index, dtype="object")
+        column = found.astype(_FACT_TYPES.get(fact.kind, "str"))
         columns[name] = table[name].where(table[name].notna(), column) if name in table else column
     return table.assign(**columns)
 

@@ -83,6 +83,7 @@ def resume(  # noqa: PLR0913 - as many as may be said anew, and who watches
     inventory: Inventory | None = None,
     ssh_config: str | None = None,
     accept_new: bool = False,
+    repeats: Callable[[int], int] | None = None,
     targets: Sequence[Target] | None = None,
     on_event: Callable[[Event], None] = lambda _event: None,
     render: Callable[[Store, Path], Path] | None = None,
@@ -91,13 +92,19 @@ def resume(  # noqa: PLR0913 - as many as may be said anew, and who watches
 
     What its hosts have measured in the meantime is collected first. Trials that ended killed, interrupted or lost
     are measured once more; every other outcome is final. What may be said anew: `wait`, `ignore_lease`, which hosts
-    go on (`only` these), what an `inventory` says of them, and the `ssh_config` that leads there. Raises as `run`
-    does.
+    go on (`only` these), what an `inventory` says of them, and the `ssh_config` that leads there. `repeats` says of
+    the number of blocks that the plan has how many it is to have: blocks are added to a finished run, too. Raises as
+    `run` does.
     """
     with held(run_dir), open_run(run_dir, is_held=True) as store:
         meta = store.meta()
         options = Options.from_json(meta["options"])
         hosts = recorded_hosts(meta, only, inventory)
+        if repeats is not None:
+            planned = meta["experiment"]["repeats"]
+            wanted = repeats(planned)
+            if wanted > planned:
+                store.add_blocks(wanted)
         options = dataclasses.replace(
             options,
             wait=options.wait if wait is None else wait,

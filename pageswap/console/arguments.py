@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
 import os
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.errors import UsageError
-from pageswap.spec.hostnames import LOCAL, check_alias
+from pageswap.spec.hostnames import LOCAL, check_alias, is_plain_name
 from pageswap.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pageswap.fleet.inventory import Inventory, InventoryHost
     from pageswap.fleet.target import Target
     from pageswap.publish.publishing import Destination
     from pageswap.spec.experiment import Experiment
+
+_LONGEST_TAG: Final = 200
+_LONGEST_NOTE: Final = 2_000
 
 
 def number(flag: str, text: str | None, least: int | None = None) -> int | None:
@@ -32,6 +37,62 @@ def number(flag: str, text: str | None, least: int | None = None) -> int | None:
     if least is not None and value < least:
         raise UsageError(f"{flag}: expected at least {least}, found {value}")
     return value
+
+
+def blocks(flag: str, text: str, planned: int) -> int:
+    """Return how many blocks a run is to have that has so many `planned`: N in all, or +N more; raises UsageError."""
+    from pageswap.spec.loader import MAX_REPEATS
+
+    count = number(flag, text, 1) or 1
+    wanted = planned + count if text.strip().startswith("+") else count
+    if wanted < planned:
+        raise UsageError(
+            f"{flag}: the run has {planned:,} blocks, and none is taken away; write how many there are to be in all, or"
+            f" such as +{wanted} for {wanted} more"
+        )
+    if wanted > MAX_REPEATS:
+        raise UsageError(f"{flag}: a run has at most {MAX_REPEATS:,} blocks, found {wanted:,}")
+    return wanted
+
+
+def tags(flag: str, texts: Iterable[str]) -> dict[str, str]:
+    """Read key=value texts; raises UsageError."""
+    found: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not is_plain_name(key) or not value or len(value) > _LONGEST_TAG or not value.isprintable():
+            raise UsageError(
+                f"{flag}: expected key=value such as purpose=nightly, the key of letters, digits, '.', '-' and '_', the"
+                f" value at most {_LONGEST_TAG} characters on one line, found {text!r:.80}"
+            )
+        if found.setdefault(key, value) != value:
+            raise UsageError(f"{flag}: {key} is given twice, {found[key]!r} and {value!r}; a run has one value of each")
+    return found
+
+
+def said(texts: Iterable[str], note: str) -> dict[str, Any]:
+    """Return what --tag and --note say of a run, by what its provenance calls it; raises UsageError."""
+    if len(note) > _LONGEST_NOTE:
+        raise UsageError(f"--note: at most {_LONGEST_NOTE:,} characters, found {len(note):,}")
+    known = {"tags": tags("--tag", texts), "note": note.strip()}
+    return {name: value for name, value in known.items() if value}
+
+
+def time_since(flag: str, text: str, now: dt.datetime | None = None) -> str:
+    """Return the UTC time, in ISO 8601, that a date, a time or an age such as 7d means; raises UsageError."""
+    if not text:
+        return ""
+    days = re.fullmatch(r"([0-9]{1,5}) ?d(?:ays?)?", text.strip())
+    try:
+        if days:
+            when = (now or dt.datetime.now(dt.UTC)) - dt.timedelta(days=int(days[1]))
+        else:
+            when = dt.datetime.fromisoformat(text.strip())
+        # A time without a zone is of the one that runs are listed in.
+        when = when.astimezone(dt.UTC) if when.tzinfo else when.replace(tzinfo=dt.UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(f"{flag}: expected such as 2026-11-22, 2026-11-22T18:30 (UTC) or 7d, found {text!r}") from None
+    return when.strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def seconds(flag: str, text: str, least: float = 0.0) -> float:

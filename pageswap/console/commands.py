@@ -44,6 +44,8 @@ ARGUMENTS: Final = {
     "set": ("FACTOR=V,...", "factor=v1,v2: measure these levels instead of the file's; may be repeated"),
     "filter": ("FACTOR=V,...", "factor=v: keep only the cases with this level; may be repeated"),
     "repeats": ("N", "how many blocks, instead of the file's `repeats`"),
+    "tag": ("KEY=VALUE", "what `runs` finds the run by, such as purpose=nightly; may be repeated"),
+    "note": ("TEXT", "what is to be known of the run, shown beside it"),
     "until": ("PERCENT", "measure on until all intervals are within this, such as 2%, up to --repeats blocks (40)"),
     "json": ("", "print one JSON document on stdout and nothing else there"),
     "tune": ("", "as root: raise vm.max_map_count while measuring, and restore it after"),

@@ -13,15 +13,17 @@ from pageswap.campaign.unmeasured import TrialGroup, grouped
 from pageswap.console import host_views
 from pageswap.console.exits import tell
 from pageswap.console.output import print_json, say, say_rest, show_table
+from pageswap.errors import StoreError, UsageError
 from pageswap.spec.hostnames import LOCAL
 from pageswap.text.words import clipped, first_few, operation, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from pageswap.analysis.summary import Summary
     from pageswap.answers.record import Answer
+    from pageswap.campaign.merging import Merged
     from pageswap.campaign.outcome import Outcome
     from pageswap.campaign.run_references import Reference
     from pageswap.comparison.comparison import Comparison
@@ -95,6 +97,49 @@ def report(folder: Path, form: str) -> None:
             from pageswap.store.schema import REPORT
 
             print(f"report: {render(store, folder / REPORT)}")
+
+
+def export(folders: Sequence[Path], to: str, place: Path | None) -> None:
+    """Write the trials of runs to one file, of one run into its folder unless a place is named, and say where it is.
+
+    Of several runs one that cannot be read is left out, and that is told; raises StoreError where none can.
+    """
+    if place is None and len(folders) > 1:
+        raise UsageError(f"--out is missing: it names the file for the trials of all {len(folders):,} runs")
+    from pageswap.analysis import export as exporting  # only now: it is slow to import
+    from pageswap.files import STANDARD_OUTPUT
+
+    path = exporting.export(_readable(folders), to, place or folders[0])
+    if str(path) not in STANDARD_OUTPUT:
+        print(path)
+
+
+def _readable(folders: Sequence[Path]) -> Iterator[Store]:
+    """Open one run after the other."""
+    problems = []
+    for folder in folders:
+        try:
+            store = open_run(folder)
+        except StoreError as error:
+            if len(folders) == 1:
+                raise
+            tell(f"left out: {error}")
+            problems.append(error)
+            continue
+        with store:
+            yield store
+    if len(problems) == len(folders):
+        raise StoreError(f"none of {len(folders):,} runs can be read")
+
+
+def tell_merged(merged: Merged, *, as_json: bool) -> None:
+    """Tell which run was made of which."""
+    if as_json:
+        print_json({"run_id": merged.folder.name, "run_dir": str(merged.folder), "merged": merged.run_ids})
+        return
+    say(f"{merged.blocks:,} blocks of {len(merged.run_ids)} runs: {', '.join(merged.run_ids)}")
+    say(f"run: {merged.folder}")
+    say(f"`inv report {merged.folder.name}` writes its report")
 
 
 def _found(store: Store) -> tuple[Summary, Answer]:

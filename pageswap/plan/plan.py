@@ -14,7 +14,7 @@ from pageswap.spec.experiment import with_asks
 from pageswap.spec.factors import core_vocabulary, default_levels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pageswap.agent.journal.job import Level
     from pageswap.spec.experiment import Experiment
@@ -157,26 +157,42 @@ def _trials(experiment: Experiment, cases: Mapping[str, dict[str, Level]]) -> It
     digits = max(_BLOCK_DIGITS, len(str(experiment.repeats - 1)))
     blocks = [(True, number) for number in range(experiment.warmups)]
     for is_warmup, number in blocks + [(False, number) for number in range(experiment.repeats)]:
-        # A block is shuffled by its number, not by its id's width: more repeats leave the earlier blocks as they were.
-        name = f"{'w' if is_warmup else 'b'}{number}"
-        block_id = name if is_warmup else f"b{number:0{digits}d}"
         slots = once if is_warmup else twice
-        seed = schedule_seed(experiment.seed, name)
-        for position, index in enumerate(block_order(experiment.seed, name, len(slots))):
-            case_id, replica = slots[index]
+        for case_id, place in block_places(experiment.seed, slots, number, is_warmup=is_warmup, digits=digits):
             yield TrialSpec(
-                trial_id=f"{block_id}.{case_id}{REPLICA_SUFFIX if replica else ''}",
                 attempt=1,
                 workload=experiment.workload,
                 rounds=experiment.rounds,
-                seed=seed,
                 timeout_s=experiment.timeout_s,
-                block=number,
-                position=position,
-                warmup=is_warmup,
-                replica=replica,
                 levels=levels[case_id],
+                **place,
             )
+
+
+def block_places(
+    seed: int, slots: Sequence[tuple[str, int]], number: int, *, is_warmup: bool = False, digits: int = _BLOCK_DIGITS
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the case of each trial of one block in its order, and the fields of the trial that say its place.
+
+    `slots` are the block's trials as (case id, replica), those of replica 0 first, in the order of their ids.
+    """
+    # A block is shuffled by its number, not by its id's width: more repeats leave the earlier blocks as they were.
+    name = f"{'w' if is_warmup else 'b'}{number}"
+    block_id = name if is_warmup else f"b{number:0{digits}d}"
+    schedule = schedule_seed(seed, name)
+    for position, index in enumerate(block_order(seed, name, len(slots))):
+        case_id, replica = slots[index]
+        yield (
+            case_id,
+            {
+                "trial_id": f"{block_id}.{case_id}{REPLICA_SUFFIX if replica else ''}",
+                "seed": schedule,
+                "block": number,
+                "position": position,
+                "warmup": is_warmup,
+                "replica": replica,
+            },
+        )
 
 
 def _cost(trial: TrialSpec, vocabulary: Vocabulary) -> tuple[int, float]:

@@ -1,4 +1,4 @@
-"""What is known of a run on each of its hosts, a row a host: which facts there are, and where each comes from."""
+"""What is known of a run on each of its hosts, a row a start of an agent: which facts there are, and their sources."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     Documents = tuple[Mapping[str, Any], Mapping[str, Any]]
 
@@ -67,18 +67,20 @@ _TYPES: Final[dict[str, type]] = {TEXT: str, COUNT: int, YES_OR_NO: bool, OBJECT
 
 # The table that version 5 brought.
 FACTS_TABLE: Final = f"""
-CREATE TABLE facts (                -- of the latest segment that began; what is not known is NULL
-    host TEXT PRIMARY KEY REFERENCES host,
-    {", ".join(f'"{name}" {_STORED_AS[fact.kind]}' for name, fact in FACTS.items())}
+CREATE TABLE facts (                -- as each start of an agent found them; what is not known is NULL
+    host TEXT NOT NULL REFERENCES host,
+    segment INTEGER NOT NULL,
+    {", ".join(f'"{name}" {_STORED_AS[fact.kind]}' for name, fact in FACTS.items())},
+    PRIMARY KEY (host, segment)
 ) STRICT, WITHOUT ROWID;
 """
 # SQL's own words are among the names.
 _NAMES: Final = ", ".join(f'"{name}"' for name in FACTS)
 _SET: Final = ", ".join(f'"{name}" = excluded."{name}"' for name in FACTS)
 _STORE: Final = (
-    f"INSERT INTO facts (host, {_NAMES}) VALUES (?{', ?' * len(FACTS)}) ON CONFLICT DO UPDATE SET {_SET}"  # noqa: S608 - our own names
+    f"INSERT INTO facts (host, segment, {_NAMES}) VALUES (?, ?{', ?' * len(FACTS)}) ON CONFLICT DO UPDATE SET {_SET}"  # noqa: S608 - our own names
 )
-READ: Final = f"SELECT host, {_NAMES} FROM facts JOIN host USING (host) ORDER BY position"  # noqa: S608 - likewise
+READ: Final = f"SELECT host, segment, {_NAMES} FROM facts"  # noqa: S608 - likewise
 
 
 def lacking(names: list[str]) -> dict[str, str]:
@@ -86,20 +88,30 @@ def lacking(names: list[str]) -> dict[str, str]:
     return {f'"{name}"': _STORED_AS[fact.kind] for name, fact in FACTS.items() if name not in names}
 
 
-def store_facts(connection: sqlite3.Connection, host: str | None = None) -> None:
-    """Store what is known now of a host, or of each, inside the caller's transaction."""
+def store_facts(connection: sqlite3.Connection, host: str | None = None, segment: int | None = None) -> None:
+    """Store what is known now of a host for a start of an agent there, or for every start, inside the transaction.
+
+    Of an earlier start an older pageswap kept nothing: it gets what the latest one found.
+    """
     ((provenance,),) = connection.execute("SELECT provenance FROM run")
-    hosts = connection.execute("SELECT host, environment FROM host WHERE ?1 IS NULL OR host = ?1", (host,)).fetchall()
-    for name, environment in hosts:
+    query = (
+        "SELECT host, segment, environment FROM segment JOIN host USING (host)"
+        " WHERE environment IS NOT NULL AND coalesce(?1, host) = host AND coalesce(?2, segment) = segment"
+    )
+    for name, number, environment in connection.execute(query, (host, segment)).fetchall():
         documents = _object(provenance), _object(environment)
-        connection.execute(_STORE, (name, *(_stored(fact, documents) for fact in FACTS.values())))
+        connection.execute(_STORE, (name, number, *(_stored(fact, documents) for fact in FACTS.values())))
 
 
-def facts_from(row: tuple[Any, ...]) -> dict[str, Any]:
-    """Return the facts of a row that `READ` gives, its host among them."""
-    host, *values = row
-    read = (_read(fact, value) for fact, value in zip(FACTS.values(), values, strict=True))
-    return {"host": host, **dict(zip(FACTS, read, strict=True))}
+def facts_of(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of a run on a host that was never reached."""
+    known = {name: fact.find(provenance, {}) for name, fact in FACTS.items()}
+    return {name: value if type(value) is _TYPES[FACTS[name].kind] else None for name, value in known.items()}
+
+
+def facts_from(values: Sequence[Any]) -> dict[str, Any]:
+    """Return the facts of a row that `READ` gives, after its host and segment."""
+    return {name: _read(fact, value) for (name, fact), value in zip(FACTS.items(), values, strict=True)}
 
 
 def _object(text: str | None) -> Mapping[str, Any]:
@@ -121,5 +133,5 @@ def _stored(fact: Fact, documents: Documents) -> str | int | None:
 
 def _read(fact: Fact, value: Any) -> Any:  # noqa: ANN401 - of the fact's kind
     if fact.kind == OBJECT:
-        return dict(_object(value))
+        return None if value is None else dict(_object(value))
     return bool(value) if fact.kind == YES_OR_NO and value is not None else value

@@ -14,7 +14,7 @@ from pageswap.store.schema import OUTCOME_COLUMNS, TRIAL_COLUMNS
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pageswap.agent.journal.job import TrialSpec
     from pageswap.spec.experiment import Experiment
@@ -51,7 +51,12 @@ def insert_trials(connection: sqlite3.Connection, trials: Sequence[TrialSpec]) -
         for position, (case_id, trial) in enumerate(sorted(cases.items()))
     )
     _insert(connection, "cases", ("case_id", "position", "workload", "levels"), rows_of_cases)
-    rows = ((ordinal, *(getattr(trial, name) for name in _OF_TRIAL)) for ordinal, trial in enumerate(trials))
+    insert_places(connection, 0, ({name: getattr(trial, name) for name in _OF_TRIAL} for trial in trials))
+
+
+def insert_places(connection: sqlite3.Connection, first: int, places: Iterable[Mapping[str, Any]]) -> None:
+    """Store trials by the names of their columns, in the plan's order from its place `first` on."""
+    rows = ((ordinal, *(place[name] for name in _OF_TRIAL)) for ordinal, place in enumerate(places, first))
     _insert(connection, "trial", ("ordinal", *_OF_TRIAL), rows)
 
 
@@ -117,7 +122,7 @@ def _insert_record(connection: sqlite3.Connection, record: dict[str, Any]) -> No
         connection.execute(
             "UPDATE segment SET started_at = ? WHERE host = ? AND segment = ?", (record["started_at"], *key)
         )
-        store_facts(connection, record["host"])
+        store_facts(connection, *key)
     elif record["kind"] == "tune":
         ((changes,),) = connection.execute("SELECT count(*) FROM tunable WHERE host = ? AND segment = ?", key)
         if changes >= _MAX_CHANGES:

@@ -176,6 +176,7 @@ _COLUMNS: Final[dict[str, str]] = {
     "case_id": "t.case_id",
     **{name: f"t.{name}" for name in TRIAL_COLUMNS if name not in ("rounds", "timeout_s")},
     "attempt": "o.attempt",
+    "segment": "o.segment",
     **{name: f"o.{name}" for name in OUTCOME_COLUMNS},
     "page_moves": "o.extra ->> '$.counters.page_moves'",
     "counters": "nullif(o.extra -> 'counters', 'null')",  # JSON object: name -> count, null where it is not counted

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import functools
 import json
-import math
 import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -19,11 +18,13 @@ from pageswap.spec.experiment import derived_asks
 from pageswap.spec.factors import FACTORS, default_levels
 from pageswap.store import schema
 from pageswap.store.checksums import store_checksums
-from pageswap.store.database import CREATING, CURE_OF_DAMAGE, Database, clear_errors, connect, transaction
-from pageswap.store.facts import READ, facts_from, store_facts
+from pageswap.store.database import CREATING, CURE_OF_DAMAGE, clear_errors, connect, transaction
+from pageswap.store.facts import READ, facts_from, facts_of
+from pageswap.store.host_notes import HostNotes
 from pageswap.store.inserts import insert_lines, insert_run, insert_trials
 from pageswap.store.migration import open_migrated
-from pageswap.store.schema import PHASES, ROW_COLUMNS, TRIAL_COLUMNS
+from pageswap.store.more_blocks import add_blocks
+from pageswap.store.schema import ROW_COLUMNS, TRIAL_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -44,7 +45,7 @@ class Segment:
     ended: str | None
 
 
-class Store(Database):
+class Store(HostNotes):
     """A run's database; safe to share between threads, as each call holds its lock for one transaction."""
 
     @classmethod
@@ -72,7 +73,6 @@ class Store(Database):
                     insert_run(connection, run_id, plan.experiment, provenance, options)
                     connection.executemany("INSERT INTO host (position, host) VALUES (?, ?)", enumerate(hosts))
                     insert_trials(connection, plan.trials)
-                    store_facts(connection)
                     store_checksums(connection)
                 new.rename(path)
                 sync_folder(str(path.parent))
@@ -113,9 +113,17 @@ class Store(Database):
         """Return each host's environment as its latest agent found it; hosts not yet reached are absent."""
         return {host: self._document(environment) for host, environment in self._of_hosts("environment")}
 
+    def segment_facts(self) -> dict[tuple[str, int], dict[str, Any]]:
+        """Return what each start of an agent found, by host and segment, by the names of FACTS; unknown is None."""
+        return {(host, segment): facts_from(values) for host, segment, *values in self._read(READ)}
+
     def run_facts(self) -> list[dict[str, Any]]:
-        """Return what is known of the run on each host, in the run's order: `host`, and by the names of FACTS."""
-        return [facts_from(row) for row in self._read(READ)]
+        """Return what is known of the run on each host, in the run's order: `host`, and what its latest agent found."""
+        meta = self.meta()
+        blank = facts_of(meta["provenance"])
+        # Of several segments of a host the latest is the last one.
+        latest = {host: facts for (host, _), facts in sorted(self.segment_facts().items())}
+        return [{"host": host, **latest.get(host, blank)} for host in meta["hosts"]]
 
     def methods(self) -> dict[str, list[dict[str, Any]]]:
         """Return each host's methods, available or why not; hosts not yet reached are absent."""
@@ -126,9 +134,6 @@ class Store(Database):
             return json.loads(text)
         except ValueError as error:
             raise StoreError(f"{self.path}: holds what is no JSON: {error}; {CURE_OF_DAMAGE}") from error
-
-    def _of_hosts(self, column: str) -> list[tuple[str, str]]:
-        return self._read(f"SELECT host, {column} FROM host WHERE {column} IS NOT NULL ORDER BY position")  # noqa: S608 - our own names
 
     def cases(self) -> list[dict[str, Any]]:
         """Return each case's case_id, workload and levels (sizes in bytes), in the plan's order.
@@ -184,6 +189,11 @@ class Store(Database):
         """Count the measured trials of all hosts together, of the blocks that each may run."""
         hosts = self._read("SELECT host FROM host")
         return sum(self._count(f"{schema.PLANNED_COUNT} AND NOT t.warmup", host) for (host,) in hosts)
+
+    def add_blocks(self, repeats: int) -> None:
+        """Let the plan have `repeats` measured blocks, which are more than it has."""
+        with self._transaction("more blocks cannot be stored") as connection:
+            add_blocks(connection, repeats)
 
     def missing(self, host: str) -> list[TrialSpec]:
         """Return the trials `host` still owes, in the plan's order, each with the attempt number to run it as.
@@ -243,57 +253,3 @@ class Store(Database):
             refused.stored = tuple(trials)
             raise refused
         return trials, ended
-
-    def add_ledger(self, host: str, phase: str, seconds: float) -> None:
-        """Add `seconds` to what `host` spent in one of PHASES."""
-        if phase not in PHASES or not 0.0 <= seconds < math.inf:
-            raise ValueError(f"{seconds!r} s of {phase!r}: expected a finite time in one of {', '.join(PHASES)}")
-        query = "INSERT INTO ledger VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seconds = seconds + excluded.seconds"
-        self._write("where time went cannot be stored", query, host, phase, seconds)
-
-    def ledger(self) -> dict[str, dict[str, float]]:
-        """Return the seconds each host spent in each of PHASES; hosts and phases without any are absent."""
-        query = "SELECT host, phase, seconds FROM ledger JOIN host USING (host) ORDER BY position"
-        spent: dict[str, dict[str, float]] = {}
-        for host, phase, seconds in self._read(query):
-            spent.setdefault(host, {})[phase] = seconds
-        return {host: {phase: parts[phase] for phase in PHASES if phase in parts} for host, parts in spent.items()}
-
-    def set_problem(self, host: str, text: str | None) -> None:
-        """Write down why `host` gave nothing more, with the cure; None when it has nothing to say any more."""
-        self._write("a host's problem cannot be stored", "UPDATE host SET problem = ? WHERE host = ?", text, host)
-
-    def problems(self) -> dict[str, str]:
-        """Return why hosts gave nothing more, in the run's order; hosts without a problem are absent."""
-        return dict(self._of_hosts("problem"))
-
-    def set_machine(self, host: str, machine: str) -> None:
-        """Write down which machine `host` leads to, by what two names of one machine share."""
-        query = "UPDATE host SET machine = ? WHERE host = ?"
-        self._write("which machine a host is cannot be stored", query, machine, host)
-
-    def machines(self) -> dict[str, str]:
-        """Return by which host each machine has been measured, as far as that is known."""
-        query = "SELECT machine, host FROM host WHERE machine IS NOT NULL AND host IN (SELECT host FROM outcome)"
-        return dict(self._read(query))
-
-    def allow_blocks(self, host: str, blocks: int, *, enough: str | None = None) -> None:
-        """Let `host` run the first `blocks` measured blocks; more perhaps later, unless `enough` says why not."""
-        query = (
-            "INSERT INTO stopping VALUES (?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET blocks = excluded.blocks, reason = excluded.reason"
-        )
-        self._write("how many blocks are enough cannot be stored", query, host, blocks, enough)
-
-    def allowed_blocks(self, host: str) -> int | None:
-        """Return how many measured blocks `host` may run; None while all of the plan's."""
-        found = self._read("SELECT blocks FROM stopping WHERE host = ?", host)
-        return int(found[0][0]) if found else None
-
-    def stops(self) -> dict[str, dict[str, Any]]:
-        """Return {"blocks", "reason"} of each host that has enough; the others are absent."""
-        query = (
-            "SELECT host, blocks, reason FROM stopping JOIN host USING (host) WHERE reason IS NOT NULL"
-            " ORDER BY position"
-        )
-        return {host: {"blocks": blocks, "reason": reason} for host, blocks, reason in self._read(query)}

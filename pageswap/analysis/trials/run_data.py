@@ -40,8 +40,8 @@ class HostRows(Protocol):
 class RunData(HostRows, Protocol):
     """A run that can be read; `pageswap.store.Store` is one."""
 
-    def run_facts(self) -> Sequence[Mapping[str, Any]]:
-        """Return what is known of the run on each host, by `host` and the names of `pageswap.store.facts.FACTS`."""
+    def segment_facts(self) -> Mapping[tuple[str, int], Mapping[str, Any]]:
+        """Return what each start of an agent found, by host and segment, by the names of `store.facts.FACTS`."""
 
     def environments(self) -> Mapping[str, Mapping[str, Any]]:
         """Return what is known of each host, by host name; a host that was never reached is absent."""

@@ -50,11 +50,11 @@ EXPORT_COLUMNS = (
     "started_at",
     "page_moves",
 )
-IDENTITY_COLUMNS = ("trial_id", "case_id", "seed", "cpu", "replica", "disturbed", "region_nodes")
+IDENTITY_COLUMNS = ("trial_id", "case_id", "seed", "cpu", "replica", "segment", "disturbed", "region_nodes")
 DERIVED_COLUMNS = ("ns_per_op", "ops_per_s", "bytes_per_s", "disturbed", "region_nodes")
 _DTYPES = {"INTEGER": "Int64", "REAL": "Float64"}
 _TYPES: dict[str, Any] = {
-    **dict.fromkeys(("block", "position", "attempt", "page_moves"), "Int64"),
+    **dict.fromkeys(("block", "position", "attempt", "segment", "page_moves"), "Int64"),
     **{name: _DTYPES[kind] for name, kind in OUTCOME_COLUMNS.items() if kind in _DTYPES},
     **{name: "Int64" for name, factor in FACTORS.items() if factor.kind != "word"},
     # A seed may use all 64 bits, one more than a signed integer column holds.

@@ -50,19 +50,22 @@ def insert_trials(connection: sqlite3.Connection, trials: Sequence[TrialSpec]) -
         (case_id, position, trial.workload, _json(trial.levels))
         for position, (case_id, trial) in enumerate(sorted(cases.items()))
     )
-    _insert(connection, "cases", ("case_id", "position", "workload", "levels"), rows_of_cases)
+    insert_rows(connection, "cases", ("case_id", "position", "workload", "levels"), rows_of_cases)
     insert_places(connection, 0, ({name: getattr(trial, name) for name in _OF_TRIAL} for trial in trials))
 
 
 def insert_places(connection: sqlite3.Connection, first: int, places: Iterable[Mapping[str, Any]]) -> None:
     """Store trials by the names of their columns, in the plan's order from its place `first` on."""
     rows = ((ordinal, *(place[name] for name in _OF_TRIAL)) for ordinal, place in enumerate(places, first))
-    _insert(connection, "trial", ("ordinal", *_OF_TRIAL), rows)
+    insert_rows(connection, "trial", ("ordinal", *_OF_TRIAL), rows)
 
 
-def _insert(connection: sqlite3.Connection, table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    marks = ", ".join("?" * len(names))
-    connection.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)  # noqa: S608 - our own names
+def insert_rows(
+    connection: sqlite3.Connection, table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Store rows of a table's columns by their names, of which some are words of SQL."""
+    marks, quoted = ", ".join("?" * len(names)), ", ".join(f'"{name}"' for name in names)
+    connection.executemany(f"INSERT INTO {table} ({quoted}) VALUES ({marks})", rows)  # noqa: S608 - our own names
 
 
 def insert_lines(
@@ -157,4 +160,4 @@ def _insert_outcome(connection: sqlite3.Connection, record: dict[str, Any]) -> N
     extra = {name: value for name, value in record.items() if name not in (*_HEAD, *_OWN, *OUTCOME_COLUMNS)}
     row = {**record, "rounds_ns": None if rounds is None else _json(rounds), "extra": _json(extra) if extra else None}
     names = ("host", *_OWN, "segment", *OUTCOME_COLUMNS, "extra")
-    _insert(connection, "outcome", names, [[row.get(name) for name in names]])
+    insert_rows(connection, "outcome", names, [[row.get(name) for name in names]])

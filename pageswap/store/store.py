@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import json
-import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from pageswap.agent.journal.job import TrialSpec
 from pageswap.agent.journal.line_fields import utc_now
-from pageswap.agent.workspace.work_folder import sync_folder
 from pageswap.errors import StoreError
 from pageswap.spec.experiment import derived_asks
 from pageswap.spec.factors import FACTORS, default_levels
 from pageswap.store import schema
-from pageswap.store.checksums import store_checksums
-from pageswap.store.database import CREATING, CURE_OF_DAMAGE, clear_errors, connect, transaction
+from pageswap.store.creating import created
+from pageswap.store.database import CURE_OF_DAMAGE, clear_errors
 from pageswap.store.facts import READ, facts_from, facts_of
 from pageswap.store.host_notes import HostNotes
 from pageswap.store.inserts import insert_lines, insert_run, insert_trials
@@ -63,23 +60,10 @@ class Store(HostNotes):
 
         It is written beside `path` and renamed, so that a file at `path` is always whole. Raises StoreError.
         """
-        if path.exists():
-            raise StoreError(f"{path}: exists already; a run is written once, use 'inv resume' to go on with it")
-        new = path.with_name(f"{path.name}.{os.getpid()}.new")
-        with clear_errors(path, CREATING):
-            try:
-                with contextlib.closing(connect(new, mode="rwc")) as connection, transaction(connection):
-                    schema.create_tables(connection)
-                    insert_run(connection, run_id, plan.experiment, provenance, options)
-                    connection.executemany("INSERT INTO host (position, host) VALUES (?, ?)", enumerate(hosts))
-                    insert_trials(connection, plan.trials)
-                    store_checksums(connection)
-                new.rename(path)
-                sync_folder(str(path.parent))
-            finally:
-                with contextlib.suppress(OSError):
-                    new.unlink(missing_ok=True)
-                    new.with_name(f"{new.name}-journal").unlink(missing_ok=True)
+        with created(path) as connection:
+            insert_run(connection, run_id, plan.experiment, provenance, options)
+            connection.executemany("INSERT INTO host (position, host) VALUES (?, ?)", enumerate(hosts))
+            insert_trials(connection, plan.trials)
         return cls.open(path)
 
     @classmethod
@@ -93,6 +77,11 @@ class Store(HostNotes):
             raise StoreError(f"{path}: there is no run database; was the run killed before its plan was stored?")
         with clear_errors(path, "cannot be opened"):
             return cls(path, open_migrated(path, is_held=is_held, to_read=to_read))
+
+    def table(self, name: str) -> list[dict[str, Any]]:
+        """Return a whole table as it is stored, by its columns' names."""
+        names = [column for (column,) in self._read("SELECT name FROM pragma_table_info(?)", name)]
+        return [dict(zip(names, row, strict=True)) for row in self._read(f'SELECT * FROM "{name}"')]  # noqa: S608 - of our own code
 
     def meta(self) -> dict[str, Any]:
         """Return run_id, created_at, experiment, spec_text, provenance, options and hosts (in the run's order).

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import duckdb
 import pandas as pd
 
+from pageswap.analysis.copy_words import quoted, told_of_file
 from pageswap.analysis.trials.run_data import RunData, factors_of, levels_of
 from pageswap.analysis.trials.table import frame
 from pageswap.errors import UsageError
@@ -94,16 +95,6 @@ def _write_csv(table: pd.DataFrame, file: IO[Any]) -> None:
 def write_parquet(table: pd.DataFrame, file: IO[Any], told: str = "") -> None:
     """Write a table into an open file as Parquet; what is `told` stands in its footer, under the name of pageswap."""
     _copy(table, file, f"FORMAT parquet{told_of_file(told)}")
-
-
-def told_of_file(told: str) -> str:
-    """Return the option of DuckDB's COPY that puts a text into a Parquet file's footer; "" for none."""
-    return f", KV_METADATA {{pageswap: {quoted(told)}}}" if told else ""
-
-
-def quoted(text: str) -> str:
-    """Return a text as a literal of SQL."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _copy(table: pd.DataFrame, file: IO[Any], form: str) -> None:

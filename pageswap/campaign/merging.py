@@ -95,12 +95,11 @@ def _check_alike(base: Store, other: Store) -> None:
     levels = [{levels_key(levels_of(case)) for case in store.cases()} for store in (base, other)]
     if levels[0] != levels[1]:
         raise UsageError(f"{pair}: cases: {len(levels[0] ^ levels[1]):,} are in one of them only")
-    machines = [{host: machine for machine, host in store.machines().items()} for store in (base, other)]
     environments = base.environments(), other.environments()
     for host in ours["hosts"]:
-        a, b = (machine.get(host) for machine in machines)
-        if a and b and a.partition(" ")[0] != b.partition(" ")[0]:
-            raise UsageError(f"{pair}: {host}: is another machine; 'inv compare' puts them side by side")
+        a, b = (environment.get(host, {}).get("hostname") for environment in environments)
+        if a != b:
+            raise UsageError(f"{pair}: {host}: is {a} and {b}; 'inv compare' puts two machines side by side")
     found = [("", each) for each in run_differences(ours, theirs)] + [
         (f"{host}: ", each)
         for host in ours["hosts"]

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 import duckdb
 
-from pageswap.analysis.export import quoted, told_of_file
+from pageswap.analysis.copy_words import quoted, told_of_file
 from pageswap.catalogue.entry import COMPLETE
 from pageswap.catalogue.index import FOLDER
 from pageswap.catalogue.run_columns import footer_of, have_columns, told

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
-from pageswap.analysis.export import quoted
+from pageswap.analysis.copy_words import quoted
 from pageswap.catalogue.all_trials import open_trials
 from pageswap.catalogue.catalogue import read_catalogue
 from pageswap.errors import StoreError, UsageError
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from pageswap.catalogue.entry import Entry
 
-# A statement that answers with rows; what it names is checked below.
-_READS: Final = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+# EXPLAIN ANALYZE runs what it explains, which may be a COPY into a file that may be read.
+_READS: Final = (duckdb.StatementType.SELECT,)
 _TYPES: Final = {TEXT: "VARCHAR", COUNT: "BIGINT", YES_OR_NO: "BOOLEAN", OBJECT: "VARCHAR"}
 # The columns of `runs` that are not facts of a host, with DuckDB's types.
 _OF_RUN: Final = {

@@ -163,9 +163,12 @@ class Campaign:
 
 def _render_report(store: Store, path: Path) -> Path:
     # Importing it takes about a second and all memory bandwidth: never while something is measured.
+    from pageswap.catalogue.run_columns import keep_columns
     from pageswap.report.page.write import render
 
-    return render(store, path)
+    made = render(store, path)
+    keep_columns(store)
+    return made
 
 
 @contextlib.contextmanager

@@ -25,6 +25,8 @@ _NAME: Final = "trials.parquet"
 # So many runs are read each from its own file before all are put together anew.
 _MOST_APART: Final = 32
 _MANY: Final = 100
+# The readers of many files at once take half a megabyte each.
+_AT_ONCE: Final = 200
 
 
 def open_trials(
@@ -76,14 +78,43 @@ def _put_together(entries: Sequence[Entry], whole: Path, elsewhere: Path) -> Pat
     if not parts:
         return elsewhere / _NAME
     document = told({"runs": {str(entry.folder): entry.stamp for entry, _ in parts}})
-    # What stands for a pattern in a name is meant as it is.
-    names = ", ".join(quoted(glob.escape(str(path))) for _, path in parts)
-    every = f"SELECT * FROM read_parquet([{names}], union_by_name = true)"  # noqa: S608 - our own names, quoted
-    for path in (whole, elsewhere / _NAME):
-        with contextlib.suppress(StoreError, OSError):
-            path.parent.mkdir(exist_ok=True)
-            with replacing(path) as file, duckdb.connect(":memory:") as database:
-                options = f"FORMAT parquet, USE_TMP_FILE false{told_of_file(document)}"
-                database.execute(f"COPY ({every}) TO {quoted(file.name)} ({options})")
-            return path
+    try:
+        with duckdb.connect(":memory:") as database:
+            paths = [path for _, path in parts]
+            batches = []
+            for start in range(0, len(paths), _AT_ONCE):
+                batches.append(elsewhere / f"batch{start}.parquet")
+                _copy(database, paths[start : start + _AT_ONCE], batches[-1])
+            for path in (whole, elsewhere / _NAME):
+                with contextlib.suppress(StoreError, OSError):
+                    path.parent.mkdir(exist_ok=True)
+                    with replacing(path) as file:
+                        _copy(database, batches, file.name, told_of_file(document))
+                    return path
+    except duckdb.Error as error:
+        _throw_away(error, [path for _, path in parts])
     raise StoreError(f"{whole}: cannot be written, and neither can {elsewhere}; free space, check permissions")
+
+
+def _copy(database: duckdb.DuckDBPyConnection, paths: Sequence[Path], out: Path | str, option: str = "") -> None:
+    """Write the rows of all these files into one."""
+    # What stands for a pattern in a name is meant as it is.
+    names = ", ".join(quoted(glob.escape(str(path))) for path in paths)
+    every = f"SELECT * FROM read_parquet([{names}], union_by_name = true)"  # noqa: S608 - our own names, quoted
+    database.execute(f"COPY ({every}) TO {quoted(str(out))} (FORMAT parquet, USE_TMP_FILE false{option})")
+
+
+def _throw_away(error: duckdb.Error, paths: Sequence[Path]) -> None:
+    """Remove the files that cannot be read, which are made anew when they are needed; raises StoreError."""
+    damaged = []
+    with duckdb.connect(":memory:") as database:
+        for path in paths:
+            try:
+                database.execute(f"SELECT max(COLUMNS(*)) FROM read_parquet({quoted(glob.escape(str(path)))})")  # noqa: S608 - likewise
+                database.fetchall()
+            except duckdb.Error:
+                damaged.append(path)
+                path.unlink(missing_ok=True)
+    if damaged:
+        told = f"{damaged[0]}: was damaged and is removed, with {len(damaged) - 1} more; it is made anew: ask again"
+        raise StoreError(told) from error

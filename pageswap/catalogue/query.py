@@ -134,7 +134,8 @@ def _clear_errors(files: Mapping[str, str]) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         text = str(error).strip()
-        damaged = next((name for path, name in files.items() if path in text), None)
+        # DuckDB names what a link leads to, or the link.
+        damaged = next((name for path, name in files.items() if path in text or name in text), None)
         if damaged is not None:
             raise StoreError(f"{damaged}: cannot be read: {text}; remove it: it is made anew") from error
         raise UsageError(f"the query cannot be answered: {text}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 # EXPLAIN ANALYZE runs what it explains, which may be a COPY into a file that may be read.
 _READS: Final = (duckdb.StatementType.SELECT,)
 _TYPES: Final = {TEXT: "VARCHAR", COUNT: "BIGINT", YES_OR_NO: "BOOLEAN", OBJECT: "VARCHAR"}
+_MOST_TRIES: Final = 5
 # The columns of `runs` that are not facts of a host, with DuckDB's types.
 _OF_RUN: Final = {
     "run_id": "VARCHAR",
@@ -64,6 +66,15 @@ def query(results_dir: Path, statement: str, on_step: Callable[[str], None] = la
     can neither write nor read any other file, reach a network nor load an extension. Raises UsageError for one that is
     wrong, StoreError where there is nothing to read.
     """
+    for _ in range(_MOST_TRIES):
+        found = _asked(results_dir, statement, on_step)
+        if found is not None:
+            return found
+    raise StoreError(f"{results_dir}: runs are written all the time; ask again later")
+
+
+def _asked(results_dir: Path, statement: str, on_step: Callable[[str], None]) -> Table | None:
+    """Return what a statement answers; None where a file was replaced meanwhile, whose name then is another's."""
     entries = [entry for entry in read_catalogue(results_dir, on_step) if entry.is_readable]
     if not entries:
         raise StoreError(f"{results_dir}: there is no run that could be read; 'inv run smoke' makes one")
@@ -72,28 +83,32 @@ def query(results_dir: Path, statement: str, on_step: Callable[[str], None] = la
         # Not by their names: another process may put other files in their places, and a name may be a pattern.
         names = {f"/proc/self/fd/{file.fileno()}": file.name for file in files}
         database = opened.enter_context(duckdb.connect(":memory:", config={"temp_directory": ""}))
-        _make_views(database, list(names), entries)
-        _lock(database, list(names))
-        with _clear_errors(names):
-            return _answer(database, statement)
+        try:
+            with _clear_errors(names):
+                _make_views(database, list(names), entries)
+                _lock(database, list(names))
+                return _answer(database, statement)
+        except (StoreError, UsageError):
+            if all(os.fstat(file.fileno()).st_nlink for file in files):
+                raise
+    return None
 
 
 def _make_views(database: duckdb.DuckDBPyConnection, names: Sequence[str], entries: Sequence[Entry]) -> None:
     listed = ", ".join(map(quoted, names))
-    with _clear_errors({}):
-        database.execute(f"CREATE VIEW trials AS SELECT * FROM read_parquet([{listed}], union_by_name = true)")  # noqa: S608 - our own names
-        there = {name for (name, *_) in database.execute("DESCRIBE trials").fetchall()}
-        levels = ", ".join(name for name in ("workload", *FACTORS) if name in there)
-        facts = ", ".join(f'"{name}"' for name in FACTS)
-        database.execute(_CASES.format(levels=levels, facts=facts))
-        types = _OF_RUN | {"host": "VARCHAR"} | {name: _TYPES[fact.kind] for name, fact in FACTS.items()}
-        # One document: a row a statement takes a thousand times as long.
-        rows = json.dumps([row for entry in entries for row in _rows(entry)])
-        shape = json.dumps([types])
-        database.execute(
-            f"CREATE TABLE runs AS SELECT unnest(from_json(?::JSON, {quoted(shape)}), recursive := true)",  # noqa: S608 - our own names
-            [rows],
-        )
+    database.execute(f"CREATE VIEW trials AS SELECT * FROM read_parquet([{listed}], union_by_name = true)")  # noqa: S608 - our own names
+    there = {name for (name, *_) in database.execute("DESCRIBE trials").fetchall()}
+    levels = ", ".join(name for name in ("workload", *FACTORS) if name in there)
+    facts = ", ".join(f'"{name}"' for name in FACTS)
+    database.execute(_CASES.format(levels=levels, facts=facts))
+    types = _OF_RUN | {"host": "VARCHAR"} | {name: _TYPES[fact.kind] for name, fact in FACTS.items()}
+    # One document: a row a statement takes a thousand times as long.
+    rows = json.dumps([row for entry in entries for row in _rows(entry)])
+    shape = json.dumps([types])
+    database.execute(
+        f"CREATE TABLE runs AS SELECT unnest(from_json(?::JSON, {quoted(shape)}), recursive := true)",  # noqa: S608 - our own names
+        [rows],
+    )
 
 
 def _rows(entry: Entry) -> Iterator[Mapping[str, Any]]:

@@ -6,7 +6,7 @@ import json
 import shutil
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from invoke.context import Context
@@ -35,7 +35,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def ask(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Return what a command prints."""
 
-    def call(command: str, **arguments: str) -> str:
+    def call(command: str, **arguments: Any) -> str:
         getattr(tasks, command).body(Context(), **arguments)
         return capsys.readouterr().out
 
@@ -83,7 +83,7 @@ def test_reports_as_json(run: Path, ask: Callable[..., str]) -> None:
 def test_exports(run: Path, ask: Callable[..., str], form: str, tmp_path: Path) -> None:
     """Every trial, in every format."""
     out = tmp_path / f"trials.{form}"
-    ask("export", run=str(run), to=form, out=str(out))
+    ask("export", run=[str(run)], to=form, out=str(out))
 
     if form == "json":
         with Store.open(run / "run.sqlite") as store:

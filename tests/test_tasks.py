@@ -182,7 +182,7 @@ def test_what_a_run_left_can_be_resumed_reported_and_exported(
 
     assert call("resume", run="latest", wait=True) == 0
     assert call("report", run=run_dir.name) == 0
-    assert call("export", run=str(run_dir), to="json", out=str(results)) == 0
+    assert call("export", run=[str(run_dir)], to="json", out=str(results)) == 0
 
     assert f"report: {run_dir / 'report.html'}" in capsys.readouterr().out
     assert (run_dir / "report.html").exists()

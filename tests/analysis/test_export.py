@@ -13,11 +13,15 @@ import pyarrow.parquet as pq
 import pyperf
 import pytest
 
-from pageswap.analysis.export import WRITERS, export
+from pageswap.analysis.export import WRITERS, export, trials_table
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.trials.table import EXPORT_COLUMNS, IDENTITY_COLUMNS
 from pageswap.errors import StoreError, UsageError
+from pageswap.store.facts import FACTS
+from pageswap.store.store import Store
 from tests.fake_run import FakeRun, make_run
+from tests.store.fakes import FakeJournal
+from tests.stored_run import store_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,7 +55,7 @@ def test_every_format_holds_the_same_rows(run: FakeRun, tmp_path: Path, to: str)
     """Columns in order, one row per trial, numbers exact, what was not measured absent."""
     back = read(export([run], to, tmp_path / f"out.{to}"))
 
-    assert [*EXPORT_COLUMNS, *IDENTITY_COLUMNS] == list(back.columns)
+    assert [*EXPORT_COLUMNS, *IDENTITY_COLUMNS, *FACTS] == list(back.columns)
     assert len(run.outcomes) == len(back)
     for name in ("elapsed_ns", "minor_faults", "seed", "page_size", "block"):
         stored = [outcome[name] for outcome in run.outcomes]
@@ -264,3 +268,46 @@ def test_a_trial_that_took_no_time_is_no_value(tmp_path: Path) -> None:
     counts = {each["metadata"]["name"]: len(each["runs"]) for each in document["benchmarks"]}
 
     assert sorted(counts.values()) == [7, 8, 8]
+
+
+def test_what_is_known_of_a_run_stands_beside_each_of_its_trials(tmp_path: Path) -> None:
+    """On its host, as the start of an agent found it that measured the trial; tags are JSON."""
+    folder = store_run(tmp_path, hosts=("a", "b"), blocks=1, provenance={"tags": {"purpose": "ci"}, "note": "=1"})
+    with Store.open(folder / "run.sqlite") as store:
+        segment = store.new_segment("b")
+        journal = FakeJournal(run_id=folder.name, host="b", segment=segment)
+        store.add_blocks(2)
+        trial_id = store.missing("b")[0].trial_id
+        begin = journal.begin(kernel="7.0", core={"core_hash": "cd" * 32}, numa_nodes={"0": "0-1", "1": "2"})
+        store.ingest("b", segment, 0, [begin, journal.trial(trial_id, elapsed_ns=10, rounds_ns=[1] * 10)])
+        table = trials_table(store)
+
+    late = (table["host"] == "b") & (table["segment"] == segment)
+    assert [trial_id] == table[late]["trial_id"].tolist()
+    assert table[late][["kernel", "numa_nodes", "core_hash"]].values.tolist() == [["7.0", 2, "cd" * 32]]
+    assert set(table[~late]["kernel"]) == {"6.18.5"}
+    assert table[~late]["numa_nodes"].isna().all()
+    assert set(table["tags"]) == {'{"purpose": "ci"}'}
+    assert set(table["dirty"]) == {False}
+
+
+@pytest.mark.parametrize("to", WRITERS)
+def test_several_runs_are_one_file(run: FakeRun, tmp_path: Path, to: str) -> None:
+    """The trials of one after those of the other, with the columns of both."""
+    more = _Counted(run=make_run(blocks=1))
+    back = read(export(iter([run, more]), to, tmp_path / f"out.{to}"))
+
+    assert len(back) == len(run.outcomes) + len(list(more.rows()))
+    assert back["tlb_shootdowns"].notna().sum() == len(list(more.rows())) - 1
+    assert [outcome["seed"] for outcome in run.outcomes] == [int(seed) for seed in back["seed"][: len(run.outcomes)]]
+
+
+def test_a_suite_of_several_runs_has_each_name_once(tmp_path: Path) -> None:
+    """As pyperf asks for: with the run's id."""
+    folders = [store_run(tmp_path, number, blocks=1) for number in (1, 2)]
+    with Store.open(folders[0] / "run.sqlite") as one, Store.open(folders[1] / "run.sqlite") as other:
+        path = export([one, other], "pyperf", tmp_path)
+    names = pyperf.BenchmarkSuite.load(str(path)).get_benchmark_names()
+
+    assert len(names) == len(set(names)) == 6
+    assert {name.split()[-1] for name in names} == {folder.name for folder in folders}

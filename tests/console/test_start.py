@@ -210,7 +210,7 @@ COMMANDS = commands_of(tasks)
         ("compare --new=b a", ("compare", {"new": "b", "base": "a"})),
         ("publish a b --to site c", ("publish", {"run": ["a", "b", "c"], "to": "site"})),
         ("publish --run a --run b --to site", ("publish", {"run": ["a", "b"], "to": "site"})),
-        ("export latest --out -", ("export", {"run": "latest", "out": "-"})),
+        ("export latest --out -", ("export", {"run": ["latest"], "out": "-"})),
         ("hosts clean --hosts a", ("clean", {"hosts": "a"})),
         ("hosts --json", ("hosts", {"json": True})),
         ("test tests/spec", ("test", {"args": ["tests/spec"]})),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parents[2] / "docs/commands.md"
 FLIPS = 150
 # What a store without a row of its own in each table would leave untried.
-EVERY_TABLE = ("run", "host", "cases", "trial", "segment", "outcome", "tunable", "ledger", "stopping")
+EVERY_TABLE = ("run", "host", "cases", "trial", "segment", "outcome", "tunable", "ledger", "stopping", "facts")
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def everything(store: Store) -> list[Any]:
     hosts = store.meta()["hosts"]
     of_each = [(store.segments(host), store.missing(host), store.allowed_blocks(host)) for host in hosts]
     reads = (store.meta, store.cases, store.columns, store.rows, store.environments, store.methods, store.status_counts)
-    more = (store.ledger, store.problems, store.stops, store.outcome_count, store.planned_trials)
+    more = (store.segment_facts, store.ledger, store.problems, store.stops, store.outcome_count, store.planned_trials)
     return [of_each, *(read() for read in (*reads, *more))]
 
 

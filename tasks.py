@@ -139,7 +139,9 @@ def plan(
     return plan_view.tell_plan(made, _look_ahead(made, chosen, access.targets(chosen)), as_json=json)
 
 
-@command(["spec"], iterable=["set_", "filter_", "tag"], example="inv run mremap_vs_copy --hosts lab1,@rack --repeats 20")
+@command(
+    ["spec"], iterable=["set_", "filter_", "tag"], example="inv run mremap_vs_copy --hosts lab1,@rack --repeats 20"
+)
 def run(
     _context: Context,
     access: HostAccess,

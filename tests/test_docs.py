@@ -19,6 +19,7 @@ from pageswap.plan import plan as planning
 from pageswap.spec.loader import load, loads
 from pageswap.spec.overrides import override
 from pageswap.spec.source import resolve_spec_path
+from pageswap.store.facts import FACTS
 from pageswap.store.schema import OUTCOME_COLUMNS
 
 if TYPE_CHECKING:
@@ -128,5 +129,5 @@ def test_every_counter_and_column_is_explained() -> None:
     """A number nobody can read about is no evidence."""
     page = (ROOT / "docs" / "columns.md").read_text(encoding="utf-8")
 
-    for name in (*EXPORT_COLUMNS, *IDENTITY_COLUMNS, *native.COUNTERS, *OUTCOME_COLUMNS):
+    for name in (*EXPORT_COLUMNS, *IDENTITY_COLUMNS, *native.COUNTERS, *OUTCOME_COLUMNS, *FACTS):
         assert f"`{name}`" in page, name

@@ -116,6 +116,7 @@ def test_keeps_the_levels_it_had(run: Path) -> None:
         ("v2b-outcomes", "v3a-outcomes"),
         ("v2b-stops", "v3a-stops"),
         ("v3a-outcomes", "v4a-outcomes"),
+        ("v4a-outcomes", "v5a-outcomes"),
     ],
 )
 def test_compares(base: str, new: str, ask: Callable[..., str], tmp_path: Path) -> None:

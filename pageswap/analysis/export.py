@@ -19,7 +19,7 @@ from pageswap.store.facts import COUNT, FACTS, OBJECT, YES_OR_NO
 from pageswap.text.words import level_text, levels_phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 
@@ -37,9 +37,10 @@ def export(runs: Iterable[RunData], to: str, out: Path) -> Path:
     """Write every trial of some runs, in their order, to one file and return its path.
 
     ``to`` is csv, parquet, json, or pyperf for the results alone (see `pyperf_document`). ``out`` is the file to write,
-    or a folder for ``trials.<to>`` or ``pyperf.json``. The others hold the columns of `trials_table`: sizes in bytes, times in ns, started_at as UTC ISO 8601, and nothing (CSV) or null for
-    what was not measured. rounds_ns is JSON text in CSV and a list elsewhere. JSON is one array with an object per
-    trial. Raises UsageError on another format, StoreError when the file cannot be written.
+    or a folder for ``trials.<to>`` or ``pyperf.json``. The others hold the columns of `trials_table`: sizes in bytes,
+    times in ns, started_at as UTC ISO 8601, and nothing (CSV) or null for what was not measured. rounds_ns is JSON text
+    in CSV and a list elsewhere. JSON is one array with an object per trial. Raises UsageError on another format,
+    StoreError when the file cannot be written.
     """
     if to not in FORMATS:
         raise UsageError(f"cannot export to '{to}'; --to takes {', '.join(FORMATS)}")

@@ -89,7 +89,9 @@ def _check_alike(base: Store, other: Store) -> None:
     ours, theirs = base.meta(), other.meta()
     pair = f"{ours['run_id']} and {theirs['run_id']} cannot be put together"
     for name in ("experiment", "hosts"):
-        a, b = (meta["experiment"]["name"] if name == "experiment" else sorted(meta["hosts"]) for meta in (ours, theirs))
+        a, b = (
+            meta["experiment"]["name"] if name == "experiment" else sorted(meta["hosts"]) for meta in (ours, theirs)
+        )
         if a != b:
             raise UsageError(f"{pair}: {name}: {_shown(a)} and {_shown(b)}; 'inv compare' puts them side by side")
     levels = [{levels_key(levels_of(case)) for case in store.cases()} for store in (base, other)]

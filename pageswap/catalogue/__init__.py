@@ -8,13 +8,15 @@ How others go over many runs::
     for entry in chosen(read_catalogue(results_dir), experiment="remap_apis", host="lab1", tags={"purpose": "ci"}):
         if entry.is_readable:                # else entry.state and entry.problem say what is wrong with the folder
             entry.folder                     # Path of the run's folder; Store.open(entry.folder / DATABASE) has the rest
-            entry.run_id, entry.experiment, entry.created_at      # created_at: UTC ISO 8601, sorts by time
+            entry.run_id, entry.experiment, entry.created_at  # the time in UTC, ISO 8601
             entry.state                      # COMPLETE, UNFINISHED, RUNNING; DAMAGED, FOREIGN
             entry.tags, entry.note           # {"purpose": "ci"}, ""
             entry.commit, entry.dirty        # None where they are not known
+            entry.merged                     # ids of the runs that it was put together from: its trials are theirs
+            entry.stamp                      # another one when the run has been written meanwhile
             for facts in entry.hosts:        # a host of the run each, in its order, by the names of store.facts.FACTS:
                 facts["host"], facts["kernel"], facts["cpu_model"], facts["core_hash"]
 
 `read_catalogue` never raises for what lies in a run's folder. It opens only stores that have changed since the index
-was written (2,000 entries in some 30 ms), and the index is made anew whenever it is lost, damaged or of another version.
+was written, and the index is made anew whenever it is lost, damaged or of another version.
 """

@@ -1,4 +1,4 @@
-"""What the catalogue says of one folder of results, how that is read from a run, and which of many entries are meant."""
+"""What the catalogue says of a folder of results, how that is read from a run, and which of many entries are meant."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ FOREIGN: Final = "foreign"
 class Entry:
     """One folder of results.
 
-    ``stamp`` is another one when the run has been written meanwhile. ``created_at`` is UTC ISO 8601. ``hosts`` has the facts of each host in the run's order, by ``host`` and the names
-    of `pageswap.store.facts.FACTS`; what is not known is None. ``merged`` are the ids of the runs that a run was put
-    together from, whose trials it has once more. ``trials`` counts those that have an outcome, ``statuses`` them by
-    status, ``missing`` those that are still to be run. ``problem`` says what is wrong and its cure, "" where nothing is.
+    ``stamp`` is another one when the run has been written meanwhile. ``created_at`` is UTC ISO 8601. ``hosts`` has the
+    facts of each host in the run's order, by ``host`` and the names of `pageswap.store.facts.FACTS`; what is not known
+    is None. ``merged`` are the ids of the runs that a run was put together from, whose trials it has once more.
+    ``trials`` counts those that have an outcome, ``statuses`` them by status, ``missing`` those that are still to be
+    run. ``problem`` says what is wrong and its cure, "" where nothing is.
     """
 
     folder: Path

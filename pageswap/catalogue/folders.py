@@ -30,11 +30,7 @@ def found_folders(results_dir: Path) -> list[Found]:
     What begins with a dot is left out, and so is a file. A folder that holds no other is there, too, by its own name.
     """
     try:
-        return [
-            found
-            for experiment in sorted(_folders_in(results_dir))
-            for found in _runs_of(results_dir, experiment)
-        ]
+        return [found for experiment in sorted(_folders_in(results_dir)) for found in _runs_of(results_dir, experiment)]
     except OSError as error:
         raise StoreError(
             f"{results_dir}: cannot be listed: {error.strerror}; check that it is a folder, and its permissions"

@@ -22,7 +22,7 @@ FORMAT: Final = {"format": 1, "facts": list(FACTS)}
 
 
 def read_index(results_dir: Path) -> dict[str, dict[str, Any]]:
-    """Return what the index has of each run by its name: its stamp and its entry; nothing where there is no such index."""
+    """Return what the index has of each run by its name: its stamp and its entry; nothing without such an index."""
     try:
         head, body = (results_dir / FOLDER / _NAME).read_bytes().split(b"\n", 1)
         if json.loads(head) != {**FORMAT, "crc32": zlib.crc32(body)}:

@@ -29,7 +29,7 @@ _READS: Final = (duckdb.StatementType.SELECT,)
 _TYPES: Final = {TEXT: "VARCHAR", COUNT: "BIGINT", YES_OR_NO: "BOOLEAN", OBJECT: "VARCHAR"}
 _MOST_TRIES: Final = 5
 # The columns of `runs` that are not facts of a host, with DuckDB's types.
-_OF_RUN: Final = {
+OF_RUN: Final = {
     "run_id": "VARCHAR",
     "experiment": "VARCHAR",
     "created_at": "VARCHAR",
@@ -61,8 +61,8 @@ class Table:
 def query(results_dir: Path, statement: str, on_step: Callable[[str], None] = lambda _text: None) -> Table:
     """Return what a SELECT answers over the views `trials`, `runs` and `cases` of all runs in `results_dir`.
 
-    `trials` has the columns of an export, a row a trial; `runs` the facts of each run, a row a host; `cases` the medians
-    of each case on each host, of the measured trials that ended ok. A run that cannot be read has no row. The statement
+    `trials` has the columns of an export, a row a trial; `runs` the facts of each run, a row a host; `cases` the
+    medians of each case on each host, of the measured trials that ended ok. A run that cannot be read has no row. The statement
     can neither write nor read any other file, reach a network nor load an extension. Raises UsageError for one that is
     wrong, StoreError where there is nothing to read.
     """
@@ -101,18 +101,18 @@ def _make_views(database: duckdb.DuckDBPyConnection, names: Sequence[str], entri
     levels = ", ".join(name for name in ("workload", *FACTORS) if name in there)
     facts = ", ".join(f'"{name}"' for name in FACTS)
     database.execute(_CASES.format(levels=levels, facts=facts))
-    types = _OF_RUN | {"host": "VARCHAR"} | {name: _TYPES[fact.kind] for name, fact in FACTS.items()}
+    types = OF_RUN | {"host": "VARCHAR"} | {name: _TYPES[fact.kind] for name, fact in FACTS.items()}
     # One document: a row a statement takes a thousand times as long.
     rows = json.dumps([row for entry in entries for row in _rows(entry)])
     shape = json.dumps([types])
     database.execute(
-        f"CREATE TABLE runs AS SELECT unnest(from_json(?::JSON, {quoted(shape)}), recursive := true)",  # noqa: S608 - our own names
+        f"CREATE TABLE runs AS SELECT unnest(from_json(?::JSON, {quoted(shape)}), recursive := true)",
         [rows],
     )
 
 
 def _rows(entry: Entry) -> Iterator[Mapping[str, Any]]:
-    of_run = {name: getattr(entry, name) for name in _OF_RUN if name not in ("ok", "folder")}
+    of_run = {name: getattr(entry, name) for name in OF_RUN if name not in ("ok", "folder")}
     of_run |= {"ok": entry.statuses.get("ok", 0), "folder": str(entry.folder)}
     for facts in entry.hosts:
         yield {**of_run, **facts, "tags": json.dumps(facts["tags"]) if facts["tags"] else None}

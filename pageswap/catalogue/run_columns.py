@@ -39,7 +39,7 @@ def told(document: dict[str, Any]) -> str:
 
 
 def footer_of(file: IO[bytes]) -> dict[str, Any]:
-    """Return the document of an open file's footer; nothing where it is no file of ours, another version's or damaged."""
+    """Return the document of an open file's footer; nothing where it is not ours, another version's or damaged."""
     try:
         size = os.fstat(file.fileno()).st_size
         end = os.pread(file.fileno(), _END_BYTES, max(0, size - _END_BYTES))

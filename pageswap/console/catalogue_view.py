@@ -16,7 +16,6 @@ from pageswap.console.output import print_json, say, say_rest, show_table
 from pageswap.text.words import clipped, first_few
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from pageswap.catalogue.entry import Entry, Wanted
@@ -43,7 +42,9 @@ def list_runs(results_dir: Path, wanted: Wanted, *, as_json: bool) -> None:
 
 def _cells(entry: Entry) -> tuple[str, ...]:
     hosts = [str(facts["host"]) for facts in entry.hosts]
-    cpus, kernels = ({str(facts[name]): None for facts in entry.hosts if facts[name]} for name in ("cpu_model", "kernel"))
+    cpus, kernels = (
+        {str(facts[name]): None for facts in entry.hosts if facts[name]} for name in ("cpu_model", "kernel")
+    )
     said = [f"{key}={value}" for key, value in entry.tags.items()] + ([entry.note] if entry.note else [])
     return (
         entry.run_id,

@@ -1,4 +1,4 @@
-"""Writes one run's database from those of several: their blocks one after the other, each with all that is known of it."""
+"""Writes one run's database from those of several: their blocks one after the other, with all that is known of each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ _MERGED = "its run was put together with others"
 
 
 def create_merged(
-    path: Path, stores: Sequence[Store], *, run_id: str, provenance: Mapping[str, Any], cases: Sequence[Mapping[str, str]]
+    path: Path,
+    stores: Sequence[Store],
+    *,
+    run_id: str,
+    provenance: Mapping[str, Any],
+    cases: Sequence[Mapping[str, str]],
 ) -> int:
     """Write at `path` the run that several runs of the same plan make together; return how many blocks it has.
 
@@ -67,24 +72,31 @@ def _add(
         names[trial["trial_id"]] = name
         trial.update(ordinal=place, trial_id=name, block=block, case_id=case_id)
     _insert(connection, "trial", trials)
-    _insert(connection, "segment", _later(segments, ({**each, "ended": each["ended"] or _MERGED} for each in store.table("segment"))))
+    _insert(
+        connection,
+        "segment",
+        _later(segments, ({**each, "ended": each["ended"] or _MERGED} for each in store.table("segment"))),
+    )
     for table in ("tunable", "facts"):
         _insert(connection, table, _later(segments, store.table(table)))
-    _insert(connection, "outcome", _later(segments, ({**each, "trial_id": names[each["trial_id"]]} for each in outcomes)))
+    _insert(
+        connection, "outcome", _later(segments, ({**each, "trial_id": names[each["trial_id"]]} for each in outcomes))
+    )
     for host, of_host in store.ledger().items():
         for phase, seconds in of_host.items():
             connection.execute(
                 "INSERT INTO ledger VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seconds = seconds + excluded.seconds",
                 (host, phase, seconds),
             )
-    for kind in first:
-        first[kind] = max([first[kind], *(trial["block"] + 1 for trial in trials if bool(trial["warmup"]) is kind)])
+    for trial in trials:
+        kind = bool(trial["warmup"])
+        first[kind] = max(first[kind], trial["block"] + 1)
     for each in store.table("segment"):
         segments[each["host"]] = segments.get(each["host"], 0) + 1
 
 
 def _later(segments: Mapping[str, int], rows: Rows) -> Rows:
-    """Number each row's segment after those that its host has already."""
+    """Return rows whose segments come after those that their hosts have already."""
     return ({**row, "segment": row["segment"] + segments.get(row["host"], 0)} for row in rows)
 
 

@@ -23,10 +23,8 @@ def add_blocks(connection: sqlite3.Connection, repeats: int) -> None:
     ((last, ordinal),) = connection.execute(
         "SELECT max(block), (SELECT max(ordinal) FROM trial) FROM trial WHERE NOT warmup"
     )
-    slots = connection.execute(
-        "SELECT case_id, replica, rounds, timeout_s FROM trial WHERE NOT warmup AND block = ? ORDER BY replica, case_id",
-        (last,),
-    ).fetchall()
+    query = "SELECT case_id, replica, rounds, timeout_s FROM trial WHERE NOT warmup AND block = ? ORDER BY 2, 1"
+    slots = connection.execute(query, (last,)).fetchall()
     _, _, rounds, timeout_s = slots[0]
     places = (
         {**place, "case_id": case_id, "rounds": rounds, "timeout_s": timeout_s}

@@ -70,8 +70,8 @@ class Store(HostNotes):
     def open(cls, path: Path, *, is_held: bool = False, to_read: bool = False) -> Self:
         """Open a run's database, bringing an older one to the present schema; `is_held` where this process holds it.
 
-        One that another process holds stays as it is, and so does one opened `to_read` alone. Raises StoreError when it is absent,
-        damaged, newer or something else.
+        One that another process holds stays as it is, and so does one opened `to_read` alone. Raises StoreError when it
+        is absent, damaged, newer or something else.
         """
         if not path.is_file():
             raise StoreError(f"{path}: there is no run database; was the run killed before its plan was stored?")

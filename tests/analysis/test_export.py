@@ -228,7 +228,8 @@ def test_pyperf_s_own_commands_take_it(tmp_path: Path) -> None:
     """`stats` and `compare_to` end well and find the slowed method."""
     slow = make_run(seed=2, speeds={"mremap_fixed": 20_000.0}, **SMALL)
     paths = [
-        export([made], "pyperf", tmp_path / name) for made, name in ((make_run(**SMALL), "base.json"), (slow, "new.json"))
+        export([made], "pyperf", tmp_path / name)
+        for made, name in ((make_run(**SMALL), "base.json"), (slow, "new.json"))
     ]
     done = [
         subprocess.run([sys.executable, "-m", "pyperf", *words], capture_output=True, text=True, check=True)
@@ -284,7 +285,7 @@ def test_what_is_known_of_a_run_stands_beside_each_of_its_trials(tmp_path: Path)
 
     late = (table["host"] == "b") & (table["segment"] == segment)
     assert [trial_id] == table[late]["trial_id"].tolist()
-    assert table[late][["kernel", "numa_nodes", "core_hash"]].values.tolist() == [["7.0", 2, "cd" * 32]]
+    assert table[late][["kernel", "numa_nodes", "core_hash"]].to_numpy().tolist() == [["7.0", 2, "cd" * 32]]
     assert set(table[~late]["kernel"]) == {"6.18.5"}
     assert table[~late]["numa_nodes"].isna().all()
     assert set(table["tags"]) == {'{"purpose": "ci"}'}

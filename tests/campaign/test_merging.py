@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 def test_a_merged_run_has_all_blocks_of_its_runs(tmp_path: Path) -> None:
     """Each with its times, its place and its facts; its runs stay as they are."""
     folders = [
-        store_run(tmp_path, number, blocks=number + 5, hosts=("a", "b"), provenance={"tags": {"n": str(number), "k": "v"}})
+        store_run(
+            tmp_path, number, blocks=number + 5, hosts=("a", "b"), provenance={"tags": {"n": str(number), "k": "v"}}
+        )
         for number in (1, 2, 3)
     ]
     before = [(folder / "run.sqlite").read_bytes() for folder in folders]
@@ -59,7 +61,7 @@ def test_a_merged_run_goes_on(tmp_path: Path) -> None:
     again = merge(tmp_path, [merged.folder, store_run(tmp_path, 3, blocks=2)])
     with Store.open(again.folder / "run.sqlite") as store:
         store.add_blocks(7)
-        assert [trial.trial_id for trial in store.missing("local")][0].startswith("b06.")
+        assert store.missing("local")[0].trial_id.startswith("b06.")
         assert len(store.missing("local")) == 4
     assert again.blocks == 6
 

@@ -79,8 +79,8 @@ def _check_finished(store: Store) -> None:
         for name in _OF_SEGMENTS:
             if facts[name] != before[name]:
                 raise UsageError(
-                    f"{meta['run_id']}: {host}: {name} changed within the run, from {before[name]} to {facts[name]} with"
-                    f" the agent's start {segment}; it is no run of one condition"
+                    f"{meta['run_id']}: {host}: {name} changed within the run, from {before[name]} to {facts[name]}"
+                    f" with the agent's start {segment}; it is no run of one condition"
                 )
 
 

@@ -7,7 +7,7 @@ How others go over many runs::
 
     for entry in chosen(read_catalogue(results_dir), experiment="remap_apis", host="lab1", tags={"purpose": "ci"}):
         if entry.is_readable:                # else entry.state and entry.problem say what is wrong with the folder
-            entry.folder                     # Path of the run's folder; Store.open(entry.folder / DATABASE) has the rest
+            entry.folder                     # of the run; Store.open(entry.folder / DATABASE) has the rest
             entry.run_id, entry.experiment, entry.created_at  # the time in UTC, ISO 8601
             entry.state                      # COMPLETE, UNFINISHED, RUNNING; DAMAGED, FOREIGN
             entry.tags, entry.note           # {"purpose": "ci"}, ""

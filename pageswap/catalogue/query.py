@@ -62,9 +62,9 @@ def query(results_dir: Path, statement: str, on_step: Callable[[str], None] = la
     """Return what a SELECT answers over the views `trials`, `runs` and `cases` of all runs in `results_dir`.
 
     `trials` has the columns of an export, a row a trial; `runs` the facts of each run, a row a host; `cases` the
-    medians of each case on each host, of the measured trials that ended ok. A run that cannot be read has no row. The statement
-    can neither write nor read any other file, reach a network nor load an extension. Raises UsageError for one that is
-    wrong, StoreError where there is nothing to read.
+    medians of each case on each host, of the measured trials that ended ok. A run that cannot be read has no row.
+    The statement can neither write nor read any other file, reach a network nor load an extension. Raises UsageError
+    for one that is wrong, StoreError where there is nothing to read.
     """
     for _ in range(_MOST_TRIES):
         found = _asked(results_dir, statement, on_step)

@@ -18,7 +18,9 @@ def scrub(source: str, target: str) -> None:
     if source != target:
         shutil.copy(source, target)
     connection = sqlite3.connect(target, isolation_level=None)
-    connection.execute("UPDATE host SET environment = replace(environment, ?, ?)", (release, plain[0] if plain else ""))
+    change = (release, plain[0] if plain else "")
+    connection.execute("UPDATE host SET environment = replace(environment, ?, ?)", change)
+    connection.execute("UPDATE facts SET kernel = replace(kernel, ?, ?)", change)
     store_checksums(connection)
     connection.execute("VACUUM")
     connection.close()

@@ -1,4 +1,4 @@
-"""How each case's time changed from one side, a run or its host, to the other: figures, and the verdict they bear."""
+"""How each case's time changed from one side, its runs on a host, to another: figures, and the verdict they bear."""
 
 from __future__ import annotations
 
@@ -8,22 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pageswap.agent.journal.job import OK
-from pageswap.analysis.checks.noise_floor import case_floors
-from pageswap.analysis.trials.matrix import Matrix
 from pageswap.analysis.trials.run_data import levels_key
-from pageswap.analysis.trials.table import frame
-from pageswap.analysis.verdicts import NO_DIFFERENCE, NOT_COMPARED, TOO_FEW, judge
+from pageswap.analysis.verdicts import NO_DIFFERENCE, NOT_COMPARED, SLOWER, TOO_FEW, judge
 from pageswap.answers.words import say
-from pageswap.statistics.intervals import Interval, known
-from pageswap.statistics.medians import Floats, medians
-from pageswap.statistics.rank_tests import shift
-from pageswap.statistics.trimmed_means import holm, two_sample_p
+from pageswap.comparison.measured_run import Measured
+from pageswap.comparison.run_groups import Group, Place, Shift, shifts
+from pageswap.statistics.intervals import Interval
+from pageswap.statistics.medians import Floats
+from pageswap.statistics.run_to_run import OF_RATIOS, OF_TIMES
+from pageswap.statistics.trimmed_means import holm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from pageswap.analysis.trials.run_data import RunData
+    from collections.abc import Hashable, Sequence
 
 RATIO: Final = "ratio"
 TIME: Final = "time"
@@ -32,86 +28,20 @@ QUANTITIES: Final = (RATIO, TIME)
 _MACHINE: Final = "machine"
 
 
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """One side of a comparison: a run, one of its hosts or all of them (None), and how a person named it."""
-
-    run_data: RunData
-    host: str | None
-    name: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Side:
-    """What the reader of a comparison needs to know of one side."""
-
-    name: str
-    run_id: str
-    experiment: str
-    created_at: str
-    commit: str | None
-    dirty: bool | None
-    hosts: tuple[str, ...]
-
-
-class Measured:
-    """One side's figures: the logarithms of ns per operation, by host, case and block."""
-
-    def __init__(self, part: Part) -> None:
-        """Read a run; warm-ups, the baseline's second measurements, and trials that did not end ok are left out."""
-        self.part = part
-        self.meta = part.run_data.meta()
-        self._matrix = Matrix(part.run_data, frame(part.run_data))
-        self.hosts, self.baseline = self._matrix.hosts, self._matrix.baseline
-        workload = self.meta["experiment"].get("workload", "swap")
-        self.levels = {case_id: {"workload": workload, **levels} for case_id, levels in self._matrix.cases.items()}
-        self._floors = case_floors(self._matrix)
-        with np.errstate(divide="ignore"):
-            self._logs, self._fast = np.log(self._matrix.ns), np.log(self._matrix.fast_ns)
-        trials = self._matrix.trials[(self._matrix.trials["status"] != OK).to_numpy()]
-        ended = trials[["host", "case_id", "status", "reason"]].itertuples(index=False)
-        self.endings = {(host, case_id): ": ".join(filter(None, ending)) for host, case_id, *ending in ended}
-        names = list(self.levels)
-        partners = self._matrix.partners[: len(names)].tolist()
-        self.baseline_of = {name: names[row] if row >= 0 else None for name, row in zip(names, partners, strict=True)}
-
-    def side(self, hosts: Iterable[str]) -> Side:
-        """Describe this side, of which these hosts take part."""
-        provenance = self.meta.get("provenance") or {}
-        return Side(
-            name=self.part.name,
-            run_id=str(self.meta.get("run_id", "")),
-            experiment=str(self.meta["experiment"].get("name", "")),
-            created_at=str(self.meta.get("created_at") or ""),
-            commit=provenance.get("commit"),
-            dirty=provenance.get("dirty"),
-            hosts=tuple(dict.fromkeys(hosts)),
-        )
-
-    def noise(self, host: str, case_id: str | None = None) -> float:
-        """Return the noise floor of a case, or the largest of a host, as a logarithm; NaN without A/A pairs."""
-        if case_id is not None:
-            return float(self._floors[self._matrix.rows[host, case_id]])
-        floors = self._floors[self._matrix.rows_of(host)]
-        return float(np.nanmax(floors)) if not np.isnan(floors).all() else math.nan
-
-    def time(self, host: str, case_id: str) -> Floats:
-        """Return the logarithm of each block's ns per operation."""
-        return _there(self._logs[self._matrix.rows[host, case_id]])
-
-    def fast_time(self, host: str, case_id: str) -> Floats:
-        """Return the same of the faster half of each trial's rounds."""
-        return _there(self._fast[self._matrix.rows[host, case_id]])
-
-    def ratio(self, host: str, case_id: str, yardsticks: Iterable[str]) -> Floats:
-        """Return the fast time relative to that of others in the same block: to the middle of theirs, if several."""
-        theirs = self._fast[[self._matrix.rows[host, other] for other in yardsticks]]
-        return _there(self._fast[self._matrix.rows[host, case_id]] - medians(theirs.T))
-
-
-Sides = tuple[Measured, Measured]
+# The runs of each side, of which the first one's cases are compared.
+Runs = tuple[Measured, ...]
+Sides = tuple[Runs, Runs]
 # The host of each side.
 Hosts = tuple[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pairs:
+    """What is compared: two sides, their hosts, and earlier runs under the conditions of either, a group each."""
+
+    sides: Sides
+    hosts: Sequence[Hosts]
+    earlier: Sequence[Runs] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +51,8 @@ class Change:
     ``change`` is of the compared quantity, for the baseline of its time; ``time_change`` is always of the time per
     operation, which holds what the machine itself did meanwhile. ``base_ns`` and ``new_ns`` are that time's medians.
     ``detectable`` is the smallest change, as a factor above 1, that this comparison could have found. ``over_limit``
-    says that the gate trips on it.
+    says that the case is over the gate's limit. ``is_covered``: the interval contains what varies from run to run;
+    else each side is one visit, and a change may be what differs between two of them.
     """
 
     base_host: str
@@ -140,80 +71,135 @@ class Change:
     time_ci: Interval | None
     detectable: float | None
     over_limit: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class _Shift:
-    """How far the second of two samples of logarithms lies from the first, and the p of there being no difference."""
-
-    point: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
-    p: float = math.nan
-
-    @property
-    def factor(self) -> float | None:
-        return known(math.exp(self.point))
-
-    @property
-    def interval(self) -> Interval | None:
-        return Interval.known(math.exp(self.low), math.exp(self.high))
+    is_covered: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class _Draft:
-    """A case of both sides before it is judged; ``evidence`` are the shifts that must agree, ``noise`` a logarithm."""
+    """A case of both sides before it is judged.
 
-    hosts: tuple[str, str]
-    cases: tuple[str, str]
-    samples: tuple[Floats, Floats]
-    time: _Shift
-    evidence: tuple[_Shift, ...]
+    ``samples`` are the logarithms of its time in each run of each side; ``evidence`` are the shifts that must agree,
+    ``noise`` is a logarithm, ``unmeasured`` names the sides without a sample, each with how its trials ended.
+    """
+
+    hosts: Hosts
+    levels: dict[str, Any]
+    is_baseline: bool
+    samples: tuple[list[Floats], ...]
+    time: Shift
+    evidence: tuple[Shift, ...]
     noise: float
+    unmeasured: list[tuple[str, str]]
+    is_covered: bool
 
 
-def changes(sides: Sides, hosts: Sequence[Hosts], quantity: str, limit: float | None) -> tuple[Change, ...]:
-    """Return how each case that both sides have changed, on each pair of hosts; ``limit`` is the gate's."""
-    theirs = {levels_key(levels): case_id for case_id, levels in sides[1].levels.items()}
-    keys = {case_id: levels_key(levels) for case_id, levels in sides[0].levels.items()}
-    partners = {case_id: theirs[key] for case_id, key in keys.items() if key in theirs}
-    drafts = [_draft(sides, pair, partners, case_id, quantity) for pair in hosts for case_id in partners]
-    return tuple(_change(sides, *each, limit) for each in zip(drafts, _words(drafts), strict=True))
+def changes(pairs: Sequence[Pairs], quantity: str, limit: float | None) -> list[tuple[Change, ...]]:
+    """Return how each case changed that both sides of a pair have, judged together with those of all other pairs.
+
+    ``limit`` is the gate's.
+    """
+    drafts = [
+        [draft for hosts in each.hosts for draft in _drafts(each, hosts, quantity)] for each in pairs
+    ]
+    words = iter(_words([draft for own in drafts for draft in own]))
+    return [tuple(_change(draft, next(words), limit) for draft in own) for own in drafts]
 
 
-def _draft(sides: Sides, hosts: Hosts, partners: Mapping[str, str], case_id: str, quantity: str) -> _Draft:
-    base, new = sides
-    cases = case_id, partners[case_id]
-    samples = base.time(hosts[0], cases[0]), new.time(hosts[1], cases[1])
-    time = _shift(*samples)
-    ratio = _ratio(sides, hosts, partners, case_id)
-    evidence: tuple[_Shift, ...] = (time,)
-    if quantity == RATIO:
-        # A baseline has no yardstick. Its own time is shown, and it must have changed relative to its other cases as
-        # well, or it is the machine that did.
-        fast = _shift(base.fast_time(hosts[0], cases[0]), new.fast_time(hosts[1], cases[1]))
-        is_baseline = base.baseline_of[case_id] == case_id
-        evidence = (ratio,) if not is_baseline else (fast,) if math.isnan(ratio.point) else (fast, ratio)
-    # Independent errors of logarithms add by their squares.
-    noise = math.hypot(base.noise(hosts[0], cases[0]), new.noise(hosts[1], cases[1]))
-    return _Draft(hosts, cases, samples, time, evidence, noise)
+def _drafts(pairs: Pairs, hosts: Hosts, quantity: str) -> list[_Draft]:
+    """Compare every case that the sides have in common on two hosts."""
+    base, new = (
+        [run for run in side if host in run.hosts] for side, host in zip(pairs.sides, hosts, strict=True)
+    )
+    lead = base[0]
+    common = [key for key in lead.case_of if all(key in run.case_of for run in (*base, *new))]
+    ours, theirs = Group(base, hosts[0]), Group(new, hosts[1])
+    earlier = [
+        Group([run for run in group if host in run.hosts], host)
+        for group in pairs.earlier
+        for host in dict.fromkeys(hosts)
+    ]
+    earlier = [group for group in earlier if len(group.runs) > 1]
+    yardsticks = {key: _yardsticks(lead, key, [ours, theirs]) for key in common}
+    times = shifts([group.samples(common, "time") for group in (ours, theirs, *earlier)], OF_TIMES)
+    ratios = shifts([group.ratios(common, yardsticks) for group in (ours, theirs, *earlier)], OF_RATIOS)
+    fast = shifts([group.samples(common, "fast_time") for group in (ours, theirs, *earlier)], OF_TIMES)
+    found = []
+    for row, key in enumerate(common):
+        case_id = lead.case_of[key]
+        is_baseline = lead.baseline_of[case_id] == case_id
+        evidence: tuple[Shift, ...] = (times[row],)
+        if quantity == RATIO:
+            # A baseline has no yardstick. Its own time is shown, and it must have changed relative to its other cases
+            # as well, or it is the machine that did.
+            has_others = not math.isnan(ratios[row].point)
+            evidence = (ratios[row],) if not is_baseline else (fast[row], ratios[row]) if has_others else (fast[row],)
+        sides = ours.places(key), theirs.places(key)
+        found.append(
+            _Draft(
+                hosts=hosts,
+                levels=dict(lead.levels[case_id]),
+                is_baseline=is_baseline,
+                samples=tuple([each.run.time(*each[1:]) for each in side] for side in sides),
+                time=times[row],
+                evidence=evidence,
+                # Independent errors of logarithms add by their squares.
+                noise=math.hypot(*(_middle([each.run.noise(*each[1:]) for each in side]) for side in sides)),
+                unmeasured=[told for side in sides if (told := _ending(side))],
+                is_covered=any(len(group.runs) > 1 for group in (ours, theirs, *earlier)),
+            )
+        )
+    return found
+
+
+def _yardsticks(
+    lead: Measured, key: Hashable, sides: Sequence[Group]
+) -> list[Hashable]:
+    """Return what a case's time is relative to: its baseline, or for a baseline all that are compared with it.
+
+    A case that only one side measured would shift the middle of that side alone.
+    """
+    case_id = lead.case_of[key]
+    baseline = lead.baseline_of[case_id]
+    if baseline == case_id:
+        wanted = [other for other, its in lead.baseline_of.items() if its == case_id != other]
+    else:
+        wanted = [baseline] if baseline else []
+    keys = [levels_key(lead.levels[other]) for other in wanted]
+    return [
+        other
+        for other in keys
+        if all(other in run.case_of for group in sides for run in group.runs)
+        and all(len(place.run.time(*place[1:])) for group in sides for place in group.places(other))
+    ]
+
+
+def _middle(noises: Sequence[float]) -> float:
+    known = [noise for noise in noises if not math.isnan(noise)]
+    return float(np.median(known)) if known else math.nan
+
+
+def _ending(side: Sequence[Place]) -> tuple[str, str] | None:
+    """Name a side that has no sample of a case, and how its trials ended; None where it has one."""
+    if any(len(each.run.time(*each[1:])) for each in side):
+        return None
+    first = side[0]
+    return first.run.part.name, first.run.endings.get((first.host, first.case_id), "")
 
 
 def _words(drafts: Sequence[_Draft]) -> list[list[tuple[str, str]]]:
     """Judge each case's evidence by the rules of all comparisons; return the verdicts and what stood against each."""
-    shifts = [each for draft in drafts for each in draft.evidence]
+    found = [each for draft in drafts for each in draft.evidence]
     # More time is slower, but judged is speed.
-    point, low, high = -np.array([(each.point, each.high, each.low) for each in shifts]).reshape(-1, 3).T
+    point, low, high = -np.array([(each.point, each.high, each.low) for each in found]).reshape(-1, 3).T
     floors = np.array([draft.noise for draft in drafts for _ in draft.evidence])
     # A baseline has two pieces of evidence, both needed, and is one comparison.
     family = sum(not math.isnan(draft.evidence[0].p) for draft in drafts)
-    p = holm(np.array([each.p for each in shifts]), family)
-    found = iter(zip(*judge((point, low, high), floors, p), strict=True))
-    return [[next(found) for _ in draft.evidence] for draft in drafts]
+    p = holm(np.array([each.p for each in found]), family)
+    judged = iter(zip(*judge((point, low, high), floors, p), strict=True))
+    return [[next(judged) for _ in draft.evidence] for draft in drafts]
 
 
-def _change(sides: Sides, draft: _Draft, words: list[tuple[str, str]], limit: float | None) -> Change:
-    base = sides[0]
+def _change(draft: _Draft, words: list[tuple[str, str]], limit: float | None) -> Change:
     factor, ci = draft.evidence[0].factor, draft.evidence[0].interval
     noise = math.exp(draft.noise) if draft.noise > 0 else 1.0
     verdict, obstacle = words[0]
@@ -222,17 +208,15 @@ def _change(sides: Sides, draft: _Draft, words: list[tuple[str, str]], limit: fl
         verdict = NOT_COMPARED if factor is None else TOO_FEW
     elif len(found) > 1 and verdict != NO_DIFFERENCE:
         verdict, obstacle = NO_DIFFERENCE, _MACHINE
-    counts = tuple(map(len, draft.samples))
-    base_ns, new_ns = (math.exp(float(np.median(logs))) if len(logs) else None for logs in draft.samples)
-    places = zip(counts, sides, draft.hosts, draft.cases, strict=True)
-    unmeasured = [(side.part.name, side.endings.get((host, case_id), "")) for n, side, host, case_id in places if not n]
+    counts = tuple(sum(map(len, runs)) for runs in draft.samples)
+    base_ns, new_ns = (_time_ns(runs) for runs in draft.samples)
     return Change(
         base_host=draft.hosts[0],
         new_host=draft.hosts[1],
-        levels=dict(base.levels[draft.cases[0]]),
-        is_baseline=base.baseline_of[draft.cases[0]] == draft.cases[0],
+        levels=draft.levels,
+        is_baseline=draft.is_baseline,
         verdict=verdict,
-        note=say("comparison", "note", verdict, obstacle, counts, noise, unmeasured),
+        note=say("comparison", "note", verdict, obstacle, counts, noise, draft.unmeasured, draft.is_covered),
         base_n=counts[0],
         new_n=counts[1],
         base_ns=base_ns,
@@ -245,39 +229,14 @@ def _change(sides: Sides, draft: _Draft, words: list[tuple[str, str]], limit: fl
         over_limit=limit is not None
         and factor is not None
         and factor > noise
-        and all(each.low > math.log1p(limit) for each in draft.evidence),
+        and all(each.low > math.log1p(limit) for each in draft.evidence)
+        # Of several runs the gate asks what the words ask: the correction, too.
+        and (not draft.is_covered or verdict == SLOWER),
+        is_covered=draft.is_covered,
     )
 
 
-def _ratio(sides: Sides, hosts: Hosts, partners: Mapping[str, str], case_id: str) -> _Shift:
-    base, new = sides
-    baseline = base.baseline_of[case_id]
-    if baseline == case_id:
-        wanted = [other for other, its in base.baseline_of.items() if its == case_id != other]
-    else:
-        wanted = [baseline] if baseline else []
-    # A case that only one side measured would shift the middle of that side alone.
-    both = [
-        other
-        for other in wanted
-        if other in partners and len(base.time(hosts[0], other)) and len(new.time(hosts[1], partners[other]))
-    ]
-    if not both:
-        return _Shift()
-    return _shift(
-        base.ratio(hosts[0], case_id, both),
-        new.ratio(hosts[1], partners[case_id], [partners[other] for other in both]),
-    )
-
-
-def _shift(base: Floats, new: Floats) -> _Shift:
-    if not len(base) or not len(new):
-        return _Shift()
-    point, interval = shift(base, new)
-    low, high = (interval.low, interval.high) if interval else (math.nan, math.nan)
-    p = float(two_sample_p(base[np.newaxis], new[np.newaxis])[0]) if interval else math.nan
-    return _Shift(point, low, high, p)
-
-
-def _there(values: Floats) -> Floats:
-    return values[np.isfinite(values)]
+def _time_ns(runs: Sequence[Floats]) -> float | None:
+    """Return the median of the medians of runs."""
+    known = [float(np.median(logs)) for logs in runs if len(logs)]
+    return math.exp(float(np.median(known))) if known else None

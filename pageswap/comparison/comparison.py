@@ -1,20 +1,26 @@
-"""Compares two runs, or two hosts, case by case: what is matched, what differs between them, and what that is worth."""
+"""Compares sides, runs or hosts, case by case: what is matched, what differs between them, and what that is worth."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from pageswap.agent.host.conditions import MACHINE
 from pageswap.analysis.trials.run_data import levels_key
 from pageswap.answers.words import say
 from pageswap.comparison import environments
-from pageswap.comparison.changes import QUANTITIES, RATIO, TIME, Change, Measured, Part, Side, changes
+from pageswap.comparison.changes import QUANTITIES, RATIO, TIME, Change, Pairs, Runs, changes
 from pageswap.comparison.environments import DOES_NOT_STAND, RESERVATIONS, STANDS, Difference, Verdict
+from pageswap.comparison.measured_run import Measured, Part, Side
 from pageswap.errors import UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 GATE_TRIPPED: Final = 5
+_RUNS_TO_TRIP: Final = 2
 _PERCENT: Final = re.compile(r"(\d{1,4}(?:\.\d{1,4})?)\s?%")
 _SEVERITY: Final = (DOES_NOT_STAND, RESERVATIONS, STANDS)
 
@@ -50,7 +56,10 @@ class Gate:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Two sides compared; ``by`` is the quantity, ``by_text`` why that one, ``only_*`` the cases of one side alone."""
+    """Two sides compared; ``by`` is the quantity, ``by_text`` why that one, ``only_*`` the cases of one side alone.
+
+    ``is_covered``: the intervals contain what varies from run to run; else each side is one visit.
+    """
 
     base: Side
     new: Side
@@ -63,6 +72,7 @@ class Comparison:
     only_base: tuple[dict[str, Any], ...]
     only_new: tuple[dict[str, Any], ...]
     gate: Gate | None
+    is_covered: bool = False
 
 
 def parse_limit(text: str) -> float:
@@ -75,33 +85,81 @@ def parse_limit(text: str) -> float:
     return float(match[1]) / 100
 
 
-def compare(base: Part, new: Part, *, by: str | None = None, limit: float | None = None) -> Comparison:
-    """Compare two runs, or one host of each, matching cases by their levels; warm-ups and replicas take no part.
+def compare(
+    base: Part | Sequence[Part],
+    new: Part | Sequence[Part],
+    *,
+    by: str | None = None,
+    limit: float | None = None,
+    earlier: Sequence[Sequence[Part]] = (),
+) -> Comparison:
+    """Compare two sides, as `compare_all` does several."""
+    sides = [(side,) if isinstance(side, Part) else tuple(side) for side in (base, new)]
+    return compare_all(sides[0], sides[1:], by=by, limit=limit, earlier=earlier)[0]
+
+
+def compare_all(
+    base: Sequence[Part],
+    others: Sequence[Sequence[Part]],
+    *,
+    by: str | None = None,
+    limit: float | None = None,
+    earlier: Sequence[Sequence[Part]] = (),
+) -> list[Comparison]:
+    """Compare each of some sides with the base, matching cases by their levels; warm-ups and replicas take no part.
+
+    A side is runs, or one host of each. ``earlier`` are groups of runs, each under the conditions of a side: what
+    varies from run to run is known from them, too.
 
     ``by`` is "ratio": each case's time in the faster half of its rounds, relative to its own run's baseline, block by
     block, so that what slowed all of a run, or a part of a trial, cancels; or "time": as it was measured. None takes
-    ratios where both runs have the same baseline. Blocks of two runs have nothing in common but their number, so runs
-    are compared unpaired (`shift`, on logarithms). ``limit`` is the gate's: 0.05 lets slowdowns through until the
-    interval's low end is above 5 %. Raises UsageError when nothing matches.
+    ratios where all runs have the same baseline. Blocks of two runs have nothing in common but their number, so two
+    runs are compared unpaired (`shift`, on logarithms), and several by what varies between them (`run_shifts`). The
+    words are corrected for the number of cases on all sides. ``limit`` is the gate's: 0.05 lets slowdowns through until
+    the interval's low end is above 5 %. Raises UsageError when nothing matches.
     """
-    ours, theirs = Measured(base), Measured(new)
-    pairs = _host_pairs(ours, theirs)
-    quantity, obstacle = _quantity(ours, theirs, by)
-    found = tuple(_pair(ours, theirs, pair) for pair in pairs)
-    cases = changes((ours, theirs), pairs, quantity, limit)
+    ours, *theirs = (_measured(side) for side in (base, *others))
+    before = tuple(_measured(group, is_alike=False) for group in earlier)
+    quantity, obstacle = _quantity([run for side in (ours, *theirs) for run in side], by)
+    pairs = [Pairs((ours, side), _host_pairs(ours, side), before) for side in theirs]
+    found = changes(pairs, quantity, limit)
+    by_text = say("comparison", "quantity", quantity, obstacle)
+    return [_comparison(each, cases, quantity, by_text, limit) for each, cases in zip(pairs, found, strict=True)]
+
+
+def _measured(side: Sequence[Part], *, is_alike: bool = True) -> Runs:
+    """Read the runs of a side, one after the other; raises UsageError where they are of unlike machines or work."""
+    runs = tuple(Measured(part) for part in side)
+    for run in runs[1:] if is_alike else ():
+        hosts = [host for host in _hosts(runs[0]) if host in _hosts(run)]
+        unlike = [each for host in hosts for each in _differences(runs[0], run, (host, host))]
+        for each in unlike:
+            if each.kind in (MACHINE, environments.WORK):
+                raise UsageError(
+                    f"{run.part.name}: runs {runs[0].meta['run_id']} and {run.meta['run_id']} of this side differ in"
+                    f" {each.name} ({each.a}, {each.b}); name runs that are alike"
+                )
+    return runs
+
+
+def _comparison(pairs: Pairs, cases: tuple[Change, ...], quantity: str, by_text: str, limit: float | None) -> Comparison:
+    ours, theirs = (side[0] for side in pairs.sides)
     if not cases:
         raise UsageError(
-            f"{base.name} and {new.name} have no case in common: cases are matched by all their levels; "
+            f"{ours.part.name} and {theirs.part.name} have no case in common: cases are matched by all their levels; "
             "compare runs of one experiment, made with the same --set"
         )
+    found = tuple(_pair(pairs, each) for each in pairs.hosts)
     matched = {levels_key(change.levels) for change in cases}
     worst = min((pair.verdict for pair in found), key=lambda verdict: _SEVERITY.index(verdict.word))
     levels = [change.levels for change in cases]
+    is_covered = any(change.is_covered for change in cases)
+    runs = min(len(side) for side in pairs.sides)
     return Comparison(
-        base=ours.side(pair[0] for pair in pairs),
-        new=theirs.side(pair[1] for pair in pairs),
+        base=ours.side((pair[0] for pair in pairs.hosts), pairs.sides[0]),
+        new=theirs.side((pair[1] for pair in pairs.hosts), pairs.sides[1]),
         by=quantity,
-        by_text=say("comparison", "quantity", quantity, obstacle),
+        by_text=by_text,
         verdict=worst,
         pairs=found,
         varying=tuple(n for n in levels[0] if len({str(each.get(n)) for each in levels}) > 1) or ("method",),
@@ -110,7 +168,8 @@ def compare(base: Part, new: Part, *, by: str | None = None, limit: float | None
         only_new=tuple(dict(each) for each in theirs.levels.values() if levels_key(each) not in matched),
         gate=None
         if limit is None
-        else _gate(limit, [each.over_limit if each.change_ci else None for each in cases], worst),
+        else _gate(limit, [each.over_limit if each.change_ci else None for each in cases], worst, runs),
+        is_covered=is_covered,
     )
 
 
@@ -124,35 +183,39 @@ def conclude(gate: Gate | None) -> int:
     return GATE_TRIPPED if gate and not gate.passed else 0
 
 
-def _host_pairs(base: Measured, new: Measured) -> list[tuple[str, str]]:
-    """Match hosts by name; a host that was named, or the only one of its run, is matched whatever its name."""
-    hosts = []
-    for side in (base, new):
-        if side.part.host is not None and side.part.host not in side.hosts:
-            raise UsageError(
-                f"{side.part.name}: this run has no host '{side.part.host}'; it has {', '.join(side.hosts)}"
-            )
-        hosts.append((side.part.host,) if side.part.host is not None else side.hosts)
-    ours, theirs = hosts
+def _hosts(run: Measured) -> tuple[str, ...]:
+    """Return the hosts of a run that take part; raises UsageError for one that it has not."""
+    if run.part.host is None:
+        return run.hosts
+    if run.part.host not in run.hosts:
+        raise UsageError(f"{run.part.name}: this run has no host '{run.part.host}'; it has {', '.join(run.hosts)}")
+    return (run.part.host,)
+
+
+def _host_pairs(base: Runs, new: Runs) -> list[tuple[str, str]]:
+    """Match hosts by name; a host that was named, or the only one of its side, is matched whatever its name."""
+    ours, theirs = (list(dict.fromkeys(host for run in side for host in _hosts(run))) for side in (base, new))
     if len(ours) == 1 and len(theirs) == 1:
         return [(ours[0], theirs[0])]
     both = [(host, host) for host in ours if host in theirs]
     if not both:
         raise UsageError(
-            f"{base.part.name} measured {', '.join(ours)} and {new.part.name} {', '.join(theirs)}: "
+            f"{base[0].part.name} measured {', '.join(ours)} and {new[0].part.name} {', '.join(theirs)}: "
             "no host is in both; name one of each, as RUN:HOST"
         )
     return both
 
 
-def _quantity(base: Measured, new: Measured, by: str | None) -> tuple[str, str]:
+def _quantity(runs: Sequence[Measured], by: str | None) -> tuple[str, str]:
     """Choose what is compared; return it, and what stands against ratios, "" where nothing does."""
     if by is not None and by not in QUANTITIES:
         raise UsageError(f"--by {by}: expected one of {', '.join(QUANTITIES)}")
     obstacles = {
-        "a run has no baseline": not base.baseline or not new.baseline,
-        "the two runs have different baselines": base.baseline != new.baseline,
-        "the baseline is the only case": not any(case != its for case, its in new.baseline_of.items() if its),
+        "a run has no baseline": not all(run.baseline for run in runs),
+        "the two runs have different baselines": any(run.baseline != runs[0].baseline for run in runs),
+        "the baseline is the only case": any(
+            not any(case != its for case, its in run.baseline_of.items() if its) for run in runs
+        ),
     }
     obstacle = "" if by == TIME else next((why for why, is_so in obstacles.items() if is_so), "")
     if obstacle and by == RATIO:
@@ -160,20 +223,28 @@ def _quantity(base: Measured, new: Measured, by: str | None) -> tuple[str, str]:
     return TIME if obstacle or by == TIME else RATIO, obstacle
 
 
-def _pair(base: Measured, new: Measured, hosts: tuple[str, str]) -> HostPair:
-    ours, theirs = base.part.run_data.environments(), new.part.run_data.environments()
-    found = [
-        *environments.differences(ours.get(hosts[0], {}), theirs.get(hosts[1], {})),
-        *environments.run_differences(base.meta, new.meta),
-    ]
-    ordered = tuple(sorted(found, key=lambda each: not each.matters))
+def _differences(base: Measured, new: Measured, hosts: tuple[str, str]) -> list[Difference]:
+    ours, theirs = base.environments.get(hosts[0], {}), new.environments.get(hosts[1], {})
+    return [*environments.differences(ours, theirs), *environments.run_differences(base.meta, new.meta)]
+
+
+def _pair(pairs: Pairs, hosts: tuple[str, str]) -> HostPair:
+    """Say what differs between two sides, by the first run of each that measured the host."""
+    base, new = (
+        next(run for run in side if host in run.hosts) for side, host in zip(pairs.sides, hosts, strict=True)
+    )
+    ordered = tuple(sorted(_differences(base, new, hosts), key=lambda each: not each.matters))
     noise = math.exp(math.hypot(base.noise(hosts[0]), new.noise(hosts[1])))
     return HostPair(*hosts, None if math.isnan(noise) else noise, ordered, environments.verdict(ordered))
 
 
-def _gate(limit: float, over_limit: list[bool | None], verdict: Verdict) -> Gate:
-    """Decide whether any case is over the limit, where the comparison stands; None is one that cannot be judged."""
+def _gate(limit: float, over_limit: list[bool | None], verdict: Verdict, runs: int) -> Gate:
+    """Decide whether any case is over the limit, where the comparison stands; None is one that cannot be judged.
+
+    One run of a side may be a stray one, so that it takes two of each to trip the gate.
+    """
     judged, tripped = sum(each is not None for each in over_limit), sum(map(bool, over_limit))
-    passed = None if verdict.word == DOES_NOT_STAND or not judged else not tripped
-    text = say("comparison", "gate", limit, judged, tripped, len(over_limit), verdict)
+    is_visit = bool(tripped) and runs < _RUNS_TO_TRIP
+    passed = None if verdict.word == DOES_NOT_STAND or not judged or is_visit else not tripped
+    text = say("comparison", "gate", limit, judged, tripped, len(over_limit), verdict, is_visit)
     return Gate(limit, judged, tripped, passed, text)

@@ -335,26 +335,38 @@ def export(_context: Context, run: list[str] | None = None, to: str = "csv", out
 
 @command(
     ["base", "new"],
-    help={"format": "text: a table, or md: Markdown for a pull request"},
-    example="inv compare 20261122T123201Z-eb9c2a latest --fail-above 5%",
+    iterable=["new"],
+    help={
+        "new": "what to compare, named as --base is; may be repeated",
+        "runs": "take so many of the newest runs of each commit, kernel or tag (all; of a commit 1)",
+        "format": "text: tables; md: for a pull request; html: one self-contained page; junit; or json",
+        "out": "the file to write, instead of standard output",
+    },
+    example="inv compare kernel:6.1 kernel:6.6 kernel:6.12 --format html --out kernels.html",
 )
 def compare(
     _context: Context,
     base: str = "",
-    new: str = "",
+    new: list[str] | None = None,
+    runs: str | None = None,
     fail_above: str = "",
     by: str = "",
     json: bool = False,
     format: str = "text",
+    out: str = "",
 ) -> int:
-    """Compare two runs, hosts or commits, case by case."""
-    from pageswap.campaign.run_references import resolve
+    """Compare runs, hosts, commits, kernels or tags with a base, case by case."""
+    from pageswap.campaign.run_references import earlier_runs, resolve
 
-    arguments.one_of("--format", format, ("text", "md"))
-    sides = resolve(RESULTS, base, new)
+    arguments.one_of("--format", format, ("text", "md", "html", "junit", "json"))
+    most = arguments.number("--runs", runs, least=1)
+    place = arguments.destination("--out", out) if out else None
+    sides = resolve(RESULTS, base, [new] if isinstance(new, str) else new or [], most)
     from pageswap.console import run_view
 
-    return run_view.compare(sides, by=by, fail_above=fail_above, form="json" if json else format)
+    form = "json" if json else format
+    earlier = earlier_runs(RESULTS, sides)
+    return run_view.compare(sides, earlier, by=by, fail_above=fail_above, form=form, out=place)
 
 
 @command(

@@ -7,13 +7,14 @@ import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from xml.sax import saxutils
 
 import jinja2
 
 from pageswap.answers.record import HEADLINE_LENGTH, Answer, Finding
 from pageswap.statistics.intervals import MINIMUM_N, Interval
 from pageswap.text.numbers import decimal_unit, figure_text, interval_text, percent_text, with_digits
-from pageswap.text.words import clipped, first_few, level_text, levels_phrase, listed, plural
+from pageswap.text.words import clipped, first_few, level_text, levels_phrase, listed, plural, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,6 +48,7 @@ def environment() -> jinja2.Environment:
         "listed": lambda words, last="and": listed(list(words), last),
         "percent": percent_text,
         "plural": plural,
+        "xml": lambda text: saxutils.escape(visible(str(text)), {'"': "&quot;"}),
     }
     made.globals |= {
         "factor": factor_text,

@@ -1,4 +1,4 @@
-"""Finds the runs that a person names: one or many, one host of a run, or the run of a commit."""
+"""Finds the runs that a person names: one or many, one host of a run, or the runs of a commit, kernel or tag."""
 
 from __future__ import annotations
 
@@ -6,15 +6,28 @@ import fnmatch
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pageswap.campaign.run_folders import find_run, newest, open_run, stored_runs
-from pageswap.errors import StoreError, UsageError
+from pageswap.campaign.known_runs import known_runs
+from pageswap.campaign.run_folders import find_run, newest, stored_runs
+from pageswap.errors import UsageError
 from pageswap.spec.quoting import guess, printable, short_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_COMMIT: Final = "commit:"
+    from pageswap.campaign.known_runs import KnownRun
+
+COMMIT: Final = "commit"
+KERNEL: Final = "kernel"
+TAG: Final = "tag"
+# How a side that is no run begins, and what follows, for whoever typed something else.
+_KINDS: Final = {
+    COMMIT: "commit:HASH[/EXPERIMENT][:HOST] with 4 or more digits of a commit's hash",
+    KERNEL: "kernel:RELEASE[/EXPERIMENT][:HOST] such as kernel:6.12",
+    TAG: "tag:KEY=VALUE[/EXPERIMENT][:HOST]",
+}
+# So many runs of the same core, host and kernel tell enough of what varies between them.
+MOST_EARLIER: Final = 6
 _HASH: Final = re.compile(r"[0-9a-f]{4,64}")
 _WILD: Final = re.compile(r"[*?\[]")
 
@@ -27,45 +40,83 @@ class Reference(NamedTuple):
     text: str
 
 
-class _Commit(NamedTuple):
-    """What commit:HASH[/EXPERIMENT][:HOST] names; `place` is how an error begins that is about it."""
+class _Wanted(NamedTuple):
+    """What KIND:VALUE[/EXPERIMENT][:HOST] names; `place` is how an error begins that is about it."""
 
     place: str
     text: str
-    hash: str
+    kind: str
+    value: str
     experiment: str
     host: str | None
 
+    def has(self, run: KnownRun) -> bool:
+        """Tell whether a run is one of these; of a kernel a release means all that continue it: 6.12 has 6.12.3."""
+        if self.kind == COMMIT:
+            return run.commit.startswith(self.value)
+        if self.kind == TAG:
+            name, _, value = self.value.partition("=")
+            return run.tags.get(name) == value
+        return any(map(self.has_kernel, run.kernels.values()))
 
-class _Known(NamedTuple):
-    """A stored run and what finding it by its commit takes."""
-
-    folder: Path
-    experiment: str
-    created_at: str
-    commit: str
-    is_clean: bool
+    def has_kernel(self, kernel: str) -> bool:
+        """Tell whether a host with this kernel is meant."""
+        rest = kernel.removeprefix(self.value)
+        return kernel.startswith(self.value) and not rest[:1].isdigit()
 
 
-def resolve(results_dir: Path, base: str, new: str) -> tuple[Reference, Reference]:
-    """Find the two sides of a comparison, each a RUN or commit:HASH[/EXPERIMENT], with :HOST after it if wanted.
+def resolve(
+    results_dir: Path, base: str, others: Sequence[str], runs: int | None = None
+) -> list[tuple[Reference, ...]]:
+    """Find the sides of a comparison, the base first, each the runs that a text names, the newest first.
 
-    A RUN is what `find_run` takes. A commit stands for the newest run made from exactly that code, of the other side's
-    experiment when none is named. Raises UsageError, with what was probably meant.
+    A text is a RUN as `find_run` takes it, or several with commas between, or a commit, kernel or tag, with
+    /EXPERIMENT after it, all with :HOST if wanted. A commit, kernel or tag stands for runs of the other sides'
+    experiment when none is named: the newest ``runs`` of them; without that all of them, and of a commit, which must be
+    exactly that code, the newest. Raises UsageError, with what was probably meant.
     """
-    one, other = _named(results_dir, "--base", base), _named(results_dir, "--new", new)
-    if isinstance(one, Reference) and isinstance(other, Reference):
-        return one, other
-    known = [run for folder in stored_runs(results_dir) if (run := _known(folder))]
-    experiments = [each.folder.parent.name for each in (one, other) if isinstance(each, Reference)]
+    if not others:
+        raise UsageError(f"--new is missing: give a run id, a path, `latest`, or {COMMIT}:HASH")
+    texts = [("--base", base), *(("--new", text) for text in others)]
+    named = [_named(results_dir, flag, text) for flag, text in texts]
+    if all(isinstance(side, tuple) and not isinstance(side, _Wanted) for side in named):
+        return [side for side in named if not isinstance(side, _Wanted)]
+    known = known_runs(results_dir)
+    experiments = sorted({each.folder.parent.name for side in named if not isinstance(side, _Wanted) for each in side})
     if not experiments:
-        sides = [side for side in (one, other) if isinstance(side, _Commit)]
-        have = [{side.experiment} - {""} or {run.experiment for run in _clean(known, side)} for side in sides]
+        sides = [side for side in named if isinstance(side, _Wanted)]
+        have = [{side.experiment} - {""} or {run.experiment for run in _matching(known, side)} for side in sides]
         experiments = sorted(set.intersection(*have))
     if len(experiments) != 1:
         shared = f"{len(experiments)} experiments ({short_list(experiments)})" if experiments else "no experiment"
-        raise UsageError(f"both commits have a run of {shared}; name one, as commit:HASH/EXPERIMENT")
-    return _run_of(known, one, experiments[0]), _run_of(known, other, experiments[0])
+        what = "both commits have a run of" if len(named) == 2 else "the sides all have runs of"  # noqa: PLR2004 - two
+        raise UsageError(f"{what} {shared}; name one, as commit:HASH/EXPERIMENT")
+    return [side if not isinstance(side, _Wanted) else _runs_of(known, side, experiments[0], runs) for side in named]
+
+
+def earlier_runs(results_dir: Path, sides: Sequence[Sequence[Reference]]) -> list[tuple[Reference, ...]]:
+    """Return for each side that is one run the runs before it of the same experiment, core, kernel, CPU and host.
+
+    Runs that stand on a side are not among them, and no run is in two groups.
+    """
+    known = known_runs(results_dir)
+    taken = {each.folder.resolve() for side in sides for each in side}
+    own = {run.folder.resolve(): run for run in known}
+    groups = []
+    for side in sides:
+        this = own.get(side[0].folder.resolve()) if len(side) == 1 else None
+        if this is None:
+            continue
+        before = [
+            run
+            for run in known
+            if run.folder.resolve() not in taken
+            and (run.experiment, run.conditions) == (this.experiment, this.conditions)
+            and run.created_at < this.created_at
+        ][:MOST_EARLIER]
+        taken |= {run.folder.resolve() for run in before}
+        groups.append(tuple(Reference(run.folder, side[0].host, run.folder.name) for run in before))
+    return [group for group in groups if len(group) > 1]
 
 
 def select(results_dir: Path, texts: Sequence[str]) -> list[Path]:
@@ -96,20 +147,27 @@ def select(results_dir: Path, texts: Sequence[str]) -> list[Path]:
     return sorted(chosen, key=lambda folder: (folder.name, folder.parent.name))
 
 
-def _named(results_dir: Path, flag: str, text: str) -> Reference | _Commit:
-    """Find a run, or one with a host after a colon, where a path may have colons of its own; or read a commit."""
+def _named(results_dir: Path, flag: str, text: str) -> tuple[Reference, ...] | _Wanted:
+    """Find runs, or one with a host after a colon, where a path may have colons of its own; or read what is wanted."""
     if not text:
         raise UsageError(f"{flag} is missing: give a run id, a path, `latest`, or commit:HASH")
-    if text.startswith(_COMMIT):
+    kind, _, rest = text.partition(":")
+    if kind in _KINDS:
         place = f"{flag} {printable(text)}"
-        wanted, _, host = text.removeprefix(_COMMIT).partition(":")
-        commit, _, experiment = wanted.partition("/")
-        if not _HASH.fullmatch(commit.lower()):
-            raise UsageError(
-                f"{place}: expected commit:HASH[/EXPERIMENT][:HOST] with 4 or more digits of a commit's hash, found"
-                f" {commit!r}; `git rev-parse --short HEAD` prints one"
-            )
-        return _Commit(place, text, commit.lower(), experiment, host or None)
+        wanted, _, host = rest.partition(":")
+        value, _, experiment = wanted.partition("/")
+        value = value.lower() if kind == COMMIT else value
+        is_right = {COMMIT: bool(_HASH.fullmatch(value)), KERNEL: bool(value), TAG: bool(value.partition("=")[0])}
+        if not is_right[kind] or (kind == TAG and "=" not in value):
+            cure = "; `git rev-parse --short HEAD` prints one" if kind == COMMIT else ""
+            raise UsageError(f"{place}: expected {_KINDS[kind]}, found {value!r}{cure}")
+        return _Wanted(place, text, kind, value, experiment, host or None)
+    # A path may have commas of its own.
+    texts = text.split(",") if "," in text and "/" not in text else [text]
+    return tuple(_reference(results_dir, flag, each.strip()) for each in texts)
+
+
+def _reference(results_dir: Path, flag: str, text: str) -> Reference:
     run, _, host = text.partition(":")
     while host and "/" in host:
         more, _, host = host.partition(":")
@@ -117,45 +175,49 @@ def _named(results_dir: Path, flag: str, text: str) -> Reference | _Commit:
     return Reference(find_run(results_dir, run, flag), host or None, text)
 
 
-def _run_of(known: Sequence[_Known], side: Reference | _Commit, experiment: str) -> Reference:
-    """Return the newest run of a commit, of the experiment unless it names its own; a run is what it is."""
-    if isinstance(side, Reference):
-        return side
+def _runs_of(
+    known: Sequence[KnownRun], side: _Wanted, experiment: str, most: int | None
+) -> tuple[Reference, ...]:
+    """Return the runs that are wanted, of the experiment unless it names its own, the newest first."""
     wanted = side.experiment or experiment
-    runs = _clean(known, side)
+    runs = _matching(known, side)
     matching = [run for run in runs if run.experiment == wanted]
     if not matching:
         have = sorted({run.experiment for run in runs})
         hint = guess(wanted, have) or f"; it has runs of {short_list(have)}"
-        raise UsageError(f"{side.place}: this commit has no run of {wanted}{hint}")
-    if len({run.commit for run in matching}) > 1:
+        raise UsageError(f"{side.place}: this {side.kind} has no run of {wanted}{hint}")
+    if side.kind == COMMIT and len({run.commit for run in matching}) > 1:
         raise UsageError(f"{side.place}: several commits begin so; type more of the hash")
-    return Reference(max(matching, key=lambda run: run.created_at).folder, side.host, side.text)
+    matching = matching[: most or (1 if side.kind == COMMIT else None)]
+    return tuple(
+        Reference(run.folder, host, side.text)
+        for run in matching
+        for host in ([side.host] if side.host or side.kind != KERNEL else _hosts_of(run, side))
+    )
 
 
-def _clean(known: Sequence[_Known], side: _Commit) -> list[_Known]:
-    """Return the runs of a commit; a run made with uncommitted changes is not one."""
-    matching = [run for run in known if run.commit.startswith(side.hash)]
-    clean = [run for run in matching if run.is_clean]
+def _hosts_of(run: KnownRun, side: _Wanted) -> list[str | None]:
+    """Return the hosts of a run that have the kernel; None where that is all."""
+    hosts: list[str | None] = [host for host, kernel in run.kernels.items() if side.has_kernel(kernel)]
+    return hosts if len(hosts) < len(run.kernels) else [None]
+
+
+def _matching(known: Sequence[KnownRun], side: _Wanted) -> list[KnownRun]:
+    """Return the runs that have what is wanted; a run made with uncommitted changes is none of a commit."""
+    matching = [run for run in known if side.has(run)]
+    clean = [run for run in matching if run.is_clean or side.kind != COMMIT]
     if matching and not clean:
         raise UsageError(
             f"{side.place}: every run of this commit was made with uncommitted changes; name one by its id:"
             f" {newest(run.folder.name for run in matching)}"
         )
     if not clean:
-        hashes = sorted({run.commit[:12] for run in known if run.is_clean and run.commit})
-        alike = guess(side.hash, [known[: len(side.hash)] for known in hashes])
-        hint = alike or f"; there are runs of {short_list(hashes) or 'none'}"
-        raise UsageError(f"{side.place}: no run of this commit{hint}")
+        there = {
+            COMMIT: {run.commit[:12] for run in known if run.is_clean and run.commit},
+            KERNEL: {kernel for run in known for kernel in run.kernels.values() if kernel},
+            TAG: {f"{name}={value}" for run in known for name, value in run.tags.items()},
+        }[side.kind]
+        alike = guess(side.value, [each[: len(side.value)] for each in sorted(there)] if side.kind == COMMIT else there)
+        hint = alike or f"; there are runs of {short_list(sorted(there)) or 'none'}"
+        raise UsageError(f"{side.place}: no run of this {side.kind}{hint}")
     return clean
-
-
-def _known(folder: Path) -> _Known | None:
-    try:
-        with open_run(folder) as store:
-            meta = store.meta()
-    except StoreError:
-        return None
-    commit, dirty = (meta["provenance"].get(name) for name in ("commit", "dirty"))
-    # Unknown is not clean.
-    return _Known(folder, folder.parent.name, str(meta["created_at"]), str(commit or ""), dirty is False)

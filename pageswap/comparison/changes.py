@@ -108,13 +108,13 @@ def changes(pairs: Sequence[Pairs], quantity: str, limit: float | None) -> list[
 def _drafts(pairs: Pairs, hosts: Hosts, quantity: str) -> list[_Draft]:
     """Compare every case that the sides have in common on two hosts."""
     base, new = (
-        [run for run in side if host in run.hosts] for side, host in zip(pairs.sides, hosts, strict=True)
+        [run for run in side if run.measured(host)] for side, host in zip(pairs.sides, hosts, strict=True)
     )
     lead = base[0]
     common = [key for key in lead.case_of if all(key in run.case_of for run in (*base, *new))]
     ours, theirs = Group(base, hosts[0]), Group(new, hosts[1])
     earlier = [
-        Group([run for run in group if host in run.hosts], host)
+        Group([run for run in group if run.measured(host)], host)
         for group in pairs.earlier
         for host in dict.fromkeys(hosts)
     ]

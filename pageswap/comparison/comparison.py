@@ -231,7 +231,7 @@ def _differences(base: Measured, new: Measured, hosts: tuple[str, str]) -> list[
 def _pair(pairs: Pairs, hosts: tuple[str, str]) -> HostPair:
     """Say what differs between two sides, by the first run of each that measured the host."""
     base, new = (
-        next(run for run in side if host in run.hosts) for side, host in zip(pairs.sides, hosts, strict=True)
+        next(run for run in side if run.measured(host)) for side, host in zip(pairs.sides, hosts, strict=True)
     )
     ordered = tuple(sorted(_differences(base, new, hosts), key=lambda each: not each.matters))
     noise = math.exp(math.hypot(base.noise(hosts[0]), new.noise(hosts[1])))

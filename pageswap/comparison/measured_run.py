@@ -84,6 +84,10 @@ class Measured:
             runs=tuple(str(each.meta.get("run_id", "")) for each in runs),
         )
 
+    def measured(self, host: str) -> bool:
+        """Tell whether this side's part of the run has a host."""
+        return host in self.hosts and self.part.host in (None, host)
+
     def noise(self, host: str, case_id: str | None = None) -> float:
         """Return the noise floor of a case, or the largest of a host, as a logarithm; NaN without A/A pairs."""
         if case_id is not None:

@@ -80,10 +80,10 @@ def change_cells(comparison: Comparison, change: Change) -> list[str]:
 def findings(comparison: Comparison) -> list[str]:
     """Return the finding, how much could have been found, whether the comparison stands, and the gate's decision."""
     words = {"change_text": slowdown_text, "change_interval_text": slowdown_interval_text}
-    return lines("comparison.lines.j2", comparison=comparison, case_phrase=_case_phrase, **words)
+    return lines("comparison.lines.j2", comparison=comparison, case_phrase=case_phrase, **words)
 
 
-def _case_phrase(comparison: Comparison, change: Change) -> str:
+def case_phrase(comparison: Comparison, change: Change) -> str:
     """Name a case by what varies in the comparison, and its host where there are several."""
     levels = levels_phrase({name: change.levels[name] for name in comparison.varying if name in change.levels})
     return f"{levels} on {change.new_host}" if len(comparison.pairs) > 1 else levels
@@ -106,7 +106,7 @@ def summary_as_markdown(run_data: RunData) -> str:
     provenance = meta.get("provenance") or {}
     command = shown_command(provenance)
     places = ["host"] if len(summary.hosts) > 1 else []
-    return _rendered(
+    return rendered(
         "run.md.j2",
         summary=summary,
         answer=answer_lines(build_answer(summary, findings_of(summary), environments)),
@@ -123,7 +123,7 @@ def summary_as_markdown(run_data: RunData) -> str:
 
 def comparison_as_markdown(comparison: Comparison) -> str:
     """Tell a comparison for a pull request: the gate's word, the finding, up to a hundred cases, what differs."""
-    return _rendered(
+    return rendered(
         "comparison.md.j2",
         comparison=comparison,
         findings=findings(comparison),
@@ -140,7 +140,8 @@ def escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", shown).replace("@", "&commat;").replace("://", "&colon;//")
 
 
-def _rendered(template: str, **facts: object) -> str:
+def rendered(template: str, **facts: object) -> str:
+    """Fill in a template of words that is a text of many lines."""
     text = environment().get_template(template).render(md=escaped, code=_code, **facts)
     # What is left out of a template leaves blank lines, of which Markdown needs one.
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"

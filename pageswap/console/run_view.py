@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
+import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.journal.job import OK
@@ -14,6 +18,7 @@ from pageswap.console import host_views
 from pageswap.console.exits import tell
 from pageswap.console.output import print_json, say, say_rest, show_table
 from pageswap.errors import StoreError, UsageError
+from pageswap.files import STANDARD_OUTPUT, replacing
 from pageswap.spec.hostnames import LOCAL
 from pageswap.text.words import clipped, first_few, operation, plural
 
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from pageswap.campaign.outcome import Outcome
     from pageswap.campaign.run_references import Reference
     from pageswap.comparison.comparison import Comparison
+    from pageswap.comparison.sides import SidesComparison
     from pageswap.publish.publishing import Published
     from pageswap.store.store import Store
 
@@ -205,26 +211,74 @@ def show_cases(summary: Summary) -> None:
         say(f"nothing came from {first_few(hosts, _HOSTS_NAMED, 'host')}: {each} not measured{on_each}")
 
 
-def compare(sides: tuple[Reference, Reference], *, by: str, fail_above: str, form: str) -> int:
-    """Compare two sides and tell what was found, `form` being text, md or json; return the exit code.
+def compare(  # noqa: PLR0913 - what was typed
+    sides: Sequence[Sequence[Reference]],
+    earlier: Sequence[Sequence[Reference]],
+    *,
+    by: str,
+    fail_above: str,
+    form: str,
+    out: Path | None,
+) -> int:
+    """Compare sides with the first one and tell what was found, `form` being text, md, html, junit or json.
 
-    `by` and `fail_above` are as they were typed, "" where nothing was; raises UsageError.
+    It goes to the file `out`, else to standard output. `by` and `fail_above` are as they were typed, "" where nothing
+    was. Returns the exit code; raises UsageError.
     """
     from pageswap.comparison import comparison as comparing
-    from pageswap.comparison.changes import Part
-    from pageswap.comparison.tables import comparison_as_markdown
+    from pageswap.comparison.measured_run import Part
+    from pageswap.comparison.sides import compare_sides, conclude_sides
 
     limit = comparing.parse_limit(fail_above) if fail_above else None
-    with open_run(sides[0].folder) as ours, open_run(sides[1].folder) as theirs:
-        parts = [Part(store, side.host, side.text) for store, side in zip((ours, theirs), sides, strict=True)]
-        found = comparing.compare(*parts, by=by or None, limit=limit)
-    if form == "json":
-        print_json(dataclasses.asdict(found))
-    elif form == "md":
-        print(comparison_as_markdown(found))
+    with contextlib.ExitStack() as opened:
+        stores = {
+            each.folder: opened.enter_context(open_run(each.folder)) for side in (*sides, *earlier) for each in side
+        }
+        base, *others = ([Part(stores[each.folder], each.host, each.text) for each in side] for side in sides)
+        before = [[Part(stores[each.folder], each.host, each.text) for each in side] for side in earlier]
+        found = compare_sides(base, others, by=by or None, limit=limit, earlier=before)
+    if form != "text":
+        _write(_as_text(found, form), out)
+    elif out is None:
+        show_comparisons(found)
     else:
-        show_comparison(found)
-    return comparing.conclude(found.gate)
+        with contextlib.redirect_stdout(io.StringIO()) as text:
+            show_comparisons(found)
+        _write(text.getvalue(), out)
+    return conclude_sides(found)
+
+
+def _as_text(found: SidesComparison, form: str) -> str:
+    from pageswap.comparison.sides import as_junit, as_markdown
+
+    if form == "json":
+        return json.dumps(found.as_json(), indent=1, allow_nan=False) + "\n"
+    if form == "html":
+        from pageswap.report.page.comparison_page import comparison_page
+
+        return comparison_page(found)
+    return as_junit(found) if form == "junit" else as_markdown(found) + "\n"
+
+
+def _write(text: str, out: Path | None) -> None:
+    """Write text into a file, whose name is then said, or to standard output."""
+    if out is None:
+        sys.stdout.write(text)
+        return
+    with replacing(out) as file:
+        file.write(text.encode())
+    if str(out) not in STANDARD_OUTPUT:
+        tell(f"comparison: {out}")
+
+
+def show_comparisons(found: SidesComparison) -> None:
+    """Print which side changed what, where there are several, then each one's comparison."""
+    if len(found.comparisons) > 1:
+        say(f"{found.headline}\n")
+    for place, comparison in enumerate(found.comparisons):
+        if place:
+            print()
+        show_comparison(comparison)
 
 
 def show_comparison(comparison: Comparison) -> None:

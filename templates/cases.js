@@ -17,7 +17,7 @@
   };
   const isMeasured = (row) => row.cells.length === heads.length;
   const numberOf = (text) => {
-    const found = /^(-?[\d,]*\.?\d+)\s*([kMGT%]?)/.exec(text);
+    const found = /^([-+]?[\d,]*\.?\d+)\s*([kMGT%]?)/.exec(text);
     if (!found) return NaN;
     const number = Number(found[1].replaceAll(",", ""));
     // "14 %" and "2.3x" stand in one column: both are ratios.

@@ -42,8 +42,8 @@ def render(run_data: RunData, out_path: Path) -> Path:
         page = model(run_data)
         drawings, vega = drawer.draw([plot.fixed() for plot in page.plots])
     of_plot = dict(zip(map(id, page.plots), drawings, strict=True))
-    scripts = [vega, _own("cases.js"), _own("charts.js")] if vega else [_own("cases.js")]
-    facts = _inlined(_own("report.css"), scripts) | {"kind_of": kind_of, "note": note, "notes": notes}
+    scripts = [vega, own("cases.js"), own("charts.js")] if vega else [own("cases.js")]
+    facts = _inlined(own("report.css"), scripts) | {"kind_of": kind_of, "note": note, "notes": notes}
     facts |= {"page": page, "drawing_of": lambda plot: of_plot[id(plot)]}
     with replacing(out_path) as file:
         for text in _environment().get_template("report.html.j2").generate(facts):
@@ -56,7 +56,7 @@ def site_page(title: str, runs: Sequence[Mapping[str, Any]]) -> str:
 
     It makes no request, is readable without scripts, and works from a file.
     """
-    facts = _inlined(_own("report.css") + _own("site.css"), [_own("site.js")])
+    facts = _inlined(own("report.css") + own("site.css"), [own("site.js")])
     return _environment().get_template("site.html.j2").render(title=title, runs=runs, **facts)
 
 
@@ -81,7 +81,13 @@ def printed(value: object) -> object:
     return value
 
 
-def _own(name: str) -> str:
+def filled(template: str, style: str, scripts: Sequence[str], **facts: Any) -> str:  # noqa: ANN401 - whatever it shows
+    """Return a page of its template, with our own style and scripts inside."""
+    return _environment().get_template(template).render(**facts, **_inlined(style, scripts))
+
+
+def own(name: str) -> str:
+    """Return the text of one of our own styles or scripts."""
     return (_TEMPLATES / name).read_text(encoding="utf-8")
 
 

@@ -33,7 +33,7 @@ _LONGEST_NAME = 160
 # Below the row's middle, where the value and its interval are.
 _DOTS_PX = (38, 52)
 _LONGEST_BASELINE = 32
-_LOOKS = {
+LOOKS = {
     FASTER: ("#0072B2", "triangle-up"),
     SLOWER: ("#D55E00", "triangle-down"),
     NO_DIFFERENCE: (vega.GREY, "circle"),
@@ -226,7 +226,7 @@ def _row(summary: Summary, label: str, case: CaseSummary) -> dict[str, Any]:
 
 def looks(summary: Summary, rows: Sequence[Mapping[str, Any]]) -> dict[str, Spec]:
     """Return the channels of colour and shape for the verdicts that are there."""
-    chosen = _LOOKS if summary.baseline else dict.fromkeys(_LOOKS, _LOOKS[NOT_COMPARED])
+    chosen = LOOKS if summary.baseline else dict.fromkeys(LOOKS, LOOKS[NOT_COMPARED])
     used = [verdict for verdict in chosen if any(row["verdict"] == verdict for row in rows)]
     return {
         channel: vega.nominal("verdict", used, [chosen[verdict][part] for verdict in used], has_legend=False)

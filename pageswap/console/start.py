@@ -151,7 +151,8 @@ def _flag_for(
     """Name the flag that a value without one is for: the first that has none yet, or the last if it takes several."""
     flags = [f"--{place}" for place in places]
     free = [flag for flag in flags if flag not in given]
-    if free or (flags and known[flags[-1]].kind is list):
+    # A percent sign by itself belongs to the number before it.
+    if free or (flags and known[flags[-1]].kind is list and word != "%"):
         return (free or flags[-1:])[0]
     last = ["", *given][-1]
     if last and last not in flags and known[last].takes_value:

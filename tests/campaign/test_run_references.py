@@ -30,7 +30,7 @@ def results(tmp_path: Path) -> Path:
 
 def names(results: Path, base: str, new: str) -> list[tuple[str, str | None]]:
     """Give the run id and host of both sides."""
-    return [(each.folder.name, each.host) for each in resolve(results, base, new)]
+    return [(each.folder.name, each.host) for side in resolve(results, base, [new]) for each in side]
 
 
 def test_a_run_and_a_host_of_one(results: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_commit_is_its_newest_clean_run_of_the_other_sides_experiment(results:
 def test_what_names_no_run_is_one_clear_error(results: Path, base: str, new: str, message: str) -> None:
     """Where, what was found, and the cure."""
     with pytest.raises(UsageError) as error:
-        resolve(results, base, new)
+        resolve(results, base, [new])
 
     assert message in str(error.value)
 
@@ -80,7 +80,7 @@ def test_a_commit_with_changed_runs_only_is_refused(tmp_path: Path) -> None:
     store_run(tmp_path, 1, blocks=1, provenance={"dirty": True})
 
     with pytest.raises(UsageError, match=f"uncommitted changes; name one by its id: {RUN_ID.format(1)}"):
-        resolve(tmp_path, f"commit:{COMMIT}", "latest")
+        resolve(tmp_path, f"commit:{COMMIT}", ["latest"])
 
 
 @pytest.mark.parametrize(

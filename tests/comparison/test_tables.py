@@ -67,9 +67,9 @@ def test_a_comparison_has_every_case_what_differs_and_the_gate() -> None:
     text = comparison(make_run(seed=1, **SMALL), new)
     table = cells(text)
 
-    assert text.startswith("### new against base: gate **tripped**\n")
+    assert text.startswith("### new against base: gate undecided\n")
     assert {8, 5} == {len(row) for row in table}
-    assert [row[-1] for row in table[2:4]] == ["**slower**", "**slower**"]
+    assert [row[-1] for row in table[2:4]] == ["**slower**: between two visits"] * 2
     assert ["Kernel", "6.18.5", "7.0", "yes"] == table[-1][:4]
     assert "stands with reservations" in text
 
@@ -164,15 +164,16 @@ def test_the_smallest_change_has_two_digits(factor: float, text: str) -> None:
 
 
 def test_the_finding_says_what_how_sure_and_whether_it_stands() -> None:
-    """In four sentences, the gate's decision last."""
+    """In five sentences, the gate's decision last."""
     new = make_run(seed=2, speeds={"mremap_fixed": 20_000.0}, **TOUCHED_NONE)
     said = findings(compare(Part(make_run(**TOUCHED_NONE), None, "a"), Part(new, None, "b"), limit=0.05))
 
     assert said[0].startswith("Of 3 cases: 1 slower: mremap_fixed +2")
     assert said[0].endswith("; no difference found in 2.")
     assert "smallest change that could have been found was" in said[1]
-    assert said[2].startswith("The comparison stands. ")
-    assert said[3].startswith("Gate tripped: 1 of 3 cases")
+    assert said[2] == "Two visits: the interval does not cover what differs between visits."
+    assert said[3].startswith("The comparison stands. ")
+    assert said[4].startswith("Gate undecided: nothing is decided: 1 of 3 cases")
 
 
 def test_what_changed_most_is_named_first() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,10 +26,14 @@ repeats: 9
 """
 
 
-def compared(base: Path, new: Path, limit: float) -> Comparison:
-    """Compare two stored runs."""
-    with Store.open(base / "run.sqlite") as ours, Store.open(new / "run.sqlite") as theirs:
-        return compare(Part(ours, None, "base"), Part(theirs, None, "new"), limit=limit)
+def compared(base: list[Path], new: list[Path], limit: float) -> Comparison:
+    """Compare two sides of stored runs."""
+    with contextlib.ExitStack() as opened:
+        ours, theirs = (
+            [Part(opened.enter_context(Store.open(run / "run.sqlite")), None, "side") for run in side]
+            for side in (base, new)
+        )
+        return compare(ours, theirs, limit=limit)
 
 
 @pytest.mark.slow
@@ -37,8 +42,8 @@ def test_the_same_core_passes_and_a_slowed_one_trips(tmp_path: Path) -> None:
     spec = tmp_path / "gate.yaml"
     spec.write_text(SPEC)
     slowed = slowed_checkout(tmp_path / "slowed", every=1, times=15)
-    runs = [measure(checkout, spec, tmp_path / "results") for checkout in (ROOT, ROOT, slowed)]
-    same, slow = compared(runs[0], runs[1], 0.5), compared(runs[0], runs[2], 0.5)
+    runs = [measure(checkout, spec, tmp_path / "results") for checkout in (ROOT, slowed, ROOT, slowed, ROOT, ROOT)]
+    same, slow = compared(runs[0:3:2], runs[4:], 0.5), compared(runs[0:3:2], runs[1:4:2], 0.5)
 
     assert same.gate is not None
     assert same.gate.passed is True

@@ -29,7 +29,8 @@ MOST_MAPPED: Final = 400
 MOST_DRAWN: Final = 24
 MOST_DIFFERENCES: Final = 60
 _LONGEST_NAME: Final = 80
-_ROW_PX: Final = 34
+_LINE_PX: Final = 15
+_BETWEEN_PX: Final = 12
 # The shade of a change: by half or twice it is as dark as it gets, so that words on it stay readable.
 _DARKEST_PERCENT: Final = 45
 _DARKEST_AT: Final = math.log(1.5)
@@ -191,7 +192,7 @@ def _plot(comparison: Comparison) -> Plot | None:
         {
             **vega.figure(change.change or 1.0, change.change_ci, slowdown_text(change.change, change.change_ci)),
             "CI": slowdown_interval_text(change.change, change.change_ci),
-            "row": clipped(case_phrase(comparison, change) or "the only case", _LONGEST_NAME),
+            "row": _label(case_phrase(comparison, change) or "the only case"),
             "verdict": change.verdict,
             "Finding": change.verdict,
         }
@@ -211,9 +212,16 @@ def _plot(comparison: Comparison) -> Plot | None:
         "tooltip": vega.tips(("row", "Case"), ("Value", "Change"), ("CI", "95 % CI"), "Finding"),
     }
     layers = [vega.reference_line(x), *vega.figure_layers("marks", "x", channels, size=70)]
-    told = [f"{row['row']} {row['Value']}" for row in rows]
+    told = [f"{row['row']} {row['Value']}".replace("\n", ", ") for row in rows]
+    lines = max(name.count("\n") for name in names) + 1
     title = note("pair_title", comparison, len(rows), len(comparison.cases))
-    return vega.plot(title, told, layers, {"marks": rows}, _ROW_PX * len(rows))
+    return vega.plot(title, told, layers, {"marks": rows}, (_LINE_PX * lines + _BETWEEN_PX) * len(rows))
+
+
+def _label(name: str) -> str:
+    """Break a case's name into lines of two levels, the method in one of its own."""
+    first, *rest = clipped(name, _LONGEST_NAME).split(", ")
+    return "\n".join([first, *(", ".join(rest[place : place + 2]) for place in range(0, len(rest), 2))])
 
 
 def _differences(comparison: Comparison) -> list[Grid]:

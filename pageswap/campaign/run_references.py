@@ -175,9 +175,7 @@ def _reference(results_dir: Path, flag: str, text: str) -> Reference:
     return Reference(find_run(results_dir, run, flag), host or None, text)
 
 
-def _runs_of(
-    known: Sequence[KnownRun], side: _Wanted, experiment: str, most: int | None
-) -> tuple[Reference, ...]:
+def _runs_of(known: Sequence[KnownRun], side: _Wanted, experiment: str, most: int | None) -> tuple[Reference, ...]:
     """Return the runs that are wanted, of the experiment unless it names its own, the newest first."""
     wanted = side.experiment or experiment
     runs = _matching(known, side)

@@ -13,13 +13,14 @@ from pageswap.analysis.verdicts import NO_DIFFERENCE, NOT_COMPARED, SLOWER, TOO_
 from pageswap.answers.words import say
 from pageswap.comparison.measured_run import Measured
 from pageswap.comparison.run_groups import Group, Place, Shift, shifts
-from pageswap.statistics.intervals import Interval
-from pageswap.statistics.medians import Floats
 from pageswap.statistics.run_to_run import OF_RATIOS, OF_TIMES
 from pageswap.statistics.trimmed_means import holm
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
+
+    from pageswap.statistics.intervals import Interval
+    from pageswap.statistics.medians import Floats
 
 RATIO: Final = "ratio"
 TIME: Final = "time"
@@ -98,18 +99,14 @@ def changes(pairs: Sequence[Pairs], quantity: str, limit: float | None) -> list[
 
     ``limit`` is the gate's.
     """
-    drafts = [
-        [draft for hosts in each.hosts for draft in _drafts(each, hosts, quantity)] for each in pairs
-    ]
+    drafts = [[draft for hosts in each.hosts for draft in _drafts(each, hosts, quantity)] for each in pairs]
     words = iter(_words([draft for own in drafts for draft in own]))
     return [tuple(_change(draft, next(words), limit) for draft in own) for own in drafts]
 
 
 def _drafts(pairs: Pairs, hosts: Hosts, quantity: str) -> list[_Draft]:
     """Compare every case that the sides have in common on two hosts."""
-    base, new = (
-        [run for run in side if run.measured(host)] for side, host in zip(pairs.sides, hosts, strict=True)
-    )
+    base, new = ([run for run in side if run.measured(host)] for side, host in zip(pairs.sides, hosts, strict=True))
     lead = base[0]
     common = [key for key in lead.case_of if all(key in run.case_of for run in (*base, *new))]
     ours, theirs = Group(base, hosts[0]), Group(new, hosts[1])
@@ -151,9 +148,7 @@ def _drafts(pairs: Pairs, hosts: Hosts, quantity: str) -> list[_Draft]:
     return found
 
 
-def _yardsticks(
-    lead: Measured, key: Hashable, sides: Sequence[Group]
-) -> list[Hashable]:
+def _yardsticks(lead: Measured, key: Hashable, sides: Sequence[Group]) -> list[Hashable]:
     """Return what a case's time is relative to: its baseline, or for a baseline all that are compared with it.
 
     A case that only one side measured would shift the middle of that side alone.

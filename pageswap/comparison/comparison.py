@@ -142,7 +142,9 @@ def _measured(side: Sequence[Part], *, is_alike: bool = True) -> Runs:
     return runs
 
 
-def _comparison(pairs: Pairs, cases: tuple[Change, ...], quantity: str, by_text: str, limit: float | None) -> Comparison:
+def _comparison(
+    pairs: Pairs, cases: tuple[Change, ...], quantity: str, by_text: str, limit: float | None
+) -> Comparison:
     ours, theirs = (side[0] for side in pairs.sides)
     if not cases:
         raise UsageError(
@@ -230,9 +232,7 @@ def _differences(base: Measured, new: Measured, hosts: tuple[str, str]) -> list[
 
 def _pair(pairs: Pairs, hosts: tuple[str, str]) -> HostPair:
     """Say what differs between two sides, by the first run of each that measured the host."""
-    base, new = (
-        next(run for run in side if run.measured(host)) for side, host in zip(pairs.sides, hosts, strict=True)
-    )
+    base, new = (next(run for run in side if run.measured(host)) for side, host in zip(pairs.sides, hosts, strict=True))
     ordered = tuple(sorted(_differences(base, new, hosts), key=lambda each: not each.matters))
     noise = math.exp(math.hypot(base.noise(hosts[0]), new.noise(hosts[1])))
     return HostPair(*hosts, None if math.isnan(noise) else noise, ordered, environments.verdict(ordered))

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from pageswap.comparison.measured_run import Measured
 from pageswap.statistics.intervals import Interval, known
-from pageswap.statistics.medians import Floats
 from pageswap.statistics.rank_tests import shift
 from pageswap.statistics.run_to_run import estimates, run_shifts
 from pageswap.statistics.trimmed_means import two_sample_p
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
+
+    from pageswap.comparison.measured_run import Measured
+    from pageswap.statistics.medians import Floats
 
 _NONE: Final = np.empty(0)
 
@@ -63,10 +64,7 @@ class Group:
     def samples(self, keys: Sequence[Hashable], name: str) -> list[list[Floats]]:
         """Return for each case the logarithms of each run, none where a run has not measured it."""
         return [
-            [
-                getattr(run, name)(self.host, run.case_of[key]) if key in run.case_of else _NONE
-                for run in self.runs
-            ]
+            [getattr(run, name)(self.host, run.case_of[key]) if key in run.case_of else _NONE for run in self.runs]
             for key in keys
         ]
 

@@ -57,7 +57,10 @@ ARGUMENTS: Final = {
     "args": ("PYTEST", "what pytest takes: files, folders, its own flags such as -x"),
     "k": ("WORDS", "only tests whose name matches, as pytest's -k"),
     "strict": ("", "exit 2 when a trial was unavailable or skipped, too"),
-    "base": ("RUN", "what to compare with: RUN[:HOST], RUN,RUN, or commit:HASH, kernel:RELEASE, tag:K=V[/EXPERIMENT][:HOST]"),
+    "base": (
+        "RUN",
+        "what to compare with: RUN[:HOST], RUN,RUN, or commit:HASH, kernel:RELEASE, tag:K=V[/EXPERIMENT][:HOST]",
+    ),
     "new": ("RUN", "what to compare, named as --base is"),
     "fail_above": ("PERCENT", "exit 5 when a case is surely slower by more than this, such as 5%"),
     "runs": ("N", "how many runs of a side"),

@@ -42,7 +42,10 @@ class RunShifts:
 
 
 def estimates(samples: Sequence[Sequence[Floats]]) -> RunEstimates:
-    """Return what each run found of each case: the trimmed mean over its blocks; ``samples`` has a list of runs a case."""
+    """Return what each run found of each case: the trimmed mean over its blocks.
+
+    ``samples`` has for each case a list of runs, each with its blocks' values.
+    """
     runs = len(samples[0]) if samples else 0
     width = max((len(values) for case in samples for values in case), default=0)
     table = np.full((len(samples) * runs, width), math.nan)
@@ -99,4 +102,5 @@ def _within(groups: Sequence[RunEstimates]) -> tuple[Floats, Floats]:
 def _mean(values: Floats) -> Floats:
     """Return the mean of each row, NaN being no value; NaN where a row has none."""
     counts = (~np.isnan(values)).sum(axis=1)
-    return np.divide(np.nansum(values, axis=1), counts, out=np.full(len(values), math.nan), where=counts > 0)
+    means: Floats = np.divide(np.nansum(values, axis=1), counts, out=np.full(len(values), math.nan), where=counts > 0)
+    return means

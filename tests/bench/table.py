@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import audit
+import comparisons
 import coverage
 import dispatch
 import faults
@@ -39,12 +40,14 @@ BLOCKS = 667
 # is told of two NUMA nodes.
 TARGETS = "targets"
 STATISTICS = "statistics"
+COMPARISONS = "comparisons"
 DISPATCH = "dispatch"
 ANSWERS = "answers"
 AUDIT = "audit"
 GUEST = "guest"
 TABLES: dict[str, Callable[[], int]] = {
     STATISTICS: coverage.main,
+    COMPARISONS: comparisons.main,
     ANSWERS: generated_answers.main,
     AUDIT: audit.main,
     DISPATCH: dispatch.main,
@@ -100,6 +103,25 @@ def report(folder: Path) -> str:
     return f"{seconds:.1f} s, {mebibytes:,.0f} MiB"
 
 
+def compare(folder: Path, blocks: int = BLOCKS) -> str:
+    """Time `inv compare` of five runs of 100,000 trials to a page, and take its peak resident size."""
+    made = [folder / f"run{number}" for number in range(5)]
+    for place in made:
+        place.mkdir()
+        runs.write_run(place, repeats=blocks)
+    others = [word for place in made[1:] for word in ("--new", str(place))]
+    page = str(folder / "page.html")
+    seconds, mebibytes = command(
+        "compare", "--base", str(made[0]), *others, "--format", "html", "--out", page, home=folder
+    )
+    return f"{seconds:.1f} s, {mebibytes:,.0f} MiB"
+
+
+def compare_a_tenth(folder: Path) -> str:
+    """Time the same of runs of 10,000 trials."""
+    return compare(folder, BLOCKS // 10)
+
+
 def fleet(_folder: Path) -> str:
     """Time the summary and all findings of 1,000 hosts with 1,070 trials each, rows included, and their peak size."""
     code = (
@@ -124,6 +146,8 @@ FIGURES: dict[str, tuple[str, Callable[[Path], str], str]] = {
     "orchestration": ("a trial's overhead, over 200 tiny trials", orchestration, "10 ms"),
     "plan": ("inv plan, 100,000 trials", plan, "5 s"),
     "report": ("inv report, 100,000 trials", report, "20 s, 1024 MiB"),
+    "compare": ("inv compare, 5 runs of 100,000 trials, to HTML", compare, "30 s, 1024 MiB"),
+    "compare10": ("the same of 10,000 trials each", compare_a_tenth, ""),
     "fleet": ("summary of 1,000 hosts x 1,070 trials", fleet, "60 s, 4096 MiB"),
 }
 

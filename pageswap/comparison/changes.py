@@ -119,7 +119,10 @@ def _drafts(pairs: Pairs, hosts: Hosts, quantity: str) -> list[_Draft]:
     yardsticks = {key: _yardsticks(lead, key, [ours, theirs]) for key in common}
     times = shifts([group.samples(common, "time") for group in (ours, theirs, *earlier)], OF_TIMES)
     ratios = shifts([group.ratios(common, yardsticks) for group in (ours, theirs, *earlier)], OF_RATIOS)
-    fast = shifts([group.samples(common, "fast_time") for group in (ours, theirs, *earlier)], OF_TIMES)
+    # A baseline's own, as all that is compared with it is what its ratio is to.
+    baselines = [key for key in common if lead.baseline_of[lead.case_of[key]] == lead.case_of[key]]
+    fast_times = shifts([group.samples(baselines, "fast_time") for group in (ours, theirs, *earlier)], OF_TIMES)
+    fast = dict(zip(baselines, fast_times, strict=True))
     found = []
     for row, key in enumerate(common):
         case_id = lead.case_of[key]
@@ -129,7 +132,7 @@ def _drafts(pairs: Pairs, hosts: Hosts, quantity: str) -> list[_Draft]:
             # A baseline has no yardstick. Its own time is shown, and it must have changed relative to its other cases
             # as well, or it is the machine that did.
             has_others = not math.isnan(ratios[row].point)
-            evidence = (ratios[row],) if not is_baseline else (fast[row], ratios[row]) if has_others else (fast[row],)
+            evidence = (ratios[row],) if not is_baseline else (fast[key], ratios[row]) if has_others else (fast[key],)
         sides = ours.places(key), theirs.places(key)
         found.append(
             _Draft(

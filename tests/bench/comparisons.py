@@ -55,7 +55,7 @@ def main() -> int:
     return int(failed > 0)
 
 
-def _shares(
+def _shares(  # noqa: PLR0913 - what a simulation is of
     rng: np.random.Generator,
     cases: int,
     sides: tuple[int, int],

@@ -29,7 +29,7 @@ RESULTS = ROOT / "results"
 GROUPS = {
     "Prepare": ("build", "check", "plan", "methods", "doctor", "hosts"),
     "Measure": ("run", "resume", "merge", "clean"),
-    "Read": ("runs", "report", "export", "query", "compare", "publish"),
+    "Read": ("runs", "report", "export", "query", "compare", "history", "publish"),
     "Develop": ("test", "lint", "format", "bench"),
 }
 
@@ -86,6 +86,7 @@ def complete(words: list[str]) -> list[str]:
     known = {"spec": sorted(path.stem for path in EXPERIMENTS.glob("*.yaml"))} | dict.fromkeys(
         ("run", "base", "new"), runs
     )
+    known["experiment"] = sorted({folder.parent.name for folder in stored_runs(RESULTS)})
     return commands.candidates(words, commands.commands_of(sys.modules[__name__]), known)
 
 
@@ -370,13 +371,44 @@ def compare(
 
 
 @command(
+    ["experiment"],
+    help={
+        "by": "the order of the runs: time, or kernel, commit or core and then time",
+        "format": "text: a line a case, html: one self-contained page, json: all that was found",
+        "out": "with --format html: the file to write, instead of standard output",
+    },
+    takes={"by": "time|kernel|commit|core", "format": "text|html|json"},
+    example="inv history remap_apis --by kernel",
+)
+def history(
+    _context: Context,
+    experiment: str = "",
+    host: str = "",
+    by: str = "time",
+    quantity: str = "",
+    format: str = "text",
+    out: str = "",
+) -> None:
+    """Show how an experiment's cases went over its runs, and since which run one is faster or slower."""
+    from pageswap.campaign.run_folders import stored_runs
+    from pageswap.console import history_view
+
+    arguments.one_of("--format", format, history_view.FORMATS)
+    place = arguments.destination("--out", out) if out else None
+    history_view.history_of(
+        stored_runs(RESULTS), experiment, by=by, quantity=quantity, host=host, form=format, out=place
+    )
+
+
+@command(
     ["run"],
-    iterable=["run"],
+    iterable=["run", "comparison"],
     help={
         "run": "a run id, a path, `latest`, `all`, or a pattern such as 'remap_apis/*'; may be repeated",
         "to": "the site's folder, DIR here or HOST:DIR over SSH; new, empty, or a site published before",
         "title": "the site's heading; without it the one it has",
-        "prune": "remove the runs from the site that --run does not name",
+        "prune": "remove the runs from the site that --run does not name, and the comparisons not given",
+        "comparison": "a page that `inv compare --format html` wrote; may be repeated",
     },
     example="inv publish all --to site",
 )
@@ -387,15 +419,23 @@ def publish(
     to: str = "",
     title: str = "",
     prune: bool = False,
+    comparison: list[str] | None = None,
     json: bool = False,
 ) -> None:
-    """Put reports on a static site with an index, here or on another host; only what is new is sent."""
+    """Put reports on a static site with histories and an atlas, here or on another host; only what is new is sent."""
     from pageswap.campaign.run_references import select
     from pageswap.console import exits, run_view
     from pageswap.publish.publishing import publish as put
 
     with access.site(to) as place:
-        found = put(select(RESULTS, run or []), place, title=title, prune=prune, on_step=exits.tell)
+        found = put(
+            select(RESULTS, run or []),
+            place,
+            title=title,
+            prune=prune,
+            comparisons=[Path(text) for text in comparison or []],
+            on_step=exits.tell,
+        )
     run_view.tell_published(found, as_json=json)
 
 

@@ -62,8 +62,7 @@ class Fastest:
 def fastest(summary: HostsSummary) -> Fastest:
     """Hold a contest under each of the conditions; what moves no page, or moved one wrongly, takes no part."""
     able = [case for case in contestants(summary) if is_mover(summary, case)]
-    competitors = [case for case in able if case.levels.get("method") not in summary.corrupt]
-    held = contests(summary, competitors)
+    held = contests(summary, movers(summary))
     found = {(case.host, case.case_id): finding for each in held for case, finding in _contest_findings(summary, each)}
     findings = [found.get((case.host, case.case_id)) or _unheld(summary, case) for case in able]
     groups = _groups(summary, held)
@@ -77,6 +76,12 @@ def fastest(summary: HostsSummary) -> Fastest:
         hosts_disagree=_hosts_disagree(groups),
         most_blocks=max((rival.n for each in held for rival in each.rivals), default=0),
     )
+
+
+def movers(summary: Summary) -> list[CaseSummary]:
+    """Return the cases that may win: what moves no page, or moved one wrongly, takes no part."""
+    able = (case for case in contestants(summary) if is_mover(summary, case))
+    return [case for case in able if case.levels.get("method") not in summary.corrupt]
 
 
 def _name(summary: Summary, case: CaseSummary) -> str:

@@ -68,6 +68,10 @@ ARGUMENTS: Final = {
         "ratio|time",
         "compare ratios to the run's own baseline, or times; default: ratios, where that can be",
     ),
+    "experiment": ("NAME", "the experiment whose runs are looked at"),
+    "host": ("NAME", "only this host, as the runs name it; default: all"),
+    "quantity": ("ratio|time", "speed as a multiple of the baseline's, or time; default: ratios, where there are any"),
+    "comparison": ("FILE", ""),
     "wait": ("", "wait while another measurement holds the host, rather than give up"),
     "ignore_lease": ("", "as root: measure although another process, which is no agent's, keeps the host's lease"),
 }
@@ -90,12 +94,14 @@ _OF_ACCESS: Final = [
 def command(
     places: Sequence[str] = (),
     example: str = "",
+    takes: Mapping[str, str] | None = None,
     **options: Any,  # noqa: ANN401 - invoke's
 ) -> Callable[[Callable[..., int | None]], Task[Any]]:
     """Make a task that returns its exit code; None is 0.
 
     Where the function has a parameter `access`, the command has the arguments that `HostAccess` consists of. `options`
-    are invoke's own; its `help` is needed only for arguments that mean something else than those of ARGUMENTS.
+    are invoke's own; its `help`, and what an argument `takes`, are needed only for those that mean something else than
+    those of ARGUMENTS.
     """
 
     def decorate(body: Callable[..., int | None]) -> Task[Any]:
@@ -119,6 +125,7 @@ def command(
         made: Task[Any] = Task(run_body, auto_shortflags=False, positional=[], help=dict(texts), **options)
         made.places = tuple(places)  # type: ignore[attr-defined] # read by start
         made.texts = texts  # type: ignore[attr-defined] # read by command_help: invoke uses its copy up
+        made.takes = dict(takes or {})  # type: ignore[attr-defined] # read by command_help, and where choices are asked for
         made.example = example  # type: ignore[attr-defined] # read by command_help
         return made
 
@@ -141,7 +148,7 @@ def command_help(task: Task[Any]) -> str:
     places = "".join(f" {place.upper()}" for place in getattr(task, "places", ()))
     texts: dict[str, str] = getattr(task, "texts", {})
     arguments = sorted(task.get_arguments(), key=lambda each: str(each.name))
-    options = [_option(argument, texts, width) for argument in arguments]
+    options = [_option(argument, texts, getattr(task, "takes", {}), width) for argument in arguments]
     example = getattr(task, "example", "")
     parts = [
         as_called(f"inv {task.name}{places}{' [--options]' if options else ''}"),
@@ -153,9 +160,9 @@ def command_help(task: Task[Any]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _option(argument: Argument, texts: Mapping[str, str], width: int) -> str:
+def _option(argument: Argument, texts: Mapping[str, str], own: Mapping[str, str], width: int) -> str:
     name = str(argument.name).rstrip("_").replace("-", "_")
-    takes = f"={ARGUMENTS.get(name, (name.upper(),))[0]}" if argument.takes_value else ""
+    takes = f"={own.get(name) or ARGUMENTS.get(name, (name.upper(),))[0]}" if argument.takes_value else ""
     flag = f"  --{name.replace('_', '-')}{takes}"
     text = textwrap.wrap(texts.get(name, ""), width - _FLAG_COLUMNS)
     first = [f"{flag:{_FLAG_COLUMNS - 1}} {text.pop(0)}"] if len(flag) < _FLAG_COLUMNS and text else [flag]
@@ -199,15 +206,16 @@ def candidates(words: Sequence[str], tasks: Mapping[str, Task[Any]], known: Mapp
     flags = flags_of(task)
     flag, is_joined, _ = last.partition("=")
     if is_joined:
-        return [f"{flag}={value}" for value in _values(flag, known)]
+        return [f"{flag}={value}" for value in _values(flag, task, known)]
     if before[-1] in flags and flags[before[-1]].takes_value:
-        return _values(before[-1], known)
+        return _values(before[-1], task, known)
     if last.startswith("-"):
         return [*flags, "--help"]
-    return [value for place in getattr(task, "places", ()) for value in _values(place, known)]
+    return [value for place in getattr(task, "places", ()) for value in _values(place, task, known)]
 
 
-def _values(flag: str, known: Mapping[str, Sequence[str]]) -> list[str]:
+def _values(flag: str, task: Task[Any], known: Mapping[str, Sequence[str]]) -> list[str]:
     name = flag.lstrip("-").replace("-", "_")
-    choices = ARGUMENTS.get(name, ("",))[0].split("|")
+    takes: Mapping[str, str] = getattr(task, "takes", {})
+    choices = (takes.get(name) or ARGUMENTS.get(name, ("",))[0]).split("|")
     return list(dict.fromkeys(known.get(name) or (choices if len(choices) > 1 else ())))

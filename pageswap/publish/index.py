@@ -1,54 +1,67 @@
-"""What a site's index says of a run, and of all: made from the store, read back with distrust."""
+"""What a site's index says of its runs and pages: made from records of runs, read back with distrust."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import pageswap
-from pageswap.agent.host.conditions import CONDITIONS
 from pageswap.agent.host_words import misfit, read_object
-from pageswap.analysis.findings import findings
-from pageswap.analysis.summary import summarise
-from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW
-from pageswap.answers.build import build_answer
-from pageswap.answers.words import answer_lines
 from pageswap.errors import HostError, StoreError
+from pageswap.history.run_record import SHAPE
 from pageswap.store.schema import REPORT
-from pageswap.text.words import clipped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-    from pageswap.analysis.trials.run_data import RunData
+Entry = dict[str, Any]
 
-    Entry = dict[str, Any]
-
-# 1: the first.
-FORMAT: Final = 1
-_REPORT: Final = re.compile(r"runs/[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*/" + re.escape(REPORT))
-_LONGEST: Final = 2_000
+# 1: the first: runs.
+# 2: each run's figures, conditions and wins, for histories and the atlas; pages about many runs, and what pages share.
+FORMAT: Final = 2
+_NAME: Final = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
+_REPORT: Final = re.compile(f"runs/{_NAME}/{_NAME}/{re.escape(REPORT)}")
+_PAGE_PLACE: Final = re.compile(rf"atlas\.html|(histories|comparisons)/{_NAME}\.html")
+_SHARED_PLACE: Final = re.compile(rf"shared/{_NAME}\.(css|js)")
 # As many as an index of the largest size that a site may have can hold.
 _MOST_PARTS: Final = 1 << 22
 _MOST_RUNS: Final = 1 << 17
-_CONDITIONS: Final = tuple(condition.key for condition in CONDITIONS if condition.is_brief)
-_WORDS: Final = (FASTER, SLOWER, NO_DIFFERENCE, TOO_FEW)
+_MOST_PAGES: Final = 1 << 13
+# What a run's entry has of a large run, so that an index stays one that can be sent and read.
+_MOST_FIGURES: Final = 256
 _WORD: Final = (str,)
-_COUNT: Final = (int,)
-# What an entry holds, by the shapes of `host_words.misfit`.
-_ENTRY: Final = {
-    **dict.fromkeys(("run_id", "experiment", "question", "started", "updated", "sha256"), _WORD),
-    **dict.fromkeys(("trials", "missing", "bytes"), _COUNT),
-    **{name: {"*": _COUNT} for name in ("verdicts", "statuses")},
-    "answer": [_WORD],
-    # Which conditions of a host are told is for whoever wrote the entry to say.
-    "hosts": [{"host": _WORD, "*": _WORD}],
-    "commit": (str, type(None)),
-    "dirty": (bool, type(None)),
-    "report": lambda path: "" if isinstance(path, str) and _REPORT.fullmatch(path) else f"{path!r:.60} is no report",
+
+
+def _of(pattern: re.Pattern[str], what: str) -> Callable[[object], str]:
+    """Return a shape of `host_words.misfit`: a text that matches a pattern."""
+    return lambda value: "" if isinstance(value, str) and pattern.fullmatch(value) else f"{value!r:.60} is no {what}"
+
+
+# What an entry holds beside a run's record, and what a page's has, by the shapes of `host_words.misfit`.
+_ENTRY: Final[dict[str, Any]] = {
+    **SHAPE,
+    **dict.fromkeys(("updated", "sha256", "stamp"), _WORD),
+    "bytes": (int,),
+    "report": _of(_REPORT, "report"),
+    "uses": [_of(_SHARED_PLACE, "shared file")],
 }
+_PAGE: Final[dict[str, Any]] = {
+    **dict.fromkeys(("kind", "title", "text", "of", "sha256"), _WORD),
+    "path": _of(_PAGE_PLACE, "page of a site"),
+    "uses": [_of(_SHARED_PLACE, "shared file")],
+}
+# What an entry of the first format lacks.
+_OF_1: Final[dict[str, Any]] = {
+    **dict.fromkeys(("version", "stamp"), ""),
+    **{name: {} for name in ("work", "baseline", "fixed")},
+    **{name: [] for name in ("figures", "wins", "uses")},
+}
+
+
+def is_page_path(path: str) -> bool:
+    """Tell whether a path can be that of a site's page about many runs."""
+    return bool(_PAGE_PLACE.fullmatch(path))
 
 
 def report_path(experiment: str, run_id: str) -> str:
@@ -61,62 +74,60 @@ def report_path(experiment: str, run_id: str) -> str:
     return path
 
 
-def entry_of(run_data: RunData, report: str, *, size_bytes: int, sha256: str, updated: str) -> Entry:
-    """Summarise a run for the index; path, size and SHA-256 are its report's, `updated` is UTC ISO 8601."""
-    summary, meta = summarise(run_data), run_data.meta()
-    provenance, environments = meta.get("provenance") or {}, run_data.environments()
-    answer = build_answer(summary, findings(summary), environments)
-    verdicts = Counter(case.verdict for case in summary.cases)
-    return {
-        "run_id": summary.run_id,
-        "experiment": summary.experiment,
-        "question": clipped(summary.question, _LONGEST),
-        "answer": [clipped(sentence, _LONGEST) for sentence in answer_lines(answer)],
-        "verdicts": {word: verdicts[word] for word in _WORDS if verdicts[word]},
-        "started": str(meta.get("created_at") or ""),
-        "updated": updated,
-        "hosts": [
-            {"host": host, **{key: clipped(str(facts.get(key) or ""), _LONGEST) for key in _CONDITIONS}}
-            for host, facts in ((host, environments.get(host, {})) for host in summary.hosts)
-        ],
-        "commit": provenance.get("commit"),
-        "dirty": provenance.get("dirty"),
-        "trials": summary.trials,
-        "statuses": summary.statuses,
-        "missing": summary.missing,
-        "report": report,
-        "bytes": size_bytes,
-        "sha256": sha256,
-    }
+def entry_of(record: Mapping[str, Any], *, updated: str, **of_report: Any) -> Entry:  # noqa: ANN401 - as _ENTRY says
+    """Return a run's entry: its record, of which a large run's figures are cut, and what is known of its report.
+
+    ``of_report`` are its path as ``report``, its size, SHA-256 and stamp, and what it ``uses``; ``updated`` is UTC.
+    """
+    cut = {name: record[name][:_MOST_FIGURES] for name in ("figures", "wins")}
+    return {**record, **cut, "updated": updated, **of_report}
 
 
-def index_of(entries: Iterable[Entry], title: str) -> Entry:
+def index_of(entries: Iterable[Entry], pages: Iterable[Entry], title: str) -> Entry:
     """Return the index of a site, newest run first; the same entries give the same index."""
     ordered = sorted(entries, key=lambda entry: (entry["started"], entry["run_id"]), reverse=True)
+    listed = sorted(pages, key=lambda page: page["path"])
+    uses = {path for each in (*ordered, *listed) for path in each["uses"]}
     return {
         "format": FORMAT,
         "generator": f"pageswap {pageswap.__version__}",
         "title": title,
         "updated": max((entry["updated"] for entry in ordered), default=""),
+        "pages": listed,
+        "shared": [{"path": path} for path in sorted(uses)],
         "runs": ordered,
     }
+
+
+def index_text(index: Mapping[str, Any]) -> bytes:
+    """Return an index as JSON of letters that come back as they are from any host, a run or page a line."""
+    parts = []
+    for name, value in index.items():
+        lines = ",\n".join(map(json.dumps, value)) if isinstance(value, list) else ""
+        parts.append(f"{json.dumps(name)}: " + (f"[\n{lines}\n]" if isinstance(value, list) else json.dumps(value)))
+    return ("{" + ",\n".join(parts) + "}\n").encode()
 
 
 def read_index(text: str, where: str) -> Entry:
     """Read a site's index; raises HostError when it is none that can be gone on with."""
     try:
         index = read_object(text.encode(), _MOST_PARTS)
-        is_ours = index["format"] == FORMAT and not misfit(index["runs"], [(dict,), _MOST_RUNS])
+        is_ours = index["format"] in (1, FORMAT) and not misfit(index["runs"], [(dict,), _MOST_RUNS])
+        pages = index.get("pages", [])
+        is_ours = is_ours and not misfit(pages, [(dict,), _MOST_PAGES])
     except (ValueError, KeyError):
         is_ours = False
     if not is_ours:
         raise HostError(
-            f"{where}: its index.json is not of format {FORMAT}; a newer pageswap may have made it: use that, "
+            f"{where}: its index.json is not of format 1 to {FORMAT}; a newer pageswap may have made it: use that, "
             "or give a new folder"
         )
-    for entry in index["runs"]:
-        if misfit(entry, _ENTRY) or entry.keys() != _ENTRY.keys():
-            raise HostError(
-                f"{where}: its index.json lists something that is no run: {json.dumps(entry)[:120]}; mend or remove it"
-            )
-    return {"title": str(index.get("title") or ""), "runs": index["runs"]}
+    runs = [{**_OF_1, **entry} for entry in index["runs"]] if index["format"] == 1 else index["runs"]
+    for entries, shape, what in ((runs, _ENTRY, "run"), (pages, _PAGE, "page")):
+        for entry in entries:
+            if misfit(entry, shape) or entry.keys() != shape.keys():
+                raise HostError(
+                    f"{where}: its index.json lists something that is no {what}: {json.dumps(entry)[:120]}; mend or"
+                    " remove it"
+                )
+    return {"title": str(index.get("title") or ""), "runs": runs, "pages": pages}

@@ -4,46 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.agent.journal.line_fields import utc_now
 from pageswap.errors import HostError, StoreError, UsageError
 from pageswap.fleet.onhost.site import INDEX
-from pageswap.publish.index import entry_of, index_of, read_index, report_path
+from pageswap.publish.index import index_of, index_text, read_index
+from pageswap.publish.reports import reports_of
+from pageswap.publish.site_files import File, file_of, kept_file, shared_files
+from pageswap.publish.site_pages import SitePages
 from pageswap.report.page.write import render as render_report
 from pageswap.report.page.write import site_feed, site_page
-from pageswap.store.schema import DATABASE, REPORT
-from pageswap.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pageswap.fleet.target import Target
+    from pageswap.publish.index import Entry
+    from pageswap.publish.reports import Render, Reports
 
 TITLE: Final = "Moving pages of virtual memory: measurements"
 _ATTEMPTS: Final = 3
 _LONGEST_TITLE: Final = 200
-_CHUNK_BYTES: Final = 1 << 20
 _MOST_ANSWER_BYTES: Final = 128 << 20
-
-
-@dataclasses.dataclass(frozen=True)
-class File:
-    """A file of the site: its path below it, what it holds (None: what is there is kept), and its SHA-256."""
-
-    path: str
-    content: bytes | Path | None
-    sha256: str
-
-    @property
-    def size_bytes(self) -> int:
-        """How much of it is to be sent."""
-        if self.content is None:
-            return 0
-        return len(self.content) if isinstance(self.content, bytes) else self.content.stat().st_size
 
 
 class Destination:
@@ -112,52 +95,25 @@ def publish(  # noqa: PLR0913 - what, where, and how
     *,
     title: str = "",
     prune: bool = False,
-    render: Callable[[Store, Path], Path] = render_report,
+    comparisons: Sequence[Path] = (),
+    render: Render = render_report,
     on_step: Callable[[str], None] = lambda _text: None,
 ) -> Published:
     """Have the site show `runs` (their folders), beside those it has; with `prune` instead of them.
 
     One that cannot be read now stays as the site has it.
 
-    A report is rendered only when it is absent or older than its database, summarised and handed over only when the
-    site has another one. Of several publishers at once none undoes another's work. Raises UsageError when the folder
-    holds something else, StoreError when none of the runs can be read, HostError when the place cannot be written.
+    A report is rendered only when it is absent or older than its database, read and handed over only when the site has
+    another one. ``comparisons`` are pages that `inv compare` wrote; those that the site has stay but for `prune`. Of
+    several publishers at once none undoes another's work. Raises UsageError when the folder holds something else or a
+    comparison is none, StoreError when none of the runs can be read, HostError when the place cannot be written.
     """
+    wishes = _Wishes(runs, title, prune, comparisons, render, on_step)
     # First, so that a place that cannot be used is told before anything is rendered.
     seen = destination.look()
-    reports, left_out, named = _reports(runs, render, on_step)
-    if not reports:
-        raise StoreError(f"none of {len(runs)} runs can be published: {'; '.join(left_out.values())}")
     for _ in range(_ATTEMPTS):
-        text = seen.get("index") or ""
-        old: dict[str, Any] = read_index(text, destination.name) if text else {"title": "", "runs": []}
         hashes = seen.get("hashes") or {}
-        listed = {entry["report"]: entry for entry in old["runs"]}
-        # What the site lists and no longer has whole cannot be kept.
-        kept = {
-            place: entry
-            for place, entry in listed.items()
-            if place not in reports and (not prune or place in named) and hashes.get(place) == entry["sha256"]
-        }
-        entries = [*kept.values(), *(_entry(each, listed.get(each.path), on_step) for each in reports.values())]
-        index = index_of(entries, title[:_LONGEST_TITLE] or old["title"] or TITLE)
-        files = [*_pages(index), *(File(place, None, entry["sha256"]) for place, entry in kept.items())]
-        files = [
-            dataclasses.replace(file, content=None) if hashes.get(file.path) == file.sha256 else file
-            for file in (*files, *reports.values())
-        ]
-        before = {place: entry["sha256"] for place, entry in listed.items()}
-        after = {place: report.sha256 for place, report in reports.items()}
-        outcome = Published(
-            where=destination.name,
-            added=_ids(place for place in after if place not in before),
-            updated=_ids(place for place in after if before.get(place, after[place]) != after[place]),
-            unchanged=_ids([*kept, *(place for place in after if before.get(place) == after[place])]),
-            removed=_ids(place for place in before if place not in after and place not in kept),
-            left_out=left_out,
-            sent_bytes=sum(file.size_bytes for file in files),
-            is_atomic=True,
-        )
+        files, outcome = _next_site(destination.name, wishes, seen.get("index") or "", hashes)
         if all(file.content is None for file in files) and {file.path for file in files} == hashes.keys():
             return outcome
         on_step(f"sending {outcome.sent_bytes / 1e6:.1f} MB to {destination.name}")
@@ -169,69 +125,87 @@ def publish(  # noqa: PLR0913 - what, where, and how
     raise HostError(f"{destination.name}: others keep publishing there; try again later")
 
 
-def _entry(report: File, listed: dict[str, Any] | None, on_step: Callable[[str], None]) -> dict[str, Any]:
-    """Return what the index says of a run: the same as before where its report is."""
-    if listed is not None and listed["sha256"] == report.sha256:
-        return listed
-    folder = cast("Path", report.content).parent
-    on_step(f"summarising {folder.name}")
-    with Store.open(folder / DATABASE) as store:
-        return entry_of(store, report.path, size_bytes=report.size_bytes, sha256=report.sha256, updated=utc_now())
+@dataclasses.dataclass(frozen=True)
+class _Wishes:
+    """What `publish` was asked for."""
+
+    runs: Sequence[Path]
+    title: str
+    prune: bool
+    comparisons: Sequence[Path]
+    render: Render
+    on_step: Callable[[str], None]
 
 
-def _pages(index: dict[str, Any]) -> list[File]:
-    """Make what the site shows of its index, for readers and for machines."""
-    made = {
-        "index.html": site_page(index["title"], index["runs"]).encode(),
-        # Of letters that come back as they are from any host.
-        INDEX: json.dumps(index, indent=1).encode() + b"\n",
-        "feed.xml": site_feed(index).encode(),
-        ".nojekyll": b"",
+def _next_site(where: str, wishes: _Wishes, text: str, hashes: Mapping[str, str]) -> tuple[list[File], Published]:
+    """Return the files of the site as it is to be, by its index as it is, and what becomes of the runs."""
+    old: dict[str, Any] = read_index(text, where) if text else {"title": "", "runs": [], "pages": []}
+    listed = {entry["report"]: entry for entry in old["runs"]}
+    reports = reports_of(wishes.runs, listed, hashes, wishes.render, wishes.on_step)
+    if not reports.files:
+        reasons = "; ".join(reports.left_out.values())
+        raise StoreError(f"none of {len(wishes.runs)} runs can be published: {reasons}")
+    # What the site lists and no longer has whole cannot be kept.
+    kept = {
+        place: entry
+        for place, entry in listed.items()
+        if place not in reports.files
+        and (not wishes.prune or place in reports.named)
+        and hashes.get(place) == entry["sha256"]
     }
-    return [File(path, content, hashlib.sha256(content).hexdigest()) for path, content in made.items()]
+    entries = [*kept.values(), *reports.entries.values()]
+    pages = SitePages({page["path"]: page for page in old["pages"]}, hashes)
+    pages.add_made(entries)
+    pages.add_comparisons(wishes.comparisons, keep=not wishes.prune)
+    index = index_of(entries, pages.listed, wishes.title[:_LONGEST_TITLE] or old["title"] or TITLE)
+    files = _files(index, pages, kept, reports, hashes)
+    return files, _outcome(where, listed, kept, reports, files)
+
+
+def _files(
+    index: Entry, pages: SitePages, kept: Mapping[str, Entry], reports: Reports, hashes: Mapping[str, str]
+) -> list[File]:
+    """Return all files of the site; of those that it has as they are nothing is sent."""
+    made = [
+        file_of("index.html", site_page(index["title"], index["runs"], index["pages"]).encode()),
+        file_of(INDEX, index_text(index)),
+        file_of("feed.xml", site_feed(index).encode()),
+        file_of(".nojekyll", b""),
+    ]
+    shared = shared_files((each["path"] for each in index["shared"]), pages.shared | reports.shared, hashes)
+    files = (
+        *made,
+        *pages.files,
+        *shared,
+        *(kept_file(place, entry["sha256"]) for place, entry in kept.items()),
+        *reports.files.values(),
+    )
+    return [file.kept() if hashes.get(file.path) == file.sha256 else file for file in files]
+
+
+def _outcome(
+    where: str, listed: Mapping[str, Entry], kept: Mapping[str, Entry], reports: Reports, files: Sequence[File]
+) -> Published:
+    before = {place: entry["sha256"] for place, entry in listed.items()}
+    after = {place: file.sha256 for place, file in reports.files.items()}
+    return Published(
+        where=where,
+        added=_ids(place for place in after if place not in before),
+        updated=_ids(place for place in after if before.get(place, after[place]) != after[place]),
+        unchanged=_ids([*kept, *(place for place in after if before.get(place) == after[place])]),
+        removed=_ids(place for place in before if place not in after and place not in kept),
+        left_out=reports.left_out,
+        sent_bytes=sum(file.size_bytes for file in files),
+        is_atomic=True,
+    )
 
 
 def _ids(places: Iterable[str]) -> tuple[str, ...]:
     return tuple(place.split("/")[2] for place in places)
 
 
-def _reports(
-    runs: Sequence[Path], render: Callable[[Store, Path], Path], on_step: Callable[[str], None]
-) -> tuple[dict[str, File], dict[str, str], set[str]]:
-    """Return an up-to-date report of each run by its place on the site, why others have none, and all their places."""
-    found: dict[str, File] = {}
-    left_out: dict[str, str] = {}
-    named: set[str] = set()
-    for folder in runs:
-        try:
-            place = report_path(folder.parent.name, folder.name)
-            named.add(place)
-            path = _rendered(folder, render, on_step)
-            found[place] = File(place, path, hashlib.sha256(path.read_bytes()).hexdigest())
-        except StoreError as error:
-            left_out[folder.name] = str(error)
-    return found, left_out, named
-
-
-def _rendered(folder: Path, render: Callable[[Store, Path], Path], on_step: Callable[[str], None]) -> Path:
-    path = folder / REPORT
-    database = folder / DATABASE
-    with Store.open(database) as store:
-        if not store.outcome_count():
-            raise StoreError(
-                f"{folder.name}: nothing was measured yet; `inv resume --run {folder.name}` goes on with it"
-            )
-        if not path.is_file() or path.stat().st_mtime_ns < database.stat().st_mtime_ns:
-            on_step(f"rendering {folder.name}")
-            render(store, path)
-    return path
-
-
 def _chunks(files: Sequence[File]) -> Iterator[bytes]:
+    """Yield what is sent, a file after the other; of a page no more than one is in memory."""
     for file in files:
-        if isinstance(file.content, bytes):
-            yield file.content
-        elif file.content is not None:
-            with file.content.open("rb") as opened:
-                while chunk := opened.read(_CHUNK_BYTES):
-                    yield chunk
+        if file.content is not None:
+            yield file.read()

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 INDEX = "index.json"
 _GENERATOR = "pageswap"
 _FILES = ("index.html", INDEX, "feed.xml", ".nojekyll")
+# Where an index lists further files, and what it calls the path of one.
+_LISTS = {"runs": "report", "pages": "path", "shared": "path"}
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 _CHUNK_BYTES = 1 << 20
 _MOST_INDEX_BYTES = 64 << 20
@@ -153,9 +155,13 @@ def _index(folder: Path) -> str | None:
 def _recorded(index: str | None) -> set[str]:
     if index is None:
         return set()
-    runs = json.loads(index).get("runs")
-    reports = [run.get("report") for run in runs if isinstance(run, dict)] if isinstance(runs, list) else []
-    return {*_FILES, *(name for name in reports if isinstance(name, str) and _is_name(name))}
+    known = json.loads(index)
+    names = set(_FILES)
+    for key, field in _LISTS.items():
+        listed = known.get(key)
+        found = [each.get(field) for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+        names |= {name for name in found if isinstance(name, str) and _is_name(name)}
+    return names
 
 
 def _is_name(name: str) -> bool:

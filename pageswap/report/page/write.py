@@ -12,7 +12,9 @@ from markupsafe import Markup, escape
 
 from pageswap.answers import words
 from pageswap.files import replacing
+from pageswap.history.kept_records import keep
 from pageswap.report.charts.drawing import Drawer
+from pageswap.store.store import Store
 from pageswap.text.words import visible
 
 if TYPE_CHECKING:
@@ -48,16 +50,26 @@ def render(run_data: RunData, out_path: Path) -> Path:
     with replacing(out_path) as file:
         for text in _environment().get_template("report.html.j2").generate(facts):
             file.write(text.encode())
+    if isinstance(run_data, Store):
+        # What many runs are told by is known here, and takes another second when it has to be found again.
+        keep(run_data, page.run.every, page.answer)
     return out_path
 
 
-def site_page(title: str, runs: Sequence[Mapping[str, Any]]) -> str:
+def site_page(title: str, runs: Sequence[Mapping[str, Any]], pages: Sequence[Mapping[str, str]] = ()) -> str:
     """Return the index page of a site: its runs, newest first, are entries of its index.json.
 
-    It makes no request, is readable without scripts, and works from a file.
+    ``pages`` are what the site has about many runs: each a path, a kind, a title and a text. It makes no request, is
+    readable without scripts, and works from a file.
     """
-    facts = _inlined(own("report.css") + own("site.css"), [own("site.js")])
-    return _environment().get_template("site.html.j2").render(title=title, runs=runs, **facts)
+    facts = {"title": title, "runs": runs, "pages": pages}
+    return page_text("site.html.j2", facts, ("report.css", "site.css"), ("site.js",))
+
+
+def page_text(template: str, facts: Mapping[str, Any], styles: Sequence[str], scripts: Sequence[str] = ()) -> str:
+    """Return a page made by one of our templates, with our own styles and scripts inside."""
+    inlined = _inlined("".join(map(own, styles)), [own(name) for name in scripts])
+    return _environment().get_template(template).render(**facts, **inlined)
 
 
 def site_feed(index: Mapping[str, Any]) -> str:

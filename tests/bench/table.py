@@ -22,8 +22,10 @@ import dispatch
 import faults
 import generated_answers
 import guest
+import histories
 import hostile_host
 import kills
+import many_runs
 import runs
 import targets
 
@@ -45,6 +47,7 @@ DISPATCH = "dispatch"
 ANSWERS = "answers"
 AUDIT = "audit"
 GUEST = "guest"
+HISTORIES = "histories"
 TABLES: dict[str, Callable[[], int]] = {
     STATISTICS: coverage.main,
     COMPARISONS: comparisons.main,
@@ -52,10 +55,16 @@ TABLES: dict[str, Callable[[], int]] = {
     AUDIT: audit.main,
     DISPATCH: dispatch.main,
     GUEST: guest.main,
+    HISTORIES: histories.main,
     TARGETS: targets.main,
 }
 # What takes up to half an hour, and measures nothing, is done only when it is named.
-ONLY_NAMED: dict[str, Callable[[], int]] = {"kills": kills.main, "faults": faults.main, "hostile": hostile_host.main}
+ONLY_NAMED: dict[str, Callable[[], int]] = {
+    "kills": kills.main,
+    "faults": faults.main,
+    "hostile": hostile_host.main,
+    "many-runs": many_runs.main,
+}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,13 +10,13 @@ from pageswap.errors import StoreError
 from pageswap.files import replacing
 from pageswap.history.run_record import Record, problem_of, record_of
 from pageswap.store.schema import DATABASE
+from pageswap.store.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pageswap.analysis.summary import HostsSummary
     from pageswap.answers.record import Answer
-    from pageswap.store.store import Store
 
 # 1: the first.
 _FORMAT: Final = 1
@@ -33,7 +33,6 @@ def record_of_run(folder: Path) -> Record:
     from pageswap.analysis.findings import findings
     from pageswap.analysis.summary import summarise
     from pageswap.answers.build import build_answer
-    from pageswap.store.store import Store
 
     with Store.open(folder / DATABASE) as store:
         if not store.outcome_count():

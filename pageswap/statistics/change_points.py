@@ -79,7 +79,7 @@ def change_points(series: Sequence[float], family: int = 1) -> tuple[ChangePoint
         if all(found):
             return tuple(each for each in found if each)
         # The weakest goes, and its neighbours are then tested with what was on both sides of it.
-        weakest = max(range(len(edges)), key=lambda index: (found[index] is None, p[index]))
+        weakest = int(np.argmax(np.where([each is None for each in found], p, -1.0)))
         edges = edges[:weakest] + edges[weakest + 1 :]
     return ()
 

@@ -63,9 +63,10 @@ class Pending:
 def change_points(series: Sequence[float], family: int = 1) -> tuple[ChangePoint, ...]:
     """Find where a series changes its level, in its order.
 
-    A change stands where two things agree: Student's test of the means of both parts, with the variance inside all
-    parts, and the ranks of their values (`pageswap.statistics.rank_tests.shift`, uncorrected), so that a few outliers
-    that happen to lie beside each other are none. The test is corrected for every place of the series, and for
+    A change stands where three things agree: Student's test of the means of both parts, with the variance inside all
+    parts; the ranks of their values (`pageswap.statistics.rank_tests.shift`, uncorrected); and that `LEAST` values of
+    each part are on its own side of the middle between both, so that two outliers beside each other are no level. The
+    test is corrected for every place of the series, and for
     ``family`` series that are looked at together. A value that is alone among its neighbours counts as they do.
     """
     values = np.asarray(series, dtype=np.float64)
@@ -179,7 +180,9 @@ def _change(values: Floats, edges: list[int], index: int, p: float) -> ChangePoi
     point, interval = shift(before, after)
     if p > ALPHA or interval is None or interval.low <= 0 <= interval.high:
         return None
-    return ChangePoint(edges[index], point, interval, p)
+    border = (np.median(before) + np.median(after)) / 2
+    sides = (before < border, after > border) if point > 0 else (before > border, after < border)
+    return ChangePoint(edges[index], point, interval, p) if min(map(np.sum, sides)) >= LEAST else None
 
 
 def _places(count: int) -> int:

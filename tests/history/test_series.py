@@ -49,7 +49,8 @@ def test_times_are_longer_where_ratios_are_lower() -> None:
     found = history("demo", records(STEP), quantity="time")
     (change,) = of(found, "mremap_fixed").changes
 
-    assert (change.verdict, round(change.factor, 1)) == ("slower", 1.2)
+    assert change.verdict == "slower"
+    assert 1.2 < change.factor < 1.3
     assert {"memcpy", "copy_words", "mremap_fixed"} == {each.levels["method"] for each in found.series}
 
 

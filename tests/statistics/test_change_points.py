@@ -135,16 +135,18 @@ def test_a_longer_family_asks_for_more() -> None:
 
 
 def test_the_smallest_change_is_as_small_as_the_noise_and_the_count_allow() -> None:
-    """A hundred times the runs find a tenth of the change, and too few none."""
-    few, many = smallest_shift(normal(20)), smallest_shift(normal(2_000))
+    """Of twice the noise twice the change, of four times the runs about half of it, and of too few runs none."""
+    few, many = smallest_shift(normal(50)), smallest_shift(normal(200))
 
-    assert few / 14 < many < few / 7
+    assert few / 2.6 < many < few / 1.5
+    assert abs(2 * few - smallest_shift(2 * normal(50))) < 1e-9
     assert math.isnan(smallest_shift(normal(FEWEST - 1)))
 
 
 def test_a_running_median_leaves_a_step_where_it_is() -> None:
     """And takes what stands alone, at the ends too."""
-    values = np.array([9.0, 0.1, 0.0, 0.1, 9.0, 0.0, 5.0, 5.1, 5.0, -4.0])
+    level = [0.1, 0.0, 0.1, 0.0, 0.1, 0.0]
+    values = np.array([9.0, *level, 9.0, *level, *(each + 5 for each in level), -4.0])
     calm, _ = without_lone_values(values)
 
-    assert calm.tolist() == [0.1, 0.1, 0.0, 0.1, 0.1, 0.0, 5.0, 5.1, 5.0, 5.0]
+    assert calm.tolist() == [0.1, *level, 0.1, *level, *(each + 5 for each in level), 5.0]

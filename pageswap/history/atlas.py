@@ -63,7 +63,7 @@ class Sheet:
 
 @dataclasses.dataclass(frozen=True)
 class Atlas:
-    """The fastest ways over all runs; ``runs`` had a contest, ``hosts`` are the machines by the runs' names for them."""
+    """The fastest ways over all runs: how many ``runs`` had a contest, and how many ``hosts``, by the runs' names."""
 
     runs: int
     hosts: int

@@ -5,7 +5,6 @@ It is made once, from the run's summary and answer, and is plain JSON: beside th
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections import Counter
@@ -68,7 +67,9 @@ SHAPE: Final[dict[str, Any]] = {
     "commit": (str, type(None)),
     "dirty": (bool, type(None)),
     **dict.fromkeys(("baseline", "fixed"), _LEVELS),
-    "figures": [{"host": _TEXT, "levels": _LEVELS, "speed?": _figure_problem, "ns": _figure_problem, "*": (str, dict, list)}],
+    "figures": [
+        {"host": _TEXT, "levels": _LEVELS, "speed?": _figure_problem, "ns": _figure_problem, "*": (str, dict, list)}
+    ],
     "wins": [{"host": _TEXT, "levels": _LEVELS, "methods": [_TEXT], "of": _COUNT, "*": (str, dict, list, int)}],
 }
 

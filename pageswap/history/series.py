@@ -1,4 +1,4 @@
-"""How each case of an experiment went over many runs: its figures in their order, where its level changed, and with what.
+"""How each case of an experiment went over many runs: its figures in order, where its level changed, and with what.
 
 Figures are put into one series where they are of the same host and machine, the same work and the same levels. What
 else differed between two runs that follow each other is a mark between them.
@@ -275,7 +275,9 @@ def _marks(before: _Figure, after: _Figure) -> tuple[Mark, ...]:
     """Return what differs between the conditions of two runs; what only one of them tells is no difference."""
     pairs = ((each.key, before.host.get(each.key), after.host.get(each.key)) for each in TOLD)
     return tuple(
-        Mark(key, label_of(key), old, new) for key, old, new in pairs if old is not None and new is not None and old != new
+        Mark(key, label_of(key), old, new)
+        for key, old, new in pairs
+        if old is not None and new is not None and old != new
     )
 
 

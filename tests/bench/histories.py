@@ -40,7 +40,9 @@ def false_checks(rng: np.random.Generator) -> Iterator[Check]:
     ]
     yield Check(f"false, {FAMILY} cases of {RUNS} runs", float(np.mean(of_all)), 0, 0.05)
     spiked = [_spiked(rng) for _ in range(HISTORIES)]
-    yield Check(f"false, {RUNS} runs, one of them far off", float(np.mean([bool(change_points(v)) for v in spiked])), 0, 0.05)
+    yield Check(
+        f"false, {RUNS} runs, one of them far off", float(np.mean([bool(change_points(v)) for v in spiked])), 0, 0.05
+    )
     alone = [bool(change_points(_stepped(rng, RUNS - 1, 10.0))) for _ in range(HISTORIES)]
     yield Check("false, the last run alone is far off", float(np.mean(alone)), 0, 0.05)
     hinted = [pending(_stepped(rng, RUNS - 1, 10.0)) is not None for _ in range(HISTORIES)]
@@ -50,7 +52,7 @@ def false_checks(rng: np.random.Generator) -> Iterator[Check]:
 
 
 def power_checks(rng: np.random.Generator) -> Iterator[Check]:
-    """Give the share of histories with a change of three deviations in which it is found within one run of its place."""
+    """Give the share of histories with a change in which it, and nothing else, is found within one run of its place."""
     places = rng.integers(5, RUNS - 4, HISTORIES)
     found = [_is_found(_stepped(rng, place, 3.0), [place]) for place in places]
     yield Check(f"found, 3 deviations, anywhere but 5 at an end of {RUNS}", float(np.mean(found)), 0.9, 1)
@@ -64,7 +66,8 @@ def power_checks(rng: np.random.Generator) -> Iterator[Check]:
     yield Check("both found, 3 deviations for 10 runs", float(np.mean(found)), 0.8, 1)
     for shape, deviation in SHAPE_DEVIATIONS.items():
         found = [
-            _is_found(SHAPES[shape](rng, RUNS) + 3 * deviation * (np.arange(RUNS) >= 25), [25]) for _ in range(HISTORIES)
+            _is_found(SHAPES[shape](rng, RUNS) + 3 * deviation * (np.arange(RUNS) >= 25), [25])
+            for _ in range(HISTORIES)
         ]
         yield Check(f"found, 3 deviations, {shape}", float(np.mean(found)), 0.85, 1)
     for times in (1.0, 1.5, 2.0):
@@ -99,7 +102,8 @@ def main() -> int:
     for check in itertools.chain(false_checks(rng), power_checks(rng)):
         failed += not check.holds
         mark = "" if check.holds else "   FAILED"
-        print(f"{check.name:56} {100 * check.share:6.1f} %   {100 * check.at_least:g} and {100 * check.at_most:g} %{mark}")
+        bounds = f"{100 * check.at_least:g} and {100 * check.at_most:g} %"
+        print(f"{check.name:56} {100 * check.share:6.1f} %   {bounds}{mark}", flush=True)
     return int(bool(failed))
 
 

@@ -80,20 +80,20 @@ def histories(folder: Path, count: int) -> Iterator[str]:
     made = folder / "results"
     for number in range(1, count + 1):
         record_of_run(store_run(made, number, name="demo1"))
-    yield "history, %d runs: %.2f s, %.0f MiB" % (count, *timed(HISTORY, str(made)))
+    yield "history, {} runs: {:.2f} s, {:.0f} MiB".format(count, *timed(HISTORY, str(made)))
 
 
 def sites(folder: Path, count: int) -> Iterator[str]:
     """Give what publishing ``count`` runs takes, how large the site is, and what one run more takes."""
     made, site = results(folder, count), folder / "site"
-    yield "publish, %d runs: %.2f s, %.0f MiB" % (count, *timed(PUBLISH, str(made), str(site)))
+    yield "publish, {} runs: {:.2f} s, {:.0f} MiB".format(count, *timed(PUBLISH, str(made), str(site)))
     size = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
     alone = sum(path.stat().st_size for path in made.rglob("report.html"))
     yield f"  the site: {size / 1e6:.0f} MB, of reports that are {alone / 1e6:.0f} MB alone"
     run = store_run(made, count + 1, name="demo1")
     record_of_run(run)
     shutil.copy(next(made.glob("*/*/report.html")), run / "report.html")
-    yield "publish, one run more: %.2f s, %.0f MiB" % timed(PUBLISH, str(made), str(site))
+    yield "publish, one run more: {:.2f} s, {:.0f} MiB".format(*timed(PUBLISH, str(made), str(site)))
 
 
 def main() -> int:

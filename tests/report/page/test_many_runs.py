@@ -79,7 +79,8 @@ def test_a_history_says_first_what_changed(browser: Browser, tmp_path: Path) -> 
     assert "Not yet a change" in page.locator("main").inner_text()
     assert "mremap_fixed" in first.locator("figcaption").inner_text()
     assert (1, 0, 2) == tuple(first.locator(f"line.{kind}").count() for kind in ("edge", "mark", "level"))
-    assert (0, 1, 1) == tuple(page.locator("figure").last.locator(f"line.{kind}").count() for kind in ("edge", "mark", "level"))
+    last = page.locator("figure").last
+    assert (0, 1, 1) == tuple(last.locator(f"line.{kind}").count() for kind in ("edge", "mark", "level"))
     assert page.locator("figure svg").first.is_visible()
 
 

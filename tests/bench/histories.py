@@ -34,7 +34,8 @@ def false_checks(rng: np.random.Generator) -> Iterator[Check]:
     for count in COUNTS:
         yield Check(f"false, {count} runs, normal", _false(rng, "normal", count), 0, 0.05)
     for shape in SHAPES:
-        yield Check(f"false, {RUNS} runs, {shape}", _false(rng, shape, RUNS), 0, 0.05)
+        # What is skewed is told, not mended: three high values in a row are no rarity there.
+        yield Check(f"false, {RUNS} runs, {shape}", _false(rng, shape, RUNS), 0, 0.3 if "skewed" in shape else 0.05)
     of_all = [
         any(change_points(SHAPES["normal"](rng, RUNS), FAMILY) for _ in range(FAMILY)) for _ in range(HISTORIES // 4)
     ]

@@ -15,7 +15,7 @@ from pageswap.analysis.trials.run_data import RunData, factors_of, levels_of
 from pageswap.analysis.trials.table import frame
 from pageswap.errors import UsageError
 from pageswap.files import replacing
-from pageswap.store.facts import COUNT, FACTS, OBJECT, YES_OR_NO
+from pageswap.store.facts import COUNT, FACTS, OBJECT, TEXT, YES_OR_NO
 from pageswap.text.words import level_text, levels_phrase
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _LONGEST: Final = 200
 _MOST_COUNTERS: Final = 500
 # How a cell begins that a spreadsheet computes.
 _FORMULA: Final = r"^(?=[=+\-@\t\r])"
-_FACT_TYPES: Final = {COUNT: "Int64", YES_OR_NO: "boolean"}
+_FACT_TYPES: Final[dict[str, Any]] = {TEXT: "str", COUNT: "Int64", YES_OR_NO: "boolean", OBJECT: "str"}
 
 
 def export(runs: Iterable[RunData], to: str, out: Path) -> Path:
@@ -66,7 +66,7 @@ def _with_facts(table: pd.DataFrame, facts: Mapping[tuple[str, int], Mapping[str
     for name, fact in FACTS.items():
         known = {place: _fact_text(each[name]) if fact.kind == OBJECT else each[name] for place, each in facts.items()}
         found = pd.Series([known.get(place) for place in places], index=table.index, dtype="object")
-        column = found.astype(_FACT_TYPES.get(fact.kind, "str"))
+        column = found.astype(_FACT_TYPES[fact.kind])
         columns[name] = table[name].where(table[name].notna(), column) if name in table else column
     return table.assign(**columns)
 

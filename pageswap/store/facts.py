@@ -105,8 +105,7 @@ def store_facts(connection: sqlite3.Connection, host: str | None = None, segment
 
 def facts_of(provenance: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is known of a run on a host that was never reached."""
-    known = {name: fact.find(provenance, {}) for name, fact in FACTS.items()}
-    return {name: value if type(value) is _TYPES[FACTS[name].kind] else None for name, value in known.items()}
+    return {name: _found(fact, (provenance, {})) for name, fact in FACTS.items()}
 
 
 def facts_from(values: Sequence[Any]) -> dict[str, Any]:
@@ -123,12 +122,18 @@ def _object(text: str | None) -> Mapping[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _stored(fact: Fact, documents: Documents) -> str | int | None:
+def _found(fact: Fact, documents: Documents) -> Any:  # noqa: ANN401 - of the fact's kind, or None
     value = fact.find(*documents)
     # Not by isinstance: to Python a bool is a number, too.
-    if type(value) is not _TYPES[fact.kind]:
-        return None
-    return json.dumps(value, ensure_ascii=False, sort_keys=True) if fact.kind == OBJECT else value
+    is_of_kind = type(value) is _TYPES[fact.kind]
+    return value if is_of_kind else None
+
+
+def _stored(fact: Fact, documents: Documents) -> str | int | None:
+    value = _found(fact, documents)
+    if fact.kind == OBJECT and value is not None:
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return value  # type: ignore[no-any-return]
 
 
 def _read(fact: Fact, value: Any) -> Any:  # noqa: ANN401 - of the fact's kind

@@ -36,6 +36,8 @@ COMMANDS = commands_of(tasks)
 # What these pages measure with is added by them first; tests/test_changing.py types it.
 ADDS_FIRST = {"adding-a-method.md", "changing.md"}
 
+COMMAND = re.compile(r'\./inv((?:"[^"]*"|(?!\|\||>>|[|;]\s).)*)')
+
 
 def blocks(page: str, *languages: str) -> list[str]:
     """Return the code blocks of a page in these languages."""
@@ -46,13 +48,13 @@ def blocks(page: str, *languages: str) -> list[str]:
 def commands(page: str) -> Iterator[list[str]]:
     """Yield the words of each ./inv command that a page tells to type, in its blocks or between its lines.
 
-    What may be left out, `[--hosts a]`, is typed too, and `...` stands for any value.
+    It goes to the end of its line or to what the shell does next, but for what is in quotes. What may be left out,
+    `[--hosts a]`, is typed too, and `...` stands for any value.
     """
-    typed = [line for block in blocks(page, "sh", "yaml") for line in block.splitlines() if "./inv" in line]
-    for text in [*typed, *re.findall(r"`(\./inv[^`]*)`", page)]:
-        command = text[text.index("./inv") :].split("./inv", 1)[1].replace("[", " ").replace("]", " ")
-        words = shlex.split(re.split(r"\|\||>>|[|;]\s", command)[0], comments=True)
-        yield ["latest" if word == "..." else word for word in words]
+    for text in [*blocks(page, "sh", "yaml"), *re.findall(r"`(\./inv[^`]*)`", page)]:
+        for command in COMMAND.findall(text):
+            words = shlex.split(command.replace("[", " ").replace("]", " "), comments=True)
+            yield ["latest" if word == "..." else word for word in words]
 
 
 def experiment(typed: str, page: str) -> Experiment:

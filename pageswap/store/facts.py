@@ -6,9 +6,13 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from pageswap.agent.host.conditions import CONDITIONS, condition_value
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping, Sequence
+
+    from pageswap.agent.host.conditions import Condition
 
     Documents = tuple[Mapping[str, Any], Mapping[str, Any]]
 
@@ -22,13 +26,12 @@ _STORED_AS: Final = {TEXT: "TEXT", COUNT: "INTEGER", YES_OR_NO: "INTEGER", OBJEC
 
 @dataclasses.dataclass(frozen=True)
 class Fact:
-    """All that is known of a fact: its kind, what it means, and how it is found in a run's provenance and a host.
+    """All that is known of a fact: its kind, and how it is found in a run's provenance and a host's environment.
 
     What is found and is not of the kind counts as not known.
     """
 
     kind: str
-    meaning: str
     find: Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
 
 
@@ -36,32 +39,28 @@ def _of_run(name: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], Any]:
     return lambda provenance, _environment: provenance.get(name)
 
 
-def _of_host(name: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], Any]:
-    return lambda _provenance, environment: environment.get(name)
+def _of_condition(condition: Condition) -> Fact:
+    """Return what is kept of a condition: its text, or how many a table of them has; none is not known."""
+    if isinstance(condition.shape, dict):
+        return Fact(COUNT, lambda _provenance, environment: _count(condition_value(environment, condition)))
+    return Fact(TEXT, lambda _provenance, environment: condition_value(environment, condition))
 
 
-def _node_count(_provenance: Mapping[str, Any], environment: Mapping[str, Any]) -> int | None:
-    nodes = environment.get("numa_nodes")
-    return len(nodes) or None if isinstance(nodes, dict) else None
+def _count(value: object) -> int | None:
+    return len(value) or None if isinstance(value, dict) else None
 
 
-def _core_hash(_provenance: Mapping[str, Any], environment: Mapping[str, Any]) -> object:
-    core = environment.get("core")
-    return core.get("core_hash") if isinstance(core, dict) else None
-
-
-# A line here is all that one more needs: a file that lacks the column gets it, filled, when it is opened.
+# One more of a host is a word in its condition's row, one of a run a line here: a file that lacks the column gets it,
+# filled, when it is opened.
 FACTS: Final[dict[str, Fact]] = {
-    "kernel": Fact(TEXT, "release of the host's kernel", _of_host("kernel")),
-    "cpu_model": Fact(TEXT, "the host's processor", _of_host("cpu_model")),
-    "hypervisor": Fact(TEXT, "what the host is a guest of; empty for none that shows itself", _of_host("hypervisor")),
-    "numa_nodes": Fact(COUNT, "how many NUMA nodes the host has", _node_count),
-    "commit": Fact(TEXT, "commit of pageswap that measured", _of_run("commit")),
-    "dirty": Fact(YES_OR_NO, "whether that was changed and not committed", _of_run("dirty")),
-    "core_hash": Fact(TEXT, "SHA-256 of the C core's binary", _core_hash),
-    "version": Fact(TEXT, "version of pageswap", _of_run("version")),
-    "tags": Fact(OBJECT, "what `--tag` said of the run: a JSON object of texts", _of_run("tags")),
-    "note": Fact(TEXT, "what `--note` said of the run", _of_run("note")),
+    **{condition.key.rpartition(".")[2]: _of_condition(condition) for condition in CONDITIONS if condition.is_fact},
+    # Of pageswap that measured: its commit, whether that was changed and not committed, and its version.
+    "commit": Fact(TEXT, _of_run("commit")),
+    "dirty": Fact(YES_OR_NO, _of_run("dirty")),
+    "version": Fact(TEXT, _of_run("version")),
+    # What `--tag` and `--note` said: a JSON object of texts, and a text.
+    "tags": Fact(OBJECT, _of_run("tags")),
+    "note": Fact(TEXT, _of_run("note")),
 }
 _TYPES: Final[dict[str, type]] = {TEXT: str, COUNT: int, YES_OR_NO: bool, OBJECT: dict}
 

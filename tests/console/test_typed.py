@@ -142,7 +142,6 @@ TYPED = [
     ("--config x run smoke", 1, f"unknown argument '--config'; {FIRST}"),
     ("plna", 1, "unknown command 'plna'; did you mean 'plan'? 'inv' lists the commands"),
     ("zzz", 1, "unknown command 'zzz'; 'inv' lists the commands"),
-    ("runs", 1, "unknown command 'runs'; 'inv' lists the commands"),
     ("results", 1, "unknown command 'results'; 'inv' lists the commands"),
     ("repeats", 1, "unknown command 'repeats'; 'inv' lists the commands"),
     ("count", 1, "unknown command 'count'; 'inv' lists the commands"),

@@ -60,6 +60,8 @@ class Condition:
     # Shown in a report's list of a host's conditions; and in the one line that a summary has for a host.
     is_shown: bool = True
     is_brief: bool = False
+    # Kept of each start of an agent as a column of every export: a text, or how many there are of what is a table.
+    is_fact: bool = False
     key: str = ""
 
 
@@ -91,6 +93,7 @@ _ROWS = {
         "caches, memory bandwidth and the cost of entering the kernel are the processor's",
         lambda source: source.cpu.get("model name"),
         is_brief=True,
+        is_fact=True,
     ),
     "microcode": _setting(
         "Microcode",
@@ -120,7 +123,7 @@ _ROWS = {
     "measured_nodes": _setting(
         "NUMA nodes of measured CPUs", _FAR, readers.measured_nodes, {"*": (int,)}, doubt=readers.several_nodes
     ),
-    "numa_nodes": _setting("NUMA nodes", _FAR, lambda source: readers.nodes(source.files), _TEXT_EACH),
+    "numa_nodes": _setting("NUMA nodes", _FAR, lambda source: readers.nodes(source.files), _TEXT_EACH, is_fact=True),
     "numa_balancing": _setting(
         "NUMA balancing",
         "with several nodes the kernel unmaps pages to see who uses them, and moves them",
@@ -139,12 +142,14 @@ _ROWS = {
         "a guest pays nested page walks, and exits for what its host must do",
         readers.hypervisor,
         is_brief=True,
+        is_fact=True,
     ),
     "kernel": _setting(
         "Kernel",
         "system calls, page faults and mappings are the kernel's code",
         lambda _: os.uname().release,
         is_brief=True,
+        is_fact=True,
     ),
     "kernel_build": _setting(
         "Kernel build", "another build of a kernel has other options", lambda _: os.uname().version
@@ -251,7 +256,7 @@ _ROWS = {
     "core.compiler": _code("Compiler", "another compiler makes other code from the same sources"),
     "core.flags": _code("Compiler flags", "other flags make other code from the same sources"),
     "core.build": _harmless("Built by", "the core's hash says whether the code that was timed is the same"),
-    "core.core_hash": _code("Core, SHA-256", "this is the code that was timed"),
+    "core.core_hash": _code("Core, SHA-256", "this is the code that was timed", is_fact=True),
     "core.source_hash": _code("Core's sources, SHA-256", "the sources of the code that was timed"),
 }
 _BY_KEY = {key: dataclasses.replace(row, key=key) for key, row in _ROWS.items()}
@@ -267,7 +272,9 @@ def condition_value(environment: Mapping[str, Any], condition: Condition) -> Any
     """Return a condition's value in an environment, None where there is none."""
     name, _, part = condition.key.partition(".")
     value = environment.get(name)
-    return (value or {}).get(part) if part else value
+    if not part:
+        return value
+    return value.get(part) if isinstance(value, dict) else None
 
 
 def doubts(environment: Mapping[str, Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Times what looks at many runs: a history of 500, publishing 1,000 and one more; each at a tenth of that, too.
+"""Times what looks at many runs or trials: lists, queries, a large report, histories, sites; and a tenth of each.
 
 The runs are of one small experiment, and their reports are made before: that is what a person has who publishes.
 """
@@ -6,14 +6,13 @@ The runs are of one small experiment, and their reports are made before: that is
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import catalogues
+from clock import timed
 
 from pageswap.history.kept_records import record_of_run
 from pageswap.report.page.write import render
@@ -23,7 +22,6 @@ from tests.stored_run import store_run
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 HISTORY_RUNS: Final = 500
 SITE_RUNS: Final = 1_000
 _EXPERIMENTS: Final = 4
@@ -43,22 +41,6 @@ def results(folder: Path, count: int) -> Path:
             # As large as its own would be, and another one by its name.
             (run / "report.html").write_bytes(report.read_bytes().replace(b"-000001", b"-%06d" % number))
     return made
-
-
-def timed(code: str, *arguments: str) -> tuple[float, float]:
-    """Run Python code in a process of its own; return its wall time in seconds and its peak resident size in MiB."""
-    start = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL,
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{code} ended with {process.returncode}")
-    return time.monotonic() - start, usage.ru_maxrss / 1024
 
 
 HISTORY: Final = """
@@ -96,10 +78,19 @@ def sites(folder: Path, count: int) -> Iterator[str]:
     yield "publish, one run more: {:.2f} s, {:.0f} MiB".format(*timed(PUBLISH, str(made), str(site)))
 
 
+WORK: Final = (
+    (catalogues.lists, catalogues.LISTED_RUNS),
+    (catalogues.queries, catalogues.ASKED_RUNS),
+    (catalogues.reports, catalogues.REPORT_BLOCKS),
+    (histories, HISTORY_RUNS),
+    (sites, SITE_RUNS),
+)
+
+
 def main() -> int:
     """Print a line a figure."""
-    for make, counts in ((histories, (HISTORY_RUNS // 10, HISTORY_RUNS)), (sites, (SITE_RUNS // 10, SITE_RUNS))):
-        for count in counts:
+    for make, most in WORK:
+        for count in (most // 10, most):
             folder = Path(tempfile.mkdtemp(prefix="pageswap-bench-"))
             with contextlib.ExitStack() as cleaning:
                 cleaning.callback(shutil.rmtree, folder, ignore_errors=True)

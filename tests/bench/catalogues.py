@@ -1,0 +1,67 @@
+"""Times `runs` of 1,000 runs, `query` over 2,000 and `report` of a million trials; each at a tenth of that, too.
+
+Each is the whole command, from the start of Python on. Lists and queries are timed twice: the first reads the runs or
+puts them together, as after an update of pageswap, the second finds that done.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import runs
+from clock import timed
+
+from tests.stored_run import store_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LISTED_RUNS: Final = 1_000
+# Of 88 trials each, less one.
+ASKED_RUNS: Final = 2_000
+# Of 150 trials, as half of the cases are the baseline's and are measured twice.
+REPORT_BLOCKS: Final = 6_667
+_EXPERIMENTS: Final = 4
+_CPUS: Final = 5
+_KERNELS: Final = 8
+_BLOCKS: Final = 21
+
+COMMAND: Final = """
+import sys; from pathlib import Path; import tasks; from pageswap.console import start
+tasks.RESULTS = Path(sys.argv[1]); raise SystemExit(start.run(sys.argv[2:]))
+"""
+MEDIANS: Final = "SELECT cpu_model, kernel, method, median(ns_per_op), count(*) FROM cases GROUP BY ALL ORDER BY ALL"
+
+
+def lists(folder: Path, count: int) -> Iterator[str]:
+    """Give the time of a list of ``count`` runs."""
+    made = _results(folder, count)
+    for state in ("not known yet", "indexed"):
+        yield "runs, {:,} runs, {}: {:.2f} s, {:.0f} MiB".format(count, state, *timed(COMMAND, str(made), "runs"))
+
+
+def queries(folder: Path, count: int) -> Iterator[str]:
+    """Give the time of medians by CPU and kernel over ``count`` runs."""
+    made = _results(folder, count)
+    for state in ("not known yet", "put together"):
+        figures = timed(COMMAND, str(made), "query", MEDIANS)
+        yield "query, {:,} runs, {}: {:.2f} s, {:.0f} MiB".format(count, state, *figures)
+
+
+def reports(folder: Path, blocks: int) -> Iterator[str]:
+    """Give the time of a report of a run of 100 cases in so many blocks."""
+    run = folder / "results" / "bench" / runs.RUN_ID
+    run.mkdir(parents=True)
+    runs.write_run(run, repeats=blocks)
+    figures = timed(COMMAND, str(folder / "results"), "report", str(run))
+    yield "report, {:,} trials: {:.1f} s, {:,.0f} MiB".format(blocks * 150, *figures)
+
+
+def _results(folder: Path, count: int) -> Path:
+    """Store so many runs of four experiments on hosts of five processors and eight kernels."""
+    for number in range(1, count + 1):
+        host = {"cpu_model": f"CPU {number % _CPUS}", "kernel": f"6.{number % _KERNELS}.0"}
+        name = f"demo{number % _EXPERIMENTS}"
+        store_run(folder / "results", number, name=name, blocks=_BLOCKS, environment=host)
+    return folder / "results"

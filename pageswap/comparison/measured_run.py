@@ -12,7 +12,7 @@ from pageswap.agent.journal.job import OK
 from pageswap.analysis.checks.noise_floor import case_floors
 from pageswap.analysis.trials.matrix import Matrix
 from pageswap.analysis.trials.run_data import levels_key
-from pageswap.analysis.trials.table import frame
+from pageswap.analysis.trials.table import timed
 from pageswap.statistics.medians import Floats, medians
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Measured:
         self.meta = part.run_data.meta()
         self.environments = part.run_data.environments()
         # Not kept: its tables are most of a large run's memory, and there may be many runs.
-        matrix = Matrix(part.run_data, frame(part.run_data))
+        matrix = Matrix(part.run_data, timed(part.run_data))
         self.hosts, self.baseline = matrix.hosts, matrix.baseline
         workload = self.meta["experiment"].get("workload", "swap")
         self.levels = {case_id: {"workload": workload, **levels} for case_id, levels in matrix.cases.items()}

@@ -15,12 +15,18 @@ from scipy import special
 from pageswap.statistics.intervals import CONFIDENCE, Interval
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pageswap.statistics.medians import Floats
 
 
 # Up to here the exact distributions are cheap; beyond, the normal ones differ in the fourth digit, or by less than one
 # pair (Lehmann 1975, 1.3).
 EXACT_UP_TO: Final = 50
+# So many differences are put into order as they are; of more, only those near the place that is wanted.
+_FEW: Final = 4096
+# Halvings of the range of all differences: as many as a float has digits, where most of them are equal.
+_HALVINGS: Final = 52
 
 
 def kendall_p(values: Floats) -> float:
@@ -59,11 +65,42 @@ def shift(base: Floats, new: Floats) -> tuple[float, Interval | None]:
     count = len(new) * len(base)
     k = critical_difference(len(base), len(new))
     middle = (count - 1) // 2, count // 2
-    # Of half a million differences only those that are asked for are put into their places.
-    places = sorted({*middle, max(0, k - 1), min(count - 1, count - k)})
-    differences = np.partition(np.subtract.outer(new, base), places, axis=None)
-    point = float(differences[list(middle)].mean())
-    return point, Interval(float(differences[k - 1]), float(differences[count - k])) if k else None
+    first, second, low, high = _differences_at(base, new, (*middle, max(0, k - 1), min(count - 1, count - k)))
+    return (first + second) / 2, Interval(low, high) if k else None
+
+
+def _differences_at(base: Floats, new: Floats, places: Iterable[int]) -> list[float]:
+    """Return those of all differences that stand at these places when they are in order, from 0 on."""
+    if len(base) * len(new) <= _FEW:
+        differences = np.sort(np.subtract.outer(new, base), axis=None)
+        return [float(differences[place]) for place in places]
+    negated, added = np.sort(-base), np.sort(new)
+    found = {place: _sum_at(negated, added, place) for place in set(places)}
+    return [found[place] for place in places]
+
+
+def _sum_at(a: Floats, b: Floats, place: int) -> float:
+    """Return the sum of a value of ``a`` and one of ``b``, both sorted, at a place in the order of all sums.
+
+    The range in which it lies is halved until it holds few: those up to a limit are counted without making one, by how
+    many of ``a`` each value of ``b`` leaves room for.
+    """
+    low, high = np.zeros(len(b), dtype=np.int64), np.full(len(b), len(a))
+    at_least, at_most = a[0] + b[0], a[-1] + b[-1]
+    for _ in range(_HALVINGS):
+        if (high - low).sum() <= _FEW:
+            break
+        limit = (at_least + at_most) / 2
+        upto = np.searchsorted(a, limit - b, side="right")
+        if upto.sum() > place:
+            high, at_most = upto, limit
+        else:
+            low, at_least = upto, limit
+    counts = high - low
+    steps = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    sums = a[np.repeat(low, counts) + steps] + np.repeat(b, counts)
+    place -= int(low.sum())
+    return float(np.partition(sums, place)[place])
 
 
 @functools.cache

@@ -79,6 +79,22 @@ def test_a_known_shift_is_found() -> None:
     assert (7, 13) == (interval.low, interval.high)
 
 
+@pytest.mark.parametrize("digits", [0, 1, 15])
+def test_of_many_differences_those_are_found_that_all_in_order_would_give(digits: int) -> None:
+    """Many equal ones and one far away, too: the middle, and both ends of the interval."""
+    chance = np.random.default_rng(8)
+    base, new = chance.normal(0, 1, 70).round(digits), chance.normal(0.3, 1, 200).round(digits)
+    base[0] = 1e6
+    ordered = np.sort(np.subtract.outer(new, base), axis=None)
+    k = critical_difference(70, 200)
+
+    point, interval = shift(base, new)
+
+    assert point == pytest.approx(ordered[[6999, 7000]].mean(), abs=1e-9)
+    assert interval is not None
+    assert (interval.low, interval.high) == pytest.approx((ordered[k - 1], ordered[14_000 - k]), abs=1e-9)
+
+
 def test_three_values_cannot_exclude_anything() -> None:
     """There is an estimate, and no interval that would promise too much."""
     assert (1.0, None) == shift(np.zeros(3), np.ones(3))

@@ -51,7 +51,7 @@ class Matrix:
     """
 
     def __init__(self, run_data: HostRows, table: pd.DataFrame, hosts: Sequence[str] = ()) -> None:
-        """Take a run and its `frame`; without ``hosts``, all of them."""
+        """Take a run and its `frame`, or what `timed` has of it; without ``hosts``, all of them."""
         meta = run_data.meta()
         self.cases = {str(case["case_id"]): levels_of(case) for case in run_data.cases()}
         self.baseline: dict[str, Any] = dict(meta["experiment"].get("baseline") or {})
@@ -63,7 +63,7 @@ class Matrix:
         corrupt = set(wrong.itertuples(index=False, name=None))
         is_corrupt = [(host, str(self.cases[case_id].get("method"))) in corrupt for host, case_id in self.keys]
         self.has_corrupt_baseline = np.array(is_corrupt, dtype=bool)[self.partners] & (self.partners >= 0)
-        measured = table.loc[~table["warmup"], list(USED_COLUMNS)]
+        measured = table.loc[~table["warmup"], [name for name in USED_COLUMNS if name in table]]
         host_codes, case_codes = _codes(measured["host"], self.hosts), _codes(measured["case_id"], self.cases)
         row = np.where((host_codes < 0) | (case_codes < 0), -1, host_codes * len(self.cases) + case_codes)
         self.blocks, column = np.unique(measured["block"].to_numpy(dtype=np.int64), return_inverse=True)

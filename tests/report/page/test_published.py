@@ -33,17 +33,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "site"
 
 
-@pytest.fixture(params=["file", "http"])
-def root(request: pytest.FixtureRequest, site: Path) -> Iterator[str]:
-    """Give the address of the site as a file's, and as a web server's of this machine."""
-    if request.param == "file":
-        yield site.as_uri()
-        return
+@pytest.fixture(scope="session")
+def server(site: Path) -> Iterator[str]:
+    """Serve the site, begun in the network in which the browser is: each file of tests has one of its own (root's)."""
     handler = functools.partial(_Quiet, directory=str(site))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+@pytest.fixture(params=["file", "http"])
+def root(request: pytest.FixtureRequest, site: Path, server: str) -> str:
+    """Give the address of the site as a file's, and as a web server's of this machine."""
+    return site.as_uri() if request.param == "file" else server
 
 
 def test_a_published_report_is_the_report(browser: Browser, site: Path, root: str) -> None:

@@ -6,6 +6,7 @@ lease.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -18,7 +19,8 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
+    from contextlib import AbstractContextManager
 
     from xdist.remote import Producer
 
@@ -98,6 +100,12 @@ def held_lease() -> Iterator[HeldLease | None]:
         return
     yield held
     held.close()
+
+
+@pytest.fixture(scope="session")
+def outer_network(held_lease: HeldLease | None) -> Callable[[], AbstractContextManager[None]]:
+    """Return what has a thread in the one network that all files share, for servers and browsers that must meet."""
+    return held_lease.outside if held_lease else contextlib.nullcontext
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -8,6 +8,7 @@ import fcntl
 import os
 import socket
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -42,6 +43,14 @@ class HeldLease:
         self._enter(self._own)
         yield
         self._enter(self._former)
+
+    @contextlib.contextmanager
+    def outside(self) -> Iterator[None]:
+        """Have this thread, wherever it is, in the network that the test run was started in."""
+        with Path("/proc/thread-self/ns/net").open("rb") as before:
+            self._enter(self._former)
+            yield
+            self._enter(before.fileno())
 
     def close(self) -> None:
         """Let go of it; what still runs there keeps it."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pageswap.analysis.trials.run_data import grouped_by, levels_key
 from pageswap.errors import UsageError
 from pageswap.history.run_record import CORE, MACHINES, TOLD, label_of, levels_of
-from pageswap.statistics.change_points import FEWEST, ChangePoint, change_points, pending, smallest_shift
+from pageswap.statistics.change_points import ChangePoint, change_points, fewest, pending, smallest_shift
 from pageswap.statistics.intervals import Interval
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class History:
     runs: int
     series: tuple[Series, ...]
     left_out: dict[str, str]
-    needed: int = FEWEST
+    needed: int
 
     @property
     def changed(self) -> list[Series]:
@@ -201,6 +201,7 @@ def history(  # noqa: PLR0913 - what, and how it is looked at
             for each in drawn
         ),
         left_out=dict(left_out or {}),
+        needed=fewest(len(found)),
     )
 
 

@@ -30,7 +30,8 @@ def sparkline(parts: Sequence[Sequence[float]], most: int = MOST_LETTERS) -> str
     drawn = [[statistics.median(part[at : at + step]) for at in range(0, len(part), step)] for part in parts]
     low, high = math.log(min(map(min, drawn))), math.log(max(map(max, drawn)))
     missing = max(0.0, math.log(_FLAT) - (high - low))
-    low, span = low - missing / 2, max(high - low, math.log(_FLAT))
+    # In the middle of the fifth of eight letters; between two of them the least noise would take turns.
+    low, span = low - missing * 9 / 16, max(high - low, math.log(_FLAT))
     return _EDGE.join("".join(_height((math.log(value) - low) / span) for value in part) for part in drawn)
 
 

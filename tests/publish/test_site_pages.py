@@ -148,6 +148,8 @@ def test_a_site_of_the_first_format_is_gone_on_with(tmp_path: Path, runs: list[P
     names = ("run_id", "experiment", "question", "answer", "verdicts", "started", "updated", "hosts", "commit", "dirty")
     rest = ("trials", "statuses", "missing", "report", "bytes", "sha256")
     first = [{name: run[name] for name in (*names, *rest)} for run in index["runs"]]
+    for other in (*index["pages"], *index["shared"]):
+        (site / other["path"]).unlink()
     (site / "index.json").write_text(json.dumps({"format": 1, "generator": "pageswap 0.1", "runs": first}))
     to(site, runs[1:])
 

@@ -7,12 +7,13 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from pageswap.statistics.change_points import (
-    FEWEST,
     LEAST,
-    best_cuts,
     change_points,
+    fewest,
+    most_unlike,
     pending,
     smallest_shift,
     without_lone_values,
@@ -24,25 +25,44 @@ def normal(count: int, seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=count)
 
 
-def cost(values: np.ndarray, cuts: tuple[int, ...], penalty: float) -> float:
-    """Return what is minimised, by its definition."""
-    parts = np.split(values, cuts)
-    return sum(((part - part.mean()) ** 2).sum() for part in parts) + penalty * len(cuts)
+def normal_quantiles(count: int) -> np.ndarray:
+    """Return values of one level as evenly normal as so many can be, in a random order."""
+    values = stats.norm.ppf((np.arange(count) + 0.5) / count)
+    return np.random.default_rng(1).permutation(values / values.std(ddof=1))
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_cuts_are_the_best_of_all_ways_of_cutting(seed: int) -> None:
-    """Every way of cutting a short series is looked at, and none costs less."""
-    values = normal(13, seed) + np.repeat([0, 2.5, 0, 1], [4, 3, 3, 3])
-    ways = [
-        cuts
-        for count in range(5)
-        for cuts in itertools.combinations(range(LEAST, 13), count)
-        if all(after - before >= LEAST for before, after in itertools.pairwise((0, *cuts, 13)))
+def p_of(values: np.ndarray, start: int, end: int) -> float:
+    """Return what scipy says of the values of a stretch against all others."""
+    rest = np.concatenate([values[:start], values[end:]])
+    return float(stats.mannwhitneyu(values[start:end], rest, method="exact").pvalue)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_stretch_that_differs_most_is_found(seed: int) -> None:
+    """Every one is looked at by its definition; those that do not end with the series are more, and asked more of."""
+    count = 24
+    values = normal(count, seed)
+    values[6:14] += 4 * (seed % 2)
+    values[15:] += 4 * (1 - seed % 2)
+    edges = {(place,): p_of(values, place, count) / 0.75 for place in range(LEAST, count - LEAST + 1)}
+    inner = [
+        (start, end)
+        for start, end in itertools.combinations(range(LEAST, count - LEAST + 1), 2)
+        if end - start >= LEAST
     ]
-    best = min(ways, key=lambda cuts: cost(values, cuts, 3.0))
+    stretches = {ends: p_of(values, *ends) / 0.25 * len(inner) / len(edges) for ends in inner}
+    every = edges | stretches
 
-    assert list(best) == best_cuts(values, 3.0)
+    assert tuple(most_unlike(values)) == min(every, key=lambda cuts: every[cuts])
+
+
+@pytest.mark.parametrize("shape", ["normal", "exponential", "lognormal", "standard_cauchy"])
+def test_noise_of_any_shape_is_no_change(shape: str) -> None:
+    """Of 150 histories 5 % would be 7 or 8; the test knows nothing of the shape."""
+    rng = np.random.default_rng(14)
+    found = [change_points(getattr(rng, shape)(size=50)) for _ in range(150)]
+
+    assert sum(map(bool, found)) <= 7
 
 
 @pytest.mark.parametrize("place", [5, 25, 44])
@@ -128,19 +148,38 @@ def test_equal_values_on_both_sides_of_a_step_are_one() -> None:
 def test_a_longer_family_asks_for_more() -> None:
     """What one series shows may be chance among a thousand."""
     values = normal(16, 3)
-    values[8:] += 2.6
+    values[8:] += 5
 
     assert len(change_points(values)) == 1
     assert change_points(values, 1_000_000) == ()
 
 
-def test_the_smallest_change_is_as_small_as_the_noise_and_the_count_allow() -> None:
-    """Of twice the noise twice the change, of four times the runs about half of it, and of too few runs none."""
-    few, many = smallest_shift(normal(50)), smallest_shift(normal(200))
+@pytest.mark.parametrize("family", [1, 2, 12, 1_000])
+def test_the_fewest_values_are_those_that_can_show_a_change(family: int) -> None:
+    """Without any noise, in the middle; one fewer cannot."""
+    count = fewest(family)
 
-    assert few / 2.6 < many < few / 1.5
-    assert abs(2 * few - smallest_shift(2 * normal(50))) < 1e-9
-    assert math.isnan(smallest_shift(normal(FEWEST - 1)))
+    assert len(change_points(np.arange(count) >= count // 2, family)) == 1
+    assert change_points(np.arange(count - 1) >= (count - 1) // 2, family) == ()
+
+
+def test_the_smallest_change_is_as_small_as_the_noise_and_the_count_allow() -> None:
+    """A hundred times the runs find a tenth of the change, and too few none."""
+    few, many = smallest_shift(normal_quantiles(20)), smallest_shift(normal_quantiles(2_000))
+
+    assert few / 14 < many < few / 7
+    assert abs(2 * few - smallest_shift(2 * normal_quantiles(20))) < 1e-9
+    assert math.isnan(smallest_shift(normal(fewest() - 1)))
+
+
+@pytest.mark.parametrize(("count", "family"), [(12, 1), (30, 1), (30, 12)])
+def test_the_smallest_change_is_found_in_nine_of_ten(count: int, family: int) -> None:
+    """Of the histories that it says so of, give or take three deviations of chance."""
+    height = smallest_shift(normal_quantiles(count), family)
+    step = height * (np.arange(count) >= count // 2)
+    found = [bool(change_points(normal(count, seed) + step, family)) for seed in range(200)]
+
+    assert 0.84 < np.mean(found) < 0.98
 
 
 def test_a_running_median_leaves_a_step_where_it_is() -> None:

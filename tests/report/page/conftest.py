@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ from tests.report.page.test_write import hostile, rich, usual
 from tests.requirement import require
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from playwright.sync_api import Browser
@@ -31,12 +33,14 @@ _ARGUMENTS = [
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """Start Debian's Chromium once."""
+def chromium(outer_network: Callable[[], AbstractContextManager[None]]) -> Iterator[Browser]:
+    """Start Debian's Chromium once, where servers of any file can be reached."""
     require("chromium", _CHROMIUM, "there is no chromium on the PATH; 'apt-get install chromium' brings it")
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
+    with contextlib.ExitStack() as running:
+        with outer_network():
+            playwright = running.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_ARGUMENTS)
         yield browser
         browser.close()

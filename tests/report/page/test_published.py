@@ -14,7 +14,8 @@ from tests.publish.test_publish import folder
 from tests.stored_run import store_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from playwright.sync_api import Browser
@@ -34,19 +35,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(site: Path) -> Iterator[str]:
-    """Serve the site, begun in the network in which the browser is: each file of tests has one of its own (root's)."""
+def served(site: Path, outer_network: Callable[[], AbstractContextManager[None]]) -> Iterator[str]:
+    """Serve the site on this machine."""
     handler = functools.partial(_Quiet, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with outer_network():
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    with server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
 
 @pytest.fixture(params=["file", "http"])
-def root(request: pytest.FixtureRequest, site: Path, server: str) -> str:
-    """Give the address of the site as a file's, and as a web server's of this machine."""
-    return site.as_uri() if request.param == "file" else server
+def root(request: pytest.FixtureRequest, site: Path, served: str) -> str:
+    """Give the address of the site as a file's, and as a web server's."""
+    return served if request.param == "http" else site.as_uri()
 
 
 def test_a_published_report_is_the_report(browser: Browser, site: Path, root: str) -> None:

@@ -311,11 +311,13 @@ def test_where_a_user_keeps_packages_does_not_matter(checkout: Checkout) -> None
         "PIP_PREFIX": str(elsewhere),
     }
 
-    code, out, err = checkout.inv("plan", settings={**places, "PYTHONPATH": "/nowhere"})
+    code, out, err = checkout.inv("plan", settings={**places, "PYTHONPATH": "/nowhere", "PYTHONDONTWRITEBYTECODE": "1"})
 
     assert code == 0, err
     assert out.startswith("start <plan>")
     assert not elsewhere.exists()
+    # What a command imported is kept compiled: doing it anew takes as long as all else that a run does here.
+    assert list(checkout.root.glob(".venv/lib/*/site-packages/invoke/__pycache__/*.pyc"))
 
 
 def test_a_checkout_that_cannot_be_written_is_told_in_one_line(checkout: Checkout) -> None:

@@ -12,7 +12,6 @@ import math
 import random
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap import native
 from pageswap.errors import SpecError
 from pageswap.plan import plan
 from pageswap.spec import loader as spec
@@ -68,9 +67,12 @@ def generate(seed: int) -> GeneratedRun:
 
 @functools.cache
 def _methods(workload: str) -> tuple[str, ...]:
-    return tuple(
-        method.name for method in native.methods() if workload in spec.core_vocabulary().methods[method.name].workloads
-    )
+    return tuple(name for name, method in spec.core_vocabulary().methods.items() if workload in method.workloads)
+
+
+def _families() -> dict[str, str]:
+    # Kept there: asking the core anew would fork this large process once a method, for each of the runs.
+    return {name: method.family for name, method in spec.core_vocabulary().methods.items()}
 
 
 def _text(chance: random.Random) -> str:
@@ -165,7 +167,7 @@ def _measured(made: plan.Plan, hosts: tuple[str, ...], chance: random.Random) ->
         ],
         outcomes=outcomes,
         facts={host: {**ENVIRONMENT, "hostname": host} for host in hosts},
-        families={method.name: method.family for method in native.methods()},
+        families=_families(),
     )
 
 

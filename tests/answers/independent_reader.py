@@ -118,12 +118,14 @@ class Reader:
         first = self.rows[(self.rows["warmup"] == 0) & (self.rows["replica"] == 0)]
         ok = first[first["status"] == "ok"]
         self.first = first
+        self.statuses = {key: set(own["status"]) for key, own in first.groupby(["host", "case_id"])}
         self.ns = {
             key: pd.Series((own["elapsed_ns"] / own["iterations"]).to_numpy(dtype=float), index=own["block"])
             for key, own in ok.groupby(["host", "case_id"])
         }
         wrong = pd.DataFrame(raw.rows, columns=list(raw.rows[0]) if raw.rows else ["status", "method"])
         self.corrupt = wrong[wrong["status"] == "corrupt"]["method"].value_counts().to_dict()
+        self.corrupt_on = {(row["host"], row["method"]) for row in raw.rows if row["status"] == "corrupt"}
         self.findings: list[Finding] = record["findings"]
 
     def case_of(self, finding: Finding) -> tuple[str, dict[str, Any]] | None:
@@ -232,10 +234,9 @@ class Reader:
         every, undisturbed = (
             {key: set(own["block"]) for key, own in part.groupby(["host", "case_id"])} for part in (rows, quiet)
         )
-        wrong = {(row["host"], row["method"]) for row in self.raw.rows if row["status"] == "corrupt"}
         for (host, case_id), blocks in every.items():
             other = self.partner(self.cases[case_id])
-            if other in (None, case_id) or (host, self.cases[other].get("method")) in wrong:
+            if other in (None, case_id) or (host, self.cases[other].get("method")) in self.corrupt_on:
                 continue
             key = host, other
             both = undisturbed.get((host, case_id), set()) & undisturbed.get(key, set())
@@ -254,11 +255,10 @@ class Reader:
         if (levels.get("method") in self.corrupt) != (verdict == "corrupt"):
             yield f"corrupt trials {self.corrupt.get(levels.get('method'), 0)}, verdict {verdict}"
         yield from self.against_corrupt(finding)
-        own = self.first[(self.first["host"] == host) & (self.first["case_id"] == case_id)]
         is_measured = (host, case_id) in self.ns
         if verdict in ("not measured", "unavailable") and is_measured:
             yield f"{verdict}, with trials that ended ok"
-        if verdict == "unavailable" and not set(own["status"]) <= _CANNOT:
+        if verdict == "unavailable" and not self.statuses.get((host, case_id), set()) <= _CANNOT:
             yield "unavailable, with trials that ended otherwise"
         logs = self.pair(finding, case_id, levels)
         if logs is not None:
@@ -267,9 +267,8 @@ class Reader:
     def against_corrupt(self, finding: Finding) -> Iterator[str]:
         """Check that nothing is told of a comparison with what moved pages wrongly on the same host, in any trial."""
         base = finding["against"].split(", ")[0]
-        wrong = {row["method"] for row in self.raw.rows if (row["host"], row["status"]) == (finding["host"], "corrupt")}
         told = finding["ratio"] is not None or (finding["verdict"] in COMPARED and self.record["asks"] != "rate")
-        if base in wrong and told and finding["verdict"] != "corrupt":
+        if (finding["host"], base) in self.corrupt_on and told and finding["verdict"] != "corrupt":
             yield f"{finding['verdict']} against {base}, of which a trial on this host is corrupt"
 
     def pair(self, finding: Finding, case_id: str, levels: dict[str, Any]) -> np.ndarray[Any, Any] | None:

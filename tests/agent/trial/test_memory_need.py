@@ -21,8 +21,10 @@ LARGE = {"page_size": 12 * child.MIB, "region_size": 24 * child.MIB, "iterations
 SMALL = {"page_size": 4 * child.KIB, "region_size": 32 * child.MIB, "iterations": 2000, "rounds": 2}
 CALLS = {"page_size": 4 * child.KIB, "region_size": 8 * child.KIB, "iterations": 20_000, "rounds": 2}
 GROWN = {"page_size": 4 * child.KIB, "region_size": 16 * child.MIB, "iterations": 6, "rounds": 2}
+# Asked once, as that probes each method in a fork of this large process.
+METHODS = {method.name: method for method in native.methods()}
 # Most calls need no fresh page each time, as one does for which all are given room.
-THRIFTY = {m.name for m in native.methods() if "call" in m.workloads} - {"page_fault"}
+THRIFTY = {m.name for m in METHODS.values() if "call" in m.workloads} - {"page_fault"}
 
 
 def numbers(method: str, workload: str, threads: int) -> dict[str, int]:
@@ -68,11 +70,11 @@ def kibibytes(status: str, name: str) -> int:
 
 @pytest.mark.parametrize("threads", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
-    ("method", "workload"), [(method.name, workload) for method in native.methods() for workload in method.workloads]
+    ("method", "workload"), [(method.name, workload) for method in METHODS.values() for workload in method.workloads]
 )
 def test_a_trial_takes_what_was_said(method: str, workload: str, threads: int) -> None:
     """Never more, or a trial would start that cannot fit; and never so much less that one is refused that can."""
-    known = {info.name: info for info in native.methods()}[method]
+    known = METHODS[method]
     common = {"workload": workload, "backing": known.backings[0], "threads": threads}
     chosen = numbers(method, workload, threads)
     trial = make_trial(method, **common, **chosen)

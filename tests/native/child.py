@@ -75,9 +75,14 @@ def shape(method: str, backing: str) -> dict[str, int]:
         return {}
     if method == "ldt_window":  # its windows are 4 KiB, whatever is behind them
         return {"region_bytes": 16 * MIB}
-    if page_bytes > 2 * MIB:  # of two pages; once is enough, as what moves them is the code for pages of 2 MiB
+    if is_gigantic(backing):  # of two pages; once is enough, as what moves them is the code for pages of 2 MiB
         return {"page_bytes": page_bytes, "region_bytes": 2 * page_bytes, "iterations": 1}
     return {"page_bytes": page_bytes, "region_bytes": 8 * page_bytes}
+
+
+def is_gigantic(backing: str) -> bool:
+    """Say whether a region of a backing takes gigabytes, so that it is not moved twice for what others show as well."""
+    return BACKINGS[backing].fault_bytes > 2 * MIB
 
 
 def pages(method: str, backing: str) -> int:

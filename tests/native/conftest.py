@@ -21,7 +21,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 HUGE_PAGES = pathlib.Path("/sys/kernel/mm/hugepages")
 # For regions of 16 MiB and 2 GiB, as many empty slots, and the scratch. Of the gigantic ones many a machine has two
 # at most, which is enough for what takes no scratch memory.
-WANTED = {"hugepages-2048kB": 20, "hugepages-1048576kB": 5}
+WANTED = {"hugepages-2048kB": 20}
+GIGANTIC_WANTED = {"hugepages-1048576kB": 5}
 
 
 def reserve(knob: pathlib.Path, count: int) -> None:
@@ -34,10 +35,14 @@ def reserve(knob: pathlib.Path, count: int) -> None:
 
 
 @pytest.fixture(scope="session")
-def huge_pages() -> Iterator[None]:
-    """Reserve huge pages where that is allowed; without them the trials that need them are skipped with the reason."""
+def huge_pages(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Reserve huge pages where that is allowed; without them the trials that need them are skipped with the reason.
+
+    Gigantic ones only for tests that use them: to find some the kernel moves gigabytes, for half a minute at worst.
+    """
     before: dict[pathlib.Path, str] = {}
-    for folder, count in WANTED.items():
+    gigantic = GIGANTIC_WANTED if any(map(is_gigantic, request.session.items)) else {}
+    for folder, count in (WANTED | gigantic).items():
         knob = HUGE_PAGES / folder / "nr_hugepages"
         with contextlib.suppress(OSError):
             before[knob] = knob.read_text()
@@ -77,11 +82,16 @@ def tracer(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return library(HERE / "traced_calls.c", tmp_path_factory)
 
 
+def is_gigantic(item: pytest.Item) -> bool:
+    """Say whether a test moves gigantic pages."""
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and "hugetlb_1g" in callspec.params.values()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what moves gigantic pages: gigabytes each, by the code that moves the other huge pages."""
     for item in items:
-        callspec = getattr(item, "callspec", None)
-        if callspec and "hugetlb_1g" in callspec.params.values():
+        if is_gigantic(item):
             item.add_marker("slow")
 
 

@@ -36,11 +36,13 @@ def build_core(*, sanitize: bool = False) -> str:
 # The core's: one after the other, for they share the host's huge pages.
 _CORE = ("tests/native",)
 # Side by side, in the order of tests/conftest.py.
-_SIDE_BY_SIDE = ("--ignore=tests/native", "--no-loadscope-reorder", "-n")
+_SIDE_BY_SIDE = ("--no-loadscope-reorder", "-n")
+# Named by folder, as each process imports all that it is not told to leave aside.
+_LAB_FOLDER = "tests/integration"
 # Labs wait for most of their time, and leave a CPU to the core's tests.
-_LABS = ("-m", "lab", *_SIDE_BY_SIDE, "2")
+_LABS = (_LAB_FOLDER, *_SIDE_BY_SIDE, "2")
 # A process more than two CPUs, as many a test waits.
-_OTHERS = (*_SIDE_BY_SIDE, "3")
+_OTHERS = (*(f"--ignore={folder}" for folder in (*_CORE, _LAB_FOLDER)), *_SIDE_BY_SIDE, "3")
 _TWICE = ", alone and under AddressSanitizer and UndefinedBehaviorSanitizer"
 
 # pytest's flags that pick tests out.
@@ -57,7 +59,7 @@ def test(args: Sequence[str], *, whole: bool) -> int:
     pytest = [sys.executable, "-m", "pytest", *args]
     if any(word in _PICKS or (ROOT / word.partition("::")[0]).exists() for word in args):
         return _run(pytest)
-    quick = [*pytest, "-m", "not lab and not slow"]
+    quick = [*pytest, "-m", "not slow"]
     with tempfile.TemporaryFile() as said, concurrent.futures.ThreadPoolExecutor(1) as pool:
         core = pool.submit(_test_core, pytest if whole else quick, said, twice=whole)
         code = _run([*pytest, *_LABS] if whole else [*quick, *_OTHERS])
@@ -65,7 +67,7 @@ def test(args: Sequence[str], *, whole: bool) -> int:
         print(f"\nThe core's tests{_TWICE if whole else ''}", flush=True)
         said.seek(0)
         shutil.copyfileobj(said, sys.stdout.buffer)
-    return max(code, _run([*pytest, "-m", "not lab", *_OTHERS])) if whole else code
+    return max(code, _run([*pytest, *_OTHERS])) if whole else code
 
 
 def _test_core(pytest: list[str], output: IO[bytes], *, twice: bool) -> int:

@@ -252,7 +252,7 @@ def test_compare_passes_trips_and_refuses_to_decide(results: Path, capsys: pytes
     assert call("compare", base=f"{ids[1]},{ids[2]}", new=f"{ids[3]},{ids[5]}", fail_above="5%") == 5
     assert "Of 3 cases: 1 slower: copy_words +" in capsys.readouterr().out
     assert call("compare", base=ids[1], new=ids[3], fail_above="5%") == 1
-    assert "it takes two runs a side" in capsys.readouterr().err
+    assert "take two runs a side (--runs 2)" in capsys.readouterr().err
     assert call("compare", base=ids[1], new=ids[3]) == 0
     assert call("compare", base=ids[1], new=ids[4], fail_above="5%") == 1
     said = capsys.readouterr()

@@ -53,7 +53,8 @@ class Change:
     operation, which holds what the machine itself did meanwhile. ``base_ns`` and ``new_ns`` are that time's medians.
     ``detectable`` is the smallest change, as a factor above 1, that this comparison could have found. ``over_limit``
     says that the case is over the gate's limit. ``is_covered``: the interval contains what varies from run to run;
-    else each side is one visit, and a change may be what differs between two of them.
+    else each side is one visit, and a change may be what differs between two of them. ``may_trip``: each side has two
+    runs, or earlier runs say what varies, so that a gate may be tripped by it.
     """
 
     base_host: str
@@ -73,6 +74,7 @@ class Change:
     detectable: float | None
     over_limit: bool = False
     is_covered: bool = False
+    may_trip: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +94,7 @@ class _Draft:
     noise: float
     unmeasured: list[tuple[str, str]]
     is_covered: bool
+    may_trip: bool
 
 
 def changes(pairs: Sequence[Pairs], quantity: str, limit: float | None) -> list[tuple[Change, ...]]:
@@ -146,6 +149,7 @@ def _drafts(pairs: Pairs, hosts: Hosts, quantity: str) -> list[_Draft]:
                 noise=math.hypot(*(_middle([each.run.noise(*each[1:]) for each in side]) for side in sides)),
                 unmeasured=[told for side in sides if (told := _ending(side))],
                 is_covered=any(len(group.runs) > 1 for group in (ours, theirs, *earlier)),
+                may_trip=bool(earlier) or all(len(group.runs) > 1 for group in (ours, theirs)),
             )
         )
     return found
@@ -231,6 +235,7 @@ def _change(draft: _Draft, words: list[tuple[str, str]], limit: float | None) ->
         # Of several runs the gate asks what the words ask: the correction, too.
         and (not draft.is_covered or verdict == SLOWER),
         is_covered=draft.is_covered,
+        may_trip=draft.may_trip,
     )
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GATE_TRIPPED: Final = 5
-_RUNS_TO_TRIP: Final = 2
 _PERCENT: Final = re.compile(r"(\d{1,4}(?:\.\d{1,4})?)\s?%")
 _SEVERITY: Final = (DOES_NOT_STAND, RESERVATIONS, STANDS)
 
@@ -44,7 +43,7 @@ class HostPair:
 class Gate:
     """What `--fail-above` decided: ``limit`` is the largest slowdown let through, 0.05 is 5 %.
 
-    ``passed`` is None when nothing could be decided; ``text`` says why.
+    ``tripped`` counts the cases above it. ``passed`` is None when nothing could be decided; ``text`` says why.
     """
 
     limit: float
@@ -156,7 +155,6 @@ def _comparison(
     worst = min((pair.verdict for pair in found), key=lambda verdict: _SEVERITY.index(verdict.word))
     levels = [change.levels for change in cases]
     is_covered = any(change.is_covered for change in cases)
-    runs = min(len(side) for side in pairs.sides)
     return Comparison(
         base=ours.side((pair[0] for pair in pairs.hosts), pairs.sides[0]),
         new=theirs.side((pair[1] for pair in pairs.hosts), pairs.sides[1]),
@@ -168,9 +166,7 @@ def _comparison(
         cases=cases,
         only_base=tuple(dict(each) for each in ours.levels.values() if levels_key(each) not in matched),
         only_new=tuple(dict(each) for each in theirs.levels.values() if levels_key(each) not in matched),
-        gate=None
-        if limit is None
-        else _gate(limit, [each.over_limit if each.change_ci else None for each in cases], worst, runs),
+        gate=None if limit is None else _gate(limit, cases, worst),
         is_covered=is_covered,
     )
 
@@ -238,13 +234,15 @@ def _pair(pairs: Pairs, hosts: tuple[str, str]) -> HostPair:
     return HostPair(*hosts, None if math.isnan(noise) else noise, ordered, environments.verdict(ordered))
 
 
-def _gate(limit: float, over_limit: list[bool | None], verdict: Verdict, runs: int) -> Gate:
-    """Decide whether any case is over the limit, where the comparison stands; None is one that cannot be judged.
+def _gate(limit: float, cases: Sequence[Change], verdict: Verdict) -> Gate:
+    """Decide whether any case is over the limit, where the comparison stands.
 
-    One run of a side may be a stray one, so that it takes two of each to trip the gate.
+    One visit a side shows nothing of what differs between visits: what is over the limit then trips no gate, and lets
+    none pass.
     """
-    judged, tripped = sum(each is not None for each in over_limit), sum(map(bool, over_limit))
-    is_visit = bool(tripped) and runs < _RUNS_TO_TRIP
-    passed = None if verdict.word == DOES_NOT_STAND or not judged or is_visit else not tripped
-    text = say("comparison", "gate", limit, judged, tripped, len(over_limit), verdict, is_visit)
-    return Gate(limit, judged, tripped, passed, text)
+    judged = [each for each in cases if each.change_ci]
+    over = [each for each in judged if each.over_limit]
+    is_visit = bool(over) and not any(each.may_trip for each in over)
+    passed = None if verdict.word == DOES_NOT_STAND or not judged or is_visit else not over
+    text = say("comparison", "gate", limit, len(judged), len(over), len(cases), verdict, is_visit)
+    return Gate(limit, len(judged), len(over), passed, text)

@@ -80,7 +80,7 @@ def _shares(  # noqa: PLR0913 - what a simulation is of
         told = [verdict not in (NO_DIFFERENCE, TOO_FEW) for verdict in verdicts]
         over = [low > math.log1p(LIMIT) and word == SLOWER for low, word in zip(shifts.low, verdicts, strict=True)]
         words += any(told[1:] if change or stray else told)
-        gates += runs > 1 and any(over)
+        gates += any(over)
         found += verdicts[0] == SLOWER
     return words / SIMULATIONS, gates / SIMULATIONS, found / SIMULATIONS
 

@@ -57,7 +57,7 @@ def build_answer(summary: HostsSummary, findings: Findings, environments: Mappin
     return Answer(
         asks=summary.asks,
         verdict=verdict,
-        headline=fitted(macro, facts, summary),
+        headline=fitted("headline", macro, facts, summary),
         trust=trust(summary, findings, environments),
         findings=tuple(found.findings),
         caveats=tuple(caveats(summary, len(found.findings))),

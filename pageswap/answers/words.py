@@ -19,7 +19,6 @@ from pageswap.text.words import clipped, first_few, level_text, levels_phrase, l
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pageswap.analysis.summary import Summary
 
 TEMPLATES: Final = Path(__file__).resolve().parents[2] / "templates" / "answers"
 _BEFORE_STOP: Final = re.compile(r" (?=[;,.:](?: |$))")
@@ -74,11 +73,11 @@ def _on_one_line(text: str) -> str:
     return _BEFORE_STOP.sub("", " ".join(text.split()))
 
 
-def fitted(macro: str, facts: object, summary: Summary) -> str:
-    """Return the headline that says most and has at most `HEADLINE_LENGTH` characters."""
+def fitted(template: str, macro: str, *facts: object) -> str:
+    """Return the headline that says most and has at most `HEADLINE_LENGTH` characters; the last argument is detail."""
     # How much it leaves out: 0 is nothing, the last has counts alone and always fits.
     for detail in range(10):
-        text = say("headline", macro, facts, summary, detail)
+        text = say(template, macro, *facts, detail)
         if len(text) <= HEADLINE_LENGTH:
             return text
     return clipped(text, HEADLINE_LENGTH)

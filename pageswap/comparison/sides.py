@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.verdicts import FASTER, SLOWER
-from pageswap.answers.words import say
+from pageswap.answers.words import fitted
 from pageswap.comparison.comparison import GATE_TRIPPED, Comparison, compare_all, conclude
 from pageswap.comparison.tables import case_phrase, comparison_as_markdown, escaped, findings, rendered, slowdown_text
 
@@ -19,15 +19,23 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Effect:
-    """What one side changed against the base: how many of its cases, and the largest change with its case's name."""
+    """What one side changed against the base: how many of its cases, and the largest change with its case's name.
+
+    ``change`` is the largest change of time, as a factor; 1.0 where nothing changed.
+    """
 
     name: str
     cases: int
     slower: int
     faster: int
     largest: str
-    largest_text: str
+    change: float
     is_covered: bool
+
+    @property
+    def size(self) -> float:
+        """Return how large the largest change is, as a factor above 1."""
+        return max(self.change, 1 / self.change)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +67,7 @@ def compare_sides(
 ) -> SidesComparison:
     """Compare each side with the base, as `compare_all` does; raises UsageError."""
     found = tuple(compare_all(base, others, by=by, limit=limit, earlier=earlier))
-    return SidesComparison(say("sides", "headline", found[0].base.name, [effect(each) for each in found]), found)
+    return SidesComparison(fitted("sides", "headline", found[0].base.name, [effect(each) for each in found]), found)
 
 
 def effect(comparison: Comparison) -> Effect:
@@ -72,7 +80,7 @@ def effect(comparison: Comparison) -> Effect:
         slower=sum(each.verdict == SLOWER for each in changed),
         faster=sum(each.verdict == FASTER for each in changed),
         largest=case_phrase(comparison, largest) if largest else "",
-        largest_text=slowdown_text(largest.change, largest.change_ci) if largest else "",
+        change=(largest.change if largest else None) or 1.0,
         is_covered=comparison.is_covered,
     )
 

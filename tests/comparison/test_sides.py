@@ -8,9 +8,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from pageswap.answers.record import HEADLINE_LENGTH
+from pageswap.answers.words import fitted
 from pageswap.comparison.comparison import compare, conclude
 from pageswap.comparison.measured_run import Part
-from pageswap.comparison.sides import SidesComparison, as_junit, as_markdown, compare_sides, conclude_sides
+from pageswap.comparison.sides import Effect, SidesComparison, as_junit, as_markdown, compare_sides, conclude_sides
 from pageswap.errors import UsageError
 from tests.fake_run import NS_PER_OP, make_run
 
@@ -39,9 +41,28 @@ def test_the_first_sentence_says_which_kernel_changed_what() -> None:
     """Those that changed something with their largest change, then those that did not."""
     said = five_kernels().headline
 
-    assert said.startswith("Against kernel:6.1: kernel:6.12 made mremap_fixed slower (+")
-    assert "; kernel:6.18 made mremap_fixed faster (-" in said
-    assert said.endswith("kernel:6.6 and kernel:6.8 changed nothing that could be told.")
+    assert said == (
+        "Against kernel:6.1: kernel:6.12 made mremap_fixed 1.5 times slower; kernel:6.18 made mremap_fixed 2.0 times "
+        "faster; nothing found in kernel:6.6 and kernel:6.8."
+    )
+
+
+@pytest.mark.parametrize("sides", [1, 2, 4, 40])
+@pytest.mark.parametrize("length", [4, 25, 300])
+@pytest.mark.parametrize("change", [0.3, 1.0, 1.02, 15.0])
+def test_the_first_sentence_has_at_most_160_characters(sides: int, length: int, change: float) -> None:
+    """However many sides there are, and however long their names: what is left out is counted."""
+    name = "memfd_map_populate, memfd backing, touch moved"
+    one, several = [
+        Effect(f"{place:x<{length}}", 24, slower, 1, name if change != 1 else "", change, is_covered=False)
+        for place, slower in ((1, 0), (2, 3))
+    ]
+    said = fitted("sides", "headline", "b" * length, [one, *[several] * (sides - 1)])
+
+    assert len(said) <= HEADLINE_LENGTH
+    assert said.startswith("Between two visits, nothing that could" if change == 1 else "Between two visits, against b")
+    assert said.endswith(".")
+    assert change == 1 or sides > 2 or " made " in said
 
 
 def test_one_run_a_side_is_said_to_be_two_visits() -> None:

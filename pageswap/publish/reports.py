@@ -67,9 +67,9 @@ def reports_of(
 
 
 def _entry(folder: Path, file: File, old: Entry | None, uses: list[str]) -> Entry:
-    """Return what the index says of a run: the same as before where its report is."""
+    """Return what the index says of a run: the same as before where its report is, unless a first format lacks most."""
     stamp = stamp_of(folder / REPORT)
-    if old and old["sha256"] == file.sha256:
+    if old and old["version"] and old["sha256"] == file.sha256:
         return {**old, "stamp": stamp}
     return entry_of(
         record_of_run(folder),

@@ -40,8 +40,7 @@ _MIDDLE: Final = 0.6745
 _FEWEST_BEFORE: Final = 5
 _LATEST: Final = 2
 _SHARE_FOUND: Final = 0.9
-# Of fifty values the last alone is so many times as far from their median as all others in one series of a hundred,
-# whatever their shape.
+# A last value alone hints at something only so many times as far out as any before, or more among many series.
 _FARTHER: Final = 2.0
 
 
@@ -103,8 +102,9 @@ def pending(level: Sequence[float], family: int = 1) -> Pending | None:
     """Return what the end of a level hints at: its last value, or last two, far from all before; None for nothing.
 
     Far is outside of the prediction interval of a further value, at 5 % corrected for ``family`` series, and of all
-    values before; of the last alone, `_FARTHER` times as far as any of them. Only a value more makes a change of it
-    (`LEAST`).
+    values before. The last alone is farther than any of them by what tails like those of Student's t with two degrees
+    of freedom, which thin out with the square of the distance, would give it in 5 % of as many series. Only a value
+    more makes a change of it (`LEAST`).
     """
     values = np.asarray(level, dtype=np.float64)
     before, last = values[:-_LATEST], values[-_LATEST:]
@@ -117,8 +117,9 @@ def pending(level: Sequence[float], family: int = 1) -> Pending | None:
     away, farthest = side * (last - middle), float((side * (before - middle)).max())
     if (away > max(reach, farthest)).all():
         return Pending(_LATEST, float(np.mean(last) - middle))
-    farthest = max(farthest, float(away[0]))
-    return Pending(1, float(last[-1] - middle)) if away[-1] > max(reach, _FARTHER * farthest) else None
+    farther = max(_FARTHER, math.sqrt(2.5 * family / (ALPHA * len(before))))
+    is_far = away[-1] > max(reach, farther * farthest, farther * float(away[0]))
+    return Pending(1, float(last[-1] - middle)) if is_far else None
 
 
 def smallest_shift(level: Sequence[float], family: int = 1) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import os
 import shlex
 import shutil
@@ -23,8 +24,12 @@ TOOLS = Path(sys.executable).parent
 PYTHON_FILES = ("pageswap", "native", "tests", "tasks.py", "devtasks.py", "setup.py")
 
 
+@functools.cache
 def build_core(*, sanitize: bool = False) -> str:
-    """Build the core unless the one at hand is current, and return its facts as JSON text. Raises BuildError."""
+    """Build the core unless the one at hand is current, and return its facts as JSON text. Raises BuildError.
+
+    Once a command: `run` needs it for its plan, for what it asks the hosts beforehand, and for what it measures.
+    """
     command = [sys.executable, "native/build.py", *(["--sanitize"] if sanitize else [])]
     # A process of its own: its inputs are the compiler's, and cffi's parser stays out of every other command.
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

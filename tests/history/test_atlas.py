@@ -54,5 +54,5 @@ def test_the_headline_counts_where_one_method_stands_alone() -> None:
     runs = [record(1, {}, wins=[won("memcpy", "uffd_move")]), record(2, {}, wins=[won("a", page_size=8192)])]
 
     assert say("atlas", "headline", atlas(runs)) == (
-        "One method was the fastest, as far as it was told, in 1 of 2 places of this atlas, made of 2 runs on 1 host."
+        "In 1 of 2 places of this atlas one method was the fastest in every run; it is made of 2 runs on 1 host."
     )

@@ -87,7 +87,7 @@ def test_exports(run: Path, ask: Callable[..., str], form: str, tmp_path: Path) 
 
     if form == "json":
         with Store.open(run / "run.sqlite") as store:
-            assert len(store.rows()) == len(json.loads(out.read_text(encoding="utf-8")))
+            assert len(list(store.rows())) == len(json.loads(out.read_text(encoding="utf-8")))
     assert out.stat().st_size > 0
 
 

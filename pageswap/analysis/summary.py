@@ -202,7 +202,7 @@ def _case_summaries(matrix: Matrix, comparisons: Comparisons) -> tuple[CaseSumma
     medians = _medians(matrix.trials)
     endings = _endings(matrix.measured)
     statuses: defaultdict[int, dict[str, int]] = defaultdict(dict)
-    counted = Counter(zip(matrix.measured["row"], matrix.measured["status"], strict=True))
+    counted = Counter(zip(matrix.measured["row"].tolist(), matrix.measured["status"].tolist(), strict=True))
     for (row, status), count in counted.items():
         statuses[int(row)][str(status)] = count
     found = []

@@ -24,7 +24,7 @@ from pageswap.store.more_blocks import add_blocks
 from pageswap.store.schema import ROW_COLUMNS, TRIAL_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pageswap.plan.plan import Plan
@@ -144,15 +144,20 @@ class Store(HostNotes):
         """Name the columns of `rows`."""
         return (*ROW_COLUMNS, *{name: None for levels in self._levels.values() for name in levels})
 
-    def rows(self, host: str | None = None) -> list[tuple[Any, ...]]:
-        """Return each (host, trial)'s last attempt in the order of `columns`, or one host's; unmeasured is None.
+    def rows(self, host: str | None = None) -> Iterator[tuple[Any, ...]]:
+        """Give each (host, trial)'s last attempt in the order of `columns`, or one host's; unmeasured is None.
 
-        `rounds_ns` is a JSON array as text, `warmup` 0 or 1. A trial without an outcome is not a row.
+        `rounds_ns` is a JSON array as text, `warmup` 0 or 1. A trial without an outcome is not a row. They are read
+        part by part, of a run that is still written as each part is when it is read. Raises StoreError meanwhile.
         """
-        found = self._read(schema.ROWS) if host is None else self._read(schema.ROWS_OF, host)
         place, names = ROW_COLUMNS.index("case_id"), self.columns()[len(ROW_COLUMNS) :]
         levels = {case_id: tuple(map(of_case.get, names)) for case_id, of_case in self._levels.items()}
-        return [row + levels[row[place]] for row in found]
+        hosts = [(host,)] if host is not None else self._read("SELECT host FROM host ORDER BY position")
+        ((last,),) = self._read("SELECT coalesce(max(ordinal), -1) FROM trial")
+        for (each,) in hosts:
+            for first in range(0, last + 1, schema.MOST_ROWS):
+                part = self._read(schema.ROWS, each, first, first + schema.MOST_ROWS - 1)
+                yield from (row + levels[row[place]] for row in part)
 
     def status_counts(self) -> dict[str, Counter[str]]:
         """Count the last attempts' statuses of each host, warm-ups included; hosts without any are absent."""

@@ -6,11 +6,15 @@ puts them together, as after an update of pageswap, the second finds that done.
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from typing import TYPE_CHECKING, Final
 
 import runs
 from clock import timed
 
+from pageswap.store.checksums import column_names, store_checksums
+from pageswap.store.schema import DATABASE
 from tests.stored_run import store_run
 
 if TYPE_CHECKING:
@@ -20,12 +24,25 @@ if TYPE_CHECKING:
 LISTED_RUNS: Final = 1_000
 # Of 88 trials each, less one.
 ASKED_RUNS: Final = 2_000
-# Of 150 trials, as half of the cases are the baseline's and are measured twice.
-REPORT_BLOCKS: Final = 6_667
+# Of so many trials, as half of the cases are the baseline's and are measured twice.
+_TRIALS: Final = 150
+REPORT_BLOCKS: Final = 6_670
 _EXPERIMENTS: Final = 4
 _CPUS: Final = 5
 _KERNELS: Final = 8
 _BLOCKS: Final = 21
+
+_COPIES: Final = 10
+# What is another one in each copy of a trial.
+_ID: Final = "'copy' || :copy || '.' || trial_id"
+_OF_COPY: Final = {
+    "trial": {
+        "ordinal": f"ordinal + :copy * :blocks * {_TRIALS}",
+        "block": "block + :copy * :blocks",
+        "trial_id": _ID,
+    },
+    "outcome": {"trial_id": _ID},
+}
 
 COMMAND: Final = """
 import sys; from pathlib import Path; import tasks; from pageswap.console import start
@@ -53,9 +70,21 @@ def reports(folder: Path, blocks: int) -> Iterator[str]:
     """Give the time of a report of a run of 100 cases in so many blocks."""
     run = folder / "results" / "bench" / runs.RUN_ID
     run.mkdir(parents=True)
-    runs.write_run(run, repeats=blocks)
+    runs.write_run(run, repeats=blocks // _COPIES)
+    _repeat(run / DATABASE, blocks // _COPIES)
     figures = timed(COMMAND, str(folder / "results"), "report", str(run))
-    yield "report, {:,} trials: {:.1f} s, {:,.0f} MiB".format(blocks * 150, *figures)
+    yield "report, {:,} trials: {:.1f} s, {:,.0f} MiB".format(blocks * _TRIALS, *figures)
+
+
+def _repeat(database: Path, blocks: int) -> None:
+    """Let a stored run have its blocks ten times over: storing them one by one takes minutes."""
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        for table, changes in _OF_COPY.items():
+            names = column_names(connection, table)
+            columns = ", ".join(changes.get(name, name) for name in names)
+            copy = f"INSERT INTO {table} SELECT {columns} FROM {table} WHERE trial_id NOT LIKE 'copy%'"  # noqa: S608 - our own names
+            connection.executemany(copy, ({"copy": number, "blocks": blocks} for number in range(1, _COPIES)))
+        store_checksums(connection)
 
 
 def _results(folder: Path, count: int) -> Path:

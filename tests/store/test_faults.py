@@ -49,13 +49,13 @@ def check_intact(path: Path, blocks: int) -> None:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     connection.close()
     with Store.open(path) as store:
-        rows = len(store.rows())
+        rows = len(list(store.rows()))
         assert 0 < rows < blocks
         journal = FakeJournal()
         lines = [journal.begin()]
         lines += [journal.trial(f"b{block:02d}.c0000", reason="x" * 4000) for block in range(blocks)]
         store.ingest(HOST, 1, 0, lines)
-        assert len(store.rows()) == blocks
+        assert len(list(store.rows())) == blocks
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
@@ -182,7 +182,7 @@ def test_a_locked_database_is_waited_for_and_then_named(store: Store, monkeypatc
     other.execute("BEGIN EXCLUSIVE")
     try:
         with pytest.raises(StoreError, match=r"locked; another process"):
-            Store.open(store.path).rows()
+            list(Store.open(store.path).rows())
     finally:
         other.close()
 
@@ -195,7 +195,7 @@ def test_a_damaged_database_is_named(store: Store) -> None:
         file.seek(4096)
         file.write(os.urandom(size - 4096))
     with pytest.raises(StoreError, match=r"malformed.*put a backup in its place"), Store.open(store.path) as damaged:
-        damaged.rows()
+        list(damaged.rows())
 
 
 def test_a_damaged_database_whose_error_is_no_text_is_closed(store: Store) -> None:
@@ -225,7 +225,7 @@ def test_a_read_only_file_system_can_be_read_but_not_written(tmp_path: Path) -> 
     try:
         subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
         with Store.open(folder / "run.sqlite") as store:
-            assert len(store.rows()) == 1
+            assert len(list(store.rows())) == 1
             with pytest.raises(StoreError, match=r"readonly.*read-only"):
                 store.new_segment(HOST)
     finally:
@@ -253,7 +253,7 @@ def test_a_damaged_document_is_a_damaged_file(tmp_path: Path, column: str) -> No
 def test_a_folder_that_is_removed_meanwhile_is_named(store: Store) -> None:
     """What was open can still be read; what is written has no place to go, and none is made anew."""
     shutil.rmtree(store.path.parent)
-    assert store.rows() == []
+    assert list(store.rows()) == []
     with pytest.raises(
         StoreError, match=r"run\.sqlite: a new segment cannot be stored: .*moved or removed.*inv resume"
     ):

@@ -96,7 +96,7 @@ def test_a_migrated_run_goes_on(old: Path) -> None:
         store.ingest("lab1", 2, offset, [journal.trial("b01.c0000", build="host", load1_before=0.25)])
         store.add_ledger("lab2", "connecting", 1.5)
         store.set_machine("lab1", "one")
-        row = dict(zip(store.columns(), store.rows()[-1], strict=True))
+        row = dict(zip(store.columns(), list(store.rows())[-1], strict=True))
 
         assert (row["build"], row["load1_before"], row["load1_after"]) == ("host", 0.25, None)
         assert store.ledger() == {"lab2": {"connecting": 1.5}}

@@ -21,6 +21,7 @@ ROUNDS: Final = "rounds"
 BLOCKS: Final = "blocks"
 # A drift of less is never flagged: pairing by block and the same rounds for all cases leave nothing of it in a ratio.
 NEGLIGIBLE: Final = 0.01
+_CHUNK_ROWS: Final = 50_000
 _FEWEST_ROUNDS: Final = 4
 # Iglewicz and Hoaglin (1993), How to Detect and Handle Outliers, ASQC Basic References in Quality Control 16, p. 11:
 # 0.6745 is the 0.75 quantile of the normal distribution, so that the score is a Z-score there, and 3.5 the bound.
@@ -83,13 +84,15 @@ def _over_blocks(matrix: Matrix) -> list[Drift]:
 
 
 def _over_rounds(matrix: Matrix) -> list[Drift]:
-    trials = matrix.trials[(matrix.trials["status"] == OK).to_numpy()]
+    # Of a million trials a copy of each column counts.
+    trials = matrix.trials.loc[(matrix.trials["status"] == OK).to_numpy(), ["row", "column", "rounds_ns"]]
     times = round_times(trials["rounds_ns"])
     if times.shape[1] < _FEWEST_ROUNDS or not len(trials):
         return []
-    logs = np.log(times)
+    logs = np.log(times, out=times)
     logs -= np.mean(logs, axis=1, keepdims=True)
-    spread = matrix.spread(trials.assign(correlation=_spearman(logs)), "correlation")
+    parts = [_spearman(logs[start : start + _CHUNK_ROWS]) for start in range(0, len(logs), _CHUNK_ROWS)]
+    spread = matrix.spread(trials.assign(correlation=np.concatenate(parts)), "correlation")
     rows = np.flatnonzero((~np.isnan(spread)).sum(axis=1) >= MINIMUM_N).tolist()
     by_row = pd.DataFrame(logs).groupby(trials["row"].to_numpy())
     profiles, counts = by_row.median().loc[rows].to_numpy(), by_row[0].count().loc[rows].tolist()

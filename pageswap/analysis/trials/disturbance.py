@@ -67,7 +67,7 @@ def disturbed(table: pd.DataFrame) -> list[str]:
 def region_nodes(table: pd.DataFrame) -> list[int | None]:
     """Count for each row of a `frame` the NUMA nodes that its region lay on; None where that was not counted."""
     found: list[int | None] = []
-    for text in table["counters"] if "counters" in table else [None] * len(table):
+    for text in table["counters"].tolist() if "counters" in table else [None] * len(table):
         sizes = [int(size) for size in _NODE_BYTES.findall(text)] if isinstance(text, str) else []
         found.append(sum(size > NODE_SHARE * sum(sizes) for size in sizes) or None)
     return found

@@ -120,7 +120,7 @@ def _partners(hosts: int, cases: Mapping[str, Mapping[str, Any]], baseline: Mapp
 
 def round_times(column: pd.Series[str]) -> Floats:
     """Return each trial's rounds in ns: NaN where it has none, or not as many as the others, or one of no time."""
-    texts = [text if isinstance(text, str) else "" for text in column]
+    texts = [text if isinstance(text, str) else "" for text in column.tolist()]
     width = max((text.count(",") + 1 for text in texts if text), default=0)
     times = np.full((len(texts), width), math.nan)
     whole = [place for place, text in enumerate(texts) if text and text.count(",") + 1 == width]

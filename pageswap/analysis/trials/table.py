@@ -19,7 +19,7 @@ from pageswap.store.schema import OUTCOME_COLUMNS
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pageswap.analysis.trials.run_data import HostRows
 
@@ -119,18 +119,21 @@ def spans(trials: pd.DataFrame) -> dict[str, tuple[dt.datetime, dt.datetime]]:
 def _table(run_data: HostRows, names: list[str], order: list[str]) -> pd.DataFrame:
     """Return all rows, of which ``names`` are the columns, as a table of the columns of ``order``, typed."""
     rows = iter(run_data.rows())
+    parts: dict[str, list[pd.Series[Any]]] = {name: [] for name in order}
     # Typed part by part: a million rows of Python objects take gigabytes.
-    chunks = iter(lambda: list(itertools.islice(rows, _CHUNK_ROWS)), [])
-    parts = [_part(chunk, names, order) for chunk in chunks] or [_part([], names, order)]
-    return pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+    while (part := list(itertools.islice(rows, _CHUNK_ROWS))) or not parts[order[0]]:
+        for name, column in _columns(part, names, order):
+            parts[name].append(column)
+    whole = {name: pd.concat(parts.pop(name), ignore_index=True) for name in order}
+    return pd.DataFrame(whole, copy=False)
 
 
-def _part(rows: list[Any], names: list[str], order: list[str]) -> pd.DataFrame:
+def _columns(rows: list[Any], names: list[str], order: list[str]) -> Iterator[tuple[str, pd.Series[Any]]]:
     # Beside blanks pandas would make floats of whole numbers, which those near 2**63 do not survive.
     columns = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {}
     blank = (None,) * len(rows)
-    typed = {name: _typed(name, pd.Series(columns.get(name, blank), dtype="object")) for name in order}
-    return pd.DataFrame(typed, columns=order)
+    for name in order:
+        yield name, _typed(name, pd.Series(columns.pop(name, blank), dtype="object"))
 
 
 def _typed(name: str, column: pd.Series[Any]) -> pd.Series[Any]:
@@ -144,7 +147,15 @@ def _typed(name: str, column: pd.Series[Any]) -> pd.Series[Any]:
         return column.fillna(0).astype("int64")
     if name == "rounds_ns":
         column = column.map(lambda value: json.dumps(value) if isinstance(value, list | tuple) else value)
-    return column.astype("str")
+    return _as_text(column)
+
+
+def _as_text(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return values as texts, those that are alike as one object: a million rows of each its own take fifty MB."""
+    codes, values = pd.factorize(column)
+    if len(values) > len(codes) // 2:
+        return column.astype("str")
+    return pd.Series(pd.Series(values, dtype="str").array.take(codes, allow_fill=True), index=column.index)
 
 
 def _with_rates(table: pd.DataFrame, families: Mapping[str, str]) -> pd.DataFrame:

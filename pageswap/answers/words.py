@@ -11,6 +11,7 @@ from xml.sax import saxutils
 
 import jinja2
 
+from pageswap.answers.kept_templates import KeptTemplates
 from pageswap.answers.record import HEADLINE_LENGTH, Answer, Finding
 from pageswap.statistics.intervals import MINIMUM_N, Interval
 from pageswap.text.numbers import decimal_unit, figure_text, interval_text, percent_text, with_digits
@@ -38,6 +39,7 @@ def environment() -> jinja2.Environment:
         auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=KeptTemplates(TEMPLATES.parent, "words"),
     )
     made.filters |= {
         "clipped": clipped,

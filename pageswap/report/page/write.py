@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from markupsafe import Markup, escape
 
 from pageswap.answers import words
+from pageswap.answers.kept_templates import KeptTemplates
 from pageswap.files import replacing
 from pageswap.history.kept_records import keep
 from pageswap.report.charts.drawing import Drawer
@@ -80,7 +81,10 @@ def site_feed(index: Mapping[str, Any]) -> str:
 
 def _environment() -> jinja2.Environment:
     """Return the settings of pages: those of words, but that everything is escaped."""
-    made = words.environment().overlay(autoescape=True, finalize=printed, keep_trailing_newline=True)
+    kept = KeptTemplates(_TEMPLATES, "pages")
+    made = words.environment().overlay(
+        autoescape=True, finalize=printed, keep_trailing_newline=True, bytecode_cache=kept
+    )
     made.filters = made.filters | {"verbatim": lambda text: escape(visible(text))}
     made.policies = {**made.policies, "json.dumps_kwargs": {"sort_keys": False, "separators": (",", ":")}}
     return made

@@ -9,6 +9,7 @@ from pageswap.analysis.verdicts import FASTER, SLOWER
 from pageswap.answers.words import fitted
 from pageswap.comparison.comparison import GATE_TRIPPED, Comparison, compare_all, conclude
 from pageswap.comparison.tables import case_phrase, comparison_as_markdown, escaped, findings, rendered, slowdown_text
+from pageswap.text.words import levels_phrase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 class Effect:
     """What one side changed against the base: how many of its cases, and the largest change with its case's name.
 
-    ``change`` is the largest change of time, as a factor; 1.0 where nothing changed.
+    ``change`` is the largest change of time, as a factor; 1.0 where nothing changed. ``subject`` is what all changed
+    cases have in common, "" where that is nothing.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Effect:
     largest: str
     change: float
     is_covered: bool
+    subject: str = ""
 
     @property
     def size(self) -> float:
@@ -82,6 +85,18 @@ def effect(comparison: Comparison) -> Effect:
         largest=case_phrase(comparison, largest) if largest else "",
         change=(largest.change if largest else None) or 1.0,
         is_covered=comparison.is_covered,
+        subject=_in_common(comparison, changed),
+    )
+
+
+def _in_common(comparison: Comparison, changed: Sequence[Change]) -> str:
+    """Name the levels that are the same in all of these cases, of those that vary in the comparison."""
+    return levels_phrase(
+        {
+            name: changed[0].levels[name]
+            for name in comparison.varying
+            if changed and len({str(change.levels.get(name)) for change in changed}) == 1
+        }
     )
 
 

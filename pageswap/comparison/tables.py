@@ -51,7 +51,7 @@ def slowdown_interval_text(change: float | None, interval: Interval | None) -> s
         return ""
     places, ends = _places(change, interval), (100 * (end - 1) for end in (interval.low, interval.high))
     # An end that rounding would bring to zero would be on neither side.
-    return " to ".join(_signed(end, kept_apart(end, places, (0.0,))) for end in ends) + " %"
+    return " to ".join(_signed(end, kept_apart(end, places, (0.0, -100.0))) for end in ends) + " %"
 
 
 def time_text(ns: float | None) -> str:
@@ -92,7 +92,7 @@ def case_phrase(comparison: Comparison, change: Change) -> str:
 def _places(change: float, interval: Interval) -> int:
     """Say how many decimals of percents are known; of nearly nothing no more than of a larger change."""
     percent, ends = 100 * (change - 1), Interval(100 * (interval.low - 1), 100 * (interval.high - 1))
-    return holding(percent, ends, decimals(max(abs(percent), (ends.high - ends.low) / 2), ends), (0.0,))
+    return holding(percent, ends, decimals(max(abs(percent), (ends.high - ends.low) / 2), ends), (0.0, -100.0))
 
 
 def _signed(percent: float, places: int) -> str:

@@ -47,6 +47,21 @@ def test_the_first_sentence_says_which_kernel_changed_what() -> None:
     )
 
 
+def test_what_all_changed_cases_have_in_common_is_named() -> None:
+    """Where several changed alike, their method is, rather than the one that changed most."""
+    options = {**SMALL, "touch": ["none", "moved"]}
+    runs = [
+        [Part(make_run(seed=10 * seed + number, speeds={"mremap_fixed": ns}, **options), None, f"kernel:{seed}")]
+        for seed, ns in ((1, NS_PER_OP["mremap_fixed"]), (2, 1.5 * NS_PER_OP["mremap_fixed"]))
+        for number in (0, 1)
+    ]
+    said = compare_sides([*runs[0], *runs[1]], [[*runs[2], *runs[3]]]).headline
+
+    assert said.startswith(
+        "Against kernel:1: kernel:2 made mremap_fixed slower in 2 of 6 cases, at most 1.5 times slower"
+    )
+
+
 @pytest.mark.parametrize("sides", [1, 2, 4, 40])
 @pytest.mark.parametrize("length", [4, 25, 300])
 @pytest.mark.parametrize("change", [0.3, 1.0, 1.02, 15.0])

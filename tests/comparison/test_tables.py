@@ -200,3 +200,8 @@ def test_the_finding_names_cases_without_a_partner_and_hosts() -> None:
 
     assert "Of 2 cases: too few blocks to tell in 1; 1 not compared." == said[0]
     assert "Cases without a partner: 2 only in old and 1 only in new." == said[1]
+
+
+def test_no_time_is_said_to_vanish() -> None:
+    """However small an end is, rounding does not make it a change by -100 %."""
+    assert slowdown_interval_text(1.0, Interval(0.004, 28.0)).startswith("-99")

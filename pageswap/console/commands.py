@@ -62,7 +62,10 @@ ARGUMENTS: Final = {
         "what to compare with: RUN[:HOST], RUN,RUN, or commit:HASH, kernel:RELEASE, tag:K=V[/EXPERIMENT][:HOST]",
     ),
     "new": ("RUN", "what to compare, named as --base is"),
-    "fail_above": ("PERCENT", "exit 5 when a case is surely slower by more than this, such as 5%; exit 1 when nothing can be decided"),
+    "fail_above": (
+        "PERCENT",
+        "exit 5 when a case is surely slower by more than this, such as 5%; exit 1 when nothing can be decided",
+    ),
     "runs": ("N", "how many runs of a side"),
     "by": (
         "ratio|time",
@@ -77,8 +80,8 @@ ARGUMENTS: Final = {
 }
 EXITS: Final = (
     "0 done; 1 wrong usage or experiment file; 2 some trials or checks ended badly; 3 a host could not be used; "
-    "4 a trial failed verification; 5 a gate tripped (one that decides nothing: 1); 70 a bug in pageswap; 74 a run's files could not be read or "
-    "written; 130 interrupted"
+    "4 a trial failed verification; 5 a gate tripped (one that decides nothing: 1); 70 a bug in pageswap; "
+    "74 a run's files could not be read or written; 130 interrupted"
 )
 _NARROWEST, _WIDEST, _FLAG_COLUMNS = 60, 100, 26
 

@@ -6,7 +6,6 @@ import contextlib
 import functools
 import hashlib
 import os
-import secrets
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Final
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 
 
-class KeptTemplates(jinja2.BytecodeCache):
+class KeptTemplates(jinja2.FileSystemBytecodeCache):
     """The compiled templates of one environment, in a folder that git ignores; one that takes no file is done without.
 
     ``settings`` names the environment, as one that escapes makes other code of the same template.
@@ -27,8 +26,7 @@ class KeptTemplates(jinja2.BytecodeCache):
 
     def __init__(self, folder: Path, settings: str) -> None:
         """Keep them below ``folder``."""
-        self._folder = folder / "__pycache__"
-        self._settings = settings
+        super().__init__(str(folder / "__pycache__"), f"%s.{settings}")
 
     def get_source_checksum(self, source: str) -> str:
         """Return what changes with all that compiling reads: what filters make of constants is in its outcome, too."""
@@ -37,26 +35,15 @@ class KeptTemplates(jinja2.BytecodeCache):
     def load_bytecode(self, bucket: Bucket) -> None:
         """Take what is kept, unless it is of something else or no whole file."""
         try:
-            with self._place(bucket).open("rb") as file:
-                bucket.load_bytecode(file)
+            super().load_bytecode(bucket)
         except (OSError, EOFError, UnpicklingError):
             bucket.reset()
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep a template; another process sees all of the file or none."""
-        place = self._place(bucket)
-        part = place.with_suffix(f".{secrets.token_hex(8)}")
+        """Keep a template where files can be kept."""
         with contextlib.suppress(OSError):
-            self._folder.mkdir(exist_ok=True)
-            try:
-                with part.open("wb") as file:
-                    bucket.write_bytecode(file)
-                part.replace(place)
-            finally:
-                part.unlink(missing_ok=True)
-
-    def _place(self, bucket: Bucket) -> Path:
-        return self._folder / f"{bucket.key}.{self._settings}"
+            Path(self.directory).mkdir(exist_ok=True)
+            super().dump_bytecode(bucket)
 
 
 @functools.cache

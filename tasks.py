@@ -363,11 +363,11 @@ def compare(
     most = arguments.number("--runs", runs, least=1)
     place = arguments.destination("--out", out) if out else None
     sides = resolve(RESULTS, base, [new] if isinstance(new, str) else new or [], most)
-    from pageswap.console import run_view
+    from pageswap.console import comparison_view
 
     form = "json" if json else format
     earlier = earlier_runs(RESULTS, sides)
-    return run_view.compare(sides, earlier, by=by, fail_above=fail_above, form=form, out=place)
+    return comparison_view.compare(sides, earlier, by=by, fail_above=fail_above, form=form, out=place)
 
 
 @command(

@@ -1,12 +1,8 @@
-"""What a command prints of runs: one's answer, its cases and what did not end ok; two compared; what was published."""
+"""What a command prints of runs: what one found, and what did not end ok; what was exported, merged, published."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import io
-import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.journal.job import OK
@@ -18,7 +14,6 @@ from pageswap.console import host_views
 from pageswap.console.exits import tell
 from pageswap.console.output import print_json, say, say_rest, show_table
 from pageswap.errors import StoreError, UsageError
-from pageswap.files import STANDARD_OUTPUT, replacing
 from pageswap.spec.hostnames import LOCAL
 from pageswap.text.words import clipped, first_few, operation, plural
 
@@ -30,9 +25,6 @@ if TYPE_CHECKING:
     from pageswap.answers.record import Answer
     from pageswap.campaign.merging import Merged
     from pageswap.campaign.outcome import Outcome
-    from pageswap.campaign.run_references import Reference
-    from pageswap.comparison.comparison import Comparison
-    from pageswap.comparison.sides import SidesComparison
     from pageswap.publish.publishing import Published
     from pageswap.store.store import Store
 
@@ -209,108 +201,6 @@ def show_cases(summary: Summary) -> None:
         each = plural(len(summary.cases) // len(summary.hosts), "case")
         on_each = " on each" if len(hosts) > 1 else ""
         say(f"nothing came from {first_few(hosts, _HOSTS_NAMED, 'host')}: {each} not measured{on_each}")
-
-
-def compare(  # noqa: PLR0913 - what was typed
-    sides: Sequence[Sequence[Reference]],
-    earlier: Sequence[Sequence[Reference]],
-    *,
-    by: str,
-    fail_above: str,
-    form: str,
-    out: Path | None,
-) -> int:
-    """Compare sides with the first one and tell what was found, `form` being text, md, html, junit or json.
-
-    It goes to the file `out`, else to standard output. `by` and `fail_above` are as they were typed, "" where nothing
-    was. Returns the exit code; raises UsageError.
-    """
-    from pageswap.comparison import comparison as comparing
-    from pageswap.comparison.measured_run import Part
-    from pageswap.comparison.sides import compare_sides, conclude_sides
-
-    limit = comparing.parse_limit(fail_above) if fail_above else None
-    with contextlib.ExitStack() as opened:
-        stores = {
-            each.folder: opened.enter_context(open_run(each.folder)) for side in (*sides, *earlier) for each in side
-        }
-        base, *others = ([Part(stores[each.folder], each.host, each.text) for each in side] for side in sides)
-        before = [[Part(stores[each.folder], each.host, each.text) for each in side] for side in earlier]
-        found = compare_sides(base, others, by=by or None, limit=limit, earlier=before)
-    if form != "text":
-        _write(_as_text(found, form), out)
-    elif out is None:
-        show_comparisons(found)
-    else:
-        with contextlib.redirect_stdout(io.StringIO()) as text:
-            show_comparisons(found)
-        _write(text.getvalue(), out)
-    return conclude_sides(found)
-
-
-def _as_text(found: SidesComparison, form: str) -> str:
-    from pageswap.comparison.sides import as_junit, as_markdown
-
-    if form == "json":
-        return json.dumps(found.as_json(), indent=1, allow_nan=False) + "\n"
-    if form == "html":
-        from pageswap.report.page.comparison_page import comparison_page
-
-        return comparison_page(found)
-    return as_junit(found) if form == "junit" else as_markdown(found) + "\n"
-
-
-def _write(text: str, out: Path | None) -> None:
-    """Write text into a file, whose name is then said, or to standard output."""
-    if out is None:
-        sys.stdout.write(text)
-        return
-    with replacing(out) as file:
-        file.write(text.encode())
-    if str(out) not in STANDARD_OUTPUT:
-        tell(f"comparison: {out}")
-
-
-def show_comparisons(found: SidesComparison) -> None:
-    """Print which side changed what, where there are several, then each one's comparison."""
-    if len(found.comparisons) > 1:
-        say(f"{found.headline}\n")
-    for place, comparison in enumerate(found.comparisons):
-        if place:
-            print()
-        show_comparison(comparison)
-
-
-def show_comparison(comparison: Comparison) -> None:
-    """Print every case, the conditions that differ, and the finding in sentences with the gate's decision last."""
-    from pageswap.comparison.tables import NUMBERS, change_cells, change_heads, findings
-
-    say(f"base: {comparison.base.name} ({_of_run(comparison.base.run_id, comparison.base.commit)})")
-    say(f"new:  {comparison.new.name} ({_of_run(comparison.new.run_id, comparison.new.commit)})")
-    say(f"{comparison.by_text}; above 0 % is slower\n")
-    rows = (
-        [*change_cells(comparison, change), f"{change.verdict}: {change.note}" if change.note else change.verdict]
-        for change in comparison.cases[:CASES_SHOWN]
-    )
-    show_table((*change_heads(comparison), ""), rows, frozenset(NUMBERS))
-    say_rest(len(comparison.cases), CASES_SHOWN, "cases; --json lists all")
-    for pair in comparison.pairs:
-        name = pair.base if pair.base == pair.new else f"{pair.base} and {pair.new}"
-        say(f"\nwhat differs{f', {name}' if len(comparison.pairs) > 1 or pair.base != pair.new else ''}:")
-        if not pair.differences:
-            say("nothing")
-            continue
-        show_table(
-            ("condition", "base", "new", "", "why"),
-            ((each.name, each.a, each.b, "matters" if each.matters else "", each.why) for each in pair.differences),
-        )
-    print()
-    for sentence in findings(comparison):
-        say(sentence)
-
-
-def _of_run(run_id: str, commit: str | None) -> str:
-    return f"run {run_id}{f', commit {commit[:12]}' if commit else ''}"
 
 
 def tell_published(published: Published, *, as_json: bool) -> None:

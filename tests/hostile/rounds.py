@@ -14,10 +14,12 @@ from pageswap.analysis import export
 from pageswap.campaign import ask_hosts, run_and_resume, unmeasured
 from pageswap.campaign.options import Options
 from pageswap.campaign.progress import Lines
-from pageswap.campaign.run_folders import open_run
+from pageswap.campaign.run_folders import open_run, stored_runs
 from pageswap.campaign.run_references import Reference
+from pageswap.catalogue.entry import Wanted
+from pageswap.catalogue.query import query
 from pageswap.comparison.tables import summary_as_markdown
-from pageswap.console import host_views, plan_view, run_view
+from pageswap.console import catalogue_view, comparison_view, history_view, host_views, plan_view, run_view
 from pageswap.console.exits import INTERNAL_ERROR, ended
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.provision.bundle import make_bundle
@@ -46,6 +48,14 @@ repeats: 4
 warmups: 1
 """
 HONEST = "honest"
+_COMPARED = {
+    "text": outputs.in_terminal,
+    "md": outputs.in_markdown,
+    "json": outputs.in_json,
+    "html": outputs.in_page,
+    "junit": outputs.in_feed,
+}
+_ANSWERED = {"text": outputs.in_terminal, "csv": outputs.in_csv, "json": outputs.in_json}
 
 
 @dataclasses.dataclass
@@ -183,10 +193,12 @@ def _read_outputs(found: Round, outcome: Outcome, folder: Path, hosts: Sequence[
     found.note("parquet", outputs.in_parquet(folder / "t.parquet"))
     with_rows = [host.host for host in outcome.hosts if host.rows]
     other = next((name for name in with_rows if name != HONEST), HONEST)
-    sides = (Reference(run_dir, HONEST, HONEST), Reference(run_dir, other, other))
-    for form, check in (("text", outputs.in_terminal), ("md", outputs.in_markdown), ("json", outputs.in_json)):
-        compare = functools.partial(run_view.compare, sides, by="", fail_above="", form=form)
+    sides = [(Reference(run_dir, host, host),) for host in (HONEST, other)]
+    for form, check in _COMPARED.items():
+        how = {"by": "", "fail_above": "", "form": form, "out": None}
+        compare = functools.partial(comparison_view.compare, sides, [], **how)
         found.command(f"compare, {form}", compare, check)
+    _read_many(found, folder)
 
     def put() -> None:
         site = Destination(make_target(InventoryHost("local")), str(folder / "site"))
@@ -203,6 +215,27 @@ def _read_outputs(found: Round, outcome: Outcome, folder: Path, hosts: Sequence[
 
     found.command("publish to a hostile host", put_there, outputs.in_terminal)
     found.told += _told([lying])
+
+
+def _read_many(found: Round, folder: Path) -> None:
+    """Read what is told of many runs, by commands that take the whole folder."""
+    for as_json, check in ((False, outputs.in_terminal), (True, outputs.in_json)):
+        listed = functools.partial(catalogue_view.list_runs, folder, Wanted(), as_json=as_json)
+        found.command(f"runs, {as_json=}", listed, check)
+    for form, check in _ANSWERED.items():
+        for view in ("trials", "runs", "cases"):
+            asked = functools.partial(_ask, folder, f"SELECT * FROM {view}", form)  # noqa: S608 - our own names
+            found.command(f"query of {view}, {form}", asked, check)
+    page = folder / "history.html"
+    for form, check in (("text", outputs.in_terminal), ("json", outputs.in_json), ("html", outputs.in_terminal)):
+        how: dict[str, Any] = {"by": "time", "quantity": "", "host": "", "form": form, "out": page}
+        told = functools.partial(history_view.history_of, stored_runs(folder), "told", **how)
+        found.command(f"history, {form}", told, check)
+    found.note("history's page", outputs.in_page(page.read_text(encoding="utf-8")))
+
+
+def _ask(folder: Path, sql: str, form: str) -> None:
+    catalogue_view.tell_answer(query(folder, sql), form)
 
 
 def _export(run_dir: Path, form: str, path: Path) -> None:

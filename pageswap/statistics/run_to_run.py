@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # baseline share that baseline's deviation, half of their own; plain times may share all, the machine's.
 OF_RATIOS: Final = 0.25
 OF_TIMES: Final = 1.0
+_MOST_STEPS: Final = 50
+_CLOSE: Final = 1e-8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,9 +66,11 @@ def run_shifts(
     Rigorous Benchmarking in Reasonable Time, ISMM, 63): Student's, of the spread of runs within each side and within
     each group of ``earlier`` ones. Two runs a side give two degrees of freedom, which find nothing among many cases. So
     all cases of a comparison lend each other theirs, as genes of a microarray do (Smyth 2004, Stat. Appl. Genet. Mol.
-    Biol. 3, 3), but a case's spread is never taken to be below its own, nor below what blocks within its runs vary by.
-    The first keeps one stray run from showing a change: its own spread is then as large as the shift. As cases are not
-    independent their degrees count for less, by ``shared``. All is NaN where no side has a second run.
+    Biol. 3, 3): the more, the more alike the cases' spreads are (`_alike`), as on a busy machine one case may vary by
+    ten times what its neighbour does. But a case's spread is never taken to be below its own, nor below that of all,
+    nor below what blocks within its runs vary by. The first keeps one stray run from showing a change: its own spread
+    is then as large as the shift. As cases are not independent their degrees count for less, by ``shared``. All is NaN
+    where no side has a second run.
     """
     squares, degrees = _within([base, new, *earlier])
     own = np.divide(squares, degrees, out=np.full(len(squares), math.nan), where=degrees > 0)
@@ -76,16 +80,44 @@ def run_shifts(
         return RunShifts(unknown, unknown, unknown, unknown)
     pooled = squares[counted].sum() / degrees[counted].sum()
     cases = int(counted.sum())
-    lent = degrees[counted].mean() * cases / (1 + (cases - 1) * shared)
+    most = degrees[counted].mean() * cases / (1 + (cases - 1) * shared)
+    known = np.minimum(degrees + _alike(own[counted], degrees[counted]), np.maximum(degrees, most))
     counts = [(~np.isnan(side.values)).sum(axis=1) for side in (base, new)]
     blocks = _mean(np.hstack([base.errors, new.errors]) ** 2)
     variance = np.fmax(np.fmax(own, blocks), pooled)
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.sqrt(variance * (1 / counts[0] + 1 / counts[1]))
         point = np.where(counts[0] * counts[1] > 0, _mean(new.values) - _mean(base.values), math.nan)
-        p = np.where(error > 0, 2 * special.stdtr(lent, -np.abs(point) / error), np.where(point == 0, 1.0, 0.0))
-    half = -special.stdtrit(lent, (1 - CONFIDENCE) / 2) * error
+        p = np.where(error > 0, 2 * special.stdtr(known, -np.abs(point) / error), np.where(point == 0, 1.0, 0.0))
+    half = -special.stdtrit(known, (1 - CONFIDENCE) / 2) * error
     return RunShifts(point, point - half, point + half, np.where(np.isnan(point), math.nan, p))
+
+
+def _alike(squares: Floats, degrees: Floats) -> float:
+    """Return how many degrees of freedom a case may borrow, by how alike all variances are; infinite: no two differ.
+
+    Variances of normal values scatter by their degrees alone; of what they scatter beyond it these are the ones of the
+    scaled inverse chi-square that the cases' own variances come from (Smyth 2004, 6.2). Of one case it is none.
+    """
+    is_usable = squares > 0
+    if is_usable.sum() < 2:  # noqa: PLR2004 - as a variance takes
+        return 0.0
+    halves = degrees[is_usable] / 2
+    logs = np.log(squares[is_usable]) - special.digamma(halves) + np.log(halves)
+    beyond = float(logs.var(ddof=1) - special.polygamma(1, halves).mean())
+    return 2 * _inverse_trigamma(beyond) if beyond > 0 else math.inf
+
+
+def _inverse_trigamma(value: float) -> float:
+    """Return what trigamma has this positive value of; Newton's method from below, which cannot pass it by."""
+    found = 0.5 + 1 / value
+    for _ in range(_MOST_STEPS):
+        there = special.polygamma(1, found)
+        step = there * (1 - there / value) / special.polygamma(2, found)
+        found += step
+        if abs(step) < _CLOSE * found:
+            break
+    return float(found)
 
 
 def _within(groups: Sequence[RunEstimates]) -> tuple[Floats, Floats]:

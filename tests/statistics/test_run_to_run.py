@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pageswap.statistics.run_to_run import RunEstimates, estimates, run_shifts
+from pageswap.statistics.run_to_run import RunEstimates, _alike, estimates, run_shifts
 
 
 def runs(values: np.typing.NDArray[np.float64]) -> RunEstimates:
@@ -55,6 +55,35 @@ def test_earlier_runs_tell_what_varies_where_each_side_is_one_run() -> None:
     assert found.p[0] < 0.01
     assert found.p[1] > 0.1
     assert np.isnan(run_shifts(base, new).p).all()
+
+
+def test_cases_lend_each_other_less_the_less_alike_they_vary() -> None:
+    """Of two comparisons with the same spread in all, and the same first case, the uneven one tells less of it."""
+    rng = np.random.default_rng(6)
+    even = rng.normal(0, 0.01, (24, 4))
+    uneven = even * np.exp(rng.normal(0, 2, (24, 1)))
+    uneven[0] = even[0]
+    around = [
+        np.hstack([side - side.mean(axis=1, keepdims=True) for side in (v[:, :2], v[:, 2:])]) for v in (even, uneven)
+    ]
+    own = (around[0][0] ** 2).sum()
+    uneven[1:] *= math.sqrt(((around[0] ** 2).sum() - own) / ((around[1] ** 2).sum() - own))
+    alike, unlike = (run_shifts(runs(v[:, :2]), runs(v[:, 2:])) for v in (even, uneven))
+
+    assert unlike.point[0] == pytest.approx(alike.point[0])
+    assert unlike.high[0] - unlike.low[0] > 1.2 * (alike.high[0] - alike.low[0])
+
+
+@pytest.mark.parametrize("lent", [1.0, 4.0, 20.0])
+def test_what_is_lent_is_what_the_variances_were_drawn_with(lent: float) -> None:
+    """As many degrees of freedom as the chi-square has that the cases' own variances are drawn by."""
+    rng = np.random.default_rng(7)
+    own = lent / rng.chisquare(lent, 20_000)
+    found = _alike(own * rng.chisquare(3, len(own)) / 3, np.full(len(own), 3.0))
+
+    assert found == pytest.approx(lent, rel=0.15)
+    assert math.isinf(_alike(np.ones(50), np.full(50, 3.0)))
+    assert not _alike(np.array([1.0]), np.array([3.0]))
 
 
 @pytest.mark.parametrize("deviation", [0.0, 0.01, 0.05])

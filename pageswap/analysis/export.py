@@ -16,6 +16,7 @@ from pageswap.analysis.trials.table import frame
 from pageswap.errors import UsageError
 from pageswap.files import replacing
 from pageswap.store.facts import COUNT, FACTS, OBJECT, TEXT, YES_OR_NO
+from pageswap.text.cells import FORMULA
 from pageswap.text.words import level_text, levels_phrase
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ _VERSION: Final = "1.0"
 _NS_PER_S: Final = 1e9
 _LONGEST: Final = 200
 _MOST_COUNTERS: Final = 500
-# How a cell begins that a spreadsheet computes.
-_FORMULA: Final = r"^(?=[=+\-@\t\r])"
 _FACT_TYPES: Final[dict[str, Any]] = {TEXT: "str", COUNT: "Int64", YES_OR_NO: "boolean", OBJECT: "str"}
 
 
@@ -88,8 +87,8 @@ def _with_counters(table: pd.DataFrame) -> pd.DataFrame:
 
 def _write_csv(table: pd.DataFrame, file: IO[Any]) -> None:
     texts = [str(name) for name in table if table[name].dtype == "str"]
-    # Readers take a carriage return for the end of a row, and nothing quotes it.
-    shown = {n: table[n].str.replace(_FORMULA, "'", regex=True).str.replace("\r", r"\r", regex=False) for n in texts}
+    # As `csv_cell`, but a column at once.
+    shown = {n: table[n].str.replace(FORMULA, "'", regex=True).str.replace("\r", r"\r", regex=False) for n in texts}
     table.assign(**shown).to_csv(file, index=False, encoding="utf-8", lineterminator="\n")
 
 

@@ -13,6 +13,7 @@ from pageswap.catalogue.catalogue import read_catalogue
 from pageswap.catalogue.entry import COMPLETE
 from pageswap.console.exits import tell
 from pageswap.console.output import print_json, say, say_rest, show_table
+from pageswap.text.cells import csv_cell
 from pageswap.text.words import clipped, first_few
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def tell_answer(table: Table, form: str) -> None:
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(table.columns)
-        writer.writerows([_plain(value) for value in row] for row in table.rows)
+        writer.writerows([_cell(_plain(value)) for value in row] for row in table.rows)
     else:
         rows = ([_text(value) for value in row] for row in table.rows[:_ROWS_SHOWN])
         numbers = {
@@ -85,6 +86,10 @@ def tell_answer(table: Table, form: str) -> None:
         }
         show_table(table.columns, rows, frozenset(numbers))
         say_rest(len(table.rows), _ROWS_SHOWN, "rows; --format csv has all")
+
+
+def _cell(value: object) -> object:
+    return csv_cell(value) if isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any of DuckDB's values

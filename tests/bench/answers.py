@@ -21,7 +21,7 @@ from pageswap.analysis.explanations.costs import call_stacks
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.verdicts import FASTER, NOT_SIGNIFICANT, SLOWER, WITHIN_NOISE, judge, paired
-from pageswap.comparison.changes import Measured, Part
+from pageswap.comparison.measured_run import Measured, Part
 from pageswap.statistics.intervals import Interval, median_intervals
 from pageswap.statistics.rank_tests import shift
 from pageswap.statistics.trimmed_means import two_sample_p

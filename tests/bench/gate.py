@@ -1,18 +1,26 @@
-"""Prints how the gate of `inv compare` decides on real runs: the same core twice, and one method slower by a tenth.
+"""Prints how the gate of `inv compare` decides on real runs, two a side: one core, and one with a method a tenth slower.
 
-Usage: gate.py [PAIRS]. Takes about a quarter of a minute a pair; let nothing else run meanwhile.
+Usage: gate.py [PAIRS]. Takes about half a minute a pair; let nothing else run meanwhile.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pageswap.comparison.comparison import Part, compare
+from pageswap.comparison.comparison import compare
+from pageswap.comparison.measured_run import Part
 from pageswap.comparison.tables import slowdown_interval_text, slowdown_text
 from pageswap.store.store import Store
 from tests.slowed_core import METHOD, ROOT, measure, slowed_checkout
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pageswap.comparison.comparison import Comparison
 
 LIMIT = 0.05
 SPEC = """
@@ -26,6 +34,16 @@ repeats: 60
 """
 
 
+def compared(base: Sequence[Path], new: Sequence[Path]) -> Comparison:
+    """Compare two sides of stored runs."""
+    with contextlib.ExitStack() as opened:
+        sides = [
+            [Part(opened.enter_context(Store.open(run / "run.sqlite")), None, "side") for run in side]
+            for side in (base, new)
+        ]
+        return compare(*sides, limit=LIMIT)
+
+
 def main(pairs: int) -> None:
     """Measure base, same and slowed in turn, so that each pair is as far apart in time."""
     with tempfile.TemporaryDirectory() as name:
@@ -35,10 +53,9 @@ def main(pairs: int) -> None:
         slowed = slowed_checkout(folder / "slowed", every=20)
         print(f"{'new':8} {'gate':8} {METHOD + ', ratio':>14} {'95 % interval':>18} {'time alone':>12}")
         for _ in range(pairs):
-            runs = [measure(checkout, spec, folder / "results") for checkout in (ROOT, ROOT, slowed)]
-            for word, new in (("same", runs[1]), ("slowed", runs[2])):
-                with Store.open(runs[0] / "run.sqlite") as ours, Store.open(new / "run.sqlite") as theirs:
-                    found = compare(Part(ours, None, "base"), Part(theirs, None, word), limit=LIMIT)
+            runs = [measure(checkout, spec, folder / "results") for checkout in (ROOT, ROOT, slowed) * 2]
+            for word, new in (("same", runs[1::3]), ("slowed", runs[2::3])):
+                found = compared(runs[::3], new)
                 (case,) = (change for change in found.cases if change.levels["method"] == METHOD)
                 gate = "passed" if found.gate and found.gate.passed else "tripped"
                 figures = (

@@ -1,4 +1,4 @@
-"""Prints how the gate of `inv compare` decides on real runs, two a side: one core, and one with a method a tenth slower.
+"""Prints how the gate of `inv compare` decides on real runs, two a side: one core, or one with a method a tenth slower.
 
 Usage: gate.py [PAIRS]. Takes about half a minute a pair; let nothing else run meanwhile.
 """

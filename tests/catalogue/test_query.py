@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import subprocess
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,7 +18,11 @@ from pageswap.catalogue.run_columns import COLUMNS
 from pageswap.errors import StoreError, UsageError
 from pageswap.store.facts import FACTS
 from pageswap.store.store import Store
+from tests.requirement import require
 from tests.stored_run import RUN_ID, store_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TRIALS = 3 + 2 * 4  # three cases to warm up, then two blocks in which the baseline is measured twice
 PAGE = Path(__file__).parents[2] / "docs" / "many-runs.md"
@@ -51,6 +58,26 @@ def together(results: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(all_trials, "_MOST_APART", 0)
     query(results, COUNT)
     return results / ".catalogue" / "trials.parquet"
+
+
+@contextlib.contextmanager
+def unwritable(folder: Path) -> Iterator[None]:
+    """Have a folder that can be read only; to root, who may write everywhere else, as a mount."""
+    is_root = os.geteuid() == 0
+    folders = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
+    if is_root:
+        mounts = [["--bind", str(folder), str(folder)], ["-o", "remount,bind,ro", str(folder)]]
+        done = [subprocess.run(["mount", *each], check=False).returncode for each in mounts]
+        require("mount", not any(done), "cannot mount here")
+    for each in [] if is_root else folders:
+        each.chmod(0o500)
+    try:
+        yield
+    finally:
+        if is_root:
+            subprocess.run(["umount", str(folder)], check=True)
+        for each in [] if is_root else folders:
+            each.chmod(0o700)
 
 
 def files_in(folder: Path) -> dict[Path, bytes]:
@@ -266,17 +293,11 @@ def test_a_folder_may_be_called_as_it_likes(tmp_path: Path) -> None:
     assert query(folder, COUNT).rows == query(folder, COUNT).rows == [(RUN_ID.format(1), 7)]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_results_that_cannot_be_written_are_asked_all_the_same(results: Path) -> None:
     """Without an index."""
-    folders = [results, *(path for path in results.rglob("*") if path.is_dir())]
-    for folder in folders:
-        folder.chmod(0o500)
-    try:
+    with unwritable(results):
         assert len(query(results, COUNT).rows) == 2
-    finally:
-        for folder in folders:
-            folder.chmod(0o700)
+    assert not (results / ".catalogue").exists()
 
 
 def test_where_the_index_cannot_be_made_it_is_done_without(results: Path) -> None:

@@ -118,14 +118,22 @@ def spans(trials: pd.DataFrame) -> dict[str, tuple[dt.datetime, dt.datetime]]:
 
 def _table(run_data: HostRows, names: list[str], order: list[str]) -> pd.DataFrame:
     """Return all rows, of which ``names`` are the columns, as a table of the columns of ``order``, typed."""
+    cases = {case["case_id"]: case for case in run_data.cases()}
+    levels = {name for case in cases.values() for name in case if name in names and name != "case_id"}
+    told = [name for name in order if name not in levels]
     rows = iter(run_data.rows())
-    parts: dict[str, list[pd.Series[Any]]] = {name: [] for name in order}
+    parts: dict[str, list[pd.Series[Any]]] = {name: [] for name in told}
     # Typed part by part: a million rows of Python objects take gigabytes.
-    while (part := list(itertools.islice(rows, _CHUNK_ROWS))) or not parts[order[0]]:
-        for name, column in _columns(part, names, order):
+    while (part := list(itertools.islice(rows, _CHUNK_ROWS))) or not parts["case_id"]:
+        for name, column in _columns(part, names, told):
             parts[name].append(column)
-    whole = {name: pd.concat(parts.pop(name), ignore_index=True) for name in order}
-    return pd.DataFrame(whole, copy=False)
+    whole = {name: pd.concat(parts.pop(name), ignore_index=True) for name in told}
+    # All trials of a case have its levels, so that they are typed once a case.
+    places = pd.Index(list(cases), dtype="str").get_indexer(whole["case_id"])
+    for name in levels.intersection(order):
+        column = pd.Series([case.get(name) for case in cases.values()], dtype="object")
+        whole[name] = _typed(name, column).take(places).reset_index(drop=True)
+    return pd.DataFrame({name: whole.pop(name) for name in order}, copy=False)
 
 
 def _columns(rows: list[Any], names: list[str], order: list[str]) -> Iterator[tuple[str, pd.Series[Any]]]:

@@ -44,8 +44,9 @@ _OF_COPY: Final = {
     "outcome": {"trial_id": _ID},
 }
 
+# What only developing installs makes pandas keep texts otherwise.
 COMMAND: Final = """
-import sys; from pathlib import Path; import tasks; from pageswap.console import start
+import sys; sys.modules["pyarrow"] = None; from pathlib import Path; import tasks; from pageswap.console import start
 tasks.RESULTS = Path(sys.argv[1]); raise SystemExit(start.run(sys.argv[2:]))
 """
 MEDIANS: Final = "SELECT cpu_model, kernel, method, median(ns_per_op), count(*) FROM cases GROUP BY ALL ORDER BY ALL"

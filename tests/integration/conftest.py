@@ -89,7 +89,7 @@ def links() -> Iterator[Links]:
 def roots(request: pytest.FixtureRequest) -> Roots:
     """Give the other Debians' files."""
     missing = _why_no_roots()
-    require("root" if "root" in missing else "debootstrap", not missing, missing)
+    require("root" if "root" in missing else "mmdebstrap", not missing, missing)
     return request.config.stash[_roots]
 
 
@@ -98,4 +98,4 @@ def _needs_roots(item: pytest.Item) -> bool:
 
 
 def _why_no_roots() -> str:
-    return networks.what_is_missing() or ("" if shutil.which("debootstrap") else "no debootstrap: apt-get install it")
+    return networks.what_is_missing() or ("" if shutil.which("mmdebstrap") else "no mmdebstrap: apt-get install it")

@@ -57,8 +57,8 @@ _PICKS = {"-k", "-m", "--lf", "--last-failed", "--sw", "--stepwise"}
 def test(args: Sequence[str], *, whole: bool) -> int:
     """Run pytest: what is picked out, else the quick tests, or with ``whole`` all, the core under sanitizers as well.
 
-    The quick ones are those that need neither a lab of hosts nor more than some seconds; in the whole suite all but
-    labs come last. Returns 1 where a test failed or pytest did not take the arguments, which it gets all.
+    The quick ones are those that need no lab of hosts, no browser and not more than some seconds. The core's tests run
+    beside all others. Returns 1 where a test failed or pytest did not take the arguments, which it gets all.
     """
     build_core()
     pytest = [sys.executable, "-m", "pytest", *args]
@@ -67,12 +67,12 @@ def test(args: Sequence[str], *, whole: bool) -> int:
     quick = [*pytest, "-m", "not slow"]
     with tempfile.TemporaryFile() as said, concurrent.futures.ThreadPoolExecutor(1) as pool:
         core = pool.submit(_test_core, pytest if whole else quick, said, twice=whole)
-        code = _run([*pytest, *_LABS] if whole else [*quick, *_OTHERS])
-        code = max(code, core.result())
+        codes = [_run([*pytest, *part]) for part in (_LABS, _OTHERS)] if whole else [_run([*quick, *_OTHERS])]
+        codes.append(core.result())
         print(f"\nThe core's tests{_TWICE if whole else ''}", flush=True)
         said.seek(0)
         shutil.copyfileobj(said, sys.stdout.buffer)
-    return max(code, _run([*pytest, *_OTHERS])) if whole else code
+    return max(codes)
 
 
 def _test_core(pytest: list[str], output: IO[bytes], *, twice: bool) -> int:

@@ -55,10 +55,12 @@ settings.load_profile("no_clock")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a lab of hosts, and put first what takes longest."""
+    """Mark what needs a lab of hosts or a browser, and put first what takes longest."""
     for item in items:
         if item.path.is_relative_to(_TESTS / "integration"):
             item.add_marker("lab")
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
     items.sort(key=lambda item: [not item.nodeid.startswith(path) for path in _LONGEST])
 
 

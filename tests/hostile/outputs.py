@@ -7,7 +7,6 @@ import html.parser
 import io
 import json
 import re
-import sys
 import unicodedata
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 # rich's own colours.
 _STYLE = re.compile(r"\x1b\[\d{1,2}(?:;\d{1,2})*m")
 _KINDS = ("Cc", "Cf", "Cs", "Zl", "Zp")
-_CHARACTERS = "".join(c for c in map(chr, range(sys.maxunicode)) if unicodedata.category(c) in _KINDS and c != "\n")
-_OBEYED = re.compile(f"[{re.escape(_CHARACTERS)}]")
 _OWN_SCRIPT = re.compile(r"<script>.*?</script>", re.DOTALL)
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -33,7 +30,7 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 def obeyed(text: str) -> set[str]:
     """Return the characters that whatever shows a text may obey."""
-    return {f"character {char!r}" for char in _OBEYED.findall(text)}
+    return {f"character {char!r}" for char in set(text) if unicodedata.category(char) in _KINDS and char != "\n"}
 
 
 def in_terminal(text: str) -> Iterator[str]:

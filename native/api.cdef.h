@@ -45,6 +45,8 @@ typedef struct {
     const char *pattern;      /* of the pairs: "random", "sequential" or "strided" */
     uint64_t distance;        /* in pages: between a pair's partners (sequential), or from pair to pair (strided) */
     uint64_t run_pages;       /* pages a move takes, for the workload `move` */
+    const char *release;      /* of `move`: "source": memory that a move leaves is given back inside the timed region;
+                                 "both": and where it goes there was none */
     const char *alignment;    /* "page": the region starts one base page beyond a 2 MiB border */
     const char *neighbours;   /* "spinning": the host's other allowed CPUs spin in threads of this process */
     const int32_t *cpus;      /* the CPUs to pin to, thread 0's first; NULL: the last ones allowed */

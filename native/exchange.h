@@ -115,10 +115,13 @@ PS_INLINE void ps_exchange_stream(ps_exchange_line exchange_line, struct ps_regi
 /* Carries out all moves as one stream of lines, fetching as ps_exchange_stream does: one base page ahead, and the
  * translations some moves before. In a cycle of a permutation the next target is the page that is read now, so that of
  * its lines only the writing is new. */
-PS_INLINE void ps_move_stream(ps_copy_line copy_line, const struct ps_region *region, const struct ps_move *moves,
-                              size_t n)
+PS_INLINE int ps_move_stream(ps_copy_line copy_line, struct ps_region *region, const struct ps_move *moves, size_t n,
+                             size_t *done)
 {
-    for (size_t i = 0; i < n; i++) {
+    int failed = 0;
+    size_t i = 0;
+
+    for (; i < n && !failed; i++) {
         const struct ps_move *const move = &moves[i];
         const struct ps_move *const next = &moves[i + 1 < n ? i + 1 : i];
         const struct ps_move *const walk = &moves[i + PS_WALK_PAIRS < n ? i + PS_WALK_PAIRS : n - 1];
@@ -134,7 +137,10 @@ PS_INLINE void ps_move_stream(ps_copy_line copy_line, const struct ps_region *re
         }
         for (size_t page = 0; page < move->pages; page++)
             ps_touch(region, move->to + page * region->page_bytes);
+        failed = region->give_back ? ps_give_back(region, move->from, bytes) : 0;
     }
+    *done = i;
+    return failed;
 }
 
 #endif

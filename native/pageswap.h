@@ -58,6 +58,8 @@ enum ps_memory_kind { PS_ANON, PS_SHARED_ANON, PS_MEMFD, PS_HUGETLB, PS_MEMORY_K
 #define PS_MOVES_NOTHING 2u   /* the control: after the schedule every page is where it was */
 #define PS_LOW_MEMORY 4u      /* the region must lie below 4 GiB */
 #define PS_COUNTS_REFUSALS 8u /* it fills the region's `retries` and `refusals` */
+#define PS_ONE_WAY 16u        /* its move_many is for the workload `move` alone */
+#define PS_FILLS_EMPTY 32u    /* copies into places without memory, which then get pages of 4 KiB */
 
 /* What a method's hooks want at region->scratch. A run of addresses is always there for it; whether memory is, the
  * method says and the workload: a batch (`permute`) passes through the scratch by move_many, a one-way move never. A
@@ -79,6 +81,7 @@ struct ps_region {
     size_t fault_bytes; /* of the backing: the size of its pages where they are huge, else 4 KiB */
     size_t touch_bytes; /* what one fault can bring, and so ps_touch()'s step: 4 KiB, or the backing's huge page */
     int touch; /* read every moved page after its move */
+    int give_back; /* the advice that gives back the memory of what was moved away; 0: it is kept */
     int fd; /* of a memfd, else -1 */
     size_t file_offset; /* of slot 0 in that file */
     uint64_t retries, refusals; /* of the kernel, so far; for a method that counts them */
@@ -145,7 +148,8 @@ struct ps_method {
 
     /* Workloads `permute` and `move`: carries out the moves in this order, touching each page at its new place with
      * ps_touch(). When a move fails, *done is the number of moves that were completed, and the failed one has moved
-     * nothing and leaves both its ends mapped. After a move `from` need not keep its bytes. */
+     * nothing and leaves both its ends mapped. After a move `from` need not keep its bytes; with region->give_back it
+     * must not keep its memory (ps_give_back) when the call returns. */
     int (*move_many)(struct ps_region *region, const struct ps_move *moves, size_t n, size_t *done);
 
     /* Workload `limit`, instead of swap_many: copies the page in slot from[i] to slot to[i], for i = 0 .. n-1. Both
@@ -178,13 +182,14 @@ struct ps_workload_ops {
     int own_memory; /* the method makes the memory itself; the region is only two pages */
     int hooks_use_scratch; /* it calls hooks that use the scratch as the method says: all but move_many and grow's */
     int moves_use_scratch; /* it lets move_many move pages to the scratch and from there */
+    int leaves_places; /* what it moves leaves a place whose memory may be given back */
     int (*can)(const struct ps_method *method);
     int (*prepare)(struct ps_work *work);
     int (*settle)(struct ps_work *work); /* Not required. Untimed, after the method's setup. */
     /* Not required. Untimed, directly before the first round and on the share's own thread: does what `run` does, at
      * the end of the share's iterations, and leaves every page and every count as it was. */
     int (*warm_up)(struct ps_work *work);
-    int (*before_round)(struct ps_work *work, size_t begin, size_t end); /* Not required. Untimed. */
+    int (*before_round)(struct ps_work *work, size_t begin, size_t end); /* Not required. Untimed, on the share's CPU */
     int (*run)(struct ps_work *work, size_t begin, size_t end); /* iterations begin .. end-1 */
     int (*after_round)(struct ps_work *work, size_t begin, size_t end); /* Not required. Untimed. */
     uint64_t (*page_moves)(const struct ps_work *work); /* Not required. After all rounds: pages brought elsewhere. */
@@ -246,6 +251,12 @@ uint32_t ps_generator_below(struct ps_generator *generator, uint32_t bound);
 void ps_schedule_make(enum ps_pattern pattern, uint64_t distance, uint64_t seed, size_t pages, size_t n, uint32_t *a,
                       uint32_t *b);
 uint64_t ps_mix(uint64_t value); /* splitmix64's finaliser */
+
+/* give_back.c */
+int ps_give_back(struct ps_region *region, unsigned char *from, size_t bytes);
+int ps_not_given_back(struct ps_region *region, const char *call); /* from the current errno */
+void ps_fill_place(const struct ps_region *region, const struct ps_move *move);
+int ps_verify_given_back(struct ps_work *work, ps_result *result); /* as ps_verify, of the slots without a page */
 
 /* pairs.c: a share's schedule of pairs and the model of what it does. */
 int ps_pairs_prepare(struct ps_work *work);

@@ -120,6 +120,14 @@ static size_t touch_bytes(const ps_trial *trial, const struct ps_backing *backin
     return trial->page_bytes % backing->fault_bytes == 0 ? backing->fault_bytes : backing->kernel_page_bytes;
 }
 
+/* Pages of shared memory belong to its file, which keeps them however little is mapped. */
+static int give_back_advice(const ps_trial *trial, const struct ps_backing *backing)
+{
+    if (ps_word_find("release", trial->release) == 0)
+        return 0;
+    return backing->kind == PS_SHARED_ANON || backing->kind == PS_MEMFD ? MADV_REMOVE : MADV_DONTNEED;
+}
+
 /* Cuts thread `thread`'s share of the slots, with its own scratch slot. */
 void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, const ps_trial *trial,
                    const struct ps_backing *backing, uint32_t thread)
@@ -137,6 +145,7 @@ void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, con
     region->fault_bytes = backing->fault_bytes;
     region->touch_bytes = touch_bytes(trial, backing);
     region->touch = ps_word_find("touch", trial->touch);
+    region->give_back = give_back_advice(trial, backing);
     region->fd = memory->fd;
     region->file_offset = begin * trial->page_bytes;
     region->scratch_bytes = memory->scratch_stride;

@@ -34,6 +34,7 @@ static const struct {
 #define X(name) #name,
     {"touch", {"none", "moved"}},
     {"pattern", {PS_PATTERNS(X)}},
+    {"release", {"kept", "source", "both"}},
     {"alignment", {"2MiB", "page"}},
     {"neighbours", {"idle", "spinning"}},
 #undef X

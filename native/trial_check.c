@@ -29,6 +29,10 @@ int ps_trial_check(struct ps_trial_run *run)
         return refuse(run, "touch", "no such level");
     if (ps_word_find("pattern", trial->pattern) < 0)
         return refuse(run, "pattern", "no such level");
+    if (ps_word_find("release", trial->release) < 0)
+        return refuse(run, "release", "no such level");
+    if (ps_word_find("release", trial->release) > 0 && !run->workload->leaves_places)
+        return refuse(run, "release", "the workload leaves no place whose memory could be given back");
     if (ps_word_find("alignment", trial->alignment) < 0)
         return refuse(run, "alignment", "no such level");
     if (ps_word_find("neighbours", trial->neighbours) < 0)
@@ -55,5 +59,9 @@ int ps_trial_check(struct ps_trial_run *run)
         return ps_unavailable(run->error, EINVAL,
                               "the kernel maps this backing in larger pages; use a page_size that is a "
                               "multiple of its huge page");
+    if (ps_word_find("release", trial->release) > 0 && trial->page_bytes % run->backing->kernel_page_bytes != 0)
+        return ps_unavailable(run->error, EINVAL,
+                              "the kernel takes this backing back in larger pages; use a page_size that is a multiple "
+                              "of its huge page");
     return ps_method_probe(run->method, run->error);
 }

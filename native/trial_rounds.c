@@ -72,19 +72,26 @@ static int warm_up(struct ps_trial_run *run)
     return first_failure(run);
 }
 
-/* Calls a hook that stands before or after a round, for every share; its time counts as set-up or verification. */
+/* Calls a hook that stands before or after a round, for every share and on its CPU, to which memory that it brings is
+ * then local; its time counts as set-up or verification. */
 static int beside_round(struct ps_trial_run *run, int (*hook)(struct ps_work *, size_t, size_t), uint32_t round,
                         uint64_t *spent_ns)
 {
     const uint64_t begin_ns = ps_now_ns();
 
-    for (uint32_t thread = 0; thread < run->trial->threads && hook; thread++) {
+    if (!hook)
+        return 0;
+    for (uint32_t thread = 0; thread < run->trial->threads; thread++) {
         struct ps_work *const work = &run->works[thread];
 
-        work->failed = hook(work, round_begin(work, round), round_end(work, round));
+        if ((work->failed = ps_cpu_pin(run->cpus[thread], &work->error)) == 0)
+            work->failed = hook(work, round_begin(work, round), round_end(work, round));
     }
+    const int failed = first_failure(run);
+    const int lost = ps_cpu_pin(run->cpus[0], run->error);
+
     *spent_ns += ps_now_ns() - begin_ns;
-    return first_failure(run);
+    return failed ? failed : lost;
 }
 
 static int time_rounds(struct ps_trial_run *run, uint64_t *rounds_ns)

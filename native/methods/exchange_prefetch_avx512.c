@@ -14,9 +14,7 @@ PS_TARGET_AVX512 static int swap_many(struct ps_region *region, const uint32_t *
 
 PS_TARGET_AVX512 static int move_many(struct ps_region *region, const struct ps_move *moves, size_t n, size_t *done)
 {
-    ps_move_stream(ps_copy_line_avx512, region, moves, n);
-    *done = n;
-    return 0;
+    return ps_move_stream(ps_copy_line_avx512, region, moves, n, done);
 }
 
 const struct ps_method ps_method_exchange_prefetch_avx512 = {

@@ -28,14 +28,18 @@ static int swap_many(struct ps_region *region, const uint32_t *a, const uint32_t
 
 static int move_many(struct ps_region *region, const struct ps_move *moves, size_t n, size_t *done)
 {
-    for (*done = 0; *done < n; ++*done) {
-        const struct ps_move *const move = &moves[*done];
+    int failed = 0;
 
-        memcpy(move->to, move->from, move->pages * region->page_bytes);
+    for (*done = 0; *done < n && !failed; ++*done) {
+        const struct ps_move *const move = &moves[*done];
+        const size_t bytes = move->pages * region->page_bytes;
+
+        memcpy(move->to, move->from, bytes);
         for (size_t page = 0; page < move->pages; page++)
             ps_touch(region, move->to + page * region->page_bytes);
+        failed = region->give_back ? ps_give_back(region, move->from, bytes) : 0;
     }
-    return 0;
+    return failed;
 }
 
 const struct ps_method ps_method_memcpy = {

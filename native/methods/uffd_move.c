@@ -5,20 +5,11 @@
  * below the destination. Needs: Linux 6.8, private anonymous memory that no fork shares, pages that are present; no
  * privilege, because only faults of user code are asked for. Not atomic: between the calls a slot is empty, and after
  * a failed one a page stays in the scratch slot. */
-#include <fcntl.h>
-#include <linux/userfaultfd.h>
-#include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include "../pageswap.h"
+#include "../uffd_session.h"
 
-/* Linux 6.8 added these, Linux 5.11 the flag; the headers of older distributions lack them. */
+/* Linux 6.8 added these; the headers of older distributions lack them. */
 struct move_request {
     uint64_t to, from, bytes, mode;
     int64_t moved; /* bytes, or a negative errno */
@@ -26,15 +17,6 @@ struct move_request {
 #define MOVE_IOCTL _IOWR(UFFDIO, 0x05, struct move_request)
 #define MOVE_MODE_DONTWAKE ((uint64_t)1)
 #define FEATURE_MOVE ((uint64_t)1 << 16)
-#ifndef UFFD_USER_MODE_ONLY
-#define UFFD_USER_MODE_ONLY 1
-#endif
-
-/* EAGAIN means that a lock or a reference was held elsewhere (another thread that maps, reclaim, a batch of the
- * kernel's on some CPU): it passes in microseconds. So many refusals in a row, some tenths of a second, are no passing
- * state: the trial then fails with EAGAIN instead of hanging until its deadline. */
-#define STALLS_MAX (1u << 20)
-#define STALLS_BEFORE_YIELD 64u
 
 struct session {
     int fd;
@@ -97,10 +79,8 @@ static int move_range(struct ps_region *region, int fd, unsigned char *to, unsig
         if (request.moved > 0) { /* all of it, or a part and EAGAIN */
             *moved += (size_t)request.moved;
             stalls = 0;
-        } else if (++stalls == STALLS_MAX) {
+        } else if (ps_uffd_stalled(&stalls) != 0) {
             return -EAGAIN;
-        } else if (stalls % STALLS_BEFORE_YIELD == 0) {
-            (void)sched_yield();
         }
     }
     return 0;
@@ -136,14 +116,14 @@ static int swap_many(struct ps_region *region, const uint32_t *a, const uint32_t
 
 /* A failed batch ends the trial, so what already went is brought back by copying, which needs nothing more of the
  * kernel than to watch the range no longer. */
-static int give_up(struct ps_region *region, const struct ps_move *move, size_t moved, int errnum)
+static int give_up(struct ps_region *region, const struct ps_move *move, size_t moved, int errnum, const char *call)
 {
     struct session *const session = region->private;
 
     (void)close(session->fd);
     session->fd = -1;
     memcpy(move->from, move->to, moved);
-    return ps_error_set(region->error, errnum, "ioctl(UFFDIO_MOVE)", "");
+    return ps_error_set(region->error, errnum, call, "");
 }
 
 /* One call a run. A destination that is not empty holds nothing of worth, and is emptied. */
@@ -155,12 +135,11 @@ static int move_run(struct ps_region *region, const struct ps_move *move)
     int failed = move_range(region, session->fd, move->to, move->from, bytes, &moved);
 
     if (failed == -EEXIST) {
-        if (madvise(move->to + moved, bytes - moved, MADV_DONTNEED) != 0)
-            failed = -errno;
-        else
-            failed = move_range(region, session->fd, move->to, move->from, bytes, &moved);
+        if (madvise(move->to + moved, bytes - moved, MADV_DONTNEED) != 0) /* locked memory is not given back */
+            return give_up(region, move, moved, errno, "madvise(MADV_DONTNEED)");
+        failed = move_range(region, session->fd, move->to, move->from, bytes, &moved);
     }
-    return failed ? give_up(region, move, moved, -failed) : 0;
+    return failed ? give_up(region, move, moved, -failed, "ioctl(UFFDIO_MOVE)") : 0;
 }
 
 static int move_many(struct ps_region *region, const struct ps_move *moves, size_t n, size_t *done)
@@ -175,36 +154,6 @@ static int move_many(struct ps_region *region, const struct ps_move *moves, size
             ps_touch(region, move->to + page * region->page_bytes);
     }
     return 0;
-}
-
-/* Gives the descriptor, or a negative errno with the failing call. A page that a bug lost then raises SIGBUS when it
- * is read, where without that feature its reader would wait for ever. */
-static int open_session(const char **call)
-{
-    struct uffdio_api api = {.api = UFFD_API, .features = FEATURE_MOVE | UFFD_FEATURE_SIGBUS};
-    const int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
-
-    *call = "userfaultfd";
-    if (fd < 0)
-        return -errno;
-    *call = "ioctl(UFFDIO_API)";
-    if (ioctl(fd, UFFDIO_API, &api) != 0) {
-        const int failed = errno;
-
-        (void)close(fd);
-        return -failed;
-    }
-    return fd;
-}
-
-static int watch(int fd, const unsigned char *begin, size_t bytes)
-{
-    struct uffdio_register range = {
-        .range = {.start = (uintptr_t)begin, .len = bytes},
-        .mode = UFFDIO_REGISTER_MODE_MISSING,
-    };
-
-    return ioctl(fd, UFFDIO_REGISTER, &range) == 0 ? 0 : -errno;
 }
 
 /* Makes an empty slot of reserved addresses. There is no page table below it, so that a huge page can be entered whole.
@@ -227,13 +176,13 @@ static int setup(struct ps_region *region)
         return ps_error_set(region->error, ENOMEM, call, "");
     session->fd = -1;
     region->private = session;
-    if ((failed = open_session(&call)) < 0)
+    if ((failed = ps_uffd_open(FEATURE_MOVE, &call)) < 0)
         return ps_error_set(region->error, -failed, call, "");
     session->fd = failed;
     if ((failed = empty(region->scratch, region->scratch_bytes)) != 0)
         return ps_error_set(region->error, -failed, "mmap (empty scratch)", "");
-    if ((failed = watch(session->fd, region->base, slots_bytes)) != 0 ||
-        (failed = watch(session->fd, region->scratch, region->scratch_bytes)) != 0)
+    if ((failed = ps_uffd_watch(session->fd, region->base, slots_bytes)) != 0 ||
+        (failed = ps_uffd_watch(session->fd, region->scratch, region->scratch_bytes)) != 0)
         return ps_error_set(region->error, -failed, "ioctl(UFFDIO_REGISTER)", "");
     return 0;
 }
@@ -250,60 +199,26 @@ static void teardown(struct ps_region *region)
     region->private = NULL;
 }
 
-/* Moves one page for real: a feature bit says nothing about a filter that refuses the call itself. */
-static int try_move(int fd, const char **call)
+static int try_move(int fd, unsigned char *to, unsigned char *from)
 {
-    const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
-    unsigned char *const pages = mmap(NULL, 2 * PS_BASE_PAGE, PROT_READ | PROT_WRITE, flags, -1, 0);
     struct ps_region nowhere = {0};
     size_t moved = 0;
-    int failed;
 
-    *call = "mmap";
-    if (pages == MAP_FAILED)
-        return -errno;
-    *call = "ioctl(UFFDIO_REGISTER)";
-    pages[PS_BASE_PAGE] = 1;
-    if ((failed = watch(fd, pages, 2 * PS_BASE_PAGE)) == 0) {
-        *call = "ioctl(UFFDIO_MOVE)";
-        failed = move_range(&nowhere, fd, pages, pages + PS_BASE_PAGE, PS_BASE_PAGE, &moved);
-    }
-    (void)munmap(pages, 2 * PS_BASE_PAGE);
-    return failed;
-}
-
-static const char *cure(const char *call, int errnum)
-{
-    if (strcmp(call, "userfaultfd") == 0) {
-        if (errnum == EINVAL)
-            return "the kernel is older than 5.11; UFFDIO_MOVE needs Linux 6.8 or newer";
-        if (errnum == ENOSYS)
-            return "use a kernel (6.8 or newer) with CONFIG_USERFAULTFD, or a seccomp profile that does not hide it";
-        if (errnum == EPERM || errnum == EACCES)
-            return "a seccomp profile or security module forbids it; allow it there (user-mode only: no sysctl and no "
-                   "privilege are needed)";
-        return "free what ran out, and try again";
-    }
-    if (errnum == ENOMEM)
-        return "free memory, and try again";
-    return "needs Linux 6.8 or newer (UFFD_FEATURE_MOVE) and a seccomp profile that allows this ioctl";
+    return move_range(&nowhere, fd, to, from, PS_BASE_PAGE, &moved);
 }
 
 static int probe(ps_error *why)
 {
-    char detail[sizeof why->detail];
-    const char *call;
-    const int fd = open_session(&call);
-    int failed = fd;
+    static const struct ps_uffd_needs needs = {
+        .features = FEATURE_MOVE,
+        .request = "ioctl(UFFDIO_MOVE)",
+        .of_an_old_kernel = "the kernel is older than 5.11; UFFDIO_MOVE needs Linux 6.8 or newer",
+        .of_userfaultfd = "use a kernel (6.8 or newer) with CONFIG_USERFAULTFD, or a seccomp profile that does not "
+                          "hide it",
+        .of_request = "needs Linux 6.8 or newer (UFFD_FEATURE_MOVE) and a seccomp profile that allows this ioctl",
+    };
 
-    if (fd >= 0) {
-        failed = try_move(fd, &call);
-        (void)close(fd);
-    }
-    if (!failed)
-        return 0;
-    (void)snprintf(detail, sizeof detail, "%s: %s: %s", call, strerror(-failed), cure(call, -failed));
-    return ps_unavailable(why, -failed, detail);
+    return ps_uffd_probe(&needs, try_move, why);
 }
 
 const struct ps_method ps_method_uffd_move = {

@@ -5,13 +5,22 @@
  * after the other in the other half; the next pass goes back. Before the first timed pass every page is moved singly
  * to a random slot, outside the timing: so a heap looks that was compacted before, and for a method that moves
  * mappings every page has become a mapping of its own. Where the backing claims huge pages, those are moved instead:
- * moved singly the small pages would leave none whole for the rounds to begin with. */
+ * moved singly the small pages would leave none whole for the rounds to begin with.
+ *
+ * With `release` a move is not done before the memory that it leaves is given back, so that the next pass finds its
+ * places empty. That is what `both` asks for. With `source` a method that copies finds memory in the places that it
+ * copies to: each round's get it before the round. For none of them to be left in that same round, a round lies in one
+ * pass; where it would begin in one and end in the next, the rest of the first is moved before it, untimed. */
 #include <stdlib.h>
 
 #include "../pageswap.h"
 
+enum release { KEPT, SOURCE, BOTH }; /* as the registry's words */
+
 struct moves {
-    struct ps_move *list; /* the moves that scatter the pages, then one an iteration */
+    struct ps_move *list; /* the moves that scatter the pages, then one an iteration and those between rounds */
+    size_t between; /* moves between the rounds so far, and their pages */
+    uint64_t pages_between;
     size_t scatter;
     size_t whole; /* of these: each of as many pages as a huge page of the backing holds, moved as one */
     size_t unit; /* pages that such a move takes */
@@ -68,26 +77,57 @@ static void lay_scatter(struct ps_work *work, struct moves *moves, struct ps_gen
     moves->scatter = lay_pass(region, order, unit, 0, region->pages, moves->list);
 }
 
+/* How many moves a pass has. */
+static size_t pass_moves(const struct ps_work *work)
+{
+    const size_t run_pages = ps_or_one(work->trial->run_pages);
+
+    return (work->region.pages + run_pages - 1) / run_pages;
+}
+
+static enum release release_of(const struct ps_work *work)
+{
+    return (enum release)ps_word_find("release", work->trial->release);
+}
+
+static size_t longest_round(const struct ps_work *work)
+{
+    return (work->iterations + work->trial->rounds - 1) / work->trial->rounds;
+}
+
+/* How many moves are laid after those that scatter: whole passes where rounds lie inside them. */
+static size_t laid_moves(const struct ps_work *work)
+{
+    if (release_of(work) != SOURCE)
+        return work->iterations;
+    const size_t rounds = pass_moves(work) / longest_round(work); /* that a pass has room for, at least */
+
+    return (work->trial->rounds + rounds - 1) / rounds * pass_moves(work);
+}
+
 static void lay_all(struct ps_work *work, struct moves *moves, uint32_t *order)
 {
     const struct ps_region *const region = &work->region;
-    const size_t run_pages = ps_or_one(work->trial->run_pages);
+    const size_t run_pages = ps_or_one(work->trial->run_pages), most = laid_moves(work);
     struct ps_generator generator;
     size_t laid = 0;
 
     ps_generator_seed(&generator, work->seed);
     lay_scatter(work, moves, &generator, order);
-    for (int from = 1; laid < work->iterations; from = !from) {
-        shuffle(&generator, order, (region->pages + run_pages - 1) / run_pages);
-        laid += lay_pass(region, order, run_pages, from, work->iterations - laid, moves->list + moves->scatter + laid);
+    for (int from = 1; laid < most; from = !from) {
+        shuffle(&generator, order, pass_moves(work));
+        laid += lay_pass(region, order, run_pages, from, most - laid, moves->list + moves->scatter + laid);
     }
 }
 
 static int prepare(struct ps_work *work)
 {
     const size_t pages = work->region.pages;
-    uint32_t *const order = ps_allocate(work, pages + 1, sizeof *order, "malloc (order)");
     struct moves *moves;
+
+    if (release_of(work) == SOURCE && longest_round(work) > pass_moves(work))
+        return ps_error_set(&work->error, EINVAL, "rounds", "with release 'source' a round is one pass at most");
+    uint32_t *const order = ps_allocate(work, pages + 1, sizeof *order, "malloc (order)");
 
     if (!order)
         return -ENOMEM;
@@ -96,8 +136,9 @@ static int prepare(struct ps_work *work)
         free(order);
         return -ENOMEM;
     }
-    moves->done = 0;
-    moves->list = ps_allocate(work, pages + work->iterations, sizeof *moves->list, "malloc (moves)");
+    moves->done = moves->between = 0;
+    moves->pages_between = 0;
+    moves->list = ps_allocate(work, pages + laid_moves(work), sizeof *moves->list, "malloc (moves)");
     if (moves->list)
         lay_all(work, moves, order);
     free(order);
@@ -132,9 +173,45 @@ static int settle(struct ps_work *work)
     return failed ? failed : carry_out(work, moves->whole, moves->scatter - moves->whole);
 }
 
+/* Ends the pass where the round has no room in it. */
+static int end_pass(struct ps_work *work, size_t begin, size_t end)
+{
+    struct moves *const moves = work->private;
+    const size_t gone = (begin + moves->between) % pass_moves(work);
+    const size_t left = gone ? pass_moves(work) - gone : 0;
+    const size_t first = moves->scatter + begin + moves->between;
+
+    if (left >= end - begin)
+        return 0;
+    for (size_t i = first; i < first + left; i++)
+        moves->pages_between += moves->list[i].pages;
+    moves->between += left;
+    return carry_out(work, first, left);
+}
+
+/* A method that moves memory wants none where it moves it to, and one that fills empty places does not either. */
+static int wants_memory(const struct ps_method *method)
+{
+    return method->family != PS_REMAP && !(method->flags & PS_FILLS_EMPTY);
+}
+
+static int before_round(struct ps_work *work, size_t begin, size_t end)
+{
+    const struct moves *const moves = work->private;
+    const int failed = release_of(work) == SOURCE ? end_pass(work, begin, end) : 0;
+
+    if (failed || release_of(work) != SOURCE || !wants_memory(work->method))
+        return failed;
+    for (size_t i = begin; i < end; i++)
+        ps_fill_place(&work->region, &moves->list[moves->scatter + moves->between + i]);
+    return 0;
+}
+
 static int run(struct ps_work *work, size_t begin, size_t end)
 {
-    return carry_out(work, ((struct moves *)work->private)->scatter + begin, end - begin);
+    const struct moves *const moves = work->private;
+
+    return carry_out(work, moves->scatter + moves->between + begin, end - begin);
 }
 
 /* Exchanges the ends of moves, so that they bring back what they brought. */
@@ -149,8 +226,7 @@ static int warm_up(struct ps_work *work)
 {
     struct moves *const moves = work->private;
     const size_t run_pages = ps_or_one(work->trial->run_pages);
-    const size_t pass = (work->region.pages + run_pages - 1) / run_pages;
-    const size_t last = work->iterations < pass ? work->iterations : pass;
+    const size_t last = work->iterations < pass_moves(work) ? work->iterations : pass_moves(work);
     const size_t most = PS_WARM_UP_BYTES / (run_pages * work->region.page_bytes) + 1;
     const size_t n = last < most ? last : most;
     const size_t begin = moves->scatter + last - n;
@@ -192,13 +268,13 @@ static uint64_t page_moves(const struct ps_work *work)
 
     for (size_t i = moves->scatter; i < moves->done; i++)
         pages += moves->list[i].pages;
-    return pages;
+    return pages - moves->pages_between;
 }
 
 static int verify(struct ps_work *work, ps_result *result)
 {
     follow(work);
-    return ps_verify(work, result);
+    return ps_verify(work, result) || (work->region.give_back && ps_verify_given_back(work, result));
 }
 
 static void release(struct ps_work *work)
@@ -214,10 +290,12 @@ static void release(struct ps_work *work)
 const struct ps_workload_ops ps_workload_move = {
     .name = "move",
     .spare_share = 1,
+    .leaves_places = 1,
     .can = can,
     .prepare = prepare,
     .settle = settle,
     .warm_up = warm_up,
+    .before_round = before_round,
     .run = run,
     .page_moves = page_moves,
     .verify = verify,

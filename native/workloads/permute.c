@@ -18,7 +18,7 @@ struct batch {
 
 static int can(const struct ps_method *method)
 {
-    return method->move_many != NULL;
+    return method->move_many && !(method->flags & PS_ONE_WAY);
 }
 
 static int prepare(struct ps_work *work)

@@ -27,15 +27,16 @@ class Workload:
     asks: str = "faster"
 
 
-# A pair is two 32-bit slot numbers, a move two addresses and a length; a page has its place in the model, in a table
-# of the method's, and where pages move in batches in the list of one batch's moves. With is_batched the iterations of
+# A pair is two 32-bit slot numbers, a move two addresses and a length, and between rounds there may be as many moves as
+# in them; a page has its place in the model, in a table of the method's, and where pages move in batches in the list of
+# one batch's moves. With is_batched the iterations of
 # a round are handed over at once. The core's own table is PS_WORKLOADS in native/pageswap.h.
 WORKLOADS = {
     workload.name: workload
     for workload in (
         Workload("swap", "swap", 2, 1, 8, 16),
         Workload("permute", "swap", 2, 1, 8, 64, is_batched=True),
-        Workload("move", "move", 1, 2, 24, 64),
+        Workload("move", "move", 1, 2, 48, 64),
         Workload("grow", "growth", 0, 2, 24, 64, made_each="region_size"),
         Workload("call", "call", 0, 1, 8, 16, made_each="page_size", asks="cost"),
         Workload("limit", "swap", 2, 1, 32, 16, asks="rate"),

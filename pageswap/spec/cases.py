@@ -39,7 +39,7 @@ def build_cases(experiment: Experiment) -> list[Case]:
     cases = _kept(experiment, _with_included(experiment, cases))
     if "region_size" not in experiment.factors:
         cases = [_with_own_size(case) for case in cases]
-    checks = (_wrong_sizes, _wrong_spans, _wrong_rounds, _wrong_baseline)
+    checks = (_wrong_sizes, _wrong_spans, _wrong_rounds, _wrong_passes, _wrong_baseline)
     raise_all(error for check in checks for error in check(experiment, cases))
     return cases
 
@@ -169,6 +169,21 @@ def _wrong_rounds(experiment: Experiment, cases: list[Case]) -> Iterator[SpecErr
             _path_of(experiment, "iterations", fewest),
             f"{share:,} iterations{of} cannot be cut into {experiment.rounds:,} rounds; {lower}",
         )
+
+
+def _wrong_passes(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
+    """Yield the rounds that move more runs than there are, where places get their memory between the rounds."""
+    for case in cases:
+        pages = int(case["region_size"]) // int(case["page_size"]) // int(case["threads"])
+        runs = math.ceil(pages / int(case.get("run_pages", 1)))
+        moves = math.ceil(math.ceil(int(case["iterations"]) / int(case["threads"])) / experiment.rounds)
+        if case.get("release") == "source" and moves > runs > 0:
+            yield experiment.error(
+                _path_of(experiment, "iterations", case),
+                f"a round of {moves:,} moves is more than the {runs:,} runs of {case['run_pages']:,} that a thread has, "
+                "and with release source no place is filled twice in a round; write fewer iterations, more rounds or "
+                "a larger region",
+            )
 
 
 def _iterations_a_thread(case: Case) -> int:

@@ -219,6 +219,15 @@ FACTORS: dict[str, Factor] = {
             only_for=("move",),
         ),
         Factor(
+            *("release", "word", "kept", "release {}"),
+            phrases={
+                "kept": "memory kept",
+                "source": "memory given back",
+                "both": "memory given back, into empty places",
+            },
+            only_for=("move",),
+        ),
+        Factor(
             *("alignment", "word", "2MiB", "the region aligned to {}"),
             phrases={"page": "the region aligned to a page"},
             not_for=("grow", "call"),

@@ -273,6 +273,18 @@ def _multi(run: Run) -> tuple[str, str]:
     return text, f"{ONLY} runs have {won[0]} pages" if is_part else _joint(figures.values(), HOLDS, NOT)
 
 
+def _compaction(run: Run) -> tuple[str, str]:
+    """Compare UFFDIO_MOVE with copying where what a move leaves is given back."""
+    places = {"source": "into places with memory", "both": "into empty places"}
+    parts, figures = [], []
+    for release, place in places.items():
+        for pages in sorted(run.levels("run_pages", method="uffd_move", release=release)):
+            levels = {"release": release, "run_pages": pages}
+            figures.append(run.speedup({"method": "uffd_move", **levels}, {"method": "memcpy", **levels}))
+            parts.append(f"{place}, runs of {pages}, {figures[-1].speed}")
+    return f"uffd_move at memcpy's speed times: {'; '.join(parts)}", _joint(figures, NOT, HOLDS)
+
+
 def _ldt(run: Run) -> tuple[str, str]:
     figure = run.speedup({"method": "ldt_window", "touch": "moved"}, {"method": "mremap_fixed", "touch": "moved"})
     return f"{figure.speed} mremap's speed, for at most 8,192 pages", figure.verdict(HOLDS, NOT)
@@ -358,6 +370,7 @@ CLAIMS = (
     Claim("There is no faster mechanism in user land than memcpy", ("copy_kernels",), of_kernels),
     Claim("Many scattered swaps pay as one batch", ("batch_permutation", "copy_kernels"), _batch),
     Claim("One mremap of many mappings (Linux 6.17) is faster than a call for each", ("compacting_moves",), _multi),
+    Claim("Copying is the fastest way to compact a heap that gives memory back", ("compaction",), _compaction),
     Claim("modify_ldt is an alternative", ("modify_ldt",), _ldt),
     Claim(
         "A round trip into the kernel costs more than moving 4 KiB",

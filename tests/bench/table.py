@@ -26,6 +26,7 @@ import histories
 import hostile_host
 import kills
 import many_runs
+import movers
 import runs
 import targets
 
@@ -48,6 +49,7 @@ ANSWERS = "answers"
 AUDIT = "audit"
 GUEST = "guest"
 HISTORIES = "histories"
+MOVERS = "movers"
 TABLES: dict[str, Callable[[], int]] = {
     STATISTICS: coverage.main,
     COMPARISONS: comparisons.main,
@@ -57,6 +59,7 @@ TABLES: dict[str, Callable[[], int]] = {
     GUEST: guest.main,
     HISTORIES: histories.main,
     TARGETS: targets.main,
+    MOVERS: movers.main,
 }
 # What takes up to half an hour, and measures nothing, is done only when it is named.
 ONLY_NAMED: dict[str, Callable[[], int]] = {

@@ -13,13 +13,16 @@ import statistics
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pageswap.campaign import run_and_resume
 from pageswap.campaign.options import Options
 from pageswap.plan import plan as planning
 from pageswap.spec import loader as specs
 from pageswap.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 BLOCKS = 7
 EXCHANGES = ("exchange_sse2", "exchange_avx2", "exchange_avx512", "exchange_nt_avx2", "exchange_nt_avx512")
@@ -32,7 +35,8 @@ seed: 42
 """
 SMALL = "page_size: 4KiB\nregion_size: 256MiB\niterations: 200_000\nbacking: private_anon\n"
 LARGE = "page_size: 2MiB\nregion_size: 512MiB\niterations: 2000\n"
-# What is measured, part by part; a part is an experiment, and every block of the run has one block of each.
+# What is measured, part by part; a part is an experiment, and every block of the run has one block of each. Its first
+# method is its baseline.
 PARTS = {
     "pairs": f"workload: swap\nmethod: [memcpy, {KERNELS}, uffd_move, mremap_fixed]\n{SMALL}",
     "batch": f"workload: permute\nrounds: 1\nmethod: [memcpy, {', '.join(PREFETCHING)}, uffd_move]\n{SMALL}",
@@ -67,12 +71,15 @@ TARGETS = (
 )
 
 
-def merged_plan(folder: Path) -> tuple[planning.Plan, dict[str, tuple[str, str]]]:
+def merged_plan(folder: Path, parts: Mapping[str, str], blocks: int) -> tuple[planning.Plan, dict[str, tuple[str, str]]]:
     """Plan all parts as one run, block by block; also give each case's part and method by its id."""
     plans = {}
-    for part, text in PARTS.items():
+    for part, text in parts.items():
         path = folder / f"{part}.yaml"
-        path.write_text(f"name: targets\n{COMMON}repeats: {BLOCKS}\n{text}baseline: {{method: memcpy}}\n", "utf-8")
+        baseline = text.partition("method: [")[2].partition(",")[0]
+        path.write_text(
+            f"name: targets\n{COMMON}repeats: {blocks}\n{text}baseline: {{method: {baseline}}}\n", "utf-8"
+        )
         plans[part] = planning.make(specs.load(path))
     numbers = itertools.count()
     ids = {(part, case.case_id): f"c{next(numbers):04d}" for part, plan in plans.items() for case in plan.cases}
@@ -81,26 +88,25 @@ def merged_plan(folder: Path) -> tuple[planning.Plan, dict[str, tuple[str, str]]
         for part, plan in plans.items()
         for case in plan.cases
     ]
-    blocks: dict[str, list[Any]] = {}
+    by_block: dict[str, list[Any]] = {}
     for part, plan in plans.items():
         for trial in plan.trials:
             block = trial.trial_id.partition(".")[0]
             new_id = trial.trial_id.replace(trial.case_id, ids[part, trial.case_id])
             renamed = dataclasses.replace(trial, trial_id=new_id)
-            blocks.setdefault(block, []).append(renamed)
-    trials = tuple(trial for block in blocks.values() for trial in block)
+            by_block.setdefault(block, []).append(renamed)
+    trials = tuple(trial for block in by_block.values() for trial in block)
     names = {
         ids[part, case.case_id]: (part, str(case.levels["method"]))
         for part, plan in plans.items()
         for case in plan.cases
     }
-    first = plans["pairs"]
-    return dataclasses.replace(first, cases=tuple(cases), trials=trials), names
+    return dataclasses.replace(next(iter(plans.values())), cases=tuple(cases), trials=trials), names
 
 
-def measure(folder: Path) -> dict[tuple[str, str], list[float]]:
+def measure(folder: Path, parts: Mapping[str, str], blocks: int) -> dict[tuple[str, str], list[float]]:
     """Run everything; give ns per operation of each block, by part and method; nan where a trial did not end ok."""
-    plan, names = merged_plan(folder)
+    plan, names = merged_plan(folder, parts, blocks)
     options = Options(tune=os.geteuid() == 0, wait=True)
     outcome = run_and_resume.run(plan, results_dir=folder, options=options, render=lambda _store, path: path)
     takes: dict[tuple[str, str], list[float]] = {}
@@ -130,7 +136,7 @@ def main() -> int:
     """Print one line a target; return 1 when one is missed."""
     missed = 0
     with tempfile.TemporaryDirectory(prefix="pageswap-targets-") as folder:
-        takes = measure(Path(folder))
+        takes = measure(Path(folder), PARTS, BLOCKS)
     print(f"{'ratio of speeds, median of 7 blocks':46} {'at least':>8} {'measured':>9}   {'lowest':>6} {'highest':>7}")
     for target in TARGETS:
         method, ours = best(takes, target.part, target.methods)

@@ -1,6 +1,8 @@
 /* An LD_PRELOAD shim for tests: lets every FAULTY_EVERY-th call of one kind, from the FAULTY_FROM-th on, fail or fall
- * short, and says at exit how many did. FAULTY_CALL: move (UFFDIO_MOVE), mremap, ldt (writes of modify_ldt) or nodes (move_pages).
- * FAULTY_HOW: an errno's number; short (a part moves, then EAGAIN); ignore (nothing happens, success is claimed);
+ * short, and says at exit how many did. FAULTY_CALL: move (UFFDIO_MOVE), copy (UFFDIO_COPY), mremap, advise
+ * (process_madvise), ldt (writes of modify_ldt) or nodes (move_pages). FAULTY_HOW: an errno's number; short (a part
+ * moves, then EAGAIN; the first range alone is advised); part (4 KiB of it are); ignore (nothing happens, success is
+ * claimed);
  * unnoticed (a page moves, then EEXIST, as in Linux 6.18); two (every other page is said to lie on node 1). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -12,11 +14,15 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#define PROCESS_MADVISE 440
 #define MOVE_IOCTL 0xc028aa05u
+#define COPY_IOCTL 0xc028aa03u
 #define PAGE 4096u
 
+/* UFFDIO_COPY's is the same. */
 struct move_request {
     uint64_t to, from, bytes, mode;
     int64_t moved;
@@ -57,7 +63,8 @@ int ioctl(int fd, unsigned long request, ...)
     va_start(arguments, request);
     struct move_request *const move = va_arg(arguments, void *);
     va_end(arguments);
-    if ((uint32_t)request == MOVE_IOCTL && is_faulty("move")) {
+    if (((uint32_t)request == MOVE_IOCTL && is_faulty("move")) ||
+        ((uint32_t)request == COPY_IOCTL && is_faulty("copy"))) {
         if (strcmp(getenv("FAULTY_HOW"), "unnoticed") == 0) {
             move->bytes = PAGE;
             if (syscall(SYS_ioctl, fd, request, move) != 0)
@@ -115,6 +122,17 @@ long syscall(long number, ...)
         if (strcmp(getenv("FAULTY_HOW"), "ignore") == 0)
             return 0;
         return (long)(uint32_t)-fails_with(); /* as the kernel returns it: an int that was not widened */
+    }
+    if (number == PROCESS_MADVISE && is_faulty("advise")) {
+        const struct iovec *const first = (const struct iovec *)a[1];
+        const struct iovec part = {.iov_base = first->iov_base, .iov_len = PAGE};
+
+        if (strcmp(getenv("FAULTY_HOW"), "short") == 0)
+            return real(number, a[0], a[1], 1L, a[3], a[4]);
+        if (strcmp(getenv("FAULTY_HOW"), "part") == 0)
+            return real(number, a[0], &part, 1L, a[3], a[4]);
+        errno = fails_with();
+        return -1;
     }
     if (number == SYS_move_pages && is_faulty("nodes")) {
         if (strcmp(getenv("FAULTY_HOW"), "two") != 0) {

@@ -25,7 +25,8 @@ VMSTAT = pathlib.Path("/proc/vmstat")
 
 # x86-64 numbers of system calls, and two requests of ioctl.
 USERFAULTFD, MREMAP, MODIFY_LDT, REMAP_FILE_PAGES, MEMFD_CREATE = 323, 25, 154, 216, 319
-UFFDIO_API, UFFDIO_MOVE = 0xC018AA3F, 0xC028AA05
+PIDFD_OPEN, PROCESS_MADVISE = 434, 440
+UFFDIO_API, UFFDIO_MOVE, UFFDIO_COPY = 0xC018AA3F, 0xC028AA05, 0xC028AA03
 
 
 def available(*methods: str) -> None:
@@ -34,13 +35,26 @@ def available(*methods: str) -> None:
         require(name, METHODS[name].available, METHODS[name].reason)
 
 
+UFFD = ("uffd_move", "uffd_copy")
 REFUSALS = {
-    "no userfaultfd": (("uffd_move",), (USERFAULTFD, errno.ENOSYS), r"userfaultfd: .*CONFIG_USERFAULTFD"),
-    "userfaultfd forbidden": (("uffd_move",), (USERFAULTFD, errno.EPERM), r"userfaultfd: .*seccomp profile"),
-    "a kernel before 5.11": (("uffd_move",), (USERFAULTFD, errno.EINVAL), r"userfaultfd: .*Linux 6\.8"),
-    "no feature bit": (("uffd_move",), (IOCTL, errno.EINVAL, UFFDIO_API), r"UFFDIO_API.*Linux 6\.8"),
+    "no userfaultfd": (UFFD, (USERFAULTFD, errno.ENOSYS), r"userfaultfd: .*CONFIG_USERFAULTFD"),
+    "userfaultfd forbidden": (UFFD, (USERFAULTFD, errno.EPERM), r"userfaultfd: .*seccomp profile"),
+    "a kernel before 5.11": (UFFD, (USERFAULTFD, errno.EINVAL), r"userfaultfd: .*(Linux 6\.8|older than 5\.11)"),
+    "no feature bit": (UFFD, (IOCTL, errno.EINVAL, UFFDIO_API), r"UFFDIO_API.*(Linux 6\.8|allows this ioctl)"),
+    "the copy itself refused": (("uffd_copy",), (IOCTL, errno.EINVAL, UFFDIO_COPY), r"UFFDIO_COPY.*allows this ioctl"),
+    "no process_madvise": (
+        ("memcpy_process_madvise",),
+        (PROCESS_MADVISE, errno.ENOSYS),
+        r"process_madvise: .*Linux 6\.13",
+    ),
+    "a kernel before 6.13": (
+        ("memcpy_process_madvise",),
+        (PROCESS_MADVISE, errno.EINVAL),
+        r"process_madvise: .*Linux 6\.13",
+    ),
+    "no pidfd": (("memcpy_process_madvise",), (PIDFD_OPEN, errno.EPERM), r"pidfd_open: .*seccomp profile"),
+    "a kernel before 5.7": (("mremap_multi", "mremap_dontunmap"), (MREMAP, errno.EINVAL), r"mremap.*Linux (6\.17|5\.7)"),
     "the move itself refused": (("uffd_move",), (IOCTL, errno.EINVAL, UFFDIO_MOVE), r"UFFDIO_MOVE.*Linux 6\.8"),
-    "a kernel before 6.17": (("mremap_multi",), (MREMAP, errno.EFAULT), r"two mappings: .*Linux 6\.17"),
     "no modify_ldt": (("ldt_window",), (MODIFY_LDT, errno.ENOSYS), r"modify_ldt: .*CONFIG_MODIFY_LDT_SYSCALL"),
     "no remap_file_pages": (
         ("remap_file_pages",),
@@ -292,6 +306,8 @@ def test_probes_and_trials_leave_no_descriptor_and_no_mapping_behind() -> None:
             for method in METHODS.values():
                 if method.family in ("remap", "window") and method.available and "swap" in method.workloads:
                     native.run_trial(child.params(method.name, backing=method.backings[0]))
+                if method.workloads == ("move",) and method.available:
+                    native.run_trial(child.params(method.name, workload="move", release="both"))
             counts.append(count())
         return counts
 

@@ -18,6 +18,8 @@ BROKEN = {
     "move_left_out": ("permute", "move"),
     "moves_reversed": ("permute", "move"),
 }
+# What they break shows with `release` alone: test_release.py.
+OF_RELEASE = {"source_kept", "part_kept", "target_given_back", "too_late"}
 FOLDER = pathlib.Path(__file__).with_name("broken")
 
 
@@ -29,7 +31,7 @@ def result(core: pathlib.Path, method: str, **changes: Any) -> dict[str, Any]:
 
 def test_every_broken_method_is_tried() -> None:
     """One that nobody runs would prove nothing."""
-    assert set(BROKEN) == {path.stem for path in FOLDER.glob("*.c")}
+    assert set(BROKEN) | OF_RELEASE == {path.stem for path in FOLDER.glob("*.c")}
 
 
 @pytest.mark.parametrize(

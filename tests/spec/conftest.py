@@ -47,6 +47,7 @@ def vocabulary() -> Vocabulary:
             "backing": ("private_anon", "shared_anon"),
             "touch": ("none", "moved"),
             "pattern": ("random", "sequential"),
+            "release": ("kept", "source", "both"),
             "alignment": ("2MiB", "page"),
             "neighbours": ("idle", "spinning"),
         },

@@ -31,6 +31,19 @@ def test_a_run_has_at_most_the_pages_of_a_thread(read: Callable[..., Experiment]
         build_cases(read(**changes, run_pages="257"))
 
 
+def test_a_round_fills_no_place_twice(read: Callable[..., Experiment]) -> None:
+    """Places get their memory between rounds; at the other levels passes may follow each other in one."""
+    changes = {"workload": "move", "method": "[memcpy, copy_words]", "region_size": "1MiB", "run_pages": "8"}
+    moves = {"iterations": "640", "rounds": "20"}
+
+    assert build_cases(read(**changes, **moves, release="source"))
+    assert build_cases(read(**changes, **moves, release="[kept, both]", threads="2"))
+    with pytest.raises(SpecError, match=r"iterations: a round of 33 moves is more than the 32 runs of 8 that a thread"):
+        build_cases(read(**changes, iterations="641", rounds="20", release="source"))
+    with pytest.raises(SpecError, match=r"a round of 32 moves is more than the 16 runs of 8"):
+        build_cases(read(**changes, iterations="1280", rounds="20", release="[kept, source]", threads="2"))
+
+
 def test_a_factor_is_refused_where_the_workload_has_no_use_for_it(read: Callable[..., Experiment]) -> None:
     """It would seem to have been varied when it was not."""
     with pytest.raises(SpecError, match=r"run_pages: the workload 'swap' has no use for it; it is for move"):

@@ -23,11 +23,17 @@ int ps_give_back(struct ps_region *region, unsigned char *from, size_t bytes)
                                                                       : "madvise(MADV_DONTNEED)");
 }
 
-/* Brings memory, which is all zeroes, to where a move will go. */
-void ps_fill_place(const struct ps_region *region, const struct ps_move *move)
+/* Brings memory, which is all zeroes, to where the moves will go. A method that moves memory wants none there, and one
+ * that fills empty places does not, either. */
+void ps_fill_places(const struct ps_work *work, const struct ps_move *moves, size_t n)
 {
-    for (size_t offset = 0; offset < move->pages * region->page_bytes; offset += PS_BASE_PAGE)
-        *(volatile unsigned char *)(move->to + offset) = 0;
+    const size_t page_bytes = work->region.page_bytes;
+
+    if (work->method->family == PS_REMAP || work->method->flags & PS_FILLS_EMPTY)
+        return;
+    for (size_t i = 0; i < n; i++)
+        for (size_t offset = 0; offset < moves[i].pages * page_bytes; offset += PS_BASE_PAGE)
+            *(volatile unsigned char *)(moves[i].to + offset) = 0;
 }
 
 /* Fills `present` for as many base pages. Where nothing is mapped, as mremap leaves it, there is no memory; and what

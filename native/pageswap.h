@@ -255,7 +255,7 @@ uint64_t ps_mix(uint64_t value); /* splitmix64's finaliser */
 /* give_back.c */
 int ps_give_back(struct ps_region *region, unsigned char *from, size_t bytes);
 int ps_not_given_back(struct ps_region *region, const char *call); /* from the current errno */
-void ps_fill_place(const struct ps_region *region, const struct ps_move *move);
+void ps_fill_places(const struct ps_work *work, const struct ps_move *moves, size_t n);
 int ps_verify_given_back(struct ps_work *work, ps_result *result); /* as ps_verify, of the slots without a page */
 
 /* pairs.c: a share's schedule of pairs and the model of what it does. */

@@ -7,10 +7,9 @@
  * mappings every page has become a mapping of its own. Where the backing claims huge pages, those are moved instead:
  * moved singly the small pages would leave none whole for the rounds to begin with.
  *
- * With `release` a move is not done before the memory that it leaves is given back, so that the next pass finds its
- * places empty. That is what `both` asks for. With `source` a method that copies finds memory in the places that it
- * copies to: each round's get it before the round. For none of them to be left in that same round, a round lies in one
- * pass; where it would begin in one and end in the next, the rest of the first is moved before it, untimed. */
+ * With `release: both` the memory that moves leave is given back, so that the next pass finds its places empty. With
+ * `source` a method that copies finds memory there: each round's places get it before the round. So that none of them is
+ * left in that same round, a round lies in one pass; the rest of one that has no room for it is moved before, untimed. */
 #include <stdlib.h>
 
 #include "../pageswap.h"
@@ -178,10 +177,10 @@ static int end_pass(struct ps_work *work, size_t begin, size_t end)
 {
     struct moves *const moves = work->private;
     const size_t gone = (begin + moves->between) % pass_moves(work);
-    const size_t left = gone ? pass_moves(work) - gone : 0;
+    const size_t left = pass_moves(work) - gone;
     const size_t first = moves->scatter + begin + moves->between;
 
-    if (left >= end - begin)
+    if (gone == 0 || left >= end - begin)
         return 0;
     for (size_t i = first; i < first + left; i++)
         moves->pages_between += moves->list[i].pages;
@@ -189,22 +188,17 @@ static int end_pass(struct ps_work *work, size_t begin, size_t end)
     return carry_out(work, first, left);
 }
 
-/* A method that moves memory wants none where it moves it to, and one that fills empty places does not either. */
-static int wants_memory(const struct ps_method *method)
-{
-    return method->family != PS_REMAP && !(method->flags & PS_FILLS_EMPTY);
-}
-
 static int before_round(struct ps_work *work, size_t begin, size_t end)
 {
     const struct moves *const moves = work->private;
-    const int failed = release_of(work) == SOURCE ? end_pass(work, begin, end) : 0;
 
-    if (failed || release_of(work) != SOURCE || !wants_memory(work->method))
-        return failed;
-    for (size_t i = begin; i < end; i++)
-        ps_fill_place(&work->region, &moves->list[moves->scatter + moves->between + i]);
-    return 0;
+    if (release_of(work) != SOURCE)
+        return 0;
+    const int failed = end_pass(work, begin, end);
+
+    if (!failed)
+        ps_fill_places(work, moves->list + moves->scatter + moves->between + begin, end - begin);
+    return failed;
 }
 
 static int run(struct ps_work *work, size_t begin, size_t end)

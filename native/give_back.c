@@ -19,8 +19,8 @@ int ps_give_back(struct ps_region *region, unsigned char *from, size_t bytes)
 {
     if (madvise(from, bytes, region->give_back) == 0)
         return 0;
-    return ps_not_given_back(region, region->give_back == MADV_REMOVE ? "madvise(MADV_REMOVE)"
-                                                                      : "madvise(MADV_DONTNEED)");
+    return ps_not_given_back(region,
+                             region->give_back == MADV_REMOVE ? "madvise(MADV_REMOVE)" : "madvise(MADV_DONTNEED)");
 }
 
 /* Brings memory, which is all zeroes, to where the moves will go. A method that moves memory wants none there, and one

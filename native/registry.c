@@ -34,7 +34,7 @@ static const struct {
 #define X(name) #name,
     {"touch", {"none", "moved"}},
     {"pattern", {PS_PATTERNS(X)}},
-    {"release", {"kept", "source", "both"}},
+    {"release", {"kept", "source", "both"}}, /* in the order of workloads/move.c */
     {"alignment", {"2MiB", "page"}},
     {"neighbours", {"idle", "spinning"}},
 #undef X

@@ -79,9 +79,14 @@ static inline int ps_uffd_try(int fd, int (*request)(int fd, unsigned char *to, 
     *call = "mmap";
     if (pages == MAP_FAILED)
         return -errno;
-    *call = "ioctl(UFFDIO_REGISTER)";
     pages[PS_BASE_PAGE] = 1;
-    if ((failed = ps_uffd_watch(fd, pages, 2 * PS_BASE_PAGE)) == 0) {
+    *call = "madvise"; /* whatever this process maps may be locked, and so present */
+    failed = munlock(pages, 2 * PS_BASE_PAGE) == 0 && madvise(pages, PS_BASE_PAGE, MADV_DONTNEED) == 0 ? 0 : -errno;
+    if (!failed) {
+        *call = "ioctl(UFFDIO_REGISTER)";
+        failed = ps_uffd_watch(fd, pages, 2 * PS_BASE_PAGE);
+    }
+    if (!failed) {
         *call = name;
         failed = request(fd, pages, pages + PS_BASE_PAGE);
     }

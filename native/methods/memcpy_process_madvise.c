@@ -134,11 +134,15 @@ static int try_advice(const char **call)
 
     if (self < 0) {
         failed = -errno;
+    } else if (munlock(page, PS_BASE_PAGE) != 0) { /* whatever this process maps may be locked */
+        *call = "munlock";
+        failed = -errno;
     } else {
         *call = "process_madvise";
         failed = advise(self, &range, 1, MADV_DONTNEED);
-        (void)close(self);
     }
+    if (self >= 0)
+        (void)close(self);
     (void)munmap(page, PS_BASE_PAGE);
     return failed;
 }

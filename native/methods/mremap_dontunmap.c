@@ -1,9 +1,9 @@
 /* mremap_dontunmap: moves pages as mremap_fixed does, and leaves the place that they came from mapped, and empty.
  *
  * System calls: mremap(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP), one a page. Moves: page-table entries, and a
- * mapping to the new place; the one of the old place is not taken apart, which is what it saves. Who reads the old place
- * meanwhile sees zeroes, where mremap_fixed leaves a hole. Needs: Linux 5.7, private anonymous memory, vm.max_map_count
- * above twice the number of pages. Not a batch: one call a page, as mremap_fixed. */
+ * mapping to the new place; the one of the old place is not taken apart, which is what it saves. Who reads the old
+ * place meanwhile sees zeroes, where mremap_fixed leaves a hole. Needs: Linux 5.7, private anonymous memory,
+ * vm.max_map_count above twice the number of pages. Not a batch: one call a page, as mremap_fixed. */
 #include <stdio.h>
 #include <string.h>
 

@@ -8,8 +8,9 @@
  * moved singly the small pages would leave none whole for the rounds to begin with.
  *
  * With `release: both` the memory that moves leave is given back, so that the next pass finds its places empty. With
- * `source` a method that copies finds memory there: each round's places get it before the round. So that none of them is
- * left in that same round, a round lies in one pass; the rest of one that has no room for it is moved before, untimed. */
+ * `source` a method that copies finds memory there: each round's places get it before the round. So that none of them
+ * is left in that same round, a round lies in one pass; the rest of one that has no room for it is moved before,
+ * untimed. */
 #include <stdlib.h>
 
 #include "../pageswap.h"

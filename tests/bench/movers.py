@@ -40,7 +40,14 @@ TARGETS = (
     _released("given back, runs of 64: uffd_move / memcpy", "source, runs of 64", "memcpy", 3.5),
     _released("into empty places, runs of 64: uffd_move / memcpy", "both, runs of 64", "memcpy", 11),
     *(
-        Target(f"{size} one way: mremap_dontunmap / mremap_fixed", size, ("mremap_dontunmap",), size, ("mremap_fixed",), 1.15)
+        Target(
+            f"{size} one way: mremap_dontunmap / mremap_fixed",
+            size,
+            ("mremap_dontunmap",),
+            size,
+            ("mremap_fixed",),
+            1.15,
+        )
         for size in SIZES
     ),
 )

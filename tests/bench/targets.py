@@ -71,15 +71,15 @@ TARGETS = (
 )
 
 
-def merged_plan(folder: Path, parts: Mapping[str, str], blocks: int) -> tuple[planning.Plan, dict[str, tuple[str, str]]]:
+def merged_plan(
+    folder: Path, parts: Mapping[str, str], blocks: int
+) -> tuple[planning.Plan, dict[str, tuple[str, str]]]:
     """Plan all parts as one run, block by block; also give each case's part and method by its id."""
     plans = {}
     for part, text in parts.items():
         path = folder / f"{part}.yaml"
         baseline = text.partition("method: [")[2].partition(",")[0]
-        path.write_text(
-            f"name: targets\n{COMMON}repeats: {blocks}\n{text}baseline: {{method: {baseline}}}\n", "utf-8"
-        )
+        path.write_text(f"name: targets\n{COMMON}repeats: {blocks}\n{text}baseline: {{method: {baseline}}}\n", "utf-8")
         plans[part] = planning.make(specs.load(path))
     numbers = itertools.count()
     ids = {(part, case.case_id): f"c{next(numbers):04d}" for part, plan in plans.items() for case in plan.cases}

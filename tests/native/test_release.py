@@ -151,9 +151,7 @@ BROKEN = ("source_kept", "part_kept", "target_given_back", "too_late")
 
 @pytest.mark.parametrize("method", BROKEN)
 @pytest.mark.parametrize("backing", ["private_anon", "shared_anon", "memfd"])
-def test_memory_that_is_kept_or_given_back_wrongly_is_found(
-    odd_core: pathlib.Path, method: str, backing: str
-) -> None:
+def test_memory_that_is_kept_or_given_back_wrongly_is_found(odd_core: pathlib.Path, method: str, backing: str) -> None:
     """One place that keeps its bytes, or one page that went with the place it left: the slot and the word are named."""
     small = {"region_bytes": 64 * child.KIB, "iterations": 33, "rounds": 1}
     found = run_apart(moving(method, "both", backing=backing, **small), core=odd_core)[0]

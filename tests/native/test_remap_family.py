@@ -53,7 +53,11 @@ REFUSALS = {
         r"process_madvise: .*Linux 6\.13",
     ),
     "no pidfd": (("memcpy_process_madvise",), (PIDFD_OPEN, errno.EPERM), r"pidfd_open: .*seccomp profile"),
-    "a kernel before 5.7": (("mremap_multi", "mremap_dontunmap"), (MREMAP, errno.EINVAL), r"mremap.*Linux (6\.17|5\.7)"),
+    "a kernel before 5.7": (
+        ("mremap_multi", "mremap_dontunmap"),
+        (MREMAP, errno.EINVAL),
+        r"mremap.*Linux (6\.17|5\.7)",
+    ),
     "the move itself refused": (("uffd_move",), (IOCTL, errno.EINVAL, UFFDIO_MOVE), r"UFFDIO_MOVE.*Linux 6\.8"),
     "no modify_ldt": (("ldt_window",), (MODIFY_LDT, errno.ENOSYS), r"modify_ldt: .*CONFIG_MODIFY_LDT_SYSCALL"),
     "no remap_file_pages": (

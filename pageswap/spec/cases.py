@@ -173,16 +173,16 @@ def _wrong_rounds(experiment: Experiment, cases: list[Case]) -> Iterator[SpecErr
 
 def _wrong_passes(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
     """Yield the rounds that move more runs than there are, where places get their memory between the rounds."""
-    for case in cases:
-        pages = int(case["region_size"]) // int(case["page_size"]) // int(case["threads"])
-        runs = math.ceil(pages / int(case.get("run_pages", 1)))
-        moves = math.ceil(math.ceil(int(case["iterations"]) / int(case["threads"])) / experiment.rounds)
-        if case.get("release") == "source" and moves > runs > 0:
+    for case in (case for case in cases if case.get("release") == "source"):
+        threads, run_pages = int(case["threads"]), int(case["run_pages"])
+        runs = math.ceil(int(case["region_size"]) // int(case["page_size"]) // threads / run_pages)
+        moves = math.ceil(math.ceil(int(case["iterations"]) / threads) / experiment.rounds)
+        if moves > runs > 0:
             yield experiment.error(
                 _path_of(experiment, "iterations", case),
-                f"a round of {moves:,} moves is more than the {runs:,} runs of {case['run_pages']:,} that a thread has, "
-                "and with release source no place is filled twice in a round; write fewer iterations, more rounds or "
-                "a larger region",
+                f"a round of {moves:,} moves is more than the {runs:,} runs of {run_pages:,} that a thread has, and "
+                "with release source no place is filled twice in a round; write fewer iterations, more rounds or a "
+                "larger region",
             )
 
 

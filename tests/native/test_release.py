@@ -1,4 +1,4 @@
-"""release: the memory that a move leaves is given back inside the rounds, and comes back before them where it is due."""
+"""release: the memory that a move leaves is given back inside the rounds, and comes back before them where due."""
 
 from __future__ import annotations
 

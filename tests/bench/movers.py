@@ -1,7 +1,7 @@
 """Prints what movers of pages must reach when they ask as programs do, as ratios paired by block in one run.
 
-Usage: movers.py. A line is reached when the lower end of the ratio's 95 % interval is as high as it must be. Takes about
-two minutes; let nothing else run meanwhile.
+Usage: movers.py. A line is reached when the lower end of the ratio's 95 % interval is as high as it must be. Takes some
+minutes; let nothing else run meanwhile.
 """
 
 from __future__ import annotations

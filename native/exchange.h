@@ -70,6 +70,21 @@ PS_INLINE void ps_exchange_and_fetch(ps_exchange_line exchange_line, unsigned ch
     }
 }
 
+/* The same, but with a second fetch, of lines that are needed sooner. A fetch may be dropped, and one that was made a
+ * base page before may be gone again: what is asked for twice is there. */
+PS_INLINE void ps_exchange_and_fetch_twice(ps_exchange_line exchange_line, unsigned char *a, unsigned char *b,
+                                           const unsigned char *far_a, const unsigned char *far_b,
+                                           const unsigned char *near_a, const unsigned char *near_b, size_t bytes)
+{
+    for (size_t offset = 0; offset < bytes; offset += PS_LINE_BYTES) {
+        ps_fetch_w(far_a + offset);
+        ps_fetch_w(far_b + offset);
+        ps_fetch_w(near_a + offset);
+        ps_fetch_w(near_b + offset);
+        exchange_line(a + offset, b + offset);
+    }
+}
+
 /* Exchanges one pair after the other, as if the coming pairs were not known: it fetches ahead inside a pair only. */
 PS_INLINE void ps_exchange_pairs(ps_exchange_line exchange_line, ps_fetch_line fetch, struct ps_region *region,
                                  const uint32_t *a, const uint32_t *b, size_t n)
@@ -89,24 +104,38 @@ PS_INLINE void ps_exchange_pairs(ps_exchange_line exchange_line, ps_fetch_line f
     }
 }
 
-/* Exchanges all pairs as one stream of lines: one base page behind the line that is exchanged, whether that is in the
- * same page or in the next pair, the lines are fetched. After the last pair that is the last pair again. */
+/* Exchanges all pairs as one stream of lines. Each line is fetched twice: one base page before its turn, whether that
+ * is in the same page or in the pair before, and again PS_NEAR_BYTES before it. The first pair's first lines are
+ * fetched at once, and after the last pair there is nothing to fetch; so one pair alone is exchanged as
+ * ps_exchange_pairs does it. */
 PS_INLINE void ps_exchange_stream(ps_exchange_line exchange_line, struct ps_region *region, const uint32_t *a,
                                   const uint32_t *b, size_t n)
 {
-    const size_t body = region->page_bytes - PS_BASE_PAGE;
+    const size_t body = region->page_bytes - PS_BASE_PAGE, middle = PS_BASE_PAGE - PS_NEAR_BYTES;
 
+    if (n > 0)
+        ps_fetch_both(ps_fetch_w, ps_slot(region, a[0]), ps_slot(region, b[0]), PS_NEAR_BYTES);
     for (size_t i = 0; i < n; i++) {
-        unsigned char *const page_a = ps_slot(region, a[i]);
-        unsigned char *const page_b = ps_slot(region, b[i]);
-        const size_t next = i + 1 < n ? i + 1 : i;
-        const size_t walk = i + PS_WALK_PAIRS < n ? i + PS_WALK_PAIRS : n - 1;
+        unsigned char *const page_a = ps_slot(region, a[i]), *const page_b = ps_slot(region, b[i]);
+        unsigned char *const last_a = page_a + body, *const last_b = page_b + body;
 
-        ps_fetch_both(ps_fetch_w, ps_slot(region, a[walk]), ps_slot(region, b[walk]), PS_LINE_BYTES);
-        ps_exchange_and_fetch(exchange_line, page_a, page_b, ps_fetch_w, page_a + PS_BASE_PAGE, page_b + PS_BASE_PAGE,
-                              body);
-        ps_exchange_and_fetch(exchange_line, page_a + body, page_b + body, ps_fetch_w, ps_slot(region, a[next]),
-                              ps_slot(region, b[next]), PS_BASE_PAGE);
+        if (i + PS_WALK_PAIRS < n)
+            ps_fetch_both(ps_fetch_w, ps_slot(region, a[i + PS_WALK_PAIRS]), ps_slot(region, b[i + PS_WALK_PAIRS]),
+                          PS_LINE_BYTES);
+        ps_exchange_and_fetch_twice(exchange_line, page_a, page_b, page_a + PS_BASE_PAGE, page_b + PS_BASE_PAGE,
+                                    page_a + PS_NEAR_BYTES, page_b + PS_NEAR_BYTES, body);
+        if (i + 1 < n) {
+            const unsigned char *const next_a = ps_slot(region, a[i + 1]), *const next_b = ps_slot(region, b[i + 1]);
+
+            ps_exchange_and_fetch_twice(exchange_line, last_a, last_b, next_a, next_b, last_a + PS_NEAR_BYTES,
+                                        last_b + PS_NEAR_BYTES, middle);
+            ps_exchange_and_fetch_twice(exchange_line, last_a + middle, last_b + middle, next_a + middle,
+                                        next_b + middle, next_a, next_b, PS_NEAR_BYTES);
+        } else {
+            ps_exchange_and_fetch(exchange_line, last_a, last_b, ps_fetch_w, last_a + PS_NEAR_BYTES,
+                                  last_b + PS_NEAR_BYTES, middle);
+            ps_exchange(exchange_line, last_a + middle, last_b + middle, PS_NEAR_BYTES);
+        }
         ps_touch(region, page_a);
         ps_touch(region, page_b);
     }

@@ -30,7 +30,8 @@ typedef struct {
 } ps_backing_info;
 
 /* Beside what places it, a field is a factor's level: for a size `page_bytes` of page_size, else of the factor's name.
- * Of a word NULL is the first that ps_word_level() has; a number that only some workloads use is 1 where it is 0. */
+ * Of a word NULL is the first that ps_word_level() has; a number that only some workloads use is 1 where it is 0, where
+ * nothing else is said. */
 typedef struct {
     const char *method;
     const char *workload;
@@ -44,9 +45,10 @@ typedef struct {
     const char *touch;        /* "moved": read every moved page inside the timed region */
     const char *pattern;      /* of the pairs: "random", "sequential" or "strided" */
     uint64_t distance;        /* in pages: between a pair's partners (sequential), or from pair to pair (strided) */
-    uint64_t run_pages;       /* pages a move takes, for the workload `move` */
+    uint64_t run_pages;       /* neighbouring pages that move together: each of a pair, for `swap` and `permute` */
     const char *release;      /* of `move`: "source": memory that a move leaves is given back inside the timed region;
                                  "both": and where it goes there was none */
+    uint64_t batch;           /* swaps that are handed over at once, for the workload `permute`; 0: a round's */
     const char *alignment;    /* "page": the region starts one base page beyond a 2 MiB border */
     const char *neighbours;   /* "spinning": the host's other allowed CPUs spin in threads of this process */
     const int32_t *cpus;      /* the CPUs to pin to, thread 0's first; NULL: the last ones allowed */

@@ -98,7 +98,6 @@ struct ps_work {
     size_t iterations; /* this thread's share */
     uint64_t seed; /* of this thread's stamps and schedule */
     uint32_t *a, *b; /* the schedule: slots to exchange */
-    uint64_t page_moves; /* pages that the rounds so far brought elsewhere, where the workload counts them itself */
     uint32_t *model; /* slot -> page, as the schedule leaves it; PS_EMPTY where a slot holds none */
     size_t first_slot; /* where the pages lie when the rounds begin: they take as many slots as there are pages */
     void *private; /* the workload's own, from prepare to release */
@@ -152,6 +151,11 @@ struct ps_method {
      * must not keep its memory (ps_give_back) when the call returns. */
     int (*move_many)(struct ps_region *region, const struct ps_move *moves, size_t n, size_t *done);
 
+    /* Workload `permute`, instead of move_many: brings every page where exchanging those in slots a[i] and b[i], for
+     * i = 0 .. n-1 in this order, would bring it, and touches it there. `from` has a word for each slot, which holds
+     * the slot's own number, and so it must be left. For what copies and cannot fail half-way. */
+    int (*permute)(struct ps_region *region, uint32_t *from, const uint32_t *a, const uint32_t *b, size_t n);
+
     /* Workload `limit`, instead of swap_many: copies the page in slot from[i] to slot to[i], for i = 0 .. n-1. Both
      * sides advance in address order and begin again at the end of their half of the region. */
     int (*copy_many)(struct ps_region *region, const uint32_t *from, const uint32_t *to, size_t n);
@@ -180,6 +184,7 @@ struct ps_workload_ops {
     const char *name;
     size_t spare_share; /* empty slots for each that holds a page: 0 or 1 */
     int own_memory; /* the method makes the memory itself; the region is only two pages */
+    int moves_runs; /* to its method a run of run_pages pages is one page: it moves as a whole, with one call */
     int hooks_use_scratch; /* it calls hooks that use the scratch as the method says: all but move_many and grow's */
     int moves_use_scratch; /* it lets move_many move pages to the scratch and from there */
     int leaves_places; /* what it moves leaves a place whose memory may be given back */
@@ -261,6 +266,7 @@ int ps_verify_given_back(struct ps_work *work, ps_result *result); /* as ps_veri
 /* pairs.c: a share's schedule of pairs and the model of what it does. */
 int ps_pairs_prepare(struct ps_work *work);
 int ps_pairs_warm_up(struct ps_work *work);
+uint64_t ps_pairs_run_pages(const struct ps_work *work);
 void ps_pairs_model(struct ps_work *work, size_t begin, size_t end);
 uint64_t ps_pairs_page_moves(const struct ps_work *work);
 void ps_pairs_release(struct ps_work *work);

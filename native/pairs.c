@@ -98,6 +98,12 @@ void ps_pairs_model(struct ps_work *work, size_t begin, size_t end)
     }
 }
 
+/* Pages in what the method takes for one page. */
+uint64_t ps_pairs_run_pages(const struct ps_work *work)
+{
+    return work->region.page_bytes / work->trial->page_bytes;
+}
+
 /* Two for each pair but those of a page with itself, which only a given schedule has. */
 uint64_t ps_pairs_page_moves(const struct ps_work *work)
 {
@@ -107,7 +113,7 @@ uint64_t ps_pairs_page_moves(const struct ps_work *work)
         return 0;
     for (size_t i = 0; work->trial->given_a && i < work->iterations; i++)
         pairs -= work->a[i] == work->b[i];
-    return 2 * pairs;
+    return 2 * pairs * ps_pairs_run_pages(work);
 }
 
 void ps_pairs_release(struct ps_work *work)

@@ -139,6 +139,18 @@ static void count_page_moves(struct ps_trial_run *run)
     run->result->counters[PS_COUNTER_page_moves] = moves;
 }
 
+/* Where runs move as wholes, the wrong one's slot is told as that of its first wrong page. */
+static void name_page(struct ps_trial_run *run)
+{
+    ps_result *const result = run->result;
+    const uint64_t page_bytes = run->trial->page_bytes, run_pages = run->shape.page_bytes / page_bytes;
+
+    if (run_pages == 1 || result->verified)
+        return;
+    result->wrong_slot = result->wrong_slot * run_pages + result->wrong_offset / page_bytes;
+    result->wrong_offset %= page_bytes;
+}
+
 static void verify(struct ps_trial_run *run)
 {
     const uint64_t begin_ns = ps_now_ns();
@@ -147,6 +159,7 @@ static void verify(struct ps_trial_run *run)
     run->result->verified = 1;
     for (uint32_t thread = 0; thread < run->trial->threads && run->result->verified; thread++)
         run->result->verified = !run->workload->verify(&run->works[thread], run->result);
+    name_page(run);
     run->result->verify_ns += ps_now_ns() - begin_ns;
 }
 

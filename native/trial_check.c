@@ -43,11 +43,14 @@ int ps_trial_check(struct ps_trial_run *run)
         return refuse(run, "rounds", "must be 1 to 100000 and at most the iterations of a thread");
     if (!trial->given_a != !trial->given_b || (trial->given_a && trial->threads != 1))
         return refuse(run, "given_a", "a given schedule has two sides and one thread");
-    if (ps_or_one(trial->distance) > pages / trial->threads / 2)
-        return refuse(run, "distance", "must be 1 to half the pages of a thread");
-    if (trial->run_pages > pages / trial->threads)
-        return refuse(run, "run_pages", "must be 1 to the pages of a thread");
     run->shape = *trial;
+    if (run->workload->moves_runs)
+        run->shape.page_bytes *= ps_or_one(trial->run_pages);
+    if (trial->run_pages > pages / trial->threads ||
+        trial->region_bytes / run->shape.page_bytes / trial->threads < (run->workload->moves_runs ? 2 : 1))
+        return refuse(run, "run_pages", "must be 1 to the pages of a thread, in pairs to half of them");
+    if (ps_or_one(trial->distance) > trial->region_bytes / run->shape.page_bytes / trial->threads / 2)
+        return refuse(run, "distance", "must be 1 to half the pages of a thread, or of its runs");
     if (ps_word_find("alignment", trial->alignment) && run->backing->fault_bytes > PS_BASE_PAGE)
         return ps_unavailable(run->error, EINVAL,
                               "huge pages are always aligned; use alignment 2MiB or another backing");
@@ -55,7 +58,7 @@ int ps_trial_check(struct ps_trial_run *run)
         run->shape.region_bytes = 2 * trial->page_bytes * trial->threads;
     if (!ps_backing_suits(run->backing, run->method))
         return ps_unavailable(run->error, ENOTSUP, "the method does not work on this backing; choose another");
-    if (run->method->family == PS_REMAP && trial->page_bytes % run->backing->kernel_page_bytes != 0)
+    if (run->method->family == PS_REMAP && run->shape.page_bytes % run->backing->kernel_page_bytes != 0)
         return ps_unavailable(run->error, EINVAL,
                               "the kernel maps this backing in larger pages; use a page_size that is a "
                               "multiple of its huge page");

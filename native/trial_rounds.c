@@ -148,7 +148,7 @@ static int huge_bytes(struct ps_trial_run *run, enum ps_counter counter)
 {
     if (run->workload->own_memory || run->backing->kind != PS_ANON)
         return 0;
-    return ps_huge_bytes(run->memory.base, run->memory.slots * run->trial->page_bytes, &run->result->counters[counter],
+    return ps_huge_bytes(run->memory.base, run->memory.slots * run->shape.page_bytes, &run->result->counters[counter],
                          run->error);
 }
 

@@ -19,6 +19,7 @@ static int verify(struct ps_work *work, ps_result *result)
 
 const struct ps_workload_ops ps_workload_swap = {
     .name = "swap",
+    .moves_runs = 1,
     .hooks_use_scratch = 1,
     .can = can,
     .prepare = ps_pairs_prepare,

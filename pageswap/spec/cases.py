@@ -137,10 +137,15 @@ def _wrong_sizes(experiment: Experiment, cases: list[Case]) -> Iterator[SpecErro
 
 
 def _wrong_spans(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
-    """Yield the pairs and runs that are longer than the pages that each thread has of the region."""
+    """Yield the pairs and runs that are longer than the pages that each thread has of the region.
+
+    Of a pair each side is a run, and its distance counts runs.
+    """
     for case in cases:
         share = int(case["region_size"]) // int(case["page_size"]) // int(case["threads"])
-        for name, most in (("distance", share // 2), ("run_pages", share)):
+        pairs_of = int(case.get("run_pages", 1)) if "distance" in case else 0
+        most_of = {"distance": share // max(pairs_of, 1) // 2, "run_pages": share // 2 if pairs_of else share}
+        for name, most in most_of.items():
             if int(case.get(name, 1)) > most > 0:
                 yield experiment.error(
                     _path_of(experiment, name, case),

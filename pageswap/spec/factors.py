@@ -82,7 +82,7 @@ class Factor:
     `kind` tells what a level is: a size in bytes, a whole number of base pages; a count from 1 to `most`, where `why`
     explains the limit; or a word of the core. `default` is the one level taken when the spec names none;
     None: the spec must name it. `phrase` is how a level reads in a sentence after "with", where ``{}`` stands for its
-    text, and `phrases` has the levels that read otherwise. `trend` is there where the levels can be an axis. `only_for`
+    text, and `phrases` has the levels that read otherwise. `named` has the counts that are written as a word. `trend` is there where the levels can be an axis. `only_for`
     are the workloads that it has a meaning for (None: all), less those of `not_for`.
     """
 
@@ -93,6 +93,7 @@ class Factor:
     most: int = 0
     why: str = ""
     phrases: Mapping[Level, str] = dataclasses.field(default_factory=dict)
+    named: Mapping[Level, str] = dataclasses.field(default_factory=dict)
     trend: Trend | None = None
     only_for: tuple[str, ...] | None = None
     not_for: tuple[str, ...] = ()
@@ -106,6 +107,9 @@ class Factor:
         """Read a level from its text; raises ValueError with the cure."""
         if self.kind == "size":
             return _size_bytes(text)
+        for level, word in self.named.items():
+            if text == word:
+                return level
         if self.kind == "count":
             return parse_count(text, 1, self.most, self.why)
         if self.name == "method":
@@ -114,7 +118,7 @@ class Factor:
 
     def show(self, level: Level) -> str:
         """Print a level as a spec would."""
-        return format_size(int(level)) if self.kind == "size" else str(level)
+        return format_size(int(level)) if self.kind == "size" else self.named.get(level, str(level))
 
 
 def parse_count(text: str, least: int, most: int, why: str = "") -> int:
@@ -216,7 +220,14 @@ FACTORS: dict[str, Factor] = {
             trend=Trend(
                 "runs", "Rate against the pages moved at once", "Neighbouring pages moved at once", may_lead=True
             ),
-            only_for=("move",),
+            only_for=("swap", "permute", "move"),
+        ),
+        Factor(
+            *("batch", "count", 0, "batches of {}", MAX_ITERATIONS, "a batch has at most all iterations"),
+            phrases={0: "a batch a round"},
+            named={0: "round"},
+            trend=Trend("batch-sizes", "Rate against the size of a batch", "Swaps in a batch", may_lead=True),
+            only_for=("permute",),
         ),
         Factor(
             *("release", "word", "kept", "release {}"),

@@ -64,6 +64,8 @@ def operation(workload: str) -> str:
 
 def level_text(factor: str, value: Any) -> str:  # noqa: ANN401 - a level is whatever the factor holds
     """Print one level as the experiment file writes it: ``4KiB``, ``200,000``, ``memcpy``."""
+    if factor in FACTORS and value in FACTORS[factor].named:
+        return FACTORS[factor].named[value]
     kind = FACTORS[factor].kind if factor in FACTORS and isinstance(value, int) else "word"
     if kind == "size":
         return format_size(value)

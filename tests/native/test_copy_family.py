@@ -55,6 +55,10 @@ NEEDS = {
     "exchange_nt_avx512": {"avx512f"},
     "exchange_prefetch_avx2": {"avx2", "prefetchw"},
     "exchange_prefetch_avx512": {"avx512f", "prefetchw"},
+    "pairwise_avx2": {"avx2", "prefetchw"},
+    "pairwise_avx512": {"avx512f", "prefetchw"},
+    "permute_avx2": {"avx2", "prefetchw"},
+    "permute_avx512": {"avx512f", "prefetchw"},
 }
 FEATURES = ("avx2", "avx512f", "prefetchw")
 STORE = re.compile(r"\bv?movnt\w+\s+%")
@@ -157,13 +161,13 @@ def test_the_stream_copy_verifies_with_each_width_of_store(mask: str, monkeypatc
     assert result.verified, result.reason
 
 
-@pytest.mark.parametrize("method", ["exchange_avx512", "exchange_nt_avx512", "exchange_prefetch_avx512"])
+@pytest.mark.parametrize("method", [name for name in NEEDS if "512" in name])
 def test_the_avx512_methods_move_through_512_bit_registers(method: str) -> None:
     """The one that was asked for is the one that runs: its own function holds no narrower vectors."""
     assert widths(machine_code(method)) == {"zmm"}
 
 
-@pytest.mark.parametrize("method", ["exchange_avx2", "exchange_nt_avx2", "exchange_prefetch_avx2"])
+@pytest.mark.parametrize("method", [name for name in NEEDS if name.endswith("avx2")])
 def test_the_avx2_methods_move_through_256_bit_registers(method: str) -> None:
     """They must run on a CPU without AVX-512, and be measured as what they are."""
     code = machine_code(method)

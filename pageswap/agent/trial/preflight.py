@@ -58,9 +58,10 @@ def memory_need(trial: job.TrialSpec, *, scratch: bool = True, is_reserved: bool
         region_bytes = int(trial.levels[workload.made_each]) * (made + 1)
         things = made
     copies = scratch and not is_reserved
+    run_bytes = trial.page_size * int(trial.levels.get("run_pages", 1))
     return MemoryNeed(
         region_bytes=0 if is_reserved else region_bytes,
-        scratch_bytes=trial.threads * _round_up(trial.page_size, _HUGE_PAGE_BYTES) if copies else 0,
+        scratch_bytes=trial.threads * _round_up(run_bytes, _HUGE_PAGE_BYTES) if copies else 0,
         schedule_bytes=workload.iteration_bytes * trial.iterations,
         model_bytes=workload.thing_bytes * things,
     )

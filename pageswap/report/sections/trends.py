@@ -74,7 +74,9 @@ def section(run: ReportedRun, factor: str) -> Section | None:
     if factor not in summary.varying or trend is None:
         return None
     crossovers = [] if run.is_grouped else [each for each in run.findings.crossovers if each.factor == factor]
-    measured = [case for case in summary.cases if case.n and isinstance(case.levels.get(factor), int)]
+    # A level that is a word, or stands for one, is no place on the axis.
+    places = [case for case in summary.cases if isinstance(case.levels.get(factor), int) and case.levels[factor] > 0]
+    measured = [case for case in places if case.n]
     is_rate = 0 < len(measured) <= 2 * sum(bool(case.bytes_per_s) for case in measured)
     series = "method" if "method" in summary.varying else next((n for n in summary.varying if n != factor), "method")
 

@@ -3,7 +3,8 @@
  * System calls: none. Moves: 2 * page_bytes read and written a swap, no temporary. Needs: a CPU and a kernel with
  * AVX-512F, and with PREFETCHW; a caller who knows which pair comes next. Every line is
  * asked for twice, one base page before its turn and again some lines before it, the address translations four pairs
- * before. A batch is copied page by page, with a look-ahead of one base page. Not for a single pair: see exchange_avx512. */
+ * before. A batch is copied page by page, with a look-ahead of one base page. Not for a single pair: see
+ * exchange_avx512. */
 #include "../exchange_avx512.h"
 
 PS_TARGET_AVX512 static int swap_many(struct ps_region *region, const uint32_t *a, const uint32_t *b, size_t n)

@@ -70,6 +70,21 @@ def test_each_round_is_a_batch_of_its_own() -> None:
     assert moved("memcpy", workload="permute", pairs=((1, 2), (1, 2)), rounds=2) == 4
 
 
+@pytest.mark.parametrize("method", ["memcpy", "pairwise_avx2", "permute_avx2"])
+def test_each_batch_of_a_round_counts_its_own(method: str) -> None:
+    """Two swaps that undo each other, in one batch and in two, whichever way the method goes."""
+    pairs = ((1, 2), (1, 2))
+
+    assert moved(method, workload="permute", pairs=pairs, rounds=1, batch=1) == 4
+    assert moved(method, workload="permute", pairs=pairs, rounds=1, batch=2) == 0
+
+
+@pytest.mark.parametrize("workload", ["swap", "permute"])
+def test_a_swap_of_runs_counts_their_pages(workload: str) -> None:
+    """Two runs of five."""
+    assert moved("memcpy", workload=workload, pairs=((1, 2), (3, 3)), rounds=1, run_pages=5) == 10
+
+
 @pytest.mark.parametrize(("run_pages", "pages"), [(1, 301), (4, 4 * 301), (5, 1482)])
 def test_a_move_counts_the_pages_of_its_run(run_pages: int, pages: int) -> None:
     """The last run of a pass may be shorter: 64 pages are twelve runs of five and one of four."""

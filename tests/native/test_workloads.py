@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pathlib
 
@@ -85,18 +86,76 @@ def test_batches_with_runs_of_neighbours_are_applied_right(method: str, name: st
     assert result.verified, result.reason
 
 
+def cycles(*lengths: int) -> tuple[tuple[int, int], ...]:
+    """Give swaps whose composition has cycles of these lengths, over slots that lie scattered."""
+    slots = iter([slot * 27 % PAGES for slot in range(PAGES)])
+    found = [[next(slots) for _ in range(length)] for length in lengths]
+    return tuple((one, other) for cycle in found for one, other in itertools.pairwise(cycle))
+
+
+@pytest.mark.parametrize("page_kib", [4, 12, 64])
+@pytest.mark.parametrize(
+    "lengths", [(2,), (3,), (8,), (9,), (10,), (PAGES - 1,), (PAGES,), (2, 3, 4, 5, 6, 7, 8, 9, 11), (31, 33), (9,) * 7]
+)
+@pytest.mark.parametrize("method", sorted({method for method, _ in doing("permute")}))
+def test_cycles_of_every_length_are_moved_right(method: str, lengths: tuple[int, ...], page_kib: int) -> None:
+    """Short and long ones may go different ways, and the cut of a long one is where a page would be lost."""
+    page = page_kib * child.KIB
+    shape = {"page_bytes": page, "region_bytes": PAGES * page, "pairs": cycles(*lengths), "rounds": 1}
+    result = run_or_skip(child.params(method, workload="permute", touch="moved", **shape))
+
+    assert result.verified, result.reason
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 7, 8, 50, 1_000_000_000])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("method", sorted({method for method, _ in doing("permute")}))
+def test_batches_of_any_size_leave_every_page_where_its_swaps_would(method: str, threads: int, batch: int) -> None:
+    """Small ones do not fill a round evenly, and one that is larger than a round is the round."""
+    trial = child.params(method, workload="permute", batch=batch, threads=threads, iterations=1001, touch="moved")
+    result = run_or_skip(trial)
+
+    assert result.verified, result.reason
+
+
+@pytest.mark.parametrize("method", sorted({method for method, _ in doing("permute")}))
+def test_batches_in_a_region_of_two_pages_work(method: str) -> None:
+    """The smallest region: every batch moves every page or none."""
+    trial = child.params(method, workload="permute", batch=3, region_bytes=8 * child.KIB, iterations=33, touch="moved")
+    result = run_or_skip(trial)
+
+    assert result.verified, result.reason
+
+
+@pytest.mark.parametrize("workload", ["swap", "permute"])
+@pytest.mark.parametrize(("run_pages", "threads"), [(2, 1), (5, 1), (32, 1), (8, 2)])
+@pytest.mark.parametrize("method", sorted(method for method, backing in doing("swap") if backing == "private_anon"))
+def test_runs_of_neighbours_change_places_as_wholes(method: str, workload: str, run_pages: int, threads: int) -> None:
+    """Also runs that do not divide the region, whose last pages then stay."""
+    if workload not in {m.name: m.workloads for m in METHODS}[method]:
+        return
+    trial = child.params(method, workload=workload, run_pages=run_pages, threads=threads, touch="moved")
+    result = run_or_skip(trial)
+
+    assert result.verified, result.reason
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", sorted({method for method, _ in doing("permute")}))
 @settings(max_examples=fuzz.examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     blocks=st.lists(
         st.tuples(st.integers(0, PAGES - 1), st.integers(0, PAGES - 1), st.integers(1, 20)), min_size=1, max_size=12
-    )
+    ),
+    batch=st.sampled_from([0, 1, 2, 7, 8, 9, 40]),
+    rounds=st.integers(1, 3),
 )
-def test_any_batch_of_exchanged_runs_is_applied_right(method: str, blocks: list[tuple[int, int, int]]) -> None:
+def test_any_batch_of_exchanged_runs_is_applied_right(
+    method: str, blocks: list[tuple[int, int, int]], batch: int, rounds: int
+) -> None:
     """Hypothesis exchanges ranges that may overlap, which makes runs, broken runs and cycles of every shape."""
     pairs = tuple((a + i, b + i) for a, b, length in blocks for i in range(min(length, PAGES - max(a, b))))
-    result = run_or_skip(child.params(method, workload="permute", pairs=pairs, rounds=1))
+    result = run_or_skip(child.params(method, workload="permute", pairs=pairs, batch=batch, rounds=rounds))
 
     assert result.verified, result.reason
     fuzz.VERIFIED["permutations"] += 1

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import audit
+import batches
 import comparisons
 import coverage
 import dispatch
@@ -42,6 +43,7 @@ BLOCKS = 667
 # Tables of their own: the ratios between methods, the statistics against simulated runs, what many hosts cost, and what
 # is told of two NUMA nodes.
 TARGETS = "targets"
+BATCHES = "batches"
 STATISTICS = "statistics"
 COMPARISONS = "comparisons"
 DISPATCH = "dispatch"
@@ -60,6 +62,7 @@ TABLES: dict[str, Callable[[], int]] = {
     HISTORIES: histories.main,
     TARGETS: targets.main,
     MOVERS: movers.main,
+    BATCHES: batches.main,
 }
 # What takes up to half an hour, and measures nothing, is done only when it is named.
 ONLY_NAMED: dict[str, Callable[[], int]] = {

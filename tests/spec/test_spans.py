@@ -46,5 +46,24 @@ def test_a_round_fills_no_place_twice(read: Callable[..., Experiment]) -> None:
 
 def test_a_factor_is_refused_where_the_workload_has_no_use_for_it(read: Callable[..., Experiment]) -> None:
     """It would seem to have been varied when it was not."""
-    with pytest.raises(SpecError, match=r"run_pages: the workload 'swap' has no use for it; it is for move"):
-        read(run_pages="4")
+    with pytest.raises(SpecError, match=r"batch: the workload 'swap' has no use for it; it is for permute"):
+        read(batch="4")
+
+
+def test_of_a_pair_each_side_may_be_a_run(read: Callable[..., Experiment]) -> None:
+    """Two runs of 128 are all 256 pages; a distance counts runs."""
+    assert build_cases(read(region_size="1MiB", run_pages="128"))
+    with pytest.raises(SpecError, match=r"a\.yaml:\d+: run_pages: 129 is more than 128"):
+        build_cases(read(region_size="1MiB", run_pages="129"))
+    with pytest.raises(SpecError, match=r"a\.yaml:\d+: distance: 17 is more than 16"):
+        build_cases(read(region_size="1MiB", run_pages="8", distance="17"))
+
+
+def test_a_batch_is_a_number_of_swaps_or_a_whole_round(read: Callable[..., Experiment]) -> None:
+    """The word is the default, and what runs count as that knew no batches."""
+    changes = {"workload": "permute", "method": "[memcpy, exchange_prefetch_avx2]"}
+
+    assert read(**changes).factors["batch"] == (0,)
+    assert read(**changes, batch="[1, 4_096, round]").factors["batch"] == (1, 4096, 0)
+    with pytest.raises(SpecError, match="batch: '0' is less than 1"):
+        read(**changes, batch="0")

@@ -53,6 +53,7 @@ def test_names_cases_by_their_place_in_the_product(plan: Plan) -> None:
         "touch": "moved",
         "pattern": "random",
         "distance": 1,
+        "run_pages": 1,
         "alignment": "2MiB",
         "neighbours": "idle",
     }

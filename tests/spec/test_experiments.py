@@ -48,6 +48,7 @@ def test_the_replica_has_the_original_program_s_conditions() -> None:
             "touch": "none",
             "pattern": "random",
             "distance": 1,
+            "run_pages": 1,
             "alignment": "2MiB",
             "neighbours": "idle",
         }

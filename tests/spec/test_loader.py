@@ -46,6 +46,7 @@ def test_reads_every_key(read: Read) -> None:
         "touch": ("none", "moved"),
         "pattern": ("random",),
         "distance": (1,),
+        "run_pages": (1,),
         "alignment": ("2MiB",),
         "neighbours": ("idle",),
     }
@@ -72,6 +73,7 @@ def test_gives_documented_defaults(vocabulary: Vocabulary) -> None:
         "touch": ("none",),
         "pattern": ("random",),
         "distance": (1,),
+        "run_pages": (1,),
         "alignment": ("2MiB",),
         "neighbours": ("idle",),
     }

@@ -82,8 +82,9 @@ class Factor:
     `kind` tells what a level is: a size in bytes, a whole number of base pages; a count from 1 to `most`, where `why`
     explains the limit; or a word of the core. `default` is the one level taken when the spec names none;
     None: the spec must name it. `phrase` is how a level reads in a sentence after "with", where ``{}`` stands for its
-    text, and `phrases` has the levels that read otherwise. `named` has the counts that are written as a word.
-    `trend` is there where the levels can be an axis. `only_for` are the workloads that it has a meaning for (None: all), less those of `not_for`.
+    text, and `phrases` has the levels that read otherwise. `named` has the counts that are written as a word. `trend`
+    is there where the levels can be an axis. `only_for` are the workloads that it has a meaning for (None: all), less
+    those of `not_for`.
     """
 
     name: str

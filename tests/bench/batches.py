@@ -36,7 +36,15 @@ PARTS = {
 MOVED_PAGES = 65_384
 WHOLE_PAGES = MOVED_PAGES / 200_000
 TARGETS = (
-    ("permute, 200,000 swaps / stream_copy, bytes", "whole", PERMUTING, "limit", ("stream_copy",), WHOLE_PAGES / 2, 0.95),
+    (
+        "permute, 200,000 swaps / stream_copy, bytes",
+        "whole",
+        PERMUTING,
+        "limit",
+        ("stream_copy",),
+        WHOLE_PAGES / 2,
+        0.95,
+    ),
     ("the same on huge pages", "huge", PERMUTING, "huge limit", ("stream_copy",), WHOLE_PAGES / 2, 0.85),
     ("permute / memcpy pairwise, 200,000 swaps", "whole", PERMUTING, "pairs", ("memcpy",), 1.0, 12),
     ("permute, two threads / one", "two", PERMUTING, "whole", PERMUTING, 1.0, 1.4),
@@ -52,7 +60,9 @@ def main() -> int:
     missed = 0
     with tempfile.TemporaryDirectory(prefix="pageswap-batches-") as folder:
         takes = targets.measure(Path(folder), PARTS, BLOCKS)
-    print(f"{'ratio of speeds, median of ' + str(BLOCKS) + ' blocks':46} {'at least':>8} {'measured':>9}   95 % interval")
+    print(
+        f"{'ratio of speeds, median of ' + str(BLOCKS) + ' blocks':46} {'at least':>8} {'measured':>9}   95 % interval"
+    )
     for name, part, methods, against_part, against, scale, at_least in TARGETS:
         method, ours = targets.best(takes, part, methods)
         yardstick, theirs = targets.best(takes, against_part, against)

@@ -262,6 +262,20 @@ def _batch(batch: Run, single: Run) -> tuple[str, str]:
     return f"one by one {alone} a swap; " + "; ".join(parts), verdict
 
 
+def _small_batches(run: Run) -> tuple[str, str]:
+    """Compare composing with exchanging the same batch's pairs, and what chooses between them with both."""
+    parts, figures = [], {}
+    for count in sorted(run.levels("batch", method="pairwise_avx2")):
+        pairwise = {"method": "pairwise_avx2", "batch": count}
+        figures[count] = run.speedup({"method": "exchange_prefetch_avx2", "batch": count}, pairwise)
+        chosen = run.speedup({"method": "permute_avx2", "batch": count}, pairwise)
+        parts.append(f"batches of {count:,} {figures[count].speed}, by permute_avx2 {chosen.speed}")
+    text = "; ".join(parts)
+    return f"composed, at the speed of exchanging their pairs times: {text}", _from_size(
+        figures, "a batch has", "{:,} swaps".format
+    )
+
+
 def _multi(run: Run) -> tuple[str, str]:
     figures = {
         n: run.speedup({"method": "mremap_multi", "run_pages": n}, {"method": "mremap_fixed", "run_pages": n})
@@ -306,14 +320,14 @@ def _getpid(run: Run) -> tuple[str, str]:
     return text, NOT if real.ci.low > claimed_ns else HOLDS if real.ci.high < claimed_ns else UNDECIDED
 
 
-def _from_size(figures: dict[int, Figure], what: str) -> str:
+def _from_size(figures: dict[int, Figure], what: str, show: Callable[[int], str] = format_size) -> str:
     """Say from which size on all are called faster; by size, ascending."""
     sizes = list(figures)
     last_other = max((place for place, size in enumerate(sizes) if figures[size].word != FASTER), default=-1)
     if last_other == -1:
         return HOLDS
     if last_other < len(sizes) - 1:
-        return f"{ONLY} {what} {format_size(sizes[last_other + 1])} or more"
+        return f"{ONLY} {what} {show(sizes[last_other + 1])} or more"
     return _joint(figures.values(), HOLDS, NOT)
 
 
@@ -369,6 +383,7 @@ CLAIMS = (
     Claim("Another call of the kernel is faster than mremap", ("remap_apis",), _another_api),
     Claim("There is no faster mechanism in user land than memcpy", ("copy_kernels",), of_kernels),
     Claim("Many scattered swaps pay as one batch", ("batch_permutation", "copy_kernels"), _batch),
+    Claim("Composing a batch of swaps pays, however small it is", ("small_batches",), _small_batches),
     Claim("One mremap of many mappings (Linux 6.17) is faster than a call for each", ("compacting_moves",), _multi),
     Claim("Copying is the fastest way to compact a heap that gives memory back", ("compaction",), _compaction),
     Claim("modify_ldt is an alternative", ("modify_ldt",), _ldt),

@@ -37,7 +37,7 @@ def vocabulary() -> Vocabulary:
         methods={
             "null": known_method("control", ("swap", "permute")),
             "memcpy": known_method("copy", ("swap", "permute", "move")),
-            "copy_words": known_method("copy", ("swap", "move")),
+            "copy_words": known_method("copy", ("swap", "permute", "move")),
             "exchange_avx2": known_method("copy", ("swap",)),
             "exchange_nt_avx2": known_method("copy", ("swap",)),
             "mremap_fixed": known_method("remap", ("swap",)),

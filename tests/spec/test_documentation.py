@@ -45,7 +45,8 @@ def test_gives_the_default_that_the_code_has(key: str) -> None:
         **DEFAULTS,
     }
     if factor and factor.default is not None:
-        code[key] = f"{factor.default:_}" if factor.kind == "count" else factor.show(factor.default)
+        grouped = factor.kind == "count" and factor.default not in factor.named
+        code[key] = f"{factor.default:_}" if grouped else factor.show(factor.default)
 
     assert ROWS[key][0] == ("required" if key in REQUIRED else code[key])
 

@@ -61,7 +61,7 @@ def test_of_a_pair_each_side_may_be_a_run(read: Callable[..., Experiment]) -> No
 
 def test_a_batch_is_a_number_of_swaps_or_a_whole_round(read: Callable[..., Experiment]) -> None:
     """The word is the default, and what runs count as that knew no batches."""
-    changes = {"workload": "permute", "method": "[memcpy, exchange_prefetch_avx2]"}
+    changes = {"workload": "permute", "method": "[memcpy, compose]"}
 
     assert read(**changes).factors["batch"] == (0,)
     assert read(**changes, batch="[1, 4_096, round]").factors["batch"] == (1, 4096, 0)

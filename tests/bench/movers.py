@@ -10,10 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
+from paired import tell
 from targets import Target, measure
-
-from pageswap.statistics.intervals import median_intervals
 
 BLOCKS = 11
 COPIES = ("memcpy", "memcpy_process_madvise")
@@ -64,27 +62,9 @@ BESIDE = (
 
 def main() -> int:
     """Print one line a ratio; return 1 when a target is missed."""
-    missed = 0
     with tempfile.TemporaryDirectory(prefix="pageswap-movers-") as folder:
         takes = measure(Path(folder), PARTS, BLOCKS)
-    print(f"{f'ratio of speeds, median of {BLOCKS} blocks':58} {'at least':>8} {'measured':>9}   95 % interval")
-    for target in (*TARGETS, *BESIDE):
-        (method,), (against,) = target.methods, target.against
-        ours, theirs = np.array(takes[target.part, method]), np.array(takes[target.against_part, against])
-        if np.isnan(ours).any() or np.isnan(theirs).any():
-            print(f"{target.name:58} {target.at_least:8.2f}   not measured")
-            missed += target.at_least > 0
-            continue
-        ratios = (theirs / ours)[np.newaxis]
-        ratio, low, high = (float(ends[0]) for ends in median_intervals(ratios))
-        is_missed = low < target.at_least
-        missed += is_missed
-        print(
-            f"{target.name:58} {f'{target.at_least:.2f}' if target.at_least else '':>8} {ratio:9.2f}"
-            f"{'!' if is_missed else ' '}  {low:.2f} to {high:.2f}   {method} {np.median(ours):,.0f} ns, "
-            f"{against} {np.median(theirs):,.0f} ns"
-        )
-    return int(missed > 0)
+    return tell(takes, (*TARGETS, *BESIDE))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import dataclasses
 import itertools
 import math
 import os
+import re
 import statistics
 import sys
 import tempfile
@@ -48,7 +49,10 @@ PARTS = {
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """One line of the table: the best of `methods` in a part, against the best of `against` in another."""
+    """One line of the table: the best of `methods` in a part, against the best of `against` in another.
+
+    `scale` is how much one's operation does of the other's.
+    """
 
     name: str
     part: str
@@ -56,6 +60,7 @@ class Target:
     against_part: str
     against: tuple[str, ...]
     at_least: float
+    scale: float = 1.0
 
 
 BATCHED = ("memcpy", *PREFETCHING, "uffd_move")
@@ -78,7 +83,7 @@ def merged_plan(
     plans = {}
     for part, text in parts.items():
         path = folder / f"{part}.yaml"
-        baseline = text.partition("method: [")[2].partition(",")[0]
+        baseline = re.findall(r"method: \[?(\w+)", text)[0]
         path.write_text(f"name: targets\n{COMMON}repeats: {blocks}\n{text}baseline: {{method: {baseline}}}\n", "utf-8")
         plans[part] = planning.make(specs.load(path))
     numbers = itertools.count()

@@ -7,8 +7,7 @@
 
 struct ps_trial_run {
     const ps_trial *trial;
-    ps_trial
-        shape; /* the same, with the region that the workload really takes and the pages that its method is given */
+    ps_trial shape; /* the same, with the region that the workload takes and the pages that its method is given */
     const struct ps_workload_ops *workload;
     const struct ps_method *method;
     const struct ps_backing *backing;

@@ -29,8 +29,8 @@ class Workload:
 
 # A pair is two 32-bit slot numbers, a move two addresses and a length, and between rounds there may be as many moves as
 # in them; a page has its place in the model, in a table of the method's, and where pages move in batches in the list of
-# one batch's moves. With is_batched the iterations of
-# a round are handed over at once. The core's own table is PS_WORKLOADS in native/pageswap.h.
+# one batch's moves. With is_batched the iterations of a round may be handed over at once. The core's own table is
+# PS_WORKLOADS in native/pageswap.h.
 WORKLOADS = {
     workload.name: workload
     for workload in (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.errors import HostError, StoreError, UsageError
-from pageswap.fleet.onhost.site import INDEX
+from pageswap.fleet.onhost.site_places import INDEX
 from pageswap.publish.index import index_of, index_text, read_index
 from pageswap.publish.reports import reports_of
 from pageswap.publish.site_files import File, file_of, kept_file, shared_files

@@ -12,26 +12,23 @@ import glob
 import hashlib
 import json
 import os
-import re
 import shutil
 import signal
 import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from pageswap.agent.workspace.work_folder import sync_folder
 from pageswap.errors import HostError
 from pageswap.fleet.onhost.folder import PATIENCE_S, locked, sha256
+from pageswap.fleet.onhost.site_places import FILES, INDEX, carry, check, is_name, make_folders, plain_files, remove
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
-INDEX = "index.json"
 _GENERATOR = "pageswap"
-_FILES = ("index.html", INDEX, "feed.xml", ".nojekyll")
 # Where an index lists further files, and what it calls the path of one.
 _LISTS = {"runs": "report", "pages": "path", "shared": "path"}
-_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 _CHUNK_BYTES = 1 << 20
 _MOST_INDEX_BYTES = 64 << 20
 _AT_FDCWD = -100
@@ -68,12 +65,11 @@ def look(path: str) -> dict[str, Any]:
     with _errors(path):
         folder = _folder(path)
         index = _index(folder)
-        state = "site" if index is not None else "other" if _is_filled(folder) else "empty"
-        plain = [name for name in sorted(_recorded(index)) if _is_plain_file(folder / name)]
+        state = "site" if index else "other" if _is_filled(folder) else "empty"
         return {
             "state": state if folder.exists() else "absent",
-            "index": index,
-            "hashes": {name: sha256((folder / name).read_bytes()) for name in plain},
+            "index": index.text if index else None,
+            "hashes": {name: _sha256_at(folder, name) for name in plain_files(folder, sorted(_recorded(index)))},
         }
 
 
@@ -96,17 +92,18 @@ def put(document: dict[str, Any], read: Callable[[int], bytes]) -> dict[str, Any
             index = _index(folder)
             if index is None and _is_filled(folder):
                 raise HostError(f"{folder}: holds other files and no site of pageswap; give a new or an empty folder")
-            if document["seen"] != ("" if index is None else sha256((folder / INDEX).read_bytes())):
+            if document["seen"] != (_sha256_at(folder, INDEX) if index else ""):
                 return {"conflict": True}
             recorded = _recorded(index)
-            names = [_checked(folder, str(file["path"]), recorded) for file in document["files"]]
+            names = [str(file["path"]) for file in document["files"]]
+            check(folder, names, recorded)
             work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.new-", dir=folder.parent))
             record = {"site": str(folder), "files": sorted({*recorded, *names})}
             (work / _RECORD).write_text(json.dumps(record), encoding="utf-8")
             try:
-                (work / _NEW).mkdir()
+                make_folders(work / _NEW, names)
                 for name, file in zip(names, document["files"]):
-                    _place(folder / name, work / _NEW / name, file, read)
+                    _place(f"{folder}/{name}", f"{work / _NEW}/{name}", file, read)
                 _give_away(work / _NEW, folder)
                 is_atomic = _switch(folder, work)
             finally:
@@ -138,61 +135,50 @@ def _is_filled(folder: Path) -> bool:
     return folder.exists() and any(folder.iterdir())
 
 
-def _index(folder: Path) -> str | None:
-    """Return the text of a site's index; None where there is no site."""
+class _Index(NamedTuple):
+    """A site's index: its text, and what that says."""
+
+    text: str
+    known: dict[str, Any]
+
+
+def _index(folder: Path) -> _Index | None:
+    """Return a site's index; None where there is no site."""
     path = folder / INDEX
-    if not _is_plain_file(path) or path.stat().st_size > _MOST_INDEX_BYTES:
+    if not plain_files(folder, [INDEX]) or path.stat().st_size > _MOST_INDEX_BYTES:
         return None
     try:
         text = path.read_text(encoding="utf-8")
-        index = json.loads(text)
+        known = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    is_ours = isinstance(index, dict) and str(index.get("generator", "")).startswith(_GENERATOR)
-    return text if is_ours else None
+    is_ours = isinstance(known, dict) and str(known.get("generator", "")).startswith(_GENERATOR)
+    return _Index(text, known) if is_ours else None
 
 
-def _recorded(index: str | None) -> set[str]:
+def _recorded(index: _Index | None) -> set[str]:
     if index is None:
         return set()
-    known = json.loads(index)
-    names = set(_FILES)
+    names = set(FILES)
     for key, field in _LISTS.items():
-        listed = known.get(key)
+        listed = index.known.get(key)
         found = [each.get(field) for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-        names |= {name for name in found if isinstance(name, str) and _is_name(name)}
+        names |= {name for name in found if isinstance(name, str) and is_name(name)}
     return names
 
 
-def _is_name(name: str) -> bool:
-    return name in _FILES or all(_PART.fullmatch(part) for part in name.split("/"))
+def _sha256_at(folder: Path, name: str) -> str:
+    with open(f"{folder}/{name}", "rb") as file:  # noqa: PTH123 - of each file of a site: a Path costs as much again
+        return sha256(file.read())
 
 
-def _is_plain_file(path: Path) -> bool:
-    """Tell whether there is a file that no link leads to."""
-    return path.is_file() and os.path.realpath(path) == str(path)
-
-
-def _checked(folder: Path, name: str, recorded: set[str]) -> str:
-    """Return the name of a file of the new site; raises HostError where something else has its place."""
-    if not _is_name(name):
-        raise HostError(f"{name!r:.200}: cannot be a file of a site")
-    path = folder / name
-    is_free = not os.path.lexists(path) and all(above.is_dir() or not os.path.lexists(above) for above in path.parents)
-    is_own = name in recorded and path.is_file()
-    if os.path.realpath(path) != str(path) or not (is_free or is_own):
-        raise HostError(f"{path}: is in the way of the site and none of its files; move it elsewhere")
-    return name
-
-
-def _place(old: Path, new: Path, file: dict[str, Any], read: Callable[[int], bytes]) -> None:
-    new.parent.mkdir(parents=True, exist_ok=True)
+def _place(old: str, new: str, file: dict[str, Any], read: Callable[[int], bytes]) -> None:
     if file["kept"]:
         _link(old, new)
         return
     digest = hashlib.sha256()
     left = int(file["size"])
-    with new.open("xb") as written:
+    with open(new, "xb") as written:  # noqa: PTH123
         while left:
             chunk = read(min(left, _CHUNK_BYTES))
             if not chunk:
@@ -202,12 +188,12 @@ def _place(old: Path, new: Path, file: dict[str, Any], read: Callable[[int], byt
             left -= len(chunk)
         written.flush()
         os.fsync(written.fileno())
-    new.chmod(0o644)
+    os.chmod(new, 0o644)  # noqa: PTH101
     if digest.hexdigest() != file["sha256"]:
         raise HostError(f"{file['path']}: came damaged; publish again")
 
 
-def _link(old: Path, new: Path) -> None:
+def _link(old: str, new: str) -> None:
     try:
         os.link(old, new, follow_symlinks=False)
     except OSError as error:
@@ -217,9 +203,7 @@ def _link(old: Path, new: Path) -> None:
 
 
 def _give_away(new: Path, folder: Path) -> None:
-    """Have a web server read the folders whatever the umask; the site's own stays as its owner made it."""
-    for made in [new, *(path for path in new.rglob("*") if path.is_dir())]:
-        made.chmod(0o755)
+    """Have the site's own folder stay as its owner made it."""
     if folder.exists():
         found = folder.stat()
         if (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
@@ -263,37 +247,15 @@ def _clear(work: Path, folder: Path) -> None:
         record = json.loads((work / _RECORD).read_bytes())
         if record["site"] != str(folder):
             return
-        names = list(filter(_is_name, record["files"]))
+        names = list(filter(is_name, record["files"]))
     except (OSError, ValueError, KeyError, TypeError):
         return
     if not folder.exists() and (work / _OLD).exists():
         (work / _OLD).rename(folder)
     for site in (work / _NEW, work / _OLD):
         if site.exists():
-            _remove(site, names)
-            _carry(site, folder)
+            remove(site, names)
+            carry(site, folder)
     if {path.name for path in work.iterdir()} == {_RECORD}:
         (work / _RECORD).unlink()
         work.rmdir()
-
-
-def _remove(site: Path, names: Iterable[str]) -> None:
-    """Remove a site's files, and the folders that this leaves empty."""
-    for path in filter(_is_plain_file, (site / name for name in names)):
-        path.unlink()
-        for above in path.parents:
-            if above == site or any(above.iterdir()):
-                break
-            above.rmdir()
-
-
-def _carry(old: Path, new: Path) -> None:
-    """Move what is in one folder into another one, where nothing has its place."""
-    for path in list(old.iterdir()):
-        there = new / path.name
-        if not os.path.lexists(there):
-            path.rename(there)
-        elif all(each.is_dir() and not each.is_symlink() for each in (path, there)):
-            _carry(path, there)
-    if not any(old.iterdir()):
-        old.rmdir()

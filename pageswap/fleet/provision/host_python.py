@@ -43,6 +43,7 @@ def load(name, source):
 _ON_HOST: Final = "pageswap.fleet.onhost"
 # What programs import, in the order that they import each other.
 _NEEDED: Final = ("pageswap.errors", "pageswap.agent.workspace.work_folder", f"{_ON_HOST}.folder")
+_ALSO_NEEDED: Final = {"site": (f"{_ON_HOST}.site_places",)}
 
 # What no shell, however odd, reads as more than a word when it stands between single quotes.
 SAFE_PATH: Final = re.compile(r"[\w./+@=:,~ -]{1,4000}")
@@ -98,7 +99,8 @@ def safe_path(path: str) -> str:
 def program(name: str) -> bytes:
     """Return one of the programs in onhost/ as the standard input of `program_argv`; its own input follows."""
     main = f"{_ON_HOST}.{name}"
-    sources = {name: PACKAGE.parent / f"{name.replace('.', '/')}.py" for name in (*_NEEDED, main)}
+    needed = (*_NEEDED, *_ALSO_NEEDED.get(name, ()), main)
+    sources = {name: PACKAGE.parent / f"{name.replace('.', '/')}.py" for name in needed}
     parts = [_LOADER, *(f"load({name!r}, {path.read_text('utf-8')!r})" for name, path in sources.items())]
     text = "\n".join([*parts, f"sys.modules[{main!r}].main(i)"]).encode()
     return b"%d\n%s" % (len(text), text)

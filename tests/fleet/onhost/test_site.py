@@ -286,6 +286,19 @@ def test_an_index_that_names_files_elsewhere_reaches_none_of_them(tmp_path: Path
     assert (tmp_path / "precious").read_bytes() == b"mine"
 
 
+def test_what_a_link_leads_to_is_none_of_the_sites(tmp_path: Path) -> None:
+    """The folder of a report that its owner moved elsewhere: it is not told of, and neither it nor the link goes."""
+    folder = tmp_path / "site"
+    put(folder, a_site("1"))
+    (folder / "runs/a/r1").rename(tmp_path / "moved")
+    (folder / "runs/a/r1").symlink_to(tmp_path / "moved")
+
+    assert "runs/a/r1/report.html" not in site.look(str(folder))["hashes"]
+    put(folder, a_site("2", reports=1))
+    assert {"report.html": a_site("1")["runs/a/r1/report.html"]} == contents(tmp_path / "moved")
+    assert (folder / "runs/a/r1").is_symlink()
+
+
 @pytest.mark.parametrize("record", [None, b"{}", b"nonsense", b'{"site": "/elsewhere", "files": ["index.html"]}'])
 def test_neighbours_that_are_named_like_a_publishers_work_stay(tmp_path: Path, record: bytes | None) -> None:
     """Only what records this site is of a publisher's making."""

@@ -29,6 +29,8 @@ def plain(text: str) -> str:
 
     What comes from a host is shown, and must not paint over what stands there or turn its letters around.
     """
+    if text.isprintable():  # none of these is, and a text is seldom anything else
+        return text
     return _OBEYED.sub(lambda found: found[0].encode("unicode_escape", "replace").decode(), text)
 
 

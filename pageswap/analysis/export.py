@@ -7,7 +7,6 @@ import itertools
 import json
 from typing import IO, TYPE_CHECKING, Any, Final
 
-import duckdb
 import pandas as pd
 
 from pageswap.analysis.copy_words import quoted, told_of_file
@@ -85,7 +84,8 @@ def _with_counters(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="counters").assign(**columns)
 
 
-def _write_csv(table: pd.DataFrame, file: IO[Any]) -> None:
+def write_csv(table: pd.DataFrame, file: IO[Any]) -> None:
+    """Write a table into an open file as CSV, no cell of which a spreadsheet would compute."""
     texts = [str(name) for name in table if table[name].dtype == "str"]
     # As `csv_cell`, but a column at once.
     shown = {n: table[n].str.replace(FORMULA, "'", regex=True).str.replace("\r", r"\r", regex=False) for n in texts}
@@ -98,6 +98,8 @@ def write_parquet(table: pd.DataFrame, file: IO[Any], told: str = "") -> None:
 
 
 def _copy(table: pd.DataFrame, file: IO[Any], form: str) -> None:
+    import duckdb
+
     # A seed uses all 64 bits, so its column is unsigned.
     trials = table.assign(seed=pd.array(table["seed"].tolist(), dtype="UInt64"))
     # Named by type, for a column without a single value has nothing to tell it from.
@@ -177,7 +179,7 @@ def _date(started_at: object) -> dict[str, str]:
 
 
 WRITERS: dict[str, Callable[[pd.DataFrame, IO[Any]], object]] = {
-    "csv": _write_csv,
+    "csv": write_csv,
     "parquet": write_parquet,
     "json": functools.partial(_copy, form="FORMAT json, ARRAY true"),
 }

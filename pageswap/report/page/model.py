@@ -9,7 +9,7 @@ import io
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.analysis.export import WRITERS
+from pageswap.analysis.export import write_csv
 from pageswap.analysis.trials.table import frame
 from pageswap.answers.against_baseline import contender_name, is_mover
 from pageswap.answers.build import build_answer
@@ -117,7 +117,7 @@ def download(run_id: str, trials: Any) -> Download | None:  # noqa: ANN401 - pan
     if len(trials) > MOST_TRIALS:
         return None
     buffer = io.BytesIO()
-    WRITERS["csv"](trials, buffer)
+    write_csv(trials, buffer)
     data, kind, suffix = buffer.getvalue(), "text/csv", "csv"
     if len(data) > _PLAIN_BYTES:
         # Without a time in it, so that the same run gives the same page.

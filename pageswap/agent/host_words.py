@@ -77,32 +77,57 @@ def _integer(text: str) -> int:
     return value
 
 
-def misfit(value: Any, shape: Any, place: str = "") -> str:  # noqa: ANN401 - whatever the host has told
+# A value's place: a text, or a place and what leads on from it. It is put into words only where something is wrong.
+_Place = Any
+
+
+def misfit(value: Any, shape: Any, place: _Place = "") -> str:  # noqa: ANN401 - whatever the host has told
     """Say what in a value is not of a shape, "" when nothing is; `place` names the value.
 
     A shape is some types; a list of one shape, and perhaps of how many members at most; a dict of shapes by the names
     that must be there, or may be where a name ends in a question mark, and of all members' shape by an asterisk; or
     what says of a value why it is none.
     """
-    if callable(shape):
+    if isinstance(shape, tuple):
+        # Not by isinstance: to Python a bool is a number, too.
+        kind = type(value)
+        if kind in shape and not (kind is str and len(value) > _LONGEST_TEXT):
+            return ""
+    elif isinstance(shape, dict):
+        if isinstance(value, dict):
+            return _misfit_in_dict(value, shape, place)
+    elif not isinstance(shape, list):
         return str(shape(value))
-    if isinstance(shape, dict) and isinstance(value, dict):
-        for key, inner in shape.items():
-            name = key.rstrip("?")
-            where = f"{place}.{name}" if place else name
-            if key == "*":
-                problem = misfit([*value.values()], [inner], where)
-            elif name in value:
-                problem = misfit(value[name], inner, where)
-            else:
-                problem = f"{where} is missing" if name == key else ""
-            if problem:
-                return problem
-        return ""
-    if isinstance(shape, list) and isinstance(value, list) and len(value) <= (shape[1:] or [_MOST_MEMBERS])[0]:
-        problems = (misfit(member, shape[0], f"{place}[{index}]") for index, member in enumerate(value))
-        return next(filter(None, problems), "")
-    is_too_long = isinstance(value, str) and len(value) > _LONGEST_TEXT
-    # Not by isinstance: to Python a bool is a number, too.
-    fits = isinstance(shape, tuple) and type(value) in shape and not is_too_long
-    return "" if fits else f"{place} is {value!r:.60}, which it cannot be"
+    elif isinstance(value, list) and len(value) <= (shape[1] if shape[1:] else _MOST_MEMBERS):
+        return _misfit_in_list(value, shape[0], place)
+    return f"{_spelled(place)} is {value!r:.60}, which it cannot be"
+
+
+def _misfit_in_dict(value: dict[str, Any], shape: dict[str, Any], place: _Place) -> str:
+    for key, inner in shape.items():
+        name = key.rstrip("?")
+        if key == "*":
+            problem = _misfit_in_list([*value.values()], inner, (place, key))
+        elif name in value:
+            problem = misfit(value[name], inner, (place, name))
+        else:
+            problem = f"{_spelled((place, name))} is missing" if name == key else ""
+        if problem:
+            return problem
+    return ""
+
+
+def _misfit_in_list(value: list[Any], shape: Any, place: _Place) -> str:  # noqa: ANN401 - a shape of `misfit`
+    for index, member in enumerate(value):
+        problem = misfit(member, shape, (place, index))
+        if problem:
+            return problem
+    return ""
+
+
+def _spelled(place: _Place) -> str:
+    if isinstance(place, str):
+        return place
+    above, step = place
+    where = _spelled(above)
+    return f"{where}[{step}]" if isinstance(step, int) else f"{where}.{step}" if where else step

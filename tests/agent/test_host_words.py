@@ -15,6 +15,10 @@ def test_plain_text_keeps_its_lines_and_loses_its_power() -> None:
     assert plain("größer\t98 %\nzweitens") == "größer\t98 %\nzweitens"
     assert plain("a\u200bb\u2060\ufeff\u00ad") == r"a\u200bb\u2060\ufeff\xad"
     assert plain("a\x1b[31m\x7f\x85\u2066b\ud800") == r"a\x1b[31m\x7f\x85\u2066b\ud800"
+    obeyed = [*range(9), *range(0xB, 0x20), *range(0x7F, 0xA0), 0xAD, 0x61C, 0x180E, *range(0x200B, 0x2010)]
+    obeyed += [*range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF, *range(0xFFF9, 0xFFFC), *range(0xD800, 0xE000)]
+    obeyed += range(0xE0000, 0xE0080)
+    assert all(plain(chr(number)).startswith("\\") for number in obeyed)
 
 
 def test_an_objects_texts_lose_their_power_wherever_they_stand() -> None:

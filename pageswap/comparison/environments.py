@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pageswap.agent.host.conditions import CODE, CONDITIONS, HARMLESS, MACHINE, SETTING, find
 from pageswap.answers.words import say
 from pageswap.text.numbers import gibibytes
-from pageswap.text.words import clipped
+from pageswap.text.words import clipped, with_short_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -155,4 +155,5 @@ def _text(key: str, value: object, *, exactly: bool = False) -> str:
         return gibibytes(value, exactly=exactly)
     if isinstance(value, list) and value and all(isinstance(each, int | float) for each in value):
         value = ", ".join(map(str, value))
-    return clipped(value if isinstance(value, str) else json.dumps(value), _LONGEST_VALUE)
+    text = value if isinstance(value, str) else json.dumps(value)
+    return clipped(text if exactly else with_short_hashes(text), _LONGEST_VALUE)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from pageswap.campaign.run_references import Reference
     from pageswap.comparison.comparison import Comparison
+    from pageswap.comparison.measured_run import Part
     from pageswap.comparison.sides import SidesComparison
+    from pageswap.store.store import Store
 
 
 def compare(  # noqa: PLR0913 - what was typed
@@ -38,7 +40,6 @@ def compare(  # noqa: PLR0913 - what was typed
     was. Returns the exit code; raises UsageError.
     """
     from pageswap.comparison import comparison as comparing
-    from pageswap.comparison.measured_run import Part
     from pageswap.comparison.sides import compare_sides, conclude_sides
 
     limit = comparing.parse_limit(fail_above) if fail_above else None
@@ -46,8 +47,8 @@ def compare(  # noqa: PLR0913 - what was typed
         stores = {
             each.folder: opened.enter_context(open_run(each.folder)) for side in (*sides, *earlier) for each in side
         }
-        base, *others = ([Part(stores[each.folder], each.host, each.text) for each in side] for side in sides)
-        before = [[Part(stores[each.folder], each.host, each.text) for each in side] for side in earlier]
+        base, *others = [[_part(stores[each.folder], each) for each in side] for side in sides]
+        before = [[_part(stores[each.folder], each) for each in side] for side in earlier]
         found = compare_sides(base, others, by=by or None, limit=limit, earlier=before)
     if form != "text":
         _write(_as_text(found, form), out)
@@ -58,6 +59,14 @@ def compare(  # noqa: PLR0913 - what was typed
             show_comparisons(found)
         _write(text.getvalue(), out)
     return conclude_sides(found)
+
+
+def _part(store: Store, side: Reference) -> Part:
+    """Return a run of a side by the name that was typed; a pipeline types whole hashes, which nobody reads."""
+    from pageswap.comparison.measured_run import Part
+    from pageswap.text.words import with_short_hashes
+
+    return Part(store, side.host, with_short_hashes(side.text))
 
 
 def _as_text(found: SidesComparison, form: str) -> str:

@@ -22,6 +22,7 @@ _LONGEST_NAME = 80
 _KEPT = "\n\t"
 # Controls, formatting marks (bidirectional ones among them), lone surrogates, private use: what hides or reorders text.
 _INVISIBLE = ("Cc", "Cf", "Cs", "Co")
+_HASH: Final = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{28,52}\b")
 # A number, but not one that is part of a name: hugepages-2048kB.
 _NUMBER: Final = re.compile(r"(?<![-\d])\d+(?:,\d+)*(?:\.\d+)?")
 
@@ -37,6 +38,11 @@ def clipped(text: str, longest: int) -> str:
         return text
     head = text[: longest - 1]
     return f"{head.rsplit(' ', 1)[0] if ' ' in head[longest // 2 :] else head}…"
+
+
+def with_short_hashes(text: str) -> str:
+    """Cut each hash in a text, of 40 to 64 hexadecimal digits, to twelve, which tell it from others as well."""
+    return _HASH.sub(r"\1", text)
 
 
 def plural(count: int, noun: str) -> str:

@@ -132,3 +132,12 @@ def test_a_long_value_is_cut() -> None:
     (found,) = differences(ENVIRONMENT, changed(kernel="6" * 10_000))
 
     assert len(found.b) == 80
+
+
+def test_of_hashes_so_much_is_told_as_tells_them_apart() -> None:
+    """All of it where they begin alike."""
+    (found,) = differences({"core_hash": "ab" * 32}, {"core_hash": "cd" * 32})
+    (alike,) = differences({"core_hash": "ab" * 32}, {"core_hash": "ab" * 31 + "cd"})
+
+    assert (found.a, found.b) == ("ab" * 6, "cd" * 6)
+    assert (alike.a, alike.b) == ("ab" * 32, "ab" * 31 + "cd")

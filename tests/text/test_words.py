@@ -12,6 +12,7 @@ from pageswap.text.words import (
     listed,
     most_needed,
     visible,
+    with_short_hashes,
     without_numbers,
 )
 
@@ -21,6 +22,14 @@ POOL = "needs {0} free huge pages of {1} KiB; echo {0} > hugepages-{1}kB/nr_huge
 def test_clipping_marks_what_it_cut() -> None:
     """At a word, with an ellipsis."""
     assert clipped("one two three", 9) == "one two…"
+
+
+def test_whole_hashes_are_cut_and_other_numbers_are_not() -> None:
+    """To what tells them apart; a name, an amount and a hash that is short already stay."""
+    assert with_short_hashes(f"commit:{'0123456789abcdef' * 4}/smoke") == "commit:0123456789ab/smoke"
+    assert with_short_hashes(f"{'ab' * 20}, {'cd' * 32}") == f"{'ab' * 6}, {'cd' * 6}"
+    for text in ("20261128T114646Z-57db96", "commit:0123456789ab", "face" * 9, "deadbeef" * 5 + "g"):
+        assert with_short_hashes(text) == text
 
 
 def test_lists_read_as_sentences_do() -> None:

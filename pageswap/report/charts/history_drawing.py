@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import statistics
 from typing import TYPE_CHECKING, Final
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pageswap.history.series import RATIO
 from pageswap.report.charts.vegalite import around, ticks
 from pageswap.text.numbers import with_digits
+from pageswap.text.words import clipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,6 +23,9 @@ HEIGHT: Final = 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 76, 14, 12, 30
 _MOST_TICKS: Final = 6
 _DIGITS: Final = 3
+# What a letter of a group's name takes where letters are largest, on a phone, with the space between two names.
+_LETTER: Final = 14
+_LONGEST_GROUP: Final = 40
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Drawing:
     edges: list[float]
     marks: list[float]
     ticks: list[tuple[float, str]]
-    ends: tuple[str, str]
+    groups: list[tuple[float, str, str]]
     width: int = WIDTH
     height: int = HEIGHT
     left: int = _LEFT
@@ -64,7 +69,7 @@ def drawing(series: Series) -> Drawing:
         edges=[x(place - 0.5) for place in edges],
         marks=[x(place - 0.5) for place, point in places if point.marks and place not in edges],
         ticks=[(y(tick), _tick_text(tick, series.quantity)) for tick in _thinned(ticks(*domain))],
-        ends=(points[0].group, points[-1].group),
+        groups=_groups([point.group for point in points], x),
     )
 
 
@@ -77,6 +82,19 @@ def _up(domain: tuple[float, float]) -> Callable[[float], float]:
     low, high = map(math.log, domain)
     room = HEIGHT - _TOP - _BOTTOM
     return lambda value: round(_TOP + room * (high - math.log(value)) / (high - low), 1)
+
+
+def _groups(groups: Sequence[str], x: Callable[[float], float]) -> list[tuple[float, str, str]]:
+    """Name each stretch of runs of one group below its middle; where a name lacks room the first and the last."""
+    named, start = [], 0
+    for name, own in itertools.groupby(groups):
+        count = len(list(own))
+        named.append((x(start + (count - 1) / 2), len(name) * _LETTER, clipped(name, _LONGEST_GROUP)))
+        start += count
+    sides = [(0.0, 0.0, ""), *named, (float(WIDTH), 0.0, "")]
+    if all(right - left >= (one + other) / 2 for (left, one, _), (right, other, _) in itertools.pairwise(sides)):
+        return [(place, "middle", name) for place, _, name in named]
+    return [(_LEFT, "start", named[0][2]), (WIDTH - _RIGHT, "end", named[-1][2])]
 
 
 def _middle(part: Sequence[Point]) -> float:

@@ -87,6 +87,9 @@ def test_a_browser_shows_it_without_a_request(chromium: Browser, tmp_path: Path,
         assert [path.as_uri()] == requests
         assert [] == complaints
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        captions = [caption.bounding_box() for caption in page.locator("caption:not(.unseen) span").all()]
+        assert len(captions) == 4
+        assert all(box and box["x"] + box["width"] <= width for box in captions)
         assert page.locator("table.cases tbody tr").first.inner_text().startswith("kernel:6.18")
         for light in ("light", "dark"):
             page.emulate_media(color_scheme=light)  # type: ignore[arg-type]

@@ -54,7 +54,7 @@ def test_there_is_one_of_every_version() -> None:
     assert max(path.stat().st_size for path in STORES) < LARGEST_BYTES
 
 
-@pytest.mark.parametrize("form", ["html", "md"])
+@pytest.mark.parametrize("form", [pytest.param("html", marks=pytest.mark.slow), "md"])
 def test_reports(run: Path, ask: Callable[..., str], form: str) -> None:
     """As a page and as Markdown, with the question and every method."""
     printed = ask("report", run=str(run), format=form)

@@ -35,6 +35,7 @@ def test_few_claims_have_no_test() -> None:
     assert len([claim for claim in claims() if claim.held == NO_TEST]) == 3
 
 
+@pytest.mark.slow
 def test_every_test_that_holds_a_claim_is_collected() -> None:
     """A moved test takes its mention along; one that a marker or a missing module leaves out holds nothing."""
     named = sorted({f"tests/{test}" for claim in claims() for test in claim.tests})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.hostile.rounds import ask_round, run_round
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ def test_what_hosts_answer_that_are_only_asked(tmp_path: Path) -> None:
     assert found.told >= LEAST_TOLD
 
 
+@pytest.mark.slow
 def test_what_hosts_answer_that_are_measured(tmp_path: Path) -> None:
     """In the run itself, and in every output of it: terminal, page, Markdown, exports, comparison, site and feed."""
     found = run_round("11", tmp_path, hosts=16)

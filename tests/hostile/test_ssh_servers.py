@@ -95,6 +95,7 @@ def test_one_that_says_no_more_is_slow_and_may_be_tried_again(
     assert "no answer in time" in str(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "piece", "pause_s"),
     [
@@ -157,6 +158,7 @@ def packet(kind: bytes, *words: bytes) -> bytes:
     return struct.pack(">IB", len(payload) + padding + 1, padding) + payload + bytes(padding)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -264,6 +266,7 @@ def test_what_a_file_is_called_is_not_taken_for_ssh_s_word(tmp_path: Path) -> No
     assert "or it hung up" in str(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lets_in", [True, False])
 def test_a_log_that_a_host_fills_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lets_in: bool) -> None:
     """What ssh logs of a host's words before it is let in, or later, would fill the disk otherwise."""

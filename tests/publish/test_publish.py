@@ -208,6 +208,7 @@ def test_a_site_whose_lines_end_as_on_windows_is_gone_on_with(tmp_path: Path, ru
     assert (RUN_ID.format(2),) == to(site, runs).added
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", ["re\xadmapping", "\x7f", "\U000e0041", "\u202e", "Größe"])
 def test_a_title_of_any_letters_keeps_no_site_from_being_gone_on_with(
     tmp_path: Path, runs: list[Path], title: str
@@ -220,6 +221,7 @@ def test_a_title_of_any_letters_keeps_no_site_from_being_gone_on_with(
     assert (RUN_ID.format(2),) == to(site, runs).added
 
 
+@pytest.mark.slow
 def test_a_site_may_have_many_runs(tmp_path: Path, runs: list[Path]) -> None:
     """More than a host may answer lines of anything else."""
     site = tmp_path / "site"

@@ -90,6 +90,7 @@ class TestRealAgent:
         assert [path.stat().st_ino for path in (sshd.folder / "cache" / "bundles").iterdir()] == [before]
         assert {path.stat().st_mode & 0o777 for path in (folder, folder.parent, folder.parent.parent)} == {0o700}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("damage", ["cut", "removed", "compiled changed"])
     def test_a_damaged_bundle_is_uploaded_again(self, sshd: Sshd, reach: Callable[..., Target], damage: str) -> None:
         """Its files are hashed on the host each time."""

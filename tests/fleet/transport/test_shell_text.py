@@ -20,6 +20,7 @@ SHELLS = [
 SHOW = "import json,sys;print(json.dumps(sys.argv[1:]))"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", SHELLS)
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(words=st.lists(st.text(max_size=40), max_size=3))

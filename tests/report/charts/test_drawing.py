@@ -99,6 +99,7 @@ def test_the_scripts_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert kept_bundle() == "window.vegaEmbed"
 
 
+@pytest.mark.slow
 def test_a_report_leaves_the_scripts_for_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bundle is made by the report that finds none."""
     monkeypatch.setenv("PAGESWAP_HOME", str(tmp_path / "cache"))

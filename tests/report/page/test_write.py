@@ -217,6 +217,7 @@ def test_where_it_was_measured_is_told_in_a_few_words(tmp_path: Path) -> None:
     assert beside_the_answer(unknown, tmp_path / "report.html")["Kernel"] == "not recorded"
 
 
+@pytest.mark.slow
 def test_ten_thousand_trials_are_four_megabytes_at_most(tmp_path: Path) -> None:
     """Charts, every case, and all trials as a download."""
     run = make_run(region_size=[(size + 1) << 20 for size in range(208)])
@@ -318,6 +319,7 @@ def test_an_unusual_run_has_a_report(run: FakeRun, tmp_path: Path) -> None:
     assert 'id="answer"' in render(run, tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_large_run_has_a_bounded_page(tmp_path: Path) -> None:
     """Every case in the table, at most some hundred bytes each; the charts say what they leave out."""
     run = make_run(region_size=[(size + 1) << 20 for size in range(500)], blocks=2)

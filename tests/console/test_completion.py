@@ -49,7 +49,7 @@ def tab(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., list[st
 def test_a_shell_completes_commands_flags_and_experiments(tab: Callable[..., list[str]]) -> None:
     """Each in its place, as the real shell reads the script."""
     assert tab("do") == ["doctor"]
-    assert tab("run", "sm") == ["smoke"]
+    assert tab("run", "smo") == ["smoke"]
     assert tab("run", "smoke", "--rep") == ["--repeats"]
     assert sorted(tab("run", "--core", "")) == ["auto", "controller", "host"]
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-_CHROMIUM = shutil.which("chromium")
+# The headless one is the same engine without a window's processes.
+_CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 _ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -35,7 +36,7 @@ _ARGUMENTS = [
 @pytest.fixture(scope="session")
 def chromium(outer_network: Callable[[], AbstractContextManager[None]]) -> Iterator[Browser]:
     """Start Debian's Chromium once, where servers of any file can be reached."""
-    require("chromium", _CHROMIUM, "there is no chromium on the PATH; 'apt-get install chromium' brings it")
+    require("chromium", _CHROMIUM, "no chromium on the PATH; 'apt-get install chromium-headless-shell' brings it")
     from playwright.sync_api import sync_playwright
 
     with contextlib.ExitStack() as running:

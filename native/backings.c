@@ -65,7 +65,7 @@ int ps_backing_suits(const struct ps_backing *backing, const struct ps_method *m
         return backing == backings;
     if (method->flags & PS_LOW_MEMORY && backing->kernel_page_bytes > PS_HUGE_PAGE)
         return 0;
-    if (method->flags & PS_FILLS_EMPTY && backing->fault_bytes > PS_BASE_PAGE)
+    if (method->flags & (PS_FILLS_EMPTY | PS_SMALL_PAGES) && backing->fault_bytes > PS_BASE_PAGE)
         return 0;
     return (method->memory & PS_KIND(backing->kind)) != 0;
 }

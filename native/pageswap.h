@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "api.cdef.h"
 #include "cpu_features.h"
@@ -26,6 +27,7 @@ enum ps_family { PS_COPY, PS_REMAP, PS_WINDOW, PS_CONTROL };
     X(move)             \
     X(grow)             \
     X(call)             \
+    X(decommit)         \
     X(limit)
 
 #define PS_PATTERNS(X) \
@@ -60,6 +62,8 @@ enum ps_memory_kind { PS_ANON, PS_SHARED_ANON, PS_MEMFD, PS_HUGETLB, PS_MEMORY_K
 #define PS_COUNTS_REFUSALS 8u /* it fills the region's `retries` and `refusals` */
 #define PS_ONE_WAY 16u        /* its move_many is for the workload `move` alone */
 #define PS_FILLS_EMPTY 32u    /* copies into places without memory, which then get pages of 4 KiB */
+#define PS_LAZY 64u           /* what it gives back may still hold its bytes until it is written to */
+#define PS_SMALL_PAGES 128u   /* what it takes again is of 4 KiB pages, whatever was there */
 
 /* What a method's hooks want at region->scratch. A run of addresses is always there for it; whether memory is, the
  * method says and the workload: a batch (`permute`) passes through the scratch by move_many, a one-way move never. A
@@ -171,6 +175,12 @@ struct ps_method {
     int (*call_many)(struct ps_region *region, size_t n);
     int (*call_refill)(struct ps_region *region, size_t n);
 
+    /* Workload `decommit`: gives the memory of n runs of pages back, n may be 0; their addresses stay the program's and
+     * read as zeroes, or with PS_LAZY perhaps as before. Where nothing may be read or written there until it is asked
+     * for, `take_many` asks. */
+    int (*give_many)(struct ps_region *region, const struct iovec *runs, size_t n);
+    int (*take_many)(struct ps_region *region, const struct iovec *runs, size_t n); /* Not required. */
+
     /* Not required. Where the page in a slot can be read, when that is not base + slot * page_bytes. Used by
      * verification only. */
     const unsigned char *(*locate)(struct ps_region *region, size_t slot);
@@ -272,7 +282,10 @@ uint64_t ps_pairs_page_moves(const struct ps_work *work);
 void ps_pairs_release(struct ps_work *work);
 
 /* stamp.c */
+uint64_t ps_stamp_word(uint64_t seed, uint64_t page, size_t word); /* of the page in its slot */
+void ps_stamp_page(const struct ps_region *region, uint64_t seed, size_t page);
 void ps_stamp(const struct ps_region *region, uint64_t seed);
+int ps_verify_slot(struct ps_work *work, size_t slot, ps_result *result);
 int ps_verify(struct ps_work *work, ps_result *result);
 void ps_stamp_bytes(unsigned char *bytes, size_t size, uint64_t seed);
 int ps_verify_bytes(const unsigned char *bytes, size_t size, uint64_t seed, ps_result *result);

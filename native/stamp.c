@@ -36,27 +36,43 @@ static int differs(const unsigned char *bytes, size_t size, uint64_t expected, p
     return 0;
 }
 
+uint64_t ps_stamp_word(uint64_t seed, uint64_t page, size_t word)
+{
+    return first_word(seed, page) + word * WORD_STEP;
+}
+
+void ps_stamp_page(const struct ps_region *region, uint64_t seed, size_t page)
+{
+    stamp(ps_slot(region, page), region->page_bytes, first_word(seed, page));
+}
+
 void ps_stamp(const struct ps_region *region, uint64_t seed)
 {
     for (size_t page = 0; page < region->pages; page++)
-        stamp(ps_slot(region, page), region->page_bytes, first_word(seed, page));
+        ps_stamp_page(region, seed, page);
 }
 
-/* Returns 1 and describes the first wrong word, or 0 when every page is where the model (slot -> page) says. */
-int ps_verify(struct ps_work *work, ps_result *result)
+/* Returns 1 and describes the first wrong word, or 0 when the page is in the slot that the model (slot -> page) says.
+ */
+int ps_verify_slot(struct ps_work *work, size_t slot, ps_result *result)
 {
     struct ps_region *const region = &work->region;
 
-    for (size_t slot = 0; slot < region->pages + region->spare_pages; slot++) {
-        if (work->model[slot] == PS_EMPTY)
-            continue;
-        const unsigned char *const bytes =
-            work->method->locate ? work->method->locate(region, slot) : ps_slot(region, slot);
+    if (work->model[slot] == PS_EMPTY)
+        return 0;
+    const unsigned char *const bytes =
+        work->method->locate ? work->method->locate(region, slot) : ps_slot(region, slot);
 
-        result->wrong_slot = slot;
-        if (differs(bytes, region->page_bytes, first_word(work->seed, work->model[slot]), result))
+    result->wrong_slot = slot;
+    return differs(bytes, region->page_bytes, first_word(work->seed, work->model[slot]), result);
+}
+
+/* The same for every slot. */
+int ps_verify(struct ps_work *work, ps_result *result)
+{
+    for (size_t slot = 0; slot < work->region.pages + work->region.spare_pages; slot++)
+        if (ps_verify_slot(work, slot, result))
             return 1;
-    }
     return 0;
 }
 

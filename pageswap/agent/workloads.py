@@ -39,6 +39,7 @@ WORKLOADS = {
         Workload("move", "move", 1, 2, 48, 64),
         Workload("grow", "growth", 0, 2, 24, 64, made_each="region_size"),
         Workload("call", "call", 0, 1, 8, 16, made_each="page_size", asks="cost"),
+        Workload("decommit", "decommit", 0, 1, 0, 48),
         Workload("limit", "swap", 2, 1, 32, 16, asks="rate"),
     )
 }

@@ -177,17 +177,19 @@ def _wrong_rounds(experiment: Experiment, cases: list[Case]) -> Iterator[SpecErr
 
 
 def _wrong_passes(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
-    """Yield the rounds that move more runs than there are, where places get their memory between the rounds."""
-    for case in (case for case in cases if case.get("release") == "source"):
+    """Yield the rounds that take more runs than there are, where these get their memory between the rounds."""
+    gives_back = experiment.workload == "decommit"
+    what = "decommits" if gives_back else "moves"
+    why = "no memory is given back twice" if gives_back else "with release source no place is filled twice"
+    for case in (case for case in cases if gives_back or case.get("release") == "source"):
         threads, run_pages = int(case["threads"]), int(case["run_pages"])
         runs = math.ceil(int(case["region_size"]) // int(case["page_size"]) // threads / run_pages)
         moves = math.ceil(math.ceil(int(case["iterations"]) / threads) / experiment.rounds)
         if moves > runs > 0:
             yield experiment.error(
                 _path_of(experiment, "iterations", case),
-                f"a round of {moves:,} moves is more than the {runs:,} runs of {run_pages:,} that a thread has, and "
-                "with release source no place is filled twice in a round; write fewer iterations, more rounds or a "
-                "larger region",
+                f"a round of {moves:,} {what} is more than the {runs:,} runs of {run_pages:,} that a thread has, and "
+                f"{why} in a round; write fewer iterations, more rounds or a larger region",
             )
 
 

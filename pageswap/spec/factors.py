@@ -221,7 +221,7 @@ FACTORS: dict[str, Factor] = {
             trend=Trend(
                 "runs", "Rate against the pages moved at once", "Neighbouring pages moved at once", may_lead=True
             ),
-            only_for=("swap", "permute", "move"),
+            only_for=("swap", "permute", "move", "decommit"),
         ),
         Factor(
             *("batch", "count", 0, "batches of {}", MAX_ITERATIONS, "a batch has at most all iterations"),

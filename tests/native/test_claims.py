@@ -17,7 +17,7 @@ from pageswap.errors import MethodUnavailableError
 if TYPE_CHECKING:
     import pathlib
 
-WITH_PAGES = ("swap", "permute", "move", "limit")
+WITH_PAGES = ("swap", "permute", "move", "limit", "decommit")
 DOING = [
     (method.name, workload, page_bytes)
     for method in native.methods()

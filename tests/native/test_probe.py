@@ -34,7 +34,7 @@ def methods_where(number: int, how: str) -> dict[str, Any]:
     ("number", "names"),
     [
         pytest.param(323, {"uffd_copy", "uffd_move"}, id="userfaultfd"),
-        pytest.param(440, {"memcpy_process_madvise"}, id="process_madvise"),
+        pytest.param(440, {"memcpy_process_madvise", "process_madvise"}, id="process_madvise"),
         pytest.param(310, {"process_vm_readv"}, id="process_vm_readv"),
         pytest.param(319, {"memfd_map_fixed", "memfd_map_populate"}, id="memfd_create"),
         pytest.param(154, {"ldt_window"}, id="modify_ldt"),

@@ -19,8 +19,9 @@ BROKEN = {
     "moves_reversed": ("permute", "move"),
     "cycle_left_open": ("permute",),
 }
-# What they break shows with `release` alone: test_release.py.
+# What they break shows with `release` alone, and with `decommit`: test_release.py, test_decommit.py.
 OF_RELEASE = {"source_kept", "part_kept", "target_given_back", "too_late"}
+OF_DECOMMIT = {"given_not_at_all", "given_too_much"}
 FOLDER = pathlib.Path(__file__).with_name("broken")
 
 
@@ -32,7 +33,7 @@ def result(core: pathlib.Path, method: str, **changes: Any) -> dict[str, Any]:
 
 def test_every_broken_method_is_tried() -> None:
     """One that nobody runs would prove nothing."""
-    assert set(BROKEN) | OF_RELEASE == {path.stem for path in FOLDER.glob("*.c")}
+    assert set(BROKEN) | OF_RELEASE | OF_DECOMMIT == {path.stem for path in FOLDER.glob("*.c")}
 
 
 @pytest.mark.parametrize(

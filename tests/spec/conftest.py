@@ -41,6 +41,7 @@ def vocabulary() -> Vocabulary:
             "exchange_avx2": known_method("copy", ("swap",)),
             "exchange_nt_avx2": known_method("copy", ("swap",)),
             "mremap_fixed": known_method("remap", ("swap",)),
+            "give_back": known_method("control", ("decommit",)),
             "compose": known_method("copy", ("permute",)),
         },
         choices={

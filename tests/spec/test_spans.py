@@ -44,6 +44,16 @@ def test_a_round_fills_no_place_twice(read: Callable[..., Experiment]) -> None:
         build_cases(read(**changes, iterations="1280", rounds="20", release="[kept, source]", threads="2"))
 
 
+def test_no_run_is_given_back_twice_in_a_round(read: Callable[..., Experiment]) -> None:
+    """Of 256 pages there are 32 runs of 8."""
+    changes = {"workload": "decommit", "method": "give_back", "baseline": "{method: give_back}"}
+    changes |= {"region_size": "1MiB", "run_pages": "8", "rounds": "20"}
+
+    assert build_cases(read(**changes, iterations="640"))
+    with pytest.raises(SpecError, match=r"iterations: a round of 33 decommits is more than the 32 runs of 8 that"):
+        build_cases(read(**changes, iterations="641"))
+
+
 def test_a_factor_is_refused_where_the_workload_has_no_use_for_it(read: Callable[..., Experiment]) -> None:
     """It would seem to have been varied when it was not."""
     with pytest.raises(SpecError, match=r"batch: the workload 'swap' has no use for it; it is for permute"):

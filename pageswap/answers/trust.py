@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.agent.host.conditions import doubts
+from pageswap.agent.host.environment import doubts
 from pageswap.agent.journal.job import OK
 from pageswap.analysis.checks.stability import CHANGES, LACKS
 from pageswap.analysis.verdicts import TOO_FEW

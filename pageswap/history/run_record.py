@@ -11,7 +11,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import pageswap
-from pageswap.agent.host.conditions import CODE, CONDITIONS, HARMLESS, MACHINE, Condition, condition_value
+from pageswap.agent.host.conditions import CODE, CONDITIONS, HARMLESS, MACHINE, Condition
+from pageswap.agent.host.environment import condition_value
 from pageswap.agent.host_words import misfit
 from pageswap.analysis.verdicts import FASTER, NO_DIFFERENCE, SLOWER, TOO_FEW
 from pageswap.answers.words import answer_lines

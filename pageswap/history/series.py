@@ -9,29 +9,22 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pageswap.analysis.trials.run_data import grouped_by, levels_key
 from pageswap.errors import UsageError
-from pageswap.history.run_record import CORE, MACHINES, TOLD, label_of, levels_of
+from pageswap.history.figures import ORDERS, QUANTITIES, RATIO, TIME, figures_of, in_order, usual_quantity
+from pageswap.history.run_record import TOLD, label_of
 from pageswap.statistics.change_points import ChangePoint, change_points, fewest, pending, smallest_shift
 from pageswap.statistics.intervals import Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from pageswap.history.figures import Figure
     from pageswap.history.run_record import Record
 
-RATIO: Final = "ratio"
-TIME: Final = "time"
-QUANTITIES: Final = (RATIO, TIME)
-# The name under which a record has each quantity's figures.
-_FIELDS: Final = {RATIO: "speed", TIME: "ns"}
-ORDERS: Final = ("time", "kernel", "commit", "core")
 FASTER, SLOWER = "faster", "slower"
-_SHORT_COMMIT: Final = 12
-_NUMBERS: Final = re.compile(r"\d+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,19 +134,6 @@ class History:
         return len({each.host for each in self.series}) > 1
 
 
-@dataclasses.dataclass(frozen=True)
-class _Figure:
-    """A figure of one run before it has its place: the record and the host it is of, and its entry there."""
-
-    record: Record
-    host: dict[str, str]
-    entry: dict[str, Any]
-
-    @property
-    def levels(self) -> dict[str, Any]:
-        return levels_of(self.record, self.entry)
-
-
 def history(  # noqa: PLR0913 - what, and how it is looked at
     experiment: str,
     records: Sequence[Record],
@@ -178,14 +158,13 @@ def history(  # noqa: PLR0913 - what, and how it is looked at
     if host and host not in known:
         raise UsageError(f"--host {host}: no run of {experiment} has it; there are {', '.join(known) or 'none'}")
     ordered = sorted(records, key=lambda each: (each["started"], each["run_id"]))
-    chosen = quantity or (RATIO if any("speed" in f for each in ordered for f in each["figures"]) else TIME)
-    figures = [each for record in ordered for each in _figures(record, chosen) if host in ("", each.host["host"])]
+    chosen = quantity or usual_quantity(ordered)
+    figures = [each for record in ordered for each in figures_of(record, chosen) if host in ("", each.host["host"])]
     if not figures:
         raise UsageError(
             f"{experiment}: no run has a {chosen} to follow; give --quantity {TIME}, or measure: `inv run {experiment}`"
         )
-    place = _order(by, figures)
-    found = grouped_by(sorted(figures, key=place), _identity)
+    found = grouped_by(in_order(figures, by), lambda figure: figure.identity)
     drawn = [_series(own, chosen, by, len(found)) for own in found.values()]
     names = _telling(drawn)
     newest = ordered[-1]
@@ -205,46 +184,10 @@ def history(  # noqa: PLR0913 - what, and how it is looked at
     )
 
 
-def _figures(record: Record, quantity: str) -> Iterator[_Figure]:
-    facts = {each["host"]: each for each in record["hosts"]}
-    for entry in record["figures"]:
-        if _FIELDS[quantity] in entry:
-            yield _Figure(record, facts.get(entry["host"], {"host": entry["host"]}), entry)
-
-
-def _identity(figure: _Figure) -> tuple[Any, ...]:
-    """Return what figures share that may be compared: host, machine, work and levels."""
-    machine = tuple(figure.host.get(key, "") for key in MACHINES)
-    work = tuple(sorted(figure.record["work"].items()))
-    return figure.host["host"], machine, work, levels_key(figure.levels)
-
-
-def _group(by: str, figure: _Figure) -> str:
-    """Return what runs are ordered by: a kernel's name, a commit or a core, short; the day of a run."""
-    if by == "kernel":
-        return figure.host.get("kernel", "")
-    if by == "core":
-        return figure.host.get(CORE, "")
-    if by == "commit":
-        commit = str(figure.record["commit"] or "")[:_SHORT_COMMIT]
-        return f"{commit}+" if commit and figure.record["dirty"] else commit
-    return str(figure.record["started"])[:10]
-
-
-def _order(by: str, figures: Sequence[_Figure]) -> Callable[[_Figure], Any]:
-    """Return the key that figures are sorted by; they come by time, which a stable sort keeps."""
-    if by == "time":
-        return lambda _: 0
-    if by == "kernel":
-        return lambda each: [int(number) for number in _NUMBERS.findall(_group(by, each))[:4]]
-    first = {group: place for place, group in enumerate(dict.fromkeys(_group(by, each) for each in figures))}
-    return lambda each: first[_group(by, each)]
-
-
-def _series(figures: Sequence[_Figure], quantity: str, by: str, family: int) -> Series:
-    host, machine, work, _ = _identity(figures[0])
+def _series(figures: Sequence[Figure], quantity: str, by: str, family: int) -> Series:
+    host, machine, work, _ = figures[0].identity
     points = tuple(
-        _point(figure, quantity, by, _marks(before, figure) if before else ())
+        _point(figure, by, _marks(before, figure) if before else ())
         for before, figure in zip([None, *figures[:-1]], figures, strict=True)
     )
     logs = [math.log(point.value) for point in points]
@@ -265,14 +208,12 @@ def _series(figures: Sequence[_Figure], quantity: str, by: str, family: int) -> 
     )
 
 
-def _point(figure: _Figure, quantity: str, by: str, marks: tuple[Mark, ...]) -> Point:
-    value, *ends = figure.entry[_FIELDS[quantity]]
-    low, high = ends or (None, None)
+def _point(figure: Figure, by: str, marks: tuple[Mark, ...]) -> Point:
     run_id, started = str(figure.record["run_id"]), str(figure.record["started"])
-    return Point(run_id, started, _group(by, figure), value, low, high, marks)
+    return Point(run_id, started, figure.group(by), figure.value, figure.low, figure.high, marks)
 
 
-def _marks(before: _Figure, after: _Figure) -> tuple[Mark, ...]:
+def _marks(before: Figure, after: Figure) -> tuple[Mark, ...]:
     """Return what differs between the conditions of two runs; what only one of them tells is no difference."""
     pairs = ((each.key, before.host.get(each.key), after.host.get(each.key)) for each in TOLD)
     return tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pageswap.answers.words import lines
-from pageswap.history.series import RATIO
+from pageswap.history.figures import RATIO
 from pageswap.statistics.change_points import LEAST
 from pageswap.statistics.intervals import Interval
 from pageswap.text.numbers import figure_text, interval_text, percent_text

@@ -6,7 +6,8 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.agent.host.conditions import CONDITIONS, condition_value
+from pageswap.agent.host.conditions import CONDITIONS
+from pageswap.agent.host.environment import condition_value
 
 if TYPE_CHECKING:
     import sqlite3

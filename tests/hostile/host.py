@@ -9,7 +9,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from pageswap import native
-from pageswap.agent.host.conditions import read_environment
+from pageswap.agent.host.environment import read_environment
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.host.readers import Source
 from pageswap.agent.trial.core_calls import native_core

@@ -8,8 +8,8 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.agent.host.conditions import read_environment
 from pageswap.agent.host.doctor import BAD, OK, WARN, Host, HostCheck, examine
+from pageswap.agent.host.environment import read_environment
 from pageswap.agent.host.readers import Source, measured_cpus
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
 from pageswap.agent.journal.job import UNAVAILABLE

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.daemon.follow import FollowedMark, touch
 from pageswap.agent.host import cgroup
-from pageswap.agent.host.conditions import read_environment
+from pageswap.agent.host.environment import read_environment
 from pageswap.agent.host.readers import Source, measured_cpus
 from pageswap.agent.journal import job
 from pageswap.agent.journal.journal import Journal

@@ -1,24 +1,22 @@
-"""The conditions of a measurement: one table of all that is known of each, and a host's environment by that table.
+"""The conditions of a measurement: one table of all that is known of each.
 
-A condition is a row here and nothing else: the agent reads and checks it by this row, reports show it, comparisons
-weigh it. An environment has the value of each.
+A condition is a row here and nothing else: the agent reads and checks it by this row (`environment`), reports show it,
+comparisons weigh it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host import cgroup, preload, readers
 from pageswap.agent.host.tunables import MAX_MAP_COUNT
-from pageswap.agent.host_words import misfit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pageswap.agent.host.readers import Source
 
@@ -27,9 +25,6 @@ CODE = "code"
 SETTING = "setting"
 MACHINE = "machine"
 HARMLESS = "harmless"
-
-# A host of a thousand CPUs needs a tenth of it.
-_LONGEST = 1 << 18
 
 _NULL = type(None)
 _TEXT = (str, _NULL)
@@ -266,39 +261,3 @@ CONDITIONS = tuple(_BY_KEY.values())
 def find(key: str) -> Condition | None:
     """Return the condition that a key of a flattened environment belongs to, such as ``thp.enabled``; None: unknown."""
     return _BY_KEY.get(key) or _BY_KEY.get(key.partition(".")[0])
-
-
-def condition_value(environment: Mapping[str, Any], condition: Condition) -> Any:  # noqa: ANN401 - whatever the host has told
-    """Return a condition's value in an environment, None where there is none."""
-    name, _, part = condition.key.partition(".")
-    value = environment.get(name)
-    if not part:
-        return value
-    return value.get(part) if isinstance(value, dict) else None
-
-
-def doubts(environment: Mapping[str, Any]) -> dict[str, str]:
-    """Map each condition of an environment that lowers the trust in what is measured there to why."""
-    values = ((condition, condition_value(environment, condition)) for condition in CONDITIONS)
-    found = {each.key: each.doubt(value) for each, value in values if each.doubt and value is not None}
-    return {key: why for key, why in found.items() if why}
-
-
-def read_environment(source: Source, core: dict[str, Any]) -> dict[str, Any]:
-    """Read each condition's value, by its key; sizes are in bytes, and `core` is the C core's own account of itself."""
-    environment = {condition.key: condition.read(source) for condition in CONDITIONS if condition.read}
-    parts = [condition.key.partition(".")[2] for condition in CONDITIONS if not condition.read]
-    return {**environment, "core": {part: core.get(part) for part in parts}}
-
-
-def environment_problem(environment: dict[str, Any]) -> str:
-    """Say which known condition holds what it cannot, "" when none does; absent and other keys are no problem."""
-    if not isinstance(environment, dict) or len(json.dumps(environment)) > _LONGEST:
-        return f"environment is {environment!r:.60}, which it cannot be"
-    if not isinstance(environment.get("core") or {}, dict):
-        return f"environment's core is {environment['core']!r:.60}, which it cannot be"
-    for condition in CONDITIONS:
-        value = condition_value(environment, condition)
-        if value is not None and misfit(value, condition.shape):
-            return f"environment's {condition.key} is {value!r:.60}, which it cannot be"
-    return ""

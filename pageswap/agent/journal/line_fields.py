@@ -7,7 +7,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.host.conditions import environment_problem
+from pageswap.agent.host.environment import environment_problem
 from pageswap.agent.host_words import misfit
 from pageswap.agent.journal import job
 

@@ -8,7 +8,7 @@ import math
 import statistics
 from typing import TYPE_CHECKING, Final
 
-from pageswap.history.series import RATIO
+from pageswap.history.figures import RATIO
 from pageswap.report.charts.vegalite import around, ticks
 from pageswap.text.numbers import with_digits
 from pageswap.text.words import clipped

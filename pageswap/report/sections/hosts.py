@@ -8,7 +8,8 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.host.conditions import CONDITIONS, condition_value, find
+from pageswap.agent.host.conditions import CONDITIONS, find
+from pageswap.agent.host.environment import condition_value
 from pageswap.agent.journal.job import UNAVAILABLE
 from pageswap.analysis.trials.run_data import grouped_by
 from pageswap.comparison.environments import differences as compare

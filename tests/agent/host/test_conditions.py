@@ -21,12 +21,9 @@ from pageswap.agent.host.conditions import (
     MACHINE,
     SETTING,
     Condition,
-    condition_value,
-    doubts,
-    environment_problem,
     find,
-    read_environment,
 )
+from pageswap.agent.host.environment import condition_value, doubts, environment_problem, read_environment
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.host.readers import Source
 from pageswap.comparison.environments import Difference, differences

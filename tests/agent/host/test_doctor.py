@@ -11,8 +11,8 @@ from agent.host.laid_out import cores, lay_out, numa, source
 from requirement import require
 
 from pageswap.agent.host import doctor
-from pageswap.agent.host.conditions import read_environment
 from pageswap.agent.host.doctor import Host, HostCheck
+from pageswap.agent.host.environment import read_environment
 from pageswap.agent.host.host_files import HostFiles
 
 if TYPE_CHECKING:

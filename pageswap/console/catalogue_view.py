@@ -48,7 +48,7 @@ def _cells(entry: Entry) -> tuple[str, ...]:
     )
     said = [f"{key}={value}" for key, value in entry.tags.items()] + ([entry.note] if entry.note else [])
     return (
-        entry.run_id,
+        entry.folder.name,  # what commands take: a run may be copied and moved
         entry.experiment,
         first_few(hosts, _HOSTS_NAMED, "host") if hosts else "",
         first_few(list(cpus), 1) if cpus else "",

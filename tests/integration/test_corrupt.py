@@ -29,7 +29,7 @@ rounds: 1
 WRONG_IN = {
     "swap\niterations: 50": (".swap_many", "memcpy"),
     "move\nrelease: both\niterations: 50": ("give_back", "memcpy"),
-    "decommit\niterations: 16": (".give_many", "madvise_dontneed"),
+    "decommit\niterations: 8": (".give_many", "madvise_dontneed"),
     "permute\niterations: 50": ("", "memcpy"),
 }
 

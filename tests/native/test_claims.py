@@ -11,7 +11,6 @@ import child
 import pytest
 from requirement import require
 
-from pageswap import native
 from pageswap.errors import MethodUnavailableError
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 WITH_PAGES = ("swap", "permute", "move", "limit", "decommit")
 DOING = [
     (method.name, workload, page_bytes)
-    for method in native.methods()
+    for method in child.METHODS.values()
     for workload in WITH_PAGES
     for page_bytes in (4 * child.KIB, 64 * child.KIB, 2 * child.MIB)
     if workload in method.workloads and "thp" in method.backings and method.available

@@ -17,8 +17,6 @@ import pytest
 from compiled import library
 from requirement import require
 
-from pageswap import native
-
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIST_METHODS = (
     "import json; from pageswap import native; print(json.dumps({m.name: m.reason for m in native.methods()}))"
@@ -60,7 +58,7 @@ NEEDS = {
     "permute_avx2": {"avx2", "prefetchw"},
     "permute_avx512": {"avx512f", "prefetchw"},
 }
-WORKLOADS_OF = {method.name: method.workloads for method in native.methods()}
+WORKLOADS_OF = {method.name: method.workloads for method in child.METHODS.values()}
 FEATURES = ("avx2", "avx512f", "prefetchw")
 STORE = re.compile(r"\bv?movnt\w+\s+%")
 
@@ -225,7 +223,7 @@ def test_the_exchange_methods_keep_their_prefetches_and_inline_their_lines(metho
 @pytest.mark.parametrize("method", ["exchange_sse2", *sorted(NEEDS), "copy_movsb", "process_vm_readv"])
 def test_every_page_size_is_moved_right_to_the_last_pair(method: str, page_bytes: int) -> None:
     """The look-ahead crosses from page to page and ends with the schedule, also when one round has one pair."""
-    if reason := {info.name: info.reason for info in native.methods()}[method]:
+    if reason := child.METHODS[method].reason:
         pytest.skip(reason)
     pairs = ((0, 4), (4, 0), (2, 2), (1, 2), (2, 1), (3, 4), (4, 4))
 

@@ -21,7 +21,7 @@ from pageswap.errors import CoreError, MethodUnavailableError
 if TYPE_CHECKING:
     import pathlib
 
-METHODS = {method.name: method for method in native.methods() if "decommit" in method.workloads}
+METHODS = {method.name: method for method in child.METHODS.values() if "decommit" in method.workloads}
 CLAIMS = [(method.name, backing) for method in METHODS.values() for backing in child.backings(method)]
 TOUCHES = native.CHOICES["touch"]
 

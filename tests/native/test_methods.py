@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-METHODS = {method.name: method for method in native.methods()}
+METHODS = child.METHODS
 SWAPS = [method for method in METHODS.values() if "swap" in method.workloads]
 CLAIMS = [(method.name, backing) for method in SWAPS for backing in child.backings(method)]
 PAGES = 64

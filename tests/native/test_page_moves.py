@@ -11,7 +11,7 @@ from pageswap import native
 from pageswap.errors import MethodUnavailableError
 
 PAGES = 64
-FAMILY = {method.name: method.family for method in native.methods()}
+FAMILY = {method.name: method.family for method in child.METHODS.values()}
 
 
 def moved(method: str, **changes: object) -> int | None:
@@ -22,10 +22,10 @@ def moved(method: str, **changes: object) -> int | None:
         pytest.skip(f"{method}: {error}")
 
 
-@pytest.mark.parametrize("method", [m.name for m in native.methods() if "swap" in m.workloads])
+@pytest.mark.parametrize("method", [m.name for m in child.METHODS.values() if "swap" in m.workloads])
 def test_a_swap_moves_two_pages_or_none(method: str) -> None:
     """None where the pages stay and only what is seen of them changes, and none for the control."""
-    backing = next(m.backings[0] for m in native.methods() if m.name == method)
+    backing = child.METHODS[method].backings[0]
     pages = 2 if native.moves_pages(FAMILY[method]) else 0
 
     assert moved(method, backing=backing, iterations=301) == pages * 301
@@ -45,7 +45,7 @@ def test_a_page_exchanged_with_itself_does_not_move() -> None:
         (tuple((i, i + 32) for i in range(32)), 64),
     ],
 )
-@pytest.mark.parametrize("method", [m.name for m in native.methods() if "permute" in m.workloads])
+@pytest.mark.parametrize("method", [m.name for m in child.METHODS.values() if "permute" in m.workloads])
 def test_a_batch_moves_each_page_once_and_only_those_that_end_elsewhere(
     method: str, pairs: tuple[tuple[int, int], ...], pages: int
 ) -> None:

@@ -23,7 +23,7 @@ from pageswap.errors import CoreError, MethodUnavailableError
 if TYPE_CHECKING:
     import pathlib
 
-METHODS = {method.name: method for method in native.methods() if "move" in method.workloads}
+METHODS = {method.name: method for method in child.METHODS.values() if "move" in method.workloads}
 CLAIMS = [(method.name, backing) for method in METHODS.values() for backing in child.backings(method)]
 RELEASES = native.CHOICES["release"]
 COPIES = [name for name, method in METHODS.items() if method.family == "copy" and name != "uffd_copy"]

@@ -20,7 +20,7 @@ from requirement import require
 from pageswap import native
 from pageswap.errors import CoreError, MethodUnavailableError
 
-METHODS = {method.name: method for method in native.methods()}
+METHODS = child.METHODS
 VMSTAT = pathlib.Path("/proc/vmstat")
 
 # x86-64 numbers of system calls, and two requests of ioctl.
@@ -36,23 +36,16 @@ def available(*methods: str) -> None:
 
 
 UFFD = ("uffd_move", "uffd_copy")
+ADVISING = ("memcpy_process_madvise", "process_madvise")
 REFUSALS = {
     "no userfaultfd": (UFFD, (USERFAULTFD, errno.ENOSYS), r"userfaultfd: .*CONFIG_USERFAULTFD"),
     "userfaultfd forbidden": (UFFD, (USERFAULTFD, errno.EPERM), r"userfaultfd: .*seccomp profile"),
     "a kernel before 5.11": (UFFD, (USERFAULTFD, errno.EINVAL), r"userfaultfd: .*(Linux 6\.8|older than 5\.11)"),
     "no feature bit": (UFFD, (IOCTL, errno.EINVAL, UFFDIO_API), r"UFFDIO_API.*(Linux 6\.8|allows this ioctl)"),
     "the copy itself refused": (("uffd_copy",), (IOCTL, errno.EINVAL, UFFDIO_COPY), r"UFFDIO_COPY.*allows this ioctl"),
-    "no process_madvise": (
-        ("memcpy_process_madvise",),
-        (PROCESS_MADVISE, errno.ENOSYS),
-        r"process_madvise: .*Linux 6\.13",
-    ),
-    "a kernel before 6.13": (
-        ("memcpy_process_madvise",),
-        (PROCESS_MADVISE, errno.EINVAL),
-        r"process_madvise: .*Linux 6\.13",
-    ),
-    "no pidfd": (("memcpy_process_madvise",), (PIDFD_OPEN, errno.EPERM), r"pidfd_open: .*seccomp profile"),
+    "no process_madvise": (ADVISING, (PROCESS_MADVISE, errno.ENOSYS), r"process_madvise: .*Linux 6\.13"),
+    "a kernel before 6.13": (ADVISING, (PROCESS_MADVISE, errno.EINVAL), r"process_madvise: .*Linux 6\.13"),
+    "no pidfd": (ADVISING, (PIDFD_OPEN, errno.EPERM), r"pidfd_open: .*seccomp profile"),
     "a kernel before 5.7": (
         ("mremap_multi", "mremap_dontunmap"),
         (MREMAP, errno.EINVAL),

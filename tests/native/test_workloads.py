@@ -16,7 +16,7 @@ from refusing import in_child
 from pageswap import native
 from pageswap.errors import CoreError, MethodUnavailableError
 
-METHODS = native.methods()
+METHODS = tuple(child.METHODS.values())
 PAGES = 64
 
 

@@ -15,6 +15,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 from pageswap import native
 from pageswap.errors import CoreError, MethodUnavailableError
 
@@ -125,3 +127,11 @@ def run(trial: native.TrialParams) -> native.TrialResult:
         call, errnum, name, text = answer["core"]
         raise CoreError(call, errnum, name, text.partition(f"{name}: ")[2])
     return native.TrialResult(**answer["result"])
+
+
+def run_or_skip(trial: native.TrialParams) -> native.TrialResult:
+    """Run a trial; a host that lacks what it needs is a skip that says so."""
+    try:
+        return run(trial)
+    except MethodUnavailableError as error:
+        pytest.skip(f"{trial.fields['method']} on {trial.fields['backing']}: {error}")

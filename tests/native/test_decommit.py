@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from requirement import require
 
 from pageswap import native
-from pageswap.errors import CoreError, MethodUnavailableError
+from pageswap.errors import CoreError
 
 if TYPE_CHECKING:
     import pathlib
@@ -35,14 +35,6 @@ def giving(method: str, **changes: Any) -> native.TrialParams:
     return child.params(method, workload="decommit", **fields)
 
 
-def run_or_skip(trial: native.TrialParams) -> native.TrialResult:
-    """Run a trial; a host that lacks what it needs is a skip that says so."""
-    try:
-        return child.run(trial)
-    except MethodUnavailableError as error:
-        pytest.skip(f"{trial.fields['method']} on {trial.fields['backing']}: {error}")
-
-
 @pytest.mark.parametrize("touch", TOUCHES)
 @pytest.mark.parametrize(("method", "backing"), CLAIMS)
 @pytest.mark.usefixtures("huge_pages")
@@ -50,7 +42,7 @@ def test_what_stays_is_whole_and_what_went_is_gone(method: str, backing: str, to
     """Single pages and runs, of which the last is shorter, on every backing that a method claims."""
     for run_pages in (1, 5):
         shape = child.shape(method, backing)
-        result = run_or_skip(giving(method, backing=backing, run_pages=run_pages, touch=touch, **shape))
+        result = child.run_or_skip(giving(method, backing=backing, run_pages=run_pages, touch=touch, **shape))
 
         assert result.verified, result.reason
         assert sum(result.rounds_ns) == result.elapsed_ns
@@ -67,7 +59,7 @@ def test_two_pages_two_threads_and_large_pages(method: str, touch: str) -> None:
         {"region_bytes": 3 * large, "page_bytes": large, "iterations": 7},
     )
     for shape in shapes:
-        result = run_or_skip(giving(method, touch=touch, **shape))
+        result = child.run_or_skip(giving(method, touch=touch, **shape))
 
         assert result.verified, result.reason
 
@@ -85,7 +77,7 @@ def test_two_pages_two_threads_and_large_pages(method: str, touch: str) -> None:
 )
 def test_any_runs_are_given_back_and_taken(method: str, pages: int, run_pages: int, **fields: Any) -> None:
     """Hypothesis looks for a region, a run and a way to cut the rounds that a method gets wrong."""
-    result = run_or_skip(giving(method, region_bytes=pages * 4096, run_pages=min(run_pages, pages), **fields))
+    result = child.run_or_skip(giving(method, region_bytes=pages * 4096, run_pages=min(run_pages, pages), **fields))
 
     assert result.verified, result.reason
     fuzz.VERIFIED["decommits"] += 1
@@ -98,7 +90,7 @@ def test_only_what_is_taken_again_inside_the_timing_faults_there(method: str) ->
     counts = {}
     for touch in TOUCHES:
         trial = giving(method, backing="thp_off", touch=touch, run_pages=5, iterations=120, rounds=10)
-        counts[touch] = run_or_skip(trial).minor_faults
+        counts[touch] = child.run_or_skip(trial).minor_faults
     expected = 0 if method == "madvise_free" else 10 * (12 * 5 - 1)
 
     if "PAGESWAP_SANITIZED" not in os.environ:  # a sanitizer's shadow faults, too
@@ -112,7 +104,7 @@ def test_what_is_mapped_anew_is_counted_among_the_mappings() -> None:
     seen = {}
     for method in ("madvise_dontneed", "mmap_prot_none"):
         require(method, METHODS[method].available, METHODS[method].reason)
-        result = run_or_skip(giving(method, region_bytes=4 * child.MIB, iterations=512 * 4, rounds=4))
+        result = child.run_or_skip(giving(method, region_bytes=4 * child.MIB, iterations=512 * 4, rounds=4))
         seen[method] = result.vmas_peak
     if "PAGESWAP_SANITIZED" not in os.environ:  # whose allocator maps memory of its own
         assert seen["mmap_prot_none"] > seen["madvise_dontneed"] + 100

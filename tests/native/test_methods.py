@@ -35,14 +35,6 @@ CORNERS = {
 }
 
 
-def run_or_skip(trial: native.TrialParams) -> native.TrialResult:
-    """Run a trial; a host that lacks what it needs is a skip that says so."""
-    try:
-        return child.run(trial)
-    except MethodUnavailableError as error:
-        pytest.skip(f"{trial.fields['method']} on {trial.fields['backing']}: {error}")
-
-
 def test_every_method_file_is_in_the_table_and_every_line_of_the_table_has_a_file() -> None:
     """A file that is not registered would be measured by nobody."""
     files = {path.stem for path in (ROOT / "native" / "methods").glob("*.c")}
@@ -72,7 +64,7 @@ def test_the_table_says_what_each_method_is() -> None:
 @pytest.mark.usefixtures("huge_pages")
 def test_random_swaps_leave_every_page_where_the_model_says(method: str, backing: str, touch: str) -> None:
     """Random pairs, on every backing the method claims, with and without reading the moved pages."""
-    result = run_or_skip(child.params(method, backing=backing, touch=touch, **child.shape(method, backing)))
+    result = child.run_or_skip(child.params(method, backing=backing, touch=touch, **child.shape(method, backing)))
 
     assert result.verified, result.reason
     assert sum(result.rounds_ns) == result.elapsed_ns
@@ -83,7 +75,7 @@ def test_random_swaps_leave_every_page_where_the_model_says(method: str, backing
 def test_awkward_schedules_are_swapped_right(method: str, corner: str) -> None:
     """Odd counts, a page with itself, neighbours, the ends of the region."""
     backing = METHODS[method].backings[0]
-    result = run_or_skip(child.params(method, backing=backing, pairs=tuple(CORNERS[corner]), touch="moved"))
+    result = child.run_or_skip(child.params(method, backing=backing, pairs=tuple(CORNERS[corner]), touch="moved"))
 
     assert result.verified, result.reason
 
@@ -92,7 +84,7 @@ def test_awkward_schedules_are_swapped_right(method: str, corner: str) -> None:
 def test_a_region_of_two_pages_works(method: str) -> None:
     """The smallest region: every swap moves every page."""
     backing = METHODS[method].backings[0]
-    result = run_or_skip(child.params(method, backing=backing, region_bytes=8 * child.KIB, iterations=33))
+    result = child.run_or_skip(child.params(method, backing=backing, region_bytes=8 * child.KIB, iterations=33))
 
     assert result.verified, result.reason
 
@@ -111,7 +103,7 @@ def test_pages_of_every_size_are_moved_whole(method: str, page_kib: int) -> None
     backing = METHODS[method].backings[0]
     page = page_kib * child.KIB
     trial = child.params(method, backing=backing, page_bytes=page, region_bytes=6 * page, iterations=25)
-    result = run_or_skip(trial)
+    result = child.run_or_skip(trial)
 
     assert result.verified, result.reason
 
@@ -120,7 +112,7 @@ def test_pages_of_every_size_are_moved_whole(method: str, page_kib: int) -> None
 def test_two_threads_swap_their_own_shares(method: str) -> None:
     """Each thread has its own slots and its own scratch: neither may touch the other's pages."""
     backing = METHODS[method].backings[0]
-    result = run_or_skip(child.params(method, backing=backing, threads=2, iterations=999, touch="moved"))
+    result = child.run_or_skip(child.params(method, backing=backing, threads=2, iterations=999, touch="moved"))
 
     assert result.verified, result.reason
 
@@ -132,7 +124,7 @@ def test_two_threads_swap_their_own_shares(method: str) -> None:
 def test_any_schedule_is_swapped_right(method: str, pairs: list[tuple[int, int]]) -> None:
     """Hypothesis looks for a schedule that a method gets wrong."""
     trial = child.params(method, backing=METHODS[method].backings[0], pairs=tuple(pairs), touch="moved")
-    result = run_or_skip(trial)
+    result = child.run_or_skip(trial)
 
     assert result.verified, result.reason
     fuzz.VERIFIED["schedules"] += 1
@@ -167,7 +159,7 @@ def test_scratch_is_memory_only_for_who_copies_through_it(method: str, workload:
     shape = {**child.shape(method, "hugetlb_2m"), "region_bytes": 4 * child.MIB}
     trial = child.params(method, workload=workload, backing="hugetlb_2m", **shape)
     if workload in METHODS[method].without_scratch or not METHODS[method].available:
-        assert run_or_skip(trial).verified
+        assert child.run_or_skip(trial).verified
     else:
         with pytest.raises(MethodUnavailableError, match="needs 3 free huge pages"):
             child.run(trial)

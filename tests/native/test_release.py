@@ -38,14 +38,6 @@ def moving(method: str, release: str, **changes: Any) -> native.TrialParams:
     return child.params(method, workload="move", release=release, **fields)
 
 
-def run_or_skip(trial: native.TrialParams) -> native.TrialResult:
-    """Run a trial; a host that lacks what it needs is a skip that says so."""
-    try:
-        return child.run(trial)
-    except MethodUnavailableError as error:
-        pytest.skip(f"{trial.fields['method']} on {trial.fields['backing']}: {error}")
-
-
 @pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize(("method", "backing"), CLAIMS)
 @pytest.mark.usefixtures("huge_pages")
@@ -56,7 +48,7 @@ def test_pages_arrive_and_what_they_leave_is_given_back(method: str, backing: st
             continue
         shape = child.shape(method, backing)
         trial = moving(method, release, backing=backing, run_pages=run_pages, touch="moved", **shape)
-        result = run_or_skip(trial)
+        result = child.run_or_skip(trial)
 
         assert result.verified, result.reason
 
@@ -67,7 +59,7 @@ def test_two_pages_and_two_threads_are_enough(method: str, release: str) -> None
     """The smallest share, whose first page is its last but one; each thread gives back what it left itself."""
     for threads in (1, 2):
         region = {"region_bytes": 8 * child.KIB * threads, "threads": threads}
-        result = run_or_skip(moving(method, release, iterations=33 * threads, touch="moved", **region))
+        result = child.run_or_skip(moving(method, release, iterations=33 * threads, touch="moved", **region))
 
         assert result.verified, result.reason
 
@@ -76,7 +68,7 @@ def test_two_pages_and_two_threads_are_enough(method: str, release: str) -> None
 @pytest.mark.parametrize("method", METHODS)
 def test_two_threads_move_their_own_shares(method: str, release: str) -> None:
     """In several passes: a place that one thread fills again is no other's."""
-    result = run_or_skip(
+    result = child.run_or_skip(
         moving(method, release, threads=2, region_bytes=child.MIB, run_pages=8, iterations=1999, touch="moved")
     )
 
@@ -90,7 +82,7 @@ def test_pages_of_every_size_are_given_back_whole(method: str, page_kib: int) ->
     page = page_kib * child.KIB
     for release in RELEASES:
         shape = {"page_bytes": page, "region_bytes": 6 * page, "iterations": 25}
-        result = run_or_skip(moving(method, release, **shape))
+        result = child.run_or_skip(moving(method, release, **shape))
 
         assert result.verified, result.reason
 
@@ -114,7 +106,7 @@ def test_any_moves_are_made_right(method: str, pages: int, run_pages: int, relea
     fields["rounds"] = min(max(fields["rounds"], least), fields["iterations"])
     # Rounds differ by one move, so as many as just suffice may have one that is too long.
     trial = moving(method, release, region_bytes=pages * 4096, run_pages=run_pages, **fields)
-    result = run_or_skip(trial)
+    result = child.run_or_skip(trial)
 
     assert result.verified, result.reason
     fuzz.VERIFIED["one-way moves"] += 1
@@ -142,7 +134,7 @@ def test_who_copies_into_an_empty_place_pays_for_a_fault_and_else_does_not(metho
 def test_who_brings_memory_along_faults_nowhere(method: str) -> None:
     """Its places are empty at every level: no memory is brought there that it would have to throw away."""
     for release in RELEASES:
-        result = run_or_skip(moving(method, release, backing="thp_off", touch="moved", iterations=300, rounds=10))
+        result = child.run_or_skip(moving(method, release, backing="thp_off", touch="moved", iterations=300, rounds=10))
 
         assert result.verified, result.reason
         assert result.minor_faults <= 3 or "PAGESWAP_SANITIZED" in os.environ

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from refusing import in_child
 
 from pageswap import native
-from pageswap.errors import CoreError, MethodUnavailableError
+from pageswap.errors import CoreError
 
 METHODS = tuple(child.METHODS.values())
 PAGES = 64
@@ -23,14 +23,6 @@ PAGES = 64
 def doing(workload: str) -> list[tuple[str, str]]:
     """List (method, backing) for everything the table says can do a workload."""
     return [(m.name, backing) for m in METHODS if workload in m.workloads for backing in child.backings(m)]
-
-
-def run_or_skip(trial: native.TrialParams) -> native.TrialResult:
-    """Run a trial; a host that lacks what it needs is a skip that says so."""
-    try:
-        return child.run(trial)
-    except MethodUnavailableError as error:
-        pytest.skip(f"{trial.fields['method']} on {trial.fields['backing']}: {error}")
 
 
 def test_every_workload_has_methods() -> None:
@@ -54,7 +46,7 @@ def test_a_batch_leaves_every_page_where_its_swaps_would(method: str, backing: s
     trial = child.params(
         method, workload="permute", backing=backing, rounds=rounds, touch="moved", **child.shape(method, backing)
     )
-    result = run_or_skip(trial)
+    result = child.run_or_skip(trial)
 
     assert result.verified, result.reason
 
@@ -81,7 +73,7 @@ BATCHES = {
 def test_batches_with_runs_of_neighbours_are_applied_right(method: str, name: str) -> None:
     """Runs are where one call moves many pages, and where an off-by-one would hide."""
     trial = child.params(method, workload="permute", pairs=BATCHES[name], rounds=1, touch="moved")
-    result = run_or_skip(trial)
+    result = child.run_or_skip(trial)
 
     assert result.verified, result.reason
 
@@ -102,7 +94,7 @@ def test_cycles_of_every_length_are_moved_right(method: str, lengths: tuple[int,
     """Short and long ones may go different ways, and the cut of a long one is where a page would be lost."""
     page = page_kib * child.KIB
     shape = {"page_bytes": page, "region_bytes": PAGES * page, "pairs": cycles(*lengths), "rounds": 1}
-    result = run_or_skip(child.params(method, workload="permute", touch="moved", **shape))
+    result = child.run_or_skip(child.params(method, workload="permute", touch="moved", **shape))
 
     assert result.verified, result.reason
 
@@ -113,7 +105,7 @@ def test_cycles_of_every_length_are_moved_right(method: str, lengths: tuple[int,
 def test_batches_of_any_size_leave_every_page_where_its_swaps_would(method: str, threads: int, batch: int) -> None:
     """Small ones do not fill a round evenly, and one that is larger than a round is the round."""
     trial = child.params(method, workload="permute", batch=batch, threads=threads, iterations=1001, touch="moved")
-    result = run_or_skip(trial)
+    result = child.run_or_skip(trial)
 
     assert result.verified, result.reason
 
@@ -122,7 +114,7 @@ def test_batches_of_any_size_leave_every_page_where_its_swaps_would(method: str,
 def test_batches_in_a_region_of_two_pages_work(method: str) -> None:
     """The smallest region: every batch moves every page or none."""
     trial = child.params(method, workload="permute", batch=3, region_bytes=8 * child.KIB, iterations=33, touch="moved")
-    result = run_or_skip(trial)
+    result = child.run_or_skip(trial)
 
     assert result.verified, result.reason
 
@@ -135,7 +127,7 @@ def test_runs_of_neighbours_change_places_as_wholes(method: str, workload: str, 
     if workload not in {m.name: m.workloads for m in METHODS}[method]:
         return
     trial = child.params(method, workload=workload, run_pages=run_pages, threads=threads, touch="moved")
-    result = run_or_skip(trial)
+    result = child.run_or_skip(trial)
 
     assert result.verified, result.reason
 
@@ -155,7 +147,7 @@ def test_any_batch_of_exchanged_runs_is_applied_right(
 ) -> None:
     """Hypothesis exchanges ranges that may overlap, which makes runs, broken runs and cycles of every shape."""
     pairs = tuple((a + i, b + i) for a, b, length in blocks for i in range(min(length, PAGES - max(a, b))))
-    result = run_or_skip(child.params(method, workload="permute", pairs=pairs, batch=batch, rounds=rounds))
+    result = child.run_or_skip(child.params(method, workload="permute", pairs=pairs, batch=batch, rounds=rounds))
 
     assert result.verified, result.reason
     fuzz.VERIFIED["permutations"] += 1
@@ -176,7 +168,7 @@ def test_moved_pages_arrive_in_the_empty_half(method: str, backing: str, run_pag
     trial = child.params(
         method, workload="move", backing=backing, run_pages=run_pages, touch="moved", **child.shape(method, backing)
     )
-    result = run_or_skip(trial)
+    result = child.run_or_skip(trial)
 
     assert result.verified, result.reason
 
@@ -198,7 +190,7 @@ def test_two_threads_move_their_own_shares(method: str, workload: str, run_pages
         iterations=4000,
         touch="moved",
     )
-    result = run_or_skip(trial)
+    result = child.run_or_skip(trial)
 
     assert result.verified, result.reason
 
@@ -207,7 +199,7 @@ def test_two_threads_move_their_own_shares(method: str, workload: str, run_pages
 @pytest.mark.usefixtures("huge_pages")
 def test_the_limit_moves_what_it_says(method: str, backing: str) -> None:
     """Neighbours exchanged, or half of the region copied to the other half, more than once around."""
-    result = run_or_skip(child.params(method, workload="limit", backing=backing, **child.shape(method, backing)))
+    result = child.run_or_skip(child.params(method, workload="limit", backing=backing, **child.shape(method, backing)))
 
     assert result.verified, result.reason
 
@@ -220,7 +212,7 @@ def test_grown_blocks_keep_their_bytes(method: str, pattern: str) -> None:
         trial = child.params(
             method, workload="grow", region_bytes=region_bytes, iterations=6, pattern=pattern, touch="moved"
         )
-        result = run_or_skip(trial)
+        result = child.run_or_skip(trial)
 
         assert result.verified, result.reason
 
@@ -249,7 +241,7 @@ def test_what_was_freed_before_decides_nothing(method: str, region_kib: int) -> 
 @pytest.mark.parametrize("method", sorted({method for method, _ in doing("call")}))
 def test_calls_leave_the_region_alone(method: str) -> None:
     """An odd count, so that what goes to and fro ends away from home."""
-    result = run_or_skip(child.params(method, workload="call", iterations=101, rounds=2))
+    result = child.run_or_skip(child.params(method, workload="call", iterations=101, rounds=2))
 
     assert result.verified, result.reason
     assert result.elapsed_ns > 0
@@ -273,7 +265,7 @@ def test_a_region_off_the_huge_page_border_works() -> None:
 
 def test_busy_neighbours_spin_while_the_trial_runs() -> None:
     """The other CPU belongs to the same process, so a page that moves must be announced to it."""
-    result = run_or_skip(child.params("mremap_fixed", neighbours="spinning"))
+    result = child.run_or_skip(child.params("mremap_fixed", neighbours="spinning"))
 
     assert result.verified, result.reason
 

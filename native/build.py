@@ -31,6 +31,7 @@ FLAGS = (
     f"-ffile-prefix-map={ROOT}=.",
 )
 WARNINGS = ("-Wall", "-Wextra", "-Wshadow", "-Wvla", "-Wstrict-prototypes", "-Wmissing-prototypes")
+_INCLUDED = re.compile(rb'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g")
 
 
@@ -72,9 +73,13 @@ def source_hash(flags: tuple[str, ...], compiler_version: str) -> str:
     files = [*sources(), *sorted(HERE.glob("*.h")), *sorted(HERE.glob("*.def")), HERE / "build.py"]
     for path in files:
         digest.update(f"{path.relative_to(HERE)}\0".encode() + path.read_bytes() + b"\0")
-    portable_flags = [flag for flag in flags if not flag.startswith("-ffile-prefix-map")]
-    digest.update("\0".join([*portable_flags, compiler_version, cffi.__version__]).encode())
+    digest.update("\0".join([*_portable(flags), compiler_version, cffi.__version__]).encode())
     return digest.hexdigest()
+
+
+def _portable(flags: tuple[str, ...]) -> list[str]:
+    """Leave out what says where the checkout lies."""
+    return [flag for flag in flags if not flag.startswith("-ffile-prefix-map")]
 
 
 def _run(command: list[str]) -> None:
@@ -107,7 +112,7 @@ def build(*, sanitize: bool = False) -> dict[str, Any]:
     facts = {
         "source_hash": source_hash(flags, version),
         "compiler": version,
-        "flags": " ".join(flag for flag in flags if not flag.startswith("-ffile-prefix-map")),
+        "flags": " ".join(_portable(flags)),
     }
     objects = ROOT / "build" / ("objects-sanitized" if sanitize else "objects")
     objects.mkdir(parents=True, exist_ok=True)
@@ -116,7 +121,7 @@ def build(*, sanitize: bool = False) -> dict[str, Any]:
             fcntl.flock(lock, fcntl.LOCK_EX)
         known = _facts_of(folder)
         if known is None or known["source_hash"] != facts["source_hash"]:
-            _compile(folder, objects, flags)
+            _compile(folder, objects, flags, version)
             core_hash = hashlib.sha256((folder / "_core.abi3.so").read_bytes()).hexdigest()
             known = {"core_hash": core_hash, **facts}
             part = folder / "_core.json.part"
@@ -151,22 +156,43 @@ def write_glue(glue: pathlib.Path) -> None:
     glue.write_text(text, encoding="utf-8")
 
 
-def _compile(folder: pathlib.Path, objects: pathlib.Path, flags: tuple[str, ...]) -> None:
+def object_of(path: pathlib.Path, objects: pathlib.Path, flags: tuple[str, ...], compiler_version: str) -> pathlib.Path:
+    """Give the place of what a C file is compiled to, named by all that decides it: one that is there is current."""
+    digest = hashlib.sha256("\0".join([*_portable(flags), compiler_version]).encode())
+    files = [path]
+    for file in files:  # grows by what each one includes
+        content = file.read_bytes()
+        digest.update(b"\0" + content)
+        for name in map(bytes.decode, _INCLUDED.findall(content)):
+            places = [(folder / name).resolve() for folder in (file.parent, HERE)]
+            place = next(filter(pathlib.Path.exists, places), path)
+            files += [place] if place not in files else []
+    return objects / f"{str(path.relative_to(ROOT)).replace('/', '.')}.{digest.hexdigest()[:16]}.o"
+
+
+def _compile(folder: pathlib.Path, objects: pathlib.Path, flags: tuple[str, ...], compiler_version: str) -> None:
     glue = objects / "_core_glue.c"
     write_glue(glue)
-    includes = [f"-I{HERE}", f"-I{sysconfig.get_path('include')}", f"-I{sysconfig.get_path('platinclude')}"]
-    jobs = [(path, WARNINGS) for path in sources()] + [(glue, ())]
-    products = [objects / (str(path.relative_to(ROOT)).replace("/", ".") + ".o") for path, _ in jobs]
-    commands = [
-        [*compiler(), *flags, *warnings, *includes, "-c", str(path), "-o", str(product)]
-        for (path, warnings), product in zip(jobs, products, strict=True)
-    ]
+    jobs = [(path, (*flags, *WARNINGS)) for path in sources()] + [(glue, flags)]
+    products = [object_of(path, objects, of_file, compiler_version) for path, of_file in jobs]
+    for old in set(objects.glob("*.o*")) - set(products):
+        old.unlink()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(_run, commands))
+        list(pool.map(_compile_file, jobs, products))
     part = folder / "_core.abi3.so.part"
     sanitizers = [flag for flag in flags if flag.startswith("-fsanitize")]
     _run([*compiler(), "-shared", "-pthread", *sanitizers, *map(str, products), "-o", str(part)])
     part.replace(folder / "_core.abi3.so")
+
+
+def _compile_file(job: tuple[pathlib.Path, tuple[str, ...]], product: pathlib.Path) -> None:
+    path, flags = job
+    if product.exists():
+        return
+    part = product.with_suffix(".o.part")
+    includes = [f"-I{HERE}", f"-I{sysconfig.get_path('include')}", f"-I{sysconfig.get_path('platinclude')}"]
+    _run([*compiler(), *flags, *includes, "-c", str(path), "-o", str(part)])
+    part.replace(product)
 
 
 ffi = None if __name__ == "__main__" else ffi_builder()

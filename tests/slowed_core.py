@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from copied_checkout import copy_to
+
 METHOD = "copy_words"
 _SOURCE = Path("native") / "methods" / f"{METHOD}.c"
 _CALL = "exchange((uint64_t *)(void *)page_a, (uint64_t *)(void *)page_b, region->page_bytes);"
@@ -31,9 +31,7 @@ def slowed_checkout(folder: Path, *, every: int, times: int = 3) -> Path:
     An odd number of exchanges leaves the pages as one does, so that they still verify. In the caches, where each
     exchange costs what the first one did, three for every 20th pair make the method slower by a tenth.
     """
-    for name in ("pageswap", "native"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-    source = folder / _SOURCE
+    source = copy_to(folder) / _SOURCE
     text = source.read_text(encoding="utf-8")
     if _CALL not in text:
         raise ValueError(f"{_SOURCE} no longer calls exchange() as this expects")

@@ -9,24 +9,22 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from copied_checkout import ROOT, copy_to
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-ROOT = Path(__file__).resolve().parents[2]
 BROKEN = sorted((ROOT / "tests" / "native" / "broken").glob("*.c"))
 ODD = sorted(Path(__file__).with_name("methods").glob("*.c"))
 
 
-def copy_to(root: Path, methods: Iterable[Path] = ()) -> Path:
+def with_commands(root: Path, methods: Iterable[Path] = ()) -> Path:
     """Copy what the commands need to `root`, with `methods` added to the core."""
-    for folder in ("native", "pageswap", "templates", "experiments"):
-        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("_core*", "__pycache__"))
-    for name in ("tasks.py", "devtasks.py", "pageswap/native/_core.pyi"):
+    copy_to(root, methods)
+    for folder in ("templates", "experiments"):
+        shutil.copytree(ROOT / folder, root / folder)
+    for name in ("tasks.py", "devtasks.py"):
         shutil.copy(ROOT / name, root / name)
-    with (root / "native" / "methods.def").open("a") as table:
-        for path in methods:
-            shutil.copy(path, root / "native" / "methods")
-            table.write(f"PS_METHOD({path.stem})\n")
     return root
 
 

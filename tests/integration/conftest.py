@@ -9,7 +9,7 @@ import pytest
 from requirement import require
 
 from tests.integration import network as networks
-from tests.integration.checkout import BROKEN, ODD, copy_to
+from tests.integration.checkout import BROKEN, ODD, with_commands
 from tests.integration.fleet import Fleet
 from tests.integration.lab import Lab, own_network
 from tests.integration.links import Links
@@ -57,7 +57,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Copy the project, with methods added that are broken or odd on purpose."""
-    return copy_to(tmp_path_factory.mktemp("checkout"), [*BROKEN, *ODD])
+    return with_commands(tmp_path_factory.mktemp("checkout"), [*BROKEN, *ODD])
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import fuzz
 import pytest
 from compiled import library
+from copied_checkout import copy_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,14 +57,7 @@ def huge_pages(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def odd_core(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Build a core with more in its tables, as it is added: a file and a line for a method, a line for a backing."""
-    root = tmp_path_factory.mktemp("odd")
-    for folder in ("native", "pageswap"):
-        ignored = shutil.ignore_patterns("_core*", "__pycache__")
-        shutil.copytree(HERE.parents[1] / folder, root / folder, ignore=ignored)
-    with (root / "native" / "methods.def").open("a") as table:
-        for path in sorted([*HERE.glob("broken/*.c"), *HERE.glob("probes/*.c")]):
-            shutil.copy(path, root / "native" / "methods")
-            table.write(f"PS_METHOD({path.stem})\n")
+    root = copy_to(tmp_path_factory.mktemp("odd"), sorted([*HERE.glob("broken/*.c"), *HERE.glob("probes/*.c")]))
     with (root / "native" / "backings.def").open("a") as table:
         table.write((HERE / "probes" / "unreserved.def").read_text())
     # No sanitizer's library before it, which would be in the compiler's way, four times as slow.

@@ -59,3 +59,37 @@ def test_a_changed_source_is_another_hash(copied: pathlib.Path, name: str) -> No
     (copied / name).write_text((copied / name).read_text() + "\n")
 
     assert build_script(copied).source_hash(FLAGS, "cc 12") != before
+
+
+def test_a_file_is_compiled_anew_where_it_or_what_it_includes_has_changed(copied: pathlib.Path) -> None:
+    """And no other: who writes a method compiles that method."""
+    script = build_script(copied)
+    objects = copied / "objects"
+
+    def names() -> dict[str, pathlib.Path]:
+        return {path.name: script.object_of(path, objects, FLAGS, "cc 12") for path in script.sources()}
+
+    before = names()
+    with (copied / "methods" / "memcpy.c").open("a") as file:
+        file.write("\n")
+    of_a_method = names()
+    with (copied / "methods.def").open("a") as file:
+        file.write("\n")
+    of_the_table = names()
+
+    assert {name for name in before if before[name] != of_a_method[name]} == {"memcpy.c"}
+    assert {name for name in before if of_a_method[name] != of_the_table[name]} == {"registry.c"}
+    (copied / "memory.h").write_text("/* another */\n")
+    assert {name for name in before if of_the_table[name] != names()[name]} >= {"region.c"}
+    assert set(names()) == set(before)
+
+
+def test_flags_and_compiler_decide_what_a_file_is_compiled_to(copied: pathlib.Path) -> None:
+    """Where the checkout lies does not, so that a copy of it need not compile what it has not changed."""
+    script = build_script(copied)
+    path, objects = copied / "trial.c", copied / "objects"
+    made = {script.object_of(path, objects, flags, version) for flags in (FLAGS, ("-O3",)) for version in ("12", "13")}
+    there = build_script(NATIVE).object_of(NATIVE / "trial.c", objects, FLAGS, "12")
+
+    assert len(made) == 4
+    assert there in made

@@ -85,10 +85,10 @@ def reasons(mask: str) -> dict[str, str]:
 
 def machine_code(method: str) -> str:
     """Disassemble a method's own object file."""
-    path = ROOT / "build" / "objects" / f"native.methods.{method}.c.o"
+    paths = sorted((ROOT / "build" / "objects").glob(f"native.methods.{method}.c.*.o"))
     require("objdump", shutil.which("objdump"), "objdump is not installed; install binutils")
-    require("objects", path.exists(), f"{path} is not there; run native/build.py")
-    command = ["objdump", "-dr", "--no-show-raw-insn", str(path)]
+    require("objects", paths, "build/objects is empty; run native/build.py")
+    command = ["objdump", "-dr", "--no-show-raw-insn", *map(str, paths)]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     # A call out of the file is followed by a line with its name.
     called = re.sub(r"(\bcall\b).*\n\s+[0-9a-f]+: R_X86_64_\w+\s+(\w+).*", r"\1 \2", text)

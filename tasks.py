@@ -425,9 +425,10 @@ def publish(
     """Put reports on a static site with histories and an atlas, here or on another host; only what is new is sent."""
     from pageswap.campaign.run_references import select
     from pageswap.console import exits, run_view
-    from pageswap.publish.publishing import publish as put
 
     with access.site(to) as place:
+        from pageswap.publish.publishing import publish as put  # while the place is looked at
+
         found = put(
             select(RESULTS, run or []),
             place,

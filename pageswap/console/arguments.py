@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pageswap.fleet.inventory import Inventory, InventoryHost
     from pageswap.fleet.target import Target
-    from pageswap.publish.publishing import Destination
+    from pageswap.publish.destination import Destination
     from pageswap.spec.experiment import Experiment
 
 _LONGEST_TAG: Final = 200
@@ -172,7 +172,7 @@ class HostAccess:
     @contextlib.contextmanager
     def site(self, to: str) -> Iterator[Destination]:
         """Yield the folder that --to names, here or over SSH, and let go of the connection after; raises UsageError."""
-        from pageswap.publish.publishing import Destination, split
+        from pageswap.publish.destination import Destination, split
 
         host, path = split(to)
         try:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.errors import HostError, StoreError, UsageError
+from pageswap.errors import HostError, StoreError
 from pageswap.fleet.onhost.site_places import INDEX
 from pageswap.publish.index import index_of, index_text, read_index
 from pageswap.publish.reports import reports_of
@@ -17,58 +15,16 @@ from pageswap.report.page.write import render as render_report
 from pageswap.report.page.write import site_feed, site_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
-    from pageswap.fleet.target import Target
+    from pageswap.publish.destination import Destination
     from pageswap.publish.index import Entry
     from pageswap.publish.reports import Render, Reports
 
 TITLE: Final = "Moving pages of virtual memory: measurements"
 _ATTEMPTS: Final = 3
 _LONGEST_TITLE: Final = 200
-_MOST_ANSWER_BYTES: Final = 128 << 20
-
-
-class Destination:
-    """A folder that holds a site, or will; the machine needs Python and nothing else."""
-
-    def __init__(self, target: Target, path: str) -> None:
-        """Take the machine and the path there, which begins at another machine's home unless it is absolute."""
-        is_here = target.transport.is_here
-        self.name = path if is_here else f"{target.name}:{path}"
-        self._path = str(Path(path).expanduser().absolute()) if is_here else path
-        self._ask = functools.partial(target.ask, "site", most_bytes=_MOST_ANSWER_BYTES)
-
-    def look(self) -> dict[str, Any]:
-        """Say what is there, as `onhost.site.look` does; raises UsageError where that is no site, and HostError."""
-        seen: dict[str, Any] = self._ask({"verb": "look", "path": self._path})
-        if seen.get("state") == "other":
-            raise UsageError(f"--to {self.name}: holds other files and no site; give a new or an empty folder")
-        if not (isinstance(seen.get("index"), str | None) and isinstance(seen.get("hashes"), dict | None)):
-            raise HostError(f"{self.name}: what it answers tells nothing of a site; look at who runs the host")
-        return seen
-
-    def put(self, files: Sequence[File], seen: str) -> dict[str, Any]:
-        """Make the site consist of `files`, if its index still has the SHA-256 `seen`, as `onhost.site.put` does."""
-        listed = [
-            {"path": file.path, "size": file.size_bytes, "sha256": file.sha256, "kept": file.content is None}
-            for file in files
-        ]
-        return self._ask({"verb": "put", "path": self._path, "files": listed, "seen": seen}, _chunks(files))
-
-
-def split(text: str) -> tuple[str, str]:
-    """Cut `--to` into host and path as scp does: a colon before the first slash ends a host's name; "" is this one."""
-    if not text:
-        raise UsageError("--to is missing: give DIR, or HOST:DIR")
-    head, colon, path = text.partition(":")
-    if not colon or "/" in head:
-        return "", text
-    if not head or not path:
-        raise UsageError(
-            f"--to {text}: expected DIR or HOST:DIR; write './{text}' for a folder with a colon in its name"
-        )
-    return head, path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,10 +158,3 @@ def _outcome(
 
 def _ids(places: Iterable[str]) -> tuple[str, ...]:
     return tuple(place.split("/")[2] for place in places)
-
-
-def _chunks(files: Sequence[File]) -> Iterator[bytes]:
-    """Yield what is sent, a file after the other; of a page no more than one is in memory."""
-    for file in files:
-        if file.content is not None:
-            yield file.read()

@@ -15,7 +15,8 @@ from pageswap.comparison.comparison import compare
 from pageswap.comparison.measured_run import Part
 from pageswap.comparison.tables import slowdown_interval_text, slowdown_text
 from pageswap.store.store import Store
-from tests.slowed_core import METHOD, ROOT, measure, slowed_checkout
+from tests.copied_checkout import ROOT
+from tests.slowed_core import METHOD, measure, slowed_checkout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

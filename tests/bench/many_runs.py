@@ -51,8 +51,9 @@ history_of(stored_runs(Path(sys.argv[1])), "demo1", by="time", quantity="", host
 PUBLISH: Final = """
 import sys; from pathlib import Path; from pageswap.fleet.inventory import InventoryHost
 from pageswap.campaign.run_folders import stored_runs
-from pageswap.fleet.target import make_target; from pageswap.publish.publishing import Destination, publish
+from pageswap.fleet.target import make_target; from pageswap.publish.destination import Destination
 place = Destination(make_target(InventoryHost("local")), sys.argv[2])
+from pageswap.publish.publishing import publish
 publish(stored_runs(Path(sys.argv[1])), place)
 """
 

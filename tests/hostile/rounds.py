@@ -25,7 +25,8 @@ from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.provision.bundle import make_bundle
 from pageswap.fleet.target import make_target
 from pageswap.plan import plan as planning
-from pageswap.publish.publishing import Destination, publish
+from pageswap.publish.destination import Destination
+from pageswap.publish.publishing import publish
 from pageswap.spec.loader import loads
 from tests.hostile import outputs
 from tests.hostile.host import HostileTransport, facts, hostile_target

@@ -10,7 +10,8 @@ import pytest
 from pageswap.comparison.comparison import Comparison, Part, compare
 from pageswap.comparison.environments import DOES_NOT_STAND
 from pageswap.store.store import Store
-from tests.slowed_core import METHOD, ROOT, measure, slowed_checkout
+from tests.copied_checkout import ROOT
+from tests.slowed_core import METHOD, measure, slowed_checkout
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,9 @@ from pageswap.errors import HostError, StoreError, UsageError
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.target import make_target
 from pageswap.fleet.transport.transport import Reach
+from pageswap.publish.destination import Destination, split
 from pageswap.publish.index import read_index
-from pageswap.publish.publishing import TITLE, Destination, Published, publish, split
+from pageswap.publish.publishing import TITLE, Published, publish
 from tests.fleet.sshd import Sshd
 from tests.stored_run import RUN_ID, store_run
 

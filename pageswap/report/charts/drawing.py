@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import json
+import os
 import resource
+import select
 import subprocess
 import sys
+import tempfile
+import threading
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,10 +36,10 @@ _PATIENCE_S = 300
 _NEEDED_BYTES = {"as": 80 << 30, "data": 1 << 30}
 
 
-class Drawer(contextlib.AbstractContextManager["Drawer"]):
-    """Vega's engine in a process of its own: starting it takes half a second, which pass beside the imports.
+class Drawer:
+    """Vega's engine in a process of its own: starting it takes a second, which passes beside the imports.
 
-    Use it as a context; it ends with it. What it cannot draw raises StoreError.
+    What it cannot draw raises StoreError, and ends it.
     """
 
     def __init__(self) -> None:
@@ -41,47 +47,86 @@ class Drawer(contextlib.AbstractContextManager["Drawer"]):
         for limit in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
             most = resource.getrlimit(limit)[1]
             resource.setrlimit(limit, (most, most))
+        # A file takes whatever it complains of, and nobody needs to read it meanwhile.
+        self._complaints = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - it lasts
         # Without PYTHONPATH and the working directory: nothing but the installed vl_convert is needed.
         self.process = subprocess.Popen(  # noqa: S603 - our own file and no argument
             [sys.executable, "-I", str(_WORKER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._complaints,
             text=True,
             encoding="utf-8",
         )
+        assert self.process.stdin is not None  # noqa: S101 - asked for above
+        assert self.process.stdout is not None  # noqa: S101 - likewise
+        self._wishes, self._answers = self.process.stdin, self.process.stdout
+        self._answered = select.poll()
+        self._answered.register(self._answers)
+        self._in_use = threading.Lock()
 
-    def __exit__(self, *_: object) -> None:
+    def end(self) -> None:
         """End the process, whatever it is doing."""
         self.process.kill()
         self.process.communicate()
+        self._complaints.close()
 
     def draw(self, specs: Sequence[dict[str, Any]]) -> tuple[list[Markup], str]:
         """Return the drawings of Vega-Lite specifications, and the script that defines the global vegaEmbed.
 
         Each drawing is checked to hold nothing but shapes and text. The script, which takes two seconds to make, is
-        kept for later reports; without any specification it is "". A drawer can be asked once.
+        kept for later reports; without any specification it is "".
         """
-        script = kept_bundle() if specs else ""
-        wishes: list[dict[str, Any]] = [{"svg": spec} for spec in specs]
-        wishes += [{"bundle": _SNIPPET}] if script is None else []
-        lines = "".join(json.dumps(wish) + "\n" for wish in wishes)
-        try:
-            out, complaints = self.process.communicate(lines, timeout=_PATIENCE_S)
-        except subprocess.TimeoutExpired as error:
-            raise StoreError(f"the charts were not drawn in {_PATIENCE_S} s; try 'inv report' again") from error
-        texts = [json.loads(line) for line in out.splitlines()]
-        if self.process.returncode or len(texts) != len(wishes):
-            last = complaints.strip().splitlines()[-1:] or [f"exit code {self.process.returncode}"]
-            limits = short_of_memory(_NEEDED_BYTES)
-            raise StoreError(
-                f"the charts could not be drawn: {limits or last[0]}; what was measured is stored: 'inv report' tries"
-                " again"
-            )
-        if script is None:
-            script = texts.pop()
-            keep_bundle(script)
+        with self._in_use:
+            try:
+                texts = [self._answer({"svg": spec}) for spec in specs]
+                script = kept_bundle() if specs else ""
+                if script is None:
+                    script = self._answer({"bundle": _SNIPPET})
+                    keep_bundle(script)
+            except BaseException:
+                # Else its answer would be taken for the next one's.
+                self.process.kill()
+                self.process.wait()
+                raise
         return [checked(text) for text in texts], script
+
+    def _answer(self, wish: dict[str, Any]) -> str:
+        line = ""
+        with contextlib.suppress(BrokenPipeError):
+            self._wishes.write(json.dumps(wish) + "\n")
+            self._wishes.flush()
+            if not self._answered.poll(_PATIENCE_S * 1000):
+                raise StoreError(f"a chart was not drawn in {_PATIENCE_S} s; try 'inv report' again")
+            line = self._answers.readline()
+        if line.endswith("\n"):
+            return str(json.loads(line))
+        self.process.wait()
+        self._complaints.seek(0)
+        last = self._complaints.read().strip().splitlines()[-1:] or [f"exit code {self.process.returncode}"]
+        limits = short_of_memory(_NEEDED_BYTES)
+        raise StoreError(
+            f"the charts could not be drawn: {limits or last[0]}; what was measured is stored: 'inv report' tries again"
+        )
+
+
+def drawer() -> Drawer:
+    """Return this process's drawer, started when first asked for, and when the last one has ended."""
+    kept = _kept_by(os.getpid())
+    if not kept or kept[0].process.poll() is not None:
+        kept[:] = [Drawer()]
+        atexit.register(_end, os.getpid(), kept[0])
+    return kept[0]
+
+
+@functools.cache
+def _kept_by(_pid: int) -> list[Drawer]:
+    return []
+
+
+def _end(owner: int, kept: Drawer) -> None:
+    if os.getpid() == owner:  # and not a fork of it
+        kept.end()
 
 
 def kept_bundle() -> str | None:

@@ -10,7 +10,7 @@ from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.verdicts import FASTER, SLOWER
 from pageswap.comparison.tables import case_phrase, findings, slowdown_interval_text, slowdown_text, time_text
 from pageswap.report.charts import vegalite as vega
-from pageswap.report.charts.drawing import Drawer
+from pageswap.report.charts.drawing import drawer
 from pageswap.report.page.write import filled, own
 from pageswap.report.sections.ratios import LOOKS
 from pageswap.report.sections.section import Grid, Heading, kind_of, note, number
@@ -87,10 +87,10 @@ def comparison_page(found: SidesComparison) -> str:
 
     Raises StoreError when its charts cannot be drawn.
     """
-    with Drawer() as drawer:
-        page = model(found)
-        plots = [plot for plot in page.plots if plot]
-        drawings, vega_script = drawer.draw([plot.fixed() for plot in plots])
+    drawing = drawer()
+    page = model(found)
+    plots = [plot for plot in page.plots if plot]
+    drawings, vega_script = drawing.draw([plot.fixed() for plot in plots])
     of_plot = dict(zip(map(id, plots), drawings, strict=True))
     scripts = [own("cases.js"), *([vega_script, own("charts.js")] if vega_script else [])]
     facts = {"page": page, "kind_of": kind_of, "note": note, "drawing_of": lambda plot: of_plot[id(plot)]}

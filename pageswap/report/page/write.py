@@ -14,7 +14,7 @@ from pageswap.answers import words
 from pageswap.answers.kept_templates import KeptTemplates
 from pageswap.files import replacing
 from pageswap.history.kept_records import keep
-from pageswap.report.charts.drawing import Drawer
+from pageswap.report.charts.drawing import drawer
 from pageswap.store.store import Store
 from pageswap.text.words import visible
 
@@ -38,12 +38,12 @@ def render(run_data: RunData, out_path: Path) -> Path:
     when it cannot be written.
     """
     # The drawing process starts first, so that it loads Vega while this one imports pandas and scipy.
-    with Drawer() as drawer:
-        from pageswap.report.page.model import model
-        from pageswap.report.sections.section import kind_of, note, notes
+    drawing = drawer()
+    from pageswap.report.page.model import model
+    from pageswap.report.sections.section import kind_of, note, notes
 
-        page = model(run_data)
-        drawings, vega = drawer.draw([plot.fixed() for plot in page.plots])
+    page = model(run_data)
+    drawings, vega = drawing.draw([plot.fixed() for plot in page.plots])
     of_plot = dict(zip(map(id, page.plots), drawings, strict=True))
     scripts = [vega, own("cases.js"), own("charts.js")] if vega else [own("cases.js")]
     facts = _inlined(own("report.css"), scripts) | {"kind_of": kind_of, "note": note, "notes": notes}

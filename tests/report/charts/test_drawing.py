@@ -6,17 +6,14 @@ import resource
 import subprocess
 import sys
 from importlib import metadata
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from pageswap.errors import StoreError
-from pageswap.report.charts.drawing import Drawer, checked, keep_bundle, kept_bundle
+from pageswap.report.charts.drawing import Drawer, checked, drawer, keep_bundle, kept_bundle
 from pageswap.report.page.write import render
 from tests.fake_run import make_run
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SPEC = {"mark": "point", "data": {"values": [{"a": 1}]}, "encoding": {"x": {"field": "a", "type": "quantitative"}}}
 
@@ -30,33 +27,46 @@ def test_a_drawing_with_more_than_shapes_is_refused(svg: str) -> None:
 
 def test_drawings_come_in_the_order_of_their_specifications() -> None:
     """Each chart gets its own drawing."""
-    with Drawer() as drawer:
-        drawings, script = drawer.draw([{**SPEC, "title": name} for name in ("first", "second")])
+    drawings, script = drawer().draw([{**SPEC, "title": name} for name in ("first", "second")])
 
     assert ["first" in drawings[0], "second" in drawings[1]] == [True, True]
     assert "vegaEmbed" in script
 
 
+def test_one_engine_draws_all_of_a_process() -> None:
+    """Starting one takes as long as a report's drawings."""
+    first = drawer()
+    first.draw([SPEC])
+    first.draw([SPEC])
+
+    assert drawer() is first
+
+
 def test_a_chart_that_cannot_be_drawn_says_so() -> None:
     """The report fails with a cure, rather than with half its charts."""
-    with Drawer() as drawer, pytest.raises(StoreError, match=r"could not be drawn: .*'inv report' tries again"):
-        drawer.draw([{"mark": 3}])
+    failing = drawer()
+    with pytest.raises(StoreError, match=r"could not be drawn: .*'inv report' tries again"):
+        failing.draw([{"mark": 3}])
+
+    assert drawer().draw([SPEC])[0][0].startswith("<svg")
+    assert drawer() is not failing
 
 
 def test_a_drawer_that_was_killed_says_so() -> None:
     """As by a host that is out of memory."""
-    with Drawer() as drawer:
-        drawer.process.kill()
-        with pytest.raises(StoreError, match="exit code -9"):
-            drawer.draw([SPEC])
+    killed = Drawer()
+    killed.process.kill()
+    with pytest.raises(StoreError, match="exit code -9"):
+        killed.draw([SPEC])
+    killed.end()
 
 
 def limited(soft: int, hard: int) -> subprocess.CompletedProcess[str]:
     """Draw in a process that may have so many bytes of addresses."""
     program = (
         f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({soft}, {hard}))\n"
-        "from pageswap.report.charts.drawing import Drawer\n"
-        f"with Drawer() as drawer: print(drawer.draw([{SPEC!r}])[0][0][:4])"
+        "from pageswap.report.charts.drawing import drawer\n"
+        f"print(drawer().draw([{SPEC!r}])[0][0][:4])"
     )
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
@@ -79,12 +89,21 @@ def test_a_limit_on_addresses_that_stays_is_named_with_the_cure() -> None:
     )
 
 
-def test_a_drawer_that_is_left_ends() -> None:
+def test_a_drawer_ends_with_its_process_and_not_with_a_fork_of_it() -> None:
     """Also when nothing was asked of it."""
-    with Drawer() as drawer:
-        process = drawer.process
+    program = (
+        "import os, sys\n"
+        "from pageswap.report.charts.drawing import drawer\n"
+        "process = drawer().process\n"
+        "if not os.fork(): sys.exit()\n"
+        "os.wait()\n"
+        "print(process.pid, process.poll(), flush=True)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    pid, code = ended.stdout.split()
 
-    assert process.returncode is not None
+    assert code == "None"
+    assert not Path("/proc", pid).exists()
 
 
 def test_the_scripts_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

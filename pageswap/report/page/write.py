@@ -93,7 +93,8 @@ def _environment() -> jinja2.Environment:
 def printed(value: object) -> object:
     """Make text `visible`, and keep its numbers beside their units; markup is as it is to be."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return _BEFORE_UNIT.sub("\u00a0", visible(value))
+        shown = visible(value)
+        return _BEFORE_UNIT.sub("\u00a0", shown) if " " in shown else shown
     return value
 
 

@@ -95,7 +95,7 @@ def resolve(
 
 
 def earlier_runs(results_dir: Path, sides: Sequence[Sequence[Reference]]) -> list[tuple[Reference, ...]]:
-    """Return for each side that is one run the runs before it of the same experiment, core, kernel, CPU and host.
+    """Return for each side the runs before it of the same experiment, core, kernel, CPU and host, the last few.
 
     Runs that stand on a side are not among them, and no run is in two groups.
     """
@@ -104,9 +104,10 @@ def earlier_runs(results_dir: Path, sides: Sequence[Sequence[Reference]]) -> lis
     own = {run.folder.resolve(): run for run in known}
     groups = []
     for side in sides:
-        this = own.get(side[0].folder.resolve()) if len(side) == 1 else None
-        if this is None:
+        here = [own[folder] for folder in (each.folder.resolve() for each in side) if folder in own]
+        if not here:
             continue
+        this = min(here, key=lambda run: run.created_at)
         before = [
             run
             for run in known

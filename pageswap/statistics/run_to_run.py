@@ -67,13 +67,14 @@ def run_shifts(
     each group of ``earlier`` ones. Two runs a side give two degrees of freedom, which find nothing among many cases. So
     all cases of a comparison lend each other theirs, as genes of a microarray do (Smyth 2004, Stat. Appl. Genet. Mol.
     Biol. 3, 3): the more, the more alike the cases' spreads are (`_alike`), as on a busy machine one case may vary by
-    ten times what its neighbour does. But a case's spread is never taken to be below its own, nor below that of all,
-    nor below what blocks within its runs vary by. The first keeps one stray run from showing a change: its own spread
-    is then as large as the shift. As cases are not independent their degrees count for less, by ``shared``. All is NaN
+    ten times what its neighbour does. But a case's spread is never taken to be below its own, nor below that of the two
+    sides, nor below that of all, nor below what blocks within its runs vary by. The first two keep one stray run from
+    showing a change: its own side's spread is then as large as the shift, however many earlier runs there are. As cases
+    are not independent their degrees count for less, by ``shared``. All is NaN
     where no side has a second run.
     """
     squares, degrees = _within([base, new, *earlier])
-    own = np.divide(squares, degrees, out=np.full(len(squares), math.nan), where=degrees > 0)
+    own = _variance(squares, degrees)
     counted = degrees > 0
     if not counted.any():
         unknown = np.full(len(squares), math.nan)
@@ -84,7 +85,9 @@ def run_shifts(
     known = np.minimum(degrees + _alike(own[counted], degrees[counted]), np.maximum(degrees, most))
     counts = [(~np.isnan(side.values)).sum(axis=1) for side in (base, new)]
     blocks = _mean(np.hstack([base.errors, new.errors]) ** 2)
-    variance = np.fmax(np.fmax(own, blocks), pooled)
+    # Among many earlier runs that of one stray run would count for little.
+    between = _variance(*_within([base, new]))
+    variance = np.fmax(np.fmax(np.fmax(own, between), blocks), pooled)
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.sqrt(variance * (1 / counts[0] + 1 / counts[1]))
         point = np.where(counts[0] * counts[1] > 0, _mean(new.values) - _mean(base.values), math.nan)
@@ -129,6 +132,11 @@ def _within(groups: Sequence[RunEstimates]) -> tuple[Floats, Floats]:
         squares += np.nansum(around**2, axis=1)
         degrees += np.maximum((~np.isnan(group.values)).sum(axis=1) - 1, 0)
     return squares, degrees
+
+
+def _variance(squares: Floats, degrees: Floats) -> Floats:
+    found: Floats = np.divide(squares, degrees, out=np.full(len(squares), math.nan), where=degrees > 0)
+    return found
 
 
 def _mean(values: Floats) -> Floats:

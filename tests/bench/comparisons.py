@@ -27,7 +27,7 @@ DEVIATIONS: Final = ((0.0, 0.0), (0.01, 0.0), (0.02, 0.0), (0.05, 0.0), (0.02, 1
 CHANGES: Final = (0.05, 0.10)
 CASES: Final = (2, 8, 24)
 # Runs a side, and earlier runs under the conditions of each.
-SIDES: Final = ((1, 6), (2, 0), (4, 0))
+SIDES: Final = ((1, 6), (2, 0), (2, 6), (4, 0))
 BLOCKS: Final = 20
 BLOCK_DEVIATION: Final = 0.03
 LIMIT: Final = 0.05
@@ -60,7 +60,7 @@ def main() -> int:
                 words, gates, _ = _shares(rng, cases, (runs, earlier), (deviation, uneven))
                 of = (runs, earlier), (deviation, uneven)
                 found = [_shares(rng, cases, *of, change=each)[2] for each in CHANGES]
-                stray = _shares(rng, cases, (runs, 0), of[1], stray=STRAY)[1] if runs > 1 else 0.0
+                stray = _shares(rng, cases, *of, stray=STRAY)[1] if runs > 1 else 0.0
                 side = f"{runs}+{earlier}" if earlier else f"{runs}"
                 shares = " ".join(f"{100 * share:9.1f} %" for share in (words, gates, *found, stray))
                 print(f"{cases:11} {side:>11} {100 * deviation:9g} % {uneven:11g} {shares}", flush=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap.campaign.run_references import resolve, select
+from pageswap.campaign.run_references import Reference, earlier_runs, resolve, select
 from pageswap.errors import UsageError
 from tests.stored_run import COMMIT, RUN_ID, store_run
 
@@ -50,6 +50,25 @@ def test_a_commit_is_its_newest_clean_run_of_the_other_sides_experiment(results:
     assert wanted == names(results, f"commit:{COMMIT[:7]}", f"commit:{OTHER[:7].upper()}:lab1")
     assert (RUN_ID.format(2), None) == names(results, f"commit:{COMMIT}", RUN_ID.format(1))[0]
     assert (RUN_ID.format(5), None) == names(results, f"commit:{COMMIT[:4]}/else", RUN_ID.format(1))[0]
+
+
+def test_earlier_runs_are_those_before_the_first_of_a_side_and_on_none(tmp_path: Path) -> None:
+    """However many a side has; those of another experiment or kernel say nothing of it."""
+    results = tmp_path / "results"
+    for number in range(1, 7):
+        store_run(results, number, blocks=1, environment={"kernel": "5.10"} if number == 2 else None)
+    store_run(results, 7, name="else", blocks=1)
+
+    def earlier(*sides: tuple[int, ...]) -> list[list[int]]:
+        found = [
+            tuple(Reference(results / "demo" / RUN_ID.format(number), None, "") for number in side) for side in sides
+        ]
+        groups = earlier_runs(results, found)
+        return [[int(each.folder.name.rpartition("-")[2]) for each in group] for group in groups]
+
+    assert earlier((6, 5), (3,)) == [[4, 1]]
+    assert earlier((6,), (5,)) == [[4, 3, 1]]
+    assert earlier((6, 5), (4, 3)) == []
 
 
 @pytest.mark.parametrize(

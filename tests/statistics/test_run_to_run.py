@@ -57,6 +57,29 @@ def test_earlier_runs_tell_what_varies_where_each_side_is_one_run() -> None:
     assert np.isnan(run_shifts(base, new).p).all()
 
 
+def test_one_stray_run_shows_no_change_beside_calm_earlier_ones() -> None:
+    """By however many of them its own side's spread is outnumbered."""
+    rng = np.random.default_rng(3)
+    values = rng.normal(0, 0.001, (20, 4))
+    values[0, 3] += 3.0
+    earlier = [runs(rng.normal(0, 0.001, (20, 6))) for _ in range(2)]
+    found = run_shifts(runs(values[:, :2]), runs(values[:, 2:]), earlier)
+
+    assert found.p[0] > 0.2
+    assert found.low[0] < 0 < found.high[0]
+
+
+def test_earlier_runs_make_the_interval_of_several_runs_narrower() -> None:
+    """As they say more of what varies."""
+    rng = np.random.default_rng(4)
+    values = rng.normal(0, 0.01, (4, 4))
+    earlier = [runs(rng.normal(0, 0.01, (4, 6))) for _ in range(2)]
+    sides = runs(values[:, :2]), runs(values[:, 2:])
+    alone, with_them = run_shifts(*sides), run_shifts(*sides, earlier)
+
+    assert (with_them.high - with_them.low).mean() < 0.9 * (alone.high - alone.low).mean()
+
+
 def test_cases_lend_each_other_less_the_less_alike_they_vary() -> None:
     """Of two comparisons with the same spread in all, and the same first case, the uneven one tells less of it."""
     rng = np.random.default_rng(6)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from copied_checkout import copy_to
+from tests.copied_checkout import copy_to
 
 METHOD = "copy_words"
 _SOURCE = Path("native") / "methods" / f"{METHOD}.c"

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from copied_checkout import ROOT, copy_to
+from tests.copied_checkout import ROOT, copy_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

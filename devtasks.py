@@ -44,8 +44,8 @@ _CORE = ("tests/native",)
 _SIDE_BY_SIDE = ("--no-loadscope-reorder", "-n")
 # Named by folder, as each process imports all that it is not told to leave aside.
 _LAB_FOLDER = "tests/integration"
-# Labs wait for most of their time, and leave a CPU to the core's tests.
-_LABS = (_LAB_FOLDER, *_SIDE_BY_SIDE, "3")
+# Labs wait for much of their time; what they leave the core's tests take.
+_LABS = (_LAB_FOLDER, *_SIDE_BY_SIDE, "4")
 # A process more than two CPUs, as many a test waits.
 _OTHERS = (*(f"--ignore={folder}" for folder in (*_CORE, _LAB_FOLDER)), *_SIDE_BY_SIDE, "4")
 _TWICE = ", alone and under AddressSanitizer and UndefinedBehaviorSanitizer"

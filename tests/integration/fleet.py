@@ -168,9 +168,3 @@ def check_whole(run_dir: Path, spec: Path, hosts: Iterable[str], statuses: Itera
 def check_quiet(host: Host, lease_s: float = 0.0) -> None:
     """Assert that, once the lease is over, no process is left there."""
     wait_until(lambda: not host.processes(), lease_s + 30.0)
-
-
-def measuring(host: Host) -> bool:
-    """Tell whether a trial is being executed there, and followed."""
-    roles = host.roles()
-    return bool(roles["trial"] and roles["follower"])

@@ -111,7 +111,7 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> None
         time.sleep(0.01)
 
 
-def hold_trial(roles: Callable[[], dict[str, list[int]]]) -> int:
+def hold_trial(roles: Callable[[], dict[str, list[int]]], timeout_s: float = 30.0) -> int:
     """Wait until a trial is followed, and stop it, so that it is in hand until it is killed or goes on; gives its PID.
 
     However busy this machine is, what a test does meanwhile comes in the middle of that trial.
@@ -124,7 +124,7 @@ def hold_trial(roles: Callable[[], dict[str, list[int]]]) -> int:
             held.extend(filter(hold, found["trial"]))
         return bool(held)
 
-    wait_until(is_held)
+    wait_until(is_held, timeout_s)
     return held[0]
 
 

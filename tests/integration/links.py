@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import tempfile
@@ -10,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.integration.agent_processes import kill
-from tests.integration.fleet import Fleet, check_quiet, check_whole, finish, measuring, rows
-from tests.integration.lab import wait_until
+from tests.integration.fleet import Fleet, check_quiet, check_whole, finish, rows
+from tests.integration.lab import go_on, hold_trial
 from tests.integration.network import Network
 from tests.integration.stories import Stories
 
@@ -20,21 +21,30 @@ if TYPE_CHECKING:
 
     from tests.integration.network import Host
 
-HALF_A_SECOND = 1_500_000  # iterations that keep a trial busy for about so long
+# Iterations that keep a trial busy for some hundredths of a second, and for some tenths.
+SHORT = 60_000
+LONGER = 750_000
 LEASE_S = 4.0
+LONG_LEASE_S = 20.0
 
 
 class Story:
-    """A run on one host, and what happens to it meanwhile."""
+    """A run on one host, and what happens to it in the middle of a trial, which is held until it may go on."""
 
-    def __init__(self, fleet: Fleet, name: str, *, repeats: int = 2, **options: object) -> None:
-        """Begin the run, and wait until it is in the middle of a trial."""
+    def __init__(
+        self, fleet: Fleet, name: str, *, repeats: int = 2, iterations: int = SHORT, **options: object
+    ) -> None:
+        """Begin the run, and hold the first trial that is followed."""
         self.fleet = fleet
         self.host: Host = fleet.network.add(name)
-        # Long enough for what happens to happen in the middle of it, however fast the machine is.
-        self.spec: Path = fleet.spec(repeats=repeats, iterations=HALF_A_SECOND)
+        self.spec: Path = fleet.spec(repeats=repeats, iterations=iterations)
         self.controller: Popen[str] = fleet.begin(name, spec=self.spec, **options)
-        wait_until(lambda: measuring(self.host), 120.0)
+        self._trial = hold_trial(self.host.roles, 120.0)
+
+    def go_on(self) -> None:
+        """Have the trial go on, unless it died with its agent."""
+        with contextlib.suppress(ProcessLookupError):
+            go_on(self._trial)
 
     def whole(self, code: int = 0) -> str:
         """Wait for the run's end, with every row; gives what the controller said."""
@@ -48,22 +58,29 @@ class Story:
 
 
 def link_down(fleet: Fleet, name: str, seconds: float) -> str:
-    """Pull the cable out for so long."""
-    story = Story(fleet, name, lease_s=20.0 if seconds < 20 else LEASE_S)
+    """Pull the cable out for so long; an agent whose lease lasts longer goes on measuring meanwhile, and afterwards."""
+    outlives = seconds < LONG_LEASE_S
+    story = (
+        Story(fleet, name, iterations=LONGER, lease_s=LONG_LEASE_S) if outlives else Story(fleet, name, lease_s=LEASE_S)
+    )
     story.host.link("down")
+    if outlives:
+        story.go_on()
     time.sleep(seconds)
     story.host.link("up")
+    story.go_on()
     return story.whole()
 
 
 def link_down_for_ever(fleet: Fleet, name: str) -> str:
     """Until the controller has given up; then resume."""
-    story = Story(fleet, name, repeats=5, lease_s=LEASE_S, patience_s=5.0)
+    story = Story(fleet, name, lease_s=LEASE_S, patience_s=5.0)
     story.host.link("down")
     ended = finish(story.controller)
     assert ended.code == 3, ended.errors
     assert ended.run_dir is not None
     assert {row.status for row in rows(ended.run_dir)} <= {"ok"}
+    story.go_on()
     check_quiet(story.host, LEASE_S)
     again = fleet.resumed(ended.run_dir)
     assert again.code == 3, again.errors
@@ -77,8 +94,9 @@ def link_down_for_ever(fleet: Fleet, name: str) -> str:
 
 def sshd_killed(fleet: Fleet, name: str) -> str:
     """With every connection it serves, and started again after a while."""
-    story = Story(fleet, name, lease_s=20.0)
+    story = Story(fleet, name, iterations=LONGER, lease_s=LONG_LEASE_S)
     story.host.kill_sshd()
+    story.go_on()
     time.sleep(2)
     story.host.start_sshd()
     return story.whole()
@@ -87,7 +105,8 @@ def sshd_killed(fleet: Fleet, name: str) -> str:
 def killed(fleet: Fleet, name: str, *roles: str) -> str:
     """Kill some of the programs on the host with SIGKILL."""
     story = Story(fleet, name)
-    wait_until(lambda: story.host.kill(*roles))
+    assert story.host.kill(*roles)
+    story.go_on()
     return story.whole()
 
 

@@ -12,8 +12,18 @@ import pytest
 
 from pageswap.errors import StoreError
 from tests.integration.agent_processes import kill
-from tests.integration.fleet import check_quiet, check_whole, finish, measuring, rows, trial_ids
-from tests.integration.lab import dice, fill, hold_trial, press_ctrl_c, small_disk, stop_at_once, wait_until
+from tests.integration.fleet import check_quiet, check_whole, finish, rows, trial_ids
+from tests.integration.lab import (
+    dice,
+    fill,
+    go_on,
+    hold_trial,
+    press_ctrl_c,
+    small_disk,
+    stop_at_once,
+    wait_for_word,
+    wait_until,
+)
 from tests.integration.network import NEIGHBOUR
 
 if TYPE_CHECKING:
@@ -24,8 +34,6 @@ if TYPE_CHECKING:
 
 KILLS = int(os.environ.get("PAGESWAP_TEST_KILLS", "20"))
 BRIEF = 100_000
-LONGER = 1_500_000
-SECONDS = 20_000_000
 
 
 @pytest.mark.slow
@@ -78,10 +86,12 @@ class TestFullDisk:
         """The exit code of files, rows intact, hosts stop by themselves; with room again, resume completes the run."""
         host = fleet.network.add("lab1")
         with small_disk(fleet.results, 2):
-            spec = fleet.spec(repeats=4, iterations=BRIEF * 5)
+            spec = fleet.spec(repeats=4, iterations=BRIEF)
             controller = fleet.begin("lab1", spec=spec, lease_s=5.0)
             wait_until(lambda: fleet.runs() and rows(fleet.runs()[0]))
+            trial = hold_trial(host.roles)
             filler = fill(fleet.results)
+            go_on(trial)
             ended = finish(controller)
             (run_dir,) = fleet.runs()
             assert ended.code == StoreError.exit_code, ended.errors
@@ -98,21 +108,21 @@ class TestTwoAtOnce:
     """One measurement at a time on a host, whoever asks."""
 
     @pytest.fixture
-    def held(self, fleet: Fleet) -> tuple[Host, subprocess.Popen[str]]:
-        """Give a host that is being measured."""
+    def held(self, fleet: Fleet) -> tuple[Host, subprocess.Popen[str], int]:
+        """Give a host that is being measured, by whom, and the trial in hand, which is held until it may go on."""
         host = fleet.network.add("lab1")
         fleet.network.configure("other", HostName=host.address, User=NEIGHBOUR)
         for alias in ("lab1", "other"):
             fleet.check_next_run(alias)  # the bundle is there: what comes next starts soon
             shutil.rmtree(fleet.results)
-        controller = fleet.begin("lab1", spec=fleet.spec(repeats=1, iterations=LONGER))
-        wait_until(lambda: measuring(host))
-        return host, controller
+        controller = fleet.begin("lab1", spec=fleet.spec(repeats=1, iterations=BRIEF))
+        return host, controller, hold_trial(host.roles)
 
-    def test_the_second_is_told_who_measures(self, fleet: Fleet, held: tuple[Host, subprocess.Popen[str]]) -> None:
+    def test_the_second_is_told_who_measures(self, fleet: Fleet, held: tuple[Host, subprocess.Popen[str], int]) -> None:
         """Exit code 3 with user, run and time; the first comes to a good end."""
-        host, first = held
+        host, first, trial = held
         second = fleet.run("lab1")
+        go_on(trial)
         ended = finish(first)
 
         assert second.code == 3
@@ -120,29 +130,32 @@ class TestTwoAtOnce:
             assert word in second.errors
         assert ended.code == 0, ended.errors
         (run_dir,) = fleet.runs()
-        check_whole(run_dir, fleet.spec(repeats=1, iterations=LONGER), ["lab1"])
+        check_whole(run_dir, fleet.spec(repeats=1, iterations=BRIEF), ["lab1"])
         check_quiet(host)
         fleet.check_next_run("lab1")
 
-    def test_another_user_is_told_too(self, fleet: Fleet, held: tuple[Host, subprocess.Popen[str]]) -> None:
+    def test_another_user_is_told_too(self, fleet: Fleet, held: tuple[Host, subprocess.Popen[str], int]) -> None:
         """The lease is the host's, not a user's."""
-        _, first = held
+        _, first, trial = held
         second = fleet.run("other")
+        go_on(trial)
 
         assert second.code == 3, second.errors
         assert "measurer" in second.errors
         assert finish(first).code == 0
         fleet.check_next_run("other")
 
-    def test_the_second_waits_if_told_to(self, fleet: Fleet, held: tuple[Host, subprocess.Popen[str]]) -> None:
+    def test_the_second_waits_if_told_to(self, fleet: Fleet, held: tuple[Host, subprocess.Popen[str], int]) -> None:
         """And measures everything once the host is free."""
-        host, first = held
-        second = fleet.run("lab1", wait=True)
+        host, first, trial = held
+        second = fleet.begin("lab1", wait=True)
+        wait_for_word(second, "waiting for")
+        go_on(trial)
+        ended = finish(second)
 
-        assert second.code == 0, second.errors
-        assert "waiting for" in second.errors
+        assert ended.code == 0, ended.errors
         assert finish(first).code == 0
-        for run_dir, iterations in zip(fleet.runs(), (LONGER, 1000), strict=True):
+        for run_dir, iterations in zip(fleet.runs(), (BRIEF, 1000), strict=True):
             check_whole(run_dir, fleet.spec(repeats=1, iterations=iterations), ["lab1"])
         check_quiet(host)
 
@@ -153,7 +166,7 @@ class TestCtrlC:
     def test_once_lets_the_trial_in_hand_end(self, fleet: Fleet) -> None:
         """Exit code 130, every stored row whole, on both hosts; the rest by resume."""
         hosts = [fleet.network.add("lab1"), fleet.network.add("lab2")]
-        spec = fleet.spec(repeats=4, iterations=BRIEF * 5)
+        spec = fleet.spec(repeats=4, iterations=BRIEF * 2)
         controller = fleet.begin("lab1", "lab2", spec=spec)
         wait_until(lambda: fleet.runs() and {row.host for row in rows(fleet.runs()[0])} == {"lab1", "lab2"})
         press_ctrl_c(controller)
@@ -171,7 +184,7 @@ class TestCtrlC:
     def test_twice_kills_the_trial_in_hand(self, fleet: Fleet) -> None:
         """Exit code 130, and that trial is a row that says so, which resume makes up for."""
         host = fleet.network.add("lab1")
-        controller = fleet.begin("lab1", spec=fleet.spec(repeats=1, iterations=SECONDS))
+        controller = fleet.begin("lab1", spec=fleet.spec(repeats=1, iterations=BRIEF))
         hold_trial(host.roles)
         stop_at_once(controller)
         ended = finish(controller)

@@ -30,10 +30,8 @@ if TYPE_CHECKING:
 
     from tests.integration.lab import Lab
 
-SECONDS = 20_000_000  # iterations that keep a trial busy for seconds
-BRIEF = 60_000
-LONGER = 600_000  # of so many there are TRIALS, with four repeats
-TRIALS = 38
+BRIEF = 60_000  # iterations
+TRIALS = 38  # with four repeats
 
 
 def is_measuring(lab: Lab) -> bool:
@@ -56,7 +54,7 @@ class TestCtrlC:
 
     def test_once_lets_the_trial_in_hand_end(self, lab: Lab) -> None:
         """Exit code 130, every stored row whole, the rest by resume."""
-        controller = lab.start_run(lab.spec(repeats=4, iterations=LONGER))
+        controller = lab.start_run(lab.spec(repeats=4, iterations=BRIEF))
         trial = hold_trial(lab.processes)
         press_ctrl_c(controller)
         said = wait_for_word(controller, "interrupted:")
@@ -73,7 +71,7 @@ class TestCtrlC:
 
     def test_twice_kills_the_trial_in_hand(self, lab: Lab) -> None:
         """Exit code 130, and that trial is a row that says so."""
-        controller = lab.start_run(lab.spec(repeats=1, iterations=SECONDS))
+        controller = lab.start_run(lab.spec(repeats=1, iterations=BRIEF))
         hold_trial(lab.processes)
         stop_at_once(controller)
         _, errors = controller.communicate(timeout=60)
@@ -86,8 +84,8 @@ class TestCtrlC:
 
     def test_while_waiting_for_another_run_gives_up_the_place(self, lab: Lab) -> None:
         """Exit code 130; the other run goes on, and resume makes up for this one."""
-        first = lab.start_run(lab.spec(repeats=1, iterations=SECONDS))
-        wait_until(lambda: lab.processes()["trial"])
+        first = lab.start_run(lab.spec(repeats=1, iterations=BRIEF))
+        hold_trial(lab.processes)
         second = lab.start_run(lab.spec(repeats=1), wait=True)
         wait_until(lambda: len(lab.runs()) == 2 and lab.processes()["starter"])
         press_ctrl_c(second)
@@ -147,8 +145,8 @@ class TestTwoAtOnce:
 
     def test_the_second_run_is_told_who_measures(self, lab: Lab) -> None:
         """Exit code 3 with process, user, run and time; it leaves no empty run behind."""
-        first = lab.start_run(lab.spec(repeats=1, iterations=SECONDS))
-        wait_until(lambda: lab.processes()["trial"])
+        first = lab.start_run(lab.spec(repeats=1, iterations=BRIEF))
+        hold_trial(lab.processes)
         (agent,) = lab.processes()["agent"]
         second = lab.start_run(lab.spec(repeats=1))
         _, errors = second.communicate(timeout=60)
@@ -208,9 +206,11 @@ class TestFullDisk:
     def test_where_the_results_are(self, lab: Lab, disk: Callable[[str], Path]) -> None:
         """The exit code of files, earlier rows intact; with room again, resume completes the run."""
         results = disk("results")
-        controller = lab.start_run(lab.spec(repeats=4, iterations=LONGER))
+        controller = lab.start_run(lab.spec(repeats=4, iterations=BRIEF))
         wait_until(lambda: is_measuring(lab))
+        trial = hold_trial(lab.processes)
         filler = fill(results)
+        go_on(trial)
         _, errors = controller.communicate(timeout=60)
         rows = last_attempts(lab.runs()[0])
 
@@ -225,9 +225,11 @@ class TestFullDisk:
     def test_where_the_journal_is(self, lab: Lab, disk: Callable[[str], Path]) -> None:
         """The host's reason is passed on; rows before it are stored, and resume completes the run."""
         home = disk("home")
-        controller = lab.start_run(lab.spec(repeats=4, iterations=LONGER))
+        controller = lab.start_run(lab.spec(repeats=4, iterations=BRIEF))
         wait_until(lambda: is_measuring(lab))
+        trial = hold_trial(lab.processes)
         filler = fill(home)
+        go_on(trial)
         _, errors = controller.communicate(timeout=60)
         rows = last_attempts(lab.runs()[0])
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from requirement import require
 
-from tests.integration.fleet import check_quiet, check_whole
+from tests.integration import network as networks
+from tests.integration.fleet import Fleet, check_quiet, check_whole
 from tests.integration.network import USER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.integration.fleet import Fleet
+    from tests.integration.network import Host
 
-BRIEF = 100_000
 HUGE_BYTES = 10_000_000_000
 
 
@@ -81,18 +85,63 @@ DAMAGES = {
 }
 
 
+@dataclasses.dataclass
+class LeftAlone:
+    """A run that its host finished while no controller was there: as it was, and as each test finds it."""
+
+    fleet: Fleet
+    host: Host
+    spec: Path
+    kept: Path
+
+    @property
+    def run_dir(self) -> Path:
+        """The controller's folder of the run."""
+        (run_dir,) = self.fleet.runs()
+        return run_dir
+
+    @property
+    def _places(self) -> dict[str, Path]:
+        return {"here": self.fleet.results, "there": self.host.home(".cache/pageswap/runs", USER)}
+
+    def keep(self) -> None:
+        """Put aside what the controller and the host have of it."""
+        for name, place in self._places.items():
+            subprocess.run(["cp", "-a", place, self.kept / name], check=True)
+
+    def restore(self) -> Path:
+        """Have both have again what was put aside; give the journal."""
+        for name, place in self._places.items():
+            shutil.rmtree(place)
+            subprocess.run(["cp", "-a", self.kept / name, place], check=True)
+        (journal,) = self._places["there"].glob("*/*/*/journal.jsonl")
+        return journal
+
+
+@pytest.fixture(scope="module")
+def left_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LeftAlone]:
+    """Give a run whose journal is whole."""
+    missing = networks.what_is_missing()
+    require("root" if "root" in missing else "sshd", not missing, missing)
+    folder = tmp_path_factory.mktemp("journals")
+    with networks.network(folder / "network") as network:
+        fleet = Fleet(folder, network)
+        host = network.add("lab1")
+        left = LeftAlone(fleet, host, fleet.spec(repeats=1), folder / "kept")
+        fleet.left_alone(host, left.spec)
+        left.kept.mkdir()
+        left.keep()
+        yield left
+
+
 @pytest.mark.parametrize("how", DAMAGES)
-def test_a_journal(fleet: Fleet, how: str) -> None:
+def test_a_journal(left_alone: LeftAlone, how: str) -> None:
     """Its host measures again what could not be read; no row is doubled, and none has what was made up."""
-    host = fleet.network.add("lab1")
-    spec = fleet.spec(repeats=2, iterations=BRIEF)
-    run_dir = fleet.left_alone(host, spec)
-    (journal,) = host.home(".cache/pageswap/runs", USER).glob("*/*/*/journal.jsonl")
-    content = journal.read_bytes()
-    assert json.loads(content.splitlines()[-1])["kind"] == "end"
+    journal = left_alone.restore()
+    assert json.loads(journal.read_bytes().splitlines()[-1])["kind"] == "end"
     DAMAGES[how](journal)
-    resumed = fleet.resumed(run_dir)
+    resumed = left_alone.fleet.resumed(left_alone.run_dir)
 
     assert resumed.code == 0, resumed.errors
-    check_whole(run_dir, spec, ["lab1"])
-    check_quiet(host)
+    check_whole(left_alone.run_dir, left_alone.spec, ["lab1"])
+    check_quiet(left_alone.host)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
-import statistics
 import sys
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pageswap.store.store import Store
 from tests.integration.agent_processes import kill
 from tests.integration.lab import dice, go_on, hold_trial, last_attempts, wait_for_word, wait_until
 from tests.integration.random_kills import SHORT, SPEC, Kills
@@ -27,64 +26,86 @@ KILLS = int(os.environ.get("PAGESWAP_TEST_KILLS", "30"))
 KILLS_OVER_SSH = int(os.environ.get("PAGESWAP_TEST_KILLS", "12"))
 VICTIMS = ("controller", "keeper", "agent", "follower", "trial", "starter")
 
-# The run must outlive all kills: what is killed had about half a second to start and as long to measure.
-TRIAL_S = 0.7
+LONGER = 3 * SHORT  # iterations
+REPEATS = 12
+TRIALS = 60
 
 
 def kill_one(lab: Lab, controller: subprocess.Popen[str], victim: str, delay_s: float) -> str:
-    """Kill a `victim` some time from now, or the controller where there is none; gives what it was."""
+    """Kill a `victim` some time from now, or the controller where there is none; gives what it was, "" if all is over.
+
+    A starter or a trial's child may be between two lives at that moment: it is looked for a little while.
+    """
     deadline = time.monotonic() + delay_s
     while time.monotonic() < deadline and controller.poll() is None:
         time.sleep(0.002)
-    # A starter or a trial's child may be between two lives at this moment: look again for a little while.
+    pids: list[int] = []
     for _ in range(50):
+        if controller.poll() is not None:
+            return ""
         pids = [] if victim == "controller" else lab.processes()[victim]
-        if pids or victim == "controller" or controller.poll() is not None:
+        if pids or victim == "controller":
             break
-    assert controller.poll() is None, f"it ended before it was killed: {controller.communicate()}"
     for pid in pids or [controller.pid]:
         kill(pid)
     return victim if pids else "controller"
 
 
+@dataclasses.dataclass
+class Local:
+    """Runs of one experiment here, one after the other; `whole` are those that have come to a good end."""
+
+    lab: Lab
+    spec: Path
+    whole: list[Path] = dataclasses.field(default_factory=list)
+
+    def go_on(self) -> subprocess.Popen[str]:
+        """Resume the run that is going on, or begin one where there is none, as when it was killed before its plan."""
+        going = [run for run in self.lab.runs() if run not in self.whole]
+        return self.lab.start({"resume": str(going[0])}) if going else self.lab.start_run(self.spec)
+
+    def end(self, controller: subprocess.Popen[str]) -> list[tuple[str, str]]:
+        """Wait for a controller's end, and give what its run then has."""
+        _, errors = controller.communicate(timeout=240)
+        (run,) = (run for run in self.lab.runs() if run not in self.whole)
+        code = controller.returncode
+        if code == 2:  # a killed trial was the last that its segment stored
+            code, errors = self.lab.resume(run)
+        assert code == 0, errors
+        self.whole.append(run)
+        return sorted(last_attempts(run))
+
+
 @pytest.mark.slow
 def test_every_trial_comes_back_exactly_once_after_thirty_kills(lab: Lab) -> None:
-    """At random moments of one run, to a random one of all processes that take part, each followed by a resume."""
+    """At random moments of runs, to a random one of all processes that take part, each followed by a resume.
+
+    However fast the machine is, a run that is whole before all are killed is followed by another one.
+    """
     chance = dice()
     spec = lab.folder / "killed.yaml"
-    spec.write_text(SPEC.format(iterations=SHORT, repeats=12))
-    undisturbed = lab.start_run(spec)
-    _, errors = undisturbed.communicate(timeout=120)
-    assert undisturbed.returncode == 0, errors
-    (quiet,) = lab.runs()
-    expected = sorted(last_attempts(quiet))
-    assert len(expected) == 60
+    spec.write_text(SPEC.format(iterations=LONGER, repeats=REPEATS))
+    runs = Local(lab, spec)
+    expected = runs.end(runs.go_on())
+    assert len(expected) == TRIALS
     assert {status for _, status in expected} == {"ok"}
 
-    spec.write_text(SPEC.format(iterations=int(SHORT * TRIAL_S / mean_trial_s(quiet)), repeats=12))
-    controller = lab.start_run(spec)
-    wait_until(lambda: len(lab.runs()) == 2)
-    run = lab.runs()[1]
     killed = dict.fromkeys(VICTIMS, 0)
-    for number in range(KILLS):
+    controller = runs.go_on()
+    while sum(killed.values()) < KILLS:
         victim = chance.choice(VICTIMS)
-        killed[kill_one(lab, controller, victim, chance.uniform(0.0, 0.4 if victim == "starter" else 1.0))] += 1
-        time.sleep(chance.choice((0.0, chance.uniform(0.0, 0.1))))
-        kill(controller.pid)
-        controller.communicate(timeout=60)
-        assert len(last_attempts(run)) < 60, f"complete after {number + 1} of {KILLS} kills"
-        controller = lab.start({"resume": str(run)})
-    _, errors = controller.communicate(timeout=240)
-    sys.stdout.write(f"{killed}\n")
+        hit = kill_one(lab, controller, victim, chance.uniform(0.0, 0.4 if victim == "starter" else 1.0))
+        if hit:
+            killed[hit] += 1
+            time.sleep(chance.choice((0.0, chance.uniform(0.0, 0.1))))
+            kill(controller.pid)
+            controller.communicate(timeout=60)
+        else:
+            assert runs.end(controller) == expected
+        controller = runs.go_on()
+    sys.stdout.write(f"{killed} in {len(runs.whole)} runs\n")
 
-    assert sum(killed.values()) == KILLS
-    if controller.returncode == 2:  # a killed trial was the last that its segment stored
-        code, errors = lab.resume(run)
-        assert code == 0, errors
-    else:
-        assert controller.returncode == 0, errors
-    assert lab.runs() == [quiet, run]
-    assert sorted(last_attempts(run)) == expected
+    assert runs.end(controller) == expected
     wait_until(lambda: not any(lab.processes().values()))
 
 
@@ -95,13 +116,6 @@ def test_every_row_comes_back_over_either_transport(fleet: Fleet) -> None:
     kills.until(KILLS_OVER_SSH)
 
     assert kills.hits.total() == KILLS_OVER_SSH
-
-
-def mean_trial_s(run_dir: Path) -> float:
-    """Give how long the trials of a run took in the mean."""
-    with Store.open(run_dir / "run.sqlite") as store:
-        elapsed = store.columns().index("elapsed_ns")
-        return statistics.mean(row[elapsed] for row in store.rows()) / 1e9
 
 
 @pytest.mark.parametrize("victim", ["agent", "follower"])

@@ -31,13 +31,11 @@ LONG_LEASE_S = 20.0
 class Story:
     """A run on one host, and what happens to it in the middle of a trial, which is held until it may go on."""
 
-    def __init__(
-        self, fleet: Fleet, name: str, *, repeats: int = 2, iterations: int = SHORT, **options: object
-    ) -> None:
+    def __init__(self, fleet: Fleet, name: str, *, iterations: int = SHORT, **options: object) -> None:
         """Begin the run, and hold the first trial that is followed."""
         self.fleet = fleet
         self.host: Host = fleet.network.add(name)
-        self.spec: Path = fleet.spec(repeats=repeats, iterations=iterations)
+        self.spec: Path = fleet.spec(repeats=2, iterations=iterations)
         self.controller: Popen[str] = fleet.begin(name, spec=self.spec, **options)
         self._trial = hold_trial(self.host.roles, 120.0)
 

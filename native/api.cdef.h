@@ -42,7 +42,7 @@ typedef struct {
     uint64_t seed;            /* of the schedule and of the stamps */
     uint32_t threads;         /* each works on its own share of the slots and of the iterations */
     uint32_t rounds;
-    const char *touch;        /* "moved": read every moved page inside the timed region */
+    const char *touch;        /* "moved": read every moved page inside the timed region; "every": each 4 KiB of it */
     const char *pattern;      /* of the pairs: "random", "sequential" or "strided" */
     uint64_t distance;        /* in pages: between a pair's partners (sequential), or from pair to pair (strided) */
     uint64_t run_pages;       /* neighbouring pages that move together: each of a pair, for `swap` and `permute` */

@@ -49,6 +49,10 @@ enum ps_workload {
         PS_WORKLOAD_COUNT
 };
 
+/* What is read of a page inside the timed region after its move: one word for each fault that the move may have put
+ * off, or one in each 4 KiB. */
+enum ps_touch { PS_TOUCH_NONE, PS_TOUCH_MOVED, PS_TOUCH_EVERY };
+
 /* What backings differ in for a method; one asks for kinds, so that a backing more is no matter of its. */
 enum ps_memory_kind { PS_ANON, PS_SHARED_ANON, PS_MEMFD, PS_HUGETLB, PS_MEMORY_KINDS };
 
@@ -83,8 +87,8 @@ struct ps_region {
     size_t pages; /* slots that hold a page at the start */
     size_t spare_pages; /* empty slots right after them, for the workload `move` */
     size_t fault_bytes; /* of the backing: the size of its pages where they are huge, else 4 KiB */
-    size_t touch_bytes; /* what one fault can bring, and so ps_touch()'s step: 4 KiB, or the backing's huge page */
-    int touch; /* read every moved page after its move */
+    size_t touch_bytes; /* ps_touch()'s step: what one fault can bring, 4 KiB or the backing's huge page; or 4 KiB */
+    enum ps_touch touch; /* what is read of every moved page after its move */
     int give_back; /* the advice that gives back the memory of what was moved away; 0: it is kept */
     int fd; /* of a memfd, else -1 */
     size_t file_offset; /* of slot 0 in that file */
@@ -243,7 +247,7 @@ static inline unsigned char *ps_slot(const struct ps_region *region, size_t slot
 
 /* Pays, when the trial asks for it, every fault that moving this page may have put off, with one read for each that
  * there may be: 512 in 2 MiB that the kernel maps by 4 KiB pages, one in a huge page that moves whole. Reading more
- * would charge the method with the reader's cache misses. */
+ * charges the method with the reader's cache misses, which is what `every` asks for. */
 static inline void ps_touch(const struct ps_region *region, const unsigned char *page)
 {
     if (!region->touch)

@@ -117,6 +117,8 @@ void ps_memory_unmap(struct ps_memory *memory)
  */
 static size_t touch_bytes(const ps_trial *trial, const struct ps_backing *backing)
 {
+    if (ps_word_find("touch", trial->touch) == PS_TOUCH_EVERY)
+        return PS_BASE_PAGE;
     return trial->page_bytes % backing->fault_bytes == 0 ? backing->fault_bytes : backing->kernel_page_bytes;
 }
 
@@ -144,7 +146,7 @@ void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, con
     region->spare_pages = end - begin - region->pages;
     region->fault_bytes = backing->fault_bytes;
     region->touch_bytes = touch_bytes(trial, backing);
-    region->touch = ps_word_find("touch", trial->touch);
+    region->touch = (enum ps_touch)ps_word_find("touch", trial->touch);
     region->give_back = give_back_advice(trial, backing);
     region->fd = memory->fd;
     region->file_offset = begin * trial->page_bytes;

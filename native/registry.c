@@ -32,7 +32,7 @@ static const struct {
     const char *levels[PS_MOST_LEVELS + 1];
 } words[] = {
 #define X(name) #name,
-    {"touch", {"none", "moved"}},
+    {"touch", {"none", "moved", "every"}}, /* in the order of enum ps_touch */
     {"pattern", {PS_PATTERNS(X)}},
     {"release", {"kept", "source", "both"}}, /* in the order of workloads/move.c */
     {"alignment", {"2MiB", "page"}},

@@ -1,4 +1,4 @@
-"""touch: moved reads one word for each fault that a move may have put off, and no more."""
+"""touch: moved reads one word for each fault that a move may have put off, and no more; every one in each 4 KiB."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ def touched(core: pathlib.Path, touch: str, **changes: int | str) -> subprocess.
 def test_a_huge_page_that_moves_whole_is_read_once(odd_core: pathlib.Path) -> None:
     """All of it comes with one fault; reading 512 words of it would time the reader's cache misses."""
     assert touched(odd_core, "moved", backing="thp").stdout == "verified\n"
+    assert touched(odd_core, "every", backing="thp").returncode == -signal.SIGSEGV, "its reader reads all of it"
 
 
 @pytest.mark.parametrize("backing", ["private_anon", "thp_off", "shared_anon", "memfd"])

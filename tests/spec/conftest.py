@@ -46,7 +46,7 @@ def vocabulary() -> Vocabulary:
         },
         choices={
             "backing": ("private_anon", "shared_anon"),
-            "touch": ("none", "moved"),
+            "touch": ("none", "moved", "every"),
             "pattern": ("random", "sequential"),
             "release": ("kept", "source", "both"),
             "alignment": ("2MiB", "page"),

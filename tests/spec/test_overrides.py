@@ -113,7 +113,7 @@ BAD_ARGUMENTS = [
         {"set_": ["method=mremap_fixed"]},
         "a.yaml:10: baseline: no case has method: memcpy; their method after --set method=mremap_fixed is mremap_fixed",
     ),
-    ({"filter_": ["touch=maybe"]}, "--filter touch: unknown touch 'maybe'; it is one of none, moved"),
+    ({"filter_": ["touch=maybe"]}, "--filter touch: unknown touch 'maybe'; it is one of none, moved, every"),
     (
         {"filter_": ["method=exchange_avx2"]},
         "--filter method: no case has exchange_avx2; the cases have memcpy, mremap",

@@ -203,7 +203,7 @@ def cost_stacks(summary: HostsSummary, calls: Summary | None = None) -> tuple[Co
         is_plain = case.levels.get("page_size") == BASE_PAGE_BYTES and _is_alone(case)
         if not case.median_ns or method not in _RECIPES or not is_plain:
             continue
-        is_touched = case.levels.get("touch") == "moved"
+        is_touched = case.levels.get("touch") in ("moved", "every")
         layers = [layer for layer in _RECIPES[method] if is_touched or not layer.is_of_touch]
         calls_of, inside = priced.get(case.host, {}), {name for layer in layers for name in layer.calls}
         if inside <= calls_of.keys():

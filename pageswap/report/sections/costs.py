@@ -24,6 +24,8 @@ _ROW_PX = 54
 # So many letters fit into the longest bar; fewer than these tell nothing.
 _LETTERS, _FEWEST_LETTERS = 60, 6
 _REST = "not explained"
+# The levels of touch that read a page after its move, and what is said of its time then.
+_READ = {"moved": "when read", "every": "when each 4 KiB is read"}
 _REST_GREY = "#B0B0B0"
 
 
@@ -129,36 +131,37 @@ def _shares(summary: Summary, findings: Findings) -> Grid:
 
 
 def paid_later(run: ReportedRun) -> Section | None:
-    """Show each pair of cases that differ in nothing but touch, where there is one: what a method puts off."""
+    """Show what reading a page costs after its move, by each pair of cases that differ in that alone."""
     summary = run.summary
     found: dict[str, dict[str, CaseSummary]] = {}
     for case in summary.cases if "touch" in summary.varying else ():
         if case.median_ns:
             label = case_name(summary, case.host, case.levels, ("touch",)) or "all cases"
             found.setdefault(label, {})[str(case.levels.get("touch"))] = case
-    pairs = [(label, pair) for label, pair in found.items() if {"none", "moved"} <= pair.keys()]
+    pairs = [(label, read, cases) for label, cases in found.items() for read in _READ if {"none", read} <= cases.keys()]
     chosen = vega.evenly(pairs, MOST_PAIRS)
     told = notes("touch", len(chosen), len(pairs))
     return section_of("touch", "What is paid later", told, [_pairs(summary, chosen)] if chosen else [])
 
 
-def _pairs(summary: Summary, pairs: Sequence[tuple[str, Mapping[str, CaseSummary]]]) -> Plot:
+def _pairs(summary: Summary, pairs: Sequence[tuple[str, str, Mapping[str, CaseSummary]]]) -> Plot:
     marks: list[dict[str, Any]] = []
     what = operation(summary.workload)
-    for label, pair in pairs:
-        left, right = pair["none"].median_ns or 1.0, pair["moved"].median_ns or 1.0
+    for label, read, pair in pairs:
+        left, right = pair["none"].median_ns or 1.0, pair[read].median_ns or 1.0
         more = change_text(right / left)
-        of_both = {"row": "\n".join([*label.split(", ", 1), f"{more} when read"]), "Case": label, "More": more}
-        for touch, ns, other in (("none", left, right), ("moved", right, left)):
+        of_both = {"row": "\n".join([*label.split(", ", 1), f"{more} {_READ[read]}"]), "Case": label, "More": more}
+        for touch, ns, other in (("none", left, right), (read, right, left)):
             time = f"{figure_text(ns, pair[touch].median_ci)} ns per {what}"
             marks.append({**of_both, "touch": f"touch {touch}", "value": ns, "other": other, "Time": time})
-    names, kinds = [mark["row"] for mark in marks[::2]], ("touch none", "touch moved")
+    names, drawn = [mark["row"] for mark in marks[::2]], {mark["touch"] for mark in marks}
+    kinds = [kind for kind in ("touch none", *(f"touch {read}" for read in _READ)) if kind in drawn]
     domain = vega.around([mark["value"] for mark in marks])
     x = vega.log_axis("value", f"Time per {what}, log scale", domain, vega.TIME_LABEL, "end")
     y = vega.row_axis(names)
-    looks = {"color": vega.PALETTE[:2], "shape": ("circle", "diamond"), "size": (170, 60)}
+    looks = {"color": vega.PALETTE[:3], "shape": ("circle", "diamond", "square"), "size": (170, 60, 60)}
     channels = {channel: vega.nominal("touch", kinds, values) for channel, values in looks.items()}
-    shown = vega.tips("Case", ("touch", "Measured with"), "Time", ("More", "Moved against none"))
+    shown = vega.tips("Case", ("touch", "Measured with"), "Time", ("More", "Read against none"))
     layers = [
         vega.layer("marks", {"type": "rule", "size": 2, "color": vega.GREY}, x=x, x2={"field": "other"}, y=y),
         vega.layer("marks", {"type": "point", "filled": True, "opacity": 1}, x=x, y=y, **channels, tooltip=shown),

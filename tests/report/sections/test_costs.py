@@ -99,3 +99,22 @@ def test_what_is_paid_later_stands_beside_what_is_not() -> None:
         "memcpy": "no change",
         "mremap_fixed": "+50 %",
     }
+
+
+def test_each_way_of_reading_what_was_moved_is_a_row_of_its_own() -> None:
+    """Reading each 4 KiB of a huge page costs more than its one fault, and both are told against no reading."""
+    run = make_run(region_size=[1 << 27], touch=["none", "moved", "every"], noise=0.0, block_noise=0.0)
+    for touch, ns in (("moved", 3), ("every", 6)):
+        for outcome in run.of(method="mremap_fixed", touch=touch):
+            outcome["elapsed_ns"] = outcome["elapsed_ns"] * ns // 2
+    section = costs.paid_later(reported(run))
+    marks = [mark for mark in rows(section.plots[0], "marks") if "mremap" in mark["Case"]]
+
+    assert_valid(section.plots)
+    assert [(mark["touch"], mark["More"]) for mark in marks] == [
+        ("touch none", "+50 %"),
+        ("touch moved", "+50 %"),
+        ("touch none", "+200 %"),
+        ("touch every", "+200 %"),
+    ]
+    assert len({mark["row"] for mark in marks}) == 2

@@ -49,6 +49,8 @@ typedef struct {
     const char *release;      /* of `move`: "source": memory that a move leaves is given back inside the timed region;
                                  "both": and where it goes there was none */
     uint64_t batch;           /* swaps that are handed over at once, for the workload `permute`; 0: a round's */
+    const char *pages;        /* of `swap`, `permute`, `move`: "fresh": without memory when a round begins; "forked": a
+                                 child shares them; "mlocked": they are locked */
     const char *alignment;    /* "page": the region starts one base page beyond a 2 MiB border */
     const char *neighbours;   /* "spinning": the host's other allowed CPUs spin in threads of this process */
     const int32_t *cpus;      /* the CPUs to pin to, thread 0's first; NULL: the last ones allowed */

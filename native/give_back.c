@@ -64,6 +64,38 @@ static int holds_bytes(const unsigned char *page, size_t offset, ps_result *resu
     return 0;
 }
 
+/* Has the slot memory, and that but zeroes? */
+static int holds_zeroes(unsigned char *first, size_t pages)
+{
+    unsigned char present[PAGES_A_LOOK];
+    ps_result ignored;
+    int has_memory = 0;
+
+    for (size_t page = 0; page < pages; page++) {
+        if (page % PAGES_A_LOOK == 0)
+            look(first + page * PS_BASE_PAGE, pages - page < PAGES_A_LOOK ? pages - page : PAGES_A_LOOK, present);
+        if (!(present[page % PAGES_A_LOOK] & 1))
+            continue;
+        has_memory = 1;
+        if (holds_bytes(first, page * PS_BASE_PAGE, &ignored))
+            return 0;
+    }
+    return has_memory;
+}
+
+/* Takes the memory of every slot that holds nothing: a page that is to be fresh, or a place that no page is in. */
+int ps_give_zeroes_back(struct ps_region *region)
+{
+    for (size_t slot = 0; slot < region->pages + region->spare_pages; slot++) {
+        unsigned char *const first = ps_slot(region, slot);
+
+        if (holds_zeroes(first, region->page_bytes / PS_BASE_PAGE) &&
+            madvise(first, region->page_bytes, region->fresh) != 0)
+            return ps_fail(region, "madvise (fresh pages)");
+    }
+    return 0;
+}
+
 /* Returns 1 and describes the first slot without a page that still has bytes of one, or 0. Memory that lies there is no
  * fault, if it is new and so all zeroes: a fault beside the slot may bring as much as a huge page has, and the kernel
  * may make one of what small pages are left. */

@@ -53,6 +53,9 @@ enum ps_workload {
  * off, or one in each 4 KiB. */
 enum ps_touch { PS_TOUCH_NONE, PS_TOUCH_MOVED, PS_TOUCH_EVERY };
 
+/* What the pages are when a round begins: page_state.c. */
+enum ps_page_state { PS_PAGES_PRESENT, PS_PAGES_FRESH, PS_PAGES_FORKED, PS_PAGES_MLOCKED };
+
 /* What backings differ in for a method; one asks for kinds, so that a backing more is no matter of its. */
 enum ps_memory_kind { PS_ANON, PS_SHARED_ANON, PS_MEMFD, PS_HUGETLB, PS_MEMORY_KINDS };
 
@@ -89,6 +92,7 @@ struct ps_region {
     size_t fault_bytes; /* of the backing: the size of its pages where they are huge, else 4 KiB */
     size_t touch_bytes; /* ps_touch()'s step: what one fault can bring, 4 KiB or the backing's huge page; or 4 KiB */
     enum ps_touch touch; /* what is read of every moved page after its move */
+    int fresh; /* the advice that takes the memory of fresh pages, of which few hold a stamp; 0: all pages hold one */
     int give_back; /* the advice that gives back the memory of what was moved away; 0: it is kept */
     int fd; /* of a memfd, else -1 */
     size_t file_offset; /* of slot 0 in that file */
@@ -202,6 +206,7 @@ struct ps_workload_ops {
     int hooks_use_scratch; /* it calls hooks that use the scratch as the method says: all but move_many and grow's */
     int moves_use_scratch; /* it lets move_many move pages to the scratch and from there */
     int leaves_places; /* what it moves leaves a place whose memory may be given back */
+    int takes_states; /* its pages may be in any state when a round begins */
     int (*can)(const struct ps_method *method);
     int (*prepare)(struct ps_work *work);
     int (*settle)(struct ps_work *work); /* Not required. Untimed, after the method's setup. */
@@ -274,6 +279,7 @@ uint64_t ps_mix(uint64_t value); /* splitmix64's finaliser */
 /* give_back.c */
 int ps_give_back(struct ps_region *region, unsigned char *from, size_t bytes);
 int ps_not_given_back(struct ps_region *region, const char *call); /* from the current errno */
+int ps_give_zeroes_back(struct ps_region *region);
 void ps_fill_places(const struct ps_work *work, const struct ps_move *moves, size_t n);
 int ps_verify_given_back(struct ps_work *work, ps_result *result); /* as ps_verify, of the slots without a page */
 
@@ -286,6 +292,7 @@ uint64_t ps_pairs_page_moves(const struct ps_work *work);
 void ps_pairs_release(struct ps_work *work);
 
 /* stamp.c */
+#define PS_STAMPED_EVERY 8u /* of fresh pages, those that hold a stamp */
 uint64_t ps_stamp_word(uint64_t seed, uint64_t page, size_t word); /* of the page in its slot */
 void ps_stamp_page(const struct ps_region *region, uint64_t seed, size_t page);
 void ps_stamp(const struct ps_region *region, uint64_t seed);

@@ -123,10 +123,8 @@ static size_t touch_bytes(const ps_trial *trial, const struct ps_backing *backin
 }
 
 /* Pages of shared memory belong to its file, which keeps them however little is mapped. */
-static int give_back_advice(const ps_trial *trial, const struct ps_backing *backing)
+static int advice_to_give(const struct ps_backing *backing)
 {
-    if (ps_word_find("release", trial->release) == 0)
-        return 0;
     return backing->kind == PS_SHARED_ANON || backing->kind == PS_MEMFD ? MADV_REMOVE : MADV_DONTNEED;
 }
 
@@ -147,7 +145,8 @@ void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, con
     region->fault_bytes = backing->fault_bytes;
     region->touch_bytes = touch_bytes(trial, backing);
     region->touch = (enum ps_touch)ps_word_find("touch", trial->touch);
-    region->give_back = give_back_advice(trial, backing);
+    region->fresh = ps_word_find("pages", trial->pages) == PS_PAGES_FRESH ? advice_to_give(backing) : 0;
+    region->give_back = ps_word_find("release", trial->release) > 0 ? advice_to_give(backing) : 0;
     region->fd = memory->fd;
     region->file_offset = begin * trial->page_bytes;
     region->scratch_bytes = memory->scratch_stride;

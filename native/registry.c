@@ -35,6 +35,7 @@ static const struct {
     {"touch", {"none", "moved", "every"}}, /* in the order of enum ps_touch */
     {"pattern", {PS_PATTERNS(X)}},
     {"release", {"kept", "source", "both"}}, /* in the order of workloads/move.c */
+    {"pages", {"present", "fresh", "forked", "mlocked"}}, /* in the order of enum ps_page_state */
     {"alignment", {"2MiB", "page"}},
     {"neighbours", {"idle", "spinning"}},
 #undef X

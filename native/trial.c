@@ -71,7 +71,7 @@ static int check_backing(struct ps_trial_run *run)
 {
     uint64_t bytes = 0, huge_bytes = 0;
 
-    if (!run->backing->check)
+    if (!run->backing->check || run->works[0].region.fresh) /* memory that is not there yet is not huge yet */
         return 0;
     for (uint32_t thread = 0; thread < run->trial->threads; thread++) {
         const struct ps_work *const work = &run->works[thread];
@@ -118,8 +118,11 @@ static int prepare(struct ps_trial_run *run)
         return failed;
     for (uint32_t thread = 0; thread < trial->threads && !failed; thread++)
         failed = prepare_share(run, thread);
-    if (failed || (failed = ps_cpu_pin(run->cpus[0], run->error)) != 0 || (failed = start_threads(run)) != 0 ||
-        (failed = set_up_methods(run)) != 0 || (failed = settle(run)) != 0 || (failed = check_backing(run)) != 0)
+    if (failed || (failed = ps_cpu_pin(run->cpus[0], run->error)) != 0 || (failed = ps_state_prepare(run)) != 0 ||
+        (failed = start_threads(run)) != 0 || (failed = set_up_methods(run)) != 0)
+        return failed;
+    run->has_begun = 1;
+    if ((failed = settle(run)) != 0 || (failed = check_backing(run)) != 0)
         return failed;
     while (ps_now_ns() - begin_ns < WARM_CORE_NS)
         ;
@@ -169,18 +172,20 @@ static void tear_down_methods(struct ps_trial_run *run)
         run->method->teardown(&run->works[thread].region);
 }
 
-/* A batch that failed half-way must not have lost a page: says in the error which of the two it was. */
-static void account_for_pages(struct ps_trial_run *run)
+/* A batch that failed half-way must not have lost a page: says in the error which of the two it was, and returns 1
+ * where one was lost. */
+static int account_for_pages(struct ps_trial_run *run)
 {
     ps_result after = {0};
-    const char *verdict = "every page is at its old or its new place";
+    int is_lost = 0;
 
     for (uint32_t thread = 0; thread < run->trial->threads; thread++) {
         run->workload->rescue(&run->works[thread]);
-        if (ps_verify(&run->works[thread], &after))
-            verdict = "PAGES WERE LOST";
+        is_lost |= ps_verify(&run->works[thread], &after);
     }
-    (void)snprintf(run->error->detail, sizeof run->error->detail, "%s", verdict);
+    (void)snprintf(run->error->detail, sizeof run->error->detail, "%s",
+                   is_lost ? "PAGES WERE LOST" : "every page is at its old or its new place");
+    return is_lost;
 }
 
 static void release(struct ps_trial_run *run)
@@ -237,12 +242,15 @@ int ps_run_trial(const ps_trial *trial, ps_result *result, uint64_t *rounds_ns, 
 
     if (prepared && (failed = ps_trial_measure(&run, rounds_ns)) == 0)
         verify(&run);
+    ps_state_end(&run);
     ps_neighbours_stop(run.neighbours);
     ps_team_stop(run.team);
     if (run.works)
         tear_down_methods(&run);
-    if (prepared && failed && run.workload->rescue)
-        account_for_pages(&run);
+    const int is_lost = prepared && failed && run.workload->rescue && account_for_pages(&run);
+
+    if (failed && run.has_begun && !is_lost)
+        failed = ps_state_refusal(&run, failed);
     release(&run);
     return failed;
 }

@@ -2,6 +2,8 @@
 #ifndef PAGESWAP_TRIAL_H
 #define PAGESWAP_TRIAL_H
 
+#include <sys/types.h>
+
 #include "counters.h"
 #include "memory.h"
 
@@ -17,6 +19,8 @@ struct ps_trial_run {
     uint32_t cpu_count;
     struct ps_team *team;
     struct ps_neighbours *neighbours;
+    pid_t sharer; /* the child that shares the pages, or 0 */
+    int has_begun; /* the method was called, so what fails is what the kernel refused it */
     struct ps_perf perf;
     uint64_t mappings; /* when last counted */
     ps_result *result;
@@ -25,6 +29,13 @@ struct ps_trial_run {
 
 /* trial_check.c: finds what the trial names, and refuses what is impossible. */
 int ps_trial_check(struct ps_trial_run *run);
+
+/* page_state.c: once, before the method's set-up; before each round; after the last. */
+int ps_state_prepare(struct ps_trial_run *run);
+int ps_state_renew(struct ps_trial_run *run);
+void ps_state_end(struct ps_trial_run *run);
+/* Makes of a failure an unavailable method, where it is the kernel's refusal of pages in such a state. */
+int ps_state_refusal(struct ps_trial_run *run, int failed);
 
 /* trial_rounds.c: the rounds, and what is counted before, between and after them. */
 int ps_trial_measure(struct ps_trial_run *run, uint64_t *rounds_ns);

@@ -6,6 +6,22 @@ static int refuse(struct ps_trial_run *run, const char *field, const char *expec
     return ps_error_set(run->error, EINVAL, field, expected);
 }
 
+static int check_words(struct ps_trial_run *run)
+{
+    const ps_trial *const trial = run->trial;
+    const struct {
+        const char *field, *level;
+    } given[] = {
+        {"touch", trial->touch}, {"pattern", trial->pattern},     {"release", trial->release},
+        {"pages", trial->pages}, {"alignment", trial->alignment}, {"neighbours", trial->neighbours},
+    };
+
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+        if (ps_word_find(given[i].field, given[i].level) < 0)
+            return refuse(run, given[i].field, "no such level");
+    return 0;
+}
+
 /* The spec was checked long before; this guards the library against every other caller. */
 int ps_trial_check(struct ps_trial_run *run)
 {
@@ -25,18 +41,12 @@ int ps_trial_check(struct ps_trial_run *run)
         return refuse(run, "page_bytes", "must be a multiple of 4096");
     if (trial->threads == 0 || trial->threads > PS_MAX_THREADS)
         return refuse(run, "threads", "must be 1 to 1024");
-    if (ps_word_find("touch", trial->touch) < 0)
-        return refuse(run, "touch", "no such level");
-    if (ps_word_find("pattern", trial->pattern) < 0)
-        return refuse(run, "pattern", "no such level");
-    if (ps_word_find("release", trial->release) < 0)
-        return refuse(run, "release", "no such level");
+    if (check_words(run) != 0)
+        return -EINVAL;
     if (ps_word_find("release", trial->release) > 0 && !run->workload->leaves_places)
         return refuse(run, "release", "the workload leaves no place whose memory could be given back");
-    if (ps_word_find("alignment", trial->alignment) < 0)
-        return refuse(run, "alignment", "no such level");
-    if (ps_word_find("neighbours", trial->neighbours) < 0)
-        return refuse(run, "neighbours", "no such level");
+    if (ps_word_find("pages", trial->pages) > 0 && !run->workload->takes_states)
+        return refuse(run, "pages", "the workload has its pages in no other state");
     if (trial->region_bytes % trial->page_bytes != 0 || pages / trial->threads < 2 || pages > UINT32_MAX)
         return refuse(run, "region_bytes", "must be whole pages, 2 a thread at least, 2^32-1 in all at most");
     if (trial->rounds == 0 || trial->rounds > PS_MAX_ROUNDS || trial->iterations / trial->threads < trial->rounds)
@@ -66,5 +76,10 @@ int ps_trial_check(struct ps_trial_run *run)
         return ps_unavailable(run->error, EINVAL,
                               "the kernel takes this backing back in larger pages; use a page_size that is a multiple "
                               "of its huge page");
+    if (ps_word_find("pages", trial->pages) == PS_PAGES_FRESH && trial->page_bytes % run->backing->fault_bytes != 0)
+        return ps_unavailable(
+            run->error, EINVAL,
+            "a fault of this backing brings more than a page, so none stays fresh beside another; use "
+            "a page_size that is a multiple of its huge page");
     return ps_method_probe(run->method, run->error);
 }

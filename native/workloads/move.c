@@ -286,6 +286,7 @@ const struct ps_workload_ops ps_workload_move = {
     .name = "move",
     .spare_share = 1,
     .leaves_places = 1,
+    .takes_states = 1,
     .can = can,
     .prepare = prepare,
     .settle = settle,

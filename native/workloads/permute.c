@@ -258,6 +258,7 @@ const struct ps_workload_ops ps_workload_permute = {
     .name = "permute",
     .moves_runs = 1,
     .moves_use_scratch = 1,
+    .takes_states = 1,
     .can = can,
     .prepare = prepare,
     .warm_up = warm_up,

@@ -21,6 +21,7 @@ const struct ps_workload_ops ps_workload_swap = {
     .name = "swap",
     .moves_runs = 1,
     .hooks_use_scratch = 1,
+    .takes_states = 1,
     .can = can,
     .prepare = ps_pairs_prepare,
     .warm_up = ps_pairs_warm_up,

@@ -240,6 +240,16 @@ FACTORS: dict[str, Factor] = {
             only_for=("move",),
         ),
         Factor(
+            *("pages", "word", "present", "{} pages"),
+            phrases={
+                "present": "pages in memory",
+                "fresh": "pages never written to",
+                "forked": "pages shared with a forked child",
+                "mlocked": "locked pages",
+            },
+            only_for=("swap", "permute", "move"),
+        ),
+        Factor(
             *("alignment", "word", "2MiB", "the region aligned to {}"),
             phrases={"page": "the region aligned to a page"},
             not_for=("grow", "call"),

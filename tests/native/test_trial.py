@@ -28,6 +28,7 @@ REFUSED = {
     "an unknown touch": {"touch": "twice"},
     "an unknown pattern": {"pattern": "spiral"},
     "an unknown alignment": {"alignment": "4KiB"},
+    "an unknown state of pages": {"pages": "hot"},
     "an unknown release": {"workload": "move", "release": "twice"},
     "memory given back where no place is left": {"release": "source"},
     "rounds that would fill a place twice": {"workload": "move", "release": "source", "iterations": 195, "rounds": 3},

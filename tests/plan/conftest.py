@@ -43,6 +43,7 @@ def vocabulary() -> Vocabulary:
             "touch": ("none", "moved", "every"),
             "pattern": ("random", "sequential"),
             "release": ("kept", "source", "both"),
+            "pages": ("present", "fresh", "forked", "mlocked"),
             "alignment": ("2MiB", "page"),
             "neighbours": ("idle", "spinning"),
         },

@@ -54,6 +54,7 @@ def test_names_cases_by_their_place_in_the_product(plan: Plan) -> None:
         "pattern": "random",
         "distance": 1,
         "run_pages": 1,
+        "pages": "present",
         "alignment": "2MiB",
         "neighbours": "idle",
     }

@@ -49,6 +49,7 @@ def test_the_replica_has_the_original_program_s_conditions() -> None:
             "pattern": "random",
             "distance": 1,
             "run_pages": 1,
+            "pages": "present",
             "alignment": "2MiB",
             "neighbours": "idle",
         }

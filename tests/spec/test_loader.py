@@ -47,6 +47,7 @@ def test_reads_every_key(read: Read) -> None:
         "pattern": ("random",),
         "distance": (1,),
         "run_pages": (1,),
+        "pages": ("present",),
         "alignment": ("2MiB",),
         "neighbours": ("idle",),
     }
@@ -74,6 +75,7 @@ def test_gives_documented_defaults(vocabulary: Vocabulary) -> None:
         "pattern": ("random",),
         "distance": (1,),
         "run_pages": (1,),
+        "pages": ("present",),
         "alignment": ("2MiB",),
         "neighbours": ("idle",),
     }

@@ -50,7 +50,9 @@ def memory_need(trial: job.TrialSpec, *, scratch: bool = True, is_reserved: bool
     scratch are of the host's pool of huge pages, and take nothing else.
     """
     workload = WORKLOADS[trial.workload]
-    region_bytes = trial.region_size * workload.regions
+    # Of pages that a forked child shares, what is written is copied, and the child keeps the old ones.
+    shares = 2 if trial.levels.get("pages") == "forked" else 1
+    region_bytes = trial.region_size * workload.regions * shares
     things = trial.region_size // trial.page_size
     if workload.made_each:
         # What is made in one round lives together; a block that is copied has its old and its new place.

@@ -166,6 +166,13 @@ def test_a_workload_counts_all_regions_it_keeps(workload: str, regions: int) -> 
     assert memory_need(trial).region_bytes == regions * trial.region_size
 
 
+def test_pages_that_a_child_shares_may_be_there_twice() -> None:
+    """Who writes to one gets a copy, and the child keeps the old one."""
+    trial = make_trial("good", workload="move", pages="forked", **_QUESTION)
+
+    assert memory_need(trial).region_bytes == 4 * trial.region_size
+
+
 def test_a_region_larger_than_the_memory_is_skipped_with_the_numbers(tmp_path: Path) -> None:
     """The reason has each part, what is there, and what to do."""
     refusal = _refusal(_files(tmp_path), region_size=4 * _GIB)

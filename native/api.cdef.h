@@ -26,6 +26,7 @@ typedef struct {
     const char *name;
     uint64_t kernel_page_bytes; /* the least that the kernel maps, and so moves, at once */
     uint64_t fault_bytes;       /* the most that one fault brings */
+    uint64_t folio_bytes;       /* of the large folios (mTHP) that it is made of, which a setting allows; 0: of none */
     int32_t is_reserved;        /* 1: its pages are of the pool of huge pages that the host keeps apart */
 } ps_backing_info;
 

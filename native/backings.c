@@ -12,11 +12,11 @@
 #define MAP_2MB (21 << MAP_HUGE_SHIFT)
 #define MAP_1GB (30 << MAP_HUGE_SHIFT)
 
-static int all_huge(uint64_t bytes, uint64_t huge_bytes, ps_error *error)
+static int all_huge(const struct ps_backing *backing, uint64_t bytes, uint64_t huge_bytes, ps_error *error)
 {
     char detail[sizeof error->detail];
 
-    if (huge_bytes >= bytes / PS_HUGE_PAGE * PS_HUGE_PAGE)
+    if (huge_bytes >= bytes / backing->fault_bytes * backing->fault_bytes)
         return 0;
     (void)snprintf(
         detail, sizeof detail,
@@ -26,10 +26,25 @@ static int all_huge(uint64_t bytes, uint64_t huge_bytes, ps_error *error)
     return ps_unavailable(error, ENOMEM, detail);
 }
 
-static int none_huge(uint64_t bytes, uint64_t huge_bytes, ps_error *error)
+static int all_folios(const struct ps_backing *backing, uint64_t bytes, uint64_t folio_bytes, ps_error *error)
+{
+    const size_t folio = backing->fault_bytes;
+    char detail[sizeof error->detail];
+
+    if (folio_bytes >= bytes / folio * folio)
+        return 0;
+    (void)snprintf(detail, sizeof detail,
+                   "only %llu of %llu KiB are in folios of %u KiB when the rounds begin; run with --tune as root, free "
+                   "memory, and give a thread whole folios",
+                   (unsigned long long)folio_bytes >> 10, (unsigned long long)bytes >> 10, (unsigned)(folio >> 10));
+    return ps_unavailable(error, ENOMEM, detail);
+}
+
+static int none_huge(const struct ps_backing *backing, uint64_t bytes, uint64_t huge_bytes, ps_error *error)
 {
     char detail[sizeof error->detail];
 
+    (void)backing;
     if (huge_bytes == 0)
         return 0;
     (void)snprintf(detail, sizeof detail,
@@ -59,6 +74,11 @@ const struct ps_backing *ps_backing_find(const char *name)
 
 /* A method that makes its memory itself has no use for a backing, and is measured on the first one only. Addresses
  * below 2 GiB have no room for a region that begins and ends at borders of gigantic pages. */
+size_t ps_backing_folio_bytes(const struct ps_backing *backing)
+{
+    return backing->fault_bytes > PS_BASE_PAGE && backing->fault_bytes < PS_HUGE_PAGE ? backing->fault_bytes : 0;
+}
+
 int ps_backing_suits(const struct ps_backing *backing, const struct ps_method *method)
 {
     if (!method->memory)
@@ -66,6 +86,9 @@ int ps_backing_suits(const struct ps_backing *backing, const struct ps_method *m
     if (method->flags & PS_LOW_MEMORY && backing->kernel_page_bytes > PS_HUGE_PAGE)
         return 0;
     if (method->flags & (PS_FILLS_EMPTY | PS_SMALL_PAGES) && backing->fault_bytes > PS_BASE_PAGE)
+        return 0;
+    /* Memory that is taken again comes in folios of whichever size the kernel chooses then. */
+    if (method->give_many && ps_backing_folio_bytes(backing))
         return 0;
     return (method->memory & PS_KIND(backing->kind)) != 0;
 }
@@ -86,6 +109,7 @@ int ps_backing_describe(int index, ps_backing_info *info)
     info->name = backings[index].name;
     info->kernel_page_bytes = backings[index].kernel_page_bytes;
     info->fault_bytes = backings[index].fault_bytes;
+    info->folio_bytes = ps_backing_folio_bytes(&backings[index]);
     info->is_reserved = backings[index].is_reserved;
     return 0;
 }

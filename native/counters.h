@@ -71,6 +71,15 @@ _Static_assert(PS_COUNTER_folio_2m_before - PS_COUNTER_folio_8k_before + 1 == PS
                    PS_COUNTER_node7_bytes - PS_COUNTER_node0_bytes + 1 == PS_NUMA_NODES,
                "a counter for each size and node");
 
+/* Of /proc/self/pagemap and /proc/kpageflags. */
+#define PS_PAGEMAP_PRESENT ((uint64_t)1 << 63)
+#define PS_PAGEMAP_FRAME (((uint64_t)1 << 55) - 1) /* 0 for who may not know it */
+#define PS_KPAGE_COMPOUND_HEAD ((uint64_t)1 << 15)
+#define PS_KPAGE_COMPOUND_TAIL ((uint64_t)1 << 16)
+
+/* folios.c: how many bytes of [begin, begin + bytes) lie in folios of this size, each mapped whole; for root alone. */
+int ps_folio_bytes(const unsigned char *begin, size_t bytes, size_t folio_bytes, uint64_t *found, ps_error *error);
+
 /* placement.c: fills the counters of each folio size or node with bytes of the region, and leaves those alone that this
  * process cannot know. Frames are known to root alone. */
 void ps_folios_count(const struct ps_memory *memory, const ps_trial *trial, const struct ps_backing *backing,

@@ -9,11 +9,6 @@
 
 #define SAMPLES 32
 
-#define PAGEMAP_PRESENT ((uint64_t)1 << 63)
-#define PAGEMAP_FRAME (((uint64_t)1 << 55) - 1) /* 0 for who may not know it */
-#define KPAGE_COMPOUND_HEAD ((uint64_t)1 << 15)
-#define KPAGE_COMPOUND_TAIL ((uint64_t)1 << 16)
-
 /* Evenly over the memory, each from the middle of its part; fewer where there are fewer base pages. */
 static size_t choose_samples(const struct ps_memory *memory, size_t page_bytes, void **samples)
 {
@@ -39,15 +34,15 @@ static int folio_order(int kpageflags, uint64_t frame)
 
     if (!read_entry(kpageflags, frame, &flags))
         return -1;
-    if (!(flags & (KPAGE_COMPOUND_HEAD | KPAGE_COMPOUND_TAIL)))
+    if (!(flags & (PS_KPAGE_COMPOUND_HEAD | PS_KPAGE_COMPOUND_TAIL)))
         return 0;
-    for (order = 1; !(flags & KPAGE_COMPOUND_HEAD); order++) {
+    for (order = 1; !(flags & PS_KPAGE_COMPOUND_HEAD); order++) {
         head = frame >> order << order;
         if (order > PS_FOLIO_ORDERS || !read_entry(kpageflags, head, &flags))
             return -1;
     }
     for (order = 1; order < PS_FOLIO_ORDERS; order++)
-        if (!read_entry(kpageflags, head + ((uint64_t)1 << order), &flags) || !(flags & KPAGE_COMPOUND_TAIL))
+        if (!read_entry(kpageflags, head + ((uint64_t)1 << order), &flags) || !(flags & PS_KPAGE_COMPOUND_TAIL))
             break;
     return order;
 }
@@ -62,10 +57,10 @@ static size_t look_at(void *const *samples, size_t count, size_t *seen)
     for (size_t i = 0; pagemap >= 0 && kpageflags >= 0 && i < count; i++) {
         uint64_t entry;
 
-        if (!read_entry(pagemap, (uintptr_t)samples[i] / PS_BASE_PAGE, &entry) || !(entry & PAGEMAP_PRESENT) ||
-            !(entry & PAGEMAP_FRAME))
+        if (!read_entry(pagemap, (uintptr_t)samples[i] / PS_BASE_PAGE, &entry) || !(entry & PS_PAGEMAP_PRESENT) ||
+            !(entry & PS_PAGEMAP_FRAME))
             continue;
-        const int order = folio_order(kpageflags, entry & PAGEMAP_FRAME);
+        const int order = folio_order(kpageflags, entry & PS_PAGEMAP_FRAME);
 
         if (order < 0)
             continue;

@@ -114,12 +114,14 @@ void ps_memory_unmap(struct ps_memory *memory)
 
 /* What one fault brings of the pages that are moved. Huge pages that move whole are entered whole; nothing that moves
  * them here leaves an entry out, so where the kernel splits one after all (anon_huge_after tells), no fault is missed.
- */
+ * Of a large folio each 4 KiB has an entry of its own. */
 static size_t touch_bytes(const ps_trial *trial, const struct ps_backing *backing)
 {
     if (ps_word_find("touch", trial->touch) == PS_TOUCH_EVERY)
         return PS_BASE_PAGE;
-    return trial->page_bytes % backing->fault_bytes == 0 ? backing->fault_bytes : backing->kernel_page_bytes;
+    const int whole = trial->page_bytes % backing->fault_bytes == 0 && !ps_backing_folio_bytes(backing);
+
+    return whole ? backing->fault_bytes : backing->kernel_page_bytes;
 }
 
 /* Pages of shared memory belong to its file, which keeps them however little is mapped. */
@@ -150,6 +152,24 @@ void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, con
     region->fd = memory->fd;
     region->file_offset = begin * trial->page_bytes;
     region->scratch_bytes = memory->scratch_stride;
-    if (memory->scratch_used)
-        memset(region->scratch, 0x5a, memory->scratch_used); /* its faults belong to the set-up */
+}
+
+/* Brings what memory must be there before the pages are stamped: its faults belong to the set-up. Empty slots get some
+ * where asked for, so that what is copied there finds folios, too. */
+int ps_region_fill(struct ps_region *region, const struct ps_memory *memory, const struct ps_backing *backing,
+                   int with_spare, ps_error *error)
+{
+    const size_t folio_bytes = ps_backing_folio_bytes(backing);
+    const size_t slots = region->pages + (with_spare ? region->spare_pages : 0);
+    int failed = 0;
+
+    if (folio_bytes)
+        failed = ps_folios_bring(region->base, ps_slot(region, slots),
+                                 memory->base + memory->slots * region->page_bytes, folio_bytes, error);
+    if (folio_bytes && memory->scratch_used && !failed)
+        failed = ps_folios_bring(region->scratch, region->scratch + memory->scratch_used,
+                                 region->scratch + memory->scratch_stride, folio_bytes, error);
+    if (memory->scratch_used && !failed)
+        memset(region->scratch, 0x5a, memory->scratch_used);
+    return failed;
 }

@@ -34,6 +34,9 @@ static int prepare_share(struct ps_trial_run *run, uint32_t thread)
     work->iterations = trial->iterations * (thread + 1) / trial->threads - trial->iterations * thread / trial->threads;
     work->seed = trial->seed + ps_mix(thread);
     ps_region_cut(&work->region, &run->memory, &run->shape, run->backing, thread);
+    failed = ps_region_fill(&work->region, &run->memory, run->backing, run->method->family == PS_COPY, run->error);
+    if (failed)
+        return failed;
     ps_stamp(&work->region, work->seed);
     if ((failed = run->workload->prepare(work)) != 0)
         *run->error = work->error;
@@ -66,25 +69,33 @@ static int settle(struct ps_trial_run *run)
     return 0;
 }
 
+static int large_bytes(struct ps_trial_run *run, const unsigned char *begin, size_t bytes, uint64_t *large)
+{
+    const size_t folio_bytes = ps_backing_folio_bytes(run->backing);
+
+    return folio_bytes ? ps_folio_bytes(begin, bytes, folio_bytes, large, run->error)
+                       : ps_huge_bytes(begin, bytes, large, run->error);
+}
+
 /* After the last that may split huge pages or leave their addresses, and for every workload alike. */
 static int check_backing(struct ps_trial_run *run)
 {
-    uint64_t bytes = 0, huge_bytes = 0;
+    uint64_t bytes = 0, all_large = 0;
 
     if (!run->backing->check || run->works[0].region.fresh) /* memory that is not there yet is not huge yet */
         return 0;
     for (uint32_t thread = 0; thread < run->trial->threads; thread++) {
         const struct ps_work *const work = &run->works[thread];
         const size_t share = work->region.pages * work->region.page_bytes;
-        uint64_t huge;
-        const int failed = ps_huge_bytes(ps_slot(&work->region, work->first_slot), share, &huge, run->error);
+        uint64_t large;
+        const int failed = large_bytes(run, ps_slot(&work->region, work->first_slot), share, &large);
 
         if (failed)
             return failed;
         bytes += share;
-        huge_bytes += huge;
+        all_large += large;
     }
-    return run->backing->check(bytes, huge_bytes, run->error);
+    return run->backing->check(run->backing, bytes, all_large, run->error);
 }
 
 /* Before any method moves a mapping: a thread's stack may come to lie in a hole that such a move leaves, and the next
@@ -198,17 +209,22 @@ static void release(struct ps_trial_run *run)
     free(run->works);
 }
 
-/* A backing of huge pages is there if the kernel gives a first one when it is written to. */
+/* A backing of huge pages or large folios is there if the kernel gives a first one when it is written to. */
 static int try_backing(struct ps_trial_run *run)
 {
-    uint64_t huge;
-    int failed;
+    unsigned char *const base = run->memory.base;
+    const size_t folio_bytes = ps_backing_folio_bytes(run->backing), bytes = folio_bytes ? folio_bytes : PS_HUGE_PAGE;
+    uint64_t large;
+    int failed = 0;
 
-    if (!run->backing->check || run->shape.region_bytes < PS_HUGE_PAGE)
+    if (!run->backing->check || run->shape.region_bytes < bytes)
         return 0;
-    memset(run->memory.base, 1, PS_HUGE_PAGE);
-    failed = ps_huge_bytes(run->memory.base, PS_HUGE_PAGE, &huge, run->error);
-    return failed ? failed : run->backing->check(PS_HUGE_PAGE, huge, run->error);
+    if (folio_bytes)
+        failed = ps_folios_bring(base, base + bytes, base + bytes, folio_bytes, run->error);
+    memset(base, 1, bytes);
+    if (!failed)
+        failed = large_bytes(run, base, bytes, &large);
+    return failed ? failed : run->backing->check(run->backing, bytes, large, run->error);
 }
 
 int ps_check_trial(const ps_trial *trial, ps_error *error)

@@ -63,7 +63,7 @@ int ps_trial_check(struct ps_trial_run *run)
         return refuse(run, "distance", "must be 1 to half the pages of a thread, or of its runs");
     if (ps_word_find("alignment", trial->alignment) && run->backing->fault_bytes > PS_BASE_PAGE)
         return ps_unavailable(run->error, EINVAL,
-                              "huge pages are always aligned; use alignment 2MiB or another backing");
+                              "huge pages and large folios are always aligned; use alignment 2MiB or another backing");
     if (run->workload->own_memory)
         run->shape.region_bytes = 2 * trial->page_bytes * trial->threads;
     if (!ps_backing_suits(run->backing, run->method))
@@ -81,5 +81,10 @@ int ps_trial_check(struct ps_trial_run *run)
             run->error, EINVAL,
             "a fault of this backing brings more than a page, so none stays fresh beside another; use "
             "a page_size that is a multiple of its huge page");
+    if (ps_word_find("release", trial->release) > 0 && run->method->family == PS_COPY &&
+        ps_backing_folio_bytes(run->backing))
+        return ps_unavailable(run->error, EINVAL,
+                              "a place whose memory was given back gets folios of whichever size the kernel chooses "
+                              "then; use release 'kept', a method that remaps, or another backing");
     return ps_method_probe(run->method, run->error);
 }

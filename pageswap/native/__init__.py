@@ -33,13 +33,16 @@ COUNTERS = _names(lib.ps_counter_name)
 class BackingInfo:
     """What the memory under test can be made of; sizes in bytes.
 
-    `kernel_page_bytes` is the least that the kernel maps at once, `fault_bytes` the most that one fault brings. The
+    `kernel_page_bytes` is the least that the kernel maps at once, `fault_bytes` the most that one fault brings.
+    `folio_bytes` is the size of the large folios (mTHP) that it is made of, which a setting of that size allows; 0
+    where it claims none. The
     pages of a reserved backing are of the pool of huge pages that the host keeps apart, and take no free memory.
     """
 
     name: str
     kernel_page_bytes: int
     fault_bytes: int
+    folio_bytes: int
     is_reserved: bool
 
 
@@ -50,7 +53,8 @@ def backings() -> list[BackingInfo]:
     for index in range(lib.ps_backing_count()):
         lib.ps_backing_describe(index, info)
         name = ffi.string(info.name).decode()
-        found.append(BackingInfo(name, info.kernel_page_bytes, info.fault_bytes, bool(info.is_reserved)))
+        sizes = (info.kernel_page_bytes, info.fault_bytes, info.folio_bytes)
+        found.append(BackingInfo(name, *sizes, is_reserved=bool(info.is_reserved)))
     return found
 
 

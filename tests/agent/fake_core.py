@@ -167,6 +167,7 @@ def fake_core() -> CoreCalls:
         check=lambda spec, cpus: f"needs more than {len(cpus)} CPUs" if spec.method == "no_device" else "",
         enter_child=native.enter_child,
         reserved_page_bytes={"hugetlb_2m": 2 << 20},
+        folio_bytes={"mthp_64k": 64 << 10},
     )
     return core
 

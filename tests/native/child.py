@@ -66,10 +66,13 @@ def params(method: str = "memcpy", **changes: Any) -> native.TrialParams:
 def backings(method: native.MethodInfo) -> list[str]:
     """List the backings to try a method on: all it claims.
 
-    But no gigantic pages under the sanitizers: they take the code's same ways as those of 2 MiB, and minutes more.
+    But no gigantic pages under the sanitizers: they take the code's same ways as those of 2 MiB, and minutes more. And
+    of the sizes of large folios one: they are one code.
     """
     is_sanitized = bool(os.environ.get("PAGESWAP_SANITIZED"))
-    return [name for name in method.backings if not (is_sanitized and BACKINGS[name].kernel_page_bytes > 2 * MIB)]
+    left_out = {name for name, backing in BACKINGS.items() if is_sanitized and backing.kernel_page_bytes > 2 * MIB}
+    left_out |= {name for name, backing in BACKINGS.items() if backing.folio_bytes not in (0, 64 * KIB)}
+    return [name for name in method.backings if name not in left_out]
 
 
 def shape(method: str, backing: str) -> dict[str, int]:

@@ -14,11 +14,14 @@ import pytest
 from compiled import library
 from copied_checkout import copy_to
 
+from pageswap import native
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 HERE = pathlib.Path(__file__).resolve().parent
+FOLIOS = pathlib.Path("/sys/kernel/mm/transparent_hugepage")
 HUGE_PAGES = pathlib.Path("/sys/kernel/mm/hugepages")
 # For regions of 16 MiB and 2 GiB, as many empty slots, and the scratch. Of the gigantic ones many a machine has two
 # at most, which is enough for what takes no scratch memory.
@@ -36,7 +39,22 @@ def reserve(knob: pathlib.Path, count: int) -> None:
 
 
 @pytest.fixture(scope="session")
-def huge_pages(request: pytest.FixtureRequest) -> Iterator[None]:
+def folios() -> Iterator[None]:
+    """Give large folios of every size to who asks for them, as --tune does, where that is allowed."""
+    before: dict[pathlib.Path, str] = {}
+    for backing in native.backings():
+        knob = FOLIOS / f"hugepages-{backing.folio_bytes >> 10}kB" / "enabled"
+        with contextlib.suppress(OSError):
+            before[knob] = knob.read_text().partition("[")[2].partition("]")[0]
+            knob.write_text("madvise")
+    yield
+    for knob, word in before.items():
+        with contextlib.suppress(OSError):
+            knob.write_text(word)
+
+
+@pytest.fixture(scope="session")
+def huge_pages(request: pytest.FixtureRequest, folios: None) -> Iterator[None]:  # noqa: ARG001 - also large
     """Reserve huge pages where that is allowed; without them the trials that need them are skipped with the reason.
 
     Gigantic ones only for tests that use them: to find some the kernel moves gigabytes, for half a minute at worst.

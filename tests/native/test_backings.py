@@ -39,8 +39,15 @@ def test_sizes_are_such_as_a_processor_has(name: str) -> None:
     """And a fault brings at least what the kernel maps at once."""
     backing = BACKINGS[name]
 
-    assert {backing.kernel_page_bytes, backing.fault_bytes} <= {4096, 2 << 20, 1 << 30}
+    assert {backing.kernel_page_bytes, backing.fault_bytes} <= {4096, 2 << 20, 1 << 30, backing.folio_bytes}
     assert backing.fault_bytes >= backing.kernel_page_bytes
+
+
+def test_folios_of_each_size_are_named_by_it() -> None:
+    """From 16 KiB, the smallest that Linux gives private memory, to half a huge page."""
+    sizes = {f"mthp_{kib}k": kib << 10 for kib in (16, 32, 64, 128, 256, 512)} | {"mthp_1m": 1 << 20}
+
+    assert {name: backing.folio_bytes for name, backing in BACKINGS.items() if backing.folio_bytes} == sizes
 
 
 def test_a_line_is_all_that_one_more_backing_needs(odd_core: pathlib.Path) -> None:

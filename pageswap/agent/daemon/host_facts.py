@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from pageswap.agent.host.doctor import BAD, OK, WARN, Host, HostCheck, examine
 from pageswap.agent.host.environment import read_environment
 from pageswap.agent.host.readers import Source, measured_cpus
-from pageswap.agent.host.tunables import MAX_MAP_COUNT
 from pageswap.agent.journal.job import UNAVAILABLE
 from pageswap.agent.trial.child_watcher import ChildWatcher, StopSignals
 from pageswap.agent.trial.core_calls import ForkedCall
@@ -61,12 +60,15 @@ def _refusals(job: Job, methods: list[dict[str, Any]], context: HostContext) -> 
     core = context.core()
     cpus, _ = measured_cpus(context.files, max(trial.threads for trial in job.trials), job.cpu)
     will_tune = job.tune and context.tunables.may_change
-    preflight = Preflight(methods, context.files, job.memory_cap_bytes, core.reserved_page_bytes, will_tune=will_tune)
+    preflight = Preflight(
+        methods, context.files, job.memory_cap_bytes, core.reserved_page_bytes, core.folio_bytes, will_tune=will_tune
+    )
     refusals = {trial.trial_id: refusal for trial in job.trials if (refusal := preflight.refusal(trial))}
     # What a trial needs is taken for an instant: never beside a measurement.
     held = host_lease.try_take(_LOOKER, context.lease_name)
     if held is not None:
-        left = [trial for trial in job.trials if trial.trial_id not in refusals]
+        tuned = {trial.trial_id for trial in job.trials if will_tune and preflight.folios_wanted((trial,))}
+        left = [trial for trial in job.trials if trial.trial_id not in refusals.keys() | tuned]
         call = ForkedCall(core, lambda: [core.check(trial, cpus) for trial in left])
         with contextlib.closing(held), StopSignals() as signals:
             ChildWatcher(signals).run(call, timeout_s=LOOK_S)
@@ -91,10 +93,11 @@ def recover(context: HostContext) -> HostCheck:
             return in_use
         with contextlib.closing(held):
             if not tunables.may_change:
-                found = f"run {record['run_id']} was killed; before it: {MAX_MAP_COUNT}={record['before']}"
+                words = ", ".join(f"{change['name']}={change['before']}" for change in record["changes"])
+                found = f"run {record['run_id']} was killed; before it: {words}"
                 return HostCheck("tunables", BAD, found, "as root: inv doctor, which restores it")
             events = tunables.restore()
     except HostError as error:
-        return HostCheck("tunables", BAD, str(error), f"as root: check {MAX_MAP_COUNT}, then remove the file")
+        return HostCheck("tunables", BAD, str(error), "as root: check the settings, then remove the file")
     words = ", ".join(f"{event['name']}={event['restored']}" for event in events)
     return HostCheck("tunables", WARN, f"a killed run had left settings changed; restored now: {words}")

@@ -100,7 +100,13 @@ class Session:
             methods=methods,
             measured_cpus=self._source.measured_cpus,
         )
-        preflight = Preflight(methods, self._source.files, self._job.memory_cap_bytes, self._core.reserved_page_bytes)
+        preflight = Preflight(
+            methods,
+            self._source.files,
+            self._job.memory_cap_bytes,
+            self._core.reserved_page_bytes,
+            self._core.folio_bytes,
+        )
         group = None
         try:
             for event in restored:
@@ -150,16 +156,15 @@ class Session:
         return "done"
 
     def _tune(self, journal: Journal, preflight: Preflight) -> str:
-        """Raise what the job's trials need if that was asked for; returns the reason when it could not be done."""
-        wanted = preflight.mappings_wanted(self._job.trials) if self._job.tune else 0
-        if not wanted:
+        """Change what the job's trials need if that was asked for; returns the reason when it could not be done."""
+        if not self._job.tune:
             return ""
         try:
-            change = self._tunables.raise_to(wanted, self._job.run_id)
+            changes = self._tunables.change_to(preflight.settings_wanted(self._job.trials), self._job.run_id)
         except HostError as error:
             log(str(error))
             return str(error)
-        if change:
+        for change in changes:
             journal.append("tune", **change)
         return ""
 

@@ -1,8 +1,10 @@
-"""The limit on mappings, raised for a job and put back after it, also after a job that was killed.
+"""Settings of the kernel, changed for a job and put back after it, also after a job that was killed.
 
-What was changed is noted in a file before the change. It lies in devtmpfs, of which a kernel has one, as it has one
-limit: containers have a /run and a lease of their own, but find the same file there, and a reboot empties it, as it
-takes the change back. Beside it lies a lock that whoever changed something holds until it is put back.
+They are the limit on mappings, and which sizes of large folios (mTHP) memory is given that asks for them.
+
+What was changed is noted in a file before the change. It lies in devtmpfs, of which a kernel has one, as it has one of
+each setting: containers have a /run and a lease of their own, but find the same file there, and a reboot empties it, as
+it takes the change back. Beside it lies a lock that whoever changed something holds until it is put back.
 """
 
 from __future__ import annotations
@@ -11,22 +13,34 @@ import contextlib
 import functools
 import json
 import os
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.workspace.agent_lock import AgentLock
 from pageswap.agent.workspace.work_folder import sync_folder, write_durably
 from pageswap.errors import HostError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 MAX_MAP_COUNT = "vm.max_map_count"
+# What memory gets large folios of a size: all, what is advised to, or none; and as the setting for all sizes says.
+_FOLIO_WORDS = ("always", "madvise", "never", "inherit")
+_FOLIO_SETTING = re.compile(r"/sys/kernel/mm/transparent_hugepage/hugepages-[0-9]+kB/enabled")
 _FOLDER = "pageswap"
 # fsopen(2), fsconfig(2) and fsmount(2), of Linux 5.2, and what they are told; a C library may not have them yet.
 _FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432
 _CLOEXEC, _CMD_CREATE = 1, 6
 
 
+def folio_setting(folio_bytes: int) -> str:
+    """Name the setting of large folios of a size: the file that holds it."""
+    return f"/sys/kernel/mm/transparent_hugepage/hugepages-{folio_bytes >> 10}kB/enabled"
+
+
 class Tunables:
-    """Changes the limit on a host; the record names what must be put back, and to what."""
+    """Changes settings of a host; the record names what must be put back, and to what."""
 
     def __init__(
         self, files: HostFiles | None = None, folder: str | None = None, *, may_change: bool | None = None
@@ -61,40 +75,48 @@ class Tunables:
             raise HostError(f"{self._folder} cannot be made: {error.strerror}") from error
         return self._folder
 
-    def raise_to(self, limit: int, run_id: str) -> dict[str, Any] | None:
-        """Raise the limit to at least `limit`, noted first; returns {name, before, set}, None when it is high enough.
+    def change_to(self, wanted: Mapping[str, int | str], run_id: str) -> list[dict[str, Any]]:
+        """Change settings, noted first, a limit where it is lower; returns {name, before, set} of each changed one.
 
-        Raises HostError when it cannot be done.
+        Raises HostError when it cannot be done; then none is changed.
         """
-        before = self._limit()
-        if before >= limit:
-            return None
+        befores = {name: self._value(name) for name in wanted}
+        changes: list[dict[str, Any]] = [
+            {"name": name, "before": befores[name], "set": value}
+            for name, value in wanted.items()
+            if not _suffices(befores[name], value)
+        ]
+        if not changes:
+            return []
         if not self.may_change:
             raise HostError("--tune was asked for, but the agent is not root")
-        change = {"name": MAX_MAP_COUNT, "before": before, "set": limit}
         self._take_lock()
         with contextlib.ExitStack() as undoing:
             undoing.callback(self._lock.release)
             if self.leftover() is not None:
-                # Its notes say what the limit was before anyone changed it, and must not be overwritten.
+                # Its notes say what a setting was before anyone changed it, and must not be overwritten.
                 raise HostError(f"--tune: {self._record} holds changes that could not be put back; see 'inv doctor'")
-            note = {"format": 1, "pid": os.getpid(), "run_id": run_id, "changes": [change]}
+            note = {"format": 1, "pid": os.getpid(), "run_id": run_id, "changes": changes}
             try:
                 sync_folder(os.path.dirname(self._folder))
                 write_durably(self._record, json.dumps(note).encode(), 0o644)
             except OSError as error:
                 raise HostError(f"--tune: {self._record} cannot be written: {error.strerror}") from error
-            undoing.callback(self._forget)
-            self._set(limit)
             undoing.pop_all()
-        return change
+        try:
+            for change in changes:
+                self._set(change["name"], change["set"])
+        except HostError:
+            self.restore()
+            raise
+        return changes
 
     def owner(self) -> int | None:
         """Return the id of the process that has settings changed now, None when there is none, or it has ended."""
         return self._lock.holder()
 
     def leftover(self) -> dict[str, Any] | None:
-        """Return {run_id, before, set} of what is not put back yet, None when nothing is.
+        """Return {run_id, changes: [{name, before, set}]} of what is not put back yet, None when nothing is.
 
         Raises HostError when the record cannot be read, or names what is never changed.
         """
@@ -107,25 +129,26 @@ class Tunables:
             raise HostError(f"{self._record}: {error.strerror}") from error
         try:
             document = json.loads(data)
-            (change,) = document["changes"]
-            name, run_id = change["name"], str(document.get("run_id"))
-            found = {"run_id": run_id, "before": int(change["before"]), "set": int(change["set"])}
+            first, *rest = document["changes"]
+            changes = [{name: change[name] for name in ("name", "before", "set")} for change in (first, *rest)]
+            found = {"run_id": str(document.get("run_id")), "changes": changes}
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             problem = "is not a record of changes; check the settings, then remove it"
             raise HostError(f"{self._record}: {problem}") from error
-        if name != MAX_MAP_COUNT:
-            raise HostError(f"{self._record}: names '{name}', which is never changed; remove the file")
+        for change in changes:
+            if not _is_ours(change):
+                raise HostError(f"{self._record}: names '{change['name']}', which is never changed; remove the file")
         return found
 
     def restore(self) -> list[dict[str, Any]]:
         """Put back what the record names and remove it; returns [{name, before, restored, reason}], or [].
 
-        A limit that somebody has changed since is left alone: `restored` is None and `reason` says so. So is what
+        A setting that somebody has changed since is left alone: `restored` is None and `reason` says so. So is what
         another process that lives has changed. Raises HostError when it cannot be done; the record stays then.
         """
         try:
-            change = self.leftover()
-            if change is None:
+            record = self.leftover()
+            if record is None:
                 return []
             try:
                 self._take_lock()
@@ -133,16 +156,19 @@ class Tunables:
                 if self.owner() is not None:
                     return []
                 raise
-            now, before = self._limit(), change["before"]
-            if now == change["set"]:
-                self._set(before)
-            is_anothers = now not in (change["set"], before)
+            events = [self._put_back(**change) for change in record["changes"]]
             self._forget()
-            reason = f"it is {now} now, not the {change['set']} set before: left alone" if is_anothers else ""
-            restored = None if is_anothers else before
-            return [{"name": MAX_MAP_COUNT, "before": now, "restored": restored, "reason": reason}]
+            return events
         finally:
             self._lock.release()
+
+    def _put_back(self, name: str, before: int | str, set: int | str) -> dict[str, Any]:  # noqa: A002 - the record's word
+        now = self._value(name)
+        if now == set:
+            self._set(name, before)
+        is_anothers = now not in (set, before)
+        reason = f"it is {now} now, not the {set} set before: left alone" if is_anothers else ""
+        return {"name": name, "before": now, "restored": None if is_anothers else before, "reason": reason}
 
     def _take_lock(self) -> None:
         self.make_folder()
@@ -151,19 +177,22 @@ class Tunables:
                 f"--tune: process {self.owner()} has settings of this host changed for its own run; wait for its end"
             )
 
-    def _limit(self) -> int:
-        limit = self._files.setting(MAX_MAP_COUNT)
-        if limit is None:
-            raise HostError(f"{MAX_MAP_COUNT} cannot be read")
-        return limit
+    def _value(self, name: str) -> int | str:
+        value = self._files.setting(name) if name == MAX_MAP_COUNT else self._files.choice(name)
+        if value is None:
+            raise HostError(f"{name} cannot be read")
+        return value
 
-    def _set(self, limit: int) -> None:
+    def _set(self, name: str, value: int | str) -> None:
         try:
-            self._files.change_setting(MAX_MAP_COUNT, limit)
+            if name == MAX_MAP_COUNT:
+                self._files.change_setting(name, int(value))
+            else:
+                self._files.write(name, f"{value}\n")
         except OSError as error:
-            raise HostError(f"{MAX_MAP_COUNT} cannot be set to {limit}: {error.strerror}") from error
-        if self._limit() != limit:
-            raise HostError(f"{MAX_MAP_COUNT} was set to {limit}, but is {self._limit()}")
+            raise HostError(f"{name} cannot be set to {value}: {error.strerror}") from error
+        if self._value(name) != value:
+            raise HostError(f"{name} was set to {value}, but is {self._value(name)}")
 
     def _forget(self) -> None:
         try:
@@ -173,11 +202,23 @@ class Tunables:
             raise HostError(f"{self._record} cannot be removed: {error.strerror}") from error
 
 
+def _suffices(now: int | str, wanted: int | str) -> bool:
+    return now >= wanted if isinstance(now, int) and isinstance(wanted, int) else now == wanted
+
+
+def _is_ours(change: Mapping[str, Any]) -> bool:
+    """Tell whether what a record names is a setting that is changed here, with values that it can have."""
+    values = (change["before"], change["set"])
+    if change["name"] == MAX_MAP_COUNT:
+        return all(isinstance(value, int) for value in values)
+    return bool(_FOLIO_SETTING.fullmatch(str(change["name"]))) and all(value in _FOLIO_WORDS for value in values)
+
+
 def host_folder(name: str = _FOLDER) -> str:
     """Return a folder of that name that every mount namespace of this kernel has: in devtmpfs, else in /run.
 
-    A container's root, who may change the limit, reaches devtmpfs by a mount that is attached nowhere: the path leads
-    through a descriptor of this process, which stays open.
+    A container's root, who may change the settings, reaches devtmpfs by a mount that is attached nowhere: the path
+    leads through a descriptor of this process, which stays open.
     """
     # A source may be called "-", too, and of a long list the end is cut.
     mounts = [line.partition(" - ") for line in (HostFiles().text("/proc/self/mountinfo") or "").splitlines()]

@@ -34,6 +34,8 @@ class CoreCalls:
     enter_child: Callable[..., None]
     # Of each backing whose pages are of the host's pool of huge pages: their size.
     reserved_page_bytes: Mapping[str, int]
+    # Of each backing of large folios: their size.
+    folio_bytes: Mapping[str, int]
 
 
 def native_core() -> CoreCalls:
@@ -61,6 +63,7 @@ def native_core() -> CoreCalls:
         check=check,
         enter_child=native.enter_child,
         reserved_page_bytes={each.name: each.kernel_page_bytes for each in native.backings() if each.is_reserved},
+        folio_bytes={each.name: each.folio_bytes for each in native.backings() if each.folio_bytes},
     )
 
 

@@ -8,7 +8,8 @@ import resource
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host import cgroup
-from pageswap.agent.host.tunables import MAX_MAP_COUNT
+from pageswap.agent.host.readers import THP
+from pageswap.agent.host.tunables import MAX_MAP_COUNT, folio_setting
 from pageswap.agent.journal import job
 from pageswap.agent.workloads import WORKLOADS
 
@@ -82,15 +83,16 @@ def mappings_need(trial: job.TrialSpec, base: int) -> int:
 class Preflight:
     """Decides about each trial from the probed methods' own word and the host's present numbers.
 
-    `memory_cap_bytes` is the most that a trial may use, None for no such bound; `reserved_page_bytes` is as in
-    `CoreCalls`. `groups` bound this process's memory, `base_mappings` counts its mappings. `will_tune` tells that the
-    limit on mappings will be raised, `tune_problem` why it was not, although that was asked for.
+    `memory_cap_bytes` is the most that a trial may use, None for no such bound; `reserved_page_bytes` and `folio_bytes`
+    are as in `CoreCalls`. `groups` bound this process's memory, `base_mappings` counts its mappings. `will_tune` tells
+    that the settings will be changed that trials need, `tune_problem` why they were not, although that was asked for.
     """
 
     methods: list[dict[str, Any]]
     files: HostFiles
     memory_cap_bytes: int | None = None
     reserved_page_bytes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    folio_bytes: Mapping[str, int] = dataclasses.field(default_factory=dict)
     will_tune: bool = False
     tune_problem: str = ""
 
@@ -103,19 +105,31 @@ class Preflight:
 
     def refusal(self, trial: job.TrialSpec) -> tuple[str, str] | None:
         """Return the status (`unavailable` or `skipped`) and the reason with numbers and cure; None when it can run."""
-        reason = self._method_reason(trial) or self._mappings_reason(trial)
+        reason = self._method_reason(trial) or self._mappings_reason(trial) or self._folios_reason(trial)
         if reason:
             return job.UNAVAILABLE, reason
         reason = self._memory_reason(trial)
         return (job.SKIPPED, reason) if reason else None
 
-    def mappings_wanted(self, trials: tuple[job.TrialSpec, ...]) -> int:
-        """Return a limit that suffices for the mappings of every trial, 0 when none splits any.
+    def settings_wanted(self, trials: tuple[job.TrialSpec, ...]) -> dict[str, int | str]:
+        """Map each setting of the host that trials need changed, by its name in `Tunables`, to what serves them all."""
+        return {**self._mappings_wanted(trials), **self.folios_wanted(trials)}
+
+    def _mappings_wanted(self, trials: tuple[job.TrialSpec, ...]) -> dict[str, int]:
+        """Return a limit that suffices for the mappings of every trial, where one splits any.
 
         The agent itself may have a few more by the time of a trial, so as many as are spare are added once more.
         """
         wanted = [mappings_need(trial, self.base_mappings) for trial in trials if self._splits(trial)]
-        return max(wanted) + _SPARE_MAPPINGS if wanted else 0
+        return {MAX_MAP_COUNT: max(wanted) + _SPARE_MAPPINGS} if wanted else {}
+
+    def folios_wanted(self, trials: tuple[job.TrialSpec, ...]) -> dict[str, str]:
+        """Return as `settings_wanted` the settings of sizes of large folios that are not given to who asks for them."""
+        sizes = {self.folio_bytes.get(trial.backing, 0) for trial in trials} - {0}
+        words = {folio_setting(size): self.files.choice(folio_setting(size)) for size in sorted(sizes)}
+        inherited = self.files.choice(f"{THP}/enabled")
+        found = {name: inherited if word == "inherit" else word for name, word in words.items()}
+        return {name: "madvise" for name, word in found.items() if word not in (None, "always", "madvise")}
 
     def address_space_cap(self, trial: job.TrialSpec) -> int | None:
         """Compute RLIMIT_AS for a trial's process in bytes; None under a sanitizer.
@@ -170,6 +184,18 @@ class Preflight:
             + (self.tune_problem or "run with --tune as root")
             + f", or: sysctl -w {MAX_MAP_COUNT}={need}"
         )
+
+    def _folios_reason(self, trial: job.TrialSpec) -> str:
+        size = self.folio_bytes.get(trial.backing)
+        if not size:
+            return ""
+        if self.files.names(THP) and self.files.text(folio_setting(size)) is None:
+            return f"this kernel has no large folios of {size >> 10} KiB (mTHP); use Linux 6.8 or newer"
+        if self.will_tune or not self.folios_wanted((trial,)):
+            return ""
+        setting = folio_setting(size)
+        cure = self.tune_problem or "run with --tune as root"
+        return f"{setting} is '{self.files.choice(setting)}'; {cure}, or: echo madvise > {setting}"
 
     def _memory_reason(self, trial: job.TrialSpec) -> str:
         scratch = trial.workload not in self._method_of[trial.method].get("without_scratch", ())

@@ -96,7 +96,7 @@ def test_a_record_that_is_none_is_bad(left: Left) -> None:
 
     assert "bad" == found.status
     assert "is not a record of changes" in found.found
-    assert "as root: check vm.max_map_count, then remove the file" == found.cure
+    assert "as root: check the settings, then remove the file" == found.cure
 
 
 def refusals(context: HostContext, *methods: str, **job: Any) -> list[tuple[str, str]]:

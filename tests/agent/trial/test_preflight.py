@@ -11,6 +11,7 @@ from agent import fake_core
 from agent.harness import make_trial
 
 from pageswap.agent.host.host_files import HostFiles
+from pageswap.agent.host.tunables import MAX_MAP_COUNT
 from pageswap.agent.journal import job
 from pageswap.agent.trial.preflight import Preflight, mappings_need, memory_need
 
@@ -127,10 +128,11 @@ def test_what_all_trials_want_is_the_largest_of_the_splitters(tmp_path: Path) ->
     preflight = Preflight(fake_core.methods(), _files(tmp_path))
     small, large = make_trial("splitter"), make_trial("splitter", **_QUESTION)
 
-    wanted = preflight.mappings_wanted((small, large, make_trial("good", **_QUESTION)))
+    wanted = preflight.settings_wanted((small, large, make_trial("good", **_QUESTION))).pop(MAX_MAP_COUNT)
 
+    assert isinstance(wanted, int)
     assert mappings_need(large, 150) < wanted < mappings_need(large, 150) + 100
-    assert preflight.mappings_wanted((make_trial("good", **_QUESTION),)) == 0
+    assert preflight.settings_wanted((make_trial("good", **_QUESTION),)) == {}
 
 
 def test_memory_is_counted_by_purpose(tmp_path: Path) -> None:
@@ -292,3 +294,48 @@ def test_a_pool_of_gigantic_pages_takes_addresses_by_the_gigantic_page(tmp_path:
     )
 
     assert large - small == 5 * ((1 << 30) - (2 << 20))
+
+
+_THP = "sys__kernel__mm__transparent_hugepage__"
+_OF_64K = f"{_THP}hugepages-64kB__enabled"
+
+
+@pytest.mark.parametrize(
+    ("word", "inherited", "is_given"),
+    [
+        ("never", "always", False),
+        ("madvise", "never", True),
+        ("always", "never", True),
+        ("inherit", "madvise", True),
+        ("inherit", "never", False),
+    ],
+)
+def test_a_size_of_folios_must_be_given_to_who_asks(tmp_path: Path, word: str, inherited: str, is_given: bool) -> None:
+    """Its own setting counts, or the one for all where it says so."""
+    files = _files(tmp_path, **{_OF_64K: f"[{word}]\n", f"{_THP}enabled": f"[{inherited}]\n"})
+    trial = make_trial("good", backing="mthp_64k")
+    preflight = Preflight(_on_any_backing(), files, folio_bytes={"mthp_64k": 64 << 10})
+    setting = "/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled"
+    reason = f"{setting} is '{word}'; run with --tune as root, or: echo madvise > {setting}"
+
+    assert preflight.refusal(trial) == (None if is_given else (job.UNAVAILABLE, reason))
+    assert preflight.settings_wanted((trial,)) == ({} if is_given else {setting: "madvise"})
+    preflight.will_tune = True
+    assert preflight.refusal(trial) is None
+
+
+def test_a_kernel_without_a_size_is_told_so(tmp_path: Path) -> None:
+    """No setting would help."""
+    files = _files(tmp_path, **{f"{_THP}enabled": "[madvise]\n"})
+    preflight = Preflight(_on_any_backing(), files, folio_bytes={"mthp_64k": 64 << 10}, will_tune=True)
+    status, reason = preflight.refusal(make_trial("good", backing="mthp_64k")) or ("", "")
+
+    assert (status, reason) == (
+        "unavailable",
+        "this kernel has no large folios of 64 KiB (mTHP); use Linux 6.8 or newer",
+    )
+    assert preflight.settings_wanted((make_trial("good", backing="mthp_64k"),)) == {}
+
+
+def _on_any_backing() -> list[dict[str, Any]]:
+    return [{**method, "backings": []} for method in fake_core.methods()]

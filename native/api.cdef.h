@@ -69,7 +69,7 @@ typedef struct {
     uint64_t voluntary_switches;
     uint64_t involuntary_switches;
     uint64_t vmas_peak;       /* most mappings of the process seen at the borders of rounds */
-    uint64_t counters[46];    /* by ps_counter_name(); UINT64_MAX where the host does not count it */
+    uint64_t counters[55];    /* by ps_counter_name(); UINT64_MAX where the host does not count it */
     int32_t cpu;
     int32_t verified;         /* 0: a page is not what the model says; the next four tell which */
     uint64_t wrong_slot;

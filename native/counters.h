@@ -44,8 +44,9 @@ int ps_huge_bytes(const unsigned char *begin, size_t bytes, uint64_t *huge_bytes
     X(node5_bytes)                                                                           \
     X(node6_bytes)                                                                           \
     X(node7_bytes)                                                                           \
-    X(thp_splits) /* of the whole host while the rounds ran, as the next five */             \
+    X(thp_splits) /* of the whole host while the rounds ran, as all to foreign_cpu_ns */     \
     X(folio_splits) /* folios smaller than a huge page */                                    \
+    PS_FOLIO_SIZES(X, splits) /* folios of each size */                                      \
     X(tlb_shootdowns) /* interrupts */                                                       \
     X(swap_ins) /* pages */                                                                  \
     X(steal_ns) /* CPU time that the hypervisor gave to others */                            \
@@ -89,7 +90,8 @@ uint64_t ps_cpu_node(void);
 
 /* host_counters.c */
 struct ps_host_counters {
-    uint64_t tlb_shootdowns, thp_splits, folio_splits, swap_ins, steal_ns, busy_ns, own_ns, cpu_khz, throttles;
+    uint64_t tlb_shootdowns, thp_splits, swap_ins, steal_ns, busy_ns, own_ns, cpu_khz, throttles;
+    uint64_t splits[PS_FOLIO_ORDERS]; /* of folios of each size, the smallest first */
 };
 void ps_host_counters_read(struct ps_host_counters *counters);
 void ps_host_counters_since(const struct ps_host_counters *before, uint64_t *counters);

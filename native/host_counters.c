@@ -62,29 +62,23 @@ static void memory_events(struct ps_host_counters *counters)
     (void)fclose(file);
 }
 
-/* Sums over the sizes below the huge page, whose own splits the kernel counts in /proc/vmstat. */
-static uint64_t folio_splits(void)
+/* Every size has a count of its own. */
+static uint64_t splits_of(size_t folio_bytes)
 {
-    uint64_t sum = PS_UNSUPPORTED;
+    char path[96];
+    unsigned long long count;
+    uint64_t found = PS_UNSUPPORTED;
 
-    for (size_t size = 2 * PS_BASE_PAGE; size < PS_HUGE_PAGE; size *= 2) {
-        char path[96], text[32];
+    (void)snprintf(path, sizeof path, "/sys/kernel/mm/transparent_hugepage/hugepages-%zukB/stats/split",
+                   folio_bytes >> 10);
+    FILE *const file = fopen(path, "re");
 
-        (void)snprintf(path, sizeof path, "/sys/kernel/mm/transparent_hugepage/hugepages-%zukB/stats/split",
-                       size >> 10);
-        const int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-        if (fd < 0)
-            continue;
-        const ssize_t got = read(fd, text, sizeof text - 1);
-
-        (void)close(fd);
-        if (got <= 0)
-            continue;
-        text[got] = '\0';
-        sum = (sum == PS_UNSUPPORTED ? 0 : sum) + strtoull(text, NULL, 10);
-    }
-    return sum;
+    if (!file)
+        return PS_UNSUPPORTED;
+    if (fscanf(file, "%llu", &count) == 1)
+        found = count;
+    (void)fclose(file);
+    return found;
 }
 
 static uint64_t own_cpu_ns(void)
@@ -140,7 +134,8 @@ void ps_host_counters_read(struct ps_host_counters *counters)
 {
     counters->tlb_shootdowns = interrupts("TLB:");
     memory_events(counters);
-    counters->folio_splits = folio_splits();
+    for (size_t size = 0; size < PS_FOLIO_ORDERS; size++)
+        counters->splits[size] = splits_of(2 * PS_BASE_PAGE << size);
     counters->cpu_khz = of_this_cpu("cpufreq/scaling_cur_freq");
     counters->throttles = of_this_cpu("thermal_throttle/core_throttle_count");
     cpu_times(counters);
@@ -154,6 +149,22 @@ static uint64_t difference(uint64_t before, uint64_t after)
     return after > before ? after - before : 0;
 }
 
+/* Of each size, and of all below the huge page, whose splits have long been counted apart. */
+static void count_splits(const struct ps_host_counters *before, const struct ps_host_counters *after,
+                         uint64_t *counters)
+{
+    uint64_t sum = PS_UNSUPPORTED;
+
+    for (size_t size = 0; size < PS_FOLIO_ORDERS; size++) {
+        const uint64_t splits = difference(before->splits[size], after->splits[size]);
+
+        counters[PS_COUNTER_folio_8k_splits + size] = splits;
+        if (splits != PS_UNSUPPORTED && 2 * PS_BASE_PAGE << size < PS_HUGE_PAGE)
+            sum = (sum == PS_UNSUPPORTED ? 0 : sum) + splits;
+    }
+    counters[PS_COUNTER_folio_splits] = sum;
+}
+
 void ps_host_counters_since(const struct ps_host_counters *before, uint64_t *counters)
 {
     struct ps_host_counters after;
@@ -161,7 +172,7 @@ void ps_host_counters_since(const struct ps_host_counters *before, uint64_t *cou
     ps_host_counters_read(&after);
     counters[PS_COUNTER_tlb_shootdowns] = difference(before->tlb_shootdowns, after.tlb_shootdowns);
     counters[PS_COUNTER_thp_splits] = difference(before->thp_splits, after.thp_splits);
-    counters[PS_COUNTER_folio_splits] = difference(before->folio_splits, after.folio_splits);
+    count_splits(before, &after, counters);
     counters[PS_COUNTER_swap_ins] = difference(before->swap_ins, after.swap_ins);
     counters[PS_COUNTER_steal_ns] = difference(before->steal_ns, after.steal_ns);
     counters[PS_COUNTER_cpu_khz_before] = before->cpu_khz;

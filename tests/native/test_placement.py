@@ -55,6 +55,14 @@ def test_a_region_on_huge_pages_is_of_folios_of_that_size_until_they_are_split()
     assert counted["anon_huge_after"] != REGION
 
 
+def test_splits_are_told_by_the_size_of_what_was_split() -> None:
+    """UFFDIO_MOVE of single pages takes huge pages apart."""
+    require("folios", (THP / "hugepages-2048kB/stats/split").exists(), "this kernel counts no splits (Linux 6.12)")
+    counted = counters("uffd_move", backing="thp")
+
+    assert (counted["folio_2m_splits"] or 0) >= REGION // (2 * child.MIB)
+
+
 @pytest.mark.usefixtures("seen_frames")
 def test_a_region_without_huge_pages_is_of_no_folios() -> None:
     """Each size is counted, as 0."""
@@ -87,7 +95,9 @@ def test_smaller_folios_and_their_splitting_are_counted_where_no_huge_page_tells
 
     assert at("before", counted)["64k"] >= REGION // 2
     assert at("after", counted)["64k"] < at("before", counted)["64k"]
-    assert (counted["folio_splits"] or 0) > 100
+    below_huge = [counted[f"folio_{size}_splits"] or 0 for size in at("before", counted) if size != "2m"]
+    assert (counted["folio_splits"] or 0) == sum(below_huge) > 100
+    assert (counted["folio_64k_splits"] or 0) > 100
     assert counted["anon_huge_before"] == counted["thp_splits"] == 0
     assert at("before", forbidden)["64k"] == 0
 
@@ -112,6 +122,7 @@ def test_who_may_not_know_frames_has_no_folios_and_all_else() -> None:
     counted = in_child(run)
 
     assert {counted[name] for name in FOLIOS} == {None}
+    assert counted["folio_64k_splits"] is not None or not list(THP.glob("hugepages-64kB/stats/split"))
     assert counted["folio_splits"] is not None or not list(THP.glob("hugepages-64kB/stats/split"))
     assert counted["node0_bytes"] is not None
 

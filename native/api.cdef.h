@@ -53,7 +53,9 @@ typedef struct {
     const char *pages;        /* of `swap`, `permute`, `move`: "fresh": without memory when a round begins; "forked": a
                                  child shares them; "mlocked": they are locked */
     const char *alignment;    /* "page": the region starts one base page beyond a 2 MiB border */
-    const char *neighbours;   /* "spinning": the host's other allowed CPUs spin in threads of this process */
+    const char *neighbours;   /* "spinning": the host's other allowed CPUs spin in threads of this process; "reading":
+                                 they read random places, and how long each read takes is counted */
+    const char *reads;        /* of readers: "moving": the region; "resting": as much memory that nobody moves */
     const int32_t *cpus;      /* the CPUs to pin to, thread 0's first; NULL: the last ones allowed */
     uint32_t cpu_count;
     const uint32_t *given_a;  /* a schedule of `iterations` pairs of slots instead of a random one, or NULL; */
@@ -69,7 +71,7 @@ typedef struct {
     uint64_t voluntary_switches;
     uint64_t involuntary_switches;
     uint64_t vmas_peak;       /* most mappings of the process seen at the borders of rounds */
-    uint64_t counters[55];    /* by ps_counter_name(); UINT64_MAX where the host does not count it */
+    uint64_t counters[66];    /* by ps_counter_name(); UINT64_MAX where the host does not count it */
     int32_t cpu;
     int32_t verified;         /* 0: a page is not what the model says; the next four tell which */
     uint64_t wrong_slot;

@@ -26,6 +26,13 @@ int ps_huge_bytes(const unsigned char *begin, size_t bytes, uint64_t *huge_bytes
     X(folio_2m_##when)
 #define PS_FOLIO_ORDERS 9
 #define PS_NUMA_NODES 8
+/* Of the times of single reads; the order is that of readers.c. */
+#define PS_READS(X, rate, prefix) \
+    X(rate)                       \
+    X(prefix##_p50_ns)            \
+    X(prefix##_p99_ns)            \
+    X(prefix##_p999_ns)           \
+    X(prefix##_p9999_ns)
 #define PS_COUNTERS(X)                                                                       \
     X(page_moves) /* pages that the rounds brought elsewhere, in workloads that bring any */ \
     X(move_retries) /* calls that the kernel refused for the moment (EAGAIN) */              \
@@ -57,7 +64,10 @@ int ps_huge_bytes(const unsigned char *begin, size_t bytes, uint64_t *huge_bytes
     X(cycles) /* of the trial's threads inside the rounds, as the next three */              \
     X(instructions)                                                                          \
     X(dtlb_misses)                                                                           \
-    X(page_walk_cycles)
+    X(page_walk_cycles)                                                                      \
+    PS_READS(X, reads_per_s, read) /* of the readers inside the rounds, all together */      \
+    X(read_max_ns)                                                                           \
+    PS_READS(X, alone_reads_per_s, alone) /* and before them, while nothing moved */
 
 enum ps_counter {
 #define X(name) PS_COUNTER_##name,

@@ -1,4 +1,5 @@
-/* Asks the CPU (CPUID) and the kernel (XCR0) which instruction sets a method may use.
+/* Asks the CPU (CPUID) and the kernel (XCR0) which instructions a method may use, and whether the counter serves that
+ * times single reads.
  *
  * PAGESWAP_CPU_FEATURES, a list such as "-avx512f,-avx2", takes features away, so that a lesser CPU can be simulated;
  * it cannot add one. A word in it that is not understood takes all away, because a typing error must not pass for a
@@ -15,6 +16,9 @@
 /* Bits of XCR0: the kernel saves and restores these registers. Intel SDM volume 1, chapter 13.3. */
 #define XCR0_AVX 0x06u    /* XMM, upper halves of YMM */
 #define XCR0_AVX512 0xe6u /* those, the mask registers, upper halves of ZMM, ZMM16 to 31 */
+
+/* CPUID 80000007, EDX: the time-stamp counter runs at one rate, whatever the CPU does, and never stops. */
+#define INVARIANT_TSC (1u << 8)
 
 static const char *const names[] = {
 #define X(name) #name,
@@ -52,6 +56,8 @@ static struct found ask(void)
     }
     if (__get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx))
         found.cpu |= ecx & bit_PRFCHW ? PS_CPU(prefetchw) : 0;
+    if (__get_cpuid(0x80000007, &eax, &ebx, &ecx, &edx))
+        found.cpu |= edx & INVARIANT_TSC ? PS_CPU(nonstop_tsc) : 0;
     found.kernel = found.cpu;
     if ((registers & XCR0_AVX) != XCR0_AVX)
         found.kernel &= ~PS_CPU(avx2);

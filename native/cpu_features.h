@@ -1,4 +1,4 @@
-/* The instruction sets that methods ask for. Included by pageswap.h. */
+/* What methods and readers ask of the CPU. Included by pageswap.h. */
 #ifndef PAGESWAP_CPU_FEATURES_H
 #define PAGESWAP_CPU_FEATURES_H
 
@@ -6,7 +6,8 @@
 #define PS_CPU_FEATURES(X) \
     X(avx2)                \
     X(avx512f)             \
-    X(prefetchw)
+    X(prefetchw)           \
+    X(nonstop_tsc)
 
 enum ps_cpu_feature {
 #define X(name) PS_CPU_FEATURE_##name,

@@ -71,6 +71,7 @@ enum ps_memory_kind { PS_ANON, PS_SHARED_ANON, PS_MEMFD, PS_HUGETLB, PS_MEMORY_K
 #define PS_FILLS_EMPTY 32u    /* copies into places without memory, which then get pages of 4 KiB */
 #define PS_LAZY 64u           /* what it gives back may still hold its bytes until it is written to */
 #define PS_SMALL_PAGES 128u   /* what it takes again is of 4 KiB pages, whatever was there */
+#define PS_LEAVES_HOLES 256u /* who reads a page while it moves dies, or reads zeroes */
 
 /* What a method's hooks want at region->scratch. A run of addresses is always there for it; whether memory is, the
  * method says and the workload: a batch (`permute`) passes through the scratch by move_many, a one-way move never. A
@@ -93,6 +94,7 @@ struct ps_region {
     size_t touch_bytes; /* ps_touch()'s step: what one fault can bring, 4 KiB or the backing's huge page; or 4 KiB */
     enum ps_touch touch; /* what is read of every moved page after its move */
     int fresh; /* the advice that takes the memory of fresh pages, of which few hold a stamp; 0: all pages hold one */
+    int is_read; /* other threads read its slots meanwhile: who comes to one that is empty must wait for its page */
     int give_back; /* the advice that gives back the memory of what was moved away; 0: it is kept */
     int fd; /* of a memfd, else -1 */
     size_t file_offset; /* of slot 0 in that file */
@@ -205,6 +207,7 @@ struct ps_workload_ops {
     int moves_runs; /* to its method a run of run_pages pages is one page: it moves as a whole, with one call */
     int hooks_use_scratch; /* it calls hooks that use the scratch as the method says: all but move_many and grow's */
     int moves_use_scratch; /* it lets move_many move pages to the scratch and from there */
+    int is_full; /* before and after each call of the method every slot holds a page, so that others may read there */
     int leaves_places; /* what it moves leaves a place whose memory may be given back */
     int takes_states; /* its pages may be in any state when a round begins */
     int (*can)(const struct ps_method *method);
@@ -303,16 +306,36 @@ int ps_verify_bytes(const unsigned char *bytes, size_t size, uint64_t seed, ps_r
 
 /* clock.c: the only file that reads the clock. */
 uint64_t ps_now_ns(void);
+struct ps_instant {
+    uint64_t ns, ticks; /* of the clock, and of the CPU's time-stamp counter */
+};
+struct ps_instant ps_instant_now(void);
+
+/* The time-stamp counter, when all that comes before it in the program is done and nothing after it has begun. */
+static inline uint64_t ps_ticks(void)
+{
+    __builtin_ia32_lfence();
+    const uint64_t ticks = __builtin_ia32_rdtsc();
+
+    __builtin_ia32_lfence();
+    return ticks;
+}
 
 /* cpu.c */
 #define PS_MAX_CPUS 1024u
 int ps_cpu_choose(const ps_trial *trial, int32_t *cpus, uint32_t *count, ps_error *error);
 int ps_cpu_pin(int32_t cpu, ps_error *error);
 
-/* neighbours.c: threads that only spin, one on each of the CPUs. */
+/* neighbours.c: threads that do something until they are stopped, one on each of the CPUs. */
 struct ps_neighbours;
-struct ps_neighbours *ps_neighbours_start(const int32_t *cpus, uint32_t count, ps_error *error);
+typedef void ps_neighbour_work(void *all, uint32_t index, const _Atomic int *leave);
+void ps_neighbour_spin(void *all, uint32_t index, const _Atomic int *leave);
+struct ps_neighbours *ps_neighbours_start(const int32_t *cpus, uint32_t count, ps_neighbour_work *work, void *all,
+                                          ps_error *error);
 void ps_neighbours_stop(struct ps_neighbours *all);
+
+/* threads.c: a turn of a loop that waits for another thread; `spins` counts them, from 0. */
+void ps_wait_a_moment(unsigned *spins);
 
 /* threads.c: does something with all shares side by side, each on a thread of its own. */
 struct ps_team;

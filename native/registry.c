@@ -37,7 +37,8 @@ static const struct {
     {"release", {"kept", "source", "both"}}, /* in the order of workloads/move.c */
     {"pages", {"present", "fresh", "forked", "mlocked"}}, /* in the order of enum ps_page_state */
     {"alignment", {"2MiB", "page"}},
-    {"neighbours", {"idle", "spinning"}},
+    {"neighbours", {"idle", "spinning", "reading"}}, /* in the order of readers.c, as the next */
+    {"reads", {"moving", "resting"}},
 #undef X
 };
 

@@ -27,7 +27,7 @@ struct ps_team {
 };
 
 /* Threads have CPUs of their own, so a wait is short; yielding serves a host that takes them away. */
-static void pause_briefly(unsigned *spins)
+void ps_wait_a_moment(unsigned *spins)
 {
     if (++*spins % 4096 == 0)
         (void)sched_yield();
@@ -47,7 +47,7 @@ static void *serve(void *argument)
         uint32_t turn;
 
         while ((turn = atomic_load_explicit(&team->turn, memory_order_acquire)) < next)
-            pause_briefly(&spins);
+            ps_wait_a_moment(&spins);
         if (turn == UINT32_MAX)
             return NULL;
         if (!member->work->failed)
@@ -82,7 +82,7 @@ struct ps_team *ps_team_start(struct ps_work *works, uint32_t threads, const int
     unsigned spins = 0;
 
     while (atomic_load_explicit(&team->ready, memory_order_acquire) < threads - 1)
-        pause_briefly(&spins);
+        ps_wait_a_moment(&spins);
     return team;
 }
 
@@ -100,7 +100,7 @@ uint64_t ps_team_run(struct ps_team *team, ps_team_task *task, uint32_t round)
     }
     own->failed = task(own, round);
     while (atomic_load_explicit(&team->done, memory_order_acquire) < team->threads - 1)
-        pause_briefly(&spins);
+        ps_wait_a_moment(&spins);
     return ps_now_ns() - begin_ns;
 }
 

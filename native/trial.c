@@ -95,7 +95,48 @@ static int check_backing(struct ps_trial_run *run)
         bytes += share;
         all_large += large;
     }
+    if (run->resting.base) {
+        uint64_t large;
+        const int failed = large_bytes(run, run->resting.base, run->trial->region_bytes, &large);
+
+        if (failed)
+            return failed;
+        bytes += run->trial->region_bytes;
+        all_large += large;
+    }
     return run->backing->check(run->backing, bytes, all_large, run->error);
+}
+
+/* As much of the same kind as the region, in a range of addresses of its own. */
+static int map_resting(struct ps_trial_run *run)
+{
+    static const struct ps_workload_ops nothing_moves = {0};
+    ps_trial shape = run->shape;
+
+    if (ps_reads_of(run->trial) != PS_READS_RESTING)
+        return 0;
+    shape.region_bytes = run->trial->region_bytes;
+    return ps_memory_map(&run->resting, &shape, run->backing, &nothing_moves, run->error);
+}
+
+static int map_memory(struct ps_trial_run *run)
+{
+    const int failed = ps_memory_map(&run->memory, &run->shape, run->backing, run->workload, run->error);
+
+    return failed ? failed : map_resting(run);
+}
+
+static int start_neighbours(struct ps_trial_run *run, const int32_t *cpus, uint32_t count)
+{
+    const enum ps_reads reads = ps_reads_of(run->trial);
+    const struct ps_memory *const area = reads == PS_READS_RESTING ? &run->resting : &run->memory;
+    const size_t bytes = reads == PS_READS_RESTING ? run->trial->region_bytes : run->shape.region_bytes;
+
+    if (reads == PS_READS_NOTHING)
+        run->neighbours = ps_neighbours_start(cpus, count, ps_neighbour_spin, NULL, run->error);
+    else
+        run->readers = ps_readers_start(cpus, count, area->base, bytes, run->trial->seed, run->error);
+    return run->neighbours || run->readers ? 0 : -run->error->errnum;
 }
 
 /* Before any method moves a mapping: a thread's stack may come to lie in a hole that such a move leaves, and the next
@@ -107,10 +148,9 @@ static int start_threads(struct ps_trial_run *run)
     ps_perf_open(&run->perf); /* before the threads, which it follows */
     if (!(run->team = ps_team_start(run->works, threads, run->cpus, run->error)))
         return -run->error->errnum;
-    if (ps_word_find("neighbours", run->trial->neighbours) &&
-        !(run->neighbours = ps_neighbours_start(run->cpus + threads, run->cpu_count - threads, run->error)))
-        return -run->error->errnum;
-    return 0;
+    if (ps_word_find("neighbours", run->trial->neighbours) == 0)
+        return 0;
+    return start_neighbours(run, run->cpus + threads, run->cpu_count - threads);
 }
 
 /* Everything that must not be timed: it ends with every page of the region, the scratch and the schedule present. */
@@ -124,9 +164,10 @@ static int prepare(struct ps_trial_run *run)
     run->cpus = calloc(PS_MAX_CPUS, sizeof *run->cpus);
     if (!run->works || !run->cpus)
         return ps_error_set(run->error, ENOMEM, "calloc (threads)", "");
-    if ((failed = ps_cpu_choose(trial, run->cpus, &run->cpu_count, run->error)) != 0 ||
-        (failed = ps_memory_map(&run->memory, &run->shape, run->backing, run->workload, run->error)) != 0)
+    if ((failed = ps_cpu_choose(trial, run->cpus, &run->cpu_count, run->error)) != 0 || (failed = map_memory(run)) != 0)
         return failed;
+    if (run->resting.base)
+        memset(run->resting.base, 1, trial->region_bytes);
     for (uint32_t thread = 0; thread < trial->threads && !failed; thread++)
         failed = prepare_share(run, thread);
     if (failed || (failed = ps_cpu_pin(run->cpus[0], run->error)) != 0 || (failed = ps_state_prepare(run)) != 0 ||
@@ -135,7 +176,13 @@ static int prepare(struct ps_trial_run *run)
     run->has_begun = 1;
     if ((failed = settle(run)) != 0 || (failed = check_backing(run)) != 0)
         return failed;
-    while (ps_now_ns() - begin_ns < WARM_CORE_NS)
+    uint64_t idle_until_ns = begin_ns;
+
+    if (run->readers) {
+        ps_readers_alone(run->readers);
+        idle_until_ns = ps_now_ns();
+    }
+    while (ps_now_ns() - idle_until_ns < WARM_CORE_NS)
         ;
     run->result->cpu = run->cpus[0];
     run->result->setup_ns = ps_now_ns() - begin_ns;
@@ -205,6 +252,7 @@ static void release(struct ps_trial_run *run)
     for (uint32_t thread = 0; run->works && thread < run->trial->threads; thread++)
         run->workload->release(&run->works[thread]);
     ps_memory_unmap(&run->memory);
+    ps_memory_unmap(&run->resting);
     free(run->cpus);
     free(run->works);
 }
@@ -229,22 +277,29 @@ static int try_backing(struct ps_trial_run *run)
 
 int ps_check_trial(const ps_trial *trial, ps_error *error)
 {
-    struct ps_trial_run run = {.trial = trial, .error = error, .memory = {.fd = -1}};
+    struct ps_trial_run run = {.trial = trial, .error = error, .memory = {.fd = -1}, .resting = {.fd = -1}};
     int32_t cpus[PS_MAX_CPUS];
     int failed = ps_trial_check(&run);
 
     if (!failed)
         failed = ps_cpu_choose(trial, cpus, &run.cpu_count, error);
-    if (!failed && (failed = ps_memory_map(&run.memory, &run.shape, run.backing, run.workload, error)) == 0)
+    if (!failed && (failed = map_memory(&run)) == 0)
         failed = try_backing(&run);
     ps_memory_unmap(&run.memory);
+    ps_memory_unmap(&run.resting);
     return failed;
 }
 
 int ps_run_trial(const ps_trial *trial, ps_result *result, uint64_t *rounds_ns, ps_error *error)
 {
     struct ps_trial_run run = {
-        .trial = trial, .result = result, .error = error, .memory = {.fd = -1}, .perf = {{-1, -1, -1, -1}}};
+        .trial = trial,
+        .result = result,
+        .error = error,
+        .memory = {.fd = -1},
+        .resting = {.fd = -1},
+        .perf = {{-1, -1, -1, -1}},
+    };
 
     memset(result, 0, sizeof *result);
     memset(result->counters, 0xff, sizeof result->counters); /* PS_UNSUPPORTED until counted */
@@ -263,6 +318,7 @@ int ps_run_trial(const ps_trial *trial, ps_result *result, uint64_t *rounds_ns, 
     ps_team_stop(run.team);
     if (run.works)
         tear_down_methods(&run);
+    ps_readers_stop(run.readers); /* one may wait for a page that a method which failed did not bring */
     const int is_lost = prepared && failed && run.workload->rescue && account_for_pages(&run);
 
     if (failed && run.has_begun && !is_lost)

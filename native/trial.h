@@ -6,6 +6,7 @@
 
 #include "counters.h"
 #include "memory.h"
+#include "readers.h"
 
 struct ps_trial_run {
     const ps_trial *trial;
@@ -14,11 +15,13 @@ struct ps_trial_run {
     const struct ps_method *method;
     const struct ps_backing *backing;
     struct ps_memory memory;
+    struct ps_memory resting; /* what readers of `resting` read */
     struct ps_work *works; /* one a thread */
     int32_t *cpus; /* first the threads', then those that are left */
     uint32_t cpu_count;
     struct ps_team *team;
-    struct ps_neighbours *neighbours;
+    struct ps_neighbours *neighbours; /* that spin */
+    struct ps_readers *readers;
     pid_t sharer; /* the child that shares the pages, or 0 */
     int has_begun; /* the method was called, so what fails is what the kernel refused it */
     struct ps_perf perf;

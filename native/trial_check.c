@@ -14,12 +14,24 @@ static int check_words(struct ps_trial_run *run)
     } given[] = {
         {"touch", trial->touch}, {"pattern", trial->pattern},     {"release", trial->release},
         {"pages", trial->pages}, {"alignment", trial->alignment}, {"neighbours", trial->neighbours},
+        {"reads", trial->reads},
     };
 
     for (size_t i = 0; i < sizeof given / sizeof *given; i++)
         if (ps_word_find(given[i].field, given[i].level) < 0)
             return refuse(run, given[i].field, "no such level");
     return 0;
+}
+
+static int check_reads(struct ps_trial_run *run)
+{
+    const enum ps_reads reads = ps_reads_of(run->trial);
+
+    if (reads == PS_READS_MOVING && run->method->flags & PS_LEAVES_HOLES)
+        return ps_unavailable(run->error, ENOTSUP,
+                              "while it moves a page there is nothing at its place, and a thread that reads there dies "
+                              "(SIGSEGV); measure it with reads: resting");
+    return reads == PS_READS_NOTHING ? 0 : ps_cpu_probe(PS_CPU(nonstop_tsc), run->error);
 }
 
 /* The spec was checked long before; this guards the library against every other caller. */
@@ -47,6 +59,8 @@ int ps_trial_check(struct ps_trial_run *run)
         return refuse(run, "release", "the workload leaves no place whose memory could be given back");
     if (ps_word_find("pages", trial->pages) > 0 && !run->workload->takes_states)
         return refuse(run, "pages", "the workload has its pages in no other state");
+    if (ps_reads_of(trial) == PS_READS_MOVING && !run->workload->is_full)
+        return refuse(run, "reads", "the workload leaves places without a page, which nobody can read; use resting");
     if (trial->region_bytes % trial->page_bytes != 0 || pages / trial->threads < 2 || pages > UINT32_MAX)
         return refuse(run, "region_bytes", "must be whole pages, 2 a thread at least, 2^32-1 in all at most");
     if (trial->rounds == 0 || trial->rounds > PS_MAX_ROUNDS || trial->iterations / trial->threads < trial->rounds)
@@ -86,5 +100,7 @@ int ps_trial_check(struct ps_trial_run *run)
         return ps_unavailable(run->error, EINVAL,
                               "a place whose memory was given back gets folios of whichever size the kernel chooses "
                               "then; use release 'kept', a method that remaps, or another backing");
-    return ps_method_probe(run->method, run->error);
+    const int failed = check_reads(run);
+
+    return failed ? failed : ps_method_probe(run->method, run->error);
 }

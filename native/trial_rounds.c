@@ -108,8 +108,10 @@ static int time_rounds(struct ps_trial_run *run, uint64_t *rounds_ns)
         if ((failed = beside_round(run, run->workload->before_round, round, &run->result->setup_ns)) != 0 ||
             (failed = ps_state_renew(run)) != 0 || (failed = ps_counters_read(&before, run->error)) != 0)
             break;
+        ps_readers_begin(run->readers);
         ps_perf_switch(&run->perf, 1);
         const uint64_t round_ns = ps_team_run(run->team, run_slice, round);
+        ps_readers_rest(run->readers);
         ps_perf_switch(&run->perf, 0);
         if ((failed = first_failure(run)) != 0 || (failed = ps_counters_read(&after, run->error)) != 0)
             break;
@@ -176,6 +178,8 @@ int ps_trial_measure(struct ps_trial_run *run, uint64_t *rounds_ns)
     /* Nothing but what comes after a round has changed the mappings since they were counted. */
     if (failed || (run->workload->after_round && (failed = ps_mappings_count(&run->mappings, run->error)) != 0) ||
         (failed = huge_bytes(run, PS_COUNTER_anon_huge_after)) != 0)
+        return failed;
+    if (run->readers && (failed = ps_readers_count(run->readers, counters, run->error)) != 0)
         return failed;
     count_folios(run, PS_COUNTER_folio_8k_after);
     count_refusals(run);

@@ -36,11 +36,11 @@ static inline int ps_uffd_stalled(unsigned *stalls)
     return 0;
 }
 
-/* Gives the descriptor, or a negative errno with the failing call. A page that a bug lost then raises SIGBUS when it
- * is read, where without that feature its reader would wait for ever. */
+/* Gives the descriptor, or a negative errno with the failing call. With UFFD_FEATURE_SIGBUS a page that a bug lost
+ * raises that signal when it is read, where without that feature its reader would wait for ever. */
 static inline int ps_uffd_open(uint64_t features, const char **call)
 {
-    struct uffdio_api api = {.api = UFFD_API, .features = features | UFFD_FEATURE_SIGBUS};
+    struct uffdio_api api = {.api = UFFD_API, .features = features};
     const int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
 
     *call = "userfaultfd";
@@ -125,7 +125,7 @@ static inline int ps_uffd_probe(const struct ps_uffd_needs *needs,
 {
     char detail[sizeof why->detail];
     const char *call;
-    const int fd = ps_uffd_open(needs->features, &call);
+    const int fd = ps_uffd_open(needs->features | UFFD_FEATURE_SIGBUS, &call);
     int failed = fd;
 
     if (fd >= 0) {

@@ -80,7 +80,7 @@ static int setup(struct ps_region *region)
         return ps_error_set(region->error, ENOMEM, call, "");
     session->fd = -1;
     region->private = session;
-    if ((failed = ps_uffd_open(0, &call)) < 0)
+    if ((failed = ps_uffd_open(UFFD_FEATURE_SIGBUS, &call)) < 0)
         return ps_error_set(region->error, -failed, call, "");
     session->fd = failed;
     if ((failed = ps_uffd_watch(session->fd, region->base, slots_bytes)) != 0)

@@ -3,8 +3,8 @@
  * System calls: ioctl(UFFDIO_MOVE): scratch <- B, B <- A, A <- scratch. Moves: page-table entries; the mappings stay,
  * so nothing is split. A transparent huge page moves whole when both ends are 2 MiB-aligned and no page table lies
  * below the destination. Needs: Linux 6.8, private anonymous memory that no fork shares, pages that are present; no
- * privilege, because only faults of user code are asked for. Not atomic: between the calls a slot is empty, and after
- * a failed one a page stays in the scratch slot. */
+ * privilege, because only faults of user code are asked for. Not atomic: between the calls a slot is empty, where
+ * who reads it waits until its page is there; and after a failed one a page stays in the scratch slot. */
 #include <stdlib.h>
 
 #include "../uffd_session.h"
@@ -50,6 +50,15 @@ static size_t departed(const unsigned char *from, size_t bytes)
     return gone;
 }
 
+/* The kernel wakes who waits for a page when it says that the page came; here it said otherwise. */
+static void wake(const struct ps_region *region, int fd, unsigned char *to, size_t bytes)
+{
+    struct uffdio_range range = {.start = (uintptr_t)to, .len = bytes};
+
+    if (region->is_read)
+        (void)ioctl(fd, UFFDIO_WAKE, &range); /* refused for ranges only that are not watched */
+}
+
 /* Returns 0 or a negative errno, and counts in the region how often the kernel refused; *moved counts the bytes that
  * went, also when it fails.
  *
@@ -66,14 +75,14 @@ static int move_range(struct ps_region *region, int fd, unsigned char *to, unsig
             .to = (uintptr_t)to + *moved,
             .from = (uintptr_t)from + *moved,
             .bytes = bytes - *moved,
-            .mode = MOVE_MODE_DONTWAKE, /* nobody waits for a page */
+            .mode = region->is_read ? 0 : MOVE_MODE_DONTWAKE,
         };
         const int failed = ioctl(fd, MOVE_IOCTL, &request) == 0 ? 0 : errno;
 
         region->retries += failed == EAGAIN;
         region->refusals += failed == EEXIST;
-        if (failed == EEXIST)
-            request.moved = (int64_t)departed(from + *moved, bytes - *moved);
+        if (failed == EEXIST && (request.moved = (int64_t)departed(from + *moved, bytes - *moved)) > 0)
+            wake(region, fd, to + *moved, (size_t)request.moved);
         if (failed && failed != EAGAIN && request.moved <= 0)
             return -failed;
         if (request.moved > 0) { /* all of it, or a part and EAGAIN */
@@ -176,7 +185,7 @@ static int setup(struct ps_region *region)
         return ps_error_set(region->error, ENOMEM, call, "");
     session->fd = -1;
     region->private = session;
-    if ((failed = ps_uffd_open(FEATURE_MOVE, &call)) < 0)
+    if ((failed = ps_uffd_open(FEATURE_MOVE | (region->is_read ? 0 : UFFD_FEATURE_SIGBUS), &call)) < 0)
         return ps_error_set(region->error, -failed, call, "");
     session->fd = failed;
     if ((failed = empty(region->scratch, region->scratch_bytes)) != 0)

@@ -79,6 +79,7 @@ static int verify(struct ps_work *work, ps_result *result)
 
 const struct ps_workload_ops ps_workload_limit = {
     .name = "limit",
+    .is_full = 1,
     .hooks_use_scratch = 1,
     .can = can,
     .prepare = prepare,

@@ -256,6 +256,7 @@ static void release(struct ps_work *work)
 
 const struct ps_workload_ops ps_workload_permute = {
     .name = "permute",
+    .is_full = 1,
     .moves_runs = 1,
     .moves_use_scratch = 1,
     .takes_states = 1,

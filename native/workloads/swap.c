@@ -19,6 +19,7 @@ static int verify(struct ps_work *work, ps_result *result)
 
 const struct ps_workload_ops ps_workload_swap = {
     .name = "swap",
+    .is_full = 1,
     .moves_runs = 1,
     .hooks_use_scratch = 1,
     .takes_states = 1,

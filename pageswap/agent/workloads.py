@@ -12,8 +12,9 @@ class Workload:
     `operation` is what one iteration is called, in the singular, and `pages_moved` how many pages (or runs of
     `run_pages`) of the region it moves. Of memory a trial has `regions` times its region, `iteration_bytes` for each
     iteration and `thing_bytes` for each page of the region; where the method makes its memory itself, `made_each` names
-    the factor that is the size of what it makes in each iteration, kept until the round ends. `asks` is what an
-    experiment of it asks that does not say so and names a method as its baseline.
+    the factor that is the size of what it makes in each iteration, kept until the round ends. With `is_full` every
+    place of the region holds a page between two calls of a method, so that others may read there meanwhile. `asks` is
+    what an experiment of it asks that does not say so and names a method as its baseline.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Workload:
     thing_bytes: int
     made_each: str = ""
     is_batched: bool = False
+    is_full: bool = False
     asks: str = "faster"
 
 
@@ -34,13 +36,13 @@ class Workload:
 WORKLOADS = {
     workload.name: workload
     for workload in (
-        Workload("swap", "swap", 2, 1, 8, 16),
-        Workload("permute", "swap", 2, 1, 8, 64, is_batched=True),
+        Workload("swap", "swap", 2, 1, 8, 16, is_full=True),
+        Workload("permute", "swap", 2, 1, 8, 64, is_batched=True, is_full=True),
         Workload("move", "move", 1, 2, 48, 64),
         Workload("grow", "growth", 0, 2, 24, 64, made_each="region_size"),
         Workload("call", "call", 0, 1, 8, 16, made_each="page_size", asks="cost"),
         Workload("decommit", "decommit", 0, 1, 0, 48),
-        Workload("limit", "swap", 2, 1, 32, 16, asks="rate"),
+        Workload("limit", "swap", 2, 1, 32, 16, is_full=True, asks="rate"),
     )
 }
 

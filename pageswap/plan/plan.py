@@ -41,6 +41,7 @@ _SCHEDULE_S = 7e-9  # an iteration
 _SPLIT_S = 0.7e-6  # counting the mappings of a region cut into pages: a page a round
 _GROW_BYTE_S = 0.5e-9  # a byte of a block that grows: stamped, checked or filled, and freed
 _GROW_COPIED_BYTE_S = 0.3e-9  # the same, where a method copies it, faults of the new place included
+_ALONE_S = 0.05  # while readers read alone, by the core's own clock
 _CALL_S = 3e-6  # most calls: from 0.1 to 8 microseconds
 
 # What one iteration of a family's methods takes: fixed, and for each byte of page_size.
@@ -203,7 +204,8 @@ def _cost(trial: TrialSpec, vocabulary: Vocabulary) -> tuple[int, float]:
         scratch=trial.workload not in method.without_scratch,
         is_reserved=trial.backing in vocabulary.reserved_backings,
     )
-    return memory.total_bytes, min(_seconds(trial, method.family), trial.timeout_s)
+    alone_s = _ALONE_S if trial.levels["neighbours"] == "reading" else 0.0
+    return memory.total_bytes, min(_seconds(trial, method.family) + alone_s, trial.timeout_s)
 
 
 def _seconds(trial: TrialSpec, family: str) -> float:

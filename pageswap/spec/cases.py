@@ -6,6 +6,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING
 
+from pageswap.agent.workloads import WORKLOADS
 from pageswap.errors import UsageError, raise_all
 from pageswap.spec.factors import FACTORS, MAX_PAGES
 from pageswap.spec.quoting import short, short_list
@@ -39,7 +40,7 @@ def build_cases(experiment: Experiment) -> list[Case]:
     cases = _kept(experiment, _with_included(experiment, cases))
     if "region_size" not in experiment.factors:
         cases = [_with_own_size(case) for case in cases]
-    checks = (_wrong_sizes, _wrong_spans, _wrong_rounds, _wrong_passes, _wrong_baseline)
+    checks = (_wrong_sizes, _wrong_spans, _wrong_rounds, _wrong_passes, _wrong_reads, _wrong_baseline)
     raise_all(error for check in checks for error in check(experiment, cases))
     return cases
 
@@ -191,6 +192,17 @@ def _wrong_passes(experiment: Experiment, cases: list[Case]) -> Iterator[SpecErr
                 f"a round of {moves:,} {what} is more than the {runs:,} runs of {run_pages:,} that a thread has, and "
                 f"{why} in a round; write fewer iterations, more rounds or a larger region",
             )
+
+
+def _wrong_reads(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
+    """Yield the first readers that would come to places without a page."""
+    case = next((each for each in cases if (each["neighbours"], each["reads"]) == ("reading", "moving")), None)
+    if case and not WORKLOADS[experiment.workload].is_full:
+        yield experiment.error(
+            _path_of(experiment, "reads", case),
+            f"'{experiment.workload}' leaves places without a page, which nobody can read; write 'reads: resting': "
+            "as much memory beside it, which nobody moves",
+        )
 
 
 def _iterations_a_thread(case: Case) -> int:

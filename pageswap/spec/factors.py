@@ -255,6 +255,7 @@ FACTORS: dict[str, Factor] = {
             not_for=("grow", "call"),
         ),
         Factor("neighbours", "word", "idle", "{} neighbours"),
+        Factor("reads", "word", "moving", "reads of {} memory"),
     )
 }
 

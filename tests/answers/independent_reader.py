@@ -29,6 +29,7 @@ _PHRASES: Final = {
     "touch": "touch {}",
     "run_pages": "runs of {} pages",
     "neighbours": "{} neighbours",
+    "reads": "reads of {} memory",
     "backing": "{} backing",
 }
 WORDS: Final = {

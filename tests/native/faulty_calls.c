@@ -21,6 +21,7 @@
 #define MOVE_IOCTL 0xc028aa05u
 #define COPY_IOCTL 0xc028aa03u
 #define PAGE 4096u
+#define DONTWAKE 1u
 
 /* UFFDIO_COPY's is the same. */
 struct move_request {
@@ -67,6 +68,7 @@ int ioctl(int fd, unsigned long request, ...)
         ((uint32_t)request == COPY_IOCTL && is_faulty("copy"))) {
         if (strcmp(getenv("FAULTY_HOW"), "unnoticed") == 0) {
             move->bytes = PAGE;
+            move->mode |= DONTWAKE; /* the kernel, too, wakes nobody when it says that nothing came */
             if (syscall(SYS_ioctl, fd, request, move) != 0)
                 return -1;
             move->moved = -EEXIST;

@@ -33,6 +33,7 @@ REFUSED = {
     "memory given back where no place is left": {"release": "source"},
     "rounds that would fill a place twice": {"workload": "move", "release": "source", "iterations": 195, "rounds": 3},
     "unknown neighbours": {"neighbours": "noisy"},
+    "unknown reads": {"reads": "lying"},
     "pairs that span more than half of the pages": {"distance": 33},
     "runs longer than the region": {"run_pages": 65, "workload": "move"},
     "runs of which there is no pair": {"run_pages": 33},

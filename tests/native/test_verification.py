@@ -19,9 +19,11 @@ BROKEN = {
     "moves_reversed": ("permute", "move"),
     "cycle_left_open": ("permute",),
 }
-# What they break shows with `release` alone, and with `decommit`: test_release.py, test_decommit.py.
+# What they break shows with `release` alone, with `decommit`, and under readers: test_release.py, test_decommit.py,
+# test_readers.py.
 OF_RELEASE = {"source_kept", "part_kept", "target_given_back", "too_late"}
 OF_DECOMMIT = {"given_not_at_all", "given_too_much"}
+OF_READERS = {"hole_unsaid"}
 FOLDER = pathlib.Path(__file__).with_name("broken")
 
 
@@ -33,7 +35,7 @@ def result(core: pathlib.Path, method: str, **changes: Any) -> dict[str, Any]:
 
 def test_every_broken_method_is_tried() -> None:
     """One that nobody runs would prove nothing."""
-    assert set(BROKEN) | OF_RELEASE | OF_DECOMMIT == {path.stem for path in FOLDER.glob("*.c")}
+    assert set(BROKEN) | OF_RELEASE | OF_DECOMMIT | OF_READERS == {path.stem for path in FOLDER.glob("*.c")}
 
 
 @pytest.mark.parametrize(

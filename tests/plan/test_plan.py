@@ -57,6 +57,7 @@ def test_names_cases_by_their_place_in_the_product(plan: Plan) -> None:
         "pages": "present",
         "alignment": "2MiB",
         "neighbours": "idle",
+        "reads": "moving",
     }
 
 

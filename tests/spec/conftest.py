@@ -51,7 +51,8 @@ def vocabulary() -> Vocabulary:
             "release": ("kept", "source", "both"),
             "pages": ("present", "fresh", "forked", "mlocked"),
             "alignment": ("2MiB", "page"),
-            "neighbours": ("idle", "spinning"),
+            "neighbours": ("idle", "spinning", "reading"),
+            "reads": ("moving", "resting"),
         },
     )
 

@@ -52,5 +52,6 @@ def test_the_replica_has_the_original_program_s_conditions() -> None:
             "pages": "present",
             "alignment": "2MiB",
             "neighbours": "idle",
+            "reads": "moving",
         }
     assert [case.levels["method"] for case in plan.cases] == ["copy_words", "memcpy", "mremap_fixed"]

@@ -50,6 +50,7 @@ def test_reads_every_key(read: Read) -> None:
         "pages": ("present",),
         "alignment": ("2MiB",),
         "neighbours": ("idle",),
+        "reads": ("moving",),
     }
     assert experiment.exclude == ({"method": ("mremap_fixed",), "touch": ("moved",)},)
     assert experiment.baseline == {"method": "memcpy"}
@@ -78,6 +79,7 @@ def test_gives_documented_defaults(vocabulary: Vocabulary) -> None:
         "pages": ("present",),
         "alignment": ("2MiB",),
         "neighbours": ("idle",),
+        "reads": ("moving",),
     }
     assert (experiment.repeats, experiment.warmups, experiment.rounds, experiment.seed) == (7, 1, 10, 42)
     assert (experiment.workload, experiment.timeout_s, experiment.hosts) == ("swap", 60.0, ())

@@ -60,6 +60,18 @@ def test_a_factor_is_refused_where_the_workload_has_no_use_for_it(read: Callable
         read(batch="4")
 
 
+def test_readers_are_refused_where_places_have_no_page(read: Callable[..., Experiment]) -> None:
+    """Beside the region they may read in any workload."""
+    changes = {"workload": "move", "method": "[memcpy, copy_words]", "neighbours": "[idle, reading]"}
+
+    assert build_cases(read(neighbours="reading"))
+    assert build_cases(read(**changes, reads="resting"))
+    with pytest.raises(SpecError, match=r"reads: 'move' leaves places without a page, which nobody can read; write"):
+        build_cases(read(**changes))
+    with pytest.raises(SpecError, match=r"a\.yaml:\d+: reads\[1\]: 'move' leaves places without a page"):
+        build_cases(read(**changes, reads="[resting, moving]"))
+
+
 def test_of_a_pair_each_side_may_be_a_run(read: Callable[..., Experiment]) -> None:
     """Two runs of 128 are all 256 pages; a distance counts runs."""
     assert build_cases(read(region_size="1MiB", run_pages="128"))

@@ -60,6 +60,7 @@ def memory_need(trial: job.TrialSpec, *, scratch: bool = True, is_reserved: bool
         made = trial.iterations // trial.rounds + 1
         region_bytes = int(trial.levels[workload.made_each]) * (made + 1)
         things = made
+    region_bytes += _resting_bytes(trial)
     copies = scratch and not is_reserved
     run_bytes = trial.page_size * int(trial.levels.get("run_pages", 1))
     return MemoryNeed(
@@ -68,6 +69,12 @@ def memory_need(trial: job.TrialSpec, *, scratch: bool = True, is_reserved: bool
         schedule_bytes=workload.iteration_bytes * trial.iterations,
         model_bytes=workload.thing_bytes * things,
     )
+
+
+def _resting_bytes(trial: job.TrialSpec) -> int:
+    """Return what readers of memory that nobody moves have to read."""
+    is_read = (trial.levels.get("neighbours"), trial.levels.get("reads")) == ("reading", "resting")
+    return trial.region_size if is_read else 0
 
 
 def mappings_need(trial: job.TrialSpec, base: int) -> int:
@@ -142,7 +149,9 @@ class Preflight:
             return None
         need = self.most_memory(trial)
         unit = max(_HUGE_PAGE_BYTES, self.reserved_page_bytes.get(trial.backing, 0))
-        wanted = 2 * max(need.region_bytes, trial.region_size) + need.schedule_bytes + need.model_bytes + 4 * unit
+        resting_bytes = _resting_bytes(trial)
+        wanted = 2 * max(need.region_bytes, trial.region_size + resting_bytes) + need.schedule_bytes + need.model_bytes
+        wanted += (8 if resting_bytes else 4) * unit
         wanted += trial.threads * (_round_up(trial.page_size, unit) + _THREAD_BYTES)
         if self.memory_cap_bytes is not None:
             wanted = min(wanted, 2 * self.memory_cap_bytes)

@@ -29,6 +29,7 @@ NODE_SHARE: Final = 0.01
 
 _COUNTED: Final = ("steal_ns", "foreign_cpu_ns", "swap_ins", "throttle_count", "cpu_khz_before", "cpu_khz_after")
 _CHUNK_ROWS: Final = 50_000
+_BUSY: Final = ("spinning", "reading")
 _NODE_BYTES: Final = re.compile(r'"node\d+_bytes": ?(\d+)')
 
 
@@ -81,7 +82,7 @@ def _is_loaded(table: pd.DataFrame) -> Booleans:
     most = np.nanmax(own) if len(own) and not np.isnan(own).all() else 0.0
     is_loaded: Booleans = table["load1_before"].to_numpy(dtype=np.float64, na_value=np.nan) > most + LOAD_ABOVE
     if "neighbours" in table:
-        is_loaded &= not (table["neighbours"] == "spinning").any()
+        is_loaded &= not table["neighbours"].isin(_BUSY).any()
     return is_loaded
 
 

@@ -175,6 +175,15 @@ def test_pages_that_a_child_shares_may_be_there_twice() -> None:
     assert memory_need(trial).region_bytes == 4 * trial.region_size
 
 
+def test_what_readers_read_that_nobody_moves_is_memory_of_the_trial() -> None:
+    """As much as the region; what is of the pool of huge pages takes no other memory."""
+    beside = {"neighbours": "reading", "reads": "resting", "region_size": 1 << 30}
+
+    assert memory_need(make_trial(**beside)).region_bytes == 2 << 30
+    assert memory_need(make_trial(**{**beside, "reads": "moving"})).region_bytes == 1 << 30
+    assert memory_need(make_trial(**beside), is_reserved=True).region_bytes == 0
+
+
 def test_a_region_larger_than_the_memory_is_skipped_with_the_numbers(tmp_path: Path) -> None:
     """The reason has each part, what is there, and what to do."""
     refusal = _refusal(_files(tmp_path), region_size=4 * _GIB)

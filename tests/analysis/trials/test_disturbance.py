@@ -38,7 +38,13 @@ def test_more_than_a_threshold_disturbs(counters: dict[str, Any], elapsed_ns: in
 
 
 @pytest.mark.parametrize(
-    ("neighbours", "words"), [(["idle", "idle"], ["", "load"]), (["idle", "spinning"], ["", ""]), (None, ["", "load"])]
+    ("neighbours", "words"),
+    [
+        (["idle", "idle"], ["", "load"]),
+        (["idle", "spinning"], ["", ""]),
+        (["reading", "idle"], ["", ""]),
+        (None, ["", "load"]),
+    ],
 )
 def test_a_load_that_the_run_makes_itself_is_not_foreign(neighbours: list[str] | None, words: list[str]) -> None:
     """Spinning neighbours of any case stay in the average for a minute, and so does the case of most threads."""

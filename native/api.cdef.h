@@ -52,7 +52,8 @@ typedef struct {
     uint64_t batch;           /* swaps that are handed over at once, for the workload `permute`; 0: a round's */
     const char *pages;        /* of `swap`, `permute`, `move`: "fresh": without memory when a round begins; "forked": a
                                  child shares them; "mlocked": they are locked */
-    const char *alignment;    /* "page": the region starts one base page beyond a 2 MiB border */
+    const char *alignment;    /* "page": the region starts one base page beyond a 2 MiB border; "1GiB": at a border of
+                                 1 GiB, as does the scratch */
     const char *neighbours;   /* "spinning": the host's other allowed CPUs spin in threads of this process; "reading":
                                  they read random places, and how long each read takes is counted */
     const char *reads;        /* of readers: "moving": the region; "resting": as much memory that nobody moves */

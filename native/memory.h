@@ -26,6 +26,7 @@ struct ps_memory {
     size_t slots; /* pages and spare slots of all threads */
     unsigned char *scratch;
     size_t scratch_stride; /* from one thread's scratch to the next one's */
+    size_t scratch_size; /* bytes of addresses that each has */
     size_t scratch_used; /* bytes of each that a method may copy through; 0 where it is but addresses */
     int fd;
     unsigned char *reserved; /* the address range, freed at the end */

@@ -13,6 +13,7 @@
 
 #define PS_BASE_PAGE ((size_t)4096)
 #define PS_HUGE_PAGE ((size_t)2 << 20)
+#define PS_GIGANTIC_PAGE ((size_t)1 << 30)
 #define PS_MAX_ROUNDS 100000u
 #define PS_MAX_THREADS 1024u
 #define PS_EMPTY UINT32_MAX
@@ -53,6 +54,9 @@ enum ps_workload {
  * off, or one in each 4 KiB. */
 enum ps_touch { PS_TOUCH_NONE, PS_TOUCH_MOVED, PS_TOUCH_EVERY };
 
+/* Which border the region begins at, or how far beyond one. */
+enum ps_alignment { PS_ALIGNMENT_2MIB, PS_ALIGNMENT_PAGE, PS_ALIGNMENT_1GIB };
+
 /* What the pages are when a round begins: page_state.c. */
 enum ps_page_state { PS_PAGES_PRESENT, PS_PAGES_FRESH, PS_PAGES_FORKED, PS_PAGES_MLOCKED };
 
@@ -85,7 +89,8 @@ enum ps_scratch {
 /* One thread's share of the memory under test: `pages` slots of `page_bytes`, stamped before and verified after. */
 struct ps_region {
     unsigned char *base; /* slot 0 */
-    unsigned char *scratch; /* outside the slots, 2 MiB-aligned; prefaulted where it is memory: see enum ps_scratch */
+    unsigned char
+        *scratch; /* outside the slots, at a border of 2 MiB; prefaulted where it is memory: enum ps_scratch */
     size_t scratch_bytes; /* at least one page; for small pages more, so that runs of neighbours fit */
     size_t page_bytes;
     size_t pages; /* slots that hold a page at the start */

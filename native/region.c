@@ -56,14 +56,17 @@ static int map_part(const struct ps_memory *memory, unsigned char *at, size_t by
 int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, const struct ps_backing *backing,
                   const struct ps_workload_ops *workload, ps_error *error)
 {
+    const enum ps_alignment alignment = (enum ps_alignment)ps_word_find("alignment", trial->alignment);
     const size_t unit = largest(PS_HUGE_PAGE, backing->kernel_page_bytes);
-    const size_t stride = round_up(trial->page_bytes, unit);
+    const size_t border = alignment == PS_ALIGNMENT_1GIB ? largest(PS_GIGANTIC_PAGE, unit) : unit;
+    const size_t scratch_size = round_up(trial->page_bytes, unit);
     const size_t region_bytes = trial->region_bytes * (1 + workload->spare_share);
-    const size_t scratch_offset = round_up(region_bytes, unit) + unit;
+    const size_t scratch_offset = round_up(region_bytes, border) + border;
     const struct ps_method *const method = ps_method_find(trial->method);
     const int low = method->flags & PS_LOW_MEMORY ? MAP_32BIT : 0;
-    const size_t reserved_bytes = scratch_offset + trial->threads * stride + 2 * unit;
-    const size_t scratch_bytes = ps_scratch_is_memory(method, workload) ? trial->threads * stride : 0;
+    const size_t stride = round_up(trial->page_bytes, border);
+    const size_t reserved_bytes = scratch_offset + trial->threads * stride + 2 * border;
+    const size_t scratch_bytes = ps_scratch_is_memory(method, workload) ? trial->threads * scratch_size : 0;
     int failed;
 
     memory->fd = -1;
@@ -79,13 +82,14 @@ int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, const struct 
         return ps_error_set(error, errno, "mmap (address range)", "");
     }
     memory->reserved_bytes = reserved_bytes;
-    memory->base = (unsigned char *)round_up((size_t)memory->reserved, unit) +
-                   (ps_word_find("alignment", trial->alignment) ? PS_BASE_PAGE : 0);
+    memory->base = (unsigned char *)round_up((size_t)memory->reserved, border) +
+                   (alignment == PS_ALIGNMENT_PAGE ? PS_BASE_PAGE : 0);
     memory->slots = region_bytes / trial->page_bytes;
-    memory->scratch = (unsigned char *)round_up((size_t)memory->reserved, unit) + scratch_offset;
+    memory->scratch = (unsigned char *)round_up((size_t)memory->reserved, border) + scratch_offset;
     memory->scratch_stride = stride;
+    memory->scratch_size = scratch_size;
     /* A workload that lets whole runs of neighbours wait there may use all of it, the others one page. */
-    memory->scratch_used = scratch_bytes == 0 ? 0 : workload->moves_use_scratch ? stride : trial->page_bytes;
+    memory->scratch_used = scratch_bytes == 0 ? 0 : workload->moves_use_scratch ? scratch_size : trial->page_bytes;
     if (backing->kind == PS_MEMFD) {
         if ((memory->fd = memfd_create("pageswap", MFD_CLOEXEC)) < 0)
             return ps_error_set(error, errno, "memfd_create", "");
@@ -94,9 +98,9 @@ int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, const struct 
                                   : ps_error_set(error, errno, "ftruncate", "");
     }
     failed = map_part(memory, memory->base, region_bytes, 0, backing, "mmap (region)", error);
-    if (!failed && scratch_bytes > 0)
-        failed =
-            map_part(memory, memory->scratch, scratch_bytes, (off_t)region_bytes, backing, "mmap (scratch)", error);
+    for (size_t done = 0; !failed && done < scratch_bytes; done += scratch_size)
+        failed = map_part(memory, memory->scratch + done / scratch_size * stride, scratch_size,
+                          (off_t)(region_bytes + done), backing, "mmap (scratch)", error);
     if (failed == -ENOMEM && backing->is_reserved)
         return no_huge_pages(backing, region_bytes + scratch_bytes, error);
     return failed;
@@ -153,7 +157,7 @@ void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, con
     region->give_back = ps_word_find("release", trial->release) > 0 ? advice_to_give(backing) : 0;
     region->fd = memory->fd;
     region->file_offset = begin * trial->page_bytes;
-    region->scratch_bytes = memory->scratch_stride;
+    region->scratch_bytes = memory->scratch_size;
 }
 
 /* Brings what memory must be there before the pages are stamped: its faults belong to the set-up. Empty slots get some
@@ -170,7 +174,7 @@ int ps_region_fill(struct ps_region *region, const struct ps_memory *memory, con
                                  memory->base + memory->slots * region->page_bytes, folio_bytes, error);
     if (folio_bytes && memory->scratch_used && !failed)
         failed = ps_folios_bring(region->scratch, region->scratch + memory->scratch_used,
-                                 region->scratch + memory->scratch_stride, folio_bytes, error);
+                                 region->scratch + memory->scratch_size, folio_bytes, error);
     if (memory->scratch_used && !failed)
         memset(region->scratch, 0x5a, memory->scratch_used);
     return failed;

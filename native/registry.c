@@ -36,7 +36,7 @@ static const struct {
     {"pattern", {PS_PATTERNS(X)}},
     {"release", {"kept", "source", "both"}}, /* in the order of workloads/move.c */
     {"pages", {"present", "fresh", "forked", "mlocked"}}, /* in the order of enum ps_page_state */
-    {"alignment", {"2MiB", "page"}},
+    {"alignment", {"2MiB", "page", "1GiB"}}, /* in the order of enum ps_alignment */
     {"neighbours", {"idle", "spinning", "reading"}}, /* in the order of readers.c, as the next */
     {"reads", {"moving", "resting"}},
 #undef X

@@ -75,7 +75,7 @@ int ps_trial_check(struct ps_trial_run *run)
         return refuse(run, "run_pages", "must be 1 to the pages of a thread, in pairs to half of them");
     if (ps_or_one(trial->distance) > trial->region_bytes / run->shape.page_bytes / trial->threads / 2)
         return refuse(run, "distance", "must be 1 to half the pages of a thread, or of its runs");
-    if (ps_word_find("alignment", trial->alignment) && run->backing->fault_bytes > PS_BASE_PAGE)
+    if (ps_word_find("alignment", trial->alignment) == PS_ALIGNMENT_PAGE && run->backing->fault_bytes > PS_BASE_PAGE)
         return ps_unavailable(run->error, EINVAL,
                               "huge pages and large folios are always aligned; use alignment 2MiB or another backing");
     if (run->workload->own_memory)

@@ -9,6 +9,7 @@ import pathlib
 import child
 import fuzz
 import pytest
+from apart import run_apart
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from refusing import in_child
@@ -261,6 +262,30 @@ def test_a_region_off_the_huge_page_border_works() -> None:
     result = child.run(child.params("mremap_fixed", alignment="page", page_bytes=2 * child.MIB, region_bytes=8 << 20))
 
     assert result.verified, result.reason
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("method", sorted({method for method, _ in doing("swap")}))
+def test_a_region_at_a_gigantic_border_works(method: str, threads: int) -> None:
+    """The threads' scratch slots lie as far apart, and are no larger for that."""
+    for workload in ("swap", "permute"):
+        if workload in child.METHODS[method].workloads:
+            backing = child.METHODS[method].backings[0]
+            trial = child.params(method, workload=workload, alignment="1GiB", threads=threads, backing=backing)
+            result = child.run_or_skip(trial)
+
+            assert result.verified, result.reason
+
+
+@pytest.mark.parametrize("backing", ["private_anon", "memfd"])
+def test_alignment_is_what_it_says(odd_core: pathlib.Path, backing: str) -> None:
+    """The region's first page and each thread's scratch begin at a border; without being asked for they do not."""
+    for alignment in ("1GiB", "2MiB", "page"):
+        trial = child.params("memcpy", backing=backing, alignment=alignment, threads=2)
+        trial.fields["method"] = "at_gigantic_border"
+        answer = run_apart(trial, core=odd_core)[0]
+
+        assert ("verified" in answer) == (alignment == "1GiB"), answer
 
 
 def test_busy_neighbours_spin_while_the_trial_runs() -> None:

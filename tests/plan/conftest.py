@@ -44,7 +44,7 @@ def vocabulary() -> Vocabulary:
             "pattern": ("random", "sequential"),
             "release": ("kept", "source", "both"),
             "pages": ("present", "fresh", "forked", "mlocked"),
-            "alignment": ("2MiB", "page"),
+            "alignment": ("2MiB", "page", "1GiB"),
             "neighbours": ("idle", "spinning", "reading"),
             "reads": ("moving", "resting"),
         },

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pageswap.agent.host.host_files import HostFiles
 
 _HUGE_PAGE_BYTES = 2 << 20
+_GIGANTIC_PAGE_BYTES = 1 << 30
 _THREAD_BYTES = 8 << 20  # a stack
 # What a C library, the interpreter's heap and a method's small things may add.
 _MARGIN_BYTES = 256 << 20
@@ -148,7 +149,8 @@ class Preflight:
         if now is None or now > _SHADOW_BYTES:
             return None
         need = self.most_memory(trial)
-        unit = max(_HUGE_PAGE_BYTES, self.reserved_page_bytes.get(trial.backing, 0))
+        border = _GIGANTIC_PAGE_BYTES if trial.levels.get("alignment") == "1GiB" else _HUGE_PAGE_BYTES
+        unit = max(border, self.reserved_page_bytes.get(trial.backing, 0))
         resting_bytes = _resting_bytes(trial)
         wanted = 2 * max(need.region_bytes, trial.region_size + resting_bytes) + need.schedule_bytes + need.model_bytes
         wanted += (8 if resting_bytes else 4) * unit

@@ -305,6 +305,16 @@ def test_a_pool_of_gigantic_pages_takes_addresses_by_the_gigantic_page(tmp_path:
     assert large - small == 5 * ((1 << 30) - (2 << 20))
 
 
+def test_a_region_at_a_gigantic_border_takes_addresses_by_the_gigantic_page(tmp_path: Path) -> None:
+    """Whatever its pages are."""
+    plain, at_border = (
+        Preflight([], _files(tmp_path)).address_space_cap(make_trial(alignment=alignment)) or 0
+        for alignment in ("2MiB", "1GiB")
+    )
+
+    assert at_border - plain == 5 * ((1 << 30) - (2 << 20))
+
+
 _THP = "sys__kernel__mm__transparent_hugepage__"
 _OF_64K = f"{_THP}hugepages-64kB__enabled"
 

@@ -299,6 +299,18 @@ def _compaction(run: Run) -> tuple[str, str]:
     return f"uffd_move at memcpy's speed times: {'; '.join(parts)}", _joint(figures, NOT, HOLDS)
 
 
+def _decommit(run: Run) -> tuple[str, str]:
+    """Compare MADV_FREE with MADV_DONTNEED where the memory is taken again at once."""
+    parts, figures = [], []
+    for pages in sorted(run.levels("run_pages", method="madvise_free", touch="moved")):
+        levels = {"touch": "moved", "run_pages": pages}
+        figures.append(run.speedup({"method": "madvise_free", **levels}, {"method": "madvise_dontneed", **levels}))
+        parts.append(f"runs of {pages} {figures[-1].speed}")
+    if not figures:
+        raise MissingError(f"{run.id}: madvise_free was not measured")
+    return f"MADV_FREE at MADV_DONTNEED's speed times: {', '.join(parts)}", _joint(figures, HOLDS, NOT)
+
+
 def _ldt(run: Run) -> tuple[str, str]:
     figure = run.speedup({"method": "ldt_window", "touch": "moved"}, {"method": "mremap_fixed", "touch": "moved"})
     return f"{figure.speed} mremap's speed, for at most 8,192 pages", figure.verdict(HOLDS, NOT)
@@ -386,6 +398,11 @@ CLAIMS = (
     Claim("Composing a batch of swaps pays, however small it is", ("small_batches",), _small_batches),
     Claim("One mremap of many mappings (Linux 6.17) is faster than a call for each", ("compacting_moves",), _multi),
     Claim("Copying is the fastest way to compact a heap that gives memory back", ("compaction",), _compaction),
+    Claim(
+        "MADV_FREE is faster than MADV_DONTNEED where memory that was given back is taken again",
+        ("decommit",),
+        _decommit,
+    ),
     Claim("modify_ldt is an alternative", ("modify_ldt",), _ldt),
     Claim(
         "A round trip into the kernel costs more than moving 4 KiB",

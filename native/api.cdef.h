@@ -59,6 +59,7 @@ typedef struct {
     const char *reads;        /* of readers: "moving": the region; "resting": as much memory that nobody moves */
     const int32_t *cpus;      /* the CPUs to pin to, thread 0's first; NULL: the last ones allowed */
     uint32_t cpu_count;
+    const char *folder;       /* where the file of the backing `file` lies; NULL: the current one */
     const uint32_t *given_a;  /* a schedule of `iterations` pairs of slots instead of a random one, or NULL; */
     const uint32_t *given_b;  /* for one thread only */
 } ps_trial;

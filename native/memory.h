@@ -39,6 +39,9 @@ int ps_backing_suits(const struct ps_backing *backing, const struct ps_method *m
 size_t ps_backing_folio_bytes(const struct ps_backing *backing); /* of its large folios; 0 where it claims none */
 uint32_t ps_backings_of(const struct ps_method *method); /* bits by their place in the table */
 
+/* page_cache.c: opens a file of so many bytes in the folder (NULL: the current one), on a disk's file system. */
+int ps_file_make(const char *folder, size_t bytes, int *fd, ps_error *error);
+
 /* region.c */
 int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, const struct ps_backing *backing,
                   const struct ps_workload_ops *workload, ps_error *error);

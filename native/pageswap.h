@@ -61,7 +61,7 @@ enum ps_alignment { PS_ALIGNMENT_2MIB, PS_ALIGNMENT_PAGE, PS_ALIGNMENT_1GIB };
 enum ps_page_state { PS_PAGES_PRESENT, PS_PAGES_FRESH, PS_PAGES_FORKED, PS_PAGES_MLOCKED };
 
 /* What backings differ in for a method; one asks for kinds, so that a backing more is no matter of its. */
-enum ps_memory_kind { PS_ANON, PS_SHARED_ANON, PS_MEMFD, PS_HUGETLB, PS_MEMORY_KINDS };
+enum ps_memory_kind { PS_ANON, PS_SHARED_ANON, PS_MEMFD, PS_FILE, PS_HUGETLB, PS_MEMORY_KINDS };
 
 #define PS_KIND(kind) (1u << (kind))
 #define PS_ANY_MEMORY (PS_KIND(PS_MEMORY_KINDS) - 1)
@@ -101,7 +101,7 @@ struct ps_region {
     int fresh; /* the advice that takes the memory of fresh pages, of which few hold a stamp; 0: all pages hold one */
     int is_read; /* other threads read its slots meanwhile: who comes to one that is empty must wait for its page */
     int give_back; /* the advice that gives back the memory of what was moved away; 0: it is kept */
-    int fd; /* of a memfd, else -1 */
+    int fd; /* of a memfd or another file, else -1 */
     size_t file_offset; /* of slot 0 in that file */
     uint64_t retries, refusals; /* of the kernel, so far; for a method that counts them */
     void *private; /* the method's own, from setup to teardown */

@@ -97,6 +97,9 @@ int ps_memory_map(struct ps_memory *memory, const ps_trial *trial, const struct 
             return errno == EFBIG ? too_large_a_file(region_bytes + scratch_bytes, error)
                                   : ps_error_set(error, errno, "ftruncate", "");
     }
+    if (backing->kind == PS_FILE &&
+        (failed = ps_file_make(trial->folder, region_bytes + scratch_bytes, &memory->fd, error)) != 0)
+        return failed;
     failed = map_part(memory, memory->base, region_bytes, 0, backing, "mmap (region)", error);
     for (size_t done = 0; !failed && done < scratch_bytes; done += scratch_size)
         failed = map_part(memory, memory->scratch + done / scratch_size * stride, scratch_size,
@@ -132,7 +135,7 @@ static size_t touch_bytes(const ps_trial *trial, const struct ps_backing *backin
 /* Pages of shared memory belong to its file, which keeps them however little is mapped. */
 static int advice_to_give(const struct ps_backing *backing)
 {
-    return backing->kind == PS_SHARED_ANON || backing->kind == PS_MEMFD ? MADV_REMOVE : MADV_DONTNEED;
+    return PS_KIND(backing->kind) & (PS_KIND(PS_ANON) | PS_KIND(PS_HUGETLB)) ? MADV_DONTNEED : MADV_REMOVE;
 }
 
 /* Cuts thread `thread`'s share of the slots, with its own scratch slot. */

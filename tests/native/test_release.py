@@ -185,7 +185,7 @@ def test_locked_memory_fails_with_the_call_that_could_not_free_it(method: str, b
 
 
 def _advice(backing: str) -> str:
-    return "MADV_REMOVE" if backing in ("shared_anon", "memfd") else "MADV_DONTNEED"
+    return "MADV_REMOVE" if backing in ("shared_anon", "memfd", "file") else "MADV_DONTNEED"
 
 
 @pytest.mark.usefixtures("huge_pages")

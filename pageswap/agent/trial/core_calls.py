@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.journal.journal import MAX_LINE_BYTES
 from pageswap.agent.trial.child_watcher import fork
+from pageswap.agent.workspace.work_folder import this_cache
 from pageswap.errors import CoreError, HostError, MethodUnavailableError
 
 if TYPE_CHECKING:
@@ -42,9 +43,13 @@ def native_core() -> CoreCalls:
     """Load the compiled core; raises ImportError or OSError where this host cannot."""
     from pageswap import native  # the shared object is loaded only by the verbs that need it
 
+    folder = this_cache()
+
     def params_of(spec: TrialSpec, cpus: tuple[int, ...]) -> native.TrialParams:
         # The core's names say the unit of a size: page_bytes.
         levels: dict[str, Any] = {re.sub("_size$", "_bytes", name): level for name, level in spec.levels.items()}
+        # A bundle lies there, and so there is a disk that may be written to.
+        levels["folder"] = folder
         return native.TrialParams(workload=spec.workload, rounds=spec.rounds, seed=spec.seed, cpus=cpus, **levels)
 
     def check(spec: TrialSpec, cpus: tuple[int, ...]) -> str:

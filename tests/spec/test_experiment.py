@@ -88,6 +88,7 @@ def test_refuses_a_command_line_that_takes_the_answer_away(read: Read, vocabular
     ("name", "expected"),
     [
         ("copy_kernels", "fastest"),
+        ("large_folios", "gain"),
         ("memory_limit", "rate"),
         ("mremap_vs_copy", "faster"),
         ("page_size_crossover", "crossover"),

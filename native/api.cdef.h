@@ -26,9 +26,16 @@ typedef struct {
     const char *name;
     uint64_t kernel_page_bytes; /* the least that the kernel maps, and so moves, at once */
     uint64_t fault_bytes;       /* the most that one fault brings */
-    uint64_t folio_bytes;       /* of the large folios (mTHP) that it is made of, which a setting allows; 0: of none */
-    int32_t is_reserved;        /* 1: its pages are of the pool of huge pages that the host keeps apart */
+    uint64_t folio_bytes; /* of the large folios (mTHP) that it is made of, which a setting allows; 0: of none */
+    int32_t is_reserved; /* 1: its pages are of the pool of huge pages that the host keeps apart */
 } ps_backing_info;
+
+/* A line of a trace: `pages` neighbouring pages go from one slot on to another one on. No pages: a batch ends. */
+typedef struct {
+    uint32_t to;
+    uint32_t from;
+    uint32_t pages;
+} ps_trace_line;
 
 /* Beside what places it, a field is a factor's level: for a size `page_bytes` of page_size, else of the factor's name.
  * Of a word NULL is the first that ps_word_level() has; a number that only some workloads use is 1 where it is 0, where
@@ -40,44 +47,46 @@ typedef struct {
     uint64_t page_bytes;
     uint64_t region_bytes;
     uint64_t iterations;
-    uint64_t seed;            /* of the schedule and of the stamps */
-    uint32_t threads;         /* each works on its own share of the slots and of the iterations */
+    uint64_t seed; /* of the schedule and of the stamps */
+    uint32_t threads; /* each works on its own share of the slots and of the iterations */
     uint32_t rounds;
-    const char *touch;        /* "moved": read every moved page inside the timed region; "every": each 4 KiB of it */
-    const char *pattern;      /* of the pairs: "random", "sequential" or "strided" */
-    uint64_t distance;        /* in pages: between a pair's partners (sequential), or from pair to pair (strided) */
-    uint64_t run_pages;       /* neighbouring pages that move together: each of a pair, for `swap` and `permute` */
-    const char *release;      /* of `move`: "source": memory that a move leaves is given back inside the timed region;
-                                 "both": and where it goes there was none */
-    uint64_t batch;           /* swaps that are handed over at once, for the workload `permute`; 0: a round's */
-    const char *pages;        /* of `swap`, `permute`, `move`: "fresh": without memory when a round begins; "forked": a
-                                 child shares them; "mlocked": they are locked */
-    const char *alignment;    /* "page": the region starts one base page beyond a 2 MiB border; "1GiB": at a border of
-                                 1 GiB, as does the scratch */
-    const char *neighbours;   /* "spinning": the host's other allowed CPUs spin in threads of this process; "reading":
-                                 they read random places, and how long each read takes is counted */
-    const char *reads;        /* of readers: "moving": the region; "resting": as much memory that nobody moves */
-    const int32_t *cpus;      /* the CPUs to pin to, thread 0's first; NULL: the last ones allowed */
+    const char *touch; /* "moved": read every moved page inside the timed region; "every": each 4 KiB of it */
+    const char *pattern; /* of the pairs: "random", "sequential" or "strided" */
+    uint64_t distance; /* in pages: between a pair's partners (sequential), or from pair to pair (strided) */
+    uint64_t run_pages; /* neighbouring pages that move together: each of a pair, for `swap` and `permute` */
+    const char *release; /* "source": memory that a move leaves is given back inside the timed region;
+                            "both": and where it goes there was none */
+    uint64_t batch; /* swaps that are handed over at once, for the workload `permute`; 0: a round's */
+    const char *pages; /* of `swap`, `permute`, `move`: "fresh": without memory when a round begins; "forked": a
+                          child shares them; "mlocked": they are locked */
+    const char *alignment; /* "page": the region starts one base page beyond a 2 MiB border; "1GiB": at a border of
+                              1 GiB, as does the scratch */
+    const char *neighbours; /* "spinning": the host's other allowed CPUs spin in threads of this process; "reading":
+                               they read random places, and how long each read takes is counted */
+    const char *reads; /* of readers: "moving": the region; "resting": as much memory that nobody moves */
+    const int32_t *cpus; /* the CPUs to pin to, thread 0's first; NULL: the last ones allowed */
     uint32_t cpu_count;
-    const char *folder;       /* where the file of the backing `file` lies; NULL: the current one */
-    const uint32_t *given_a;  /* a schedule of `iterations` pairs of slots instead of a random one, or NULL; */
-    const uint32_t *given_b;  /* for one thread only */
+    const char *folder; /* where the file of the backing `file` lies; NULL: the current one */
+    const uint32_t *given_a; /* a schedule of `iterations` pairs of slots instead of a random one, or NULL; */
+    const uint32_t *given_b; /* for one thread only */
+    const ps_trace_line *trace; /* of `replay`: each thread plays it once on its share, in one round; the iterations */
+    uint64_t trace_lines; /* are its moves, once for each thread */
 } ps_trial;
 
 typedef struct {
-    uint64_t elapsed_ns;      /* the sum of the rounds */
-    uint64_t setup_ns;        /* mapping, stamping, the schedule, the method's own set-up */
-    uint64_t verify_ns;       /* comparing with the model, counting mappings between rounds */
-    uint64_t minor_faults;    /* inside the timed rounds only, as all counters below */
+    uint64_t elapsed_ns; /* the sum of the rounds */
+    uint64_t setup_ns; /* mapping, stamping, the schedule, the method's own set-up */
+    uint64_t verify_ns; /* comparing with the model, counting mappings between rounds */
+    uint64_t minor_faults; /* inside the timed rounds only, as all counters below */
     uint64_t major_faults;
     uint64_t voluntary_switches;
     uint64_t involuntary_switches;
-    uint64_t vmas_peak;       /* most mappings of the process seen at the borders of rounds */
-    uint64_t counters[66];    /* by ps_counter_name(); UINT64_MAX where the host does not count it */
+    uint64_t vmas_peak; /* most mappings of the process seen at the borders of rounds */
+    uint64_t counters[66]; /* by ps_counter_name(); UINT64_MAX where the host does not count it */
     int32_t cpu;
-    int32_t verified;         /* 0: a page is not what the model says; the next four tell which */
+    int32_t verified; /* 0: a page is not what the model says; the next four tell which */
     uint64_t wrong_slot;
-    uint64_t wrong_offset;    /* of the first wrong 8-byte word in that page */
+    uint64_t wrong_offset; /* of the first wrong 8-byte word in that page */
     uint64_t found_word;
     uint64_t expected_word;
 } ps_result;
@@ -90,7 +99,7 @@ int ps_backing_count(void);
 int ps_backing_describe(int index, ps_backing_info *info);
 const char *ps_family_name(int index);
 int ps_family_moves_pages(int index); /* 0: its methods leave every page where it is */
-int ps_family_is_control(int index);  /* 1: its methods are no way to move pages, but there for comparison */
+int ps_family_is_control(int index); /* 1: its methods are no way to move pages, but there for comparison */
 
 const char *ps_counter_name(int index);
 /* Which fields of ps_trial are one of a few words, and which words. */
@@ -107,10 +116,10 @@ int ps_check_trial(const ps_trial *trial, ps_error *error);
 
 /* What a child process gets before it begins. */
 typedef struct {
-    const int32_t *cpus;    /* the CPUs that it may run on; with cpu_count 0 those of its parent */
+    const int32_t *cpus; /* the CPUs that it may run on; with cpu_count 0 those of its parent */
     uint32_t cpu_count;
     uint64_t address_bytes; /* the most addresses that it may map; 0: as its parent */
-    const char *group;      /* the cgroup.procs file of the control group to enter, or NULL */
+    const char *group; /* the cgroup.procs file of the control group to enter, or NULL */
 } ps_conditions;
 
 /* Makes this process, a fork of `parent`, one that dies with it, in a process group of its own, without its signal

@@ -23,13 +23,19 @@ int ps_give_back(struct ps_region *region, unsigned char *from, size_t bytes)
                              region->give_back == MADV_REMOVE ? "madvise(MADV_REMOVE)" : "madvise(MADV_DONTNEED)");
 }
 
-/* Brings memory, which is all zeroes, to where the moves will go. A method that moves memory wants none there, and one
- * that fills empty places does not, either. */
+/* Does a method copy into memory that is there? One that moves memory wants none, and one that fills empty places does
+ * not, either. */
+int ps_wants_places(const struct ps_method *method)
+{
+    return method->family != PS_REMAP && !(method->flags & PS_FILLS_EMPTY);
+}
+
+/* Brings memory, which is all zeroes, to where the moves will go. */
 void ps_fill_places(const struct ps_work *work, const struct ps_move *moves, size_t n)
 {
     const size_t page_bytes = work->region.page_bytes;
 
-    if (work->method->family == PS_REMAP || work->method->flags & PS_FILLS_EMPTY)
+    if (!ps_wants_places(work->method))
         return;
     for (size_t i = 0; i < n; i++)
         for (size_t offset = 0; offset < moves[i].pages * page_bytes; offset += PS_BASE_PAGE)

@@ -49,7 +49,7 @@ void ps_memory_unmap(struct ps_memory *memory);
 void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, const ps_trial *trial,
                    const struct ps_backing *backing, uint32_t thread);
 int ps_region_fill(struct ps_region *region, const struct ps_memory *memory, const struct ps_backing *backing,
-                   int with_spare, ps_error *error);
+                   size_t slots, ps_error *error);
 
 /* folios.c: brings memory to [begin, end), in folios of this size; what is mapped ends at `limit`. */
 int ps_folios_bring(unsigned char *begin, const unsigned char *end, const unsigned char *limit, size_t folio_bytes,

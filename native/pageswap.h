@@ -29,7 +29,11 @@ enum ps_family { PS_COPY, PS_REMAP, PS_WINDOW, PS_CONTROL };
     X(grow)             \
     X(call)             \
     X(decommit)         \
+    X(replay)           \
     X(limit)
+
+/* Of the factor `release`, in the order of the registry's words. */
+enum ps_release { PS_RELEASE_KEPT, PS_RELEASE_SOURCE, PS_RELEASE_BOTH };
 
 #define PS_PATTERNS(X) \
     X(random)          \
@@ -71,7 +75,7 @@ enum ps_memory_kind { PS_ANON, PS_SHARED_ANON, PS_MEMFD, PS_FILE, PS_HUGETLB, PS
 #define PS_MOVES_NOTHING 2u   /* the control: after the schedule every page is where it was */
 #define PS_LOW_MEMORY 4u      /* the region must lie below 4 GiB */
 #define PS_COUNTS_REFUSALS 8u /* it fills the region's `retries` and `refusals` */
-#define PS_ONE_WAY 16u        /* its move_many is for the workload `move` alone */
+#define PS_ONE_WAY 16u        /* its move_many uses no scratch: it is not for the workload `permute` */
 #define PS_FILLS_EMPTY 32u    /* copies into places without memory, which then get pages of 4 KiB */
 #define PS_LAZY 64u           /* what it gives back may still hold its bytes until it is written to */
 #define PS_SMALL_PAGES 128u   /* what it takes again is of 4 KiB pages, whatever was there */
@@ -118,6 +122,7 @@ struct ps_work {
     uint64_t seed; /* of this thread's stamps and schedule */
     uint32_t *a, *b; /* the schedule: slots to exchange */
     uint32_t *model; /* slot -> page, as the schedule leaves it; PS_EMPTY where a slot holds none */
+    size_t present_bytes; /* of memory on pages of the backing when the rounds begin; 0: what all pages take */
     size_t first_slot; /* where the pages lie when the rounds begin: they take as many slots as there are pages */
     void *private; /* the workload's own, from prepare to release */
     int failed; /* a negative errno, with its call in `error` */
@@ -164,10 +169,10 @@ struct ps_method {
      * known, so a method may look ahead. */
     int (*swap_many)(struct ps_region *region, const uint32_t *a, const uint32_t *b, size_t n);
 
-    /* Workloads `permute` and `move`: carries out the moves in this order, touching each page at its new place with
-     * ps_touch(). When a move fails, *done is the number of moves that were completed, and the failed one has moved
-     * nothing and leaves both its ends mapped. After a move `from` need not keep its bytes; with region->give_back it
-     * must not keep its memory (ps_give_back) when the call returns. */
+    /* Workloads `permute`, `move` and `replay`: carries out the moves in this order, touching each page at its new
+     * place with ps_touch(). When a move fails, *done is the number of moves that were completed, and the
+     * failed one has moved nothing and leaves both its ends mapped. After a move `from` need not keep its bytes; with
+     * region->give_back it must not keep its memory (ps_give_back) when the call returns. */
     int (*move_many)(struct ps_region *region, const struct ps_move *moves, size_t n, size_t *done);
 
     /* Workload `permute`, instead of move_many: brings every page where exchanging those in slots a[i] and b[i], for
@@ -213,6 +218,7 @@ struct ps_workload_ops {
     int hooks_use_scratch; /* it calls hooks that use the scratch as the method says: all but move_many and grow's */
     int moves_use_scratch; /* it lets move_many move pages to the scratch and from there */
     int is_full; /* before and after each call of the method every slot holds a page, so that others may read there */
+    int lays_pages; /* its prepare stamps the pages that there are at the start, so that other slots have no memory */
     int leaves_places; /* what it moves leaves a place whose memory may be given back */
     int takes_states; /* its pages may be in any state when a round begins */
     int (*can)(const struct ps_method *method);
@@ -288,6 +294,7 @@ uint64_t ps_mix(uint64_t value); /* splitmix64's finaliser */
 int ps_give_back(struct ps_region *region, unsigned char *from, size_t bytes);
 int ps_not_given_back(struct ps_region *region, const char *call); /* from the current errno */
 int ps_give_zeroes_back(struct ps_region *region);
+int ps_wants_places(const struct ps_method *method);
 void ps_fill_places(const struct ps_work *work, const struct ps_move *moves, size_t n);
 int ps_verify_given_back(struct ps_work *work, ps_result *result); /* as ps_verify, of the slots without a page */
 
@@ -298,6 +305,18 @@ uint64_t ps_pairs_run_pages(const struct ps_work *work);
 void ps_pairs_model(struct ps_work *work, size_t begin, size_t end);
 uint64_t ps_pairs_page_moves(const struct ps_work *work);
 void ps_pairs_release(struct ps_work *work);
+
+/* played.c: moves that a share makes once, all of them in one round, from the state in which they find its slots. Each
+ * is added in its turn; the slots lie in the region, and the ends may overlap. */
+int ps_played_begin(struct ps_work *work);
+int ps_played_add(struct ps_work *work, size_t to, size_t from, size_t pages);
+int ps_played_end_batch(struct ps_work *work); /* what was added since the last one is handed over at once */
+void ps_played_lay(struct ps_work *work); /* after the last one: brings the memory and the pages that they begin with */
+int ps_played_run(struct ps_work *work, size_t begin, size_t end);
+uint64_t ps_played_page_moves(const struct ps_work *work);
+int ps_played_verify(struct ps_work *work, ps_result *result);
+void ps_played_follow(struct ps_work *work);
+void ps_played_release(struct ps_work *work);
 
 /* stamp.c */
 #define PS_STAMPED_EVERY 8u /* of fresh pages, those that hold a stamp */

@@ -163,13 +163,12 @@ void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, con
     region->scratch_bytes = memory->scratch_size;
 }
 
-/* Brings what memory must be there before the pages are stamped: its faults belong to the set-up. Empty slots get some
- * where asked for, so that what is copied there finds folios, too. */
+/* Brings what memory must be there before the pages are stamped, to the scratch and, in large folios, to the first so
+ * many slots: its faults belong to the set-up. */
 int ps_region_fill(struct ps_region *region, const struct ps_memory *memory, const struct ps_backing *backing,
-                   int with_spare, ps_error *error)
+                   size_t slots, ps_error *error)
 {
     const size_t folio_bytes = ps_backing_folio_bytes(backing);
-    const size_t slots = region->pages + (with_spare ? region->spare_pages : 0);
     int failed = 0;
 
     if (folio_bytes)

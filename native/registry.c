@@ -34,7 +34,7 @@ static const struct {
 #define X(name) #name,
     {"touch", {"none", "moved", "every"}}, /* in the order of enum ps_touch */
     {"pattern", {PS_PATTERNS(X)}},
-    {"release", {"kept", "source", "both"}}, /* in the order of workloads/move.c */
+    {"release", {"kept", "source", "both"}}, /* in the order of enum ps_release */
     {"pages", {"present", "fresh", "forked", "mlocked"}}, /* in the order of enum ps_page_state */
     {"alignment", {"2MiB", "page", "1GiB"}}, /* in the order of enum ps_alignment */
     {"neighbours", {"idle", "spinning", "reading"}}, /* in the order of readers.c, as the next */

@@ -34,10 +34,15 @@ static int prepare_share(struct ps_trial_run *run, uint32_t thread)
     work->iterations = trial->iterations * (thread + 1) / trial->threads - trial->iterations * thread / trial->threads;
     work->seed = trial->seed + ps_mix(thread);
     ps_region_cut(&work->region, &run->memory, &run->shape, run->backing, thread);
-    failed = ps_region_fill(&work->region, &run->memory, run->backing, run->method->family == PS_COPY, run->error);
+    /* What is copied to an empty slot is to find folios there, too. */
+    const size_t slots = work->region.pages + (run->method->family == PS_COPY ? work->region.spare_pages : 0);
+
+    failed =
+        ps_region_fill(&work->region, &run->memory, run->backing, run->workload->lays_pages ? 0 : slots, run->error);
     if (failed)
         return failed;
-    ps_stamp(&work->region, work->seed);
+    if (!run->workload->lays_pages)
+        ps_stamp(&work->region, work->seed);
     if ((failed = run->workload->prepare(work)) != 0)
         *run->error = work->error;
     return failed;
@@ -92,7 +97,7 @@ static int check_backing(struct ps_trial_run *run)
 
         if (failed)
             return failed;
-        bytes += share;
+        bytes += work->present_bytes ? work->present_bytes : share;
         all_large += large;
     }
     if (run->resting.base) {

@@ -15,8 +15,6 @@
 
 #include "../pageswap.h"
 
-enum release { KEPT, SOURCE, BOTH }; /* as the registry's words */
-
 struct moves {
     struct ps_move *list; /* the moves that scatter the pages, then one an iteration and those between rounds */
     size_t between; /* moves between the rounds so far, and their pages */
@@ -85,9 +83,9 @@ static size_t pass_moves(const struct ps_work *work)
     return (work->region.pages + run_pages - 1) / run_pages;
 }
 
-static enum release release_of(const struct ps_work *work)
+static enum ps_release release_of(const struct ps_work *work)
 {
-    return (enum release)ps_word_find("release", work->trial->release);
+    return (enum ps_release)ps_word_find("release", work->trial->release);
 }
 
 static size_t longest_round(const struct ps_work *work)
@@ -98,7 +96,7 @@ static size_t longest_round(const struct ps_work *work)
 /* How many moves are laid after those that scatter: whole passes where rounds lie inside them. */
 static size_t laid_moves(const struct ps_work *work)
 {
-    if (release_of(work) != SOURCE)
+    if (release_of(work) != PS_RELEASE_SOURCE)
         return work->iterations;
     const size_t rounds = pass_moves(work) / longest_round(work); /* that a pass has room for, at least */
 
@@ -125,7 +123,7 @@ static int prepare(struct ps_work *work)
     const size_t pages = work->region.pages;
     struct moves *moves;
 
-    if (release_of(work) == SOURCE && longest_round(work) > pass_moves(work))
+    if (release_of(work) == PS_RELEASE_SOURCE && longest_round(work) > pass_moves(work))
         return ps_error_set(&work->error, EINVAL, "rounds", "with release 'source' a round is one pass at most");
     uint32_t *const order = ps_allocate(work, pages + 1, sizeof *order, "malloc (order)");
 
@@ -193,7 +191,7 @@ static int before_round(struct ps_work *work, size_t begin, size_t end)
 {
     const struct moves *const moves = work->private;
 
-    if (release_of(work) != SOURCE)
+    if (release_of(work) != PS_RELEASE_SOURCE)
         return 0;
     const int failed = end_pass(work, begin, end);
 

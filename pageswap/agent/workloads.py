@@ -13,8 +13,9 @@ class Workload:
     `run_pages`) of the region it moves. Of memory a trial has `regions` times its region, `iteration_bytes` for each
     iteration and `thing_bytes` for each page of the region; where the method makes its memory itself, `made_each` names
     the factor that is the size of what it makes in each iteration, kept until the round ends. With `is_full` every
-    place of the region holds a page between two calls of a method, so that others may read there meanwhile. `asks` is
-    what an experiment of it asks that does not say so and names a method as its baseline.
+    place of the region holds a page between two calls of a method, so that others may read there meanwhile. `is_whole`:
+    a trial is one piece of work, in one round, and its iterations follow from the other levels. `asks` is what an
+    experiment of it asks that does not say so and names a method as its baseline.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Workload:
     made_each: str = ""
     is_batched: bool = False
     is_full: bool = False
+    is_whole: bool = False
     asks: str = "faster"
 
 
@@ -42,6 +44,7 @@ WORKLOADS = {
         Workload("grow", "growth", 0, 2, 24, 64, made_each="region_size"),
         Workload("call", "call", 0, 1, 8, 16, made_each="page_size", asks="cost"),
         Workload("decommit", "decommit", 0, 1, 0, 48),
+        Workload("replay", "move", 1, 1, 48, 64, is_whole=True),
         Workload("limit", "swap", 2, 1, 32, 16, is_full=True, asks="rate"),
     )
 }

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from pageswap.agent.trace import name_of, sha256_of
 from pageswap.analysis.copy_words import quoted, told_of_file
 from pageswap.analysis.trials.run_data import RunData, factors_of, levels_of
 from pageswap.analysis.trials.table import frame
@@ -53,8 +54,15 @@ def export(runs: Iterable[RunData], to: str, out: Path) -> Path:
 
 
 def trials_table(run_data: RunData) -> pd.DataFrame:
-    """Return the columns of `frame`, in that order, one for each of FACTS, and one for each counter of the core."""
-    return _with_counters(_with_facts(frame(run_data), run_data.segment_facts()))
+    """Return the columns of `frame`, then trace_sha256, then one for each of FACTS and of the core's counters."""
+    return _with_counters(_with_facts(_with_hash_of_trace(frame(run_data)), run_data.segment_facts()))
+
+
+def _with_hash_of_trace(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the name of the trace that a trial played and its hash as two columns, empty where it played none."""
+    levels = table["trace"].fillna("").astype("str")
+    named = {"trace": levels.map(name_of), "trace_sha256": levels.map(sha256_of)}
+    return table.assign(**{name: column.where(levels != "").astype("str") for name, column in named.items()})
 
 
 def _with_facts(table: pd.DataFrame, facts: Mapping[tuple[str, int], Mapping[str, Any]]) -> pd.DataFrame:

@@ -42,7 +42,7 @@ LEASE_AGAIN_S: Final = 0.5
 # Where time went is stored so often, so that a controller that is killed takes little of it along.
 BOOK_S: Final = 10.0
 
-# A job of so many trials takes megabytes while it is sent: of such jobs few are made at a time.
+# A job of so many trials, or with a trace, takes megabytes while it is sent: of such jobs few are made at a time.
 LARGE_JOB: Final = 1000
 _ROOM: Final = threading.Semaphore(2)
 
@@ -158,6 +158,7 @@ class HostRun:
             wait=self._options.wait,
             ignore_lease=self._options.ignore_lease,
             trials=tuple(owed),
+            traces=self._store.traces(trial.trace_sha256 for trial in owed),
             cpu=self._inventory.get("cpu"),
             memory_cap_bytes=self._inventory.get("memory_bytes"),
         )
@@ -186,7 +187,7 @@ class HostRun:
     def _start_next(self) -> tuple[int, int | None, dict[str, Any] | None] | None:
         """Start an agent; return its segment and what became of it. The job, which may be large, is not kept."""
         with contextlib.ExitStack() as room:
-            if self._store.missing_count(self.host) > LARGE_JOB:
+            if self._store.missing_count(self.host) > LARGE_JOB or self._experiment["workload"] == "replay":
                 room.enter_context(_ROOM)
             job = self._next_job()
             if job is None:

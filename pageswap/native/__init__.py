@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import dataclasses
 import errno
 import functools
@@ -101,17 +102,27 @@ class TrialParams:
 
     `fields` are those of ps_trial in api.cdef.h by their names: sizes in bytes, words as text; a word left out is the
     first of CHOICES. `cpus` are the CPUs that the threads are pinned to, thread 0's first; empty takes the last ones
-    allowed. `pairs` is a schedule of `iterations` pairs of slots instead of a random one.
+    allowed. `pairs` is a schedule of `iterations` pairs of slots instead of a random one. `trace` has three numbers for
+    each line of a trace: the slot where pages go, that where they come from, how many; no pages end a batch.
     """
 
     def __init__(
-        self, *, cpus: tuple[int, ...] = (), pairs: tuple[tuple[int, int], ...] = (), **fields: int | str
+        self,
+        *,
+        cpus: tuple[int, ...] = (),
+        pairs: tuple[tuple[int, int], ...] = (),
+        trace: Iterable[int] = (),
+        **fields: int | str,
     ) -> None:
         """Take the fields by name."""
         self.fields, self.cpus, self.pairs = fields, tuple(cpus), tuple(pairs)
+        self.trace = trace if isinstance(trace, array.array) else array.array("I", trace)
         pointed: dict[str, Any] = {"cpus": ffi.new("int32_t[]", self.cpus)} if cpus else {}
         for side, slots in zip(("given_a", "given_b"), zip(*self.pairs)):
             pointed[side] = ffi.new("uint32_t[]", slots)
+        if self.trace:
+            pointed["trace"] = ffi.from_buffer("ps_trace_line[]", self.trace)
+            pointed["trace_lines"] = len(pointed["trace"])
         self.struct = _Struct("ps_trial", {**fields, "cpu_count": len(self.cpus), **pointed})
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # A plan that memory holds.
 _MAX_TRIALS = 1_000_000
 _OWN_PAGES = 2
+_HUGE_PAGE_BYTES = 2 << 20
 
 
 def build_cases(experiment: Experiment) -> list[Case]:
@@ -38,8 +39,7 @@ def build_cases(experiment: Experiment) -> list[Case]:
     _check_count(experiment)
     cases = _without_excluded(experiment, _product(experiment.factors))
     cases = _kept(experiment, _with_included(experiment, cases))
-    if "region_size" not in experiment.factors:
-        cases = [_with_own_size(case) for case in cases]
+    cases = [_with_own_levels(experiment, case) for case in cases]
     checks = (_wrong_sizes, _wrong_spans, _wrong_rounds, _wrong_passes, _wrong_reads, _wrong_baseline)
     raise_all(error for check in checks for error in check(experiment, cases))
     return cases
@@ -49,10 +49,25 @@ def _product(levels: Levels) -> list[Case]:
     return [dict(zip(levels, combination, strict=True)) for combination in itertools.product(*levels.values())]
 
 
-def _with_own_size(case: Case) -> Case:
-    """Add the region of a workload whose methods make their memory themselves: two pages a thread."""
-    sized = {**case, "region_size": _OWN_PAGES * int(case["page_size"]) * int(case["threads"])}
+def _with_own_levels(experiment: Experiment, case: Case) -> Case:
+    """Add the levels that follow from others: what a call's methods work on, and the work of a trial that is whole."""
+    page_bytes, threads = int(case["page_size"]), int(case["threads"])
+    own: Case = {}
+    if "trace" in case:
+        trace = experiment.traces[case["trace"]].trace
+        own = {
+            "region_size": _whole_huge_pages(trace.slots * page_bytes, page_bytes) * threads,
+            "iterations": trace.moves * threads,
+        }
+    elif "region_size" not in case:
+        own = {"region_size": _OWN_PAGES * page_bytes * threads}
+    sized = {**case, **own}
     return {name: sized[name] for name in FACTORS if name in sized}
+
+
+def _whole_huge_pages(size_bytes: int, page_bytes: int) -> int:
+    """Round up to what every backing can be made of, where pages of that size allow it."""
+    return size_bytes if _HUGE_PAGE_BYTES % page_bytes else -(-size_bytes // _HUGE_PAGE_BYTES) * _HUGE_PAGE_BYTES
 
 
 def _has_levels(case: Case, levels: Levels) -> bool:
@@ -157,6 +172,8 @@ def _wrong_spans(experiment: Experiment, cases: list[Case]) -> Iterator[SpecErro
 
 def _path_of(experiment: Experiment, name: str, case: Case) -> str:
     """Return the key path of the level that `case` has of a factor: in its list, or in the include that brought it."""
+    if name not in experiment.factors:  # it follows from the trace
+        return "trace"
     levels = experiment.factors[name]
     if case[name] in levels:
         return f"{name}[{levels.index(case[name])}]" if len(levels) > 1 else name
@@ -165,6 +182,8 @@ def _path_of(experiment: Experiment, name: str, case: Case) -> str:
 
 
 def _wrong_rounds(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
+    if WORKLOADS[experiment.workload].is_whole:
+        return
     fewest = min(cases, key=_iterations_a_thread)
     share = _iterations_a_thread(fewest)
     if share < experiment.rounds:
@@ -179,6 +198,8 @@ def _wrong_rounds(experiment: Experiment, cases: list[Case]) -> Iterator[SpecErr
 
 def _wrong_passes(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
     """Yield the rounds that take more runs than there are, where these get their memory between the rounds."""
+    if experiment.workload not in ("move", "decommit"):
+        return
     gives_back = experiment.workload == "decommit"
     what = "decommits" if gives_back else "moves"
     why = "no memory is given back twice" if gives_back else "with release source no place is filled twice"

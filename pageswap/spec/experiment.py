@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pageswap.agent.journal.job import Level
+    from pageswap.spec.traces import FoundTrace
 
 FASTER: Final = "faster"
 FASTEST: Final = "fastest"
@@ -46,7 +47,8 @@ class Experiment:
     factors may take. `baseline` has one level a factor.
     `repeats` is the number of measured blocks, the most there may be where there is a `stopping` rule. `keep` is what
     --filter keeps, and `overrides` are the command-line arguments that changed the file's own words.
-    `text` is the file, verbatim; `lines` tells the line of each key path (``method[2]``).
+    `traces` has by its level each trace that is played. `text` is the file, verbatim; `lines` tells the line of each
+    key path (``method[2]``).
     """
 
     name: str
@@ -68,6 +70,7 @@ class Experiment:
     asks: str = ""
     stopping: PrecisionTarget | None = None
     keep: dict[str, tuple[Level, ...]] = dataclasses.field(default_factory=dict)
+    traces: dict[Level, FoundTrace] = dataclasses.field(default_factory=dict)
     overrides: tuple[str, ...] = ()
 
     @property

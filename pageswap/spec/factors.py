@@ -7,12 +7,13 @@ import functools
 import re
 from typing import TYPE_CHECKING, Literal
 
+from pageswap.agent.trace import name_of
 from pageswap.agent.workloads import WORKLOADS
 from pageswap.spec.quoting import check_choice, guess, quoted, short, short_list
 from pageswap.units import BASE_PAGE_BYTES, format_size, parse_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pageswap.agent.journal.job import Level
     from pageswap.native import MethodInfo
@@ -38,11 +39,13 @@ class Vocabulary:
     """The names of the core that a spec may use; `choices` are the words of each factor that takes words.
 
     `reserved_backings` are those whose pages are of the host's pool of huge pages, and take no free memory.
+    `trace_level` gives the level that the name of a trace stands for, and raises ValueError for what is none.
     """
 
     methods: Mapping[str, MethodInfo]
     choices: Mapping[str, tuple[str, ...]]
     reserved_backings: tuple[str, ...] = ()
+    trace_level: Callable[[str], str] = str
 
 
 @functools.cache
@@ -80,15 +83,16 @@ class Factor:
     """All that is known of something that an experiment may vary.
 
     `kind` tells what a level is: a size in bytes, a whole number of base pages; a count from 1 to `most`, where `why`
-    explains the limit; or a word of the core. `default` is the one level taken when the spec names none;
-    None: the spec must name it. `phrase` is how a level reads in a sentence after "with", where ``{}`` stands for its
+    explains the limit; the name of a trace beside the experiment, to which the level
+    adds its hash; or a word of the core. `default` is the one level taken when the spec names none; None: the spec must
+    name it. `phrase` is how a level reads in a sentence after "with", where ``{}`` stands for its
     text, and `phrases` has the levels that read otherwise. `named` has the counts that are written as a word. `trend`
     is there where the levels can be an axis. `only_for` are the workloads that it has a meaning for (None: all), less
     those of `not_for`.
     """
 
     name: str
-    kind: Literal["size", "count", "word"]
+    kind: Literal["size", "count", "trace", "word"]
     default: Level | None
     phrase: str
     most: int = 0
@@ -106,20 +110,25 @@ class Factor:
 
     def parse(self, text: str, vocabulary: Vocabulary, workload: str) -> Level:
         """Read a level from its text; raises ValueError with the cure."""
-        if self.kind == "size":
-            return _size_bytes(text)
         for level, word in self.named.items():
             if text == word:
                 return level
-        if self.kind == "count":
-            return parse_count(text, 1, self.most, self.why)
+        parsers: dict[str, Callable[[], Level]] = {
+            "size": lambda: _size_bytes(text),
+            "count": lambda: parse_count(text, 1, self.most, self.why),
+            "trace": lambda: vocabulary.trace_level(text),
+        }
+        if self.kind in parsers:
+            return parsers[self.kind]()
         if self.name == "method":
             return _method(text, vocabulary, workload)
         return check_choice(self.name, text, vocabulary.choices[self.name])
 
     def show(self, level: Level) -> str:
         """Print a level as a spec would."""
-        return format_size(int(level)) if self.kind == "size" else self.named.get(level, str(level))
+        if self.kind == "size":
+            return format_size(int(level))
+        return name_of(str(level)) if self.kind == "trace" else self.named.get(level, str(level))
 
 
 def parse_count(text: str, least: int, most: int, why: str = "") -> int:
@@ -191,16 +200,17 @@ FACTORS: dict[str, Factor] = {
             *("page_size", "size", 4 << 10, "{} pages"),
             trend=Trend("sizes", "Rate against page size", "Page size", may_lead=True),
         ),
-        # A call works on two pages a thread, whatever is asked for: spec/cases.py gives its cases their size.
+        # A call works on two pages a thread, a trace on its slots: spec/cases.py gives their cases the size.
         Factor(
             *("region_size", "size", 256 << 20, "a {} region"),
             trend=Trend("regions", "Rate against region size", "Region size", may_lead=True),
-            not_for=("call",),
+            not_for=("call", "replay"),
         ),
         Factor(
             *("iterations", "count", 200_000, "{} iterations"),
             *(MAX_ITERATIONS, "the schedule takes 8 bytes of memory an iteration"),
             trend=Trend("iterations", "Rate against iterations", "Iterations"),
+            not_for=("replay",),
         ),
         Factor("backing", "word", "private_anon", "{} backing"),
         Factor(
@@ -237,8 +247,9 @@ FACTORS: dict[str, Factor] = {
                 "source": "memory given back",
                 "both": "memory given back, into empty places",
             },
-            only_for=("move",),
+            only_for=("move", "replay"),
         ),
+        Factor("trace", "trace", "", "the trace {}", phrases={"": "no trace"}, only_for=("replay",)),
         Factor(
             *("pages", "word", "present", "{} pages"),
             phrases={

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
@@ -13,6 +14,7 @@ from pageswap.spec.factors import FACTORS, Vocabulary, core_vocabulary, find_fac
 from pageswap.spec.hostnames import check_host
 from pageswap.spec.quoting import check_choice, quoted, short_list
 from pageswap.spec.source import read_text, shown_path
+from pageswap.spec.traces import TracesBeside
 from pageswap.spec.tree import Mapping, Node, Scalar, Sequence, TreeReader
 from pageswap.units import format_duration, parse_duration
 
@@ -71,7 +73,8 @@ class _ExperimentReader(TreeReader):
 
     def __init__(self, text: str, name: str, vocabulary: Vocabulary) -> None:
         super().__init__(text, name)
-        self.vocabulary = vocabulary
+        self.traces = TracesBeside(name)
+        self.vocabulary = dataclasses.replace(vocabulary, trace_level=self.traces.level)
 
     def read(self, text: str) -> Experiment:
         self.check_keys(self.root, (*OTHER_KEYS, *FACTORS), "docs/spec.md lists them")
@@ -94,6 +97,7 @@ class _ExperimentReader(TreeReader):
             self.check_known(entry, f"exclude[{index}]", fields["factors"])
         raise_all(self.errors)
         fields["repeats"], fields["stopping"] = fields["repeats"]
+        fields["traces"] = self.traces.found
         return Experiment(**fields, workload=self.workload, text=text, path=self.name, lines=self.lines)
 
     def readers(self) -> dict[str, Callable[[], Any]]:
@@ -111,7 +115,7 @@ class _ExperimentReader(TreeReader):
             "baseline": self.baseline,
             "repeats": self.repeats,
             "warmups": lambda: self.count("warmups", 0, _MAX_WARMUPS),
-            "rounds": lambda: self.count("rounds", 1, _MAX_ROUNDS),
+            "rounds": self.rounds,
             "seed": lambda: self.count("seed", 0, _MAX_SEED),
             "timeout_s": lambda: self.one("timeout", _parse_timeout, DEFAULTS["timeout"]),
             "hosts": lambda: self.several(entries["hosts"][1], check_host) if "hosts" in entries else (),
@@ -125,6 +129,12 @@ class _ExperimentReader(TreeReader):
 
     def count(self, key: str, least: int, most: int) -> int:
         return self.one(key, lambda text: parse_count(text, least, most), DEFAULTS[key])
+
+    def rounds(self) -> int:
+        if not WORKLOADS[self.workload].is_whole:
+            return self.count("rounds", 1, _MAX_ROUNDS)
+        why = f"a trial of '{self.workload}' is one piece of work"
+        return self.one("rounds", lambda text: parse_count(text, 1, 1, why), "1")
 
     def repeats(self) -> tuple[int, PrecisionTarget | None]:
         """Read a fixed number of blocks, or the most there may be with the rule that ends them earlier."""
@@ -154,6 +164,8 @@ class _ExperimentReader(TreeReader):
             if name in self.root.entries:
                 with self.collecting():
                     levels[name] = self.levels(*self.root.entries[name])
+            elif factor.kind == "trace" and self.workload in factor.workloads:
+                self.errors.append(self.error(1, name, f"is missing; add a line such as '{name}: moves.csv'"))
             elif factor.default is not None and self.workload in factor.workloads:
                 levels[name] = (factor.default,)
         return levels

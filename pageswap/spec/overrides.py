@@ -11,6 +11,7 @@ from pageswap.spec.experiment import PrecisionTarget
 from pageswap.spec.factors import Vocabulary, core_vocabulary, find_factor, parse_count
 from pageswap.spec.loader import MAX_REPEATS, OTHER_KEYS, parse_until
 from pageswap.spec.quoting import quoted, short
+from pageswap.spec.traces import TracesBeside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,7 +39,8 @@ def override(  # noqa: PLR0913 - what the command line may change
     the blocks that there would be are then the least, and `repeats` or else `MOST_UNTIL` the most. Raises UsageError
     that starts with the argument.
     """
-    names = vocabulary or core_vocabulary()
+    traces = TracesBeside(experiment.path)
+    names = dataclasses.replace(vocabulary or core_vocabulary(), trace_level=traces.level)
     set_, filter_ = tuple(set_), tuple(filter_)
     factors = {**experiment.factors, **_read_levels("--set", set_, experiment.workload, names)}
     keep = _read_levels("--filter", filter_, experiment.workload, names)
@@ -61,7 +63,13 @@ def override(  # noqa: PLR0913 - what the command line may change
     except ValueError as error:
         raise UsageError(f"{argument}: {error}") from None
     return dataclasses.replace(
-        experiment, factors=factors, keep=keep, repeats=most, stopping=stopping, overrides=tuple(words)
+        experiment,
+        factors=factors,
+        keep=keep,
+        repeats=most,
+        stopping=stopping,
+        overrides=tuple(words),
+        traces=experiment.traces | traces.found,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import re
 import stat
@@ -26,6 +27,9 @@ class FileKind:
     one: str
     least: str
     cure: str
+    form: str = "a YAML file"
+    most_bytes: int = MAX_BYTES
+    may_be_link: bool = True
 
 
 EXPERIMENT = FileKind(
@@ -68,15 +72,18 @@ def shown_path(path: Path) -> str:
     return printable(whole if inside.startswith(os.pardir) else inside)
 
 
-def read_text(path: Path, kind: FileKind = EXPERIMENT) -> str:
-    """Read a file of a kind; raises SpecError unless it is a regular, readable UTF-8 file of at most 1 MiB."""
+def read_bytes(path: Path, kind: FileKind = EXPERIMENT) -> bytes:
+    """Read a file of a kind; raises SpecError unless it is a regular, readable file of at most `kind.most_bytes`."""
     name = shown_path(path)
     try:
         # Opened without blocking: a pipe or a device is then refused by its kind rather than waited for.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        link = 0 if kind.may_be_link else os.O_NOFOLLOW
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | link)
     except FileNotFoundError:
         raise SpecError(f"{name}: there is no such file; {kind.cure}") from None
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ELOOP and not kind.may_be_link:
+            raise SpecError(f"{name}: is a symbolic link; put the file itself there") from None
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise SpecError(f"{name}: cannot be read: {why}; check the path and its permissions") from error
     try:
@@ -84,17 +91,24 @@ def read_text(path: Path, kind: FileKind = EXPERIMENT) -> str:
         if stat.S_ISDIR(status.st_mode):
             raise SpecError(f"{name}: is a directory; name {kind.one} file in it")
         if not stat.S_ISREG(status.st_mode):
-            raise SpecError(f"{name}: is not a regular file; {kind.one} is a YAML file")
+            raise SpecError(f"{name}: is not a regular file; {kind.one} is {kind.form}")
         # Files of /proc say 0 bytes and hold more, and a file may grow: never read past the limit.
         with open(descriptor, "rb", closefd=False) as file:
-            raw = file.read(MAX_BYTES + 1)
+            raw = file.read(kind.most_bytes + 1)
     except OSError as error:
         raise SpecError(f"{name}: cannot be read: {error.strerror}; copy it to another place") from error
     finally:
         os.close(descriptor)
     size = max(status.st_size, len(raw))
-    if size > MAX_BYTES:
-        raise SpecError(f"{name}: holds {size:,} bytes; {kind.one} has at most {MAX_BYTES:,} bytes (1 MiB)")
+    if size > kind.most_bytes:
+        bound = f"{kind.most_bytes:,} bytes ({kind.most_bytes >> 20} MiB)"
+        raise SpecError(f"{name}: holds {size:,} bytes; {kind.one} has at most {bound}")
+    return raw
+
+
+def read_text(path: Path, kind: FileKind = EXPERIMENT) -> str:
+    """Read a file of a kind as UTF-8; raises SpecError as `read_bytes` does, and for other text."""
+    name, raw = shown_path(path), read_bytes(path, kind)
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

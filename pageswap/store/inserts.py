@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.journal.journal import JournalReader
 from pageswap.agent.journal.line_fields import ENDS, utc_now
+from pageswap.agent.trace import sha256_of
 from pageswap.errors import JournalError, StoreError
 from pageswap.store.facts import store_facts
 from pageswap.store.schema import OUTCOME_COLUMNS, TRIAL_COLUMNS
@@ -33,12 +34,17 @@ _MAX_CHANGES = 100
 
 
 def insert_run(connection: sqlite3.Connection, run_id: str, experiment: Experiment, *documents: object) -> None:
-    """Store the run's id and time, its experiment, and the documents beside it: provenance and options."""
-    fields = dataclasses.asdict(experiment)
+    """Store the run's id and time, its experiment and traces, and the documents beside it: provenance and options."""
+    fields = dataclasses.asdict(dataclasses.replace(experiment, traces={}))
+    del fields["traces"]
     spec_text = fields.pop("text")
     fields.pop("lines", None)
     values = (run_id, utc_now(), _json(fields), spec_text, *map(_json, documents))
     connection.execute("INSERT INTO run VALUES (1, ?, ?, ?, ?, ?, ?)", values)
+    # Two files may hold the same, and one that --set replaced is not played.
+    played = experiment.factors.get("trace", ())
+    traces = {sha256_of(str(level)): experiment.traces[level].packed for level in played}
+    connection.executemany("INSERT INTO trace VALUES (?, ?)", traces.items())
 
 
 def insert_trials(connection: sqlite3.Connection, trials: Sequence[TrialSpec]) -> None:

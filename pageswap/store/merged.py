@@ -41,7 +41,8 @@ def create_merged(
         merged = {**run, "run_id": run_id, "created_at": utc_now(), "provenance": json.dumps(dict(provenance))}
         _insert(connection, "run", [merged])
         _insert(connection, "host", ({**host, "problem": None} for host in stores[0].table("host")))
-        _insert(connection, "cases", stores[0].table("cases"))
+        for table in ("cases", "trace"):
+            _insert(connection, table, stores[0].table(table))
         first = {False: 0, True: 0}
         segments: dict[str, int] = {}
         for store, ids in zip(stores, cases, strict=True):

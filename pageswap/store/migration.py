@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Final
 from pageswap.store.checksums import check, column_names, keep_checksums, store_checksums
 from pageswap.store.database import connect, folder_held, transaction
 from pageswap.store.facts import FACTS_TABLE, lacking, store_facts
-from pageswap.store.schema import CASES, CHECKSUM, OUTCOME, OUTCOME_COLUMNS, SCHEMA_VERSION, TABLES_OF_2, check_version
+from pageswap.store.schema import (
+    CASES,
+    CHECKSUM,
+    OUTCOME,
+    OUTCOME_COLUMNS,
+    SCHEMA_VERSION,
+    TABLES_OF_2,
+    TRACE,
+    check_version,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,4 +127,10 @@ def _from_4(connection: sqlite3.Connection) -> None:
     connection.execute(FACTS_TABLE)
 
 
-_STEPS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}
+def _from_5(connection: sqlite3.Connection) -> None:
+    connection.execute(TRACE)
+
+
+_STEPS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = dict(
+    enumerate((_from_1, _from_2, _from_3, _from_4, _from_5), 1)
+)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 #   4  a checksum of each table (checksum), so that damage which leaves SQLite content is found; host.machine, to tell
 #      two names of one machine.
 #   5  what is known of the run on each host (facts), for exports and for whoever goes over many runs.
-SCHEMA_VERSION: Final = 5
+#   6  the traces that its trials play (trace), so that a run can be resumed, and played again, without their files.
+SCHEMA_VERSION: Final = 6
 
 # PRAGMA application_id: "pswp", so that another program's SQLite file is refused by name.
 APPLICATION_ID: Final = 0x70737770
@@ -116,6 +117,13 @@ OUTCOME: Final = f"""CREATE TABLE outcome (
 {_OUTCOME}    extra TEXT,                     -- JSON object of what the journal says beside these columns
     PRIMARY KEY (host, trial_id, attempt),
     FOREIGN KEY (host, segment) REFERENCES segment
+) STRICT, WITHOUT ROWID;
+"""
+
+# The table that version 6 brought.
+TRACE: Final = """CREATE TABLE trace (
+    sha256 TEXT PRIMARY KEY,        -- of the file
+    packed TEXT NOT NULL            -- the file's bytes, compressed by zlib, in base64
 ) STRICT, WITHOUT ROWID;
 """
 
@@ -215,7 +223,7 @@ MISSING_COUNT: Final = f"SELECT count(*) {_MISSING}"
 
 def create_tables(connection: sqlite3.Connection) -> None:
     """Lay out an empty database inside the caller's transaction."""
-    for statement in (_DDL + TABLES_OF_2 + CHECKSUM + FACTS_TABLE).split(";\n\n"):
+    for statement in f"{_DDL}\n{TABLES_OF_2}{CHECKSUM}\n{TRACE}\n{FACTS_TABLE}".split(";\n\n"):
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

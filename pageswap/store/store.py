@@ -207,6 +207,15 @@ class Store(HostNotes):
         """Count what `missing` gives, which may be long."""
         return self._count(schema.MISSING_COUNT, host)
 
+    def traces(self, hashes: Iterable[str]) -> dict[str, str]:
+        """Return traces by their hashes, packed as by `pageswap.agent.trace`; "" stands for no trace."""
+        wanted = [sha256 for sha256 in set(hashes) if sha256]
+        found = dict(row for each in wanted for row in self._read("SELECT * FROM trace WHERE sha256 = ?", each))
+        missing = set(wanted) - found.keys()
+        if missing:
+            raise StoreError(f"{self.path}: lacks the trace {min(missing):.12}; {CURE_OF_DAMAGE}")
+        return found
+
     def answered(self, host: str, first_segment: int) -> set[str]:
         """Return the trial ids that `host`'s segments from `first_segment` on have an outcome for."""
         query = "SELECT DISTINCT trial_id FROM outcome WHERE host = ? AND segment >= ?"

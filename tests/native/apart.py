@@ -42,7 +42,7 @@ def run_apart(
     environment = os.environ | settings | {"LD_PRELOAD": " ".join(before), "PYTHONPATH": str(core)}
     done = subprocess.run(
         [sys.executable, "-c", RUN_ONE],
-        input=json.dumps({**trial.fields, "pairs": trial.pairs}),
+        input=json.dumps({**trial.fields, "pairs": trial.pairs, "trace": list(trial.trace)}),
         cwd=core,
         env=environment,
         capture_output=True,

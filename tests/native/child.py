@@ -121,7 +121,8 @@ def run(trial: native.TrialParams) -> native.TrialResult:
     server = _server()
     assert server.stdin
     assert server.stdout
-    print(json.dumps({**trial.fields, "cpus": trial.cpus, "pairs": trial.pairs}), file=server.stdin, flush=True)
+    pointed = {"cpus": trial.cpus, "pairs": trial.pairs, "trace": list(trial.trace)}
+    print(json.dumps({**trial.fields, **pointed}), file=server.stdin, flush=True)
     answer = json.loads(server.stdout.readline())
     assert "status" not in answer, f"the child ended with wait status {answer['status']}"
     if "unavailable" in answer:

@@ -48,20 +48,26 @@ def test_gives_the_default_that_the_code_has(key: str) -> None:
         grouped = factor.kind == "count" and factor.default not in factor.named
         code[key] = f"{factor.default:_}" if grouped else factor.show(factor.default)
 
-    assert ROWS[key][0] == ("required" if key in REQUIRED else code[key])
+    assert ROWS[key][0] == ("required" if key in (*REQUIRED, "trace") else code[key])
 
 
 @pytest.mark.parametrize("key", ROWS)
-def test_gives_an_example_that_loads(read: Callable[..., Experiment], key: str) -> None:
+def test_gives_an_example_that_loads(
+    read: Callable[..., Experiment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
     """In an experiment that has the levels that the examples of exclude and baseline speak of."""
     factor = FACTORS.get(key)
-    around = {
-        "workload": factor.workloads[0] if factor and factor.workloads else "swap",
+    workload = factor.workloads[0] if factor and factor.workloads else "swap"
+    (tmp_path / "moves.csv").write_text("0,1,1\n", encoding="ascii")
+    monkeypatch.chdir(tmp_path)
+    around: dict[str, str | None] = {
+        "workload": workload,
         "method": "[memcpy, copy_words]",
         "region_size": "1GiB",
         "iterations": "1000000",
         "baseline": "{method: memcpy}",
     }
+    around |= {name: None for name in ("region_size", "iterations") if workload not in FACTORS[name].workloads}
 
     read(**{**around, key: ROWS[key][1].partition(": ")[2]})
 

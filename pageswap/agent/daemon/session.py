@@ -15,6 +15,7 @@ from pageswap.agent.host.readers import Source, measured_cpus
 from pageswap.agent.journal import job
 from pageswap.agent.journal.journal import Journal
 from pageswap.agent.journal.line_fields import utc_now
+from pageswap.agent.trace import trace_from, unpacked
 from pageswap.agent.trial.child_watcher import ChildWatcher, become_subreaper
 from pageswap.agent.trial.core_calls import ForkedCall
 from pageswap.agent.trial.executor import Executor, TrialOutcome
@@ -23,6 +24,8 @@ from pageswap.agent.workspace.cleaning import tidy
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
+    import array
+
     from pageswap.agent.daemon.host_context import HostContext
     from pageswap.agent.host.tunables import Tunables
     from pageswap.agent.trial.child_watcher import StopSignals
@@ -55,6 +58,18 @@ def restore_settings(tunables: Tunables, whose: str) -> list[dict[str, Any]]:
     return events
 
 
+def _traces_of(the_job: job.Job) -> dict[str, array.array[int]]:
+    """Return the lines of each trace by its hash; raises HostError where one did not come as it was sent."""
+    try:
+        traces = {sha256: unpacked(text, sha256) for sha256, text in the_job.traces.items()}
+        missing = {trial.trace_sha256 for trial in the_job.trials} - {"", *traces}
+        if missing:
+            raise HostError(f"job: the trace {min(missing):.12} did not come with it; resume the run")
+        return {sha256: trace_from(data, f"the trace {sha256:.12}").lines for sha256, data in traces.items()}
+    except ValueError as error:
+        raise HostError(f"job: {error}; resume the run, which sends it again") from None
+
+
 class Session:
     """One job on this host, by the holder of the lease."""
 
@@ -67,6 +82,7 @@ class Session:
         self._signals = signals
         self._lease = lease
         self._core = context.core()
+        self._traces = _traces_of(the_job)
         self._tunables = context.tunables
         threads = max((trial.threads for trial in the_job.trials), default=1)
         self._cpus, self._rest = measured_cpus(context.files, threads, the_job.cpu)
@@ -113,7 +129,7 @@ class Session:
                 journal.append("tune", **event)
             preflight.tune_problem = self._tune(journal, preflight)
             group = self._capped_group(watcher)
-            trial_executor = Executor(self._core, watcher, preflight, cpus=self._cpus, group=group)
+            trial_executor = Executor(self._core, watcher, preflight, cpus=self._cpus, group=group, traces=self._traces)
             why = self._run_trials(journal, mark, preflight, trial_executor)
         finally:
             if group:

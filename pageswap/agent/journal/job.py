@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, TypeVar, Union, cast
 
+from pageswap.agent.trace import sha256_of
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
@@ -74,6 +75,11 @@ class TrialSpec:
     threads = _level_of("threads", int)
 
     @property
+    def trace_sha256(self) -> str:
+        """The hash of the trace that it plays, "" where it plays none."""
+        return sha256_of(str(self.levels.get("trace") or ""))
+
+    @property
     def case_id(self) -> str:
         """The case it is a trial of, as its id names it."""
         return case_id_of(self.trial_id)
@@ -96,6 +102,8 @@ class Job:
     # The CPU of the first measured thread, and the most memory that a trial may use; None leaves both to the agent.
     cpu: int | None = None
     memory_cap_bytes: int | None = None
+    # By its hash each trace that trials play, packed as by pageswap.agent.trace.
+    traces: dict[str, str] = dataclasses.field(default_factory=dict)
     format: int = FORMAT
 
 

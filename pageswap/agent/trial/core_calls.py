@@ -15,7 +15,7 @@ from pageswap.agent.workspace.work_folder import this_cache
 from pageswap.errors import CoreError, HostError, MethodUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pageswap.agent.journal.job import TrialSpec
     from pageswap.agent.trial.child_watcher import Work
@@ -27,8 +27,9 @@ class CoreCalls:
 
     methods: Callable[[], list[dict[str, Any]]]
     info: Callable[[], dict[str, Any]]
-    # Takes the trial and the CPUs for its threads, the first thread's first; its result is a native.TrialResult.
-    trial: Callable[[TrialSpec, tuple[int, ...]], Work]
+    # Takes the trial and the CPUs for its threads, the first thread's first, and the lines of its trace where it has
+    # one; its result is a native.TrialResult.
+    trial: Callable[..., Work]
     # Takes the same, in a child; returns why this host cannot run the trial now, or "".
     check: Callable[[TrialSpec, tuple[int, ...]], str]
     # Takes the parent's process id, in a fork of it, and limits as Work.start does; raises CoreError.
@@ -45,11 +46,12 @@ def native_core() -> CoreCalls:
 
     folder = this_cache()
 
-    def params_of(spec: TrialSpec, cpus: tuple[int, ...]) -> native.TrialParams:
+    def params_of(spec: TrialSpec, cpus: tuple[int, ...], trace: Iterable[int] = ()) -> native.TrialParams:
         # The core's names say the unit of a size: page_bytes.
         levels: dict[str, Any] = {re.sub("_size$", "_bytes", name): level for name, level in spec.levels.items()}
         # A bundle lies there, and so there is a disk that may be written to.
         levels["folder"] = folder
+        levels["trace"] = trace
         return native.TrialParams(workload=spec.workload, rounds=spec.rounds, seed=spec.seed, cpus=cpus, **levels)
 
     def check(spec: TrialSpec, cpus: tuple[int, ...]) -> str:
@@ -64,7 +66,7 @@ def native_core() -> CoreCalls:
     return CoreCalls(
         methods=lambda: [dataclasses.asdict(method) for method in native.methods()],
         info=native.core_info,
-        trial=lambda spec, cpus: native.TrialProcess(params_of(spec, cpus)),
+        trial=lambda *given: native.TrialProcess(params_of(*given)),
         check=check,
         enter_child=native.enter_child,
         reserved_page_bytes={each.name: each.kernel_page_bytes for each in native.backings() if each.is_reserved},

@@ -13,6 +13,9 @@ from pageswap.agent.trial.child_watcher import process_cure
 from pageswap.errors import CoreError, MethodUnavailableError
 
 if TYPE_CHECKING:
+    import array
+    from collections.abc import Mapping
+
     from pageswap.agent.trial.child_watcher import ChildEnd, ChildWatcher
     from pageswap.agent.trial.core_calls import CoreCalls
     from pageswap.agent.trial.preflight import Preflight
@@ -54,8 +57,8 @@ class Executor:
     """Runs trials, one at a time.
 
     `cpus` are those of a trial: first its threads', then those that busy neighbours may have; empty leaves the choice
-    to the core. `group` is the control group that holds trials to the preflight's `memory_cap_bytes`; without one that
-    bounds their addresses.
+    to the core. `traces` has by its hash the lines of each trace that is played. `group` is the control group that
+    holds trials to the preflight's `memory_cap_bytes`; without one that bounds their addresses.
     """
 
     core: CoreCalls
@@ -63,13 +66,15 @@ class Executor:
     preflight: Preflight
     cpus: tuple[int, ...] = ()
     group: cgroup.MemoryGroup | None = None
+    traces: Mapping[str, array.array[int]] = dataclasses.field(default_factory=dict)
 
     def run(self, trial: job.TrialSpec) -> TrialOutcome:
         """Execute the trial once; whatever it does, a TrialOutcome comes back."""
         cap_bytes = self.preflight.address_space_cap(trial)
         kills = self._oom_kills()
         load1_before = self._load1()
-        work = self.core.trial(trial, self.cpus)
+        traces = (self.traces[each] for each in (trial.trace_sha256,) if each)
+        work = self.core.trial(trial, self.cpus, *traces)
         procs = self.group.procs if self.group else None
         try:
             ending = self.watcher.run(work, timeout_s=trial.timeout_s, address_space_bytes=cap_bytes, group=procs)

@@ -69,7 +69,7 @@ _DTYPES = {"INTEGER": "Int64", "REAL": "Float64"}
 _TYPES: dict[str, Any] = {
     **dict.fromkeys(("block", "position", "attempt", "segment", "page_moves"), "Int64"),
     **{name: _DTYPES[kind] for name, kind in OUTCOME_COLUMNS.items() if kind in _DTYPES},
-    **{name: "Int64" for name, factor in FACTORS.items() if factor.kind != "word"},
+    **{name: "Int64" for name, factor in FACTORS.items() if factor.kind not in ("word", "trace")},
     # A seed may use all 64 bits, one more than a signed integer column holds.
     "seed": "object",
 }

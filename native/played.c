@@ -1,0 +1,204 @@
+/* The moves that a share makes once, all of them in one round: what its slots hold before, and what must be there
+ * after.
+ *
+ * A slot that a move takes from before any has brought a page there holds one at the start; the others hold none. A
+ * page that lies where one is brought is lost. Where the two ends of a move overlap, it is made in pieces that do not,
+ * in the order in which none is overwritten: as many pages at once as it is far, as a program must with calls that
+ * refuse to overlap. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pageswap.h"
+
+enum held { UNKNOWN, PAGE, NOTHING }; /* of a slot, as far as moves were added */
+
+struct played {
+    struct ps_move *list; /* the pieces */
+    size_t count, room;
+    size_t *ends; /* where in the list each batch ends */
+    size_t batches, batch_room;
+    size_t done; /* of the list */
+    unsigned char *held; /* a slot's enum held */
+};
+
+int ps_played_begin(struct ps_work *work)
+{
+    const size_t pages = work->region.pages;
+    struct played *const played = work->private = ps_allocate(work, 1, sizeof *played, "malloc (moves)");
+
+    if (!played)
+        return -ENOMEM;
+    *played = (struct played){0};
+    if (!(work->model = ps_allocate(work, pages, sizeof *work->model, "malloc (model)")) ||
+        !(played->held = ps_allocate(work, pages, sizeof *played->held, "malloc (slots)")))
+        return -ENOMEM;
+    memset(played->held, UNKNOWN, pages);
+    for (size_t slot = 0; slot < pages; slot++)
+        work->model[slot] = PS_EMPTY;
+    return 0;
+}
+
+/* Returns memory for one thing more than `count`, twice as much where there was not enough, or NULL. */
+static void *with_room(struct ps_work *work, void *things, size_t count, size_t *room, size_t size)
+{
+    void *more;
+
+    if (count < *room)
+        return things;
+    *room = *room ? 2 * *room : 256;
+    if (!(more = realloc(things, *room * size)))
+        (void)ps_error_set(&work->error, ENOMEM, "malloc (moves)", "");
+    return more;
+}
+
+static int add_piece(struct ps_work *work, size_t to, size_t from, size_t pages)
+{
+    struct played *const played = work->private;
+    struct ps_move *const list = with_room(work, played->list, played->count, &played->room, sizeof *list);
+
+    if (!list)
+        return -ENOMEM;
+    played->list = list;
+    list[played->count++] = (struct ps_move){ps_slot(&work->region, to), ps_slot(&work->region, from), pages};
+    return 0;
+}
+
+/* Pages that go down go from the lowest on, those that go up from the highest. */
+static int add_pieces(struct ps_work *work, size_t to, size_t from, size_t pages)
+{
+    const size_t far = to < from ? from - to : to - from;
+    int failed = 0;
+
+    for (size_t gone = 0; gone < pages && !failed;) {
+        const size_t piece = pages - gone < far ? pages - gone : far;
+        const size_t first = to < from ? gone : pages - gone - piece;
+
+        failed = add_piece(work, to + first, from + first, piece);
+        gone += piece;
+    }
+    return failed;
+}
+
+int ps_played_add(struct ps_work *work, size_t to, size_t from, size_t pages)
+{
+    struct played *const played = work->private;
+
+    for (size_t slot = from; slot < from + pages; slot++) {
+        if (played->held[slot] == NOTHING)
+            return ps_error_set(&work->error, EINVAL, "trace", "a move takes from a slot that holds no page any more");
+        if (played->held[slot] == UNKNOWN)
+            work->model[slot] = (uint32_t)slot;
+        played->held[slot] = NOTHING;
+    }
+    memset(played->held + to, PAGE, pages);
+    return add_pieces(work, to, from, pages);
+}
+
+int ps_played_end_batch(struct ps_work *work)
+{
+    struct played *const played = work->private;
+    size_t *const ends = with_room(work, played->ends, played->batches, &played->batch_room, sizeof *ends);
+
+    if (!ends)
+        return -ENOMEM;
+    played->ends = ends;
+    ends[played->batches++] = played->count;
+    return 0;
+}
+
+/* Bytes of the backing's pages on which a page or a filled place lies. */
+static size_t present_bytes(const struct ps_work *work, int is_filled)
+{
+    const struct ps_region *const region = &work->region;
+    const struct played *const played = work->private;
+    const size_t unit = region->fault_bytes;
+    size_t end = 0, bytes = 0; /* of what was counted */
+
+    for (size_t slot = 0; slot < region->pages; slot++) {
+        const size_t first = slot * region->page_bytes / unit * unit;
+        const size_t last = ((slot + 1) * region->page_bytes + unit - 1) / unit * unit;
+
+        if (played->held[slot] == UNKNOWN || (!is_filled && work->model[slot] == PS_EMPTY) || last <= end)
+            continue;
+        bytes += last - (first > end ? first : end);
+        end = last;
+    }
+    return bytes;
+}
+
+/* With `release: both` the places that moves go to have no memory, else they have some when the round begins. */
+void ps_played_lay(struct ps_work *work)
+{
+    const struct played *const played = work->private;
+    const int is_filled = ps_word_find("release", work->trial->release) != PS_RELEASE_BOTH;
+
+    if (is_filled)
+        ps_fill_places(work, played->list, played->count);
+    for (size_t slot = 0; slot < work->region.pages; slot++)
+        if (work->model[slot] != PS_EMPTY)
+            ps_stamp_page(&work->region, work->seed, slot);
+    work->present_bytes = present_bytes(work, is_filled && ps_wants_places(work->method));
+}
+
+/* Begins with nothing in the round of a warm-up. */
+int ps_played_run(struct ps_work *work, size_t begin, size_t end)
+{
+    struct played *const played = work->private;
+    int failed = 0;
+
+    for (size_t batch = 0; begin < end && batch < played->batches && !failed; batch++) {
+        const size_t first = played->done, n = played->ends[batch] - first;
+        size_t done = 0;
+
+        failed = work->method->move_many(&work->region, played->list + first, n, &done);
+        played->done += failed ? done : n;
+    }
+    return failed;
+}
+
+uint64_t ps_played_page_moves(const struct ps_work *work)
+{
+    const struct played *const played = work->private;
+    uint64_t pages = 0;
+
+    for (size_t i = 0; i < played->done; i++)
+        pages += played->list[i].pages;
+    return pages;
+}
+
+/* The model follows the pieces that were made, once. A failed one has moved nothing. */
+void ps_played_follow(struct ps_work *work)
+{
+    const struct ps_region *const region = &work->region;
+    const struct played *const played = work->private;
+
+    for (size_t i = 0; i < played->done; i++) {
+        const struct ps_move *const move = &played->list[i];
+        const size_t to = (size_t)(move->to - region->base) / region->page_bytes;
+        const size_t from = (size_t)(move->from - region->base) / region->page_bytes;
+
+        for (size_t page = 0; page < move->pages; page++) {
+            work->model[to + page] = work->model[from + page];
+            work->model[from + page] = PS_EMPTY;
+        }
+    }
+}
+
+int ps_played_verify(struct ps_work *work, ps_result *result)
+{
+    ps_played_follow(work);
+    return ps_verify(work, result) || (work->region.give_back && ps_verify_given_back(work, result));
+}
+
+void ps_played_release(struct ps_work *work)
+{
+    struct played *const played = work->private;
+
+    if (played) {
+        free(played->list);
+        free(played->ends);
+        free(played->held);
+    }
+    free(played);
+    free(work->model);
+}

@@ -30,6 +30,7 @@ enum ps_family { PS_COPY, PS_REMAP, PS_WINDOW, PS_CONTROL };
     X(call)             \
     X(decommit)         \
     X(replay)           \
+    X(compact)          \
     X(limit)
 
 /* Of the factor `release`, in the order of the registry's words. */
@@ -169,8 +170,8 @@ struct ps_method {
      * known, so a method may look ahead. */
     int (*swap_many)(struct ps_region *region, const uint32_t *a, const uint32_t *b, size_t n);
 
-    /* Workloads `permute`, `move` and `replay`: carries out the moves in this order, touching each page at its new
-     * place with ps_touch(). When a move fails, *done is the number of moves that were completed, and the
+    /* Workloads `permute`, `move`, `replay` and `compact`: carries out the moves in this order, touching each page at
+     * its new place with ps_touch(). When a move fails, *done is the number of moves that were completed, and the
      * failed one has moved nothing and leaves both its ends mapped. After a move `from` need not keep its bytes; with
      * region->give_back it must not keep its memory (ps_give_back) when the call returns. */
     int (*move_many)(struct ps_region *region, const struct ps_move *moves, size_t n, size_t *done);

@@ -45,6 +45,7 @@ WORKLOADS = {
         Workload("call", "call", 0, 1, 8, 16, made_each="page_size", asks="cost"),
         Workload("decommit", "decommit", 0, 1, 0, 48),
         Workload("replay", "move", 1, 1, 48, 64, is_whole=True),
+        Workload("compact", "live page", 1, 1, 48, 64, is_whole=True),
         Workload("limit", "swap", 2, 1, 32, 16, is_full=True, asks="rate"),
     )
 }

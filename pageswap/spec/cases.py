@@ -59,6 +59,10 @@ def _with_own_levels(experiment: Experiment, case: Case) -> Case:
             "region_size": _whole_huge_pages(trace.slots * page_bytes, page_bytes) * threads,
             "iterations": trace.moves * threads,
         }
+    elif "occupancy" in case:
+        pages = int(case["region_size"]) // page_bytes
+        shares = (pages * (thread + 1) // threads - pages * thread // threads for thread in range(threads))
+        own = {"iterations": sum(max(1, share * int(case["occupancy"]) // 100) for share in shares)}
     elif "region_size" not in case:
         own = {"region_size": _OWN_PAGES * page_bytes * threads}
     sized = {**case, **own}

@@ -83,7 +83,7 @@ class Factor:
     """All that is known of something that an experiment may vary.
 
     `kind` tells what a level is: a size in bytes, a whole number of base pages; a count from 1 to `most`, where `why`
-    explains the limit; the name of a trace beside the experiment, to which the level
+    explains the limit; a percentage from 1 to `most`; the name of a trace beside the experiment, to which the level
     adds its hash; or a word of the core. `default` is the one level taken when the spec names none; None: the spec must
     name it. `phrase` is how a level reads in a sentence after "with", where ``{}`` stands for its
     text, and `phrases` has the levels that read otherwise. `named` has the counts that are written as a word. `trend`
@@ -92,7 +92,7 @@ class Factor:
     """
 
     name: str
-    kind: Literal["size", "count", "trace", "word"]
+    kind: Literal["size", "count", "percent", "trace", "word"]
     default: Level | None
     phrase: str
     most: int = 0
@@ -116,6 +116,7 @@ class Factor:
         parsers: dict[str, Callable[[], Level]] = {
             "size": lambda: _size_bytes(text),
             "count": lambda: parse_count(text, 1, self.most, self.why),
+            "percent": lambda: _percent(text, self.most),
             "trace": lambda: vocabulary.trace_level(text),
         }
         if self.kind in parsers:
@@ -128,6 +129,8 @@ class Factor:
         """Print a level as a spec would."""
         if self.kind == "size":
             return format_size(int(level))
+        if self.kind == "percent":
+            return f"{level}%"
         return name_of(str(level)) if self.kind == "trace" else self.named.get(level, str(level))
 
 
@@ -177,6 +180,13 @@ def _size_bytes(text: str) -> int:
     return size_bytes
 
 
+def _percent(text: str, most: int) -> int:
+    match = re.fullmatch(r"([1-9][0-9]?)%", text)
+    if match is None or int(match[1]) > most:
+        raise ValueError(f"{quoted(text)} is not a whole percentage from 1% to {most}%; write such as 25%")
+    return int(match[1])
+
+
 def _method(text: str, vocabulary: Vocabulary, workload: str) -> str:
     method = vocabulary.methods.get(text)
     if method is None:
@@ -210,7 +220,7 @@ FACTORS: dict[str, Factor] = {
             *("iterations", "count", 200_000, "{} iterations"),
             *(MAX_ITERATIONS, "the schedule takes 8 bytes of memory an iteration"),
             trend=Trend("iterations", "Rate against iterations", "Iterations"),
-            not_for=("replay",),
+            not_for=("replay", "compact"),
         ),
         Factor("backing", "word", "private_anon", "{} backing"),
         Factor(
@@ -231,7 +241,7 @@ FACTORS: dict[str, Factor] = {
             trend=Trend(
                 "runs", "Rate against the pages moved at once", "Neighbouring pages moved at once", may_lead=True
             ),
-            only_for=("swap", "permute", "move", "decommit"),
+            only_for=("swap", "permute", "move", "decommit", "compact"),
         ),
         Factor(
             *("batch", "count", 0, "batches of {}", MAX_ITERATIONS, "a batch has at most all iterations"),
@@ -247,7 +257,12 @@ FACTORS: dict[str, Factor] = {
                 "source": "memory given back",
                 "both": "memory given back, into empty places",
             },
-            only_for=("move", "replay"),
+            only_for=("move", "replay", "compact"),
+        ),
+        Factor(
+            *("occupancy", "percent", 25, "{} of the pages live", 99),
+            trend=Trend("occupancies", "Rate against occupancy", "Pages that live, in percent", may_lead=True),
+            only_for=("compact",),
         ),
         Factor("trace", "trace", "", "the trace {}", phrases={"": "no trace"}, only_for=("replay",)),
         Factor(

@@ -72,7 +72,7 @@ def level_text(factor: str, value: Any) -> str:  # noqa: ANN401 - a level is wha
     """Print one level as the experiment file writes it: ``4KiB``, ``200,000``, ``memcpy``."""
     if factor in FACTORS and value in FACTORS[factor].named:
         return FACTORS[factor].named[value]
-    if factor in FACTORS and FACTORS[factor].kind == "trace":
+    if factor in FACTORS and FACTORS[factor].kind in ("percent", "trace"):
         return clipped(FACTORS[factor].show(value), _LONGEST_NAME)
     kind = FACTORS[factor].kind if factor in FACTORS and isinstance(value, int) else "word"
     if kind == "size":

@@ -170,7 +170,7 @@ def test_who_copies_through_scratch_is_known() -> None:
     swapping = {m.name for m in SWAPS if "swap" not in m.without_scratch}
     batches = {m.name for m in METHODS.values() if "permute" in m.workloads and "permute" not in m.without_scratch}
 
-    one_way = {m.name for m in METHODS.values() if m.workloads == ("move", "replay")}
+    one_way = {m.name for m in METHODS.values() if m.workloads == ("move", "replay", "compact")}
 
     assert swapping == {"memcpy", "copy_movsb", "process_vm_readv"}
     assert one_way == {"memcpy_process_madvise", "uffd_copy", "mremap_dontunmap"}

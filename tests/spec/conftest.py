@@ -36,8 +36,8 @@ def vocabulary() -> Vocabulary:
     return Vocabulary(
         methods={
             "null": known_method("control", ("swap", "permute")),
-            "memcpy": known_method("copy", ("swap", "permute", "move", "replay")),
-            "copy_words": known_method("copy", ("swap", "permute", "move", "replay")),
+            "memcpy": known_method("copy", ("swap", "permute", "move", "replay", "compact")),
+            "copy_words": known_method("copy", ("swap", "permute", "move", "replay", "compact")),
             "exchange_avx2": known_method("copy", ("swap",)),
             "exchange_nt_avx2": known_method("copy", ("swap",)),
             "mremap_fixed": known_method("remap", ("swap",)),

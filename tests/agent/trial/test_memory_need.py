@@ -22,7 +22,7 @@ SMALL = {"page_size": 4 * child.KIB, "region_size": 32 * child.MIB, "iterations"
 CALLS = {"page_size": 4 * child.KIB, "region_size": 8 * child.KIB, "iterations": 20_000, "rounds": 2}
 GROWN = {"page_size": 4 * child.KIB, "region_size": 16 * child.MIB, "iterations": 6, "rounds": 2}
 WHOLE = {**LARGE, "iterations": 1, "rounds": 1}
-OF_WHOLE = {"replay": {"trace": (0, 1, 1)}}
+OF_WHOLE = {"replay": {"trace": (0, 1, 1)}, "compact": {"occupancy": 50}}
 # Asked once, as that probes each method in a fork of this large process.
 METHODS = {method.name: method for method in native.methods()}
 # Most calls need no fresh page each time, as one does for which all are given room.

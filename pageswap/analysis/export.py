@@ -158,7 +158,7 @@ def _benchmarks(run_data: RunData) -> list[dict[str, Any]]:
         metadata = {
             "name": f"{name} on {host}"[:_LONGEST] if len(hosts) > 1 else name[:_LONGEST],
             "unit": "second",
-            "loops": int(levels["iterations"]),
+            "loops": int(trials["iterations"].iloc[0]),
             **{f"pageswap_{each}": level_text(each, value) for each, value in levels.items()},
             **_of_host(str(host), environments.get(str(host), {})),
         }

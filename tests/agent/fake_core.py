@@ -163,7 +163,7 @@ def fake_core() -> CoreCalls:
     core = CoreCalls(
         methods=methods,
         info=lambda: {"core_hash": "0" * 64, "build": "host"},
-        trial=lambda spec, cpus: FakeTrial(core, spec, cpus),
+        trial=lambda spec, cpus, _trace=(): FakeTrial(core, spec, cpus),
         check=lambda spec, cpus: f"needs more than {len(cpus)} CPUs" if spec.method == "no_device" else "",
         enter_child=native.enter_child,
         reserved_page_bytes={"hugetlb_2m": 2 << 20},

@@ -29,6 +29,8 @@ class FakeExperiment:
     repeats: int = 2
     stopping: dict[str, Any] | None = None
     text: str = "name: fake\n"
+    factors: dict[str, Any] = dataclasses.field(default_factory=dict)
+    traces: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
+import types
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -43,6 +44,21 @@ class TestCreate:
         assert meta["provenance"] == {"commit": None}
         assert meta["options"] == {"tune": False}
         assert meta["hosts"] == [HOST]
+
+    def test_the_traces_that_trials_play_are_given_back_by_their_hashes(self, tmp_path: Path) -> None:
+        """Those of the levels, not one that the file named and --set replaced; one that is not there is named."""
+        kept, left = ("a.csv:" + "a" * 64, "b.csv:" + "b" * 64)
+        found = {level: types.SimpleNamespace(packed=level[:1]) for level in (kept, left)}
+        plan = make_plan()
+        plan.experiment = dataclasses.replace(plan.experiment, factors={"trace": (kept,)}, traces=found)
+        with Store.create(
+            tmp_path / "b.sqlite", run_id=RUN_ID, plan=plan, hosts=[HOST], provenance={}, options={}
+        ) as it:
+            assert it.traces(["", "a" * 64, "a" * 64]) == {"a" * 64: "a"}
+            assert it.traces([""]) == {}
+            assert "traces" not in it.meta()["experiment"]
+            with pytest.raises(StoreError, match="lacks the trace bbbbbbbbbbbb"):
+                it.traces(["b" * 64])
 
     def test_what_a_run_asks_that_does_not_say_so_follows_from_its_factors(self, store: Store) -> None:
         """Its three sizes: that there are as many cases varies nothing more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from agent import fake_core
 from agent.harness import Host, make_trial, wait_until
 from requirement import require
 
+from pageswap.agent import trace as traces
 from pageswap.agent.journal.line_fields import MEASURES
 from pageswap.agent.workspace import host_lease
 
@@ -46,6 +48,28 @@ def test_a_job_runs_to_its_end_with_every_outcome_in_order(host: Host) -> None:
     refused = host.trials()[2]
     assert {name: refused[name] for name in MEASURES} == dict.fromkeys(MEASURES)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", refused["started_at"])
+
+
+def test_traces_come_with_the_job_and_are_held_against_their_hashes(host: Host) -> None:
+    """One that is another, no trace or not there is told to the starter, and no trial begins."""
+    sent = {hashlib.sha256(data).hexdigest(): data for data in (b"0,1,1\n", b"no trace\n")}
+    good, bad = sent
+    packed = {sha256: traces.packed(data) for sha256, data in sent.items()}
+    playing = make_trial("good", trace=f"moves.csv:{good}")
+    refusals = {
+        f"the trace {good:.12} did not come with it": {},
+        f"the trace that came has the hash {bad:.12}, expected {good:.12}": {good: packed[bad]},
+        f"the trace {bad:.12}:1: found 'no trace'": packed,
+    }
+    for number, (told, of_job) in enumerate(refusals.items()):
+        refusing = host.beside(f"r{number + 2}")
+        assert told in refusing.call("start", job=refusing.job(playing, traces=of_job))["error"]
+        assert not refusing.finish()
+
+    host.start(playing, traces={good: packed[good]})
+    host.finish()
+
+    assert _statuses(host) == ["ok"]
 
 
 def test_the_first_line_holds_the_conditions(host: Host) -> None:

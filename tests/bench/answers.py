@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pageswap.agent.trace import name_of
 from pageswap.analysis.explanations.costs import call_stacks
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.trials.run_data import levels_key
@@ -311,6 +312,16 @@ def _decommit(run: Run) -> tuple[str, str]:
     return f"MADV_FREE at MADV_DONTNEED's speed times: {', '.join(parts)}", _joint(figures, HOLDS, NOT)
 
 
+def _own_trace(run: Run) -> tuple[str, str]:
+    """Compare UFFDIO_MOVE with copying on each example of a program's moves."""
+    figures = {
+        name_of(trace): run.speedup({"method": "uffd_move", "trace": trace}, {"method": "memcpy", "trace": trace})
+        for trace in run.levels("trace", method="uffd_move")
+    }
+    parts = "; ".join(f"{name} {figure.speed}" for name, figure in figures.items())
+    return f"uffd_move at memcpy's speed times: {parts}", _joint(figures.values(), NOT, HOLDS)
+
+
 def _ldt(run: Run) -> tuple[str, str]:
     figure = run.speedup({"method": "ldt_window", "touch": "moved"}, {"method": "mremap_fixed", "touch": "moved"})
     return f"{figure.speed} mremap's speed, for at most 8,192 pages", figure.verdict(HOLDS, NOT)
@@ -403,6 +414,7 @@ CLAIMS = (
         ("decommit",),
         _decommit,
     ),
+    Claim("Copying is the fastest way to make the moves of one's own program", ("own_trace",), _own_trace),
     Claim("modify_ldt is an alternative", ("modify_ldt",), _ldt),
     Claim(
         "A round trip into the kernel costs more than moving 4 KiB",

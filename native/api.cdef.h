@@ -50,7 +50,8 @@ typedef struct {
     uint64_t seed;            /* of the schedule and of the stamps */
     uint32_t threads;         /* each works on its own share of the slots and of the iterations */
     uint32_t rounds;
-    const char *touch;        /* "moved": read every moved page inside the timed region; "every": each 4 KiB of it */
+    const char *touch;        /* "moved": read every moved page inside the timed region; "every": each 4 KiB of it;
+                                 "new": write to each 4 KiB that `grow` adds */
     const char *pattern;      /* of the pairs: "random", "sequential" or "strided" */
     uint64_t distance;        /* in pages: between a pair's partners (sequential), or from pair to pair (strided) */
     uint64_t run_pages;       /* neighbouring pages that move together: each of a pair, for `swap` and `permute` */
@@ -58,6 +59,7 @@ typedef struct {
                                  "both": and where it goes there was none */
     uint64_t occupancy;       /* of `compact`: the percentage of pages that live, 1 to 99 */
     uint64_t batch;           /* swaps that are handed over at once, for the workload `permute`; 0: a round's */
+    uint64_t doublings; /* of a block in an iteration of `grow` */
     const char *pages; /* of `swap`, `permute`, `move`: "fresh": without memory when a round begins; "forked": a
                           child shares them; "mlocked": they are locked */
     const char *alignment; /* "page": the region starts one base page beyond a 2 MiB border; "1GiB": at a border of

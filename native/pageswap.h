@@ -56,8 +56,8 @@ enum ps_workload {
 };
 
 /* What is read of a page inside the timed region after its move: one word for each fault that the move may have put
- * off, or one in each 4 KiB. */
-enum ps_touch { PS_TOUCH_NONE, PS_TOUCH_MOVED, PS_TOUCH_EVERY };
+ * off, or one in each 4 KiB; or, of `grow`, what is new is written to. */
+enum ps_touch { PS_TOUCH_NONE, PS_TOUCH_MOVED, PS_TOUCH_EVERY, PS_TOUCH_NEW };
 
 /* Which border the region begins at, or how far beyond one. */
 enum ps_alignment { PS_ALIGNMENT_2MIB, PS_ALIGNMENT_PAGE, PS_ALIGNMENT_1GIB };
@@ -214,6 +214,7 @@ struct ps_method {
 struct ps_workload_ops {
     const char *name;
     size_t spare_share; /* empty slots for each that holds a page: 0 or 1 */
+    int makes_new; /* what an iteration makes has a part that is new */
     int own_memory; /* the method makes the memory itself; the region is only two pages */
     int moves_runs; /* to its method a run of run_pages pages is one page: it moves as a whole, with one call */
     int hooks_use_scratch; /* it calls hooks that use the scratch as the method says: all but move_many and grow's */

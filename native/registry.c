@@ -32,7 +32,7 @@ static const struct {
     const char *levels[PS_MOST_LEVELS + 1];
 } words[] = {
 #define X(name) #name,
-    {"touch", {"none", "moved", "every"}}, /* in the order of enum ps_touch */
+    {"touch", {"none", "moved", "every", "new"}}, /* in the order of enum ps_touch */
     {"pattern", {PS_PATTERNS(X)}},
     {"release", {"kept", "source", "both"}}, /* in the order of enum ps_release */
     {"pages", {"present", "fresh", "forked", "mlocked"}}, /* in the order of enum ps_page_state */

@@ -55,6 +55,8 @@ int ps_trial_check(struct ps_trial_run *run)
         return refuse(run, "threads", "must be 1 to 1024");
     if (check_words(run) != 0)
         return -EINVAL;
+    if (ps_word_find("touch", trial->touch) == PS_TOUCH_NEW && !run->workload->makes_new)
+        return refuse(run, "touch", "the workload makes nothing new");
     if (ps_word_find("release", trial->release) > 0 && !run->workload->leaves_places)
         return refuse(run, "release", "the workload leaves no place whose memory could be given back");
     if (ps_word_find("pages", trial->pages) > 0 && !run->workload->takes_states)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _MAX_TRIALS = 1_000_000
 _OWN_PAGES = 2
 _HUGE_PAGE_BYTES = 2 << 20
+_SMALLEST_BLOCK_BYTES = 64 << 10
 
 
 def build_cases(experiment: Experiment) -> list[Case]:
@@ -40,7 +41,7 @@ def build_cases(experiment: Experiment) -> list[Case]:
     cases = _without_excluded(experiment, _product(experiment.factors))
     cases = _kept(experiment, _with_included(experiment, cases))
     cases = [_with_own_levels(experiment, case) for case in cases]
-    checks = (_wrong_sizes, _wrong_spans, _wrong_rounds, _wrong_passes, _wrong_reads, _wrong_baseline)
+    checks = (_wrong_sizes, _wrong_spans, _wrong_blocks, _wrong_rounds, _wrong_passes, _wrong_reads, _wrong_baseline)
     raise_all(error for check in checks for error in check(experiment, cases))
     return cases
 
@@ -172,6 +173,19 @@ def _wrong_spans(experiment: Experiment, cases: list[Case]) -> Iterator[SpecErro
                     f"{case[name]:,} is more than {most:,}, as each thread has {share:,} pages of "
                     f"{format_size(int(case['page_size']))} in this case; write a smaller number or a larger region",
                 )
+
+
+def _wrong_blocks(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
+    """Yield the doublings before which a block would be smaller than the core begins with."""
+    for case in (case for case in cases if int(case.get("doublings", 1)) > 1):
+        region_bytes, doublings = int(case["region_size"]), int(case["doublings"])
+        most = max(region_bytes // _SMALLEST_BLOCK_BYTES, 1).bit_length() - 1
+        if doublings > most > 0:
+            yield experiment.error(
+                _path_of(experiment, "doublings", case),
+                f"{doublings:,} is more than {most:,}, as a block of {format_size(region_bytes)} begins with "
+                f"{format_size(_SMALLEST_BLOCK_BYTES)} at least; write a smaller number or a larger region_size",
+            )
 
 
 def _path_of(experiment: Experiment, name: str, case: Case) -> str:

@@ -88,7 +88,7 @@ class Factor:
     name it. `phrase` is how a level reads in a sentence after "with", where ``{}`` stands for its
     text, and `phrases` has the levels that read otherwise. `named` has the counts that are written as a word. `trend`
     is there where the levels can be an axis. `only_for` are the workloads that it has a meaning for (None: all), less
-    those of `not_for`.
+    those of `not_for`; `level_for` are those that a level has a meaning for, where it has none for the others.
     """
 
     name: str
@@ -102,6 +102,7 @@ class Factor:
     trend: Trend | None = None
     only_for: tuple[str, ...] | None = None
     not_for: tuple[str, ...] = ()
+    level_for: Mapping[Level, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     @property
     def workloads(self) -> tuple[str, ...]:
@@ -123,7 +124,11 @@ class Factor:
             return parsers[self.kind]()
         if self.name == "method":
             return _method(text, vocabulary, workload)
-        return check_choice(self.name, text, vocabulary.choices[self.name])
+        choices = vocabulary.choices[self.name]
+        return check_choice(self.name, text, tuple(word for word in choices if self._is_for(word, workload)))
+
+    def _is_for(self, level: Level, workload: str) -> bool:
+        return workload in self.level_for.get(level, (workload,))
 
     def show(self, level: Level) -> str:
         """Print a level as a spec would."""
@@ -228,7 +233,7 @@ FACTORS: dict[str, Factor] = {
             phrases={1: "1 thread"},
             trend=Trend("threads", "Rate against threads", "Threads"),
         ),
-        Factor("touch", "word", "none", "touch {}", not_for=("call",)),
+        Factor("touch", "word", "none", "touch {}", not_for=("call",), level_for={"new": ("grow",)}),
         Factor("pattern", "word", "random", "pattern {}", only_for=("swap", "permute", "grow")),
         Factor(
             *("distance", "count", 1, "distance {}", MAX_PAGES, "a pair spans at most all pages of a region"),
@@ -249,6 +254,12 @@ FACTORS: dict[str, Factor] = {
             named={0: "round"},
             trend=Trend("batch-sizes", "Rate against the size of a batch", "Swaps in a batch", may_lead=True),
             only_for=("permute",),
+        ),
+        Factor(
+            *("doublings", "count", 1, "{} doublings", 30, "a block begins with 64KiB at least"),
+            phrases={1: "1 doubling"},
+            trend=Trend("doublings", "Rate against doublings", "Times that a block is doubled"),
+            only_for=("grow",),
         ),
         Factor(
             *("release", "word", "kept", "release {}"),

@@ -96,7 +96,7 @@ def test_pages_of_every_size_are_given_back_whole(method: str, page_kib: int) ->
     iterations=st.integers(1, 120),
     rounds=st.integers(1, 40),
     release=st.sampled_from(RELEASES),
-    touch=st.sampled_from(native.CHOICES["touch"]),
+    touch=st.sampled_from(native.CHOICES["touch"][:3]),
     seed=st.integers(0, 2**63 - 1),
 )
 def test_any_moves_are_made_right(method: str, pages: int, run_pages: int, release: str, **fields: Any) -> None:

@@ -40,7 +40,7 @@ def vocabulary() -> Vocabulary:
         },
         choices={
             "backing": ("private_anon", "shared_anon"),
-            "touch": ("none", "moved", "every"),
+            "touch": ("none", "moved", "every", "new"),
             "pattern": ("random", "sequential"),
             "release": ("kept", "source", "both"),
             "pages": ("present", "fresh", "forked", "mlocked"),

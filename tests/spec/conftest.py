@@ -42,11 +42,12 @@ def vocabulary() -> Vocabulary:
             "exchange_nt_avx2": known_method("copy", ("swap",)),
             "mremap_fixed": known_method("remap", ("swap",)),
             "give_back": known_method("control", ("decommit",)),
+            "enlarge": known_method("remap", ("grow",)),
             "compose": known_method("copy", ("permute",)),
         },
         choices={
             "backing": ("private_anon", "shared_anon"),
-            "touch": ("none", "moved", "every"),
+            "touch": ("none", "moved", "every", "new"),
             "pattern": ("random", "sequential"),
             "release": ("kept", "source", "both"),
             "pages": ("present", "fresh", "forked", "mlocked"),

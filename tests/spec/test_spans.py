@@ -89,3 +89,18 @@ def test_a_batch_is_a_number_of_swaps_or_a_whole_round(read: Callable[..., Exper
     assert read(**changes, batch="[1, 4_096, round]").factors["batch"] == (1, 4096, 0)
     with pytest.raises(SpecError, match="batch: '0' is less than 1"):
         read(**changes, batch="0")
+
+
+def test_a_block_that_is_doubled_begins_with_64_kib(read: Callable[..., Experiment]) -> None:
+    """Of 1 MiB four doublings are the most."""
+    changes = {"workload": "grow", "method": "enlarge", "baseline": "{method: enlarge}", "region_size": "1MiB"}
+
+    assert build_cases(read(**changes, doublings="[1, 4]", touch="new"))
+    with pytest.raises(SpecError, match=r"doublings\[1\]: 5 is more than 4, as a block of 1MiB begins with 64KiB"):
+        build_cases(read(**changes, doublings="[1, 5]"))
+
+
+def test_a_level_is_refused_where_the_workload_has_no_use_for_it(read: Callable[..., Experiment]) -> None:
+    """Only a block that grows has a part that is new."""
+    with pytest.raises(SpecError, match=r"unknown touch 'new'; it is one of none, moved, every"):
+        read(touch="new")

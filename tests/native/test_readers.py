@@ -14,7 +14,6 @@ from compiled import library
 from faulty import run_faulty
 
 from pageswap import native
-from pageswap.agent.workloads import WORKLOADS
 from pageswap.errors import CoreError, MethodUnavailableError
 
 if len(os.sched_getaffinity(0)) < 2:
@@ -24,7 +23,8 @@ METHODS = list(child.METHODS.values())
 LEAVE_HOLES = {"mremap_fixed", "mremap_multi"}
 OF_READS = ("reads_per_s", "read_p50_ns", "read_p99_ns", "read_p999_ns", "read_p9999_ns", "read_max_ns")
 ALONE = ("alone_reads_per_s", "alone_p50_ns", "alone_p99_ns", "alone_p999_ns", "alone_p9999_ns")
-FULL = [name for name, workload in WORKLOADS.items() if workload.is_full]
+# Whose every slot holds a page between two calls.
+FULL = ("swap", "permute", "limit")
 
 
 def read(method: str, **changes: Any) -> native.TrialParams:
@@ -54,7 +54,7 @@ def test_what_moves_under_readers_is_right(method: str, workload: str) -> None:
         assert all(counts(result, ALONE[:2]))
 
 
-@pytest.mark.parametrize("workload", [name for name in WORKLOADS if name != "limit"])
+@pytest.mark.parametrize("workload", [name for name in native.WORKLOADS if name != "limit"])
 @pytest.mark.parametrize(
     "method", [*sorted(LEAVE_HOLES), "memcpy", "uffd_copy", "realloc_libc", "getpid", "madvise_free"]
 )
@@ -78,12 +78,10 @@ def test_a_hole_that_would_kill_a_reader_makes_the_trial_unavailable(method: str
         native.check_trial(read(method, workload=workload))
 
 
-@pytest.mark.parametrize("workload", WORKLOADS)
+@pytest.mark.parametrize("workload", [name for name in native.WORKLOADS if name not in FULL])
 def test_places_without_a_page_are_not_read(workload: str) -> None:
-    """The registry of workloads says of which there are none, as the core does."""
+    """Who came to one would fault, or wait for a page that never comes."""
     method = next(each.name for each in METHODS if workload in each.workloads and each.available)
-    if WORKLOADS[workload].is_full:
-        return  # and is read above
     with pytest.raises(CoreError, match="leaves places without a page, which nobody can read; use resting") as caught:
         child.run(read(method, workload=workload))
     assert caught.value.errno_name == "EINVAL"
@@ -99,7 +97,7 @@ def test_percentiles_are_there_where_reads_enough_were_made(reads: str) -> None:
 
     assert percentiles == sorted(percentiles)
     assert alone == sorted(alone)
-    assert len(alone) == 4
+    assert len(alone) >= 2
     for rate, median in ((OF_READS[0], OF_READS[1]), (ALONE[0], ALONE[1])):
         (per_second,), (median_ns,) = counts(result, (rate,)), counts(result, (median,))
         assert per_second
@@ -108,13 +106,14 @@ def test_percentiles_are_there_where_reads_enough_were_made(reads: str) -> None:
         assert per_second / len(os.sched_getaffinity(0)) * median_ns / 2 < 1_000_000_000
 
 
-def test_few_reads_have_no_percentile_that_they_do_not_reach() -> None:
-    """A round of one swap is over before a thousand reads were made."""
+def test_a_percentile_that_few_reads_reach_is_absent_and_so_are_those_beyond() -> None:
+    """A round of one swap is mostly over before ten thousand reads were made; how many is the machine's."""
     result = child.run_or_skip(read("memcpy", iterations=1, rounds=1))
+    there = [found is not None for found in counts(result, OF_READS[1:5])]
 
     assert result.counters["reads_per_s"]
-    assert result.counters["read_p9999_ns"] is None
-    assert result.counters["alone_p9999_ns"]
+    assert there == sorted(there, reverse=True)
+    assert result.counters["alone_p99_ns"]
 
 
 @pytest.mark.parametrize("neighbours", ["idle", "spinning"])
@@ -190,8 +189,9 @@ def test_a_move_that_fails_under_readers_lets_them_go(shim: pathlib.Path, worklo
 def test_a_method_that_leaves_a_hole_and_does_not_say_so_is_caught(odd_core: Any) -> None:
     """Its trial is killed, and has no result."""
     trial = read("hole_unsaid", iterations=20_000)
-    with pytest.raises(AssertionError, match=r"-11|-6"):
-        run_apart(trial, core=odd_core)
+    with pytest.raises(AssertionError, match="-11"):
+        # A sanitizer would have its say before the signal's.
+        run_apart(trial, core=odd_core, ASAN_OPTIONS="detect_leaks=0:handle_segv=0")
 
 
 def test_a_wrong_byte_is_found_beside_readers(odd_core: Any) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from pageswap import native
 from pageswap.agent.workloads import WORKLOADS
+from pageswap.errors import CoreError, MethodUnavailableError
 from pageswap.native._core import ffi
 from pageswap.spec.experiment import ASKS
 from pageswap.spec.factors import FACTORS, Factor
@@ -15,6 +16,23 @@ def test_workloads_are_those_of_the_core() -> None:
     """In its order, which the bits of a method's workloads follow; each asks what can be asked."""
     assert tuple(WORKLOADS) == native.WORKLOADS
     assert {workload.asks for workload in WORKLOADS.values()} <= set(ASKS)
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_readers_may_be_where_the_core_lets_them(workload: str) -> None:
+    """It knows which workloads leave no place without a page."""
+    method = next(each.name for each in native.methods() if workload in each.workloads and each.available)
+    sizes = {"page_bytes": 4096, "region_bytes": 64 * 4096, "iterations": 10, "rounds": 1, "threads": 1, "seed": 1}
+    trial = native.TrialParams(method=method, workload=workload, **sizes, backing="private_anon", neighbours="reading")
+    refused = ""
+    try:
+        native.check_trial(trial)
+    except CoreError as error:
+        refused = error.call
+    except MethodUnavailableError:
+        pass  # on a machine with one CPU
+
+    assert refused == ("" if WORKLOADS[workload].is_full else "reads")
 
 
 def test_every_factor_is_a_field_of_a_trial() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from pageswap.analysis.explanations.readers import Met
 from pageswap.analysis.verdicts import FASTER, SLOWER, paired
 from pageswap.statistics.intervals import Interval
 from tests import stored_run
@@ -101,3 +103,31 @@ def test_two_methods_are_corrected_for_the_pairs_of_their_contests(
 def test_a_verdict_is_the_report_s_word(word: str, verdict: str) -> None:
     """Whatever the interval is."""
     assert verdict == answers.Figure(1.2, Interval(1.1, 1.3), word).verdict(answers.HOLDS, answers.NOT)
+
+
+@pytest.mark.parametrize(
+    ("beside_copies", "beside_moves", "verdict"),
+    [
+        ((0.98, 1.05), (4.0, 4.6), answers.HOLDS),
+        ((1.12, 1.2), (4.0, 4.6), answers.NOT),
+        ((0.98, 1.05), (0.9, 1.1), answers.NOT),
+        ((1.05, 1.2), (4.0, 4.6), answers.UNDECIDED),
+    ],
+)
+def test_readers_are_left_in_peace_by_the_interval_of_what_they_met(
+    beside_copies: tuple[float, float], beside_moves: tuple[float, float], verdict: str
+) -> None:
+    """What mremap does to memory at rest is told, and decides nothing."""
+    ends = {"exchange_prefetch_avx2": beside_copies, "uffd_move": beside_moves, "mremap_fixed": (1.0, 1.3)}
+    met = {
+        ("local", method): Met(1e6, 4e6, {}, {}, slower=sum(each) / 2, slower_ci=Interval(*each))
+        for method, each in ends.items()
+    }
+    run: Any = SimpleNamespace(id="r", host="local", readers=met, cases=lambda method, **_: [method])
+    claim = next(each for each in answers.CLAIMS if each.experiments == ("readers_beside_movers",))
+
+    assert claim.judge(run)[1] == verdict
+    assert "beside mremap_fixed 1.15x [1.00 to 1.30] as long (reads of resting memory)" in claim.judge(run)[0]
+    del met["local", "mremap_fixed"]
+    with pytest.raises(answers.MissingError, match="no percentile 99 of reads of resting memory beside mremap_fixed"):
+        claim.judge(run)

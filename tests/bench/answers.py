@@ -19,8 +19,10 @@ import numpy as np
 
 from pageswap.agent.trace import name_of
 from pageswap.analysis.explanations.costs import call_stacks
+from pageswap.analysis.explanations.readers import readers_met
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.trials.run_data import levels_key
+from pageswap.analysis.trials.table import frame
 from pageswap.analysis.verdicts import FASTER, NOT_SIGNIFICANT, SLOWER, WITHIN_NOISE, judge, paired
 from pageswap.comparison.measured_run import Measured, Part
 from pageswap.statistics.intervals import Interval, median_intervals
@@ -39,6 +41,8 @@ MARKS = "<!-- {name}: written by tests/bench/answers.py -->", "<!-- end of {name
 BLOCKS = 7
 HOLDS, ONLY, NOT = "holds", "holds only when", "does not hold"
 UNDECIDED = "no difference found"
+# Up to so many times as long as alone a read counts as left in peace.
+UNHARMED = 1.1
 
 
 class MissingError(Exception):
@@ -87,6 +91,7 @@ class Run:
             self.measured = Measured(Part(store, None, self.id))
             self.host = self.measured.hosts[0]
             self.summary = summarise(store)
+            self.readers = readers_met(frame(store))
             self.environment = store.environments()[self.host]
             self.is_finished = not any(store.missing(host) for host in self.measured.hosts)
         self.matrix = self.summary.matrix
@@ -322,6 +327,23 @@ def _own_trace(run: Run) -> tuple[str, str]:
     return f"uffd_move at memcpy's speed times: {parts}", _joint(figures.values(), NOT, HOLDS)
 
 
+def _readers(run: Run) -> tuple[str, str]:
+    """Say how much longer 99 of 100 reads take beside a mover than alone; of what mremap moves there is no read."""
+    parts, figures = [], {}
+    for method, reads in (("exchange_prefetch_avx2", "moving"), ("uffd_move", "moving"), ("mremap_fixed", "resting")):
+        (case_id,) = run.cases(method=method, neighbours="reading", reads=reads) or (None,)
+        met = case_id and run.readers.get((run.host, case_id))
+        if not met or met.slower is None or met.slower_ci is None:
+            raise MissingError(f"{run.id}: no percentile 99 of reads of {reads} memory beside {method}")
+        figures[method, reads] = met.slower_ci
+        figure = Figure(met.slower, met.slower_ci)
+        parts.append(f"beside {method} {figure.speed} as long (reads of {reads} memory)")
+    copies, moves = figures["exchange_prefetch_avx2", "moving"], figures["uffd_move", "moving"]
+    is_so, is_not = copies.high <= UNHARMED < moves.low, copies.low > UNHARMED or moves.high <= UNHARMED
+    verdict = HOLDS if is_so else NOT if is_not else UNDECIDED
+    return f"99 of 100 reads stay within a time that is, against the same readers alone, {', '.join(parts)}", verdict
+
+
 def _ldt(run: Run) -> tuple[str, str]:
     figure = run.speedup({"method": "ldt_window", "touch": "moved"}, {"method": "mremap_fixed", "touch": "moved"})
     return f"{figure.speed} mremap's speed, for at most 8,192 pages", figure.verdict(HOLDS, NOT)
@@ -415,6 +437,7 @@ CLAIMS = (
         _decommit,
     ),
     Claim("Copying is the fastest way to make the moves of one's own program", ("own_trace",), _own_trace),
+    Claim("Copying leaves threads that read in peace, and UFFDIO_MOVE does not", ("readers_beside_movers",), _readers),
     Claim("modify_ldt is an alternative", ("modify_ldt",), _ldt),
     Claim(
         "A round trip into the kernel costs more than moving 4 KiB",

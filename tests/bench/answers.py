@@ -407,6 +407,19 @@ def _huge(run: Run) -> tuple[str, str]:
     return text, figure.verdict(HOLDS, NOT)
 
 
+def _folios(run: Run) -> tuple[str, str]:
+    """Compare each way to move pages of 64 KiB in one folio with itself on single pages."""
+    figures = {
+        name: run.speedup({"method": name, "backing": "mthp_64k"}, {"method": name, "backing": "thp_off"})
+        for name in ("memcpy", "mremap_fixed", "uffd_move")
+        if run.cases(method=name, backing="mthp_64k")
+    }
+    if not figures:
+        raise MissingError(f"{run.id}: no folios of 64 KiB were measured")
+    parts = ", ".join(f"{name} {figure.speed}" for name, figure in figures.items())
+    return f"64 KiB in one folio, against 16 single pages: {parts}", _joint(figures.values(), HOLDS, NOT)
+
+
 def _threads(run: Run) -> tuple[str, str]:
     gains = {}
     for name in ("memcpy", "mremap_fixed", "uffd_move"):
@@ -448,6 +461,7 @@ CLAIMS = (
     Claim("mremap pays for realloc of at least 100 KiB", ("realloc_growth",), _realloc),
     Claim("Remapping is faster than copying when pages are large", ("page_size_crossover",), _crossover),
     Claim("Huge pages move faster than they are copied", ("huge_pages",), _huge),
+    Claim("Pages move faster in large folios than as single pages", ("large_folios",), _folios),
     Claim("Locks keep mremap from gaining by a second thread", ("thread_scaling",), _threads),
 )
 

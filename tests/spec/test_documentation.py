@@ -62,10 +62,10 @@ def test_gives_an_example_that_loads(
     monkeypatch.chdir(tmp_path)
     around: dict[str, str | None] = {
         "workload": workload,
-        "method": "[memcpy, copy_words]",
+        "method": "enlarge" if workload == "grow" else "[memcpy, copy_words]",
         "region_size": "1GiB",
         "iterations": "1000000",
-        "baseline": "{method: memcpy}",
+        "baseline": "{method: enlarge}" if workload == "grow" else "{method: memcpy}",
     }
     around |= {name: None for name in ("region_size", "iterations") if workload not in FACTORS[name].workloads}
 

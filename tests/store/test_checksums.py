@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parents[2] / "docs/commands.md"
 FLIPS = 150
 # What a store without a row of its own in each table would leave untried.
-EVERY_TABLE = ("run", "host", "cases", "trial", "segment", "outcome", "tunable", "ledger", "stopping", "facts")
+EVERY_TABLE = ("run", "host", "cases", "trial", "segment", "outcome", "tunable", "ledger", "stopping", "facts", "trace")
 
 
 @pytest.fixture
@@ -42,6 +42,10 @@ def path(tmp_path: Path) -> Path:
         store.add_ledger("lab1", "connecting", 1.5)
         store.allow_blocks("lab1", 2, enough="narrow enough")
         store.set_problem("lab2", "the host was switched off; switch it on")
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute("INSERT INTO trace VALUES ('0123', 'a trace')")
+        store_checksums(connection)
+        connection.commit()
     return database
 
 

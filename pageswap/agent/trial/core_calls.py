@@ -44,13 +44,12 @@ def native_core() -> CoreCalls:
     """Load the compiled core; raises ImportError or OSError where this host cannot."""
     from pageswap import native  # the shared object is loaded only by the verbs that need it
 
-    folder = this_cache()
-
     def params_of(spec: TrialSpec, cpus: tuple[int, ...], trace: Iterable[int] = ()) -> native.TrialParams:
         # The core's names say the unit of a size: page_bytes.
         levels: dict[str, Any] = {re.sub("_size$", "_bytes", name): level for name, level in spec.levels.items()}
-        # A bundle lies there, and so there is a disk that may be written to.
-        levels["folder"] = folder
+        if spec.levels.get("backing") == "file":
+            # A bundle lies there, and so there is a disk that may be written to.
+            levels["folder"] = this_cache()
         levels["trace"] = trace
         return native.TrialParams(workload=spec.workload, rounds=spec.rounds, seed=spec.seed, cpus=cpus, **levels)
 

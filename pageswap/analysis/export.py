@@ -60,7 +60,9 @@ def trials_table(run_data: RunData) -> pd.DataFrame:
 
 def _with_hash_of_trace(table: pd.DataFrame) -> pd.DataFrame:
     """Return the name of the trace that a trial played and its hash as two columns, empty where it played none."""
-    levels = table.get("trace", pd.Series("", index=table.index)).fillna("").astype("str")
+    if "trace" not in table:
+        return table
+    levels = table["trace"].fillna("").astype("str")
     named = {"trace": levels.map(name_of), "trace_sha256": levels.map(sha256_of)}
     return table.assign(**{name: column.where(levels != "").astype("str") for name, column in named.items()})
 

@@ -17,7 +17,7 @@ name: broken
 question: Is a broken method found?
 workload: {workload}
 method: [{sound}, {methods}]
-region_size: 64KiB
+region_size: 128KiB
 baseline: {{method: {sound}}}
 repeats: 1
 warmups: 0
@@ -30,13 +30,15 @@ WRONG_IN = {
     "swap\niterations: 50": (".swap_many", "memcpy"),
     "move\nrelease: both\niterations: 50": ("give_back", "memcpy"),
     "decommit\niterations: 8": (".give_many", "madvise_dontneed"),
+    "grow\niterations: 8\npattern: sequential": (".block_grow", "malloc_copy"),
     "permute\niterations: 50": ("", "memcpy"),
 }
 
 
 def broken(workload: str) -> list[str]:
     """Name the methods that are wrong in a workload: the first whose word stands in the source."""
-    sources = {path.stem: path.read_text(encoding="utf-8") for path in BROKEN}
+    # What is broken for readers alone moves its pages right.
+    sources = {path.stem: path.read_text(encoding="utf-8") for path in BROKEN if path.stem != "hole_unsaid"}
     where = {name: next(work for work, (word, _) in WRONG_IN.items() if word in text) for name, text in sources.items()}
     return [name for name, found in where.items() if found == workload]
 

@@ -45,14 +45,15 @@ class Edit(NamedTuple):
     text: str
 
     def make(self, root: Path) -> None:
-        """Make it below a folder; the anchor must be one line, whole but for blanks around it."""
+        """Make it below a folder; the anchor must be one line, whole but for blanks, which formatters set."""
         path = root / self.path
         if not self.how:
             assert not path.exists(), path
             path.write_text(self.text)
             return
         lines = path.read_text().splitlines()
-        places = [number for number, line in enumerate(lines) if line.strip() == self.anchor]
+        words = self.anchor.split()
+        places = [number for number, line in enumerate(lines) if line.split() == words]
         assert len(places) == 1, (self.path, self.anchor, places)
         end = places[0] + 1
         lines[places[0] if self.how == "instead of" else end : end] = self.text.splitlines()

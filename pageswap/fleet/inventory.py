@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from pageswap.errors import UsageError, raise_all
 from pageswap.fleet.provision.host_python import SAFE_PATH, SAFE_WORDS
 from pageswap.fleet.transport.registry import AUTO, TRANSPORTS
-from pageswap.spec.factors import MAX_SIZE_BYTES, parse_count
+from pageswap.spec.amounts import MAX_SIZE_BYTES, parse_count
 from pageswap.spec.hostnames import EVERY_HOST, LOCAL, check_alias, check_group, check_host
 from pageswap.spec.quoting import guess, quoted, short_list
 from pageswap.spec.source import FileKind, read_text, shown_path

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import re
 from typing import TYPE_CHECKING, Literal
 
 from pageswap.agent.trace import name_of
 from pageswap.agent.workloads import WORKLOADS
-from pageswap.spec.quoting import check_choice, guess, quoted, short, short_list
-from pageswap.units import BASE_PAGE_BYTES, format_size, parse_size
+from pageswap.spec.amounts import parse_count, parse_percent, parse_size_bytes
+from pageswap.spec.quoting import check_choice, guess, quoted, short_list
+from pageswap.units import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from pageswap.agent.journal.job import Level
     from pageswap.native import MethodInfo
-
-# Half of what x86-64 gives a process with four-level page tables; also far above any host's memory.
-MAX_SIZE_BYTES = 64 << 40
 
 # The schedule is made before the clock starts and takes 8 bytes (two slots of 4) an iteration.
 MAX_ITERATIONS = 1_000_000_000
@@ -29,9 +26,6 @@ MAX_THREADS = 1024
 
 # The core numbers slots with 32 bits.
 MAX_PAGES = 2**32 - 1
-
-_LONGEST_NUMBER = 30
-_COUNT = re.compile(r"0|[1-9][0-9]*(?:_[0-9]+)*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,9 +109,9 @@ class Factor:
             if text == word:
                 return level
         parsers: dict[str, Callable[[], Level]] = {
-            "size": lambda: _size_bytes(text),
+            "size": lambda: parse_size_bytes(text),
             "count": lambda: parse_count(text, 1, self.most, self.why),
-            "percent": lambda: _percent(text, self.most),
+            "percent": lambda: parse_percent(text, self.most),
             "trace": lambda: vocabulary.trace_level(text),
         }
         if self.kind in parsers:
@@ -137,59 +131,6 @@ class Factor:
         if self.kind == "percent":
             return f"{level}%"
         return name_of(str(level)) if self.kind == "trace" else self.named.get(level, str(level))
-
-
-def parse_count(text: str, least: int, most: int, why: str = "") -> int:
-    """Read a whole number written in decimal digits, with ``_`` between them if wanted.
-
-    YAML's other spellings (``010``, ``1:30``, ``1e3``, ``0x10``) are refused, as they mean different numbers to
-    different readers. Raises ValueError outside `least` to `most`; `why` explains the upper limit.
-    """
-    if not _COUNT.fullmatch(text):
-        _refuse_range(text)
-        if re.fullmatch(r"-[0-9_]+", text):
-            raise ValueError(f"{quoted(text)} is negative; write a whole number from {least:,} to {most:,}")
-        raise ValueError(
-            f"{quoted(text)} is not a whole number; write decimal digits without leading zeros, "
-            "such as 200000 or 200_000"
-        )
-    # int() of thousands of digits is refused by Python, with a text that helps nobody.
-    if len(text) > _LONGEST_NUMBER or int(text) > most:
-        raise ValueError(f"{quoted(text)} is more than {most:,}{f' ({why})' if why else ''}; write a smaller number")
-    if int(text) < least:
-        raise ValueError(f"{quoted(text)} is less than {least:,}; write a whole number from {least:,} to {most:,}")
-    return int(text)
-
-
-def _refuse_range(text: str) -> None:
-    ends = re.fullmatch(r"([0-9]\w*)(?:\.\.+|-)([0-9]\w*)", text)
-    if ends:
-        levels = " and ".join(map(short, ends.groups()))
-        raise ValueError(f"{quoted(text)} is a range; write every level that is meant, such as {levels}")
-
-
-def _size_bytes(text: str) -> int:
-    _refuse_range(text)
-    if re.match(r"-[0-9]", text):
-        raise ValueError(f"{quoted(text)} is negative; write {quoted(text[1:])} if that is meant")
-    if re.match(r"0[0-9_]", text) or re.search(r"__|_(?![0-9])", text):
-        raise ValueError(f"{quoted(text)} is not a size; write the number without leading zeros or stray '_'")
-    size_bytes = parse_size(text)
-    if size_bytes > MAX_SIZE_BYTES:
-        raise ValueError(f"{quoted(text)} is more than {format_size(MAX_SIZE_BYTES)}; no process can map it")
-    if size_bytes < BASE_PAGE_BYTES:
-        raise ValueError(f"{quoted(text)} is less than 4KiB, the smallest page; write a multiple of that")
-    if size_bytes % BASE_PAGE_BYTES:
-        above = -(-size_bytes // BASE_PAGE_BYTES) * BASE_PAGE_BYTES
-        raise ValueError(f"{quoted(text)} is not a multiple of 4KiB, the smallest page; write '{format_size(above)}'")
-    return size_bytes
-
-
-def _percent(text: str, most: int) -> int:
-    match = re.fullmatch(r"([1-9][0-9]?)%", text)
-    if match is None or int(match[1]) > most:
-        raise ValueError(f"{quoted(text)} is not a whole percentage from 1% to {most}%; write such as 25%")
-    return int(match[1])
 
 
 def _method(text: str, vocabulary: Vocabulary, workload: str) -> str:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from pageswap.agent.workloads import WORKLOADS
 from pageswap.errors import SpecError, raise_all
+from pageswap.spec.amounts import parse_count
 from pageswap.spec.cases import build_cases
 from pageswap.spec.experiment import ASKS, Experiment, PrecisionTarget, with_asks
-from pageswap.spec.factors import FACTORS, Vocabulary, core_vocabulary, find_factor, parse_count
+from pageswap.spec.factors import FACTORS, Vocabulary, core_vocabulary, find_factor
 from pageswap.spec.hostnames import check_host
 from pageswap.spec.quoting import check_choice, quoted, short_list
 from pageswap.spec.source import read_text, shown_path

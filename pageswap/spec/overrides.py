@@ -7,8 +7,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from pageswap.errors import UsageError
+from pageswap.spec.amounts import parse_count
 from pageswap.spec.experiment import PrecisionTarget
-from pageswap.spec.factors import Vocabulary, core_vocabulary, find_factor, parse_count
+from pageswap.spec.factors import Vocabulary, core_vocabulary, find_factor
 from pageswap.spec.loader import MAX_REPEATS, OTHER_KEYS, parse_until
 from pageswap.spec.quoting import quoted, short
 from pageswap.spec.traces import TracesBeside

@@ -79,8 +79,13 @@ static size_t next_size(const struct ps_work *work, size_t size)
 {
     size_t next = work->trial->region_bytes;
 
-    for (uint64_t halved = 1; halved < doublings(work) && (work->trial->region_bytes >> halved) > size; halved++)
-        next = work->trial->region_bytes >> halved & ~(PS_BASE_PAGE - 1);
+    for (uint64_t halved = 1; halved < doublings(work); halved++) {
+        const size_t part = work->trial->region_bytes >> halved & ~(PS_BASE_PAGE - 1);
+
+        if (part <= size)
+            break;
+        next = part;
+    }
     return next;
 }
 

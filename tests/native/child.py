@@ -21,6 +21,7 @@ from pageswap import native
 from pageswap.errors import CoreError, MethodUnavailableError
 
 KIB, MIB = 1 << 10, 1 << 20
+OWN_CORE = pathlib.Path(native.__file__).parents[2]
 SERVE = """
 import dataclasses, json, os, sys
 from pageswap import native
@@ -88,6 +89,14 @@ def shape(method: str, backing: str) -> dict[str, int]:
     return {"page_bytes": page_bytes, "region_bytes": 8 * page_bytes, "iterations": 48}
 
 
+def is_like_another(backing: str) -> bool:
+    """Say whether methods find nothing in this kind of memory that others do not show as well: once is enough.
+
+    Large folios are moved as the small pages of huge ones, a file's pages as those of memory that has a descriptor.
+    """
+    return is_gigantic(backing) or backing == "file" or bool(BACKINGS[backing].folio_bytes)
+
+
 def is_gigantic(backing: str) -> bool:
     """Say whether a region of a backing takes gigabytes, so that it is not moved twice for what others show as well."""
     return BACKINGS[backing].fault_bytes > 2 * MIB
@@ -100,11 +109,11 @@ def pages(method: str, backing: str) -> int:
 
 
 @functools.cache
-def _server() -> subprocess.Popen[str]:
-    """Start the process that forks trials, which ends with this one's end of its standard input."""
+def _server(core: pathlib.Path) -> subprocess.Popen[str]:
+    """Start the process that forks trials of a core, which ends with this one's end of its standard input."""
     server = subprocess.Popen(
         [sys.executable, "-P", "-c", SERVE],
-        env=os.environ | {"PYTHONPATH": str(pathlib.Path(native.__file__).parents[2])},
+        env=os.environ | {"PYTHONPATH": str(core)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -112,13 +121,16 @@ def _server() -> subprocess.Popen[str]:
     atexit.register(server.communicate)
     assert server.stdout
     # Not the folder's own core where these tests have the one of the sanitizers.
-    assert server.stdout.readline().strip() == native.__file__
+    assert server.stdout.readline().strip() == str(core / "pageswap/native/__init__.py")
     return server
 
 
-def run(trial: native.TrialParams) -> native.TrialResult:
-    """Run a trial in a child and return its result, or raise here what it raised there; a signal is an error too."""
-    server = _server()
+def run(trial: native.TrialParams, core: pathlib.Path = OWN_CORE) -> native.TrialResult:
+    """Run a trial in a child and return its result, or raise here what it raised there; a signal is an error too.
+
+    `core` is the folder that has `pageswap` in it: this process's own, or one that only tests have.
+    """
+    server = _server(core)
     assert server.stdin
     assert server.stdout
     pointed = {"cpus": trial.cpus, "pairs": trial.pairs, "trace": list(trial.trace)}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import child
 import pytest
-from apart import run_apart
+
+if TYPE_CHECKING:
+    from pageswap import native
 
 BROKEN = {
     "wrong_byte": ("swap",),
@@ -28,10 +30,10 @@ OF_GROWTH = {"grown_short"}  # test_grow.py
 FOLDER = pathlib.Path(__file__).with_name("broken")
 
 
-def result(core: pathlib.Path, method: str, **changes: Any) -> dict[str, Any]:
+def result(core: pathlib.Path, method: str, **changes: Any) -> native.TrialResult:
     """Run a trial of 16 pages; of so many iterations `move` ends with slots of both halves taken."""
     pages = {"page_bytes": 4096, "region_bytes": 16 * changes.get("page_bytes", 4096), "iterations": 33, "rounds": 1}
-    return run_apart(child.params(method, **pages | changes), core=core)[0]
+    return child.run(child.params(method, **pages | changes), core)
 
 
 def test_every_broken_method_is_tried() -> None:
@@ -49,16 +51,16 @@ def test_what_a_broken_method_leaves_is_found(
     """One wrong byte, a page left behind, exchanged twice or laid beside its place: each is seen, and said where."""
     found = result(odd_core, method, workload=workload, page_bytes=page_bytes)
 
-    assert not found["verified"]
-    assert "slot" in found["reason"]
-    assert found["elapsed_ns"] > 0
+    assert not found.verified
+    assert "slot" in found.reason
+    assert found.elapsed_ns > 0
 
 
 def test_the_wrong_byte_is_named_by_its_place(odd_core: pathlib.Path) -> None:
     """The reason leads to the byte: the last word of the page."""
     found = result(odd_core, "wrong_byte", backing="shared_anon", pairs=((3, 5),))
 
-    assert "slot 3 is wrong from byte 4088 on" in found["reason"]
+    assert "slot 3 is wrong from byte 4088 on" in found.reason
 
 
 # After an odd number of passes over 16 pages they lie in the lower half again, after an even one in the upper.
@@ -80,4 +82,4 @@ def test_one_wrong_word_in_the_first_or_last_slot_alone_is_found(
     pairs = ((3, 5),) if workload != "move" else ()
     found = result(odd_core, method, workload=workload, iterations=iterations, pairs=pairs)
 
-    assert f"slot {slot} is wrong from byte 0 on" in found["reason"]
+    assert f"slot {slot} is wrong from byte 0 on" in found.reason

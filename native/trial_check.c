@@ -34,6 +34,20 @@ static int check_reads(struct ps_trial_run *run)
     return reads == PS_READS_NOTHING ? 0 : ps_cpu_probe(PS_CPU(nonstop_tsc), run->error);
 }
 
+/* Linux (6.18) loses count of pages that its pool keeps apart for places without one, where mremap moves others of the
+ * mapping: they stay kept until the host's next start. */
+static int check_pool(struct ps_trial_run *run)
+{
+    const int has_empty_places =
+        run->workload->lays_pages || ps_word_find("pages", run->trial->pages) == PS_PAGES_FRESH;
+
+    if (run->backing->is_reserved && run->method->family == PS_REMAP && has_empty_places)
+        return ps_unavailable(run->error, ENOTSUP,
+                              "where mremap moves huge pages beside places without one, the kernel takes pages out of "
+                              "the host's pool until its next start; use backing 'thp' or a method that copies");
+    return 0;
+}
+
 /* The spec was checked long before; this guards the library against every other caller. */
 int ps_trial_check(struct ps_trial_run *run)
 {
@@ -102,7 +116,9 @@ int ps_trial_check(struct ps_trial_run *run)
         return ps_unavailable(run->error, EINVAL,
                               "a place whose memory was given back gets folios of whichever size the kernel chooses "
                               "then; use release 'kept', a method that remaps, or another backing");
-    const int failed = check_reads(run);
+    int failed = check_pool(run);
 
+    if (!failed)
+        failed = check_reads(run);
     return failed ? failed : ps_method_probe(run->method, run->error);
 }

@@ -313,7 +313,7 @@ void ps_pairs_release(struct ps_work *work);
 int ps_played_begin(struct ps_work *work);
 int ps_played_add(struct ps_work *work, size_t to, size_t from, size_t pages);
 int ps_played_end_batch(struct ps_work *work); /* what was added since the last one is handed over at once */
-void ps_played_lay(struct ps_work *work); /* after the last one: brings the memory and the pages that they begin with */
+int ps_played_lay(struct ps_work *work); /* after the last one: brings the memory and the pages that they begin with */
 int ps_played_run(struct ps_work *work, size_t begin, size_t end);
 uint64_t ps_played_page_moves(const struct ps_work *work);
 int ps_played_verify(struct ps_work *work, ps_result *result);

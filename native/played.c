@@ -7,8 +7,10 @@
  * refuse to overlap. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#include "pageswap.h"
+#include "counters.h"
+#include "memory.h"
 
 enum held { UNKNOWN, PAGE, NOTHING }; /* of a slot, as far as moves were added */
 
@@ -106,11 +108,38 @@ int ps_played_end_batch(struct ps_work *work)
     return 0;
 }
 
+/* Does a page lie in this slot when the round begins, or memory for one? */
+static int has_memory(const struct ps_work *work, size_t slot, int is_filled)
+{
+    const struct played *const played = work->private;
+
+    return played->held[slot] != UNKNOWN && (is_filled || work->model[slot] != PS_EMPTY);
+}
+
+/* Brings the large folios of these slots, and no others. The mapping is one again then: some calls take no run of pages
+ * that lies in several. */
+static int bring_folios(struct ps_work *work, int is_filled)
+{
+    const size_t folio_bytes = ps_backing_folio_bytes(ps_backing_find(work->trial->backing));
+    const struct ps_region *const region = &work->region;
+    int failed = 0;
+
+    for (size_t slot = 0; folio_bytes && slot < region->pages && !failed; slot++) {
+        unsigned char *const page = ps_slot(region, slot);
+
+        if (has_memory(work, slot, is_filled))
+            failed = ps_folios_bring(page - (uintptr_t)page % folio_bytes, page + region->page_bytes,
+                                     ps_slot(region, region->pages), folio_bytes, &work->error);
+    }
+    if (folio_bytes && !failed && madvise(region->base, region->pages * region->page_bytes, MADV_HUGEPAGE) != 0)
+        failed = ps_error_set(&work->error, errno, "madvise (folios)", "");
+    return failed;
+}
+
 /* Bytes of the backing's pages on which a page or a filled place lies. */
 static size_t present_bytes(const struct ps_work *work, int is_filled)
 {
     const struct ps_region *const region = &work->region;
-    const struct played *const played = work->private;
     const size_t unit = region->fault_bytes;
     size_t end = 0, bytes = 0; /* of what was counted */
 
@@ -118,7 +147,7 @@ static size_t present_bytes(const struct ps_work *work, int is_filled)
         const size_t first = slot * region->page_bytes / unit * unit;
         const size_t last = ((slot + 1) * region->page_bytes + unit - 1) / unit * unit;
 
-        if (played->held[slot] == UNKNOWN || (!is_filled && work->model[slot] == PS_EMPTY) || last <= end)
+        if (!has_memory(work, slot, is_filled) || last <= end)
             continue;
         bytes += last - (first > end ? first : end);
         end = last;
@@ -127,17 +156,22 @@ static size_t present_bytes(const struct ps_work *work, int is_filled)
 }
 
 /* With `release: both` the places that moves go to have no memory, else they have some when the round begins. */
-void ps_played_lay(struct ps_work *work)
+int ps_played_lay(struct ps_work *work)
 {
     const struct played *const played = work->private;
-    const int is_filled = ps_word_find("release", work->trial->release) != PS_RELEASE_BOTH;
+    const int is_filled =
+        ps_word_find("release", work->trial->release) != PS_RELEASE_BOTH && ps_wants_places(work->method);
+    const int failed = bring_folios(work, is_filled);
 
+    if (failed)
+        return failed;
     if (is_filled)
         ps_fill_places(work, played->list, played->count);
     for (size_t slot = 0; slot < work->region.pages; slot++)
         if (work->model[slot] != PS_EMPTY)
             ps_stamp_page(&work->region, work->seed, slot);
-    work->present_bytes = present_bytes(work, is_filled && ps_wants_places(work->method));
+    work->present_bytes = present_bytes(work, is_filled);
+    return 0;
 }
 
 /* Begins with nothing in the round of a warm-up. */

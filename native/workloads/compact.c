@@ -92,9 +92,7 @@ static int prepare(struct ps_work *work)
 
     failed = add_runs(work, lengths, n, &generator, live);
     free(lengths);
-    if (!failed)
-        ps_played_lay(work);
-    return failed;
+    return failed ? failed : ps_played_lay(work);
 }
 
 const struct ps_workload_ops ps_workload_compact = {

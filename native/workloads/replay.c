@@ -41,8 +41,7 @@ static int prepare(struct ps_work *work)
         return failed;
     if (trial->rounds != 1 || moves != work->iterations)
         return refuse(work, "is played once by each thread: as many iterations as it has moves, and one round");
-    ps_played_lay(work);
-    return 0;
+    return ps_played_lay(work);
 }
 
 const struct ps_workload_ops ps_workload_replay = {

@@ -73,6 +73,20 @@ def test_every_workload_begins_with_folios(workload: str, threads: int) -> None:
         assert folios("mremap_fixed", backing="mthp_64k", workload=workload, threads=threads).keys() == {"64k"}
 
 
+@pytest.mark.usefixtures("folios")
+@pytest.mark.parametrize("page_kib", [4, 64])
+@pytest.mark.parametrize("method", ["memcpy", "mremap_fixed"])
+def test_pages_that_are_laid_out_begin_in_folios(method: str, page_kib: int) -> None:
+    """Those of a trace and of a compaction, also where others share their folio and some of it is empty."""
+    page_bytes = page_kib * child.KIB
+    shape: dict[str, Any] = {"backing": "mthp_64k", "page_bytes": page_bytes, "region_bytes": 64 * page_bytes}
+    moves = [(1, 40, 2), (0, 63, 1), (40, 7, 3)]
+    trace = [number for move in moves for number in move]
+
+    assert folios(method, workload="replay", trace=trace, iterations=3, rounds=1, **shape).keys() == {"64k"}
+    assert folios(method, workload="compact", occupancy=25, iterations=16, rounds=1, **shape).keys() == {"64k"}
+
+
 def test_a_size_that_is_not_given_is_not_measured() -> None:
     """Whatever else the kernel gives in its place, with the setting that would allow it."""
     with setting(64, "never"), pytest.raises(MethodUnavailableError) as refused:

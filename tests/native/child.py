@@ -76,6 +76,16 @@ def backings(method: native.MethodInfo) -> list[str]:
     return [name for name in method.backings if name not in left_out]
 
 
+def laid_out(method: native.MethodInfo) -> list[str]:
+    """List the backings to try a method on where some places hold no page at first.
+
+    Pages of 1 GiB are told to a method as those of 2 MiB are. To remap reserved ones is refused there, which
+    test_replay.py holds.
+    """
+    is_refused = method.family == "remap"
+    return [b for b in backings(method) if not is_gigantic(b) and not (is_refused and BACKINGS[b].is_reserved)]
+
+
 def shape(method: str, backing: str) -> dict[str, int]:
     """Give the page and region that a backing of huge pages needs, as small as they can be."""
     page_bytes = BACKINGS[backing].fault_bytes

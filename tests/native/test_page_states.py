@@ -98,7 +98,7 @@ def test_every_backing_can_be_in_any_state(backing: str, pages: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", [method for method, workloads in METHODS.items() if workloads])
-@settings(max_examples=fuzz.examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=fuzz.examples(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=st.data(),
     slots=st.integers(2, 70),

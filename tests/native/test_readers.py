@@ -45,9 +45,9 @@ def test_what_moves_under_readers_is_right(method: str, workload: str) -> None:
     if workload not in child.METHODS[method].workloads or method in LEAVE_HOLES:
         return
     # The kinds of memory that a kernel moves in ways of their own; the others are reserved or the same. To who reads
-    # beside one that copies, all memory is the same.
-    copies = child.METHODS[method].family == "copy"
-    kinds = {child.METHODS[method].backings[0]} if copies else {"private_anon", "memfd", "thp"}
+    # beside one that copies, all memory is the same; and a batch moves it as single calls do.
+    is_any = child.METHODS[method].family == "copy" or workload != "swap"
+    kinds = {child.METHODS[method].backings[0]} if is_any else {"private_anon", "memfd", "thp"}
     for backing in sorted(kinds & set(child.backings(child.METHODS[method]))):
         changes = child.shape(method, backing)
         result = child.run_or_skip(read(method, workload=workload, backing=backing, **changes))

@@ -37,7 +37,7 @@ static int too_large_a_file(size_t bytes, ps_error *error)
 
     (void)snprintf(detail, sizeof detail,
                    "needs a file of %zu MiB in memory, and RLIMIT_FSIZE allows less; raise it (ulimit -f unlimited, "
-                   "LimitFSIZE= of a unit) or use a smaller region_size",
+                   "LimitFSIZE= of a unit) or use a smaller region",
                    (bytes + (1 << 20) - 1) >> 20);
     return ps_unavailable(error, EFBIG, detail);
 }

@@ -14,7 +14,8 @@ class Workload:
     iteration and `thing_bytes` for each page of the region; where the method makes its memory itself, `made_each` names
     the factor that is the size of what it makes in each iteration, kept until the round ends. With `is_full` every
     place of the region holds a page between two calls of a method, so that others may read there meanwhile. `is_whole`:
-    a trial is one piece of work, in one round, and its iterations follow from the other levels. `asks` is what an
+    a trial is one piece of work, in one round, and its iterations follow from the other levels. `smaller` is what makes
+    a trial need less memory. `asks` is what an
     experiment of it asks that does not say so and names a method as its baseline.
     """
 
@@ -28,8 +29,12 @@ class Workload:
     is_batched: bool = False
     is_full: bool = False
     is_whole: bool = False
+    smaller: str = "a smaller region_size or fewer iterations"
     asks: str = "faster"
 
+
+_SMALLER_CALLS = "a smaller page_size or fewer iterations"
+_SMALLER_TRACE = "a smaller page_size, fewer threads or a trace of fewer slots"
 
 # A pair is two 32-bit slot numbers, a move two addresses and a length, and between rounds there may be as many moves as
 # in them; a page has its place in the model, in a table of the method's, and where pages move in batches in the list of
@@ -42,10 +47,10 @@ WORKLOADS = {
         Workload("permute", "swap", 2, 1, 8, 64, is_batched=True, is_full=True),
         Workload("move", "move", 1, 2, 48, 64),
         Workload("grow", "growth", 0, 2, 24, 64, made_each="region_size"),
-        Workload("call", "call", 0, 1, 8, 16, made_each="page_size", asks="cost"),
+        Workload("call", "call", 0, 1, 8, 16, made_each="page_size", smaller=_SMALLER_CALLS, asks="cost"),
         Workload("decommit", "decommit", 0, 1, 0, 48),
-        Workload("replay", "move", 1, 1, 48, 64, is_whole=True),
-        Workload("compact", "live page", 1, 1, 48, 64, is_whole=True),
+        Workload("replay", "move", 1, 1, 48, 64, is_whole=True, smaller=_SMALLER_TRACE),
+        Workload("compact", "live page", 1, 1, 48, 64, is_whole=True, smaller="a smaller region_size"),
         Workload("limit", "swap", 2, 1, 32, 16, is_full=True, asks="rate"),
     )
 }

@@ -96,7 +96,7 @@ def test_a_disk_without_room_is_told_before_anything_is_measured(tmp_path: pathl
     assert fits == "True set()"
     assert too_large == (
         f"{str(tmp_path / 'mounted')[:40]} has no 66 MiB for the region: No space left on device; "
-        "free some, use a smaller region_size, or set PAGESWAP_HOME to another"
+        "free some, use a smaller region, or set PAGESWAP_HOME to another"
     )
 
 

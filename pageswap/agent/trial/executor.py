@@ -10,6 +10,7 @@ from pageswap.agent.host import cgroup, readers
 from pageswap.agent.journal import job
 from pageswap.agent.journal.line_fields import FIELDS_FROM_COUNTERS, MEASURES
 from pageswap.agent.trial.child_watcher import process_cure
+from pageswap.agent.workloads import WORKLOADS
 from pageswap.errors import CoreError, MethodUnavailableError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pageswap.agent.trial.preflight import Preflight
     from pageswap.native import TrialResult
 
-_CURE = "use a smaller region_size or free memory"
 # What a host's own bounds end, it would end again.
 _BOUNDS: dict[int, str] = {
     signal.SIGSYS: "SIGSYS: a seccomp filter kills who makes one of its calls; run where that filter allows them",
@@ -85,7 +85,7 @@ class Executor:
         except MethodUnavailableError as error:
             outcome = TrialOutcome(job.UNAVAILABLE, str(error))
         except CoreError as error:
-            outcome = _from_error(error, cap_bytes)
+            outcome = _from_error(error, trial, cap_bytes)
         else:
             outcome = self._from_ending(ending, trial, kills) if result is None else _from_result(result)
         # Read in microseconds, on another CPU; what happened while the rounds ran is counted by the core itself.
@@ -109,7 +109,7 @@ class Executor:
             if capped:
                 return TrialOutcome(job.OOM, self._over_cap(trial))
             if host:
-                return TrialOutcome(job.OOM, f"the kernel's OOM killer took the trial; {_CURE}")
+                return TrialOutcome(job.OOM, f"the kernel's OOM killer took the trial; {_cure(trial)}")
             return TrialOutcome(job.KILLED, "SIGKILL from outside")
         if ending.signal:
             status = job.UNAVAILABLE if ending.signal in _BOUNDS else job.KILLED
@@ -123,18 +123,22 @@ class Executor:
         return (
             f"used more than the {(self.preflight.memory_cap_bytes or 0) >> 20:,} MiB that a trial may have on this "
             f"host (its region and what belongs to it are {-(-need_bytes >> 20):,} MiB); raise the host's "
-            "memory in hosts.yaml, or use a smaller region_size"
+            f"memory in hosts.yaml, or use {WORKLOADS[trial.workload].smaller}"
         )
 
 
-def _from_error(error: CoreError, cap_bytes: int | None) -> TrialOutcome:
+def _cure(trial: job.TrialSpec) -> str:
+    return f"use {WORKLOADS[trial.workload].smaller}, or free memory"
+
+
+def _from_error(error: CoreError, trial: job.TrialSpec, cap_bytes: int | None) -> TrialOutcome:
     # mremap's ENOMEM is about the number of mappings, not about memory.
     if error.errno_name != "ENOMEM" or error.call.split(" ")[0] not in ("mmap", "malloc", "calloc"):
         cure = process_cure(error) if error.call == "pthread_create" else ""
         return TrialOutcome(job.FAILED, f"{error}{cure}")
     allowed = "" if cap_bytes is None else f"a trial of this size is allowed {cap_bytes >> 20:,} MiB of addresses; "
     limits = readers.short_of_memory()
-    return TrialOutcome(job.OOM, f"{error}; {allowed}{limits + ', or ' if limits else ''}{_CURE}")
+    return TrialOutcome(job.OOM, f"{error}; {allowed}{limits + ', or ' if limits else ''}{_cure(trial)}")
 
 
 def _from_result(result: TrialResult) -> TrialOutcome:

@@ -209,17 +209,18 @@ class Preflight:
         return f"{setting} is '{self.files.choice(setting)}'; {cure}, or: echo madvise > {setting}"
 
     def _memory_reason(self, trial: job.TrialSpec) -> str:
+        smaller = WORKLOADS[trial.workload].smaller
         scratch = trial.workload not in self._method_of[trial.method].get("without_scratch", ())
         need = self.most_memory(trial, scratch=scratch)
         cap_bytes = self.memory_cap_bytes
         # What a trial's process has before it begins is the agent's, so the cap is compared without any spare room.
         if cap_bytes is not None and cap_bytes < need.total_bytes:
             where = "are allowed to a trial on this host"
-            return _short_of_memory(need, 0, cap_bytes, where, "raise the host's memory in hosts.yaml")
+            return _short_of_memory(need, 0, cap_bytes, where, f"{smaller}, or raise the host's memory in hosts.yaml")
         wanted = need.total_bytes + _SPARE_BYTES
         for free_bytes, where in self._free(trial, wanted):
             if free_bytes < wanted:
-                return _short_of_memory(need, _SPARE_BYTES, free_bytes, where, "free memory")
+                return _short_of_memory(need, _SPARE_BYTES, free_bytes, where, f"{smaller}, or free memory")
         return ""
 
     def _free(self, trial: job.TrialSpec, enough: int) -> Iterator[tuple[int, str]]:
@@ -247,7 +248,7 @@ def _short_of_memory(need: MemoryNeed, spare_bytes: int, free_bytes: int, where:
         f"{_mebibytes(need.scratch_bytes)} scratch, {_mebibytes(need.schedule_bytes)} schedule, "
         f"{_mebibytes(need.model_bytes)} model, {_mebibytes(spare_bytes)} spare), "
         f"{max(free_bytes, 0) >> 20:,} MiB {where}; "
-        f"use a smaller region_size or fewer iterations, or {cure}"
+        f"use {cure}"
     )
 
 

@@ -195,6 +195,25 @@ def test_a_region_larger_than_the_memory_is_skipped_with_the_numbers(tmp_path: P
     assert refusal == (job.SKIPPED, reason)
 
 
+@pytest.mark.parametrize(
+    ("workload", "cure"),
+    [
+        ("replay", "use a smaller page_size, fewer threads or a trace of fewer slots, or free memory"),
+        ("compact", "use a smaller region_size, or free memory"),
+    ],
+)
+def test_the_cure_for_a_region_that_is_too_large_is_one_that_the_workload_has(
+    tmp_path: Path, workload: str, cure: str
+) -> None:
+    """The region of a trace is what its slots take, and nobody writes it."""
+    methods = [{**method, "workloads": [workload]} for method in fake_core.methods()]
+    trial = make_trial("good", workload=workload, region_size=4 * _GIB)
+    status, reason = Preflight(methods, _files(tmp_path)).refusal(trial) or ("", "")
+
+    assert status == job.SKIPPED
+    assert reason.endswith(cure)
+
+
 def test_a_schedule_larger_than_the_memory_is_skipped(tmp_path: Path) -> None:
     """10**18 iterations are a number like any other."""
     refusal = _refusal(_files(tmp_path), iterations=10**18)

@@ -27,6 +27,8 @@ static int check_reads(struct ps_trial_run *run)
 {
     const enum ps_reads reads = ps_reads_of(run->trial);
 
+    if (reads == PS_READS_MOVING && ps_word_find("pages", run->trial->pages) == PS_PAGES_FRESH)
+        return refuse(run, "reads", "a page that somebody reads is not fresh any more; use resting");
     if (reads == PS_READS_MOVING && run->method->flags & PS_LEAVES_HOLES)
         return ps_unavailable(run->error, ENOTSUP,
                               "while it moves a page there is nothing at its place, and a thread that reads there dies "

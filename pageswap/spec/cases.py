@@ -234,14 +234,16 @@ def _wrong_passes(experiment: Experiment, cases: list[Case]) -> Iterator[SpecErr
 
 
 def _wrong_reads(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
-    """Yield the first readers that would come to places without a page."""
-    case = next((each for each in cases if (each["neighbours"], each["reads"]) == ("reading", "moving")), None)
-    if case and not WORKLOADS[experiment.workload].is_full:
-        yield experiment.error(
-            _path_of(experiment, "reads", case),
-            f"'{experiment.workload}' leaves places without a page, which nobody can read; write 'reads: resting': "
-            "as much memory beside it, which nobody moves",
-        )
+    """Yield the first readers that would come to places without a page, and the first that would bring pages there."""
+    reading = [case for case in cases if (case["neighbours"], case["reads"]) == ("reading", "moving")]
+    resting = "write 'reads: resting': as much memory beside it, which nobody moves"
+    fresh = next((case for case in reading if case.get("pages") == "fresh"), None)
+    if reading and not WORKLOADS[experiment.workload].is_full:
+        what = f"'{experiment.workload}' leaves places without a page, which nobody can read; {resting}"
+        yield experiment.error(_path_of(experiment, "reads", reading[0]), what)
+    elif fresh:
+        what = f"a page that somebody reads has memory and is not fresh any more; {resting}"
+        yield experiment.error(_path_of(experiment, "reads", fresh), what)
 
 
 def _iterations_a_thread(case: Case) -> int:

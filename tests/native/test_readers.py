@@ -91,6 +91,14 @@ def test_places_without_a_page_are_not_read(workload: str) -> None:
     assert caught.value.errno_name == "EINVAL"
 
 
+def test_fresh_pages_are_not_read() -> None:
+    """They would be so no more; what is shared stays so."""
+    with pytest.raises(CoreError, match="a page that somebody reads is not fresh any more; use resting"):
+        child.run(read("memcpy", pages="fresh"))
+    for changes in ({"pages": "fresh", "reads": "resting"}, {"pages": "forked"}, {"pages": "mlocked"}):
+        assert child.run(read("memcpy", **changes)).verified
+
+
 @pytest.mark.parametrize("reads", native.CHOICES["reads"])
 def test_percentiles_are_there_where_reads_enough_were_made(reads: str) -> None:
     """In order, beside those of the same readers alone; a rate and a median are plausible, and hence in their units."""

@@ -72,6 +72,18 @@ def test_readers_are_refused_where_places_have_no_page(read: Callable[..., Exper
         build_cases(read(**changes, reads="[resting, moving]"))
 
 
+def test_nobody_reads_fresh_pages_that_move(read: Callable[..., Experiment]) -> None:
+    """They would be so no more; of shared and of locked ones nothing changes."""
+    changes = {"neighbours": "[idle, reading]", "pages": "[present, fresh, forked, mlocked]"}
+
+    assert build_cases(read(**changes, reads="resting"))
+    assert build_cases(read(**changes, exclude="[{neighbours: reading, pages: fresh}]"))
+    with pytest.raises(
+        SpecError, match=r"reads: a page that somebody reads has memory and is not fresh any more; write"
+    ):
+        build_cases(read(**changes))
+
+
 def test_of_a_pair_each_side_may_be_a_run(read: Callable[..., Experiment]) -> None:
     """Two runs of 128 are all 256 pages; a distance counts runs."""
     assert build_cases(read(region_size="1MiB", run_pages="128"))

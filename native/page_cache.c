@@ -36,8 +36,7 @@ static int no_space(ps_error *error, int errnum, const char *folder, size_t byte
 
     (void)snprintf(what, sizeof what, "has no %zu MiB for the region: %s", (bytes + (1 << 20) - 1) >> 20,
                    strerror(errnum));
-    return refuse(error, errnum, folder, what,
-                  "; free some, use a smaller region, or set PAGESWAP_HOME to another");
+    return refuse(error, errnum, folder, what, "; free some, use a smaller region, or set PAGESWAP_HOME to another");
 }
 
 /* All of it has its place on the disk from the beginning: a page that finds none when it is written to ends the trial

@@ -40,28 +40,28 @@ int ps_played_begin(struct ps_work *work)
     return 0;
 }
 
-/* Returns memory for one thing more than `count`, twice as much where there was not enough, or NULL. */
-static void *with_room(struct ps_work *work, void *things, size_t count, size_t *room, size_t size)
+/* Makes `*things` twice as large where `count` of them leave no room for one more. */
+static int make_room(struct ps_work *work, void **things, size_t count, size_t *room, size_t size)
 {
-    void *more;
+    const size_t wanted = *room ? 2 * *room : 256;
+    void *const more = count < *room ? *things : realloc(*things, wanted * size);
 
-    if (count < *room)
-        return things;
-    *room = *room ? 2 * *room : 256;
-    if (!(more = realloc(things, *room * size)))
-        (void)ps_error_set(&work->error, ENOMEM, "malloc (moves)", "");
-    return more;
+    if (!more)
+        return ps_error_set(&work->error, ENOMEM, "malloc (moves)", "");
+    *room = count < *room ? *room : wanted;
+    *things = more;
+    return 0;
 }
 
 static int add_piece(struct ps_work *work, size_t to, size_t from, size_t pages)
 {
     struct played *const played = work->private;
-    struct ps_move *const list = with_room(work, played->list, played->count, &played->room, sizeof *list);
+    void *list = played->list;
 
-    if (!list)
+    if (make_room(work, &list, played->count, &played->room, sizeof *played->list) != 0)
         return -ENOMEM;
     played->list = list;
-    list[played->count++] = (struct ps_move){ps_slot(&work->region, to), ps_slot(&work->region, from), pages};
+    played->list[played->count++] = (struct ps_move){ps_slot(&work->region, to), ps_slot(&work->region, from), pages};
     return 0;
 }
 
@@ -99,12 +99,12 @@ int ps_played_add(struct ps_work *work, size_t to, size_t from, size_t pages)
 int ps_played_end_batch(struct ps_work *work)
 {
     struct played *const played = work->private;
-    size_t *const ends = with_room(work, played->ends, played->batches, &played->batch_room, sizeof *ends);
+    void *ends = played->ends;
 
-    if (!ends)
+    if (make_room(work, &ends, played->batches, &played->batch_room, sizeof *played->ends) != 0)
         return -ENOMEM;
     played->ends = ends;
-    ends[played->batches++] = played->count;
+    played->ends[played->batches++] = played->count;
     return 0;
 }
 

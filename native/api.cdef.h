@@ -66,7 +66,8 @@ typedef struct {
                               1 GiB, as does the scratch */
     const char *neighbours; /* "spinning": the host's other allowed CPUs spin in threads of this process; "reading":
                                they read random places, and how long each read takes is counted */
-    const char *reads; /* of readers: "moving": the region; "resting": as much memory that nobody moves */
+    const char *reads; /* of readers: "moving": the region; "resting": as much memory that nobody moves; "missing": the
+                          empty places that moves bring pages to, whether these have come or not */
     const int32_t *cpus; /* the CPUs to pin to, thread 0's first; NULL: the last ones allowed */
     uint32_t cpu_count;
     const char *folder; /* where the file of the backing `file` lies; NULL: the current one */
@@ -85,7 +86,7 @@ typedef struct {
     uint64_t voluntary_switches;
     uint64_t involuntary_switches;
     uint64_t vmas_peak; /* most mappings of the process seen at the borders of rounds */
-    uint64_t counters[66]; /* by ps_counter_name(); UINT64_MAX where the host does not count it */
+    uint64_t counters[71]; /* by ps_counter_name(); UINT64_MAX where the host does not count it */
     int32_t cpu;
     int32_t verified; /* 0: a page is not what the model says; the next four tell which */
     uint64_t wrong_slot;

@@ -67,7 +67,8 @@ int ps_huge_bytes(const unsigned char *begin, size_t bytes, uint64_t *huge_bytes
     X(page_walk_cycles)                                                                      \
     PS_READS(X, reads_per_s, read) /* of the readers inside the rounds, all together */      \
     X(read_max_ns)                                                                           \
-    PS_READS(X, alone_reads_per_s, alone) /* and before them, while nothing moved */
+    PS_READS(X, alone_reads_per_s, alone) /* and before them, while nothing moved */         \
+    PS_READS(X, served_per_s, served) /* of those in the rounds that came before their page */
 
 enum ps_counter {
 #define X(name) PS_COUNTER_##name,

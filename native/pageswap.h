@@ -81,6 +81,7 @@ enum ps_memory_kind { PS_ANON, PS_SHARED_ANON, PS_MEMFD, PS_FILE, PS_HUGETLB, PS
 #define PS_LAZY 64u           /* what it gives back may still hold its bytes until it is written to */
 #define PS_SMALL_PAGES 128u   /* what it takes again is of 4 KiB pages, whatever was there */
 #define PS_LEAVES_HOLES 256u /* who reads a page while it moves dies, or reads zeroes */
+#define PS_SERVES 512u /* who reads where a page has not come waits for it, is told of at `uffd`, and woken */
 
 /* What a method's hooks want at region->scratch. A run of addresses is always there for it; whether memory is, the
  * method says and the workload: a batch (`permute`) passes through the scratch by move_many, a one-way move never. A
@@ -107,10 +108,19 @@ struct ps_region {
     int is_read; /* other threads read its slots meanwhile: who comes to one that is empty must wait for its page */
     int give_back; /* the advice that gives back the memory of what was moved away; 0: it is kept */
     int fd; /* of a memfd or another file, else -1 */
+    int uffd; /* the userfaultfd by which a method watches the slots, from setup to teardown, else -1 */
     size_t file_offset; /* of slot 0 in that file */
     uint64_t retries, refusals; /* of the kernel, so far; for a method that counts them */
     void *private; /* the method's own, from setup to teardown */
     ps_error *error; /* where ps_fail() notes the failing call */
+};
+
+/* Where readers read. */
+struct ps_read_area {
+    const unsigned char *base;
+    size_t bytes;
+    size_t page_bytes;
+    _Atomic unsigned char *arrived; /* for each of its pages: has it come? NULL: all are there */
 };
 
 /* One thread's part of a trial. */
@@ -125,6 +135,7 @@ struct ps_work {
     uint32_t *model; /* slot -> page, as the schedule leaves it; PS_EMPTY where a slot holds none */
     size_t present_bytes; /* of memory on pages of the backing when the rounds begin; 0: what all pages take */
     size_t first_slot; /* where the pages lie when the rounds begin: they take as many slots as there are pages */
+    struct ps_read_area read_area; /* alone, and then in the round that comes next */
     void *private; /* the workload's own, from prepare to release */
     int failed; /* a negative errno, with its call in `error` */
     ps_error error;
@@ -222,6 +233,7 @@ struct ps_workload_ops {
     int is_full; /* before and after each call of the method every slot holds a page, so that others may read there */
     int lays_pages; /* its prepare stamps the pages that there are at the start, so that other slots have no memory */
     int leaves_places; /* what it moves leaves a place whose memory may be given back */
+    int fills_places; /* a round brings pages to one range of empty places, where readers may wait for them */
     int takes_states; /* its pages may be in any state when a round begins */
     int (*can)(const struct ps_method *method);
     int (*prepare)(struct ps_work *work);
@@ -307,6 +319,10 @@ uint64_t ps_pairs_run_pages(const struct ps_work *work);
 void ps_pairs_model(struct ps_work *work, size_t begin, size_t end);
 uint64_t ps_pairs_page_moves(const struct ps_work *work);
 void ps_pairs_release(struct ps_work *work);
+
+/* serving.c: a round's moves into the read area, in the order of their places, each of them once; first those that a
+ * reader waits for. After a failure *done moves were made, and are the first of the list. */
+int ps_serve_moves(struct ps_work *work, struct ps_move *moves, size_t n, size_t *done);
 
 /* played.c: moves that a share makes once, all of them in one round, from the state in which they find its slots. Each
  * is added in its turn; the slots lie in the region, and the ends may overlap. */

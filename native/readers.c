@@ -1,6 +1,7 @@
 /* Readers: each reads a word at random in as much memory as the region has, and again, and counts by the time-stamp
- * counter how long each read takes. They rest (and keep their CPUs awake) but in two phases: alone, before anything
- * moves, and inside the rounds. What a phase begins with is not counted, as it pays for the rest before. */
+ * counter how long each read takes; those of a page that had not come are counted once more, by themselves. They rest
+ * (and keep their CPUs awake) but in two phases: alone, before anything moves, and inside the rounds. What a phase
+ * begins with is not counted, as it pays for the rest before. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,11 +26,12 @@ struct reader {
     uint64_t next; /* number of the next read */
     _Atomic int doing; /* the phase that it is in */
     struct tally alone, beside;
+    struct ps_histogram served; /* of `beside`: found no page at first */
 };
 
 struct ps_readers {
-    const unsigned char *area;
-    size_t lines;
+    struct ps_read_area *areas; /* changed while all of them rest */
+    uint32_t area_count;
     _Atomic int phase; /* that all of them are to be in */
     uint32_t count;
     struct reader *each;
@@ -43,14 +45,20 @@ enum ps_reads ps_reads_of(const ps_trial *trial)
 
     if (ps_word_find("neighbours", trial->neighbours) != READING)
         return PS_READS_NOTHING;
-    return ps_word_find("reads", trial->reads) == 0 ? PS_READS_MOVING : PS_READS_RESTING;
+    return (enum ps_reads)(PS_READS_MOVING + ps_word_find("reads", trial->reads));
 }
 
-/* Returns the ticks from before the read until its word is there, those of the two readings of the counter included. */
-static uint64_t read_once(const struct ps_readers *all, struct reader *me)
+/* Returns the ticks from before the read until its word is there, those of the two readings of the counter included.
+ * `was_missing` is told from just before: the page may come, and its coming be noted, in between. */
+static uint64_t read_once(const struct ps_readers *all, struct reader *me, int *was_missing)
 {
-    const size_t line = (size_t)((unsigned __int128)ps_mix(me->next++) * all->lines >> 64);
-    const volatile uint64_t *const word = (const volatile uint64_t *)(const void *)(all->area + line * LINE_BYTES);
+    const uint64_t drawn = ps_mix(me->next++);
+    const struct ps_read_area *const area = &all->areas[(drawn & UINT32_MAX) * all->area_count >> 32];
+    const size_t offset = (size_t)((unsigned __int128)drawn * (area->bytes / LINE_BYTES) >> 64) * LINE_BYTES;
+    const volatile uint64_t *const word = (const volatile uint64_t *)(const void *)(area->base + offset);
+
+    *was_missing =
+        area->arrived && !atomic_load_explicit(&area->arrived[offset / area->page_bytes], memory_order_relaxed);
     const uint64_t begin = ps_ticks();
 
     (void)*word;
@@ -60,14 +68,20 @@ static uint64_t read_once(const struct ps_readers *all, struct reader *me)
 static void read_during(const struct ps_readers *all, struct reader *me, int phase)
 {
     struct tally *const tally = phase == ALONE ? &me->alone : &me->beside;
+    int was_missing;
 
-    (void)read_once(all, me);
+    if (!all->areas[0].arrived) /* else it may have to wait for what only begins when all of them read */
+        (void)read_once(all, me, &was_missing);
     atomic_store_explicit(&me->doing, phase, memory_order_release);
     const uint64_t begin = ps_ticks();
 
-    do
-        ps_histogram_add(&tally->latencies, read_once(all, me));
-    while (atomic_load_explicit(&all->phase, memory_order_relaxed) == phase);
+    do {
+        const uint64_t ticks = read_once(all, me, &was_missing);
+
+        ps_histogram_add(&tally->latencies, ticks);
+        if (was_missing)
+            ps_histogram_add(&me->served, ticks);
+    } while (atomic_load_explicit(&all->phase, memory_order_relaxed) == phase);
     tally->ticks += ps_ticks() - begin;
     atomic_store_explicit(&me->doing, REST, memory_order_release);
 }
@@ -86,6 +100,7 @@ static void serve(void *readers, uint32_t index, const _Atomic int *leave)
 
     make_present(&me->alone.latencies);
     make_present(&me->beside.latencies);
+    make_present(&me->served);
     while (!atomic_load_explicit(leave, memory_order_relaxed)) {
         const int phase = atomic_load_explicit(&all->phase, memory_order_acquire);
 
@@ -96,18 +111,16 @@ static void serve(void *readers, uint32_t index, const _Atomic int *leave)
     }
 }
 
-struct ps_readers *ps_readers_start(const int32_t *cpus, uint32_t count, const unsigned char *area, size_t bytes,
-                                    uint64_t seed, ps_error *error)
+struct ps_readers *ps_readers_start(const int32_t *cpus, uint32_t count, uint32_t areas, uint64_t seed, ps_error *error)
 {
     struct ps_readers *const all = calloc(1, sizeof *all);
 
-    if (!all || !(all->each = calloc(count, sizeof *all->each))) {
-        free(all);
+    if (!all || !(all->each = calloc(count, sizeof *all->each)) || !(all->areas = calloc(areas, sizeof *all->areas))) {
+        ps_readers_stop(all);
         (void)ps_error_set(error, ENOMEM, "calloc (readers)", "");
         return NULL;
     }
-    all->area = area;
-    all->lines = bytes / LINE_BYTES;
+    all->area_count = areas;
     all->count = count;
     for (uint32_t i = 0; i < count; i++)
         all->each[i].next = ps_mix(seed + i);
@@ -128,28 +141,30 @@ static void wait_for(struct ps_readers *all, int phase)
     }
 }
 
-static void enter(struct ps_readers *all, int phase)
+static void enter(struct ps_readers *all, const struct ps_work *works, int phase)
 {
     wait_for(all, REST);
+    for (uint32_t i = 0; i < all->area_count; i++)
+        all->areas[i] = works[i].read_area;
     atomic_store_explicit(&all->phase, phase, memory_order_release);
     wait_for(all, phase);
 }
 
-void ps_readers_alone(struct ps_readers *readers)
+void ps_readers_alone(struct ps_readers *readers, const struct ps_work *works)
 {
     const struct timespec a_while = {.tv_nsec = ALONE_NS};
 
-    enter(readers, ALONE);
+    enter(readers, works, ALONE);
     readers->alone_from = ps_instant_now();
     (void)nanosleep(&a_while, NULL); /* a signal that cuts it short leaves fewer reads */
     readers->alone_until = ps_instant_now();
     ps_readers_rest(readers);
 }
 
-void ps_readers_begin(struct ps_readers *readers)
+void ps_readers_begin(struct ps_readers *readers, const struct ps_work *works)
 {
     if (readers)
-        enter(readers, BESIDE);
+        enter(readers, works, BESIDE);
 }
 
 /* Does not wait for them: where a method failed, one may be kept waiting for a page. */
@@ -192,9 +207,10 @@ int ps_readers_count(struct ps_readers *readers, uint64_t *counters, ps_error *e
 {
     const struct ps_instant now = ps_instant_now();
     struct tally *const alone = &readers->each[0].alone, *const beside = &readers->each[0].beside;
+    struct ps_histogram *const served = &readers->each[0].served;
     const double early = ticks_per_ns(&readers->alone_from, &readers->alone_until);
     const double rate = ticks_per_ns(&readers->alone_from, &now);
-    double alone_per_ns = 0, beside_per_ns = 0;
+    double alone_per_ns = 0, beside_per_ns = 0, served_per_ns = 0;
 
     if (!(early > rate * (1 - MOST_DRIFT) && early < rate * (1 + MOST_DRIFT)))
         return changed_rate(early, rate, error);
@@ -204,13 +220,17 @@ int ps_readers_count(struct ps_readers *readers, uint64_t *counters, ps_error *e
 
         alone_per_ns += (double)one->alone.latencies.total * rate / (double)one->alone.ticks;
         beside_per_ns += (double)one->beside.latencies.total * rate / (double)one->beside.ticks;
+        served_per_ns += (double)one->served.total * rate / (double)one->beside.ticks;
         if (i > 0) {
             ps_histogram_merge(&alone->latencies, &one->alone.latencies);
             ps_histogram_merge(&beside->latencies, &one->beside.latencies);
+            ps_histogram_merge(served, &one->served);
         }
     }
     (void)tell(&alone->latencies, alone_per_ns, rate, &counters[PS_COUNTER_alone_reads_per_s]);
     counters[PS_COUNTER_read_max_ns] = tell(&beside->latencies, beside_per_ns, rate, &counters[PS_COUNTER_reads_per_s]);
+    if (readers->areas[0].arrived)
+        (void)tell(served, served_per_ns, rate, &counters[PS_COUNTER_served_per_s]);
     return 0;
 }
 
@@ -220,6 +240,7 @@ void ps_readers_stop(struct ps_readers *readers)
         return;
     ps_readers_rest(readers);
     ps_neighbours_stop(readers->threads);
+    free(readers->areas);
     free(readers->each);
     free(readers);
 }

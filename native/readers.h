@@ -4,19 +4,20 @@
 
 #include "counters.h"
 
-enum ps_reads { PS_READS_NOTHING, PS_READS_MOVING, PS_READS_RESTING };
+enum ps_reads { PS_READS_NOTHING, PS_READS_MOVING, PS_READS_RESTING, PS_READS_MISSING };
 enum ps_reads ps_reads_of(const ps_trial *trial);
 
-/* Starts readers that rest, one on each of the CPUs; NULL after an error. `bytes` at `area` are present. */
+/* Starts readers that rest, one on each of the CPUs; NULL after an error. They will read the areas of so many works. */
 struct ps_readers;
-struct ps_readers *ps_readers_start(const int32_t *cpus, uint32_t count, const unsigned char *area, size_t bytes,
-                                    uint64_t seed, ps_error *error);
+struct ps_readers *ps_readers_start(const int32_t *cpus, uint32_t count, uint32_t areas, uint64_t seed,
+                                    ps_error *error);
 
 /* Lets them read for a while, alone: what they are compared with. */
-void ps_readers_alone(struct ps_readers *readers);
+void ps_readers_alone(struct ps_readers *readers, const struct ps_work *works);
 
-/* Returns when each of them reads; what they read from then on, until they are told to rest, is counted. */
-void ps_readers_begin(struct ps_readers *readers);
+/* Returns when each of them reads, or waits for its first page; what they read from then on, until they are told to
+ * rest, is counted. */
+void ps_readers_begin(struct ps_readers *readers, const struct ps_work *works);
 void ps_readers_rest(struct ps_readers *readers);
 
 /* Fills the counters from PS_COUNTER_reads_per_s on, once they rest; percentiles only where reads enough were made.

@@ -38,7 +38,7 @@ static const struct {
     {"pages", {"present", "fresh", "forked", "mlocked"}}, /* in the order of enum ps_page_state */
     {"alignment", {"2MiB", "page", "1GiB"}}, /* in the order of enum ps_alignment */
     {"neighbours", {"idle", "spinning", "reading"}}, /* in the order of readers.c, as the next */
-    {"reads", {"moving", "resting"}},
+    {"reads", {"moving", "resting", "missing"}},
 #undef X
 };
 

@@ -137,10 +137,14 @@ static int start_neighbours(struct ps_trial_run *run, const int32_t *cpus, uint3
     const struct ps_memory *const area = reads == PS_READS_RESTING ? &run->resting : &run->memory;
     const size_t bytes = reads == PS_READS_RESTING ? run->trial->region_bytes : run->shape.region_bytes;
 
-    if (reads == PS_READS_NOTHING)
+    if (reads == PS_READS_NOTHING) {
         run->neighbours = ps_neighbours_start(cpus, count, ps_neighbour_spin, NULL, run->error);
-    else
-        run->readers = ps_readers_start(cpus, count, area->base, bytes, run->trial->seed, run->error);
+    } else if (reads == PS_READS_MISSING) { /* in an area of each share, which its workload names */
+        run->readers = ps_readers_start(cpus, count, run->trial->threads, run->trial->seed, run->error);
+    } else {
+        run->works[0].read_area = (struct ps_read_area){.base = area->base, .bytes = bytes};
+        run->readers = ps_readers_start(cpus, count, 1, run->trial->seed, run->error);
+    }
     return run->neighbours || run->readers ? 0 : -run->error->errnum;
 }
 
@@ -169,6 +173,8 @@ static int prepare(struct ps_trial_run *run)
     run->cpus = calloc(PS_MAX_CPUS, sizeof *run->cpus);
     if (!run->works || !run->cpus)
         return ps_error_set(run->error, ENOMEM, "calloc (threads)", "");
+    for (uint32_t thread = 0; thread < trial->threads; thread++)
+        run->works[thread].region.uffd = -1;
     if ((failed = ps_cpu_choose(trial, run->cpus, &run->cpu_count, run->error)) != 0 || (failed = map_memory(run)) != 0)
         return failed;
     if (run->resting.base)
@@ -184,7 +190,7 @@ static int prepare(struct ps_trial_run *run)
     uint64_t idle_until_ns = begin_ns;
 
     if (run->readers) {
-        ps_readers_alone(run->readers);
+        ps_readers_alone(run->readers, run->works);
         idle_until_ns = ps_now_ns();
     }
     while (ps_now_ns() - idle_until_ns < WARM_CORE_NS)

@@ -27,12 +27,17 @@ static int check_reads(struct ps_trial_run *run)
 {
     const enum ps_reads reads = ps_reads_of(run->trial);
 
-    if (reads == PS_READS_MOVING && ps_word_find("pages", run->trial->pages) == PS_PAGES_FRESH)
+    if ((reads == PS_READS_MOVING || reads == PS_READS_MISSING) &&
+        ps_word_find("pages", run->trial->pages) == PS_PAGES_FRESH)
         return refuse(run, "reads", "a page that somebody reads is not fresh any more; use resting");
     if (reads == PS_READS_MOVING && run->method->flags & PS_LEAVES_HOLES)
         return ps_unavailable(run->error, ENOTSUP,
                               "while it moves a page there is nothing at its place, and a thread that reads there dies "
                               "(SIGSEGV); measure it with reads: resting");
+    if (reads == PS_READS_MISSING && !(run->method->flags & PS_SERVES))
+        return ps_unavailable(run->error, ENOTSUP,
+                              "nobody tells it that a thread waits for a page that has not come; use a method that "
+                              "moves pages through userfaultfd, or measure it with reads: resting");
     return reads == PS_READS_NOTHING ? 0 : ps_cpu_probe(PS_CPU(nonstop_tsc), run->error);
 }
 
@@ -79,6 +84,8 @@ int ps_trial_check(struct ps_trial_run *run)
         return refuse(run, "pages", "the workload has its pages in no other state");
     if (ps_reads_of(trial) == PS_READS_MOVING && !run->workload->is_full)
         return refuse(run, "reads", "the workload leaves places without a page, which nobody can read; use resting");
+    if (ps_reads_of(trial) == PS_READS_MISSING && !run->workload->fills_places)
+        return refuse(run, "reads", "the workload brings no pages to where none were; use moving or resting");
     if (trial->region_bytes % trial->page_bytes != 0 || pages / trial->threads < 2 || pages > UINT32_MAX)
         return refuse(run, "region_bytes", "must be whole pages, 2 a thread at least, 2^32-1 in all at most");
     if (trial->rounds == 0 || trial->rounds > PS_MAX_ROUNDS || trial->iterations / trial->threads < trial->rounds)

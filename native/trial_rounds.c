@@ -108,7 +108,7 @@ static int time_rounds(struct ps_trial_run *run, uint64_t *rounds_ns)
         if ((failed = beside_round(run, run->workload->before_round, round, &run->result->setup_ns)) != 0 ||
             (failed = ps_state_renew(run)) != 0 || (failed = ps_counters_read(&before, run->error)) != 0)
             break;
-        ps_readers_begin(run->readers);
+        ps_readers_begin(run->readers, run->works);
         ps_perf_switch(&run->perf, 1);
         const uint64_t round_ns = ps_team_run(run->team, run_slice, round);
         ps_readers_rest(run->readers);

@@ -41,7 +41,7 @@ static inline int ps_uffd_stalled(unsigned *stalls)
 static inline int ps_uffd_open(uint64_t features, const char **call)
 {
     struct uffdio_api api = {.api = UFFD_API, .features = features};
-    const int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+    const int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
 
     *call = "userfaultfd";
     if (fd < 0)
@@ -65,6 +65,27 @@ static inline int ps_uffd_watch(int fd, const unsigned char *begin, size_t bytes
     };
 
     return ioctl(fd, UFFDIO_REGISTER, &range) == 0 ? 0 : -errno;
+}
+
+/* Opens the region's descriptor, and watches its slots. */
+static inline int ps_uffd_begin(struct ps_region *region, uint64_t features)
+{
+    const char *call;
+    int failed;
+
+    region->uffd = ps_uffd_open(features | (region->is_read ? 0 : UFFD_FEATURE_SIGBUS), &call);
+    if (region->uffd < 0)
+        return ps_error_set(region->error, -region->uffd, call, "");
+    failed = ps_uffd_watch(region->uffd, region->base, (region->pages + region->spare_pages) * region->page_bytes);
+    return failed ? ps_error_set(region->error, -failed, "ioctl(UFFDIO_REGISTER)", "") : 0;
+}
+
+/* Whoever waits for a page goes on. */
+static inline void ps_uffd_end(struct ps_region *region)
+{
+    if (region->uffd >= 0)
+        (void)close(region->uffd); /* and with it what it watches */
+    region->uffd = -1;
 }
 
 /* Tries a method's own request between two pages, of which the second one is there, with a descriptor that watches

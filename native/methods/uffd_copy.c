@@ -5,17 +5,11 @@
  * What collectors did before UFFDIO_MOVE. Needs: Linux 5.11, private anonymous memory that is not to lie on huge pages;
  * no privilege, because only faults of user code are asked for. Not a choice of the factor `release`: a place that is
  * not empty cannot be copied to, so what a move leaves is given back in any case. */
-#include <stdlib.h>
-
 #include "../uffd_session.h"
-
-struct session {
-    int fd;
-};
 
 /* Returns 0 or a negative errno with the failing call. A destination that is not empty holds nothing of worth, and is
  * emptied. */
-static int copy_range(int fd, unsigned char *to, unsigned char *from, size_t bytes, const char **call)
+static int copy_range(int fd, unsigned char *to, unsigned char *from, size_t bytes, uint64_t mode, const char **call)
 {
     size_t copied = 0;
     unsigned stalls = 0;
@@ -26,7 +20,7 @@ static int copy_range(int fd, unsigned char *to, unsigned char *from, size_t byt
             .dst = (uintptr_t)to + copied,
             .src = (uintptr_t)from + copied,
             .len = bytes - copied,
-            .mode = UFFDIO_COPY_MODE_DONTWAKE, /* nobody waits for a page */
+            .mode = mode,
         };
         const int failed = ioctl(fd, UFFDIO_COPY, &request) == 0 ? 0 : errno;
 
@@ -51,13 +45,13 @@ static int copy_range(int fd, unsigned char *to, unsigned char *from, size_t byt
 
 static int move_many(struct ps_region *region, const struct ps_move *moves, size_t n, size_t *done)
 {
-    const struct session *const session = region->private;
+    const uint64_t mode = region->is_read ? 0 : UFFDIO_COPY_MODE_DONTWAKE; /* nobody waits for a page */
 
     for (*done = 0; *done < n; ++*done) {
         const struct ps_move *const move = &moves[*done];
         const size_t bytes = move->pages * region->page_bytes;
         const char *call;
-        const int failed = copy_range(session->fd, move->to, move->from, bytes, &call);
+        const int failed = copy_range(region->uffd, move->to, move->from, bytes, mode, &call);
 
         if (failed)
             return ps_error_set(region->error, -failed, call, "");
@@ -71,40 +65,14 @@ static int move_many(struct ps_region *region, const struct ps_move *moves, size
 
 static int setup(struct ps_region *region)
 {
-    const size_t slots_bytes = (region->pages + region->spare_pages) * region->page_bytes;
-    struct session *const session = malloc(sizeof *session);
-    const char *call = "malloc (session)";
-    int failed;
-
-    if (!session)
-        return ps_error_set(region->error, ENOMEM, call, "");
-    session->fd = -1;
-    region->private = session;
-    if ((failed = ps_uffd_open(UFFD_FEATURE_SIGBUS, &call)) < 0)
-        return ps_error_set(region->error, -failed, call, "");
-    session->fd = failed;
-    if ((failed = ps_uffd_watch(session->fd, region->base, slots_bytes)) != 0)
-        return ps_error_set(region->error, -failed, "ioctl(UFFDIO_REGISTER)", "");
-    return 0;
-}
-
-static void teardown(struct ps_region *region)
-{
-    struct session *const session = region->private;
-
-    if (!session)
-        return;
-    if (session->fd >= 0)
-        (void)close(session->fd); /* and with it the registration */
-    free(session);
-    region->private = NULL;
+    return ps_uffd_begin(region, 0);
 }
 
 static int try_copy(int fd, unsigned char *to, unsigned char *from)
 {
     const char *call;
 
-    return copy_range(fd, to, from, PS_BASE_PAGE, &call);
+    return copy_range(fd, to, from, PS_BASE_PAGE, UFFDIO_COPY_MODE_DONTWAKE, &call);
 }
 
 static int probe(ps_error *why)
@@ -123,11 +91,11 @@ const struct ps_method ps_method_uffd_copy = {
     .name = "uffd_copy",
     .summary = "UFFDIO_COPY into an empty place, and madvise() of what was copied from: two calls a run",
     .family = PS_COPY,
-    .flags = PS_ONE_WAY | PS_FILLS_EMPTY,
+    .flags = PS_ONE_WAY | PS_FILLS_EMPTY | PS_SERVES,
     .scratch = PS_SCRATCH_ADDRESSES,
     .memory = PS_KIND(PS_ANON),
     .probe = probe,
     .setup = setup,
     .move_many = move_many,
-    .teardown = teardown,
+    .teardown = ps_uffd_end,
 };

@@ -5,8 +5,6 @@
  * below the destination. Needs: Linux 6.8, private anonymous memory that no fork shares, pages that are present; no
  * privilege, because only faults of user code are asked for. Not atomic: between the calls a slot is empty, where
  * who reads it waits until its page is there; and after a failed one a page stays in the scratch slot. */
-#include <stdlib.h>
-
 #include "../uffd_session.h"
 
 /* Linux 6.8 added these; the headers of older distributions lack them. */
@@ -17,10 +15,6 @@ struct move_request {
 #define MOVE_IOCTL _IOWR(UFFDIO, 0x05, struct move_request)
 #define MOVE_MODE_DONTWAKE ((uint64_t)1)
 #define FEATURE_MOVE ((uint64_t)1 << 16)
-
-struct session {
-    int fd;
-};
 
 #define PAGEMAP_PRESENT ((uint64_t)1 << 63)
 #define PAGEMAP_SWAPPED ((uint64_t)1 << 62) /* or under migration */
@@ -97,9 +91,8 @@ static int move_range(struct ps_region *region, int fd, unsigned char *to, unsig
 
 static int move_page(struct ps_region *region, unsigned char *to, unsigned char *from)
 {
-    const struct session *const session = region->private;
     size_t moved = 0;
-    const int failed = move_range(region, session->fd, to, from, region->page_bytes, &moved);
+    const int failed = move_range(region, region->uffd, to, from, region->page_bytes, &moved);
 
     return failed ? ps_error_set(region->error, -failed, "ioctl(UFFDIO_MOVE)", "") : 0;
 }
@@ -127,10 +120,7 @@ static int swap_many(struct ps_region *region, const uint32_t *a, const uint32_t
  * kernel than to watch the range no longer. */
 static int give_up(struct ps_region *region, const struct ps_move *move, size_t moved, int errnum, const char *call)
 {
-    struct session *const session = region->private;
-
-    (void)close(session->fd);
-    session->fd = -1;
+    ps_uffd_end(region);
     memcpy(move->from, move->to, moved);
     return ps_error_set(region->error, errnum, call, "");
 }
@@ -138,15 +128,14 @@ static int give_up(struct ps_region *region, const struct ps_move *move, size_t 
 /* One call a run. A destination that is not empty holds nothing of worth, and is emptied. */
 static int move_run(struct ps_region *region, const struct ps_move *move)
 {
-    const struct session *const session = region->private;
     const size_t bytes = move->pages * region->page_bytes;
     size_t moved = 0;
-    int failed = move_range(region, session->fd, move->to, move->from, bytes, &moved);
+    int failed = move_range(region, region->uffd, move->to, move->from, bytes, &moved);
 
     if (failed == -EEXIST) {
         if (madvise(move->to + moved, bytes - moved, MADV_DONTNEED) != 0) /* locked memory is not given back */
             return give_up(region, move, moved, errno, "madvise(MADV_DONTNEED)");
-        failed = move_range(region, session->fd, move->to, move->from, bytes, &moved);
+        failed = move_range(region, region->uffd, move->to, move->from, bytes, &moved);
     }
     return failed ? give_up(region, move, moved, -failed, "ioctl(UFFDIO_MOVE)") : 0;
 }
@@ -176,36 +165,15 @@ static int empty(unsigned char *begin, size_t bytes)
 
 static int setup(struct ps_region *region)
 {
-    const size_t slots_bytes = (region->pages + region->spare_pages) * region->page_bytes;
-    struct session *const session = malloc(sizeof *session);
-    const char *call = "malloc (session)";
-    int failed;
+    int failed = ps_uffd_begin(region, FEATURE_MOVE);
 
-    if (!session)
-        return ps_error_set(region->error, ENOMEM, call, "");
-    session->fd = -1;
-    region->private = session;
-    if ((failed = ps_uffd_open(FEATURE_MOVE | (region->is_read ? 0 : UFFD_FEATURE_SIGBUS), &call)) < 0)
-        return ps_error_set(region->error, -failed, call, "");
-    session->fd = failed;
+    if (failed)
+        return failed;
     if ((failed = empty(region->scratch, region->scratch_bytes)) != 0)
         return ps_error_set(region->error, -failed, "mmap (empty scratch)", "");
-    if ((failed = ps_uffd_watch(session->fd, region->base, slots_bytes)) != 0 ||
-        (failed = ps_uffd_watch(session->fd, region->scratch, region->scratch_bytes)) != 0)
+    if ((failed = ps_uffd_watch(region->uffd, region->scratch, region->scratch_bytes)) != 0)
         return ps_error_set(region->error, -failed, "ioctl(UFFDIO_REGISTER)", "");
     return 0;
-}
-
-static void teardown(struct ps_region *region)
-{
-    struct session *const session = region->private;
-
-    if (!session)
-        return;
-    if (session->fd >= 0)
-        (void)close(session->fd); /* and with it the registrations */
-    free(session);
-    region->private = NULL;
 }
 
 static int try_move(int fd, unsigned char *to, unsigned char *from)
@@ -234,12 +202,12 @@ const struct ps_method ps_method_uffd_move = {
     .name = "uffd_move",
     .summary = "three UFFDIO_MOVE calls through an empty slot: page-table entries move, mappings stay whole",
     .family = PS_REMAP,
-    .flags = PS_COUNTS_REFUSALS,
+    .flags = PS_COUNTS_REFUSALS | PS_SERVES,
     .scratch = PS_SCRATCH_ADDRESSES,
     .memory = PS_KIND(PS_ANON),
     .probe = probe,
     .setup = setup,
     .swap_many = swap_many,
     .move_many = move_many,
-    .teardown = teardown,
+    .teardown = ps_uffd_end,
 };

@@ -10,10 +10,14 @@
  * With `release: both` the memory that moves leave is given back, so that the next pass finds its places empty. With
  * `source` a method that copies finds memory there: each round's places get it before the round. So that none of them
  * is left in that same round, a round lies in one pass; the rest of one that has no room for it is moved before,
- * untimed. */
+ * untimed.
+ *
+ * With `reads: missing` others read meanwhile where a round's pages go, as a program whose collector moves its objects
+ * while it runs. What a round brings there is one range of empty places, so that it lies in one pass here, too. */
 #include <stdlib.h>
+#include <string.h>
 
-#include "../pageswap.h"
+#include "../readers.h"
 
 struct moves {
     struct ps_move *list; /* the moves that scatter the pages, then one an iteration and those between rounds */
@@ -23,6 +27,7 @@ struct moves {
     size_t whole; /* of these: each of as many pages as a huge page of the backing holds, moved as one */
     size_t unit; /* pages that such a move takes */
     size_t done; /* of all in the list */
+    _Atomic unsigned char *arrived; /* of the round's pages, by their places, for who reads there; else NULL */
 };
 
 static int can(const struct ps_method *method)
@@ -88,6 +93,16 @@ static enum ps_release release_of(const struct ps_work *work)
     return (enum ps_release)ps_word_find("release", work->trial->release);
 }
 
+static int is_awaited(const struct ps_work *work)
+{
+    return ps_reads_of(work->trial) == PS_READS_MISSING;
+}
+
+static int lies_in_one_pass(const struct ps_work *work)
+{
+    return release_of(work) == PS_RELEASE_SOURCE || is_awaited(work);
+}
+
 static size_t longest_round(const struct ps_work *work)
 {
     return (work->iterations + work->trial->rounds - 1) / work->trial->rounds;
@@ -96,7 +111,7 @@ static size_t longest_round(const struct ps_work *work)
 /* How many moves are laid after those that scatter: whole passes where rounds lie inside them. */
 static size_t laid_moves(const struct ps_work *work)
 {
-    if (release_of(work) != PS_RELEASE_SOURCE)
+    if (!lies_in_one_pass(work))
         return work->iterations;
     const size_t rounds = pass_moves(work) / longest_round(work); /* that a pass has room for, at least */
 
@@ -123,8 +138,9 @@ static int prepare(struct ps_work *work)
     const size_t pages = work->region.pages;
     struct moves *moves;
 
-    if (release_of(work) == PS_RELEASE_SOURCE && longest_round(work) > pass_moves(work))
-        return ps_error_set(&work->error, EINVAL, "rounds", "with release 'source' a round is one pass at most");
+    if (lies_in_one_pass(work) && longest_round(work) > pass_moves(work))
+        return ps_error_set(&work->error, EINVAL, "rounds",
+                            "with release 'source' or reads 'missing' a round is one pass at most");
     uint32_t *const order = ps_allocate(work, pages + 1, sizeof *order, "malloc (order)");
 
     if (!order)
@@ -136,11 +152,12 @@ static int prepare(struct ps_work *work)
     }
     moves->done = moves->between = 0;
     moves->pages_between = 0;
+    moves->arrived = is_awaited(work) ? ps_allocate(work, pages, 1, "malloc (places)") : NULL;
     moves->list = ps_allocate(work, pages + laid_moves(work), sizeof *moves->list, "malloc (moves)");
     if (moves->list)
         lay_all(work, moves, order);
     free(order);
-    return moves->list ? 0 : -ENOMEM;
+    return moves->list && (moves->arrived || !is_awaited(work)) ? 0 : -ENOMEM;
 }
 
 static int carry_out(struct ps_work *work, size_t begin, size_t n)
@@ -153,6 +170,26 @@ static int carry_out(struct ps_work *work, size_t begin, size_t n)
     return failed;
 }
 
+/* What readers have alone: pages that are there, as many as a round brings. */
+static void show_present(struct ps_work *work)
+{
+    const struct ps_region *const region = &work->region;
+    const size_t moved = longest_round(work) * ps_or_one(work->trial->run_pages);
+    const size_t pages = moved < region->pages ? moved : region->pages;
+
+    work->read_area = (struct ps_read_area){ps_slot(region, work->first_slot), pages * region->page_bytes, 0, NULL};
+}
+
+static void show_places(struct ps_work *work, const struct ps_move *list, size_t n)
+{
+    const struct moves *const moves = work->private;
+    const size_t page_bytes = work->region.page_bytes;
+    const size_t bytes = (size_t)(list[n - 1].to - list->to) + list[n - 1].pages * page_bytes;
+
+    memset((void *)moves->arrived, 0, bytes / page_bytes);
+    work->read_area = (struct ps_read_area){list->to, bytes, page_bytes, moves->arrived};
+}
+
 /* To the method a huge page is one page here, also where it otherwise takes smaller ones one by one. */
 static int settle(struct ps_work *work)
 {
@@ -160,6 +197,8 @@ static int settle(struct ps_work *work)
     const size_t page_bytes = work->region.page_bytes;
 
     work->first_slot = work->region.pages;
+    if (moves->arrived)
+        show_present(work);
     work->region.page_bytes = page_bytes * moves->unit;
     for (size_t i = 0; i < moves->whole; i++)
         moves->list[i].pages = 1;
@@ -191,20 +230,30 @@ static int before_round(struct ps_work *work, size_t begin, size_t end)
 {
     const struct moves *const moves = work->private;
 
-    if (release_of(work) != PS_RELEASE_SOURCE)
+    if (!lies_in_one_pass(work))
         return 0;
     const int failed = end_pass(work, begin, end);
+    const struct ps_move *const list = moves->list + moves->scatter + moves->between + begin;
 
-    if (!failed)
-        ps_fill_places(work, moves->list + moves->scatter + moves->between + begin, end - begin);
+    if (!failed && release_of(work) == PS_RELEASE_SOURCE)
+        ps_fill_places(work, list, end - begin);
+    if (!failed && moves->arrived)
+        show_places(work, list, end - begin);
     return failed;
 }
 
 static int run(struct ps_work *work, size_t begin, size_t end)
 {
-    const struct moves *const moves = work->private;
+    struct moves *const moves = work->private;
+    const size_t first = moves->scatter + moves->between + begin;
+    size_t done = 0;
 
-    return carry_out(work, moves->scatter + moves->between + begin, end - begin);
+    if (!moves->arrived || begin == end) /* in the round of a warm-up */
+        return carry_out(work, first, end - begin);
+    const int failed = ps_serve_moves(work, moves->list + first, end - begin, &done);
+
+    moves->done = first + done;
+    return failed;
 }
 
 /* Exchanges the ends of moves, so that they bring back what they brought. */
@@ -274,8 +323,10 @@ static void release(struct ps_work *work)
 {
     struct moves *const moves = work->private;
 
-    if (moves)
+    if (moves) {
         free(moves->list);
+        free((void *)moves->arrived);
+    }
     free(moves);
     free(work->model);
 }
@@ -284,6 +335,7 @@ const struct ps_workload_ops ps_workload_move = {
     .name = "move",
     .spare_share = 1,
     .leaves_places = 1,
+    .fills_places = 1,
     .takes_states = 1,
     .can = can,
     .prepare = prepare,

@@ -218,14 +218,12 @@ def _wrong_passes(experiment: Experiment, cases: list[Case]) -> Iterator[SpecErr
     """Yield the rounds that take more runs than there are, where these get their memory between the rounds."""
     if experiment.workload not in ("move", "decommit"):
         return
-    gives_back = experiment.workload == "decommit"
-    what = "decommits" if gives_back else "moves"
-    why = "no memory is given back twice" if gives_back else "with release source no place is filled twice"
-    for case in (case for case in cases if gives_back or case.get("release") == "source"):
+    what = "decommits" if experiment.workload == "decommit" else "moves"
+    for case, why in ((case, _why_once(case)) for case in cases):
         threads, run_pages = int(case["threads"]), int(case["run_pages"])
         runs = math.ceil(int(case["region_size"]) // int(case["page_size"]) // threads / run_pages)
         moves = math.ceil(math.ceil(int(case["iterations"]) / threads) / experiment.rounds)
-        if moves > runs > 0:
+        if why and moves > runs > 0:
             yield experiment.error(
                 _path_of(experiment, "iterations", case),
                 f"a round of {moves:,} {what} is more than the {runs:,} runs of {run_pages:,} that a thread has, and "
@@ -233,17 +231,33 @@ def _wrong_passes(experiment: Experiment, cases: list[Case]) -> Iterator[SpecErr
             )
 
 
+def _why_once(case: Case) -> str:
+    """Say why a round takes no run twice; "" where it may."""
+    if "release" not in case:
+        return "no memory is given back twice"
+    if case["release"] == "source":
+        return "with release source no place is filled twice"
+    is_awaited = (case["neighbours"], case["reads"]) == ("reading", "missing")
+    return "with reads missing no place is awaited twice" if is_awaited else ""
+
+
 def _wrong_reads(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
     """Yield the first readers that would come to places without a page, and the first that would bring pages there."""
     reading = [case for case in cases if (case["neighbours"], case["reads"]) == ("reading", "moving")]
     resting = "write 'reads: resting': as much memory beside it, which nobody moves"
-    fresh = next((case for case in reading if case.get("pages") == "fresh"), None)
+    fresh = next((case for case in cases if case.get("pages") == "fresh" and _reads_region(case)), None)
     if reading and not WORKLOADS[experiment.workload].is_full:
-        what = f"'{experiment.workload}' leaves places without a page, which nobody can read; {resting}"
+        is_served = experiment.workload in FACTORS["reads"].level_for["missing"]
+        missing = ", or 'missing': who comes before a page waits for it" if is_served else ""
+        what = f"'{experiment.workload}' leaves places without a page, which nobody can read; {resting}{missing}"
         yield experiment.error(_path_of(experiment, "reads", reading[0]), what)
     elif fresh:
         what = f"a page that somebody reads has memory and is not fresh any more; {resting}"
         yield experiment.error(_path_of(experiment, "reads", fresh), what)
+
+
+def _reads_region(case: Case) -> bool:
+    return case["neighbours"] == "reading" and case["reads"] != "resting"
 
 
 def _iterations_a_thread(case: Case) -> int:

@@ -233,7 +233,11 @@ FACTORS: dict[str, Factor] = {
             not_for=("grow", "call"),
         ),
         Factor("neighbours", "word", "idle", "{} neighbours"),
-        Factor("reads", "word", "moving", "reads of {} memory"),
+        Factor(
+            *("reads", "word", "moving", "reads of {} memory"),
+            phrases={"missing": "reads of pages that have not come"},
+            level_for={"missing": ("move",)},
+        ),
     )
 }
 

@@ -53,7 +53,7 @@ def vocabulary() -> Vocabulary:
             "pages": ("present", "fresh", "forked", "mlocked"),
             "alignment": ("2MiB", "page", "1GiB"),
             "neighbours": ("idle", "spinning", "reading"),
-            "reads": ("moving", "resting"),
+            "reads": ("moving", "resting", "missing"),
         },
     )
 

@@ -35,6 +35,23 @@ def test_readers_may_be_where_the_core_lets_them(workload: str) -> None:
     assert refused == ("" if WORKLOADS[workload].is_full else "reads")
 
 
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_readers_may_await_pages_where_the_core_lets_them(workload: str) -> None:
+    """It knows which workloads bring pages to empty places."""
+    method = next(each.name for each in native.methods() if workload in each.workloads and each.available)
+    sizes = {"page_bytes": 4096, "region_bytes": 64 * 4096, "iterations": 10, "rounds": 1, "threads": 1, "seed": 1}
+    words = {"backing": "private_anon", "neighbours": "reading", "reads": "missing"}
+    try:
+        native.check_trial(native.TrialParams(method=method, workload=workload, **sizes, **words))
+        refused = ""
+    except CoreError as error:
+        refused = error.call
+    except MethodUnavailableError:  # a method that cannot serve them
+        refused = ""
+
+    assert refused == ("" if workload in FACTORS["reads"].level_for["missing"] else "reads")
+
+
 def test_every_factor_is_a_field_of_a_trial() -> None:
     """Of its name; a size says its unit."""
     fields = {name for name, _ in ffi.typeof("ps_trial").fields}

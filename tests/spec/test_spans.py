@@ -44,6 +44,23 @@ def test_a_round_fills_no_place_twice(read: Callable[..., Experiment]) -> None:
         build_cases(read(**changes, iterations="1280", rounds="20", release="[kept, source]", threads="2"))
 
 
+def test_no_place_is_awaited_twice_in_a_round(read: Callable[..., Experiment]) -> None:
+    """Of 256 pages there are 32 runs of 8; without readers a round may be longer."""
+    changes = {"workload": "move", "method": "[memcpy, copy_words]", "region_size": "1MiB", "run_pages": "8"}
+    changes |= {"neighbours": "reading", "reads": "missing", "rounds": "20"}
+
+    assert build_cases(read(**changes, iterations="640"))
+    assert build_cases(read(**changes | {"neighbours": "idle"}, iterations="641"))
+    with pytest.raises(SpecError, match=r"a round of 33 moves is more than the 32 .* reads missing no place is aw"):
+        build_cases(read(**changes, iterations="641"))
+
+
+def test_only_what_brings_pages_to_empty_places_is_awaited(read: Callable[..., Experiment]) -> None:
+    """Who reads elsewhere is told what there is."""
+    with pytest.raises(SpecError, match=r"reads: .*'missing'.*moving"):
+        read(neighbours="reading", reads="missing")
+
+
 def test_no_run_is_given_back_twice_in_a_round(read: Callable[..., Experiment]) -> None:
     """Of 256 pages there are 32 runs of 8."""
     changes = {"workload": "decommit", "method": "give_back", "baseline": "{method: give_back}"}
@@ -66,7 +83,7 @@ def test_readers_are_refused_where_places_have_no_page(read: Callable[..., Exper
 
     assert build_cases(read(neighbours="reading"))
     assert build_cases(read(**changes, reads="resting"))
-    with pytest.raises(SpecError, match=r"reads: 'move' leaves places without a page, which nobody can read; write"):
+    with pytest.raises(SpecError, match=r"reads: 'move' leaves places without a page, which nobody can.*or 'missing'"):
         build_cases(read(**changes))
     with pytest.raises(SpecError, match=r"a\.yaml:\d+: reads\[1\]: 'move' leaves places without a page"):
         build_cases(read(**changes, reads="[resting, moving]"))

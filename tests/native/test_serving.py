@@ -52,6 +52,19 @@ def test_who_comes_before_a_page_is_served_and_every_page_is_right(method: str, 
     assert result.counters["alone_p99_ns"]
 
 
+def test_the_page_that_is_waited_for_comes_before_its_turn(odd_core: pathlib.Path, tracer: pathlib.Path) -> None:
+    """And each page once; what nobody waits for comes in the order of its places."""
+    trial = served("traced_serves", rounds=1, region_bytes=child.MIB)
+    found, told = run_apart(trial, core=odd_core, preloaded=tracer)
+    if "unavailable" in found:
+        pytest.skip(found["unavailable"])
+    slots = [int(line.split()[1]) for line in told.splitlines() if line.startswith("traced:run")]
+
+    assert found["verified"], found["reason"]
+    assert sorted(slots) == list(range(256))
+    assert slots != sorted(slots)
+
+
 @pytest.mark.parametrize("backing", ["thp", "thp_off"])
 @pytest.mark.parametrize("method", SERVING)
 def test_pages_of_every_kind_are_served(method: str, backing: str) -> None:

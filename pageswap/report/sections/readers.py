@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pageswap.analysis.explanations.readers import PERCENTILES, Met, readers_met
+from pageswap.analysis.explanations.readers import PERCENTILES, SERVED, Met, readers_met
 from pageswap.analysis.trials.table import frame
 from pageswap.report.charts import vegalite as vega
 from pageswap.report.sections.section import Grid, Heading, Section, case_name, notes, number, section_of
@@ -12,9 +12,9 @@ from pageswap.text.numbers import figure_text, interval_text, scaled, with_digit
 from pageswap.text.words import operation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from pageswap.analysis.summary import CaseSummary
+    from pageswap.analysis.summary import CaseSummary, Summary
     from pageswap.report.charts.vegalite import Plot, Spec
     from pageswap.report.sections.reported_run import ReportedRun
 
@@ -25,6 +25,13 @@ _ROW_PX = 38
 _HEIGHT_PX = 320
 _LEADING: Final = "p99"
 _TIME: Final = "Time of a read, log scale"
+# The headings of the picture of percentiles, of the table, and of its column of rates.
+_READS: Final = ("How long reads take", "How long reads took, and how long alone", "Reads a second")
+_AWAITED: Final = (
+    "How long reads take that come before their page",
+    "How long reads took that came before their page, and any read alone",
+    "Served a second",
+)
 
 
 def section(run: ReportedRun) -> Section | None:
@@ -32,19 +39,33 @@ def section(run: ReportedRun) -> Section | None:
     summary = run.every
     if not any(case.levels.get("neighbours") == "reading" for case in summary.cases):
         return None
-    met = readers_met(frame(run.run_data))
+    trials = frame(run.run_data)
+    met, served = readers_met(trials), readers_met(trials, SERVED)
+    rows, awaited = _rows(summary, met), _rows(summary, served)
+    drawn, drawn_awaited = _drawn(rows), _drawn(awaited)
+    # What moves no page has no throughput to be drawn beside that of the others; who waits for pages has the waiting.
+    leading = _drawn(_rows(summary, met | served))
+    movers = [row for row in leading if row[1].bytes_per_s] or leading
+    told_of = ((_READS, rows, drawn), (_AWAITED, awaited, drawn_awaited))
+    plots = [_against_throughput(summary.workload, movers)] if movers else []
+    plots += [_percentiles(headings, shown) for headings, _, shown in told_of if shown]
+    grids = [_figures(summary.workload, headings, every) for headings, every, _ in told_of if every]
+    told = notes("readers", len(drawn), len(rows), len(drawn_awaited), len(awaited))
+    return section_of("readers", "What readers meet", told, plots, grids)
+
+
+def _rows(summary: Summary, met: Mapping[tuple[str, str], Met]) -> list[Row]:
+    """Return the measured cases that had such reads, those with the shortest percentile 99 first."""
     rows = [
         (case_name(summary, case.host, case.levels, ("neighbours",)) or "all cases", case, met[case.host, case.case_id])
         for case in summary.cases
         if (case.host, case.case_id) in met and case.n
     ]
-    rows.sort(key=lambda row: row[2].beside_ns.get(_LEADING, float("inf")))
-    drawn = vega.evenly([row for row in rows if _LEADING in row[2].beside_ns], MOST_ROWS)
-    # What moves no page has no throughput to be drawn beside that of the others.
-    movers = [row for row in drawn if row[1].bytes_per_s] or drawn
-    plots = [_against_throughput(summary.workload, movers), _percentiles(drawn)] if drawn else []
-    told = notes("readers", len(drawn), len(rows))
-    return section_of("readers", "What readers meet", told, plots, [_figures(summary.workload, rows)])
+    return sorted(rows, key=lambda row: row[2].beside_ns.get(_LEADING, float("inf")))
+
+
+def _drawn(rows: Sequence[Row]) -> list[Row]:
+    return vega.evenly([row for row in rows if _LEADING in row[2].beside_ns], MOST_ROWS)
 
 
 def _rate(case: CaseSummary) -> float:
@@ -107,7 +128,7 @@ def _against_throughput(workload: str, rows: Sequence[Row]) -> Plot:
     return vega.plot("Throughput against what a reader meets", words, layers, datasets, _HEIGHT_PX, series=kinds)
 
 
-def _percentiles(rows: Sequence[Row]) -> Plot:
+def _percentiles(headings: tuple[str, str, str], rows: Sequence[Row]) -> Plot:
     marks: list[dict[str, Any]] = [
         {
             "row": name.replace(", ", "\n", 1),
@@ -142,14 +163,14 @@ def _percentiles(rows: Sequence[Row]) -> Plot:
         ),
     ]
     words = [f"{mark['Case']}: {mark['Percentile']} within {mark['Read']}" for mark in marks]
-    return vega.plot("How long reads take", words, layers, {"marks": marks}, _ROW_PX * len(names), series=kinds)
+    return vega.plot(headings[0], words, layers, {"marks": marks}, _ROW_PX * len(names), series=kinds)
 
 
-def _figures(workload: str, rows: Sequence[Row]) -> Grid:
+def _figures(workload: str, headings: tuple[str, str, str], rows: Sequence[Row]) -> Grid:
     columns = (
         Heading("Case"),
         number("Throughput"),
-        number("Reads a second", "alone"),
+        number(headings[2], "alone"),
         *(number(f"{words} within", "alone") for words in PERCENTILES.values()),
         number("99 % against alone", "times as long [95 % CI]"),
     )
@@ -157,7 +178,7 @@ def _figures(workload: str, rows: Sequence[Row]) -> Grid:
         (
             name,
             _rate_text(workload, case),
-            f"{scaled(met.reads_per_s, None, 1)} ({scaled(met.alone_reads_per_s, None, 1)})",
+            f"{scaled(met.reads_per_s, None, 1).strip()} ({scaled(met.alone_reads_per_s, None, 1).strip()})",
             *(
                 f"{_ns(met.beside_ns[key])} ({_ns(met.alone_ns.get(key))})" if key in met.beside_ns else ""
                 for key in PERCENTILES
@@ -166,7 +187,7 @@ def _figures(workload: str, rows: Sequence[Row]) -> Grid:
         )
         for name, case, met in rows
     )
-    return Grid("How long reads took, and how long alone", columns, table, first="the shortest of percentile 99")
+    return Grid(headings[1], columns, table, first="the shortest of percentile 99")
 
 
 def _slower(met: Met) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pageswap.analysis.explanations.readers import readers_met
+from pageswap.analysis.explanations.readers import SERVED, readers_met
 from pageswap.analysis.trials.table import frame
 from tests.fake_run import make_run
 from tests.read_run import read_run
@@ -51,6 +51,21 @@ def test_one_trial_has_a_ratio_without_an_interval() -> None:
     assert all(each.slower for each in met.values())
 
 
+def test_who_came_before_a_page_is_told_of_beside_the_same_readers_alone() -> None:
+    """Where readers came to pages that were all there, of nobody."""
+    run = read_run(reads=["missing", "moving"])
+    met = readers_met(frame(run), SERVED)
+    cases = [case for case in run.cases() if (case["neighbours"], case["reads"]) == ("reading", "missing")]
+    of = {case["method"]: met["local", case["case_id"]] for case in cases}
+
+    assert len(met) == len(of) == 3
+    assert of["memcpy"].beside_ns == {"p50": 10_400, "p99": 52_000}
+    assert of["memcpy"].alone_ns == {"p50": 208, "p99": 520, "p999": 832}
+    assert (of["memcpy"].reads_per_s, of["memcpy"].alone_reads_per_s) == (1_000, 5_200_000)
+    assert of["memcpy"].slower == pytest.approx(100)
+
+
 def test_a_run_that_knows_no_readers_has_none() -> None:
     """As every run of an older pageswap."""
     assert readers_met(frame(make_run())) == {}
+    assert readers_met(frame(read_run()), SERVED) == {}

@@ -72,6 +72,38 @@ def test_the_table_has_every_figure_and_the_shortest_first() -> None:
     ]
 
 
+def test_who_came_before_a_page_is_told_of_by_itself() -> None:
+    """In a picture and a table more, and in the first picture; all reads are told of as ever."""
+    section = readers.section(reported(read_run(neighbours=["reading"], reads=["missing", "resting"])))
+    assert section
+    leading, every, awaited = section.plots
+    points = {(point["Method"], point["Reads"]): point["p99"] for point in rows(leading, "moving")}
+    marks = [mark for mark in rows(awaited, "marks") if mark["Case"].startswith("mremap_fixed")]
+
+    assert_valid(section.plots)
+    assert points == {
+        ("copy_words", "missing"): 52_000,
+        ("memcpy", "missing"): 52_000,
+        ("mremap_fixed", "missing"): 832_000,
+    }
+    assert [point["p99"] for point in rows(leading, "resting")] == [520, 520, 16 * 520]
+    assert [(mark["Percentile"], mark["value"], mark["alone"]) for mark in marks] == [
+        ("50 %", 10_400, 208),
+        ("99 %", 832_000, 520),
+    ]
+    assert len({mark["Case"] for mark in rows(every, "marks")}) == 6
+    assert [len(grid.rows) for grid in section.grids] == [6, 3]
+    assert section.grids[1].rows[-1][2:] == (
+        "62 (5.2 M)",
+        "10,400 ns (208 ns)",
+        "832,000 ns (520 ns)",
+        "",
+        "",
+        "1,600 [1,600 to 1,600]",
+    )
+    assert any("came before its page" in note for note in section.notes)
+
+
 def test_the_page_has_the_section_where_a_run_had_readers() -> None:
     """And no trace of it in any other run."""
     assert "readers" in [section.id for section in model(read_run()).sections]

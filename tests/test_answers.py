@@ -131,3 +131,40 @@ def test_readers_are_left_in_peace_by_the_interval_of_what_they_met(
     del met["local", "mremap_fixed"]
     with pytest.raises(answers.MissingError, match="no percentile 99 of reads of resting memory beside mremap_fixed"):
         claim.judge(run)
+
+
+@pytest.mark.parametrize(
+    ("moved", "verdict"),
+    [
+        ({1: (90, 99), 8: (50, 60)}, answers.HOLDS),
+        ({1: (140, 190), 8: (150, 160)}, answers.NOT),
+        ({1: (90, 99), 8: (150, 160)}, answers.UNDECIDED),
+        ({1: (90, 120), 8: (50, 60)}, answers.UNDECIDED),
+    ],
+)
+def test_who_is_served_sooner_is_decided_for_every_run_of_pages(
+    moved: dict[int, tuple[float, float]], verdict: str
+) -> None:
+    """By intervals that do not overlap, all to the same side."""
+    ends = {("uffd_move", pages): each for pages, each in moved.items()}
+    ends |= {("uffd_copy", pages): (100, 130) for pages in moved}
+    met = {
+        ("local", key): Met(1e3, 4e6, {}, {}, slower=sum(each) / 2, slower_ci=Interval(*each))
+        for key, each in ends.items()
+    }
+    run: Any = SimpleNamespace(
+        id="r",
+        host="local",
+        served=met,
+        cases=lambda method, run_pages, **_: [(method, run_pages)],
+        levels=lambda *_, **__: set(moved),
+    )
+    claim = next(each for each in answers.CLAIMS if each.experiments == ("concurrent_compaction",))
+
+    assert claim.judge(run)[1] == verdict
+    assert "runs of 8 uffd_move" in claim.judge(run)[0]
+    del met["local", ("uffd_copy", 8)]
+    with pytest.raises(
+        answers.MissingError, match="no percentile 99 of reads that came before their page, in runs of 8"
+    ):
+        claim.judge(run)

@@ -19,7 +19,7 @@ import numpy as np
 
 from pageswap.agent.trace import name_of
 from pageswap.analysis.explanations.costs import call_stacks
-from pageswap.analysis.explanations.readers import readers_met
+from pageswap.analysis.explanations.readers import SERVED, Met, readers_met
 from pageswap.analysis.summary import summarise
 from pageswap.analysis.trials.run_data import levels_key
 from pageswap.analysis.trials.table import frame
@@ -33,7 +33,7 @@ from pageswap.text.numbers import figure_text, interval_text, ratio_text, scaled
 from pageswap.units import format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "answers.md"
@@ -92,6 +92,7 @@ class Run:
             self.host = self.measured.hosts[0]
             self.summary = summarise(store)
             self.readers = readers_met(frame(store))
+            self.served = readers_met(frame(store), SERVED)
             self.environment = store.environments()[self.host]
             self.is_finished = not any(store.missing(host) for host in self.measured.hosts)
         self.matrix = self.summary.matrix
@@ -327,21 +328,40 @@ def _own_trace(run: Run) -> tuple[str, str]:
     return f"uffd_move at memcpy's speed times: {parts}", _joint(figures.values(), NOT, HOLDS)
 
 
+def _longer(run: Run, met: Mapping[tuple[str, str], Met], what: str, **levels: Any) -> tuple[Figure, Interval]:
+    """Say how many times as long 99 of 100 reads of a case took as those of the same readers alone."""
+    (case_id,) = run.cases(neighbours="reading", **levels) or (None,)
+    one = case_id and met.get((run.host, case_id))
+    if not one or one.slower is None or one.slower_ci is None:
+        raise MissingError(f"{run.id}: no percentile 99 of {what}")
+    return Figure(one.slower, one.slower_ci), one.slower_ci
+
+
 def _readers(run: Run) -> tuple[str, str]:
     """Say how much longer 99 of 100 reads take beside a mover than alone; of what mremap moves there is no read."""
-    parts, figures = [], {}
+    parts, ends = [], {}
     for method, reads in (("exchange_prefetch_avx2", "moving"), ("uffd_move", "moving"), ("mremap_fixed", "resting")):
-        (case_id,) = run.cases(method=method, neighbours="reading", reads=reads) or (None,)
-        met = case_id and run.readers.get((run.host, case_id))
-        if not met or met.slower is None or met.slower_ci is None:
-            raise MissingError(f"{run.id}: no percentile 99 of reads of {reads} memory beside {method}")
-        figures[method, reads] = met.slower_ci
-        figure = Figure(met.slower, met.slower_ci)
+        what = f"reads of {reads} memory beside {method}"
+        figure, ends[method] = _longer(run, run.readers, what, method=method, reads=reads)
         parts.append(f"beside {method} {figure.speed} as long (reads of {reads} memory)")
-    copies, moves = figures["exchange_prefetch_avx2", "moving"], figures["uffd_move", "moving"]
+    copies, moves = ends["exchange_prefetch_avx2"], ends["uffd_move"]
     is_so, is_not = copies.high <= UNHARMED < moves.low, copies.low > UNHARMED or moves.high <= UNHARMED
     verdict = HOLDS if is_so else NOT if is_not else UNDECIDED
     return f"99 of 100 reads stay within a time that is, against the same readers alone, {', '.join(parts)}", verdict
+
+
+def _served(run: Run) -> tuple[str, str]:
+    """Compare what those wait who come before their page, by runs of pages, under UFFDIO_MOVE and under UFFDIO_COPY."""
+    parts, words = [], []
+    for pages in sorted(run.levels("run_pages", method="uffd_move", reads="missing")):
+        levels = {"reads": "missing", "run_pages": pages}
+        what = f"reads that came before their page, in runs of {pages}"
+        moved, moves = _longer(run, run.served, what, method="uffd_move", **levels)
+        copied, copies = _longer(run, run.served, what, method="uffd_copy", **levels)
+        parts.append(f"runs of {pages} uffd_move {moved.speed}, uffd_copy {copied.speed}")
+        words.append(HOLDS if moves.high < copies.low else NOT if copies.high < moves.low else UNDECIDED)
+    verdict = words[0] if len(set(words)) == 1 else UNDECIDED
+    return f"99 of 100 who came before their page waited, against any read alone, times: {'; '.join(parts)}", verdict
 
 
 def _ldt(run: Run) -> tuple[str, str]:
@@ -451,6 +471,11 @@ CLAIMS = (
     ),
     Claim("Copying is the fastest way to make the moves of one's own program", ("own_trace",), _own_trace),
     Claim("Copying leaves threads that read in peace, and UFFDIO_MOVE does not", ("readers_beside_movers",), _readers),
+    Claim(
+        "Under UFFDIO_MOVE a thread that comes to a page before it was moved waits less than under UFFDIO_COPY",
+        ("concurrent_compaction",),
+        _served,
+    ),
     Claim("modify_ldt is an alternative", ("modify_ldt",), _ldt),
     Claim(
         "A round trip into the kernel costs more than moving 4 KiB",

@@ -108,6 +108,19 @@ def test_two_movers_serve_the_readers_of_their_own_shares(method: str) -> None:
     assert result.counters["served_per_s"]
 
 
+@pytest.mark.parametrize("method", SERVING)
+def test_pages_in_other_states_are_served_or_refused_and_nobody_waits_for_ever(method: str) -> None:
+    """The kernel copies shared pages and moves none, and locked memory lies where pages are to go."""
+    for pages in ("forked", "mlocked"):
+        if (method, pages) == ("uffd_copy", "forked"):
+            assert child.run_or_skip(served(method, pages=pages)).verified
+        else:
+            with pytest.raises(MethodUnavailableError):
+                child.run(served(method, pages=pages))
+    with pytest.raises(CoreError, match="a page that somebody reads is not fresh any more"):
+        child.run(served(method, pages="fresh"))
+
+
 @pytest.mark.parametrize("method", sorted(set(METHODS) - set(SERVING)))
 def test_who_hears_of_no_fault_serves_nobody(method: str) -> None:
     """Not the method is unavailable, but the trial; and that is known before it begins."""

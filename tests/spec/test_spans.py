@@ -99,6 +99,8 @@ def test_nobody_reads_fresh_pages_that_move(read: Callable[..., Experiment]) -> 
         SpecError, match=r"reads: a page that somebody reads has memory and is not fresh any more; write"
     ):
         build_cases(read(**changes))
+    with pytest.raises(SpecError, match="is not fresh any more"):
+        build_cases(read(**changes, reads="missing", workload="move", method="[memcpy, copy_words]", iterations="640"))
 
 
 def test_of_a_pair_each_side_may_be_a_run(read: Callable[..., Experiment]) -> None:

@@ -68,6 +68,8 @@ typedef struct {
                                they read random places, and how long each read takes is counted */
     const char *reads; /* of readers: "moving": the region; "resting": as much memory that nobody moves; "missing": the
                           empty places that moves bring pages to, whether these have come or not */
+    const char *numa; /* "local": the region lies on the NUMA node of the CPU that moves it; "remote": on another;
+                         "interleave": page by page on all */
     const int32_t *cpus; /* the CPUs to pin to, thread 0's first; NULL: the last ones allowed */
     uint32_t cpu_count;
     const char *folder; /* where the file of the backing `file` lies; NULL: the current one */

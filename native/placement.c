@@ -9,14 +9,22 @@
 
 #define SAMPLES 32
 
-/* Evenly over the memory, each from the middle of its part; fewer where there are fewer base pages. */
+/* Of 2^32: what each sample's place in its part is further on than the one before (the golden ratio), so that the
+ * samples are in step with nothing, as with nodes that take pages in turn. */
+#define FURTHER 2654435769u
+
+/* One in each part of the memory; fewer where there are fewer base pages. */
 static size_t choose_samples(const struct ps_memory *memory, size_t page_bytes, void **samples)
 {
     const size_t pages = memory->slots * page_bytes / PS_BASE_PAGE;
     const size_t count = pages < SAMPLES ? pages : SAMPLES;
 
-    for (size_t i = 0; i < count; i++)
-        samples[i] = memory->base + (2 * i + 1) * pages / (2 * count) * PS_BASE_PAGE;
+    for (size_t i = 0; i < count; i++) {
+        const size_t begin = i * pages / count, end = (i + 1) * pages / count;
+        const uint32_t within = (uint32_t)(i + 1) * FURTHER;
+
+        samples[i] = memory->base + (begin + (size_t)((unsigned __int128)(end - begin) * within >> 32)) * PS_BASE_PAGE;
+    }
     return count;
 }
 

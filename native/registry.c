@@ -39,6 +39,7 @@ static const struct {
     {"alignment", {"2MiB", "page", "1GiB"}}, /* in the order of enum ps_alignment */
     {"neighbours", {"idle", "spinning", "reading"}}, /* in the order of readers.c, as the next */
     {"reads", {"moving", "resting", "missing"}},
+    {"numa", {"any", "local", "remote", "interleave"}}, /* in the order of numa.c */
 #undef X
 };
 

@@ -18,6 +18,11 @@ void *ps_allocate(struct ps_work *work, size_t count, size_t size, const char *w
     return memory;
 }
 
+static size_t slots_bytes(const struct ps_region *region)
+{
+    return (region->pages + region->spare_pages) * region->page_bytes;
+}
+
 /* Prepares one thread's share on the CPU that will use it, so that its memory is local to that CPU. */
 static int prepare_share(struct ps_trial_run *run, uint32_t thread)
 {
@@ -37,6 +42,10 @@ static int prepare_share(struct ps_trial_run *run, uint32_t thread)
     /* What is copied to an empty slot is to find folios there, too. */
     const size_t slots = work->region.pages + (run->method->family == PS_COPY ? work->region.spare_pages : 0);
 
+    if ((failed = ps_nodes_choose(trial, &run->nodes[thread], run->error)) != 0 ||
+        (failed = ps_nodes_bind(&run->nodes[thread], run->backing, work->region.base, slots_bytes(&work->region),
+                                run->error)) != 0)
+        return failed;
     failed =
         ps_region_fill(&work->region, &run->memory, run->backing, run->workload->lays_pages ? 0 : slots, run->error);
     if (failed)
@@ -112,6 +121,20 @@ static int check_backing(struct ps_trial_run *run)
     return run->backing->check(run->backing, bytes, all_large, run->error);
 }
 
+/* Likewise, of the nodes that the regions are to lie on. */
+static int check_nodes(struct ps_trial_run *run)
+{
+    int failed = 0;
+
+    for (uint32_t thread = 0; thread < run->trial->threads && !failed; thread++) {
+        const struct ps_region *const region = &run->works[thread].region;
+
+        if (!region->fresh)
+            failed = ps_nodes_check(&run->nodes[thread], region->base, slots_bytes(region), run->error);
+    }
+    return failed;
+}
+
 /* As much of the same kind as the region, in a range of addresses of its own. */
 static int map_resting(struct ps_trial_run *run)
 {
@@ -170,8 +193,9 @@ static int prepare(struct ps_trial_run *run)
     int failed;
 
     run->works = calloc(trial->threads, sizeof *run->works);
+    run->nodes = calloc(trial->threads, sizeof *run->nodes);
     run->cpus = calloc(PS_MAX_CPUS, sizeof *run->cpus);
-    if (!run->works || !run->cpus)
+    if (!run->works || !run->nodes || !run->cpus)
         return ps_error_set(run->error, ENOMEM, "calloc (threads)", "");
     for (uint32_t thread = 0; thread < trial->threads; thread++)
         run->works[thread].region.uffd = -1;
@@ -185,7 +209,7 @@ static int prepare(struct ps_trial_run *run)
         (failed = start_threads(run)) != 0 || (failed = set_up_methods(run)) != 0)
         return failed;
     run->has_begun = 1;
-    if ((failed = settle(run)) != 0 || (failed = check_backing(run)) != 0)
+    if ((failed = settle(run)) != 0 || (failed = check_backing(run)) != 0 || (failed = check_nodes(run)) != 0)
         return failed;
     uint64_t idle_until_ns = begin_ns;
 
@@ -265,7 +289,20 @@ static void release(struct ps_trial_run *run)
     ps_memory_unmap(&run->memory);
     ps_memory_unmap(&run->resting);
     free(run->cpus);
+    free(run->nodes);
     free(run->works);
+}
+
+/* As a trial of one thread would bind its region. */
+static int try_nodes(struct ps_trial_run *run, int32_t cpu)
+{
+    const struct ps_memory *const memory = &run->memory;
+    struct ps_nodes nodes;
+    int failed = ps_cpu_pin(cpu, run->error);
+
+    if (failed || (failed = ps_nodes_choose(run->trial, &nodes, run->error)) != 0)
+        return failed;
+    return ps_nodes_bind(&nodes, run->backing, memory->base, memory->slots * run->shape.page_bytes, run->error);
 }
 
 /* A backing of huge pages or large folios is there if the kernel gives a first one when it is written to. */
@@ -294,7 +331,7 @@ int ps_check_trial(const ps_trial *trial, ps_error *error)
 
     if (!failed)
         failed = ps_cpu_choose(trial, cpus, &run.cpu_count, error);
-    if (!failed && (failed = map_memory(&run)) == 0)
+    if (!failed && (failed = map_memory(&run)) == 0 && (failed = try_nodes(&run, cpus[0])) == 0)
         failed = try_backing(&run);
     ps_memory_unmap(&run.memory);
     ps_memory_unmap(&run.resting);

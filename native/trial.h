@@ -6,6 +6,7 @@
 
 #include "counters.h"
 #include "memory.h"
+#include "numa.h"
 #include "readers.h"
 
 struct ps_trial_run {
@@ -17,6 +18,7 @@ struct ps_trial_run {
     struct ps_memory memory;
     struct ps_memory resting; /* what readers of `resting` read */
     struct ps_work *works; /* one a thread */
+    struct ps_nodes *nodes; /* where each one's region is to lie */
     int32_t *cpus; /* first the threads', then those that are left */
     uint32_t cpu_count;
     struct ps_team *team;

@@ -14,7 +14,7 @@ static int check_words(struct ps_trial_run *run)
     } given[] = {
         {"touch", trial->touch}, {"pattern", trial->pattern},     {"release", trial->release},
         {"pages", trial->pages}, {"alignment", trial->alignment}, {"neighbours", trial->neighbours},
-        {"reads", trial->reads},
+        {"reads", trial->reads}, {"numa", trial->numa},
     };
 
     for (size_t i = 0; i < sizeof given / sizeof *given; i++)
@@ -53,6 +53,16 @@ static int check_pool(struct ps_trial_run *run)
                               "where mremap moves huge pages beside places without one, the kernel takes pages out of "
                               "the host's pool until its next start; use backing 'thp' or a method that copies");
     return 0;
+}
+
+static int check_numa(struct ps_trial_run *run)
+{
+    if (ps_word_find("numa", run->trial->numa) == 0 || !(run->method->flags & PS_SMALL_PAGES))
+        return 0;
+    return ps_unavailable(
+        run->error, ENOTSUP,
+        "what it maps anew lies where the kernel likes it, whatever the region's NUMA policy was; use "
+        "numa 'any', or another method");
 }
 
 /* The spec was checked long before; this guards the library against every other caller. */
@@ -129,5 +139,7 @@ int ps_trial_check(struct ps_trial_run *run)
 
     if (!failed)
         failed = check_reads(run);
+    if (!failed)
+        failed = check_numa(run);
     return failed ? failed : ps_method_probe(run->method, run->error);
 }

@@ -12,13 +12,15 @@ from pageswap.analysis.explanations.several_hosts import Pooled, pooled
 
 if TYPE_CHECKING:
     from pageswap.analysis.summary import HostsSummary, Summary
+    from pageswap.analysis.trials.matrix import Matrix
 
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
     """What a run shows beyond its summary; empty is what there was nothing of, or nothing to find it with.
 
-    ``shares`` is by (host, case_id). ``scattered`` counts by host the trials whose region lay on several NUMA nodes.
+    ``shares`` is by (host, case_id). ``scattered`` counts by host the trials whose region lay on several NUMA nodes,
+    where no level says on which.
     """
 
     outliers: tuple[stability.Outlier, ...]
@@ -40,7 +42,6 @@ def findings(summary: HostsSummary, *, limit: HostsSummary | None = None, calls:
     workload, so they come from runs of their own (experiments/memory_limit.yaml, experiments/syscall_roundtrip.yaml).
     """
     matrix = summary.matrix
-    scattered = matrix.measured.loc[(matrix.measured["region_nodes"] > 1).fillna(value=False), "host"]
     return Findings(
         outliers=stability.outliers(matrix),
         drift=stability.drift(matrix),
@@ -50,5 +51,13 @@ def findings(summary: HostsSummary, *, limit: HostsSummary | None = None, calls:
         shares=shares(summary, limit),
         costs=cost_stacks(summary, calls),
         pooled=pooled(matrix),
-        scattered={str(host): int(trials) for host, trials in scattered.value_counts(sort=False).items()},
+        scattered=_scattered(matrix),
     )
+
+
+def _scattered(matrix: Matrix) -> dict[str, int]:
+    """Count by host the trials whose regions lay on several NUMA nodes without being asked to."""
+    measured = matrix.measured
+    anywhere = {case_id for case_id, levels in matrix.cases.items() if levels.get("numa", "any") == "any"}
+    is_so = (measured["region_nodes"] > 1).fillna(value=False) & measured["case_id"].isin(anywhere)
+    return {str(host): int(trials) for host, trials in measured.loc[is_so, "host"].value_counts(sort=False).items()}

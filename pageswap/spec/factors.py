@@ -232,6 +232,16 @@ FACTORS: dict[str, Factor] = {
             phrases={"page": "the region aligned to a page"},
             not_for=("grow", "call"),
         ),
+        Factor(
+            *("numa", "word", "any", "memory on {} NUMA nodes"),
+            phrases={
+                "any": "memory on any NUMA node",
+                "local": "memory on the CPU's NUMA node",
+                "remote": "memory on another NUMA node",
+                "interleave": "memory on all NUMA nodes in turn",
+            },
+            not_for=("grow", "call"),
+        ),
         Factor("neighbours", "word", "idle", "{} neighbours"),
         Factor(
             *("reads", "word", "moving", "reads of {} memory"),

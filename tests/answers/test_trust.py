@@ -83,6 +83,16 @@ def test_a_region_on_two_nodes(monkeypatch: pytest.MonkeyPatch, far: int | None,
         assert f"the region lay on several NUMA nodes in {measured} trials" == reason.text
 
 
+def test_a_region_on_two_nodes_that_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The core has seen to it that it lies there."""
+    monkeypatch.setattr("tests.fake_run.COLUMNS", (*make_run(**ONE).columns(), "counters"))
+    run = make_run(replicas=True, noise=0.001, numa=["interleave"], **ONE)
+    for outcome in run.outcomes:
+        outcome["counters"] = json.dumps({"cpu_node": 0, "node0_bytes": 3 << 20, "node1_bytes": 3 << 20})
+
+    assert codes(run) == ("good", [])
+
+
 @pytest.mark.usefixtures("columns")
 @pytest.mark.parametrize(
     ("changed", "short", "words"),

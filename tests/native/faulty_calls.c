@@ -3,7 +3,8 @@
  * (process_madvise), ldt (writes of modify_ldt) or nodes (move_pages). FAULTY_HOW: an errno's number; short (a part
  * moves, then EAGAIN; the first range alone is advised); part (4 KiB of it are); ignore (nothing happens, success is
  * claimed);
- * unnoticed (a page moves, then EEXIST, as in Linux 6.18); two (every other page is said to lie on node 1). */
+ * unnoticed (a page moves, then EEXIST, as in Linux 6.18); two (every other page of a call is said to lie on node 1);
+ * turns (every other page of memory is). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -148,12 +149,14 @@ long syscall(long number, ...)
         return -1;
     }
     if (number == SYS_move_pages && is_faulty("nodes")) {
-        if (strcmp(getenv("FAULTY_HOW"), "two") != 0) {
+        const int by_place = strcmp(getenv("FAULTY_HOW"), "turns") == 0;
+
+        if (!by_place && strcmp(getenv("FAULTY_HOW"), "two") != 0) {
             errno = fails_with();
             return -1;
         }
         for (long i = 0; i < a[1]; i++)
-            ((int *)a[4])[i] = i % 2 ? 1 : 0;
+            ((int *)a[4])[i] = (int)((by_place ? ((const uintptr_t *)a[2])[i] / PAGE : (uintptr_t)i) % 2);
         return 0;
     }
     return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);

@@ -145,6 +145,13 @@ def test_a_region_on_two_nodes_has_a_share_on_each(shim: pathlib.Path) -> None:
     assert [answer["counters"][name] for name in NODES[:2]] == [REGION // 2, REGION // 2]
 
 
+def test_nodes_that_take_pages_in_turn_each_have_about_half(shim: pathlib.Path) -> None:
+    """The pages that are looked at are in no step that could meet one node alone."""
+    answer = run_faulty(shim, child.params(region_bytes=REGION), call="nodes", how="turns")
+
+    assert [answer["counters"][name] for name in NODES[:2]] == pytest.approx([REGION / 2] * 2, rel=1 / 8)
+
+
 def test_a_filter_that_hides_nodes_leaves_the_only_one(shim: pathlib.Path) -> None:
     """As in a container: where there are several nodes, nothing is known."""
     answer = run_faulty(shim, child.params(region_bytes=REGION), call="nodes", how=errno.EPERM)

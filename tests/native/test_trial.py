@@ -28,6 +28,7 @@ REFUSED = {
     "an unknown touch": {"touch": "twice"},
     "an unknown pattern": {"pattern": "spiral"},
     "an unknown alignment": {"alignment": "4KiB"},
+    "an unknown place among NUMA nodes": {"numa": "everywhere"},
     "an unknown state of pages": {"pages": "hot"},
     "an unknown release": {"workload": "move", "release": "twice"},
     "memory given back where no place is left": {"release": "source"},

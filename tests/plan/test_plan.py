@@ -56,6 +56,7 @@ def test_names_cases_by_their_place_in_the_product(plan: Plan) -> None:
         "run_pages": 1,
         "pages": "present",
         "alignment": "2MiB",
+        "numa": "any",
         "neighbours": "idle",
         "reads": "moving",
     }

@@ -52,6 +52,7 @@ def vocabulary() -> Vocabulary:
             "release": ("kept", "source", "both"),
             "pages": ("present", "fresh", "forked", "mlocked"),
             "alignment": ("2MiB", "page", "1GiB"),
+            "numa": ("any", "local", "remote", "interleave"),
             "neighbours": ("idle", "spinning", "reading"),
             "reads": ("moving", "resting", "missing"),
         },

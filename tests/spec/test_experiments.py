@@ -51,6 +51,7 @@ def test_the_replica_has_the_original_program_s_conditions() -> None:
             "run_pages": 1,
             "pages": "present",
             "alignment": "2MiB",
+            "numa": "any",
             "neighbours": "idle",
             "reads": "moving",
         }

@@ -49,6 +49,7 @@ def test_reads_every_key(read: Read) -> None:
         "run_pages": (1,),
         "pages": ("present",),
         "alignment": ("2MiB",),
+        "numa": ("any",),
         "neighbours": ("idle",),
         "reads": ("moving",),
     }
@@ -78,6 +79,7 @@ def test_gives_documented_defaults(vocabulary: Vocabulary) -> None:
         "run_pages": (1,),
         "pages": ("present",),
         "alignment": ("2MiB",),
+        "numa": ("any",),
         "neighbours": ("idle",),
         "reads": ("moving",),
     }

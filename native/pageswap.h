@@ -136,6 +136,7 @@ struct ps_work {
     size_t present_bytes; /* of memory on pages of the backing when the rounds begin; 0: what all pages take */
     size_t first_slot; /* where the pages lie when the rounds begin: they take as many slots as there are pages */
     struct ps_read_area read_area; /* alone, and then in the round that comes next */
+    struct ps_runs *runs; /* of `decommit` */
     void *private; /* the workload's own, from prepare to release */
     int failed; /* a negative errno, with its call in `error` */
     ps_error error;
@@ -323,6 +324,20 @@ void ps_pairs_release(struct ps_work *work);
 /* serving.c: a round's moves into the read area, in the order of their places, each of them once; first those that a
  * reader waits for. After a failure *done moves were made, and are the first of the list. */
 int ps_serve_moves(struct ps_work *work, struct ps_move *moves, size_t n, size_t *done);
+
+/* runs.c: a share's runs of `run_pages` neighbouring pages in random order, each of the region once before any comes
+ * again. What a workload finds wrong beside a round is kept until the end. */
+struct ps_runs {
+    struct iovec *list; /* two passes in the same order, so that a round lies in one piece */
+    size_t pass; /* runs of a pass */
+    ps_result wrong;
+    int is_wrong;
+};
+int ps_runs_prepare(struct ps_work *work, const char *no_more); /* why a round has no more than a pass */
+const struct iovec *ps_runs_from(const struct ps_work *work, size_t begin);
+size_t ps_runs_slot(const struct ps_work *work, const unsigned char *at);
+int ps_runs_verify(struct ps_work *work, ps_result *result);
+void ps_runs_release(struct ps_work *work);
 
 /* played.c: moves that a share makes once, all of them in one round, from the state in which they find its slots. Each
  * is added in its turn; the slots lie in the region, and the ends may overlap. */

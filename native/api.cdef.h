@@ -95,6 +95,7 @@ typedef struct {
     uint64_t wrong_offset; /* of the first wrong 8-byte word in that page */
     uint64_t found_word;
     uint64_t expected_word;
+    int32_t is_misplaced; /* 1: the two are NUMA nodes, that where the page lies and that where it should */
 } ps_result;
 
 int ps_method_count(void);

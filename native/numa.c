@@ -14,9 +14,7 @@
 #define POLICY_INTERLEAVE 3
 #define POLICY_MEMS_ALLOWED 4u
 
-enum numa { ANY, LOCAL, REMOTE, INTERLEAVE }; /* as the registry's words */
-
-static void add(struct ps_nodes *nodes, unsigned node)
+void ps_nodes_add(struct ps_nodes *nodes, unsigned node)
 {
     nodes->mask[node / PS_NODE_WORD_BITS] |= 1ul << node % PS_NODE_WORD_BITS;
     nodes->count++;
@@ -76,8 +74,10 @@ static int find_two(struct ps_nodes *nodes, ps_error *error)
 static unsigned farthest(const struct ps_nodes *nodes, unsigned node)
 {
     char path[64];
-    unsigned chosen = node, most = 0;
+    unsigned chosen = 0, most = 0;
 
+    while (chosen == node || !has(nodes, chosen)) /* where no distance is told */
+        chosen++;
     (void)snprintf(path, sizeof path, "/sys/devices/system/node/node%u/distance", node);
     FILE *const file = fopen(path, "re");
 
@@ -123,21 +123,21 @@ int ps_nodes_pair(struct ps_node_pair *pair, ps_error *error)
 
 int ps_nodes_choose(const ps_trial *trial, struct ps_nodes *nodes, ps_error *error)
 {
-    const enum numa wanted = (enum numa)ps_word_find("numa", trial->numa);
+    const enum ps_numa wanted = (enum ps_numa)ps_word_find("numa", trial->numa);
     struct ps_nodes allowed;
     struct ps_node_pair pair = {0};
     int failed;
 
     memset(nodes, 0, sizeof *nodes);
-    if (wanted == ANY)
+    if (wanted == PS_NUMA_ANY)
         return 0;
-    if (wanted == INTERLEAVE)
+    if (wanted == PS_NUMA_INTERLEAVE)
         return find_two(nodes, error);
-    failed = wanted == REMOTE ? ps_nodes_pair(&pair, error) : find_allowed(&allowed, error);
-    if (!failed && wanted == LOCAL)
+    failed = wanted == PS_NUMA_REMOTE ? ps_nodes_pair(&pair, error) : find_allowed(&allowed, error);
+    if (!failed && wanted == PS_NUMA_LOCAL)
         failed = own_node(&allowed, &pair.near, error);
     if (!failed)
-        add(nodes, wanted == LOCAL ? pair.near : pair.far);
+        ps_nodes_add(nodes, wanted == PS_NUMA_LOCAL ? pair.near : pair.far);
     return failed;
 }
 
@@ -191,8 +191,11 @@ static unsigned long long free_reserved_kib(unsigned node, size_t page_kib)
     return is_read ? pages * page_kib : ~0ull;
 }
 
-int ps_node_has_room(unsigned node, const struct ps_backing *backing, size_t bytes, ps_error *error)
+int ps_nodes_have_room(const struct ps_nodes *nodes, const struct ps_backing *backing, size_t bytes, ps_error *error)
 {
+    if (nodes->count != 1)
+        return 0;
+    const unsigned node = first_of(nodes);
     const size_t page_kib = backing->kernel_page_bytes >> 10;
     const unsigned long long kib = backing->is_reserved ? free_reserved_kib(node, page_kib) : free_kib(node);
     char detail[sizeof error->detail];
@@ -218,19 +221,16 @@ int ps_nodes_bind(const struct ps_nodes *nodes, const struct ps_backing *backing
     /* A share may end inside a huge page of the pool, and then the next one's policy is for all of it. */
     const size_t page = backing->kernel_page_bytes, before = (uintptr_t)begin % page;
     const size_t span = (before + bytes + page - 1) / page * page;
-    int failed = 0;
 
     if (nodes->count == 0)
         return 0;
     if (backing->kind == PS_FILE)
         return ps_unavailable(error, ENOTSUP,
                               "the page cache of a file takes no NUMA policy; use numa 'any' or another backing");
-    if (nodes->count == 1)
-        failed = ps_node_has_room(first_of(nodes), backing, bytes, error);
-    if (!failed && syscall(SYS_mbind, begin - before, span, nodes->count == 1 ? POLICY_BIND : POLICY_INTERLEAVE,
-                           nodes->mask, (unsigned long)PS_MOST_NODES, 0u) != 0)
-        failed = refused(error, errno, "mbind");
-    return failed;
+    if (syscall(SYS_mbind, begin - before, span, nodes->count == 1 ? POLICY_BIND : POLICY_INTERLEAVE, nodes->mask,
+                (unsigned long)PS_MOST_NODES, 0u) != 0)
+        return refused(error, errno, "mbind");
+    return 0;
 }
 
 int ps_nodes_of(const unsigned char *begin, size_t pages, int *nodes)
@@ -263,7 +263,7 @@ int ps_nodes_check(const struct ps_nodes *nodes, const unsigned char *begin, siz
             if (!has(nodes, (unsigned)found[i]))
                 elsewhere++;
             else if (!has(&seen, (unsigned)found[i]))
-                add(&seen, (unsigned)found[i]);
+                ps_nodes_add(&seen, (unsigned)found[i]);
         }
     }
     if (elsewhere == 0 && (present == 0 || seen.count == nodes->count))

@@ -29,6 +29,7 @@ enum ps_family { PS_COPY, PS_REMAP, PS_WINDOW, PS_CONTROL };
     X(grow)             \
     X(call)             \
     X(decommit)         \
+    X(migrate)          \
     X(replay)           \
     X(compact)          \
     X(limit)
@@ -136,7 +137,7 @@ struct ps_work {
     size_t present_bytes; /* of memory on pages of the backing when the rounds begin; 0: what all pages take */
     size_t first_slot; /* where the pages lie when the rounds begin: they take as many slots as there are pages */
     struct ps_read_area read_area; /* alone, and then in the round that comes next */
-    struct ps_runs *runs; /* of `decommit` */
+    struct ps_runs *runs; /* of `decommit` and `migrate` */
     void *private; /* the workload's own, from prepare to release */
     int failed; /* a negative errno, with its call in `error` */
     ps_error error;
@@ -213,6 +214,10 @@ struct ps_method {
      * for, `take_many` asks. */
     int (*give_many)(struct ps_region *region, const struct iovec *runs, size_t n);
     int (*take_many)(struct ps_region *region, const struct iovec *runs, size_t n); /* Not required. */
+
+    /* Workload `migrate`: brings the pages of n runs to a NUMA node and leaves them at their addresses;
+     * n may be 0. That all are there is verified page by page after the round. */
+    int (*migrate_many)(struct ps_region *region, const struct iovec *runs, size_t n, unsigned node);
 
     /* Not required. Where the page in a slot can be read, when that is not base + slot * page_bytes. Used by
      * verification only. */

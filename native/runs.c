@@ -70,6 +70,7 @@ int ps_runs_verify(struct ps_work *work, ps_result *result)
     result->wrong_offset = runs->wrong.wrong_offset;
     result->found_word = runs->wrong.found_word;
     result->expected_word = runs->wrong.expected_word;
+    result->is_misplaced = runs->wrong.is_misplaced;
     return 1;
 }
 

@@ -23,6 +23,16 @@ static size_t slots_bytes(const struct ps_region *region)
     return (region->pages + region->spare_pages) * region->page_bytes;
 }
 
+/* Seen from the CPU that this runs on. */
+static int place_on_nodes(struct ps_trial_run *run, struct ps_nodes *nodes, unsigned char *begin, size_t bytes)
+{
+    int failed = ps_nodes_choose(run->trial, nodes, run->error);
+
+    if (!failed)
+        failed = ps_nodes_have_room(nodes, run->backing, bytes, run->error);
+    return failed ? failed : ps_nodes_bind(nodes, run->backing, begin, bytes, run->error);
+}
+
 /* Prepares one thread's share on the CPU that will use it, so that its memory is local to that CPU. */
 static int prepare_share(struct ps_trial_run *run, uint32_t thread)
 {
@@ -42,9 +52,7 @@ static int prepare_share(struct ps_trial_run *run, uint32_t thread)
     /* What is copied to an empty slot is to find folios there, too. */
     const size_t slots = work->region.pages + (run->method->family == PS_COPY ? work->region.spare_pages : 0);
 
-    if ((failed = ps_nodes_choose(trial, &run->nodes[thread], run->error)) != 0 ||
-        (failed = ps_nodes_bind(&run->nodes[thread], run->backing, work->region.base, slots_bytes(&work->region),
-                                run->error)) != 0)
+    if ((failed = place_on_nodes(run, &run->nodes[thread], work->region.base, slots_bytes(&work->region))) != 0)
         return failed;
     failed =
         ps_region_fill(&work->region, &run->memory, run->backing, run->workload->lays_pages ? 0 : slots, run->error);
@@ -293,16 +301,16 @@ static void release(struct ps_trial_run *run)
     free(run->works);
 }
 
-/* As a trial of one thread would bind its region. */
+/* As the first thread's region is placed. */
 static int try_nodes(struct ps_trial_run *run, int32_t cpu)
 {
     const struct ps_memory *const memory = &run->memory;
     struct ps_nodes nodes;
-    int failed = ps_cpu_pin(cpu, run->error);
+    const int failed = ps_cpu_pin(cpu, run->error);
 
-    if (failed || (failed = ps_nodes_choose(run->trial, &nodes, run->error)) != 0)
-        return failed;
-    return ps_nodes_bind(&nodes, run->backing, memory->base, memory->slots * run->shape.page_bytes, run->error);
+    return failed
+               ? failed
+               : place_on_nodes(run, &nodes, memory->base, memory->slots / run->trial->threads * run->shape.page_bytes);
 }
 
 /* A backing of huge pages or large folios is there if the kernel gives a first one when it is written to. */

@@ -49,6 +49,7 @@ WORKLOADS = {
         Workload("grow", "growth", 0, 2, 24, 64, made_each="region_size"),
         Workload("call", "call", 0, 1, 8, 16, made_each="page_size", smaller=_SMALLER_CALLS, asks="cost"),
         Workload("decommit", "decommit", 0, 1, 0, 48),
+        Workload("migrate", "migration", 1, 1, 0, 48, is_full=True),
         Workload("replay", "move", 1, 1, 48, 64, is_whole=True, smaller=_SMALLER_TRACE),
         Workload("compact", "live page", 1, 1, 48, 64, is_whole=True, smaller="a smaller region_size"),
         Workload("limit", "swap", 2, 1, 32, 16, is_full=True, asks="rate"),

@@ -234,8 +234,8 @@ def _result(result: Any, rounds_ns: list[int]) -> TrialResult:  # noqa: ANN401 -
     if not result.verified:
         reason = (
             f"slot {result.wrong_slot} is wrong from byte {result.wrong_offset} on: "
-            f"found {result.found_word:#018x}, expected {result.expected_word:#018x}"
-        )
+            + ("on NUMA node {}, expected on {}" if result.is_misplaced else "found {:#018x}, expected {:#018x}")
+        ).format(result.found_word, result.expected_word)
     counts = ffi.unpack(result.counters, len(COUNTERS))
     return TrialResult(
         verified=bool(result.verified),

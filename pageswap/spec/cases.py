@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pageswap.agent.workloads import WORKLOADS
 from pageswap.errors import UsageError, raise_all
@@ -214,27 +214,33 @@ def _wrong_rounds(experiment: Experiment, cases: list[Case]) -> Iterator[SpecErr
         )
 
 
+# Of which a round takes each run once at most, unless `_why_once` has no reason for it, and what they are called.
+_ONCE_A_ROUND: Final = {"move": "moves", "decommit": "decommits", "migrate": "migrations"}
+
+
 def _wrong_passes(experiment: Experiment, cases: list[Case]) -> Iterator[SpecError]:
-    """Yield the rounds that take more runs than there are, where these get their memory between the rounds."""
-    if experiment.workload not in ("move", "decommit"):
+    """Yield the rounds that take more runs than there are, where only what is between rounds makes one ready again."""
+    if experiment.workload not in _ONCE_A_ROUND:
         return
-    what = "decommits" if experiment.workload == "decommit" else "moves"
-    for case, why in ((case, _why_once(case)) for case in cases):
+    what = _ONCE_A_ROUND[experiment.workload]
+    for case, why in ((case, _why_once(experiment.workload, case)) for case in cases):
         threads, run_pages = int(case["threads"]), int(case["run_pages"])
         runs = math.ceil(int(case["region_size"]) // int(case["page_size"]) // threads / run_pages)
-        moves = math.ceil(math.ceil(int(case["iterations"]) / threads) / experiment.rounds)
-        if why and moves > runs > 0:
+        taken = math.ceil(math.ceil(int(case["iterations"]) / threads) / experiment.rounds)
+        if why and taken > runs > 0:
             yield experiment.error(
                 _path_of(experiment, "iterations", case),
-                f"a round of {moves:,} {what} is more than the {runs:,} runs of {run_pages:,} that a thread has, and "
+                f"a round of {taken:,} {what} is more than the {runs:,} runs of {run_pages:,} that a thread has, and "
                 f"{why} in a round; write fewer iterations, more rounds or a larger region",
             )
 
 
-def _why_once(case: Case) -> str:
+def _why_once(workload: str, case: Case) -> str:
     """Say why a round takes no run twice; "" where it may."""
-    if "release" not in case:
+    if workload == "decommit":
         return "no memory is given back twice"
+    if workload == "migrate":
+        return "no page gets to the same node twice"
     if case["release"] == "source":
         return "with release source no place is filled twice"
     is_awaited = (case["neighbours"], case["reads"]) == ("reading", "missing")

@@ -187,7 +187,7 @@ FACTORS: dict[str, Factor] = {
             trend=Trend(
                 "runs", "Rate against the pages moved at once", "Neighbouring pages moved at once", may_lead=True
             ),
-            only_for=("swap", "permute", "move", "decommit", "compact"),
+            only_for=("swap", "permute", "move", "decommit", "migrate", "compact"),
         ),
         Factor(
             *("batch", "count", 0, "batches of {}", MAX_ITERATIONS, "a batch has at most all iterations"),
@@ -241,6 +241,7 @@ FACTORS: dict[str, Factor] = {
                 "interleave": "memory on all NUMA nodes in turn",
             },
             not_for=("grow", "call"),
+            level_for={"interleave": tuple(name for name in WORKLOADS if name != "migrate")},
         ),
         Factor("neighbours", "word", "idle", "{} neighbours"),
         Factor(

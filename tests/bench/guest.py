@@ -1,4 +1,4 @@
-"""Shows what doctor, columns and trust tell of NUMA on a kernel with two nodes, which QEMU emulates.
+"""Shows what doctor, columns, trust and migrations make of NUMA on a kernel with two nodes, which QEMU emulates.
 
 Needs root, Debian's archive, and the programs of `emulation.TOOLS`. Takes some minutes.
 """
@@ -26,7 +26,7 @@ TOLERANCE: Final = 0.25
 # Both are the one guest: measured on its last CPU, which pageswap takes by itself, and on the first.
 NAMES: Final = ("guest", "guest0")
 INVENTORY: Final = "hosts:\n  guest:\n  guest0: {cpu: 0}\n"
-SPEC: Final = """
+TWO_NODES: Final = """
 name: two_nodes
 question: On which nodes does the region lie?
 method: [memcpy, copy_words]
@@ -34,6 +34,24 @@ page_size: 4KiB
 iterations: 100
 backing: thp_off
 baseline: {method: memcpy}
+repeats: 2
+warmups: 0
+rounds: 2
+timeout: 10min
+"""
+# Each round takes every second run.
+MIGRATION: Final = """
+name: to_another_node
+question: What brings pages to another NUMA node fastest?
+workload: migrate
+method: [copy_to_node, move_pages]
+page_size: 4KiB
+region_size: 16MiB
+run_pages: [1, 64]
+iterations: 64
+numa: [local, remote]
+backing: thp_off
+baseline: {method: copy_to_node}
 repeats: 2
 warmups: 0
 rounds: 2
@@ -51,14 +69,15 @@ class Run:
 
 
 class Controller:
-    """Asks the guest for things as a user would; inventory and experiment lie in `folder`."""
+    """Asks the guest for things as a user would; inventory and experiments lie in `folder`."""
 
     def __init__(self, folder: Path, ssh_config: Path) -> None:
         """Write them."""
         inventory = folder / "hosts.yaml"
         inventory.write_text(INVENTORY)
-        self._spec = folder / "two_nodes.yaml"
-        self._spec.write_text(SPEC)
+        self._folder = folder
+        for spec in (TWO_NODES, MIGRATION):
+            self._path(spec).write_text(spec)
         self._access = ("--inventory", str(inventory), "--ssh-config", str(ssh_config), "--json")
 
     def doctor(self, host: str) -> dict[str, str]:
@@ -67,10 +86,17 @@ class Controller:
         line: dict[str, str] = next(line for line in found[host]["checks"] if line["check"] == "numa")
         return line
 
-    def run(self, host: str, region_mib: int) -> Run:
-        """Measure in a region of so many MiB."""
-        region = f"region_size={region_mib}MiB"
-        outcome = inv("run", "--spec", str(self._spec), "--set", region, "--hosts", host, *self._access)
+    def _path(self, spec: str) -> Path:
+        return self._folder / f"{spec.split()[1]}.yaml"
+
+    def run(self, host: str, region_mib: int, numa: str = "any") -> Run:
+        """Measure in a region of so many MiB that is to lie there."""
+        return self.measure(host, TWO_NODES, f"region_size={region_mib}MiB", f"numa={numa}")
+
+    def measure(self, host: str, spec: str, *levels: str) -> Run:
+        """Measure an experiment with these levels instead of its own."""
+        changes = [word for level in levels for word in ("--set", level)]
+        outcome = inv("run", "--spec", str(self._path(spec)), *changes, "--hosts", host, *self._access)
         run_dir = Path(outcome["run_dir"])
         try:
             rows = inv("export", "--run", str(run_dir), "--to", "json", "--out", "-")
@@ -155,6 +181,37 @@ def look_at_two_nodes(controller: Controller, guest: emulation.Guest, checks: Ch
     checks.that(run.level != "good" and "several_nodes" in run.why, f"{title}, trust", told(run))
 
 
+def look_at_chosen_nodes(controller: Controller, checks: Checks) -> None:
+    """Check where regions lie that are to lie somewhere, seen from CPU 1, and that trust has nothing against it."""
+    names = ("status", "node0_bytes", "node1_bytes")
+    size = SMALL_MIB << 20
+    wanted = {"local": (0, size), "remote": (size, 0), "interleave": (size / 2, size / 2)}
+    for level, expected in wanted.items():
+        run = controller.run("guest", SMALL_MIB, level)
+        found = sorted({tuple(row[name] for name in names) for row in run.rows})
+        is_so = all(
+            status == "ok" and all(abs(here - there) <= size / 8 for here, there in zip(nodes, expected, strict=True))
+            for status, *nodes in found
+        )
+        checks.that(is_so, f"numa {level}, {', '.join(names)}", found)
+        checks.that("several_nodes" not in run.why, f"numa {level}, trust", told(run))
+
+
+def look_at_migration(controller: Controller, checks: Checks) -> None:
+    """Check that pages come to the CPU's node and leave it, by each method, all that were to and verified."""
+    names = ("method", "numa", "run_pages", "status", "node0_bytes", "node1_bytes", "page_moves")
+    rows = controller.measure("guest", MIGRATION).rows
+    found = sorted({tuple(row[name] for name in names) for row in rows})
+    places = {"local": (0, 16 << 20), "remote": (16 << 20, 0)}
+    wanted = sorted(
+        (method, numa, run_pages, "ok", *places[numa], 64 * run_pages)
+        for method in ("copy_to_node", "move_pages")
+        for numa in places
+        for run_pages in (1, 64)
+    )
+    checks.that(found == wanted, f"migration, {', '.join(names)}", found)
+
+
 def main() -> int:
     """Boot the guest and look; return 1 when a check fails."""
     missing = emulation.what_is_missing()
@@ -167,6 +224,8 @@ def main() -> int:
         controller = Controller(Path(text), guest.ssh_config)
         look_at_one_node(controller, guest, checks)
         look_at_two_nodes(controller, guest, checks)
+        look_at_chosen_nodes(controller, checks)
+        look_at_migration(controller, checks)
     print(f"{checks.failed} checks failed" if checks.failed else "every check holds")
     return int(checks.failed > 0)
 

@@ -1,10 +1,13 @@
 /* An LD_PRELOAD shim for tests: lets every FAULTY_EVERY-th call of one kind, from the FAULTY_FROM-th on, fail or fall
  * short, and says at exit how many did. FAULTY_CALL: move (UFFDIO_MOVE), copy (UFFDIO_COPY), mremap, advise
- * (process_madvise), ldt (writes of modify_ldt) or nodes (move_pages). FAULTY_HOW: an errno's number; short (a part
+ * (process_madvise), ldt (writes of modify_ldt), nodes (move_pages that asks) or migrate (move_pages that moves: there
+ * seem to be two nodes then, and moves between them to be done). FAULTY_HOW: an errno's number; short (a part
  * moves, then EAGAIN; the first range alone is advised); part (4 KiB of it are); ignore (nothing happens, success is
  * claimed);
  * unnoticed (a page moves, then EEXIST, as in Linux 6.18); two (every other page of a call is said to lie on node 1);
- * turns (every other page of memory is). */
+ * turns (every other page of memory is); busy, absent, denied, claimed (of the pages to move the first is left where it
+ * is, as EBUSY, ENOENT, EACCES, or with success claimed); ended (the call comes no further than the first); along (the
+ * page after the last one goes along). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -118,6 +121,45 @@ static long bytes_of(const struct iovec *ranges, long count)
     return (long)bytes;
 }
 
+#define NODES_ALLOWED 4
+#define PLACES 65536
+static unsigned char node_of[PLACES]; /* by the low bits of a page's number, as where all seem to be at first: 0 */
+
+static unsigned char *seeming(long page)
+{
+    return &node_of[(unsigned long)page / PAGE % PLACES];
+}
+
+/* A kernel with two nodes, for who asks where pages are and for who moves them there. */
+static long move_seemingly(long count, const long *pages, const int *nodes, int *status)
+{
+    const char *const how = nodes && is_faulty("migrate") ? getenv("FAULTY_HOW") : "";
+
+    for (long i = 0; i < count; i++) {
+        if (nodes && strcmp(how, "ended") == 0 && i > 0)
+            return count - i;
+        const int left = strcmp(how, "busy") == 0     ? -EBUSY
+                         : strcmp(how, "denied") == 0 ? -EACCES
+                         : strcmp(how, "absent") == 0 ? -ENOENT
+                                                      : 0;
+        const int is_left = i == 0 && left;
+
+        if (nodes && !is_left && (i > 0 || strcmp(how, "claimed") != 0))
+            *seeming(pages[i]) = (unsigned char)nodes[i];
+        if (nodes && i == count - 1 && strcmp(how, "along") == 0)
+            *seeming(pages[i] + PAGE) = (unsigned char)nodes[i];
+        status[i] = is_left ? left : nodes ? nodes[i] : *seeming(pages[i]);
+    }
+    return 0;
+}
+
+static int has_two_nodes(void)
+{
+    const char *const wanted = getenv("FAULTY_CALL");
+
+    return wanted && strcmp(wanted, "migrate") == 0;
+}
+
 long syscall(long number, ...)
 {
     static long (*real)(long, ...);
@@ -148,6 +190,14 @@ long syscall(long number, ...)
         errno = fails_with();
         return -1;
     }
+    if (number == SYS_get_mempolicy && has_two_nodes() && a[4] == NODES_ALLOWED) {
+        *(unsigned long *)a[1] = 3;
+        return 0;
+    }
+    if (number == SYS_mbind && has_two_nodes())
+        return 0;
+    if (number == SYS_move_pages && has_two_nodes())
+        return move_seemingly(a[1], (const long *)a[2], (const int *)a[3], (int *)a[4]);
     if (number == SYS_move_pages && is_faulty("nodes")) {
         const int by_place = strcmp(getenv("FAULTY_HOW"), "turns") == 0;
 

@@ -42,6 +42,7 @@ def vocabulary() -> Vocabulary:
             "exchange_nt_avx2": known_method("copy", ("swap",)),
             "mremap_fixed": known_method("remap", ("swap",)),
             "give_back": known_method("control", ("decommit",)),
+            "move_pages": known_method("remap", ("migrate",)),
             "enlarge": known_method("remap", ("grow",)),
             "compose": known_method("copy", ("permute",)),
         },

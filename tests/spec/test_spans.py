@@ -71,6 +71,18 @@ def test_no_run_is_given_back_twice_in_a_round(read: Callable[..., Experiment]) 
         build_cases(read(**changes, iterations="641"))
 
 
+def test_no_run_migrates_twice_in_a_round(read: Callable[..., Experiment]) -> None:
+    """Nor do pages migrate from all nodes in turn."""
+    changes = {"workload": "migrate", "method": "move_pages", "baseline": "{method: move_pages}"}
+    changes |= {"region_size": "1MiB", "run_pages": "8", "rounds": "20"}
+
+    assert build_cases(read(**changes, iterations="640", numa="[local, remote]"))
+    with pytest.raises(SpecError, match=r"iterations: a round of 33 migrations is more than the 32 runs of 8 that"):
+        build_cases(read(**changes, iterations="641"))
+    with pytest.raises(SpecError, match=r"numa: .*interleave"):
+        build_cases(read(**changes, iterations="640", numa="interleave"))
+
+
 def test_a_factor_is_refused_where_the_workload_has_no_use_for_it(read: Callable[..., Experiment]) -> None:
     """It would seem to have been varied when it was not."""
     with pytest.raises(SpecError, match=r"batch: the workload 'swap' has no use for it; it is for permute"):

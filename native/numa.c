@@ -204,8 +204,8 @@ int ps_nodes_have_room(const struct ps_nodes *nodes, const struct ps_backing *ba
         return 0;
     if (backing->is_reserved)
         (void)snprintf(detail, sizeof detail,
-                       "needs %zu free huge pages of %zu KiB on NUMA node %u, which has %llu; as root write more to "
-                       "/sys/devices/system/node/node%u/hugepages/hugepages-%zukB/nr_hugepages",
+                       "needs %zu huge pages of %zu KiB on NUMA node %u (%llu free); as root write more to "
+                       "/sys/devices/system/node/node%u/hugepages/*-%zukB/nr_hugepages",
                        (bytes >> 10) / page_kib, page_kib, node, kib / page_kib, node, page_kib);
     else
         (void)snprintf(detail, sizeof detail,

@@ -13,7 +13,7 @@
 static int migrate_many(struct ps_region *region, const struct iovec *runs, size_t n, unsigned node)
 {
     struct ps_node_moves *const moves = region->private;
-    const char *call;
+    const char *call = "";
     const int failed = ps_node_moves_run(moves, runs, n, region->fault_bytes, node, &call);
 
     region->retries += moves->retries;

@@ -66,7 +66,7 @@ static int prepare(struct ps_work *work)
 static int bring(struct ps_work *work, const struct iovec *runs, size_t n, unsigned node)
 {
     struct migration *const migration = work->private;
-    const char *call;
+    const char *call = "";
     const int failed = ps_node_moves_run(&migration->back, runs, n, work->region.fault_bytes, node, &call);
 
     return failed ? ps_error_set(&work->error, -failed, call, "between the rounds") : 0;

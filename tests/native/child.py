@@ -42,6 +42,8 @@ for line in sys.stdin:
 BACKINGS = {backing.name: backing for backing in native.backings()}
 # Asked for once a process, as the core tries every method for it.
 METHODS = {method.name: method for method in native.methods()}
+# Of workloads: a machine of one NUMA node has no method for `migrate`.
+DONE_HERE = {name for method in METHODS.values() if method.available for name in method.workloads}
 
 
 def params(method: str = "memcpy", **changes: Any) -> native.TrialParams:

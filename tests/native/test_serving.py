@@ -132,11 +132,7 @@ def test_who_hears_of_no_fault_serves_nobody(method: str) -> None:
             attempt(trial)
 
 
-# Of workloads that this machine can do: one of one node has none for `migrate`.
-DONE_HERE = {name for each in child.METHODS.values() if each.available for name in each.workloads}
-
-
-@pytest.mark.parametrize("workload", [name for name in native.WORKLOADS if name in DONE_HERE - {"move"}])
+@pytest.mark.parametrize("workload", [name for name in native.WORKLOADS if name in child.DONE_HERE - {"move"}])
 def test_where_no_pages_come_to_empty_places_nobody_awaits_them(workload: str) -> None:
     """A swap's places are full, and a compaction's hold what is to be moved first."""
     method = next(name for name, each in child.METHODS.items() if workload in each.workloads and each.available)

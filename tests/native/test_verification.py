@@ -25,7 +25,7 @@ BROKEN = {
 # test_readers.py.
 OF_RELEASE = {"source_kept", "part_kept", "target_given_back", "too_late"}
 OF_DECOMMIT = {"given_not_at_all", "given_too_much"}
-OF_READERS = {"hole_unsaid"}
+OF_READERS = {"hole_unsaid", "served_wrong"}
 OF_GROWTH = {"grown_short"}  # test_grow.py
 OF_NODES = {"left_behind"}  # test_migrate.py
 FOLDER = pathlib.Path(__file__).with_name("broken")

@@ -11,6 +11,9 @@ from pageswap.native._core import ffi
 from pageswap.spec.experiment import ASKS
 from pageswap.spec.factors import FACTORS, Factor
 
+# A machine of one NUMA node has no method for `migrate`.
+DONE_HERE = [name for name in WORKLOADS if any(name in each.workloads and each.available for each in native.methods())]
+
 
 def test_workloads_are_those_of_the_core() -> None:
     """In its order, which the bits of a method's workloads follow; each asks what can be asked."""
@@ -18,7 +21,7 @@ def test_workloads_are_those_of_the_core() -> None:
     assert {workload.asks for workload in WORKLOADS.values()} <= set(ASKS)
 
 
-@pytest.mark.parametrize("workload", WORKLOADS)
+@pytest.mark.parametrize("workload", DONE_HERE)
 def test_readers_may_be_where_the_core_lets_them(workload: str) -> None:
     """It knows which workloads leave no place without a page."""
     method = next(each.name for each in native.methods() if workload in each.workloads and each.available)
@@ -35,7 +38,7 @@ def test_readers_may_be_where_the_core_lets_them(workload: str) -> None:
     assert refused == ("" if WORKLOADS[workload].is_full else "reads")
 
 
-@pytest.mark.parametrize("workload", WORKLOADS)
+@pytest.mark.parametrize("workload", DONE_HERE)
 def test_readers_may_await_pages_where_the_core_lets_them(workload: str) -> None:
     """It knows which workloads bring pages to empty places."""
     method = next(each.name for each in native.methods() if workload in each.workloads and each.available)

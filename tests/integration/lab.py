@@ -112,19 +112,19 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> None
 
 
 def hold_trial(roles: Callable[[], dict[str, list[int]]], timeout_s: float = 30.0) -> int:
-    """Wait until a trial is followed, and stop it, so that it is in hand until it is killed or goes on; gives its PID.
+    """Stop the first trial that is seen, so that it is in hand until it is killed or goes on; gives its PID.
 
-    However busy this machine is, what a test does meanwhile comes in the middle of that trial.
+    However busy this machine is, what a test does meanwhile comes in the middle of that trial. Whoever is to follow it
+    is waited for afterwards: all of a short run may be over before they come.
     """
     held: list[int] = []
 
     def is_held() -> bool:
-        found = roles()
-        if found["follower"]:
-            held.extend(filter(hold, found["trial"]))
+        held.extend(filter(hold, roles()["trial"]))
         return bool(held)
 
     wait_until(is_held, timeout_s)
+    wait_until(lambda: roles()["follower"], timeout_s)
     return held[0]
 
 

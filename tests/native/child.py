@@ -46,6 +46,10 @@ METHODS = {method.name: method for method in native.methods()}
 DONE_HERE = {name for method in METHODS.values() if method.available for name in method.workloads}
 
 
+# What copies, exchanges, composes and remaps, measures the limit, gives back.
+OF_EACH_KIND = {"memcpy", "exchange_avx2", "permute_avx2", "mremap_fixed", "stream_copy", "madvise_dontneed"}
+
+
 def params(method: str = "memcpy", **changes: Any) -> native.TrialParams:
     """Give a tiny trial of 64 pages with some fields changed; rounds follow when few pairs or iterations are given."""
     fields: dict[str, Any] = {
@@ -69,11 +73,11 @@ def params(method: str = "memcpy", **changes: Any) -> native.TrialParams:
 def backings(method: native.MethodInfo) -> list[str]:
     """List the backings to try a method on: all it claims.
 
-    But no gigantic pages under the sanitizers: they take the code's same ways as those of 2 MiB, and minutes more. And
-    of the sizes of large folios one: they are one code.
+    But gigantic pages only for a method of each kind, and none under the sanitizers: they take the code's same ways as
+    those of 2 MiB, and minutes more. And of the sizes of large folios one: they are one code.
     """
-    is_sanitized = bool(os.environ.get("PAGESWAP_SANITIZED"))
-    left_out = {name for name, backing in BACKINGS.items() if is_sanitized and backing.kernel_page_bytes > 2 * MIB}
+    has_gigantic = method.name in OF_EACH_KIND and not os.environ.get("PAGESWAP_SANITIZED")
+    left_out = {name for name in BACKINGS if is_gigantic(name) and not has_gigantic}
     left_out |= {name for name, backing in BACKINGS.items() if backing.folio_bytes not in (0, 64 * KIB)}
     return [name for name in method.backings if name not in left_out]
 

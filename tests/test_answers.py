@@ -13,7 +13,7 @@ from pageswap.analysis.explanations.readers import Met
 from pageswap.analysis.verdicts import FASTER, SLOWER, paired
 from pageswap.statistics.intervals import Interval
 from tests import stored_run
-from tests.bench import answers
+from tests.bench import answers, answers_page
 from tests.stored_run import store_run
 
 EXPERIMENTS = {path.stem for path in (answers.ROOT / "experiments").glob("*.yaml")}
@@ -21,34 +21,47 @@ EXPERIMENTS = {path.stem for path in (answers.ROOT / "experiments").glob("*.yaml
 WITHOUT_A_CLAIM = {"smoke", "seed_replica", "memory_limit"}
 
 
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of the page, which is written to in its place."""
+    monkeypatch.setattr(answers_page, "PAGE", Path(shutil.copy(answers_page.PAGE, tmp_path)))
+    return answers_page.PAGE
+
+
 def test_every_experiment_answers_a_claim() -> None:
     """And every claim names experiments that are there; the page's own list of commands runs them all."""
     named = {name for claim in answers.CLAIMS for name in claim.experiments}
-    page = answers.PAGE.read_text(encoding="utf-8")
+    page = answers_page.PAGE.read_text(encoding="utf-8")
 
     assert EXPERIMENTS - WITHOUT_A_CLAIM == named
     assert [] == [name for name in named if name not in page]
 
 
-def test_the_page_has_both_places_to_write_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is written there replaces what was there, and nothing else."""
-    monkeypatch.setattr(answers, "PAGE", Path(shutil.copy(answers.PAGE, tmp_path)))
-    for text in ("old one", "second \\1"):
-        for name in ("figures", "conditions"):
-            answers.write_figures(name, [f"{name} {text}"])
-    page = answers.PAGE.read_text(encoding="utf-8")
-
-    assert (1, 1, 0) == (page.count("figures second \\1"), page.count("conditions second \\1"), page.count("old one"))
-    assert page.count("Kernel extensions") == 1
-
-
-def test_what_is_missing_is_told_and_nothing_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A half table would look like a whole one."""
-    before = answers.PAGE.read_text(encoding="utf-8")
+def test_the_page_has_a_row_of_every_claim(page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without runs each stays as it stands there, and what it lacks is told."""
+    before = page.read_text(encoding="utf-8")
+    told = answers_page.rows().values()
 
     assert answers.main(tmp_path) == 1
     assert "there is no finished run of why_mremap_is_slow with 7 blocks" in capsys.readouterr().err
-    assert before == answers.PAGE.read_text(encoding="utf-8")
+    assert before == page.read_text(encoding="utf-8")
+    assert [(row.claim, row.experiments) for row in told] == [(each.text, each.experiments) for each in answers.CLAIMS]
+    assert all(len(row.runs) == (len(row.experiments) if row.verdict else 0) for row in told)
+
+
+def test_a_row_whose_runs_are_there_is_written_among_those_that_stay(page: Path, tmp_path: Path) -> None:
+    """With the conditions of its own run, beside those of the others, and nothing else of the page changes."""
+    before, rows, conditions = page.read_text(encoding="utf-8"), answers_page.rows(), answers_page.conditions()
+    run = store_run(tmp_path, 1, name="copy_kernels", blocks=9, speeds={"copy_words": 400.0}).name
+
+    assert answers.main(tmp_path) == 1
+    (changed,) = (key for key, row in answers_page.rows().items() if row != rows[key])
+    row = answers_page.rows()[changed]
+    assert (changed[1], row.verdict, row.runs) == (("copy_kernels",), answers.NOT, (run,))
+    assert answers_page.conditions()[run].endswith("commit 0123456789ab")
+    assert {each: text for each, text in answers_page.conditions().items() if each != run} == conditions
+    after = page.read_text(encoding="utf-8")
+    assert {line[:1] for line in set(after.splitlines()) ^ set(before.splitlines())} == {"|", "-"}
 
 
 def test_figures_are_the_run_s_own(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""Fills the tables of docs/answers.md from the newest finished run of each experiment it names.
+"""Fills the table of docs/answers.md from the newest finished run of each experiment it names.
 
-Usage: answers.py [RESULTS]. Prints each row, and what is missing; writes the page only when nothing is. Make the runs
-on a quiet machine first: `for spec in ...; do ./inv run --spec $spec --tune; done`, as the page itself says.
+Usage: answers.py [RESULTS]. Prints each row that it writes, and what is missing: a row without its runs stays as it is.
+Make the runs on a quiet machine first: `for spec in ...; do ./inv run --spec $spec --tune; done`, as the page itself
+says.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -31,13 +31,13 @@ from pageswap.statistics.trimmed_means import two_sample_p
 from pageswap.store.store import Store
 from pageswap.text.numbers import figure_text, interval_text, ratio_text, scaled
 from pageswap.units import format_size
+from tests.bench import answers_page
+from tests.bench.answers_page import Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "answers.md"
-MARKS = "<!-- {name}: written by tests/bench/answers.py -->", "<!-- end of {name} -->"
 BLOCKS = 7
 HOLDS, ONLY, NOT = "holds", "holds only when", "does not hold"
 UNDECIDED = "no difference found"
@@ -492,27 +492,24 @@ CLAIMS = (
 
 
 def main(results: Path) -> int:
-    """Print the rows, and write them into the page when none is missing; return the exit code."""
-    rows, missing = [], []
+    """Print the rows that the runs give, and write them among those that stand on the page; return the exit code."""
+    told, conditions = answers_page.rows(), answers_page.conditions()
+    table, missing = [], []
     for claim in CLAIMS:
         try:
             runs = [newest(results, name) for name in claim.experiments]
-            measured, verdict = claim.judge(*runs)
+            row = Row(claim.text, claim.experiments, *claim.judge(*runs), tuple(run.id for run in runs))
         except MissingError as error:
             missing.append(f"{claim.text}: {error}")
-            continue
-        named = ", ".join(f"`{name}`" for name in claim.experiments)
-        ids = ", ".join(run.id for run in runs)
-        rows.append(f"| {claim.text} | {named} | {measured} | **{verdict}** | {ids} |")
-        print(rows[-1])
+            row = told.get((claim.text, claim.experiments), Row(claim.text, claim.experiments))
+        else:
+            conditions |= {run.id: _conditions(run) for run in runs}
+            print(row.line)
+        table.append(row)
     for text in missing:
         print(f"missing: {text}", file=sys.stderr)
-    if missing:
-        return 1
-    table = ["| claim | experiments | measured [95 % interval] | verdict | runs |", "|---|---|---|---|---|", *rows]
-    write_figures("figures", table)
-    write_figures("conditions", _conditions(newest(results, CLAIMS[0].experiments[0])))
-    return 0
+    answers_page.write(table, conditions)
+    return 1 if missing else 0
 
 
 @functools.cache
@@ -527,7 +524,7 @@ def newest(results: Path, experiment: str) -> Run:
     )
 
 
-def _conditions(run: Run) -> list[str]:
+def _conditions(run: Run) -> str:
     facts = run.environment
     commit = run.measured.meta["provenance"].get("commit") or "unknown"
     parts = (
@@ -539,15 +536,7 @@ def _conditions(run: Run) -> list[str]:
         f"core built by {facts['core']['compiler']}",
         f"commit {commit[:12]}",
     )
-    return ["; ".join(parts) + "."]
-
-
-def write_figures(name: str, lines: list[str]) -> None:
-    """Replace what stands on the page between the two marks of a name."""
-    begin, end = (mark.format(name=name) for mark in MARKS)
-    text = PAGE.read_text(encoding="utf-8")
-    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-    PAGE.write_text(pattern.sub(lambda _: "\n".join([begin, *lines, end]), text), encoding="utf-8")
+    return "; ".join(parts)
 
 
 if __name__ == "__main__":

@@ -119,6 +119,43 @@ def test_a_verdict_is_the_report_s_word(word: str, verdict: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "verdict"),
+    [
+        ((FASTER, FASTER), answers.HOLDS),
+        ((FASTER, SLOWER), answers.NOT),
+        (("", SLOWER), answers.NOT),
+        ((FASTER, ""), f"{answers.UNDECIDED}: within the noise floor of 3%"),
+    ],
+)
+def test_what_is_said_of_every_heap_is_refuted_by_one(words: tuple[str, str], verdict: str) -> None:
+    """And holds only where each one shows it."""
+    known = {
+        percent: answers.Figure(1.2, Interval(1.1, 1.3), word, "" if word else "within the noise floor of 3%")
+        for percent, word in zip((10, 90), words, strict=True)
+    }
+    levels = {"run_pages": [16], "occupancy": [90, 10]}
+    run: Any = SimpleNamespace(
+        id="r", levels=lambda name, **_: levels[name], speedup=lambda new, _: known[new["occupancy"]]
+    )
+    claim = next(each for each in answers.CLAIMS if each.experiments == ("sliding_compaction",))
+    told = "uffd_move at memcpy's speed times: 10% live in runs of 16 1.20x [1.10 to 1.30]; 90% live in runs of 16"
+
+    assert claim.judge(run) == (f"{told} 1.20x [1.10 to 1.30]", verdict)
+    levels["run_pages"] = []
+    with pytest.raises(answers.MissingError, match="r: uffd_move was not measured"):
+        claim.judge(run)
+
+
+def test_without_a_second_node_there_is_no_verdict(tmp_path: Path) -> None:
+    """A run in which nobody could bring pages anywhere says what it takes."""
+    store_run(tmp_path, 1, name="node_migration", blocks=7)
+    claim = next(each for each in answers.CLAIMS if each.experiments == ("node_migration",))
+
+    with pytest.raises(answers.MissingError, match="it takes memory on two NUMA nodes"):
+        claim.judge(answers.newest(tmp_path, "node_migration"))
+
+
+@pytest.mark.parametrize(
     ("beside_copies", "beside_moves", "verdict"),
     [
         ((0.98, 1.05), (4.0, 4.6), answers.HOLDS),

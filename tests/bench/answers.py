@@ -170,12 +170,16 @@ class Claim:
 
 
 def _joint(figures: Iterable[Figure], faster: str, slower: str) -> str:
-    """Choose by what all of several figures agree on, and say what kept differences from being called so."""
+    """Choose by several figures: what is said of all holds where all agree, and not where one says the contrary.
+
+    Where neither is so it says what kept differences from being called one.
+    """
     figures = list(figures)
     words = {figure.verdict(faster, slower) for figure in figures}
+    if NOT in words or words == {HOLDS}:
+        return NOT if NOT in words else HOLDS
     held = dict.fromkeys(figure.held for figure in figures if figure.held)
-    agreed = words.pop() if len(words) == 1 else UNDECIDED
-    return ": ".join([agreed, *(["; ".join(held)] if agreed == UNDECIDED and held else [])])
+    return ": ".join([UNDECIDED, *(["; ".join(held)] if held else [])])
 
 
 def _why(run: Run) -> tuple[str, str]:
@@ -304,6 +308,19 @@ def _compaction(run: Run) -> tuple[str, str]:
             figures.append(run.speedup({"method": "uffd_move", **levels}, {"method": "memcpy", **levels}))
             parts.append(f"{place}, runs of {pages}, {figures[-1].speed}")
     return f"uffd_move at memcpy's speed times: {'; '.join(parts)}", _joint(figures, NOT, HOLDS)
+
+
+def _sliding(run: Run) -> tuple[str, str]:
+    """Compare UFFDIO_MOVE with copying where a heap slides together and gives back what it leaves."""
+    parts, figures = [], []
+    for pages in sorted(run.levels("run_pages", method="uffd_move", release="source")):
+        for percent in sorted(run.levels("occupancy", method="uffd_move", release="source", run_pages=pages)):
+            levels = {"release": "source", "run_pages": pages, "occupancy": percent}
+            figures.append(run.speedup({"method": "uffd_move", **levels}, {"method": "memcpy", **levels}))
+            parts.append(f"{percent}% live in runs of {pages} {figures[-1].speed}")
+    if not figures:
+        raise MissingError(f"{run.id}: uffd_move was not measured")
+    return f"uffd_move at memcpy's speed times: {'; '.join(parts)}", _joint(figures, HOLDS, NOT)
 
 
 def _decommit(run: Run) -> tuple[str, str]:
@@ -440,6 +457,20 @@ def _folios(run: Run) -> tuple[str, str]:
     return f"64 KiB in one folio, against 16 single pages: {parts}", _joint(figures.values(), HOLDS, NOT)
 
 
+def _migration(run: Run) -> tuple[str, str]:
+    """Compare the kernel with a program that copies, away from the CPU's node and to it."""
+    ways = {"local": "away from the CPU", "remote": "to the CPU"}
+    parts, figures = [], []
+    for numa, way in ways.items():
+        for pages in sorted(run.levels("run_pages", method="move_pages", numa=numa)):
+            levels = {"numa": numa, "run_pages": pages}
+            figures.append(run.speedup({"method": "move_pages", **levels}, {"method": "copy_to_node", **levels}))
+            parts.append(f"{way}, runs of {pages}, {figures[-1].speed}")
+    if not figures:
+        raise MissingError(f"{run.id}: move_pages was not measured; it takes memory on two NUMA nodes")
+    return f"move_pages at copy_to_node's speed times: {'; '.join(parts)}", _joint(figures, HOLDS, NOT)
+
+
 def _threads(run: Run) -> tuple[str, str]:
     gains = {}
     for name in ("memcpy", "mremap_fixed", "uffd_move"):
@@ -465,6 +496,11 @@ CLAIMS = (
     Claim("One mremap of many mappings (Linux 6.17) is faster than a call for each", ("compacting_moves",), _multi),
     Claim("Copying is the fastest way to compact a heap that gives memory back", ("compaction",), _compaction),
     Claim(
+        "UFFDIO_MOVE slides a heap together faster than copying, however full it is",
+        ("sliding_compaction",),
+        _sliding,
+    ),
+    Claim(
         "MADV_FREE is faster than MADV_DONTNEED where memory that was given back is taken again",
         ("decommit",),
         _decommit,
@@ -487,6 +523,11 @@ CLAIMS = (
     Claim("Remapping is faster than copying when pages are large", ("page_size_crossover",), _crossover),
     Claim("Huge pages move faster than they are copied", ("huge_pages",), _huge),
     Claim("Pages move faster in large folios than as single pages", ("large_folios",), _folios),
+    Claim(
+        "The kernel brings pages to another NUMA node faster than a program that copies them there",
+        ("node_migration",),
+        _migration,
+    ),
     Claim("Locks keep mremap from gaining by a second thread", ("thread_scaling",), _threads),
 )
 

@@ -46,8 +46,8 @@ _SIDE_BY_SIDE = ("--no-loadscope-reorder", "-n")
 _LAB_FOLDER = "tests/integration"
 # Labs wait for much of their time; what they leave the core's tests take.
 _LABS = (_LAB_FOLDER, *_SIDE_BY_SIDE, "4")
-# A process more than two CPUs, as many a test waits.
-_OTHERS = (*(f"--ignore={folder}" for folder in (*_CORE, _LAB_FOLDER)), *_SIDE_BY_SIDE, "4")
+# With the core's tests beside them twice as many processes as two CPUs, as many a test waits.
+_OTHERS = (*(f"--ignore={folder}" for folder in (*_CORE, _LAB_FOLDER)), *_SIDE_BY_SIDE, "3")
 _TWICE = ", alone and under AddressSanitizer and UndefinedBehaviorSanitizer"
 
 # pytest's flags that pick tests out.

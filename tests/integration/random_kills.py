@@ -39,7 +39,7 @@ SSH_IDLE_S = 60.0
 MOST_RESUMES = 100
 # What a controller may end with when something was killed: all is well, killed trials, a host that gave no more.
 CODES = {0, 2, 3, -signal.SIGKILL}
-SHORT = 60_000  # iterations
+SHORT = 20_000  # iterations
 
 # Four cases and the control: five trials a repeat, all of about the same length.
 SPEC = """\

@@ -26,7 +26,7 @@ name: delay
 question: Does a slow link change what is measured?
 method: [memcpy, copy_words]
 region_size: 4MiB
-iterations: 20000
+iterations: 5000
 baseline: {method: memcpy}
 repeats: 12
 warmups: 1

@@ -26,7 +26,7 @@ KILLS = int(os.environ.get("PAGESWAP_TEST_KILLS", "30"))
 KILLS_OVER_SSH = int(os.environ.get("PAGESWAP_TEST_KILLS", "12"))
 VICTIMS = ("controller", "keeper", "agent", "follower", "trial", "starter")
 
-LONGER = 3 * SHORT  # iterations
+LONGER = 9 * SHORT  # iterations
 REPEATS = 12
 TRIALS = 60
 

@@ -85,6 +85,12 @@ def _has_begun(agent: int) -> bool:
     return False
 
 
+def trials_of(agent: int) -> list[int]:
+    """List the children of an agent that measures; raises FileNotFoundError when it has ended."""
+    children = Path(f"/proc/{agent}/task/{agent}/children").read_text()
+    return [int(pid) for pid in children.split() if _has_begun(agent)]
+
+
 def kill(pid: int) -> bool:
     """Send SIGKILL; tell whether there was still someone to get it."""
     with contextlib.suppress(ProcessLookupError):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pageswap.store.store import Store
-from tests.integration.agent_processes import by_role, hold, kill, living
+from tests.integration.agent_processes import by_role, hold, kill, living, trials_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,13 +114,21 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> None
 def hold_trial(roles: Callable[[], dict[str, list[int]]], timeout_s: float = 30.0) -> int:
     """Stop the first trial that is seen, so that it is in hand until it is killed or goes on; gives its PID.
 
-    However busy this machine is, what a test does meanwhile comes in the middle of that trial. Whoever is to follow it
-    is waited for afterwards: all of a short run may be over before they come.
+    However busy this machine is, what a test does meanwhile comes in the middle of that trial. A trial lives for some
+    milliseconds, in which not all processes can be looked through: an agent is found first, then its children alone are
+    looked at. Whoever is to follow the trial is waited for afterwards: all of a short run may be over before they come.
     """
+    agents: list[int] = []
     held: list[int] = []
 
     def is_held() -> bool:
-        held.extend(filter(hold, roles()["trial"]))
+        if not agents:
+            agents.extend(roles()["agent"])
+        for agent in tuple(agents):
+            try:
+                held.extend(filter(hold, trials_of(agent)))
+            except FileNotFoundError:
+                agents.remove(agent)
         return bool(held)
 
     wait_until(is_held, timeout_s)

@@ -175,7 +175,11 @@ FACTORS: dict[str, Factor] = {
             trend=Trend("threads", "Rate against threads", "Threads"),
         ),
         Factor("touch", "word", "none", "touch {}", not_for=("call",), level_for={"new": ("grow",)}),
-        Factor("pattern", "word", "random", "pattern {}", only_for=("swap", "permute", "grow")),
+        Factor(
+            *("pattern", "word", "random", "pattern {}"),
+            only_for=("swap", "permute", "grow"),
+            level_for={"strided": ("swap", "permute")},
+        ),
         Factor(
             *("distance", "count", 1, "distance {}", MAX_PAGES, "a pair spans at most all pages of a region"),
             trend=Trend("distances", "Rate against distance", "Distance in pages"),

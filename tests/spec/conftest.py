@@ -49,7 +49,7 @@ def vocabulary() -> Vocabulary:
         choices={
             "backing": ("private_anon", "shared_anon"),
             "touch": ("none", "moved", "every", "new"),
-            "pattern": ("random", "sequential"),
+            "pattern": ("random", "sequential", "strided"),
             "release": ("kept", "source", "both"),
             "pages": ("present", "fresh", "forked", "mlocked"),
             "alignment": ("2MiB", "page", "1GiB"),

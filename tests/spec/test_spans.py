@@ -144,6 +144,10 @@ def test_a_block_that_is_doubled_begins_with_64_kib(read: Callable[..., Experime
 
 
 def test_a_level_is_refused_where_the_workload_has_no_use_for_it(read: Callable[..., Experiment]) -> None:
-    """Only a block that grows has a part that is new."""
+    """Only a block that grows has a part that is new, and only pairs have a stride."""
     with pytest.raises(SpecError, match=r"unknown touch 'new'; it is one of none, moved, every"):
         read(touch="new")
+    grow = {"workload": "grow", "method": "enlarge", "baseline": "{method: enlarge}"}
+    with pytest.raises(SpecError, match=r"unknown pattern 'strided'; it is one of random, sequential"):
+        read(**grow, pattern="strided")
+    assert read(pattern="strided").factors["pattern"] == ("strided",)

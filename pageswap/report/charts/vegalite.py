@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import textwrap
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pageswap.text.numbers import interval_text
@@ -190,6 +191,16 @@ def figure_layers(data: str, along: str, channels: Mapping[str, Any], size: int 
     point = {"type": "point", "filled": True, "opacity": 1, "size": size}
     del bar["shape"]
     return [layer(data, {"type": "rule", "strokeWidth": size / 40}, **bar), layer(data, point, **channels)]
+
+
+def wrapped(name: str) -> str:
+    """Break a name into lines for which a row's label has room, between words."""
+    return "\n".join(textwrap.wrap(name, int(_GUTTER_PX[1] / _PX_A_LETTER)))
+
+
+def row_height(names: Sequence[str], least: int) -> int:
+    """Return the height of each row in pixels: the least, or what the label with the most lines needs."""
+    return max(least, _LINE_PX * (1 + max((name.count("\n") for name in names), default=0)) + 8)
 
 
 def row_axis(names: Sequence[str], all_names: Sequence[str] = (), *, is_centred: bool = True) -> Spec:

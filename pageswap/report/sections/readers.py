@@ -131,7 +131,7 @@ def _against_throughput(workload: str, rows: Sequence[Row]) -> Plot:
 def _percentiles(headings: tuple[str, str, str], rows: Sequence[Row]) -> Plot:
     marks: list[dict[str, Any]] = [
         {
-            "row": name.replace(", ", "\n", 1),
+            "row": "\n".join(map(vega.wrapped, name.split(", ", 1))),
             "Case": name,
             "Percentile": words,
             "value": met.beside_ns[key],
@@ -163,7 +163,9 @@ def _percentiles(headings: tuple[str, str, str], rows: Sequence[Row]) -> Plot:
         ),
     ]
     words = [f"{mark['Case']}: {mark['Percentile']} within {mark['Read']}" for mark in marks]
-    return vega.plot(headings[0], words, layers, {"marks": marks}, _ROW_PX * len(names), series=kinds)
+    return vega.plot(
+        headings[0], words, layers, {"marks": marks}, vega.row_height(names, _ROW_PX) * len(names), series=kinds
+    )
 
 
 def _figures(workload: str, headings: tuple[str, str, str], rows: Sequence[Row]) -> Grid:

@@ -53,6 +53,26 @@ def test_percentiles_are_drawn_beside_those_alone() -> None:
     ]
 
 
+def test_a_long_name_is_broken_into_lines_that_have_room() -> None:
+    """Nothing of it is cut off, and each row is as high as its label."""
+    levels = {
+        "neighbours": ["reading"],
+        "reads": ["missing", "resting"],
+        "run_pages": [1, 64],
+        "touch": ["none", "moved"],
+    }
+    section = readers.section(reported(read_run(**levels)))
+    assert section
+    plot = section.plots[1]
+    marks = rows(plot, "marks")
+    lines = [line for mark in marks for line in mark["row"].split("\n")]
+
+    assert max(map(len, lines)) <= 28
+    assert all(" ".join(mark["row"].split()) == mark["Case"].replace(", ", " ", 1) for mark in marks)
+    assert max(mark["row"].count("\n") for mark in marks) >= 3
+    assert plot.spec["height"] >= 15 * 4 * len({mark["row"] for mark in marks})
+
+
 def test_the_table_has_every_figure_and_the_shortest_first() -> None:
     """The ratio against alone is told with its interval."""
     section = readers.section(reported(read_run()))

@@ -30,9 +30,17 @@ def build_core(*, sanitize: bool = False) -> str:
 
     Once a command: `run` needs it for its plan, for what it asks the hosts beforehand, and for what it measures.
     """
-    command = [sys.executable, "native/build.py", *(["--sanitize"] if sanitize else [])]
+    return _built("native/build.py", *(["--sanitize"] if sanitize else []))
+
+
+def build_module() -> str:
+    """Build the kernel module for the kernel that runs here, and return its facts as JSON text. Raises BuildError."""
+    return _built("native/module/build_module.py")
+
+
+def _built(*script: str) -> str:
     # A process of its own: its inputs are the compiler's, and cffi's parser stays out of every other command.
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, *script], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BuildError(done.stderr.strip().removeprefix("error: "))
     return done.stdout.strip()
@@ -49,6 +57,9 @@ _LABS = (_LAB_FOLDER, *_SIDE_BY_SIDE, "4")
 # A process more than two CPUs, as many a test waits.
 _OTHERS = (*(f"--ignore={folder}" for folder in (*_CORE, _LAB_FOLDER)), *_SIDE_BY_SIDE, "4")
 _TWICE = ", alone and under AddressSanitizer and UndefinedBehaviorSanitizer"
+
+# The module is compiled against the kernel's headers alone, which only some machines have.
+_ALSO_FORMATTED = ("native/*.h", "native/module/*.c")
 
 # pytest's flags that pick tests out.
 _PICKS = {"-k", "-m", "--lf", "--last-failed", "--sw", "--stepwise"}
@@ -148,7 +159,7 @@ def _checkers() -> dict[str, list[list[str]]]:
         "ruff format": [[_tool("ruff"), "format", "--quiet", "--diff", *PYTHON_FILES]],
         "mypy": [[_tool("mypy"), "--no-error-summary"]],
         "import-linter": [[_tool("lint-imports"), "--no-logo"]],
-        "clang-format": [[_tool("clang-format"), "--dry-run", "-Werror", *c_files, *_names("native/*.h")]],
+        "clang-format": [[_tool("clang-format"), "--dry-run", "-Werror", *c_files, *_names(*_ALSO_FORMATTED)]],
         # -fanalyzer works on what the optimiser sees, so each file is compiled to nowhere.
         "gcc -Wall -Wextra -fanalyzer": [[*gcc, "-fanalyzer", "-S", "-o", "/dev/null", path] for path in c_files],
         "cppcheck": [[_tool("cppcheck"), *cppcheck, "--std=c11", "-Inative", *c_files]],

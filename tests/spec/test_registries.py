@@ -9,10 +9,11 @@ from pageswap.agent.workloads import WORKLOADS
 from pageswap.errors import CoreError, MethodUnavailableError
 from pageswap.native._core import ffi
 from pageswap.spec.experiment import ASKS
-from pageswap.spec.factors import FACTORS, Factor
+from pageswap.spec.factors import FACTORS, Factor, core_vocabulary
 
+METHODS = core_vocabulary().methods.values()
 # A machine of one NUMA node has no method for `migrate`.
-DONE_HERE = [name for name in WORKLOADS if any(name in each.workloads and each.available for each in native.methods())]
+DONE_HERE = [name for name in WORKLOADS if any(name in each.workloads and each.available for each in METHODS)]
 
 
 def test_workloads_are_those_of_the_core() -> None:
@@ -24,7 +25,7 @@ def test_workloads_are_those_of_the_core() -> None:
 @pytest.mark.parametrize("workload", DONE_HERE)
 def test_readers_may_be_where_the_core_lets_them(workload: str) -> None:
     """It knows which workloads leave no place without a page."""
-    method = next(each.name for each in native.methods() if workload in each.workloads and each.available)
+    method = next(each.name for each in METHODS if workload in each.workloads and each.available)
     sizes = {"page_bytes": 4096, "region_bytes": 64 * 4096, "iterations": 10, "rounds": 1, "threads": 1, "seed": 1}
     trial = native.TrialParams(method=method, workload=workload, **sizes, backing="private_anon", neighbours="reading")
     refused = ""
@@ -41,7 +42,7 @@ def test_readers_may_be_where_the_core_lets_them(workload: str) -> None:
 @pytest.mark.parametrize("workload", DONE_HERE)
 def test_readers_may_await_pages_where_the_core_lets_them(workload: str) -> None:
     """It knows which workloads bring pages to empty places."""
-    method = next(each.name for each in native.methods() if workload in each.workloads and each.available)
+    method = next(each.name for each in METHODS if workload in each.workloads and each.available)
     sizes = {"page_bytes": 4096, "region_bytes": 64 * 4096, "iterations": 10, "rounds": 1, "threads": 1, "seed": 1}
     words = {"backing": "private_anon", "neighbours": "reading", "reads": "missing"}
     try:

@@ -33,16 +33,24 @@ class Process:
 
 
 def living(belongs: Callable[[int], bool] = lambda _pid: True) -> list[Process]:
-    """List the processes whose PID `belongs`; a zombie, which has no words, is none."""
+    """List the processes whose PID `belongs`; a zombie, which has no words, is none.
+
+    Tests ask again and again until somebody comes or has gone: this reads no more than it must, and without pathlib,
+    which takes three times as long.
+    """
     found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and belongs(int(entry.name)):
-            with contextlib.suppress(OSError, IndexError):
-                words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                if words:
-                    found.append(Process(int(entry.name), parent, entry.stat().st_uid, tuple(words)))
+    for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 - see above
+        with contextlib.suppress(OSError, IndexError):
+            words = _read(f"/proc/{name}/cmdline").decode(errors="replace").split("\0")[:-1]
+            if words and belongs(int(name)):
+                parent = int(_read(f"/proc/{name}/stat").rpartition(b")")[2].split()[1])
+                found.append(Process(int(name), parent, os.stat(f"/proc/{name}").st_uid, tuple(words)))  # noqa: PTH116 - see above
     return found
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb", 0) as file:  # noqa: PTH123 - see above
+        return file.read()
 
 
 def by_role(processes: Iterable[Process]) -> dict[str, list[int]]:

@@ -255,7 +255,7 @@ def network(folder: Path) -> Iterator[Network]:
 
 def _pid_namespace(pid: int) -> str:
     try:
-        return str(Path(f"/proc/{pid}/ns/pid").readlink())
+        return os.readlink(f"/proc/{pid}/ns/pid")  # noqa: PTH115 - asked of each process again and again
     except OSError:
         return ""
 

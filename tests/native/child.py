@@ -29,10 +29,11 @@ from pageswap.errors import CoreError, MethodUnavailableError
 print(native.__file__, flush=True)
 for line in sys.stdin:
     process = native.TrialProcess(native.TrialParams(**json.loads(line)))
-    _, status = os.waitpid(process.start(), 0)
+    _, status, usage = os.wait4(process.start(), 0)
     try:
         result = process.result()
         answer = {"status": status} if status or result is None else {"result": dataclasses.asdict(result)}
+        answer["peak_kib"] = usage.ru_maxrss
     except MethodUnavailableError as error:
         answer = {"unavailable": str(error)}
     except CoreError as error:
@@ -146,19 +147,30 @@ def run(trial: native.TrialParams, core: pathlib.Path = OWN_CORE) -> native.Tria
 
     `core` is the folder that has `pageswap` in it: this process's own, or one that only tests have.
     """
+    return native.TrialResult(**_answer(trial, core)["result"])
+
+
+def peak_bytes(trial: native.TrialParams) -> int:
+    """Run a trial in a child, which must verify, and return the most memory that the child had at a time."""
+    answer = _answer(trial, OWN_CORE)
+    assert answer["result"]["verified"]
+    return int(answer["peak_kib"]) * KIB
+
+
+def _answer(trial: native.TrialParams, core: pathlib.Path) -> dict[str, Any]:
     server = _server(core)
     assert server.stdin
     assert server.stdout
     pointed = {"cpus": trial.cpus, "pairs": trial.pairs, "trace": list(trial.trace)}
     print(json.dumps({**trial.fields, **pointed}), file=server.stdin, flush=True)
-    answer = json.loads(server.stdout.readline())
+    answer: dict[str, Any] = json.loads(server.stdout.readline())
     assert "status" not in answer, f"the child ended with wait status {answer['status']}"
     if "unavailable" in answer:
         raise MethodUnavailableError(answer["unavailable"])
     if "core" in answer:
         call, errnum, name, text = answer["core"]
         raise CoreError(call, errnum, name, text.partition(f"{name}: ")[2])
-    return native.TrialResult(**answer["result"])
+    return answer
 
 
 def run_or_skip(trial: native.TrialParams) -> native.TrialResult:

@@ -85,20 +85,20 @@ def compared(methods: dict[str, float], **options: object) -> list[Comparison]:
 @pytest.mark.parametrize("family", [1, 30])
 @pytest.mark.parametrize("side", ["memcpy", "m0"])
 def test_one_disturbed_trial_hides_no_large_difference(family: int, side: str) -> None:
-    """Half as fast again in each of seven blocks, one trial of which takes four times as long: found in 95 of 100.
+    """Half as fast again in each of seven blocks, one trial of which takes four times as long: found in 19 of 20.
 
     By ranks it never could be: with the largest rank against it p is 0.3 at best, and an interval between order
     statistics of seven values reaches towards the outermost.
     """
     found = 0
-    for seed in range(40):
+    for seed in range(20):
         names = {f"m{number}": 800.0 / 1.5 for number in range(family)}
         run = make_run(method=["memcpy", *names], speeds=names, noise=0.02, replicas=True, seed=seed, **ONE)
         disturbed = run.of(method=side, replica=0, warmup=0)[seed % 7]
         disturbed["elapsed_ns"] *= 4
         found += next(iter(summarise(run).comparisons.values())).verdict == FASTER
 
-    assert found >= 38
+    assert found >= 19
 
 
 def test_few_blocks_and_many_comparisons_do_not_hide_a_difference() -> None:

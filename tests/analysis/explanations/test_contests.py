@@ -84,22 +84,22 @@ def test_one_that_the_baseline_beats_never_wins() -> None:
 
 @pytest.mark.slow
 def test_the_truly_fastest_is_among_the_winners() -> None:
-    """In 95 of 100 runs at least, of six methods that are within 3 %; and often it is not all of them."""
+    """In 95 % of runs at least, of six methods that are within 3 %; and often it is not all of them."""
     truth = {f"m{index}": 400.0 * (1 + 0.006 * index) for index in range(6)}
-    found = [winners(field(truth, noise=0.01, seed=seed, blocks=10, replicas=True))[0] for seed in range(100)]
+    found = [winners(field(truth, noise=0.01, seed=seed, blocks=10, replicas=True))[0] for seed in range(60)]
 
-    assert sum("m0" in each for each in found) >= 95
-    assert sum(len(each) < 6 for each in found) >= 50
+    assert sum("m0" in each for each in found) >= 57
+    assert sum(len(each) < 6 for each in found) >= 30
 
 
 @pytest.mark.slow
 def test_equals_are_rarely_told_apart() -> None:
-    """Five of the same speed: one is left out in at most 5 of 100 runs, although the first was chosen by looking."""
+    """Five of the same speed: one is left out in at most 3 of 60 runs, although the first was chosen by looking."""
     found = [
-        winners(field(dict.fromkeys("abcd", 800.0), noise=0.02, seed=seed, replicas=True))[0] for seed in range(100)
+        winners(field(dict.fromkeys("abcd", 800.0), noise=0.02, seed=seed, replicas=True))[0] for seed in range(60)
     ]
 
-    assert sum(len(each) < 5 for each in found) <= 5
+    assert sum(len(each) < 5 for each in found) <= 3
 
 
 def test_every_rival_has_its_ratio_to_the_first() -> None:

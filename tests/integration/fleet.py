@@ -167,4 +167,4 @@ def check_whole(run_dir: Path, spec: Path, hosts: Iterable[str], statuses: Itera
 
 def check_quiet(host: Host, lease_s: float = 0.0) -> None:
     """Assert that, once the lease is over, no process is left there."""
-    wait_until(lambda: not host.processes(), lease_s + 30.0)
+    wait_until(lambda: not host.processes(), lease_s + 30.0, every_s=0.1)

@@ -174,7 +174,7 @@ class Kills:
             check_quiet(host, LEASE_S)
 
     def _check_nothing_left(self) -> None:
-        wait_until(lambda: not self._ssh(), SSH_IDLE_S + 30.0)
+        wait_until(lambda: not self._ssh(), SSH_IDLE_S + 30.0, every_s=0.1)
         shutil.rmtree(self._sockets)
 
 

@@ -115,7 +115,7 @@ class TestTwoAtOnce:
         for alias in ("lab1", "other"):
             fleet.check_next_run(alias)  # the bundle is there: what comes next starts soon
             shutil.rmtree(fleet.results)
-        controller = fleet.begin("lab1", spec=fleet.spec(repeats=1, iterations=BRIEF))
+        controller = fleet.begin("lab1", spec=fleet.spec(repeats=4, iterations=BRIEF))
         return host, controller, hold_trial(host.roles)
 
     def test_the_second_is_told_who_measures(self, fleet: Fleet, held: tuple[Host, subprocess.Popen[str], int]) -> None:
@@ -130,7 +130,7 @@ class TestTwoAtOnce:
             assert word in second.errors
         assert ended.code == 0, ended.errors
         (run_dir,) = fleet.runs()
-        check_whole(run_dir, fleet.spec(repeats=1, iterations=BRIEF), ["lab1"])
+        check_whole(run_dir, fleet.spec(repeats=4, iterations=BRIEF), ["lab1"])
         check_quiet(host)
         fleet.check_next_run("lab1")
 
@@ -184,7 +184,7 @@ class TestCtrlC:
     def test_twice_kills_the_trial_in_hand(self, fleet: Fleet) -> None:
         """Exit code 130, and that trial is a row that says so, which resume makes up for."""
         host = fleet.network.add("lab1")
-        controller = fleet.begin("lab1", spec=fleet.spec(repeats=1, iterations=BRIEF))
+        controller = fleet.begin("lab1", spec=fleet.spec(repeats=4, iterations=BRIEF))
         hold_trial(host.roles)
         stop_at_once(controller)
         ended = finish(controller)

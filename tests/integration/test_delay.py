@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.integration.fleet import Fleet
 
-PAIRS = 8
+PAIRS = 6
 DELAY_S = 0.1  # each way
 CONFIDENCE = 0.999  # one false alarm in a thousand runs of this test
 SPEC = """

@@ -21,7 +21,7 @@ name: gate
 question: Did a method become slower?
 method: [memcpy, copy_words]
 region_size: 1MiB
-iterations: 50_000
+iterations: 20_000
 baseline: {method: memcpy}
 repeats: 9
 """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.integration.lab import Lab
 
 KILLS = int(os.environ.get("PAGESWAP_TEST_KILLS", "30"))
-KILLS_OVER_SSH = int(os.environ.get("PAGESWAP_TEST_KILLS", "12"))
+KILLS_OVER_SSH = int(os.environ.get("PAGESWAP_TEST_KILLS", "8"))
 VICTIMS = ("controller", "keeper", "agent", "follower", "trial", "starter")
 
 LONGER = 9 * SHORT  # iterations

@@ -76,6 +76,9 @@ _TYPES: dict[str, Any] = {
 _NS_PER_S = 1e9
 _CHUNK_ROWS = 50_000
 
+# As where measuring alone is installed: a developer's pyarrow would hold texts, and take longer for a run's few.
+pd.set_option("mode.string_storage", "python")
+
 
 def frame(run_data: HostRows) -> pd.DataFrame:
     """Return one row per trial (its last attempt), warm-ups and every status included.
@@ -127,13 +130,17 @@ def _table(run_data: HostRows, names: list[str], order: list[str]) -> pd.DataFra
     while (part := list(itertools.islice(rows, _CHUNK_ROWS))) or not parts["case_id"]:
         for name, column in _columns(part, names, told):
             parts[name].append(column)
-    whole = {name: pd.concat(parts.pop(name), ignore_index=True) for name in told}
+    whole = {name: _joined(parts.pop(name)) for name in told}
     # All trials of a case have its levels, so that they are typed once a case.
     places = pd.Index(list(cases), dtype="str").get_indexer(whole["case_id"])
     for name in levels.intersection(order):
         column = pd.Series([case.get(name) for case in cases.values()], dtype="object")
         whole[name] = _typed(name, column).take(places).reset_index(drop=True)
     return pd.DataFrame({name: whole.pop(name) for name in order}, copy=False)
+
+
+def _joined(parts: list[pd.Series[Any]]) -> pd.Series[Any]:
+    return pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
 
 
 def _columns(rows: list[Any], names: list[str], order: list[str]) -> Iterator[tuple[str, pd.Series[Any]]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, BrowserContext
 
 # The headless one is the same engine without a window's processes.
 _CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
@@ -47,12 +47,19 @@ def chromium(outer_network: Callable[[], AbstractContextManager[None]]) -> Itera
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def kept() -> list[BrowserContext]:
+    """Return what stays open for more tests than one."""
+    return []
+
+
 @pytest.fixture
-def browser(chromium: Browser) -> Iterator[Browser]:
+def browser(chromium: Browser, kept: list[BrowserContext]) -> Iterator[Browser]:
     """Return the browser, and close the pages that a test has opened: each goes on drawing."""
     yield chromium
     for context in chromium.contexts:
-        context.close()
+        if context not in kept:
+            context.close()
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,10 @@ from tests.fake_run import make_run
 from tests.report.page.test_write import usual
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 _BOXES = "(each) => each.map((one) => one.getBoundingClientRect().toJSON())"
 # All numbers with their units in what is to be read, and those of them that are on two lines.
@@ -91,18 +92,37 @@ class Visit:
         return [text.replace("\u00a0", " ") for text in texts]
 
 
-def test_the_page_makes_no_request_and_no_complaint(browser: Browser, rich_report: Path) -> None:
+@pytest.fixture(scope="module")
+def seen(
+    chromium: Browser, kept: list[BrowserContext], report: Path, rich_report: Path, hostile_report: Path
+) -> Iterator[Callable[[str, int], Visit]]:
+    """Return what opens a report, at a width, for all tests that only look at it: drawing it takes seconds."""
+    paths = {"report": report, "rich_report": rich_report, "hostile_report": hostile_report}
+    visits: dict[tuple[str, int], Visit] = {}
+
+    def visit(name: str, width: int) -> Visit:
+        if (name, width) not in visits:
+            visits[name, width] = Visit(chromium, paths[name], width=width)
+            kept.append(visits[name, width].page.context)
+        return visits[name, width]
+
+    yield visit
+    for each in visits.values():
+        each.page.context.close()
+
+
+def test_the_page_makes_no_request_and_no_complaint(seen: Callable[[str, int], Visit], rich_report: Path) -> None:
     """The file itself is all that is ever asked for."""
-    visit = Visit(browser, rich_report)
+    visit = seen("rich_report", 1280)
     visit.page.wait_for_timeout(300)
 
     assert [rich_report.as_uri()] == visit.requests
     assert visit.complaints == []
 
 
-def test_hovering_shows_the_tables_numbers(browser: Browser, report: Path) -> None:
+def test_hovering_shows_the_tables_numbers(seen: Callable[[str, int], Visit]) -> None:
     """The ratio, its interval and the time in the tooltip are those of the case's row, to the digit."""
-    visit = Visit(browser, report)
+    visit = seen("report", 1280)
     ratios = visit.page.locator("section[aria-labelledby=ratios] .live").first
     ratios.locator(".mark-symbol.role-mark path[aria-label*='Verdict']").first.hover()
     tooltip = visit.page.locator("#vg-tooltip-element.visible").inner_text()
@@ -116,9 +136,9 @@ def test_hovering_shows_the_tables_numbers(browser: Browser, report: Path) -> No
     assert f"{time} ns per swap" in tooltip
 
 
-def test_hovering_over_a_trend_shows_the_tables_numbers(browser: Browser, rich_report: Path) -> None:
+def test_hovering_over_a_trend_shows_the_tables_numbers(seen: Callable[[str, int], Visit]) -> None:
     """The throughput and the time of a mark over sizes are those of its row."""
-    visit = Visit(browser, rich_report)
+    visit = seen("rich_report", 1280)
     picture = visit.page.locator("main > figure .live")
     picture.locator(".mark-symbol.role-mark path[aria-label*='95 % CI']").last.hover(force=True)
     tooltip = visit.page.locator("#vg-tooltip-element.visible").inner_text()
@@ -147,9 +167,10 @@ def test_the_page_allows_no_code_but_its_own(browser: Browser, report: Path) -> 
     assert "unsafe-eval" not in report.read_text(encoding="utf-8").split("<title>")[0]
 
 
-def test_the_answer_is_followed_by_its_picture(browser: Browser, report: Path) -> None:
+def test_the_answer_is_followed_by_its_picture(seen: Callable[[str, int], Visit]) -> None:
     """Before anything has to be scrolled to: the question, the answer, and what shows it."""
-    page = Visit(browser, report).page
+    page = seen("report", 1280).page
+    page.evaluate("window.scrollTo(0, 0)")
     box = page.locator("main > figure svg").last.bounding_box()
 
     assert box is not None
@@ -196,21 +217,19 @@ def test_with_scripts_each_chart_is_shown_once(browser: Browser, report: Path) -
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("name", ["rich_report", "hostile_report"])
 def test_the_page_never_scrolls_sideways(
-    browser: Browser, request: pytest.FixtureRequest, width: int, name: str
+    browser: Browser, seen: Callable[[str, int], Visit], request: pytest.FixtureRequest, width: int, name: str
 ) -> None:
     """What is too wide scrolls within itself, on a telephone too, with scripts or without, whatever the names are."""
-    path = request.getfixturevalue(name)
+    without = Visit(browser, request.getfixturevalue(name), width=width, scripts=False)
 
-    for scripts in (True, False):
-        page = Visit(browser, path, width=width, scripts=scripts).page
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for visit in (seen(name, width), without):
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_charts_fit_a_telephone(browser: Browser, rich_report: Path) -> None:
+def test_charts_fit_a_telephone(browser: Browser, seen: Callable[[str, int], Visit], rich_report: Path) -> None:
     """With scripts or without, nothing of a chart lies beyond the page's edge, where nobody would look for it."""
-    for scripts in (True, False):
-        page = Visit(browser, rich_report, width=390, scripts=scripts).page
-        widths = page.locator(".chart").evaluate_all(
+    for visit in (seen("rich_report", 390), Visit(browser, rich_report, width=390, scripts=False)):
+        widths = visit.page.locator(".chart").evaluate_all(
             "(charts) => charts.map((chart) => [chart.clientWidth, chart.scrollWidth])"
         )
 
@@ -220,14 +239,17 @@ def test_charts_fit_a_telephone(browser: Browser, rich_report: Path) -> None:
 
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("name", ["report", "rich_report"])
-def test_no_word_of_a_chart_is_cut(browser: Browser, request: pytest.FixtureRequest, width: int, name: str) -> None:
+def test_no_word_of_a_chart_is_cut(seen: Callable[[str, int], Visit], width: int, name: str) -> None:
     """Each label lies within its chart, that of a crossover too."""
-    page = Visit(browser, request.getfixturevalue(name), width=width).page
-    cut = page.locator(".live svg text").evaluate_all(
-        """(texts) => texts.filter((text) => {
+    cut = (
+        seen(name, width)
+        .page.locator(".live svg text")
+        .evaluate_all(
+            """(texts) => texts.filter((text) => {
             const [chart, box] = [text.ownerSVGElement, text].map((each) => each.getBoundingClientRect());
             return box.width > 0 && (box.left < chart.left - 1 || box.right > chart.right + 1);
         }).map((text) => text.textContent)"""
+        )
     )
 
     assert cut == []
@@ -266,10 +288,10 @@ def test_no_line_ends_between_a_number_and_its_unit(browser: Browser, rich_repor
         assert broken == []
 
 
-def test_lines_are_named_beside_the_chart_or_above_it(browser: Browser, rich_report: Path) -> None:
+def test_lines_are_named_beside_the_chart_or_above_it(seen: Callable[[str, int], Visit]) -> None:
     """Where there is no room at their ends a legend names them, with the same marks."""
     for width, legends in ((1280, 0), (390, 1)):
-        picture = Visit(browser, rich_report, width=width).page.locator("main > figure .live")
+        picture = seen("rich_report", width).page.locator("main > figure .live")
         names = picture.locator("svg text", has_text="copy_words")
 
         assert picture.locator(".role-legend").count() == legends

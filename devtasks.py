@@ -87,8 +87,9 @@ def _test_core(pytest: list[str], output: IO[bytes], *, twice: bool) -> int:
     environment = {
         **os.environ,
         "LD_PRELOAD": str(library),
-        # Python itself leaks by design at its end; every error of the core still stops the process.
-        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
+        # Python itself leaks by design at its end; every error of the core still stops the process. What was freed is
+        # held back for longer than a trial takes, but no 256 MiB of it, whose pages each fork would copy the tables of.
+        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:quarantine_size_mb=1",
         "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
         "PAGESWAP_SANITIZED": "1",
     }

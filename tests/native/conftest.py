@@ -40,8 +40,15 @@ def reserve(knob: pathlib.Path, count: int) -> None:
 
 @pytest.fixture(scope="session")
 def folios() -> Iterator[None]:
-    """Give large folios of every size to who asks for them, as --tune does, where that is allowed."""
+    """Give large folios of every size to who asks for them, as --tune does, where that is allowed.
+
+    The kernel's own thread, which makes huge pages of what it finds in smaller ones, sleeps meanwhile.
+    """
     before: dict[pathlib.Path, str] = {}
+    with contextlib.suppress(OSError):
+        pause = FOLIOS / "khugepaged" / "scan_sleep_millisecs"
+        before[pause] = pause.read_text()
+        pause.write_text(str(24 * 3_600_000))
     for backing in native.backings():
         knob = FOLIOS / f"hugepages-{backing.folio_bytes >> 10}kB" / "enabled"
         with contextlib.suppress(OSError):

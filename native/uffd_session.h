@@ -57,14 +57,17 @@ static inline int ps_uffd_open(uint64_t features, const char **call)
 }
 
 /* Until the descriptor is closed. Returns 0 or a negative errno. */
-static inline int ps_uffd_watch(int fd, const unsigned char *begin, size_t bytes)
+static inline int ps_uffd_register(int fd, const unsigned char *begin, size_t bytes, uint64_t mode)
 {
-    struct uffdio_register range = {
-        .range = {.start = (uintptr_t)begin, .len = bytes},
-        .mode = UFFDIO_REGISTER_MODE_MISSING,
-    };
+    struct uffdio_register range = {.range = {.start = (uintptr_t)begin, .len = bytes}, .mode = mode};
 
     return ioctl(fd, UFFDIO_REGISTER, &range) == 0 ? 0 : -errno;
+}
+
+/* So that who comes to a place without a page waits, or dies. */
+static inline int ps_uffd_watch(int fd, const unsigned char *begin, size_t bytes)
+{
+    return ps_uffd_register(fd, begin, bytes, UFFDIO_REGISTER_MODE_MISSING);
 }
 
 /* Opens the region's descriptor, and watches its slots. */

@@ -5,94 +5,17 @@
  * below the destination. Needs: Linux 6.8, private anonymous memory that no fork shares, pages that are present; no
  * privilege, because only faults of user code are asked for. Not atomic: between the calls a slot is empty, where
  * who reads it waits until its page is there; and after a failed one a page stays in the scratch slot. */
-#include "../uffd_session.h"
+#include "../uffd_moves.h"
 
-/* Linux 6.8 added these; the headers of older distributions lack them. */
-struct move_request {
-    uint64_t to, from, bytes, mode;
-    int64_t moved; /* bytes, or a negative errno */
-};
-#define MOVE_IOCTL _IOWR(UFFDIO, 0x05, struct move_request)
-#define MOVE_MODE_DONTWAKE ((uint64_t)1)
-#define FEATURE_MOVE ((uint64_t)1 << 16)
-
-#define PAGEMAP_PRESENT ((uint64_t)1 << 63)
-#define PAGEMAP_SWAPPED ((uint64_t)1 << 62) /* or under migration */
-#define PAGEMAP_BATCH 512
-
-/* Counts the bytes from the start of `from` on that have left it; 0 also where that cannot be told. */
-static size_t departed(const unsigned char *from, size_t bytes)
+static uint64_t mode_for(const struct ps_region *region)
 {
-    const int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    uint64_t entries[PAGEMAP_BATCH];
-    size_t gone = 0, seen = 0;
-
-    if (fd < 0)
-        return 0;
-    while (gone == seen && gone < bytes) {
-        const size_t left = (bytes - gone) / PS_BASE_PAGE;
-        const size_t wanted = left < PAGEMAP_BATCH ? left : PAGEMAP_BATCH;
-        const off_t at = (off_t)(((uintptr_t)from + gone) / PS_BASE_PAGE * sizeof *entries);
-
-        if (pread(fd, entries, wanted * sizeof *entries, at) != (ssize_t)(wanted * sizeof *entries))
-            break;
-        for (size_t i = 0; i < wanted && !(entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)); i++)
-            gone += PS_BASE_PAGE;
-        seen += wanted * PS_BASE_PAGE;
-    }
-    (void)close(fd);
-    return gone;
-}
-
-/* The kernel wakes who waits for a page when it says that the page came; here it said otherwise. */
-static void wake(const struct ps_region *region, int fd, unsigned char *to, size_t bytes)
-{
-    struct uffdio_range range = {.start = (uintptr_t)to, .len = bytes};
-
-    if (region->is_read)
-        (void)ioctl(fd, UFFDIO_WAKE, &range); /* refused for ranges only that are not watched */
-}
-
-/* Returns 0 or a negative errno, and counts in the region how often the kernel refused; *moved counts the bytes that
- * went, also when it fails.
- *
- * EEXIST need not mean it: Linux 6.18 forgets to clear its own EAGAIN (a page was under migration or reclaim), so it
- * moves the page, takes that for another refusal, tries again inside the same call, and finds at the destination the
- * page that it put there. A source that is gone has arrived: nothing else takes pages away here. */
-static int move_range(struct ps_region *region, int fd, unsigned char *to, unsigned char *from, size_t bytes,
-                      size_t *moved)
-{
-    unsigned stalls = 0;
-
-    while (*moved < bytes) {
-        struct move_request request = {
-            .to = (uintptr_t)to + *moved,
-            .from = (uintptr_t)from + *moved,
-            .bytes = bytes - *moved,
-            .mode = region->is_read ? 0 : MOVE_MODE_DONTWAKE,
-        };
-        const int failed = ioctl(fd, MOVE_IOCTL, &request) == 0 ? 0 : errno;
-
-        region->retries += failed == EAGAIN;
-        region->refusals += failed == EEXIST;
-        if (failed == EEXIST && (request.moved = (int64_t)departed(from + *moved, bytes - *moved)) > 0)
-            wake(region, fd, to + *moved, (size_t)request.moved);
-        if (failed && failed != EAGAIN && request.moved <= 0)
-            return -failed;
-        if (request.moved > 0) { /* all of it, or a part and EAGAIN */
-            *moved += (size_t)request.moved;
-            stalls = 0;
-        } else if (ps_uffd_stalled(&stalls) != 0) {
-            return -EAGAIN;
-        }
-    }
-    return 0;
+    return region->is_read ? 0 : PS_UFFD_MOVE_DONTWAKE;
 }
 
 static int move_page(struct ps_region *region, unsigned char *to, unsigned char *from)
 {
     size_t moved = 0;
-    const int failed = move_range(region, region->uffd, to, from, region->page_bytes, &moved);
+    const int failed = ps_uffd_move(region, region->uffd, to, from, region->page_bytes, mode_for(region), &moved);
 
     return failed ? ps_error_set(region->error, -failed, "ioctl(UFFDIO_MOVE)", "") : 0;
 }
@@ -130,12 +53,12 @@ static int move_run(struct ps_region *region, const struct ps_move *move)
 {
     const size_t bytes = move->pages * region->page_bytes;
     size_t moved = 0;
-    int failed = move_range(region, region->uffd, move->to, move->from, bytes, &moved);
+    int failed = ps_uffd_move(region, region->uffd, move->to, move->from, bytes, mode_for(region), &moved);
 
     if (failed == -EEXIST) {
         if (madvise(move->to + moved, bytes - moved, MADV_DONTNEED) != 0) /* locked memory is not given back */
             return give_up(region, move, moved, errno, "madvise(MADV_DONTNEED)");
-        failed = move_range(region, region->uffd, move->to, move->from, bytes, &moved);
+        failed = ps_uffd_move(region, region->uffd, move->to, move->from, bytes, mode_for(region), &moved);
     }
     return failed ? give_up(region, move, moved, -failed, "ioctl(UFFDIO_MOVE)") : 0;
 }
@@ -165,7 +88,7 @@ static int empty(unsigned char *begin, size_t bytes)
 
 static int setup(struct ps_region *region)
 {
-    int failed = ps_uffd_begin(region, FEATURE_MOVE);
+    int failed = ps_uffd_begin(region, PS_UFFD_FEATURE_MOVE);
 
     if (failed)
         return failed;
@@ -181,13 +104,13 @@ static int try_move(int fd, unsigned char *to, unsigned char *from)
     struct ps_region nowhere = {0};
     size_t moved = 0;
 
-    return move_range(&nowhere, fd, to, from, PS_BASE_PAGE, &moved);
+    return ps_uffd_move(&nowhere, fd, to, from, PS_BASE_PAGE, mode_for(&nowhere), &moved);
 }
 
 static int probe(ps_error *why)
 {
     static const struct ps_uffd_needs needs = {
-        .features = FEATURE_MOVE,
+        .features = PS_UFFD_FEATURE_MOVE,
         .request = "ioctl(UFFDIO_MOVE)",
         .of_an_old_kernel = "the kernel is older than 5.11; UFFDIO_MOVE needs Linux 6.8 or newer",
         .of_userfaultfd = "use a kernel (6.8 or newer) with CONFIG_USERFAULTFD, or a seccomp profile that does not "

@@ -1,5 +1,5 @@
-"""Says one thing pyproject.toml cannot: which file describes the C core to cffi."""
+"""Says one thing pyproject.toml cannot: which file describes the C core and the mover to cffi."""
 
 from setuptools import setup
 
-setup(cffi_modules=["native/build.py:ffi"])
+setup(cffi_modules=["native/build.py:ffi", "native/build.py:mover_ffi"])

@@ -1,4 +1,4 @@
-"""Builds the C core: cffi's API mode with the limited API, so that one binary serves every Python from 3.9 on."""
+"""Builds the C core and the mover: cffi's API mode with the limited API, so that one binary serves every Python."""
 
 from __future__ import annotations
 
@@ -14,13 +14,20 @@ import shlex
 import subprocess
 import sys
 import sysconfig
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cffi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 MODULE = "pageswap.native._core"
+MOVER_MODULE = "pageswap.mover._mover"
+MOVER_HEADER = HERE / "mover" / "pageswap_mover.h"
+# What the mover takes of the core's files.
+_OF_THE_CORE = ("clock.c", "cpu_features.c", "error.c", "give_back.c")
 FLAGS = (
     "-std=gnu17",
     "-O2",
@@ -41,17 +48,34 @@ class BuildFailedError(Exception):
 
 def sources() -> list[pathlib.Path]:
     """Give the core's C files, sorted so that every build links them in the same order."""
-    return sorted([*HERE.glob("*.c"), *HERE.glob("methods/*.c"), *HERE.glob("workloads/*.c")])
+    return sorted(path for folder in (".", "methods", "mover", "workloads") for path in (HERE / folder).glob("*.c"))
+
+
+def mover_sources() -> list[pathlib.Path]:
+    """Give the mover's C files, which are the core's, too."""
+    return sorted([*HERE.glob("mover/*.c"), *(HERE / name for name in _OF_THE_CORE)])
 
 
 def ffi_builder() -> cffi.FFI:
     """Describe the core to cffi: its whole interface is api.cdef.h."""
+    text = (HERE / "api.cdef.h").read_text(encoding="utf-8")
+    return _describe(MODULE, text, '#include "pageswap.h"', sources())
+
+
+def mover_ffi_builder() -> cffi.FFI:
+    """Describe the mover to cffi: its whole interface is the header that C programs include, but for directives."""
+    text = MOVER_HEADER.read_text(encoding="utf-8")
+    text = re.sub(r"^#ifdef __cplusplus\n.*?^#endif\n|^#[^\n]*\n", "", text, flags=re.MULTILINE | re.DOTALL)
+    return _describe(MOVER_MODULE, text, '#include "mover/pageswap_mover.h"', mover_sources())
+
+
+def _describe(module: str, declarations: str, include: str, files: list[pathlib.Path]) -> cffi.FFI:
     ffi = cffi.FFI()
-    ffi.cdef((HERE / "api.cdef.h").read_text(encoding="utf-8"))
+    ffi.cdef(declarations)
     ffi.set_source(
-        MODULE,
-        '#include "pageswap.h"',
-        sources=[os.path.relpath(path, ROOT) for path in sources()],
+        module,
+        include,
+        sources=[os.path.relpath(path, ROOT) for path in files],
         include_dirs=["native"],
         extra_compile_args=list(FLAGS),
         py_limited_api=True,
@@ -70,7 +94,8 @@ def source_hash(flags: tuple[str, ...], compiler_version: str) -> str:
     And nothing that does not: where Python's headers lie is no matter, as the limited API is the same in all of them.
     """
     digest = hashlib.sha256()
-    files = [*sources(), *sorted(HERE.glob("*.h")), *sorted(HERE.glob("*.def")), HERE / "build.py"]
+    headers = [*sorted(HERE.glob("*.h")), *sorted(HERE.glob("mover/*.h")), *sorted(HERE.glob("*.def"))]
+    files = [*sources(), *headers, HERE / "build.py"]
     for path in files:
         digest.update(f"{path.relative_to(HERE)}\0".encode() + path.read_bytes() + b"\0")
     digest.update("\0".join([*_portable(flags), compiler_version, cffi.__version__]).encode())
@@ -82,7 +107,8 @@ def _portable(flags: tuple[str, ...]) -> list[str]:
     return [flag for flag in flags if not flag.startswith("-ffile-prefix-map")]
 
 
-def _run(command: list[str]) -> None:
+def run(command: list[str]) -> None:
+    """Run a tool; raises BuildFailedError with what it said."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own argv
     if done.returncode:
         raise BuildFailedError(f"{shlex.join(command)}\n{done.stderr.strip()}")
@@ -104,7 +130,6 @@ def build(*, sanitize: bool = False) -> dict[str, Any]:
     """
     root = ROOT / "build" / "sanitized" if sanitize else ROOT
     folder = root / "pageswap" / "native"
-    folder.mkdir(parents=True, exist_ok=True)
     if sanitize:
         _copy_python_side(root)
     flags = (*FLAGS, *SANITIZERS) if sanitize else FLAGS
@@ -121,7 +146,7 @@ def build(*, sanitize: bool = False) -> dict[str, Any]:
             fcntl.flock(lock, fcntl.LOCK_EX)
         known = _facts_of(folder)
         if known is None or known["source_hash"] != facts["source_hash"]:
-            _compile(folder, objects, flags, version)
+            _compile(root, objects, flags, version)
             core_hash = hashlib.sha256((folder / "_core.abi3.so").read_bytes()).hexdigest()
             known = {"core_hash": core_hash, **facts}
             part = folder / "_core.json.part"
@@ -137,20 +162,22 @@ def _facts_of(folder: pathlib.Path) -> dict[str, Any] | None:
         binary = (folder / "_core.abi3.so").read_bytes()
     except (OSError, ValueError):
         return None
+    if not (folder.parent / "mover" / "_mover.abi3.so").exists():
+        return None
     return facts if hashlib.sha256(binary).hexdigest() == facts.get("core_hash") else None
 
 
 def _copy_python_side(root: pathlib.Path) -> None:
-    for path in [*(ROOT / "pageswap").glob("*.py"), *(ROOT / "pageswap" / "native").glob("*.py")]:
+    for path in [path for folder in (".", "native", "mover") for path in (ROOT / "pageswap" / folder).glob("*.py")]:
         target = root / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
 
 
-def write_glue(glue: pathlib.Path) -> None:
-    """Write the C file between the core and Python, the same wherever it lies."""
+def write_glue(glue: pathlib.Path, builder: Callable[[], cffi.FFI] = ffi_builder) -> None:
+    """Write the C file between the core, or what else is described, and Python, the same wherever it lies."""
     with contextlib.redirect_stdout(sys.stderr):  # cffi tells what it writes; standard output is for the facts
-        ffi_builder().emit_c_code(str(glue))
+        builder().emit_c_code(str(glue))
     # The glue lies in a build folder; what it includes and what `__FILE__` says must not depend on where that is.
     text = re.sub(r'#line \d+ ".*"', "", glue.read_text(encoding="utf-8"))
     glue.write_text(text, encoding="utf-8")
@@ -170,19 +197,43 @@ def object_of(path: pathlib.Path, objects: pathlib.Path, flags: tuple[str, ...],
     return objects / f"{str(path.relative_to(ROOT)).replace('/', '.')}.{digest.hexdigest()[:16]}.o"
 
 
-def _compile(folder: pathlib.Path, objects: pathlib.Path, flags: tuple[str, ...], compiler_version: str) -> None:
-    glue = objects / "_core_glue.c"
-    write_glue(glue)
-    jobs = [(path, (*flags, *WARNINGS)) for path in sources()] + [(glue, flags)]
-    products = [object_of(path, objects, of_file, compiler_version) for path, of_file in jobs]
+def compile_mover(folder: pathlib.Path) -> list[str]:
+    """Compile the mover alone, for C programs; give the objects, which lie in the folder. Raises BuildFailedError."""
+    products = {path: folder / f"{path.stem}.o" for path in mover_sources()}
+    for path, product in products.items():
+        _compile_file((path, (*FLAGS, *WARNINGS)), product)
+    return [str(product) for product in products.values()]
+
+
+def _compile(root: pathlib.Path, objects: pathlib.Path, flags: tuple[str, ...], compiler_version: str) -> None:
+    glues = {objects / "_core_glue.c": ffi_builder, objects / "_mover_glue.c": mover_ffi_builder}
+    for glue, builder in glues.items():
+        write_glue(glue, builder)
+    products = _compile_all(sources(), list(glues), objects, flags, compiler_version)
+    core_glue, mover_glue = glues
+    _link(root, MODULE, [products[path] for path in [*sources(), core_glue]], flags)
+    _link(root, MOVER_MODULE, [products[path] for path in [*mover_sources(), mover_glue]], flags)
+
+
+def _compile_all(
+    files: list[pathlib.Path], glues: list[pathlib.Path], objects: pathlib.Path, flags: tuple[str, ...], version: str
+) -> dict[pathlib.Path, pathlib.Path]:
+    jobs = [(path, (*flags, *WARNINGS)) for path in files] + [(glue, flags) for glue in glues]
+    products = [object_of(path, objects, of_file, version) for path, of_file in jobs]
     for old in set(objects.glob("*.o*")) - set(products):
         old.unlink()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(_compile_file, jobs, products))
-    part = folder / "_core.abi3.so.part"
+    return dict(zip([path for path, _ in jobs], products, strict=True))
+
+
+def _link(root: pathlib.Path, module: str, products: list[pathlib.Path], flags: tuple[str, ...]) -> None:
+    made = root / (module.replace(".", "/") + ".abi3.so")
+    made.parent.mkdir(parents=True, exist_ok=True)
+    part = made.with_suffix(".so.part")
     sanitizers = [flag for flag in flags if flag.startswith("-fsanitize")]
-    _run([*compiler(), "-shared", "-pthread", *sanitizers, *map(str, products), "-o", str(part)])
-    part.replace(folder / "_core.abi3.so")
+    run([*compiler(), "-shared", "-pthread", *sanitizers, *map(str, products), "-o", str(part)])
+    part.replace(made)
 
 
 def _compile_file(job: tuple[pathlib.Path, tuple[str, ...]], product: pathlib.Path) -> None:
@@ -191,11 +242,12 @@ def _compile_file(job: tuple[pathlib.Path, tuple[str, ...]], product: pathlib.Pa
         return
     part = product.with_suffix(".o.part")
     includes = [f"-I{HERE}", f"-I{sysconfig.get_path('include')}", f"-I{sysconfig.get_path('platinclude')}"]
-    _run([*compiler(), *flags, *includes, "-c", str(path), "-o", str(part)])
+    run([*compiler(), *flags, *includes, "-c", str(path), "-o", str(part)])
     part.replace(product)
 
 
 ffi = None if __name__ == "__main__" else ffi_builder()
+mover_ffi = None if __name__ == "__main__" else mover_ffi_builder()
 
 if __name__ == "__main__":
     try:

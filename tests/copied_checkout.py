@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ROOT = Path(__file__).resolve().parent.parent
-_BUILT = shutil.ignore_patterns("_core.abi3.so*", "_core.json*", "__pycache__")
+_BUILT = shutil.ignore_patterns("_core.abi3.so*", "_core.json*", "_mover.abi3.so*", "__pycache__")
 
 
 def copy_to(root: Path, methods: Iterable[Path] = ()) -> Path:

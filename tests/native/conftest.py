@@ -15,6 +15,7 @@ from compiled import library
 from copied_checkout import copy_to
 
 from pageswap import native
+from pageswap.mover import calibrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +103,24 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def tracer(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Compile the library that tells what a trial calls."""
     return library(HERE / "traced_calls.c", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def mover_profiles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathlib.Path]:
+    """Give this host's profile, and one for each way to remap in which it takes no time and the other one is dear."""
+    folder = tmp_path_factory.mktemp("profiles")
+    calibrate(folder / "host", budget_ms=1)
+    first, key, *lines = (folder / "host").read_text().splitlines()
+    numbers = dict(line.split(" ") for line in lines)
+    for way in ("uffd_move", "mremap_dontunmap"):
+        preferred = way.partition("_")[0]
+        changed = numbers | {"other_threads": "0", "give_back_call": "0"}
+        for name in numbers:
+            if name.startswith(("uffd_", "mremap_")):
+                changed[name] = "0" if name.startswith(preferred) else "1e9"
+        told = [f"{name} {number}" for name, number in changed.items()]
+        (folder / way).write_text("\n".join([first, key, *told]) + "\n")
+    return {path.name: path for path in folder.iterdir()}
 
 
 def is_gigantic(item: pytest.Item) -> bool:

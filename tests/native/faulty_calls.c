@@ -1,6 +1,6 @@
 /* An LD_PRELOAD shim for tests: lets every FAULTY_EVERY-th call of one kind, from the FAULTY_FROM-th on, fail or fall
  * short, and says at exit how many did. FAULTY_CALL: move (UFFDIO_MOVE), copy (UFFDIO_COPY), mremap, advise
- * (process_madvise), ldt (writes of modify_ldt), nodes (move_pages that asks) or migrate (move_pages that moves: there
+ * (process_madvise), madvise, mmap (with MAP_FIXED), userfaultfd, register (UFFDIO_REGISTER), ldt (writes of modify_ldt), nodes (move_pages that asks) or migrate (move_pages that moves: there
  * seem to be two nodes then, and moves between them to be done). FAULTY_HOW: an errno's number; short (a part
  * moves, then EAGAIN; the first range alone is advised); part (4 KiB of it are); ignore (nothing happens, success is
  * claimed);
@@ -24,6 +24,7 @@
 #define PROCESS_MADVISE 440
 #define MOVE_IOCTL 0xc028aa05u
 #define COPY_IOCTL 0xc028aa03u
+#define REGISTER_IOCTL 0xc020aa00u
 #define PAGE 4096u
 #define DONTWAKE 1u
 
@@ -95,7 +96,29 @@ int ioctl(int fd, unsigned long request, ...)
             return -1;
         }
     }
+    if ((uint32_t)request == REGISTER_IOCTL && is_faulty("register")) {
+        errno = fails_with();
+        return -1;
+    }
     return (int)syscall(SYS_ioctl, fd, request, move);
+}
+
+int madvise(void *begin, size_t bytes, int advice)
+{
+    if (is_faulty("madvise")) {
+        errno = fails_with();
+        return -1;
+    }
+    return (int)syscall(SYS_madvise, begin, bytes, advice);
+}
+
+void *mmap(void *begin, size_t bytes, int access, int flags, int fd, off_t offset)
+{
+    if ((flags & MAP_FIXED) && is_faulty("mmap")) {
+        errno = fails_with();
+        return MAP_FAILED;
+    }
+    return (void *)syscall(SYS_mmap, begin, bytes, access, flags, fd, offset);
 }
 
 void *mremap(void *old, size_t old_bytes, size_t new_bytes, int flags, ...)
@@ -176,6 +199,10 @@ long syscall(long number, ...)
         if (strcmp(getenv("FAULTY_HOW"), "ignore") == 0)
             return 0;
         return (long)(uint32_t)-fails_with(); /* as the kernel returns it: an int that was not widened */
+    }
+    if (number == SYS_userfaultfd && is_faulty("userfaultfd")) {
+        errno = fails_with();
+        return -1;
     }
     if (number == PROCESS_MADVISE && is_faulty("advise")) {
         const struct iovec *const first = (const struct iovec *)a[1];

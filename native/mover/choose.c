@@ -1,0 +1,205 @@
+/* The model: every way's time is so much for a call and so much for each 4 KiB, and both are in the profile. What is
+ * not measured is where the pages lie: a region that fits into a cache is taken to be in there. */
+#include "choose.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "remap.h"
+
+/* Predictions are not exact, and memcpy is what a program would do anyway: something else must be so much better. */
+#define WORTH_IT 1.05
+
+static double cost(const pm_region *region, enum pm_cost which)
+{
+    return region->profile.cost[which];
+}
+
+/* `of_l2` is followed by what the farther tiers cost. */
+static double by_tier(const pm_region *region, enum pm_cost of_l2)
+{
+    const double bytes = (double)region->memory.pages * (double)region->memory.page_bytes;
+    const enum pm_tier tier = bytes <= cost(region, PM_l2_bytes)    ? PM_L2
+                              : bytes <= cost(region, PM_llc_bytes) ? PM_LLC
+                                                                    : PM_MEMORY;
+
+    return cost(region, (enum pm_cost)(of_l2 + tier));
+}
+
+static double smaller(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+/* How many of the slots n random swaps change: each misses a slot with probability 1 - 2 / slots. */
+static double slots_changed(double slots, size_t n)
+{
+    double untouched = 1, factor = slots > 2 ? 1 - 2 / slots : 0;
+
+    for (; n > 0; n /= 2, factor *= factor)
+        untouched *= n % 2 ? factor : 1;
+    return slots * (1 - untouched);
+}
+
+/* What one call of the kernel's takes that moves page-table entries of so many base pages. */
+static double remap_call(const pm_region *region, double pages)
+{
+    const double per_table = (double)(PS_HUGE_PAGE / PS_BASE_PAGE);
+    const double others = region->flags & PM_SINGLE_THREADED ? 0 : cost(region, PM_other_threads);
+
+    switch (region->remap) {
+    case PM_REMAP_UFFD:
+        return others + cost(region, PM_uffd_call) +
+               (region->is_huge ? pages / per_table * cost(region, PM_uffd_huge) : pages * cost(region, PM_uffd_page));
+    case PM_REMAP_MREMAP:
+        return others + cost(region, PM_mremap_call) +
+               (region->is_in_tables ? pages / per_table * cost(region, PM_mremap_table)
+                                     : pages * cost(region, PM_mremap_page));
+    default:
+        return PM_IMPOSSIBLE;
+    }
+}
+
+static double give_back(const pm_region *region, double pages)
+{
+    const double others = region->flags & PM_SINGLE_THREADED ? 0 : cost(region, PM_other_threads);
+
+    return others + cost(region, PM_give_back_call) + pages * cost(region, PM_give_back_page);
+}
+
+static void predict_swaps(const pm_region *region, struct pm_choice *choice, size_t n)
+{
+    const double slots = (double)region->memory.pages, count = (double)n;
+    const double pages = (double)(region->memory.page_bytes / PS_BASE_PAGE);
+    const double one_by_one = by_tier(region, PM_exchange_call_l2) + pages * by_tier(region, PM_exchange_l2);
+    const double moved = slots_changed(slots, n);
+
+    choice->ns[PM_BY_MEMCPY] =
+        count * (by_tier(region, PM_memcpy_swap_call_l2) + pages * by_tier(region, PM_memcpy_swap_l2));
+    choice->ns[PM_BY_KERNEL] = count * one_by_one;
+    if (!ps_is_small_batch(&region->memory, n))
+        choice->ns[PM_BY_KERNEL] = count * cost(region, PM_compose) + moved * pages * by_tier(region, PM_rotate_l2);
+    choice->ns[PM_BY_REMAP] =
+        n == 1 ? 3 * remap_call(region, pages)
+               : count * cost(region, PM_compose) + slots + smaller(3 * count, 1.1 * moved) * remap_call(region, pages);
+}
+
+static void predict_permutation(const pm_region *region, struct pm_choice *choice, size_t n)
+{
+    const double pages = (double)(region->memory.page_bytes / PS_BASE_PAGE), count = (double)n;
+
+    choice->ns[PM_BY_MEMCPY] =
+        count * (by_tier(region, PM_memcpy_move_call_l2) + pages * by_tier(region, PM_memcpy_move_l2));
+    choice->ns[PM_BY_KERNEL] = count * (cost(region, PM_compose) + pages * by_tier(region, PM_rotate_l2));
+    choice->ns[PM_BY_REMAP] = count * (cost(region, PM_compose) + remap_call(region, pages));
+}
+
+static void predict_moves(const pm_region *region, struct pm_choice *choice, size_t slots, size_t n, int releases)
+{
+    const double pages = (double)(region->memory.page_bytes / PS_BASE_PAGE), count = (double)n;
+    const double of_run = (double)slots * pages;
+    const double after = releases ? give_back(region, of_run) : 0;
+    const double calls = region->remap == PM_REMAP_UFFD ? 1 : (double)slots;
+
+    choice->ns[PM_BY_MEMCPY] =
+        count * (by_tier(region, PM_memcpy_move_call_l2) + of_run * by_tier(region, PM_memcpy_move_l2) + after);
+    choice->ns[PM_BY_KERNEL] =
+        count * (by_tier(region, PM_copy_call_l2) + of_run * by_tier(region, PM_copy_l2) + after);
+    choice->ns[PM_BY_REMAP] =
+        count * (calls * remap_call(region, of_run / calls) + cost(region, PM_give_back_call)); /* of an empty place */
+}
+
+struct pm_choice pm_choose(const pm_region *region, enum pm_operation operation, size_t slots, size_t n)
+{
+    struct pm_choice choice = {.way = PM_BY_MEMCPY};
+
+    if (operation == PM_SWAP)
+        predict_swaps(region, &choice, n);
+    else if (operation == PM_PERMUTE)
+        predict_permutation(region, &choice, n);
+    else
+        predict_moves(region, &choice, slots, n, operation == PM_MOVE_RELEASE);
+    if (region->kernels == &pm_kernels_memcpy)
+        choice.ns[PM_BY_KERNEL] = PM_IMPOSSIBLE;
+    if (region->remap == PM_REMAP_NONE)
+        choice.ns[PM_BY_REMAP] = PM_IMPOSSIBLE;
+    for (int way = PM_BY_KERNEL; way < PM_WAYS; way++)
+        if (choice.ns[way] * WORTH_IT < choice.ns[PM_BY_MEMCPY] && choice.ns[way] < choice.ns[choice.way])
+            choice.way = (enum pm_way)way;
+    choice.next = choice.way == PM_BY_MEMCPY ? PM_BY_KERNEL : PM_BY_MEMCPY;
+    for (int way = PM_BY_KERNEL; way < PM_WAYS; way++)
+        if (way != (int)choice.way && choice.ns[way] < choice.ns[choice.next])
+            choice.next = (enum pm_way)way;
+    return choice;
+}
+
+/* The shortest run from which on it is remapped. What both ways take grows evenly, so there is one such length. */
+static size_t shortest_remapped(const pm_region *region, enum pm_operation operation)
+{
+    size_t too_short = 0, enough = region->memory.pages;
+
+    if (pm_choose(region, operation, enough, 1).way != PM_BY_REMAP)
+        return SIZE_MAX;
+    while (enough - too_short > 1) {
+        const size_t middle = too_short + (enough - too_short) / 2;
+
+        if (pm_choose(region, operation, middle, 1).way == PM_BY_REMAP)
+            enough = middle;
+        else
+            too_short = middle;
+    }
+    return enough;
+}
+
+void pm_choose_ahead(pm_region *region)
+{
+    const enum pm_way one = pm_choose(region, PM_SWAP, 1, 1).way;
+    struct pm_choice move = pm_choose(region, PM_MOVE, 1, 1);
+
+    region->kernels_for_one = one == PM_BY_REMAP ? NULL : pm_kernels_for(region, one);
+    region->kernels_for_moves =
+        pm_kernels_for(region, move.ns[PM_BY_KERNEL] * WORTH_IT < move.ns[PM_BY_MEMCPY] ? PM_BY_KERNEL : PM_BY_MEMCPY);
+    region->remapped_from[0] = shortest_remapped(region, PM_MOVE);
+    region->remapped_from[1] = shortest_remapped(region, PM_MOVE_RELEASE);
+}
+
+const struct pm_kernels *pm_kernels_for(const pm_region *region, enum pm_way way)
+{
+    return way == PM_BY_MEMCPY ? &pm_kernels_memcpy : region->kernels;
+}
+
+enum pm_way pm_way_for(pm_region *region, enum pm_operation operation, size_t slots, size_t n)
+{
+    if (!pm_remap_is_ready(region) && operation == PM_SWAP && ps_is_small_batch(&region->memory, n))
+        return region->kernels_for_one == &pm_kernels_memcpy ? PM_BY_MEMCPY : PM_BY_KERNEL;
+    if (operation == PM_MOVE || operation == PM_MOVE_RELEASE)
+        return slots < region->remapped_from[operation == PM_MOVE_RELEASE] ? PM_BY_KERNEL : PM_BY_REMAP;
+    return pm_choose(region, operation, slots, n).way;
+}
+
+static const char *name_of(const pm_region *region, enum pm_operation operation, enum pm_way way, size_t n)
+{
+    if (way == PM_BY_REMAP)
+        return region->remap == PM_REMAP_UFFD ? "uffd_move" : "mremap_dontunmap";
+    if (way == PM_BY_MEMCPY)
+        return "memcpy";
+    if (operation == PM_PERMUTE || (operation == PM_SWAP && !ps_is_small_batch(&region->memory, n)))
+        return region->kernels->permute_name;
+    return operation == PM_SWAP ? region->kernels->swap_name : region->kernels->move_name;
+}
+
+const char *pm_explain(const pm_region *region, enum pm_operation operation, size_t slots, size_t n, char *text,
+                       size_t bytes)
+{
+    if (!region || bytes == 0)
+        return bytes ? memset(text, 0, 1) : text;
+    const struct pm_choice choice = pm_choose(region, operation, slots, n);
+    const int has_next = choice.ns[choice.next] < PM_IMPOSSIBLE;
+
+    (void)snprintf(text, bytes, "way=%s predicted_ns=%.0f next=%s next_ns=%.0f memcpy_ns=%.0f remap=%s profile=%s",
+                   name_of(region, operation, choice.way, n), choice.ns[choice.way],
+                   has_next ? name_of(region, operation, choice.next, n) : "none",
+                   has_next ? choice.ns[choice.next] : 0.0, choice.ns[PM_BY_MEMCPY], region->remap_word,
+                   region->profile.key[0] ? "host" : "built_in");
+    return text;
+}

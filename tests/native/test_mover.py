@@ -1,0 +1,149 @@
+"""The mover against a model: random calls on every kind of memory, by every way that it has."""
+
+from __future__ import annotations
+
+import array
+import errno
+import mmap
+from typing import TYPE_CHECKING
+
+import fuzz
+import mover_model
+import pytest
+from refusing import in_child
+
+from pageswap import native
+from pageswap.mover import Flag, MoverError, Region
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PAGE = 4096
+# How the kernel can move pages, as the profiles prefer it.
+PREFERRED = ("uffd_move", "mremap_dontunmap")
+
+
+@pytest.mark.parametrize("slot_bytes", [PAGE, 3 * PAGE, 64 << 10])
+@pytest.mark.parametrize("kind", [*mover_model.KINDS, "unaligned"])
+def test_any_calls_leave_what_the_model_says(kind: str, slot_bytes: int) -> None:
+    """By what the built-in profile chooses."""
+    for seed in range(fuzz.examples(10)):
+        assert not mover_model.play(seed, kind, slot_bytes)
+        fuzz.VERIFIED["sequences"] += 1
+
+
+@pytest.mark.parametrize(
+    ("features", "swaps", "permutes"),
+    [("-avx512f", "exchange_prefetch_avx2", "permute_avx2"), ("-avx512f,-avx2", "exchange_sse2", "memcpy")],
+)
+def test_a_lesser_cpu_does_it_with_other_registers(
+    features: str, swaps: str, permutes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the widest that it has."""
+    if not {method.name: method.available for method in native.methods()}[swaps]:
+        pytest.skip(f"this CPU cannot {swaps}")
+    monkeypatch.setenv("PAGESWAP_CPU_FEATURES", features)
+    for seed in range(fuzz.examples(10)):
+        assert not mover_model.play(seed, "private_anon", PAGE, flags=Flag.COPY_ONLY)
+    with mover_model.memory("private_anon", 1 << 20) as view, Region(view, PAGE) as region:
+        assert region.explain("swap").way == swaps
+        assert region.explain("permute", n=256).way == permutes
+
+
+@pytest.mark.parametrize("slot_bytes", [PAGE, 64 << 10, 2 << 20])
+@pytest.mark.parametrize("way", PREFERRED)
+@pytest.mark.parametrize("kind", ["private_anon", "thp"])
+def test_what_the_kernel_moves_is_as_what_is_copied(
+    kind: str, way: str, slot_bytes: int, mover_profiles: dict[str, Path]
+) -> None:
+    """On small pages and on huge ones, which are moved whole or not at all."""
+    for seed in range(fuzz.examples(3 if slot_bytes == mover_model.HUGE else 10)):
+        assert not mover_model.play(seed, kind, slot_bytes, profile=mover_profiles[way], flags=Flag.SINGLE_THREADED)
+        fuzz.VERIFIED["sequences"] += 1
+
+
+@pytest.mark.parametrize("way", PREFERRED)
+def test_the_preferred_way_is_the_one_that_is_taken(way: str, mover_profiles: dict[str, Path]) -> None:
+    """Else the tests beside this one would test nothing; and each flag that forbids it does."""
+    with mover_model.memory("private_anon", 1 << 20) as view:
+        with Region(view, PAGE, profile=mover_profiles[way]) as region:
+            told = region.explain("swap")
+            assert told.way == told.remap
+            if told.remap == "unavailable":
+                pytest.skip(f"this kernel has no {way}")
+            assert told.way == way
+        for flag in (Flag.COPY_ONLY, Flag.SHARED_LATER):
+            with Region(view, PAGE, profile=mover_profiles[way], flags=flag) as region:
+                assert region.explain("swap").remap == str(flag.name).lower()
+        with Region(view, PAGE, profile=mover_profiles["mremap_dontunmap"], flags=Flag.KEEP_MAPPINGS) as region:
+            assert region.explain("swap").remap != "mremap_dontunmap"
+
+
+def test_huge_pages_are_not_split_for_smaller_slots(mover_profiles: dict[str, Path]) -> None:
+    """Moving parts of them would leave small pages for good."""
+    with mover_model.memory("thp", 8 << 20) as view:
+        mover_model.Model(view, PAGE)
+        with Region(view, PAGE, profile=mover_profiles["uffd_move"]) as region:
+            assert region.explain("swap").remap == "huge_pages_would_be_split"
+        with Region(view, mover_model.HUGE, profile=mover_profiles["uffd_move"]) as region:
+            assert region.explain("swap").remap == "uffd_move"
+
+
+def test_a_forked_child_moves_its_own_pages(mover_profiles: dict[str, Path]) -> None:
+    """The kernel's session is the parent's: used in the child it would move the parent's pages."""
+    with mover_model.memory("private_anon", 8 * PAGE) as view:
+        model = mover_model.Model(view, PAGE)
+        with Region(view, PAGE, profile=mover_profiles["uffd_move"]) as region:
+
+            def in_the_child() -> list[object]:
+                region.move(array.array("I", [0, 4, 4]), release=True)
+                wrong = model.wrong([[5, 6, 7, 8, 0, 0, 0, 0]])
+                return [wrong, region.explain("swap").remap]
+
+            assert [[], "forked"] == in_child(in_the_child)
+            assert not model.wrong([model.slots])
+            region.swap(0, 1)
+            assert not model.wrong([[2, 1, 3, 4, 5, 6, 7, 8]])
+
+
+@pytest.mark.parametrize(
+    ("slot_bytes", "size", "errnum"),
+    [(1000, 4000, errno.EINVAL), (PAGE, 5000, errno.EINVAL), (PAGE, 0, errno.EINVAL)],
+)
+def test_what_is_no_region_is_refused(slot_bytes: int, size: int, errnum: int) -> None:
+    """Slots are whole pages, and the buffer is whole slots."""
+    with pytest.raises(MoverError) as caught:
+        Region(bytearray(size), slot_bytes)
+    assert caught.value.errno == errnum
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda region: region.swap(0, 4),
+        lambda region: region.swap_many(array.array("I", [0, 1, 4, 0])),
+        lambda region: region.permute(array.array("I", [0, 0, 1])),
+        lambda region: region.permute(array.array("I", [0, 1, 2, 3, 4])),
+        lambda region: region.move(array.array("I", [0, 1, 1, 1, 2, 3])),
+        lambda region: region.move(array.array("I", [0, 1, 2**32 - 1])),
+    ],
+)
+def test_a_call_with_a_wrong_argument_changes_nothing(call: Callable[[Region], None]) -> None:
+    """Not even by what comes before the wrong one."""
+    with mover_model.memory("private_anon", 4 * PAGE) as view:
+        model = mover_model.Model(view, PAGE)
+        with Region(view, PAGE) as region, pytest.raises(MoverError) as caught:
+            call(region)
+        assert (caught.value.errno, caught.value.done) == (errno.EINVAL, 0)
+        assert not model.wrong([model.slots])
+
+
+def test_memory_that_would_read_as_a_file_again_is_not_given_back(tmp_path: Path) -> None:
+    """A private mapping of a file has no zeroes to give."""
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 4 * PAGE)
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0, mmap.MAP_PRIVATE) as mapped:
+        with Region(mapped, PAGE) as region, pytest.raises(MoverError) as caught:
+            region.move(array.array("I", [0, 2, 1]), release=True)
+        assert caught.value.errno == errno.EOPNOTSUPP

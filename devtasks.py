@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
+import json
 import os
 import shlex
 import shutil
@@ -14,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+import pageswap
 from pageswap.errors import BuildError
 
 if TYPE_CHECKING:
@@ -36,6 +38,15 @@ def build_core(*, sanitize: bool = False) -> str:
     if done.returncode:
         raise BuildError(done.stderr.strip().removeprefix("error: "))
     return done.stdout.strip()
+
+
+def install_mover(folder: Path) -> list[str]:
+    """Build the mover's C library into a folder, and return the paths that are there now. Raises BuildError."""
+    command = [sys.executable, "native/install_mover.py", str(folder), pageswap.__version__]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BuildError(done.stderr.strip().removeprefix("error: "))
+    return list(json.loads(done.stdout))
 
 
 # The core's: one after the other, for they share the host's huge pages.
@@ -141,18 +152,18 @@ def _complaint(command: list[str]) -> str | None:
 
 
 def _checkers() -> dict[str, list[list[str]]]:
-    c_files = _names("native/*.c", "native/methods/*.c", "native/workloads/*.c")
-    gcc = ["gcc", "-std=gnu17", "-O2", "-D_GNU_SOURCE", "-Inative", "-Wall", "-Wextra", "-Werror"]
+    c_files, headers = _names("native/*.c", "native/*/*.c", "docs/mover/*.c"), _names("native/*.h", "native/mover/*.h")
+    gcc = ["gcc", "-std=gnu17", "-O2", "-D_GNU_SOURCE", "-Inative", "-Inative/mover", "-Wall", "-Wextra", "-Werror"]
     cppcheck = ["--quiet", "--enable=warning,performance,portability", "--inline-suppr", "--error-exitcode=1"]
     return {
         "ruff check": [[_tool("ruff"), "check", "--quiet", *PYTHON_FILES]],
         "ruff format": [[_tool("ruff"), "format", "--quiet", "--diff", *PYTHON_FILES]],
         "mypy": [[_tool("mypy"), "--no-error-summary"]],
         "import-linter": [[_tool("lint-imports"), "--no-logo"]],
-        "clang-format": [[_tool("clang-format"), "--dry-run", "-Werror", *c_files, *_names("native/*.h")]],
+        "clang-format": [[_tool("clang-format"), "--dry-run", "-Werror", *c_files, *headers]],
         # -fanalyzer works on what the optimiser sees, so each file is compiled to nowhere.
         "gcc -Wall -Wextra -fanalyzer": [[*gcc, "-fanalyzer", "-S", "-o", "/dev/null", path] for path in c_files],
-        "cppcheck": [[_tool("cppcheck"), *cppcheck, "--std=c11", "-Inative", *c_files]],
+        "cppcheck": [[_tool("cppcheck"), *cppcheck, "--std=c11", "-Inative", "-Inative/mover", *c_files]],
     }
 
 
@@ -160,7 +171,7 @@ def format_code() -> int:
     """Apply ruff's and clang-format's formatting in place."""
     commands: Sequence[list[str]] = (
         [_tool("ruff"), "format", *PYTHON_FILES],
-        [_tool("clang-format"), "-i", *_names("native/*.[ch]", "native/*/*.c")],
+        [_tool("clang-format"), "-i", *_names("native/*.[ch]", "native/*/*.[ch]", "docs/mover/*.c")],
     )
     return max(subprocess.run(command, cwd=ROOT, check=False).returncode for command in commands)
 

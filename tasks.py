@@ -29,6 +29,7 @@ RESULTS = ROOT / "results"
 GROUPS = {
     "Prepare": ("build", "check", "plan", "methods", "doctor", "hosts"),
     "Measure": ("run", "resume", "merge", "clean"),
+    "Move": ("mover",),
     "Read": ("runs", "report", "export", "query", "compare", "history", "publish"),
     "Develop": ("test", "lint", "format", "bench"),
 }
@@ -461,6 +462,25 @@ def doctor(_context: Context, access: HostAccess, hosts: str | None = None, json
     found = _ask(access.targets(chosen), functools.partial(ask_hosts.facts, questions=questions))
     code = host_views.conclude(found, host_views.show_findings, as_json=json, part=host_views.findings)
     return code or host_views.findings_code(found)
+
+
+@command(
+    help={
+        "calibrate": "measure this host's profile, in some seconds, whatever there is of one",
+        "install": "build the C library, and put header, libraries and pkg-config file below this folder",
+    },
+    takes={"install": "DIR"},
+    example="inv mover --install /usr/local",
+)
+def mover(_context: Context, calibrate: bool = False, install: str = "", json: bool = False) -> None:
+    """Show this host's profile for the mover, the library that moves pages for programs; or make it, or install it."""
+    devtasks.build_core()
+    from pageswap.console import mover_view
+
+    installed = devtasks.install_mover(Path(install).absolute()) if install else []
+    if calibrate:
+        mover_view.make_profile()
+    mover_view.tell(installed, as_json=json)
 
 
 @command(name="hosts", example="inv hosts --json")

@@ -232,6 +232,28 @@ def test_methods_and_doctor_tell_as_json() -> None:
     assert all(check["cure"] for check in doctor["local"]["checks"] if check["status"] != "ok")
 
 
+def test_the_mover_says_when_a_host_has_no_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the place, and the command that makes one."""
+    monkeypatch.setenv("PAGESWAP_HOME", str(tmp_path))
+    done = inv("mover")
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert f"{tmp_path}/mover.profile" in done.stdout
+    assert "mover --calibrate" in done.stdout
+    assert json.loads(inv("mover", "--json").stdout)["profile"] is None
+
+
+@pytest.mark.slow
+def test_the_mover_makes_a_profile_and_installs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both with one command; the profile stays for the next one."""
+    monkeypatch.setenv("PAGESWAP_HOME", str(tmp_path))
+    told = json.loads(inv("mover", "--calibrate", "--install", str(tmp_path / "usr"), "--json").stdout)
+
+    assert all(Path(path).exists() for path in told["installed"])
+    assert told["profile"]["exchange_memory"] > 0
+    assert json.loads(inv("mover", "--json").stdout)["profile"] == told["profile"]
+
+
 def test_methods_and_doctor_tell_a_person() -> None:
     """The tables name every method, and every check of the machine."""
     assert "mremap_fixed" in inv("methods").stdout

@@ -106,6 +106,7 @@ struct ps_region {
     size_t touch_bytes; /* ps_touch()'s step: what one fault can bring, 4 KiB or the backing's huge page; or 4 KiB */
     enum ps_touch touch; /* what is read of every moved page after its move */
     int fresh; /* the advice that takes the memory of fresh pages, of which few hold a stamp; 0: all pages hold one */
+    int is_alone; /* nothing else of the process runs meanwhile */
     int is_read; /* other threads read its slots meanwhile: who comes to one that is empty must wait for its page */
     int give_back; /* the advice that gives back the memory of what was moved away; 0: it is kept */
     int fd; /* of a memfd or another file, else -1 */

@@ -156,6 +156,7 @@ void ps_region_cut(struct ps_region *region, const struct ps_memory *memory, con
     region->touch_bytes = touch_bytes(trial, backing);
     region->touch = (enum ps_touch)ps_word_find("touch", trial->touch);
     region->fresh = ps_word_find("pages", trial->pages) == PS_PAGES_FRESH ? advice_to_give(backing) : 0;
+    region->is_alone = trial->threads == 1 && ps_word_find("neighbours", trial->neighbours) == 0;
     region->is_read = ps_reads_of(trial) == PS_READS_MOVING || ps_reads_of(trial) == PS_READS_MISSING;
     region->give_back = ps_word_find("release", trial->release) > 0 ? advice_to_give(backing) : 0;
     region->fd = memory->fd;

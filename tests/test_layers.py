@@ -34,11 +34,12 @@ def test_what_runs_on_a_host_needs_the_standard_library_only(path: Path) -> None
     assert set() == tops - sys.stdlib_module_names - {"pageswap"}
 
 
-def test_only_native_imports_the_compiled_core() -> None:
+@pytest.mark.parametrize(("compiled", "importer"), [("._core", "native"), ("._mover", "mover")])
+def test_only_one_package_imports_what_is_compiled(compiled: str, importer: str) -> None:
     """Return codes become exceptions in one place."""
-    importers = {path.parent.name for path in EVERY_FILE if any("._core" in name for name in imports_of(path))}
+    importers = {path.parent.name for path in EVERY_FILE if any(compiled in name for name in imports_of(path))}
 
-    assert {"native"} == importers
+    assert {importer} == importers
 
 
 @pytest.mark.parametrize("path", ON_THE_HOST, ids=lambda path: str(path.relative_to(PACKAGE)))

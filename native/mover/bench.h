@@ -26,6 +26,8 @@ struct bench {
     uint32_t a[LISTED], b[LISTED];
     struct ps_move moves[LISTED];
     uint32_t *order; /* a permutation of the region's slots */
+    volatile int spinner_leaves;
+    unsigned char stack[4096] __attribute__((aligned(16))); /* the spinner's */
 };
 
 typedef void bench_step(struct bench *bench);

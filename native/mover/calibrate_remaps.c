@@ -1,12 +1,16 @@
 /* What the kernel takes to move page-table entries and to take memory back. */
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "bench.h"
 #include "remap.h"
+
+static double least_0(double value)
+{
+    return value > 0 ? value : 0;
+}
 
 /* Lays `count` runs of `run` slots: from the first half to the second one, which is empty. */
 static void lay_runs(struct bench *bench, size_t run)
@@ -47,21 +51,33 @@ static void give_back(struct bench *bench)
         (void)madvise(bench->moves[i].from, bench->run * PS_BASE_PAGE, MADV_DONTNEED);
 }
 
-static volatile int spinner_leaves;
-
-static int spin(void *unused)
+static int spin(void *bench)
 {
-    (void)unused;
-    while (!spinner_leaves)
+    while (!((struct bench *)bench)->spinner_leaves)
         ;
     return 0;
+}
+
+/* A thread of the same memory, which no wait() of the program's sees. */
+static int start_spinner(struct bench *bench, pid_t *spinner)
+{
+    bench->spinner_leaves = 0;
+    *spinner = clone(spin, bench->stack + sizeof bench->stack, CLONE_VM, bench);
+    return *spinner < 0 ? -errno : 0;
+}
+
+static void stop_spinner(struct bench *bench, pid_t spinner)
+{
+    bench->spinner_leaves = 1;
+    while (waitpid(spinner, NULL, __WALL) < 0 && errno == EINTR)
+        ;
 }
 
 /* A call that takes page-table entries away, alone and beside a thread of the same memory. */
 static int measure_giving_back(struct bench *bench)
 {
-    static unsigned char stack[4096] __attribute__((aligned(16)));
     double ns[2];
+    pid_t spinner;
     int failed = pm_reopen(bench, bench->memory, REMAP_BYTES, PS_BASE_PAGE);
 
     for (int i = 0; i < 2 && !failed; i++) {
@@ -71,18 +87,11 @@ static int measure_giving_back(struct bench *bench)
     if (failed)
         return failed;
     pm_fit(bench, PM_give_back_call, PM_give_back_page, ns, (double)FEW, (double)MANY);
-    spinner_leaves = 0;
-    const pid_t spinner = clone(spin, stack + sizeof stack, CLONE_VM | SIGCHLD, NULL);
-
-    if (spinner < 0)
-        return -errno;
+    if ((failed = start_spinner(bench, &spinner)) != 0)
+        return failed;
     lay_runs(bench, FEW);
-    const double beside = pm_shortest(bench, give_back, fill);
-
-    spinner_leaves = 1;
-    while (waitpid(spinner, NULL, 0) < 0 && errno == EINTR)
-        ;
-    bench->profile.cost[PM_other_threads] = beside > ns[0] ? beside - ns[0] : 0;
+    bench->profile.cost[PM_other_threads] = least_0(pm_shortest(bench, give_back, fill) - ns[0]);
+    stop_spinner(bench, spinner);
     return 0;
 }
 
@@ -120,11 +129,6 @@ static double carry_slots(struct bench *bench, enum pm_remap remap, size_t slot_
     const double ns = pm_shortest(bench, carry, turn);
 
     return bench->region->remap == remap ? ns : -1;
-}
-
-static double least_0(double value)
-{
-    return value > 0 ? value : 0;
 }
 
 static void measure_mremap(struct bench *bench)

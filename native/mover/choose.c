@@ -163,6 +163,16 @@ void pm_choose_ahead(pm_region *region)
     region->remapped_from[1] = shortest_remapped(region, PM_MOVE_RELEASE);
 }
 
+int pm_would_remap(const pm_region *region)
+{
+    const size_t slots = region->memory.pages;
+
+    return !region->kernels_for_one || region->remapped_from[0] != SIZE_MAX || region->remapped_from[1] != SIZE_MAX ||
+           pm_choose(region, PM_SWAP, 1, 2).way == PM_BY_REMAP ||
+           pm_choose(region, PM_SWAP, 1, slots).way == PM_BY_REMAP ||
+           pm_choose(region, PM_PERMUTE, 1, slots).way == PM_BY_REMAP;
+}
+
 const struct pm_kernels *pm_kernels_for(const pm_region *region, enum pm_way way)
 {
     return way == PM_BY_MEMCPY ? &pm_kernels_memcpy : region->kernels;

@@ -78,6 +78,8 @@ int pm_open(pm_region **made, void *base, size_t bytes, const struct pm_options 
     region->kernels = best_kernels(base, region->profile.cost[PM_register_bits]);
     pm_remap_begin(region, &kind);
     pm_choose_ahead(region);
+    if (region->remap != PM_REMAP_NONE && !pm_would_remap(region))
+        pm_remap_stop(region, "never_faster");
     const int failed = make_ready(region);
 
     if (failed)

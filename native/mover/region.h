@@ -49,6 +49,7 @@ int pm_fail(pm_region *region, int errnum, const char *call);
 
 /* choose.c: decides beforehand what single swaps and moves would have to decide each time. */
 void pm_choose_ahead(pm_region *region);
+int pm_would_remap(const pm_region *region); /* is there any call that would have the kernel move pages? */
 
 /* swap.c: the pairs (a[i], b[i]), whose slots are the region's: one by one, and as if one by one. */
 int pm_swap_each(pm_region *region, const uint32_t *a, const uint32_t *b, size_t n);

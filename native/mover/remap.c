@@ -17,7 +17,7 @@
 /* Of the mappings that a process may have, the share that a region may come to have. */
 #define SHARE_OF_MAPPINGS 4
 
-static void give_up(pm_region *region, const char *why)
+void pm_remap_stop(pm_region *region, const char *why)
 {
     ps_uffd_end(&region->memory);
     region->remap = PM_REMAP_NONE;
@@ -37,7 +37,7 @@ static size_t by_uffd(pm_region *region, unsigned char *to, unsigned char *from,
         failed = ps_uffd_move(&region->memory, region->memory.uffd, to, from, bytes, mode, &moved);
     }
     if (failed)
-        give_up(region, "refused:uffd_move");
+        pm_remap_stop(region, "refused:uffd_move");
     return moved;
 }
 
@@ -69,7 +69,7 @@ static int64_t by_mremap(pm_region *region, unsigned char *to, unsigned char *fr
     for (size_t moved = 0; moved < bytes; moved += step) {
         if (mremap_one(to + moved, from + moved, step) == 0)
             continue;
-        give_up(region, "refused:mremap");
+        pm_remap_stop(region, "refused:mremap");
         const int failed = map_again(to + moved, step);
 
         return failed ? failed : (int64_t)moved;
@@ -94,7 +94,7 @@ int64_t pm_carry(pm_region *region, unsigned char *to, unsigned char *from, size
 int pm_remap_is_ready(pm_region *region)
 {
     if (region->remap == PM_REMAP_UFFD && region->owner != getpid())
-        give_up(region, "forked"); /* the descriptor moves the parent's pages */
+        pm_remap_stop(region, "forked"); /* the descriptor moves the parent's pages */
     return region->remap != PM_REMAP_NONE;
 }
 

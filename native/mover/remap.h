@@ -8,6 +8,7 @@
 
 /* Chooses how the region's pages can be moved so, if at all, and makes it ready. Never fails: then they are copied. */
 void pm_remap_begin(pm_region *region, const struct pm_kind *kind);
+void pm_remap_stop(pm_region *region, const char *why); /* only copies from now on; `why` is a constant */
 void pm_remap_end(pm_region *region);
 
 /* Before a call that will remap: is it still possible? */

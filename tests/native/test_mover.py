@@ -5,6 +5,9 @@ from __future__ import annotations
 import array
 import errno
 import mmap
+import random
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import fuzz
@@ -105,6 +108,37 @@ def test_a_forked_child_moves_its_own_pages(mover_profiles: dict[str, Path]) -> 
             assert not model.wrong([model.slots])
             region.swap(0, 1)
             assert not model.wrong([[2, 1, 3, 4, 5, 6, 7, 8]])
+
+
+@pytest.mark.parametrize("way", PREFERRED)
+def test_who_reads_meanwhile_never_faults(way: str, mover_profiles: dict[str, Path]) -> None:
+    """The kernel leaves a slot empty for a moment, which reads as zeroes: a hole would end the process."""
+    slots = 16
+
+    def read_and_move() -> int:
+        reads, leave = [0], threading.Event()
+        with (
+            mover_model.memory("private_anon", slots * PAGE) as view,
+            Region(view, PAGE, profile=mover_profiles[way]) as region,
+        ):
+
+            def read() -> None:
+                while not leave.is_set():
+                    reads[0] += bytes(view[:: PAGE // 2]).count(0) >= 0
+
+            reader = threading.Thread(target=read)
+            reader.start()
+            chance = random.Random(42)  # noqa: S311 - a schedule
+            for _ in range(300):
+                region.swap_many(array.array("I", [chance.randrange(slots) for _ in range(40)]))
+                region.move(array.array("I", [0, slots // 2, slots // 2]), release=True)
+                while reads[0] == 0:
+                    time.sleep(0.001)
+            leave.set()
+            reader.join()
+        return reads[0]
+
+    assert in_child(read_and_move) > 0
 
 
 @pytest.mark.parametrize(

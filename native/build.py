@@ -27,7 +27,7 @@ MODULE = "pageswap.native._core"
 MOVER_MODULE = "pageswap.mover._mover"
 MOVER_HEADER = HERE / "mover" / "pageswap_mover.h"
 # What the mover takes of the core's files.
-_OF_THE_CORE = ("clock.c", "cpu_features.c", "error.c", "give_back.c")
+_OF_THE_CORE = ("clock.c", "cpu_features.c", "error.c", "give_back.c", "huge_pages.c")
 FLAGS = (
     "-std=gnu17",
     "-O2",

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../counters.h"
 #include "../uffd_moves.h"
 #include "choose.h"
 
@@ -165,40 +166,13 @@ static int begin_mremap(const pm_region *region)
     return failed;
 }
 
-/* Linux 6.7 added what asks which pages are huge. */
-struct scan {
-    uint64_t size, flags, start, end, walk_end, regions, regions_count, most_pages;
-    uint64_t inverted, all_of, any_of, told;
-};
-struct scanned {
-    uint64_t start, end, categories;
-};
-#define SCAN_IOCTL _IOWR('f', 16, struct scan)
-#define IS_HUGE ((uint64_t)1 << 6)
-
-static size_t huge_bytes(const unsigned char *base, size_t bytes)
+/* Where nobody knows how much it is, none is. */
+static int is_mostly_huge(const pm_region *region, size_t bytes)
 {
-    struct scanned found[64];
-    struct scan scan = {.size = sizeof scan,
-                        .walk_end = (uintptr_t)base,
-                        .end = (uintptr_t)base + bytes,
-                        .regions = (uintptr_t)found,
-                        .regions_count = sizeof found / sizeof *found,
-                        .all_of = IS_HUGE,
-                        .told = IS_HUGE};
-    const int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    size_t huge = 0;
-    int count = 0;
+    ps_error ignored = {0};
+    uint64_t huge = 0;
 
-    while (fd >= 0 && count >= 0 && scan.walk_end < scan.end) {
-        scan.start = scan.walk_end;
-        count = ioctl(fd, SCAN_IOCTL, &scan);
-        for (int i = 0; i < count; i++)
-            huge += found[i].end - found[i].start;
-    }
-    if (fd >= 0)
-        (void)close(fd);
-    return huge;
+    return ps_huge_bytes(region->memory.base, bytes, &huge, &ignored) == 0 && huge > bytes / 2;
 }
 
 static const char *forbidden(const pm_region *region, const struct pm_kind *kind)
@@ -222,7 +196,7 @@ void pm_remap_begin(pm_region *region, const struct pm_kind *kind)
     const size_t bytes = memory->pages * memory->page_bytes;
 
     region->is_in_tables = ((uintptr_t)memory->base | memory->page_bytes) % PS_HUGE_PAGE == 0;
-    region->is_huge = kind->is_private_anon && huge_bytes(memory->base, bytes) > bytes / 2;
+    region->is_huge = kind->is_private_anon && is_mostly_huge(region, bytes);
     if ((region->remap_word = forbidden(region, kind)))
         return;
     region->remap_word = "unavailable";

@@ -1,9 +1,9 @@
 /* An LD_PRELOAD shim for tests: lets every FAULTY_EVERY-th call of one kind, from the FAULTY_FROM-th on, fail or fall
  * short, and says at exit how many did. FAULTY_CALL: move (UFFDIO_MOVE), copy (UFFDIO_COPY), mremap, advise
- * (process_madvise), madvise, mmap (with MAP_FIXED), userfaultfd, register (UFFDIO_REGISTER), ldt (writes of modify_ldt), nodes (move_pages that asks) or migrate (move_pages that moves: there
- * seem to be two nodes then, and moves between them to be done). FAULTY_HOW: an errno's number; short (a part
- * moves, then EAGAIN; the first range alone is advised); part (4 KiB of it are); ignore (nothing happens, success is
- * claimed);
+ * (process_madvise), madvise (that takes memory), mmap (with MAP_FIXED), userfaultfd, register (UFFDIO_REGISTER), ldt
+ * (writes of modify_ldt), nodes (move_pages that asks) or migrate (move_pages that moves: there seem to be two nodes
+ * then, and moves between them to be done). FAULTY_HOW: an errno's number; short (a part moves, then EAGAIN; the first
+ * range alone is advised); part (4 KiB of it are); ignore (nothing happens, success is claimed);
  * unnoticed (a page moves, then EEXIST, as in Linux 6.18); two (every other page of a call is said to lie on node 1);
  * turns (every other page of memory is); busy, absent, denied, claimed (of the pages to move the first is left where it
  * is, as EBUSY, ENOENT, EACCES, or with success claimed); ended (the call comes no further than the first); along (the
@@ -105,7 +105,7 @@ int ioctl(int fd, unsigned long request, ...)
 
 int madvise(void *begin, size_t bytes, int advice)
 {
-    if (is_faulty("madvise")) {
+    if ((advice == MADV_DONTNEED || advice == MADV_REMOVE) && is_faulty("madvise")) {
         errno = fails_with();
         return -1;
     }

@@ -9,7 +9,7 @@ import mover_model
 
 from pageswap.mover import Flag
 
-_SEQUENCES = 4
+_SEQUENCES = 6
 
 if __name__ == "__main__":
     profile, slot_bytes = Path(sys.argv[1]), int(sys.argv[2])

@@ -155,7 +155,8 @@ int ps_method_probe(const struct ps_method *method, ps_error *why)
 int ps_scratch_is_memory(const struct ps_method *method, const struct ps_workload_ops *workload)
 {
     return (workload->hooks_use_scratch && method->scratch == PS_SCRATCH_MEMORY) ||
-           (workload->moves_use_scratch && method->move_many && method->scratch != PS_SCRATCH_ADDRESSES);
+           (workload->moves_use_scratch && method->move_many && !method->permute &&
+            method->scratch != PS_SCRATCH_ADDRESSES);
 }
 
 int ps_method_describe(int index, ps_method_info *info)

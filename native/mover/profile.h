@@ -9,8 +9,7 @@ enum pm_tier { PM_L2, PM_LLC, PM_MEMORY, PM_TIERS };
 
 /* One line registers a number; a profile's file has a line of the same name for each. Times in ns: `call` is what one
  * operation takes whatever its size, the others are for each 4 KiB, of a table and a huge page for each 2 MiB. The last
- * column is the built-in profile, of one machine: docs/mover.md says which. A number for each tier follows the first.
- */
+ * column is the built-in profile. What differs by tier has three numbers, in the order of enum pm_tier. */
 #define PM_COSTS(X)                \
     X(l2_bytes, 1 << 20)           \
     X(llc_bytes, 32 << 20)         \

@@ -9,9 +9,10 @@
  * Failures: every call that gives an int gives 0 or a negative errno. A call that was given something wrong says
  * -EINVAL, has changed nothing, and pm_failed_call() is "". After any other failure each slot holds its page of before
  * the call or the one that the call was to bring there, and *done tells how many pairs, slots or runs, in their order,
- * are complete for certain. Where the kernel refuses to move a page the library copies it instead, tells nobody and never
- * asks again in that region (pm_explain says so). So what is left to fail is giving memory back, and, after mremap, a
- * kernel that has no memory for the mapping which it took away: mmap is then asked for it a thousand times before.
+ * are complete for certain. Where the kernel refuses to move a page the library copies it instead, tells nobody and
+ * never asks again in that region (pm_explain says so). So what is left to fail is giving memory back, and, after
+ * mremap, a kernel that has no memory for the mapping which it took away: mmap is then asked for it a thousand times
+ * before.
  *
  * Ownership: the memory stays the caller's, who maps it before pm_open and unmaps it after pm_close. Nothing is
  * allocated in a call but by pm_open and pm_calibrate.
@@ -20,9 +21,9 @@
  * call runs, who reads a slot that it moves sees the old page, the new one, a mixture, or zeroes, and never a fault;
  * what others write there may be lost. All other slots are untouched.
  *
- * fork: a child has the region as its own copy, and may use it there. It copies what a userfaultfd moved before, as that
- * is the parent's; the parent copies for good from the first such page on that the two share. To fork while a call runs
- * is as to read meanwhile. */
+ * fork: a child has the region as its own copy, and may use it there. It copies what a userfaultfd moved before, as
+ * that is the parent's; the parent copies for good from the first such page on that the two share. To fork while a call
+ * runs is as to read meanwhile. */
 #ifndef PAGESWAP_MOVER_H
 #define PAGESWAP_MOVER_H
 
@@ -98,8 +99,9 @@ int pm_permute(pm_region *region, const uint32_t *source_of, size_t n, size_t *d
 int pm_move(pm_region *region, const pm_run *runs, size_t n, unsigned release, size_t *done);
 
 /* Says in `text` (of `bytes`, always ended by a 0) what a call would do: n pairs, slots or runs, of `slots` slots each
- * for moves. Words of the form key=value: way, predicted_ns (of the whole call), next, next_ns, memcpy_ns, why. Gives
- * `text`. */
+ * for moves. Words of the form key=value: way, predicted_ns (of the whole call), next, next_ns, memcpy_ns, remap (the
+ * way in which the kernel moves pages of the region, or why there is none), profile (host, or built_in). Gives `text`.
+ */
 const char *pm_explain(const pm_region *region, enum pm_operation operation, size_t slots, size_t n, char *text,
                        size_t bytes);
 

@@ -6,7 +6,7 @@
  * It compacts the same heap with the mover and with memcpy and madvise, checks every page both times, and prints what
  * each took. Arguments, all optional: MiB of a half; percentage that lives; the file of this host's profile, which is
  * made if it is not there. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1
 #include <errno.h>
 #include <pageswap_mover.h>
 #include <stdio.h>

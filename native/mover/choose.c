@@ -67,6 +67,11 @@ static double give_back(const pm_region *region, double pages)
     return others + cost(region, PM_give_back_call) + pages * cost(region, PM_give_back_page);
 }
 
+int pm_is_one_by_one(const pm_region *region, size_t n)
+{
+    return n == 1 || ps_is_small_batch(&region->memory, n);
+}
+
 static void predict_swaps(const pm_region *region, struct pm_choice *choice, size_t n)
 {
     const double slots = (double)region->memory.pages, count = (double)n;
@@ -77,7 +82,7 @@ static void predict_swaps(const pm_region *region, struct pm_choice *choice, siz
     choice->ns[PM_BY_MEMCPY] =
         count * (by_tier(region, PM_memcpy_swap_call_l2) + pages * by_tier(region, PM_memcpy_swap_l2));
     choice->ns[PM_BY_KERNEL] = count * one_by_one;
-    if (!ps_is_small_batch(&region->memory, n))
+    if (!pm_is_one_by_one(region, n))
         choice->ns[PM_BY_KERNEL] = count * cost(region, PM_compose) + moved * pages * by_tier(region, PM_rotate_l2);
     choice->ns[PM_BY_REMAP] =
         n == 1 ? 3 * remap_call(region, pages)
@@ -180,7 +185,7 @@ const struct pm_kernels *pm_kernels_for(const pm_region *region, enum pm_way way
 
 enum pm_way pm_way_for(pm_region *region, enum pm_operation operation, size_t slots, size_t n)
 {
-    if (!pm_remap_is_ready(region) && operation == PM_SWAP && ps_is_small_batch(&region->memory, n))
+    if (!pm_remap_is_ready(region) && operation == PM_SWAP && pm_is_one_by_one(region, n))
         return region->kernels_for_one == &pm_kernels_memcpy ? PM_BY_MEMCPY : PM_BY_KERNEL;
     if (operation == PM_MOVE || operation == PM_MOVE_RELEASE)
         return slots < region->remapped_from[operation == PM_MOVE_RELEASE] ? PM_BY_KERNEL : PM_BY_REMAP;
@@ -193,7 +198,7 @@ static const char *name_of(const pm_region *region, enum pm_operation operation,
         return region->remap == PM_REMAP_UFFD ? "uffd_move" : "mremap_dontunmap";
     if (way == PM_BY_MEMCPY)
         return "memcpy";
-    if (operation == PM_PERMUTE || (operation == PM_SWAP && !ps_is_small_batch(&region->memory, n)))
+    if (operation == PM_PERMUTE || (operation == PM_SWAP && !pm_is_one_by_one(region, n)))
         return region->kernels->permute_name;
     return operation == PM_SWAP ? region->kernels->swap_name : region->kernels->move_name;
 }

@@ -19,6 +19,8 @@ struct pm_choice pm_choose(const pm_region *region, enum pm_operation operation,
 /* What a call does that has so much to do: as pm_choose, but for moves and where nothing is remapped from what was
  * decided beforehand. */
 enum pm_way pm_way_for(pm_region *region, enum pm_operation operation, size_t slots, size_t n);
+/* So few swaps that they are made one by one, whatever way is chosen that does not ask the kernel. */
+int pm_is_one_by_one(const pm_region *region, size_t n);
 const struct pm_kernels *pm_kernels_for(const pm_region *region, enum pm_way way);
 
 #endif

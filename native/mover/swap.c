@@ -62,13 +62,12 @@ struct swaps {
 static struct swaps begin(pm_region *region, size_t n)
 {
     const enum pm_way way = pm_way_for(region, PM_SWAP, 1, n);
-    const int is_small = ps_is_small_batch(&region->memory, n);
 
     return (struct swaps){
         .region = region,
         .way = way,
         .kernels = pm_kernels_for(region, way),
-        .is_composed = way == PM_BY_REMAP || (way == PM_BY_KERNEL && !is_small),
+        .is_composed = way == PM_BY_REMAP || (way == PM_BY_KERNEL && !pm_is_one_by_one(region, n)),
     };
 }
 

@@ -154,9 +154,9 @@ class Region:
         """
         text = ffi.new("char[]", _TEXT_BYTES)
         lib.pm_explain(self._open(), _OPERATIONS[operation], slots, n, text, _TEXT_BYTES)
-        words = dict(word.split("=", 1) for word in ffi.string(text).decode().split())
-        times = {name: int(words.pop(name)) for name in ("predicted_ns", "next_ns", "memcpy_ns")}
-        return Explanation(**words, **times)
+        words: dict[str, Any] = dict(word.split("=", 1) for word in ffi.string(text).decode().split())
+        times = {name: int(words[name]) for name in ("predicted_ns", "next_ns", "memcpy_ns")}
+        return Explanation(**{**words, **times})
 
     def close(self) -> None:
         """Let go of the buffer; every page stays where it is. A second time does nothing."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import fuzz
 import mover_model
 import pytest
-from refusing import in_child
+from refusing import IOCTL, in_child, refuse
 
 from pageswap import native
 from pageswap.mover import Flag, MoverError, Region
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 PAGE = 4096
 # How the kernel can move pages, as the profiles prefer it.
 PREFERRED = ("uffd_move", "mremap_dontunmap")
+# x86-64 numbers of what kernels, filters and security modules refuse.
+MREMAP = 25
+USERFAULTFD = 323
+UFFDIO_API = 0xC018AA3F
+UFFDIO_MOVE = 0xC028AA05
 
 
 @pytest.mark.parametrize("slot_bytes", [PAGE, 3 * PAGE, 64 << 10])
@@ -81,6 +86,39 @@ def test_the_preferred_way_is_the_one_that_is_taken(way: str, mover_profiles: di
                 assert region.explain("swap").remap == str(flag.name).lower()
         with Region(view, PAGE, profile=mover_profiles["mremap_dontunmap"], flags=Flag.KEEP_MAPPINGS) as region:
             assert region.explain("swap").remap != "mremap_dontunmap"
+
+
+@pytest.mark.parametrize(
+    ("refused", "way", "remap"),
+    [
+        ([], "uffd_move", "uffd_move"),
+        ([(USERFAULTFD, errno.EPERM, None)], "mremap_dontunmap", "mremap_dontunmap"),
+        ([(IOCTL, errno.EINVAL, UFFDIO_API)], "mremap_dontunmap", "mremap_dontunmap"),
+        ([(IOCTL, errno.EINVAL, UFFDIO_MOVE)], "exchange_sse2", "refused:uffd_move"),
+        ([(USERFAULTFD, errno.ENOSYS, None), (MREMAP, errno.EINVAL, None)], "exchange_sse2", "unavailable"),
+    ],
+    ids=["nothing", "no permission", "Linux before 6.8", "a filter", "Linux before 5.7"],
+)
+def test_what_a_kernel_refuses_the_next_best_does(
+    refused: list[tuple[int, int, int | None]], way: str, remap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a CPU without AVX2, too; what is left is the exchange through the registers that every x86-64 has."""
+    monkeypatch.setenv("PAGESWAP_CPU_FEATURES", "-avx512f,-avx2")
+    size = mover_model.HUGE
+
+    def in_the_child() -> list[str]:
+        for call, errnum, request in refused:
+            refuse(call, errnum, request)
+        with mover_model.memory("thp", 4 * size) as view:
+            model = mover_model.Model(view, size)
+            with Region(view, size, flags=Flag.SINGLE_THREADED) as region:
+                for pair in ([0, 3], [1, 2]):
+                    region.swap(*pair)
+                    model.slots = mover_model.swapped(model.slots, pair)
+                told = region.explain("swap")
+            return [told.way, told.remap, *map(str, model.wrong([model.slots]))]
+
+    assert in_child(in_the_child) == [way, remap]
 
 
 def test_huge_pages_are_not_split_for_smaller_slots(mover_profiles: dict[str, Path]) -> None:

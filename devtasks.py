@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent
 TOOLS = Path(sys.executable).parent
-PYTHON_FILES = ("pageswap", "native", "tests", "tasks.py", "devtasks.py", "setup.py")
+PYTHON_FILES = ("pageswap", "native", "tests", "docs/mover", "tasks.py", "devtasks.py", "setup.py")
 
 
 @functools.cache

@@ -6,6 +6,7 @@ import array
 import errno
 import mmap
 import re
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,12 @@ def test_the_program_in_the_docs_runs(capsys: pytest.CaptureFixture[str]) -> Non
         exec(compile(program, "docs/mover.md", "exec"), {})  # noqa: S102 - our own
     assert len(programs) == 1
     assert capsys.readouterr().out.startswith("Explanation(way=")
+
+
+def test_the_buffer_pool_reorders_its_frames(capsys: pytest.CaptureFixture[str]) -> None:
+    """It checks every frame of its own, by the mover and by numpy, and raises where one is lost."""
+    runpy.run_path(str(ROOT / "docs" / "mover" / "buffer_pool.py"))["main"](2, None)
+    assert re.match(r"mover \d+\.\d+ ms\nnumpy \d+\.\d+ ms\nway=", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("numbers", [array.array("i", [0, 1]), array.array("Q", [0, 1]), b"01234567", [0, 1]])

@@ -14,7 +14,7 @@ import pytest
 from requirement import require
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "docs" / "mover" / "compacting_heap.c"
+EXAMPLES = ROOT / "docs" / "mover"
 
 pytestmark = pytest.mark.skipif("PAGESWAP_SANITIZED" in os.environ, reason="it is installed without sanitizers")
 
@@ -38,21 +38,23 @@ def pkg_config(folder: Path, *asked: str) -> list[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
 
 
-def compiled(to: Path, *flags: str) -> Path:
-    """Compile the example with these flags."""
-    program = to / "compacting_heap"
-    command = ["cc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", str(EXAMPLE), *flags, "-o", str(program)]
+def compiled(example: str, to: Path, *flags: str) -> Path:
+    """Compile an example with these flags."""
+    program, source = to / example, EXAMPLES / f"{example}.c"
+    command = ["cc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", str(source), *flags, "-o", str(program)]
     subprocess.run(command, check=True, capture_output=True)
     return program
 
 
-@pytest.mark.parametrize("kind", ["shared", "static"])
-def test_the_compacting_heap_runs_with_the_installed_library(kind: str, installed: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("example", "kind"), [("compacting_heap", "shared"), ("compacting_heap", "static"), ("growing_ring", "shared")]
+)
+def test_an_example_runs_with_the_installed_library(example: str, kind: str, installed: Path, tmp_path: Path) -> None:
     """It checks each page of its own, with the mover and with memcpy, and ends with 1 where one is wrong."""
     flags = pkg_config(installed, "--cflags", "--libs")
     if kind == "static":
         flags = [*pkg_config(installed, "--cflags"), str(installed / "lib" / "libpageswap_mover.a")]
-    program = compiled(tmp_path, *flags)
+    program = compiled(example, tmp_path, *flags)
     environment = os.environ | {"LD_LIBRARY_PATH": str(installed / "lib")}
     done = subprocess.run([str(program), "4"], env=environment, capture_output=True, text=True, check=False)
 

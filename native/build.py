@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import cffi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -139,11 +139,7 @@ def build(*, sanitize: bool = False) -> dict[str, Any]:
         "compiler": version,
         "flags": " ".join(_portable(flags)),
     }
-    objects = ROOT / "build" / ("objects-sanitized" if sanitize else "objects")
-    objects.mkdir(parents=True, exist_ok=True)
-    with (objects / "lock").open("w") as lock:
-        with contextlib.suppress(OSError):  # a file system without locks: then two commands at once build twice
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with _objects(sanitize=sanitize) as objects:
         known = _facts_of(folder)
         if known is None or known["source_hash"] != facts["source_hash"]:
             _compile(root, objects, flags, version)
@@ -153,6 +149,17 @@ def build(*, sanitize: bool = False) -> dict[str, Any]:
             part.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
             part.replace(folder / "_core.json")
     return known
+
+
+@contextlib.contextmanager
+def _objects(*, sanitize: bool) -> Iterator[pathlib.Path]:
+    """Give the folder of what files are compiled to, to one command at a time."""
+    objects = ROOT / "build" / ("objects-sanitized" if sanitize else "objects")
+    objects.mkdir(parents=True, exist_ok=True)
+    with (objects / "lock").open("w") as lock:
+        with contextlib.suppress(OSError):  # a file system without locks: then two commands at once build twice
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield objects
 
 
 def _facts_of(folder: pathlib.Path) -> dict[str, Any] | None:
@@ -197,11 +204,13 @@ def object_of(path: pathlib.Path, objects: pathlib.Path, flags: tuple[str, ...],
     return objects / f"{str(path.relative_to(ROOT)).replace('/', '.')}.{digest.hexdigest()[:16]}.o"
 
 
-def compile_mover(folder: pathlib.Path) -> list[str]:
-    """Compile the mover alone, for C programs; give the objects, which lie in the folder. Raises BuildFailedError."""
-    products = {path: folder / f"{path.stem}.o" for path in mover_sources()}
-    for path, product in products.items():
-        _compile_file((path, (*FLAGS, *WARNINGS)), product)
+def compile_mover() -> list[str]:
+    """Give the objects of the mover alone, for C programs: the core's where they are. Raises BuildFailedError."""
+    flags, version = (*FLAGS, *WARNINGS), _compiler_version()
+    with _objects(sanitize=False) as objects:
+        products = {path: object_of(path, objects, flags, version) for path in mover_sources()}
+        for path, product in products.items():
+            _compile_file((path, flags), product)
     return [str(product) for product in products.values()]
 
 

@@ -33,7 +33,7 @@ def install(folder: pathlib.Path, version: str) -> list[str]:
     (folder / "include").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as made:
         place = pathlib.Path(made)
-        objects = build.compile_mover(place)
+        objects = build.compile_mover()
         build.run([*build.compiler(), "-shared", f"-Wl,-soname,{SONAME}", *objects, "-o", str(place / SONAME)])
         archive(objects, place)
         (place / "libpageswap_mover.so").symlink_to(SONAME)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import fuzz
 import mover_model
 
 from pageswap.mover import Flag
 
 _SEQUENCES = 6
+_OF_HUGE_SLOTS = 4
 
 if __name__ == "__main__":
     profile, slot_bytes = Path(sys.argv[1]), int(sys.argv[2])
     ways = {"profile": profile, "flags": Flag.SINGLE_THREADED}
-    wrong = [mover_model.play(seed, "private_anon", slot_bytes, **ways) for seed in range(_SEQUENCES)]
+    sequences = fuzz.examples(_SEQUENCES if slot_bytes < mover_model.HUGE else _OF_HUGE_SLOTS)
+    wrong = [mover_model.play(seed, "private_anon", slot_bytes, **ways) for seed in range(sequences)]
     print(next(filter(None, wrong), "right"))  # noqa: T201 - its answer

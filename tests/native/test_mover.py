@@ -36,7 +36,7 @@ UFFDIO_MOVE = 0xC028AA05
 @pytest.mark.parametrize("kind", [*mover_model.KINDS, "unaligned"])
 def test_any_calls_leave_what_the_model_says(kind: str, slot_bytes: int) -> None:
     """By what the built-in profile chooses."""
-    for seed in range(fuzz.examples(10)):
+    for seed in range(fuzz.examples(10 if slot_bytes == PAGE else 5)):
         assert not mover_model.play(seed, kind, slot_bytes)
         fuzz.VERIFIED["sequences"] += 1
 
@@ -66,7 +66,7 @@ def test_what_the_kernel_moves_is_as_what_is_copied(
     kind: str, way: str, slot_bytes: int, mover_profiles: dict[str, Path]
 ) -> None:
     """On small pages and on huge ones, which are moved whole or not at all."""
-    for seed in range(fuzz.examples(3 if slot_bytes == mover_model.HUGE else 10)):
+    for seed in range(fuzz.examples({PAGE: 10, mover_model.HUGE: 2}.get(slot_bytes, 5))):
         assert not mover_model.play(seed, kind, slot_bytes, profile=mover_profiles[way], flags=Flag.SINGLE_THREADED)
         fuzz.VERIFIED["sequences"] += 1
 
@@ -167,7 +167,7 @@ def test_who_reads_meanwhile_never_faults(way: str, mover_profiles: dict[str, Pa
             reader = threading.Thread(target=read)
             reader.start()
             chance = random.Random(42)  # noqa: S311 - a schedule
-            for _ in range(300):
+            for _ in range(100):
                 region.swap_many(array.array("I", [chance.randrange(slots) for _ in range(40)]))
                 region.move(array.array("I", [0, slots // 2, slots // 2]), release=True)
                 while reads[0] == 0:

@@ -97,7 +97,7 @@ static int make(struct bench *bench)
     return failed;
 }
 
-/* The budget is shared evenly; filling the memory and the least number of samples come on top. */
+/* The budget is shared evenly; where it is small, filling the memory and the least number of samples take longer. */
 static int measure_host(struct pm_profile *profile, unsigned budget_ms)
 {
     struct bench *const bench = calloc(1, sizeof *bench);

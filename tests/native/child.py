@@ -16,6 +16,7 @@ import sys
 from typing import Any
 
 import pytest
+from requirement import require
 
 from pageswap import native
 from pageswap.errors import CoreError, MethodUnavailableError
@@ -45,6 +46,12 @@ BACKINGS = {backing.name: backing for backing in native.backings()}
 METHODS = {method.name: method for method in native.methods()}
 # Of workloads: a machine of one NUMA node has no method for `migrate`.
 DONE_HERE = {name for method in METHODS.values() if method.available for name in method.workloads}
+
+
+def available(*methods: str) -> None:
+    """Skip the test unless this host has the methods."""
+    for name in methods:
+        require(name, METHODS[name].available, METHODS[name].reason)
 
 
 # What copies, exchanges, composes and remaps, measures the limit, gives back.

@@ -10,12 +10,12 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+import child
 import fuzz
 import mover_model
 import pytest
 from refusing import IOCTL, in_child, refuse
 
-from pageswap import native
 from pageswap.mover import Flag, MoverError, Region
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ def test_a_lesser_cpu_does_it_with_other_registers(
     features: str, swaps: str, permutes: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the widest that it has."""
-    if not {method.name: method.available for method in native.methods()}[swaps]:
-        pytest.skip(f"this CPU cannot {swaps}")
+    child.available(swaps)
     monkeypatch.setenv("PAGESWAP_CPU_FEATURES", features)
     for seed in range(fuzz.examples(10)):
         assert not mover_model.play(seed, "private_anon", PAGE, flags=Flag.COPY_ONLY)
@@ -103,6 +102,7 @@ def test_what_a_kernel_refuses_the_next_best_does(
     refused: list[tuple[int, int, int | None]], way: str, remap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a CPU without AVX2, too; what is left is the exchange through the registers that every x86-64 has."""
+    child.available(*PREFERRED)
     monkeypatch.setenv("PAGESWAP_CPU_FEATURES", "-avx512f,-avx2")
     size = mover_model.HUGE
 
@@ -123,6 +123,7 @@ def test_what_a_kernel_refuses_the_next_best_does(
 
 def test_huge_pages_are_not_split_for_smaller_slots(mover_profiles: dict[str, Path]) -> None:
     """Moving parts of them would leave small pages for good."""
+    child.available("uffd_move")
     with mover_model.memory("thp", 8 << 20) as view:
         mover_model.Model(view, PAGE)
         with Region(view, PAGE, profile=mover_profiles["uffd_move"]) as region:
@@ -133,6 +134,7 @@ def test_huge_pages_are_not_split_for_smaller_slots(mover_profiles: dict[str, Pa
 
 def test_a_forked_child_moves_its_own_pages(mover_profiles: dict[str, Path]) -> None:
     """The kernel's session is the parent's: used in the child it would move the parent's pages."""
+    child.available("uffd_move")
     with mover_model.memory("private_anon", 8 * PAGE) as view:
         model = mover_model.Model(view, PAGE)
         with Region(view, PAGE, profile=mover_profiles["uffd_move"]) as region:

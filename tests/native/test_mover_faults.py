@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import child
 import pytest
 
 PAGE = 4096
@@ -35,6 +36,8 @@ def test_a_refused_call_loses_no_page(
 ) -> None:
     """Each third call of its kind, a region's first or a later one: every slot holds its old or its new page."""
     call, how, slot_bytes, way = refused
+    if way != "host":
+        child.available(way)
     told = run(shim, mover_profiles[way], slot_bytes, FAULTY_CALL=call, FAULTY_HOW=how, FAULTY_EVERY=3)
     assert told[0] == "right", told
     assert re.search(r"faults=[1-9]", told[-1]), f"no call was refused: {told}"

@@ -30,12 +30,6 @@ PIDFD_OPEN, PROCESS_MADVISE = 434, 440
 UFFDIO_API, UFFDIO_MOVE, UFFDIO_COPY = 0xC018AA3F, 0xC028AA05, 0xC028AA03
 
 
-def available(*methods: str) -> None:
-    """Skip the test unless this host has the methods."""
-    for name in methods:
-        require(name, METHODS[name].available, METHODS[name].reason)
-
-
 UFFD = ("uffd_move", "uffd_copy")
 ADVISING = ("memcpy_process_madvise", "process_madvise")
 REFUSALS = {
@@ -106,7 +100,7 @@ def test_a_trial_of_an_unavailable_method_says_why_and_others_still_run() -> Non
 @pytest.mark.parametrize("how", [errno.EAGAIN, "short", "unnoticed"])
 def test_moves_that_are_put_off_or_fall_short_are_continued(shim: pathlib.Path, workload: str, how: object) -> None:
     """UFFDIO_MOVE may do nothing, a part, or (Linux 6.18) more than it says, for reasons that pass: so go on."""
-    available("uffd_move")
+    child.available("uffd_move")
     trial = child.params("uffd_move", workload=workload, page_bytes=64 * child.KIB, region_bytes=4 * child.MIB)
     answer = run_faulty(shim, trial, call="move", how=how, every=3)
 
@@ -120,7 +114,7 @@ def test_moves_that_are_put_off_or_fall_short_are_continued(shim: pathlib.Path, 
 @pytest.mark.parametrize("name", ["EBUSY", "EAGAIN", "ENOENT"])
 def test_a_move_that_fails_for_good_fails_the_trial_with_the_name_of_its_errno(shim: pathlib.Path, name: str) -> None:
     """Also EAGAIN, when it does not pass: a hang until the deadline would hide the cause."""
-    available("uffd_move")
+    child.available("uffd_move")
     trial = child.params("uffd_move")
     answer = run_faulty(shim, trial, call="move", how=getattr(errno, name), **{"from": 50})
 
@@ -141,7 +135,7 @@ def test_a_batch_that_fails_half_way_loses_no_page(
     shim: pathlib.Path, method: str, call: str, workload: str, begin: int
 ) -> None:
     """Whichever move it is: every page is readable at its old or at its new place, and the error has a name."""
-    available(method)
+    child.available(method)
     trial = child.params(method, workload=workload)
     answer = run_faulty(shim, trial, call=call, how=errno.ENOMEM, **{"from": begin})
 
@@ -151,7 +145,7 @@ def test_a_batch_that_fails_half_way_loses_no_page(
 
 def test_a_run_of_pages_of_which_a_part_moved_is_brought_back(shim: pathlib.Path) -> None:
     """A short move and then a failure: the part that went must not stay behind at the new place."""
-    available("uffd_move")
+    child.available("uffd_move")
     trial = child.params("uffd_move", workload="permute", page_bytes=64 * child.KIB, region_bytes=4 * child.MIB)
     for begin in range(30, 40):
         short = run_faulty(shim, trial, call="move", how="short", every=2)
@@ -164,7 +158,7 @@ def test_a_run_of_pages_of_which_a_part_moved_is_brought_back(shim: pathlib.Path
 @pytest.mark.parametrize("method", ["mremap_fixed", "mremap_multi"])
 def test_a_batch_that_exhausts_the_mappings_loses_no_page(method: str) -> None:
     """The real limit: mremap refuses near vm.max_map_count, and would refuse to move back for the same reason."""
-    available(method)
+    child.available(method)
     limit = int(pathlib.Path("/proc/sys/vm/max_map_count").read_text(encoding="ascii"))
     require("max_map_count", limit <= 1 << 18, f"vm.max_map_count is {limit}: too many mappings to make in a test")
 
@@ -197,7 +191,7 @@ def splits() -> int:
 @pytest.mark.parametrize("workload", ["swap", "permute", "move"])
 def test_uffd_move_moves_huge_pages_whole(workload: str) -> None:
     """Else it would be forty times slower, and silently: neither page nor mapping of it may be split."""
-    available("uffd_move")
+    child.available("uffd_move")
     trial = child.params(
         "uffd_move", workload=workload, backing="thp", page_bytes=2 * child.MIB, region_bytes=32 * child.MIB
     )
@@ -217,7 +211,7 @@ def test_uffd_move_moves_huge_pages_whole(workload: str) -> None:
 
 def test_uffd_move_takes_pages_out_of_huge_ones() -> None:
     """Pages smaller than the huge page they lie in: the kernel splits it, and every part must be where it belongs."""
-    available("uffd_move")
+    child.available("uffd_move")
     trial = child.params("uffd_move", backing="thp", page_bytes=4096, region_bytes=8 * child.MIB, iterations=6000)
     try:
         result = child.run(trial)
@@ -229,7 +223,7 @@ def test_uffd_move_takes_pages_out_of_huge_ones() -> None:
 
 def test_ldt_window_is_verified_through_the_window(shim: pathlib.Path) -> None:
     """Descriptors that are silently not written must show: else the pages would be read past the windows."""
-    available("ldt_window")
+    child.available("ldt_window")
     trial = child.params("ldt_window", touch="moved")
     answer = run_faulty(shim, trial, call="ldt", how="ignore", every=1, **{"from": 200})
 
@@ -239,7 +233,7 @@ def test_ldt_window_is_verified_through_the_window(shim: pathlib.Path) -> None:
 
 def test_ldt_window_reports_a_failure_that_the_kernel_returns_as_an_unsigned_int(shim: pathlib.Path) -> None:
     """modify_ldt's int is not widened: taken for a long it is a success."""
-    available("ldt_window")
+    child.available("ldt_window")
     answer = run_faulty(shim, child.params("ldt_window"), call="ldt", how=errno.ENOMEM, **{"from": 200})
 
     assert (answer["call"], answer["name"]) == ("modify_ldt", "ENOMEM")
@@ -247,7 +241,7 @@ def test_ldt_window_reports_a_failure_that_the_kernel_returns_as_an_unsigned_int
 
 def test_an_ldt_that_nobody_wrote_reads_as_nothing() -> None:
     """Why modify_ldt(0) gives 0 bytes: there is no table until the first descriptor is written."""
-    available("ldt_window")
+    child.available("ldt_window")
 
     def run() -> list[int]:
         table = ctypes.create_string_buffer(65536)
@@ -272,14 +266,14 @@ def test_an_ldt_that_nobody_wrote_reads_as_nothing() -> None:
 )
 def test_ldt_window_refuses_what_8192_windows_below_4_gib_cannot_show(changes: dict[str, Any]) -> None:
     """Other page sizes, more pages than descriptors, more memory than there are addresses."""
-    available("ldt_window")
+    child.available("ldt_window")
     with pytest.raises(MethodUnavailableError, match=r"region_size"):
         child.run(child.params("ldt_window", **changes))
 
 
 def test_ldt_window_fills_the_whole_table() -> None:
     """8,192 windows are the most; the last one must work as the first does."""
-    available("ldt_window")
+    child.available("ldt_window")
     pairs = ((0, 8191), (8191, 1), (4095, 4096), (8190, 8191))
     result = child.run(child.params("ldt_window", region_bytes=32 * child.MIB, pairs=pairs, touch="moved"))
 

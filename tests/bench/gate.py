@@ -2,7 +2,7 @@
 
 Before them the one core is measured some more, as a store has earlier runs; each pair is judged with and without these.
 
-Usage: gate.py [PAIRS]. Takes about half a minute a pair; let nothing else run meanwhile.
+Usage: gate.py [PAIRS]. Takes about two minutes a pair; let nothing else run meanwhile.
 """
 
 from __future__ import annotations

@@ -103,12 +103,12 @@ def _created_at(run_dir: Path) -> str:
         return str(store.meta()["created_at"])
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
-    """Wait for something that must come."""
+def wait_until(condition: Callable[[], object], timeout_s: float = 30.0, pause_s: float = 0.01) -> None:
+    """Wait for something that must come, looking after pauses, which are longer where a look costs more."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.01)
+        time.sleep(pause_s)
 
 
 def hold_trial(roles: Callable[[], dict[str, list[int]]], timeout_s: float = 30.0) -> int:

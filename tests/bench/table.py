@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import audit
 import batches
+import clusters
 import comparisons
 import coverage
 import dispatch
@@ -66,6 +67,7 @@ TABLES: dict[str, Callable[[], int]] = {
 }
 # What takes up to half an hour, and measures nothing, is done only when it is named.
 ONLY_NAMED: dict[str, Callable[[], int]] = {
+    "clusters": clusters.main,
     "kills": kills.main,
     "faults": faults.main,
     "hostile": hostile_host.main,

@@ -224,14 +224,12 @@ def test_credentials_that_cannot_be_made_are_told(cluster: Cluster, fleet: Clust
     """Nobody believes who we are without them."""
     cluster.kill(cluster.login, "munged")
     try:
-        whole, node = fleet.run(), fleet.run(ALL[0])
+        ended = fleet.run()
     finally:
         cluster.start_munged(cluster.login)
 
-    assert whole.code == node.code == 3
-    assert "cluster: sinfo: " in whole.errors
-    for ended in (whole, node):
-        assert "unge" in ended.errors
+    assert ended.code == 3
+    assert re.search("cluster: sinfo: .*unge", ended.errors), ended.errors
 
 
 def test_other_jobs_on_the_node_are_in_the_rows(cluster: Cluster, fleet: ClusterFleet) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.cells import cell_len
 
 from pageswap.analysis.summary import summarise
 from pageswap.campaign.outcome import HostOutcome
@@ -65,6 +67,28 @@ def test_cells_are_broken_at_blanks(name: str) -> None:
 
     check([line.replace(name, "") for line in lines] if len(name) > 80 else lines)
     assert sum(name in line for line in lines) >= 1
+
+
+@pytest.mark.parametrize("kind", ["dumb", "xterm-256color"])
+def test_no_letter_is_lost(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wide ones take two cells each; in a style they are the same letters; columns begin where their headings do."""
+    said = "漢字かな と 漢字かな を 漢字かな と 比べる"
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", kind)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    with contextlib.redirect_stdout(Terminal()) as terminal:
+        show_table(("state", "number", "why"), [("ok", "12", said), ("bad", "3", "short")], frozenset({"number"}))
+    printed = terminal.getvalue()
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", printed).splitlines()
+
+    assert ("\x1b[32mok\x1b[0m" in printed) == (kind != "dumb")
+    assert [line[:15] for line in lines if line[:1].strip()] == [
+        "state  number  ",
+        "ok         12  ",
+        "bad         3  ",
+    ]
+    assert " ".join(line[15:] for line in lines[1:-1]) == said
+    assert max(map(cell_len, lines)) <= 40
 
 
 def test_a_hosts_problem_and_a_trials_reason_are_broken_at_blanks() -> None:

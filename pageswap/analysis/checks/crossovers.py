@@ -211,7 +211,9 @@ def _interval(ahead: Floats, logs: Floats, resamples: int) -> tuple[float | None
     whole = ahead[:, ~np.isnan(ahead).any(axis=0)]
     if whole.shape[1] < MINIMUM_N:
         return None, None
-    leads = median(whole[:, _resampled(whole.shape[1], resamples)]).T
+    drawn = _resampled(whole.shape[1], resamples)
+    # Size by size: the resamples of a run of thousands of blocks take a hundred megabytes each.
+    leads = np.stack([median(own[drawn]) for own in whole], axis=1)
     places = _crossings(leads, logs)
     never = ~np.isfinite(places)
     # One that is ahead at both sizes as it should be above them has crossed below the first, else beyond the last.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -20,3 +21,9 @@ def require(name: str, present: object, reason: str) -> None:
 def require_ssh() -> None:
     """Skip the running test likewise where the system has no OpenSSH client, whose parts come together."""
     require("ssh", shutil.which("ssh"), "needs an OpenSSH client: apt-get install openssh-client")
+
+
+def require_own_mounts() -> None:
+    """Skip the running test likewise where it may have no mounts of its own: without root, or where / is no mount."""
+    tried = subprocess.run(["unshare", "--mount", "true"], capture_output=True, text=True, check=False)
+    require("root", tried.returncode == 0, f"needs root, and a / that is a mount: {tried.stderr.strip()}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from agent.harness import make_trial
-from requirement import require
+from requirement import require_own_mounts
 
 from pageswap.agent.host_words import misfit, read_object
 from pageswap.agent.journal.line_fields import ANSWERS
@@ -95,8 +95,7 @@ def test_status_loads_neither_the_core_nor_what_only_a_job_needs() -> None:
 @pytest.mark.parametrize("verb", ["facts", "start", "clean"])
 def test_a_host_without_proc_is_one_clear_line(host: Host, tmp_path: Path, verb: str) -> None:
     """Nothing is started or removed there: a bundle in use would be seen in /proc alone."""
-    may_unmount = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode == 0
-    require("root", may_unmount, "needs root for a mount namespace, and a root that is a mount")
+    require_own_mounts()
     old = tmp_path / "cache" / "bundles" / ("0" * 64)
     old.mkdir(parents=True)
     os.utime(old, (0, 0))

@@ -10,7 +10,7 @@ import sys
 
 import child
 import pytest
-from requirement import require
+from requirement import require, require_own_mounts
 
 from pageswap import native
 from pageswap.errors import MethodUnavailableError
@@ -85,7 +85,7 @@ def test_a_folder_that_takes_no_file_is_named(tmp_path: pathlib.Path, name: str,
 
 def test_a_disk_without_room_is_told_before_anything_is_measured(tmp_path: pathlib.Path) -> None:
     """A page without a place on the disk would end the trial with SIGBUS."""
-    require("root", os.geteuid() == 0, "only root can mount a small disk")
+    require_own_mounts()
     require("mkfs", shutil.which("mkfs.ext4"), "no mkfs.ext4")
     script = ["unshare", "--mount", "sh", "-c", ON_A_SMALL_DISK, "sh", str(tmp_path), sys.executable, TRIAL]
     environment = os.environ | {"PYTHONPATH": str(pathlib.Path(native.__file__).parents[2])}

@@ -1,4 +1,4 @@
-"""The grammar of hosts' names in specs, inventories and `--hosts`: plain aliases, and groups of them."""
+"""The grammar of hosts' names in specs, inventories and `--hosts`: plain aliases, nodes of clusters, groups of them."""
 
 from __future__ import annotations
 
@@ -30,9 +30,24 @@ def check_alias(text: str) -> str:
     return _check_letters(text, "a host; write an alias as ssh takes it, of")
 
 
+def check_machine(text: str) -> str:
+    """Return an alias, or a node of a cluster as ``cluster/n3``; raises ValueError with the cure."""
+    alias, node = parts_of(text)
+    check_alias(alias)
+    if "/" in text:
+        _check_letters(node, "a node of a cluster; write")
+    return text
+
+
+def parts_of(name: str) -> tuple[str, str]:
+    """Return the alias and the node of ``cluster/n3``; of any other host the node is ""."""
+    alias, _, node = name.partition("/")
+    return alias, node
+
+
 def check_host(text: str) -> str:
-    """Return an alias, or a group or tag as ``@rack``; raises ValueError with the cure."""
-    return f"@{check_group(text[1:])}" if text.startswith("@") else check_alias(text)
+    """Return what `check_machine` does, or a group or tag as ``@rack``; raises ValueError with the cure."""
+    return f"@{check_group(text[1:])}" if text.startswith("@") else check_machine(text)
 
 
 def check_group(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pageswap.errors import SpecError, UsageError
+from pageswap.fleet.cluster import Cluster
 from pageswap.fleet.inventory import VIAS, Inventory, InventoryHost
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -228,10 +231,87 @@ def test_the_example_can_be_copied() -> None:
     inventory = Inventory.load(ROOT / "hosts.example.yaml")
 
     assert names(inventory.select(["@rack", "@office"])) == ["lab1", "lab2", "lab3", "local"]
-    assert names(inventory.select(["@zen4"])) == ["lab1", "lab2"]
-    both = (inventory.hosts["lab1"].to_json(), inventory.hosts["lab2"].to_json())
-    assert all(any(host[key] for host in both) for key in both[0])
+    assert names(inventory.select(["@zen4"])) == ["lab1", "lab2", "cluster"]
+    shown = [inventory.hosts[name].to_json() for name in ("lab1", "lab2", "cluster")]
+    assert all(any(host[key] for host in shown) for key in shown[0])
+    assert all(value for key, value in shown[-1]["slurm"].items() if key != "node")
     assert inventory.hosts["lab3"] == InventoryHost("lab3")
+
+
+CLUSTER = """\
+hosts:
+  here:
+  big:
+    tags: zen
+    cpu: 3
+    slurm: {login: gate, workdir: /shared/ps, partition: zen4, constraint: [avx512, quiet], nodes: "n[01-04]",
+            time: 90min, account: lab}
+groups:
+  few: [big/n01, here]
+"""
+
+
+def test_a_cluster_has_what_the_file_says() -> None:
+    """Minutes are Slurm's unit of time; lists of nodes are in its form; what is not said is None or all nodes."""
+    found = Inventory.loads(CLUSTER, "h.yaml").hosts["big"]
+
+    assert found.slurm == Cluster("gate", "/shared/ps", "zen4", ("avx512", "quiet"), "n[01-04]", 90, "lab")
+    assert InventoryHost.from_json(json.loads(json.dumps({**found.to_json(), "later": 1}))) == found
+    text = "hosts: {a: {slurm: {login: local, workdir: /s, nodes: [n1, 'n[3,5-7]'], time: 30s}}}"
+    with pytest.raises(SpecError, match="'30s' is not from 1min to 744h 0min; it is a job's time limit"):
+        Inventory.loads(text, "h.yaml")
+    several = Inventory.loads(text.replace("30s", "61s"), "h.yaml").hosts["a"].slurm
+    assert several == Cluster("local", "/s", nodes="n1,n[3,5-7]", minutes=2)
+
+
+def test_a_node_of_a_cluster_is_a_host() -> None:
+    """By its name, on the command line and in groups, with all that is said of the cluster."""
+    inventory = Inventory.loads(CLUSTER, "h.yaml")
+    node, here = inventory.select(["@few"])
+
+    assert here == InventoryHost("here")
+    assert node.name == "big/n01"
+    assert node.cpu == 3
+    assert node.slurm == dataclasses.replace(inventory.hosts["big"].slurm, node="n01")  # type: ignore[type-var]
+    assert inventory.select(["big/n01", "big"]) == (node, inventory.hosts["big"])
+    for wanted, message in (
+        ("bg/n1", "'bg/n1': the inventory has no cluster 'bg'; did you mean 'big'"),
+        ("here/n1", "'here/n1': the inventory has no cluster 'here'; it is one of big"),
+        ("big/", "'' is not a node of a cluster; write at most 200"),
+        ("big/a/b", "'a/b' is not a node of a cluster"),
+        ("big/../x", "'../x' is not a node"),
+    ):
+        with pytest.raises(UsageError, match=f"--hosts: {message}"):
+            inventory.select([wanted])
+
+
+@pytest.mark.parametrize(
+    ("entry", "messages"),
+    [
+        ("3", ["slurm: is no mapping; write such as {login: login1"]),
+        ("{}", ["slurm: lacks 'login'; write such as", "slurm: lacks 'workdir'"]),
+        ("{login: -x, workdir: tmp}", ["login: '-x' is not a host", "workdir: 'tmp' is not a folder's absolute path"]),
+        ("{login: l, workdir: /s, node: 3}", ["slurm.node: unknown key; did you mean 'nodes'"]),
+        ("{login: l, workdir: /s, nodes: 0}", ["nodes: '0' is not from 1 to 100,000"]),
+        ("{login: l, workdir: /s, nodes: [all, n1]}", ["nodes: 'all' stands alone, and in no list of nodes"]),
+        ("{login: l, workdir: /s, nodes: [4, n1]}", ["nodes: '4' stands alone"]),
+        ("{login: l, workdir: /s, nodes: 'n1;id'}", ["nodes: 'n1;id' is no node; write all, a count such as 4"]),
+        ("{login: l, workdir: /s, partition: --wrap=id}", ["partition: '--wrap=id' is no name that Slurm knows"]),
+        ("{login: l, workdir: /s, constraint: [a, 'b|c']}", ["constraint[1]: 'b|c' is no name that Slurm knows"]),
+        ("{login: l, workdir: /s, account: $(id)}", ["account: '$(id)' is no name that Slurm knows"]),
+        ("{login: l, workdir: /s, time: 1}", ["time: '1' is not a duration"]),
+        ("{login: l, workdir: /s}, workdir: /x", ["hosts.a.workdir: of a cluster stands in its slurm:"]),
+    ],
+)
+def test_each_fault_of_a_cluster_is_told_with_its_cure(entry: str, messages: list[str]) -> None:
+    """All of them at once, each with its place."""
+    with pytest.raises(SpecError) as caught:
+        Inventory.loads(f"hosts: {{a: {{slurm: {entry}}}}}", "h.yaml")
+
+    text = str(caught.value)
+    for message in messages:
+        assert message in text
+    assert text.count("h.yaml:1: ") == len(messages)
 
 
 @settings(deadline=None)

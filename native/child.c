@@ -36,7 +36,8 @@ static int die_with(int32_t parent, ps_error *error)
 }
 
 /* What the parent catches or ignores means nothing here. But a file that would grow beyond RLIMIT_FSIZE is an error to
- * be told (EFBIG), not the process's end. */
+ * be told (EFBIG), not the process's end. And who ends a session or a batch job sends SIGTERM to all of it: what
+ * becomes of this process then is its parent's to say, who ends it by SIGKILL. */
 static void forget_signals(void)
 {
     struct sigaction meaning;
@@ -47,6 +48,7 @@ static void forget_signals(void)
     for (int number = 1; number < NSIG; number++)
         (void)sigaction(number, &meaning, NULL); /* refused for those that cannot be caught */
     (void)signal(SIGXFSZ, SIG_IGN);
+    (void)signal(SIGTERM, SIG_IGN);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

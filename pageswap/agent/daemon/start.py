@@ -19,7 +19,7 @@ from pageswap.agent.journal.job import Job, job_from_json
 from pageswap.agent.journal.line_fields import utc_now
 from pageswap.agent.trial.child_watcher import StopSignals, become_subreaper, fork, kill_and_reap
 from pageswap.agent.workspace import host_lease
-from pageswap.agent.workspace.agent_lock import AgentLock
+from pageswap.agent.workspace.agent_lock import DRAIN, KILL, AgentLock
 from pageswap.agent.workspace.work_folder import WorkFolder, private_folder, user_name, write_durably
 from pageswap.errors import HostError, PageswapError
 
@@ -129,18 +129,23 @@ def keep(  # noqa: PLR0913 - what is kept, and the patience that a test shortens
 
     An agent that is killed takes its trial along, but not what that trial has started, nor does it put settings back:
     both is done here, and `pipe`, the agent's word to its starter, is closed here. An agent that nobody follows and
-    that does not end by itself `grace_s` after it had to is killed; that is looked for every `look_s`.
+    that does not end by itself `grace_s` after it had to is killed; that is looked for every `look_s`. A request to
+    stop is passed on.
     """
     become_subreaper()
+    heard = (signal.SIGCHLD, DRAIN, KILL)
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, heard)
     pid = fork()
     if pid == 0:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
         return agent()
     os.close(pipe)
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     allowed_s = the_job.lease_s + max((trial.timeout_s for trial in the_job.trials), default=0.0) + grace_s
     mark: FollowedMark | None = None
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        signal.sigtimedwait([signal.SIGCHLD], look_s)
+        told = signal.sigtimedwait(heard, look_s)
+        if told is not None and told.si_signo != signal.SIGCHLD:
+            os.kill(pid, told.si_signo)
         if mark is None:
             # Before its journal begins an agent may wait for the lease, as long as its starter does.
             if os.path.exists(work.journal) and os.path.exists(work.followed):

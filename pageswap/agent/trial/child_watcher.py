@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pageswap.agent.host.host_files import HostFiles
+from pageswap.agent.workspace.agent_lock import DRAIN, KILL
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 # those the one before has stopped, so the number bounds only what forks faster than it can be listed.
 _SWEEPS = 50
 _PAUSE_S = 0.01
-_HOW: dict[int, str] = {signal.SIGUSR1: "drained", signal.SIGINT: "drained", signal.SIGTERM: "killed"}
+_HOW: dict[int, str] = {DRAIN: "drained", signal.SIGINT: "drained", KILL: "killed"}
 
 
 class Work(Protocol):
@@ -61,7 +62,7 @@ class ChildEnd:
 
 
 class StopSignals(contextlib.ExitStack):
-    """While entered: SIGUSR1 and SIGINT ask to finish the trial in hand, SIGTERM to kill it, SIGCHLD only wakes.
+    """While entered: SIGTERM and SIGINT ask to finish the trial in hand, SIGUSR2 to kill it, SIGCHLD only wakes.
 
     `requested` is "" or the `why` the journal will end with; a kill outranks a drain.
     """

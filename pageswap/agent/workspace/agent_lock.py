@@ -14,9 +14,13 @@ from typing import Any
 from pageswap.agent.workspace.work_folder import private_folder
 from pageswap.errors import HostError
 
+# What the agent and its keeper hear: to end after the trial in hand, as what ends a session, a host or a batch job says
+# it, or at once.
+DRAIN, KILL = signal.SIGTERM, signal.SIGUSR2
+
 # `status` probes by taking the lock for an instant, so one refusal does not mean that another agent has it.
 _PATIENCE_S = 0.5
-# A stopped (SIGSTOP) or stuck agent never acts on SIGTERM; a healthy one needs what its child needs to be unmapped.
+# A stopped (SIGSTOP) or stuck agent never acts on a signal; a healthy one needs what its child needs to be unmapped.
 _END_S = 10.0
 # What the file holds instead of a process id once no agent may begin any more.
 _FORBIDDEN = b"forbidden\n"
@@ -87,7 +91,7 @@ class AgentLock:
         Where none is, none will ever be after "kill", nor after "forbid", which leaves one that is there alone. Raises
         HostError when `how` is none of these, or the agent is not this user's.
         """
-        numbers = {"drain": signal.SIGUSR1, "kill": signal.SIGTERM, "forbid": None}
+        numbers = {"drain": DRAIN, "kill": KILL, "forbid": None}
         if how not in numbers:
             raise HostError(f"stop: how is {how!r}, expected drain, kill or forbid")
         pid = self.holder()

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,11 +23,11 @@ from pageswap.agent.daemon.host_context import HostContext
 from pageswap.agent.daemon.start import keep
 from pageswap.agent.journal.job import Job
 from pageswap.agent.workspace import host_lease
+from pageswap.agent.workspace.agent_lock import DRAIN, KILL
 from pageswap.agent.workspace.work_folder import WorkFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 def test_a_second_agent_is_told_who_holds_the_lease(host: Host) -> None:
@@ -209,6 +210,19 @@ def test_a_stopped_agent_that_nobody_follows_is_killed(work: WorkFolder, capfd: 
     """After the lease, its longest trial and a grace."""
     assert _keep(work, _stopped, lease_s=0.1, seconds=30.0) == 1
     assert "should have ended by itself and has not: killed" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("number", [DRAIN, KILL])
+def test_a_keeper_passes_on_what_it_is_told(host: Host, number: signal.Signals) -> None:
+    """A batch job's first process is the one that a scheduler talks to."""
+    pid = host.start(make_trial("slow"), make_trial())
+    keeper = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    wait_until(host.journal, "the journal's begin")
+
+    os.kill(keeper, number)
+
+    assert host.finish()[-1]["why"] == {DRAIN: "drained", KILL: "killed"}[number]
+    assert len(host.trials()) == 1
 
 
 def test_an_agent_that_waits_for_the_lease_is_left_alone(work: WorkFolder, tmp_path: Path) -> None:

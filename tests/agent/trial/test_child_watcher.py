@@ -16,6 +16,7 @@ from requirement import require
 
 from pageswap.agent.trial import child_watcher
 from pageswap.agent.trial.child_watcher import StopSignals
+from pageswap.agent.workspace.agent_lock import KILL
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def test_a_kill_is_heard_at_any_moment_of_hearing_that_a_child_has_ended() -> No
             frame.f_trace_opcodes = True
             steps.extend([frame] * (event == "opcode"))
             if event == "opcode" and len(steps) == moment:
-                signal.raise_signal(signal.SIGTERM)
+                signal.raise_signal(KILL)
             return trace
 
         with StopSignals() as signals:

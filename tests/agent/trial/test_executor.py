@@ -25,6 +25,7 @@ from pageswap.agent.trial.child_watcher import ChildWatcher, StopSignals
 from pageswap.agent.trial.core_calls import ForkedCall
 from pageswap.agent.trial.executor import Executor, TrialOutcome
 from pageswap.agent.trial.preflight import Preflight
+from pageswap.agent.workspace.agent_lock import DRAIN, KILL
 from pageswap.errors import CoreError
 
 if TYPE_CHECKING:
@@ -189,8 +190,8 @@ def test_a_good_trial_leaves_no_grandchild_and_is_not_held_up_by_it(run: Executo
 
 
 def test_a_kill_request_interrupts_the_trial(run: Executor, signals: StopSignals) -> None:
-    """SIGTERM to the agent ends the child at once."""
-    _after(0.3, signal.SIGTERM)
+    """SIGUSR2 to the agent ends the child at once."""
+    _after(0.3, KILL)
 
     outcome = run.run(make_trial("hang"))
 
@@ -199,8 +200,8 @@ def test_a_kill_request_interrupts_the_trial(run: Executor, signals: StopSignals
 
 
 def test_a_drain_request_lets_the_trial_finish(run: Executor, signals: StopSignals) -> None:
-    """SIGUSR1 to the agent during a trial changes nothing about that trial."""
-    _after(0.1, signal.SIGUSR1)
+    """SIGTERM to the agent during a trial changes nothing about that trial."""
+    _after(0.1, DRAIN)
 
     outcome = run.run(make_trial("slow"))
 

@@ -121,7 +121,7 @@ def test_what_a_trial_started_ends_with_a_killed_agent(host: Host) -> None:
 
 
 def test_an_agent_that_does_not_listen_is_killed(host: Host) -> None:
-    """A stopped process never sees SIGTERM."""
+    """A stopped process never sees the signal."""
     pid = host.start(make_trial("hang"))
     os.kill(pid, signal.SIGSTOP)
 

@@ -107,7 +107,7 @@ def build(
     if hosts is not None:
         from pageswap.campaign import ask_hosts
 
-        found = _ask(access.targets(access.hosts(hosts), core), ask_hosts.readiness)
+        found = _ask(access.targets(access.machines(hosts), core), ask_hosts.readiness)
     from pageswap.console import host_views
 
     return host_views.conclude_build(facts, found, as_json=json)
@@ -135,7 +135,7 @@ def plan(
 ) -> int:
     """List what a run would measure, with its memory and time, and what its hosts cannot do; run nothing."""
     made = _plan(spec, set_, filter_, repeats, until)
-    chosen = access.hosts(hosts, made.experiment)
+    chosen = access.machines(hosts, made.experiment)
     from pageswap.console import plan_view
 
     return plan_view.tell_plan(made, _look_ahead(made, chosen, access.targets(chosen)), as_json=json)
@@ -169,7 +169,7 @@ def run(
     """Measure an experiment, then write its report."""
     said = arguments.said(tag or [], note)
     made = _plan(spec, set_, filter_, repeats, until)
-    chosen = access.hosts(hosts, made.experiment)
+    chosen = access.machines(hosts, made.experiment)
     from pageswap.campaign import ask_hosts, run_and_resume
     from pageswap.campaign.options import CORES, Options, make_targets
     from pageswap.console import exits, plan_view, run_view
@@ -195,7 +195,9 @@ def run(
         targets=targets,
         provenance=run_and_resume.provenance(ROOT, ["inv", *sys.argv[1:]]) | said,
     )
-    look = functools.partial(_look_ahead, made, chosen, targets, tune=tune, at_once=options.at_once, keep=True)
+    # What waits for its turn is not made to wait twice.
+    ready = targets if dry else [target for target in targets if not target.is_queued]
+    look = functools.partial(_look_ahead, made, chosen, ready, tune=tune, at_once=options.at_once, keep=True)
     with ask_hosts.closing_each(targets):
         if dry:
             return plan_view.tell_plan(made, look(), as_json=json)
@@ -447,7 +449,7 @@ def methods(_context: Context, access: HostAccess, hosts: str | None = None, jso
     from pageswap.campaign import ask_hosts
     from pageswap.console import host_views
 
-    found = _ask(access.targets(access.hosts(hosts)), ask_hosts.facts)
+    found = _ask(access.targets(access.machines(hosts)), ask_hosts.facts)
     return host_views.conclude(found, host_views.show_method_matrix, as_json=json, part=lambda facts: facts["methods"])
 
 
@@ -457,7 +459,7 @@ def doctor(_context: Context, access: HostAccess, hosts: str | None = None, json
     from pageswap.campaign import ask_hosts
     from pageswap.console import host_views
 
-    chosen = access.hosts(hosts)
+    chosen = access.machines(hosts)
     questions = {host.name: {"cpu": host.cpu} for host in chosen}
     found = _ask(access.targets(chosen), functools.partial(ask_hosts.facts, questions=questions))
     code = host_views.conclude(found, host_views.show_findings, as_json=json, part=host_views.findings)

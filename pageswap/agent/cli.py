@@ -8,10 +8,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.daemon.host_context import HostContext
+from pageswap.agent.document import cache_of, clean, field, follow, say, work_of
 from pageswap.agent.host.preload import leave_behind
 from pageswap.agent.host_words import plain
 from pageswap.agent.workspace.agent_lock import AgentLock
-from pageswap.agent.workspace.work_folder import WorkFolder, mark_used, this_cache
+from pageswap.agent.workspace.work_folder import mark_used
 from pageswap.errors import HostError, PageswapError
 
 if TYPE_CHECKING:
@@ -35,7 +36,12 @@ def main(argv: list[str] | None = None, context: HostContext | None = None) -> i
         verb = _VERBS.get(arguments[0]) if len(arguments) == 1 else None
         if verb is None:
             raise HostError(f"expected one verb of {', '.join(_VERBS)}, not {arguments!r}")  # noqa: TRY301 - told below
-        answer = verb(_read_document(), context or HostContext())
+        document = _read_document()
+        if "slurm" in document:
+            from pageswap.agent.slurm import verbs
+
+            verb = verbs.ON_LOGIN_HOST.get(arguments[0], verb)
+        answer = verb(document, context or HostContext())
     except PageswapError as error:
         answer = {"error": str(error)}
     except BrokenPipeError:
@@ -45,7 +51,7 @@ def main(argv: list[str] | None = None, context: HostContext | None = None) -> i
     except Exception as error:  # noqa: BLE001 - a person reads one sentence
         answer = {"error": f"the agent failed: {type(error).__name__}: {error}"}
     if answer is not None:
-        _say(answer)
+        say(answer)
     return int(answer is not None and "error" in answer)
 
 
@@ -70,73 +76,45 @@ def _read_document() -> dict[str, Any]:
         return document
 
 
-def _say(word: dict[str, Any]) -> None:
-    try:
-        sys.stdout.write(json.dumps(word, separators=(",", ":")) + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
-def _field(document: dict[str, Any], name: str, kind: type) -> Any:  # noqa: ANN401 - of that kind
-    value = document.get(name)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise HostError(f"standard input: {name} is {value!r:.60}, expected {kind.__name__}")
-    return value
-
-
-def _work(document: dict[str, Any]) -> WorkFolder:
-    return WorkFolder(_field(document, "work_dir", str))
-
-
-def _cache(document: dict[str, Any]) -> str:
-    return this_cache(None if document.get("cache") is None else _field(document, "cache", str))
-
-
 def _facts(document: dict[str, Any], context: HostContext) -> dict[str, Any]:
     from pageswap.agent.daemon.host_facts import host_facts
     from pageswap.agent.journal.job import job_from_json
 
-    cpu = None if document.get("cpu") is None else _field(document, "cpu", int)
-    job = None if document.get("job") is None else job_from_json(_field(document, "job", dict))
-    return host_facts(context, _cache(document), cpu, job)
+    cpu = None if document.get("cpu") is None else field(document, "cpu", int)
+    job = None if document.get("job") is None else job_from_json(field(document, "job", dict))
+    return host_facts(context, cache_of(document), cpu, job)
 
 
 def _clean(document: dict[str, Any], context: HostContext) -> dict[str, Any]:
-    from pageswap.agent.workspace.cleaning import clean_cache
-
     context.check()  # which bundles are in use is seen there
-    older_than_s = document.get("older_than_s", 0.0)
-    if isinstance(older_than_s, bool) or not isinstance(older_than_s, (int, float)) or not older_than_s >= 0:
-        raise HostError(f"standard input: older_than_s is {older_than_s!r:.60}, expected a number of seconds")
-    return clean_cache(_cache(document), _field(document, "runs", str), older_than_s=older_than_s)
+    return clean(document)
 
 
 def _start(document: dict[str, Any], context: HostContext) -> None:
     from pageswap.agent.daemon.start import start
 
-    start(_work(document), _field(document, "job", dict), context, _say)
+    start(work_of(document), field(document, "job", dict), context, say)
+
+
+def _measure(document: dict[str, Any], context: HostContext) -> None:
+    from pageswap.agent.daemon.foreground import measure
+
+    # What Slurm says to a job that it begins again.
+    restarts = os.environ.get("SLURM_RESTART_COUNT") or "0"
+    measure(work_of(document), int(restarts) if restarts.isdigit() else 0, context)
 
 
 def _follow(document: dict[str, Any], _: HostContext) -> None:
-    from pageswap.agent.daemon.follow import Heartbeats, stream
-
-    work = _work(document)
-    offset = _field(document, "offset", int)
-    if offset < 0:
-        raise HostError(f"standard input: offset is {offset}, expected 0 or more")
-    # Absent where the reader's end closes the output.
-    signs = Heartbeats(0, float(_field(document, "signs_s", int))) if "signs_s" in document else None
-    stream(work, offset, AgentLock(work.lock), 1, signs)
+    work = work_of(document)
+    follow(document, work, AgentLock(work.lock))
 
 
 def _stop(document: dict[str, Any], _: HostContext) -> dict[str, Any]:
-    return AgentLock(_work(document).lock).stop(_field(document, "how", str))
+    return AgentLock(work_of(document).lock).stop(field(document, "how", str))
 
 
 def _status(document: dict[str, Any], _: HostContext) -> dict[str, Any]:
-    work = _work(document)
+    work = work_of(document)
     pid = AgentLock(work.lock).holder()
     # What is no text, as a power cut leaves it, takes four times the room when it is shown.
     log = plain(work.log_tail())[-_LONGEST_LOG:]
@@ -146,6 +124,7 @@ def _status(document: dict[str, Any], _: HostContext) -> dict[str, Any]:
 _VERBS: dict[str, Callable[[dict[str, Any], HostContext], dict[str, Any] | None]] = {
     "facts": _facts,
     "start": _start,
+    "measure": _measure,
     "follow": _follow,
     "stop": _stop,
     "status": _status,

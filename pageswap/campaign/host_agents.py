@@ -84,16 +84,16 @@ class HostAgents:
                 on_read()
                 check_answer(job.host, "start", line)
                 holder = holder_from(line, "waiting_for")
-                if holder is None:
+                if holder is None and "pending" not in line:
                     return
-                self.note(f"waiting for {describe(holder)}")
+                self.note(f"waiting for {describe(holder)}" if holder else f"waiting: {printable(line['pending'])}")
                 phases.enter_context(self._phases.phase(WAITING))
                 with self._guard:
                     self._waiting, stopping = stream, self.stopping
                 if stopping:
                     stream.cancel()
 
-            timeout = {"timeout_s": None} if job.wait else {}
+            timeout = {"timeout_s": None} if job.wait or self._target.is_queued else {}
             document = {**self._place(job.segment), "job": dataclasses.asdict(job)}
             try:
                 answer = ask(self._target, "start", document, on_line=on_line, **timeout)

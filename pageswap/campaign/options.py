@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, cast
@@ -10,6 +11,7 @@ from pageswap.errors import UsageError
 from pageswap.fleet.inventory import InventoryHost
 from pageswap.fleet.target import make_target
 from pageswap.fleet.transport.transport import Reach
+from pageswap.spec.hostnames import parts_of
 from pageswap.spec.quoting import guess, quoted, short_list
 
 if TYPE_CHECKING:
@@ -69,10 +71,15 @@ def recorded_hosts(
     Without one they are what the inventory said of them when the run began. Raises UsageError for a name that is not
     one of the run's hosts.
     """
+    # By its name, or that of the cluster that it is a node of.
+    names = {name: {name, parts_of(name)[0]} for name in meta["hosts"]}
     for name in only:
-        if name not in meta["hosts"]:
+        if not any(name in each for each in names.values()):
             hint = guess(name, meta["hosts"]) or f"; it has {short_list(meta['hosts'])}"
             raise UsageError(f"--hosts: {quoted(name)} is not one of this run's hosts{hint}")
     known = {host.name: host for host in map(InventoryHost.from_json, Options.from_json(meta["options"]).hosts)}
-    known |= inventory.hosts if inventory else {}
-    return [known.get(name, InventoryHost(name)) for name in meta["hosts"] if not only or name in only]
+    for name in names:
+        with contextlib.suppress(ValueError):  # a node of a cluster that it does not know
+            if inventory and (found := inventory.find(name)):
+                known[name] = found
+    return [known.get(name, InventoryHost(name)) for name, each in names.items() if not only or each & set(only)]

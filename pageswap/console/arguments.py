@@ -156,6 +156,20 @@ class HostAccess:
             return known.select([LOCAL])
         return known.select(experiment.hosts, f"{experiment.path}:{experiment.lines.get('hosts', 1)}: hosts")
 
+    def machines(self, wanted: str | None, experiment: Experiment | None = None) -> tuple[InventoryHost, ...]:
+        """Return what `hosts` does, with each cluster's nodes in its place, which the cluster is asked for.
+
+        Raises HostError where it does not answer.
+        """
+        chosen = self.hosts(wanted, experiment)
+        if not any(host.slurm for host in chosen):
+            return chosen
+        from pageswap.fleet.cluster_nodes import each_node
+        from pageswap.fleet.transport.transport import Reach
+
+        file = self.ssh_config_file()
+        return each_node(chosen, Reach(Path(file) if file else None, accept_new=self.accept_new))
+
     def targets(self, hosts: tuple[InventoryHost, ...], core: str = "auto") -> list[Target]:
         """Return what reaches the hosts, to be closed by the caller; raises UsageError."""
         from pageswap.campaign.options import CORES, Options, make_targets

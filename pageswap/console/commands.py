@@ -29,7 +29,7 @@ ARGUMENTS: Final = {
     "run": ("RUN", "the run: its id, a path, or `latest`"),
     "hosts": (
         "NAMES",
-        "aliases as ssh takes them, @group, @tag, @all, `local`; default: the experiment's, else local",
+        "aliases as ssh takes them, cluster/NODE, @group, @tag, @all, `local`; default: the experiment's, else local",
     ),
     "inventory": ("FILE", "the file that knows the hosts, instead of ./hosts.yaml"),
     "ssh_config": ("FILE", "the file that says how hosts are reached, instead of ~/.ssh/config"),

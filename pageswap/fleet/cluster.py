@@ -43,6 +43,16 @@ class Cluster:
         fields = {each.name: document[each.name] for each in dataclasses.fields(cls) if each.name in document}
         return cls(**{**fields, "constraint": tuple(fields.get("constraint", ()))})
 
+    def placement(self) -> dict[str, Any]:
+        """Return what the agent's verbs are told of how a job for the node is asked for."""
+        return {
+            "node": self.node,
+            "partition": self.partition,
+            "account": self.account,
+            "constraint": "&".join(self.constraint) or None,
+            "minutes": self.minutes,
+        }
+
     @property
     def count(self) -> int | None:
         """How many nodes are meant, None where they are named or all."""

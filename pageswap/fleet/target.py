@@ -12,8 +12,9 @@ from pageswap.errors import HostError, UsageError
 from pageswap.fleet.provision.host_python import OPTIONS
 from pageswap.fleet.provision.provisioning import Provisioning
 from pageswap.fleet.transport.registry import TRANSPORTS
+from pageswap.fleet.transport.slurm import SlurmTransport
 from pageswap.fleet.transport.transport import Reach, json_object, lines_of, waits
-from pageswap.spec.hostnames import LOCAL, check_alias, is_plain_name
+from pageswap.spec.hostnames import LOCAL, check_machine, is_plain_name
 from pageswap.spec.quoting import printable
 from pageswap.store.schema import BUILDING, CONNECTING, UPLOADING
 
@@ -48,13 +49,17 @@ def make_target(host: InventoryHost, reach: Reach = _EVERYWHERE, *, core: Build 
     the host, and for a transport that this version does not know.
     """
     try:
-        name = check_alias(host.name)
+        name = check_machine(host.name)
     except ValueError as error:
         raise UsageError(str(error)) from None
     via = LOCAL if name == LOCAL else host.via
     if via not in TRANSPORTS:
         raise UsageError(f"{name}: unknown transport {via!r:.40}; 'via:' is one of {', '.join(TRANSPORTS)}")
-    return Target(TRANSPORTS[via](name, reach), python=host.python, workdir=host.workdir, core=core)
+    cluster = host.slurm
+    if cluster is None:
+        return Target(TRANSPORTS[via](name, reach), python=host.python, workdir=host.workdir, core=core)
+    transport = SlurmTransport(name, reach, login=cluster.login, via=via, elsewhere=cluster.placement())
+    return Target(transport, python=host.python, workdir=cluster.workdir, core=core)
 
 
 def named(host: str, error: Exception) -> Exception:
@@ -73,23 +78,35 @@ class Target(Provisioning):
 
     def work_dir(self, run_id: str, segment: int) -> str:
         """Name the machine's folder for one segment of a run; raises HostError when there is no place for one."""
-        for name in (run_id, self.name):
+        # A node's name has what is no folder's, and this is in no name.
+        folder = self.name.replace("/", "=")
+        for name in (run_id, *folder.split("=", 1)):
             if not is_plain_name(name):
                 raise HostError(
                     f"{name!r:.200} cannot be a folder on a host; expected letters, digits, '.', '-' and '_'"
                 )
-        return f"{self.facts().cache}/runs/{run_id}/{self.name}/{segment:d}"
+        return f"{self.facts().cache}/runs/{run_id}/{folder}/{segment:d}"
 
     def open(self, verb: str, document: dict[str, Any]) -> Stream:
         """Start `<python> -I -S -B <bundle> <verb>` with the document on its standard input; raises HostError."""
         if self.bundle_dir is None:
             raise HostError(f"{self.name}: no bundle was put there yet")
+        if (elsewhere := self.transport.elsewhere) is not None:
+            document = {
+                **document,
+                "slurm": {**elsewhere, "python": self.facts().python, "bundle": self.bundle_dir},
+            }
         is_lasting = verb == _LASTING
         if is_lasting:
             document = {**document, "signs_s": SIGNS_S}
         argv = (self.facts().python, *OPTIONS, self.bundle_dir, verb)
         stream = self.transport.start(argv, json.dumps(document).encode() + b"\n", keeps_input=is_lasting)
         return VerbStream(self.name, stream, sign_s=SIGN_S if is_lasting else math.inf)
+
+    @property
+    def is_queued(self) -> bool:
+        """Whether what is to be done on the machine waits for its turn, however long."""
+        return self.transport.elsewhere is not None
 
     def close(self) -> None:
         """Let go of what reaching the machine took; harmless when repeated, and calls may follow."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,6 +40,26 @@ def test_some_may_be_picked_out() -> None:
     assert recorded_hosts(RUN) == [LAB, OTHER]
     assert recorded_hosts(RUN, ["other"]) == [OTHER]
     assert recorded_hosts(RUN, ["other", "lab"], known) == [InventoryHost("lab", cpu=1), OTHER]
+
+
+def test_nodes_of_a_cluster_are_as_they_were() -> None:
+    """Without asking for them again; by the cluster's name all of them, and an inventory has the last word."""
+    inventory = Inventory.loads("hosts: {big: {slurm: {login: gate, workdir: /s, nodes: 2}}}", "h.yaml")
+    nodes = inventory.select(["big/n1", "big/n2"])
+    stored = {
+        "hosts": ["lab", "big/n1", "big/n2"],
+        "options": json.loads(json.dumps(dataclasses.asdict(Options(hosts=tuple(each.to_json() for each in nodes))))),
+    }
+
+    assert recorded_hosts(stored) == [InventoryHost("lab"), *nodes]
+    assert recorded_hosts(stored, ["big"]) == [*nodes]
+    assert recorded_hosts(stored, ["big/n2"]) == [nodes[1]]
+    moved = Inventory.loads("hosts: {big: {slurm: {login: other, workdir: /s}}, n: }", "h.yaml")
+    assert [each.slurm.login for each in recorded_hosts(stored, ["big"], moved) if each.slurm] == ["other", "other"]
+    gone = Inventory.loads("hosts: {big: }", "h.yaml")
+    assert recorded_hosts(stored, ["big"], gone) == [*nodes]
+    with pytest.raises(UsageError, match="'big/n3' is not one of this run's hosts"):
+        recorded_hosts(stored, ["big/n3"])
 
 
 def test_a_host_of_another_run_is_refused() -> None:

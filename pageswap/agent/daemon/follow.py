@@ -7,13 +7,12 @@ import json
 import os
 import select
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pageswap.agent.journal.journal import END_LINE, MAX_LINE_BYTES
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
-    from pageswap.agent.workspace.agent_lock import AgentLock
     from pageswap.agent.workspace.work_folder import WorkFolder
 
 # Looking costs some 0.2 ms on a CPU that the agent needs too; the pause grows while nothing comes.
@@ -87,6 +86,13 @@ class Follower:
             os.sched_setaffinity(0, self._allowed - measured)
 
 
+class Holding(Protocol):
+    """What tells whether an agent lives."""
+
+    def holder(self) -> int | None:
+        """Return a number while it does, None after; what it has written is there by then."""
+
+
 class Heartbeats:
     """What a reader on the other side of a network sends now and then: a link that is cut closes nothing here."""
 
@@ -106,7 +112,7 @@ class Heartbeats:
         return now - self._heard > self._patience_s
 
 
-def stream(work: WorkFolder, offset: int, lock: AgentLock, output: int, signs: Heartbeats | None = None) -> None:
+def stream(work: WorkFolder, offset: int, lock: Holding, output: int, signs: Heartbeats | None = None) -> None:
     """Write the journal's whole lines from byte `offset` on to `output` as they appear, and keep the mark fresh.
 
     A line that a dead agent left torn comes last: the reader can tell by its bytes that it has all there is.

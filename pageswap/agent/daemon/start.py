@@ -105,7 +105,7 @@ def _detach(the_job: Job, work: WorkFolder, context: HostContext, write: int) ->
         for name in os.listdir("/proc/self/fd"):
             if int(name) > 2 and int(name) != write:  # noqa: PLR2004 - standard error
                 os.closerange(int(name), int(name) + 1)  # which does not mind the listing's own, closed already
-        starting = _Starting(write)
+        starting = Starting(write)
         status = keep(the_job, work, context, lambda: starting.run(the_job, work, context), pipe=write)
     except HostError as error:
         os.write(write, json.dumps({"error": str(error)}).encode() + b"\n")
@@ -164,13 +164,15 @@ def keep(  # noqa: PLR0913 - what is kept, and the patience that a test shortens
     return 1
 
 
-class _Starting:
+class Starting:
     """The agent while its starter still listens."""
 
     def __init__(self, pipe: int) -> None:
+        """Take where its words go: a pipe, or a file for whoever looks into it."""
         self._pipe = pipe
 
     def run(self, the_job: Job, work: WorkFolder, context: HostContext) -> int:
+        """Measure, and return the exit status of the process."""
         with StopSignals() as signals:
             try:
                 return self._run(the_job, work, context, signals)

@@ -117,7 +117,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "time": _NUMBER,
         "refusals?": [[_WORD], 1_000_000],
     },
-    "start": {"pid?": _NUMBER, "held_by?": HOLDER, "waiting_for?": HOLDER},
+    "start": {"pid?": _NUMBER, "held_by?": HOLDER, "waiting_for?": HOLDER, "pending?": _WORD},
     "status": {"alive": (bool,), "pid": _COUNT, "journal_bytes": _NUMBER, "log": _WORD},
     "stop": {},
 }

@@ -29,12 +29,15 @@ _CONTENT_GRACE_S = 3600.0
 _START_GRACE_S = 600.0
 
 
-def clean_cache(cache: str, runs: str, *, older_than_s: float = 0.0, abandoned: Collection[str] = ()) -> dict[str, Any]:
+def clean_cache(
+    cache: str, runs: str, *, older_than_s: float = 0.0, abandoned: Collection[str] = (), busy: Collection[str] = ()
+) -> dict[str, Any]:
     """Remove work folders and unused bundles and cores; returns {"removed", "bytes", "kept": [{"path", "why"}]}.
 
     `runs` is "finished": segments whose agent has ended and whose journal, if there is one, was followed to its end,
     and those of the paths `abandoned`; or "all": also those whose rows nobody has. Nothing changed within the last
-    `older_than_s` seconds is taken, and never what a living agent uses. Raises HostError when `runs` is neither.
+    `older_than_s` seconds is taken, and never what a living agent uses; `busy` are folders whose segments, and with
+    them all bundles, are used by agents on other machines. Raises HostError when `runs` is neither.
     """
     if runs not in (FINISHED, ALL):
         raise HostError(f"clean: runs is {runs!r:.60}, expected {FINISHED} or {ALL}")
@@ -42,7 +45,9 @@ def clean_cache(cache: str, runs: str, *, older_than_s: float = 0.0, abandoned: 
     now = time.time()
     for path in _segments(cache):
         takes_all = runs == ALL or path in abandoned
-        if _remove(path, _why_kept(path, now - older_than_s, takes_all=takes_all), swept):
+        is_busy = os.path.dirname(path) in busy
+        why_kept = "running" if is_busy else _why_kept(path, now - older_than_s, takes_all=takes_all)
+        if _remove(path, why_kept, swept):
             with contextlib.suppress(OSError):  # another segment's or host's folder is in it
                 os.rmdir(os.path.dirname(path))
                 os.rmdir(os.path.dirname(os.path.dirname(path)))
@@ -51,7 +56,7 @@ def clean_cache(cache: str, runs: str, *, older_than_s: float = 0.0, abandoned: 
         for path in _folders(os.path.join(cache, name)):
             if is_content_name(os.path.basename(path)):
                 is_young = os.lstat(path).st_mtime > now - max(older_than_s, _CONTENT_GRACE_S)
-                _remove(path, "in use" if path in in_use else "used not long ago" if is_young else "", swept)
+                _remove(path, "in use" if busy or path in in_use else "used not long ago" if is_young else "", swept)
     return swept
 
 

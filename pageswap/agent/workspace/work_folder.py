@@ -217,6 +217,11 @@ class WorkFolder:
         self.lock = path + "/agent.lock"
         self.followed = path + "/followed"
         self.delivered = path + "/delivered"
+        # Of an agent that a scheduler owns: its words for its starter, how often it had been begun again by then, and
+        # the number of the segment that this one was begun again from.
+        self.said = path + "/said"
+        self.restarts = path + "/restarts"
+        self.continues = path + "/continues"
 
     def journal_bytes(self) -> int:
         """Return the journal's length, 0 before it exists."""

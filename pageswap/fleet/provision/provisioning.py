@@ -86,7 +86,8 @@ class Provisioning:
     @property
     def machine(self) -> str:
         """What tells machines apart, whatever they are called; "" while that is not known."""
-        return self._facts.machine if self._facts else ""
+        is_asked = self._facts is not None and self.transport.elsewhere is None
+        return self._facts.machine if self._facts and is_asked else ""
 
     def ensure_bundle(self, bundle: Bundle) -> None:
         """Have the bundle there for that host's Python, with a core that loads; what is there, whole, is used again.

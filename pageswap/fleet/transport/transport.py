@@ -15,7 +15,7 @@ from pageswap.agent.host_words import MOST_PARTS, read_object
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 # So much of the end of what a program complained about is kept.
@@ -118,6 +118,8 @@ class Transport(abc.ABC):
 
     # Whether what it starts runs on this machine, as this user: files can be written there without asking.
     is_here: bool = False
+    # What the agent's verbs are told where its machine is not the one that programs start on, None where it is.
+    elsewhere: Mapping[str, Any] | None = None
 
     def __init__(self, name: str, reach: Reach) -> None:
         """Take the host's name, which begins its errors and is its alias, and what it is reached with."""

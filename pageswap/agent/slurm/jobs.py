@@ -1,0 +1,191 @@
+"""One node's part of a run as batch jobs: which one serves which segment, how it is submitted, whether it lives."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import threading
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pageswap.agent.host_words import misfit
+from pageswap.agent.slurm import queue
+from pageswap.agent.slurm.queue import QueuedJob, SilentQueueError
+from pageswap.errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pageswap.agent.workspace.work_folder import WorkFolder
+
+PREFIX = "pageswap/"
+# How often files are looked at that a job writes.
+LOOK_S = 0.25
+# Asking costs a controller of thousands of jobs something; the pause grows while nothing changes.
+_FIRST_ASK_S = 1.0
+_LAST_ASK_S = 15.0
+# Slurm counts in minutes, and may send a warning one of them too early.
+_SHORT_MIN = 4
+_WARNING_S = 30.0
+_MOST_WARNING_S = 600.0
+_WORD = (str,)
+_SHAPE = {
+    **dict.fromkeys(("node", "python", "bundle"), _WORD),
+    **dict.fromkeys(("partition", "account", "constraint"), (str, type(None))),
+    "minutes": (int, type(None)),
+}
+
+
+class Placement(NamedTuple):
+    """Where and how a node's jobs are run: Slurm's names, a job's limit, and the Python and bundle that run there."""
+
+    node: str
+    python: str
+    bundle: str
+    partition: str | None
+    account: str | None
+    constraint: str | None
+    minutes: int | None
+
+    @classmethod
+    def from_json(cls, document: Any) -> Placement:  # noqa: ANN401 - whatever came
+        """Read what a controller says; raises HostError."""
+        problem = misfit(document, _SHAPE)
+        if problem:
+            raise HostError(f"standard input: slurm: {problem}")
+        return cls(**{name: document[name] for name in cls._fields})
+
+    def options(self, name: str, folder: str, warning_s: float = 0.0) -> list[str]:
+        """Return what sbatch is told: one exclusive job on this node, begun again where the node fails.
+
+        It is told of its end `warning_s` before its time limit, where there is one that is long enough.
+        """
+        given = {
+            "job-name": name,
+            "comment": folder,
+            "nodelist": self.node,
+            "partition": self.partition,
+            "account": self.account,
+            "constraint": self.constraint,
+            "time": self.minutes,
+            "output": f"{folder}/slurm.out",
+        }
+        fixed = ("--nodes=1", "--ntasks=1", "--exclusive", "--mem=0", "--requeue", "--open-mode=append", "--chdir=/")
+        options = [*fixed, *(f"--{key}={value}" for key, value in given.items() if value is not None)]
+        if warning_s and (self.minutes is None or self.minutes >= _SHORT_MIN):
+            most_s = _MOST_WARNING_S if self.minutes is None else self.minutes * 20.0
+            options.append(f"--signal=B:TERM@{int(min(warning_s + _WARNING_S, most_s))}")
+        return options
+
+    def script(self, verb: str, document: str, output: str = "") -> str:
+        """Return a batch script that becomes an agent's verb, with a file as its input; its environment is its own.
+
+        The size of an environment moves the stack of what is measured, so it must not depend on who submits.
+        """
+        kept = ("HOME", "PATH", "USER", "LOGNAME", "SLURM_JOB_ID", "SLURM_RESTART_COUNT")
+        environment = " ".join(f'{name}="${name}"' for name in kept)
+        program = shlex.join([self.python, "-I", "-S", "-B", self.bundle, verb])
+        into = f" >{shlex.quote(output)}" if output else ""
+        return f"#!/bin/sh\nexec env -i {environment} {program} <{shlex.quote(document)}{into}\n"
+
+
+def name_of(work: WorkFolder) -> str:
+    """Return the name of a run's jobs on one node, by which one is found whose submission was not heard of."""
+    return PREFIX + "/".join(work.path.split("/")[-3:-1])
+
+
+def living(jobs: Sequence[QueuedJob]) -> QueuedJob | None:
+    """Return the newest job that lives."""
+    return next((job for job in jobs if job.lives), None)
+
+
+def serving(work: WorkFolder, jobs: Sequence[QueuedJob]) -> QueuedJob | None:
+    """Return the living job whose processes write a segment's journal, or will; None where that is over.
+
+    A job that was begun again has left the segments of its former lives behind.
+    """
+    job = living(jobs)
+    if job is None or not os.path.exists(work.job):
+        return None
+    is_own = job.comment == work.path or os.path.exists(work.continues)
+    is_over = os.path.exists(work.journal) and (job.is_pending or job.restarts != _number_in(work.restarts))
+    return job if is_own and not is_over else None
+
+
+def _number_in(path: str) -> int | None:
+    try:
+        with open(path, encoding="ascii") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return None
+
+
+class JobWatch:
+    """Whether a segment's job lives, asked of the queue now and then; it answers as a segment's lock does.
+
+    It is asked in a thread, as a controller of Slurm that is away keeps who asks it waiting, and rows come meanwhile.
+    """
+
+    def __init__(self, work: WorkFolder) -> None:
+        """Take the segment's folder; nothing is asked yet."""
+        self._work = work
+        self._asking: threading.Thread | None = None
+        self._next = float("-inf")
+        self._pause_s = _FIRST_ASK_S
+        # Before the first answer a job may live; once it is known to be over it stays so.
+        self._number: int | None = 0
+        self._problem: HostError | None = None
+
+    def holder(self) -> int | None:
+        """Return the number of the job, 0 while nobody has told it, None once it is over.
+
+        What does not answer now has ended nothing. Raises HostError where the first answer is one.
+        """
+        is_first = self._asking is None
+        if self._number is not None and time.monotonic() >= self._next and (is_first or not self._is_asking()):
+            self._asking = threading.Thread(target=self._ask, daemon=True)
+            self._asking.start()
+            if is_first:
+                self._asking.join()
+                if self._problem is not None:
+                    raise self._problem
+        return self._number
+
+    def _is_asking(self) -> bool:
+        return self._asking is not None and self._asking.is_alive()
+
+    def _ask(self) -> None:
+        try:
+            job = serving(self._work, queue.jobs_of_mine(name_of(self._work)))
+        except SilentQueueError:
+            pass
+        except HostError as error:
+            self._problem = error
+        else:
+            self._number = job.number if job else None
+        self._next = time.monotonic() + self._pause_s
+        self._pause_s = min(self._pause_s * 1.5, _LAST_ASK_S)
+
+
+def last_words(work: WorkFolder, number: int | None) -> str:
+    """Return what is known of how a segment's job ended: Slurm's word for it, and the end of what was printed."""
+    words = ""
+    with contextlib.suppress(HostError):
+        ended = [job for job in queue.jobs_of_mine(name_of(work)) if not job.lives]
+        word = next((job.state for job in ended if number in (None, job.number)), "")
+        word = word or (queue.end_of(number) if number else "")
+        words = f"Slurm: {word}" if word else ""
+    with contextlib.suppress(OSError), open(f"{work.path}/slurm.out", encoding="utf-8", errors="replace") as file:
+        printed = file.read()[-1000:].strip().splitlines()
+        words = "\n".join([*printed[-5:], *filter(None, [words])])
+    return words
+
+
+def looks(seconds: float) -> Iterator[None]:
+    """Yield now, and again until so many seconds have passed; whoever takes it waits in between."""
+    until = time.monotonic() + seconds
+    while True:
+        yield
+        if time.monotonic() >= until:
+            return

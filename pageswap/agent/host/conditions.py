@@ -232,6 +232,14 @@ _ROWS = {
         _TEXT_EACH,
         doubt=preload.foreign_providers,
     ),
+    "other_jobs": _setting(
+        "Other jobs on the node",
+        "they share its caches, its memory's bandwidth and its CPUs' clock",
+        lambda source: readers.other_jobs(source.files),
+        _COUNT,
+        absent="no job of a scheduler",
+        doubt=readers.crowded,
+    ),
     "preload": _setting(
         "Preloaded or tuned",
         "a preloaded library's functions are timed in place of the C library's",

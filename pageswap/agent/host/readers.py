@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import re
 import resource
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ _LIMITS = {
     "memlock": resource.RLIMIT_MEMLOCK,
     "nproc": resource.RLIMIT_NPROC,
 }
+# Slurm's daemon of a job's step: "slurmstepd: [12.batch]".
+_STEP = re.compile(r"slurmstepd: \[(\d+)\.")
 _ANY = {"as": math.inf, "data": math.inf}
 
 
@@ -153,6 +156,20 @@ def loadavg(files: HostFiles) -> list[float] | None:
         return [float(word) for word in (files.text("/proc/loadavg") or "").split()[:3]] or None
     except ValueError:
         return None
+
+
+def other_jobs(files: HostFiles) -> int | None:
+    """Count the scheduler's other jobs on this host, whose commands name them; None for an agent that is in no job."""
+    own = os.environ.get("SLURM_JOB_ID")
+    if not own:
+        return None
+    commands = (files.text(f"/proc/{name}/cmdline") or "" for name in files.names("/proc") if name.isdigit())
+    return len({found[1] for found in map(_STEP.match, commands) if found} - {own})
+
+
+def crowded(jobs: int) -> str:
+    """Say that a node is not the job's alone."""
+    return f"{jobs} other {'job' if jobs == 1 else 'jobs'} of the scheduler ran on the node" if jobs else ""
 
 
 def libc(_: Source) -> str | None:

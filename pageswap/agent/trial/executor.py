@@ -73,6 +73,7 @@ class Executor:
         cap_bytes = self.preflight.address_space_cap(trial)
         kills = self._oom_kills()
         load1_before = self._load1()
+        jobs = readers.other_jobs(self.preflight.files)
         traces = (self.traces[each] for each in (trial.trace_sha256,) if each)
         work = self.core.trial(trial, self.cpus, *traces)
         procs = self.group.procs if self.group else None
@@ -90,6 +91,8 @@ class Executor:
             outcome = self._from_ending(ending, trial, kills) if result is None else _from_result(result)
         # Read in microseconds, on another CPU; what happened while the rounds ran is counted by the core itself.
         outcome.measures.update(zip(_LOADS, (load1_before, self._load1())))
+        if jobs is not None and "counters" in outcome.measures:
+            outcome.measures["counters"]["other_jobs"] = max(jobs, readers.other_jobs(self.preflight.files) or 0)
         return dataclasses.replace(outcome, unkillable=ending.has_survivors)
 
     def _load1(self) -> float | None:

@@ -27,7 +27,9 @@ LOAD_ABOVE: Final = 1.0
 # What lies on a node counts from this share of the region on.
 NODE_SHARE: Final = 0.01
 
-_COUNTED: Final = ("steal_ns", "foreign_cpu_ns", "swap_ins", "throttle_count", "cpu_khz_before", "cpu_khz_after")
+_COUNTED: Final = (
+    *("steal_ns", "foreign_cpu_ns", "swap_ins", "throttle_count", "cpu_khz_before", "cpu_khz_after", "other_jobs"),
+)
 _CHUNK_ROWS: Final = 50_000
 _BUSY: Final = ("spinning", "reading")
 _NODE_BYTES: Final = re.compile(r'"node\d+_bytes": ?(\d+)')
@@ -41,6 +43,7 @@ def disturbed(table: pd.DataFrame) -> list[str]:
     ``swap``       pages came back from swap
     ``throttle``   the measured CPU was slowed down for its heat
     ``frequency``  its clock changed by more than 5 % from before the rounds to after them
+    ``jobs``       a scheduler ran other jobs on the node
     ``load``       the load average before the trial was more than 1 above the threads that the run itself has running
 
     What a host does not count disturbs nothing that is known of, and a trial that has no measurement has none that
@@ -56,6 +59,7 @@ def disturbed(table: pd.DataFrame) -> list[str]:
             "swap": counted["swap_ins"] > 0,
             "throttle": counted["throttle_count"] > 0,
             "frequency": change > FREQUENCY_SHARE,
+            "jobs": counted["other_jobs"] > 0,
             "load": _is_loaded(table),
         }
     names = np.full(len(table), "", dtype=object)

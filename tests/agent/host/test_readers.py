@@ -57,6 +57,21 @@ def test_the_hypervisor_is_named_where_it_can_be(tmp_path: Path, files: dict[str
     assert readers.hypervisor(Source(lay_out(tmp_path, files), (), ())) == expected
 
 
+def test_other_jobs_of_a_scheduler_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each once, however many steps it has, and not the own one; who is in no job does not look."""
+    commands = ("[12.batch]", "[12.extern]", "[7.0]", "[7.1]", "[134.batch]")
+    files = {f"/proc/{number}/cmdline": f"slurmstepd: {text}\0" for number, text in enumerate(commands, 40)}
+    host = lay_out(tmp_path, {**files, "/proc/50/cmdline": "sleep\0slurmstepd: [99.0]\0", "/proc/stat": "cpu 1"})
+
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    assert readers.other_jobs(host) is None
+    monkeypatch.setenv("SLURM_JOB_ID", "12")
+    assert readers.other_jobs(host) == 2
+    assert readers.crowded(2) == "2 other jobs of the scheduler ran on the node"
+    assert readers.crowded(1) == "1 other job of the scheduler ran on the node"
+    assert readers.crowded(0) == ""
+
+
 def test_each_folio_size_has_its_word(tmp_path: Path) -> None:
     """In the order of the sizes; some sizes have no file of the one kind or the other."""
     files = lay_out(

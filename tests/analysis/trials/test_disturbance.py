@@ -28,6 +28,8 @@ def table(*counters: dict[str, Any], **columns: list[Any]) -> pd.DataFrame:
         ({"foreign_cpu_ns": 50_000_000}, 10**9, ""),
         ({"swap_ins": 1, "throttle_count": 1}, 10**9, "swap,throttle"),
         ({"swap_ins": 0, "throttle_count": 0}, 10**9, ""),
+        ({"other_jobs": 2}, 10**9, "jobs"),
+        ({"other_jobs": 0}, 10**9, ""),
         ({"cpu_khz_before": 1_000_000, "cpu_khz_after": 1_060_000}, 10**9, "frequency"),
         ({"cpu_khz_before": 1_000_000, "cpu_khz_after": 1_040_000}, 10**9, ""),
     ],

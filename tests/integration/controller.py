@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ from pageswap.campaign.events import Event, Started
 from pageswap.campaign.options import Options, make_targets
 from pageswap.campaign.progress import Lines
 from pageswap.errors import PageswapError
+from pageswap.fleet.cluster_nodes import each_node
 from pageswap.fleet.inventory import Inventory
+from pageswap.fleet.transport.transport import Reach
 from pageswap.plan import plan
 from pageswap.spec import loader as spec
 
@@ -30,8 +33,10 @@ def no_report(_store: Store, path: Path) -> Path:
 
 def _run(words: dict[str, Any], on_event: Callable[[Event], None]) -> Outcome:
     inventory = Path(words["inventory"]) if words.get("inventory") else None
-    hosts = Inventory.load(inventory).select(words.get("hosts", ["local"]))
-    options = Options(hosts=tuple(host.to_json() for host in hosts), **words.get("options", {}))
+    options = Options(**words.get("options", {}))
+    reach = Reach(Path(options.ssh_config) if options.ssh_config else None)
+    hosts = each_node(Inventory.load(inventory).select(words.get("hosts", ["local"])), reach)
+    options = dataclasses.replace(options, hosts=tuple(host.to_json() for host in hosts))
     return run_and_resume.run(
         plan.make(spec.load(Path(words["spec"]))),
         results_dir=Path(words["results"]),

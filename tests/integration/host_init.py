@@ -48,8 +48,11 @@ def mount(source: str, target: Path, kind: str = "", flags: int = 0, data: str =
         raise OSError(error, f"mount {kind or source}: {os.strerror(error)}", str(target))
 
 
-def make_root(lower: str, folder: Path, hidden: list[str]) -> Path:
-    """Lay a file system of the host's own, in memory, over `lower`, which stays as it is."""
+def make_root(lower: str, folder: Path, hidden: list[str], shared: str | None) -> Path:
+    """Lay a file system of the host's own, in memory, over `lower`, which stays as it is.
+
+    What is in the folder `shared` it has in common with other hosts, at /shared.
+    """
     mount("lab", folder, "tmpfs", 0, "mode=755")
     root = folder / "root"
     for name in ("upper", "work"):
@@ -65,6 +68,8 @@ def make_root(lower: str, folder: Path, hidden: list[str]) -> Path:
     for path in hidden:
         if (root / path.lstrip("/")).is_dir():
             mount("lab", root / path.lstrip("/"), "tmpfs", MS_RDONLY, "mode=755")
+    if shared:
+        mount(shared, root / "shared", "", MS_BIND)
     return root
 
 
@@ -108,7 +113,7 @@ def main() -> None:
     """Become the host that the first line of standard input describes; live until its end."""
     os.write(1, b"here\n")
     wanted = json.loads(sys.stdin.readline())
-    root = make_root(wanted["lower"], Path(wanted["folder"]), wanted["hidden"])
+    root = make_root(wanted["lower"], Path(wanted["folder"]), wanted["hidden"], wanted["shared"])
     socket.sethostname(wanted["name"])
     add_users(root, wanted["users"])
     os.chroot(root)

@@ -89,12 +89,23 @@ class Network:
         """Set up or change links and addresses at the bridge, in the words of the tool of this name."""
         _ip(self.switch.pid, lines)
 
-    def add(self, name: str, *, lower: str = "/", is_known: bool = True, hidden: Sequence[str] = ()) -> Host:
-        """Make a host over the files of `lower` and wait until its sshd listens; may be called by several threads."""
+    def add(
+        self,
+        name: str,
+        *,
+        lower: str = "/",
+        is_known: bool = True,
+        hidden: Sequence[str] = (),
+        shared: Path | None = None,
+    ) -> Host:
+        """Make a host over the files of `lower` and wait until its sshd listens; may be called by several threads.
+
+        It has the folder `shared` in common with others.
+        """
         with self._guard:
             number = len(self.hosts) + 1
             host = self.hosts[name] = Host(self, name, f"{SUBNET}.{1 + number // 200}.{1 + number % 200}", number)
-        host.boot(lower, [str(ROOT), *hidden])
+        host.boot(lower, [str(ROOT), *hidden], shared)
         with self._guard:
             if is_known:
                 with self.known_hosts.open("a") as known:
@@ -156,7 +167,7 @@ class Host:
         self._folder = network.folder / "hosts" / name
         self.public_key = ""
 
-    def boot(self, lower: str, hidden: list[str]) -> None:
+    def boot(self, lower: str, hidden: list[str], shared: Path | None = None) -> None:
         """Make its namespaces, address, files and sshd."""
         self._folder.mkdir(parents=True)
         command = ["unshare", "--net", "--uts", "--ipc", "--pid", "--mount", "--fork", "--kill-child"]
@@ -184,6 +195,7 @@ class Host:
             "lower": lower,
             "folder": str(self._folder),
             "hidden": hidden,
+            "shared": str(shared) if shared else None,
             "users": USERS,
             "authorized_keys": self._network.user_key.with_suffix(".pub").read_text(),
             "host_key": key.read_text(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -180,6 +181,20 @@ def test_a_full_folder_is_told_and_resumed(story: Story) -> None:
     assert rows(ended.run_dir)
     story.controller = story.fleet.start({"resume": str(ended.run_dir)})
     story.whole()
+
+
+def test_a_job_that_waits_is_cancelled_with_its_run(cluster: Cluster, fleet: ClusterFleet) -> None:
+    """By Ctrl-C; nothing was measured, and nothing is left in the queue."""
+    foreign = cluster.submit("--exclusive", "--nodelist=n1")
+    wait_until(lambda: foreign in cluster.jobs("RUNNING"))
+    controller = fleet.begin(ALL[0])
+    wait_until(lambda: cluster.jobs("PENDING"), 60.0)
+
+    controller.send_signal(signal.SIGINT)
+    ended = finish(controller)
+
+    assert ended.code == 130, ended.errors
+    assert list(cluster.jobs()) == [foreign]
 
 
 def test_a_drained_node_ends_its_own_part(cluster: Cluster, fleet: ClusterFleet) -> None:

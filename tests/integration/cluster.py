@@ -127,7 +127,7 @@ class Cluster:
     def jobs(self, state: str = "") -> dict[int, str]:
         """Give the nodes that living jobs ask for, by number; those in a state if one is named."""
         text = self.login.run("squeue", "--noheader", "--Format=JobID:20,State:20,ReqNodes:40")
-        rows = [line.split() for line in text.splitlines()]
+        rows = [(*line.split(), "") for line in text.splitlines()]
         return {int(words[0]): words[2] for words in rows if state in ("", words[1])}
 
     def submit(self, *options: str, seconds: int = 600) -> int:

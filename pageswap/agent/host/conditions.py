@@ -237,8 +237,8 @@ _ROWS = {
         "they share its caches, its memory's bandwidth and its CPUs' clock",
         lambda source: readers.other_jobs(source.files),
         _COUNT,
-        absent="no job of a scheduler",
         doubt=readers.crowded,
+        is_shown=False,
     ),
     "preload": _setting(
         "Preloaded or tuned",

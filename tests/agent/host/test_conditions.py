@@ -125,6 +125,7 @@ def test_a_key_of_a_flattened_environment_finds_its_row() -> None:
             "malloc by libjemalloc.so.2",
         ),
         ({"preload": {"/etc/ld.so.preload": "/a.so"}}, "preload", "by /etc/ld.so.preload"),
+        ({"other_jobs": 2}, "other_jobs", "2 other jobs of the scheduler ran on the node"),
     ],
 )
 def test_what_lowers_the_trust_says_why(facts: dict[str, Any], key: str, why: str) -> None:
@@ -140,7 +141,7 @@ def test_what_lowers_the_trust_says_why(facts: dict[str, Any], key: str, why: st
     [
         {},
         {"measured_siblings": {"3": "2", "7": "6"}, "measured_nodes": {"3": 0, "7": 0}},
-        {"measured_siblings": None, "providers": None, "preload": {}},
+        {"measured_siblings": None, "providers": None, "preload": {}, "other_jobs": 0},
         {"providers": {"malloc": "libc.so.6", "realloc": "libc-2.31.so", "memcpy": None}},
     ],
 )

@@ -17,6 +17,7 @@ from pageswap.campaign.events import Noted, TrialsEnded
 from pageswap.campaign.host_agents import GONE, HostAgents
 from pageswap.campaign.reconnect import BROKEN, Link, PhaseClock
 from pageswap.errors import HostError, StoreError
+from pageswap.plan import plan
 from pageswap.store.schema import COLLECTING, RUNNING, WAITING
 from pageswap.store.store import NOT_STARTED
 
@@ -161,6 +162,7 @@ class HostRun:
             traces=self._store.traces(trial.trace_sha256 for trial in owed),
             cpu=self._inventory.get("cpu"),
             memory_cap_bytes=self._inventory.get("memory_bytes"),
+            expected_s=plan.expected_seconds(owed) if self.target.is_queued else 0.0,
         )
 
     def _run_segment(self) -> bool:

@@ -24,8 +24,8 @@ class Cluster:
     """Whoever reaches `login` may submit jobs there; `workdir` is a folder that it shares with all nodes.
 
     `nodes` is "all", a count, or a list in Slurm's own form, of which those are meant that have each feature of
-    `constraint`. `minutes` is the time limit of a job (None: the partition's). `node` is the one of them that a host
-    is, "" for all of them.
+    `constraint`. `minutes` is the most that a job may take (None: what the partition allows). `node` is the one of
+    them that a host is, "" for all of them.
     """
 
     login: str

@@ -14,7 +14,7 @@ from pageswap.spec.experiment import with_asks
 from pageswap.spec.factors import core_vocabulary, default_levels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pageswap.agent.journal.job import Level
     from pageswap.spec.experiment import Experiment
@@ -129,6 +129,20 @@ def make(experiment: Experiment, *, vocabulary: Vocabulary | None = None) -> Pla
         least_seconds=sum(seconds[:least]),
         at_most_seconds=len(trials) * experiment.timeout_s,
     )
+
+
+def expected_seconds(trials: Iterable[TrialSpec], vocabulary: Vocabulary | None = None) -> float:
+    """Return the seconds that trials, such as those left of a plan, are expected to take on one host, as in `Plan`."""
+    vocabulary = vocabulary or core_vocabulary()
+    costs: dict[str, float] = {}
+    seconds = 0.0
+    for trial in trials:
+        if trial.case_id not in costs:
+            # A run of an older version may have methods that there are no more.
+            is_known = trial.method in vocabulary.methods
+            costs[trial.case_id] = _cost(trial, vocabulary)[1] if is_known else trial.timeout_s
+        seconds += costs[trial.case_id]
+    return seconds
 
 
 def block_order(seed: int, block_id: str, cases: int) -> list[int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pageswap.agent.trial.preflight import memory_need
-from pageswap.plan.plan import make
+from pageswap.plan.plan import expected_seconds, make
 from pageswap.spec.loader import loads
 from pageswap.spec.overrides import override
 from tests.known_method import known_method
@@ -48,6 +48,17 @@ def test_total_counts_every_block(experiment: Experiment, vocabulary: Vocabulary
 
     assert plan.seconds == pytest.approx(7 * sum(seconds.values()) + 5 * twice)
     assert plan.at_most_seconds == (7 * 12 + 5 * 4) * 3.0
+
+
+def test_what_is_left_is_expected_to_take_its_share(experiment: Experiment, vocabulary: Vocabulary) -> None:
+    """The sum over its trials; one of a method that there is no more takes as long as it may."""
+    plan = make(experiment, vocabulary=vocabulary)
+    seconds = {case.case_id: case.seconds for case in plan.cases}
+    left = plan.trials[10:]
+
+    assert expected_seconds(left, vocabulary) == pytest.approx(sum(seconds[trial.case_id] for trial in left))
+    unknown = dataclasses.replace(vocabulary, methods={})
+    assert expected_seconds(left, unknown) == pytest.approx(3.0 * len(left))
 
 
 def test_remapping_is_expected_to_take_longer_than_copying_4_kib(

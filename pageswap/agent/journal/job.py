@@ -104,6 +104,8 @@ class Job:
     memory_cap_bytes: int | None = None
     # By its hash each trace that trials play, packed as by pageswap.agent.trace.
     traces: dict[str, str] = dataclasses.field(default_factory=dict)
+    # What all trials are expected to take, where a scheduler is told of it.
+    expected_s: float = 0.0
     format: int = FORMAT
 
 

@@ -31,7 +31,8 @@ def ask(cache: str, verb: str, document: dict[str, Any], placement: Placement) -
         write_durably(f"{folder}/asked.json", json.dumps(document).encode())
         name = PREFIX + "/".join(folder.split("/")[-2:])
         script = placement.script(verb, f"{folder}/asked.json", f"{folder}/answer")
-        number = queue.submit(placement.options(name, folder), script)
+        minutes = placement.minutes_for(0.0, 0.0, queue.most_minutes(placement.partition))
+        number = queue.submit(placement.options(name, folder, minutes), script)
         return _answer(folder, name, number)
     finally:
         if number is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shlex
 import threading
@@ -25,8 +26,13 @@ LOOK_S = 0.25
 # Asking costs a controller of thousands of jobs something; the pause grows while nothing changes.
 _FIRST_ASK_S = 1.0
 _LAST_ASK_S = 15.0
-# Slurm counts in minutes, and may send a warning one of them too early.
+# What is expected is wrong by a factor of three now and then; an agent may wait for the one before it to be gone.
+_MARGIN = 3.0
+_BEGIN_S = 120.0
+# Slurm counts in minutes, and may send a warning one of them too early: in a shorter job there is none.
 _SHORT_MIN = 4
+# Slurm's own bound is a year.
+_MOST_MIN = 365 * 24 * 60
 _WARNING_S = 30.0
 _MOST_WARNING_S = 600.0
 _WORD = (str,)
@@ -38,7 +44,10 @@ _SHAPE = {
 
 
 class Placement(NamedTuple):
-    """Where and how a node's jobs are run: Slurm's names, a job's limit, and the Python and bundle that run there."""
+    """Where and how a node's jobs are run: Slurm's names, and the Python and bundle that run there.
+
+    A job asks for no more than `minutes`, where that is not None.
+    """
 
     node: str
     python: str
@@ -56,10 +65,19 @@ class Placement(NamedTuple):
             raise HostError(f"standard input: slurm: {problem}")
         return cls(**{name: document[name] for name in cls._fields})
 
-    def options(self, name: str, folder: str, warning_s: float = 0.0) -> list[str]:
+    def minutes_for(self, expected_s: float, longest_s: float, most: int | None) -> int:
+        """Return the time limit of a job that is expected to take so long, its longest trial up to `longest_s`.
+
+        It is the partition's `most` at most, where that has one; what does not fit is left to another job.
+        """
+        wanted = math.ceil((_MARGIN * expected_s + longest_s + _BEGIN_S) / 60)
+        bounds = (bound for bound in (self.minutes, most) if bound is not None)
+        return min(max(wanted, _SHORT_MIN + 1), *bounds, _MOST_MIN)
+
+    def options(self, name: str, folder: str, minutes: int, warning_s: float = 0.0) -> list[str]:
         """Return what sbatch is told: one exclusive job on this node, begun again where the node fails.
 
-        It is told of its end `warning_s` before its time limit, where there is one that is long enough.
+        It is told of its end `warning_s` before its time limit, where that is long enough.
         """
         given = {
             "job-name": name,
@@ -68,14 +86,13 @@ class Placement(NamedTuple):
             "partition": self.partition,
             "account": self.account,
             "constraint": self.constraint,
-            "time": self.minutes,
+            "time": minutes,
             "output": f"{folder}/slurm.out",
         }
         fixed = ("--nodes=1", "--ntasks=1", "--exclusive", "--mem=0", "--requeue", "--open-mode=append", "--chdir=/")
         options = [*fixed, *(f"--{key}={value}" for key, value in given.items() if value is not None)]
-        if warning_s and (self.minutes is None or self.minutes >= _SHORT_MIN):
-            most_s = _MOST_WARNING_S if self.minutes is None else self.minutes * 20.0
-            options.append(f"--signal=B:TERM@{int(min(warning_s + _WARNING_S, most_s))}")
+        if warning_s and minutes >= _SHORT_MIN:
+            options.append(f"--signal=B:TERM@{int(min(warning_s + _WARNING_S, minutes * 20.0, _MOST_WARNING_S))}")
         return options
 
     def script(self, verb: str, document: str, output: str = "") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -75,6 +76,27 @@ def submit(options: Sequence[str], script: str) -> int:
     if not said.isdigit():
         raise HostError(f"sbatch: expected a job's number, found {said!r:.80}")
     return int(said)
+
+
+def most_minutes(partition: str | None) -> int | None:
+    """Return the longest time limit that a partition, or the cluster's own, lets a job have; None where it has none.
+
+    Raises SilentQueueError, or HostError with Slurm's own words.
+    """
+    named = [f"--partition={partition}"] if partition else []
+    # A line for each state that its nodes are in.
+    for line in _run(["sinfo", "--noheader", "--format=%P %l", *named]).splitlines():
+        name, _, limit = line.strip().partition(" ")
+        if name.rstrip("*") == partition if partition else name.endswith("*"):
+            return _minutes_of(limit.strip())
+    return None
+
+
+def _minutes_of(text: str) -> int | None:
+    """Read ``30:00``, ``2:00:00`` or ``1-00:00:00`` as whole minutes; None for what is no time, such as infinite."""
+    found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", text)
+    days, hours, minutes, _ = (int(part or 0) for part in found.groups()) if found else (0, 0, 0, 0)
+    return (days * 24 + hours) * 60 + minutes or None
 
 
 def cancel(number: int, *options: str) -> None:

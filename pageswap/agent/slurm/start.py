@@ -30,6 +30,7 @@ _UNUSABLE_S = 20.0
 _UNUSABLE = (
     *("PartitionDown", "PartitionInactive", "NodeDown", "ReqNodeNotAvail", "BadConstraints", "AccountNotAllowed"),
     *("InvalidAccount", "InvalidQOS", "PartitionTimeLimit", "PartitionNodeLimit", "JobHeldAdmin"),
+    *("AssocMaxWallDurationPerJobLimit", "QOSMaxWallDurationPerJobLimit"),
 )
 
 
@@ -107,7 +108,9 @@ class _Start:
         except OSError as error:
             raise HostError(f"{self._work.path}: {error.strerror}; look at space and permissions there") from error
         longest_s = max((trial.timeout_s for trial in self._job.trials), default=0.0)
-        options = self._placement.options(name_of(self._work), self._work.path, longest_s)
+        most = queue.most_minutes(self._placement.partition)
+        minutes = self._placement.minutes_for(self._job.expected_s, longest_s, most)
+        options = self._placement.options(name_of(self._work), self._work.path, minutes, longest_s)
         self._number = queue.submit(options, self._placement.script("measure", asked))
 
     def _look_at(self, job: QueuedJob | None) -> None:

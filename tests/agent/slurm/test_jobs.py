@@ -81,25 +81,33 @@ def test_a_job_that_failed_before_it_measured_serves_its_segment_again(tmp_path:
 
 def test_a_job_has_its_node_alone_and_may_be_begun_again() -> None:
     """What is not said of it is Slurm's own."""
-    options = placement().options("pageswap/r1/big=n3", "/shared/ps/runs/r1/big=n3/1")
+    options = placement().options("pageswap/r1/big=n3", "/shared/ps/runs/r1/big=n3/1", 90)
 
     assert {"--exclusive", "--mem=0", "--requeue", "--nodes=1", "--nodelist=n3"} <= set(options)
     assert "--comment=/shared/ps/runs/r1/big=n3/1" in options
-    assert not [option for option in options if option.startswith(("--partition", "--account", "--time", "--signal"))]
-    told = placement(partition="zen4", account="lab", constraint="a&b", minutes=90).options("n", "/f")
+    assert not [option for option in options if option.startswith(("--partition", "--account", "--signal"))]
+    told = placement(partition="zen4", account="lab", constraint="a&b").options("n", "/f", 90)
     assert {"--partition=zen4", "--account=lab", "--constraint=a&b", "--time=90"} <= set(told)
 
 
 @pytest.mark.parametrize(
-    ("minutes", "longest_s", "warning"),
-    [(None, 60.0, 90), (None, 3600.0, 600), (90, 60.0, 90), (10, 600.0, 200), (4, 60.0, 80), (3, 60.0, None)],
+    ("minutes", "longest_s", "warning"), [(2000, 3600.0, 600), (90, 60.0, 90), (10, 600.0, 200), (3, 60.0, None)]
 )
-def test_a_job_is_warned_of_its_end(minutes: int | None, longest_s: float, warning: int | None) -> None:
+def test_a_job_is_warned_of_its_end(minutes: int, longest_s: float, warning: int | None) -> None:
     """Early enough for its longest trial, and never in the first two thirds of its time."""
-    options = placement(minutes=minutes).options("n", "/f", longest_s)
+    options = placement().options("n", "/f", minutes, longest_s)
 
     expected = [] if warning is None else [f"--signal=B:TERM@{warning}"]
     assert [option for option in options if option.startswith("--signal")] == expected
+
+
+def test_a_job_asks_for_the_time_that_it_is_expected_to_need() -> None:
+    """With room for a guess that is wrong, and for one trial that is, but for no more than it may have."""
+    assert placement().minutes_for(0.0, 0.0, None) == 5
+    assert placement().minutes_for(600.0, 60.0, None) == 33
+    assert placement(minutes=20).minutes_for(600.0, 60.0, None) == 20
+    assert placement(minutes=20).minutes_for(600.0, 60.0, 15) == 15
+    assert placement(minutes=20).minutes_for(0.0, 0.0, 3) == 3
 
 
 def test_a_script_becomes_the_program_with_an_environment_of_its_own(tmp_path: Path) -> None:

@@ -55,27 +55,27 @@ def _next_of(first: WorkFolder) -> tuple[WorkFolder, dict[str, Any]] | None:
 
     Raises HostError where a controller has gone on with other segments meanwhile.
     """
-    document = _document(first.job)
+    document = document_in(first.job)
     if not os.path.exists(first.journal):
         return first, document
     folder, number = os.path.split(first.path)
-    answered = _answered(first)
+    known = answered(first)
     work = first
     segment = int(number)
     while os.path.exists(work.journal):
         segment += 1
         work = WorkFolder(f"{folder}/{segment}")
         if not os.path.exists(work.path):
-            trials = [trial for trial in document["trials"] if trial["trial_id"] not in answered]
+            trials = [trial for trial in document["trials"] if trial["trial_id"] not in known]
             if not trials:
                 return None
             document = {**document, "segment": segment, "trials": trials}
             _take(work, number, document)
             return work, document
-        if _text(work.continues) != number:
+        if first_of(work) != first.path:
             raise HostError(f"{work.path}: the run has gone on without this job, which ends")
-        answered |= _answered(work)
-    return work, _document(work.job)
+        known |= answered(work)
+    return work, document_in(work.job)
 
 
 def _take(work: WorkFolder, first: str, document: dict[str, Any]) -> None:
@@ -88,7 +88,7 @@ def _take(work: WorkFolder, first: str, document: dict[str, Any]) -> None:
         raise HostError(f"{work.path}: this job cannot go on there: {error.strerror}") from error
 
 
-def _answered(work: WorkFolder) -> set[str]:
+def answered(work: WorkFolder) -> set[str]:
     """Return the trials that have an outcome in a segment's journal; what was cut off in the middle is none."""
     found = set()
     with open(work.journal, "rb") as journal:
@@ -98,7 +98,8 @@ def _answered(work: WorkFolder) -> set[str]:
     return found
 
 
-def _document(path: str) -> dict[str, Any]:
+def document_in(path: str) -> dict[str, Any]:
+    """Read the job that lies in a file; raises HostError."""
     try:
         with open(path, "rb") as file:
             document = json.loads(file.read())
@@ -109,9 +110,10 @@ def _document(path: str) -> dict[str, Any]:
     return document
 
 
-def _text(path: str) -> str:
+def first_of(work: WorkFolder) -> str:
+    """Return the folder of the segment that a segment's job was submitted for, which may be itself."""
     try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return file.read().strip()
+        with open(work.continues, encoding="ascii", errors="replace") as file:
+            return f"{os.path.dirname(work.path)}/{file.read().strip()}"
     except OSError:
-        return ""
+        return work.path

@@ -20,20 +20,34 @@ END_LINE = b'{"kind":"end"'
 class Journal:
     """Appends lines; each is on the disk when `append` returns."""
 
-    def __init__(self, path: str, *, run_id: str, host: str, segment: int) -> None:
-        """Create the file; raises JournalError when it is there already or cannot be made."""
+    def __init__(self, path: str, *, run_id: str, host: str, segment: int, again: bool = False) -> None:
+        """Create the file, or go on after the last whole line of one ``again`` whose writer is no more.
+
+        Raises JournalError when it is there already, or cannot be made.
+        """
         self._path = path
         self._labels = {"run_id": run_id, "host": host, "segment": segment}
         self._next = 0
         self._length = 0
         self._broken = False
         try:
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            how = 0 if again else os.O_CREAT | os.O_EXCL
+            self._descriptor = os.open(path, os.O_RDWR | how | os.O_APPEND | os.O_CLOEXEC, 0o600)
             sync_folder(os.path.dirname(path))
+            if again:
+                self._take_up()
         except OSError as error:
             raise JournalError(
                 f"{path}: cannot be made: {error.strerror}; look at space and permissions there"
             ) from error
+
+    def _take_up(self) -> None:
+        with open(self._path, "rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    self._next += 1
+                    self._length += len(line)
+        os.ftruncate(self._descriptor, self._length)
 
     def append(self, kind: str, **fields: object) -> None:
         """Write one line and make it durable.

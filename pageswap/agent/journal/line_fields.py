@@ -41,9 +41,13 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,60}", re.ASCII)
 
 def utc_now() -> str:
     """Return the current time as UTC ISO 8601 with milliseconds: ``2025-01-31T12:00:00.123Z``."""
-    now_ns = time.time_ns()
+    return utc(time.time_ns())
+
+
+def utc(time_ns: int) -> str:
+    """Return a time since the epoch as `utc_now` does."""
     # Not datetime: importing it costs more than everything else `status` does.
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now_ns // 10**9)) + f".{now_ns // 10**6 % 1000:03d}Z"
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time_ns // 10**9)) + f".{time_ns // 10**6 % 1000:03d}Z"
 
 
 def time_problem(text: object) -> str:

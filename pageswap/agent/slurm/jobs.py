@@ -6,26 +6,23 @@ import contextlib
 import math
 import os
 import shlex
-import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pageswap.agent.host_words import misfit
+from pageswap.agent.journal.journal import END_LINE
 from pageswap.agent.slurm import queue
-from pageswap.agent.slurm.queue import QueuedJob, SilentQueueError
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pageswap.agent.slurm.queue import QueuedJob
     from pageswap.agent.workspace.work_folder import WorkFolder
 
 PREFIX = "pageswap/"
 # How often files are looked at that a job writes.
 LOOK_S = 0.25
-# Asking costs a controller of thousands of jobs something; the pause grows while nothing changes.
-_FIRST_ASK_S = 1.0
-_LAST_ASK_S = 15.0
 # What is expected is wrong by a factor of three now and then; an agent may wait for the one before it to be gone.
 _MARGIN = 3.0
 _BEGIN_S = 120.0
@@ -126,11 +123,12 @@ def serving(work: WorkFolder, jobs: Sequence[QueuedJob]) -> QueuedJob | None:
     if job is None or not os.path.exists(work.job):
         return None
     is_own = job.comment == work.path or os.path.exists(work.continues)
-    is_over = os.path.exists(work.journal) and (job.is_pending or job.restarts != _number_in(work.restarts))
+    is_over = os.path.exists(work.journal) and (job.is_pending or job.restarts != number_in(work.restarts))
     return job if is_own and not is_over else None
 
 
-def _number_in(path: str) -> int | None:
+def number_in(path: str) -> int | None:
+    """Return the number that a file holds, None where there is no such file."""
     try:
         with open(path, encoding="ascii") as file:
             return int(file.read())
@@ -138,51 +136,12 @@ def _number_in(path: str) -> int | None:
         return None
 
 
-class JobWatch:
-    """Whether a segment's job lives, asked of the queue now and then; it answers as a segment's lock does.
-
-    It is asked in a thread, as a controller of Slurm that is away keeps who asks it waiting, and rows come meanwhile.
-    """
-
-    def __init__(self, work: WorkFolder) -> None:
-        """Take the segment's folder; nothing is asked yet."""
-        self._work = work
-        self._asking: threading.Thread | None = None
-        self._next = float("-inf")
-        self._pause_s = _FIRST_ASK_S
-        # Before the first answer a job may live; once it is known to be over it stays so.
-        self._number: int | None = 0
-        self._problem: HostError | None = None
-
-    def holder(self) -> int | None:
-        """Return the number of the job, 0 while nobody has told it, None once it is over.
-
-        What does not answer now has ended nothing. Raises HostError where the first answer is one.
-        """
-        is_first = self._asking is None
-        if self._number is not None and time.monotonic() >= self._next and (is_first or not self._is_asking()):
-            self._asking = threading.Thread(target=self._ask, daemon=True)
-            self._asking.start()
-            if is_first:
-                self._asking.join()
-                if self._problem is not None:
-                    raise self._problem
-        return self._number
-
-    def _is_asking(self) -> bool:
-        return self._asking is not None and self._asking.is_alive()
-
-    def _ask(self) -> None:
-        try:
-            job = serving(self._work, queue.jobs_of_mine(name_of(self._work)))
-        except SilentQueueError:
-            pass
-        except HostError as error:
-            self._problem = error
-        else:
-            self._number = job.number if job else None
-        self._next = time.monotonic() + self._pause_s
-        self._pause_s = min(self._pause_s * 1.5, _LAST_ASK_S)
+def has_ended(work: WorkFolder) -> bool:
+    """Tell whether a segment's journal has come to its end."""
+    with contextlib.suppress(OSError), open(work.journal, "rb") as journal:
+        journal.seek(max(0, work.journal_bytes() - 1000))
+        return journal.read().rstrip(b"\n").rpartition(b"\n")[2].startswith(END_LINE)
+    return False
 
 
 def last_words(work: WorkFolder, number: int | None) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import time
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.document import cache_of, clean, field, follow, say, work_of
 from pageswap.agent.host_words import plain
-from pageswap.agent.journal.journal import END_LINE
 from pageswap.agent.slurm import queue
 from pageswap.agent.slurm.ask import ask
 from pageswap.agent.slurm.cleaning import cancel_unwanted
-from pageswap.agent.slurm.jobs import LOOK_S, JobWatch, Placement, last_words, looks, name_of, serving
+from pageswap.agent.slurm.jobs import LOOK_S, Placement, has_ended, last_words, looks, name_of, serving
 from pageswap.agent.slurm.start import start
+from pageswap.agent.slurm.watch import JobWatch, job_of
 from pageswap.agent.workspace.agent_lock import DRAIN, KILL, AgentLock
 
 if TYPE_CHECKING:
@@ -29,8 +28,7 @@ _LONGEST_LOG = 2000
 
 def status(work: WorkFolder) -> dict[str, Any]:
     """Tell how a segment stands, as the verb of this name; its process is its job."""
-    jobs = queue.jobs_of_mine(name_of(work))
-    job = serving(work, jobs)
+    job = job_of(work)
     log = work.log_tail() if job else "\n".join(filter(None, [work.log_tail(), last_words(work, None)]))
     number = job.number if job else None
     log = plain(log)[-_LONGEST_LOG:]
@@ -59,15 +57,8 @@ def stop(work: WorkFolder, how: str) -> dict[str, Any]:
 def _ends_soon(work: WorkFolder) -> bool:
     for _ in looks(_END_S):
         time.sleep(LOOK_S)
-        if _has_ended(work):
+        if has_ended(work):
             return True
-    return False
-
-
-def _has_ended(work: WorkFolder) -> bool:
-    with contextlib.suppress(OSError), open(work.journal, "rb") as journal:
-        journal.seek(max(0, work.journal_bytes() - 1000))
-        return journal.read().rstrip(b"\n").rpartition(b"\n")[2].startswith(END_LINE)
     return False
 
 

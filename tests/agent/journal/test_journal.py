@@ -56,6 +56,20 @@ def written(tmp_path: Path) -> Path:
     return path
 
 
+def test_a_journal_that_was_cut_off_is_taken_up_after_its_last_whole_line(written: Path) -> None:
+    """With the numbers that follow."""
+    whole = written.read_bytes().splitlines(keepends=True)
+    written.write_bytes(b"".join(whole[:2]) + whole[2][:20])
+
+    lines = Journal(str(written), **_LABELS, again=True)
+    lines.append("end", why="killed", finished_at=TIME)
+    lines.close()
+
+    records = _reader().feed(written.read_bytes())
+    assert [record["kind"] for record in records] == ["begin", "trial", "end"]
+    assert written.read_bytes().splitlines(keepends=True)[:2] == whole[:2]
+
+
 def test_what_was_written_is_read(written: Path) -> None:
     """Writer and reader agree, and the reader's offset ends at the file's."""
     reader = _reader()

@@ -56,7 +56,9 @@ def _read(path: str) -> bytes:
 def by_role(processes: Iterable[Process]) -> dict[str, list[int]]:
     """Sort the programs of agents among processes; a child of an agent that does not measure yet is no trial."""
     programs = {process.pid: process for process in processes if process.verb}
-    daemons = {pid for pid, process in programs.items() if process.verb == "start" and not _leads_session(pid)}
+    detached = {pid for pid, process in programs.items() if process.verb == "start" and not _leads_session(pid)}
+    # What a scheduler has started stays what it was started as.
+    daemons = detached | {pid for pid, process in programs.items() if process.verb == "measure"}
     found: dict[str, list[int]] = {role: [] for role in ROLES}
     for process in programs.values():
         found[_role(process, programs, daemons)].append(process.pid)
@@ -64,10 +66,8 @@ def by_role(processes: Iterable[Process]) -> dict[str, list[int]]:
 
 
 def _role(process: Process, programs: dict[int, Process], daemons: set[int]) -> str:
-    if process.verb != "start":
-        return "follower" if process.verb == "follow" else "other"
     if process.pid not in daemons:
-        return "starter"
+        return {"follow": "follower", "start": "starter"}.get(process.verb, "other")
     depth, above = 0, process
     while above.parent in daemons:
         depth, above = depth + 1, programs[above.parent]

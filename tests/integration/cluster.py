@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import shutil
@@ -11,17 +10,21 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from tests.integration import network as networks
+from tests.integration.agent_processes import by_role, living
 from tests.integration.fleet import Fleet
 from tests.integration.lab import wait_until
 from tests.integration.network import USER, USERS, Network
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.integration.agent_processes import Process
     from tests.integration.network import Host
 
 LOGIN = "gate"
+# Below it nobody else's programs live on this machine.
+WORKDIR = f"/shared/ps{os.getpid()}"
 TOOLS = ("slurmctld", "slurmd", "sbatch", "munged")
 CONFIG = """\
 ClusterName=lab
@@ -52,7 +55,7 @@ JobAcctGatherType=jobacct_gather/none
 JobCompType=jobcomp/none
 {nodes}PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1
 PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
-PartitionName=crowded Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=1 OverSubscribe=FORCE:4
+PartitionName=crowded Nodes=ALL MaxTime=3 State=UP PriorityTier=1 OverSubscribe=FORCE:4
 """
 
 
@@ -78,22 +81,19 @@ class Cluster:
         with ThreadPoolExecutor() as pool:
             made = list(pool.map(lambda name: self.network.add(name, shared=self.shared), self.names))
         self.nodes = dict(zip(self.names, made, strict=True))
-        lines = "".join(
-            f"NodeName={name} NodeAddr={host.address} CPUs={os.cpu_count()} RealMemory=500 Feature=lab State=UNKNOWN\n"
-            for name, host in self.nodes.items()
-        )
+        each = f"CPUs={os.cpu_count()} RealMemory=500 Feature=lab State=UNKNOWN"
+        lines = "".join(f"NodeName={name} NodeAddr={host.address} {each}\n" for name, host in self.nodes.items())
         config = CONFIG.format(login=LOGIN, address=self.login.address, nodes=lines)
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda host: self._prepare(host, config), (self.login, *made)))
         self.start_slurmctld()
         for name in self.names:
             self.start_slurmd(name)
-        wait_until(lambda: self.states() == dict.fromkeys(self.names, "idle"))
+        wait_for(lambda: self.states() == dict.fromkeys(self.names, "idle"))
 
     def _prepare(self, host: Host, config: str) -> None:
-        folder = host.path("etc/slurm")
-        folder.mkdir(exist_ok=True)
-        (folder / "slurm.conf").write_text(config)
+        host.path("etc/slurm").mkdir(exist_ok=True)
+        host.path("etc/slurm/slurm.conf").write_text(config)
         for path in ("var/spool/lab", "var/spool/labd"):
             host.path(path).mkdir(exist_ok=True)
         self.start_munged(host)
@@ -138,29 +138,33 @@ class Cluster:
         there = ("sh", "-c", 'cd / && exec "$@"', "sh", "sbatch")
         return int(self.login.run(*there, *options, user=USER, input=script))
 
+    def minutes(self, number: int) -> str:
+        """Give a job's time limit as Slurm tells it."""
+        return self.login.run("squeue", "--noheader", f"--jobs={number}", "--Format=TimeLimit").strip()
+
     def cancel(self, number: int) -> None:
         """End a job from outside."""
         self.login.run("scancel", str(number), check=False)
 
-    def agents(self) -> list[Process]:
-        """List what agents, and what they have begun, live on any node."""
-        return [each for host in self.nodes.values() for each in host.processes() if each.verb]
+    def roles(self) -> dict[str, list[int]]:
+        """Sort the living programs of agents on all hosts."""
+        return by_role(_programs())
 
-    def journals(self) -> list[Path]:
-        """List the journals on the shared folder, the newest run's last."""
-        return sorted(self.shared.glob("ps/runs/*/*/*/journal.jsonl"))
+    def agents(self) -> list[Process]:
+        """List what agents live on any node, with what they have begun."""
+        return [each for each in _programs() if each.verb == "measure"]
 
     def bundles(self) -> list[str]:
         """List what was uploaded."""
-        folder = self.shared / "ps/bundles"
+        folder = self.shared / WORKDIR.removeprefix("/shared/") / "bundles"
         return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
     def settled(self) -> None:
         """Wait until no job and no agent is left, and all nodes are free."""
         for number in self.jobs():
             self.cancel(number)
-        wait_until(lambda: not self.jobs() and not self.agents(), 60.0)
-        wait_until(lambda: set(self.states().values()) == {"idle"}, 60.0)
+        wait_for(lambda: not self.jobs() and not self.agents())
+        wait_for(lambda: set(self.states().values()) == {"idle"})
 
     def end(self) -> None:
         """End all hosts."""
@@ -168,38 +172,33 @@ class Cluster:
         subprocess.run(["umount", "-l", str(self.shared)], check=True)
 
 
-@dataclasses.dataclass
+def _programs() -> list[Process]:
+    mark = f"{WORKDIR}/bundles/"
+    return [each for each in living() if any(word.startswith(mark) for word in each.words)]
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait for something that Slurm tells, which takes it seconds, and costs something to ask."""
+    wait_until(condition, 60.0, 0.2)
+
+
 class ClusterFleet(Fleet):
     """A controller's folders, with an inventory that knows the cluster."""
 
-    cluster: Cluster | None = None
-    seen: int = 0
-
-    def inventory(self, **words: object) -> Path:
-        """Write an inventory with a cluster that is described by `words` beside its login host and folder."""
-        entry = {"login": LOGIN, "workdir": "/shared/ps", "partition": "main", **words}
-        text = ", ".join(f"{key}: {value}" for key, value in entry.items())
+    def inventory(self, **partitions: str) -> Path:
+        """Write an inventory with the cluster, and it by other names, each with a partition of its own."""
         path = self.folder / "hosts.yaml"
-        path.write_text(f"hosts:\n  cluster:\n    slurm: {{{text}}}\n")
+        entries = "".join(
+            f"  {name}: {{slurm: {{login: {LOGIN}, workdir: {WORKDIR}, partition: {partition}}}}}\n"
+            for name, partition in {"cluster": "main", **partitions}.items()
+        )
+        path.write_text(f"hosts:\n{entries}")
         return path
-
-    def under_way(self, lines: int = 4) -> None:
-        """Wait until so many lines are in the journals of the newest run."""
-        assert self.cluster
-        cluster = self.cluster
-
-        def count() -> int:
-            found = cluster.journals()
-            own = [path for path in found if path.parts[-4] == found[-1].parts[-4]]
-            return sum(path.read_bytes().count(b"\n") for path in own)
-
-        before = self.seen
-        wait_until(lambda: len(cluster.journals()) > before and count() >= lines, 60.0)
 
     def begin(self, *hosts: str, **words: Any) -> Any:
         """Start a run on the cluster, or on what is named of it."""
-        words.setdefault("inventory", self.inventory())
-        return super().begin(*(hosts or ("cluster",)), **words)
+        inventory = words.pop("inventory", None) or self.inventory()
+        return super().begin(*(hosts or ("cluster",)), inventory=inventory, **words)
 
 
 def waits_for(errors: str) -> list[str]:

@@ -110,6 +110,7 @@ class FakeTarget(Target):
     """Each start takes the next script: a journal, or an answer such as {"held_by": ...}."""
 
     machine = ""
+    is_queued = False
 
     def __init__(self, *scripts: Callable[[Job], bytes | dict[str, Any]], name: str = "local") -> None:
         """Take what each agent will do."""

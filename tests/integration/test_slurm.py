@@ -220,20 +220,6 @@ def test_what_cannot_begin_ends_its_own_part(cluster: Cluster, fleet: ClusterFle
     check_whole(ended.run_dir, fleet.spec(repeats=1), ALL[:1])
 
 
-def test_credentials_that_cannot_be_made_are_told(cluster: Cluster, fleet: ClusterFleet) -> None:
-    """Nobody believes who we are without them."""
-    cluster.kill(cluster.login, "munged")
-    try:
-        whole, node = fleet.run(), fleet.run(ALL[0])
-    finally:
-        cluster.start_munged(cluster.login)
-
-    assert whole.code == node.code == 3
-    assert "cluster: sinfo: " in whole.errors
-    for ended in (whole, node):
-        assert "unge" in ended.errors
-
-
 def test_other_jobs_on_the_node_are_in_the_rows(cluster: Cluster, fleet: ClusterFleet) -> None:
     """Where a partition shares its nodes, whatever is asked for; and of its time no more is asked than it gives."""
     cluster.submit("--partition=crowded", "--nodelist=n1", "--ntasks=1")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import audit
 import batches
+import clusters
 import comparisons
 import coverage
 import dispatch
@@ -67,6 +68,7 @@ TABLES: dict[str, Callable[[], int]] = {
 }
 # What takes half an hour and more is done only when it is named.
 ONLY_NAMED: dict[str, Callable[[], int]] = {
+    "clusters": clusters.main,
     "kills": kills.main,
     "faults": faults.main,
     "hostile": hostile_host.main,

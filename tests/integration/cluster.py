@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.integration import network as networks
@@ -17,7 +18,6 @@ from tests.integration.network import USER, USERS, Network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.integration.agent_processes import Process
     from tests.integration.network import Host
@@ -89,7 +89,10 @@ class Cluster:
         self.start_slurmctld()
         for name in self.names:
             self.start_slurmd(name)
+        # What lives while no agent does is none later, and is not looked at while a trial is waited for.
+        self._others: set[str] = set()
         wait_for(lambda: self.states() == dict.fromkeys(self.names, "idle"))
+        self.settled()
 
     def _prepare(self, host: Host, config: str) -> None:
         host.path("etc/slurm").mkdir(exist_ok=True)
@@ -148,11 +151,16 @@ class Cluster:
 
     def roles(self) -> dict[str, list[int]]:
         """Sort the living programs of agents on all hosts."""
-        return by_role(_programs())
+        return by_role(self._programs())
 
     def agents(self) -> list[Process]:
         """List what agents live on any node, with what they have begun."""
-        return [each for each in _programs() if each.verb == "measure"]
+        return [each for each in self._programs() if each.verb == "measure"]
+
+    def _programs(self) -> list[Process]:
+        mark = f"{WORKDIR}/bundles/"
+        found = living(lambda pid: str(pid) not in self._others)
+        return [each for each in found if any(word.startswith(mark) for word in each.words)]
 
     def bundles(self) -> list[str]:
         """List what was uploaded."""
@@ -164,17 +172,13 @@ class Cluster:
         for number in self.jobs():
             self.cancel(number)
         wait_for(lambda: not self.jobs() and not self.agents())
-        wait_for(lambda: set(self.states().values()) == {"idle"})
+        wait_for(lambda: self.states() == dict.fromkeys(self.names, "idle"))
+        self._others = {entry.name for entry in Path("/proc").iterdir()}
 
     def end(self) -> None:
         """End all hosts."""
         self.network.end()
         subprocess.run(["umount", "-l", str(self.shared)], check=True)
-
-
-def _programs() -> list[Process]:
-    mark = f"{WORKDIR}/bundles/"
-    return [each for each in living() if any(word.startswith(mark) for word in each.words)]
 
 
 def wait_for(condition: Callable[[], object]) -> None:

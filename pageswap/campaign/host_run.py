@@ -230,7 +230,9 @@ class HostRun:
             self._store.end_segment(self.host, segment, why)
             return
         if status["alive"]:
-            self._agents.note(f"agent {status['pid']} still works on segment {segment}; following it")
+            # Where a queue does not answer at the moment nobody knows which one.
+            who = "an agent" if status["pid"] is None else f"agent {status['pid']}"
+            self._agents.note(f"{who} still works on segment {segment}; following it")
         with self._phases.phase(RUNNING if status["alive"] else COLLECTING):
             self._agents.follow(segment)
 

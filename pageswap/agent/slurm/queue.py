@@ -13,8 +13,8 @@ from pageswap.errors import HostError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# The commands try for tens of seconds to reach a controller that is away.
-_PATIENCE_S = 60.0
+# The commands try for tens of seconds to reach a controller that is away; who asks for an answer waits a minute.
+_PATIENCE_S = 40.0
 _LONGEST_WORDS = 400
 _ENDED = (
     *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED"),

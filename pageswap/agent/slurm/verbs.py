@@ -12,6 +12,7 @@ from pageswap.agent.slurm import queue
 from pageswap.agent.slurm.ask import ask
 from pageswap.agent.slurm.cleaning import cancel_unwanted
 from pageswap.agent.slurm.jobs import LOOK_S, Placement, has_ended, last_words, looks, name_of, serving
+from pageswap.agent.slurm.queue import SilentQueueError
 from pageswap.agent.slurm.start import start
 from pageswap.agent.slurm.watch import JobWatch, job_of
 from pageswap.agent.workspace.agent_lock import DRAIN, KILL, AgentLock
@@ -27,12 +28,18 @@ _LONGEST_LOG = 2000
 
 
 def status(work: WorkFolder) -> dict[str, Any]:
-    """Tell how a segment stands, as the verb of this name; its process is its job."""
-    job = job_of(work)
-    log = work.log_tail() if job else "\n".join(filter(None, [work.log_tail(), last_words(work, None)]))
-    number = job.number if job else None
-    log = plain(log)[-_LONGEST_LOG:]
-    return {"alive": job is not None, "pid": number, "journal_bytes": work.journal_bytes(), "log": log}
+    """Tell how a segment stands, as the verb of this name; its process is its job, if that is known."""
+    number: int | None = None
+    try:
+        job = job_of(work)
+    except SilentQueueError:
+        # Nothing is over because nobody could be asked.
+        is_alive, words = not has_ended(work), ""
+    else:
+        is_alive, words = job is not None, "" if job else last_words(work, None)
+        number = job.number if job else None
+    log = plain("\n".join(filter(None, [work.log_tail(), words])))[-_LONGEST_LOG:]
+    return {"alive": is_alive, "pid": number, "journal_bytes": work.journal_bytes(), "log": log}
 
 
 def stop(work: WorkFolder, how: str) -> dict[str, Any]:

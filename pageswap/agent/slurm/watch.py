@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pageswap.agent.slurm.queue import QueuedJob
     from pageswap.agent.workspace.work_folder import WorkFolder
 
+# Where the queue answers, it does so within seconds; the mark that an agent is followed is touched after that.
+_ANSWER_S = 10.0
 # Asking costs a controller of thousands of jobs something; the pause grows while nothing changes.
 _FIRST_ASK_S = 1.0
 _LAST_ASK_S = 15.0
@@ -93,6 +95,7 @@ class JobWatch:
         self._pause_s = _FIRST_ASK_S
         # Before the first answer a job may live; once it is known to be over it stays so.
         self._number: int | None = 0
+        self._is_answered = False
         self._problem: HostError | None = None
 
     def holder(self) -> int | None:
@@ -101,26 +104,24 @@ class JobWatch:
         What does not answer now has ended nothing. Raises HostError where the first answer is one.
         """
         is_first = self._asking is None
-        if self._number is not None and time.monotonic() >= self._next and (is_first or not self._is_asking()):
+        is_free = self._asking is None or not self._asking.is_alive()
+        if self._number is not None and time.monotonic() >= self._next and is_free:
             self._asking = threading.Thread(target=self._ask, daemon=True)
             self._asking.start()
             if is_first:
-                self._asking.join()
-                if self._problem is not None:
-                    raise self._problem
+                self._asking.join(_ANSWER_S)
+        if self._problem is not None:
+            raise self._problem
         return self._number
-
-    def _is_asking(self) -> bool:
-        return self._asking is not None and self._asking.is_alive()
 
     def _ask(self) -> None:
         try:
             job = job_of(self._work)
-        except SilentQueueError:
-            pass
         except HostError as error:
-            self._problem = error
+            if not self._is_answered and not isinstance(error, SilentQueueError):
+                self._problem = error
         else:
             self._number = job.number if job else None
+        self._is_answered = True
         self._next = time.monotonic() + self._pause_s
         self._pause_s = min(self._pause_s * 1.5, _LAST_ASK_S)

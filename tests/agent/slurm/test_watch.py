@@ -13,10 +13,13 @@ from agent.harness import make_trial
 from pageswap.agent.journal.job import Job
 from pageswap.agent.journal.journal import Journal, JournalReader
 from pageswap.agent.journal.line_fields import MEASURES
+from pageswap.agent.slurm import queue
 from pageswap.agent.slurm.jobs import name_of
-from pageswap.agent.slurm.queue import QueuedJob
-from pageswap.agent.slurm.watch import tell_of_memory
+from pageswap.agent.slurm.queue import QueuedJob, SilentQueueError
+from pageswap.agent.slurm.verbs import status
+from pageswap.agent.slurm.watch import JobWatch, tell_of_memory
 from pageswap.agent.workspace.work_folder import WorkFolder
+from pageswap.errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,3 +75,40 @@ def test_any_other_end_leaves_the_trial_owed(work: WorkFolder, state: str, resta
     tell_of_memory(work, [job(work, state, restarts)])
 
     assert ends(work) == []
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, *said: Exception | list[QueuedJob]) -> None:
+    """Have the queue answer so, one time after the other."""
+    left = iter(said)
+
+    def jobs_of_mine(_name: str) -> list[QueuedJob]:
+        answer = next(left)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(queue, "jobs_of_mine", jobs_of_mine)
+
+
+def test_a_queue_that_does_not_answer_has_ended_nothing(work: WorkFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is asked how a segment stands, or it is followed."""
+    answers(monkeypatch, *[SilentQueueError("squeue: nobody")] * 2)
+
+    assert status(work)["alive"]
+    assert JobWatch(work).holder() == 0
+
+
+def test_what_has_come_to_its_end_needs_no_queue(work: WorkFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal tells."""
+    tell_of_memory(work, [job(work, "OUT_OF_MEMORY")])
+    answers(monkeypatch, SilentQueueError("squeue: nobody"))
+
+    assert not status(work)["alive"]
+
+
+def test_a_queue_that_refuses_to_be_asked_is_told_at_first(work: WorkFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may not ask would follow for ever."""
+    answers(monkeypatch, HostError("squeue: no"))
+
+    with pytest.raises(HostError, match="squeue: no"):
+        JobWatch(work).holder()

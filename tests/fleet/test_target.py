@@ -115,13 +115,22 @@ def test_a_segment_has_a_folder_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "..", "../x", "a/b", "a..b", "-o", "$(x)", "a b", "a\n", "\0", "é", "x" * 300]
+    "name", ["", ".", "..", "../x", "a/..", "a/b/c", "a..b", "-o", "$(x)", "a b", "a\n", "\0", "é", "x" * 300]
 )
 def test_no_name_leads_elsewhere(name: str) -> None:
     """Neither a run's nor a host's."""
     for run_id, host in ((name, "lab1"), ("run", name)):
         with pytest.raises(HostError, match="cannot be a folder"):
             Target(LocalTransport(host, Reach())).work_dir(run_id, 1)
+
+
+def test_a_node_of_a_cluster_has_one_folder(tmp_path: Path) -> None:
+    """Its name is no folder's, while a run's with a slash is none at all."""
+    target = Target(LocalTransport("cluster/n3", Reach()), workdir=str(tmp_path))
+
+    assert target.work_dir("run", 1) == f"{tmp_path}/runs/run/cluster=n3/1"
+    with pytest.raises(HostError, match="cannot be a folder"):
+        target.work_dir("a/b", 1)
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ def test_absent_facts_are_none_and_never_guessed(tmp_path: Path) -> None:
     assert unknown == {
         "cpu_model", "microcode", "governor", "turbo", "hypervisor", "mem_total", "mem_available",
         "cgroup_memory_limit", "swap_total", "max_map_count", "overcommit_memory", "aslr", "clocksource", "loadavg",
-        "measured_siblings", "numa_balancing",
+        "measured_siblings", "numa_balancing", "other_jobs",
     }  # fmt: skip
     assert facts["mitigations"] == {}
     assert facts["thp"] == {"enabled": None, "defrag": None, "shmem_enabled": None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import dataclasses
+import itertools
 import json
 import os
 import random
@@ -116,13 +117,15 @@ def hold_trial(roles: Callable[[], dict[str, list[int]]], timeout_s: float = 30.
 
     However busy this machine is, what a test does meanwhile comes in the middle of that trial. A trial lives for some
     milliseconds, in which not all processes can be looked through: an agent is found first, then its children alone are
-    looked at. Whoever is to follow the trial is waited for afterwards: all of a short run may be over before they come.
+    looked at, several times while each trial lives, lest all of a short run pass in between. Whoever is to follow the
+    trial is waited for afterwards: all of a short run may be over before they come.
     """
     agents: list[int] = []
     held: list[int] = []
+    look = itertools.count()
 
     def is_held() -> bool:
-        if not agents:
+        if not agents and next(look) % 10 == 0:
             agents.extend(roles()["agent"])
         for agent in tuple(agents):
             try:
@@ -131,7 +134,7 @@ def hold_trial(roles: Callable[[], dict[str, list[int]]], timeout_s: float = 30.
                 agents.remove(agent)
         return bool(held)
 
-    wait_until(is_held, timeout_s)
+    wait_until(is_held, timeout_s, every_s=0.001)
     wait_until(lambda: roles()["follower"], timeout_s)
     return held[0]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -162,10 +161,10 @@ class Cluster:
         found = living(lambda pid: str(pid) not in self._others)
         return [each for each in found if any(word.startswith(mark) for word in each.words)]
 
-    def bundles(self) -> list[str]:
-        """List what was uploaded."""
+    def uploaded(self) -> dict[str, int]:
+        """Give when each file of a bundle was written, by its path; in ns since the epoch."""
         folder = self.shared / WORKDIR.removeprefix("/shared/") / "bundles"
-        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+        return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
     def settled(self) -> None:
         """Wait until no job and no agent is left, and all nodes are free."""
@@ -203,8 +202,3 @@ class ClusterFleet(Fleet):
         """Start a run on the cluster, or on what is named of it."""
         inventory = words.pop("inventory", None) or self.inventory()
         return super().begin(*(hosts or ("cluster",)), inventory=inventory, **words)
-
-
-def waits_for(errors: str) -> list[str]:
-    """Give what hosts were told to wait for."""
-    return re.findall(r"waiting: (.*)", errors)

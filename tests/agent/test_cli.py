@@ -34,7 +34,7 @@ def _run(*arguments: str, given: bytes = b"{}") -> dict[str, object]:
 @pytest.mark.parametrize("arguments", [(), ("dance",), ("status", "now"), ("--help",)])
 def test_anything_but_one_verb_is_refused_with_the_verbs(arguments: tuple[str, ...]) -> None:
     """The error lists them."""
-    assert "expected one verb of facts, start, follow, stop, status" in str(_run(*arguments)["error"])
+    assert "expected one verb of facts, start, measure, follow, stop, status" in str(_run(*arguments)["error"])
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 JobCompType=jobcomp/none
 {nodes}PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1
+PartitionName=closed Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=1 AllowAccounts=others
 PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
 PartitionName=crowded Nodes=ALL MaxTime=3 State=UP PriorityTier=1 OverSubscribe=FORCE:4
 """
@@ -104,6 +105,11 @@ class Cluster:
         """Have a host speak for its users."""
         host.run("install", "-d", "-o", "munge", "-g", "munge", "-m", "755", "/run/munge")
         host.run("/usr/sbin/munged", "--force", user=None)
+
+    def end_munged(self, host: Host) -> None:
+        """Have nobody speak for a host's users, which is known at once where its socket is gone, too."""
+        host.run("pkill", "-TERM", "-x", "munged")
+        wait_for(lambda: not host.run("find", "/run/munge", "-type", "s"))
 
     def start_slurmctld(self) -> None:
         """Have the jobs scheduled, those of before as well."""

@@ -189,12 +189,16 @@ def test_a_job_that_waits_is_cancelled_with_its_run(cluster: Cluster, fleet: Clu
 
 
 def test_what_cannot_begin_ends_its_own_part(cluster: Cluster, fleet: ClusterFleet) -> None:
-    """With Slurm's reason, and leaves no job behind; the others are measured."""
-    cluster.operate("update", "nodename=n2", "state=drain", "reason=test")
+    """With Slurm's reason, and leaves no job behind; the others are measured. One node is drained while a job waits."""
+    foreign = cluster.submit("--exclusive", "--nodelist=n2")
     cluster.operate("update", "partitionname=urgent", "state=down")
     try:
-        inventory = fleet.inventory(down="urgent", odd="nowhere")
-        ended = fleet.run(*ALL[:2], "down/n3", "odd/n4", inventory=inventory)
+        inventory = fleet.inventory(down="urgent", odd="nowhere", others="closed")
+        hosts = (*ALL[:2], "down/n3", "odd/n4", "others/n3")
+        controller = fleet.begin(*hosts, inventory=inventory)
+        wait_for(lambda: "n2" in cluster.jobs("PENDING").values())
+        cluster.operate("update", "nodename=n2", "state=drain", "reason=test")
+        ended = finish(controller)
     finally:
         cluster.operate("update", "nodename=n2", "state=resume")
         cluster.operate("update", "partitionname=urgent", "state=up")
@@ -204,11 +208,26 @@ def test_what_cannot_begin_ends_its_own_part(cluster: Cluster, fleet: ClusterFle
         "cluster/n2": "cannot begin: ReqNodeNotAvail",
         "down/n3": "cannot begin: PartitionDown",
         "odd/n4": "sbatch: .*Invalid partition name specified",
+        "others/n3": "cannot begin: Job's account not known, so it can't use this partition",
     }.items():
         assert re.search(f"{host}: .*{reason}", ended.errors), ended.errors
-    assert not cluster.jobs()
+    assert list(cluster.jobs()) == [foreign]
     assert ended.run_dir
     check_whole(ended.run_dir, fleet.spec(repeats=1), ALL[:1])
+
+
+def test_credentials_that_cannot_be_made_are_told(cluster: Cluster, fleet: ClusterFleet) -> None:
+    """Nobody believes who we are without them."""
+    cluster.end_munged(cluster.login)
+    try:
+        whole, node = fleet.run(), fleet.run(ALL[0])
+    finally:
+        cluster.start_munged(cluster.login)
+
+    assert whole.code == node.code == 3
+    assert "cluster: sinfo: " in whole.errors
+    for ended in (whole, node):
+        assert "unge" in ended.errors
 
 
 def test_other_jobs_on_the_node_are_in_the_rows(cluster: Cluster, fleet: ClusterFleet) -> None:

@@ -13,15 +13,16 @@ from pageswap.errors import HostError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# The commands try for tens of seconds to reach a controller that is away; who asks for an answer waits a minute.
-_PATIENCE_S = 40.0
+# The commands try for tens of seconds to reach a controller that is away, and for 49 s to reach a munged that is; who
+# asks for an answer waits a minute.
+_PATIENCE_S = 55.0
 _LONGEST_WORDS = 400
 _ENDED = (
     *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED"),
     *("REVOKED", "TIMEOUT"),
 )
 # Fields of squeue with their widths, by which they are told apart; a name and a comment of ours hold no space.
-_FIELDS = (("JobID", 20), ("State", 20), ("RestartCnt", 10), ("Reason", 60), ("Name", 500), ("Comment", 600))
+_FIELDS = (("JobID", 20), ("State", 20), ("RestartCnt", 10), ("Reason", 200), ("Name", 500), ("Comment", 600))
 # What Slurm's commands say where nobody answers them, and where the queue takes no more for now.
 _SILENT = ("Unable to contact slurm controller", "Socket timed out", "Zero Bytes were transmitted", "in backup mode")
 _FULL = ("MaxSubmitJob", "MaxJobCount", "temporarily unable to accept", "Resource temporarily unavailable")

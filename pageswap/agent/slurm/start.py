@@ -32,6 +32,8 @@ _UNUSABLE = (
     *("InvalidAccount", "InvalidQOS", "PartitionTimeLimit", "PartitionNodeLimit", "JobHeldAdmin"),
     *("AssocMaxWallDurationPerJobLimit", "QOSMaxWallDurationPerJobLimit"),
 )
+# Of an account, a group or a QOS that may not, Slurm tells this sentence in place of its word for the reason.
+_REFUSED = "use this partition"
 
 
 def start(work: WorkFolder, document: dict[str, Any], placement: Placement, say: Say) -> None:
@@ -125,7 +127,7 @@ class _Start:
             self._unusable_since = None
             return
         self._wait_for(f"job {job.number} is pending: {job.reason}")
-        if not job.reason.startswith(_UNUSABLE):
+        if not job.reason.startswith(_UNUSABLE) and _REFUSED not in job.reason:
             self._unusable_since = None
         elif self._unusable_since is None:
             self._unusable_since = time.monotonic()

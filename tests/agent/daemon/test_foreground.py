@@ -65,9 +65,9 @@ def test_it_measures_before_it_ends(host: Host, monkeypatch: pytest.MonkeyPatch)
 
 def test_sigterm_ends_it_after_the_trial_in_hand(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether the scheduler says it to the first process or to all of them."""
-    prepare(host, make_trial("slow"), make_trial())
+    prepare(host, *[make_trial("slow")] * 100)
     process = begin(host, monkeypatch)
-    wait_until(host.journal, "the journal's begin")
+    wait_until(host.trials, "an outcome")
 
     os.kill(process.pid, signal.SIGTERM)
     agent = host.alive()
@@ -75,7 +75,9 @@ def test_sigterm_ends_it_after_the_trial_in_hand(host: Host, monkeypatch: pytest
         os.kill(agent, signal.SIGTERM)
 
     assert ended(process) == 0
-    assert [line["status"] for line in host.trials()] == ["ok"]
+    statuses = [line["status"] for line in host.trials()]
+    assert statuses == ["ok"] * len(statuses)
+    assert len(statuses) < 100
     assert host.journal()[-1]["why"] == "drained"
 
 

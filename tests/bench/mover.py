@@ -1,7 +1,7 @@
 """Prints what the mover must reach on this host: its choice beside the best of all methods, a call, its calibration.
 
 Usage: mover.py. $PAGESWAP_MOVER_CASES is how many cases instead of 400, which take an hour; let nothing else run
-meanwhile.
+meanwhile. $PAGESWAP_MOVER_TO is a folder that gets what each case took (takes.json) and a picture of it (regret.svg).
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mover_cases
+from mover_regret import CLOSE, Taken, floor, leave, regret
 from targets import measure
 
 from pageswap.mover import calibrate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCKS = 6
 CASES = 400
 BUDGET_MS = 2000
-CLOSE = 0.05
 # An example's arguments before the profile: MiB, and how much of the heap lives.
 EXAMPLES = {"compacting_heap": ("64", "50"), "growing_ring": ("256",)}
 
@@ -52,28 +52,6 @@ class Line:
         return too_low or (self.at_most is not None and not self.value <= self.at_most)
 
 
-def regrets(takes: Sequence[dict[str, list[float]]]) -> list[float]:
-    """Give of each case how much longer `auto` took than the best of the others, as a share of that one's time."""
-    found = []
-    for case in takes:
-        medians = {method: statistics.median(values) for method, values in case.items()}
-        found.append(medians.pop("auto") / min(medians.values()) - 1)
-    return found
-
-
-def floor(takes: Sequence[dict[str, list[float]]]) -> list[float]:
-    """Give the regret of having measured every case: the best of one half of the blocks, in the other half."""
-    found = []
-    for case in takes:
-        first, second = (
-            {name: statistics.median(values[half::2]) for name, values in case.items() if name != "auto"}
-            for half in (0, 1)
-        )
-        chosen = min(first, key=lambda name: first[name])
-        found.append(second[chosen] / min(second.values()) - 1)
-    return found
-
-
 def _percent(name: str, values: list[float], at_most: float | None = None) -> Line:
     return Line(name, 100 * statistics.fmean(values), "%", at_most=at_most)
 
@@ -93,9 +71,12 @@ def choice(folder: Path, count: int) -> Iterator[Line]:
     takes = []
     for case in cases:
         known = {method: measured[case.name, method] for method in (*case.contenders, "auto")}
-        takes.append({method: values for method, values in known.items() if not any(map(math.isnan, values))})
-    takes = [case for case in takes if {"auto", "memcpy"} <= case.keys()]
-    of_auto, of_floor = regrets(takes), floor(takes)
+        known = {method: values for method, values in known.items() if not any(map(math.isnan, values))}
+        if {"auto", "memcpy"} <= known.keys():
+            takes.append(Taken(case.workload, case.text, known))
+    if kept := os.environ.get("PAGESWAP_MOVER_TO"):
+        leave(Path(kept), takes)
+    of_auto, of_floor = [regret(each) for each in takes], [floor(each) for each in takes]
     yield Line("cases measured", len(takes), "", at_least=CASES)
     yield _percent("regret against the best method: mean", of_auto, 5)
     yield _percent("  the same of having measured every case", of_floor)
@@ -103,8 +84,10 @@ def choice(folder: Path, count: int) -> Iterator[Line]:
     yield _tail("  the same of having measured every case", of_floor)
     yield _near("cases within 5 %", of_auto, 90)
     yield _near("  the same of having measured every case", of_floor)
-    against_memcpy = [statistics.median(case["memcpy"]) / statistics.median(case["auto"]) for case in takes]
+    against_memcpy = [each.median("memcpy") / each.median("auto") for each in takes]
     yield Line("slowest case: speed / memcpy's", min(against_memcpy), "", at_least=0.98)
+    halves = [statistics.median(each.ns["memcpy"][::2]) / statistics.median(each.ns["memcpy"][1::2]) for each in takes]
+    yield Line("  memcpy's in one half of the blocks / the other", min(halves), "")
 
 
 def installed(folder: Path) -> Path:

@@ -29,6 +29,7 @@ class Case:
     """One drawn case: its experiment without what all have in common, and the methods that stand beside `auto`."""
 
     name: str
+    workload: str
     text: str
     contenders: tuple[str, ...]
 
@@ -71,4 +72,4 @@ def _draw(chance: random.Random, number: int) -> Case:
     sizes = {name: format_size(int(str(value))) for name, value in levels.items() if name.endswith("_size")}
     lines = [f"{name}: {value}" for name, value in {**levels, **sizes}.items()]
     methods = f"method: [{', '.join((*contenders, 'auto'))}]"
-    return Case(f"case{number:03}", "\n".join([*lines, methods, ""]), contenders)
+    return Case(f"case{number:03}", workload, "\n".join([*lines, methods, ""]), contenders)

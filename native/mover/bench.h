@@ -8,7 +8,7 @@
 #define MOST_BYTES (128 * MIB)
 #define REMAP_BYTES (16 * MIB)
 #define SAMPLES_LEAST 3
-#define POINTS 54u /* that share the budget: what is measured, and as much as filling the memory takes */
+#define POINTS 57u /* that share the budget: what is measured, and as much as filling the memory takes */
 #define FEW ((size_t)1) /* base pages */
 #define MANY ((size_t)16)
 #define LISTED ((size_t)256) /* operations of a sample on base pages; on larger slots fewer */
@@ -22,6 +22,7 @@ struct bench {
     const struct pm_kernels *kernels;
     size_t count; /* operations of a sample */
     size_t run; /* slots of a move */
+    unsigned threads; /* of a region that is opened */
     uint64_t random;
     uint32_t a[LISTED], b[LISTED];
     struct ps_move moves[LISTED];

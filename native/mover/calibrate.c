@@ -45,7 +45,8 @@ uint32_t pm_below(struct bench *bench, size_t bound)
 
 int pm_reopen(struct bench *bench, unsigned char *memory, size_t bytes, size_t slot_bytes)
 {
-    const struct pm_options options = {.slot_bytes = slot_bytes, .flags = PM_SINGLE_THREADED};
+    const struct pm_options options = {
+        .slot_bytes = slot_bytes, .threads = bench->threads, .flags = PM_SINGLE_THREADED};
 
     (void)pm_close(bench->region);
     return pm_open(&bench->region, memory, bytes, &options, &bench->profile);

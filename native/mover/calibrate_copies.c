@@ -102,6 +102,38 @@ static int measure_tier(struct bench *bench, int tier, size_t bytes)
     return failed ? failed : measure_rotation(bench, bytes, (enum pm_cost)(PM_rotate_l2 + tier));
 }
 
+#define CYCLE ((size_t)4) /* slots: too few for it to matter how long they take */
+
+static void lay_cycle(struct bench *bench)
+{
+    for (size_t i = 0; i < bench->count; i++)
+        bench->region->from[i] = (uint32_t)((i + 1) % bench->count);
+}
+
+/* What it takes to have a second thread rotate, and what it is good for; where there is none it is good for nothing. */
+static int measure_threads(struct bench *bench)
+{
+    const double alone = bench->profile.cost[PM_rotate_memory];
+    double ns = alone;
+
+    bench->threads = 2;
+    bench->profile.cost[PM_threads_call] = bench->profile.cost[PM_threads_serial] = 0; /* so that it is called */
+    int failed = pm_reopen(bench, bench->memory, bench->bytes, PS_BASE_PAGE);
+
+    if (!failed) {
+        bench->count = bench->bytes / PS_BASE_PAGE;
+        ns = pm_shortest(bench, rotate, shuffle);
+        bench->count = CYCLE;
+        bench->profile.cost[PM_threads_call] = (double)CYCLE * pm_shortest(bench, rotate, lay_cycle);
+    }
+    const double serial = 2 * ns / alone - 1;
+
+    bench->profile.cost[PM_threads_serial] = serial < 0 ? 0 : serial > 1 ? 1 : serial;
+    bench->threads = 1;
+    failed = failed == -ENOTSUP || failed == -EAGAIN ? 0 : failed;
+    return failed ? failed : pm_reopen(bench, bench->memory, bench->bytes, PS_BASE_PAGE);
+}
+
 /* Which registers exchange faster where it matters most; of those that this CPU has. */
 static int choose_registers(struct bench *bench)
 {
@@ -140,5 +172,5 @@ int pm_measure_copies(struct bench *bench)
 
         failed = measure_tier(bench, tier, wanted < bench->bytes ? wanted : bench->bytes);
     }
-    return failed;
+    return failed ? failed : measure_threads(bench);
 }

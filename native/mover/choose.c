@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "remap.h"
+#include "workers.h"
 
 /* Predictions are not exact, and memcpy is what a program would do anyway: something else must be so much better. */
 #define WORTH_IT 1.05
@@ -67,6 +68,26 @@ static double give_back(const pm_region *region, double pages)
     return others + cost(region, PM_give_back_call) + pages * cost(region, PM_give_back_page);
 }
 
+/* What rotating so many slots takes, and how many threads share it: all of them where that is clearly shorter. */
+static double rotation(const pm_region *region, double slots, unsigned *threads)
+{
+    const double pages = (double)(region->memory.page_bytes / PS_BASE_PAGE);
+    const double alone = slots * pages * by_tier(region, PM_rotate_l2);
+    const double all = (double)pm_threads(region), serial = cost(region, PM_threads_serial);
+    const double shared = cost(region, PM_threads_call) + alone * (serial + (1 - serial) / all);
+
+    *threads = all > 1 && shared * WORTH_IT < alone ? (unsigned)all : 1;
+    return *threads > 1 ? shared : alone;
+}
+
+int pm_is_shared(const pm_region *region, size_t slots)
+{
+    unsigned threads;
+
+    (void)rotation(region, (double)slots, &threads);
+    return threads > 1;
+}
+
 int pm_is_one_by_one(const pm_region *region, size_t n)
 {
     return n == 1 || ps_is_small_batch(&region->memory, n);
@@ -83,7 +104,7 @@ static void predict_swaps(const pm_region *region, struct pm_choice *choice, siz
         count * (by_tier(region, PM_memcpy_swap_call_l2) + pages * by_tier(region, PM_memcpy_swap_l2));
     choice->ns[PM_BY_KERNEL] = count * one_by_one;
     if (!pm_is_one_by_one(region, n))
-        choice->ns[PM_BY_KERNEL] = count * cost(region, PM_compose) + moved * pages * by_tier(region, PM_rotate_l2);
+        choice->ns[PM_BY_KERNEL] = count * cost(region, PM_compose) + rotation(region, moved, &choice->threads);
     choice->ns[PM_BY_REMAP] =
         n == 1 ? 3 * remap_call(region, pages)
                : count * cost(region, PM_compose) + slots + smaller(3 * count, 1.1 * moved) * remap_call(region, pages);
@@ -95,7 +116,7 @@ static void predict_permutation(const pm_region *region, struct pm_choice *choic
 
     choice->ns[PM_BY_MEMCPY] =
         count * (by_tier(region, PM_memcpy_move_call_l2) + pages * by_tier(region, PM_memcpy_move_l2));
-    choice->ns[PM_BY_KERNEL] = count * (cost(region, PM_compose) + pages * by_tier(region, PM_rotate_l2));
+    choice->ns[PM_BY_KERNEL] = count * cost(region, PM_compose) + rotation(region, count, &choice->threads);
     choice->ns[PM_BY_REMAP] = count * (cost(region, PM_compose) + remap_call(region, pages));
 }
 
@@ -116,7 +137,7 @@ static void predict_moves(const pm_region *region, struct pm_choice *choice, siz
 
 struct pm_choice pm_choose(const pm_region *region, enum pm_operation operation, size_t slots, size_t n)
 {
-    struct pm_choice choice = {.way = PM_BY_MEMCPY};
+    struct pm_choice choice = {.way = PM_BY_MEMCPY, .threads = 1};
 
     if (operation == PM_SWAP)
         predict_swaps(region, &choice, n);
@@ -131,6 +152,7 @@ struct pm_choice pm_choose(const pm_region *region, enum pm_operation operation,
     for (int way = PM_BY_KERNEL; way < PM_WAYS; way++)
         if (choice.ns[way] * WORTH_IT < choice.ns[PM_BY_MEMCPY] && choice.ns[way] < choice.ns[choice.way])
             choice.way = (enum pm_way)way;
+    choice.threads = choice.way == PM_BY_KERNEL ? choice.threads : 1;
     choice.next = choice.way == PM_BY_MEMCPY ? PM_BY_KERNEL : PM_BY_MEMCPY;
     for (int way = PM_BY_KERNEL; way < PM_WAYS; way++)
         if (way != (int)choice.way && choice.ns[way] < choice.ns[choice.next])
@@ -211,10 +233,10 @@ const char *pm_explain(const pm_region *region, enum pm_operation operation, siz
     const struct pm_choice choice = pm_choose(region, operation, slots, n);
     const int has_next = choice.ns[choice.next] < PM_IMPOSSIBLE;
 
-    (void)snprintf(text, bytes, "way=%s predicted_ns=%.0f next=%s next_ns=%.0f memcpy_ns=%.0f remap=%s profile=%s",
-                   name_of(region, operation, choice.way, n), choice.ns[choice.way],
-                   has_next ? name_of(region, operation, choice.next, n) : "none",
-                   has_next ? choice.ns[choice.next] : 0.0, choice.ns[PM_BY_MEMCPY], region->remap_word,
-                   region->profile.key[0] ? "host" : "built_in");
+    (void)snprintf(
+        text, bytes, "way=%s predicted_ns=%.0f next=%s next_ns=%.0f memcpy_ns=%.0f remap=%s profile=%s threads=%u",
+        name_of(region, operation, choice.way, n), choice.ns[choice.way],
+        has_next ? name_of(region, operation, choice.next, n) : "none", has_next ? choice.ns[choice.next] : 0.0,
+        choice.ns[PM_BY_MEMCPY], region->remap_word, region->profile.key[0] ? "host" : "built_in", choice.threads);
     return text;
 }

@@ -8,6 +8,7 @@ enum pm_way { PM_BY_MEMCPY, PM_BY_KERNEL, PM_BY_REMAP, PM_WAYS };
 
 struct pm_choice {
     enum pm_way way, next;
+    unsigned threads; /* that share it */
     double ns[PM_WAYS]; /* of the whole call; PM_IMPOSSIBLE: not here */
 };
 
@@ -21,6 +22,8 @@ struct pm_choice pm_choose(const pm_region *region, enum pm_operation operation,
 enum pm_way pm_way_for(pm_region *region, enum pm_operation operation, size_t slots, size_t n);
 /* So few swaps that they are made one by one, whatever way is chosen that does not ask the kernel. */
 int pm_is_one_by_one(const pm_region *region, size_t n);
+/* Is a rotation of so many slots long enough to be shared with the region's threads? */
+int pm_is_shared(const pm_region *region, size_t slots);
 const struct pm_kernels *pm_kernels_for(const pm_region *region, enum pm_way way);
 
 #endif

@@ -4,6 +4,7 @@
 #include "kinds.h"
 #include "region.h"
 #include "remap.h"
+#include "workers.h"
 
 #define ALL_FLAGS (PM_COPY_ONLY | PM_SINGLE_THREADED | PM_KEEP_MAPPINGS | PM_SHARED_LATER)
 
@@ -30,10 +31,10 @@ static int are_valid(const unsigned char *base, size_t bytes, size_t slot_bytes,
 {
     return base && bytes > 0 && slot_bytes % PS_BASE_PAGE == 0 && bytes % slot_bytes == 0 &&
            bytes / slot_bytes < UINT32_MAX && (uintptr_t)base + bytes > (uintptr_t)base &&
-           (!options || !(options->flags & ~(unsigned)ALL_FLAGS));
+           (!options || (!(options->flags & ~(unsigned)ALL_FLAGS) && options->threads <= PM_MOST_THREADS));
 }
 
-static int make_ready(pm_region *region)
+static int make_ready(pm_region *region, unsigned threads)
 {
     const size_t slots = region->memory.pages;
     const int failed = ps_cycles_new(&region->memory);
@@ -44,7 +45,7 @@ static int make_ready(pm_region *region)
         return -ENOMEM;
     for (size_t slot = 0; slot < slots; slot++)
         region->from[slot] = (uint32_t)slot;
-    return 0;
+    return pm_workers_begin(region, threads);
 }
 
 int pm_open(pm_region **made, void *base, size_t bytes, const struct pm_options *options, const pm_profile *profile)
@@ -58,8 +59,6 @@ int pm_open(pm_region **made, void *base, size_t bytes, const struct pm_options 
     *made = NULL;
     if (!are_valid(base, bytes, slot_bytes, options))
         return -EINVAL;
-    if (options && options->threads > 1)
-        return -ENOTSUP;
     if (pm_kind_of(base, bytes, &kind) == -EFAULT)
         return -EFAULT;
     if (!(region = calloc(1, sizeof *region)))
@@ -80,7 +79,7 @@ int pm_open(pm_region **made, void *base, size_t bytes, const struct pm_options 
     pm_choose_ahead(region);
     if (region->remap != PM_REMAP_NONE && !pm_would_remap(region))
         pm_remap_stop(region, "never_faster");
-    const int failed = make_ready(region);
+    const int failed = make_ready(region, options ? options->threads : 1);
 
     if (failed)
         (void)pm_close(region);
@@ -93,6 +92,7 @@ int pm_close(pm_region *region)
 {
     if (!region)
         return 0;
+    pm_workers_end(region);
     pm_remap_end(region);
     ps_cycles_free(&region->memory);
     free(region->from);

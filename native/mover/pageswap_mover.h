@@ -17,7 +17,9 @@
  * Ownership: the memory stays the caller's, who maps it before pm_open and unmaps it after pm_close. Nothing is
  * allocated in a call but by pm_open and pm_calibrate.
  *
- * Threads: one call at a time for each region; calls for regions that share no memory may run side by side. While a
+ * Threads: one call at a time for each region; calls for regions that share no memory may run side by side. A region
+ * may have threads of its own, which pm_open starts and pm_close ends; no signal is delivered to them, and they sleep
+ * until a permutation, or a list of swaps that is composed to one, is large enough to share. While a
  * call runs, who reads a slot that it moves sees the old page, the new one, a mixture, or zeroes, and never a fault;
  * what others write there may be lost. All other slots are untouched.
  *
@@ -68,14 +70,15 @@ enum pm_operation { PM_SWAP, PM_PERMUTE, PM_MOVE, PM_MOVE_RELEASE };
 
 struct pm_options {
     size_t slot_bytes; /* a multiple of 4096; 0: 4096 */
-    unsigned threads; /* that a call may use; 0 or 1: the caller's alone. More are not supported (-ENOTSUP) */
+    unsigned threads; /* that a call may use, at most 64, with the caller's own; 0: 1 */
     unsigned flags; /* of enum pm_flag */
 };
 
 /* Makes a region of `bytes`, a multiple of the slots' size, at `base`. Options NULL: all 0. The profile is copied; NULL
  * is a built-in one. A base that is no multiple of 64 is moved by memcpy alone, one that is no multiple of 4096 by
  * copying alone. -EINVAL: something given is not as said here; -EFAULT: a part is not mapped for reading and writing;
- * -ENOMEM: no room for some 10 bytes a slot, which pm_close gives back. */
+ * -ENOMEM: no room for some 10 bytes a slot, which pm_close gives back. With threads also -ENOTSUP: this process has
+ * none (glibc before 2.34, and not linked with -lpthread), and -EAGAIN: no more of them. */
 int pm_open(pm_region **region, void *base, size_t bytes, const struct pm_options *options, const pm_profile *profile);
 
 /* Gives the host's profile, to be freed by the caller: from the file `cache_path` where that holds one of this CPU,
@@ -100,8 +103,8 @@ int pm_move(pm_region *region, const pm_run *runs, size_t n, unsigned release, s
 
 /* Says in `text` (of `bytes`, always ended by a 0) what a call would do: n pairs, slots or runs, of `slots` slots each
  * for moves. Words of the form key=value: way, predicted_ns (of the whole call), next, next_ns, memcpy_ns, remap (the
- * way in which the kernel moves pages of the region, or why there is none), profile (host, or built_in). Gives `text`.
- */
+ * way in which the kernel moves pages of the region, or why there is none), profile (host, or built_in), threads (that
+ * would share it, the caller's among them). Gives `text`. */
 const char *pm_explain(const pm_region *region, enum pm_operation operation, size_t slots, size_t n, char *text,
                        size_t bytes);
 

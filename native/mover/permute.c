@@ -3,6 +3,7 @@
 
 #include "permutation.h"
 #include "remap.h"
+#include "workers.h"
 
 /* The first page waits in the scratch, and every other one goes to the slot before it. */
 static int remap_cycle(pm_region *region, const uint32_t *slots, size_t count)
@@ -32,11 +33,15 @@ static int remap_cycles(pm_region *region)
 int pm_move_cycles(pm_region *region, enum pm_way way, size_t n)
 {
     const struct ps_slots_named all = {NULL, NULL, n};
+    struct ps_cycles *const cycles = region->memory.private;
 
-    ps_cycles_find(region->memory.private, region->from, &all);
+    ps_cycles_find(cycles, region->from, &all);
     if (way == PM_BY_REMAP)
         return remap_cycles(region);
-    pm_kernels_for(region, way)->rotate(&region->memory);
+    if (way == PM_BY_KERNEL && pm_is_shared(region, ps_cycle_begin(cycles, cycles->count)))
+        pm_rotate_by_all(region, region->kernels);
+    else
+        pm_kernels_for(region, way)->rotate(&region->memory);
     return 0;
 }
 

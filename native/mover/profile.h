@@ -8,7 +8,8 @@
 enum pm_tier { PM_L2, PM_LLC, PM_MEMORY, PM_TIERS };
 
 /* One line registers a number; a profile's file has a line of the same name for each. Times in ns: `call` is what one
- * operation takes whatever its size, the others are for each 4 KiB, of a table and a huge page for each 2 MiB. The last
+ * operation takes whatever its size, the others are for each 4 KiB, of a table and a huge page for each 2 MiB.
+ * `threads_serial` is the share of a rotation's time that more threads do not shorten. The last
  * column is the built-in profile. What differs by tier has three numbers, in the order of enum pm_tier. */
 #define PM_COSTS(X)                \
     X(l2_bytes, 1 << 20)           \
@@ -30,6 +31,8 @@ enum pm_tier { PM_L2, PM_LLC, PM_MEMORY, PM_TIERS };
     X(rotate_l2, 60)               \
     X(rotate_llc, 100)             \
     X(rotate_memory, 180)          \
+    X(threads_call, 60000)         \
+    X(threads_serial, 0.5)         \
     X(memcpy_move_call_l2, 8)      \
     X(memcpy_move_call_llc, 20)    \
     X(memcpy_move_call_memory, 30) \

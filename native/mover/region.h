@@ -42,6 +42,7 @@ struct pm_region {
     size_t remapped_from[2]; /* slots of a run that is moved (released: [1]) that make it worth to remap it */
     unsigned char *reserved; /* what holds the scratch */
     size_t reserved_bytes;
+    struct pm_workers *workers; /* NULL: the caller's thread does all */
 };
 
 /* Notes why a call failed: `call` is a constant, "" for a wrong argument. Gives -errnum. */

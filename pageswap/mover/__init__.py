@@ -48,7 +48,7 @@ class MoverError(OSError):
 
 @dataclasses.dataclass(frozen=True)
 class Explanation:
-    """What a call would do, and what it is predicted to take, in ns.
+    """What a call would do, by how many threads, and what it is predicted to take, in ns.
 
     `remap` names the way in which the kernel moves pages of the region, or says why there is none.
     """
@@ -60,6 +60,7 @@ class Explanation:
     memcpy_ns: int
     remap: str
     profile: str
+    threads: int
 
 
 def _check(failed: int, call: str) -> None:
@@ -103,16 +104,17 @@ class Region:
         slot_bytes: int = 4096,
         *,
         flags: Flag = _NO_FLAGS,
+        threads: int = 1,
         profile: str | os.PathLike[str] | None = None,
     ) -> None:
-        """Make a region of all of the buffer.
+        """Make a region of all of the buffer; so many threads, the caller's among them, share large permutations.
 
         `profile` is a file that `calibrate` wrote on this host; without one the built-in profile chooses.
         """
         self._memory = ffi.from_buffer("unsigned char[]", buffer, require_writable=True)
         self._region = ffi.NULL
         self.slot_bytes = slot_bytes
-        options = ffi.new("struct pm_options *", {"slot_bytes": slot_bytes, "flags": int(flags)})
+        options = ffi.new("struct pm_options *", {"slot_bytes": slot_bytes, "threads": threads, "flags": int(flags)})
         made = ffi.new("pm_region **")
         try:
             with _profile(profile) as known:
@@ -155,8 +157,8 @@ class Region:
         text = ffi.new("char[]", _TEXT_BYTES)
         lib.pm_explain(self._open(), _OPERATIONS[operation], slots, n, text, _TEXT_BYTES)
         words: dict[str, Any] = dict(word.split("=", 1) for word in ffi.string(text).decode().split())
-        times = {name: int(words[name]) for name in ("predicted_ns", "next_ns", "memcpy_ns")}
-        return Explanation(**{**words, **times})
+        numbers = {name: int(words[name]) for name in ("predicted_ns", "next_ns", "memcpy_ns", "threads")}
+        return Explanation(**{**words, **numbers})
 
     def close(self) -> None:
         """Let go of the buffer; every page stays where it is. A second time does nothing."""

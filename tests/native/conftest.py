@@ -107,7 +107,10 @@ def tracer(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def mover_profiles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathlib.Path]:
-    """Give this host's profile, and one for each way to remap in which it takes no time and the other one is dear."""
+    """Give this host's profile, one for each way to remap in which it takes no time and the other one is dear.
+
+    And one in which copying is cheap, and threads cost nothing.
+    """
     folder = tmp_path_factory.mktemp("profiles")
     calibrate(folder / "host", budget_ms=1)
     first, key, *lines = (folder / "host").read_text().splitlines()
@@ -118,9 +121,15 @@ def mover_profiles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathli
         for name in numbers:
             if name.startswith(("uffd_", "mremap_")):
                 changed[name] = "0" if name.startswith(preferred) else "1e9"
-        told = [f"{name} {number}" for name, number in changed.items()]
-        (folder / way).write_text("\n".join([first, key, *told]) + "\n")
+        _write(folder / way, first, key, changed)
+    free = {name: "0" for name in numbers if name.startswith(("threads_", "compose"))}
+    _write(folder / "threads", first, key, numbers | free | {f"rotate_{tier}": "1" for tier in ("l2", "llc", "memory")})
     return {path.name: path for path in folder.iterdir()}
+
+
+def _write(path: pathlib.Path, first: str, key: str, numbers: dict[str, str]) -> None:
+    told = [f"{name} {number}" for name, number in numbers.items()]
+    path.write_text("\n".join([first, key, *told]) + "\n")
 
 
 def is_gigantic(item: pytest.Item) -> bool:

@@ -140,7 +140,9 @@ def _try(work: Callable[[], None]) -> tuple[int, bool]:
     return 0, True
 
 
-def play(seed: int, kind: str, slot_bytes: int, *, profile: Path | None = None, flags: Flag | None = None) -> str:
+def play(  # noqa: PLR0913 - what a region may be opened with
+    seed: int, kind: str, slot_bytes: int, *, profile: Path | None = None, flags: Flag | None = None, threads: int = 1
+) -> str:
     """Make CALLS random calls for a region, and return what is wrong after one, or "" when nothing ever is.
 
     `kind` is one of KINDS, or `unaligned`: memory of the first that begins where no page does. It ends with the first
@@ -151,7 +153,7 @@ def play(seed: int, kind: str, slot_bytes: int, *, profile: Path | None = None, 
     slots = chance.randint(1, 40 if slot_bytes < HUGE else 6)
     with memory("private_anon" if offset else kind, slot_bytes * slots, offset) as view:
         model = Model(view, slot_bytes)
-        with Region(view, slot_bytes, profile=profile, flags=flags or Flag(0)) as region:
+        with Region(view, slot_bytes, profile=profile, flags=flags or Flag(0), threads=threads) as region:
             for number in range(CALLS):
                 states = call(chance, region, model, releases=not offset)
                 if wrong := model.wrong(states):

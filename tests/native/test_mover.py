@@ -121,6 +121,53 @@ def test_what_a_kernel_refuses_the_next_best_does(
     assert in_child(in_the_child) == [way, remap]
 
 
+@pytest.mark.parametrize("slot_bytes", [PAGE, 3 * PAGE])
+@pytest.mark.parametrize("threads", [2, 3, 7, 64])
+def test_threads_share_what_is_rotated(threads: int, slot_bytes: int, mover_profiles: dict[str, Path]) -> None:
+    """Cycles are cut where the part of one thread ends, some of them several times; and some threads get nothing."""
+    for seed in range(fuzz.examples(20)):
+        ways = {"profile": mover_profiles["threads"], "flags": Flag.COPY_ONLY, "threads": threads}
+        assert not mover_model.play(seed, "private_anon", slot_bytes, **ways)
+        fuzz.VERIFIED["sequences"] += 1
+    with (
+        mover_model.memory("private_anon", 40 * slot_bytes) as view,
+        Region(view, slot_bytes, profile=mover_profiles["threads"], flags=Flag.COPY_ONLY, threads=threads) as region,
+    ):
+        assert region.explain("permute", n=40).threads == threads
+        assert region.explain("swap").threads == 1
+
+
+def test_a_cycle_longer_than_all_registers_is_cut_as_well(mover_profiles: dict[str, Path]) -> None:
+    """One cycle of all slots, whose arcs are two streams each, and a part that is nobody's."""
+    slots = 101
+    with mover_model.memory("private_anon", slots * PAGE) as view:
+        for threads in range(2, 65):
+            model = mover_model.Model(view, PAGE)
+            with Region(view, PAGE, profile=mover_profiles["threads"], flags=Flag.COPY_ONLY, threads=threads) as region:
+                region.permute(array.array("I", [*range(1, slots), 0]))
+            assert not model.wrong([[*range(2, slots + 1), 1]]), threads
+
+
+def test_a_forked_child_has_no_threads(mover_profiles: dict[str, Path]) -> None:
+    """And goes on without them; its parent keeps them."""
+    slots = 40
+    order = array.array("I", [*range(1, slots), 0])
+    with mover_model.memory("private_anon", slots * PAGE) as view:
+        model = mover_model.Model(view, PAGE)
+        with Region(view, PAGE, profile=mover_profiles["threads"], flags=Flag.COPY_ONLY, threads=3) as region:
+
+            def in_the_child() -> list[int]:
+                region.permute(order)
+                told = region.explain("permute", n=slots).threads
+                region.close()
+                return [told, *model.wrong([[*range(2, slots + 1), 1]])]
+
+            assert in_child(in_the_child) == [1]
+            region.permute(order)
+            assert region.explain("permute", n=slots).threads == 3
+            assert not model.wrong([[*range(2, slots + 1), 1]])
+
+
 def test_huge_pages_are_not_split_for_smaller_slots(mover_profiles: dict[str, Path]) -> None:
     """Moving parts of them would leave small pages for good."""
     child.available("uffd_move")

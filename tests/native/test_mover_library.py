@@ -2,48 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from requirement import require
+from mover_library import compiled, install, pkg_config
 
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = ROOT / "docs" / "mover"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.skipif("PAGESWAP_SANITIZED" in os.environ, reason="it is installed without sanitizers")
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the library as `inv mover --install` does."""
-    require("cc", shutil.which("cc"), "no C compiler")
-    folder = tmp_path_factory.mktemp("installed")
-    command = [sys.executable, str(ROOT / "native" / "install_mover.py"), str(folder), "1.2.3"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert all(Path(path).is_relative_to(folder) and Path(path).exists() for path in json.loads(done.stdout))
-    return folder
-
-
-def pkg_config(folder: Path, *asked: str) -> list[str]:
-    """Return the words that pkg-config tells."""
-    require("pkg-config", shutil.which("pkg-config"), "no pkg-config")
-    environment = os.environ | {"PKG_CONFIG_PATH": str(folder / "lib" / "pkgconfig")}
-    command = ["pkg-config", *asked, "pageswap_mover"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
-
-
-def compiled(example: str, to: Path, *flags: str) -> Path:
-    """Compile an example with these flags."""
-    program, source = to / example, EXAMPLES / f"{example}.c"
-    command = ["cc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", str(source), *flags, "-o", str(program)]
-    subprocess.run(command, check=True, capture_output=True)
-    return program
+    """Install the library."""
+    return install(tmp_path_factory.mktemp("installed"))
 
 
 @pytest.mark.parametrize(

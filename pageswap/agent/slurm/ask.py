@@ -45,17 +45,29 @@ def _answer(folder: str, name: str, number: int) -> dict[str, Any]:
     until = time.monotonic() + _ANSWER_S
     reason = ""
     while time.monotonic() < until:
-        for _ in looks(_ASK_S):
-            with contextlib.suppress(OSError, ValueError), open(f"{folder}/answer", encoding="utf-8") as file:
-                answer = json.loads(file.read())
-                if isinstance(answer, dict):
-                    return answer
-            if has_gone(1, LOOK_S):
-                raise HostError("whoever asked has gone")
+        answer = _answer_within(folder, _ASK_S)
+        if answer is not None:
+            return answer
         job = next((each for each in queue.jobs_of_mine(name) if each.number == number), None)
         if job is None or not job.lives:
+            # What it wrote last may be seen here a moment later than its end is told.
+            answer = _answer_within(folder, _ASK_S)
+            if answer is not None:
+                return answer
             with contextlib.suppress(OSError), open(f"{folder}/slurm.out", encoding="utf-8", errors="replace") as file:
                 reason = file.read()[-500:].strip()
             raise HostError(f"Slurm's job {number} ended without an answer: {reason or (job.state if job else '?')}")
         reason = job.reason if job.is_pending else job.state
     raise HostError(f"its node gave no answer within {_ANSWER_S:g} s: Slurm's job {number} is waiting ({reason})")
+
+
+def _answer_within(folder: str, seconds: float) -> dict[str, Any] | None:
+    """Return the answer once it is there; raises HostError where nobody waits for it any more."""
+    for _ in looks(seconds):
+        with contextlib.suppress(OSError, ValueError), open(f"{folder}/answer", encoding="utf-8") as file:
+            answer = json.loads(file.read())
+            if isinstance(answer, dict):
+                return answer
+        if has_gone(1, LOOK_S):
+            raise HostError("whoever asked has gone")
+    return None

@@ -43,6 +43,9 @@ _QUIET = (
     " run, and 'inv resume' goes on"
 )
 
+# How often a queue is asked how a job stands that another controller has submitted.
+_TURN_AGAIN_S = 5.0
+
 # A link that broke is noticed within so many seconds; that time was lost, not measured in.
 _NOTICED_S = 15.0
 
@@ -134,7 +137,10 @@ class HostAgents:
             self.note(f"the agent could not be told to stop: {error}")
 
     def status(self, segment: int) -> dict[str, Any]:
-        """Ask how a segment stands on its host: {"alive", "pid", "journal_bytes", "log"}; raises HostError."""
+        """Ask how a segment stands on its host; raises HostError.
+
+        {"alive", "pid", "journal_bytes", "log"}, and "pending" where it waits for its turn.
+        """
         return ask(self._target, "status", self._place(segment))
 
     def settle(self, segment: int) -> dict[str, Any]:
@@ -147,6 +153,23 @@ class HostAgents:
             return status
         ask(self._target, "stop", {**self._place(segment), "how": "forbid"})
         return self.status(segment)
+
+    def await_turn(self, segment: int, status: dict[str, Any]) -> dict[str, Any]:
+        """Wait while what is to measure a segment waits for its turn, telling why; return its `status` after.
+
+        It ends, too, when the run is to stop. Raises HostError.
+        """
+        if "pending" not in status:
+            return status
+        told = ""
+        with self._phases.phase(WAITING):
+            while "pending" in status and not self.halt.is_set():
+                if status["pending"] != told:
+                    told = status["pending"]
+                    self.note(f"waiting: {printable(told)}")
+                self.halt.wait(_TURN_AGAIN_S)
+                status = self.settle(segment)
+        return status
 
     def offset(self, segment: int) -> int:
         """Return how many bytes of a segment's journal are stored."""

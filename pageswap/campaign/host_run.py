@@ -224,7 +224,7 @@ class HostRun:
 
     def _collect(self, segment: int) -> None:
         """Store what an earlier segment's journal still has, to its end."""
-        status = self._agents.settle(segment)
+        status = self._agents.await_turn(segment, self._agents.settle(segment))
         if not status["alive"] and status["journal_bytes"] <= self._agents.offset(segment):
             why = GONE if status["journal_bytes"] else f"{NOT_STARTED}: its start was given up"
             self._store.end_segment(self.host, segment, why)

@@ -191,6 +191,40 @@ def test_whom_a_start_waits_for_and_whom_a_resume_follows_is_told(tmp_path: Path
     ]
 
 
+def test_a_job_that_another_controller_left_waiting_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the queue's reason whenever that changes, and in the time of waiting."""
+    monkeypatch.setattr(host_agents, "_TURN_AGAIN_S", 0.01)
+    reasons = ["Resources", "Resources", "Priority"]
+    told: list[events.Event] = []
+
+    class Queued(FakeTarget):
+        is_left = False
+
+        def open(self, verb: str, document: dict[str, Any]) -> Any:
+            if verb != "status" or not self.is_left:
+                return super().open(verb, document)
+            pending = {"pending": f"job 7 is pending: {reasons.pop(0)}"} if reasons else {}
+            journal = len(self.segments[document["work_dir"]].journal)
+            return self._answer({"alive": True, "pid": 7, "journal_bytes": journal, "log": "", **pending})
+
+    target = Queued(work_through, name="a")
+    target.faults["follow"] = [HostError("a: killed here")]
+    with pytest.raises(HostError, match="killed here"):
+        run(tmp_path, target)
+    (run_dir,) = tmp_path.glob("*/*")
+    target.is_left = True
+    outcome = resume(run_dir, target, on_event=told.append)
+
+    assert outcome.statuses == {"ok": 9}
+    assert [event.text for event in told if isinstance(event, events.Noted)] == [
+        "waiting: job 7 is pending: Resources",
+        "waiting: job 7 is pending: Priority",
+        "agent 7 still works on segment 1; following it",
+    ]
+
+
 def test_a_status_that_is_none_is_refused(tmp_path: Path) -> None:
     """It decides whether an agent lives."""
 

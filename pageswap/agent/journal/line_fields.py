@@ -122,7 +122,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "refusals?": [[_WORD], 1_000_000],
     },
     "start": {"pid?": _NUMBER, "held_by?": HOLDER, "waiting_for?": HOLDER, "pending?": _WORD},
-    "status": {"alive": (bool,), "pid": _COUNT, "journal_bytes": _NUMBER, "log": _WORD},
+    "status": {"alive": (bool,), "pid": _COUNT, "journal_bytes": _NUMBER, "log": _WORD, "pending?": _WORD},
     "stop": {},
 }
 _COMMON = {"seq": _NUMBER, "run_id": _WORD, "host": _WORD, "segment": _NUMBER}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.daemon.follow import has_gone
 from pageswap.agent.slurm import queue
-from pageswap.agent.slurm.jobs import LOOK_S, PREFIX, looks
+from pageswap.agent.slurm.jobs import LOOK_S, PREFIX, looks, refresh
 from pageswap.agent.workspace.work_folder import private_folder, write_durably
 from pageswap.errors import HostError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pageswap.agent.slurm.jobs import Placement
 
 _ASK_S = 1.0
+_LAST_S = 3.0
 # Who asks a node for its facts waits a minute.
 _ANSWER_S = 50.0
 
@@ -51,7 +52,7 @@ def _answer(folder: str, name: str, number: int) -> dict[str, Any]:
         job = next((each for each in queue.jobs_of_mine(name) if each.number == number), None)
         if job is None or not job.lives:
             # What it wrote last may be seen here a moment later than its end is told.
-            answer = _answer_within(folder, _ASK_S)
+            answer = _answer_within(folder, _LAST_S)
             if answer is not None:
                 return answer
             with contextlib.suppress(OSError), open(f"{folder}/slurm.out", encoding="utf-8", errors="replace") as file:
@@ -63,6 +64,7 @@ def _answer(folder: str, name: str, number: int) -> dict[str, Any]:
 
 def _answer_within(folder: str, seconds: float) -> dict[str, Any] | None:
     """Return the answer once it is there; raises HostError where nobody waits for it any more."""
+    refresh(folder)
     for _ in looks(seconds):
         with contextlib.suppress(OSError, ValueError), open(f"{folder}/answer", encoding="utf-8") as file:
             answer = json.loads(file.read())

@@ -158,6 +158,17 @@ def last_words(work: WorkFolder, number: int | None) -> str:
     return words
 
 
+def refresh(folder: str) -> None:
+    """Have this machine ask anew what is in a folder: of a name that was not there NFS tells for a minute what it knew.
+
+    A change that this machine has made itself makes it ask.
+    """
+    probe = f"{folder}/.look"
+    with contextlib.suppress(OSError):
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.unlink(probe)
+
+
 def looks(seconds: float) -> Iterator[None]:
     """Yield now, and again until so many seconds have passed; whoever takes it waits in between."""
     until = time.monotonic() + seconds

@@ -25,7 +25,14 @@ _ENDED = (
 _FIELDS = (("JobID", 20), ("State", 20), ("RestartCnt", 10), ("Reason", 200), ("Name", 500), ("Comment", 600))
 # What Slurm's commands say where nobody answers them, and where the queue takes no more for now.
 _SILENT = ("Unable to contact slurm controller", "Socket timed out", "Zero Bytes were transmitted", "in backup mode")
-_FULL = ("MaxSubmitJob", "MaxJobCount", "temporarily unable to accept", "Resource temporarily unavailable")
+_DEFAULTS = ("SACCT_", "SBATCH_", "SCANCEL_", "SINFO_", "SQUEUE_", "SLURM_CLUSTERS")
+_FULL = (
+    "MaxSubmitJob",
+    "GrpSubmitJob",
+    "MaxJobCount",
+    "temporarily unable to accept",
+    "Resource temporarily unavailable",
+)
 
 
 class SilentQueueError(HostError):
@@ -107,7 +114,7 @@ def cancel(number: int, *options: str) -> None:
     except SilentQueueError:
         raise
     except HostError:
-        if any(job.number == number and job.state in ("PENDING", "RUNNING") for job in jobs_of_mine()):
+        if any(job.number == number and job.lives and job.state != "COMPLETING" for job in jobs_of_mine()):
             raise
 
 
@@ -131,9 +138,18 @@ def _job(line: str) -> QueuedJob:
 
 def _run(command: Sequence[str], script: str = "") -> str:
     """Run one of Slurm's commands and return what it prints."""
+    # What the environment has users' commands do by default is not meant for ours.
+    environment = {name: text for name, text in os.environ.items() if not name.startswith(_DEFAULTS)}
     try:
         done = subprocess.run(  # noqa: S603 - a constant word; the rest is checked where it is read
-            command, input=script, capture_output=True, text=True, errors="replace", timeout=_PATIENCE_S, check=False
+            command,
+            env=environment,
+            input=script,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PATIENCE_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise SilentQueueError(f"{command[0]} has not ended within {_PATIENCE_S:g} s") from None

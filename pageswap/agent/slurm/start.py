@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.agent.daemon.follow import has_gone, touch
 from pageswap.agent.journal.job import Job, job_from_json
 from pageswap.agent.slurm import queue
-from pageswap.agent.slurm.jobs import LOOK_S, Placement, last_words, living, looks, name_of, serving
+from pageswap.agent.slurm.jobs import LOOK_S, Placement, last_words, living, looks, name_of, refresh, serving
 from pageswap.agent.slurm.queue import FullQueueError, QueuedJob, SilentQueueError
 from pageswap.agent.workspace.work_folder import private_folder, write_durably
 from pageswap.errors import HostError
@@ -28,12 +28,13 @@ _LAST_ASK_S = 15.0
 # Longer than a controller that has just started again may take a node for lost.
 _UNUSABLE_S = 20.0
 _UNUSABLE = (
-    *("PartitionDown", "PartitionInactive", "NodeDown", "ReqNodeNotAvail", "BadConstraints", "AccountNotAllowed"),
+    *("PartitionDown", "PartitionInactive", "NodeDown", "BadConstraints", "AccountNotAllowed"),
     *("InvalidAccount", "InvalidQOS", "PartitionTimeLimit", "PartitionNodeLimit", "JobHeldAdmin"),
     *("AssocMaxWallDurationPerJobLimit", "QOSMaxWallDurationPerJobLimit"),
 )
-# Of an account, a group or a QOS that may not, Slurm tells this sentence in place of its word for the reason.
-_REFUSED = "use this partition"
+# A node that is named may be said to be not available (ReqNodeNotAvail) because others have their turn before; and of
+# an account, a group or a QOS that may not, Slurm tells a sentence in place of its word for the reason.
+_UNUSABLE_WORDS = ("UnavailableNodes", "use this partition")
 
 
 def start(work: WorkFolder, document: dict[str, Any], placement: Placement, say: Say) -> None:
@@ -49,6 +50,10 @@ def start(work: WorkFolder, document: dict[str, Any], placement: Placement, say:
     _Start(work, document, the_job, placement, say).run()
 
 
+def _is_unusable(reason: str) -> bool:
+    return reason.startswith(_UNUSABLE) or any(words in reason for words in _UNUSABLE_WORDS)
+
+
 class _Start:
     """One start, until it is known what became of it or nobody listens any more."""
 
@@ -59,12 +64,14 @@ class _Start:
         self._serving = 0
         self._told = ""
         self._unusable_since: float | None = None
+        self._seen = ""
         self._words = 0
 
     def run(self) -> None:
         pause_s = _ASK_S
         while True:
             is_silent = False
+            refresh(self._work.path)
             try:
                 jobs = queue.jobs_of_mine(name_of(self._work))
                 job = serving(self._work, jobs) or living(jobs)
@@ -125,9 +132,14 @@ class _Start:
         self._serving = job.number
         if not job.is_pending:
             self._unusable_since = None
+            if job.state == self._seen:
+                # Its node may still have to be got ready, or be tidied up after another job of ours.
+                self._wait_for(f"job {job.number} is {job.state}, and its agent has not begun")
+            self._seen = job.state
             return
         self._wait_for(f"job {job.number} is pending: {job.reason}")
-        if not job.reason.startswith(_UNUSABLE) and _REFUSED not in job.reason:
+        # A node that has failed, or is needed for something else, may come back: its job goes on by itself.
+        if job.restarts or not _is_unusable(job.reason):
             self._unusable_since = None
         elif self._unusable_since is None:
             self._unusable_since = time.monotonic()

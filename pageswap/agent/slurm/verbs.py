@@ -30,6 +30,7 @@ _LONGEST_LOG = 2000
 def status(work: WorkFolder) -> dict[str, Any]:
     """Tell how a segment stands, as the verb of this name; its process is its job, if that is known."""
     number: int | None = None
+    job = None
     try:
         job = job_of(work)
     except SilentQueueError:
@@ -38,8 +39,9 @@ def status(work: WorkFolder) -> dict[str, Any]:
     else:
         is_alive, words = job is not None, "" if job else last_words(work, None)
         number = job.number if job else None
+    pending = {"pending": f"job {job.number} is pending: {job.reason}"} if job and job.is_pending else {}
     log = plain("\n".join(filter(None, [work.log_tail(), words])))[-_LONGEST_LOG:]
-    return {"alive": is_alive, "pid": number, "journal_bytes": work.journal_bytes(), "log": log}
+    return {"alive": is_alive, "pid": number, "journal_bytes": work.journal_bytes(), "log": log, **pending}
 
 
 def stop(work: WorkFolder, how: str) -> dict[str, Any]:
@@ -51,7 +53,8 @@ def stop(work: WorkFolder, how: str) -> dict[str, Any]:
         if job is not None and job.is_pending:
             queue.cancel(job.number)
         return {"pid": job.number if job else None, "alive": False}
-    if job.is_pending:
+    if job.is_pending or job.state == "SUSPENDED":
+        # Nothing of it hears a signal, and what it measures is owed anyway.
         queue.cancel(job.number)
         return {"pid": job.number, "alive": False}
     number = signal.Signals(DRAIN if how == "drain" else KILL)

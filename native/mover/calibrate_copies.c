@@ -114,25 +114,26 @@ static void lay_cycle(struct bench *bench)
         bench->region->from[i] = (uint32_t)((i + 1) % bench->count);
 }
 
-/* What it takes to have a second thread rotate, and what it is good for; where there is none it is good for nothing. */
+/* What it takes to have a second thread rotate, and what it is good for; a process that may have none says nothing
+ * of the host, whose numbers are then the built-in ones. */
 static int measure_threads(struct bench *bench)
 {
     const double alone = bench->profile.cost[PM_rotate_memory];
-    double ns = alone;
 
     bench->threads = 2;
     bench->profile.cost[PM_threads_call] = bench->profile.cost[PM_threads_serial] = 0; /* so that it is called */
     int failed = pm_reopen(bench, bench->memory, bench->bytes, PS_BASE_PAGE);
 
+    bench->profile.cost[PM_threads_call] = pm_built_in.cost[PM_threads_call];
+    bench->profile.cost[PM_threads_serial] = pm_built_in.cost[PM_threads_serial];
     if (!failed) {
         bench->count = bench->bytes / PS_BASE_PAGE;
-        ns = pm_shortest(bench, rotate, shuffle);
+        const double serial = 2 * pm_shortest(bench, rotate, shuffle) / alone - 1;
+
         bench->count = CYCLE;
         bench->profile.cost[PM_threads_call] = (double)CYCLE * pm_shortest(bench, rotate, lay_cycle);
+        bench->profile.cost[PM_threads_serial] = serial < 0 ? 0 : serial > 1 ? 1 : serial;
     }
-    const double serial = 2 * ns / alone - 1;
-
-    bench->profile.cost[PM_threads_serial] = serial < 0 ? 0 : serial > 1 ? 1 : serial;
     bench->threads = 1;
     failed = failed == -ENOTSUP || failed == -EAGAIN ? 0 : failed;
     return failed ? failed : pm_reopen(bench, bench->memory, bench->bytes, PS_BASE_PAGE);

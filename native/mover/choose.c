@@ -73,10 +73,12 @@ static double rotation(const pm_region *region, double slots, unsigned *threads)
 {
     const double pages = (double)(region->memory.page_bytes / PS_BASE_PAGE);
     const double alone = slots * pages * by_tier(region, PM_rotate_l2);
-    const double all = (double)pm_threads(region), serial = cost(region, PM_threads_serial);
-    const double shared = cost(region, PM_threads_call) + alone * (serial + (1 - serial) / all);
+    const unsigned all = pm_threads(region);
+    const double serial = cost(region, PM_threads_serial);
+    const double shared = (all - 1.0) * cost(region, PM_threads_call) +
+                          alone * (serial + (1 - serial) / (double)pm_threads_at_once(region));
 
-    *threads = all > 1 && shared * WORTH_IT < alone ? (unsigned)all : 1;
+    *threads = all > 1 && shared * WORTH_IT < alone ? all : 1;
     return *threads > 1 ? shared : alone;
 }
 

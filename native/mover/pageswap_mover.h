@@ -18,10 +18,11 @@
  * allocated in a call but by pm_open and pm_calibrate.
  *
  * Threads: one call at a time for each region; calls for regions that share no memory may run side by side. A region
- * may have threads of its own, which pm_open starts and pm_close ends; no signal is delivered to them, and they sleep
- * until a permutation, or a list of swaps that is composed to one, is large enough to share. While a
- * call runs, who reads a slot that it moves sees the old page, the new one, a mixture, or zeroes, and never a fault;
- * what others write there may be lost. All other slots are untouched.
+ * may have threads of its own, which pm_open starts and pm_close ends; no signal is delivered to them but for a fault
+ * of their own, and they sleep until a permutation, or a list of swaps that is composed to one, is large enough to
+ * share. While a call runs, who reads a slot that it moves sees the old page, the new one, a mixture, zeroes, or, where
+ * threads share a permutation, another slot's page, and never a fault; what others write there may be lost. All other
+ * slots are untouched.
  *
  * fork: a child has the region as its own copy, and may use it there. It copies what a userfaultfd moved before, as
  * that is the parent's; the parent copies for good from the first such page on that the two share. To fork while a call
@@ -77,8 +78,9 @@ struct pm_options {
 /* Makes a region of `bytes`, a multiple of the slots' size, at `base`. Options NULL: all 0. The profile is copied; NULL
  * is a built-in one. A base that is no multiple of 64 is moved by memcpy alone, one that is no multiple of 4096 by
  * copying alone. -EINVAL: something given is not as said here; -EFAULT: a part is not mapped for reading and writing;
- * -ENOMEM: no room for some 10 bytes a slot, which pm_close gives back. With threads also -ENOTSUP: this process has
- * none (glibc before 2.34, and not linked with -lpthread), and -EAGAIN: no more of them. */
+ * -ENOMEM: no room for some 10 bytes a slot, which pm_close gives back. With threads also -ENOTSUP: this program has
+ * none (before glibc 2.34 it needs -Wl,--no-as-needed -lpthread; one that is linked statically has none), and -EAGAIN:
+ * no more of them. */
 int pm_open(pm_region **region, void *base, size_t bytes, const struct pm_options *options, const pm_profile *profile);
 
 /* Gives the host's profile, to be freed by the caller: from the file `cache_path` where that holds one of this CPU,

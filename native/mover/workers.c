@@ -1,11 +1,11 @@
 /* Each thread rotates cycles of its own. One that two threads share is cut: its arcs are rotated as if they were
  * cycles, after which what the last slot of each holds belongs to the last slot of the arc before, so that a cycle of
- * these slots alone is left. Nobody waits for anybody but at the end, and nothing is copied aside that one thread would
- * not. */
+ * these slots alone is left, which the caller rotates. Nobody waits for anybody but then. */
 #include "workers.h"
 
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -18,6 +18,9 @@
 /* Before glibc 2.34 a program has threads only if it is linked with them. */
 #pragma weak pthread_create
 #pragma weak pthread_join
+
+/* What a thread's own instruction raises: where it is blocked, the process ends, whatever handles it. */
+static const int own_faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
 
 #define SHORTEST_ARC ((size_t)2)
 
@@ -32,6 +35,7 @@ struct pm_workers {
     const struct pm_kernels *kernels;
     pid_t owner;
     unsigned count, started; /* both with the caller's */
+    unsigned at_once; /* of them, on the CPUs that they may use */
     int leaves;
     atomic_uint round; /* of work that was given out */
     atomic_uint busy;
@@ -79,13 +83,16 @@ static void give_out(struct pm_workers *all)
     wake(&all->round, (int)all->started);
 }
 
-/* No signal of the program's is ever delivered to them. In Linux sigprocmask is of the thread that calls it, too. */
+/* No signal is ever delivered to them but for a fault of their own. In Linux sigprocmask is of the thread that calls
+ * it, too. */
 static int start(struct pm_workers *all)
 {
     sigset_t every, former;
     int failed = 0;
 
     (void)sigfillset(&every);
+    for (size_t i = 0; i < sizeof own_faults / sizeof *own_faults; i++)
+        (void)sigdelset(&every, own_faults[i]);
     (void)sigprocmask(SIG_SETMASK, &every, &former);
     while (!failed && all->started < all->count) {
         struct pm_worker *const worker = &all->worker[all->started];
@@ -115,6 +122,13 @@ static int make(struct pm_workers *all, const struct ps_region *memory)
     return is_made ? 0 : -ENOMEM;
 }
 
+static unsigned cpus(void)
+{
+    cpu_set_t allowed;
+
+    return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? (unsigned)CPU_COUNT(&allowed) : PM_MOST_THREADS;
+}
+
 int pm_workers_begin(pm_region *region, unsigned threads)
 {
     if (threads < 2)
@@ -126,6 +140,7 @@ int pm_workers_begin(pm_region *region, unsigned threads)
     if (!(region->workers = all))
         return -ENOMEM;
     all->owner = getpid();
+    all->at_once = cpus() < threads ? cpus() : threads;
     all->count = threads;
     all->started = 1;
     const int failed = make(all, &region->memory);
@@ -158,6 +173,11 @@ unsigned pm_threads(const pm_region *region)
     const struct pm_workers *const all = region->workers;
 
     return all && all->owner == getpid() ? all->count : 1;
+}
+
+unsigned pm_threads_at_once(const pm_region *region)
+{
+    return region->workers ? region->workers->at_once : 1;
 }
 
 static void end_seam(struct pm_workers *all, const struct ps_cycles *found)

@@ -13,6 +13,7 @@ void pm_workers_end(pm_region *region);
 
 /* How many there are, with the caller's: 1 in a child of the process that started them. */
 unsigned pm_threads(const pm_region *region);
+unsigned pm_threads_at_once(const pm_region *region); /* of them, on the CPUs that there are for them */
 
 /* Every page of the cycles that were found goes to its place, by all threads. */
 void pm_rotate_by_all(pm_region *region, const struct pm_kernels *kernels);

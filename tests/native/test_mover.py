@@ -6,8 +6,11 @@ import array
 import errno
 import mmap
 import random
+import re
+import signal
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import child
@@ -20,7 +23,6 @@ from pageswap.mover import Flag, MoverError, Region
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 PAGE = 4096
 # How the kernel can move pages, as the profiles prefer it.
@@ -148,6 +150,49 @@ def test_a_cycle_longer_than_all_registers_is_cut_as_well(mover_profiles: dict[s
             assert not model.wrong([[*range(2, slots + 1), 1]]), threads
 
 
+def _tasks() -> set[str]:
+    """Give the numbers of this process's threads."""
+    return {task.name for task in Path("/proc/self/task").iterdir()}
+
+
+def _sleeps(task: str) -> int:
+    """Give how often a thread of this process has gone to sleep."""
+    status = Path(f"/proc/self/task/{task}/status").read_text(encoding="ascii")
+    return int(re.findall(r"^voluntary_ctxt_switches:\s(\d+)", status, re.MULTILINE)[0])
+
+
+def _wait_until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def test_threads_live_as_long_as_their_region_and_each_does_its_part(mover_profiles: dict[str, Path]) -> None:
+    """They wake and sleep once more for what is shared, and for nothing else; they take no signal but a fault's."""
+    slots = 200
+    before = _tasks()
+    with (
+        mover_model.memory("private_anon", slots * PAGE) as view,
+        Region(view, PAGE, profile=mover_profiles["threads"], flags=Flag.COPY_ONLY, threads=3) as region,
+    ):
+        made = _tasks() - before
+        assert len(made) == 2
+        _wait_until(lambda: all(map(_sleeps, made)))
+        asleep = {task: _sleeps(task) for task in made}
+        region.swap(0, 1)
+        assert {task: _sleeps(task) for task in made} == asleep
+        region.permute(array.array("I", [*range(1, slots), 0]))
+        _wait_until(lambda: all(_sleeps(task) > asleep[task] for task in made))
+        for task in made:
+            status = Path(f"/proc/self/task/{task}/status").read_text(encoding="ascii")
+            blocked = int(re.findall(r"^SigBlk:\s(\w+)", status, re.MULTILINE)[0], 16)
+            assert blocked >> (signal.SIGTERM - 1) & 1
+            assert not blocked >> (signal.SIGSEGV - 1) & 1
+    assert _tasks() == before
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_child_has_no_threads(mover_profiles: dict[str, Path]) -> None:
     """And goes on without them; its parent keeps them."""
     slots = 40

@@ -427,14 +427,22 @@ def _realloc(run: Run) -> tuple[str, str]:
     return f"mremap that must move the block, against copying it: {text}", _from_size(figures, "the block has")
 
 
-def _crossover(run: Run) -> tuple[str, str]:
-    sizes = sorted(run.levels("page_size", method="mremap_fixed"))
+def _by_page_size(run: Run, method: str, name: str) -> tuple[str, str]:
+    sizes = sorted(run.levels("page_size", method=method))
     figures = {
-        size: run.speedup({"method": "mremap_fixed", "page_size": size}, {"method": "memcpy", "page_size": size})
+        size: run.speedup({"method": method, "page_size": size}, {"method": "memcpy", "page_size": size})
         for size in sizes
     }
     shown = ", ".join(f"{format_size(size)} {figures[size].speed}" for size in sizes)
-    return f"mremap at memcpy's speed times: {shown}", _from_size(figures, "pages have")
+    return f"{name} at memcpy's speed times: {shown}", _from_size(figures, "pages have")
+
+
+def _crossover(run: Run) -> tuple[str, str]:
+    return _by_page_size(run, "mremap_fixed", "mremap")
+
+
+def _mover(run: Run) -> tuple[str, str]:
+    return _by_page_size(run, "auto", "the mover")
 
 
 def _huge(run: Run) -> tuple[str, str]:
@@ -521,6 +529,9 @@ CLAIMS = (
     Claim("getpid can be called 81 million times a second", ("syscall_roundtrip",), _getpid),
     Claim("mremap pays for realloc of at least 100 KiB", ("realloc_growth",), _realloc),
     Claim("Remapping is faster than copying when pages are large", ("page_size_crossover",), _crossover),
+    Claim(
+        "A program that calls the mover exchanges pages faster than by memcpy, whatever their size", ("auto",), _mover
+    ),
     Claim("Huge pages move faster than they are copied", ("huge_pages",), _huge),
     Claim("Pages move faster in large folios than as single pages", ("large_folios",), _folios),
     Claim(

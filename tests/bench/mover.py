@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCKS = 6
+BLOCKS = 5
 CASES = 400
 BUDGET_MS = 2000
 # An example's arguments before the profile: MiB, and how much of the heap lives.

@@ -20,6 +20,7 @@ _CONTENDERS = {
 # A trial moves about so much, so that one of small slots takes as long as one of large ones.
 _BYTES_MOVED = 128 * MIB
 _MOST_MOVES = 200_000
+_MOST_BYTES_A_BATCH = 1024 * MIB
 _LARGEST_REGION = 1024 * MIB
 _ROUNDS = 2
 
@@ -42,7 +43,8 @@ def _of_region(chance: random.Random, workload: str, page_bytes: int) -> dict[st
     if workload == "swap":
         return {"region_size": region_pages * page_bytes, "iterations": most // 2, "rounds": _ROUNDS}
     if workload == "permute":
-        batch = chance.choice([1, 8, 64, 512, 4096, 32_768, 200_000])
+        batches = (1, 8, 64, 512, 4096, 32_768, 200_000)
+        batch = chance.choice([count for count in batches if count * page_bytes <= _MOST_BYTES_A_BATCH])
         iterations = max(batch, min(most // 2, 50 * batch))
         return {"region_size": region_pages * page_bytes, "iterations": iterations, "rounds": 1, "batch": batch}
     run_pages = chance.choice([run for run in (1, 4, 16, 64, 512) if run * 8 <= region_pages] or [1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,9 @@ def test_a_script_becomes_the_program_with_an_environment_of_its_own(tmp_path: P
     bundle.mkdir()
     (bundle / "__main__.py").write_text("import os, sys\nprint(sys.argv[1:], sys.stdin.read(), sorted(os.environ))\n")
     (tmp_path / "in put").write_text("asked")
-    script = placement(bundle=str(bundle)).script("facts", str(tmp_path / "in put"), str(tmp_path / "out put"))
+    script = placement(python=sys.executable, bundle=str(bundle)).script(
+        "facts", str(tmp_path / "in put"), str(tmp_path / "out put")
+    )
     environment = {"HOME": "/h", "PATH": "/usr/bin:/bin", "SLURM_JOB_ID": "3", "LD_PRELOAD": "", "A": "b"}
 
     subprocess.run(["/bin/sh"], input=script, text=True, env=environment, check=True)

@@ -32,9 +32,17 @@ def build_core(*, sanitize: bool = False) -> str:
 
     Once a command: `run` needs it for its plan, for what it asks the hosts beforehand, and for what it measures.
     """
-    command = [sys.executable, "native/build.py", *(["--sanitize"] if sanitize else [])]
+    return _built("native/build.py", *(["--sanitize"] if sanitize else []))
+
+
+def build_module() -> str:
+    """Build the kernel module for the kernel that runs here, and return its facts as JSON text. Raises BuildError."""
+    return _built("native/module/build_module.py")
+
+
+def _built(*script: str) -> str:
     # A process of its own: its inputs are the compiler's, and cffi's parser stays out of every other command.
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, *script], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BuildError(done.stderr.strip().removeprefix("error: "))
     return done.stdout.strip()
@@ -152,7 +160,10 @@ def _complaint(command: list[str]) -> str | None:
 
 
 def _checkers() -> dict[str, list[list[str]]]:
-    c_files, headers = _names("native/*.c", "native/*/*.c", "docs/mover/*.c"), _names("native/*.h", "native/mover/*.h")
+    # The module is compiled against the kernel's headers alone, which only some machines have.
+    module = _names("native/module/*.c")
+    c_files = [name for name in _names("native/*.c", "native/*/*.c", "docs/mover/*.c") if name not in module]
+    formatted = [*c_files, *module, *_names("native/*.h", "native/mover/*.h")]
     gcc = ["gcc", "-std=gnu17", "-O2", "-D_GNU_SOURCE", "-Inative", "-Inative/mover", "-Wall", "-Wextra", "-Werror"]
     cppcheck = ["--quiet", "--enable=warning,performance,portability", "--inline-suppr", "--error-exitcode=1"]
     return {
@@ -160,7 +171,7 @@ def _checkers() -> dict[str, list[list[str]]]:
         "ruff format": [[_tool("ruff"), "format", "--quiet", "--diff", *PYTHON_FILES]],
         "mypy": [[_tool("mypy"), "--no-error-summary"]],
         "import-linter": [[_tool("lint-imports"), "--no-logo"]],
-        "clang-format": [[_tool("clang-format"), "--dry-run", "-Werror", *c_files, *headers]],
+        "clang-format": [[_tool("clang-format"), "--dry-run", "-Werror", *formatted]],
         # -fanalyzer works on what the optimiser sees, so each file is compiled to nowhere.
         "gcc -Wall -Wextra -fanalyzer": [[*gcc, "-fanalyzer", "-S", "-o", "/dev/null", path] for path in c_files],
         "cppcheck": [[_tool("cppcheck"), *cppcheck, "--std=c11", "-Inative", "-Inative/mover", *c_files]],

@@ -27,7 +27,7 @@ EXPERIMENTS = ROOT / "experiments"
 RESULTS = ROOT / "results"
 
 GROUPS = {
-    "Prepare": ("build", "check", "plan", "methods", "doctor", "hosts"),
+    "Prepare": ("build", "module", "check", "plan", "methods", "doctor", "hosts"),
     "Measure": ("run", "resume", "merge", "clean"),
     "Move": ("mover",),
     "Read": ("runs", "report", "export", "query", "compare", "history", "publish"),
@@ -111,6 +111,20 @@ def build(
     from pageswap.console import host_views
 
     return host_views.conclude_build(facts, found, as_json=json)
+
+
+@command(
+    name="module",
+    help={"build": "build it for this kernel, with its headers, below build/module; nothing is loaded"},
+    example="inv module --build",
+)
+def kernel_module(_context: Context, build: bool = False, json: bool = False) -> None:
+    """Say whether the kernel module of module_swap can be used here; with --build build it, and load nothing."""
+    built = json_.loads(devtasks.build_module()) if build else None
+    devtasks.build_core()
+    from pageswap.console import module_view
+
+    module_view.tell_module(built, as_json=json)
 
 
 @command(["spec"], example="inv check mremap_vs_copy")

@@ -80,7 +80,7 @@ enum ps_memory_kind { PS_ANON, PS_SHARED_ANON, PS_MEMFD, PS_FILE, PS_HUGETLB, PS
 #define PS_ONE_WAY 16u        /* its move_many uses no scratch: it is not for the workload `permute` */
 #define PS_FILLS_EMPTY 32u    /* copies into places without memory, which then get pages of 4 KiB */
 #define PS_LAZY 64u           /* what it gives back may still hold its bytes until it is written to */
-#define PS_SMALL_PAGES 128u   /* what it takes again is of 4 KiB pages, whatever was there */
+#define PS_SMALL_PAGES 128u   /* what it maps anew is of 4 KiB pages, whatever was there */
 #define PS_LEAVES_HOLES 256u /* who reads a page while it moves dies, or reads zeroes */
 #define PS_SERVES 512u /* who reads where a page has not come waits for it, is told of at `uffd`, and woken */
 

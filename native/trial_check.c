@@ -55,14 +55,21 @@ static int check_pool(struct ps_trial_run *run)
     return 0;
 }
 
-static int check_numa(struct ps_trial_run *run)
+/* Pages that a method maps anew are not those that were bound to a node, or brought into another state. */
+static int check_new_pages(struct ps_trial_run *run)
 {
-    if (ps_word_find("numa", run->trial->numa) == 0 || !(run->method->flags & PS_SMALL_PAGES))
+    if (!(run->method->flags & PS_SMALL_PAGES))
         return 0;
-    return ps_unavailable(
-        run->error, ENOTSUP,
-        "what it maps anew lies where the kernel likes it, whatever the region's NUMA policy was; use "
-        "numa 'any', or another method");
+    if (ps_word_find("numa", run->trial->numa) > 0)
+        return ps_unavailable(
+            run->error, ENOTSUP,
+            "what it maps anew lies where the kernel likes it, whatever the region's NUMA policy was; use "
+            "numa 'any', or another method");
+    if (ps_word_find("pages", run->trial->pages) > 0)
+        return ps_unavailable(run->error, ENOTSUP,
+                              "what it maps anew is present, and neither shared with a child nor locked; use pages "
+                              "'present', or another method");
+    return 0;
 }
 
 /* The spec was checked long before; this guards the library against every other caller. */
@@ -140,6 +147,6 @@ int ps_trial_check(struct ps_trial_run *run)
     if (!failed)
         failed = check_reads(run);
     if (!failed)
-        failed = check_numa(run);
+        failed = check_new_pages(run);
     return failed ? failed : ps_method_probe(run->method, run->error);
 }

@@ -1,6 +1,6 @@
 """Shows what doctor, columns, trust and migrations make of NUMA on a kernel with two nodes, which QEMU emulates.
 
-Needs root, Debian's archive, and the programs of `emulation.TOOLS`. Takes some minutes.
+Needs root, Debian's archive, and the programs of `guests.TOOLS`. Takes some minutes.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -15,16 +16,16 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-import emulation
-
 from pageswap.errors import PageswapError
+from tests.integration import guests
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SMALL_MIB: Final = 64
 # The columns' shares are known to 1/32 of the region; the kernel counts what else was allocated meanwhile, too.
 TOLERANCE: Final = 0.25
 # Both are the one guest: measured on its last CPU, which pageswap takes by itself, and on the first.
-NAMES: Final = ("guest", "guest0")
+# CPU 0 and most memory are on node 0, CPU 1 and less memory on node 1.
+MACHINE: Final = guests.Machine(("guest", "guest0"), nodes_mib=(1536, 512), user="root")
 INVENTORY: Final = "hosts:\n  guest:\n  guest0: {cpu: 0}\n"
 TWO_NODES: Final = """
 name: two_nodes
@@ -142,7 +143,15 @@ def inv(*arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-def look_at_one_node(controller: Controller, guest: emulation.Guest, checks: Checks) -> None:
+def number_of(guest: guests.Guest, node: int, file: str, name: str) -> int:
+    """Return a number from one of the kernel's files on a node."""
+    found = re.search(rf"\b{name}:?\s+(\d+)", guest.shell(f"cat /sys/devices/system/node/node{node}/{file}"))
+    if found is None:
+        raise PageswapError(f"the guest's kernel has no {name} in {file} of node {node}")
+    return int(found[1])
+
+
+def look_at_one_node(controller: Controller, guest: guests.Guest, checks: Checks) -> None:
     """Check what is told of regions on the node of the measured CPU, before doctor's cure and after."""
     line = controller.doctor("guest")
     wanted = "2 nodes, CPU 1 on node 1; numa_balancing is on: "
@@ -160,13 +169,13 @@ def look_at_one_node(controller: Controller, guest: emulation.Guest, checks: Che
     checks.that("numa_balancing" not in run.why, "on CPU 0, trust knows of none", sorted(run.why))
 
 
-def look_at_two_nodes(controller: Controller, guest: emulation.Guest, checks: Checks) -> None:
+def look_at_two_nodes(controller: Controller, guest: guests.Guest, checks: Checks) -> None:
     """Check what is told of a region that is larger than what its CPU's node has free."""
-    free_mib = guest.node(1, "meminfo", "MemFree") // 1024
+    free_mib = number_of(guest, 1, "meminfo", "MemFree") // 1024
     region_mib = free_mib * 3 // 2
-    before = guest.node(1, "numastat", "numa_foreign")
+    before = number_of(guest, 1, "numastat", "numa_foreign")
     run = controller.run("guest", region_mib)
-    foreign_bytes = (guest.node(1, "numastat", "numa_foreign") - before) * 4096
+    foreign_bytes = (number_of(guest, 1, "numastat", "numa_foreign") - before) * 4096
     title = f"{region_mib} MiB on CPU 1, whose node has {free_mib} MiB free"
     names = ("status", "cpu_node", "region_nodes", "node0_bytes", "node1_bytes")
     found = sorted({tuple(row[name] for name in names) for row in run.rows})
@@ -214,12 +223,12 @@ def look_at_migration(controller: Controller, checks: Checks) -> None:
 
 def main() -> int:
     """Boot the guest and look; return 1 when a check fails."""
-    missing = emulation.what_is_missing()
+    missing = guests.what_is_missing()
     if missing:
         print(f"guest: cannot be made here: {missing}")
         return 0
     checks = Checks()
-    with tempfile.TemporaryDirectory(prefix="pageswap-guest-") as text, emulation.booted(Path(text), NAMES) as guest:
+    with tempfile.TemporaryDirectory(prefix="pageswap-guest-") as text, guests.booted(Path(text), MACHINE) as (guest,):
         print(f"two nodes under Linux {guest.shell('uname -r').strip()}", flush=True)
         controller = Controller(Path(text), guest.ssh_config)
         look_at_one_node(controller, guest, checks)

@@ -39,10 +39,12 @@ _EVERYWHERE: Final = (
     *("base-files", "base-passwd", "bash", "coreutils", "dash", "debianutils", "findutils", "grep"),
     *("libc-bin", "login", "openssh-server", "passwd", "procps", "python3", "sed"),
 )
+# What a machine needs besides that boots these files.
+_TO_BOOT: Final = ("iproute2", "kmod", "mount")
 RECIPES: Final = {
     # Python 3.9 and glibc 2.31; a test that wants no compiler removes it from its host's own copy.
     "bullseye": Recipe("bullseye", (*_EVERYWHERE, "gcc", "libc6-dev")),
-    "bookworm": Recipe("bookworm", (*_EVERYWHERE, *_WISHED)),
+    "bookworm": Recipe("bookworm", (*_EVERYWHERE, *_TO_BOOT, *_WISHED)),
     "trixie": Recipe("trixie", (*_EVERYWHERE, *_WISHED)),
 }
 

@@ -32,8 +32,9 @@ def headers_of(release: str) -> pathlib.Path:
     return folder
 
 
-def build(release: str, headers: pathlib.Path) -> dict[str, str]:
-    """Build the module for a kernel release with its headers; return where it lies. Raises BuildFailedError."""
+def build(release: str) -> dict[str, str]:
+    """Build the module for a kernel release; return where it lies. Raises BuildFailedError."""
+    headers = headers_of(release)
     if shutil.which("make") is None:
         raise BuildFailedError("no 'make', which kernel modules are built with; as root: apt-get install make gcc")
     folder = ROOT / "build" / "module" / release
@@ -52,13 +53,12 @@ def build(release: str, headers: pathlib.Path) -> dict[str, str]:
 
 
 def main() -> None:
-    """Build for the kernel that runs here, or for one whose release and headers are given."""
+    """Build for the kernel that runs here, or for one whose release is given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("release", nargs="?", default=os.uname().release)
-    parser.add_argument("headers", nargs="?", type=pathlib.Path)
     given = parser.parse_args()
     try:
-        built = build(given.release, given.headers or headers_of(given.release))
+        built = build(given.release)
     except BuildFailedError as failure:
         sys.exit(f"error: the kernel module could not be built\n{failure}")
     print(json.dumps(built))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pageswap.errors import PageswapError
-from tests.integration import guests
+from tests.integration import guests, roots
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SMALL_MIB: Final = 64
@@ -228,7 +228,10 @@ def main() -> int:
         print(f"guest: cannot be made here: {missing}")
         return 0
     checks = Checks()
-    with tempfile.TemporaryDirectory(prefix="pageswap-guest-") as text, guests.booted(Path(text), MACHINE) as (guest,):
+    with (
+        tempfile.TemporaryDirectory(prefix="pageswap-guest-") as text,
+        guests.booted(Path(text), roots.make(roots.RECIPES["bookworm"]), MACHINE) as (guest,),
+    ):
         print(f"two nodes under Linux {guest.shell('uname -r').strip()}", flush=True)
         controller = Controller(Path(text), guest.ssh_config)
         look_at_one_node(controller, guest, checks)

@@ -85,7 +85,7 @@ def links() -> Iterator[Links]:
     told.end()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def roots(request: pytest.FixtureRequest) -> Roots:
     """Give the other Debians' files."""
     missing = _why_no_roots()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -16,17 +17,18 @@ import time
 from typing import IO, TYPE_CHECKING, Final
 
 from pageswap.errors import PageswapError
-from tests.integration import kernels, roots
+from tests.integration import kernels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-TOOLS: Final = ("qemu-system-x86_64", "mmdebstrap", "cpio", "ssh", "ssh-keygen", "setpriv")
+TOOLS: Final = ("qemu-system-x86_64", "mmdebstrap", "cpio", "ssh", "ssh-keygen", "setpriv", "unshare")
 INSTALL: Final = "apt-get install qemu-system-x86 mmdebstrap cpio openssh-client"
 USER: Final = "measurer"
-# What would only take the guest's memory.
-LEFT_OUT: Final = ("usr/share/doc", "usr/share/locale", "usr/share/man", "var/lib/apt", "var/cache")
+# Of a root's files, what would only take the guest's memory: what modules are built with, and the drivers but these.
+LEFT_OUT: Final = ("boot/", "usr/include/", "usr/lib/gcc", "usr/libexec/gcc", "usr/share/", "usr/src/", "var/")
+DRIVERS: Final = re.compile(r"usr/lib/modules/[^/]+/(modules\.|.*/(virtio|(net_)?failover))")
 BOOT_S: Final = 400
 INIT: Final = f"""#!/bin/sh
 chmod 755 /  # sshd reads no keys below a folder that others may write to
@@ -67,7 +69,7 @@ class Machine:
     nodes_mib: tuple[int, ...] = (768,)
     user: str = USER
 
-    def command(self, port: int, kernel: str, initramfs: Path, console: Path) -> list[str]:
+    def command(self, port: int, kernel: Path, initramfs: Path, console: Path) -> list[str]:
         """Return the command that boots it, with its sshd at a port of this machine's own address."""
         command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-accel", "tcg,thread=multi"]
         command += ["-cpu", self.cpu, "-smp", f"{self.cpus},sockets={self.cpus}", "-m", f"{sum(self.nodes_mib)}M"]
@@ -116,22 +118,29 @@ def what_is_missing() -> str:
     """Say why no guest can be made here, "" if one can."""
     if os.geteuid() != 0:
         return "a Debian is unpacked by root"
+    if os.uname().machine != "x86_64":
+        return "the guests are of x86-64"
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
-    return f"no {', '.join(missing)}: {INSTALL}" if missing else kernels.what_is_missing()
+    return f"no {', '.join(missing)}: {INSTALL}" if missing else ""
 
 
-def boot(kernel: str, initramfs: Path, console: Path, line: str = "") -> list[str]:
+def boot(kernel: Path, initramfs: Path, console: Path, line: str = "") -> list[str]:
     """Return the end of QEMU's command: what it boots and where the console goes; a panic ends it."""
-    command = ["-display", "none", "-no-reboot", "-serial", f"file:{console}", "-kernel", str(kernels.image(kernel))]
+    command = ["-display", "none", "-no-reboot", "-serial", f"file:{console}", "-kernel", str(kernel)]
     return [*command, "-initrd", str(initramfs), "-append", f"console=ttyS0 panic=-1 {line}"]
 
 
 def archive(folder: Path, out: IO[bytes]) -> None:
-    """Append what is in a folder to an initramfs."""
+    """Append what a guest needs of the files in a folder to an initramfs."""
     names = [str(path.relative_to(folder)) for path in sorted(folder.rglob("*"))]
-    wanted = [name for name in names if not name.startswith(LEFT_OUT)]
     command = ["cpio", "--null", "--create", "--format=newc", "--quiet"]
-    subprocess.run(command, cwd=folder, input="\0".join(wanted).encode(), stdout=out, check=True)
+    wanted = "\0".join(name for name in names if _is_wanted(name))
+    subprocess.run(command, cwd=folder, input=wanted.encode(), stdout=out, check=True)
+
+
+def _is_wanted(name: str) -> bool:
+    is_of_drivers = name.startswith("usr/lib/modules/")
+    return bool(DRIVERS.match(name)) if is_of_drivers else not name.startswith(LEFT_OUT)
 
 
 def _write_access(folder: Path, added: Path, ports: Mapping[Machine, int]) -> Path:
@@ -151,14 +160,13 @@ def _write_access(folder: Path, added: Path, ports: Mapping[Machine, int]) -> Pa
     return ssh_config
 
 
-def _write_initramfs(folder: Path, added: Path, system: Path) -> Path:
-    """Pack Debian's files, and after them those that are `added`: init, keys, and the kernel's drivers."""
-    shutil.copytree(system / "lib", added / "usr/lib")  # in Debian /lib is a link to it
+def _write_initramfs(folder: Path, added: Path, root: Path) -> Path:
+    """Pack Debian's files, and after them those that are `added`: init and keys."""
     (added / "init").write_text(INIT)
     (added / "init").chmod(0o755)
     initramfs = folder / "initramfs"
     with initramfs.open("wb") as out:
-        archive(roots.make(roots.RECIPES["bookworm"]), out)
+        archive(root, out)
         archive(added, out)
     return initramfs
 
@@ -172,17 +180,16 @@ def _free_ports(machines: Sequence[Machine]) -> dict[Machine, int]:
 
 
 @contextlib.contextmanager
-def booted(folder: Path, *machines: Machine) -> Iterator[list[Guest]]:
-    """Give a guest for each machine, of which one ssh_config in `folder` tells; they end with the block."""
-    kernel = kernels.release()
+def booted(folder: Path, root: Path, *machines: Machine) -> Iterator[list[Guest]]:
+    """Give a guest over a root for each machine, of which one ssh_config in `folder` tells; they end with the block."""
     ports = _free_ports(machines)
     ssh_config = _write_access(folder, folder / "added", ports)
-    initramfs = _write_initramfs(folder, folder / "added", kernels.system(kernel))
+    initramfs = _write_initramfs(folder, folder / "added", root)
     guests = []
     try:
         for machine, port in ports.items():
             console = folder / f"{machine.names[0]}.console"
-            process = subprocess.Popen(machine.command(port, kernel, initramfs, console))
+            process = subprocess.Popen(machine.command(port, kernels.image(root), initramfs, console))
             guests.append(Guest(ssh_config, machine.names[0], console, process))
         for guest in guests:
             guest.wait()

@@ -39,12 +39,20 @@ _EVERYWHERE: Final = (
     *("base-files", "base-passwd", "bash", "coreutils", "dash", "debianutils", "findutils", "grep"),
     *("libc-bin", "login", "openssh-server", "passwd", "procps", "python3", "sed"),
 )
-# What a machine needs besides that boots these files.
-_TO_BOOT: Final = ("iproute2", "kmod", "mount")
+# What a machine needs besides that boots these files, and what modules of its kernel are built with: Debian's headers
+# bring the compiler, by its version's name alone. The kernel for clouds is a third of the other one.
+_TO_BOOT: Final = ("iproute2", "kmod", "linux-headers-cloud-amd64", "linux-image-cloud-amd64", "make", "mount")
+
+
+def with_kernel(suite: str) -> Recipe:
+    """Return the recipe of a Debian that boots."""
+    return Recipe(suite, (*_EVERYWHERE, *_TO_BOOT))
+
+
 RECIPES: Final = {
     # Python 3.9 and glibc 2.31; a test that wants no compiler removes it from its host's own copy.
     "bullseye": Recipe("bullseye", (*_EVERYWHERE, "gcc", "libc6-dev")),
-    "bookworm": Recipe("bookworm", (*_EVERYWHERE, *_TO_BOOT, *_WISHED)),
+    "bookworm": with_kernel("bookworm", *_WISHED),
     "trixie": Recipe("trixie", (*_EVERYWHERE, *_WISHED)),
 }
 
@@ -102,6 +110,8 @@ def _unpack(recipe: Recipe, folder: Path) -> None:
         shutil.copyfile(folder / f"usr/share/base-passwd/{name}.master", folder / "etc" / name)
     if "gcc" in recipe.packages:
         (folder / "usr/bin/cc").symlink_to("gcc")
+    if "make" in recipe.packages:
+        (folder / "usr/bin/awk").symlink_to("mawk")
 
 
 def mirror() -> str:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from requirement import require
 
-from tests.integration import guests, kernel_module, kernels
+from tests.integration import guests, kernels
 from tests.integration.checkout import inv, with_commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.integration.roots import Roots
 
 pytestmark = pytest.mark.slow
 
@@ -63,13 +65,13 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(tmp_path_factory: pytest.TempPathFactory, roots: Roots) -> Iterator[Lab]:
     """Boot both."""
     missing = guests.what_is_missing()
     require("qemu", not missing, missing)
     checkout = with_commands(tmp_path_factory.mktemp("checkout"))
     (checkout / "guests.yaml").write_text(SPEC)
-    with guests.booted(tmp_path_factory.mktemp("guests"), *MACHINES) as booted:
+    with guests.booted(tmp_path_factory.mktemp("guests"), roots["bookworm"], *MACHINES) as booted:
         yield Lab(checkout, booted[0].ssh_config, {guest.name: guest for guest in booted})
 
 
@@ -109,10 +111,10 @@ def test_a_run_has_a_row_for_each_trial_of_each_machine(lab: Lab) -> None:
     assert found == {(*pair, "unavailable" if pair in lacking else "ok") for pair in pairs}
 
 
-def test_the_kernel_module_is_measured_where_it_is_loaded(lab: Lab, tmp_path: Path) -> None:
+def test_the_kernel_module_is_measured_where_it_is_loaded(lab: Lab, roots: Roots, tmp_path: Path) -> None:
     """Verified, in both workloads, by a user who may open it; then it can be removed."""
     guest = lab.guests["two"]
-    module = kernel_module.build(tmp_path, kernels.release()).read_bytes()
+    module = kernels.build_module(roots["bookworm"], tmp_path).read_bytes()
     guest.shell("cat >/tmp/pageswap.ko && insmod /tmp/pageswap.ko", module)
     _, told = lab.ask("methods", hosts="two")
     assert any("chmod 666 /dev/page_exchange" in method["reason"] for method in told["two"]["methods"])

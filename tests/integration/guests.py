@@ -27,10 +27,16 @@ TOOLS: Final = ("qemu-system-x86_64", "mmdebstrap", "cpio", "ssh", "ssh-keygen",
 INSTALL: Final = "apt-get install qemu-system-x86 mmdebstrap cpio openssh-client"
 USER: Final = "measurer"
 # Of a root's files, what would only take the guest's memory: what modules are built with, and the drivers but these.
-LEFT_OUT: Final = ("boot/", "usr/include/", "usr/lib/gcc", "usr/libexec/gcc", "usr/share/", "usr/src/", "var/")
-DRIVERS: Final = re.compile(r"usr/lib/modules/[^/]+/(modules\.|.*/(virtio|(net_)?failover))")
+LEFT_OUT: Final = (
+    *("boot/", "usr/bin/x86_64-", "usr/include/", "usr/lib/gcc", "usr/lib/linux-kbuild", "usr/lib/udev/"),
+    *(f"usr/lib/x86_64-linux-gnu/lib{name}" for name in ("asan", "gprofng", "isl", "lsan", "tsan", "ubsan")),
+    *("usr/libexec/gcc", "usr/share/", "usr/src/", "var/"),
+)
+DRIVERS: Final = re.compile(r"usr/lib/modules/[^/]+/(modules\.|.*/(virtio|failover|net_failover))")
 BOOT_S: Final = 400
-INIT: Final = f"""#!/bin/sh
+LISTENS: Final = "Server listening on 0.0.0.0"
+# Its end is a panic, and the machine's.
+INIT: Final = f"""#!/bin/sh -e
 chmod 755 /  # sshd reads no keys below a folder that others may write to
 mount -t proc proc /proc && mount -t sysfs sysfs /sys && mount -t devtmpfs devtmpfs /dev
 mkdir -p /dev/pts /dev/shm /run/sshd /home/{USER}
@@ -78,7 +84,7 @@ class Machine:
             command += ["-numa", f"node,nodeid={node},cpus={node},memdev=memory{node}"]
         command += ["-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22"]
         command += ["-device", "virtio-net-pci,netdev=net,romfile="]
-        return [*command, *boot(kernel, initramfs, console, f"hostname={self.names[0]}")]
+        return [*command, *boot(kernel, initramfs, console, f"quiet hostname={self.names[0]}")]
 
 
 @dataclasses.dataclass
@@ -96,22 +102,19 @@ class Guest:
         done = subprocess.run(words, input=data, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
         return done.stdout.decode()
 
-    def answers(self) -> bool:
-        """Tell whether its sshd lets us in by now."""
-        try:
-            self.shell("true")
-        except subprocess.CalledProcessError:
-            return False
-        return True
-
     def wait(self) -> None:
-        """Wait until it answers; raises PageswapError with the end of its console."""
+        """Wait until its sshd listens; raises PageswapError with the end of its console.
+
+        Not by asking it: QEMU takes a connection at once, and would try ever more seldom to hand it on.
+        """
         start = time.monotonic()
-        while not self.answers():
+        while LISTENS not in (said := self._said()):
             if self.process.poll() is not None or time.monotonic() - start > BOOT_S:
-                said = self.console.read_text(errors="replace")[-2000:] if self.console.exists() else ""
-                raise PageswapError(f"{self.name} did not come up within {BOOT_S} s; its console ends: {said}")
-            time.sleep(1)
+                raise PageswapError(f"{self.name} did not come up within {BOOT_S} s; its console ends: {said[-2000:]}")
+            time.sleep(0.2)
+
+    def _said(self) -> str:
+        return self.console.read_text(errors="replace") if self.console.exists() else ""
 
 
 def what_is_missing() -> str:
@@ -132,15 +135,15 @@ def boot(kernel: Path, initramfs: Path, console: Path, line: str = "") -> list[s
 
 def archive(folder: Path, out: IO[bytes]) -> None:
     """Append what a guest needs of the files in a folder to an initramfs."""
-    names = [str(path.relative_to(folder)) for path in sorted(folder.rglob("*"))]
+    paths = ((path, str(path.relative_to(folder))) for path in sorted(folder.rglob("*")))
+    wanted = "\0".join(name for path, name in paths if path.is_dir() or _is_wanted(name))
     command = ["cpio", "--null", "--create", "--format=newc", "--quiet"]
-    wanted = "\0".join(name for name in names if _is_wanted(name))
     subprocess.run(command, cwd=folder, input=wanted.encode(), stdout=out, check=True)
 
 
-def _is_wanted(name: str) -> bool:
-    is_of_drivers = name.startswith("usr/lib/modules/")
-    return bool(DRIVERS.match(name)) if is_of_drivers else not name.startswith(LEFT_OUT)
+def _is_wanted(file: str) -> bool:
+    is_driver = file.startswith("usr/lib/modules/")
+    return bool(DRIVERS.match(file)) if is_driver else not file.startswith(LEFT_OUT)
 
 
 def _write_access(folder: Path, added: Path, ports: Mapping[Machine, int]) -> Path:

@@ -45,9 +45,9 @@ _NEVER_USED: Final = "distutils|idlelib|lib2to3|pydoc_data|test|dist-packages"
 _TO_BOOT: Final = ("iproute2", "kmod", "linux-headers-cloud-amd64", "linux-image-cloud-amd64", "make", "mount")
 
 
-def with_kernel(suite: str) -> Recipe:
-    """Return the recipe of a Debian that boots."""
-    return Recipe(suite, (*_EVERYWHERE, *_TO_BOOT))
+def with_kernel(suite: str, *more: str) -> Recipe:
+    """Return the recipe of a Debian that boots, and has more packages."""
+    return Recipe(suite, (*_EVERYWHERE, *_TO_BOOT, *more))
 
 
 RECIPES: Final = {

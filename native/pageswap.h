@@ -109,6 +109,7 @@ struct ps_region {
     int is_alone; /* nothing else of the process runs meanwhile */
     int is_read; /* other threads read its slots meanwhile: who comes to one that is empty must wait for its page */
     int give_back; /* the advice that gives back the memory of what was moved away; 0: it is kept */
+    int places_are_empty; /* where moves go there is no memory */
     int fd; /* of a memfd or another file, else -1 */
     int uffd; /* the userfaultfd by which a method watches the slots, from setup to teardown, else -1 */
     size_t file_offset; /* of slot 0 in that file */

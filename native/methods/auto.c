@@ -2,21 +2,40 @@
  *
  * System calls: those of the way that is chosen, UFFDIO_MOVE, mremap(MREMAP_DONTUNMAP) or none. Moves: bytes or
  * page-table entries. Needs: nothing; what a host lacks is not chosen. It chooses by the built-in profile, so that what
- * is measured is the program and not what this user's calibration found. A schedule of `swap` is never composed. */
+ * is measured is the program and not what this user's calibration found, unless PAGESWAP_MOVER_PROFILE names a profile.
+ * A schedule of `swap` is never composed. */
+#include <stdlib.h>
+
 #include "../mover/choose.h"
 
 #define RUNS_A_LIST ((size_t)128)
 
+static int read_profile(struct ps_region *region, pm_profile **profile)
+{
+    const char *const path = getenv("PAGESWAP_MOVER_PROFILE");
+    const int failed = path ? pm_calibrate(profile, 0, path) : 0;
+
+    return failed ? ps_error_set(region->error, -failed, "pm_calibrate",
+                                 "PAGESWAP_MOVER_PROFILE names no profile of this host; make one with 'inv mover "
+                                 "--calibrate', or unset it")
+                  : 0;
+}
+
 static int setup(struct ps_region *region)
 {
+    pm_profile *profile = NULL;
     const struct pm_options options = {
         .slot_bytes = region->page_bytes,
         .flags = (region->is_alone ? PM_SINGLE_THREADED : 0) | (region->is_read ? PM_COPY_ONLY : 0),
     };
+    const size_t bytes = (region->pages + region->spare_pages) * region->page_bytes;
     pm_region *mover;
-    const int failed =
-        pm_open(&mover, region->base, (region->pages + region->spare_pages) * region->page_bytes, &options, NULL);
+    int failed = read_profile(region, &profile);
 
+    if (failed)
+        return failed;
+    failed = pm_open(&mover, region->base, bytes, &options, profile);
+    pm_profile_free(profile);
     if (failed)
         return ps_error_set(region->error, -failed, "pm_open", "");
     mover->memory.touch = region->touch;
@@ -54,7 +73,8 @@ static uint32_t slot_of(const struct ps_region *region, const unsigned char *at)
 
 static int move_many(struct ps_region *region, const struct ps_move *moves, size_t n, size_t *done)
 {
-    const unsigned release = region->give_back ? PM_RELEASE_SOURCE : PM_RELEASE_NONE;
+    const unsigned release =
+        (region->give_back ? PM_RELEASE_SOURCE : PM_RELEASE_NONE) | (region->places_are_empty ? PM_EMPTY_PLACES : 0);
     pm_run runs[RUNS_A_LIST];
     int failed = 0;
 

@@ -8,7 +8,7 @@
 #define MOST_BYTES (128 * MIB)
 #define REMAP_BYTES (16 * MIB)
 #define SAMPLES_LEAST 3
-#define POINTS 57u /* that share the budget: what is measured, and as much as filling the memory takes */
+#define POINTS 60u /* that share the budget: what is measured, and as much as filling the memory takes */
 #define FEW ((size_t)1) /* base pages */
 #define MANY ((size_t)16)
 #define LISTED ((size_t)256) /* operations of a sample on base pages; on larger slots fewer */

@@ -51,6 +51,21 @@ static void give_back(struct bench *bench)
         (void)madvise(bench->moves[i].from, bench->run * PS_BASE_PAGE, MADV_DONTNEED);
 }
 
+static void nothing(struct bench *bench)
+{
+    (void)bench;
+}
+
+/* What bringing memory takes beyond writing to it, and to ask for the memory of a place that has none. */
+static void measure_faults(struct bench *bench)
+{
+    lay_runs(bench, FEW);
+    const double there = pm_shortest(bench, fill, nothing);
+
+    bench->profile.cost[PM_fault_page] = least_0(pm_shortest(bench, fill, give_back) - there);
+    bench->profile.cost[PM_empty_call] = pm_shortest(bench, give_back, give_back);
+}
+
 static int spin(void *bench)
 {
     while (!((struct bench *)bench)->spinner_leaves)
@@ -87,6 +102,7 @@ static int measure_giving_back(struct bench *bench)
     if (failed)
         return failed;
     pm_fit(bench, PM_give_back_call, PM_give_back_page, ns, (double)FEW, (double)MANY);
+    measure_faults(bench);
     if ((failed = start_spinner(bench, &spinner)) != 0)
         return failed;
     lay_runs(bench, FEW);

@@ -4,9 +4,15 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "remap.h"
 #include "workers.h"
+
+/* Of places that decide whether their run is remapped, one in so many is looked at: that takes as long as a short run.
+ */
+#define UNSEEN_RUNS 64u
+#define LOOKED_AT ((size_t)64) /* base pages of such a place */
 
 /* Predictions are not exact, and memcpy is what a program would do anyway: something else must be so much better. */
 #define WORTH_IT 1.05
@@ -126,15 +132,16 @@ static void predict_moves(const pm_region *region, struct pm_choice *choice, siz
 {
     const double pages = (double)(region->memory.page_bytes / PS_BASE_PAGE), count = (double)n;
     const double of_run = (double)slots * pages;
-    const double after = releases ? give_back(region, of_run) : 0;
+    const double faults = region->places_are_empty && !region->is_huge ? of_run * cost(region, PM_fault_page) : 0;
+    const double after = faults + (releases ? give_back(region, of_run) : 0);
     const double calls = region->remap == PM_REMAP_UFFD ? 1 : (double)slots;
+    const double emptied = region->places_are_empty ? cost(region, PM_empty_call) : give_back(region, of_run);
 
     choice->ns[PM_BY_MEMCPY] =
         count * (by_tier(region, PM_memcpy_move_call_l2) + of_run * by_tier(region, PM_memcpy_move_l2) + after);
     choice->ns[PM_BY_KERNEL] =
         count * (by_tier(region, PM_copy_call_l2) + of_run * by_tier(region, PM_copy_l2) + after);
-    choice->ns[PM_BY_REMAP] =
-        count * (calls * remap_call(region, of_run / calls) + cost(region, PM_give_back_call)); /* of an empty place */
+    choice->ns[PM_BY_REMAP] = count * (calls * remap_call(region, of_run / calls) + emptied);
 }
 
 struct pm_choice pm_choose(const pm_region *region, enum pm_operation operation, size_t slots, size_t n)
@@ -182,22 +189,27 @@ static size_t shortest_remapped(const pm_region *region, enum pm_operation opera
 
 void pm_choose_ahead(pm_region *region)
 {
+    const int places_are_empty = region->places_are_empty;
     const enum pm_way one = pm_choose(region, PM_SWAP, 1, 1).way;
     struct pm_choice move = pm_choose(region, PM_MOVE, 1, 1);
 
     region->kernels_for_one = one == PM_BY_REMAP ? NULL : pm_kernels_for(region, one);
     region->kernels_for_moves =
         pm_kernels_for(region, move.ns[PM_BY_KERNEL] * WORTH_IT < move.ns[PM_BY_MEMCPY] ? PM_BY_KERNEL : PM_BY_MEMCPY);
-    region->remapped_from[0] = shortest_remapped(region, PM_MOVE);
-    region->remapped_from[1] = shortest_remapped(region, PM_MOVE_RELEASE);
+    for (int empty = 0; empty < 2; empty++) {
+        region->places_are_empty = empty;
+        region->remapped_from[0][empty] = shortest_remapped(region, PM_MOVE);
+        region->remapped_from[1][empty] = shortest_remapped(region, PM_MOVE_RELEASE);
+    }
+    region->places_are_empty = places_are_empty;
 }
 
 int pm_would_remap(const pm_region *region)
 {
     const size_t slots = region->memory.pages;
 
-    return !region->kernels_for_one || region->remapped_from[0] != SIZE_MAX || region->remapped_from[1] != SIZE_MAX ||
-           pm_choose(region, PM_SWAP, 1, 2).way == PM_BY_REMAP ||
+    return !region->kernels_for_one || region->remapped_from[0][1] != SIZE_MAX ||
+           region->remapped_from[1][1] != SIZE_MAX || pm_choose(region, PM_SWAP, 1, 2).way == PM_BY_REMAP ||
            pm_choose(region, PM_SWAP, 1, slots).way == PM_BY_REMAP ||
            pm_choose(region, PM_PERMUTE, 1, slots).way == PM_BY_REMAP;
 }
@@ -211,9 +223,34 @@ enum pm_way pm_way_for(pm_region *region, enum pm_operation operation, size_t sl
 {
     if (!pm_remap_is_ready(region) && operation == PM_SWAP && pm_is_one_by_one(region, n))
         return region->kernels_for_one == &pm_kernels_memcpy ? PM_BY_MEMCPY : PM_BY_KERNEL;
-    if (operation == PM_MOVE || operation == PM_MOVE_RELEASE)
-        return slots < region->remapped_from[operation == PM_MOVE_RELEASE] ? PM_BY_KERNEL : PM_BY_REMAP;
     return pm_choose(region, operation, slots, n).way;
+}
+
+/* Has more than half of the place no memory? Where the kernel does not tell it stays what it was. */
+static void look_at(pm_region *region, const unsigned char *to, size_t slots)
+{
+    const size_t pages = slots * (region->memory.page_bytes / PS_BASE_PAGE);
+    const size_t looked_at = pages < LOOKED_AT ? pages : LOOKED_AT;
+    unsigned char present[LOOKED_AT];
+    size_t count = 0;
+
+    if (mincore((void *)(uintptr_t)to, looked_at * PS_BASE_PAGE, present) != 0)
+        return;
+    for (size_t page = 0; page < looked_at; page++)
+        count += present[page] & 1;
+    region->places_are_empty = 2 * count < looked_at;
+}
+
+enum pm_way pm_way_of_run(pm_region *region, int releases, const unsigned char *to, size_t slots)
+{
+    const size_t *const from = region->remapped_from[releases];
+    const int depends = slots >= from[1] && slots < from[0];
+
+    if (depends && to && region->runs_unseen-- == 0) {
+        region->runs_unseen = UNSEEN_RUNS - 1;
+        look_at(region, to, slots);
+    }
+    return slots < from[to ? region->places_are_empty : 1] || !pm_remap_is_ready(region) ? PM_BY_KERNEL : PM_BY_REMAP;
 }
 
 static const char *name_of(const pm_region *region, enum pm_operation operation, enum pm_way way, size_t n)

@@ -20,6 +20,9 @@ struct pm_choice pm_choose(const pm_region *region, enum pm_operation operation,
 /* What a call does that has so much to do: as pm_choose, but for moves and where nothing is remapped from what was
  * decided beforehand. */
 enum pm_way pm_way_for(pm_region *region, enum pm_operation operation, size_t slots, size_t n);
+/* The same for a run that goes to `to`, NULL for a place without memory; else it looks now and then whether there is
+ * some, as that may decide it. */
+enum pm_way pm_way_of_run(pm_region *region, int releases, const unsigned char *to, size_t slots);
 /* So few swaps that they are made one by one, whatever way is chosen that does not ask the kernel. */
 int pm_is_one_by_one(const pm_region *region, size_t n);
 /* Is a rotation of so many slots long enough to be shared with the region's threads? */

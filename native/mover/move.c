@@ -18,6 +18,7 @@ struct moves {
     pm_region *region;
     size_t *done;
     size_t run; /* that is being added */
+    unsigned release;
     struct ps_move list[MOVES_A_LIST];
     size_t count;
     struct left left[MOVES_A_LIST]; /* to be given back after the list was made */
@@ -69,14 +70,14 @@ static int is_to_be_given_back(const struct moves *moves, const unsigned char *b
 }
 
 /* What is listed is made before. Where the kernel did not move all, *is_left is set. */
-static int remap(struct moves *moves, struct ps_move move, int *is_left)
+static int remap(struct moves *moves, struct ps_move move, int is_empty, int *is_left)
 {
     pm_region *const region = moves->region;
     const int failed = make_listed(moves);
 
     if (failed)
         return failed;
-    const int64_t moved = pm_carry(region, move.to, move.from, move.pages, 0);
+    const int64_t moved = pm_carry(region, move.to, move.from, move.pages, is_empty);
 
     for (size_t page = 0; page < move.pages && moved >= 0; page++)
         ps_touch(&region->memory, move.to + page * region->memory.page_bytes);
@@ -118,12 +119,13 @@ static uint32_t smaller(uint32_t a, uint32_t b)
 }
 
 /* A run that overlaps its destination goes in parts that do not, the end first that lies where it goes to. */
-static int add_run(struct moves *moves, pm_run run, unsigned release)
+static int add_run(struct moves *moves, pm_run run)
 {
     const struct ps_region *const memory = &moves->region->memory;
     const int goes_down = run.dst < run.src;
     const uint32_t distance = goes_down ? run.src - run.dst : run.dst - run.src, most = smaller(distance, run.n);
-    const enum pm_way way = pm_way_for(moves->region, release ? PM_MOVE_RELEASE : PM_MOVE, most, 1);
+    const int is_empty = (moves->release & PM_EMPTY_PLACES) != 0, releases = moves->release & PM_RELEASE_SOURCE;
+    const enum pm_way way = pm_way_of_run(moves->region, releases, is_empty ? NULL : ps_slot(memory, run.dst), most);
     int failed = 0, is_left = way != PM_BY_REMAP;
 
     if (most == 0)
@@ -133,9 +135,9 @@ static int add_run(struct moves *moves, pm_run run, unsigned release)
         const uint32_t at = goes_down ? gone : run.n - gone - part;
         const struct ps_move move = {ps_slot(memory, run.dst + at), ps_slot(memory, run.src + at), part};
 
-        failed = way == PM_BY_REMAP ? remap(moves, move, &is_left) : list(moves, move);
+        failed = way == PM_BY_REMAP ? remap(moves, move, is_empty || gone > 0, &is_left) : list(moves, move);
     }
-    if (failed || !release || !is_left)
+    if (failed || !releases || !is_left)
         return failed;
     const uint32_t begin = goes_down ? run.src + run.n - most : run.src;
 
@@ -163,22 +165,22 @@ static int all_lie_in(const pm_region *region, const pm_run *runs, size_t n)
 int pm_move(pm_region *region, const pm_run *runs, size_t n, unsigned release, size_t *done)
 {
     size_t ignored;
-    struct moves moves = {.region = region, .done = done ? done : &ignored};
+    struct moves moves = {.region = region, .done = done ? done : &ignored, .release = release};
     int failed = 0;
 
     *moves.done = 0;
     if (!region)
         return -EINVAL;
-    if ((!runs && n > 0) || release > PM_RELEASE_SOURCE || !all_lie_in(region, runs, n))
+    if ((!runs && n > 0) || release > (PM_RELEASE_SOURCE | PM_EMPTY_PLACES) || !all_lie_in(region, runs, n))
         return pm_fail(region, EINVAL, "");
-    if (release && !region->advice)
+    if (release & PM_RELEASE_SOURCE && !region->advice)
         return pm_fail(region, EOPNOTSUPP, "");
     for (size_t next; moves.run < n && !failed; moves.run = next) {
         pm_run run = runs[moves.run];
 
         for (next = moves.run + 1; next < n && goes_on(&run, &runs[next]); next++)
             run.n += runs[next].n;
-        failed = add_run(&moves, run, release);
+        failed = add_run(&moves, run);
     }
     return failed ? failed : make_listed(&moves);
 }

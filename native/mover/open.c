@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "kinds.h"
+#include "owner.h"
 #include "region.h"
 #include "remap.h"
 #include "workers.h"
@@ -75,6 +76,7 @@ int pm_open(pm_region **made, void *base, size_t bytes, const struct pm_options 
     region->flags = options ? options->flags : 0;
     region->advice = (uintptr_t)base % PS_BASE_PAGE == 0 ? kind.give_back : 0;
     region->kernels = best_kernels(base, region->profile.cost[PM_register_bits]);
+    pm_own(region);
     pm_remap_begin(region, &kind);
     pm_choose_ahead(region);
     if (region->remap != PM_REMAP_NONE && !pm_would_remap(region))
@@ -94,6 +96,7 @@ int pm_close(pm_region *region)
         return 0;
     pm_workers_end(region);
     pm_remap_end(region);
+    pm_disown(region);
     ps_cycles_free(&region->memory);
     free(region->from);
     free(region);

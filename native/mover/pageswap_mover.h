@@ -65,6 +65,9 @@ enum pm_flag {
 enum pm_release {
     PM_RELEASE_NONE = 0, /* what a moved slot's old place holds is undefined */
     PM_RELEASE_SOURCE = 1, /* its memory is given back to the kernel, and it reads as zeroes */
+    PM_EMPTY_PLACES = 2, /* beside either: the places that runs go to have no memory, as they were never written to, or
+                            were given back since; spares what emptying them takes. Where it is not so, nothing is lost
+                            but that a page that was never written to may come there as what the place held before */
 };
 
 enum pm_operation { PM_SWAP, PM_PERMUTE, PM_MOVE, PM_MOVE_RELEASE };
@@ -100,7 +103,8 @@ int pm_swap_many(pm_region *region, const pm_pair *pairs, size_t n, size_t *done
  * the answer is -EINVAL. */
 int pm_permute(pm_region *region, const uint32_t *source_of, size_t n, size_t *done);
 
-/* Moves n runs as if one by one, in order; `release` is of enum pm_release. What the destination held is lost. */
+/* Moves n runs as if one by one, in order; `release` is of enum pm_release, added up. What the destination held is
+ * lost. */
 int pm_move(pm_region *region, const pm_run *runs, size_t n, unsigned release, size_t *done);
 
 /* Says in `text` (of `bytes`, always ended by a 0) what a call would do: n pairs, slots or runs, of `slots` slots each

@@ -9,6 +9,7 @@ enum pm_tier { PM_L2, PM_LLC, PM_MEMORY, PM_TIERS };
 
 /* One line registers a number; a profile's file has a line of the same name for each. Times in ns: `call` is what one
  * operation takes whatever its size, the others are for each 4 KiB, of a table and a huge page for each 2 MiB.
+ * `fault_page` is what a place costs that has no memory yet, `empty_call` to ask for its memory none the less.
  * `threads_serial` is the share of a rotation's time that more threads do not shorten. The last
  * column is the built-in profile. What differs by tier has three numbers, in the order of enum pm_tier. */
 #define PM_COSTS(X)                \
@@ -43,8 +44,10 @@ enum pm_tier { PM_L2, PM_LLC, PM_MEMORY, PM_TIERS };
     X(copy_call_llc, 20)           \
     X(copy_call_memory, 30)        \
     X(copy_l2, 60)                 \
-    X(copy_llc, 110)               \
-    X(copy_memory, 220)            \
+    X(copy_llc, 120)               \
+    X(copy_memory, 300)            \
+    X(fault_page, 600)             \
+    X(empty_call, 350)             \
     X(give_back_call, 450)         \
     X(give_back_page, 90)          \
     X(uffd_call, 850)              \

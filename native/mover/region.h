@@ -2,8 +2,6 @@
 #ifndef PAGESWAP_MOVER_REGION_H
 #define PAGESWAP_MOVER_REGION_H
 
-#include <sys/types.h>
-
 #include "../cycles.h"
 #include "pageswap_mover.h"
 #include "profile.h"
@@ -38,8 +36,12 @@ struct pm_region {
     const char *remap_word; /* its name, or why there is none */
     int is_huge; /* its pages are transparent huge pages */
     int is_in_tables; /* each slot is whole page tables */
-    pid_t owner; /* of the userfaultfd */
-    size_t remapped_from[2]; /* slots of a run that is moved (released: [1]) that make it worth to remap it */
+    const volatile unsigned char *owned; /* says whether this process opened it */
+    /* Slots of a run that is moved that make it worth to remap it: where what it leaves is kept, or given back (1), and
+     * where its place has memory, or none (1). */
+    size_t remapped_from[2][2];
+    int places_are_empty; /* where runs went has no memory, by the last place that was looked at */
+    unsigned runs_unseen; /* that went to places nobody looked at since */
     unsigned char *reserved; /* what holds the scratch */
     size_t reserved_bytes;
     struct pm_workers *workers; /* NULL: the caller's thread does all */

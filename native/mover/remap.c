@@ -6,6 +6,7 @@
 #include "../counters.h"
 #include "../uffd_moves.h"
 #include "choose.h"
+#include "owner.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -17,6 +18,11 @@
 #define MAPPINGS 1000
 /* Of the mappings that a process may have, the share that a region may come to have. */
 #define SHARE_OF_MAPPINGS 4
+#define PAGES_A_LOOK ((size_t)4096)
+/* Only one of the two is ever used on a region, as what mremap moved is watched no more, and every slot has become a
+ * mapping, at whose end the other's calls would stop. A run is one call of the other's, and one of mremap's a slot: it
+ * must be so much faster for a single slot. */
+#define WORTH_MAPPINGS 2
 
 void pm_remap_stop(pm_region *region, const char *why)
 {
@@ -94,7 +100,7 @@ int64_t pm_carry(pm_region *region, unsigned char *to, unsigned char *from, size
 
 int pm_remap_is_ready(pm_region *region)
 {
-    if (region->remap == PM_REMAP_UFFD && region->owner != getpid())
+    if (region->remap == PM_REMAP_UFFD && !pm_is_own(region))
         pm_remap_stop(region, "forked"); /* the descriptor moves the parent's pages */
     return region->remap != PM_REMAP_NONE;
 }
@@ -134,7 +140,6 @@ static int begin_uffd(pm_region *region)
         failed = ps_uffd_register(memory->uffd, memory->scratch, memory->scratch_bytes, UFFDIO_REGISTER_MODE_WP);
     if (failed)
         ps_uffd_end(memory);
-    region->owner = getpid();
     return failed;
 }
 
@@ -166,13 +171,30 @@ static int begin_mremap(const pm_region *region)
     return failed;
 }
 
+/* How much of the region has memory; all of it where the kernel does not tell. */
+static size_t resident_bytes(unsigned char *base, size_t bytes)
+{
+    unsigned char present[PAGES_A_LOOK];
+    size_t count = 0;
+
+    for (size_t at = 0, step; at < bytes; at += step) {
+        step = bytes - at < sizeof present * PS_BASE_PAGE ? bytes - at : sizeof present * PS_BASE_PAGE;
+        if (mincore(base + at, step, present) != 0)
+            return bytes;
+        for (size_t page = 0; page < step / PS_BASE_PAGE; page++)
+            count += present[page] & 1;
+    }
+    return count * PS_BASE_PAGE;
+}
+
 /* Where nobody knows how much it is, none is. */
 static int is_mostly_huge(const pm_region *region, size_t bytes)
 {
     ps_error ignored = {0};
     uint64_t huge = 0;
 
-    return ps_huge_bytes(region->memory.base, bytes, &huge, &ignored) == 0 && huge > bytes / 2;
+    return ps_huge_bytes(region->memory.base, bytes, &huge, &ignored) == 0 && huge > 0 &&
+           huge > resident_bytes(region->memory.base, bytes) / 2;
 }
 
 static const char *forbidden(const pm_region *region, const struct pm_kind *kind)
@@ -206,7 +228,7 @@ void pm_remap_begin(pm_region *region, const struct pm_kind *kind)
     const double by_uffd_ns = pm_choose(region, PM_SWAP, 1, 1).ns[PM_BY_REMAP];
 
     region->remap = PM_REMAP_MREMAP;
-    const int prefers_mremap = pm_choose(region, PM_SWAP, 1, 1).ns[PM_BY_REMAP] < by_uffd_ns;
+    const int prefers_mremap = pm_choose(region, PM_SWAP, 1, 1).ns[PM_BY_REMAP] * WORTH_MAPPINGS < by_uffd_ns;
 
     for (int i = 0; i < 2; i++) {
         const int is_mremap = i == 0 ? prefers_mremap : !prefers_mremap;

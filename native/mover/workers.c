@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../glibc.h"
+#include "owner.h"
 
 /* Before glibc 2.34 a program has threads only if it is linked with them. */
 #pragma weak pthread_create
@@ -33,7 +34,6 @@ struct pm_worker {
 
 struct pm_workers {
     const struct pm_kernels *kernels;
-    pid_t owner;
     unsigned count, started; /* both with the caller's */
     unsigned at_once; /* of them, on the CPUs that they may use */
     int leaves;
@@ -139,7 +139,6 @@ int pm_workers_begin(pm_region *region, unsigned threads)
 
     if (!(region->workers = all))
         return -ENOMEM;
-    all->owner = getpid();
     all->at_once = cpus() < threads ? cpus() : threads;
     all->count = threads;
     all->started = 1;
@@ -154,7 +153,7 @@ void pm_workers_end(pm_region *region)
 
     if (!all)
         return;
-    if (all->owner == getpid()) {
+    if (pm_is_own(region)) {
         all->leaves = 1;
         give_out(all);
         for (unsigned i = 1; i < all->started; i++)
@@ -172,7 +171,7 @@ unsigned pm_threads(const pm_region *region)
 {
     const struct pm_workers *const all = region->workers;
 
-    return all && all->owner == getpid() ? all->count : 1;
+    return all && pm_is_own(region) ? all->count : 1;
 }
 
 unsigned pm_threads_at_once(const pm_region *region)

@@ -150,6 +150,7 @@ static int prepare(struct ps_work *work)
         free(order);
         return -ENOMEM;
     }
+    work->region.places_are_empty = release_of(work) == PS_RELEASE_BOTH;
     moves->done = moves->between = 0;
     moves->pages_between = 0;
     moves->arrived = is_awaited(work) ? ps_allocate(work, pages, 1, "malloc (places)") : NULL;

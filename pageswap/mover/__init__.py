@@ -142,12 +142,14 @@ class Region:
         """Bring to each slot i what slot source_of[i] holds; a permutation of the first len(source_of) slots."""
         self._call("pm_permute", "uint32_t[]", 1, source_of)
 
-    def move(self, runs: ReadableBuffer, *, release: bool = False) -> None:
+    def move(self, runs: ReadableBuffer, *, release: bool = False, empty_places: bool = False) -> None:
         """Move runs one way, in order: dst0, src0, n0, dst1, ...
 
         With `release` the memory that is left goes back to the kernel and reads as zeroes, else it is undefined.
+        `empty_places` says that the places that runs go to have no memory, which spares emptying them.
         """
-        self._call("pm_move", "pm_run[]", 3, runs, lib.PM_RELEASE_SOURCE if release else lib.PM_RELEASE_NONE)
+        how = (lib.PM_RELEASE_SOURCE if release else lib.PM_RELEASE_NONE) | (lib.PM_EMPTY_PLACES if empty_places else 0)
+        self._call("pm_move", "pm_run[]", 3, runs, how)
 
     def explain(self, operation: str, *, slots: int = 1, n: int = 1) -> Explanation:
         """Say what a call of n pairs, slots or runs of so many slots would do.

@@ -76,7 +76,7 @@ def choice(folder: Path, count: int) -> Iterator[Line]:
             takes.append(Taken(case.workload, case.text, known))
     if kept := os.environ.get("PAGESWAP_MOVER_TO"):
         leave(Path(kept), takes)
-    of_auto, of_floor = [regret(each) for each in takes], [floor(each) for each in takes]
+    of_auto, of_floor = [max(0.0, regret(each)) for each in takes], [floor(each) for each in takes]
     yield Line("cases measured", len(takes), "", at_least=CASES)
     yield _percent("regret against the best method: mean", of_auto, 5)
     yield _percent("  the same of having measured every case", of_floor)
@@ -149,6 +149,7 @@ def lines(folder: Path, count: int) -> Iterator[Line]:
     yield from calls(folder)
     yield from calibration(folder)
     yield from examples(folder)
+    os.environ["PAGESWAP_MOVER_PROFILE"] = str(folder / "profile")
     yield from choice(folder, count)
 
 

@@ -17,6 +17,10 @@ _CONTENDERS = {
     ),
     "move": ("memcpy", "exchange_prefetch_avx2", "exchange_prefetch_avx512", "uffd_move", "mremap_dontunmap"),
 }
+_COPIES = ("memcpy", "exchange_prefetch_avx2", "exchange_prefetch_avx512")
+# With `source` what is copied finds memory at its place, as `auto` does; what is remapped finds none, and has not to
+# empty it, so that it would be another case.
+_RELEASES = {"kept": _CONTENDERS["move"], "source": _COPIES, "both": _CONTENDERS["move"]}
 # A trial moves about so much, so that one of small slots takes as long as one of large ones.
 _BYTES_MOVED = 128 * MIB
 _MOST_MOVES = 200_000
@@ -50,7 +54,7 @@ def _of_region(chance: random.Random, workload: str, page_bytes: int) -> dict[st
     run_pages = chance.choice([run for run in (1, 4, 16, 64, 512) if run * 8 <= region_pages] or [1])
     iterations = max(_ROUNDS, min(most // run_pages, _ROUNDS * (region_pages // run_pages // 2)))
     shape = {"region_size": region_pages * page_bytes, "iterations": iterations, "rounds": _ROUNDS}
-    return {**shape, "run_pages": run_pages, "release": chance.choice(["kept", "source", "both"])}
+    return {**shape, "run_pages": run_pages, "release": chance.choice(list(_RELEASES))}
 
 
 def draw(count: int, seed: int = 42) -> list[Case]:
@@ -70,7 +74,7 @@ def _draw(chance: random.Random, number: int) -> Case:
         "neighbours": chance.choice(["idle", "idle", "spinning"]),
         **_of_region(chance, workload, page_bytes),
     }
-    contenders = _CONTENDERS[workload]
+    contenders = _RELEASES[str(levels["release"])] if "release" in levels else _CONTENDERS[workload]
     sizes = {name: format_size(int(str(value))) for name, value in levels.items() if name.endswith("_size")}
     lines = [f"{name}: {value}" for name, value in {**levels, **sizes}.items()]
     methods = f"method: [{', '.join((*contenders, 'auto'))}]"

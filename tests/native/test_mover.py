@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import array
+import ctypes
 import errno
 import mmap
+import os
 import random
 import re
 import signal
@@ -18,6 +20,7 @@ import fuzz
 import mover_model
 import pytest
 from refusing import IOCTL, in_child, refuse
+from requirement import require
 
 from pageswap.mover import Flag, MoverError, Region
 
@@ -30,6 +33,7 @@ PREFERRED = ("uffd_move", "mremap_dontunmap")
 # x86-64 numbers of what kernels, filters and security modules refuse.
 MREMAP = 25
 USERFAULTFD = 323
+CLONE_NEWPID = 0x20000000
 UFFDIO_API = 0xC018AA3F
 UFFDIO_MOVE = 0xC028AA05
 
@@ -222,6 +226,31 @@ def test_huge_pages_are_not_split_for_smaller_slots(mover_profiles: dict[str, Pa
             assert region.explain("swap").remap == "huge_pages_would_be_split"
         with Region(view, mover_model.HUGE, profile=mover_profiles["uffd_move"]) as region:
             assert region.explain("swap").remap == "uffd_move"
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_child_with_its_parents_number_is_none_the_less_a_child(mover_profiles: dict[str, Path]) -> None:
+    """As in PID namespaces, each of which has a first process."""
+    child.available("uffd_move")
+    require("root", os.geteuid() == 0, "only root makes PID namespaces")
+
+    def first() -> list[object]:
+        with mover_model.memory("private_anon", 8 * PAGE) as view:
+            mover_model.Model(view, PAGE)
+            with Region(view, PAGE, profile=mover_profiles["uffd_move"], threads=2) as region:
+
+                def second() -> list[object]:
+                    region.swap(0, 1)
+                    return [os.getpid(), region.explain("swap").remap]
+
+                return [os.getpid(), in_new_pids(second)]
+
+    def in_new_pids(work: Callable[[], list[object]]) -> object:
+        if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWPID) != 0:
+            raise OSError(ctypes.get_errno(), "unshare")
+        return in_child(work)
+
+    assert in_child(lambda: [in_new_pids(first)]) == [[1, [1, "forked"]]]
 
 
 def test_a_forked_child_moves_its_own_pages(mover_profiles: dict[str, Path]) -> None:

@@ -22,9 +22,11 @@ _READ_BYTES: Final = 1 << 16
 _EXIT_PATIENCE_S: Final = 10.0
 
 # All that a program inherits: the size of the environment moves the stack of the measured process, so it should not
-# depend on the shell that `inv` was typed in. The rest is what Python and a sanitizer's runtime need to load.
+# depend on the shell that `inv` was typed in. The last line is what Python and a sanitizer's runtime need
+# to load.
 _INHERITED: Final = (
     *("HOME", "PATH", "USER", "LOGNAME", "TMPDIR", "XDG_CACHE_HOME", "PAGESWAP_HOME"),
+    "PAGESWAP_MOVER_PROFILE",
     *("LD_LIBRARY_PATH", "LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"),
 )
 

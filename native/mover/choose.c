@@ -128,14 +128,16 @@ static void predict_permutation(const pm_region *region, struct pm_choice *choic
     choice->ns[PM_BY_REMAP] = count * (cost(region, PM_compose) + remap_call(region, pages));
 }
 
+/* Where nothing is given back, a way is taken to find what it left there itself: copies memory, and remaps none. */
 static void predict_moves(const pm_region *region, struct pm_choice *choice, size_t slots, size_t n, int releases)
 {
     const double pages = (double)(region->memory.page_bytes / PS_BASE_PAGE), count = (double)n;
     const double of_run = (double)slots * pages;
-    const double faults = region->places_are_empty && !region->is_huge ? of_run * cost(region, PM_fault_page) : 0;
+    const int is_empty = releases && region->places_are_empty;
+    const double faults = is_empty && !region->is_huge ? of_run * cost(region, PM_fault_page) : 0;
     const double after = faults + (releases ? give_back(region, of_run) : 0);
     const double calls = region->remap == PM_REMAP_UFFD ? 1 : (double)slots;
-    const double emptied = region->places_are_empty ? cost(region, PM_empty_call) : give_back(region, of_run);
+    const double emptied = is_empty || !releases ? cost(region, PM_empty_call) : give_back(region, of_run);
 
     choice->ns[PM_BY_MEMCPY] =
         count * (by_tier(region, PM_memcpy_move_call_l2) + of_run * by_tier(region, PM_memcpy_move_l2) + after);
@@ -196,10 +198,10 @@ void pm_choose_ahead(pm_region *region)
     region->kernels_for_one = one == PM_BY_REMAP ? NULL : pm_kernels_for(region, one);
     region->kernels_for_moves =
         pm_kernels_for(region, move.ns[PM_BY_KERNEL] * WORTH_IT < move.ns[PM_BY_MEMCPY] ? PM_BY_KERNEL : PM_BY_MEMCPY);
+    region->remapped_from = shortest_remapped(region, PM_MOVE);
     for (int empty = 0; empty < 2; empty++) {
         region->places_are_empty = empty;
-        region->remapped_from[0][empty] = shortest_remapped(region, PM_MOVE);
-        region->remapped_from[1][empty] = shortest_remapped(region, PM_MOVE_RELEASE);
+        region->released_from[empty] = shortest_remapped(region, PM_MOVE_RELEASE);
     }
     region->places_are_empty = places_are_empty;
 }
@@ -208,8 +210,8 @@ int pm_would_remap(const pm_region *region)
 {
     const size_t slots = region->memory.pages;
 
-    return !region->kernels_for_one || region->remapped_from[0][1] != SIZE_MAX ||
-           region->remapped_from[1][1] != SIZE_MAX || pm_choose(region, PM_SWAP, 1, 2).way == PM_BY_REMAP ||
+    return !region->kernels_for_one || region->remapped_from != SIZE_MAX || region->released_from[1] != SIZE_MAX ||
+           pm_choose(region, PM_SWAP, 1, 2).way == PM_BY_REMAP ||
            pm_choose(region, PM_SWAP, 1, slots).way == PM_BY_REMAP ||
            pm_choose(region, PM_PERMUTE, 1, slots).way == PM_BY_REMAP;
 }
@@ -243,14 +245,16 @@ static void look_at(pm_region *region, const unsigned char *to, size_t slots)
 
 enum pm_way pm_way_of_run(pm_region *region, int releases, const unsigned char *to, size_t slots)
 {
-    const size_t *const from = region->remapped_from[releases];
-    const int depends = slots >= from[1] && slots < from[0];
+    const size_t *const from = region->released_from;
+    const int depends = releases && to && slots >= from[1] && slots < from[0];
 
-    if (depends && to && region->runs_unseen-- == 0) {
+    if (depends && region->runs_unseen-- == 0) {
         region->runs_unseen = UNSEEN_RUNS - 1;
         look_at(region, to, slots);
     }
-    return slots < from[to ? region->places_are_empty : 1] || !pm_remap_is_ready(region) ? PM_BY_KERNEL : PM_BY_REMAP;
+    const size_t shortest = releases ? from[to ? region->places_are_empty : 1] : region->remapped_from;
+
+    return slots < shortest || !pm_remap_is_ready(region) ? PM_BY_KERNEL : PM_BY_REMAP;
 }
 
 static const char *name_of(const pm_region *region, enum pm_operation operation, enum pm_way way, size_t n)

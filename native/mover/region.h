@@ -37,10 +37,10 @@ struct pm_region {
     int is_huge; /* its pages are transparent huge pages */
     int is_in_tables; /* each slot is whole page tables */
     const volatile unsigned char *owned; /* says whether this process opened it */
-    /* Slots of a run that is moved that make it worth to remap it: where what it leaves is kept, or given back (1), and
-     * where its place has memory, or none (1). */
-    size_t remapped_from[2][2];
-    int places_are_empty; /* where runs went has no memory, by the last place that was looked at */
+    /* Slots of a run that is moved that make it worth to remap it; where what it leaves is given back: to a place that
+     * has memory, or none (1). */
+    size_t remapped_from, released_from[2];
+    int places_are_empty; /* where such runs went has no memory, by the last place that was looked at */
     unsigned runs_unseen; /* that went to places nobody looked at since */
     unsigned char *reserved; /* what holds the scratch */
     size_t reserved_bytes;

@@ -117,7 +117,7 @@ def mover_profiles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathli
     numbers = dict(line.split(" ") for line in lines)
     for way in ("uffd_move", "mremap_dontunmap"):
         preferred = way.partition("_")[0]
-        changed = numbers | {"other_threads": "0", "give_back_call": "0"}
+        changed = numbers | {"other_threads": "0", "give_back_call": "0", "give_back_page": "0", "empty_call": "0"}
         for name in numbers:
             if name.startswith(("uffd_", "mremap_")):
                 changed[name] = "0" if name.startswith(preferred) else "1e9"

@@ -83,6 +83,7 @@ enum ps_memory_kind { PS_ANON, PS_SHARED_ANON, PS_MEMFD, PS_FILE, PS_HUGETLB, PS
 #define PS_SMALL_PAGES 128u   /* what it maps anew is of 4 KiB pages, whatever was there */
 #define PS_LEAVES_HOLES 256u /* who reads a page while it moves dies, or reads zeroes */
 #define PS_SERVES 512u /* who reads where a page has not come waits for it, is told of at `uffd`, and woken */
+#define PS_KEEPS_MAPPINGS 1024u /* it remaps, and leaves mappings and huge pages as they were: it may be warmed up */
 
 /* What a method's hooks want at region->scratch. A run of addresses is always there for it; whether memory is, the
  * method says and the workload: a batch (`permute`) passes through the scratch by move_many, a one-way move never. A

@@ -56,7 +56,9 @@ static int run_slice(struct ps_work *work, uint32_t round)
  * split, and small ones in mappings of their own. And a page of 1 GiB takes so long that no first one is seen. */
 static int warm_share(struct ps_work *work, uint32_t round)
 {
-    const int serves = work->method->family != PS_REMAP && work->region.page_bytes <= PS_WARM_UP_BYTES;
+    const struct ps_method *const method = work->method;
+    const int serves = (method->family != PS_REMAP || method->flags & PS_KEEPS_MAPPINGS) &&
+                       work->region.page_bytes <= PS_WARM_UP_BYTES;
 
     (void)round;
     return work->workload->warm_up && serves ? work->workload->warm_up(work) : 0;

@@ -17,9 +17,8 @@ from tests.bench import answers, answers_page
 from tests.stored_run import store_run
 
 EXPERIMENTS = {path.stem for path in (answers.ROOT / "experiments").glob("*.yaml")}
-# They show that the tool works, replicate the seed's conditions, measure the limit that others are a share of, and need
-# a module loaded that no host of ours may load.
-WITHOUT_A_CLAIM = {"smoke", "seed_replica", "memory_limit", "kernel_module"}
+# They show that the tool works, replicate the seed's conditions, and measure the limit that others are a share of.
+WITHOUT_A_CLAIM = {"smoke", "seed_replica", "memory_limit"}
 
 
 @pytest.fixture
@@ -144,6 +143,28 @@ def test_what_is_said_of_every_heap_is_refuted_by_one(words: tuple[str, str], ve
     assert claim.judge(run) == (f"{told} 1.20x [1.10 to 1.30]", verdict)
     levels["run_pages"] = []
     with pytest.raises(answers.MissingError, match="r: uffd_move was not measured"):
+        claim.judge(run)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "method"), [("kernel_module", "module_swap"), ("private_page_tables", "guest_pte")]
+)
+def test_entries_that_are_exchanged_beat_copying_from_some_batch_on(experiment: str, method: str) -> None:
+    """And without a host that allows it there is no verdict."""
+    words = {1: SLOWER, 16: "", 256: FASTER, 4096: FASTER}
+    levels = list(words)
+    run: Any = SimpleNamespace(
+        id="r",
+        levels=lambda *_, **__: levels,
+        speedup=lambda new, old: answers.Figure(1.2, None, words[new["batch"]] if old["batch"] == new["batch"] else ""),
+    )
+    claim = next(each for each in answers.CLAIMS if each.experiments == (experiment,))
+    text, verdict = claim.judge(run)
+
+    assert text.startswith(f"{method} at permute_avx2's speed times: batches of 1 1.2")
+    assert verdict == f"{answers.ONLY} a batch has 256 swaps or more"
+    levels.clear()
+    with pytest.raises(answers.MissingError, match=f"r: {method} was not measured; it takes "):
         claim.judge(run)
 
 

@@ -445,6 +445,26 @@ def _mover(run: Run) -> tuple[str, str]:
     return _by_page_size(run, "auto", "the mover")
 
 
+def _exchanged_entries(run: Run, method: str, takes: str) -> tuple[str, str]:
+    """Compare who exchanges page-table entries by itself with the faster way to copy, by the swaps of a batch."""
+    figures = {
+        count: run.speedup({"method": method, "batch": count}, {"method": "permute_avx2", "batch": count})
+        for count in sorted(run.levels("batch", method=method))
+    }
+    if not figures:
+        raise MissingError(f"{run.id}: {method} was not measured; it takes {takes}")
+    shown = ", ".join(f"batches of {count:,} {figure.speed}" for count, figure in figures.items())
+    return f"{method} at permute_avx2's speed times: {shown}", _from_size(figures, "a batch has", "{:,} swaps".format)
+
+
+def _module(run: Run) -> tuple[str, str]:
+    return _exchanged_entries(run, "module_swap", "the module pageswap loaded")
+
+
+def _guest(run: Run) -> tuple[str, str]:
+    return _exchanged_entries(run, "guest_pte", "a KVM that has the CPU run a guest's supervisor code")
+
+
 def _huge(run: Run) -> tuple[str, str]:
     figure = run.speedup({"method": "uffd_move", "backing": "thp"}, {"method": "memcpy", "backing": "thp"})
     mremap = run.speedup({"method": "mremap_fixed", "backing": "thp"}, {"method": "memcpy", "backing": "thp"})
@@ -531,6 +551,16 @@ CLAIMS = (
     Claim("Remapping is faster than copying when pages are large", ("page_size_crossover",), _crossover),
     Claim(
         "A program that calls the mover exchanges pages faster than by memcpy, whatever their size", ("auto",), _mover
+    ),
+    Claim(
+        "A kernel module that exchanges page-table entries beats copying, however few swaps a call has",
+        ("kernel_module",),
+        _module,
+    ),
+    Claim(
+        "Page tables of one's own, changed without a lock, beat copying, however few swaps share a flush",
+        ("private_page_tables",),
+        _guest,
     ),
     Claim("Huge pages move faster than they are copied", ("huge_pages",), _huge),
     Claim("Pages move faster in large folios than as single pages", ("large_folios",), _folios),

@@ -70,7 +70,7 @@ _OF_A_RUN: Final[dict[str, tuple[str, str]]] = {
     "rounds": (WORK, "the clock is read more often, and caches are warm for another share of the time"),
     "warmups": (WORK, "what a machine settles into during warm-up differs"),
     "repeats": (HARMLESS, "more blocks narrow the intervals, which say so themselves"),
-    "tune": (HARMLESS, "it raises the limit on mappings, which no measured trial had reached"),
+    "tune": (HARMLESS, "what it sets are conditions of their own"),
 }
 _ORDER: Final = {key: place for place, key in enumerate([*(each.key for each in CONDITIONS), *_OF_A_RUN])}
 _UNKNOWN: Final = (SETTING, "nothing is known of its effect, so it is not taken for harmless")

@@ -48,7 +48,7 @@ ARGUMENTS: Final = {
     "note": ("TEXT", "what is to be known of the run, shown beside it"),
     "until": ("PERCENT", "measure on until all intervals are within this, such as 2%, up to --repeats blocks (40)"),
     "json": ("", "print one JSON document on stdout and nothing else there"),
-    "tune": ("", "as root: change vm.max_map_count and sizes of large folios as needed, and restore them after"),
+    "tune": ("", "as root: set governor, boost, huge pages and limits for measuring, and restore them after"),
     "dry": ("", "show the plan and run nothing"),
     "to": ("TO", "csv, parquet, json, or pyperf: the results as pyperf reads them"),
     "out": ("FILE", "the file to write, or a folder for it, instead of the run's own folder"),

@@ -29,8 +29,8 @@ def _json(document: object) -> str:
 _HEAD = ("kind", "seq", "run_id", "host", "segment")
 _OWN = ("trial_id", "attempt")
 _OF_TRIAL = ("case_id", *TRIAL_COLUMNS)
-# An agent changes one setting; a host that never stops changing is not measuring.
-_MAX_CHANGES = 100
+# An agent changes some settings of each measured CPU, and puts them back; a host that never stops is not measuring.
+_MAX_CHANGES = 5_000
 
 
 def insert_run(connection: sqlite3.Connection, run_id: str, experiment: Experiment, *documents: object) -> None:

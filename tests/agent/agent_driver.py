@@ -10,28 +10,15 @@ _HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(_HERE), str(_HERE.parents[1])]
 
 from fake_core import fake_core  # noqa: E402
+from fake_sysfs import FakeSysfs  # noqa: E402
 
 from pageswap.agent.cli import main  # noqa: E402
 from pageswap.agent.daemon.host_context import HostContext  # noqa: E402
-from pageswap.agent.host.host_files import HostFiles  # noqa: E402
 from pageswap.agent.host.tunables import Tunables  # noqa: E402
 
 
-class _TestFiles(HostFiles):
-    """The real host, but with the mapping limit of the test's own sysctl folder."""
-
-    def __init__(self, sysctl_root: str) -> None:
-        super().__init__()
-        self._sysctl_root = sysctl_root
-
-    def path(self, path: str) -> str:
-        if path.startswith("/proc/sys/vm/max_map_count"):
-            return self._sysctl_root + path[len("/proc/sys") :]
-        return path
-
-
 def _host_context(settings: dict[str, str]) -> HostContext:
-    files = _TestFiles(settings["sysctl_root"])
+    files = FakeSysfs(settings["sys_root"], json.loads(settings["refused"]))
     return HostContext(
         files=files,
         lease_name="\0" + settings["lease"],

@@ -66,13 +66,14 @@ class Host:
     def __init__(self, folder: Path, **settings: str) -> None:
         """Lay the host out below `folder`."""
         self.work_dir = folder / "runs" / "r1" / "here" / "0"
-        self.sysctl = folder / "sys" / "vm" / "max_map_count"
+        self.sysctl = folder / "files" / "proc" / "sys" / "vm" / "max_map_count"
         self.record = folder / "run" / "pageswap" / "tunables.json"
         self.settings = {
             "lease": f"pageswap-test/{uuid.uuid4()}",
             "patience_s": "2.0",
             "record": str(self.record),
-            "sysctl_root": str(folder / "sys"),
+            "sys_root": str(folder / "files"),
+            "refused": "{}",
             "may_change": "yes",
         } | settings
         self.sysctl.parent.mkdir(parents=True)

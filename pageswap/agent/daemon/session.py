@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pageswap.agent.daemon.follow import FollowedMark, touch
 from pageswap.agent.host import cgroup
 from pageswap.agent.host.environment import read_environment
+from pageswap.agent.host.preparation import unprepared
 from pageswap.agent.host.readers import Source, measured_cpus
 from pageswap.agent.journal import job
 from pageswap.agent.journal.journal import Journal
@@ -104,18 +105,8 @@ class Session:
         else:
             if tidied and tidied["removed"]:
                 log(f"removed {tidied['removed']} old work folders and bundles of {tidied['bytes']} bytes")
-        restored = restore_settings(self._tunables, "what a killed run left behind")
+        events = restore_settings(self._tunables, "what a killed run left behind")
         methods = self._core.methods()
-        journal = Journal(self._work.journal, run_id=self._job.run_id, host=self._job.host, segment=self._job.segment)
-        journal.append(
-            "begin",
-            format=job.FORMAT,
-            pid=os.getpid(),
-            started_at=utc_now(),
-            environment=read_environment(self._source, self._core.info()),
-            methods=methods,
-            measured_cpus=self._source.measured_cpus,
-        )
         preflight = Preflight(
             methods,
             self._source.files,
@@ -123,19 +114,30 @@ class Session:
             self._core.reserved_page_bytes,
             self._core.folio_bytes,
         )
+        journal = Journal(self._work.journal, run_id=self._job.run_id, host=self._job.host, segment=self._job.segment)
         group = None
         try:
-            for event in restored:
+            events += self._tune(preflight)
+            # The conditions are those that are in force while it measures.
+            journal.append(
+                "begin",
+                format=job.FORMAT,
+                pid=os.getpid(),
+                started_at=utc_now(),
+                environment=read_environment(self._source, self._core.info()),
+                methods=methods,
+                measured_cpus=self._source.measured_cpus,
+            )
+            for event in events:
                 journal.append("tune", **event)
-            preflight.tune_problem = self._tune(journal, preflight)
             group = self._capped_group(watcher)
             trial_executor = Executor(self._core, watcher, preflight, cpus=self._cpus, group=group, traces=self._traces)
             why = self._run_trials(journal, mark, preflight, trial_executor)
         finally:
             if group:
                 group.remove()
-            restored = restore_settings(self._tunables, "this job's changes")
-        for event in restored:
+            events = restore_settings(self._tunables, "this job's changes")
+        for event in events:
             journal.append("tune", **event)
         journal.append("end", why=why, finished_at=utc_now())
         journal.close()
@@ -171,18 +173,17 @@ class Session:
                 return "killed"
         return "done"
 
-    def _tune(self, journal: Journal, preflight: Preflight) -> str:
-        """Change what the job's trials need if that was asked for; returns the reason when it could not be done."""
+    def _tune(self, preflight: Preflight) -> list[dict[str, Any]]:
+        """Change what the host's quiet and the job's trials need if that was asked for; returns what became of each."""
         if not self._job.tune:
-            return ""
-        try:
-            changes = self._tunables.change_to(preflight.settings_wanted(self._job.trials), self._job.run_id)
-        except HostError as error:
-            log(str(error))
-            return str(error)
-        for change in changes:
-            journal.append("tune", **change)
-        return ""
+            return []
+        wanted = unprepared(self._source.files, self._source.measured_cpus)
+        wanted |= preflight.settings_wanted(self._job.trials)
+        changes = self._tunables.change_to(wanted, self._job.run_id)
+        preflight.tune_problems = {change["name"]: change["reason"] for change in changes if change["set"] is None}
+        for name, problem in preflight.tune_problems.items():
+            log(f"{name}: {problem}")
+        return changes
 
     def _capped_group(self, watcher: ChildWatcher) -> cgroup.MemoryGroup | None:
         """Make the control group that holds trials to the job's cap, if one is wanted and trials can enter it."""

@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host import cgroup, preload, readers
-from pageswap.agent.host.tunables import MAX_MAP_COUNT
+from pageswap.agent.host.settings import CPUS, MAX_MAP_COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,7 +127,7 @@ _ROWS = {
     "governor": _setting(
         "Frequency governor",
         _CLOCK,
-        lambda source: source.files.text(f"{readers.CPUS}/cpu{source.measured_cpus[0]}/cpufreq/scaling_governor"),
+        lambda source: source.files.text(f"{CPUS}/cpu{source.measured_cpus[0]}/cpufreq/scaling_governor"),
         absent=_HIDDEN,
         is_brief=True,
     ),
@@ -183,9 +183,8 @@ _ROWS = {
         "bytes",
         absent="none",
     ),
-    # A run with --tune raises it while it measures, after this was recorded.
     "max_map_count": _harmless(
-        "vm.max_map_count at start",
+        "vm.max_map_count",
         "a trial that needs more mappings is unavailable, not slower",
         *_kernel(MAX_MAP_COUNT),
     ),

@@ -6,9 +6,8 @@ import dataclasses
 import os
 from typing import TYPE_CHECKING, Any
 
-from pageswap.agent.host import cgroup, preload
-from pageswap.agent.host.readers import CPUS, THP
-from pageswap.agent.host.tunables import MAX_MAP_COUNT
+from pageswap.agent.host import cgroup, preload, preparation
+from pageswap.agent.host.settings import CPUS, MAX_MAP_COUNT
 from pageswap.agent.workspace import host_lease
 from pageswap.units import BASE_PAGE_BYTES
 
@@ -26,8 +25,6 @@ _GIB = 1 << 30
 _FREE_DISK_BYTES = 256 << 20
 # The original question's region in 4 KiB pages, each a mapping of its own, and the process's own ones.
 _MAPPINGS = (256 << 20) // BASE_PAGE_BYTES + 300
-# The words of shmem_enabled that need no madvise(2).
-_UNASKED = ("always", "within_size", "force")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,14 +86,16 @@ def _governor(host: Host) -> _Checked:
     governor = host.environment["governor"]
     if governor in (None, "performance"):
         return _ok(governor)
-    return WARN, f"{governor}: the clock changes while it measures", "as root: cpupower frequency-set -g performance"
+    wanted = preparation.slow_governors(host.files, (host.cpu,))
+    cure = preparation.cure(wanted) if wanted else "as root: cpupower frequency-set -g performance"
+    return WARN, f"{governor}: the clock changes while it measures", cure
 
 
 def _turbo(host: Host) -> _Checked:
     turbo = host.environment["turbo"]
     if not turbo:
         return _ok(None if turbo is None else "off")
-    cure = f"as root: echo 1 > {CPUS}/intel_pstate/no_turbo, or echo 0 > {CPUS}/cpufreq/boost"
+    cure = preparation.cure(preparation.free_boosts(host.files, (host.cpu,)))
     return WARN, "on: the clock depends on temperature and on the other cores", cure
 
 
@@ -171,29 +170,30 @@ def _numa(host: Host) -> _Checked:
 
 def _thp(host: Host) -> _Checked:
     enabled = host.environment["thp"]["enabled"]
-    if enabled != "always":
+    wanted = preparation.unfit_huge_pages(host.files)
+    if not wanted:
         return _ok(enabled)
-    cure = f"as root: echo madvise > {THP}/enabled"
-    return WARN, "always: regions of 4 KiB pages become huge pages at times", cure
+    found = {
+        "always": "always: regions of 4 KiB pages become huge pages at times",
+        "never": "never: what asks for huge pages gets none, as the backing thp does",
+    }
+    return WARN, found[str(enabled)], preparation.cure(wanted)
 
 
 def _folios(host: Host) -> _Checked:
-    """Look for large folios where nobody asked for them: a size's own setting outweighs the one for all."""
-    thp, private, shared = (host.environment[name] for name in ("thp", "folios", "shmem_folios"))
-    if not private and not shared:
+    """Look for large folios where nobody asked for them."""
+    if not host.environment["folios"] and not host.environment["shmem_folios"]:
         return _ok("no sizes to choose in this kernel")
-    found, settings = [], []
-    for kind, words, setting, unasked in (
-        ("private", private, "enabled", ("always",)),
-        ("shared", shared, "shmem_enabled", _UNASKED),
-    ):
-        sizes = [size for size, word in words.items() if (thp[setting] if word == "inherit" else word) in unasked]
-        found += [f"{', '.join(sizes)} of {kind} memory"] if sizes else []
-        settings += [f"hugepages-{size}/{setting}" for size in sizes]
-    if not found:
+    wanted = preparation.unasked_folios(host.files)
+    if not wanted:
         return _ok("no large folios where none are asked for")
-    words = f"large folios without being asked: {', '.join(found)}; a page of such a region is a part of one"
-    return WARN, words, f"as root, in {THP}: echo never | tee {' '.join(settings)}"
+    sizes: dict[str, list[str]] = {}
+    for name in wanted:
+        size, _, setting = name.partition("hugepages-")[2].partition("/")
+        sizes.setdefault("shared" if setting.startswith("shmem") else "private", []).append(size)
+    found = ", ".join(f"{', '.join(own)} of {kind} memory" for kind, own in sizes.items())
+    words = f"large folios without being asked: {found}; a page of such a region is a part of one"
+    return WARN, words, preparation.cure(wanted)
 
 
 def _mappings(host: Host) -> _Checked:

@@ -13,6 +13,7 @@ import resource
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pageswap.agent.host.settings import BOOST, CPUS, NO_TURBO, THP
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     from pageswap.agent.host.host_files import HostFiles
 
-CPUS = "/sys/devices/system/cpu"
-THP = "/sys/kernel/mm/transparent_hugepage"
 _NODES = "/sys/devices/system/node"
 _FOLIOS = "hugepages-"
 _LIMITS = {
@@ -109,13 +108,28 @@ def several_nodes(node_of: dict[str, int]) -> str:
     return f"measured CPUs lie on NUMA nodes {', '.join(map(str, found))}" if len(found) > 1 else ""
 
 
+def policies(files: HostFiles, cpus: Iterable[int] | None = None) -> list[str]:
+    """List the folders of the policies that clock any of these CPUs, of all without them."""
+    folder = f"{CPUS}/cpufreq"
+    numbers = sorted(int(name[6:]) for name in files.names(folder) if name.startswith("policy") and name[6:].isdigit())
+    # A policy is named by its first CPU.
+    of = {
+        number: cpu_list((files.text(f"{folder}/policy{number}/affected_cpus") or str(number)).replace(" ", ","))
+        for number in numbers
+    }
+    return [f"{folder}/policy{number}" for number in numbers if cpus is None or of[number] & {*cpus}]
+
+
 def turbo(source: Source) -> bool | None:
     """Tell whether the CPU may clock above its base frequency; None where the kernel does not say."""
-    no_turbo = source.files.integer(f"{CPUS}/intel_pstate/no_turbo")
-    boost = source.files.integer(f"{CPUS}/cpufreq/boost")
+    no_turbo = source.files.integer(NO_TURBO)
     if no_turbo is not None:
         return no_turbo == 0
-    return None if boost is None else boost == 1
+    allowed = source.files.integer(BOOST)
+    own = {source.files.integer(f"{policy}/boost") for policy in policies(source.files, source.measured_cpus)} - {None}
+    if allowed == 0 or not own:
+        return None if allowed is None else allowed == 1
+    return 1 in own
 
 
 def mitigations(source: Source) -> dict[str, str | None]:

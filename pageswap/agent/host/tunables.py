@@ -1,7 +1,5 @@
 """Settings of the kernel, changed for a job and put back after it, also after a job that was killed.
 
-They are the limit on mappings, and which sizes of large folios (mTHP) memory is given that asks for them.
-
 What was changed is noted in a file before the change. It lies in devtmpfs, of which a kernel has one, as it has one of
 each setting: containers have a /run and a lease of their own, but find the same file there, and a reboot empties it, as
 it takes the change back. Beside it lies a lock that whoever changed something holds until it is put back.
@@ -13,10 +11,10 @@ import contextlib
 import functools
 import json
 import os
-import re
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host.host_files import HostFiles
+from pageswap.agent.host.settings import is_changed_here, set_value, suffices, value_of
 from pageswap.agent.workspace.agent_lock import AgentLock
 from pageswap.agent.workspace.work_folder import sync_folder, write_durably
 from pageswap.errors import HostError
@@ -24,19 +22,12 @@ from pageswap.errors import HostError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAX_MAP_COUNT = "vm.max_map_count"
-# What memory gets large folios of a size: all, what is advised to, or none; and as the setting for all sizes says.
-_FOLIO_WORDS = ("always", "madvise", "never", "inherit")
-_FOLIO_SETTING = re.compile(r"/sys/kernel/mm/transparent_hugepage/hugepages-[0-9]+kB/enabled")
 _FOLDER = "pageswap"
+# Several settings of each CPU.
+_LONGEST_RECORD = 1 << 20
 # fsopen(2), fsconfig(2) and fsmount(2), of Linux 5.2, and what they are told; a C library may not have them yet.
 _FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432
 _CLOEXEC, _CMD_CREATE = 1, 6
-
-
-def folio_setting(folio_bytes: int) -> str:
-    """Name the setting of large folios of a size: the file that holds it."""
-    return f"/sys/kernel/mm/transparent_hugepage/hugepages-{folio_bytes >> 10}kB/enabled"
 
 
 class Tunables:
@@ -78,16 +69,37 @@ class Tunables:
     def change_to(self, wanted: Mapping[str, int | str], run_id: str) -> list[dict[str, Any]]:
         """Change settings, noted first, a limit where it is lower; returns {name, before, set} of each changed one.
 
-        Raises HostError when it cannot be done; then none is changed.
+        One that cannot be changed keeps no other from it: of it `set` is None, and `reason` says why.
         """
-        befores = {name: self._value(name) for name in wanted}
-        changes: list[dict[str, Any]] = [
-            {"name": name, "before": befores[name], "set": value}
-            for name, value in wanted.items()
-            if not _suffices(befores[name], value)
-        ]
+        planned = [plan for name, value in wanted.items() if (plan := self._plan(name, value))]
+        changes = [plan for plan in planned if plan["set"] is not None]
+        refused = [plan for plan in planned if plan["set"] is None]
         if not changes:
-            return []
+            return refused
+        try:
+            self._begin(changes, run_id)
+        except HostError as error:
+            return refused + [_refused(change["name"], change["before"], error) for change in changes]
+        outcomes = [self._change(**change) for change in changes]
+        done = [outcome for outcome in outcomes if outcome["set"] is not None]
+        if len(done) < len(changes):
+            # The longer record does no harm: what has its former value is not changed.
+            with contextlib.suppress(HostError):
+                self._keep(done, run_id)
+        if not done:
+            self._lock.release()
+        return refused + outcomes
+
+    def _plan(self, name: str, value: int | str) -> dict[str, Any] | None:
+        """Return a change as `change_to` does, None where it needs none."""
+        try:
+            before = value_of(self._files, name)
+        except HostError as error:
+            return _refused(name, None, error)
+        return None if suffices(name, before, value) else {"name": name, "before": before, "set": value}
+
+    def _begin(self, changes: list[dict[str, Any]], run_id: str) -> None:
+        """Take the lock and note what will be changed; raises HostError, and then nothing is held."""
         if not self.may_change:
             raise HostError("--tune was asked for, but the agent is not root")
         self._take_lock()
@@ -96,20 +108,19 @@ class Tunables:
             if self.leftover() is not None:
                 # Its notes say what a setting was before anyone changed it, and must not be overwritten.
                 raise HostError(f"--tune: {self._record} holds changes that could not be put back; see 'inv doctor'")
-            note = {"format": 1, "pid": os.getpid(), "run_id": run_id, "changes": changes}
-            try:
-                sync_folder(os.path.dirname(self._folder))
-                write_durably(self._record, json.dumps(note).encode(), 0o644)
-            except OSError as error:
-                raise HostError(f"--tune: {self._record} cannot be written: {error.strerror}") from error
+            self._keep(changes, run_id)
             undoing.pop_all()
+
+    def _change(self, name: str, before: int | str, set: int | str) -> dict[str, Any]:  # noqa: A002 - the record's word
         try:
-            for change in changes:
-                self._set(change["name"], change["set"])
-        except HostError:
-            self.restore()
-            raise
-        return changes
+            set_value(self._files, name, set)
+        except HostError as error:
+            # The kernel may have made something else of it.
+            with contextlib.suppress(HostError):
+                if value_of(self._files, name) != before:
+                    set_value(self._files, name, before)
+            return _refused(name, before, error)
+        return {"name": name, "before": before, "set": set}
 
     def owner(self) -> int | None:
         """Return the id of the process that has settings changed now, None when there is none, or it has ended."""
@@ -122,7 +133,7 @@ class Tunables:
         """
         try:
             with open(self._record, "rb") as record:
-                data = record.read(1 << 16)
+                data = record.read(_LONGEST_RECORD)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -136,15 +147,16 @@ class Tunables:
             problem = "is not a record of changes; check the settings, then remove it"
             raise HostError(f"{self._record}: {problem}") from error
         for change in changes:
-            if not _is_ours(change):
+            if not is_changed_here(change):
                 raise HostError(f"{self._record}: names '{change['name']}', which is never changed; remove the file")
         return found
 
     def restore(self) -> list[dict[str, Any]]:
-        """Put back what the record names and remove it; returns [{name, before, restored, reason}], or [].
+        """Put back what the record names, last first, and remove it; returns [{name, before, restored, reason}], or [].
 
         A setting that somebody has changed since is left alone: `restored` is None and `reason` says so. So is what
-        another process that lives has changed. Raises HostError when it cannot be done; the record stays then.
+        another process that lives has changed. Raises HostError when it cannot be done; the record then keeps what is
+        left to do.
         """
         try:
             record = self.leftover()
@@ -156,16 +168,30 @@ class Tunables:
                 if self.owner() is not None:
                     return []
                 raise
-            events = [self._put_back(**change) for change in record["changes"]]
-            self._forget()
-            return events
+            problems: dict[str, str] = {}
+            undone = [self._put_back(**change, problems=problems) for change in reversed(record["changes"])]
+            self._keep([change for change in record["changes"] if change["name"] in problems], record["run_id"])
+            if problems:
+                raise HostError("; ".join(f"{name} {problem}" for name, problem in problems.items()))
+            return [event for event in undone if event]
         finally:
             self._lock.release()
 
-    def _put_back(self, name: str, before: int | str, set: int | str) -> dict[str, Any]:  # noqa: A002 - the record's word
-        now = self._value(name)
-        if now == set:
-            self._set(name, before)
+    def _put_back(
+        self,
+        name: str,
+        before: int | str,
+        set: int | str,  # noqa: A002 - the record's word
+        problems: dict[str, str],
+    ) -> dict[str, Any] | None:
+        """Return what became of a change, None when it cannot be undone, and then it is among the problems."""
+        try:
+            now = value_of(self._files, name)
+            if now == set:
+                set_value(self._files, name, before)
+        except HostError as error:
+            problems[name] = str(error)
+            return None
         is_anothers = now not in (set, before)
         reason = f"it is {now} now, not the {set} set before: left alone" if is_anothers else ""
         return {"name": name, "before": now, "restored": None if is_anothers else before, "reason": reason}
@@ -177,41 +203,23 @@ class Tunables:
                 f"--tune: process {self.owner()} has settings of this host changed for its own run; wait for its end"
             )
 
-    def _value(self, name: str) -> int | str:
-        value = self._files.setting(name) if name == MAX_MAP_COUNT else self._files.choice(name)
-        if value is None:
-            raise HostError(f"{name} cannot be read")
-        return value
-
-    def _set(self, name: str, value: int | str) -> None:
+    def _keep(self, changes: list[dict[str, Any]], run_id: str) -> None:
+        """Have the record name these changes, and no record be there where there are none; raises HostError."""
+        note = {"format": 1, "pid": os.getpid(), "run_id": run_id, "changes": changes}
         try:
-            if name == MAX_MAP_COUNT:
-                self._files.change_setting(name, int(value))
+            if changes:
+                sync_folder(os.path.dirname(self._folder))
+                write_durably(self._record, json.dumps(note).encode(), 0o644)
             else:
-                self._files.write(name, f"{value}\n")
+                os.unlink(self._record)
+                sync_folder(self._folder)
         except OSError as error:
-            raise HostError(f"{name} cannot be set to {value}: {error.strerror}") from error
-        if self._value(name) != value:
-            raise HostError(f"{name} was set to {value}, but is {self._value(name)}")
-
-    def _forget(self) -> None:
-        try:
-            os.unlink(self._record)
-            sync_folder(self._folder)
-        except OSError as error:
-            raise HostError(f"{self._record} cannot be removed: {error.strerror}") from error
+            how = "written" if changes else "removed"
+            raise HostError(f"{self._record} cannot be {how}: {error.strerror}") from error
 
 
-def _suffices(now: int | str, wanted: int | str) -> bool:
-    return now >= wanted if isinstance(now, int) and isinstance(wanted, int) else now == wanted
-
-
-def _is_ours(change: Mapping[str, Any]) -> bool:
-    """Tell whether what a record names is a setting that is changed here, with values that it can have."""
-    values = (change["before"], change["set"])
-    if change["name"] == MAX_MAP_COUNT:
-        return all(isinstance(value, int) for value in values)
-    return bool(_FOLIO_SETTING.fullmatch(str(change["name"]))) and all(value in _FOLIO_WORDS for value in values)
+def _refused(name: str, before: int | str | None, error: HostError) -> dict[str, Any]:
+    return {"name": name, "before": before, "set": None, "reason": str(error)}
 
 
 def host_folder(name: str = _FOLDER) -> str:

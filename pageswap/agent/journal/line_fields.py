@@ -134,7 +134,7 @@ _LINES: dict[str, dict[str, Any]] = {
         "environment": environment_problem,
         "methods": METHODS,
     },
-    "tune": {"name": _WORD},
+    "tune": {"name": _WORD, "reason?": _WORD},
     "trial": {
         "trial_id": _WORD,
         "attempt": _NUMBER,

@@ -8,8 +8,7 @@ import resource
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host import cgroup
-from pageswap.agent.host.readers import THP
-from pageswap.agent.host.tunables import MAX_MAP_COUNT, folio_setting
+from pageswap.agent.host.settings import MAX_MAP_COUNT, THP, folio_setting
 from pageswap.agent.journal import job
 from pageswap.agent.workloads import WORKLOADS
 
@@ -28,6 +27,9 @@ _SPARE_MAPPINGS = 64
 # Sanitizers reserve terabytes of addresses for their shadow; no cap can be computed there.
 _SHADOW_BYTES = 1 << 40
 _STRICT_OVERCOMMIT = 2
+# The backing that asks for huge pages.
+_HUGE = "thp"
+_TUNE = "run with --tune as root"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Preflight:
 
     `memory_cap_bytes` is the most that a trial may use, None for no such bound; `reserved_page_bytes` and `folio_bytes`
     are as in `CoreCalls`. `groups` bound this process's memory, `base_mappings` counts its mappings. `will_tune` tells
-    that the settings will be changed that trials need, `tune_problem` why they were not, although that was asked for.
+    that the settings will be changed that trials need, `tune_problems` why one was not, although that was asked for.
     """
 
     methods: list[dict[str, Any]]
@@ -102,7 +104,7 @@ class Preflight:
     reserved_page_bytes: Mapping[str, int] = dataclasses.field(default_factory=dict)
     folio_bytes: Mapping[str, int] = dataclasses.field(default_factory=dict)
     will_tune: bool = False
-    tune_problem: str = ""
+    tune_problems: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Look at what stays the same for all trials."""
@@ -132,11 +134,13 @@ class Preflight:
         return {MAX_MAP_COUNT: max(wanted) + _SPARE_MAPPINGS} if wanted else {}
 
     def folios_wanted(self, trials: tuple[job.TrialSpec, ...]) -> dict[str, str]:
-        """Return as `settings_wanted` the settings of sizes of large folios that are not given to who asks for them."""
+        """Return as `settings_wanted` the settings of huge pages and large folios that are not given to who asks."""
         sizes = {self.folio_bytes.get(trial.backing, 0) for trial in trials} - {0}
+        is_huge = any(trial.backing == _HUGE and trial.region_size >= _HUGE_PAGE_BYTES for trial in trials)
         words = {folio_setting(size): self.files.choice(folio_setting(size)) for size in sorted(sizes)}
         inherited = self.files.choice(f"{THP}/enabled")
         found = {name: inherited if word == "inherit" else word for name, word in words.items()}
+        found |= {f"{THP}/enabled": inherited} if is_huge else {}
         return {name: "madvise" for name, word in found.items() if word not in (None, "always", "madvise")}
 
     def address_space_cap(self, trial: job.TrialSpec) -> int | None:
@@ -192,21 +196,19 @@ class Preflight:
             f"needs up to {need:,} mappings ({region:,} of the region, "
             f"{self.base_mappings} of the process, {_SPARE_MAPPINGS} spare), "
             f"{MAX_MAP_COUNT} is {limit:,}; "
-            + (self.tune_problem or "run with --tune as root")
+            + self.tune_problems.get(MAX_MAP_COUNT, _TUNE)
             + f", or: sysctl -w {MAX_MAP_COUNT}={need}"
         )
 
     def _folios_reason(self, trial: job.TrialSpec) -> str:
         size = self.folio_bytes.get(trial.backing)
-        if not size:
-            return ""
-        if self.files.names(THP) and self.files.text(folio_setting(size)) is None:
+        if size and self.files.names(THP) and self.files.text(folio_setting(size)) is None:
             return f"this kernel has no large folios of {size >> 10} KiB (mTHP); use Linux 6.8 or newer"
-        if self.will_tune or not self.folios_wanted((trial,)):
-            return ""
-        setting = folio_setting(size)
-        cure = self.tune_problem or "run with --tune as root"
-        return f"{setting} is '{self.files.choice(setting)}'; {cure}, or: echo madvise > {setting}"
+        wanted = {} if self.will_tune else self.folios_wanted((trial,))
+        return " and ".join(
+            f"{name} is '{self.files.choice(name)}'; {self.tune_problems.get(name, _TUNE)}, or: echo {word} > {name}"
+            for name, word in wanted.items()
+        )
 
     def _memory_reason(self, trial: job.TrialSpec) -> str:
         smaller = WORKLOADS[trial.workload].smaller

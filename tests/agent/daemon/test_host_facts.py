@@ -23,6 +23,7 @@ from pageswap.agent.workspace.agent_lock import AgentLock
 from pageswap.agent.workspace.work_folder import this_cache
 from pageswap.fleet.target import CALL_TIMEOUT_S
 from tests.agent.fake_core import fake_core
+from tests.agent.fake_sysfs import ENABLED, FakeSysfs
 from tests.agent.harness import make_trial
 
 if TYPE_CHECKING:
@@ -121,6 +122,22 @@ def test_a_jobs_trials_are_looked_at_by_the_rules_of_its_run(context: HostContex
 
     assert found == [("no_device", "unavailable"), ("absent", "unavailable")]
     assert refusals(context, "good", memory_cap_bytes=1) == [("good", "skipped")]
+
+
+@pytest.mark.parametrize(("tune", "expected"), [(False, [("no_device", "unavailable")]), (True, [])])
+def test_what_tune_will_give_is_not_tried_without_it(
+    tmp_path: Path, tune: bool, expected: list[tuple[str, str]]
+) -> None:
+    """The core is not asked for huge pages that nobody gets yet."""
+    files = FakeSysfs(str(tmp_path))
+    files.lay_out({ENABLED: "always madvise [never]"})
+    tunables = Tunables(files, str(tmp_path), may_change=True)
+    lease = f"\0pageswap-test/{uuid.uuid4()}"
+    trial = make_trial("no_device", backing="thp", region_size=4 << 20)
+    asked = Job("", "x", "h", 0, 0.0, tune=tune, wait=False, trials=(trial,))
+    facts = host_facts(HostContext(files, lease, load_core=fake_core, tunables=tunables), this_cache(None), job=asked)
+
+    assert [("no_device", status) for _, status, _ in facts["refusals"]] == expected
 
 
 def test_nothing_is_tried_beside_a_measurement(context: HostContext) -> None:

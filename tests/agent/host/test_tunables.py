@@ -13,10 +13,12 @@ import uuid
 from pathlib import Path
 
 import pytest
+from agent.fake_sysfs import ENABLED, UNPREPARED, FakeSysfs, policy
 from requirement import require, require_own_mounts
 
 from pageswap.agent.host.host_files import HostFiles
-from pageswap.agent.host.tunables import MAX_MAP_COUNT, Tunables, host_folder
+from pageswap.agent.host.settings import BOOST, MAX_MAP_COUNT, value_of
+from pageswap.agent.host.tunables import Tunables, host_folder
 from pageswap.errors import HostError
 
 
@@ -95,21 +97,21 @@ def test_a_setting_that_is_high_enough_is_left_alone(host: _Host) -> None:
 
 def test_without_root_nothing_is_changed(host: _Host) -> None:
     """The refusal says why."""
-    with pytest.raises(HostError, match="--tune was asked for, but the agent is not root"):
-        host.tunables(may_change=False).change_to({MAX_MAP_COUNT: 70_000}, "r1")
+    (refused,) = host.tunables(may_change=False).change_to({MAX_MAP_COUNT: 70_000}, "r1")
 
+    assert (refused["set"], refused["reason"]) == (None, "--tune was asked for, but the agent is not root")
     assert host.value() == 65_530
     assert not host.record.exists()
 
 
-def test_a_setting_that_cannot_be_written_leaves_no_record(host: _Host) -> None:
-    """A read-only /proc/sys, as in containers, is an error with the setting's name."""
+def test_a_setting_that_cannot_be_read_leaves_no_record(host: _Host) -> None:
+    """As where /proc/sys is hidden."""
     host.setting.unlink()
     host.setting.mkdir()
 
-    with pytest.raises(HostError, match="max_map_count"):
-        host.tunables().change_to({MAX_MAP_COUNT: 70_000}, "r1")
+    (refused,) = host.tunables().change_to({MAX_MAP_COUNT: 70_000}, "r1")
 
+    assert refused == {"name": MAX_MAP_COUNT, "before": None, "set": None, "reason": "cannot be read"}
     assert not host.record.exists()
 
 
@@ -163,8 +165,8 @@ def test_an_unrestored_record_is_never_overwritten(host: _Host) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(pid, 0)
 
-    with pytest.raises(HostError, match="could not be put back"):
-        host.tunables().change_to({MAX_MAP_COUNT: 80_000}, "r2")
+    (refused,) = host.tunables().change_to({MAX_MAP_COUNT: 80_000}, "r2")
+    assert "could not be put back" in refused["reason"]
 
     host.tunables().restore()
     assert host.value() == 65_530
@@ -177,8 +179,8 @@ def test_what_a_living_process_has_changed_is_left_to_it(host: _Host) -> None:
 
     assert host.tunables().restore() == []
     assert host.value() == 70_000
-    with pytest.raises(HostError, match=f"process {os.getpid()} has settings of this host changed"):
-        host.tunables().change_to({MAX_MAP_COUNT: 80_000}, "r2")
+    (refused,) = host.tunables().change_to({MAX_MAP_COUNT: 80_000}, "r2")
+    assert f"process {os.getpid()} has settings of this host changed" in refused["reason"]
 
     living.restore()
     assert host.value() == 65_530
@@ -208,61 +210,164 @@ def test_a_record_cannot_name_another_setting(host: _Host) -> None:
 
 
 FOLIOS_64K = "/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled"
-FOLIOS_16K = FOLIOS_64K.replace("64kB", "16kB")
 FOLIOS_2M = FOLIOS_64K.replace("64kB", "2048kB")
 ALL_FOLIOS = "/sys/kernel/mm/transparent_hugepage/enabled"
+GOVERNORS = tuple(policy(number) for number in range(3))
+WANTED = dict.fromkeys(GOVERNORS, "performance") | {BOOST: 0, ENABLED: "madvise", MAX_MAP_COUNT: 70_000}
 
 
-class _Sysfs(HostFiles):
-    """Files of words of which one is chosen, as the kernel shows them; some cannot be written."""
+class Sysfs:
+    """A fake host with three policies, and the settings' record beside it."""
 
-    def __init__(self, root: Path, refused: str = "") -> None:
-        super().__init__(str(root))
-        self.refused = refused
-        for name in (FOLIOS_64K, FOLIOS_16K):
-            path = Path(self.path(name))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("always inherit madvise [never]\n")
+    def __init__(self, folder: Path) -> None:
+        """Lay it out."""
+        self.folder = folder
+        self.files = self.with_files(FakeSysfs)
+        self.files.lay_out_policies((0,), (1,), (2, 3))
+        self.files.lay_out(UNPREPARED | {"/proc/sys/vm/max_map_count": "65530"})
+        self.before = self.files.all()
+        self.record = folder / "run" / "tunables.json"
 
-    def write(self, path: str, text: str) -> None:
-        if path == self.refused:
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-        written = f"[{text.strip()}] {path}" if path.startswith("/sys") else text
-        super().write(path, written)
+    def with_files(self, kind: type[FakeSysfs]) -> FakeSysfs:
+        """Return the same files, which behave otherwise."""
+        return kind(str(self.folder / "files"))
+
+    def tunables(self, files: FakeSysfs | None = None) -> Tunables:
+        """Return what another process would have."""
+        return Tunables(files or self.files, str(self.record.parent), may_change=True)
 
 
-def test_sizes_of_folios_are_changed_and_restored_beside_the_limit(host: _Host) -> None:
-    """One record names all, and a size that is as wanted already is not in it."""
-    files = _Sysfs(host.folder)
-    files.write(FOLIOS_16K, "madvise")
-    tunables = Tunables(files, str(host.record.parent), may_change=True)
-    changes = tunables.change_to({MAX_MAP_COUNT: 70_000, FOLIOS_64K: "madvise", FOLIOS_16K: "madvise"}, "r1")
+@pytest.fixture
+def sysfs(tmp_path: Path) -> Sysfs:
+    """Make such a host."""
+    (tmp_path / "run").mkdir()
+    return Sysfs(tmp_path)
 
-    assert [(change["name"], change["before"]) for change in changes] == [
-        (MAX_MAP_COUNT, 65_530),
-        (FOLIOS_64K, "never"),
-    ]
-    assert files.choice(FOLIOS_64K) == "madvise"
+
+def test_all_is_set_in_order_and_put_back_in_reverse_order(sysfs: Sysfs) -> None:
+    """Byte for byte; what is as wanted already is not in the record."""
+    sysfs.files.write(GOVERNORS[1], "performance")
+    before = sysfs.files.all()
+    tunables = sysfs.tunables()
+    changes = tunables.change_to(WANTED, "r1")
+
+    assert [change["name"] for change in changes] == [name for name in WANTED if name != GOVERNORS[1]]
+    assert sysfs.files.all() != before
+    assert {name: value_of(sysfs.files, name) for name in WANTED} == WANTED
 
     restored = tunables.restore()
 
     assert [(event["name"], event["restored"]) for event in restored] == [
-        (MAX_MAP_COUNT, 65_530),
-        (FOLIOS_64K, "never"),
+        (change["name"], change["before"]) for change in reversed(changes)
     ]
-    assert [files.choice(name) for name in (FOLIOS_64K, FOLIOS_16K)] == ["never", "madvise"]
-    assert host.value() == 65_530
+    assert sysfs.files.all() == before
+    assert not sysfs.record.exists()
 
 
-def test_one_setting_that_cannot_be_changed_leaves_all_as_they_were(host: _Host) -> None:
-    """And no record."""
-    tunables = Tunables(_Sysfs(host.folder, refused=FOLIOS_64K), str(host.record.parent), may_change=True)
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.EINVAL, errno.EBUSY, errno.EIO])
+def test_a_refused_setting_keeps_no_other_from_being_set(sysfs: Sysfs, number: int) -> None:
+    """The reason is the kernel's; what was not changed is not put back."""
+    sysfs.files.refused = {GOVERNORS[1]: number, BOOST: number}
+    tunables = sysfs.tunables()
+    changes = tunables.change_to(WANTED, "r1")
 
-    with pytest.raises(HostError, match="hugepages-64kB/enabled cannot be set to madvise: Read-only"):
-        tunables.change_to({MAX_MAP_COUNT: 70_000, FOLIOS_64K: "madvise"}, "r1")
+    why = os.strerror(number)
+    assert {change["name"]: change["reason"] for change in changes if change["set"] is None} == {
+        GOVERNORS[1]: f"cannot be set to performance: {why}",
+        BOOST: f"cannot be set to 0: {why}",
+    }
+    done = [name for name in WANTED if name not in (GOVERNORS[1], BOOST)]
+    assert [change["name"] for change in json.loads(sysfs.record.read_text())["changes"]] == done
+    assert [event["name"] for event in tunables.restore()] == done[::-1]
+    assert sysfs.files.all() == sysfs.before
 
-    assert host.value() == 65_530
-    assert not host.record.exists()
+
+def test_where_all_is_refused_no_record_and_no_lock_are_left(sysfs: Sysfs) -> None:
+    """Another run may try."""
+    sysfs.files.refused = {BOOST: errno.EROFS}
+    tunables = sysfs.tunables()
+    (refused,) = tunables.change_to({BOOST: 0}, "r1")
+
+    assert refused["reason"] == "cannot be set to 0: Read-only file system"
+    assert not sysfs.record.exists()
+    assert tunables.owner() is None
+
+
+def test_what_a_driver_made_of_a_value_is_taken_back(sysfs: Sysfs) -> None:
+    """It was not asked for."""
+
+    class Stubborn(FakeSysfs):
+        def write(self, path: str, text: str) -> None:
+            super().write(path, text.replace("performance", "userspace"))
+
+    tunables = sysfs.tunables(sysfs.with_files(Stubborn))
+    (refused,) = tunables.change_to({GOVERNORS[0]: "performance"}, "r1")
+
+    assert refused["reason"] == "was set to performance, but is userspace"
+    assert sysfs.files.all() == sysfs.before
+
+
+def test_what_cannot_be_put_back_keeps_no_other_from_it(sysfs: Sysfs) -> None:
+    """The record names it until somebody can."""
+    tunables = sysfs.tunables()
+    tunables.change_to(WANTED, "r1")
+    sysfs.files.refused = {GOVERNORS[1]: errno.EBUSY}
+
+    with pytest.raises(HostError, match="policy1/scaling_governor cannot be set to powersave: Device or resource busy"):
+        tunables.restore()
+
+    changed = {name for name, data in sysfs.files.all().items() if data != sysfs.before[name]}
+    assert changed == {sysfs.files.path(GOVERNORS[1])}
+    record = json.loads(sysfs.record.read_text())
+    assert (record["run_id"], [change["name"] for change in record["changes"]]) == ("r1", [GOVERNORS[1]])
+    sysfs.files.refused = {}
+    assert [event["restored"] for event in sysfs.tunables().restore()] == ["powersave"]
+    assert sysfs.files.all() == sysfs.before
+
+
+def test_what_somebody_chose_meanwhile_is_theirs(sysfs: Sysfs) -> None:
+    """The rest is put back."""
+    tunables = sysfs.tunables()
+    tunables.change_to(WANTED, "r1")
+    sysfs.files.write(GOVERNORS[2], "userspace")
+
+    events = {event["name"]: event for event in tunables.restore()}
+
+    assert events[GOVERNORS[2]]["restored"] is None
+    assert events[GOVERNORS[2]]["reason"] == "it is userspace now, not the performance set before: left alone"
+    changed = {name for name, data in sysfs.files.all().items() if data != sysfs.before[name]}
+    assert changed == {sysfs.files.path(GOVERNORS[2])}
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+def test_a_kill_at_any_write_leaves_nothing_changed(sysfs: Sysfs, *, is_written: bool) -> None:
+    """Just before it or just after it, while settings are changed or while they are put back."""
+    writes = 2 * len(WANTED)
+    for last in range(writes + 1):
+        done = 0
+
+        class Killed(FakeSysfs):
+            def write(self, path: str, text: str) -> None:
+                nonlocal done
+                done += 1
+                if is_written:
+                    super().write(path, text)
+                if done == last:  # noqa: B023 - it is another process's
+                    os.kill(os.getpid(), signal.SIGKILL)
+                if not is_written:
+                    super().write(path, text)
+
+        pid = os.fork()
+        if pid == 0:
+            tunables = sysfs.tunables(sysfs.with_files(Killed))
+            tunables.change_to(WANTED, "r1")
+            tunables.restore()
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == (signal.SIGKILL if last else 0)
+        sysfs.tunables().restore()
+
+        assert sysfs.files.all() == sysfs.before
+        assert not sysfs.record.exists()
 
 
 @pytest.mark.parametrize(
@@ -271,6 +376,12 @@ def test_one_setting_that_cannot_be_changed_leaves_all_as_they_were(host: _Host)
         {"name": FOLIOS_64K, "before": "[never", "set": "madvise"},
         {"name": FOLIOS_64K.replace("hugepages-64kB", "x/../../.."), "before": "never", "set": "madvise"},
         {"name": MAX_MAP_COUNT, "before": "never", "set": 70_000},
+        {"name": BOOST, "before": 2, "set": 0},
+        {"name": BOOST, "before": True, "set": 0},
+        {"name": f"{BOOST}\n", "before": 1, "set": 0},
+        {"name": policy(0), "before": "powersave\n", "set": "performance"},
+        {"name": policy(0, "scaling_max_freq"), "before": 1, "set": 0},
+        {"name": policy(0).replace("policy0", "policy0/../.."), "before": "powersave", "set": "performance"},
     ],
 )
 def test_a_record_cannot_name_another_value(host: _Host, change: dict[str, object]) -> None:
@@ -324,13 +435,10 @@ sys.path.insert(0, sys.argv[1])
 for folder in ("/run", "/dev"):
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
 from pageswap.agent.host.host_files import HostFiles
-from pageswap.agent.host.tunables import MAX_MAP_COUNT, Tunables, host_folder
-from pageswap.errors import HostError
+from pageswap.agent.host.settings import MAX_MAP_COUNT
+from pageswap.agent.host.tunables import Tunables, host_folder
 tunables = Tunables(HostFiles(sys.argv[2]), host_folder(sys.argv[3]), may_change=True)
-try:
-    exec(sys.argv[4])
-except HostError as error:
-    print(error)
+exec(sys.argv[4])
 print("done", flush=True)
 sys.stdin.read()
 """
@@ -353,10 +461,11 @@ def test_containers_know_of_each_others_changes(host: _Host) -> None:
             assert first.stdout
             assert first.stdout.readline() == "done\n"
             beside = _container(
-                host, name, "print(tunables.restore()); tunables.change_to({MAX_MAP_COUNT: 80_000}, 'r2')"
+                host, name, "print(tunables.restore(), tunables.change_to({MAX_MAP_COUNT: 80_000}, 'r2'))"
             )
             said, _ = beside.communicate()
-            assert "[]\n--tune: process " in said
+            assert said.startswith("[] [{'name': 'vm.max_map_count', ")
+            assert "'reason': '--tune: process " in said
             assert host.value() == 70_000
             first.kill()
         after, _ = _container(

@@ -11,7 +11,7 @@ from agent import fake_core
 from agent.harness import make_trial
 
 from pageswap.agent.host.host_files import HostFiles
-from pageswap.agent.host.tunables import MAX_MAP_COUNT
+from pageswap.agent.host.settings import MAX_MAP_COUNT
 from pageswap.agent.journal import job
 from pageswap.agent.trial.preflight import Preflight, mappings_need, memory_need
 
@@ -39,7 +39,7 @@ def _files(root: Path, **files: str) -> HostFiles:
 
 def _refusal(files: HostFiles, method: str = "good", tune_problem: str = "", **changes: Any) -> tuple[str, str] | None:
     preflight = Preflight(fake_core.methods(), files)
-    preflight.tune_problem = tune_problem
+    preflight.tune_problems = {MAX_MAP_COUNT: tune_problem} if tune_problem else {}
     return preflight.refusal(make_trial(method, **changes))
 
 
@@ -358,6 +358,31 @@ def test_a_size_of_folios_must_be_given_to_who_asks(tmp_path: Path, word: str, i
 
     assert preflight.refusal(trial) == (None if is_given else (job.UNAVAILABLE, reason))
     assert preflight.settings_wanted((trial,)) == ({} if is_given else {setting: "madvise"})
+    preflight.will_tune = True
+    assert preflight.refusal(trial) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "region_size", "is_given"),
+    [
+        ("never", 4 << 20, False),
+        ("madvise", 4 << 20, True),
+        ("always", 4 << 20, True),
+        ("never", 1 << 20, True),
+    ],
+)
+def test_huge_pages_must_be_given_to_who_asks(tmp_path: Path, word: str, region_size: int, is_given: bool) -> None:
+    """A region that has room for one asks."""
+    files = _files(tmp_path, **{f"{_THP}enabled": f"[{word}]\n"})
+    trial = make_trial("good", backing="thp", region_size=region_size)
+    preflight = Preflight(_on_any_backing(), files)
+    setting = "/sys/kernel/mm/transparent_hugepage/enabled"
+    reason = f"{setting} is 'never'; run with --tune as root, or: echo madvise > {setting}"
+
+    assert preflight.refusal(trial) == (None if is_given else (job.UNAVAILABLE, reason))
+    assert preflight.settings_wanted((trial,)) == ({} if is_given else {setting: "madvise"})
+    preflight.tune_problems = {setting: "cannot be set to madvise: Read-only file system"}
+    assert is_given or "; cannot be set to madvise: Read-only" in (preflight.refusal(trial) or ("", ""))[1]
     preflight.will_tune = True
     assert preflight.refusal(trial) is None
 

@@ -18,6 +18,7 @@ from pageswap.campaign.reconnect import BROKEN
 from pageswap.errors import HostError, JournalError, StoreError
 from pageswap.spec.quoting import printable
 from pageswap.store.schema import CONNECTING, WAITING
+from pageswap.text.words import first_few
 from pageswap.units import format_duration
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ _NOTICED_S = 15.0
 
 # Rows that come fast are stored together, at most this often; one that comes alone is stored at once.
 COMMIT_S: Final = 0.25
+
+# How a journal's line on a setting begins, and how many are named where the same is true of them.
+_TUNE_LINE: Final = b'{"kind":"tune",'
+_MOST_NAMED: Final = 3
 
 # More than this is stored at once, so that a journal of any length needs no memory.
 _FULL_BYTES: Final = 1 << 20
@@ -288,9 +293,21 @@ class JournalIntake:
             if error.stored:
                 self.emit(TrialsEnded(self.host, error.stored))
             raise
+        for note in _unchanged(lines):
+            self.emit(Noted(self.host, note))
         if trials:
             self.emit(TrialsEnded(self.host, tuple(trials)))
         return ended
+
+
+def _unchanged(lines: list[bytes]) -> list[str]:
+    """Say of lines that are stored which settings could not be changed, or put back, a sentence a reason."""
+    names: dict[str, list[str]] = {}
+    for line in lines:
+        if line.startswith(_TUNE_LINE):
+            record = read_object(line)
+            names.setdefault(record.get("reason", ""), []).append(record["name"])
+    return [f"{first_few(each, _MOST_NAMED, 'setting')}: {reason}" for reason, each in names.items() if reason]
 
 
 def _error_of(line: bytes) -> str:

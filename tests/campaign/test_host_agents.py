@@ -337,6 +337,22 @@ def test_a_followers_error_is_the_hosts(line: bytes, message: str) -> None:
     assert not isinstance(caught.value, JournalError)
 
 
+@pytest.mark.usefixtures("at_once")
+def test_settings_that_could_not_be_changed_are_told() -> None:
+    """Those of one reason together; what was changed and put back is not."""
+    common = {"seq": 1, "run_id": "r", "host": "a", "segment": 1}
+    refused = [{"name": f"/sys/{name}", "set": None, "reason": "cannot be set to 0: Read-only"} for name in "abcde"]
+    done = [{"name": "/sys/f", "before": 1, "set": 0}, {"name": "/sys/f", "before": 0, "restored": 1, "reason": ""}]
+    lines = [json.dumps({"kind": "tune", **common, **each}, separators=(",", ":")) for each in [*refused, *done]]
+    told: list[Any] = []
+    intake = host_agents.JournalIntake(FakeStore(0), "a", told.append, quiet_s=7.0)  # type: ignore[arg-type]
+
+    assert intake.take(FakeStream(["\n".join([*lines, "end", ""]).encode()]), 1, 0)
+    assert [event for event in told if isinstance(event, events.Noted)] == [
+        events.Noted("a", "/sys/a, /sys/b, /sys/c and 2 more settings: cannot be set to 0: Read-only")
+    ]
+
+
 def test_a_silence_that_is_too_long_is_told_once() -> None:
     """As when the agent is stopped; what comes after it is stored as ever."""
     patiences: list[float | None] = []

@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host import cgroup, preload, readers
-from pageswap.agent.host.settings import CPUS, MAX_MAP_COUNT
+from pageswap.agent.host.settings import MAX_MAP_COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,7 +127,7 @@ _ROWS = {
     "governor": _setting(
         "Frequency governor",
         _CLOCK,
-        lambda source: source.files.text(f"{CPUS}/cpu{source.measured_cpus[0]}/cpufreq/scaling_governor"),
+        readers.governor,
         absent=_HIDDEN,
         is_brief=True,
     ),

@@ -120,6 +120,13 @@ def policies(files: HostFiles, cpus: Iterable[int] | None = None) -> list[str]:
     return [f"{folder}/policy{number}" for number in numbers if cpus is None or of[number] & {*cpus}]
 
 
+def governor(source: Source) -> str | None:
+    """Name the governor of the measured CPUs, or each where they have several; None where the kernel does not say."""
+    own = (source.files.text(f"{policy}/scaling_governor") for policy in policies(source.files, source.measured_cpus))
+    found = ", ".join(sorted({each for each in own if each}))
+    return found or source.files.text(f"{CPUS}/cpu{source.measured_cpus[0]}/cpufreq/scaling_governor")
+
+
 def turbo(source: Source) -> bool | None:
     """Tell whether the CPU may clock above its base frequency; None where the kernel does not say."""
     no_turbo = source.files.integer(NO_TURBO)

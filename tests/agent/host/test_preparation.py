@@ -60,6 +60,15 @@ class TestGovernor:
         both = {policy(CPU): "performance", policy(OTHER): "performance"}
         assert preparation.unprepared(files, (CPU, OTHER)) == both
 
+    def test_the_conditions_name_each_that_measured_cpus_have(self, files: FakeSysfs) -> None:
+        """As where one of them was refused."""
+        files.lay_out_policies((CPU,), governor="performance")
+        files.lay_out_policies((OTHER,))
+
+        assert readers.governor(source(files)) == "performance"
+        both = readers.Source(files, (CPU,), (OTHER, CPU))
+        assert readers.governor(both) == "performance, powersave"
+
     def test_cpus_of_one_policy_have_one_setting(self, files: FakeSysfs) -> None:
         """Which is named by the first of them."""
         files.lay_out_policies((CPU, OTHER))

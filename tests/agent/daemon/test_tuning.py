@@ -187,7 +187,7 @@ class _Kills:
 
 def test_whenever_it_is_killed_all_is_put_back(host: Host, files: FakeSysfs) -> None:
     """By its keeper, by the doctor or by the next agent, byte for byte."""
-    kills = _Kills(host, FakeSysfs(files.root, write_s=0.02))
+    kills = _Kills(host, FakeSysfs(files.root, write_s=0.01))
     for number in range(KILLS):
         kills.kill(number)
     kills.end()
@@ -196,7 +196,7 @@ def test_whenever_it_is_killed_all_is_put_back(host: Host, files: FakeSysfs) -> 
 def test_the_real_hosts_huge_pages_are_put_back_whenever_it_is_killed(host: Host) -> None:
     """As root, where there are some."""
     require("root", os.geteuid() == 0 and os.access(ENABLED, os.W_OK), "needs root and transparent huge pages")
-    files = FakeSysfs(host.settings["sys_root"], write_s=0.02, real=True)
+    files = FakeSysfs(host.settings["sys_root"], write_s=0.01, real=True)
     found = files.choice(ENABLED) or ""
     try:
         # What there is to be changed; tests beside this one pass on a host where it is so.

@@ -127,6 +127,14 @@ class TestBoost:
 
         check(files, {policy(CPU, "boost"): 0}, "turbo")
 
+    def test_the_one_for_all_outweighs_a_policys(self, files: FakeSysfs) -> None:
+        """What a policy says beside it has no effect."""
+        files.lay_out_policies((CPU,), governor="performance", boost="1")
+        files.lay_out({BOOST: "0"})
+
+        check(files, {})
+        assert readers.turbo(source(files)) is False
+
     def test_that_of_intel_is_the_other_way_round(self, files: FakeSysfs) -> None:
         """It forbids, and counts alone."""
         files.lay_out({NO_TURBO: "0"})

@@ -69,7 +69,8 @@ class FakeSysfs(HostFiles):
     def all(self) -> dict[str, bytes]:
         """Read every file, byte for byte."""
         found = {str(path): path.read_bytes() for path in Path(self.root).rglob("*") if path.is_file()}
-        return found | ({ENABLED: Path(ENABLED).read_bytes()} if self._real == THP else {})
+        real = Path(self._real).rglob("*enabled") if self._real == THP else ()
+        return found | {str(path): path.read_bytes() for path in real}
 
     def write(self, path: str, text: str) -> None:
         """Write as to a kernel, which shows a choice in brackets and takes no other word; raises OSError."""

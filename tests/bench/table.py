@@ -32,6 +32,7 @@ import mover
 import movers
 import runs
 import targets
+import tuning
 
 from pageswap.errors import PageswapError
 
@@ -66,7 +67,7 @@ TABLES: dict[str, Callable[[], int]] = {
     MOVERS: movers.main,
     BATCHES: batches.main,
 }
-# What takes half an hour and more is done only when it is named.
+# What takes half an hour and more, or changes this machine, is done only when it is named.
 ONLY_NAMED: dict[str, Callable[[], int]] = {
     "clusters": clusters.main,
     "kills": kills.main,
@@ -74,6 +75,7 @@ ONLY_NAMED: dict[str, Callable[[], int]] = {
     "hostile": hostile_host.main,
     "many-runs": many_runs.main,
     "mover": mover.main,
+    "tuning": tuning.main,
 }
 
 

@@ -26,6 +26,12 @@ _FREE_DISK_BYTES = 256 << 20
 # The original question's region in 4 KiB pages, each a mapping of its own, and the process's own ones.
 _MAPPINGS = (256 << 20) // BASE_PAGE_BYTES + 300
 
+# What is wrong with a word of the setting of huge pages.
+_UNFIT = {
+    "always": "regions of 4 KiB pages become huge pages at times",
+    "never": "what asks for huge pages gets none, as the backing thp does",
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class HostCheck:
@@ -93,10 +99,11 @@ def _governor(host: Host) -> _Checked:
 
 def _turbo(host: Host) -> _Checked:
     turbo = host.environment["turbo"]
-    if not turbo:
+    wanted = preparation.free_boosts(host.files, (host.cpu,))
+    # A run that ends just now may have changed it since the conditions were read.
+    if not turbo or not wanted:
         return _ok(None if turbo is None else "off")
-    cure = preparation.cure(preparation.free_boosts(host.files, (host.cpu,)))
-    return WARN, "on: the clock depends on temperature and on the other cores", cure
+    return WARN, "on: the clock depends on temperature and on the other cores", preparation.cure(wanted)
 
 
 def _mitigations(host: Host) -> _Checked:
@@ -171,13 +178,9 @@ def _numa(host: Host) -> _Checked:
 def _thp(host: Host) -> _Checked:
     enabled = host.environment["thp"]["enabled"]
     wanted = preparation.unfit_huge_pages(host.files)
-    if not wanted:
+    if not wanted or enabled not in _UNFIT:
         return _ok(enabled)
-    found = {
-        "always": "always: regions of 4 KiB pages become huge pages at times",
-        "never": "never: what asks for huge pages gets none, as the backing thp does",
-    }
-    return WARN, found[str(enabled)], preparation.cure(wanted)
+    return WARN, f"{enabled}: {_UNFIT[enabled]}", preparation.cure(wanted)
 
 
 def _folios(host: Host) -> _Checked:

@@ -77,6 +77,7 @@ typedef struct {
     const uint32_t *given_b; /* for one thread only */
     const ps_trace_line *trace; /* of `replay`: each thread plays it once on its share, in one round; the iterations */
     uint64_t trace_lines; /* are its moves, once for each thread */
+    uint64_t *begins_ns; /* where it is left when each round began, by CLOCK_MONOTONIC_RAW; NULL: nowhere */
 } ps_trial;
 
 typedef struct {

@@ -96,6 +96,14 @@ static int beside_round(struct ps_trial_run *run, int (*hook)(struct ps_work *, 
     return failed ? failed : lost;
 }
 
+/* For whoever samples the process from outside, and has to tell the rounds from what is done between them. Written
+ * twice, as the first may have to bring the memory that it is written to. */
+static void note_begin(const struct ps_trial_run *run, uint32_t round)
+{
+    for (int i = 0; run->trial->begins_ns && i < 2; i++)
+        __atomic_store_n(&run->trial->begins_ns[round - 1], ps_now_ns(), __ATOMIC_RELAXED);
+}
+
 static int time_rounds(struct ps_trial_run *run, uint64_t *rounds_ns)
 {
     const uint32_t rounds = run->trial->rounds;
@@ -111,6 +119,7 @@ static int time_rounds(struct ps_trial_run *run, uint64_t *rounds_ns)
             (failed = ps_state_renew(run)) != 0 || (failed = ps_counters_read(&before, run->error)) != 0)
             break;
         ps_readers_begin(run->readers, run->works);
+        note_begin(run, round);
         ps_perf_switch(&run->perf, 1);
         const uint64_t round_ns = ps_team_run(run->team, run_slice, round);
         ps_readers_rest(run->readers);

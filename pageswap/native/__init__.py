@@ -264,12 +264,19 @@ def enter_child(parent: int, **conditions: Any) -> None:  # noqa: ANN401 - as _c
 class TrialProcess:
     """A process of its own for one trial, in which nothing but the core runs."""
 
-    def __init__(self, params: TrialParams) -> None:
-        """Make the trial, and the memory for its result that the process will share."""
+    def __init__(self, params: TrialParams, *, is_stamped: bool = False) -> None:
+        """Make the trial, and the memory for its result that the process will share.
+
+        One that `is_stamped` leaves there when each round began, too.
+        """
         self._trial = params.struct
         self._rounds = int(params.fields["rounds"])
-        self._memory = mmap.mmap(-1, ffi.sizeof("ps_outcome") + self._rounds * ffi.sizeof("uint64_t"))
+        rounds_bytes = self._rounds * ffi.sizeof("uint64_t")
+        self._memory = mmap.mmap(-1, ffi.sizeof("ps_outcome") + rounds_bytes)
         self._outcome = ffi.from_buffer("ps_outcome *", self._memory)
+        self._begins = ffi.from_buffer("uint64_t[]", mmap.mmap(-1, rounds_bytes)) if is_stamped else ()
+        if is_stamped:
+            self._trial.pointer.begins_ns = self._begins
 
     def start(self, **conditions: Any) -> int:  # noqa: ANN401 - as _conditions has them
         """Fork the process under conditions as `enter_child` has them, and return its id; raises CoreError."""
@@ -287,3 +294,7 @@ class TrialProcess:
         if self._outcome.state != lib.PS_TRIAL_MEASURED:
             _raise(self._outcome.error)
         return _result(self._outcome.result, ffi.unpack(ffi.addressof(self._outcome.rounds_ns, 0), self._rounds))
+
+    def begins_ns(self) -> list[int]:
+        """Return when each round began, by CLOCK_MONOTONIC_RAW; nothing of a trial that is not stamped."""
+        return list(self._begins)[: self._rounds]

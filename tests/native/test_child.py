@@ -42,6 +42,22 @@ def test_its_result_is_that_of_the_trial() -> None:
     assert set(result.counters) == set(native.COUNTERS)
 
 
+def test_a_stamped_trial_tells_when_each_round_began() -> None:
+    """By the clock that it is timed with, one after the other, each before it was timed; others tell nothing."""
+    process = native.TrialProcess(child.params(rounds=300), is_stamped=True)
+    before_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
+    assert ended(process) == 0
+    after_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
+    result, begins_ns = process.result(), process.begins_ns()
+
+    assert result
+    assert len(begins_ns) == 300
+    ends_ns = [begin_ns + round_ns for begin_ns, round_ns in zip(begins_ns, result.rounds_ns, strict=True)]
+    borders_ns = [before_ns, *(ns for each in zip(begins_ns, ends_ns, strict=True) for ns in each), after_ns]
+    assert borders_ns == sorted(borders_ns)
+    assert native.TrialProcess(child.params(rounds=300)).begins_ns() == []
+
+
 def test_an_error_of_the_trial_is_raised_here() -> None:
     """With the call and the errno, as from a trial in this process."""
     process = native.TrialProcess(child.params(page_bytes=5000))

@@ -150,6 +150,10 @@ class FakeTrial(ForkedCall):
             raise MethodUnavailableError(found["unavailable"])
         return found and SimpleNamespace(**found)
 
+    def begins_ns(self) -> list[int]:
+        """Return when rounds began that no sample fell into."""
+        return [0] * 10
+
 
 def methods() -> list[dict[str, Any]]:
     """List every ending as a method, and one that this host lacks."""
@@ -164,6 +168,7 @@ def fake_core() -> CoreCalls:
         methods=methods,
         info=lambda: {"core_hash": "0" * 64, "build": "host"},
         trial=lambda spec, cpus, _trace=(): FakeTrial(core, spec, cpus),
+        stamped_trial=lambda spec, cpus, _trace=(): FakeTrial(core, spec, cpus),
         check=lambda spec, cpus: f"needs more than {len(cpus)} CPUs" if spec.method == "no_device" else "",
         enter_child=native.enter_child,
         reserved_page_bytes={"hugetlb_2m": 2 << 20},

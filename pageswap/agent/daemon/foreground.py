@@ -89,11 +89,11 @@ def _take(work: WorkFolder, first: str, document: dict[str, Any]) -> None:
 
 
 def answered(work: WorkFolder) -> set[str]:
-    """Return the trials that have an outcome in a segment's journal; what was cut off in the middle is none."""
+    """Return the trials that have an outcome or a profile in a segment's journal; what was cut off has none."""
     found = set()
     with open(work.journal, "rb") as journal:
         for line in journal:
-            if line.startswith(b'{"kind":"trial"') and line.endswith(b"\n"):
+            if line.startswith((b'{"kind":"trial"', b'{"kind":"profile"')) and line.endswith(b"\n"):
                 found.add(json.loads(line)["trial_id"])
     return found
 

@@ -21,11 +21,13 @@ from pageswap.agent.trial.child_watcher import ChildWatcher, become_subreaper
 from pageswap.agent.trial.core_calls import ForkedCall
 from pageswap.agent.trial.executor import Executor, TrialOutcome
 from pageswap.agent.trial.preflight import Preflight
+from pageswap.agent.trial.profiler import Profiler
 from pageswap.agent.workspace.cleaning import tidy
 from pageswap.errors import HostError
 
 if TYPE_CHECKING:
     import array
+    from collections.abc import Callable
 
     from pageswap.agent.daemon.host_context import HostContext
     from pageswap.agent.host.tunables import Tunables
@@ -132,7 +134,12 @@ class Session:
                 journal.append("tune", **event)
             group = self._capped_group(watcher)
             trial_executor = Executor(self._core, watcher, preflight, cpus=self._cpus, group=group, traces=self._traces)
-            why = self._run_trials(journal, mark, preflight, trial_executor)
+            if self._job.profile:
+                profiler = Profiler(trial_executor, self._work.path, self._rest)
+                why = self._in_turn(mark, lambda trial: _profile(journal, profiler, trial))
+            else:
+                info = self._core.info()
+                why = self._in_turn(mark, lambda trial: _measure(journal, trial_executor, info, trial))
         finally:
             if group:
                 group.remove()
@@ -143,8 +150,8 @@ class Session:
         journal.close()
         log(f"ended: {why}")
 
-    def _run_trials(self, journal: Journal, mark: FollowedMark, preflight: Preflight, trial_executor: Executor) -> str:
-        info = self._core.info()
+    def _in_turn(self, mark: FollowedMark, execute: Callable[[job.TrialSpec], bool]) -> str:
+        """Execute each trial, and return why that ended; `execute` tells whether its processes are gone."""
         for trial in self._job.trials:
             self._lease.serve()
             if self._signals.requested:
@@ -152,23 +159,7 @@ class Session:
             if mark.idle_s() > self._job.lease_s:
                 log(f"nobody has followed for {self._job.lease_s:g} s")
                 return "lease_expired"
-            begin_ns = time.monotonic_ns()
-            started_at = utc_now()
-            refusal = preflight.refusal(trial)
-            outcome = TrialOutcome(*refusal) if refusal else trial_executor.run(trial)
-            journal.append(
-                "trial",
-                trial_id=trial.trial_id,
-                attempt=trial.attempt,
-                status=outcome.status,
-                reason=outcome.reason[:_LONGEST_REASON],
-                started_at=started_at,
-                wall_ns=time.monotonic_ns() - begin_ns,
-                **outcome.measures,
-                build=info.get("build"),
-                core_hash=info.get("core_hash"),
-            )
-            if outcome.unkillable:
+            if not execute(trial):
                 log("a trial could not be killed: nothing more can be measured beside it")
                 return "killed"
         return "done"
@@ -201,3 +192,41 @@ class Session:
             group.remove()
         log("no control group can be made here: the memory cap is kept by what trials are computed to need")
         return None
+
+
+def _measure(journal: Journal, executor: Executor, info: dict[str, Any], trial: job.TrialSpec) -> bool:
+    """Execute a trial and write down its outcome; tell whether its processes are gone."""
+    begin_ns = time.monotonic_ns()
+    started_at = utc_now()
+    refusal = executor.preflight.refusal(trial)
+    outcome = TrialOutcome(*refusal) if refusal else executor.run(trial)
+    journal.append(
+        "trial",
+        trial_id=trial.trial_id,
+        attempt=trial.attempt,
+        status=outcome.status,
+        reason=outcome.reason[:_LONGEST_REASON],
+        started_at=started_at,
+        wall_ns=time.monotonic_ns() - begin_ns,
+        **outcome.measures,
+        build=info.get("build"),
+        core_hash=info.get("core_hash"),
+    )
+    return not outcome.unkillable
+
+
+def _profile(journal: Journal, profiler: Profiler, trial: job.TrialSpec) -> bool:
+    """Profile a trial's case and write down what was found, nothing when it was stopped; tell as `_measure` does."""
+    started_at = utc_now()
+    outcome = profiler.run(trial)
+    if outcome is None:
+        return True
+    journal.append(
+        "profile",
+        trial_id=trial.trial_id,
+        status=outcome.status,
+        reason=outcome.reason[:_LONGEST_REASON],
+        started_at=started_at,
+        **outcome.found,
+    )
+    return not outcome.unkillable

@@ -102,6 +102,8 @@ class Job:
     # The CPU of the first measured thread, and the most memory that a trial may use; None leaves both to the agent.
     cpu: int | None = None
     memory_cap_bytes: int | None = None
+    # What profiles the cases of the trials, none of which is counted then; "" measures.
+    profile: str = ""
     # By its hash each trace that trials play, packed as by pageswap.agent.trace.
     traces: dict[str, str] = dataclasses.field(default_factory=dict)
     # What all trials are expected to take, where a scheduler is told of it.

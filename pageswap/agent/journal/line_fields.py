@@ -32,6 +32,9 @@ MEASURES = (*COUNTERS, "rounds_ns", "cpu")
 FIELDS_FROM_COUNTERS = ("cpu_khz_before", "cpu_khz_after", "throttle_count")
 # A reader takes no more than this of what a host says beside the times: a row is a measurement, not a parcel.
 MAX_TEXT_BYTES = 1 << 16
+# Of a profile: a reader looks at no more functions, and their names can be as long as their makers like.
+MOST_SYMBOLS = 12
+LONGEST_NAME = 160
 # More than any core counts.
 _MOST_COUNTERS = 200
 
@@ -81,6 +84,12 @@ def _counters_problem(counters: Any) -> str:  # noqa: ANN401 - whatever the host
     return next((f"counters holds {name!r:.60}: {count!r:.60}, which is no count" for name, count in wrong), "")
 
 
+def _function_problem(name: object) -> str:
+    # What a terminal would obey takes ten times the room once it is written out.
+    is_none = not isinstance(name, str) or len(name) > 10 * LONGEST_NAME
+    return f"{name!r:.60} is no name of a function" if is_none else ""
+
+
 def _one_of(name: str, words: tuple[str, ...]) -> Callable[[object], str]:
     return lambda word: "" if word in words else f"{name} is {word!r:.60}, expected one of {', '.join(words)}"
 
@@ -125,6 +134,14 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "status": {"alive": (bool,), "pid": _COUNT, "journal_bytes": _NUMBER, "log": _WORD, "pending?": _WORD},
     "stop": {},
 }
+# A function and how many samples fell into it.
+_SYMBOL = {"name": _function_problem, "object": _function_problem, "is_kernel": (bool,), "samples": _NUMBER}
+PROFILE = {
+    "event": _function_problem,
+    **dict.fromkeys(("frequency_hz", "trials", "elapsed_ns", "samples", "kernel_samples", "outside"), _NUMBER),
+    "names_hidden": (bool,),
+    "symbols": [_SYMBOL, MOST_SYMBOLS],
+}
 _COMMON = {"seq": _NUMBER, "run_id": _WORD, "host": _WORD, "segment": _NUMBER}
 _LINES: dict[str, dict[str, Any]] = {
     "begin": {
@@ -150,8 +167,22 @@ _LINES: dict[str, dict[str, Any]] = {
         **dict.fromkeys(("load1_before?", "load1_after?"), (float, int, _NULL)),
         **dict.fromkeys(("wall_ns?", *(f"{name}?" for name in FIELDS_FROM_COUNTERS)), _COUNT),
     },
+    "profile": {
+        "trial_id": _WORD,
+        "status": _one_of("status", (job.OK, job.UNAVAILABLE, job.SKIPPED, job.FAILED)),
+        "reason": _WORD,
+        "started_at": time_problem,
+        **PROFILE,
+    },
     "end": {"why": _one_of("why", ENDS), "finished_at": time_problem},
 }
+
+
+def _adds_up(profile: dict[str, Any]) -> bool:
+    counts = [symbol["samples"] for symbol in profile["symbols"]]
+    in_kernel = sum(symbol["samples"] for symbol in profile["symbols"] if symbol["is_kernel"])
+    is_whole = sum(counts) <= profile["samples"] and in_kernel <= profile["kernel_samples"] <= profile["samples"]
+    return is_whole and all(count > 0 for count in counts)
 
 
 def line_problem(record: dict[str, Any]) -> str:
@@ -166,6 +197,8 @@ def line_problem(record: dict[str, Any]) -> str:
     for name, value in record.items():
         if isinstance(value, (int, float)) and value < 0:
             return f"{name} is negative"
+    if kind == "profile" and not _adds_up(record):
+        return "the samples of its functions are more than there are, or none"
     is_measured = kind == "trial" and record["status"] in (job.OK, job.CORRUPT)
     if is_measured and None in (record["elapsed_ns"], record["rounds_ns"]):
         return f"status {record['status']} without its times"

@@ -30,6 +30,8 @@ class CoreCalls:
     # Takes the trial and the CPUs for its threads, the first thread's first, and the lines of its trace where it has
     # one; its result is a native.TrialResult.
     trial: Callable[..., Work]
+    # Takes the same; its process leaves when its rounds began, too.
+    stamped_trial: Callable[..., Any]
     # Takes the same, in a child; returns why this host cannot run the trial now, or "".
     check: Callable[[TrialSpec, tuple[int, ...]], str]
     # Takes the parent's process id, in a fork of it, and limits as Work.start does; raises CoreError.
@@ -66,6 +68,7 @@ def native_core() -> CoreCalls:
         methods=lambda: [dataclasses.asdict(method) for method in native.methods()],
         info=native.core_info,
         trial=lambda *given: native.TrialProcess(params_of(*given)),
+        stamped_trial=lambda *given: native.TrialProcess(params_of(*given), is_stamped=True),
         check=check,
         enter_child=native.enter_child,
         reserved_page_bytes={each.name: each.kernel_page_bytes for each in native.backings() if each.is_reserved},

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,11 +17,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from agent import fake_core
+from agent.fake_core import processes_with
 from agent.harness import Host, make_trial, wait_until
 from requirement import require
 
 from pageswap.agent import trace as traces
+from pageswap.agent.host.host_files import HostFiles
 from pageswap.agent.journal.line_fields import MEASURES
+from pageswap.agent.trial.perf import problem
 from pageswap.agent.workspace import host_lease
 
 if TYPE_CHECKING:
@@ -288,6 +292,54 @@ def test_what_a_killed_job_left_is_restored_by_a_look_at_the_facts(host: Host) -
         "found": "nothing left changed",
         "cure": "",
     }
+
+
+def _require_perf() -> None:
+    require("perf", shutil.which("perf") and not problem(HostFiles()), f"needs perf: {problem(HostFiles())}")
+
+
+def _sampled(host: Host) -> list[int]:
+    return processes_with(f"--output={host.work_dir}/perf.data")
+
+
+def test_a_job_that_profiles_writes_no_trial(host: Host) -> None:
+    """A line a case, with its reason where there are no samples."""
+    _require_perf()
+    host.start(make_trial("corrupt"), make_trial("absent"), profile="perf")
+    lines = host.finish()
+
+    assert [line["kind"] for line in lines] == ["begin", "profile", "profile", "end"]
+    assert [(line["trial_id"], line["status"]) for line in lines[1:-1]] == [
+        ("b00.c0000", "failed"),
+        ("b00.c0001", "unavailable"),
+    ]
+    assert lines[-1]["why"] == "done"
+    assert [path.name for path in host.work_dir.iterdir() if "perf" in path.name] == []
+
+
+def test_a_profile_that_is_stopped_has_no_line(host: Host) -> None:
+    """It is made again; perf and its trial are gone with it, and its files, and what came before is there."""
+    _require_perf()
+    host.start(make_trial("corrupt"), make_trial("hang"), make_trial("good"), profile="perf")
+    wait_until(lambda: len(host.journal()) == 2 and _sampled(host), "the second profile")
+    host.call("stop", how="kill")
+    lines = host.finish()
+
+    assert [line["kind"] for line in lines] == ["begin", "profile", "end"]
+    assert lines[-1]["why"] == "killed"
+    assert _sampled(host) == []
+    assert [path.name for path in host.work_dir.iterdir() if "perf" in path.name] == []
+
+
+def test_perf_does_not_outlive_a_killed_agent(host: Host) -> None:
+    """Its keeper ends it; the journal has what came before."""
+    _require_perf()
+    pid = host.start(make_trial("corrupt"), make_trial("hang"), profile="perf")
+    wait_until(lambda: len(host.journal()) == 2 and _sampled(host), "the second profile")
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not _sampled(host), "the end of perf")
+
+    assert [line["kind"] for line in host.journal()] == ["begin", "profile"]
 
 
 def _finding(host: Host, check: str) -> dict[str, str]:

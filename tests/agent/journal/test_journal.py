@@ -114,7 +114,7 @@ def test_a_torn_last_line_is_not_given_and_reading_goes_on_behind_the_lines_befo
         (b"[1]\n", "not a JSON line (not a JSON object)"),
         (b"\xff\xfe\n", "not a JSON line"),
         (b"\n", "not a JSON line"),
-        (_lines(_begin(kind="other")), "kind is 'other', expected one of begin, tune, trial, end"),
+        (_lines(_begin(kind="other")), "kind is 'other', expected one of begin, tune, trial, profile, end"),
         (_lines(_begin(kind=["begin"])), "kind is"),
         (_lines(_begin(format=2)), "format 2, this version reads 1"),
         (_lines(_begin(run_id="r2")), "another run's journal"),

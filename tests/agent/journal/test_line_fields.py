@@ -61,9 +61,63 @@ def test_a_further_counter_needs_no_line_in_the_table() -> None:
     assert "" == line_problem(line)
 
 
+def profile_line(**changes: Any) -> dict[str, Any]:
+    """Return the line of a profile of ten samples, with changes."""
+    head = {"kind": "profile", "seq": 1, "run_id": "r1", "host": "here", "segment": 0, "trial_id": "b00.c0000"}
+    found = {
+        "status": "ok",
+        "reason": "",
+        "started_at": "2025-01-31T12:00:00Z",
+        "event": "cycles:P",
+        "frequency_hz": 9973,
+        "trials": 2,
+        "elapsed_ns": 1000,
+        "samples": 10,
+        "kernel_samples": 6,
+        "outside": 3,
+        "names_hidden": False,
+        "symbols": [symbol(samples=6), symbol(name="memcpy", is_kernel=False)],
+    }
+    return {**head, **found, **changes}
+
+
+def symbol(**changes: Any) -> dict[str, Any]:
+    """Return a function of a profile with one sample."""
+    return {"name": "do_syscall_64", "object": "kernel", "is_kernel": True, "samples": 1, **changes}
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({}, ""),
+        ({"symbols": [], "samples": 0, "kernel_samples": 0}, ""),
+        ({"symbols": [symbol()] * 13}, "profile line: symbols is ["),
+        ({"symbols": [symbol(name="x" * 1601)]}, "is no name of a function"),
+        ({"symbols": [symbol(object=7)]}, "7 is no name of a function"),
+        ({"symbols": [symbol(samples=0)]}, "the samples of its functions are more than there are, or none"),
+        ({"symbols": [symbol(samples=-3), symbol(samples=4)]}, "are more than there are, or none"),
+        ({"symbols": [symbol(samples=7)]}, "are more than there are, or none"),
+        ({"symbols": [symbol(samples=11, is_kernel=False)]}, "are more than there are, or none"),
+        ({"kernel_samples": 11}, "are more than there are, or none"),
+        ({"samples": -1}, "samples is negative"),
+        ({"outside": -1}, "outside is negative"),
+        ({"names_hidden": 0}, "names_hidden is 0"),
+        ({"event": None}, "None is no name of a function"),
+        ({"status": "corrupt"}, "status is 'corrupt', expected one of ok, unavailable, skipped, failed"),
+    ],
+)
+def test_a_profile_adds_up(change: dict[str, Any], problem: str) -> None:
+    """It has no more functions than there is room for, and no more samples than there are."""
+    said = line_problem(profile_line(**change))
+
+    assert problem in said if problem else said == ""
+
+
 def test_what_is_quoted_in_a_message_fits_it() -> None:
     """A host's text may be of any length."""
-    assert f"kind is '{59 * 'a'}, expected one of begin, tune, trial, end" == line_problem({"kind": 1000 * "a"})
+    assert f"kind is '{59 * 'a'}, expected one of begin, tune, trial, profile, end" == line_problem(
+        {"kind": 1000 * "a"}
+    )
 
 
 def test_the_present_time_has_milliseconds_and_says_utc() -> None:

@@ -11,7 +11,7 @@ from pageswap.agent.journal.line_fields import ENDS, utc_now
 from pageswap.agent.trace import sha256_of
 from pageswap.errors import JournalError, StoreError
 from pageswap.store.facts import store_facts
-from pageswap.store.schema import OUTCOME_COLUMNS, TRIAL_COLUMNS
+from pageswap.store.schema import OUTCOME_COLUMNS, PROFILE_COLUMNS, TRIAL_COLUMNS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -140,6 +140,8 @@ def _insert_record(connection: sqlite3.Connection, record: dict[str, Any]) -> No
         connection.execute("INSERT INTO tunable VALUES (?, ?, ?, ?)", (*key, record["seq"], _json(change)))
     elif record["kind"] == "trial":
         _insert_outcome(connection, record)
+    elif record["kind"] == "profile":
+        _insert_profile(connection, record)
 
 
 _KNOWN = """
@@ -167,3 +169,21 @@ def _insert_outcome(connection: sqlite3.Connection, record: dict[str, Any]) -> N
     row = {**record, "rounds_ns": None if rounds is None else _json(rounds), "extra": _json(extra) if extra else None}
     names = ("host", *_OWN, "segment", *OUTCOME_COLUMNS, "extra")
     insert_rows(connection, "outcome", names, [[row.get(name) for name in names]])
+
+
+def _insert_profile(connection: sqlite3.Connection, record: dict[str, Any]) -> None:
+    host, trial_id = record["host"], record["trial_id"]
+    where = f"{host}, segment {record['segment']}"
+    found = connection.execute(
+        "SELECT case_id, EXISTS (SELECT 1 FROM profile p WHERE p.host = ?1 AND p.case_id = trial.case_id)"
+        " FROM trial WHERE trial_id = ?2",
+        (host, trial_id),
+    ).fetchone()
+    if found is None:
+        raise JournalError(f"{where}: trial {trial_id!r:.80}, whose case was profiled, is not in this run's plan")
+    case_id, is_there = found
+    if is_there:
+        raise JournalError(f"{where}: a second profile of case {case_id}")
+    row = {**record, "case_id": case_id, "symbols": _json(record["symbols"])}
+    names = ("host", "case_id", "segment", *PROFILE_COLUMNS)
+    insert_rows(connection, "profile", names, [[row[name] for name in names]])

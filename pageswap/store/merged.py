@@ -83,6 +83,12 @@ def _add(
     _insert(
         connection, "outcome", _later(segments, ({**each, "trial_id": names[each["trial_id"]]} for each in outcomes))
     )
+    # Of several runs' profiles of a case the latest stands.
+    profiles = [{**each, "case_id": ids[each["case_id"]]} for each in store.table("profile")]
+    connection.executemany(
+        "DELETE FROM profile WHERE host = ? AND case_id = ?", [(each["host"], each["case_id"]) for each in profiles]
+    )
+    _insert(connection, "profile", _later(segments, profiles))
     for host, of_host in store.ledger().items():
         for phase, seconds in of_host.items():
             connection.execute(

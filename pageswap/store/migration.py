@@ -15,6 +15,7 @@ from pageswap.store.schema import (
     CHECKSUM,
     OUTCOME,
     OUTCOME_COLUMNS,
+    PROFILE,
     SCHEMA_VERSION,
     TABLES_OF_2,
     TRACE,
@@ -131,6 +132,10 @@ def _from_5(connection: sqlite3.Connection) -> None:
     connection.execute(TRACE)
 
 
+def _from_6(connection: sqlite3.Connection) -> None:
+    connection.execute(PROFILE)
+
+
 _STEPS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = dict(
-    enumerate((_from_1, _from_2, _from_3, _from_4, _from_5), 1)
+    enumerate((_from_1, _from_2, _from_3, _from_4, _from_5, _from_6), 1)
 )

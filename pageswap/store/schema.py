@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pageswap.agent.journal.job import RETRIED
+from pageswap.agent.journal.job import OK, RETRIED
 from pageswap.errors import StoreError
 from pageswap.store.database import CURE_OF_DAMAGE
 from pageswap.store.facts import FACTS_TABLE
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 #      two names of one machine.
 #   5  what is known of the run on each host (facts), for exports and for whoever goes over many runs.
 #   6  the traces that its trials play (trace), so that a run can be resumed, and played again, without their files.
-SCHEMA_VERSION: Final = 6
+#   7  what a profile of each case found (profile), beside the trials, as none of its own is counted.
+SCHEMA_VERSION: Final = 7
 
 # PRAGMA application_id: "pswp", so that another program's SQLite file is refused by name.
 APPLICATION_ID: Final = 0x70737770
@@ -127,6 +128,33 @@ TRACE: Final = """CREATE TABLE trace (
 ) STRICT, WITHOUT ROWID;
 """
 
+# What the journal says of a case's profile.
+PROFILE_COLUMNS: Final = {
+    "status": "TEXT",
+    "reason": "TEXT",
+    "started_at": "TEXT",  # UTC ISO 8601
+    "event": "TEXT",  # as perf calls it
+    "frequency_hz": "INTEGER",
+    "trials": "INTEGER",  # under perf, and how long their rounds took together
+    "elapsed_ns": "INTEGER",
+    "samples": "INTEGER",  # in the rounds
+    "kernel_samples": "INTEGER",
+    "outside": "INTEGER",
+    "names_hidden": "INTEGER",  # 0 or 1
+    "symbols": "TEXT",  # JSON array of {name, object, is_kernel, samples}
+}
+_PROFILE = "".join(f"    {name} {kind} NOT NULL,\n" for name, kind in PROFILE_COLUMNS.items())
+
+# The table that version 7 brought.
+PROFILE: Final = f"""CREATE TABLE profile (
+    host TEXT NOT NULL REFERENCES host,
+    case_id TEXT NOT NULL REFERENCES cases,
+    segment INTEGER NOT NULL,
+{_PROFILE}    PRIMARY KEY (host, case_id),
+    FOREIGN KEY (host, segment) REFERENCES segment
+) STRICT, WITHOUT ROWID;
+"""
+
 _DDL = f"""
 CREATE TABLE run (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -220,10 +248,20 @@ SELECT t.case_id, coalesce(o.attempt, 0) + 1 AS attempt, {", ".join(f"t.{name}" 
 """
 MISSING_COUNT: Final = f"SELECT count(*) {_MISSING}"
 
+# A trial of each case that was measured and has no profile: the first, as all of a case are alike.
+UNPROFILED: Final = f"""
+SELECT t.case_id, 1 AS attempt, {", ".join(f"t.{name}" for name in TRIAL_COLUMNS)} FROM trial t
+WHERE t.ordinal IN (
+    SELECT min(m.ordinal) FROM trial m JOIN outcome o ON o.host = ?1 AND o.trial_id = m.trial_id AND o.status = '{OK}'
+    WHERE NOT m.warmup AND NOT m.replica GROUP BY m.case_id
+) AND t.case_id NOT IN (SELECT case_id FROM profile WHERE host = ?1)
+ORDER BY t.ordinal
+"""  # noqa: S608 - the names are this module's own
+
 
 def create_tables(connection: sqlite3.Connection) -> None:
     """Lay out an empty database inside the caller's transaction."""
-    for statement in f"{_DDL}\n{TABLES_OF_2}{CHECKSUM}\n{TRACE}\n{FACTS_TABLE}".split(";\n\n"):
+    for statement in f"{_DDL}\n{TABLES_OF_2}{CHECKSUM}\n{TRACE}\n{PROFILE}\n{FACTS_TABLE}".split(";\n\n"):
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -21,7 +21,7 @@ from pageswap.store.host_notes import HostNotes
 from pageswap.store.inserts import insert_lines, insert_run, insert_trials
 from pageswap.store.migration import open_migrated
 from pageswap.store.more_blocks import add_blocks
-from pageswap.store.schema import ROW_COLUMNS, TRIAL_COLUMNS
+from pageswap.store.schema import PROFILE_COLUMNS, ROW_COLUMNS, TRIAL_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -206,6 +206,21 @@ class Store(HostNotes):
     def missing_count(self, host: str) -> int:
         """Count what `missing` gives, which may be long."""
         return self._count(schema.MISSING_COUNT, host)
+
+    def unprofiled(self, host: str) -> list[TrialSpec]:
+        """Return a trial of each case that `host` has measured and of which it has no profile, in the plan's order."""
+        return [self._trial(*row) for row in self._read(schema.UNPROFILED, host)]
+
+    def profiles(self) -> list[dict[str, Any]]:
+        """Return what was found of each case by a profile: `host`, `case_id` and schema.PROFILE_COLUMNS by name."""
+        names = ("host", "case_id", *PROFILE_COLUMNS)
+        order = "JOIN host USING (host) JOIN cases USING (case_id) ORDER BY host.position, cases.position"
+        rows = self._read(f"SELECT {', '.join(names)} FROM profile {order}")  # noqa: S608 - our own names
+        found = [dict(zip(names, row, strict=True)) for row in rows]
+        return [
+            {**each, "names_hidden": bool(each["names_hidden"]), "symbols": self._document(each["symbols"])}
+            for each in found
+        ]
 
     def traces(self, hashes: Iterable[str]) -> dict[str, str]:
         """Return traces by their hashes, packed as by `pageswap.agent.trace`; "" stands for no trace."""

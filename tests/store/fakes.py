@@ -90,6 +90,10 @@ class FakeJournal:
         """Return the line of a trial that ended well unless `fields` say otherwise."""
         return self.line("trial", **{**OUTCOME, "trial_id": trial_id, **fields})
 
+    def profile(self, trial_id: str, **fields: object) -> bytes:
+        """Return the line of a case's profile, of the case of this trial."""
+        return self.line("profile", **{**PROFILE, "trial_id": trial_id, **fields})
+
     def end(self, why: str = "done") -> bytes:
         """Return the last line."""
         return self.line("end", why=why, finished_at="2025-01-31T12:00:01Z")
@@ -116,6 +120,23 @@ def change(path: Path, *statements: str) -> None:
     connection.close()
 
 
+PROFILE: dict[str, Any] = {
+    "status": "ok",
+    "reason": "",
+    "started_at": "2025-01-31T12:00:00.5Z",
+    "event": "cpu-clock",
+    "frequency_hz": 9973,
+    "trials": 12,
+    "elapsed_ns": 200_000_000,
+    "samples": 2000,
+    "kernel_samples": 1900,
+    "outside": 500,
+    "names_hidden": False,
+    "symbols": [
+        {"name": "move_pages_ptes", "object": "kernel", "is_kernel": True, "samples": 950},
+        {"name": "__GI___ioctl", "object": "libc.so.6", "is_kernel": False, "samples": 60},
+    ],
+}
 OUTCOME: dict[str, Any] = {
     "attempt": 1,
     "status": "ok",

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parents[2] / "docs/commands.md"
 FLIPS = 150
 # What a store without a row of its own in each table would leave untried.
-EVERY_TABLE = ("run", "host", "cases", "trial", "segment", "outcome", "tunable", "ledger", "stopping", "facts", "trace")
+EVERY_TABLE = (
+    *("run", "host", "cases", "trial", "segment", "outcome", "tunable", "ledger", "stopping", "facts", "trace"),
+    "profile",
+)
 
 
 @pytest.fixture
@@ -38,6 +41,7 @@ def path(tmp_path: Path) -> Path:
         second = store.new_segment("lab1")
         journal = FakeJournal(run_id=store.meta()["run_id"], host="lab1", segment=second)
         lines = [journal.begin(), journal.line("tune", name="vm.max_map_count", before=1, set=2)]
+        lines.append(journal.profile("b00.c0000"))
         store.ingest("lab1", second, 0, lines)
         store.add_ledger("lab1", "connecting", 1.5)
         store.allow_blocks("lab1", 2, enough="narrow enough")
@@ -62,7 +66,15 @@ def everything(store: Store) -> list[Any]:
         store.methods,
         store.status_counts,
     )
-    more = (store.segment_facts, store.ledger, store.problems, store.stops, store.outcome_count, store.planned_trials)
+    more = (
+        store.segment_facts,
+        store.ledger,
+        store.problems,
+        store.stops,
+        store.outcome_count,
+        store.planned_trials,
+        store.profiles,
+    )
     return [of_each, *(read() for read in (*reads, *more))]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from pageswap.analysis.trials.table import DERIVED_COLUMNS, EXPORT_COLUMNS, IDENTITY_COLUMNS
 from pageswap.store.facts import FACTS
+from tests.store.fakes import PROFILE
 
 COLUMNS = tuple(name for name in EXPORT_COLUMNS if name not in DERIVED_COLUMNS) + IDENTITY_COLUMNS
 
@@ -69,6 +70,7 @@ class FakeRun:
     spent: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     troubles: dict[str, str] = dataclasses.field(default_factory=dict)
     enough: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    profiled: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     def meta(self) -> dict[str, Any]:
         """Give a run made by one known command."""
@@ -128,6 +130,10 @@ class FakeRun:
     def problems(self) -> dict[str, str]:
         """Give why hosts gave nothing more."""
         return self.troubles
+
+    def profiles(self) -> list[dict[str, Any]]:
+        """Give what profiles found."""
+        return self.profiled
 
     def stops(self) -> dict[str, dict[str, Any]]:
         """Give the hosts that stopped early."""
@@ -235,3 +241,8 @@ def make_run(  # noqa: PLR0913 - each is a property of the run
         outcomes=outcomes,
         facts={host: {**ENVIRONMENT, "hostname": host} for host in hosts},
     )
+
+
+def profile_of(run: FakeRun, case_id: str, **changes: Any) -> dict[str, Any]:
+    """Make the profile of a case on the run's first host, with changes."""
+    return {"host": run.hosts[0], "case_id": case_id, **PROFILE, **changes}

@@ -99,6 +99,20 @@ def noise_floors(logs: Floats) -> Floats:
     return floors
 
 
+def share_interval(part: int, whole: int) -> Interval:
+    """Return the 95 % interval of a share, of which ``part`` of ``whole`` independent draws were found.
+
+    It is Wilson's (1927, JASA 22, 209), which stays within 0 and 1 and is honest for small counts, where that of the
+    normal distribution around the share found is neither.
+    """
+    z = float(special.ndtri((1 + CONFIDENCE) / 2))
+    share, weight = part / whole, 1 + z * z / whole
+    centre = (share + z * z / (2 * whole)) / weight
+    half = z * math.sqrt(share * (1 - share) / whole + (z / (2 * whole)) ** 2) / weight
+    # Rounding must not leave the share outside, which lies on an end where it is 0 or 1.
+    return Interval(min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)))
+
+
 def _between_order_statistics(ordered: Floats) -> tuple[Floats, Floats]:
     """Return the ends between the k-th and the next value from either side, interpolated to the confidence wanted."""
     count = ordered.shape[1]

@@ -144,6 +144,10 @@ class ManyHosts:
         """Give none."""
         return {}
 
+    def profiles(self) -> list[dict[str, Any]]:
+        """Give none."""
+        return []
+
     def stops(self) -> dict[str, dict[str, Any]]:
         """Give none."""
         return {}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pageswap.statistics.intervals import MINIMUM_N, Interval, median_intervals, noise_floors
+from pageswap.statistics.intervals import MINIMUM_N, Interval, median_intervals, noise_floors, share_interval
 
 SHAPES = {
     "normal": lambda rng, size: rng.normal(size=size),
@@ -143,3 +143,13 @@ def test_an_interval_keeps_its_place_when_the_unit_changes(unit: float) -> None:
 def test_the_inverse_of_an_interval_has_its_ends_turned() -> None:
     """Of 2 to 4 it is a quarter to a half."""
     assert Interval(2.0, 4.0).inverse() == Interval(0.25, 0.5)
+
+
+@pytest.mark.parametrize(("part", "whole"), [(0, 1), (1, 1), (0, 30), (3, 30), (30, 30), (950, 2000), (1, 10**6)])
+def test_a_share_s_interval_is_wilson_s(part: int, whole: int) -> None:
+    """As scipy has it, with the share inside."""
+    expected = stats.binomtest(part, whole).proportion_ci(method="wilson")
+    found = share_interval(part, whole)
+
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert 0 <= found.low <= part / whole <= found.high <= 1

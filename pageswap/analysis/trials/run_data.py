@@ -58,6 +58,9 @@ class RunData(HostRows, Protocol):
     def stops(self) -> Mapping[str, Mapping[str, Any]]:
         """Return {"blocks", "reason"} of each host that stopped before the plan's last block; others are absent."""
 
+    def profiles(self) -> Sequence[Mapping[str, Any]]:
+        """Return what a profile found of each case, by the names of `store.schema.PROFILE_COLUMNS`, in their order."""
+
 
 def levels_of(case: Mapping[str, Any]) -> dict[str, Any]:
     """Return a case's levels alone, those that its workload has a use for, factors in the registry's order first."""

@@ -14,7 +14,7 @@ from pageswap.analysis.trials.table import frame
 from pageswap.answers.against_baseline import contender_name, is_mover
 from pageswap.answers.build import build_answer
 from pageswap.report.page.first_screen import first_rows, picture
-from pageswap.report.sections import costs, hosts, ratios, readers, stability, trends
+from pageswap.report.sections import costs, hosts, profiles, ratios, readers, stability, trends
 from pageswap.report.sections.cases import Table, table
 from pageswap.report.sections.reported_run import ReportedRun, reported_run
 from pageswap.text.words import shown_command
@@ -41,6 +41,7 @@ SECTIONS: Final[tuple[Callable[[ReportedRun], Section | None], ...]] = (
     readers.section,
     costs.paid_later,
     costs.section,
+    profiles.section,
     stability.drift,
     stability.noise,
     stability.outliers,

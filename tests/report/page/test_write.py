@@ -16,7 +16,7 @@ from pageswap.comparison.tables import summary_as_markdown
 from pageswap.errors import StoreError
 from pageswap.report.page.write import printed, render
 from tests.answers.answered import field, slow_down
-from tests.fake_run import ENVIRONMENT, FakeRun, make_run
+from tests.fake_run import ENVIRONMENT, FakeRun, make_run, profile_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +65,9 @@ def hostile() -> FakeRun:
     run.spent = {HOSTILE: {"connecting": 1.0}}
     run.troubles = {HOSTILE: HOSTILE}
     run.enough = {HOSTILE: {"blocks": 7, "reason": HOSTILE}}
+    function = {"name": HOSTILE, "object": HOSTILE, "is_kernel": True, "samples": 50}
+    whole = profile_of(run, "c0000", samples=60, kernel_samples=50, event=HOSTILE, symbols=[function])
+    run.profiled = [whole, profile_of(run, "c0001", status="failed", reason=HOSTILE, samples=0)]
     return run
 
 

@@ -169,6 +169,7 @@ def run(
     until: str | None = None,
     tag: list[str] | None = None,
     note: str = "",
+    profile: str = "",
     tune: bool = False,
     wait: bool = False,
     ignore_lease: bool = False,
@@ -185,7 +186,7 @@ def run(
     made = _plan(spec, set_, filter_, repeats, until)
     chosen = access.machines(hosts, made.experiment)
     from pageswap.campaign import ask_hosts, run_and_resume
-    from pageswap.campaign.options import CORES, Options, make_targets
+    from pageswap.campaign.options import CORES, PROFILERS, Options, make_targets
     from pageswap.console import exits, plan_view, run_view
 
     options = Options(
@@ -193,6 +194,7 @@ def run(
         wait=wait,
         ignore_lease=ignore_lease,
         strict=strict,
+        profile=arguments.one_of("--profile", profile, PROFILERS) if profile else "",
         core=arguments.one_of("--core", core, CORES),
         at_once=arguments.number("--at-once", at_once, 1) or 1,
         patience_s=arguments.seconds("--patience", patience),

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from invoke.context import Context
 
 import tasks
+from pageswap.agent.host.host_files import HostFiles
+from pageswap.agent.trial.perf import problem
 from pageswap.campaign import ask_hosts
 from pageswap.console.commands import commands_of
 from pageswap.console.exits import ended
 from pageswap.fleet.target import Target
+from pageswap.store.store import Store
+from tests.requirement import require
 from tests.stored_run import RUN_ID, store_run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -170,6 +176,53 @@ def test_run_as_json_is_one_document(results: Path, tiny: str, capsys: pytest.Ca
     assert Path(document["report"]).is_relative_to(results)
     ids = document["troubles"][0]["trial_ids"]
     assert sorted(ids) == ["b00.c0001", "b00.c0001.aa", "b01.c0001", "b01.c0001.aa", "w0.c0001"]
+
+
+def profiled_run(spec: str, capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], str]:
+    """Run an experiment's only case that fits, with a profile, and return what is told of that and the page."""
+    change = ["region_size=1MiB", "iterations=20000"]
+    assert call("run", spec=spec, wait=True, json=True, profile="perf", set_=change) == 0
+    document = json.loads(capsys.readouterr().out)
+    (profile,) = document["profiles"]
+    page = Path(document["report"]).read_text(encoding="utf-8")
+
+    assert document["statuses"] == {"ok": 5}
+    assert 'id="profile"' in page
+    with Store.open(Path(document["run_dir"]) / "run.sqlite") as store:
+        assert len(list(store.rows())) == 5
+    return profile, page
+
+
+@pytest.mark.usefixtures("results")
+def test_a_profile_is_beside_the_run(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is counted nowhere; the functions that it found are in the answer and on the page."""
+    require("perf", shutil.which("perf") and not problem(HostFiles()), f"needs perf: {problem(HostFiles())}")
+    profile, page = profiled_run(tiny, capsys)
+
+    assert profile["status"] == "ok"
+    assert profile["samples"] >= sum(each["samples"] for each in profile["functions"]) > 0
+    assert profile["functions"][0]["name"] in page
+
+
+@pytest.mark.usefixtures("results")
+def test_a_host_without_perf_is_measured_and_says_so(
+    tiny: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is good, and so is its exit code; the reason and its cure are in the answer and on the page."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    profile, page = profiled_run(tiny, capsys)
+
+    reason = "there is no program perf in PATH; install"
+    assert (profile["status"], profile["samples"]) == ("unavailable", 0)
+    assert profile["reason"].startswith(reason)
+    assert f"No profile of 1 case: {reason}" in page
+
+
+def test_what_profiles_is_one_of_few(results: Path, tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Any other word is refused before anything is measured."""
+    assert call("run", spec=tiny, profile="gprof") == 1
+    assert capsys.readouterr().err == "error: --profile: expected perf, found 'gprof'\n"
+    assert not results.exists()
 
 
 def test_what_a_run_left_can_be_resumed_reported_and_exported(

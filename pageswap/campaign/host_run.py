@@ -20,6 +20,7 @@ from pageswap.errors import HostError, StoreError
 from pageswap.plan import plan
 from pageswap.store.schema import COLLECTING, RUNNING, WAITING
 from pageswap.store.store import NOT_STARTED
+from pageswap.text.words import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,9 @@ LEASE_AGAIN_S: Final = 0.5
 
 # Where time went is stored so often, so that a controller that is killed takes little of it along.
 BOOK_S: Final = 10.0
+
+# What a case's profile is expected to take beside one trial.
+PROFILE_S: Final = 15.0
 
 # A job of so many trials, or with a trace, takes megabytes while it is sent: of such jobs few are made at a time.
 LARGE_JOB: Final = 1000
@@ -87,7 +91,7 @@ class HostRun:
         """
         owes = self._store.missing_count(self.host) or not all(each.ended for each in self._store.segments(self.host))
         # A host that owes nothing is not even asked: it may be away.
-        if self._agents.stopping or not (owes or self._owed()):
+        if self._agents.stopping or not (owes or self._owed() or self._unprofiled()):
             return
         try:
             self.link.reach(bundle)
@@ -134,11 +138,25 @@ class HostRun:
         self._left = None
         return self._owed() if decided.granted else owed
 
+    def _unprofiled(self) -> list[TrialSpec]:
+        """Return a trial of each case that is still to be profiled; none of a run that is to stop."""
+        if not self._options.profile or self._agents.stopping:
+            return []
+        return self._store.unprofiled(self.host)
+
     def _next_job(self) -> Job | None:
-        """Return the job for all that is owed, in a segment of its own; None when that is nothing."""
-        owed = self._owed()
+        """Return the job for all that is owed, in a segment of its own; None when that is nothing.
+
+        Cases are profiled when nothing else is owed, so that no trial which counts comes after.
+        """
+        owed, profile, more_s = self._owed(), "", 0.0
+        if not owed:
+            owed, profile = self._unprofiled(), self._options.profile
+            more_s = PROFILE_S * len(owed)
         if not owed:
             return None
+        if profile and len(owed) != self._left:
+            self._agents.note(f"profiles {plural(len(owed), 'case')} with {profile}, in trials that are not counted")
         # Both are counted until a trial has ended, so that no host that takes turns with them keeps a run from ending.
         if len(owed) != self._left:
             self._fruitless = self._yields = 0
@@ -162,7 +180,8 @@ class HostRun:
             traces=self._store.traces(trial.trace_sha256 for trial in owed),
             cpu=self._inventory.get("cpu"),
             memory_cap_bytes=self._inventory.get("memory_bytes"),
-            expected_s=plan.expected_seconds(owed) if self.target.is_queued else 0.0,
+            profile=profile,
+            expected_s=plan.expected_seconds(owed) + more_s if self.target.is_queued else 0.0,
         )
 
     def _run_segment(self) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pageswap.fleet.target import Target
 
 CORES: Final = ("auto", "controller", "host")
+PROFILERS: Final = ("perf",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,17 +30,19 @@ class Options:
     """A run's options; they are stored with it, and a resume uses the same.
 
     `tune` raises limits for the run, `wait` waits for a host that is measured by someone else, `ignore_lease` has
-    root measure beside whoever keeps the lease, `strict` counts unavailable and skipped trials as failures. An
-    agent that nobody follows for `lease_s` seconds stops; a host whose link broke is tried for `patience_s`
-    seconds. `at_once` hosts are measured at a time. `core` says whose build of the C core measures: the
-    controller's, each host's own, or the host's own only where the controller's does not load (auto). `hosts` has
-    what the inventory said about each, and `ssh_config` the file that says how they are reached.
+    root measure beside whoever keeps the lease, `strict` counts unavailable and skipped trials as failures. `profile`
+    is one of PROFILERS, which looks into each case once a host owes nothing, "" for none. An agent that nobody follows
+    for `lease_s` seconds stops; a host whose link broke is tried for `patience_s` seconds. `at_once` hosts are measured
+    at a time. `core` says whose build of the C core measures: the controller's, each host's own, or the host's own only
+    where the controller's does not load (auto). `hosts` has what the inventory said about each, and `ssh_config` the
+    file that says how they are reached.
     """
 
     tune: bool = False
     wait: bool = False
     ignore_lease: bool = False
     strict: bool = False
+    profile: str = ""
     lease_s: float = 60.0
     patience_s: float = 300.0
     at_once: int = 32

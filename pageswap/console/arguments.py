@@ -109,7 +109,8 @@ def seconds(flag: str, text: str, least: float = 0.0) -> float:
 def one_of(flag: str, text: str, words: tuple[str, ...]) -> str:
     """Return one of some words; raises UsageError for any other."""
     if text not in words:
-        raise UsageError(f"{flag}: expected {', '.join(words[:-1])} or {words[-1]}, found {text!r}")
+        expected = " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+        raise UsageError(f"{flag}: expected {expected}, found {text!r}")
     return text
 
 

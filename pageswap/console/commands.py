@@ -47,6 +47,7 @@ ARGUMENTS: Final = {
     "tag": ("KEY=VALUE", "what `runs` finds the run by, such as purpose=nightly; may be repeated"),
     "note": ("TEXT", "what is to be known of the run, shown beside it"),
     "until": ("PERCENT", "measure on until all intervals are within this, such as 2%, up to --repeats blocks (40)"),
+    "profile": ("perf", "look into one more trial of each case after all others; its top functions are in the report"),
     "json": ("", "print one JSON document on stdout and nothing else there"),
     "tune": ("", "as root: set governor, boost, huge pages and limits for measuring, and restore them after"),
     "dry": ("", "show the plan and run nothing"),

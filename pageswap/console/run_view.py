@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.journal.job import OK
@@ -15,12 +16,14 @@ from pageswap.console.exits import tell
 from pageswap.console.output import print_json, say, say_rest, show_table
 from pageswap.errors import StoreError, UsageError
 from pageswap.spec.hostnames import LOCAL
+from pageswap.spec.quoting import printable
 from pageswap.text.words import clipped, first_few, operation, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from pageswap.analysis.explanations.profiles import Profile
     from pageswap.analysis.summary import Summary
     from pageswap.answers.record import Answer
     from pageswap.campaign.merging import Merged
@@ -55,7 +58,10 @@ def measured(measure: Callable[..., Outcome], *, as_json: bool) -> int:
         if as_json:
             from pageswap.answers.build import no_answer
 
-            print_json(_as_json(outcome) | {"answer": no_answer(outcome.asks).as_json(), "cases": [], "troubles": []})
+            print_json(
+                _as_json(outcome)
+                | {"answer": no_answer(outcome.asks).as_json(), "cases": [], "profiles": [], "troubles": []}
+            )
         else:
             host_views.show_hosts(outcome.hosts)
         # Of several hosts each one's error was told when it happened, and stands in its line.
@@ -69,13 +75,15 @@ def measured(measure: Callable[..., Outcome], *, as_json: bool) -> int:
 def conclude(outcome: Outcome, *, as_json: bool) -> int:
     """Tell what a run found, for a person or as JSON, the report's place last; return the exit code."""
     with open_run(outcome.run_dir) as store:
-        summary, answer = _found(store)
+        summary, answer, profiled = _found(store)
         groups = ended_otherwise(store)
     if as_json:
         ended = [dataclasses.asdict(group) for group in groups]
-        print_json(_as_json(outcome) | _figures(summary, answer) | {"troubles": ended})
+        print_json(_as_json(outcome) | _figures(summary, answer, profiled) | {"troubles": ended})
     else:
         _show_conclusion(outcome, summary, answer, [group.text(summary.hosts) for group in groups])
+        say_profiles(profiled)
+        say(f"report: {outcome.report_path or 'none, as nothing was measured'}")
     return outcome.exit_code
 
 
@@ -87,9 +95,9 @@ def report(folder: Path, form: str) -> None:
 
             print(summary_as_markdown(store))
         elif form == "json":
-            summary, answer = _found(store)
+            summary, answer, profiled = _found(store)
             names = ("run_id", "experiment", "question", "statuses", "missing")
-            print_json({name: getattr(summary, name) for name in names} | _figures(summary, answer))
+            print_json({name: getattr(summary, name) for name in names} | _figures(summary, answer, profiled))
         else:
             from pageswap.report.page.write import render
             from pageswap.store.schema import REPORT
@@ -140,17 +148,22 @@ def tell_merged(merged: Merged, *, as_json: bool) -> None:
     say(f"`inv report {merged.folder.name}` writes its report")
 
 
-def _found(store: Store) -> tuple[Summary, Answer]:
+def _found(store: Store) -> tuple[Summary, Answer, tuple[Profile, ...]]:
+    from pageswap.analysis.explanations.profiles import profiles
     from pageswap.analysis.findings import findings
     from pageswap.analysis.summary import summarise
     from pageswap.answers.build import build_answer
 
     summary = summarise(store)
-    return summary, build_answer(summary, findings(summary), store.environments())
+    return summary, build_answer(summary, findings(summary), store.environments()), profiles(store)
 
 
-def _figures(summary: Summary, answer: Answer) -> dict[str, Any]:
-    return {"answer": answer.as_json(), "cases": [dataclasses.asdict(case) for case in summary.cases]}
+def _figures(summary: Summary, answer: Answer, profiled: Iterable[Profile]) -> dict[str, Any]:
+    return {
+        "answer": answer.as_json(),
+        "cases": [dataclasses.asdict(case) for case in summary.cases],
+        "profiles": [dataclasses.asdict(profile) for profile in profiled],
+    }
 
 
 def _as_json(outcome: Outcome) -> dict[str, Any]:
@@ -182,7 +195,16 @@ def _show_conclusion(outcome: Outcome, summary: Summary, answer: Answer, ended: 
         print()
     if outcome.missing:
         say(f"still to run: {outcome.missing:,}; `inv resume --run {outcome.run_id}` does that")
-    say(f"report: {outcome.report_path or 'none, as nothing was measured'}")
+
+
+def say_profiles(profiled: Sequence[Profile]) -> None:
+    """Print a line for the cases whose profiles have samples, and one for each reason why others have none."""
+    counts = sorted(each.samples for each in profiled if each.is_told)
+    if counts:
+        samples = " to ".join(f"{count:,}" for count in dict.fromkeys(counts[:1] + counts[-1:]))
+        say(f"profile: {plural(len(counts), 'case')} of {samples} samples; the report has their functions")
+    for reason, cases in Counter(each.reason for each in profiled if not each.is_told).items():
+        say(f"no profile of {plural(cases, 'case')}: {printable(reason)}")
 
 
 def show_cases(summary: Summary) -> None:

@@ -13,6 +13,7 @@ import pytest
 from pageswap.agent.journal.job import Job
 from pageswap.campaign import events, run_and_resume
 from pageswap.campaign.options import Options
+from pageswap.errors import HostError
 from pageswap.store.store import Store
 from tests.campaign.fakes import (
     LOST,
@@ -213,6 +214,62 @@ def test_job_has_what_the_inventory_says(tmp_path: Path) -> None:
     run(tmp_path, a, b, hosts=hosts)
 
     assert [(job.cpu, job.memory_cap_bytes) for job in a.jobs + b.jobs] == [(3, 1 << 30), (None, None)]
+
+
+def profile_all(job: Job, *, most: int | None = None, why: str | None = "done") -> bytes:
+    """Write the journal of an agent that profiles the cases of its trials, or of the first `most`."""
+    journal = journal_of(job)
+    lines = [journal.begin(), *(journal.profile(trial.trial_id) for trial in job.trials[:most])]
+    return b"".join([*lines, journal.end(why)] if why else lines)
+
+
+def test_cases_are_profiled_when_all_trials_are_through(tmp_path: Path) -> None:
+    """In a segment of its own, by a trial of each case; the run's trials and its end are as without."""
+    told: list[events.Event] = []
+    target = FakeTarget(work_through, profile_all, name="a")
+    outcome = run(tmp_path, target, told=told, profile="perf")
+
+    assert [(job.profile, job.segment, len(job.trials)) for job in target.jobs] == [("", 1, 9), ("perf", 2, 3)]
+    assert [trial.trial_id for trial in target.jobs[1].trials] == ["b00.c0000", "b00.c0001", "b00.c0002"]
+    assert (outcome.statuses, outcome.missing, outcome.exit_code) == ({"ok": 9}, 0, 0)
+    assert attempts(outcome.run_dir) == [1] * 9
+    note = "profiles 3 cases with perf, in trials that are not counted"
+    assert [event for event in told if isinstance(event, events.Noted)] == [events.Noted("a", note)]
+    with Store.open(outcome.run_dir / "run.sqlite") as store:
+        assert [each["case_id"] for each in store.profiles()] == ["c0000", "c0001", "c0002"]
+
+
+def test_nothing_is_profiled_unasked(tmp_path: Path) -> None:
+    """One agent is enough."""
+    target = FakeTarget(work_through, name="a")
+    run(tmp_path, target)
+
+    assert [job.profile for job in target.jobs] == [""]
+
+
+def test_a_profile_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
+    """Cases that have one are not profiled again, neither at once nor by a resume."""
+    target = FakeTarget(work_through, functools.partial(profile_all, most=1, why=None), profile_all, name="a")
+    outcome = run(tmp_path, target, profile="perf")
+
+    assert [len(job.trials) for job in target.jobs] == [9, 3, 2]
+    assert outcome.exit_code == 0
+    away = FakeTarget(name="a")
+    assert resume(outcome.run_dir, away).exit_code == 0
+    assert away.bundles == 0
+
+
+def test_a_host_lost_while_it_profiles_keeps_all_it_measured(tmp_path: Path) -> None:
+    """It is that host's problem, and a resume profiles what is left."""
+    target = FakeTarget(work_through, name="a")
+    target.faults["start"] = [None, HostError("a: was switched off")]
+    outcome = run(tmp_path, target, profile="perf")
+
+    assert (outcome.statuses, outcome.missing, outcome.exit_code) == ({"ok": 9}, 0, 3)
+    back = FakeTarget(profile_all, name="a")
+    back.segments = target.segments
+    assert resume(outcome.run_dir, back).exit_code == 0
+    assert [job.profile for job in back.jobs] == ["", "perf"]
 
 
 def plan_with(rule: dict[str, Any] | None) -> Any:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pageswap.analysis.explanations.profiles import profiles
 from pageswap.analysis.summary import summarise
-from pageswap.console.run_view import CASES_SHOWN, show_cases
-from tests.fake_run import make_run
+from pageswap.console.run_view import CASES_SHOWN, say_profiles, show_cases
+from tests.fake_run import make_run, profile_of
 
 if TYPE_CHECKING:
     import pytest
@@ -48,3 +49,21 @@ def test_the_reason_stands_beside_an_interval_that_excludes_1(capsys: pytest.Cap
     show_cases(summarise(run))
 
     assert "no difference found: within the noise floor of " in capsys.readouterr().out
+
+
+def test_profiles_have_a_line_and_each_reason_why_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    """A run without them says nothing."""
+    run = make_run(blocks=6)
+    say_profiles(profiles(run))
+    assert capsys.readouterr().out == ""
+    lacking = [
+        profile_of(run, each, status="unavailable", reason="no perf; install it", samples=0)
+        for each in ("c0002", "c0003")
+    ]
+    run.profiled = [profile_of(run, "c0000", samples=2500), profile_of(run, "c0001"), *lacking]
+    say_profiles(profiles(run))
+
+    assert capsys.readouterr().out.splitlines() == [
+        "profile: 2 cases of 2,000 to 2,500 samples; the report has their functions",
+        "no profile of 2 cases: no perf; install it",
+    ]

@@ -77,6 +77,7 @@ def test_reports_as_json(run: Path, ask: Callable[..., str]) -> None:
     assert document["answer"]["headline"]
     assert {case["case_id"] for case in document["cases"]} <= {case["case_id"] for case in cases}
     assert document["cases"]
+    assert bool(document["profiles"]) == (run.name >= "v7")
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet", "json", "pyperf"])
@@ -117,6 +118,7 @@ def test_keeps_the_levels_it_had(run: Path) -> None:
         ("v2b-stops", "v3a-stops"),
         ("v3a-outcomes", "v4a-outcomes"),
         ("v4a-outcomes", "v5a-outcomes"),
+        ("v6a-outcomes", "v7a-outcomes"),
     ],
 )
 def test_compares(base: str, new: str, ask: Callable[..., str], tmp_path: Path) -> None:

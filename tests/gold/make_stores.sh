@@ -2,7 +2,8 @@
 # make_stores.sh COMMIT PREFIX SPEC...
 #
 # Runs specs/SPEC.yaml with the pageswap of COMMIT and keeps each store as stores/PREFIX-SPEC.sqlite. The run sees a
-# host named "bench" without a network, and a home, a user and a folder that are no one's. As root; .venv must be there.
+# host named "bench" without a network, and a home, a user and a folder that are no one's. `run` is given GOLD_OPTIONS
+# besides. As root; .venv must be there.
 set -eu
 here=$(realpath "$(dirname "$0")")
 root=$(realpath "$here/../..")
@@ -28,7 +29,7 @@ export HOME=/srv/pageswap/.home USER=bench LOGNAME=bench XDG_CACHE_HOME=/srv/pag
 export PYTHONPATH=/srv/pageswap
 "$GOLD_PYTHON" native/build.py
 for spec; do
-    "$GOLD_PYTHON" -m invoke run --spec "gold/$spec.yaml" || echo "exit code $?"
+    "$GOLD_PYTHON" -m invoke run --spec "gold/$spec.yaml" ${GOLD_OPTIONS-} || echo "exit code $?"
     "$GOLD_PYTHON" "$GOLD_HERE/scrub_store.py" results/"$spec"/*/run.sqlite "$GOLD_HERE/stores/$GOLD_PREFIX-$spec.sqlite"
 done
 ' sh "$@"

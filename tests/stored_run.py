@@ -41,6 +41,7 @@ def store_run(  # noqa: PLR0913 - each is a property of the run
     speeds: dict[str, float] | None = None,
     provenance: dict[str, Any] | None = None,
     environment: dict[str, Any] | None = None,
+    options: dict[str, Any] | None = None,
     ended: bool = True,
 ) -> Path:
     """Store a run, by default the first of an experiment `demo`, and give its folder; `number` is also its seed."""
@@ -59,7 +60,7 @@ def store_run(  # noqa: PLR0913 - each is a property of the run
         plan=plan,
         hosts=list(hosts),
         provenance={**made, **(provenance or {})},
-        options={"tune": False},
+        options=options or {"tune": False},
     ) as store:
         for host in hosts:
             journal = FakeJournal(run_id=run_id, host=host, segment=store.new_segment(host))

@@ -76,13 +76,15 @@ def conclude(outcome: Outcome, *, as_json: bool) -> int:
     """Tell what a run found, for a person or as JSON, the report's place last; return the exit code."""
     with open_run(outcome.run_dir) as store:
         summary, answer, profiled = _found(store)
-        groups = ended_otherwise(store)
+        groups, unprofiled = ended_otherwise(store), _unprofiled(store)
     if as_json:
         ended = [dataclasses.asdict(group) for group in groups]
         print_json(_as_json(outcome) | _figures(summary, answer, profiled) | {"troubles": ended})
     else:
         _show_conclusion(outcome, summary, answer, [group.text(summary.hosts) for group in groups])
         say_profiles(profiled)
+        if unprofiled:
+            say(f"still to profile: {plural(unprofiled, 'case')}; `inv resume --run {outcome.run_id}` does that")
         say(f"report: {outcome.report_path or 'none, as nothing was measured'}")
     return outcome.exit_code
 
@@ -195,6 +197,12 @@ def _show_conclusion(outcome: Outcome, summary: Summary, answer: Answer, ended: 
         print()
     if outcome.missing:
         say(f"still to run: {outcome.missing:,}; `inv resume --run {outcome.run_id}` does that")
+
+
+def _unprofiled(store: Store) -> int:
+    """Count the cases of all hosts that are still to be profiled, where that was asked for."""
+    meta = store.meta()
+    return sum(len(store.unprofiled(host)) for host in meta["hosts"]) if meta["options"].get("profile") else 0
 
 
 def say_profiles(profiled: Sequence[Profile]) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pageswap.analysis.explanations.profiles import profiles
 from pageswap.analysis.summary import summarise
-from pageswap.console.run_view import CASES_SHOWN, say_profiles, show_cases
+from pageswap.campaign.outcome import Outcome
+from pageswap.console.run_view import CASES_SHOWN, conclude, say_profiles, show_cases
 from tests.fake_run import make_run, profile_of
+from tests.stored_run import store_run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
 
@@ -67,3 +72,13 @@ def test_profiles_have_a_line_and_each_reason_why_there_is_none(capsys: pytest.C
         "profile: 2 cases of 2,000 to 2,500 samples; the report has their functions",
         "no profile of 2 cases: no perf; install it",
     ]
+
+
+def test_what_is_still_to_be_profiled_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run that was interrupted then is whole otherwise; one without profiles says nothing."""
+    for number, options in enumerate(({"tune": False}, {"profile": "perf"})):
+        folder = store_run(tmp_path, number, options=options)
+        outcome = Outcome(folder.name, "faster", folder, None, Counter(), 0, (), {}, 130)
+        assert conclude(outcome, as_json=False) == 130
+        told = f"still to profile: 3 cases; `inv resume --run {folder.name}` does that"
+        assert (told in capsys.readouterr().out.splitlines()) == bool(number)

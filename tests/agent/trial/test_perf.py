@@ -55,6 +55,7 @@ def test_without_the_program_its_package_is_named(program: Path) -> None:
         (f"{UBUNTU}; exit 2", "WARNING: perf not found for kernel 5.15.0-91"),
         ("exit 1", "it says nothing"),
         ("echo something else", "something else"),
+        ("echo perf version 6.1; exit 3", "perf version 6.1"),
     ],
 )
 def test_a_script_in_its_place_is_no_perf(program: Path, script: str, said: str) -> None:

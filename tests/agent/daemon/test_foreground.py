@@ -104,6 +104,16 @@ def test_begun_again_it_goes_on_in_the_next_segment(host: Host, monkeypatch: pyt
     assert sorted(path.name for path in folder.iterdir()) == ["0", "1"]
 
 
+def test_begun_again_it_profiles_no_case_twice(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its journal tells is owed no more, be it a reason."""
+    prepare(host, make_trial("absent"), profile="perf")
+    assert ended(begin(host, monkeypatch)) == 0
+    assert ended(begin(host, monkeypatch, restarts=1), b"all that was owed is measured\n") == 0
+
+    assert [line["kind"] for line in host.journal()] == ["begin", "profile", "end"]
+    assert not (host.work_dir.parent / "1").exists()
+
+
 def test_it_does_not_go_on_where_a_controller_has(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """A segment that is another job's is left alone."""
     prepare(host, make_trial("segv"), make_trial())

@@ -34,6 +34,17 @@ struct found {
     unsigned kernel; /* what it has and the kernel lets it use */
 };
 
+/* AMD: every CPU with 64-bit mode (LM) has PREFETCHW, whether or not it has the bit for it, which emulators and masks
+ * of hypervisors leave out; and Linux lists it then. AMD64 Architecture Programmer's Manual volume 3, PREFETCHW. */
+static int implies_prefetchw(unsigned edx_80000001)
+{
+    unsigned eax, ebx, ecx, edx;
+
+    if (!(edx_80000001 & bit_LM) || !__get_cpuid(0, &eax, &ebx, &ecx, &edx))
+        return 0;
+    return ebx == signature_AMD_ebx && ecx == signature_AMD_ecx && edx == signature_AMD_edx;
+}
+
 static unsigned enabled_registers(void)
 {
     unsigned eax, ebx, ecx, edx;
@@ -55,7 +66,7 @@ static struct found ask(void)
         found.cpu |= ebx & bit_AVX512F ? PS_CPU(avx512f) : 0;
     }
     if (__get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx))
-        found.cpu |= ecx & bit_PRFCHW ? PS_CPU(prefetchw) : 0;
+        found.cpu |= ecx & bit_PRFCHW || implies_prefetchw(edx) ? PS_CPU(prefetchw) : 0;
     if (__get_cpuid(0x80000007, &eax, &ebx, &ecx, &edx))
         found.cpu |= edx & INVARIANT_TSC ? PS_CPU(nonstop_tsc) : 0;
     found.kernel = found.cpu;

@@ -1,5 +1,8 @@
-/* The core's questions to the CPU on a host whose CPUID hides all that methods ask for, as hypervisors can. */
+/* The core's questions to the CPU on a host whose CPUID hides all that methods ask for, as hypervisors can; of whose
+ * make it is, it tells when `is_amd`. */
 #include <cpuid.h>
+
+int is_amd;
 
 static int told(int is_known, unsigned *ebx, unsigned *ecx)
 {
@@ -7,8 +10,20 @@ static int told(int is_known, unsigned *ebx, unsigned *ecx)
     return is_known;
 }
 
-#define __get_cpuid(leaf, eax, ebx, ecx, edx) told(__get_cpuid(leaf, eax, ebx, ecx, edx), ebx, ecx)
-#define __get_cpuid_count(leaf, sub, eax, ebx, ecx, edx) told(__get_cpuid_count(leaf, sub, eax, ebx, ecx, edx), ebx, ecx)
+static int told_of(unsigned leaf, int is_known, unsigned *ebx, unsigned *ecx, unsigned *edx)
+{
+    (void)told(is_known, ebx, ecx);
+    if (leaf == 0 && is_amd) {
+        *ebx = signature_AMD_ebx;
+        *ecx = signature_AMD_ecx;
+        *edx = signature_AMD_edx;
+    }
+    return is_known;
+}
+
+#define __get_cpuid(leaf, eax, ebx, ecx, edx) told_of(leaf, __get_cpuid(leaf, eax, ebx, ecx, edx), ebx, ecx, edx)
+#define __get_cpuid_count(leaf, sub, eax, ebx, ecx, edx) \
+    told(__get_cpuid_count(leaf, sub, eax, ebx, ecx, edx), ebx, ecx)
 #include "../../native/cpu_features.c"
 #include "../../native/error.c"
 

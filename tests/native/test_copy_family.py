@@ -128,6 +128,20 @@ def test_a_feature_that_only_the_kernel_shows_is_hidden_and_not_missing(
         assert reason.startswith(f"this CPU has no {FEATURES[number]}; ")
 
 
+def test_every_amd_cpu_of_64_bits_has_prefetchw_whether_or_not_it_says_so(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """QEMU's own CPU has no bit for it, and Linux lists it all the same."""
+    hidden = ctypes.CDLL(str(library(pathlib.Path(__file__).with_name("hidden_features.c"), tmp_path_factory)))
+    hidden.reason.restype = ctypes.c_char_p
+    prefetchw = FEATURES.index("prefetchw")
+    assert hidden.reason(prefetchw)
+
+    ctypes.c_int.in_dll(hidden, "is_amd").value = 1
+    assert hidden.reason(prefetchw) == b""
+    assert hidden.reason(FEATURES.index("avx2"))
+
+
 def test_several_features_can_be_masked_at_once() -> None:
     """An old CPU lacks more than one."""
     after = reasons("-avx512f,-avx2")

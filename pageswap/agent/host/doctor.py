@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from pageswap.agent.host import cgroup, preload, preparation
@@ -25,6 +26,7 @@ _GIB = 1 << 30
 _FREE_DISK_BYTES = 256 << 20
 # The original question's region in 4 KiB pages, each a mapping of its own, and the process's own ones.
 _MAPPINGS = (256 << 20) // BASE_PAGE_BYTES + 300
+_USER_FAULTS = (5, 11)  # Linux 5.11 has UFFD_USER_MODE_ONLY, which needs no privilege
 
 # What is wrong with a word of the setting of huge pages.
 _UNFIT = {
@@ -214,6 +216,8 @@ def _userfaultfd(host: Host) -> _Checked:
     ways = host.environment["userfaultfd"]
     if ways["unprivileged"] is None:
         return WARN, "not in this kernel", "a kernel with CONFIG_USERFAULTFD, 6.8 for UFFDIO_MOVE"
+    if tuple(map(int, re.findall(r"\d+", host.environment["kernel"])[:2])) < _USER_FAULTS:
+        return WARN, "not for faults of user space alone", "Linux 5.11 or newer, 6.8 for UFFDIO_MOVE"
     if ways["unprivileged"] or os.geteuid() == 0:
         return _ok("for everything")
     return _ok("through /dev/userfaultfd" if ways["device"] else "for faults of user space, which is enough")

@@ -69,6 +69,8 @@ def unasked_folios(files: HostFiles) -> dict[str, int | str]:
     found: dict[str, int | str] = {}
     for setting, unasked, asked in (_PRIVATE, _SHARED):
         for size, word in folio_sizes(files, setting).items():
+            if (setting, size, word) == ("enabled", "2048kB", "inherit"):
+                continue  # huge pages that follow the setting for all, which is set
             given = files.choice(f"{THP}/{setting}") if word == "inherit" else word
             if given in unasked:
                 found[f"{THP}/hugepages-{size}/{setting}"] = asked

@@ -211,6 +211,23 @@ def test_a_host_that_tells_nothing_of_its_cores_is_not_blamed(tmp_path: Path) ->
     assert ("ok", "not readable here") == (found.status, found.found)
 
 
+@pytest.mark.parametrize(
+    ("kernel", "unprivileged", "status"),
+    [("5.10.0-32-amd64", "1", "warn"), ("5.11.0", "0", "ok"), ("6.1.0-50-cloud-amd64", "1", "ok"), ("7.2", "", "warn")],
+)
+def test_userfaultfd_is_of_use_since_it_serves_user_space_alone(
+    tmp_path: Path, kernel: str, unprivileged: str, status: str
+) -> None:
+    """That no method here can use an older kernel's, whatever users are allowed, is said with its cure."""
+    files = {"/proc/sys/vm/unprivileged_userfaultfd": f"{unprivileged}\n"} if unprivileged else {}
+    examined = source(lay_out(tmp_path, files))
+    host = Host({**read_environment(examined, {}), "kernel": kernel}, examined.files, _CPU, str(tmp_path))
+    found = {finding.check: finding for finding in doctor.examine(host)}["userfaultfd"]
+
+    assert status == found.status
+    assert ("6.8 for UFFDIO_MOVE" in found.cure) == (status == "warn")
+
+
 class TestFolios:
     """A size's own setting outweighs the one for all."""
 
@@ -250,6 +267,14 @@ class TestFolios:
 
         assert status == found.status
         assert ("2048kB of shared memory" in found.found) == (status == "warn")
+
+    def test_huge_pages_that_follow_the_setting_for_all_are_told_with_it(self, tmp_path: Path) -> None:
+        """Linux has them so from the start, and `never` as their own word would deny them to who asks, too."""
+        sizes = {f"{THP}/hugepages-2048kB/enabled": "always [inherit] madvise never"}
+        found = laid_out(tmp_path, {f"{THP}/enabled": "[always] madvise never", **sizes})
+
+        assert ("warn", "ok") == (found["thp"].status, found["folios"].status)
+        assert "echo madvise" in found["thp"].cure
 
     def test_an_older_kernel_has_no_sizes(self, tmp_path: Path) -> None:
         """Before 6.8."""

@@ -29,6 +29,10 @@ static const char *const names[] = {
 /* What the kernel calls them in /proc/cpuinfo, where that is another name. */
 static const char *const kernel_names[PS_CPU_FEATURE_COUNT] = {[PS_CPU_FEATURE_prefetchw] = "3dnowprefetch"};
 
+/* What is asked for where it lacks, if it is not methods that ask. */
+static const char *const cures[PS_CPU_FEATURE_COUNT] = {[PS_CPU_FEATURE_nonstop_tsc] =
+                                                            "have no reads timed (neighbours: idle or spinning)"};
+
 struct found {
     unsigned cpu;    /* what the CPU has */
     unsigned kernel; /* what it has and the kernel lets it use */
@@ -145,6 +149,8 @@ int ps_cpu_probe(unsigned features, ps_error *why)
     const unsigned first = missing & -missing;
     const char *const name = names[__builtin_ctz(missing)];
     const char *const kernel_name = kernel_names[__builtin_ctz(missing)] ? kernel_names[__builtin_ctz(missing)] : name;
+    const char *const cure =
+        cures[__builtin_ctz(missing)] ? cures[__builtin_ctz(missing)] : "choose a method that asks for less";
 
     if (!(found.cpu & first) && listed(kernel_name))
         (void)snprintf(reason, sizeof reason,
@@ -152,8 +158,7 @@ int ps_cpu_probe(unsigned features, ps_error *why)
                        "hypervisor show this machine all of its CPU, or measure on another",
                        kernel_name);
     else if (!(found.cpu & first))
-        (void)snprintf(reason, sizeof reason,
-                       "this CPU has no %s; measure it on one that has, here choose a method that asks for less", name);
+        (void)snprintf(reason, sizeof reason, "this CPU has no %s; measure it on one that has, here %s", name, cure);
     else if (!(found.kernel & first))
         (void)snprintf(
             reason, sizeof reason,

@@ -142,6 +142,22 @@ def test_every_amd_cpu_of_64_bits_has_prefetchw_whether_or_not_it_says_so(
     assert hidden.reason(FEATURES.index("avx2"))
 
 
+@pytest.mark.parametrize(
+    ("number", "cure"),
+    [(1, "choose a method that asks for less"), (3, "have no reads timed (neighbours: idle or spinning)")],
+)
+def test_the_cure_for_a_missing_feature_is_of_what_asks_for_it(
+    number: int, cure: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Readers ask for a time-stamp counter that never stops, whatever the method."""
+    hidden = ctypes.CDLL(str(library(pathlib.Path(__file__).with_name("hidden_features.c"), tmp_path_factory)))
+    hidden.reason.restype = ctypes.c_char_p
+    hidden.reason.argtypes = [ctypes.c_uint]
+    ctypes.c_int.in_dll(hidden, "is_silent").value = 1
+
+    assert hidden.reason(number).decode().endswith(f"; measure it on one that has, here {cure}")
+
+
 def test_several_features_can_be_masked_at_once() -> None:
     """An old CPU lacks more than one."""
     after = reasons("-avx512f,-avx2")

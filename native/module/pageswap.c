@@ -23,6 +23,8 @@
 #include <linux/uaccess.h>
 #include <linux/version.h>
 #include <asm/cpufeature.h>
+#include <asm/invpcid.h>
+#include <asm/special_insns.h>
 #include <asm/tlbflush.h>
 
 #include "page_exchange.h"
@@ -68,7 +70,8 @@ static pte_t *entry_of(struct area *area, unsigned long page)
     pte_t *entry = NULL;
 
     if (table->call != area->calls) {
-        if (apply_to_existing_page_range(area->mm, address, PAGE_SIZE, note_entry, &entry) != 0 || !entry)
+        /* Brings a page table where none is. What would bring none is no longer exported (seen in Linux 7.2). */
+        if (apply_to_page_range(area->mm, address, PAGE_SIZE, note_entry, &entry) != 0 || !entry)
             return NULL;
         table->first = entry - pte_index(address);
         table->call = area->calls;
@@ -116,9 +119,20 @@ static int exchange_all(struct area *area, const struct pageswap_exchange *asked
     return failed;
 }
 
+/* By hand, as the kernel's own function is for KVM's modules alone (seen in Linux 7.2). A change of CR4.PGE does it,
+ * too: Intel SDM volume 3, chapter 4.10.4.1. */
 static void forget_translations(void *unused)
 {
-    __flush_tlb_all();
+    unsigned long flags, cr4;
+
+    if (boot_cpu_has(X86_FEATURE_INVPCID)) {
+        invpcid_flush_all();
+        return;
+    }
+    local_irq_save(flags);
+    cr4 = native_read_cr4();
+    asm volatile("mov %0, %%cr4\n\tmov %1, %%cr4" : : "r"(cr4 ^ X86_CR4_PGE), "r"(cr4) : "memory");
+    local_irq_restore(flags);
 }
 
 /* Of every process that a CPU remembers, as no function for one of them is exported. */

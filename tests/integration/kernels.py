@@ -10,19 +10,22 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCE: Final = Path("native") / "module" / "pageswap.c"
-# In a mount namespace of its own, so that other tests find the root as it was made.
-_INSIDE: Final = 'mount --bind "$1" "$0/home" && exec chroot "$0" python3 "/home/$2" "$3"'
+# In a mount namespace of its own, so that other tests find the root as it was made; objtool reads /proc.
+_INSIDE: Final = (
+    'mount --bind /proc "$0/proc" && mount --bind "$1" "$0/home" && exec chroot "$0" python3 "/home/$2" "$3"'
+)
 
 
 def image(root: Path) -> Path:
-    """Return what boots."""
-    (found,) = (root / "boot").glob("vmlinuz-*")
+    """Return what boots: since 2026 it lies among its modules."""
+    (found,) = (*(root / "boot").glob("vmlinuz-*"), *(root / "usr/lib/modules").glob("*/vmlinuz"))
     return found
 
 
 def release(root: Path) -> str:
     """Return the kernel's release."""
-    return image(root).name.removeprefix("vmlinuz-")
+    (found,) = (root / "usr/lib/modules").iterdir()
+    return found.name
 
 
 def build_module(root: Path, folder: Path, without: str = "") -> Path:

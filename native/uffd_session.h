@@ -7,10 +7,12 @@
 #include <linux/userfaultfd.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "pageswap.h"
@@ -127,10 +129,27 @@ struct ps_uffd_needs {
     const char *of_request;
 };
 
+/* It refuses faults of user space alone: as unknown (EINVAL), but before it looks at that, as forbidden where a sysctl
+ * keeps users from userfaultfd. */
+static inline int ps_uffd_is_old(int errnum)
+{
+    struct utsname kernel;
+    char *rest;
+
+    if (errnum == EINVAL)
+        return 1;
+    if (errnum != EPERM || uname(&kernel) != 0)
+        return 0;
+    const unsigned long major = strtoul(kernel.release, &rest, 10);
+    const unsigned long minor = *rest == '.' ? strtoul(rest + 1, NULL, 10) : 0;
+
+    return major < 5 || (major == 5 && minor < 11);
+}
+
 static inline const char *ps_uffd_cure(const struct ps_uffd_needs *needs, const char *call, int errnum)
 {
     if (strcmp(call, "userfaultfd") == 0) {
-        if (errnum == EINVAL)
+        if (ps_uffd_is_old(errnum))
             return needs->of_an_old_kernel;
         if (errnum == ENOSYS)
             return needs->of_userfaultfd;

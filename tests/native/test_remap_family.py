@@ -27,6 +27,7 @@ VMSTAT = pathlib.Path("/proc/vmstat")
 # x86-64 numbers of system calls, and two requests of ioctl.
 USERFAULTFD, MREMAP, MODIFY_LDT, REMAP_FILE_PAGES, MEMFD_CREATE = 323, 25, 154, 216, 319
 PIDFD_OPEN, PROCESS_MADVISE = 434, 440
+UNAME26 = 0x20000  # of personality(2)
 UFFDIO_API, UFFDIO_MOVE, UFFDIO_COPY = 0xC018AA3F, 0xC028AA05, 0xC028AA03
 
 
@@ -77,6 +78,20 @@ def test_a_call_that_the_kernel_refuses_makes_its_methods_unavailable_with_the_c
             assert len(method["reason"]) < 200, "a longer one may have been cut"
         else:
             assert method["available"] == METHODS[method["name"]].available, method["reason"]
+
+
+def test_a_userfaultfd_that_an_old_kernel_forbids_is_told_as_too_old() -> None:
+    """Before 5.11 a sysctl forbids it (EPERM) before the kernel sees that it does not know what is asked for."""
+
+    def reasons() -> list[str]:
+        assert libc.personality(UNAME26) >= 0  # the release is 2.6.something from now on
+        refuse(USERFAULTFD, errno.EPERM)
+        return [method.reason for method in native.methods() if method.name in UFFD]
+
+    found = in_child(reasons)
+
+    assert len(found) == len(UFFD)
+    assert all("userfaultfd: Operation not permitted: the kernel is older than 5.11; " in reason for reason in found)
 
 
 def test_a_trial_of_an_unavailable_method_says_why_and_others_still_run() -> None:

@@ -110,7 +110,7 @@ static int cannot_open(int errnum, ps_error *why)
     if (errnum == ENOENT || errnum == ENODEV || errnum == ENXIO)
         return ps_unavailable(why, errnum,
                               "the kernel module pageswap is not loaded; 'inv module --build' builds it for this "
-                              "kernel and says how root loads it (docs/kernel-module.md)");
+                              "kernel, if 5.13 or newer, and says how root loads it (docs/kernel-module.md)");
     if (errnum == EACCES || errnum == EPERM)
         return ps_unavailable(why, errnum,
                               PAGESWAP_DEVICE " is root's; run as root, or as root: chmod 666 " PAGESWAP_DEVICE);

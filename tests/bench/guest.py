@@ -14,10 +14,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pageswap.errors import PageswapError
 from tests.integration import guests, roots
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SMALL_MIB: Final = 64
@@ -83,7 +86,8 @@ class Controller:
 
     def doctor(self, host: str) -> dict[str, str]:
         """Return the doctor's line on NUMA."""
-        found = inv("doctor", "--hosts", host, *self._access)
+        # 2: something else is bad there, such as the load of a slow guest.
+        found = inv("doctor", "--hosts", host, *self._access, ends=(0, 2))
         line: dict[str, str] = next(line for line in found[host]["checks"] if line["check"] == "numa")
         return line
 
@@ -97,14 +101,7 @@ class Controller:
     def measure(self, host: str, spec: str, *levels: str) -> Run:
         """Measure an experiment with these levels instead of its own."""
         changes = [word for level in levels for word in ("--set", level)]
-        outcome = inv("run", "--spec", str(self._path(spec)), *changes, "--hosts", host, *self._access)
-        run_dir = Path(outcome["run_dir"])
-        try:
-            rows = inv("export", "--run", str(run_dir), "--to", "json", "--out", "-")
-        finally:
-            shutil.rmtree(run_dir)
-            with contextlib.suppress(OSError):  # another run of that name is kept
-                run_dir.parent.rmdir()
+        outcome, rows = run("--spec", str(self._path(spec)), *changes, "--hosts", host, *self._access)
         trust = outcome["answer"]["trust"]
         return Run(rows, trust["level"], {reason["code"]: reason["text"] for reason in trust["why"]})
 
@@ -133,12 +130,23 @@ def told(run: Run) -> str:
     return f"{run.level}; {'; '.join(f'{code}: {text}' for code, text in run.why.items())}"
 
 
-def inv(*arguments: str) -> Any:
-    """Run an inv task; return the JSON that it printed."""
+def run(*arguments: str, ends: Collection[int] = (0,)) -> tuple[Any, list[dict[str, Any]]]:
+    """Measure by `inv run`; return its outcome and its rows, and keep no run."""
+    outcome = inv("run", *arguments, ends=ends)
+    run_dir = Path(outcome["run_dir"])
+    try:
+        return outcome, inv("export", "--run", str(run_dir), "--to", "json", "--out", "-")
+    finally:
+        shutil.rmtree(run_dir)
+        with contextlib.suppress(OSError):  # another run of that name is kept
+            run_dir.parent.rmdir()
+
+
+def inv(*arguments: str, ends: Collection[int] = (0,)) -> Any:
+    """Run an inv task that ends with one of these exit codes; return the JSON that it printed."""
     command = [sys.executable, "-P", str(ROOT / "pageswap/console/start.py"), *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    # 2 is doctor's where something else is bad there, such as the load of a slow guest.
-    if done.returncode not in ((0, 2) if arguments[0] == "doctor" else (0,)):
+    if done.returncode not in ends:
         raise PageswapError(f"inv {' '.join(arguments)} ended with {done.returncode}: {done.stderr[-2000:]}")
     return json.loads(done.stdout)
 
@@ -230,7 +238,7 @@ def main() -> int:
     checks = Checks()
     with (
         tempfile.TemporaryDirectory(prefix="pageswap-guest-") as text,
-        guests.booted(Path(text), roots.make(roots.RECIPES["bookworm"]), MACHINE) as (guest,),
+        guests.booted(Path(text), {MACHINE: roots.make(roots.RECIPES["bookworm"])}) as (guest,),
     ):
         print(f"two nodes under Linux {guest.shell('uname -r').strip()}", flush=True)
         controller = Controller(Path(text), guest.ssh_config)

@@ -32,7 +32,9 @@ LEFT_OUT: Final = (
     *(f"usr/lib/x86_64-linux-gnu/lib{name}" for name in ("asan", "gprofng", "isl", "lsan", "tsan", "ubsan")),
     *("usr/libexec/gcc", "usr/share/", "usr/src/", "var/"),
 )
-DRIVERS: Final = re.compile(r"usr/lib/modules/[^/]+/(modules\.|.*/(virtio|failover|net_failover))")
+DRIVERS: Final = re.compile(
+    r"usr/lib/modules/[^/]+/(modules\.|.*/(virtio|failover|net_failover|ext4|jbd2|mbcache|crc))"
+)
 BOOT_S: Final = 400
 LISTENS: Final = "Server listening on 0.0.0.0"
 # Its end is a panic, and the machine's.
@@ -45,7 +47,8 @@ tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id
 echo 'sshd:x:74:74::/run/sshd:/usr/sbin/nologin' >>/etc/passwd
 echo '{USER}:*:4242:4242::/home/{USER}:/bin/sh' >>/etc/passwd && echo '{USER}:x:4242:' >>/etc/group
 chown 4242:4242 /home/{USER}
-depmod && modprobe -a virtio_pci virtio_net
+depmod && modprobe -a virtio_pci virtio_net virtio_blk
+[ ! -b /dev/vda ] || {{ modprobe ext4 && mount -t ext4 /dev/vda /home/{USER}; }}
 ip link set lo up && ip addr add 10.0.2.15/24 dev eth0 && ip link set eth0 up
 /usr/sbin/sshd -D -e -f /dev/null -o HostKey=/etc/ssh/guest -o AuthorizedKeysFile=/etc/ssh/authorized_keys \\
     -o PasswordAuthentication=no -o UsePAM=no -o Subsystem='sftp internal-sftp'
@@ -64,9 +67,9 @@ SSH_CONFIG: Final = """Host {names}
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """What a guest is: the names it is reached by, as whom, and its hardware as QEMU calls it.
+    """What a guest is: the names it is reached by, as whom, its hardware as QEMU calls it, and what its kernel is told.
 
-    Of several NUMA nodes, which are as many as CPUs, each has one.
+    Of several NUMA nodes, which are as many as CPUs, each has one. Its user's files are in memory, or on a disk.
     """
 
     names: tuple[str, ...]
@@ -74,6 +77,8 @@ class Machine:
     cpu: str = "max"
     nodes_mib: tuple[int, ...] = (768,)
     user: str = USER
+    line: str = ""
+    disk_mib: int = 0
 
     def command(self, port: int, kernel: Path, initramfs: Path, console: Path) -> list[str]:
         """Return the command that boots it, with its sshd at a port of this machine's own address."""
@@ -84,7 +89,9 @@ class Machine:
             command += ["-numa", f"node,nodeid={node},cpus={node},memdev=memory{node}"]
         command += ["-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22"]
         command += ["-device", "virtio-net-pci,netdev=net,romfile="]
-        return [*command, *boot(kernel, initramfs, console, f"quiet hostname={self.names[0]}")]
+        if self.disk_mib:
+            command += ["-drive", f"file={_new_disk(console.with_suffix('.disk'), self.disk_mib)},if=virtio,format=raw"]
+        return [*command, *boot(kernel, initramfs, console, f"quiet hostname={self.names[0]} {self.line}")]
 
 
 @dataclasses.dataclass
@@ -110,7 +117,7 @@ class Guest:
         start = time.monotonic()
         while LISTENS not in (said := self._said()):
             if self.process.poll() is not None or time.monotonic() - start > BOOT_S:
-                raise PageswapError(f"{self.name} did not come up within {BOOT_S} s; its console ends: {said[-2000:]}")
+                raise PageswapError(f"{self.name} did not come up; its console ends: {said[-2000:]}")
             time.sleep(0.2)
 
     def _said(self) -> str:
@@ -131,6 +138,14 @@ def boot(kernel: Path, initramfs: Path, console: Path, line: str = "") -> list[s
     """Return the end of QEMU's command: what it boots and where the console goes; a panic ends it."""
     command = ["-display", "none", "-no-reboot", "-serial", f"file:{console}", "-kernel", str(kernel)]
     return [*command, "-initrd", str(initramfs), "-append", f"console=ttyS0 panic=-1 {line}"]
+
+
+def _new_disk(path: Path, mebibytes: int) -> Path:
+    """Make a file system in a file, which takes what is written to it."""
+    with path.open("wb") as disk:
+        disk.truncate(mebibytes << 20)
+    subprocess.run(["mkfs.ext4", "-q", str(path)], check=True)
+    return path
 
 
 def archive(folder: Path, out: IO[bytes]) -> None:
@@ -163,11 +178,8 @@ def _write_access(folder: Path, added: Path, ports: Mapping[Machine, int]) -> Pa
     return ssh_config
 
 
-def _write_initramfs(folder: Path, added: Path, root: Path) -> Path:
-    """Pack Debian's files, and after them those that are `added`: init and keys."""
-    (added / "init").write_text(INIT)
-    (added / "init").chmod(0o755)
-    initramfs = folder / "initramfs"
+def _write_initramfs(initramfs: Path, added: Path, root: Path) -> Path:
+    """Pack Debian's files, and after them those that are `added`."""
     with initramfs.open("wb") as out:
         archive(root, out)
         archive(added, out)
@@ -183,16 +195,19 @@ def _free_ports(machines: Sequence[Machine]) -> dict[Machine, int]:
 
 
 @contextlib.contextmanager
-def booted(folder: Path, root: Path, *machines: Machine) -> Iterator[list[Guest]]:
-    """Give a guest over a root for each machine, of which one ssh_config in `folder` tells; they end with the block."""
-    ports = _free_ports(machines)
-    ssh_config = _write_access(folder, folder / "added", ports)
-    initramfs = _write_initramfs(folder, folder / "added", root)
+def booted(folder: Path, machines: Mapping[Machine, Path]) -> Iterator[list[Guest]]:
+    """Give a guest for each machine, over its root, and an ssh_config of all in `folder`; they end with the block."""
+    ports = _free_ports(list(machines))
+    added = folder / "added"
+    ssh_config = _write_access(folder, added, ports)
+    (added / "init").write_text(INIT)
+    (added / "init").chmod(0o755)
+    packed = {root: _write_initramfs(folder / f"{root.name}.cpio", added, root) for root in set(machines.values())}
     guests = []
     try:
-        for machine, port in ports.items():
+        for machine, root in machines.items():
             console = folder / f"{machine.names[0]}.console"
-            process = subprocess.Popen(machine.command(port, kernels.image(root), initramfs, console))
+            process = subprocess.Popen(machine.command(ports[machine], kernels.image(root), packed[root], console))
             guests.append(Guest(ssh_config, machine.names[0], console, process))
         for guest in guests:
             guest.wait()

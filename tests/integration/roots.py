@@ -21,16 +21,17 @@ PATIENCE_S: Final = 600
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """A suite and what is unpacked there, with what it depends on."""
+    """A suite and what is unpacked there, with what it depends on; what `newer` has is taken from that suite."""
 
     suite: str
     packages: tuple[str, ...]
+    newer: str = ""
 
     @property
     def path(self) -> Path:
         """Where its files lie, whole or not at all."""
         key = hashlib.sha256(repr(self).encode()).hexdigest()[:8]
-        return ROOTS / f"{self.suite}-{key}"
+        return ROOTS / f"{self.newer or self.suite}-{key}"
 
 
 # As $PAGESWAP_ROOTS_WITH names them, with commas between: what takes long to unpack, and is asked for by hand.
@@ -40,21 +41,22 @@ _EVERYWHERE: Final = (
     *("libc-bin", "login", "openssh-server", "passwd", "procps", "python3", "sed"),
 )
 _NEVER_USED: Final = "distutils|idlelib|lib2to3|pydoc_data|test|dist-packages"
-# What a machine needs besides that boots these files, and what modules of its kernel are built with: Debian's headers
-# bring the compiler, by its version's name alone. The kernel for clouds is a third of the other one.
-_TO_BOOT: Final = ("iproute2", "kmod", "linux-headers-cloud-amd64", "linux-image-cloud-amd64", "make", "mount")
+# What a machine needs besides that boots these files. The kernel for clouds is a third of the other one.
+_TO_BOOT: Final = ("iproute2", "kmod", "linux-image-cloud-amd64", "mount")
+# What modules of it are built with: Debian's headers bring the compiler, by its version's name alone.
+_FOR_MODULES: Final = ("binutils", "linux-headers-cloud-amd64", "make")
 
 
-def with_kernel(suite: str, *more: str) -> Recipe:
-    """Return the recipe of a Debian that boots, and has more packages."""
-    return Recipe(suite, (*_EVERYWHERE, *_TO_BOOT, *more))
+def with_kernel(suite: str, *more: str, newer: str = "") -> Recipe:
+    """Return the recipe of a Debian that boots and builds modules, and has more packages."""
+    return Recipe(suite, (*_EVERYWHERE, *_TO_BOOT, *_FOR_MODULES, *more), newer)
 
 
 RECIPES: Final = {
     # Python 3.9 and glibc 2.31; a test that wants no compiler removes it from its host's own copy.
     "bullseye": Recipe("bullseye", (*_EVERYWHERE, "gcc", "libc6-dev")),
     "bookworm": with_kernel("bookworm", *_WISHED),
-    "trixie": Recipe("trixie", (*_EVERYWHERE, *_WISHED)),
+    "trixie": Recipe("trixie", (*_EVERYWHERE, *_TO_BOOT, *_WISHED)),
 }
 
 
@@ -93,7 +95,12 @@ def _unpack(recipe: Recipe, folder: Path) -> None:
     apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]
     packages = f"--include={','.join(recipe.packages)}"
     options = ["--quiet", "--variant=extract", packages, "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr"]
-    command = ["mmdebstrap", *options, recipe.suite, str(folder), mirror()]
+    # What Debian says of its moving suites holds for a week, and a mirror may lag; its signature is checked still.
+    options.append('--aptopt=Acquire::Check-Valid-Until "false"')
+    if recipe.newer:
+        options.append(f'--aptopt=APT::Default-Release "{recipe.newer}"')
+    further = [f"deb {mirror()} {recipe.newer} main"] if recipe.newer else []
+    command = ["mmdebstrap", *options, recipe.suite, str(folder), f"deb {mirror()} {recipe.suite} main", *further]
     environment = {**os.environ, **({"http_proxy": proxy()} if proxy() else {})}
     # The end of the thread that starts a process counts as its parent's death; this one waits.
     done = subprocess.run(

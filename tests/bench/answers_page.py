@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.bench.marked_page import MarkedPage
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "answers.md"
-MARKS = "<!-- {name}: written by tests/bench/answers.py -->", "<!-- end of {name} -->"
 HEAD = ("| claim | experiments | measured [95 % interval] | verdict | runs |", "|---|---|---|---|---|")
 
 
@@ -36,7 +37,7 @@ class Row:
 def rows() -> dict[tuple[str, tuple[str, ...]], Row]:
     """Return the page's rows by their claims and experiments."""
     found = {}
-    for line in _written("figures")[len(HEAD) :]:
+    for line in _page().lines("figures")[len(HEAD) :]:
         claim, named, measured, verdict, runs = (cell.strip() for cell in line.strip("|").split("|"))
         names = tuple(re.findall(r"\w+", named))
         found[claim, names] = Row(claim, names, measured, verdict.strip("*"), tuple(re.findall(r"[\w-]+", runs)))
@@ -45,7 +46,7 @@ def rows() -> dict[tuple[str, tuple[str, ...]], Row]:
 
 def conditions() -> dict[str, str]:
     """Return the conditions of each run that the page names, by its id."""
-    parts = [line.removeprefix("- ").rpartition(": ") for line in _written("conditions")]
+    parts = [line.removeprefix("- ").rpartition(": ") for line in _page().lines("conditions")]
     return {run: text for text, _, runs in parts for run in runs.split(", ")}
 
 
@@ -54,21 +55,9 @@ def write(table: Sequence[Row], known: Mapping[str, str]) -> None:
     by_conditions: dict[str, list[str]] = {}
     for run in dict.fromkeys(run for row in table for run in row.runs):
         by_conditions.setdefault(known[run], []).append(run)
-    _replace("figures", [*HEAD, *(row.line for row in table)])
-    _replace("conditions", [f"- {text}: {', '.join(runs)}" for text, runs in by_conditions.items()])
+    _page().replace("figures", [*HEAD, *(row.line for row in table)])
+    _page().replace("conditions", [f"- {text}: {', '.join(runs)}" for text, runs in by_conditions.items()])
 
 
-def _between(name: str) -> re.Pattern[str]:
-    begin, end = (re.escape(mark.format(name=name)) for mark in MARKS)
-    return re.compile(f"(?<={begin}\n).*?(?={end})", re.DOTALL)
-
-
-def _written(name: str) -> list[str]:
-    """Return the lines between the two marks of a name."""
-    (found,) = _between(name).findall(PAGE.read_text(encoding="utf-8"))
-    return str(found).splitlines()
-
-
-def _replace(name: str, lines: Sequence[str]) -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(_between(name).sub(lambda _: "".join(f"{line}\n" for line in lines), text), encoding="utf-8")
+def _page() -> MarkedPage:
+    return MarkedPage(PAGE, "tests/bench/answers.py")

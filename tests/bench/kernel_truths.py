@@ -27,6 +27,7 @@ SINCE: Final = {
 # What the CPU must have, by the end of a method's name.
 FLAGS: Final = {"_avx2": "avx2", "_avx512": "avx512f"}
 TWO_NODES: Final = ("move_pages", "copy_to_node")
+IN_A_GUEST: Final = "guest_pte"
 LOCKED_DOWN: Final = "lockdown"
 # Why else a trial is refused here: what no host can do, or none of these.
 REFUSALS: Final = (
@@ -62,6 +63,8 @@ def lacks(method: str, host: KernelHost, seen: Seen) -> str:
         return f"Linux {since[0]}.{since[1]}"
     if method == "module_swap" and LOCKED_DOWN in host.line:
         return "the module"
+    if method == IN_A_GUEST:
+        return "KVM, which none of these kernels is given"
     if method in TWO_NODES and len(host.nodes_mib) == 1:
         return "two nodes"
     flag = next((flag for end, flag in FLAGS.items() if method.endswith(end)), "")

@@ -31,9 +31,10 @@ struct guest_call {
 /* Of a slot with more entries than this all translations are forgotten at once. */
 #define GUEST_MOST_FORGOTTEN 32
 
-/* Without the vector registers, which the guest has not been given, and with nothing of a sanitizer's. */
-#define GUEST_CODE                                                                                      \
-    __attribute__((section("ps_guest_code"), used, target("general-regs-only"), no_sanitize("address"), \
+/* Without the vector registers, which the guest has not been given, and with nothing of a sanitizer's. Compilers before
+ * gcc 11 know no word for all of them. */
+#define GUEST_CODE                                                                                  \
+    __attribute__((section("ps_guest_code"), used, target("no-mmx,no-sse"), no_sanitize("address"), \
                    no_sanitize("undefined")))
 
 /* The linker's names for where it begins and ends. */

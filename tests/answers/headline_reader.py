@@ -240,6 +240,9 @@ def share_faults(groups: dict[Any, list[Finding]], clause: str) -> Iterator[str]
     own = groups[found[1]]
     word = "|".join(WORDS)
     parts = re.split(rf", (?=(?:{word}) (?:than \S+ )?(?:on|in) )", found[2])
+    verdicts = [verdict[0] for part in parts if (verdict := re.match(word, part))]
+    if len(set(verdicts)) < len(verdicts):
+        yield f"a verdict twice: {clause!r}"
     for part in parts:
         on = re.fullmatch(rf"({word}) (?:than .+? )?on (.+)", part)
         share = re.fullmatch(rf"({word}) (?:than .+? )?in ([\d,]+)(?: of ([\d,]+) comparisons?)?", part)

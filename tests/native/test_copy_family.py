@@ -110,7 +110,12 @@ def test_a_masked_feature_takes_away_just_the_methods_that_need_it(feature: str)
         if feature in NEEDS.get(method, ()) and not before[method]:
             assert reason == f"PAGESWAP_CPU_FEATURES takes {feature} away; unset it to use this CPU's own"
         else:
-            assert reason == before[method]
+            assert untimed(reason) == untimed(before[method])
+
+
+def untimed(reason: str) -> str:
+    """Leave out of a reason what was measured for it."""
+    return re.sub(r"[\d,]+ ns", "so long", reason)
 
 
 @pytest.mark.parametrize(("number", "name"), [(0, "avx2"), (1, "avx512f"), (2, "3dnowprefetch")])

@@ -5,9 +5,8 @@ A setting is named by its file, the limit on mappings by sysctl(8)'s name for it
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pageswap.errors import HostError
 
@@ -27,8 +26,7 @@ _FOLIO_WORDS = re.compile("always|madvise|never|inherit")
 _SHARED_FOLIO_WORDS = re.compile("always|within_size|advise|never|inherit")
 
 
-@dataclasses.dataclass(frozen=True)
-class _Kind:
+class _Kind(NamedTuple):
     """Settings of one kind: their names, how a value is read, and what it can be, a number or such a word."""
 
     names: re.Pattern[str]

@@ -10,7 +10,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCE: Final = Path("native") / "module" / "pageswap.c"
-# In a mount namespace of its own, so that other tests find the root as it was made, also meanwhile; objtool reads /proc.
+# In a mount namespace of its own, so that others find the root as it was made, also meanwhile; objtool reads /proc.
 _INSIDE: Final = (
     'mount --bind /proc "$0/proc" && mount -t tmpfs tmpfs "$0/tmp" && mount --bind "$1" "$0/home" && '
     'exec chroot "$0" python3 "/home/$2" "$3"'

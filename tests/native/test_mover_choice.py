@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import array
 import errno
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
 import child
 import mover_model
 import pytest
 from refusing import in_child, refuse
 
+from pageswap import native
+from pageswap.errors import CoreError
 from pageswap.mover import Flag, Region
 
 if TYPE_CHECKING:
@@ -78,3 +81,28 @@ def test_mappings_are_made_where_they_are_worth_it(slot_bytes: int, remap: str) 
     child.available("uffd_move", "mremap_dontunmap")
     with mover_model.memory("private_anon", 4 << 20) as view, Region(view, slot_bytes) as region:
         assert region.explain("move").remap == remap
+
+
+def test_the_laboratorys_method_takes_the_profile_that_is_named(
+    mover_profiles: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one in which it takes no time single pages are remapped to empty places, and none is faulted in."""
+    child.available("uffd_move")
+    shape = {"region_bytes": 16 * PAGE, "page_bytes": PAGE, "iterations": 20, "rounds": 2, "release": "both"}
+    trial = child.params("auto", workload="move", backing="thp_off", **shape)
+
+    def faults() -> list[Any]:
+        result = native.run_trial(trial)
+        return [result.verified, result.minor_faults]
+
+    is_copied, before = in_child(faults)
+    monkeypatch.setenv("PAGESWAP_MOVER_PROFILE", str(mover_profiles["uffd_move"]))
+    is_remapped, after = in_child(faults)
+    assert is_copied
+    assert is_remapped
+    if "PAGESWAP_SANITIZED" not in os.environ:  # a sanitizer's shadow faults, too
+        assert after < before // 2
+
+    monkeypatch.setenv("PAGESWAP_MOVER_PROFILE", str(mover_profiles["uffd_move"].with_name("nowhere")))
+    with pytest.raises(CoreError, match="make one with 'inv mover --calibrate'"):
+        native.run_trial(trial)
